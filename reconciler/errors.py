@@ -1,0 +1,115 @@
+"""The failures of the program, as exceptions. Problems of the configuration are values instead.
+
+The tree, with the exit code that :mod:`reconciler.cli.exit_codes` gives each::
+
+    ReconcilerError                     1
+    ├── UsageError                     64
+    ├── ConfigurationInvalid            3
+    ├── SecretError                     4
+    ├── StateError                      1
+    │   ├── StateUnavailable            1   no file, no permission, disk full
+    │   ├── StateCorrupt                1   not a state, or damaged
+    │   ├── StateTooNew                 1   written by a newer release
+    │   ├── StateConflict               1   somebody else committed in between
+    │   └── StateLocked                 7
+    ├── PlanRefused                     5   limits, protection, approval
+    ├── PlanStale                       6
+    ├── NotAuthorised                   8
+    ├── TestsFailed                   4|9   rejected, or not reachable
+    ├── RouteRefused                    1
+    └── SandboxError                    1
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reconciler.diagnostics import Diagnostic
+
+
+class ReconcilerError(Exception):
+    """A failure that is told to the user in a sentence, never as a traceback.
+
+    ``message`` says what went wrong and ``hint`` what to do about it; neither ever holds a secret.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(ReconcilerError):
+    """The command line asks for something that makes no sense."""
+
+
+class ConfigurationInvalid(ReconcilerError):
+    """The configuration has errors; ``diagnostics`` holds all of them."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__("the configuration is not valid")
+        self.diagnostics = tuple(diagnostics)
+
+
+class SecretError(ReconcilerError):
+    """A reference could not be resolved: nothing is there, or it may not be read."""
+
+
+class StateError(ReconcilerError):
+    """The stored state could not be read or written."""
+
+
+class StateUnavailable(StateError):
+    """The state cannot be reached or written: no such place, no permission, no space."""
+
+
+class StateCorrupt(StateError):
+    """What lies where the state should be is no state, or a damaged one."""
+
+
+class StateTooNew(StateError):
+    """The state was written by a newer release than this one."""
+
+
+class StateConflict(StateError):
+    """The state has moved on since it was read; nothing was written, and trying again is safe."""
+
+
+class StateLocked(StateError):
+    """Somebody else holds the lock; the message names them."""
+
+
+class PlanRefused(ReconcilerError):
+    """A limit, a protection or a missing approval stops the apply of a plan."""
+
+
+class PlanStale(ReconcilerError):
+    """A saved plan no longer describes what would happen."""
+
+
+class NotAuthorised(ReconcilerError):
+    """The actor may not make one of the changes."""
+
+
+class TestsFailed(ReconcilerError):
+    """A live test failed, so nothing was applied.
+
+    ``rejected`` is true if a server answered and said no; false if none could be reached.
+    """
+
+    __test__ = False  # not a test case, whatever pytest makes of the name
+
+    def __init__(self, message: str, *, rejected: bool, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.rejected = rejected
+
+
+class RouteRefused(ReconcilerError):
+    """No connector may carry this mail for this sender."""
+
+
+class SandboxError(ReconcilerError):
+    """The sandbox could not be started."""

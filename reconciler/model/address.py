@@ -1,0 +1,41 @@
+"""Addresses name resources the way plans and histories print them: ``EmailConnector.support``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+
+class Kind(StrEnum):
+    """The kinds of document that a configuration is made of."""
+
+    PROVIDER = "Provider"
+    GROUP = "Group"
+    ROLES = "Roles"
+    EMAIL_CONNECTOR = "EmailConnector"
+    PERMISSIONS = "Permissions"
+    GLOBAL_SMTP_POLICY = "GlobalSmtpPolicy"
+
+
+SINGLETON_NAME = "default"
+"""The name of the one resource of a kind that has no names: the roles and the global policy."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    """The identity of a resource: its kind and its name within the kind."""
+
+    kind: Kind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}.{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``Kind.name`` back; raises ValueError if it is no address."""
+        kind, _, name = text.partition(".")
+        if not name:
+            raise ValueError(f"not an address: {text!r}")
+        return cls(Kind(kind), name)

@@ -1,0 +1,274 @@
+"""The email connector: as a document says it, and as it is once everything left out is filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from reconciler.model.address import Address, Kind
+from reconciler.model.fields import (
+    EmailAddress,
+    Host,
+    HttpsUrl,
+    Label,
+    Maybe,
+    Name,
+    Port,
+    Principal,
+    ProviderName,
+    Reference,
+    Text,
+)
+
+if TYPE_CHECKING:
+    from reconciler.model.secret_ref import SecretRef
+
+STRICT = ConfigDict(extra="forbid", strict=True)
+"""No unknown fields and no conversions. Read documents as JSON (``TypeAdapter.validate_json``): that
+is the data model that the published schemas speak of, and the only one in which strict mode takes a
+list for a tuple and text for a member of an enumeration."""
+
+
+class Security(StrEnum):
+    """How a connection is protected (RFC 8314)."""
+
+    IMPLICIT = "implicit"
+    """TLS from the first byte."""
+    STARTTLS = "starttls"
+    """TLS by an upgrade that is mandatory: no upgrade, no session."""
+    NONE = "none"
+    """Plain text."""
+
+
+class SaveSent(StrEnum):
+    """Whether a copy of a sent mail is filed in the account's Sent folder."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Grant(StrEnum):
+    """How an OAuth 2.0 token is obtained (RFC 6749, RFC 7523)."""
+
+    CLIENT_CREDENTIALS = "client_credentials"
+    REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a grant
+    JWT_BEARER = "jwt_bearer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuth2:
+    """How to obtain a token to sign in with, in place of a password.
+
+    The token endpoint and the scopes come from the provider unless they are given.
+    """
+
+    __pydantic_config__ = STRICT
+
+    grant: Annotated[Grant, Field(description="How the token is obtained.")]
+    client_id: Annotated[Maybe[Text], Field(description="The application's (client) id.")] = None
+    tenant: Annotated[Maybe[Text], Field(description="Microsoft Entra tenant id or domain.")] = None
+    token_endpoint: Annotated[Maybe[HttpsUrl], Field(description="Where tokens are issued.")] = None
+    scopes: Annotated[tuple[Text, ...], Field(description="What the token is asked to allow.")] = ()
+    client_secret: Annotated[
+        Maybe[Reference], Field(description="Reference to the client secret.")
+    ] = None
+    certificate: Annotated[
+        Maybe[Reference],
+        Field(description="Reference to a PEM certificate and key, in place of a client secret."),
+    ] = None
+    refresh_token: Annotated[
+        Maybe[Reference], Field(description="Reference to a refresh token.")
+    ] = None
+    service_account_key: Annotated[
+        Maybe[Reference], Field(description="Reference to a service account's JSON key (Google).")
+    ] = None
+    subject: Annotated[
+        Maybe[Principal], Field(description="The mailbox that a service account acts for.")
+    ] = None
+
+
+# --- as written -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImapSettings:
+    """The IMAP half of the settings form, as written."""
+
+    __pydantic_config__ = STRICT
+
+    server: Annotated[Maybe[Host], Field(description="IMAP server.")] = None
+    port: Annotated[Maybe[Port], Field(description="IMAP server port.")] = None
+    use_ssl: Annotated[
+        Maybe[bool],
+        Field(description="Use SSL: implicit TLS on 993, mandatory STARTTLS on 143."),
+    ] = None
+    security: Annotated[
+        Maybe[Security],
+        Field(description="In place of use_ssl: implicit, starttls or none."),
+    ] = None
+    allow_cleartext_auth: Annotated[
+        bool, Field(description="Allow the password to travel without TLS beyond this machine.")
+    ] = False
+    username: Annotated[Maybe[Principal], Field(description="Username or email.")] = None
+    password: Annotated[
+        Maybe[Reference], Field(description="A reference such as env:NAME, never a value.")
+    ] = None
+    oauth2: Annotated[Maybe[OAuth2], Field(description="OAuth 2.0 in place of a password.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpSettings:
+    """The SMTP half of the settings form, as written."""
+
+    __pydantic_config__ = STRICT
+
+    server: Annotated[Maybe[Host], Field(description="SMTP server.")] = None
+    port: Annotated[Maybe[Port], Field(description="SMTP server port.")] = None
+    use_ssl: Annotated[
+        Maybe[bool],
+        Field(description="Use SSL: implicit TLS on 465, mandatory STARTTLS on 587, 25 and 2525."),
+    ] = None
+    security: Annotated[
+        Maybe[Security],
+        Field(description="In place of use_ssl: implicit, starttls or none."),
+    ] = None
+    allow_cleartext_auth: Annotated[
+        bool, Field(description="Allow the password to travel without TLS beyond this machine.")
+    ] = False
+    email_address: Annotated[
+        Maybe[EmailAddress],
+        Field(description="The address that the connector sends as, and test mail goes to."),
+    ] = None
+    use_same_credentials: Annotated[
+        Maybe[bool], Field(description="Use the same credentials as for IMAP.")
+    ] = None
+    username: Annotated[Maybe[Principal], Field(description="SMTP username, if not the same.")] = (
+        None
+    )
+    password: Annotated[
+        Maybe[Reference], Field(description="A reference such as env:NAME, never a value.")
+    ] = None
+    oauth2: Annotated[Maybe[OAuth2], Field(description="OAuth 2.0 in place of a password.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorDocument:
+    """A document of kind EmailConnector, as written: what a provider fills in may be missing."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["EmailConnector"]
+    name: Annotated[Name, Field(description="Stable identifier.")]
+    display_name: Annotated[Maybe[Text], Field(description="What people see it called.")] = None
+    provider: Annotated[
+        Maybe[ProviderName], Field(description="Fills in servers, ports, TLS and OAuth endpoints.")
+    ] = None
+    imap: Annotated[Maybe[ImapSettings], Field(description="How the mailbox is read.")] = None
+    enable_mail_send_from: Annotated[
+        bool, Field(description="Whether mail may be sent through this connector.")
+    ] = False
+    smtp: Annotated[Maybe[SmtpSettings], Field(description="How mail is sent.")] = None
+    sent_folder: Annotated[
+        Maybe[Text], Field(description="The folder for sent copies, if it cannot be found.")
+    ] = None
+    save_sent: Annotated[SaveSent, Field(description="Whether sent copies are filed.")] = (
+        SaveSent.AUTO
+    )
+    labels: Annotated[tuple[Label, ...], Field(description="Words to select connectors by.")] = ()
+    draft: Annotated[
+        bool, Field(description="Incomplete on purpose: stored, never tested, never used.")
+    ] = False
+    prevent_destroy: Annotated[
+        bool, Field(description="Refuse a delete until an apply of its own has lifted this.")
+    ] = False
+    renamed_from: Annotated[
+        Maybe[Name], Field(description="The former name; history and permissions move along.")
+    ] = None
+
+
+# --- resolved -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailServer:
+    """One protocol's settings of a connector, with everything filled in that can be.
+
+    Only a draft may lack ``server``, ``port``, ``security``, ``username`` or a credential; of the
+    two credentials at most one is set.
+    """
+
+    __pydantic_config__ = STRICT
+
+    server: str | None = None
+    port: int | None = None
+    security: Security | None = None
+    allow_cleartext_auth: bool = False
+    username: str | None = None
+    password: Reference | None = None
+    oauth2: OAuth2 | None = None
+
+    @property
+    def references(self) -> tuple[SecretRef, ...]:
+        """Every secret that signing in here takes, in the order in which they are declared."""
+        found = [self.password]
+        if self.oauth2 is not None:
+            found += [
+                self.oauth2.client_secret,
+                self.oauth2.certificate,
+                self.oauth2.refresh_token,
+                self.oauth2.service_account_key,
+            ]
+        return tuple(reference for reference in found if reference is not None)
+
+    @property
+    def complete(self) -> bool:
+        """Whether a connection could be tried and a sign-in made."""
+        return None not in (self.server, self.port, self.security, self.username) and (
+            self.password is not None or self.oauth2 is not None
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connector:
+    """A connector as it is planned, stored and used: nothing is left to look up.
+
+    ``imap`` is None where mail is only sent, ``smtp`` where it is only read.
+    """
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    display_name: str
+    provider: str | None = None
+    imap: MailServer | None = None
+    enable_mail_send_from: bool = False
+    smtp: MailServer | None = None
+    email_address: str | None = None
+    use_same_credentials: bool = False
+    sent_folder: str | None = None
+    save_sent: SaveSent = SaveSent.AUTO
+    files_sent_copies: bool = False
+    labels: tuple[str, ...] = ()
+    draft: bool = False
+    prevent_destroy: bool = False
+
+    @property
+    def address(self) -> Address:
+        """``EmailConnector.name``."""
+        return Address(Kind.EMAIL_CONNECTOR, self.name)
+
+    @property
+    def can_send(self) -> bool:
+        """Whether mail may go out through it at all, whoever asks."""
+        return self.enable_mail_send_from and not self.draft and self.smtp is not None
+
+    @property
+    def references(self) -> tuple[SecretRef, ...]:
+        """Every secret it takes, each once, in the order of first use."""
+        servers = (self.imap, self.smtp if self.enable_mail_send_from else None)
+        found = (ref for server in servers if server is not None for ref in server.references)
+        return tuple(dict.fromkeys(found))

@@ -1,0 +1,120 @@
+"""The constrained types that fields of documents are declared with.
+
+Each says the same to the model and to the JSON Schema made from it. A field that may be left out is
+``Maybe[...]``: an explicit null is refused, because an empty ``password:`` is a forgotten value and
+never a wish.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic_core import core_schema
+
+from reconciler.model.secret_ref import REFERENCE_PATTERN, SecretRef
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Constrains a string to an ECMA-262 ``pattern`` that is anchored with ``^`` and ``$``.
+
+    The whole string must match: unlike with Python's ``$``, a newline at the end is no match.
+    """
+
+    pattern: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        whole = re.compile(self.pattern.removeprefix("^").removesuffix("$"))
+
+        def check(value: str) -> str:
+            if not whole.fullmatch(value):
+                raise ValueError(f"must match {self.pattern}")
+            return value
+
+        return core_schema.no_info_after_validator_function(check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": self.pattern}
+
+
+def _refuse_null(value: object) -> object:
+    if value is None:
+        raise ValueError("null is not a value: leave the field out instead")
+    return value
+
+
+def _whole_number(value: object) -> object:
+    # To JSON Schema 993.0 is an integer, so it is one to the model too.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _reference(value: object) -> object:
+    return SecretRef.parse(value) if isinstance(value, str) else value
+
+
+# No control characters and no marks that turn the direction of text around: what a reviewer reads in
+# a plan must be what is there.
+_INVISIBLE = r"\x00-\x1F\x7F-\x9F\u2028-\u202E\u2066-\u2069"
+
+NAME_PATTERN = "^[a-z][a-z0-9-]{0,62}$"
+PROVIDER_NAME_PATTERN = "^[a-z][a-z0-9.-]{0,62}$"
+LABEL_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._/=-]{0,62}$"
+TEXT_PATTERN = rf"^[^{_INVISIBLE}]{{1,200}}$"
+PRINCIPAL_PATTERN = rf"^[^\s{_INVISIBLE},;<>]{{1,254}}$"
+ADDRESS_PATTERN = rf"^[^\s{_INVISIBLE}@,;<>]{{1,64}}@[^\s{_INVISIBLE}@,;<>]{{1,253}}$"
+HOST_PATTERN = rf"^[^\s{_INVISIBLE}@/,;<>]{{1,253}}$"
+HTTPS_PATTERN = rf"^https://[^\s{_INVISIBLE}]{{1,500}}$"
+
+Maybe = Annotated[T | None, BeforeValidator(_refuse_null)]
+"""A field that may be left out, but not be null."""
+
+Name = Annotated[str, Matches(NAME_PATTERN)]
+"""The stable identifier of a resource."""
+
+ProviderName = Annotated[str, Matches(PROVIDER_NAME_PATTERN)]
+"""The identifier of a provider; unlike other names it may hold a dot (``outlook.com``)."""
+
+Label = Annotated[str, Matches(LABEL_PATTERN)]
+"""A word to select connectors by, such as ``hr`` or ``team=hr``."""
+
+Text = Annotated[str, Matches(TEXT_PATTERN)]
+"""A line of text for people: 1 to 200 characters, none of them invisible."""
+
+Principal = Annotated[str, Matches(PRINCIPAL_PATTERN)]
+"""Who somebody is: an email address, or the login name that CI or the OS reports."""
+
+EmailAddress = Annotated[str, Matches(ADDRESS_PATTERN)]
+"""An address in the form local@domain (RFC 5321 section 4.1.2, quoted local parts left out)."""
+
+Host = Annotated[str, Matches(HOST_PATTERN)]
+"""A host name or an IP address; an internationalised name as people write it."""
+
+HttpsUrl = Annotated[str, Matches(HTTPS_PATTERN)]
+"""An endpoint to which credentials may be sent."""
+
+Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_whole_number)]
+"""A TCP port."""
+
+Reference = Annotated[
+    SecretRef,
+    BeforeValidator(_reference),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": REFERENCE_PATTERN}),
+]
+"""Where a secret is to be fetched from: ``env:NAME``, ``file:/path``."""
+
+IsoDate = Annotated[str, Matches("^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+"""A day, as in 2026-12-31 (ISO 8601)."""

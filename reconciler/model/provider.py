@@ -1,0 +1,90 @@
+"""Providers: named sets of server settings, the built-in ones and a user's own alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reconciler.model.address import Address, Kind
+from reconciler.model.connector import STRICT, Security
+from reconciler.model.fields import Host, HttpsUrl, IsoDate, Maybe, Port, ProviderName, Text
+
+
+class UsernameForm(StrEnum):
+    """What a server wants to be told as the user."""
+
+    ADDRESS = "address"
+    LOCAL_PART = "local_part"
+
+
+class SignIn(StrEnum):
+    """What a provider accepts as proof of identity."""
+
+    PASSWORD = "password"  # noqa: S105 - the name of a method
+    APP_PASSWORD = "app_password"  # noqa: S105 - the name of a method
+    OAUTH2 = "oauth2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerDefaults:
+    """One protocol's settings at a provider."""
+
+    __pydantic_config__ = STRICT
+
+    server: Annotated[Host, Field(description="Host name.")]
+    port: Annotated[Port, Field(description="TCP port.")]
+    security: Annotated[Security, Field(description="implicit, starttls or none.")]
+    username_form: Annotated[
+        UsernameForm, Field(description="The whole address, or what precedes the @.")
+    ] = UsernameForm.ADDRESS
+    password_until: Annotated[
+        Maybe[IsoDate],
+        Field(description="The day (ISO 8601) after which passwords are refused here."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuth2Defaults:
+    """The OAuth 2.0 endpoints of a provider; ``{tenant}`` stands for the connector's tenant."""
+
+    __pydantic_config__ = STRICT
+
+    token_endpoint: Annotated[HttpsUrl, Field(description="Where tokens are issued.")]
+    client_credentials_scopes: Annotated[
+        tuple[Text, ...], Field(description="Asked for when no user takes part.")
+    ] = ()
+    delegated_scopes: Annotated[
+        tuple[Text, ...], Field(description="Asked for on behalf of a user.")
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A document of kind Provider."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["Provider"] = "Provider"
+    name: Annotated[ProviderName, Field(description="What connectors call it.")]
+    display_name: Annotated[Maybe[Text], Field(description="What people call it.")] = None
+    documentation: Annotated[
+        Maybe[HttpsUrl], Field(description="The vendor's page of these settings.")
+    ] = None
+    imap: Annotated[Maybe[ServerDefaults], Field(description="How mailboxes are read.")] = None
+    smtp: Annotated[Maybe[ServerDefaults], Field(description="How mail is sent.")] = None
+    sign_in: Annotated[
+        tuple[SignIn, ...],
+        Field(description="What it accepts; empty: anything."),
+    ] = ()
+    oauth2: Annotated[Maybe[OAuth2Defaults], Field(description="OAuth 2.0 endpoints.")] = None
+    files_sent_copies: Annotated[
+        bool, Field(description="Files a copy of what is sent by SMTP in Sent by itself.")
+    ] = False
+
+    @property
+    def address(self) -> Address:
+        """``Provider.name``."""
+        return Address(Kind.PROVIDER, self.name)

@@ -1,0 +1,56 @@
+"""Resources: what is planned, stored and compared, whatever its kind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import TypeAlias, cast
+
+from reconciler.model.connector import Connector
+from reconciler.model.directory import Group, Roles
+from reconciler.model.permissions import Permissions
+from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.model.provider import Provider
+from reconciler.model.secret_ref import SecretRef
+
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+
+Resource = Connector | Permissions | GlobalSmtpPolicy | Group | Roles | Provider
+"""Everything that a configuration consists of once it is built."""
+
+
+def to_plain(value: object) -> JSON:
+    """A value as JSON has it: fields by name, references as text, what is None left out."""
+    if isinstance(value, SecretRef):
+        return str(value)
+    if isinstance(value, Enum):
+        return cast(str, value.value)
+    if is_dataclass(value) and not isinstance(value, type):
+        pairs = ((field.name, getattr(value, field.name)) for field in fields(value))
+        return {name: to_plain(item) for name, item in pairs if item is not None}
+    if isinstance(value, tuple):
+        return [to_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{type(value).__name__} has no place in a specification")
+
+
+def spec_of(resource: Resource) -> dict[str, JSON]:
+    """The canonical specification of a resource: equal resources have equal specifications."""
+    plain = to_plain(resource)
+    if not isinstance(plain, dict):
+        raise TypeError(f"{type(resource).__name__} is no resource")
+    plain.pop("kind", None)
+    return plain
+
+
+def canonical_json(value: JSON) -> str:
+    """JSON text that depends on nothing but the value: sorted keys, no blanks, UTF-8 as it is."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(value: JSON) -> str:
+    """``sha256:`` and the hexadecimal digest of the canonical JSON."""
+    return "sha256:" + hashlib.sha256(canonical_json(value).encode()).hexdigest()

@@ -1,0 +1,38 @@
+"""References to secrets: where a value is to be fetched from, never the value itself."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+REFERENCE_PATTERN = r"^[a-z][a-z0-9-]{0,31}:[^\s\x00-\x1F\x7F][^\x00-\x1F\x7F]{0,999}$"
+"""What a reference looks like: a scheme, a colon, and a target that does not start with a blank."""
+
+_WHOLE = re.compile(REFERENCE_PATTERN.removeprefix("^").removesuffix("$"))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SecretRef:
+    """``env:SUPPORT_PASSWORD``: a scheme that says how, and a target that says what to look up.
+
+    A reference is no secret and is shown in plans; what it resolves to is shown nowhere.
+    """
+
+    scheme: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"{self.scheme}:{self.target}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``scheme:target``.
+
+        Raises ValueError, with a message that does not repeat the text: what stands there instead of
+        a reference is most likely a password.
+        """
+        if not _WHOLE.fullmatch(text):
+            raise ValueError("must be a reference such as env:NAME or file:/path")
+        scheme, _, target = text.partition(":")
+        return cls(scheme, target)

@@ -1,0 +1,152 @@
+"""A snapshot is everything that holds at one moment; a stored one also knows its own past."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from reconciler.model.connector import Connector
+from reconciler.model.directory import Directory, Group, Roles
+from reconciler.model.permissions import Permissions
+from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.model.provider import Provider
+from reconciler.model.resource import Resource
+from reconciler.model.secret_ref import SecretRef
+
+if TYPE_CHECKING:
+    from reconciler.model.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All resources, each kind sorted by name."""
+
+    providers: tuple[Provider, ...] = ()
+    groups: tuple[Group, ...] = ()
+    roles: Roles | None = None
+    connectors: tuple[Connector, ...] = ()
+    permissions: tuple[Permissions, ...] = ()
+    policy: GlobalSmtpPolicy | None = None
+
+    @classmethod
+    def of(cls, resources: tuple[Resource, ...]) -> Snapshot:
+        """Sort resources into their places; the addresses must be unique."""
+        ordered = sorted(resources, key=lambda resource: resource.address)
+        return cls(
+            providers=tuple(item for item in ordered if isinstance(item, Provider)),
+            groups=tuple(item for item in ordered if isinstance(item, Group)),
+            roles=next((item for item in ordered if isinstance(item, Roles)), None),
+            connectors=tuple(item for item in ordered if isinstance(item, Connector)),
+            permissions=tuple(item for item in ordered if isinstance(item, Permissions)),
+            policy=next((item for item in ordered if isinstance(item, GlobalSmtpPolicy)), None),
+        )
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """Everything, in the order in which it depends on each other."""
+        return (
+            *self.providers,
+            *self.groups,
+            *((self.roles,) if self.roles else ()),
+            *self.connectors,
+            *self.permissions,
+            *((self.policy,) if self.policy else ()),
+        )
+
+    @property
+    def directory(self) -> Directory:
+        """The question-and-answer side of the groups and roles."""
+        return Directory(self.groups, self.roles)
+
+    def connector(self, name: str) -> Connector | None:
+        """Find a connector by its name."""
+        return next((item for item in self.connectors if item.name == name), None)
+
+    def permissions_of(self, connector: str) -> Permissions:
+        """Find the permissions of a connector; the empty ones if it has none."""
+        found = (item for item in self.permissions if item.connector == connector)
+        return next(found, Permissions(connector=connector))
+
+
+class Status(StrEnum):
+    """What is known of a stored connector."""
+
+    READY = "ready"
+    INCOMPLETE = "incomplete"
+    FAILING = "failing"
+    UNTESTED = "untested"
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Tells whether a secret is still the one that was applied, without keeping it.
+
+    ``mac`` is HMAC-SHA256 (RFC 2104), in hexadecimal, under a key from outside the state; ``key_id``
+    names that key, and fingerprints under different keys cannot be compared.
+    """
+
+    key_id: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class LastTest:
+    """How the last live test of a connector ended; ``stage`` and ``error_class`` only if it failed."""
+
+    passed: bool
+    at: datetime
+    stage: str = ""
+    error_class: str = ""
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResource:
+    """A resource as the state holds it."""
+
+    resource: Resource
+    created_at: datetime
+    modified_at: datetime
+    modified_by: str
+    fingerprints: tuple[tuple[SecretRef, Fingerprint], ...] = ()
+    last_test: LastTest | None = None
+
+    @property
+    def address(self) -> Address:
+        """The address of the resource."""
+        return self.resource.address
+
+    @property
+    def status(self) -> Status | None:
+        """The status of a connector; None for every other kind."""
+        if not isinstance(self.resource, Connector):
+            return None
+        if self.resource.draft:
+            return Status.INCOMPLETE
+        if self.last_test is None:
+            return Status.UNTESTED
+        return Status.READY if self.last_test.passed else Status.FAILING
+
+
+@dataclass(frozen=True, slots=True)
+class StoredState:
+    """The whole stored state at one serial.
+
+    ``lineage`` is the random id that a state keeps for life; it is empty, and ``serial`` is 0, where
+    nothing was ever applied.
+    """
+
+    lineage: str = ""
+    serial: int = 0
+    resources: tuple[StoredResource, ...] = ()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The resources alone."""
+        return Snapshot.of(tuple(stored.resource for stored in self.resources))
+
+    def stored(self, address: Address) -> StoredResource | None:
+        """Find the resource at that address, with its past."""
+        return next((item for item in self.resources if item.address == address), None)

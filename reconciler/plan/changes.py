@@ -1,0 +1,93 @@
+"""The closed union of changes that a plan is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.model.resource import JSON, Resource
+from reconciler.model.secret_ref import SecretRef
+
+if TYPE_CHECKING:
+    from reconciler.model.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field that differs. ``path`` is dotted, as in ``smtp.port``; absent values are None."""
+
+    path: str
+    before: JSON
+    after: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """The resource is new."""
+
+    after: Resource
+
+    @property
+    def address(self) -> Address:
+        """The address of what is created."""
+        return self.after.address
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """The resource stays what it is, with other fields."""
+
+    before: Resource
+    after: Resource
+    fields: tuple[FieldChange, ...]
+
+    @property
+    def address(self) -> Address:
+        """The address of what is changed."""
+        return self.after.address
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """The resource gets another name, and possibly other fields; its past moves along."""
+
+    before: Resource
+    after: Resource
+    fields: tuple[FieldChange, ...]
+
+    @property
+    def address(self) -> Address:
+        """The new address."""
+        return self.after.address
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """The resource goes."""
+
+    before: Resource
+
+    @property
+    def address(self) -> Address:
+        """The address of what is deleted."""
+        return self.before.address
+
+
+@dataclass(frozen=True, slots=True)
+class RotateSecret:
+    """The references are the same, but what some of them resolve to is new.
+
+    Stands beside the Update or Rename of the same connector, if there is one.
+    """
+
+    connector: Resource
+    references: tuple[SecretRef, ...]
+
+    @property
+    def address(self) -> Address:
+        """The address of the connector whose secret it is."""
+        return self.connector.address
+
+
+Change = Create | Update | Rename | Delete | RotateSecret
+"""Everything that can happen to a resource; match it with ``assert_never``."""

@@ -1,0 +1,144 @@
+"""What a live test found, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """The stages of a test, in the order in which they run."""
+
+    SECRET = "secret"  # noqa: S105 - the name of a stage
+    DNS = "dns"
+    TCP = "tcp"
+    TLS = "tls"
+    CAPABILITIES = "capabilities"
+    AUTHENTICATION = "authentication"
+    MAILBOX = "mailbox"
+    ENVELOPE = "envelope"
+
+
+class Outcome(StrEnum):
+    """How a stage ended. NOT_REACHED: one before it failed. SKIPPED: nobody asked for it."""
+
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    NOT_REACHED = "not_reached"
+
+
+class Protocol(StrEnum):
+    """Which half of a connector was tested."""
+
+    IMAP = "imap"
+    SMTP = "smtp"
+
+
+class ErrorClass(StrEnum):
+    """What went wrong, in one word that scripts can rely on."""
+
+    CONFIG_INVALID = "config_invalid"
+    SECRET_MISSING = "secret_missing"  # noqa: S105 - the name of a class
+    DNS = "dns"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    TLS_MODE_MISMATCH = "tls_mode_mismatch"
+    CERT_UNTRUSTED = "cert_untrusted"
+    CERT_HOSTNAME = "cert_hostname"
+    CERT_EXPIRED = "cert_expired"
+    STARTTLS_MISSING = "starttls_missing"
+    PROTOCOL = "protocol"
+    AUTH_MECH_UNAVAILABLE = "auth_mech_unavailable"
+    AUTH_REJECTED = "auth_rejected"
+    AUTH_BASIC_DISABLED = "auth_basic_disabled"
+    SMTP_AUTH_DISABLED = "smtp_auth_disabled"
+    OAUTH_TOKEN = "oauth_token"  # noqa: S105 - the name of a class
+    OAUTH_SCOPE = "oauth_scope"
+    MAILBOX_NOT_CONNECTED = "mailbox_not_connected"
+    FOLDER_MISSING = "folder_missing"
+    SEND_AS_DENIED = "send_as_denied"
+    RECIPIENT_REJECTED = "recipient_rejected"
+    RATE_LIMITED = "rate_limited"
+    QUOTA = "quota"
+    NOT_DELIVERED = "not_delivered"
+    INTERNAL = "internal"
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether no server answered, so that nothing is known of the account itself."""
+        return self in _UNREACHABLE
+
+
+_UNREACHABLE = frozenset({ErrorClass.DNS, ErrorClass.REFUSED, ErrorClass.TIMEOUT})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a stage failed: one sentence of cause, one of remedy, and the server's own words.
+
+    ``reply`` is what the server said, cut to 300 printable characters; it never holds a secret.
+    """
+
+    error_class: ErrorClass
+    cause: str
+    remedy: str
+    reply: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """How one stage went. ``seconds`` is its duration; ``detail`` is what is worth telling."""
+
+    stage: Stage
+    outcome: Outcome
+    seconds: float = 0.0
+    detail: str = ""
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolResult:
+    """How one half of a connector did. ``via`` is the address that --connect-to led to, or ""."""
+
+    protocol: Protocol
+    host: str
+    port: int
+    stages: tuple[StageResult, ...]
+    via: str = ""
+
+    @property
+    def failed(self) -> StageResult | None:
+        """The stage that failed."""
+        return next((item for item in self.stages if item.outcome is Outcome.FAILED), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorResult:
+    """How a connector did; ``started_at`` is in UTC, ``seconds`` the whole duration."""
+
+    connector: str
+    started_at: datetime
+    seconds: float
+    protocols: tuple[ProtocolResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every stage that was asked for went well."""
+        return not self.failures
+
+    @property
+    def failures(self) -> tuple[tuple[ProtocolResult, StageResult, Failure], ...]:
+        """What failed, at most one for each protocol."""
+        return tuple(
+            (protocol, stage, stage.failure)
+            for protocol in self.protocols
+            if (stage := protocol.failed) is not None and stage.failure is not None
+        )
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether it failed only because servers could not be reached."""
+        failures = self.failures
+        return bool(failures) and all(failure.error_class.unreachable for _, _, failure in failures)

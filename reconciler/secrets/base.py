@@ -1,0 +1,78 @@
+"""The type of a resolved secret, the port that resolves one, and its fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Protocol
+
+from reconciler.model.snapshot import Fingerprint
+
+if TYPE_CHECKING:
+    from reconciler.model.secret_ref import SecretRef
+
+
+class Secret:
+    """A resolved secret. Only :meth:`reveal` gives the text away, at the call that needs it.
+
+    It cannot be printed, formatted, compared by accident, pickled, copied or turned into JSON: every
+    one of these shows a mask or raises TypeError.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The secret itself, for the line that hands it to a server."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __str__(self) -> str:
+        return "(secret)"
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    __hash__ = None  # type: ignore[assignment]  # a hash of a secret tells about it
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a secret is not to be pickled or copied")
+
+
+class SecretResolver(Protocol):
+    """Fetches secrets. Implementations are safe to call from several threads."""
+
+    def resolve(self, reference: SecretRef) -> Secret:
+        """Fetch the secret that a reference names.
+
+        Raises SecretError, which names the reference and never the value, if there is none or it
+        cannot be read.
+        """
+        ...
+
+
+class FingerprintKey:
+    """The key under which secrets are fingerprinted; it lives outside the state."""
+
+    __slots__ = ("_key", "key_id")
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self.key_id = hmac.new(key, b"reconciler key id", hashlib.sha256).hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        return f"FingerprintKey({self.key_id})"
+
+    def fingerprint(self, reference: SecretRef, secret: Secret) -> Fingerprint:
+        """HMAC-SHA256 over reference and secret: one secret under two references shows as two."""
+        message = f"{reference}\0{secret.reveal()}".encode("utf-8", "surrogatepass")
+        return Fingerprint(self.key_id, hmac.new(self._key, message, hashlib.sha256).hexdigest())

@@ -1,0 +1,166 @@
+"""The ports of the state: what a store must be able to do, reading apart from writing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol, Self
+
+from reconciler.model.address import Address
+from reconciler.model.resource import JSON
+from reconciler.model.secret_ref import SecretRef
+from reconciler.model.snapshot import Fingerprint, LastTest, StoredState
+from reconciler.plan.changes import Change
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeCounts:
+    """How many resources a revision added, changed (renames and rotations too) and destroyed."""
+
+    added: int = 0
+    changed: int = 0
+    destroyed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One apply, as it is to be written.
+
+    ``expected_serial`` and ``expected_lineage`` are those of the state that was planned against
+    (0 and "" for the empty one). ``fingerprints`` and ``tests`` are of connectors by their name after
+    the change. ``note`` is the recorded reason of an override, such as that of skipped tests.
+    """
+
+    expected_lineage: str
+    expected_serial: int
+    changes: tuple[Change, ...]
+    at: datetime
+    actor: str
+    actor_source: str
+    git_commit: str
+    tool_version: str
+    plan_digest: str
+    note: str = ""
+    fingerprints: tuple[tuple[str, tuple[tuple[SecretRef, Fingerprint], ...]], ...] = ()
+    tests: tuple[tuple[str, LastTest], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One apply, as it was written. ``serial`` counts from 1 without gaps."""
+
+    serial: int
+    at: datetime
+    actor: str
+    actor_source: str
+    git_commit: str
+    tool_version: str
+    plan_digest: str
+    counts: ChangeCounts
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """What one revision did to one resource; ``spec`` is None after a delete.
+
+    ``action`` is create, update, rename, delete or rotate_secret.
+    """
+
+    serial: int
+    at: datetime
+    actor: str
+    address: Address
+    action: str
+    spec: dict[str, JSON] | None
+    renamed_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who holds the lock. ``token`` is the id that ``state unlock`` takes."""
+
+    token: str
+    holder: str
+    operation: str
+    host: str
+    since: datetime
+    expires: datetime
+
+
+class StateReader(Protocol):
+    """What everybody may ask of a state, without the lock."""
+
+    def load(self) -> StoredState:
+        """Read the newest revision in one consistent view; the empty state if there is none."""
+        ...
+
+    def revisions(self, *, limit: int = 50) -> tuple[Revision, ...]:
+        """The newest revisions, newest first."""
+        ...
+
+    def changes_of(self, serial: int) -> tuple[HistoryEntry, ...]:
+        """What one revision did, in the order in which it did it."""
+        ...
+
+    def history(self, address: Address, *, limit: int = 50) -> tuple[HistoryEntry, ...]:
+        """What happened to one resource, under its former names too, newest first."""
+        ...
+
+    def lease(self) -> Lease | None:
+        """The lease in force, if any; an expired one is none."""
+        ...
+
+
+class StateLock(Protocol):
+    """A held lock; leaving the ``with`` block gives it back."""
+
+    @property
+    def lease(self) -> Lease:
+        """What is held."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class StateStore(StateReader, Protocol):
+    """A state that can be written."""
+
+    def lock(self, *, holder: str, operation: str, wait: timedelta = timedelta()) -> StateLock:
+        """Take the lock, waiting at most ``wait`` for its holder.
+
+        Raises StateLocked, which names the holder, if that was not enough.
+        """
+        ...
+
+    def unlock(self, token: str) -> Lease:
+        """Take the lock away from whoever holds it under that token; raises StateError if none."""
+        ...
+
+    def commit(self, commit: Commit, *, token: str) -> Revision:
+        """Write one apply in one transaction: all of it or, after a crash at any instant, nothing.
+
+        Raises StateConflict if lineage, serial or the lease's token are no longer the expected ones.
+        """
+        ...
+
+    def record_tests(self, tests: tuple[tuple[str, LastTest], ...], *, serial: int) -> None:
+        """Keep results of live tests without a new revision.
+
+        Results of connectors that are no longer there, or were changed after ``serial``, are dropped.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+        ...
