@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import core_schema
 
 from reconciler.model.secret_ref import REFERENCE_PATTERN, SecretRef
@@ -65,9 +65,12 @@ def _reference(value: object) -> object:
     return SecretRef.parse(value) if isinstance(value, str) else value
 
 
-# No control characters and no marks that turn the direction of text around: what a reviewer reads in
-# a plan must be what is there.
-_INVISIBLE = r"\x00-\x1F\x7F-\x9F\u2028-\u202E\u2066-\u2069"
+# No control characters, no marks that turn the direction of text around and no blanks without width:
+# what a reviewer reads in a plan must be what is there. (U+FEFF is a blank to ECMA-262's \s, but not
+# to Python's: naming it makes the patterns mean the same to both.)
+_INVISIBLE = (
+    r"\x00-\x1F\x7F-\x9F\u061C\u200B\u200E\u200F\u2028-\u202E\u2060\u2066-\u2069\uFEFF"
+)
 
 NAME_PATTERN = "^[a-z][a-z0-9-]{0,62}$"
 PROVIDER_NAME_PATTERN = "^[a-z][a-z0-9.-]{0,62}$"
@@ -78,7 +81,9 @@ ADDRESS_PATTERN = rf"^[^\s{_INVISIBLE}@,;<>]{{1,64}}@[^\s{_INVISIBLE}@,;<>]{{1,2
 HOST_PATTERN = rf"^[^\s{_INVISIBLE}@/,;<>]{{1,253}}$"
 HTTPS_PATTERN = rf"^https://[^\s{_INVISIBLE}]{{1,500}}$"
 
-Maybe = Annotated[T | None, BeforeValidator(_refuse_null)]
+# After, not before: what a validator has seen before is Python's and no longer JSON's, and strict mode
+# would then refuse the lists inside it.
+Maybe = Annotated[T | None, AfterValidator(_refuse_null)]
 """A field that may be left out, but not be null."""
 
 Name = Annotated[str, Matches(NAME_PATTERN)]
@@ -105,7 +110,10 @@ Host = Annotated[str, Matches(HOST_PATTERN)]
 HttpsUrl = Annotated[str, Matches(HTTPS_PATTERN)]
 """An endpoint to which credentials may be sent."""
 
-Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_whole_number)]
+Whole = Annotated[int, BeforeValidator(_whole_number)]
+"""A whole number, as JSON Schema has it."""
+
+Port = Annotated[Whole, Field(ge=1, le=65535)]
 """A TCP port."""
 
 Reference = Annotated[

@@ -21,20 +21,27 @@ Resource = Connector | Permissions | GlobalSmtpPolicy | Group | Roles | Provider
 """Everything that a configuration consists of once it is built."""
 
 
-def to_plain(value: object) -> JSON:
-    """A value as JSON has it: fields by name, references as text, what is None left out."""
+def to_plain(value: object, *, nulls: bool = False) -> JSON:
+    """A value as JSON has it: fields by name, references as text.
+
+    Fields that are None are left out, unless ``nulls`` asks for them.
+    """
     if isinstance(value, SecretRef):
         return str(value)
     if isinstance(value, Enum):
         return cast(str, value.value)
     if is_dataclass(value) and not isinstance(value, type):
         pairs = ((field.name, getattr(value, field.name)) for field in fields(value))
-        return {name: to_plain(item) for name, item in pairs if item is not None}
-    if isinstance(value, tuple):
-        return [to_plain(item) for item in value]
+        return {
+            name: to_plain(item, nulls=nulls) for name, item in pairs if nulls or item is not None
+        }
+    if isinstance(value, dict):
+        return {str(name): to_plain(item, nulls=nulls) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_plain(item, nulls=nulls) for item in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise TypeError(f"{type(value).__name__} has no place in a specification")
+    raise TypeError(f"{type(value).__name__} has no place in a document")
 
 
 def spec_of(resource: Resource) -> dict[str, JSON]:

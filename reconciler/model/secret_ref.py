@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-REFERENCE_PATTERN = r"^[a-z][a-z0-9-]{0,31}:[^\s\x00-\x1F\x7F][^\x00-\x1F\x7F]{0,999}$"
+REFERENCE_PATTERN = r"^[a-z][a-z0-9-]{0,31}:[^\s\uFEFF\x00-\x1F\x7F][^\x00-\x1F\x7F]{0,999}$"
 """What a reference looks like: a scheme, a colon, and a target that does not start with a blank."""
 
 _WHOLE = re.compile(REFERENCE_PATTERN.removeprefix("^").removesuffix("$"))

@@ -1,4 +1,4 @@
 """Routing: through which connector a mail goes, as whom, and why.
 
-A pure function of a request and a snapshot; what is sent, and how, is decided elsewhere.
+Pure functions of a request and a snapshot; composing and sending the mail belong to ``mail``.
 """

@@ -1,0 +1,102 @@
+"""Who may make which change, judged by the permissions that are stored and not by the wanted ones.
+
+So a change that grants its own author a right gains nothing by it. This guards against mistakes and
+gives a trail; against the hostile only the database's own grants help.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+from reconciler.model.address import Address, Kind
+from reconciler.model.directory import Roles
+from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
+
+if TYPE_CHECKING:
+    from reconciler.model.snapshot import Snapshot, StoredState
+
+_NO_ROLES = Roles()
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A change that the actor may not make, and who may."""
+
+    address: Address
+    message: str
+
+
+def denials(changes: tuple[Change, ...], current: StoredState, actor: str) -> tuple[Denial, ...]:
+    """Every change that ``actor`` may not make; none in the first apply, which bootstraps.
+
+    A state without roles, or with roles that name no administrator, has nobody who could be asked,
+    so there everybody is an Administrator.
+    """
+    if not current.serial:
+        return ()
+    judge = _Judge(current.snapshot, changes, actor)
+    found = ((change, judge.objection(change)) for change in changes)
+    return tuple(Denial(change.address, message) for change, message in found if message)
+
+
+class _Judge:
+    """Answers for one actor against one stored snapshot."""
+
+    def __init__(self, stored: Snapshot, changes: tuple[Change, ...], actor: str) -> None:
+        roles = stored.roles or _NO_ROLES
+        directory = stored.directory
+        administrators = directory.expand(roles.administrators)
+        self._actor = actor.casefold()
+        self._directory = directory
+        self._administrator = not administrators or self._actor in administrators
+        self._manager = self._administrator or directory.includes(roles.manage_data_sources, actor)
+        self._names = {item.name for item in stored.connectors}
+        self._former = {
+            change.address.name: change.before.address.name
+            for change in changes
+            if isinstance(change, Rename)
+        }
+        self._deleted = {
+            change.address.name
+            for change in changes
+            if isinstance(change, Delete) and change.address.kind is Kind.EMAIL_CONNECTOR
+        }
+        self._permissions = {item.connector: item for item in stored.permissions}
+
+    def objection(self, change: Change) -> str:
+        """Why the change is denied; empty if it is not."""
+        kind = change.address.kind
+        if kind in (Kind.EMAIL_CONNECTOR, Kind.PERMISSIONS):
+            return self._about_connector(change)
+        if kind in (Kind.GROUP, Kind.ROLES, Kind.GLOBAL_SMTP_POLICY):
+            return "" if self._administrator else "takes an Administrator"
+        return "" if self._manager else "takes an Administrator or Manage data sources"
+
+    def _about_connector(self, change: Change) -> str:
+        name = change.address.name
+        name = self._former.get(name, name)
+        whole = change.address.kind is Kind.EMAIL_CONNECTOR
+        match change:
+            case Create():
+                # Permissions come with their new connector; to a stored one they are an edit.
+                new = whole or name not in self._names
+                return self._create_or_delete() if new else self._edit(name)
+            case Delete():
+                gone = whole or name in self._deleted
+                return self._create_or_delete() if gone else self._edit(name)
+            case Update() | Rename() | RotateSecret():
+                return self._edit(name)
+            case _:
+                assert_never(change)
+
+    def _create_or_delete(self) -> str:
+        return "" if self._manager else "takes an Administrator or Manage data sources"
+
+    def _edit(self, connector: str) -> str:
+        permissions = self._permissions.get(connector)
+        if permissions is None or not permissions.administrators:
+            return "" if self._administrator else "takes an Administrator"
+        if self._directory.includes(permissions.administrators, self._actor):
+            return ""
+        return f"takes one of the administrators of {connector}"

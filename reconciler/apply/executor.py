@@ -1,0 +1,194 @@
+"""Runs the stages of an apply: test, write in one transaction, prove that nothing is left to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, assert_never
+
+from reconciler.errors import ReconcilerError, TestsFailed
+from reconciler.plan.document import plan_digest
+from reconciler.plan.planner import Plan, plan
+from reconciler.plan.reduce import without
+from reconciler.plan.stages import ProveEmpty, TestConnectors, WriteRevision, stages
+from reconciler.probe.record import last_test
+from reconciler.probe.result import ConnectorResult
+from reconciler.state.base import Commit, Revision, StateStore
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+    from datetime import datetime
+
+    from reconciler.model.connector import Connector
+    from reconciler.model.secret_ref import SecretRef
+    from reconciler.model.snapshot import Fingerprint, LastTest, StoredState
+    from reconciler.plan.desired import Desired
+
+
+class Tester(Protocol):
+    """Tests connectors live and waits for the results."""
+
+    def __call__(self, connectors: tuple[Connector, ...]) -> tuple[ConnectorResult, ...]:
+        """Return one result for each connector, in the same order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who applies, where that name comes from, and from which commit."""
+
+    actor: str
+    source: str
+    git_commit: str
+    tool_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """How an apply is to go about failing tests.
+
+    ``skip_tests`` is the reason for leaving them out, which is recorded; empty runs them.
+    """
+
+    keep_going: bool = False
+    skip_tests: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """How an apply ended. ``revision`` is None if there was nothing to write.
+
+    ``left_out`` names connectors whose test failed and which were therefore not applied.
+    """
+
+    plan: Plan
+    revision: Revision | None
+    results: tuple[ConnectorResult, ...]
+    left_out: tuple[str, ...] = ()
+
+
+class Executor:
+    """Applies one plan under one lock."""
+
+    def __init__(
+        self, store: StateStore, token: str, tester: Tester, author: Author, now: datetime
+    ) -> None:
+        self._store = store
+        self._token = token
+        self._tester = tester
+        self._author = author
+        self._now = now
+
+    def apply(
+        self, desired: Desired, current: StoredState, wanted: Plan, conduct: Conduct
+    ) -> Applied:
+        """Take the steps of ``wanted``.
+
+        Raises TestsFailed if a test failed, in which case nothing was written unless
+        ``conduct.keep_going`` says to write the rest; StateConflict if the state has moved on.
+        """
+        results: tuple[ConnectorResult, ...] = ()
+        revision: Revision | None = None
+        failed: frozenset[str] = frozenset()
+        touched = {change.address.name for change in wanted.changes}
+        for stage in stages(wanted, skip_tests=bool(conduct.skip_tests)):
+            match stage:
+                case TestConnectors():
+                    results = self._tester(_connectors(stage, desired))
+                    failed = frozenset(item.connector for item in results if not item.passed)
+                    if failed and conduct.keep_going:
+                        desired = without(desired, current, failed)
+                        wanted = plan(desired, current)
+                    if wanted.empty or (failed and not conduct.keep_going):
+                        # Nothing will be written, so only results of what is stored say something.
+                        self._record(_but(results, touched), current.serial)
+                    if failed and not conduct.keep_going:
+                        raise failure(results)
+                case WriteRevision():
+                    if not wanted.empty:
+                        tests = _but(results, touched & failed)
+                        revision = self._write(wanted, desired, tests, conduct)
+                case ProveEmpty():
+                    self._prove(desired)
+                case _:
+                    assert_never(stage)
+        return Applied(wanted, revision, results, tuple(sorted(failed)))
+
+    def _write(
+        self,
+        wanted: Plan,
+        desired: Desired,
+        tests: tuple[tuple[str, LastTest], ...],
+        conduct: Conduct,
+    ) -> Revision:
+        return self._store.commit(
+            Commit(
+                expected_lineage=wanted.lineage,
+                expected_serial=wanted.serial,
+                changes=wanted.changes,
+                at=self._now,
+                actor=self._author.actor,
+                actor_source=self._author.source,
+                git_commit=self._author.git_commit,
+                tool_version=self._author.tool_version,
+                plan_digest=plan_digest(wanted),
+                note=f"tests skipped: {conduct.skip_tests}" if conduct.skip_tests else "",
+                fingerprints=_fingerprints(desired),
+                tests=tests,
+            ),
+            token=self._token,
+        )
+
+    def _record(self, tests: tuple[tuple[str, LastTest], ...], serial: int) -> None:
+        if tests:
+            self._store.record_tests(tests, serial=serial)
+
+    def _prove(self, desired: Desired) -> None:
+        left = plan(desired, self._store.load())
+        if not left.empty:
+            names = ", ".join(str(change.address) for change in left.changes[:5])
+            raise ReconcilerError(
+                f"the apply was written, but a new plan is not empty: {names}",
+                hint="This is a fault of reconciler; please report it with the output of `plan`.",
+            )
+
+
+def failure(results: tuple[ConnectorResult, ...]) -> TestsFailed:
+    """The exception for results of which some failed; it tells a no from no answer."""
+    failed = [item for item in results if not item.passed]
+    rejected = [item for item in failed if not item.unreachable]
+    what = "connector" if len(failed) == 1 else "connectors"
+    return TestsFailed(
+        f"{len(failed)} {what} failed the live test: {', '.join(i.connector for i in failed)}",
+        rejected=bool(rejected),
+        hint="Nothing was applied. Mend what the test names, or apply the rest with --keep-going.",
+    )
+
+
+def _connectors(stage: TestConnectors, desired: Desired) -> tuple[Connector, ...]:
+    by_name = {item.name: item for item in desired.snapshot.connectors}
+    return tuple(by_name[item.connector] for item in stage.connectors)
+
+
+def _but(
+    results: tuple[ConnectorResult, ...], excluded: AbstractSet[str]
+) -> tuple[tuple[str, LastTest], ...]:
+    return tuple(
+        (item.connector, last_test(item)) for item in results if item.connector not in excluded
+    )
+
+
+def _fingerprints(
+    desired: Desired,
+) -> tuple[tuple[str, tuple[tuple[SecretRef, Fingerprint], ...]], ...]:
+    known = dict(desired.fingerprints)
+    return tuple(
+        (connector.name, found)
+        for connector in desired.snapshot.connectors
+        if (
+            found := tuple(
+                (reference, known[reference])
+                for reference in connector.references
+                if reference in known
+            )
+        )
+    )

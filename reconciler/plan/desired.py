@@ -1,0 +1,46 @@
+"""What a plan is made from: the wanted side, and the options that bear on what is allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.model.secret_ref import SecretRef
+from reconciler.model.snapshot import Fingerprint, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """The configuration as it is wanted.
+
+    ``renames`` are pairs of new and former connector names. ``fingerprints`` are of the secrets that
+    were resolved; where one is missing, nothing is said about its rotation.
+    """
+
+    snapshot: Snapshot
+    renames: tuple[tuple[str, str], ...] = ()
+    fingerprints: tuple[tuple[SecretRef, Fingerprint], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one apply may change before somebody has to say that it is meant.
+
+    The percentages are of the stored connectors and hold from ``min_connectors`` of them on; the
+    absolute numbers hold always.
+    """
+
+    max_delete_percent: int = 30
+    max_update_percent: int = 30
+    min_connectors: int = 10
+    max_deletes: int = 100
+    max_updates: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What somebody has said is meant: numbers of changes, connectors by name, the policy."""
+
+    deletes: int = 0
+    updates: int = 0
+    policy_change: bool = False
+    credential_redirects: frozenset[str] = frozenset()

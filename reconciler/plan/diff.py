@@ -1,0 +1,107 @@
+"""The difference of two snapshots as changes: which resources, and which of their fields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.address import Address, Kind
+from reconciler.model.connector import Connector
+from reconciler.model.resource import JSON, Resource, spec_of
+from reconciler.plan.changes import (
+    Change,
+    Create,
+    Delete,
+    FieldChange,
+    Rename,
+    RotateSecret,
+    Update,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.model.secret_ref import SecretRef
+    from reconciler.model.snapshot import Fingerprint, StoredResource, StoredState
+    from reconciler.plan.desired import Desired
+
+
+def differences(desired: Desired, current: StoredState) -> tuple[Change, ...]:
+    """Every change that leads from ``current`` to ``desired``, in no particular order."""
+    stored = {item.address: item for item in current.resources}
+    former = _renames(desired, stored)
+    fingerprints = dict(desired.fingerprints)
+    changes: list[Change] = []
+    kept: set[Address] = set()
+    for resource in desired.snapshot.resources:
+        origin = former.get(resource.address, resource.address)
+        before = stored.get(origin)
+        if before is None:
+            changes.append(Create(resource))
+            continue
+        kept.add(origin)
+        changes.extend(_kept(before, resource, fingerprints))
+    changes.extend(Delete(item.resource) for address, item in stored.items() if address not in kept)
+    return tuple(changes)
+
+
+def _renames(desired: Desired, stored: dict[Address, StoredResource]) -> dict[Address, Address]:
+    """New to former addresses, of connectors and of the permissions that go with them.
+
+    A rename that was applied already, or whose former name was never stored, is none.
+    """
+    wanted = {resource.address for resource in desired.snapshot.resources}
+    found: dict[Address, Address] = {}
+    for new, old in desired.renames:
+        for kind in (Kind.EMAIL_CONNECTOR, Kind.PERMISSIONS):
+            after, before = Address(kind, new), Address(kind, old)
+            if before in stored and after not in stored and before not in wanted:
+                found[after] = before
+    return found
+
+
+def _kept(
+    before: StoredResource, after: Resource, fingerprints: dict[SecretRef, Fingerprint]
+) -> Iterator[Change]:
+    renamed = before.address != after.address
+    if renamed or before.resource != after:
+        fields = field_changes(spec_of(before.resource), spec_of(after))
+        change = Rename if renamed else Update
+        yield change(before.resource, after, fields)
+    if isinstance(after, Connector):
+        rotated = _rotated(before, after, fingerprints)
+        if rotated:
+            yield RotateSecret(after, rotated)
+
+
+def _rotated(
+    before: StoredResource, after: Connector, now: dict[SecretRef, Fingerprint]
+) -> tuple[SecretRef, ...]:
+    known = dict(before.fingerprints)
+    return tuple(
+        reference
+        for reference in after.references
+        if reference in known
+        and reference in now
+        and known[reference].key_id == now[reference].key_id
+        and known[reference].mac != now[reference].mac
+    )
+
+
+def field_changes(before: dict[str, JSON], after: dict[str, JSON]) -> tuple[FieldChange, ...]:
+    """The leaves that differ, by dotted path, in the order in which the fields are declared."""
+    left, right = dict(leaves(before)), dict(leaves(after))
+    paths = dict.fromkeys((*left, *right))
+    return tuple(
+        FieldChange(path, left.get(path), right.get(path))
+        for path in paths
+        if left.get(path) != right.get(path)
+    )
+
+
+def leaves(spec: dict[str, JSON], prefix: str = "") -> Iterator[tuple[str, JSON]]:
+    """Yield the dotted path and value of every leaf; a list is one leaf."""
+    for name, value in spec.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

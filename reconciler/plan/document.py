@@ -1,0 +1,260 @@
+"""The plan as a document for machines: the shape that Terraform's JSON plans have, and more beside it.
+
+``format_version`` grows in its minor number when something is added, and in its major number when
+something is taken away or means something else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, assert_never
+
+from reconciler.model.resource import JSON, digest, spec_of, to_plain
+from reconciler.plan.changes import (
+    Change,
+    Create,
+    Delete,
+    FieldChange,
+    Rename,
+    RotateSecret,
+    Update,
+)
+from reconciler.plan.safety import Limit
+
+if TYPE_CHECKING:
+    from reconciler.plan.planner import Plan
+    from reconciler.routing.table import EffectiveRoute
+
+FORMAT_VERSION = "1.0"
+
+Action = Literal["create", "update", "delete", "rename", "rotate_secret"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedField:
+    """A field that differs, by dotted path; absent values are null."""
+
+    path: str
+    before: JSON
+    after: JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeDocument:
+    """What happens to a resource. ``before`` and ``after`` are whole specifications, or null."""
+
+    actions: tuple[Action, ...]
+    before: dict[str, JSON] | None
+    after: dict[str, JSON] | None
+    fields: tuple[ChangedField, ...] = ()
+    previous_address: str | None = None
+    rotated_secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceChange:
+    """One change, with the address of what it happens to."""
+
+    address: str
+    kind: str
+    name: str
+    change: ChangeDocument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteDocument:
+    """How mail of one sender goes out; ``via`` and ``as_address`` are null where it is refused."""
+
+    sender: str
+    via: str | None
+    as_address: str | None
+    reason: str
+    users: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutesDocument:
+    """The routes of all senders before and after, and the senders whose way changes."""
+
+    before: tuple[RouteDocument, ...]
+    after: tuple[RouteDocument, ...]
+    rerouted: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessDocument:
+    """Who gains or loses a right on ``subject`` (a connector; empty for a role)."""
+
+    right: str
+    subject: str
+    before: str
+    after: str
+    gained: tuple[str, ...]
+    lost: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedirectDocument:
+    """A credential that would go somewhere it was never sent before."""
+
+    connector: str
+    protocol: str
+    reference: str
+    before: tuple[str, ...]
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckDocument:
+    """A limit, and whether the plan keeps it. ``override`` is the option that lets it pass."""
+
+    name: str
+    status: Literal["pass", "fail"]
+    message: str = ""
+    override: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestDocument:
+    """A connector that the apply would test first, and why."""
+
+    __test__ = False  # not a test case, whatever pytest makes of the name
+
+    connector: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryDocument:
+    """The numbers of the summary line."""
+
+    add: int
+    change: int
+    destroy: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanDocument:
+    """The whole plan. It holds references to secrets and never a secret."""
+
+    format_version: Literal["1.0"] = "1.0"
+    lineage: str
+    serial: int
+    resource_changes: tuple[ResourceChange, ...]
+    summary: SummaryDocument
+    routes: RoutesDocument
+    access_changes: tuple[AccessDocument, ...]
+    credential_redirects: tuple[RedirectDocument, ...]
+    tests: tuple[TestDocument, ...]
+    checks: tuple[CheckDocument, ...]
+
+
+def to_document(plan: Plan) -> PlanDocument:
+    """Put a plan into the shape in which it is published."""
+    return PlanDocument(
+        lineage=plan.lineage,
+        serial=plan.serial,
+        resource_changes=tuple(_resource_change(change) for change in plan.changes),
+        summary=SummaryDocument(
+            add=plan.counts.add, change=plan.counts.change, destroy=plan.counts.destroy
+        ),
+        routes=RoutesDocument(
+            before=tuple(_route(row) for row in plan.routes_before),
+            after=tuple(_route(row) for row in plan.routes_after),
+            rerouted=tuple(item.after.sender for item in plan.impact.rerouted),
+        ),
+        access_changes=tuple(
+            AccessDocument(
+                right=item.right,
+                subject=item.subject,
+                before=item.before,
+                after=item.after,
+                gained=item.gained,
+                lost=item.lost,
+            )
+            for item in plan.impact.access
+        ),
+        credential_redirects=tuple(
+            RedirectDocument(
+                connector=item.connector,
+                protocol=item.protocol,
+                reference=str(item.reference),
+                before=tuple(str(destination) for destination in item.before),
+                after=str(item.after),
+            )
+            for item in plan.redirects
+        ),
+        tests=tuple(
+            TestDocument(connector=item.connector, reason=item.reason) for item in plan.to_test
+        ),
+        checks=_checks(plan),
+    )
+
+
+def plan_digest(plan: Plan) -> str:
+    """The digest of everything that a plan says; equal plans, and only they, have equal digests."""
+    return digest(to_plain(to_document(plan), nulls=True))
+
+
+def _resource_change(change: Change) -> ResourceChange:
+    match change:
+        case Create(after):
+            body = ChangeDocument(actions=("create",), before=None, after=spec_of(after))
+        case Update(before, after, fields):
+            body = ChangeDocument(
+                actions=("update",),
+                before=spec_of(before),
+                after=spec_of(after),
+                fields=_fields(fields),
+            )
+        case Rename(before, after, fields):
+            body = ChangeDocument(
+                actions=("rename", "update") if len(fields) > 1 else ("rename",),
+                before=spec_of(before),
+                after=spec_of(after),
+                fields=_fields(fields),
+                previous_address=str(before.address),
+            )
+        case Delete(before):
+            body = ChangeDocument(actions=("delete",), before=spec_of(before), after=None)
+        case RotateSecret(references=references):
+            body = ChangeDocument(
+                actions=("rotate_secret",),
+                before=None,
+                after=None,
+                rotated_secrets=tuple(str(reference) for reference in references),
+            )
+        case _:
+            assert_never(change)
+    return ResourceChange(
+        address=str(change.address),
+        kind=change.address.kind,
+        name=change.address.name,
+        change=body,
+    )
+
+
+def _fields(changes: tuple[FieldChange, ...]) -> tuple[ChangedField, ...]:
+    return tuple(
+        ChangedField(path=item.path, before=item.before, after=item.after) for item in changes
+    )
+
+
+def _route(row: EffectiveRoute) -> RouteDocument:
+    return RouteDocument(
+        sender=row.sender,
+        via=row.via,
+        as_address=row.as_address,
+        reason=row.reason,
+        users=row.audience.label,
+    )
+
+
+def _checks(plan: Plan) -> tuple[CheckDocument, ...]:
+    broken = {item.limit for item in plan.violations}
+    failed = [
+        CheckDocument(name=item.limit, status="fail", message=item.message, override=item.override)
+        for item in plan.violations
+    ]
+    passed = [CheckDocument(name=limit, status="pass") for limit in Limit if limit not in broken]
+    return (*failed, *passed)

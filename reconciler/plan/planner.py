@@ -1,0 +1,95 @@
+"""The plan, and the function that makes one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
+from reconciler.plan.credentials import CredentialRedirect, redirects
+from reconciler.plan.desired import Desired, Limits, Overrides
+from reconciler.plan.diff import differences
+from reconciler.plan.impact import Impact, access_changes, reroutes
+from reconciler.plan.order import ordered
+from reconciler.plan.safety import Violation, violations
+from reconciler.plan.testing import ToTest, to_test
+from reconciler.routing.table import EffectiveRoute, effective_routes
+
+if TYPE_CHECKING:
+    from reconciler.model.snapshot import StoredState
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The numbers of the summary line. A renamed or rotated connector counts as changed, once."""
+
+    add: int
+    change: int
+    destroy: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an apply would do, whom it would affect, and what stands against it.
+
+    ``lineage`` and ``serial`` name the stored state that it was made against.
+    """
+
+    lineage: str
+    serial: int
+    changes: tuple[Change, ...]
+    routes_before: tuple[EffectiveRoute, ...]
+    routes_after: tuple[EffectiveRoute, ...]
+    impact: Impact
+    redirects: tuple[CredentialRedirect, ...]
+    violations: tuple[Violation, ...]
+    to_test: tuple[ToTest, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write. Connectors may want testing all the same."""
+        return not self.changes
+
+    @property
+    def counts(self) -> Counts:
+        """How much there is to add, to change and to destroy."""
+        changed = {
+            change.address
+            for change in self.changes
+            if isinstance(change, Update | Rename | RotateSecret)
+        }
+        return Counts(
+            sum(isinstance(change, Create) for change in self.changes),
+            len(changed),
+            sum(isinstance(change, Delete) for change in self.changes),
+        )
+
+
+DEFAULT_LIMITS = Limits()
+NO_OVERRIDES = Overrides()
+
+
+def plan(
+    desired: Desired,
+    current: StoredState,
+    limits: Limits = DEFAULT_LIMITS,
+    overrides: Overrides = NO_OVERRIDES,
+) -> Plan:
+    """Work out what leads from ``current`` to ``desired``. A pure function of its arguments."""
+    stored, wanted = current.snapshot, desired.snapshot
+    changes = ordered(differences(desired, current))
+    before, after = effective_routes(stored), effective_routes(wanted)
+    redirected = redirects(stored, wanted)
+    return Plan(
+        lineage=current.lineage,
+        serial=current.serial,
+        changes=changes,
+        routes_before=before,
+        routes_after=after,
+        impact=Impact(access_changes(stored, wanted, desired.renames), reroutes(before, after)),
+        redirects=redirected,
+        violations=violations(
+            changes, desired, current, redirected=redirected, limits=limits, overrides=overrides
+        ),
+        to_test=to_test(changes, wanted, current),
+    )

@@ -1,0 +1,71 @@
+"""Which connectors a plan wants tested before it is applied, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.model.address import Kind
+from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.model.snapshot import Status
+from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
+
+if TYPE_CHECKING:
+    from reconciler.model.snapshot import Snapshot, StoredState
+
+_CONNECTION = ("imap", "smtp", "email_address", "enable_mail_send_from", "sent_folder", "draft")
+
+
+@dataclass(frozen=True, slots=True)
+class ToTest:
+    """A connector to test, and what makes it worth testing."""
+
+    connector: str
+    reason: str
+
+
+def to_test(
+    changes: tuple[Change, ...],
+    wanted: Snapshot,
+    current: StoredState,
+) -> tuple[ToTest, ...]:
+    """New connectors, those changed in what a connection uses, and those not known to work.
+
+    The connector that a changed policy forces everybody through comes first.
+    """
+    reasons: dict[str, str] = {}
+    for change in changes:
+        if isinstance(change, Create | Update) and isinstance(change.after, GlobalSmtpPolicy):
+            for name in (change.after.connector if change.after.enabled else None,
+                         change.after.fallback_connector):  # fmt: skip
+                if name is not None:
+                    reasons.setdefault(name, "the global policy changes")
+    for change in changes:
+        reason = _reason(change)
+        if reason:
+            reasons.setdefault(change.address.name, reason)
+    names = {
+        change.before.address: change.after.address
+        for change in changes
+        if isinstance(change, Rename)
+    }
+    for item in current.resources:
+        address = names.get(item.address, item.address)
+        if address.kind is Kind.EMAIL_CONNECTOR and item.status in (
+            Status.FAILING,
+            Status.UNTESTED,
+        ):
+            reasons.setdefault(address.name, f"it is {item.status}")
+    testable = {item.name for item in wanted.connectors if not item.draft}
+    return tuple(ToTest(name, why) for name, why in reasons.items() if name in testable)
+
+
+def _reason(change: Change) -> str:
+    if isinstance(change, Delete) or change.address.kind is not Kind.EMAIL_CONNECTOR:
+        return ""
+    if isinstance(change, Create):
+        return "it is new"
+    if isinstance(change, RotateSecret):
+        return "its secret was rotated"
+    touched = [field.path for field in change.fields if field.path.split(".")[0] in _CONNECTION]
+    return f"{touched[0]} changes" if touched else ""

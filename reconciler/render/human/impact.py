@@ -1,0 +1,75 @@
+"""The blast radius as text, and what refuses the plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.plan.impact import Right
+
+if TYPE_CHECKING:
+    from reconciler.plan.impact import AccessChange
+    from reconciler.plan.planner import Plan
+    from reconciler.render.style import Style
+
+_RIGHTS = {
+    Right.USE: "send through {subject}",
+    Right.ADMINISTER: "administer {subject}",
+    Right.ADMINISTRATOR: "act as Administrator",
+    Right.MANAGE_DATA_SOURCES: "manage data sources",
+}
+
+_NAMED = 8
+
+
+def access(plan: Plan, style: Style) -> str:
+    """Who gains or loses what."""
+    if not plan.serial or not plan.impact.access:
+        return ""
+    lines = [style.strong("Who may do what changes:")]
+    for item in plan.impact.access:
+        lines += _access(item, style)
+    return "\n".join(lines)
+
+
+def _access(item: AccessChange, style: Style) -> list[str]:
+    right = _RIGHTS[item.right].format(subject=item.subject)
+    lines = []
+    if item.gained:
+        lines.append(f"  {style.mark('+')} may {right}: {_names(item.gained)}")
+    if item.lost:
+        lines.append(f"  {style.mark('-')} may no longer {right}: {_names(item.lost)}")
+    if not lines:
+        symbol = "+" if item.widened else "-"
+        lines.append(f"  {style.mark(symbol)} may {right}: {item.before} -> {item.after}")
+    return lines
+
+
+def _names(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def credential_redirects(plan: Plan, style: Style) -> str:
+    """Credentials that would be sent somewhere new."""
+    if not plan.redirects:
+        return ""
+    lines = [style.strong("Credentials that would go somewhere new:")]
+    for item in plan.redirects:
+        lines.append(f"  {style.mark('!')} {item.reference}, by {item.connector} ({item.protocol})")
+        lines += [f"      known at {destination}" for destination in item.before]
+        lines.append(f"      now to   {item.after}")
+    return "\n".join(lines)
+
+
+def refusals(plan: Plan, style: Style) -> str:
+    """The limits that the plan breaks, with what to say if it is meant."""
+    if not plan.violations:
+        return ""
+    lines = [style.strong("An apply refuses this:")]
+    for item in plan.violations:
+        lines.append(f"  {style.mark('!')} {item.message}")
+        if item.needs_only_a_person:
+            lines.append(f"      if it is meant: answer yes on a terminal, or {item.override}")
+        elif item.override:
+            lines.append(f"      if it is meant: {item.override}")
+    return "\n".join(lines)

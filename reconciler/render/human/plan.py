@@ -1,0 +1,160 @@
+"""The plan as text: what changes, who then sends as whom, and what stands against it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, assert_never
+
+from reconciler.model.resource import JSON, spec_of
+from reconciler.plan.changes import (
+    Change,
+    Create,
+    Delete,
+    FieldChange,
+    Rename,
+    RotateSecret,
+    Update,
+)
+from reconciler.plan.diff import leaves
+from reconciler.plan.stages import ProveEmpty, TestConnectors, WriteRevision, stages
+from reconciler.render.human.impact import access, credential_redirects, refusals
+from reconciler.render.human.routes import routes
+from reconciler.render.table import pad, width_of
+
+if TYPE_CHECKING:
+    from reconciler.plan.planner import Plan
+    from reconciler.render.style import Style
+
+NO_CHANGES = "No changes. The stored state matches the configuration."
+
+
+def plan_text(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
+    """The whole plan."""
+    sections = []
+    if not plan.empty:
+        body = "\n\n".join(change_text(change, style) for change in plan.changes)
+        sections.append(f"reconciler will perform the following actions:\n\n{body}")
+        sections.append(routes(plan, style))
+        sections.append(access(plan, style))
+        sections.append(credential_redirects(plan, style))
+    sections.append(steps(plan, style, skip_tests=skip_tests))
+    sections.append(refusals(plan, style))
+    sections.append(style.strong(summary(plan)))
+    return "\n\n".join(section for section in sections if section)
+
+
+def summary(plan: Plan) -> str:
+    """The line that everybody looks for."""
+    if plan.empty:
+        return NO_CHANGES
+    counts = plan.counts
+    return f"Plan: {counts.add} to add, {counts.change} to change, {counts.destroy} to destroy."
+
+
+def change_text(change: Change, style: Style) -> str:
+    """One change: a comment that says it in words, and the fields."""
+    match change:
+        case Create(after):
+            values = [(path, value) for path, value in leaves(spec_of(after)) if _worth(value)]
+            width = max((width_of(path) for path, _ in values), default=0)
+            lines = [
+                f"      {style.mark('+')} {pad(path, width)} = {show(value)}"
+                for path, value in values
+            ]
+            return _block("+", f"{change.address} will be created", change, lines, style)
+        case Update(fields=fields):
+            comment = f"{change.address} will be updated"
+            return _block("~", comment, change, _fields(fields, style), style)
+        case Rename(before=before, fields=fields):
+            comment = f"{before.address} will be renamed to {change.address.name}"
+            return _block("~", comment, change, _fields(fields, style), style)
+        case Delete():
+            return _block("-", f"{change.address} will be destroyed", change, [], style)
+        case RotateSecret(references=references):
+            lines = [f"      {style.mark('~')} {item} (rotated)" for item in references]
+            return _block("~", f"{change.address} has a rotated secret", change, lines, style)
+        case _:
+            assert_never(change)
+
+
+def show(value: JSON) -> str:
+    """A value as it would stand in YAML's flow style."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _worth(value: JSON) -> bool:
+    return value is not False and value != []
+
+
+def _block(symbol: str, comment: str, change: Change, lines: list[str], style: Style) -> str:
+    head = [f"  {style.strong(f'# {comment}')}", f"  {style.mark(symbol)} {change.address}"]
+    return "\n".join([*head, *lines])
+
+
+def _fields(fields: tuple[FieldChange, ...], style: Style) -> list[str]:
+    width = max((width_of(field.path) for field in fields), default=0)
+    lines = []
+    for field in fields:
+        name = pad(field.path, width)
+        if isinstance(field.before, list) and isinstance(field.after, list):
+            lines.append(f"      {style.mark('~')} {field.path}")
+            lines += [
+                f"          {style.mark('-')} {show(item)}"
+                for item in field.before
+                if item not in field.after
+            ]
+            lines += [
+                f"          {style.mark('+')} {show(item)}"
+                for item in field.after
+                if item not in field.before
+            ]
+        elif field.before is None:
+            lines.append(f"      {style.mark('+')} {name} = {show(field.after)}")
+        elif field.after is None:
+            lines.append(f"      {style.mark('-')} {name} = {show(field.before)} -> none")
+        else:
+            lines.append(
+                f"      {style.mark('~')} {name} = {show(field.before)} -> {show(field.after)}"
+            )
+    return lines
+
+
+def steps(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
+    """What an apply would do, step by step."""
+    lines = []
+    for stage in stages(plan, skip_tests=skip_tests):
+        match stage:
+            case TestConnectors(connectors):
+                lines.append(f"Test {_count(len(connectors), 'connector')} live:")
+                width = max(width_of(item.connector) for item in connectors)
+                lines += [
+                    f"   {pad(item.connector, width)}  {style.faint(item.reason)}"
+                    for item in connectors[:_SHOWN]
+                ]
+                if len(connectors) > _SHOWN:
+                    lines.append(f"   and {len(connectors) - _SHOWN} more")
+            case WriteRevision(serial, changes):
+                lines.append(
+                    f"Write {_count(len(changes), 'change')} as revision {serial}, all or nothing."
+                )
+            case ProveEmpty():
+                lines.append("Plan again and find nothing left to do.")
+            case _:
+                assert_never(stage)
+    if not lines:
+        return ""
+    numbered, number = [], 0
+    for line in lines:
+        if line.startswith(" "):
+            numbered.append(f"   {line}")
+        else:
+            number += 1
+            numbered.append(f"  {number}. {line}")
+    return "\n".join([style.strong("An apply will:"), *numbered])
+
+
+_SHOWN = 20
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

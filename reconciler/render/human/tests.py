@@ -1,0 +1,58 @@
+"""Results of live tests as text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.probe.result import Outcome
+from reconciler.render.table import pad, width_of
+
+if TYPE_CHECKING:
+    from reconciler.probe.result import ConnectorResult, ProtocolResult
+    from reconciler.render.style import Style
+
+
+def result_text(result: ConnectorResult, style: Style, *, width: int = 0) -> str:
+    """One connector: a line for each protocol, and what to do where one failed."""
+    name = pad(result.connector, max(width, width_of(result.connector)))
+    blank = pad("", width_of(name))
+    lines = []
+    for number, protocol in enumerate(result.protocols):
+        lines.append(f"  {name if not number else blank}  {_protocol(protocol, style)}")
+        failed = protocol.failed
+        if failed is not None and failed.failure is not None:
+            lines.append(f"      {failed.failure.cause}")
+            if failed.failure.reply:
+                lines.append(style.faint(f"      the server said: {failed.failure.reply}"))
+            lines.append(f"      {failed.failure.remedy}")
+    return "\n".join(lines)
+
+
+def _protocol(protocol: ProtocolResult, style: Style) -> str:
+    place = f"{protocol.host}:{protocol.port}"
+    if protocol.via:
+        place += f" (via {protocol.via})"
+    failed = protocol.failed
+    if failed is None:
+        done = [item for item in protocol.stages if item.outcome is Outcome.OK]
+        seconds = sum(item.seconds for item in protocol.stages)
+        deepest = done[-1].stage if done else "nothing"
+        return f"{style.added('ok')}      {protocol.protocol} {place} to {deepest}, {seconds * 1000:.0f} ms"
+    error_class = failed.failure.error_class if failed.failure else "internal"
+    return (
+        f"{style.removed('failed')}  {protocol.protocol} {place} at {failed.stage}:"
+        f" {style.strong(error_class)}"
+    )
+
+
+def summary(results: tuple[ConnectorResult, ...]) -> str:
+    """Count them: ``5 passed, 1 rejected, 1 unreachable.``."""
+    passed = sum(item.passed for item in results)
+    unreachable = sum(item.unreachable for item in results)
+    rejected = len(results) - passed - unreachable
+    parts = [f"{passed} passed"]
+    if rejected:
+        parts.append(f"{rejected} rejected")
+    if unreachable:
+        parts.append(f"{unreachable} unreachable")
+    return f"Tested {len(results)}: {', '.join(parts)}."

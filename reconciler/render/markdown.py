@@ -1,0 +1,75 @@
+"""The plan as Markdown, to be read as a comment on a pull request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.render.human.impact import access, credential_redirects
+from reconciler.render.human.plan import change_text, steps, summary
+from reconciler.render.human.routes import routes
+from reconciler.render.style import Style
+
+if TYPE_CHECKING:
+    from reconciler.apply.authorise import Denial
+    from reconciler.plan.planner import Plan
+
+_WIDE = Style(colour=False, width=160)
+
+
+def plan_markdown(plan: Plan, denials: tuple[Denial, ...], actor: str) -> str:
+    """The summary first, then who sends as whom; the field changes fold away."""
+    parts = ["### Email connectors", f"**{summary(plan)}**"]
+    warnings = [
+        f"> [!CAUTION]\n> {_escape(item.message)}"
+        + (f"  \n> If it is meant: `{item.override}`" if item.override else "")
+        for item in plan.violations
+    ]
+    warnings += [
+        f"> [!WARNING]\n> {_escape(actor)} may not change {item.address}: {_escape(item.message)}"
+        for item in denials
+    ]
+    parts += warnings
+    if not plan.empty:
+        for section in (routes, access, credential_redirects):
+            parts += _fenced(section(plan, _WIDE))
+        body = "\n\n".join(_as_diff(change_text(change, _WIDE)) for change in plan.changes)
+        fence = _fence(body)
+        parts.append(
+            f"<details><summary>Changes, field by field</summary>\n\n{fence}diff\n{body}\n{fence}\n\n</details>"
+        )
+    parts += _fenced(steps(plan, _WIDE))
+    return "\n\n".join(parts)
+
+
+def _fenced(section: str) -> list[str]:
+    if not section:
+        return []
+    title, _, body = section.partition("\n")
+    fence = _fence(body)
+    return [f"**{title.rstrip(':')}**", f"{fence}\n{body}\n{fence}"]
+
+
+def _fence(body: str) -> str:
+    fence = "```"
+    while fence in body:
+        fence += "`"
+    return fence
+
+
+def _as_diff(text: str) -> str:
+    # GitHub colours a line of a diff by its first character.
+    lines = []
+    for line in text.splitlines():
+        bare = line.lstrip()
+        symbol = bare[:1]
+        if symbol in {"+", "-"}:
+            lines.append(symbol + line.replace(symbol, " ", 1))
+        elif symbol == "~":
+            lines.append("!" + line.replace(symbol, " ", 1))
+        else:
+            lines.append(f" {line}")
+    return "\n".join(lines)
+
+
+def _escape(text: str) -> str:
+    return "".join(f"\\{char}" if char in "\\`*_{}[]<>#|~" else char for char in text)

@@ -1,0 +1,31 @@
+"""A routing decision with its reasons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.render.json import to_json
+from reconciler.routing.request import Route
+
+if TYPE_CHECKING:
+    from reconciler.render.style import Style
+    from reconciler.routing.request import Refusal
+
+
+def route_text(decision: Route | Refusal, form: str, style: Style) -> str:
+    """The decision as sentences, or as JSON."""
+    if form == "json":
+        return to_json({"format_version": "1.0", "allowed": isinstance(decision, Route),
+                        "decision": decision})  # fmt: skip
+    lines = [f"  {number}. {step}" for number, step in enumerate(decision.steps, 1)]
+    if not isinstance(decision, Route):
+        return "\n".join([f"{style.removed('Refused:')} {decision.sentence}.", *lines])
+    head = f"Goes out through {style.strong(decision.connector)} as {style.strong(decision.from_address)}."
+    headers = [("From", decision.from_address), ("Reply-To", decision.reply_to),
+               ("X-Original-From", decision.original_from)]  # fmt: skip
+    lines += ["", *(f"  {name}: {value}" for name, value in headers if value)]
+    if decision.save_to_sent_items is not None:
+        saved = "is filed" if decision.save_to_sent_items else "is not filed"
+        lines.append(f"  A copy {saved} in the Sent Items of {decision.connector}.")
+    lines += [f"\n{style.changed('Warning:')} {text}." for text in decision.warnings]
+    return "\n".join([head, *lines])

@@ -1,0 +1,75 @@
+"""The outcome of a validation, in each of its forms."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from reconciler.render.human.diagnostics import diagnostics, summary
+
+if TYPE_CHECKING:
+    from reconciler.config.load import Loaded
+    from reconciler.diagnostics import Diagnostic
+    from reconciler.render.style import Style
+
+
+def validation(loaded: Loaded, form: str, style: Style) -> str:
+    """Render as ``human``, ``json``, or ``github`` (workflow commands that annotate the diff)."""
+    if form == "json":
+        return _json(loaded)
+    if form == "github":
+        return "\n".join([*(_annotation(item) for item in loaded.diagnostics), _last(loaded)])
+    text = diagnostics(loaded.diagnostics, style)
+    return f"{text}\n\n{_last(loaded)}" if text else _last(loaded)
+
+
+def _last(loaded: Loaded) -> str:
+    read = f"{_count(loaded.documents, 'document')} in {_count(loaded.files, 'file')}"
+    if loaded.snapshot is None:
+        return f"The configuration is not valid: {summary(loaded.diagnostics)} in {read}."
+    connectors = loaded.snapshot.connectors
+    drafts = sum(item.draft for item in connectors)
+    what = _count(len(connectors), "connector") + (f", {drafts} of them a draft" if drafts else "")
+    said = f" {summary(loaded.diagnostics).capitalize()}." if loaded.diagnostics else ""
+    return f"The configuration is valid: {read}, {what}.{said}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _json(loaded: Loaded) -> str:
+    document = {
+        "format_version": "1.0",
+        "valid": loaded.snapshot is not None,
+        "files": loaded.files,
+        "documents": loaded.documents,
+        "diagnostics": [
+            {
+                "rule": item.rule,
+                "severity": item.severity,
+                "message": item.message,
+                "hint": item.hint,
+                "file": item.file,
+                "line": item.line,
+                "column": item.column,
+            }
+            for item in loaded.diagnostics
+        ],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _annotation(item: Diagnostic) -> str:
+    place = f"file={_property(item.file)}"
+    if item.line:
+        place += f",line={item.line},col={item.column}"
+    text = f"{item.message} {item.hint}".strip()
+    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return f"::{item.severity} {place},title={_property(item.rule)}::{escaped}"
+
+
+def _property(text: str) -> str:
+    for char, escape in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C")):
+        text = text.replace(char, escape)
+    return text

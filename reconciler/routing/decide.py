@@ -1,0 +1,193 @@
+"""The routing decision.
+
+In this order: what the request asks for must exist, be able to send, and be the actor's to use; only
+then does the global policy take over. So the policy never gives anybody the use of a connector that
+they may not use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.policy import GlobalSmtpPolicy, ReplyTo
+from reconciler.routing.audience import refusal
+from reconciler.routing.request import Reason, Refusal, RefusalReason, Route, RouteRequest
+
+if TYPE_CHECKING:
+    from reconciler.model.connector import Connector
+    from reconciler.model.snapshot import Snapshot
+
+_OFF = GlobalSmtpPolicy()
+
+
+def route(request: RouteRequest, snapshot: Snapshot) -> Route | Refusal:
+    """Decide through which connector a mail goes and as whom, with a reason for each step."""
+    policy = snapshot.policy or _OFF
+    asked = _asked_for(request, snapshot)
+    if isinstance(asked, Refusal):
+        return asked
+    connector, reason, steps = asked
+    if connector is not None:
+        problem = _unusable(connector, request.actor, snapshot)
+        if problem is not None:
+            return Refusal(reason=problem[0], sentence=problem[1], steps=tuple(steps))
+        steps.append(_permitted(connector, request.actor, snapshot))
+    if policy.enabled:
+        return _forced(request, snapshot, policy, connector, steps)
+    if connector is None:
+        wanted = (
+            f"no connector sends as {request.sender}" if request.sender else "no sender is given"
+        )
+        return Refusal(
+            reason=RefusalReason.NO_CONNECTOR,
+            sentence=f"{wanted}, and the policy names no fallback connector",
+            steps=tuple(steps),
+        )
+    return _through(request, connector, reason, steps, ReplyTo.ORIGINAL_SENDER, save=None)
+
+
+_Asked = tuple["Connector | None", Reason, list[str]]
+
+
+def _asked_for(request: RouteRequest, snapshot: Snapshot) -> _Asked | Refusal:
+    """Find the connector that a request means, before any policy is looked at."""
+    if request.connector is not None:
+        named = snapshot.connector(request.connector)
+        if named is None:
+            return Refusal(
+                reason=RefusalReason.UNKNOWN_CONNECTOR,
+                sentence=f"there is no connector {request.connector}",
+            )
+        return named, Reason.NAMED, [f"The request names the connector {named.name}."]
+    if request.sender is not None:
+        owner = owner_of(request.sender, snapshot)
+        if owner is not None:
+            return owner, Reason.SENDER, [f"{owner.name} is the connector of {request.sender}."]
+    steps = [
+        f"No connector sends as {request.sender}."
+        if request.sender
+        else "The request names neither a sender nor a connector."
+    ]
+    policy = snapshot.policy or _OFF
+    if policy.fallback_connector is None or policy.enabled:
+        return None, Reason.FALLBACK, steps
+    fallback = snapshot.connector(policy.fallback_connector)
+    if fallback is not None:
+        steps.append(f"The fallback connector is {fallback.name}.")
+    return fallback, Reason.FALLBACK, steps
+
+
+def owner_of(sender: str, snapshot: Snapshot) -> Connector | None:
+    """Find the connector that sends as an address; the first by name if there are several."""
+    folded = sender.casefold()
+    return next(
+        (
+            connector
+            for connector in snapshot.connectors
+            if connector.can_send and (connector.email_address or "").casefold() == folded
+        ),
+        None,
+    )
+
+
+def _unusable(
+    connector: Connector, actor: str, snapshot: Snapshot
+) -> tuple[RefusalReason, str] | None:
+    if connector.draft:
+        return RefusalReason.CANNOT_SEND, f"{connector.name} is a draft and is not used for sending"
+    if not connector.can_send or connector.email_address is None:
+        return (
+            RefusalReason.CANNOT_SEND,
+            f"{connector.name} only receives: enable_mail_send_from is false",
+        )
+    why_not = refusal(snapshot.permissions_of(connector.name), snapshot.directory, actor)
+    return (RefusalReason.NOT_PERMITTED, why_not) if why_not else None
+
+
+def _permitted(connector: Connector, actor: str, snapshot: Snapshot) -> str:
+    users = snapshot.permissions_of(connector.name).users
+    how = "is one of its users" if users else "may use it, as any internal user may"
+    if not snapshot.directory.is_internal(actor):
+        how = "is a partner, and it has enabled B2B"
+    return f"{actor} {how}."
+
+
+def _forced(
+    request: RouteRequest,
+    snapshot: Snapshot,
+    policy: GlobalSmtpPolicy,
+    asked: Connector | None,
+    steps: list[str],
+) -> Route | Refusal:
+    carrier = snapshot.connector(policy.connector or "")
+    if carrier is None or not carrier.can_send or carrier.email_address is None:
+        return Refusal(
+            reason=RefusalReason.CANNOT_SEND,
+            sentence=f"the global policy names {policy.connector}, which cannot send",
+            steps=tuple(steps),
+        )
+    if asked is None and not snapshot.directory.is_internal(request.actor):
+        # Nobody asked for a connector that lets partners in, so the carrier itself must.
+        why_not = refusal(snapshot.permissions_of(carrier.name), snapshot.directory, request.actor)
+        if why_not:
+            return Refusal(reason=RefusalReason.NOT_PERMITTED, sentence=why_not, steps=tuple(steps))
+    steps.append(f"The global SMTP policy forces all mail through {carrier.name}.")
+    wanted = request.sender or (asked.email_address if asked is not None else None)
+    forced = RouteRequest(
+        actor=request.actor,
+        sender=wanted,
+        connector=carrier.name,
+        reply_to=request.reply_to,
+    )
+    return _through(
+        forced,
+        carrier,
+        Reason.GLOBAL_POLICY,
+        steps,
+        policy.reply_to,
+        save=policy.save_to_sent_items,
+    )
+
+
+def _through(
+    request: RouteRequest,
+    connector: Connector,
+    reason: Reason,
+    steps: list[str],
+    reply_to: ReplyTo,
+    *,
+    save: bool | None,
+) -> Route:
+    address = connector.email_address or ""
+    replaced = request.sender is not None and request.sender.casefold() != address.casefold()
+    original = request.sender if replaced else None
+    answer = request.reply_to
+    warnings: tuple[str, ...] = ()
+    if original is not None:
+        steps.append(f"From becomes {address}; {original} is kept in X-Original-From.")
+        if answer is None and reply_to is ReplyTo.ORIGINAL_SENDER:
+            answer = original
+            steps.append(f"Answers go to {original} (Reply-To).")
+        if _domain(original) != _domain(address):
+            warnings = (_other_domain(original, address),)
+    return Route(
+        connector=connector.name,
+        from_address=address,
+        reply_to=answer,
+        original_from=original,
+        save_to_sent_items=save,
+        reason=reason,
+        steps=tuple(steps),
+        warnings=warnings,
+    )
+
+
+def _other_domain(original: str, address: str) -> str:
+    return (
+        f"{original} is of another domain than {address}: "
+        "receivers that compare the two (DMARC alignment, RFC 7489) may refuse or mark the mail"
+    )
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].casefold()

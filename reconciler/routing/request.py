@@ -1,0 +1,66 @@
+"""What is asked of the router, and its two possible answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteRequest:
+    """Somebody wants to send a mail.
+
+    ``actor`` is who asks, ``sender`` the From address they ask for, ``connector`` the connector that
+    they name; a request may name a sender, a connector, both or neither.
+    """
+
+    actor: str
+    sender: str | None = None
+    connector: str | None = None
+    reply_to: str | None = None
+
+
+class Reason(StrEnum):
+    """Which rule chose the connector."""
+
+    GLOBAL_POLICY = "global_policy"
+    NAMED = "named"
+    SENDER = "sender"
+    FALLBACK = "fallback"
+
+
+class RefusalReason(StrEnum):
+    """Which rule refused the mail."""
+
+    UNKNOWN_CONNECTOR = "unknown_connector"
+    CANNOT_SEND = "cannot_send"
+    NOT_PERMITTED = "not_permitted"
+    NO_CONNECTOR = "no_connector"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """The way a mail takes.
+
+    ``from_address`` is both the envelope sender and From. ``reply_to`` and ``original_from`` are the
+    header fields to set, if any. ``steps`` are the decisions in order, each a sentence; ``warnings``
+    say what receivers may not like about it.
+    """
+
+    connector: str
+    from_address: str
+    reply_to: str | None
+    original_from: str | None
+    save_to_sent_items: bool | None
+    reason: Reason
+    steps: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """No way: why not, in a sentence, after the decisions that led there."""
+
+    reason: RefusalReason
+    sentence: str
+    steps: tuple[str, ...] = ()
