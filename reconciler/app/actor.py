@@ -1,0 +1,91 @@
+"""Who is acting, and from which commit: as told, as the CI system says, or as the OS knows."""
+
+from __future__ import annotations
+
+import getpass
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class CiSystem:
+    """How a CI system tells that it is running, for whom, and on which commit."""
+
+    name: str
+    present: str
+    actors: tuple[str, ...]
+    commit: str
+
+
+CI_SYSTEMS = (
+    CiSystem("GitHub Actions", "GITHUB_ACTIONS", ("GITHUB_ACTOR",), "GITHUB_SHA"),
+    CiSystem("GitLab CI", "GITLAB_CI", ("GITLAB_USER_LOGIN", "GITLAB_USER_EMAIL"), "CI_COMMIT_SHA"),
+    CiSystem(
+        "Bitbucket Pipelines",
+        "BITBUCKET_BUILD_NUMBER",
+        ("BITBUCKET_STEP_TRIGGERER_UUID",),
+        "BITBUCKET_COMMIT",
+    ),
+    CiSystem(
+        "Azure DevOps",
+        "TF_BUILD",
+        ("BUILD_REQUESTEDFOREMAIL", "BUILD_REQUESTEDFOR"),
+        "BUILD_SOURCEVERSION",
+    ),
+    CiSystem("Jenkins", "JENKINS_URL", ("BUILD_USER_EMAIL", "BUILD_USER_ID"), "GIT_COMMIT"),
+    CiSystem("CircleCI", "CIRCLECI", ("CIRCLE_USERNAME",), "CIRCLE_SHA1"),
+)
+"""The variables are those of each vendor's reference of predefined variables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A name, and where it comes from."""
+
+    name: str
+    source: str
+
+
+def actor(told: str | None, environ: Mapping[str, str]) -> Actor:
+    """Find out who is acting; raises nothing, for somebody always is."""
+    if told:
+        return Actor(told, "--actor")
+    for system in CI_SYSTEMS:
+        if environ.get(system.present):
+            for variable in system.actors:
+                if environ.get(variable):
+                    return Actor(environ[variable], f"{system.name} ({variable})")
+    try:
+        return Actor(getpass.getuser(), "operating system")
+    except (KeyError, OSError):  # a user id without a name, as in many containers
+        return Actor("unknown", "operating system")
+
+
+def git_commit(directory: Path, environ: Mapping[str, str]) -> str:
+    """The commit that is checked out, with ``-dirty`` if files differ from it; empty if unknown."""
+    for system in CI_SYSTEMS:
+        if environ.get(system.present) and environ.get(system.commit):
+            return environ[system.commit]
+    described = _git(directory, "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
+    return described or ""
+
+
+def _git(directory: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed arguments
+            ["git", *arguments],  # noqa: S607 - the git of the user's PATH is the one meant
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

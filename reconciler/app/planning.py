@@ -1,0 +1,119 @@
+"""Planning: read what is wanted and what is stored, and work out the difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from reconciler import __version__
+from reconciler.apply.authorise import Denial, denials
+from reconciler.config.load import Loaded
+from reconciler.errors import SecretError
+from reconciler.model.resource import digest
+from reconciler.model.secret_ref import SecretRef
+from reconciler.model.snapshot import StoredState
+from reconciler.plan.desired import Desired, Overrides
+from reconciler.plan.document import to_document
+from reconciler.plan.planfile import Basis, PlanFile, seal
+from reconciler.plan.planner import Plan, plan
+
+if TYPE_CHECKING:
+    from reconciler.app.workspace import Workspace
+    from reconciler.secrets.base import FingerprintKey, SecretResolver
+
+NO_OVERRIDES = Overrides()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan with everything that it was made from.
+
+    ``denials`` are the changes that the actor may not make. ``unresolved`` are references whose
+    secret could not be looked at, so that nothing is known of its rotation; ``looked`` is false if
+    nobody tried.
+    """
+
+    loaded: Loaded
+    desired: Desired
+    current: StoredState
+    plan: Plan
+    denials: tuple[Denial, ...]
+    overrides: Overrides = NO_OVERRIDES
+    looked: bool = False
+    unresolved: tuple[SecretRef, ...] = ()
+
+    @property
+    def basis(self) -> Basis:
+        """What a saved plan is bound to."""
+        known = {str(reference): item.mac for reference, item in self.desired.fingerprints}
+        return Basis(
+            configuration=self.loaded.digest,
+            lineage=self.current.lineage,
+            serial=self.current.serial,
+            fingerprints=digest(dict(known)) if self.looked else "",
+            tool_version=__version__,
+        )
+
+    @property
+    def file(self) -> PlanFile:
+        """The plan as it is saved."""
+        return seal(self.basis, self.overrides, to_document(self.plan))
+
+
+def make_plan(
+    workspace: Workspace,
+    actor: str,
+    *,
+    overrides: Overrides = NO_OVERRIDES,
+    check_secrets: bool = False,
+) -> Planned:
+    """Plan against the stored state, reading it without a lock.
+
+    No secret is resolved and no server is asked unless ``check_secrets`` wants to see rotations.
+    Raises ConfigurationInvalid, or StateError if the state cannot be read.
+    """
+    loaded, desired = workspace.load_valid()
+    unresolved: tuple[SecretRef, ...] = ()
+    if check_secrets:
+        key = workspace.fingerprint_key(create=False)
+        if key is not None:
+            desired, unresolved = with_fingerprints(desired, workspace.resolver(), key)
+    store = workspace.store(read_only=True)
+    try:
+        current = store.load()
+    finally:
+        store.close()
+    made = plan(desired, current, workspace.limits, overrides)
+    return Planned(
+        loaded,
+        desired,
+        current,
+        made,
+        denials(made.changes, current, actor),
+        overrides=overrides,
+        looked=check_secrets,
+        unresolved=unresolved,
+    )
+
+
+def with_fingerprints(
+    desired: Desired, resolver: SecretResolver, key: FingerprintKey
+) -> tuple[Desired, tuple[SecretRef, ...]]:
+    """Fingerprint every secret that the connectors in use refer to.
+
+    Also returns the references that could not be resolved: whether that matters is for the live
+    test of their connector to say.
+    """
+    found, missing = [], []
+    references = dict.fromkeys(
+        reference
+        for connector in desired.snapshot.connectors
+        if not connector.draft
+        for reference in connector.references
+    )
+    for reference in references:
+        try:
+            found.append((reference, key.fingerprint(reference, resolver.resolve(reference))))
+        except SecretError:
+            missing.append(reference)
+    return replace(desired, fingerprints=tuple(found)), tuple(missing)

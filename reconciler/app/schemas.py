@@ -1,0 +1,71 @@
+"""The published JSON Schemas, made from the types that they describe."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from reconciler.errors import ReconcilerError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_BASE = "https://reconciler.example/schemas"
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Make one schema: connectors, settings, plan, plan-file or test-report."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 - only where schemas are made
+
+    from reconciler.config.schema import connectors_schema, settings_schema  # noqa: PLC0415
+    from reconciler.plan.document import PlanDocument  # noqa: PLC0415
+    from reconciler.plan.planfile import PlanFile  # noqa: PLC0415
+    from reconciler.probe.report import TestReport  # noqa: PLC0415
+
+    if name == "connectors":
+        return connectors_schema()
+    if name == "settings":
+        return settings_schema()
+    types = {"plan": PlanDocument, "plan-file": PlanFile, "test-report": TestReport}
+    made = TypeAdapter(types[name]).json_schema(mode="serialization")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"{_BASE}/{name}.schema.json",
+        **made,
+    }
+
+
+NAMES = ("connectors", "settings", "plan", "plan-file", "test-report")
+
+
+def schema_text(name: str) -> str:
+    """The text of a schema's file."""
+    return json.dumps(schema(name), indent=2, ensure_ascii=False) + "\n"
+
+
+def write_schemas(folder: Path) -> tuple[Path, ...]:
+    """Write every schema; raises ReconcilerError if one cannot be written."""
+    written = []
+    for name in NAMES:
+        path = folder / f"{name}.schema.json"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(schema_text(name), encoding="utf-8")
+        except OSError as error:
+            raise ReconcilerError(f"{path} cannot be written: {error.strerror}") from error
+        written.append(path)
+    return tuple(written)
+
+
+def outdated(folder: Path) -> tuple[Path, ...]:
+    """Find the files of a folder that are missing or not what they should be."""
+    found = []
+    for name in NAMES:
+        path = folder / f"{name}.schema.json"
+        try:
+            current = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            current = ""
+        if current != schema_text(name):
+            found.append(path)
+    return tuple(found)

@@ -1,0 +1,122 @@
+"""The workspace: where everything of one organisation is, and how to get at it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.config.load import Loaded, load
+from reconciler.config.settings import Settings
+from reconciler.config.settings_file import load_settings
+from reconciler.diagnostics import Diagnostic
+from reconciler.errors import ConfigurationInvalid
+from reconciler.plan.desired import Desired, Limits
+
+if TYPE_CHECKING:
+    from reconciler.secrets.base import FingerprintKey
+    from reconciler.secrets.registry import Resolver
+    from reconciler.state.base import StateStore
+
+SETTINGS_FILE = "reconciler.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """Everything that the command line, the environment and ``reconciler.yaml`` say together.
+
+    ``root`` is the folder of the connectors; relative paths of the settings start beside it.
+    """
+
+    root: Path
+    settings: Settings
+    settings_problems: tuple[Diagnostic, ...]
+    state_url: str
+    environ: Mapping[str, str]
+    connect_to: tuple[str, ...]
+    ca_file: str | None
+
+    @property
+    def home(self) -> Path:
+        """The folder that holds ``connectors.d/`` and ``reconciler.yaml``."""
+        return self.root.absolute().parent
+
+    @property
+    def limits(self) -> Limits:
+        """How much one apply may change."""
+        limits = self.settings.limits
+        return Limits(
+            max_delete_percent=limits.max_delete_percent,
+            max_update_percent=limits.max_update_percent,
+            min_connectors=limits.min_connectors,
+        )
+
+    def load(self) -> Loaded:
+        """Read and check the configuration, the settings file with it."""
+        loaded = load(self.root, settings=self.settings)
+        problems = (*self.settings_problems, *loaded.diagnostics)
+        broken = any(problem.is_error for problem in self.settings_problems)
+        snapshot = None if broken else loaded.snapshot
+        return replace(loaded, diagnostics=problems, snapshot=snapshot)
+
+    def load_valid(self) -> tuple[Loaded, Desired]:
+        """Read the configuration; raises ConfigurationInvalid if it has errors."""
+        loaded = self.load()
+        if loaded.snapshot is None:
+            raise ConfigurationInvalid(loaded.diagnostics)
+        return loaded, Desired(loaded.snapshot, loaded.renames)
+
+    def store(self, *, read_only: bool = False) -> StateStore:
+        """Open the stored state."""
+        from reconciler.state.sql import open_store  # noqa: PLC0415 - SQLAlchemy costs to import
+
+        return open_store(self.state_url, read_only=read_only)
+
+    def resolver(self) -> Resolver:
+        """Make what fetches the secrets."""
+        from reconciler.secrets.registry import Resolver  # noqa: PLC0415 - only where secrets are
+
+        return Resolver(
+            self.environ, allow_command=self.settings.secrets.allow_command, base=self.home
+        )
+
+    def fingerprint_key(self, *, create: bool) -> FingerprintKey | None:
+        """Find the key of the fingerprints; without ``create``, None if there is none yet."""
+        from reconciler.state.key import fingerprint_key  # noqa: PLC0415 - only where secrets are
+
+        return fingerprint_key(self.state_url, self.environ, create=create)
+
+
+def open_workspace(
+    root: Path,
+    environ: Mapping[str, str],
+    *,
+    state: str | None = None,
+    connect_to: tuple[str, ...] = (),
+    ca_file: str | None = None,
+) -> Workspace:
+    """Put together what was told with what ``reconciler.yaml`` says; what was told comes first."""
+    home = root.absolute().parent
+    settings, problems = load_settings(root.parent / SETTINGS_FILE)
+    return Workspace(
+        root=root,
+        settings=settings,
+        settings_problems=problems,
+        state_url=_absolute(state or settings.state, home if state is None else Path.cwd()),
+        environ=environ,
+        connect_to=connect_to,
+        ca_file=ca_file,
+    )
+
+
+_SQLITE = re.compile(r"(sqlite(?:\+\w+)?):///(?!/)(.+)")
+
+
+def _absolute(url: str, base: Path) -> str:
+    """Anchor a relative SQLite path, so that the state does not depend on where one stands."""
+    if "://" not in url:
+        return f"sqlite:///{(base / url).absolute()}"
+    relative = _SQLITE.fullmatch(url)
+    return f"{relative[1]}:///{(base / relative[2]).absolute()}" if relative else url

@@ -1,0 +1,106 @@
+"""``reconciler apply``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.command import ExampleCommand
+from reconciler.cli.duration import DURATION
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.options import (
+    actor_option,
+    color_option,
+    config_option,
+    network_options,
+    override_options,
+    overrides,
+    state_option,
+    workspace,
+)
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+
+@click.command(
+    "apply",
+    cls=ExampleCommand,
+    examples=(
+        "reconciler apply",
+        "reconciler apply --auto-approve",
+        "reconciler apply plan.json",
+        'reconciler apply --skip-tests "provider outage, ticket 4711"',
+    ),
+)
+@click.argument("plan_file", required=False,
+                type=click.Path(exists=True, dir_okay=False, path_type=Path))  # fmt: skip
+@config_option
+@state_option
+@click.option("--auto-approve", is_flag=True, help="Do not ask.")
+@click.option("--keep-going", is_flag=True,
+              help="If connectors fail their test, apply the rest.")  # fmt: skip
+@click.option("--skip-tests", metavar="REASON", default="",
+              help="Do not test live; the reason is recorded.")  # fmt: skip
+@click.option("--lock-timeout", type=DURATION, default="0s", show_default=True, metavar="TIME",
+              help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
+@override_options
+@actor_option
+@network_options
+@color_option
+def command(
+    *,
+    plan_file: Path | None,
+    config: str,
+    state: str | None,
+    auto_approve: bool,
+    keep_going: bool,
+    skip_tests: str,
+    lock_timeout: timedelta,
+    actor: str | None,
+    connect_to: tuple[str, ...],
+    ca_file: str | None,
+    color: bool | None,
+    allow_deletes: int,
+    allow_updates: int,
+    allow_policy_change: bool,
+    allow_credential_redirect: tuple[str, ...],
+) -> ExitCode:
+    """Test what changed, and write it to the stored state, all or nothing.
+
+    With PLAN_FILE, exactly the plan that was saved there is applied, or nothing. Running it again
+    changes nothing.
+    """
+    import os
+
+    from reconciler.app.actor import actor as find_actor
+    from reconciler.app.applying import ApplyRequest, apply
+    from reconciler.app.planfiles import read_plan_file
+    from reconciler.apply.executor import Conduct
+    from reconciler.cli.approval import TerminalApprover
+    from reconciler.cli.console import stderr_style, stdout_style
+    from reconciler.cli.progress import TestProgress
+    from reconciler.render.human.applied import applied
+
+    style = stdout_style(colour=color)
+    space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
+    outcome = apply(
+        space,
+        ApplyRequest(
+            actor=find_actor(actor, os.environ),
+            overrides=overrides(
+                allow_deletes, allow_updates, allow_policy_change, allow_credential_redirect
+            ),
+            conduct=Conduct(keep_going=keep_going, skip_tests=skip_tests),
+            plan_file=read_plan_file(plan_file) if plan_file else None,
+            lock_timeout=lock_timeout,
+        ),
+        TerminalApprover(style, auto_approve or plan_file is not None),
+        TestProgress(stderr_style(colour=color)),
+    )
+    click.echo(applied(outcome.applied, style))
+    if outcome.applied is None:
+        return ExitCode.REFUSED
+    return ExitCode.TEST_REJECTED if outcome.applied.left_out else ExitCode.OK

@@ -1,0 +1,35 @@
+"""``reconciler init``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reconciler.cli.command import ExampleCommand
+from reconciler.cli.options import actor_option, config_option
+
+
+@click.command(
+    "init",
+    cls=ExampleCommand,
+    examples=("reconciler init", "reconciler init --config mail/connectors.d"),
+)
+@config_option
+@actor_option
+def command(*, config: str, actor: str | None) -> None:
+    """Start a configuration: a first connector to edit, roles, and settings.
+
+    Never overwrites a file.
+    """
+    import os
+
+    from reconciler.app.actor import actor as find_actor
+    from reconciler.app.starting import start
+
+    done = start(Path(config), find_actor(actor, os.environ).name)
+    for path in done.written:
+        click.echo(f"Wrote {path}")
+    for path in done.kept:
+        click.echo(f"Kept {path}, which is there already")
+    click.echo("\nEdit the connector, then: reconciler validate")

@@ -1,0 +1,102 @@
+"""``reconciler plan``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reconciler.cli.command import ExampleCommand
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.options import (
+    actor_option,
+    color_option,
+    config_option,
+    format_option,
+    network_options,
+    override_options,
+    overrides,
+    state_option,
+    workspace,
+)
+
+
+@click.command(
+    "plan",
+    cls=ExampleCommand,
+    examples=(
+        "reconciler plan",
+        "reconciler plan --detailed-exitcode --out plan.json",
+        "reconciler plan --format markdown >> $GITHUB_STEP_SUMMARY",
+    ),
+)
+@config_option
+@state_option
+@format_option("human", "markdown", "json")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Save the plan, for `reconciler apply FILE`.")  # fmt: skip
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there are changes.")
+@click.option("--check-secrets", is_flag=True,
+              help="Resolve the secrets, to see which were rotated. Asks no server.")  # fmt: skip
+@click.option("--test", "live", is_flag=True,
+              help="Test live what an apply would test. Resolves secrets and asks servers.")  # fmt: skip
+@override_options
+@actor_option
+@network_options
+@color_option
+def command(
+    *,
+    config: str,
+    state: str | None,
+    form: str,
+    out: Path | None,
+    detailed_exitcode: bool,
+    check_secrets: bool,
+    live: bool,
+    actor: str | None,
+    connect_to: tuple[str, ...],
+    ca_file: str | None,
+    color: bool | None,
+    allow_deletes: int,
+    allow_updates: int,
+    allow_policy_change: bool,
+    allow_credential_redirect: tuple[str, ...],
+) -> ExitCode:
+    """Show what an apply would change, and who then sends as whom.
+
+    Needs no secret and no network, so it is safe to run on the pull request of a stranger.
+    """
+    import os
+
+    from reconciler.app.actor import actor as find_actor
+    from reconciler.app.planning import make_plan
+    from reconciler.cli.console import stderr_style, stdout_style
+    from reconciler.render.human.diagnostics import diagnostics
+    from reconciler.render.planned import planned as render
+
+    space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
+    who = find_actor(actor, os.environ)
+    made = make_plan(
+        space,
+        who.name,
+        overrides=overrides(
+            allow_deletes, allow_updates, allow_policy_change, allow_credential_redirect
+        ),
+        check_secrets=check_secrets or live,
+    )
+    if made.loaded.diagnostics:
+        click.echo(diagnostics(made.loaded.diagnostics, stderr_style(colour=color)), err=True)
+    click.echo(render(made.plan, made.denials, form, stdout_style(colour=color), actor=who.name))
+    if out is not None:
+        from reconciler.app.planfiles import write_plan_file
+
+        write_plan_file(out, made.file)
+        click.echo(f"Saved the plan. Apply it with: reconciler apply {out}", err=True)
+    if live:
+        from reconciler.app.testing import try_plan
+        from reconciler.cli.progress import TestProgress
+
+        try_plan(space, made, TestProgress(stderr_style(colour=color)))
+    if detailed_exitcode and not made.plan.empty:
+        return ExitCode.CHANGES_PENDING
+    return ExitCode.OK

@@ -1,0 +1,58 @@
+"""``reconciler sandbox``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reconciler.cli.command import ExampleCommand
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.options import config_option, workspace
+
+
+@click.command(
+    "sandbox",
+    cls=ExampleCommand,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    examples=(
+        "reconciler sandbox -- reconciler apply",
+        "reconciler sandbox -- sh -c 'reconciler plan && reconciler test'",
+        "reconciler sandbox",
+    ),
+)
+@click.argument("argv", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
+@config_option
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path),
+              default=Path(".reconciler/sandbox"), show_default=True, metavar="FOLDER",
+              help="Where the sandbox keeps its own state and made-up passwords.")  # fmt: skip
+def command(*, argv: tuple[str, ...], config: str, folder: Path) -> int:
+    """Run COMMAND against mail servers of its own on this machine.
+
+    An IMAP and an SMTP server with TLS stand in for every server that the connectors name, with
+    made-up passwords under the names that the references want, and with a state of their own. No mail
+    leaves the machine. Without COMMAND, the servers stay up until Ctrl-C.
+    """
+    import os
+
+    from reconciler.sandbox.command import run_command, wait_for_signal
+    from reconciler.sandbox.session import Sandbox
+
+    space = workspace(config)
+    _, desired = space.load_valid()
+    with Sandbox(desired.snapshot.connectors, folder, base=space.home) as session:
+        click.echo(f"Sandbox: {len(session.endpoints)} servers on this machine.", err=True)
+        for note in session.notes:
+            click.echo(f"  {note}", err=True)
+        if argv:
+            ended = run_command(session, argv, os.environ)
+            if ended.problem:
+                click.echo(f"Error: {ended.problem}", err=True)
+            return ended.status
+        for endpoint in session.endpoints:
+            click.echo(f"  {endpoint.connect_to}  {', '.join(endpoint.connectors)}", err=True)
+        click.echo("In another shell, copy these lines. Ctrl-C ends the sandbox.\n", err=True)
+        for line in session.export_lines:
+            click.echo(line)
+        wait_for_signal()
+    return ExitCode.OK

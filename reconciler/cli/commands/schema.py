@@ -1,0 +1,45 @@
+"""``reconciler schema``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reconciler.cli.command import ExampleCommand
+from reconciler.cli.exit_codes import ExitCode
+
+_NAMES = ("connectors", "settings", "plan", "plan-file", "test-report")
+
+
+@click.command(
+    "schema",
+    cls=ExampleCommand,
+    examples=(
+        "reconciler schema connectors > connectors.schema.json",
+        "reconciler schema --write schemas/",
+        "reconciler schema --check schemas/",
+    ),
+)
+@click.argument("name", type=click.Choice(_NAMES), required=False)
+@click.option("--write", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
+              help="Write all schemas into this folder.")  # fmt: skip
+@click.option("--check", type=click.Path(file_okay=False, exists=True, path_type=Path),
+              metavar="FOLDER", help="Fail if the schemas in this folder are not these.")  # fmt: skip
+def command(*, name: str | None, write: Path | None, check: Path | None) -> ExitCode:
+    """Print a JSON Schema (2020-12), or write or check all of them."""
+    from reconciler.app.schemas import outdated, schema_text, write_schemas
+
+    if sum(item is not None for item in (name, write, check)) != 1:
+        raise click.UsageError(f"Give one of {', '.join(_NAMES)}, --write or --check.")
+    if write is not None:
+        for path in write_schemas(write):
+            click.echo(f"Wrote {path}")
+        return ExitCode.OK
+    if check is not None:
+        old = outdated(check)
+        for path in old:
+            click.echo(f"{path} is not current", err=True)
+        return ExitCode.FAILED if old else ExitCode.OK
+    click.echo(schema_text(str(name)), nl=False)
+    return ExitCode.OK

@@ -1,0 +1,53 @@
+"""``reconciler show``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reconciler.cli.command import ExampleCommand
+from reconciler.cli.options import (
+    color_option,
+    config_option,
+    format_option,
+    state_option,
+    workspace,
+)
+
+
+@click.command(
+    "show",
+    cls=ExampleCommand,
+    examples=(
+        "reconciler show support",
+        "reconciler show GlobalSmtpPolicy",
+        "reconciler show Permissions.payroll --format json",
+        "reconciler show plan.json",
+    ),
+)
+@click.argument("what", metavar="ADDRESS|FILE")
+@config_option
+@state_option
+@format_option("human", "json")
+@color_option
+def command(*, what: str, config: str, state: str | None, form: str, color: bool | None) -> None:
+    """Show one stored resource, or a saved plan.
+
+    A resource is named by its address, such as EmailConnector.support; a bare name is a connector's.
+    """
+    from reconciler.cli.console import stdout_style
+
+    style = stdout_style(colour=color)
+    if Path(what).suffix == ".json" or "/" in what:
+        from reconciler.app.planfiles import read_plan_file
+        from reconciler.render.planfile import plan_file_text
+
+        click.echo(plan_file_text(read_plan_file(Path(what)), form, style))
+        return
+    from reconciler.app.stored import find, load_state, parse_address
+    from reconciler.render.stored import resource_text
+
+    address = parse_address(what)
+    stored = load_state(workspace(config, state=state))
+    click.echo(resource_text(find(stored, address), form, style))

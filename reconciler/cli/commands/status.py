@@ -1,0 +1,51 @@
+"""``reconciler status``."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli.command import ExampleCommand
+from reconciler.cli.options import (
+    color_option,
+    config_option,
+    format_option,
+    state_option,
+    workspace,
+)
+
+
+@click.command(
+    "status",
+    cls=ExampleCommand,
+    examples=("reconciler status", "reconciler status --only failing --format json"),
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@config_option
+@state_option
+@format_option("human", "json")
+@click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
+              help="Only connectors with this label. Repeatable: all of them.")  # fmt: skip
+@click.option("--only", type=click.Choice(("ready", "failing", "incomplete", "untested")),
+              help="Only connectors in this status.")  # fmt: skip
+@color_option
+def command(
+    *,
+    names: tuple[str, ...],
+    config: str,
+    state: str | None,
+    form: str,
+    labels: tuple[str, ...],
+    only: str | None,
+    color: bool | None,
+) -> None:
+    """List the stored connectors: what they are, how they are, who changed them last.
+
+    NAME is a connector or a shell pattern.
+    """
+    from reconciler.app.stored import load_state, matching
+    from reconciler.cli.console import stdout_style
+    from reconciler.render.stored import status_document, status_text
+
+    stored = load_state(workspace(config, state=state))
+    document = status_document(stored, matching(stored, names, labels, only))
+    click.echo(status_text(document, form, stdout_style(colour=color)))

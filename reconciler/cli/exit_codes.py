@@ -1,0 +1,45 @@
+"""The exit codes, and the one place that turns an exception into one of them."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from reconciler import errors
+
+
+class ExitCode(IntEnum):
+    """What a process says when it ends. Pipelines branch on these; they do not change meaning."""
+
+    OK = 0
+    FAILED = 1
+    CHANGES_PENDING = 2
+    CONFIGURATION_INVALID = 3
+    TEST_REJECTED = 4
+    REFUSED = 5
+    PLAN_STALE = 6
+    LOCKED = 7
+    NOT_AUTHORISED = 8
+    UNREACHABLE = 9
+    USAGE = 64
+    INTERRUPTED = 130
+
+
+_BY_ERROR: tuple[tuple[type[errors.ReconcilerError], ExitCode], ...] = (
+    (errors.UsageError, ExitCode.USAGE),
+    (errors.ConfigurationInvalid, ExitCode.CONFIGURATION_INVALID),
+    (errors.SecretError, ExitCode.TEST_REJECTED),
+    (errors.StateLocked, ExitCode.LOCKED),
+    (errors.PlanRefused, ExitCode.REFUSED),
+    (errors.PlanStale, ExitCode.PLAN_STALE),
+    (errors.NotAuthorised, ExitCode.NOT_AUTHORISED),
+)
+
+
+def exit_code(error: errors.ReconcilerError) -> ExitCode:
+    """The code for a failure; what no line names is 1."""
+    if isinstance(error, errors.TestsFailed):
+        return ExitCode.TEST_REJECTED if error.rejected else ExitCode.UNREACHABLE
+    for kind, code in _BY_ERROR:
+        if isinstance(error, kind):
+            return code
+    return ExitCode.FAILED

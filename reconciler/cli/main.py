@@ -1,0 +1,130 @@
+"""The entry point: finds the command, runs it, and turns whatever happens into an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from typing import NoReturn
+
+import click
+
+from reconciler import __version__
+from reconciler.cli.command import ExampleGroup
+from reconciler.cli.exit_codes import ExitCode, exit_code
+from reconciler.errors import ConfigurationInvalid, ReconcilerError
+
+COMMANDS = {
+    "init": "Start a connectors.d/ with a first connector to edit.",
+    "validate": "Check the configuration: no secret, no state, no network.",
+    "plan": "Show what an apply would change, and who then sends as whom.",
+    "test": "Test connectors live, over IMAP and SMTP.",
+    "apply": "Test what changed and write it to the state, all or nothing.",
+    "status": "List the stored connectors and how they are.",
+    "show": "Show one stored resource, or a saved plan.",
+    "history": "Show who applied what and when.",
+    "route": "Explain through which connector a mail would go, and as whom.",
+    "schema": "Print or write the JSON Schemas.",
+    "state": "Look after the stored state: its lock.",
+    "sandbox": "Run a command against mail servers of its own on this machine.",
+}
+"""Every command with its one line of help, so that ``--help`` need not load any of them."""
+
+
+class LazyGroup(ExampleGroup):
+    """A group whose commands are imported when they are run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order in which they are used."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command by its name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"reconciler.cli.commands.{cmd_name}")
+        command = module.command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{cmd_name} is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without loading them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    examples=("reconciler validate", "reconciler plan", "reconciler apply"),
+)
+@click.version_option(__version__, "-V", "--version", message="reconciler %(version)s")
+def cli() -> None:
+    """Email connectors as code.
+
+    The accounts that applications send mail through, as YAML in git: validated, planned, tested
+    live, and applied.
+    """
+
+
+def run() -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    code = main(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _mute_stdout()
+    sys.exit(code)
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; nothing is raised."""
+    try:
+        result = cli.main(arguments, prog_name="reconciler", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE if isinstance(error, click.UsageError) else ExitCode.FAILED
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return ExitCode.INTERRUPTED
+    except ReconcilerError as error:
+        show_error(error)
+        return exit_code(error)
+    except BrokenPipeError:  # the reader of a pipe went away, as in `… | head`
+        _mute_stdout()
+        return ExitCode.FAILED
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def show_error(error: ReconcilerError) -> None:
+    """Say a failure on standard error, with what to do about it."""
+    from reconciler.cli.console import stderr_style  # noqa: PLC0415 - only where there is an error
+    from reconciler.render.human.diagnostics import diagnostics, summary  # noqa: PLC0415 - as above
+
+    style = stderr_style()
+    if isinstance(error, ConfigurationInvalid):
+        click.echo(diagnostics(error.diagnostics, style), err=True)
+        click.echo(f"\nThe configuration is not valid: {summary(error.diagnostics)}.", err=True)
+        return
+    click.echo(f"{style.removed('Error:')} {error.message}", err=True)
+    if error.hint:
+        click.echo(f"  {error.hint}", err=True)
+
+
+def _interrupt(signum: int, frame: object) -> NoReturn:
+    # A pipeline that is cancelled sends SIGTERM; it deserves the same care as Ctrl-C.
+    del signum, frame
+    raise KeyboardInterrupt
+
+
+def _mute_stdout() -> None:
+    # Python flushes standard output once more at exit and would complain about the broken pipe.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

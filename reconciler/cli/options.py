@@ -1,0 +1,145 @@
+"""Options that several commands share, and the workspace that they add up to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from reconciler.app.workspace import Workspace
+    from reconciler.plan.desired import Overrides
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def config_option(function: F) -> F:
+    """``--config``: where the connectors are."""
+    return click.option(
+        "-c",
+        "--config",
+        "config",
+        default="connectors.d",
+        envvar="RECONCILER_CONFIG",
+        show_default=True,
+        show_envvar=True,
+        metavar="FOLDER",
+        help="The folder of the connectors; reconciler.yaml lies beside it.",
+    )(function)
+
+
+def state_option(function: F) -> F:
+    """``--state``: where the stored state is."""
+    return click.option(
+        "--state",
+        "state",
+        envvar="RECONCILER_STATE",
+        show_envvar=True,
+        metavar="URL",
+        help="The stored state. [default: the one of reconciler.yaml, or .reconciler/state.db]",
+    )(function)
+
+
+def network_options(function: F) -> F:
+    """``--connect-to`` and ``--ca-file``: for sandboxes and proxies."""
+    function = click.option(
+        "--connect-to",
+        "connect_to",
+        multiple=True,
+        envvar="RECONCILER_CONNECT_TO",
+        show_envvar=True,
+        metavar="HOST:PORT=ADDR:PORT",
+        help="Connect there instead; certificates are still checked for HOST. Repeatable.",
+    )(function)
+    return click.option(
+        "--ca-file",
+        "ca_file",
+        envvar="RECONCILER_CA_FILE",
+        show_envvar=True,
+        metavar="FILE",
+        help="Trust the certificate authorities in this PEM file too.",
+    )(function)
+
+
+def actor_option(function: F) -> F:
+    """``--actor``: who is acting."""
+    return click.option(
+        "--actor",
+        "actor",
+        envvar="RECONCILER_ACTOR",
+        show_envvar=True,
+        metavar="NAME",
+        help="Who is acting. [default: who the CI system or the operating system says]",
+    )(function)
+
+
+def color_option(function: F) -> F:
+    """``--color/--no-color``: whether to dress the output."""
+    return click.option(
+        "--color/--no-color",
+        "color",
+        default=None,
+        help="Use colour. [default: on a terminal, unless NO_COLOR is set]",
+    )(function)
+
+
+def format_option(*formats: str) -> Callable[[F], F]:
+    """``--format``: the form of what goes to standard output."""
+
+    def decorate(function: F) -> F:
+        return click.option(
+            "--format",
+            "form",
+            type=click.Choice(formats),
+            default=formats[0],
+            show_default=True,
+            help="The form of the output.",
+        )(function)
+
+    return decorate
+
+
+def override_options(function: F) -> F:
+    """``--allow-…``: what somebody says is meant, each for itself."""
+    for option in (
+        click.option("--allow-credential-redirect", multiple=True, metavar="NAME",
+                     help="Let this connector send a known credential somewhere new. Repeatable."),
+        click.option("--allow-policy-change", is_flag=True,
+                     help="Let the global SMTP policy change without anybody to ask."),
+        click.option("--allow-updates", type=click.IntRange(min=0), default=0, metavar="N",
+                     help="Let up to N connectors be changed, whatever the limits say."),
+        click.option("--allow-deletes", type=click.IntRange(min=0), default=0, metavar="N",
+                     help="Let up to N connectors be deleted, whatever the limits say."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def overrides(
+    deletes: int,
+    updates: int,
+    policy_change: bool,  # noqa: FBT001 - the order is that of the options
+    redirects: tuple[str, ...],
+) -> Overrides:
+    """Put the ``--allow-…`` options together."""
+    from reconciler.plan.desired import Overrides  # noqa: PLC0415 - pydantic costs to import
+
+    return Overrides(deletes, updates, policy_change, frozenset(redirects))
+
+
+def workspace(
+    config: str,
+    *,
+    state: str | None = None,
+    connect_to: tuple[str, ...] = (),
+    ca_file: str | None = None,
+) -> Workspace:
+    """Put the options, the environment and the settings file together."""
+    from reconciler.app.workspace import open_workspace  # noqa: PLC0415 - pydantic costs to import
+
+    return open_workspace(
+        Path(config), os.environ, state=state, connect_to=connect_to, ca_file=ca_file
+    )

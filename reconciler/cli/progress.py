@@ -1,0 +1,59 @@
+"""The progress of live tests: a bar on a terminal, a line for each result elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.render.human.tests import result_text, summary
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
+    from reconciler.model.connector import Connector
+    from reconciler.probe.result import ConnectorResult
+    from reconciler.render.style import Style
+
+
+class TestProgress:
+    """Follows a run on standard error; with ``out``, the results are the output of the command."""
+
+    __test__ = False  # not a test case, whatever pytest makes of the name
+
+    def __init__(self, style: Style, *, out: bool = False) -> None:
+        self._style = style
+        self._bar: ProgressBar[int] | None = None
+        self._results: list[ConnectorResult] = []
+        self._width = 0
+        self._err = not out
+
+    def started(self, connectors: tuple[Connector, ...]) -> None:
+        """Say how many, and start the bar."""
+        self._width = max((len(item.name) for item in connectors), default=0)
+        if not connectors:
+            return
+        what = "connector" if len(connectors) == 1 else "connectors"
+        click.echo(f"Testing {len(connectors)} {what} live …", err=True)
+        if sys.stderr.isatty():
+            self._bar = click.progressbar(length=len(connectors), file=sys.stderr, show_pos=True)
+            self._bar.__enter__()
+
+    def finished(self, result: ConnectorResult) -> None:
+        """Count one, and show it if it failed or there is no bar."""
+        self._results.append(result)
+        if self._bar is None:
+            click.echo(result_text(result, self._style, width=self._width), err=self._err)
+        else:
+            self._bar.update(1)
+
+    def ended(self) -> None:
+        """Take the bar away and show what it counted."""
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
+            for result in sorted(self._results, key=lambda item: item.connector):
+                click.echo(result_text(result, self._style, width=self._width), err=self._err)
+        if self._results:
+            click.echo(summary(tuple(self._results)), err=self._err)
