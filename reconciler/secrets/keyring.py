@@ -1,0 +1,36 @@
+"""``keyring:service/user``: a secret from the keyring of the desktop or the operating system."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+
+from reconciler.secrets.outcome import Flaw, Outcome, from_text
+
+# The keyring library promises no thread safety, and some of its backends ask the user to unlock.
+_one_at_a_time = threading.Lock()
+
+
+def fetch(target: str) -> Outcome:
+    """Ask the keyring. The last slash separates service and user: a service may be an address."""
+    service, _, user = target.rpartition("/")
+    if not service or not user:
+        return Flaw("names no user", "Write keyring:service/user.")
+    try:
+        keyring = importlib.import_module("keyring")
+    except ImportError:
+        return Flaw(
+            "needs the keyring library, which is not installed",
+            "Install it with: pip install 'reconciler[keyring]'",
+        )
+    with _one_at_a_time:
+        try:
+            text = keyring.get_password(service, user)
+        except Exception as error:  # noqa: BLE001 - backends are plug-ins, which raise what they like
+            return Flaw(
+                f"cannot be read: the keyring raised {type(error).__name__}",
+                "Unlock the keyring, or use another scheme where there is none, as in CI.",
+            )
+    if text is None:
+        return Flaw("is not in the keyring", f"Store it with: keyring set {service} {user}")
+    return from_text(str(text))

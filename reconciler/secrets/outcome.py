@@ -1,0 +1,68 @@
+"""What fetching a secret ends in, as a value: the secret, or why there is none.
+
+Adapters return one of the two and never raise: so no traceback, no chained exception and no frame
+that a debugger prints ever holds the text that was fetched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from reconciler.secrets.base import Secret
+
+SIZE_LIMIT = 64 * 1024
+"""The most octets that a secret may have. Keys and certificates have a few thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Why there is no secret: what is wrong, and what to do about it. Neither holds the value."""
+
+    message: str
+    hint: str = ""
+
+
+Outcome: TypeAlias = Secret | Flaw
+"""A secret, or why there is none."""
+
+
+def from_octets(octets: bytes) -> Outcome:
+    """Read what a file or a command gave: UTF-8, with one newline at the end dropped.
+
+    Editors and ``echo`` put that newline there. A second one, and every blank, is kept: it may well be
+    part of a password.
+    """
+    if len(octets) > SIZE_LIMIT:
+        return Flaw(
+            f"is larger than {SIZE_LIMIT // 1024} KiB", "Point the reference at the secret."
+        )
+    try:
+        text = octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return Flaw("is not UTF-8 text", "Save it as UTF-8; binary secrets cannot be used.")
+    for newline in ("\r\n", "\n"):
+        if text.endswith(newline):
+            return from_text(text.removesuffix(newline))
+    return from_text(text)
+
+
+def from_text(text: str) -> Outcome:
+    """Judge a text that is to be a secret."""
+    if not text:
+        return Flaw(
+            "is empty", "An empty secret is a forgotten one: set it, or leave the field out."
+        )
+    if text.startswith("\ufeff"):
+        return Flaw("starts with a byte order mark", "Save it as UTF-8 without one.")
+    if "\0" in text:
+        # SASL PLAIN separates its parts with NUL and allows none inside (RFC 4616 section 2).
+        return Flaw("holds a NUL character", "Save it as UTF-8 text.")
+    if not _is_unicode(text):
+        return Flaw("is not UTF-8 text", "Set it in a UTF-8 locale.")
+    return Secret(text)
+
+
+def _is_unicode(text: str) -> bool:
+    # An environment variable that is not UTF-8 arrives as surrogates, which no server understands.
+    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,0 +1,112 @@
+"""Which scheme is fetched how: the closed set of schemes, and the resolver that everybody uses."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reconciler.errors import SecretError
+from reconciler.secrets import env, file, keyring
+from reconciler.secrets.outcome import Flaw, Outcome, from_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from importlib.metadata import EntryPoints
+    from pathlib import Path
+
+    from reconciler.model.secret_ref import SecretRef
+    from reconciler.secrets.base import Secret
+
+ENTRY_POINT_GROUP = "reconciler.secrets"
+"""Packages add a scheme with an entry point of this group.
+
+Its name is the scheme; what it loads is called with the target and returns the secret as text. It
+raises SecretError, without the value, to say why there is none.
+"""
+
+BUILT_IN_SCHEMES = ("env", "file", "keyring", "command")
+"""The schemes that need no further package. No entry point can take their place."""
+
+
+def known_schemes() -> tuple[str, ...]:
+    """Every scheme that a reference may have here: the built-in ones, then those of packages."""
+    added = sorted(_entry_points().names.difference(BUILT_IN_SCHEMES))
+    return (*BUILT_IN_SCHEMES, *added)
+
+
+@dataclass(slots=True)
+class _Fetched:
+    """What is known of one reference; the lock is held by whoever fetches it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    outcome: Outcome | None = None
+
+
+class Resolver:
+    """Fetches each secret once and keeps it in memory, a failure too.
+
+    ``environ`` is where ``env:`` looks and what commands inherit; relative paths and commands start
+    at ``base``. It may be used from several threads: who asks for a secret that is being fetched
+    waits for it.
+    """
+
+    def __init__(self, environ: Mapping[str, str], *, allow_command: bool, base: Path) -> None:
+        self._environ = environ
+        self._allow_command = allow_command
+        self._base = base
+        self._fetched: dict[SecretRef, _Fetched] = {}
+
+    def resolve(self, reference: SecretRef) -> Secret:
+        """Fetch the secret; raises SecretError, which names the reference, if there is none."""
+        fetched = self._fetched.setdefault(reference, _Fetched())
+        with fetched.lock:
+            if fetched.outcome is None:
+                fetched.outcome = self._fetch(reference)
+            outcome = fetched.outcome
+        if isinstance(outcome, Flaw):
+            raise SecretError(f"the secret {reference} {outcome.message}", hint=outcome.hint)
+        return outcome
+
+    def _fetch(self, reference: SecretRef) -> Outcome:
+        match reference.scheme:
+            case "env":
+                return env.fetch(reference.target, environ=self._environ)
+            case "file":
+                return file.fetch(reference.target, base=self._base)
+            case "keyring":
+                return keyring.fetch(reference.target)
+            case "command" if self._allow_command:
+                from reconciler.secrets import command  # noqa: PLC0415 - brings subprocess along
+
+                return command.fetch(reference.target, environ=self._environ, base=self._base)
+            case "command":
+                return Flaw(
+                    "may not be fetched: commands are not allowed here",
+                    "Set secrets.allow_command: true in reconciler.yaml to allow them.",
+                )
+            case scheme:
+                return _fetch_by_entry_point(scheme, reference.target)
+
+
+def _fetch_by_entry_point(scheme: str, target: str) -> Outcome:
+    points = tuple(_entry_points().select(name=scheme))
+    if not points:
+        return Flaw(f"has an unknown scheme: {scheme}", f"Known are {', '.join(known_schemes())}.")
+    if len(points) > 1:
+        return Flaw(f"has a scheme that {len(points)} packages claim", "Uninstall all but one.")
+    try:
+        text = points[0].load()(target)
+    except SecretError as error:
+        return Flaw(f"cannot be fetched: {error.message}", error.hint)
+    except Exception as error:  # noqa: BLE001 - a package's own failure, whose text may hold anything
+        return Flaw(f"cannot be fetched: {points[0].value} raised {type(error).__name__}")
+    if not isinstance(text, str):
+        return Flaw(f"cannot be fetched: {points[0].value} returned no text")
+    return from_text(text)
+
+
+def _entry_points() -> EntryPoints:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - costs more than all the rest here
+
+    return entry_points(group=ENTRY_POINT_GROUP)
