@@ -40,7 +40,8 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._text.encode(), other._text.encode())
+        mine = self._text.encode("utf-8", "surrogatepass")
+        return hmac.compare_digest(mine, other._text.encode("utf-8", "surrogatepass"))
 
     __hash__ = None  # type: ignore[assignment]  # a hash of a secret tells about it
 
