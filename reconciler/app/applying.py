@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from reconciler import __version__
 from reconciler.app.actor import Actor, git_commit
 from reconciler.app.planning import NO_OVERRIDES, Planned, with_fingerprints
-from reconciler.app.testing import SILENT, LiveTester, Progress, probe_options
+from reconciler.app.testing import LiveTester, Progress, probe_options
 from reconciler.apply.authorise import denials
 from reconciler.apply.executor import Applied, Author, Conduct, Executor
 from reconciler.errors import NotAuthorised, PlanRefused, PlanStale
@@ -43,6 +43,14 @@ class Approver(Protocol):
         ...
 
 
+class ApplyProgress(Progress, Protocol):
+    """Is told how an apply goes, its plan before its tests."""
+
+    def planned(self, planned: Planned) -> None:
+        """This is what the apply is about, whether it will be refused or not."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyRequest:
     """What an apply was asked to do."""
@@ -66,7 +74,7 @@ def apply(
     workspace: Workspace,
     request: ApplyRequest,
     approver: Approver,
-    progress: Progress = SILENT,
+    progress: ApplyProgress,
 ) -> ApplyOutcome:
     """Bring the stored state to the configuration.
 
@@ -81,6 +89,7 @@ def apply(
         ) as lock:
             resolver = workspace.resolver()
             planned = _plan(workspace, request, wanted, resolver, store)
+            progress.planned(planned)
             if request.plan_file is not None:
                 _compare(request.plan_file, planned)
             if not _go_ahead(planned, request, approver):
@@ -120,7 +129,7 @@ def _plan(
 
 
 def _go_ahead(planned: Planned, request: ApplyRequest, approver: Approver) -> bool:
-    _refuse_denied(planned)
+    _refuse_denied(planned, request.actor)
     _refuse_unsafe(planned, approver)
     return planned.plan.empty or approver.approve(
         planned, skip_tests=bool(request.conduct.skip_tests)
@@ -141,12 +150,13 @@ def _compare(file: PlanFile, planned: Planned) -> None:
         )
 
 
-def _refuse_denied(planned: Planned) -> None:
+def _refuse_denied(planned: Planned, actor: Actor) -> None:
     if planned.denials:
         lines = "".join(f"\n  {item.address}: {item.message}" for item in planned.denials)
         raise NotAuthorised(
-            f"not yours to change:{lines}",
-            hint="Rights are those that are stored, not those in the change.",
+            f"{actor.name} may not make this change:{lines}",
+            hint=f"The name comes from {actor.source}. Rights are those that were applied before, not"
+            " those in the change.",
         )
 
 

@@ -14,19 +14,27 @@ _BASE = "https://reconciler.example/schemas"
 
 
 def schema(name: str) -> dict[str, Any]:
-    """Make one schema: connectors, settings, plan, plan-file or test-report."""
+    """Make one schema: one of NAMES."""
     from pydantic import TypeAdapter  # noqa: PLC0415 - only where schemas are made
 
     from reconciler.config.schema import connectors_schema, settings_schema  # noqa: PLC0415
     from reconciler.plan.document import PlanDocument  # noqa: PLC0415
     from reconciler.plan.planfile import PlanFile  # noqa: PLC0415
     from reconciler.probe.report import TestReport  # noqa: PLC0415
+    from reconciler.render.report import ApplyReport  # noqa: PLC0415
+    from reconciler.render.stored import StatusDocument  # noqa: PLC0415
 
     if name == "connectors":
         return connectors_schema()
     if name == "settings":
         return settings_schema()
-    types = {"plan": PlanDocument, "plan-file": PlanFile, "test-report": TestReport}
+    types: dict[str, Any] = {
+        "plan": PlanDocument,
+        "plan-file": PlanFile,
+        "test-report": TestReport,
+        "apply-report": ApplyReport,
+        "status": StatusDocument,
+    }
     made = TypeAdapter(types[name]).json_schema(mode="serialization")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -35,7 +43,7 @@ def schema(name: str) -> dict[str, Any]:
     }
 
 
-NAMES = ("connectors", "settings", "plan", "plan-file", "test-report")
+NAMES = ("connectors", "settings", "plan", "plan-file", "test-report", "apply-report", "status")
 
 
 def schema_text(name: str) -> str:

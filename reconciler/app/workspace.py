@@ -70,7 +70,7 @@ class Workspace:
 
     def store(self, *, read_only: bool = False) -> StateStore:
         """Open the stored state."""
-        from reconciler.state.sql import open_store  # noqa: PLC0415 - SQLAlchemy costs to import
+        from reconciler.state.sql.store import open_store  # noqa: PLC0415 - SQLAlchemy costs to import
 
         return open_store(self.state_url, read_only=read_only)
 

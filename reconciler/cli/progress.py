@@ -12,21 +12,29 @@ from reconciler.render.human.tests import result_text, summary
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
+    from reconciler.app.planning import Planned
     from reconciler.model.connector import Connector
     from reconciler.probe.result import ConnectorResult
     from reconciler.render.style import Style
 
 
 class TestProgress:
-    """Follows a run on standard error; with ``out``, the results are the output of the command."""
+    """Follows a run on standard error; with ``out``, the results are the output of the command.
+
+    ``redirected`` are the redirections in force, which are shown: a test of another server than the
+    named one must not look like a test of the named one.
+    """
 
     __test__ = False  # not a test case, whatever pytest makes of the name
 
-    def __init__(self, style: Style, *, out: bool = False) -> None:
+    def __init__(
+        self, style: Style, redirected: tuple[str, ...] = (), *, out: bool = False
+    ) -> None:
         self._style = style
         self._bar: ProgressBar[int] | None = None
-        self._results: list[ConnectorResult] = []
+        self.results: list[ConnectorResult] = []
         self._width = 0
+        self._redirected = redirected
         self._err = not out
 
     def started(self, connectors: tuple[Connector, ...]) -> None:
@@ -34,6 +42,8 @@ class TestProgress:
         self._width = max((len(item.name) for item in connectors), default=0)
         if not connectors:
             return
+        for entry in self._redirected:
+            click.echo(f"Connections are redirected: {entry}", err=True)
         what = "connector" if len(connectors) == 1 else "connectors"
         click.echo(f"Testing {len(connectors)} {what} live …", err=True)
         if sys.stderr.isatty():
@@ -42,7 +52,7 @@ class TestProgress:
 
     def finished(self, result: ConnectorResult) -> None:
         """Count one, and show it if it failed or there is no bar."""
-        self._results.append(result)
+        self.results.append(result)
         if self._bar is None:
             click.echo(result_text(result, self._style, width=self._width), err=self._err)
         else:
@@ -53,7 +63,19 @@ class TestProgress:
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
             self._bar = None
-            for result in sorted(self._results, key=lambda item: item.connector):
+            for result in sorted(self.results, key=lambda item: item.connector):
                 click.echo(result_text(result, self._style, width=self._width), err=self._err)
-        if self._results:
-            click.echo(summary(tuple(self._results)), err=self._err)
+        if self.results:
+            click.echo(summary(tuple(self.results)), err=self._err)
+
+
+class ApplyProgress(TestProgress):
+    """Follows an apply, and keeps what it was about for the reports."""
+
+    def __init__(self, style: Style, redirected: tuple[str, ...] = ()) -> None:
+        super().__init__(style, redirected)
+        self.plan: Planned | None = None
+
+    def planned(self, planned: Planned) -> None:
+        """Keep the plan."""
+        self.plan = planned

@@ -8,6 +8,8 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import TypeAlias, cast
 
+from pydantic import JsonValue
+
 from reconciler.model.connector import Connector
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions
@@ -15,7 +17,8 @@ from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
 from reconciler.model.secret_ref import SecretRef
 
-JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+JSON: TypeAlias = JsonValue
+"""Everything that JSON can say."""
 
 Resource = Connector | Permissions | GlobalSmtpPolicy | Group | Roles | Provider
 """Everything that a configuration consists of once it is built."""

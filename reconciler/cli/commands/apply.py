@@ -23,6 +23,13 @@ from reconciler.cli.options import (
 
 if TYPE_CHECKING:
     from datetime import timedelta
+from reconciler.cli.reports import Report, report_option
+from reconciler.errors import ReconcilerError
+
+if TYPE_CHECKING:
+    from reconciler.app.applying import ApplyOutcome
+    from reconciler.cli.progress import ApplyProgress
+    from reconciler.render.report import Outcome
 
 
 @click.command(
@@ -47,6 +54,7 @@ if TYPE_CHECKING:
 @click.option("--lock-timeout", type=DURATION, default="0s", show_default=True, metavar="TIME",
               help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
 @override_options
+@report_option("json", "markdown")
 @actor_option
 @network_options
 @color_option
@@ -67,6 +75,7 @@ def command(
     allow_updates: int,
     allow_policy_change: bool,
     allow_credential_redirect: tuple[str, ...],
+    reports: tuple[Report, ...],
 ) -> ExitCode:
     """Test what changed, and write it to the stored state, all or nothing.
 
@@ -81,26 +90,58 @@ def command(
     from reconciler.apply.executor import Conduct
     from reconciler.cli.approval import TerminalApprover
     from reconciler.cli.console import stderr_style, stdout_style
-    from reconciler.cli.progress import TestProgress
+    from reconciler.cli.progress import ApplyProgress
     from reconciler.render.human.applied import applied
 
     style = stdout_style(colour=color)
     space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
-    outcome = apply(
-        space,
-        ApplyRequest(
-            actor=find_actor(actor, os.environ),
-            overrides=overrides(
-                allow_deletes, allow_updates, allow_policy_change, allow_credential_redirect
-            ),
-            conduct=Conduct(keep_going=keep_going, skip_tests=skip_tests),
-            plan_file=read_plan_file(plan_file) if plan_file else None,
-            lock_timeout=lock_timeout,
+    request = ApplyRequest(
+        actor=find_actor(actor, os.environ),
+        overrides=overrides(
+            allow_deletes, allow_updates, allow_policy_change, allow_credential_redirect
         ),
-        TerminalApprover(style, auto_approve or plan_file is not None),
-        TestProgress(stderr_style(colour=color)),
+        conduct=Conduct(keep_going=keep_going, skip_tests=skip_tests),
+        plan_file=read_plan_file(plan_file) if plan_file else None,
+        lock_timeout=lock_timeout,
     )
+    progress = ApplyProgress(stderr_style(colour=color), space.connect_to)
+    outcome = None
+    problem = "interrupted"
+    try:
+        approver = TerminalApprover(style, auto_approve or plan_file is not None)
+        outcome = apply(space, request, approver, progress)
+    except ReconcilerError as error:
+        problem = error.message
+        raise
+    finally:
+        _write(reports, request.actor.name, progress, outcome, problem)
     click.echo(applied(outcome.applied, style))
     if outcome.applied is None:
         return ExitCode.REFUSED
     return ExitCode.TEST_REJECTED if outcome.applied.left_out else ExitCode.OK
+
+
+def _write(
+    reports: tuple[Report, ...],
+    actor: str,
+    progress: ApplyProgress,
+    outcome: ApplyOutcome | None,
+    problem: str,
+) -> None:
+    from reconciler.render.report import apply_report
+
+    done = outcome.applied if outcome else None
+    ending: Outcome = "failed"
+    if outcome is not None:
+        ending = "not_approved" if done is None else "applied" if done.revision else "unchanged"
+    plan = progress.plan
+    for report in reports:
+        text = apply_report(
+            report.form,
+            outcome=ending,
+            error=None if outcome else problem,
+            serial=done.revision.serial if done and done.revision else None,
+            planned=(plan.plan, plan.denials, actor) if plan else None,
+            results=tuple(progress.results),
+        )
+        report.write(text)

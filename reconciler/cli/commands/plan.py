@@ -19,6 +19,7 @@ from reconciler.cli.options import (
     state_option,
     workspace,
 )
+from reconciler.cli.reports import Report, report_option
 
 
 @click.command(
@@ -41,6 +42,7 @@ from reconciler.cli.options import (
 @click.option("--test", "live", is_flag=True,
               help="Test live what an apply would test. Resolves secrets and asks servers.")  # fmt: skip
 @override_options
+@report_option("json", "markdown")
 @actor_option
 @network_options
 @color_option
@@ -61,6 +63,7 @@ def command(
     allow_updates: int,
     allow_policy_change: bool,
     allow_credential_redirect: tuple[str, ...],
+    reports: tuple[Report, ...],
 ) -> ExitCode:
     """Show what an apply would change, and who then sends as whom.
 
@@ -86,7 +89,10 @@ def command(
     )
     if made.loaded.diagnostics:
         click.echo(diagnostics(made.loaded.diagnostics, stderr_style(colour=color)), err=True)
-    click.echo(render(made.plan, made.denials, form, stdout_style(colour=color), actor=who.name))
+    style = stdout_style(colour=color)
+    click.echo(render(made.plan, made.denials, form, style, actor=who.name))
+    for report in reports:
+        report.write(render(made.plan, made.denials, report.form, style, actor=who.name))
     if out is not None:
         from reconciler.app.planfiles import write_plan_file
 
@@ -96,7 +102,7 @@ def command(
         from reconciler.app.testing import try_plan
         from reconciler.cli.progress import TestProgress
 
-        try_plan(space, made, TestProgress(stderr_style(colour=color)))
+        try_plan(space, made, TestProgress(stderr_style(colour=color), space.connect_to))
     if detailed_exitcode and not made.plan.empty:
         return ExitCode.CHANGES_PENDING
     return ExitCode.OK

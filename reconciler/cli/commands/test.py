@@ -13,6 +13,7 @@ from reconciler.cli.options import (
     network_options,
     workspace,
 )
+from reconciler.cli.reports import Report, report_option
 
 _DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mailbox", "envelope")
 
@@ -32,6 +33,7 @@ _DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mai
 @click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
               help="Only connectors with this label. Repeatable: all of them.")  # fmt: skip
 @click.option("--depth", type=click.Choice(_DEPTHS), help="Stop after this stage.")
+@report_option("json")
 @network_options
 @color_option
 def command(
@@ -44,6 +46,7 @@ def command(
     connect_to: tuple[str, ...],
     ca_file: str | None,
     color: bool | None,
+    reports: tuple[Report, ...],
 ) -> ExitCode:
     """Test connectors live, over IMAP and SMTP, without sending anything.
 
@@ -58,10 +61,14 @@ def command(
     from reconciler.render.json import to_json
 
     space = workspace(config, connect_to=connect_to, ca_file=ca_file)
-    progress = TestProgress(stderr_style(colour=color), out=form == "human")
-    tested = run_tests(
-        space, names, labels, depth=Stage(depth) if depth else None, progress=progress
-    )
+    progress = TestProgress(stderr_style(colour=color), space.connect_to, out=form == "human")
+    try:
+        tested = run_tests(
+            space, names, labels, depth=Stage(depth) if depth else None, progress=progress
+        )
+    finally:
+        for wanted in reports:
+            wanted.write(to_json(report(tuple(progress.results))))
     if form == "json":
         click.echo(to_json(report(tested.results)))
     failed = [item for item in tested.results if not item.passed]
