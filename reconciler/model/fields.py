@@ -68,9 +68,7 @@ def _reference(value: object) -> object:
 # No control characters, no marks that turn the direction of text around and no blanks without width:
 # what a reviewer reads in a plan must be what is there. (U+FEFF is a blank to ECMA-262's \s, but not
 # to Python's: naming it makes the patterns mean the same to both.)
-_INVISIBLE = (
-    r"\x00-\x1F\x7F-\x9F\u061C\u200B\u200E\u200F\u2028-\u202E\u2060\u2066-\u2069\uFEFF"
-)
+_INVISIBLE = r"\x00-\x1F\x7F-\x9F\u061C\u200B\u200E\u200F\u2028-\u202E\u2060\u2066-\u2069\uFEFF"
 
 NAME_PATTERN = "^[a-z][a-z0-9-]{0,62}$"
 PROVIDER_NAME_PATTERN = "^[a-z][a-z0-9.-]{0,62}$"
@@ -79,6 +77,7 @@ TEXT_PATTERN = rf"^[^{_INVISIBLE}]{{1,200}}$"
 PRINCIPAL_PATTERN = rf"^[^\s{_INVISIBLE},;<>]{{1,254}}$"
 ADDRESS_PATTERN = rf"^[^\s{_INVISIBLE}@,;<>]{{1,64}}@[^\s{_INVISIBLE}@,;<>]{{1,253}}$"
 HOST_PATTERN = rf"^[^\s{_INVISIBLE}@/,;<>]{{1,253}}$"
+DATE_PATTERN = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 HTTPS_PATTERN = rf"^https://[^\s{_INVISIBLE}]{{1,500}}$"
 
 # After, not before: what a validator has seen before is Python's and no longer JSON's, and strict mode
@@ -110,10 +109,11 @@ Host = Annotated[str, Matches(HOST_PATTERN)]
 HttpsUrl = Annotated[str, Matches(HTTPS_PATTERN)]
 """An endpoint to which credentials may be sent."""
 
-Whole = Annotated[int, BeforeValidator(_whole_number)]
-"""A whole number, as JSON Schema has it."""
+WHOLE = BeforeValidator(_whole_number)
+"""Makes an ``int`` what JSON Schema takes for one. It stands last: before ``ge`` and ``le``, pydantic
+would not tell the schema of them."""
 
-Port = Annotated[Whole, Field(ge=1, le=65535)]
+Port = Annotated[int, Field(ge=1, le=65535), WHOLE]
 """A TCP port."""
 
 Reference = Annotated[
@@ -124,5 +124,5 @@ Reference = Annotated[
 ]
 """Where a secret is to be fetched from: ``env:NAME``, ``file:/path``."""
 
-IsoDate = Annotated[str, Matches("^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+IsoDate = Annotated[str, Matches(DATE_PATTERN)]
 """A day, as in 2026-12-31 (ISO 8601)."""

@@ -1,0 +1,4 @@
+"""From YAML files to a snapshot: reading, positions, validation, checks, filling in, settings.
+
+Nothing here resolves a secret, opens a connection or knows the stored state.
+"""

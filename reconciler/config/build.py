@@ -1,0 +1,182 @@
+"""From documents to resolved values: what a provider, a default or the other half fills in.
+
+Every function here is pure. What is missing stays None, which only a draft may have; the checks say
+so about everything else.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from reconciler.model.connector import (
+    Connector,
+    Grant,
+    ImapSettings,
+    MailServer,
+    OAuth2,
+    Security,
+    SmtpSettings,
+)
+from reconciler.model.fields import ADDRESS_PATTERN
+from reconciler.model.provider import UsernameForm
+from reconciler.model.secret_ref import SecretRef
+
+if TYPE_CHECKING:
+    from reconciler.model.connector import ConnectorDocument
+    from reconciler.model.provider import OAuth2Defaults, Provider, ServerDefaults
+
+Half = ImapSettings | SmtpSettings
+
+IMPLICIT_PORTS: Final = frozenset({993, 465})
+"""Where "Use SSL" means TLS from the first byte (RFC 8314 section 3)."""
+STARTTLS_PORTS: Final = frozenset({143, 587, 25, 2525})
+"""Where "Use SSL" means an upgrade, which is mandatory here."""
+
+TENANT: Final = "{tenant}"
+
+_ADDRESS: Final = re.compile(ADDRESS_PATTERN.removeprefix("^").removesuffix("$"))
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """How to sign in, as written."""
+
+    username: str | None = None
+    password: SecretRef | None = None
+    oauth2: OAuth2 | None = None
+
+    def __bool__(self) -> bool:
+        return self != _NONE
+
+    @classmethod
+    def of(cls, half: Half | None) -> Credentials:
+        """The credentials that one half of the form gives."""
+        return cls(half.username, half.password, half.oauth2) if half else _NONE
+
+
+_NONE: Final = Credentials()
+
+
+def build_connector(document: ConnectorDocument, provider: Provider | None) -> Connector:
+    """Fill in everything that can be."""
+    imap, smtp = document.imap, smtp_of(document, provider)
+    same = uses_same_credentials(document)
+    oauth2 = provider.oauth2 if provider else None
+    return Connector(
+        name=document.name,
+        display_name=document.display_name or document.name,
+        provider=document.provider,
+        imap=_server(imap, Credentials.of(imap), provider.imap if provider else None, oauth2)
+        if imap
+        else None,
+        enable_mail_send_from=document.enable_mail_send_from,
+        smtp=_server(
+            smtp,
+            Credentials.of(imap if same else smtp),
+            provider.smtp if provider else None,
+            oauth2,
+        )
+        if smtp
+        else None,
+        email_address=email_address_of(document) if document.enable_mail_send_from else None,
+        use_same_credentials=same and smtp is not None,
+        sent_folder=document.sent_folder,
+        save_sent=document.save_sent,
+        files_sent_copies=provider is not None and provider.files_sent_copies,
+        labels=document.labels,
+        draft=document.draft,
+        prevent_destroy=document.prevent_destroy,
+    )
+
+
+def smtp_of(document: ConnectorDocument, provider: Provider | None) -> SmtpSettings | None:
+    """The SMTP half that is used: none without ``enable_mail_send_from``.
+
+    A provider that knows the server makes an ``smtp:`` without anything in it unnecessary.
+    """
+    if not document.enable_mail_send_from:
+        return None
+    if document.smtp is None and provider is not None and provider.smtp is not None:
+        return SmtpSettings()
+    return document.smtp
+
+
+def uses_same_credentials(document: ConnectorDocument) -> bool:
+    """Whether SMTP signs in as IMAP does: as said, else where only IMAP has credentials."""
+    if document.smtp is not None and document.smtp.use_same_credentials is not None:
+        return document.smtp.use_same_credentials
+    return bool(Credentials.of(document.imap)) and not Credentials.of(document.smtp)
+
+
+def email_address_of(document: ConnectorDocument) -> str | None:
+    """The address that the connector sends as: as said, else a username that is an address."""
+    if document.smtp is not None and document.smtp.email_address is not None:
+        return document.smtp.email_address
+    usernames = (half.username for half in (document.smtp, document.imap) if half)
+    return next((name for name in usernames if name and _ADDRESS.fullmatch(name)), None)
+
+
+def port_of(half: Half, defaults: ServerDefaults | None) -> int | None:
+    """The port that is used."""
+    return half.port if half.port is not None or defaults is None else defaults.port
+
+
+def security_of(half: Half, defaults: ServerDefaults | None) -> Security | None:
+    """How the connection is protected; None where that is not said, or cannot be told.
+
+    One switch, "Use SSL", stands for two things, which the port tells apart. A provider's mode holds
+    for the provider's port only.
+    """
+    port = port_of(half, defaults)
+    known = defaults.security if defaults is not None and port == defaults.port else None
+    if half.security is not None:
+        return half.security
+    if half.use_ssl is None:
+        return known
+    if not half.use_ssl:
+        return Security.NONE
+    if port in IMPLICIT_PORTS:
+        return Security.IMPLICIT
+    if port in STARTTLS_PORTS:
+        return Security.STARTTLS
+    return known if known is not Security.NONE else None
+
+
+def _server(
+    half: Half,
+    credentials: Credentials,
+    defaults: ServerDefaults | None,
+    oauth2: OAuth2Defaults | None,
+) -> MailServer:
+    username = credentials.username
+    if username and defaults and defaults.username_form is UsernameForm.LOCAL_PART:
+        username = username.partition("@")[0] or username
+    return MailServer(
+        server=half.server if half.server is not None or defaults is None else defaults.server,
+        port=port_of(half, defaults),
+        security=security_of(half, defaults),
+        allow_cleartext_auth=half.allow_cleartext_auth,
+        username=username,
+        password=credentials.password,
+        oauth2=resolve_oauth2(credentials, oauth2),
+    )
+
+
+def resolve_oauth2(credentials: Credentials, defaults: OAuth2Defaults | None) -> OAuth2 | None:
+    """Fill in token endpoint and scopes; a service account acts for the mailbox it signs in to."""
+    oauth2 = credentials.oauth2
+    if oauth2 is None:
+        return None
+    if oauth2.grant is Grant.JWT_BEARER and oauth2.subject is None:
+        oauth2 = replace(oauth2, subject=credentials.username)
+    if defaults is None:
+        return oauth2
+    endpoint, scopes = oauth2.token_endpoint, oauth2.scopes
+    if endpoint is None and (oauth2.tenant or TENANT not in defaults.token_endpoint):
+        endpoint = defaults.token_endpoint.replace(TENANT, oauth2.tenant or "")
+    if not scopes:
+        alone = oauth2.grant is not Grant.REFRESH_TOKEN and defaults.client_credentials_scopes
+        scopes = alone or defaults.delegated_scopes
+    return replace(oauth2, token_endpoint=endpoint, scopes=scopes)

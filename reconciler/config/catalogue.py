@@ -1,0 +1,94 @@
+"""Everything that the files declare, by kind: what the checks look at and the build works from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from reconciler.config.compose import RawDocument
+from reconciler.config.documents import Document, Entry
+from reconciler.model.address import Kind
+from reconciler.model.connector import ConnectorDocument
+from reconciler.model.directory import Group, Roles
+from reconciler.model.permissions import Permissions
+from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.model.provider import Provider
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reconciler.config.documents import Parsed
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The documents of each kind, in the order of files and lines; the first of a name counts.
+
+    ``repeated`` pairs every later one with the first. ``names`` holds what is declared, by documents
+    that were refused too; so does ``raw_connectors``. ``complete`` is false if a file could not be read to its end: then it
+    cannot be said that something does not exist. ``built_in`` are the providers of the package.
+    """
+
+    connectors: dict[str, Entry[ConnectorDocument]]
+    permissions: dict[str, Entry[Permissions]]
+    groups: dict[str, Entry[Group]]
+    providers: dict[str, Entry[Provider]]
+    policy: Entry[GlobalSmtpPolicy] | None
+    roles: Entry[Roles] | None
+    repeated: tuple[tuple[Entry[Document], Entry[Document]], ...]
+    names: dict[Kind, frozenset[str]]
+    raw_connectors: tuple[RawDocument, ...]
+    built_in: dict[str, Provider] = field(default_factory=dict)
+    complete: bool = True
+
+    def provider(self, name: str | None) -> Provider | None:
+        """Find a provider: a user's own, else a built-in one."""
+        if name is None:
+            return None
+        own = self.providers.get(name)
+        return own.value if own else self.built_in.get(name)
+
+
+def catalogue(
+    parsed: Iterable[Parsed], built_in: Iterable[Provider], *, complete: bool
+) -> Catalogue:
+    """Sort documents into their places."""
+    first: dict[tuple[Kind, str], Entry[Document]] = {}
+    repeated: list[tuple[Entry[Document], Entry[Document]]] = []
+    names: dict[Kind, set[str]] = {kind: set() for kind in Kind}
+    documents = tuple(parsed)
+    for item in documents:
+        if item.kind is not None and item.name is not None:
+            names[item.kind].add(item.name)
+        if item.entry is None or item.kind is None:
+            continue
+        key = (item.kind, name_of(item.entry.value))
+        if key in first:
+            repeated.append((item.entry, first[key]))
+        else:
+            first[key] = item.entry
+
+    def of(kind: Kind) -> dict[str, Entry[Document]]:
+        return {name: entry for (other, name), entry in first.items() if other is kind}
+
+    return Catalogue(
+        connectors=cast("dict[str, Entry[ConnectorDocument]]", of(Kind.EMAIL_CONNECTOR)),
+        permissions=cast("dict[str, Entry[Permissions]]", of(Kind.PERMISSIONS)),
+        groups=cast("dict[str, Entry[Group]]", of(Kind.GROUP)),
+        providers=cast("dict[str, Entry[Provider]]", of(Kind.PROVIDER)),
+        policy=cast(
+            "Entry[GlobalSmtpPolicy] | None",
+            next(iter(of(Kind.GLOBAL_SMTP_POLICY).values()), None),
+        ),
+        roles=cast("Entry[Roles] | None", next(iter(of(Kind.ROLES).values()), None)),
+        repeated=tuple(repeated),
+        raw_connectors=tuple(item.raw for item in documents if item.kind is Kind.EMAIL_CONNECTOR),
+        names={kind: frozenset(found) for kind, found in names.items()},
+        built_in={provider.name: provider for provider in built_in},
+        complete=complete,
+    )
+
+
+def name_of(document: Document) -> str:
+    """The name of a document within its kind: that of its address."""
+    return document.connector if isinstance(document, Permissions) else document.name

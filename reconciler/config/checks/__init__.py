@@ -1,0 +1,47 @@
+"""The checks across documents, a module for each family of rules.
+
+A check is a small function that looks at the whole configuration and yields findings with routes;
+where those are in the files is looked up here, in one place. None of them reads anything else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reconciler.config.checks import (
+    connectors,
+    credentials,
+    directory,
+    hosts,
+    names,
+    oauth2,
+    permissions,
+    policy,
+    providers,
+    references,
+    tls,
+)
+
+if TYPE_CHECKING:
+    from reconciler.config.checks.finding import Check
+    from reconciler.config.subject import Subject
+    from reconciler.diagnostics import Diagnostic
+
+ALL: Final[tuple[Check, ...]] = (
+    *names.CHECKS,
+    *references.CHECKS,
+    *connectors.CHECKS,
+    *credentials.CHECKS,
+    *tls.CHECKS,
+    *oauth2.CHECKS,
+    *hosts.CHECKS,
+    *providers.CHECKS,
+    *policy.CHECKS,
+    *permissions.CHECKS,
+    *directory.CHECKS,
+)
+
+
+def run(subject: Subject) -> tuple[Diagnostic, ...]:
+    """Run every check; none of them stops another."""
+    return tuple(finding.placed() for check in ALL for finding in check(subject))

@@ -1,0 +1,141 @@
+"""Connectors: complete, of some use, and told apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reconciler.config.build import smtp_of, uses_same_credentials
+from reconciler.config.checks.finding import Finding, location
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.config.checks.finding import Check
+    from reconciler.config.subject import Case, Side, Subject
+    from reconciler.diagnostics import Route
+
+
+def purpose(subject: Subject) -> Iterator[Finding]:
+    """A connector reads or sends, and what is written for sending is used."""
+    for case in subject.cases:
+        document = case.document
+        if document.smtp is not None and not document.enable_mail_send_from:
+            message = "`smtp` is not used, because `enable_mail_send_from` is not true."
+            hint = "Set `enable_mail_send_from: true`, or delete `smtp`."
+            yield Finding("connector/smtp-unused", case.entry.raw, ("smtp",), message, hint)
+        if document.draft:
+            continue
+        if document.imap is None and not document.enable_mail_send_from:
+            message = "The connector neither reads mail nor sends any."
+            hint = "Add `imap`, or `enable_mail_send_from: true` and `smtp`."
+            yield Finding("connector/does-nothing", case.entry.raw, ("name",), message, hint)
+
+
+def completeness(subject: Subject) -> Iterator[Finding]:
+    """Nothing that a connection takes is missing, but in a draft."""
+    for case in subject.cases:
+        document = case.document
+        if document.draft:
+            continue
+        for side in case.sides:
+            for field, what in _missing(case, side):
+                message = f"The {side.label} half has no {what}."
+                hint = "Add it, or set `draft: true` as long as it is not known."
+                yield Finding(
+                    "connector/incomplete", case.entry.raw, side.route(field), message, hint
+                )
+        if not document.enable_mail_send_from:
+            continue
+        if smtp_of(document, case.provider) is None and not case.provider_missing:
+            message = "`enable_mail_send_from` is true, and `smtp` is missing."
+            hint = "Add `smtp`, or name a `provider` that knows the server."
+            route: Route = ("enable_mail_send_from",)
+            yield Finding("connector/no-smtp", case.entry.raw, route, message, hint)
+        elif case.connector.email_address is None:
+            message = "The address that mail is sent as is not known: no username is an address."
+            hint = "Add `email_address` to `smtp`."
+            route = ("smtp", "email_address")
+            yield Finding("connector/no-address", case.entry.raw, route, message, hint)
+
+
+def _missing(case: Case, side: Side) -> Iterator[tuple[str, str]]:
+    server, written = side.server, side.written
+    if not case.provider_missing:
+        if server.server is None:
+            yield "server", "`server`"
+        if server.port is None:
+            yield "port", "`port`"
+        elif server.security is None and written.use_ssl is None:
+            yield "security", "`use_ssl` or `security`"
+    shared = side.protocol == "smtp" and uses_same_credentials(case.document)
+    refused = (
+        side.protocol == "smtp" and case.document.smtp and case.document.smtp.use_same_credentials
+    )
+    if shared or (refused is False and not (server.username or server.password or server.oauth2)):
+        return  # told once, of the half that should have them, or of the switch
+    if server.username is None:
+        yield "username", "`username`"
+    if server.password is None and server.oauth2 is None:
+        yield "password", "`password` or `oauth2`"
+
+
+def labels(subject: Subject) -> Iterator[Finding]:
+    """No label stands twice."""
+    for case in subject.cases:
+        seen: set[str] = set()
+        for index, label in enumerate(case.document.labels):
+            if label in seen:
+                message = f"The label `{label}` stands twice."
+                route = ("labels", index)
+                yield Finding(
+                    "connector/duplicate-label", case.entry.raw, route, message, "Delete one."
+                )
+            seen.add(label)
+
+
+def renames(subject: Subject) -> Iterator[Finding]:
+    """A former name is one that nobody has any more, and that one connector had."""
+    taken: dict[str, Case] = {}
+    for case in subject.cases:
+        old = case.document.renamed_from
+        if old is None:
+            continue
+        message = hint = ""
+        if old == case.document.name:
+            message = "The connector is said to be renamed from its own name."
+            hint = "Delete `renamed_from`, or change `name`."
+        elif old in subject.catalogue.connectors:
+            first = location(subject.catalogue.connectors[old].raw, ("name",))
+            message = f"`{old}` is still the name of a connector, at {first}."
+            hint = "Delete that document, or delete `renamed_from`."
+        elif old in taken:
+            first = location(taken[old].entry.raw, ("renamed_from",))
+            message = (
+                f"Two connectors are said to be renamed from `{old}`; the other is at {first}."
+            )
+            hint = "Delete one of the two `renamed_from`."
+        taken.setdefault(old, case)
+        if message:
+            route = ("renamed_from",)
+            yield Finding("connector/renamed-from", case.entry.raw, route, message, hint)
+
+
+def addresses(subject: Subject) -> Iterator[Finding]:
+    """No two connectors send as the same address."""
+    first: dict[str, Case] = {}
+    for case in subject.cases:
+        address = case.connector.email_address
+        if address is None or not case.connector.can_send:
+            continue
+        other = first.setdefault(address.casefold(), case)
+        if other is not case:
+            message = f"The connector sends as the same address as `{other.document.name}`."
+            hint = (
+                f"Mail from that address goes through `{other.document.name}`, the first by name, "
+                "unless the sender names a connector."
+            )
+            route = ("smtp", "email_address")
+            yield Finding("connector/same-address", case.entry.raw, route, message, hint)
+
+
+CHECKS: Final[tuple[Check, ...]] = (purpose, completeness, labels, renames, addresses)

@@ -1,0 +1,58 @@
+"""Credentials: one way to sign in for each half, and no doubt about whose it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reconciler.config.build import Credentials
+from reconciler.config.checks.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.config.checks.finding import Check
+    from reconciler.config.subject import Subject
+    from reconciler.diagnostics import Route
+
+
+def one_way(subject: Subject) -> Iterator[Finding]:
+    """A half signs in with a password or with OAuth 2.0."""
+    for case in subject.cases:
+        for protocol in ("imap", "smtp"):
+            half = getattr(case.document, protocol)
+            if half is not None and half.password is not None and half.oauth2 is not None:
+                message = f"`{protocol}` has both `password` and `oauth2`."
+                route = (protocol, "oauth2")
+                yield Finding(
+                    "connector/two-credentials", case.entry.raw, route, message, "Keep one of them."
+                )
+
+
+def same_credentials(subject: Subject) -> Iterator[Finding]:
+    """``use_same_credentials`` agrees with what else is written."""
+    route: Route = ("smtp", "use_same_credentials")
+    for case in subject.cases:
+        document = case.document
+        if document.smtp is None or not document.enable_mail_send_from:
+            continue
+        own, of_imap = Credentials.of(document.smtp), Credentials.of(document.imap)
+        message = hint = ""
+        match document.smtp.use_same_credentials:
+            case True if own:
+                message = "`use_same_credentials` is true, and `smtp` has credentials of its own."
+                hint = "Delete those of `smtp`, or set `use_same_credentials: false`."
+            case True if document.imap is None:
+                message = (
+                    "`use_same_credentials` is true, and there is no `imap` to take them from."
+                )
+                hint = "Give `smtp` a `username` and a `password` of its own."
+            case False if not own and not document.draft:
+                message = "`use_same_credentials` is false, and `smtp` has no credentials."
+                hint = "Add `username` and `password` to `smtp`."
+                if of_imap:
+                    hint += " Or set `use_same_credentials: true`."
+        if message:
+            yield Finding("connector/same-credentials", case.entry.raw, route, message, hint)
+
+
+CHECKS: Final[tuple[Check, ...]] = (one_way, same_credentials)

@@ -1,0 +1,68 @@
+"""Groups and roles: somebody is left who may change things, and no group is within itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reconciler.config.checks.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.config.checks.finding import Check
+    from reconciler.config.subject import Subject
+
+
+def administrators(subject: Subject) -> Iterator[Finding]:
+    """Where roles are declared, somebody is an Administrator."""
+    roles, groups = subject.catalogue.roles, subject.catalogue.groups
+    if roles is None:
+        return
+    principals = roles.value.administrators
+    if not all(name in groups for name in principals.groups):
+        return  # it cannot be said who is in a group that is unknown, which is told elsewhere
+    if not subject.directory.expand(principals):
+        message = "Nobody is left as an Administrator, so nobody could change this again."
+        hint = "Name at least one user, or a group that has one."
+        yield Finding("directory/no-administrator", roles.raw, ("administrators",), message, hint)
+
+
+def empty_groups(subject: Subject) -> Iterator[Finding]:
+    """A group has members."""
+    for name, entry in subject.catalogue.groups.items():
+        if not entry.value.members:
+            message = f"The group `{name}` has no members."
+            hint = "Rights that are given to it are given to nobody."
+            yield Finding("directory/empty-group", entry.raw, ("members",), message, hint)
+
+
+def cycles(subject: Subject) -> Iterator[Finding]:
+    """No group is a member of itself, be it by way of others. Each cycle is told once."""
+    groups = subject.catalogue.groups
+    done: set[str] = set()
+    for start in sorted(groups):
+        path: list[
+            str
+        ] = []  # from start to the group that is looked at, each within the one before
+        steps = [(start, 0)]
+        while steps:
+            name, index = steps.pop()
+            if index == 0:
+                path.append(name)
+            inner = groups[name].value.members.groups
+            if index == len(inner):
+                done.add(path.pop())
+                continue
+            steps.append((name, index + 1))
+            member = inner[index]
+            if member in path:
+                cycle = " → ".join([*path[path.index(member) :], member])
+                message = f"A group is within itself: {cycle}."
+                route = ("members", "groups", index)
+                raw = groups[name].raw
+                yield Finding("directory/group-cycle", raw, route, message, "Delete one of them.")
+            elif member in groups and member not in done:
+                steps.append((member, 0))
+
+
+CHECKS: Final[tuple[Check, ...]] = (administrators, empty_groups, cycles)

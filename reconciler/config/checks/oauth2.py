@@ -1,0 +1,110 @@
+"""OAuth 2.0: what each grant takes, and where tokens come from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, assert_never
+
+from reconciler.config.build import TENANT
+from reconciler.config.checks.finding import Finding
+from reconciler.model.connector import Grant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.config.checks.finding import Check
+    from reconciler.config.subject import Case, Side, Subject
+    from reconciler.diagnostics import Route
+    from reconciler.model.connector import OAuth2
+
+_CREDENTIALS: Final = (
+    "client_id",
+    "client_secret",
+    "certificate",
+    "refresh_token",
+    "service_account_key",
+    "subject",
+)
+_TAKEN: Final[dict[Grant, frozenset[str]]] = {
+    Grant.CLIENT_CREDENTIALS: frozenset({"client_id", "client_secret", "certificate"}),
+    Grant.REFRESH_TOKEN: frozenset({"client_id", "client_secret", "refresh_token"}),
+    Grant.JWT_BEARER: frozenset({"client_id", "service_account_key", "subject"}),
+}
+
+
+def completeness(subject: Subject) -> Iterator[Finding]:
+    """Every grant has what it takes, but in a draft, and nothing that it does not."""
+    for case in subject.cases:
+        for side in case.sides:
+            oauth2 = side.written.oauth2
+            if oauth2 is None:
+                continue
+            for field in _CREDENTIALS:
+                if getattr(oauth2, field) is not None and field not in _TAKEN[oauth2.grant]:
+                    message = f"`{field}` is not used with `grant: {oauth2.grant}`."
+                    yield Finding(
+                        "oauth2/unused", case.entry.raw, _route(side, field), message, "Delete it."
+                    )
+            if not case.document.draft:
+                for field, message, hint in _missing(case, side, oauth2):
+                    yield Finding(
+                        "oauth2/incomplete", case.entry.raw, _route(side, field), message, hint
+                    )
+
+
+def endpoints(subject: Subject) -> Iterator[Finding]:
+    """It is known where tokens are issued, but in a draft."""
+    for case in subject.cases:
+        if case.document.draft or case.provider_missing:
+            continue
+        known = case.provider.oauth2 if case.provider else None
+        for side in case.sides:
+            oauth2 = side.written.oauth2
+            if oauth2 is not None and oauth2.token_endpoint is None and known is None:
+                message = "It is not known where tokens are issued."
+                hint = "Add `token_endpoint`, or name a `provider` that knows it."
+                yield Finding(
+                    "oauth2/no-endpoint",
+                    case.entry.raw,
+                    _route(side, "token_endpoint"),
+                    message,
+                    hint,
+                )
+
+
+def _missing(case: Case, side: Side, oauth2: OAuth2) -> Iterator[tuple[str, str, str]]:
+    """The fields that are missing, with message and hint."""
+    for field in _needed(oauth2):
+        yield field, f"`grant: {oauth2.grant}` takes a `{field}`.", ""
+    if oauth2.grant is Grant.CLIENT_CREDENTIALS and bool(oauth2.client_secret) is bool(
+        oauth2.certificate
+    ):
+        message = f"`grant: {oauth2.grant}` takes either a `client_secret` or a `certificate`."
+        yield "client_secret", message, ""
+    if case.provider_missing:
+        return
+    known = case.provider.oauth2 if case.provider else None
+    if known and TENANT in known.token_endpoint and not (oauth2.token_endpoint or oauth2.tenant):
+        message = f"Provider `{case.document.provider}` takes a `tenant`."
+        yield "tenant", message, "It is the id or a domain of the organisation at the provider."
+    if side.server.oauth2 is not None and not side.server.oauth2.scopes:
+        yield "scopes", "It is not known what the token is to allow.", "Add `scopes`."
+
+
+def _needed(oauth2: OAuth2) -> Iterator[str]:
+    match oauth2.grant:
+        case Grant.CLIENT_CREDENTIALS:
+            needed: tuple[str, ...] = ("client_id",)
+        case Grant.REFRESH_TOKEN:
+            needed = ("client_id", "refresh_token")
+        case Grant.JWT_BEARER:
+            needed = ("service_account_key",)
+        case _:
+            assert_never(oauth2.grant)
+    return (field for field in needed if getattr(oauth2, field) is None)
+
+
+def _route(side: Side, field: str) -> Route:
+    return (side.protocol, "oauth2", field)
+
+
+CHECKS: Final[tuple[Check, ...]] = (completeness, endpoints)

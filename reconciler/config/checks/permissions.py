@@ -1,0 +1,31 @@
+"""Permissions: they have the effect that their words promise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reconciler.config.checks.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.config.checks.finding import Check
+    from reconciler.config.subject import Subject
+
+
+def partners(subject: Subject) -> Iterator[Finding]:
+    """Partners can only be let in where it is declared who is none."""
+    roles = subject.catalogue.roles
+    if (roles is not None and roles.value.internal_domains) or not subject.catalogue.complete:
+        return
+    for entry in subject.catalogue.permissions.values():
+        if entry.value.enable_b2b:
+            message = "`enable_b2b` has no effect: without internal domains, nobody is a partner."
+            hint = (
+                "Declare the `internal_domains` of the organisation in a document of kind `Roles`."
+            )
+            rule = "permissions/b2b-without-domains"
+            yield Finding(rule, entry.raw, ("enable_b2b",), message, hint)
+
+
+CHECKS: Final[tuple[Check, ...]] = (partners,)

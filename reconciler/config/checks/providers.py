@@ -1,0 +1,69 @@
+"""Providers: what a service takes as proof of identity, and names that hide a built-in one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reconciler.config.checks.finding import Finding
+from reconciler.config.suggest import listed
+from reconciler.model.provider import SignIn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.config.checks.finding import Check
+    from reconciler.config.subject import Case, Side, Subject
+
+_PASSWORDS: Final = frozenset({SignIn.PASSWORD, SignIn.APP_PASSWORD})
+
+
+def overrides(subject: Subject) -> Iterator[Finding]:
+    """A user's own provider has the name of a built-in one, and takes its place."""
+    for name, entry in subject.catalogue.providers.items():
+        if name in subject.catalogue.built_in:
+            message = f"This takes the place of the built-in provider `{name}`."
+            hint = "Give it another name, unless that is what you want."
+            yield Finding("provider/overrides-built-in", entry.raw, ("name",), message, hint)
+
+
+def sign_in(subject: Subject) -> Iterator[Finding]:
+    """The provider takes what the connector signs in with."""
+    for case in subject.cases:
+        for side in case.sides:
+            if side.defaults is None or side.server.server != side.defaults.server:
+                continue
+            yield from _password(case, side)
+            yield from _oauth2(case, side)
+
+
+def _password(case: Case, side: Side) -> Iterator[Finding]:
+    if side.server.password is None or case.provider is None or side.defaults is None:
+        return
+    if until := side.defaults.password_until:
+        message = f"`{case.provider.name}` takes no passwords over {side.label} after {until}."
+        hint = "Use `oauth2`." if case.provider.oauth2 else ""
+        yield Finding(
+            "provider/password-until", case.entry.raw, side.route("password"), message, hint
+        )
+    elif case.provider.sign_in and not _PASSWORDS.intersection(case.provider.sign_in):
+        message = (
+            f"`{case.provider.name}` takes no passwords, only {listed(case.provider.sign_in)}."
+        )
+        yield Finding(
+            "provider/sign-in", case.entry.raw, side.route("password"), message, "Use `oauth2`."
+        )
+
+
+def _oauth2(case: Case, side: Side) -> Iterator[Finding]:
+    if side.server.oauth2 is None or case.provider is None or not case.provider.sign_in:
+        return
+    if SignIn.OAUTH2 not in case.provider.sign_in:
+        message = (
+            f"`{case.provider.name}` takes no OAuth 2.0, only {listed(case.provider.sign_in)}."
+        )
+        yield Finding(
+            "provider/sign-in", case.entry.raw, side.route("oauth2"), message, "Use `password`."
+        )
+
+
+CHECKS: Final[tuple[Check, ...]] = (overrides, sign_in)

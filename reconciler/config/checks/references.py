@@ -1,0 +1,71 @@
+"""References to secrets: whether there is such a scheme, and whether it may be used.
+
+What they refer to is not looked at: a check must not need a secret.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reconciler.config.checks.finding import Finding
+from reconciler.config.suggest import did_you_mean, listed
+from reconciler.model.secret_ref import SecretRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.config.checks.finding import Check
+    from reconciler.config.subject import Subject
+    from reconciler.diagnostics import Route
+    from reconciler.model.resource import JSON
+
+SCHEMES: Final = ("env", "file", "keyring", "command")
+"""The schemes that the package itself knows."""
+ENTRY_POINTS: Final = "reconciler.secrets"
+"""The group of entry points under which others add schemes: the name of one is its scheme."""
+
+_FIELDS: Final = frozenset(
+    {"password", "client_secret", "certificate", "refresh_token", "service_account_key"}
+)
+
+
+def schemes(subject: Subject) -> Iterator[Finding]:
+    """Every reference has a scheme that is known and allowed, in documents with other faults too."""
+    for raw in subject.catalogue.raw_connectors:
+        for route, text in _references(raw.value):
+            try:
+                scheme = SecretRef.parse(text).scheme
+            except ValueError:
+                continue  # the model has refused it
+            if scheme == "command" and not subject.settings.secrets.allow_command:
+                message = "References that run a program are not allowed here."
+                hint = "Set `secrets: {allow_command: true}` in reconciler.yaml to allow them."
+                yield Finding("secret/scheme-not-allowed", raw, route, message, hint)
+            if scheme not in SCHEMES and scheme not in (known := known_schemes()):
+                message = f"There is no such scheme of references. Known are {listed(known)}."
+                hint = (
+                    did_you_mean(scheme, known)
+                    or "If this is the secret itself, put it elsewhere and refer to it."
+                )
+                yield Finding("secret/unknown-scheme", raw, route, message, hint)
+
+
+def known_schemes() -> tuple[str, ...]:
+    """The schemes of the package and of whatever is installed beside it."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - reads the metadata of all packages
+
+    added = sorted({point.name for point in entry_points(group=ENTRY_POINTS)})
+    return (*SCHEMES, *(name for name in added if name not in SCHEMES))
+
+
+def _references(value: JSON, route: Route = ()) -> Iterator[tuple[Route, str]]:
+    if not isinstance(value, dict):
+        return
+    for key, item in value.items():
+        if isinstance(item, str) and key in _FIELDS:
+            yield (*route, key), item
+        elif isinstance(item, dict):
+            yield from _references(item, (*route, key))
+
+
+CHECKS: Final[tuple[Check, ...]] = (schemes,)

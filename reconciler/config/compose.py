@@ -1,0 +1,358 @@
+"""Documents from YAML events: plain values, and where each of them stands, in one walk.
+
+The walk keeps its own stack and counts what aliases stand for, so neither nesting nor aliases take
+more memory or time than the file's own length does.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+from reconciler.config.events import PARSERS, SyntaxProblem
+from reconciler.config.positions import Place, Position, Positions
+from reconciler.config.rules import problem
+from reconciler.config.scalars import STRING_TAG, TAGS, NumberOutOfReach, has_tag, resolve
+from reconciler.diagnostics import Diagnostic, Route
+from reconciler.model.resource import JSON
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ruamel.yaml.events import Event
+
+    from reconciler.config.scalars import Scalar
+
+MAX_DEPTH: Final = 32
+"""How deep values may be nested; the deepest that means anything is 4."""
+MAX_ALIASES: Final = 100
+"""How many aliases a document may use."""
+MAX_ALIASED: Final = 10_000
+"""How many values the aliases of a document may stand for, all together."""
+
+_YAML_1_2: Final = (1, 2)
+_NONSPECIFIC: Final = "!"
+_MAPPING_TAG: Final = "tag:yaml.org,2002:map"
+_SEQUENCE_TAG: Final = "tag:yaml.org,2002:seq"
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_MERGE: Final = "<<"
+_LONGEST_SHOWN: Final = 40
+_SHOWN_KEY: Final = re.compile(r"[a-z]+[0-9]?[a-z]?(_[a-z]+[0-9]?[a-z]?)*")
+
+
+@dataclass(frozen=True, slots=True)
+class RawDocument:
+    """One YAML document. ``whole`` is false if something of it could not be kept in ``value``."""
+
+    value: JSON
+    file: str
+    positions: Positions
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """What a file holds. ``readable`` is false if the reading had to stop before its end."""
+
+    documents: tuple[RawDocument, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    readable: bool = True
+
+
+def compose(text: str, file: str) -> Composed:
+    """Read all documents of a YAML text; ``file`` is the name that diagnostics show."""
+    for parse in PARSERS[:-1]:
+        try:
+            return _Composer(file).run(parse(text))
+        except YAMLError:
+            continue  # the reference decides
+    return _Composer(file).run(PARSERS[-1](text))
+
+
+def showable(key: str, value: JSON) -> bool:
+    """Whether a key may be repeated in a message.
+
+    One that has no value, or is not words in lower case, may be a misplaced password, as in
+    ``password: {hunter2}``.
+    """
+    return value is not None and len(key) <= _LONGEST_SHOWN and bool(_SHOWN_KEY.fullmatch(key))
+
+
+class _Stop(Exception):
+    """What follows in this file is not worth reading; the diagnostic is already there."""
+
+
+class _NoKey(Enum):
+    """The type of the one value that says: a key comes next."""
+
+    NO_KEY = 0
+
+
+_NO_KEY: Final = _NoKey.NO_KEY
+_NOWHERE: Final = Position(0, 0)
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A mapping or a sequence that is being read. ``lost``: no route leads to it."""
+
+    value: dict[str, JSON] | list[JSON]
+    route: Route
+    start: Position
+    anchor: str | None
+    lost: bool
+    weight: int = 1
+    key: str | _NoKey | None = _NO_KEY  # None: a key that is refused, so that its value is lost
+    key_start: Position = _NOWHERE
+
+    @property
+    def wants_key(self) -> bool:
+        return self.key is _NO_KEY and isinstance(self.value, dict)
+
+    @property
+    def holds_key(self) -> bool:
+        return self.key is not _NO_KEY
+
+    def route_of_next(self) -> Route | None:
+        """The route of the value that is about to be read; None where it will be lost."""
+        if self.lost:
+            return None
+        if isinstance(self.value, list):
+            return (*self.route, len(self.value))
+        if isinstance(self.key, str) and self.key not in self.value:
+            return (*self.route, self.key)
+        return None
+
+
+@dataclass(slots=True)
+class _Anchored:
+    value: JSON
+    weight: int
+
+
+@dataclass(slots=True)
+class _Composer:
+    file: str
+    documents: list[RawDocument] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    # of the document that is being read
+    stack: list[_Frame] = field(default_factory=list)
+    anchors: dict[str, _Anchored] = field(default_factory=dict)
+    places: dict[Route, Place] = field(default_factory=dict)
+    root: JSON = None
+    whole: bool = True
+    aliases: int = 0
+    aliased: int = 0
+
+    def run(self, events: Iterable[Event]) -> Composed:
+        handlers: dict[type, Callable[[Any], None]] = {
+            ScalarEvent: self._scalar,
+            MappingStartEvent: self._open,
+            SequenceStartEvent: self._open,
+            MappingEndEvent: self._close,
+            SequenceEndEvent: self._close,
+            AliasEvent: self._alias,
+            DocumentStartEvent: self._begin,
+            DocumentEndEvent: self._end,
+        }
+        readable = True
+        try:
+            for event in events:
+                if handler := handlers.get(type(event)):
+                    handler(event)
+        except SyntaxProblem as error:
+            self._report(error.rule, Position(error.line, error.column), error.message, error.hint)
+            readable = False
+        except _Stop:
+            readable = False
+        return Composed(tuple(self.documents), tuple(self.diagnostics), readable)
+
+    def _report(self, rule: str, at: Position, message: str, hint: str) -> None:
+        self.diagnostics.append(
+            problem(rule, message, hint=hint, file=self.file, line=at.line, column=at.column)
+        )
+
+    # --- documents ---
+
+    def _begin(self, event: Any) -> None:
+        self.stack, self.anchors, self.places = [], {}, {}
+        self.root, self.whole, self.aliases, self.aliased = None, True, 0, 0
+        if event.version is not None and tuple(event.version) != _YAML_1_2:
+            message = "The document says that it is in another version of YAML than 1.2."
+            hint = "Leave the %YAML directive out."
+            self._report("yaml/version", _position(event), message, hint)
+
+    def _end(self, _event: Any) -> None:
+        if self.root is not None:  # there may be nothing between two lines of ---
+            positions = Positions(self.places)
+            self.documents.append(RawDocument(self.root, self.file, positions, whole=self.whole))
+
+    # --- nodes ---
+
+    def _scalar(self, event: Any) -> None:
+        start = _position(event)
+        if event.value == _MERGE and event.implicit[0] and self.stack and self.stack[-1].wants_key:
+            message = "YAML 1.2 has no merge keys."
+            hint = "Write the fields out, or use an alias for a whole mapping."
+            self._report("yaml/merge-key", start, message, hint)
+            self.whole, self.stack[-1].key = False, None
+            return
+        value = self._value_of(event, start)
+        if not event.value and value is None and self.stack and self.stack[-1].holds_key:
+            start = self.stack[-1].key_start  # nothing stands where the value should
+        self._add(value, start, anchor=event.anchor)
+
+    def _value_of(self, event: Any, start: Position) -> Scalar:
+        text: str = event.value
+        if not text.isascii() and _SURROGATE.search(text):
+            message = "An escape in this text stands for half a character."
+            hint = "Write the character itself, or \\U and its eight digits."
+            self._report("yaml/character", start, message, hint)
+            return _SURROGATE.sub("?", text)
+        tag = event.tag
+        if tag is None:
+            return self._resolved(text, start) if event.implicit[0] else text
+        if tag in {_NONSPECIFIC, STRING_TAG}:
+            return text
+        value = self._resolved(text, start) if tag in TAGS else text
+        if tag not in TAGS or not has_tag(value, tag):
+            self._refuse_tag(start)
+        return value
+
+    def _resolved(self, text: str, start: Position) -> Scalar:
+        try:
+            return resolve(text)
+        except NumberOutOfReach:
+            message = "This number is infinite, no number, or too large to be kept exactly."
+            self._report("yaml/number", start, message, "Put it in quotes if it is text.")
+            return text
+
+    def _open(self, event: Any) -> None:
+        start = _position(event)
+        if len(self.stack) >= MAX_DEPTH:
+            message = f"Values are nested deeper than {MAX_DEPTH} levels."
+            self._report("yaml/depth", start, message, "No document needs more than a few.")
+            raise _Stop
+        is_mapping = type(event) is MappingStartEvent
+        if event.tag is not None and str(event.tag) not in {
+            _NONSPECIFIC,
+            _MAPPING_TAG if is_mapping else _SEQUENCE_TAG,
+        }:
+            self._refuse_tag(start)
+        if event.anchor is not None:  # within itself it stands for nothing yet
+            self.anchors.pop(event.anchor, None)
+        route = self.stack[-1].route_of_next() if self.stack else ()
+        self.stack.append(
+            _Frame(
+                value={} if is_mapping else [],
+                route=route or (),
+                start=start,
+                anchor=event.anchor,
+                lost=route is None,
+            )
+        )
+
+    def _close(self, _event: Any) -> None:
+        frame = self.stack.pop()
+        self._add(frame.value, frame.start, anchor=frame.anchor, weight=frame.weight, scalar=False)
+
+    def _alias(self, event: Any) -> None:
+        start = _position(event)
+        target = self.anchors.get(event.anchor)
+        if target is None:
+            message = "The alias stands for nothing that precedes it."
+            hint = "Put a value that begins with * in quotes."
+            self._report("yaml/alias", start, message, hint)
+            self.whole = False
+            self._add("", start, anchor=None)
+            return
+        self.aliases += 1
+        self.aliased += target.weight
+        if self.aliases > MAX_ALIASES or self.aliased > MAX_ALIASED:
+            message = (
+                f"The document uses more than {MAX_ALIASES} aliases, or they stand for more than "
+                f"{MAX_ALIASED:,} values."
+            )
+            self._report("yaml/alias-expansion", start, message, "Write the values out.")
+            raise _Stop
+        self._add(target.value, start, anchor=None, weight=target.weight)
+
+    def _add(
+        self,
+        value: JSON,
+        start: Position,
+        *,
+        anchor: str | None,
+        weight: int = 1,
+        scalar: bool = True,
+    ) -> None:
+        """Put a finished value into the mapping or sequence around it."""
+        if anchor is not None:
+            self.anchors[anchor] = _Anchored(value, weight)
+        if not self.stack:
+            self.root = value
+            self.places[()] = Place(start, start, scalar)
+            return
+        frame = self.stack[-1]
+        frame.weight += weight
+        if isinstance(frame.value, list):
+            route = frame.route_of_next()
+            frame.value.append(value)
+            before = start
+        elif frame.key is _NO_KEY:
+            frame.key, frame.key_start = self._key(value, start), start
+            return
+        else:
+            key, before = frame.key, frame.key_start
+            route = frame.route_of_next()
+            frame.key = _NO_KEY
+            if key is None:
+                return
+            if key in frame.value:
+                self._duplicate(key, value, frame)
+                return
+            frame.value[key] = value
+        if route is not None:
+            self.places[route] = Place(before, start, scalar)
+
+    def _key(self, value: JSON, start: Position) -> str | None:
+        if isinstance(value, str):
+            return value
+        message = "The name of a field must be text."
+        hint = "Put a value that begins with { or ? in quotes."
+        self._report("yaml/key", start, message, hint)
+        self.whole = False
+        return None
+
+    def _duplicate(self, key: str, value: JSON, frame: _Frame) -> None:
+        name = f"`{key}`" if showable(key, value) else "A field"
+        message = f"{name} stands twice in the same mapping."
+        first = self.places.get((*frame.route, key))
+        where = (
+            f" The first is in line {first.key.line}, column {first.key.column}." if first else ""
+        )
+        self._report("yaml/duplicate-key", frame.key_start, message + where, "Keep one of the two.")
+
+    def _refuse_tag(self, start: Position) -> None:
+        message = "The tag does not fit: only those of YAML's core schema are known, such as !!str."
+        self._report("yaml/tag", start, message, "Put a value that begins with ! in quotes.")
+
+
+def _position(event: Any) -> Position:
+    mark = event.start_mark
+    return Position(mark.line + 1, mark.column + 1)

@@ -1,0 +1,101 @@
+"""From plain values to the documents of the model, and the catalogue that holds them all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from reconciler.config.compose import RawDocument
+from reconciler.diagnostics import Diagnostic
+from reconciler.model.address import Kind
+from reconciler.model.connector import ConnectorDocument
+from reconciler.model.directory import Group, Roles
+from reconciler.model.permissions import Permissions
+from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.model.provider import Provider
+
+if TYPE_CHECKING:
+    from reconciler.model.resource import JSON
+
+Document = ConnectorDocument | Permissions | GlobalSmtpPolicy | Group | Roles | Provider
+"""What a file may hold, as written."""
+
+TYPES: Final[dict[Kind, type[Document]]] = {
+    Kind.EMAIL_CONNECTOR: ConnectorDocument,
+    Kind.PERMISSIONS: Permissions,
+    Kind.GLOBAL_SMTP_POLICY: GlobalSmtpPolicy,
+    Kind.GROUP: Group,
+    Kind.ROLES: Roles,
+    Kind.PROVIDER: Provider,
+}
+
+_KINDS: Final = frozenset(str(kind) for kind in Kind)
+
+D = TypeVar("D", bound=Document)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[D]):
+    """A document together with the text it was read from."""
+
+    value: D
+    raw: RawDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A YAML document as the model sees it: an entry, or why it is none.
+
+    ``kind`` and ``name`` are kept of a refused document too, so that whoever refers to it is not
+    told that it does not exist.
+    """
+
+    raw: RawDocument
+    entry: Entry[Document] | None
+    kind: Kind | None
+    name: str | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def parse(raw: RawDocument) -> Parsed:
+    """Validate one document by its model, and explain by its schema what the model refuses."""
+    kind, name = kind_of(raw.value), _name_of(raw.value)
+    if not raw.whole:  # what is missing was reported where it got lost
+        return Parsed(raw, None, kind, name)
+    if kind is not None:
+        try:
+            value = adapter(kind).validate_json(json.dumps(raw.value))
+        except ValidationError:
+            pass  # its messages repeat values, so they are not used
+        else:
+            return Parsed(raw, Entry(value, raw), kind, name)
+    # jsonschema takes longer to import than everything else here, and most documents are valid.
+    from reconciler.config.explain import explain, explain_kind  # noqa: PLC0415 - see above
+    from reconciler.config.schema import document_schema  # noqa: PLC0415 - see above
+
+    if kind is None:
+        return Parsed(raw, None, None, name, (explain_kind(raw),))
+    return Parsed(raw, None, kind, name, explain(raw, document_schema(kind)))
+
+
+def kind_of(value: JSON) -> Kind | None:
+    """The kind that a document says it is of, if there is such a kind."""
+    kind = value.get("kind") if isinstance(value, dict) else None
+    return Kind(kind) if isinstance(kind, str) and kind in _KINDS else None
+
+
+def _name_of(value: JSON) -> str | None:
+    if not isinstance(value, dict):
+        return None
+    name = value.get("name", value.get("connector"))
+    return name if isinstance(name, str) else None
+
+
+@cache
+def adapter(kind: Kind) -> TypeAdapter[Document]:
+    """The validator of a kind, built when it is first needed."""
+    return TypeAdapter(TYPES[kind])

@@ -1,0 +1,183 @@
+"""The events of a YAML text, from ruamel's two parsers.
+
+The one in C is some five times as fast. What it refuses is read again by the one in Python, whose
+word is final and whose positions are the better ones. On what both accept they agree; the one in C
+takes a little more (a tab at the end of a line, which YAML allows, and a comment right after the
+``|`` of a text block, which it does not).
+
+ruamel's messages quote the text of the file, and a password may stand there. They never leave this
+module: an error is told by what the parser was doing, in sentences of our own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ruamel.yaml.events import Event
+
+try:
+    from ruamel.yaml.cyaml import CParser  # type: ignore[attr-defined]  # a compiled module
+except ImportError:  # an installation without the extra: slower, and otherwise the same
+    CParser = None
+
+
+class SyntaxProblem(Exception):
+    """The text is no YAML. Line and column count from one; neither text holds any of the file's."""
+
+    def __init__(self, rule: str, message: str, hint: str, line: int, column: int) -> None:
+        super().__init__(message)
+        self.rule = rule
+        self.message = message
+        self.hint = hint
+        self.line = line
+        self.column = column
+
+
+def fast(text: str) -> Iterator[Event]:
+    """Parse with the parser in C. Its errors are only a reason to ask the reference."""
+    parser = CParser(text)
+    try:
+        while parser.check_event():
+            yield parser.get_event()
+    finally:
+        parser.dispose()
+
+
+def reference(text: str) -> Iterator[Event]:
+    """Parse with the parser in Python; raises SyntaxProblem."""
+    line = column = 1
+    try:
+        for event in YAML(typ="safe", pure=True).parse(text):
+            line, column = event.end_mark.line + 1, event.end_mark.column + 1
+            yield event
+    except MarkedYAMLError as error:
+        raise _explain(error, text, line, column) from None
+    except Exception:  # noqa: BLE001 - a slip of the parser's own must not quote the file either
+        message, hint = _UNKNOWN
+        raise SyntaxProblem("yaml/syntax", message, hint, line, column) from None
+
+
+PARSERS: Final[tuple[Callable[[str], Iterator[Event]], ...]] = (
+    (fast, reference) if CParser is not None else (reference,)
+)
+"""The parsers to try, in this order; the last one's errors are reported."""
+
+_UNKNOWN: Final = (
+    "This is not valid YAML.",
+    "Compare the indentation and the punctuation here with the lines around it.",
+)
+
+# By fixed parts of ruamel's messages (scanner.py, parser.py). What is not among them is _UNKNOWN.
+_SENTENCES: Final[tuple[tuple[str, str, str], ...]] = (
+    (
+        "while scanning a quoted scalar",
+        "A quoted text is not closed.",
+        "Close it with the quote it begins with.",
+    ),
+    (
+        "while scanning a double-quoted scalar",
+        "An escape in this quoted text is not known.",
+        "Write a backslash twice, or use single quotes.",
+    ),
+    (
+        "mapping values are not allowed",
+        "A colon followed by a blank cannot stand here.",
+        "Put a value that contains ': ' in quotes, and check the indentation.",
+    ),
+    (
+        "could not find expected ':'",
+        "A colon is missing after a field's name.",
+        "Write `name: value`, with a blank after the colon.",
+    ),
+    (
+        "while parsing a flow sequence",
+        "A list in brackets is not well-formed.",
+        "Put a comma between the items and close it with ].",
+    ),
+    (
+        "while parsing a flow mapping",
+        "A mapping in braces is not well-formed.",
+        "Put a comma between the fields and close it with }.",
+    ),
+    (
+        "while parsing a block mapping",
+        "This line does not belong to the mapping around it.",
+        "Fields of one mapping start in the same column.",
+    ),
+    (
+        "while parsing a block collection",
+        "This line does not belong to the list around it.",
+        "Items of one list start with a dash in the same column.",
+    ),
+    (
+        "sequence entries are not allowed",
+        "A list cannot begin here.",
+        "Start it on a line of its own, below the field's name.",
+    ),
+    (
+        "while scanning a block scalar",
+        "A text block is not well-formed.",
+        "Indent its lines with blanks, further than the field's name.",
+    ),
+    (
+        "while scanning an alias",
+        "An alias is not well-formed.",
+        "Put a value that begins with * in quotes.",
+    ),
+    (
+        "while scanning an anchor",
+        "An anchor is not well-formed.",
+        "Put a value that begins with & in quotes.",
+    ),
+    (
+        "while scanning a tag",
+        "A tag is not well-formed.",
+        "Put a value that begins with ! in quotes.",
+    ),
+    (
+        "while parsing a node",
+        "A tag, an anchor or a value is not well-formed.",
+        "Put a value that begins with !, & or * in quotes.",
+    ),
+    (
+        "while scanning a directive",
+        "A directive is not well-formed.",
+        "Put a value that begins with % in quotes.",
+    ),
+    (
+        "that cannot start any token",
+        "No value can begin with this character.",
+        "Put the value in quotes.",
+    ),
+    (
+        "expected '<document start>'",
+        "What follows the document does not belong to it.",
+        "Check the indentation, or begin another document with a line of ---.",
+    ),
+)
+
+
+# What began there and did not end: the place where it began is the one to look at.
+_SHOWN_FROM_START: Final = ("a quoted scalar", "a flow sequence", "a flow mapping")
+
+
+def _explain(error: MarkedYAMLError, text: str, line: int, column: int) -> SyntaxProblem:
+    mark = error.problem_mark or error.context_mark
+    if error.context and error.context.endswith(_SHOWN_FROM_START):
+        mark = error.context_mark or mark
+    if mark is not None:
+        line, column = mark.line + 1, mark.column + 1
+        if text[mark.index : mark.index + 1] == "\t":
+            message = "There is a tab where YAML wants blanks."
+            return SyntaxProblem("yaml/tab", message, "Indent with blanks.", line, column)
+    said = f"{error.context or ''} {error.problem or ''}"
+    for part, message, hint in _SENTENCES:
+        if part in said:
+            return SyntaxProblem("yaml/syntax", message, hint, line, column)
+    return SyntaxProblem("yaml/syntax", *_UNKNOWN, line, column)

@@ -1,0 +1,207 @@
+"""Why a model refuses a document, told in our own words.
+
+Neither pydantic's nor jsonschema's messages may be shown: they repeat the value, and where a
+reference belongs the value is most likely a password. So only the keyword that failed is taken from
+them, and what it means is said here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from reconciler.config.compose import showable
+from reconciler.config.documents import TYPES
+from reconciler.config.rules import problem
+from reconciler.config.schema import Validator
+from reconciler.config.settings import HOST_GLOB, STATE_URL
+from reconciler.config.suggest import did_you_mean, listed
+from reconciler.model import fields
+from reconciler.model.secret_ref import REFERENCE_PATTERN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jsonschema import ValidationError
+
+    from reconciler.config.compose import RawDocument
+    from reconciler.config.schema import Schema
+    from reconciler.diagnostics import Diagnostic, Route
+
+_REFERENCE_HINT: Final = "Write where the secret is, such as env:NAME or file:/path."
+
+_TYPES: Final = {
+    "object": "a mapping of fields",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+}
+
+_SHAPES: Final = {
+    fields.NAME_PATTERN: (
+        "lower-case letters, digits and hyphens, beginning with a letter, 63 at most"
+    ),
+    fields.PROVIDER_NAME_PATTERN: (
+        "lower-case letters, digits, hyphens and dots, beginning with a letter, 63 at most"
+    ),
+    fields.LABEL_PATTERN: "letters, digits and any of . _ / = -, 63 at most",
+    fields.TEXT_PATTERN: "one line of 1 to 200 characters, none of them invisible",
+    fields.PRINCIPAL_PATTERN: "an email address or a login name, without blanks, commas or brackets",
+    fields.ADDRESS_PATTERN: "an email address, such as support@example.com",
+    fields.HOST_PATTERN: "a host name or an IP address, without a scheme, a path or a user",
+    fields.HTTPS_PATTERN: "a URL that begins with https://",
+    fields.DATE_PATTERN: "a day, such as 2026-12-31",
+    HOST_GLOB: "a host name, or `*.` and a domain",
+    STATE_URL: "a URL, such as sqlite:///.reconciler/state.db or postgresql://host/database",
+}
+
+
+def explain(raw: RawDocument, schema: Schema) -> tuple[Diagnostic, ...]:
+    """All that is wrong with a document, held against the schema of what it should be.
+
+    There is something: the model has refused it, so if the schema should not, that is said.
+    """
+    told = (
+        diagnostic
+        for error in Validator(schema).iter_errors(raw.value)
+        for diagnostic in _told(raw, schema, error)
+    )
+    unique = tuple(dict.fromkeys(told))  # a mapping without two fields has two errors that say so
+    return unique or (_at(raw, "schema/invalid", (), "The document is not valid."),)
+
+
+def explain_kind(raw: RawDocument) -> Diagnostic:
+    """What is wrong with a document that is of no known kind."""
+    kinds = [str(kind) for kind in TYPES]
+    if not isinstance(raw.value, dict):
+        message = f"A document must be {_TYPES['object']}, and this is {_name_of(raw.value)}."
+        return _at(raw, "schema/type", (), message, f"Kinds of documents are {listed(kinds)}.")
+    kind = raw.value.get("kind")
+    if kind is None:
+        message = "The document does not say what it declares: `kind` is missing."
+        hint = f"Kinds of documents are {listed(kinds)}."
+        return _at(raw, "schema/missing-kind", ("kind",), message, hint)
+    hint = did_you_mean(kind, kinds) if isinstance(kind, str) else ""
+    message = "There is no such kind of document."
+    hint = hint or f"Kinds of documents are {listed(kinds)}."
+    return _at(raw, "schema/unknown-kind", ("kind",), message, hint)
+
+
+def _told(raw: RawDocument, root: Schema, error: ValidationError) -> Iterator[Diagnostic]:
+    route: Route = tuple(error.absolute_path)
+    schema: Schema = error.schema if isinstance(error.schema, dict) else {}
+    keyword, value = str(error.validator), cast("Any", error.instance)
+    if keyword == "required":
+        inside = f" in {dotted(route)}" if route else ""
+        for name in schema["required"]:
+            if name not in value:
+                message = f"`{name}` is missing{inside}."
+                yield _at(raw, "schema/required", (*route, name), message)
+    elif keyword == "additionalProperties":
+        for key, item in value.items():
+            if key not in schema["properties"]:
+                yield _unknown_field(raw, root, (*route, key), item, schema["properties"])
+    elif schema.get("pattern") == REFERENCE_PATTERN:
+        if value is None:
+            yield _at(raw, "schema/null", route, f"{dotted(route)} has no value.", _REFERENCE_HINT)
+        else:
+            message = f"{dotted(route)} must be a reference to a secret, and this is none."
+            yield _at(raw, "secret/plain-text", route, message, _REFERENCE_HINT)
+    else:
+        yield _wrong_value(raw, route, value, keyword, schema)
+
+
+def _wrong_value(
+    raw: RawDocument, route: Route, value: object, keyword: str, schema: Schema
+) -> Diagnostic:
+    name = dotted(route)
+    match keyword:
+        case "type" if value is None:
+            hint = "Leave the field out, or give it a value."
+            return _at(raw, "schema/null", route, f"{name} has no value.", hint)
+        case "type":
+            wanted = _TYPES.get(str(schema["type"]), "something else")
+            message = f"{name} must be {wanted}, and this is {_name_of(value)}."
+            return _at(raw, "schema/type", route, message, _type_hint(schema, value))
+        case "pattern":
+            shape = _SHAPES.get(str(schema["pattern"]), "of another form")
+            return _at(raw, "schema/pattern", route, f"{name} must be {shape}.")
+        case "enum":
+            known = [str(item) for item in schema["enum"]]
+            hint = did_you_mean(value, known) if isinstance(value, str) else ""
+            return _at(raw, "schema/enum", route, f"{name} must be {listed(known)}.", hint)
+        case "minimum" | "maximum":
+            message = f"{name} must be between {schema['minimum']} and {schema['maximum']}."
+            return _at(raw, "schema/range", route, message)
+        case _:
+            return _at(raw, "schema/invalid", route, f"{name} is not valid.")
+
+
+def _unknown_field(
+    raw: RawDocument, root: Schema, route: Route, value: Any, known: Schema
+) -> Diagnostic:
+    key = str(route[-1])
+    name = f"`{key}`" if showable(key, value) else "This"
+    where = f"field of {dotted(route[:-1])}" if len(route) > 1 else "field here"
+    homes = [field for field, part in known.items() if key in _fields_of(part, root)]
+    if homes:
+        hint = f"It belongs in {listed(homes)}."
+    else:
+        hint = did_you_mean(key, known) or f"Fields are {listed(known)}."
+    at = raw.positions.of_key(route)
+    return problem(
+        "schema/unknown-field",
+        f"{name} is not a known {where}.",
+        hint=hint,
+        file=raw.file,
+        line=at.line,
+        column=at.column,
+    )
+
+
+def _fields_of(part: Schema, root: Schema) -> Schema:
+    name = str(part.get("$ref", "")).rpartition("/")[2]
+    properties: Schema = root["$defs"].get(name, {}).get("properties", {})
+    return properties
+
+
+def dotted(route: Route) -> str:
+    """A route as people write it: `administrators.users[0]`."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in route)
+    return f"`{text.removeprefix('.')}`" if route else "The document"
+
+
+def _name_of(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case _:
+            return _TYPES["object"]
+
+
+def _type_hint(schema: Schema, value: object) -> str:
+    match schema.get("type"):
+        case "string" if isinstance(value, bool | int | float):
+            return "Put it in quotes."
+        case "array" if not isinstance(value, dict):
+            return "Write [in brackets, with commas], or each item after a dash."
+        case "boolean" if isinstance(value, str) and value.casefold() in _WORDS_OF_YAML_1_1:
+            return "Since YAML 1.2, yes, no, on and off are words like any other."
+        case "integer" if isinstance(value, str) and value.isdecimal():
+            return "Write it without quotes."
+        case _:
+            return ""
+
+
+_WORDS_OF_YAML_1_1: Final = frozenset({"yes", "no", "on", "off", "y", "n"})
+
+
+def _at(raw: RawDocument, rule: str, route: Route, message: str, hint: str = "") -> Diagnostic:
+    at = raw.positions.of(route)
+    return problem(rule, message, hint=hint, file=raw.file, line=at.line, column=at.column)

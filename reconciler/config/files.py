@@ -1,0 +1,153 @@
+"""Finding the files of a configuration, and reading them as text.
+
+Whatever lies there (folders that are named like files, pipes, loops of links, the wrong encoding)
+becomes a diagnostic; nothing here waits for anybody and nothing reads without bound.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reconciler.config.rules import problem
+from reconciler.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_BYTES: Final = 1024 * 1024
+"""The size of the largest file that is read: some two thousand connectors."""
+
+_ENDINGS: Final = (".yaml", ".yml")
+_MARKS: Final = (  # UTF-32 first: its mark begins with that of UTF-16
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+
+# What YAML does not allow (https://yaml.org/spec/1.2.2/#51-character-set), and what a reader of the
+# file does not see: line ends that are none to most programs, and marks that turn text around.
+_REFUSED: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files below a folder, sorted, and what was in the way of finding them."""
+
+    paths: tuple[Path, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def find(root: Path) -> Found:
+    """List every YAML file below ``root``, at any depth; what begins with a dot is left out.
+
+    A folder that can be reached in two ways, be it by a loop of links, is read once.
+    """
+    shown = root.as_posix()
+    if not root.exists():
+        message = "There is no such folder."
+        hint = "`reconciler init` starts a configuration; --config names another folder."
+        return Found((), (problem("file/missing", message, hint=hint, file=shown),))
+    if not root.is_dir():
+        message = "The configuration is a folder of YAML files, and this is none."
+        hint = "Name the folder that holds the file."
+        return Found((), (problem("file/not-a-folder", message, hint=hint, file=shown),))
+    paths: list[Path] = []
+    diagnostics: list[Diagnostic] = []
+    seen: set[tuple[int, int]] = set()
+    pending = [root]
+    while pending:
+        folder = pending.pop()
+        try:
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            entries = sorted(item for item in folder.iterdir() if not item.name.startswith("."))
+        except OSError as error:
+            diagnostics.append(_unreadable(folder, error))
+            continue
+        paths += (entry for entry in entries if entry.name.lower().endswith(_ENDINGS))
+        pending += (
+            entry
+            for entry in reversed(entries)
+            if not entry.name.lower().endswith(_ENDINGS) and entry.is_dir()
+        )
+    return Found(tuple(sorted(paths)), tuple(diagnostics))
+
+
+def read(path: Path) -> str | Diagnostic:
+    """Read a file as UTF-8, without its byte order mark."""
+    try:
+        # Without O_NONBLOCK, opening a named pipe would wait for somebody to write into it.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor has no Path
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                return _not_a_file(path, mode)
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        return _not_a_file(path, stat.S_IFDIR) if path.is_dir() else _unreadable(path, error)
+    return decode(data, path.as_posix())
+
+
+def decode(data: bytes, file: str) -> str | Diagnostic:
+    """Turn the bytes of a file into text."""
+    if len(data) > MAX_BYTES:
+        message = f"The file is larger than {MAX_BYTES // 1024} KiB."
+        return problem("file/too-large", message, hint="Split it into several files.", file=file)
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            message = f"The file is in {name}; a configuration is in UTF-8."
+            return problem("file/encoding", message, hint="Save it as UTF-8.", file=file)
+    body = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        line, column = _place(body[: error.start].decode())
+        offset = len(data) - len(body) + error.start
+        message = f"The file is not in UTF-8: the byte at offset {offset} belongs to no character."
+        hint = "Save it as UTF-8; it may be in an older encoding such as Latin-1."
+        return problem("file/encoding", message, hint=hint, file=file, line=line, column=column)
+    if found := _REFUSED.search(text):
+        line, column = _place(text[: found.start()])
+        message = f"There is an invisible character here, U+{ord(found.group()):04X}."
+        hint = (
+            "Save the file as UTF-8; this looks like UTF-16."
+            if found.group() == "\0"
+            else "Delete it."
+        )
+        return problem("yaml/character", message, hint=hint, file=file, line=line, column=column)
+    return text
+
+
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+
+
+def _place(before: str) -> tuple[int, int]:
+    ends: Iterator[re.Match[str]] = _LINE_END.finditer(before)
+    line, start = 1, 0
+    for end in ends:
+        line, start = line + 1, end.end()
+    return line, len(before) - start + 1
+
+
+def _unreadable(path: Path, error: OSError) -> Diagnostic:
+    message = f"It cannot be read: {error.strerror or type(error).__name__}."
+    hint = "The link leads nowhere." if path.is_symlink() and not path.exists() else ""
+    return problem("file/unreadable", message, hint=hint, file=path.as_posix())
+
+
+def _not_a_file(path: Path, mode: int) -> Diagnostic:
+    what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+    message = f"The name is that of a YAML file, but this is {what}."
+    hint = "Rename it, or put a dot before its name to have it left out."
+    return problem("file/unreadable", message, hint=hint, file=path.as_posix())

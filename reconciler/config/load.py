@@ -1,0 +1,140 @@
+"""From a folder of YAML files to a snapshot, or to everything that is wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from reconciler.config.catalogue import catalogue
+from reconciler.config.checks import run
+from reconciler.config.compose import compose
+from reconciler.config.documents import Parsed, parse
+from reconciler.config.files import decode, find, read
+from reconciler.config.rules import problem
+from reconciler.config.settings import DEFAULTS
+from reconciler.config.settle import settled
+from reconciler.config.subject import Subject
+from reconciler.diagnostics import Diagnostic
+from reconciler.model.provider import Provider
+from reconciler.model.resource import digest, spec_of
+from reconciler.model.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from reconciler.config.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration.
+
+    ``diagnostics`` are sorted by file, line and column. ``snapshot`` is None if any of them is an
+    error. ``renames`` pairs new names of connectors with old ones. ``digest`` stands for what the
+    configuration means, whatever its files look like; it is empty without a snapshot. ``files`` and
+    ``documents`` count what was read.
+    """
+
+    diagnostics: tuple[Diagnostic, ...]
+    snapshot: Snapshot | None
+    renames: tuple[tuple[str, str], ...]
+    digest: str
+    files: int
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    parsed: tuple[Parsed, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    complete: bool
+
+
+def load(
+    root: Path, *, providers: Iterable[Provider] | None = None, settings: Settings = DEFAULTS
+) -> Loaded:
+    """Load every YAML file below ``root``.
+
+    ``providers`` are those that exist besides the user's own; left out, the built-in ones. Neither
+    secrets nor the network are touched, and whatever the files hold, nothing is raised.
+    """
+    found = find(root)
+    sources = [_source(read(path), path.as_posix()) for path in found.paths]
+    parsed = [item for source in sources for item in source.parsed]
+    known = catalogue(
+        parsed,
+        built_in_providers() if providers is None else providers,
+        complete=not found.diagnostics and all(source.complete for source in sources),
+    )
+    subject = Subject(known, settings)
+    ordered = settled(
+        (
+            *found.diagnostics,
+            *(diagnostic for source in sources for diagnostic in source.diagnostics),
+            *(diagnostic for item in parsed for diagnostic in item.diagnostics),
+            *run(subject),
+        )
+    )
+    if any(diagnostic.is_error for diagnostic in ordered):
+        return Loaded(ordered, None, (), "", len(found.paths), len(parsed))
+    snapshot = subject.snapshot()
+    renames = tuple(
+        (entry.value.name, entry.value.renamed_from)
+        for _, entry in sorted(known.connectors.items())
+        if entry.value.renamed_from is not None
+    )
+    return Loaded(
+        ordered, snapshot, renames, digest_of(snapshot, renames), len(found.paths), len(parsed)
+    )
+
+
+def digest_of(snapshot: Snapshot, renames: tuple[tuple[str, str], ...] = ()) -> str:
+    """The digest of what a configuration means."""
+    return digest(
+        {
+            "resources": {str(item.address): spec_of(item) for item in snapshot.resources},
+            "renames": dict(renames),
+        }
+    )
+
+
+@cache
+def built_in_providers() -> tuple[Provider, ...]:
+    """The providers of the package, read as a user's own are.
+
+    Raises RuntimeError if one is not valid, which would be a fault of the package's.
+    """
+    found: list[Provider] = []
+    folder = files("reconciler") / "providers"
+    for item in sorted(folder.iterdir(), key=lambda item: item.name):
+        if not item.name.endswith((".yaml", ".yml")):
+            continue
+        source = _source(decode(item.read_bytes(), item.name), item.name)
+        diagnostics = (*source.diagnostics, *(d for p in source.parsed for d in p.diagnostics))
+        if any(diagnostic.is_error for diagnostic in diagnostics):
+            where = ", ".join(f"{item.location}: {item.rule}" for item in diagnostics)
+            raise RuntimeError(f"a built-in provider is not valid: {where}")
+        found += (
+            entry.value
+            for entry in (parsed.entry for parsed in source.parsed)
+            if entry is not None and isinstance(entry.value, Provider)
+        )
+    return tuple(found)
+
+
+def _source(text: str | Diagnostic, file: str) -> _Source:
+    if isinstance(text, Diagnostic):
+        return _Source((), (text,), complete=False)
+    composed = compose(text, file)
+    empty: tuple[Diagnostic, ...] = ()
+    if not composed.documents and not composed.diagnostics:
+        message = "There is no document in this file."
+        empty = (problem("file/empty", message, hint="Delete it, or fill it.", file=file),)
+    return _Source(
+        tuple(parse(document) for document in composed.documents),
+        composed.diagnostics + empty,
+        composed.readable,
+    )

@@ -1,0 +1,48 @@
+"""Where the values of a document stand in its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from reconciler.diagnostics import Route
+
+
+class Position(NamedTuple):
+    """A place in a file; line and column count from one, columns in characters."""
+
+    line: int
+    column: int
+
+
+class Place(NamedTuple):
+    """Where a value stands, and the key (or the dash) before it.
+
+    ``scalar`` tells whether the value is one: a problem of a scalar is shown at the value, one of a
+    mapping or a sequence at its key.
+    """
+
+    key: Position
+    value: Position
+    scalar: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """The places of all values of one document, by route."""
+
+    places: dict[Route, Place] = field(default_factory=dict)
+
+    def of(self, route: Route) -> Position:
+        """Where to point for a value; for one that is not there, at the closest thing around it."""
+        place = self._nearest(route)
+        return place.value if place.scalar else place.key
+
+    def of_key(self, route: Route) -> Position:
+        """Where the key of a value stands, or the closest thing around it."""
+        return self._nearest(route).key
+
+    def _nearest(self, route: Route) -> Place:
+        while route and route not in self.places:
+            route = route[:-1]
+        return self.places[route]

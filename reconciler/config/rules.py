@@ -1,0 +1,95 @@
+"""The registry of rules: every id under which a problem of the configuration can be reported.
+
+``docs/rules.md`` explains each of them; a test proves that neither has one more than the other.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reconciler.diagnostics import Diagnostic, Severity
+
+_ERROR = Severity.ERROR
+_WARNING = Severity.WARNING
+
+RULES: Final[dict[str, Severity]] = {
+    # files
+    "file/missing": _ERROR,
+    "file/not-a-folder": _ERROR,
+    "file/unreadable": _ERROR,
+    "file/too-large": _ERROR,
+    "file/encoding": _ERROR,
+    "file/empty": _WARNING,
+    # YAML
+    "yaml/syntax": _ERROR,
+    "yaml/tab": _ERROR,
+    "yaml/character": _ERROR,
+    "yaml/version": _ERROR,
+    "yaml/depth": _ERROR,
+    "yaml/duplicate-key": _ERROR,
+    "yaml/key": _ERROR,
+    "yaml/merge-key": _ERROR,
+    "yaml/alias": _ERROR,
+    "yaml/alias-expansion": _ERROR,
+    "yaml/tag": _ERROR,
+    "yaml/number": _ERROR,
+    # one document
+    "settings/second-document": _ERROR,
+    "schema/type": _ERROR,
+    "schema/null": _ERROR,
+    "schema/required": _ERROR,
+    "schema/unknown-field": _ERROR,
+    "schema/enum": _ERROR,
+    "schema/pattern": _ERROR,
+    "schema/range": _ERROR,
+    "schema/missing-kind": _ERROR,
+    "schema/unknown-kind": _ERROR,
+    "schema/invalid": _ERROR,
+    "secret/plain-text": _ERROR,
+    "secret/unknown-scheme": _ERROR,
+    "secret/scheme-not-allowed": _ERROR,
+    # names
+    "name/duplicate": _ERROR,
+    "name/second-singleton": _ERROR,
+    "name/unknown-connector": _ERROR,
+    "name/unknown-group": _ERROR,
+    "name/unknown-provider": _ERROR,
+    # connectors
+    "connector/does-nothing": _ERROR,
+    "connector/incomplete": _ERROR,
+    "connector/no-smtp": _ERROR,
+    "connector/smtp-unused": _WARNING,
+    "connector/no-address": _ERROR,
+    "connector/two-credentials": _ERROR,
+    "connector/same-credentials": _ERROR,
+    "connector/same-address": _WARNING,
+    "connector/host-not-allowed": _ERROR,
+    "connector/renamed-from": _ERROR,
+    "connector/duplicate-label": _WARNING,
+    "tls/mode": _ERROR,
+    "tls/contradiction": _ERROR,
+    "tls/wrong-protocol": _ERROR,
+    "tls/cleartext": _ERROR,
+    "oauth2/incomplete": _ERROR,
+    "oauth2/no-endpoint": _ERROR,
+    "oauth2/unused": _WARNING,
+    # providers
+    "provider/overrides-built-in": _WARNING,
+    "provider/sign-in": _WARNING,
+    "provider/password-until": _WARNING,
+    # policy, permissions, directory
+    "policy/no-connector": _ERROR,
+    "policy/cannot-send": _ERROR,
+    "directory/no-administrator": _ERROR,
+    "directory/group-cycle": _ERROR,
+    "directory/empty-group": _WARNING,
+    "permissions/b2b-without-domains": _WARNING,
+}
+"""Every rule, with the severity that its problems have."""
+
+
+def problem(
+    rule: str, message: str, *, hint: str = "", file: str = "", line: int = 0, column: int = 0
+) -> Diagnostic:
+    """Report a problem under a rule, with the severity that the registry gives it."""
+    return Diagnostic(rule, RULES[rule], message, hint, file, line, column)

@@ -1,0 +1,82 @@
+"""What plain scalars stand for: the core schema of YAML 1.2, and nothing besides it.
+
+See https://yaml.org/spec/1.2.2/#103-core-schema. ``no`` and ``on`` are words here, a date is text,
+and a number of which a computer would keep only a part is refused instead of rounded.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final
+
+Scalar = str | bool | int | float | None
+
+STRING_TAG: Final = "tag:yaml.org,2002:str"
+
+_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    STRING_TAG: (str,),
+    "tag:yaml.org,2002:int": (int,),
+    "tag:yaml.org,2002:float": (float, int),
+    "tag:yaml.org,2002:bool": (bool,),
+    "tag:yaml.org,2002:null": (type(None),),
+}
+
+TAGS: Final = frozenset(_TYPES)
+"""The tags of the core schema that a scalar may bear (``!!str`` and the like)."""
+
+_SPECIAL: Final[dict[str, Scalar]] = {
+    "": None,
+    "~": None,
+    **dict.fromkeys(("null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_NUMBER_STARTS: Final = frozenset("+-.0123456789")
+_INTEGER: Final = re.compile(r"[-+]?[0-9]+")
+_OCTAL: Final = re.compile(r"0o[0-7]+")
+_HEXADECIMAL: Final = re.compile(r"0x[0-9a-fA-F]+")
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NOT_FINITE: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+_LONGEST: Final = 40
+_EXACT: Final = 2**53
+"""Beyond it a JSON number is not the same everywhere (RFC 8259 section 6)."""
+
+
+class NumberOutOfReach(ValueError):
+    """The number is infinite, no number at all, or too large to be kept exactly."""
+
+
+def resolve(text: str) -> Scalar:
+    """Say what an unquoted scalar without a tag stands for.
+
+    Raises NumberOutOfReach, which does not repeat the text.
+    """
+    if text in _SPECIAL:
+        return _SPECIAL[text]
+    if text[0] not in _NUMBER_STARTS:
+        return text
+    return _number(text)
+
+
+def has_tag(value: Scalar, tag: str) -> bool:
+    """Whether a value that an unquoted scalar was resolved to is one of those that a tag is for."""
+    return type(value) in _TYPES[tag]
+
+
+def _number(text: str) -> Scalar:
+    for pattern, base in ((_INTEGER, 10), (_OCTAL, 8), (_HEXADECIMAL, 16)):
+        if pattern.fullmatch(text):
+            # The length comes first: int() refuses thousands of digits with an error of its own.
+            if len(text) > _LONGEST or abs(number := int(text, base)) > _EXACT:
+                raise NumberOutOfReach
+            return number
+    if _NOT_FINITE.fullmatch(text):
+        raise NumberOutOfReach
+    if _FLOAT.fullmatch(text):
+        value = float(text)
+        if not math.isfinite(value):
+            raise NumberOutOfReach
+        return value
+    return text

@@ -1,0 +1,115 @@
+"""The settings of the tool itself: ``reconciler.yaml``, beside ``connectors.d/``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Annotated
+
+from pydantic import Field
+
+from reconciler.model.connector import STRICT
+from reconciler.model.fields import WHOLE, Matches
+
+HOST_GLOB = r"^(\*\.)?[^\s\uFEFF\x00-\x1F\x7F-\x9F*?\[\]@/,;<>]{1,251}$"
+STATE_URL = r"^[a-z][a-z0-9+]*:[^\s\uFEFF\x00-\x1F\x7F]{1,2000}$"
+
+HostGlob = Annotated[str, Matches(HOST_GLOB)]
+"""A host name, or ``*.`` and a domain for every host below it."""
+
+
+class Depth(StrEnum):
+    """Where a live test stops, from the shallowest to the deepest."""
+
+    DNS = "dns"
+    TCP = "tcp"
+    TLS = "tls"
+    CAPABILITIES = "capabilities"
+    AUTHENTICATION = "authentication"
+    MAILBOX = "mailbox"
+    ENVELOPE = "envelope"
+
+
+Percent = Annotated[int, Field(ge=0, le=100), WHOLE]
+Count = Annotated[int, Field(ge=0, le=1_000_000), WHOLE]
+Parallel = Annotated[int, Field(ge=1, le=1024), WHOLE]
+Seconds = Annotated[int, Field(ge=1, le=3600), WHOLE]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What makes a plan unsafe."""
+
+    __pydantic_config__ = STRICT
+
+    max_delete_percent: Annotated[
+        Percent, Field(description="Share of the stored connectors that one apply may delete.")
+    ] = 30
+    max_update_percent: Annotated[
+        Percent, Field(description="Share of the stored connectors that one apply may change.")
+    ] = 30
+    min_connectors: Annotated[
+        Count, Field(description="Below that many stored connectors, no share is too large.")
+    ] = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretSettings:
+    """Which references to secrets are taken."""
+
+    __pydantic_config__ = STRICT
+
+    allow_command: Annotated[
+        bool, Field(description="Allow references that run a program (command:).")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Testing:
+    """How connectors are tested live."""
+
+    __test__ = False  # not a test case, whatever pytest makes of the name
+    __pydantic_config__ = STRICT
+
+    concurrency: Annotated[Parallel, Field(description="Tests under way at a time.")] = 32
+    per_host: Annotated[
+        Parallel, Field(description="Tests under way at a time against one host.")
+    ] = 3
+    timeout_seconds: Annotated[
+        Seconds, Field(description="Deadline of one connector's test, in seconds.")
+    ] = 30
+    depth: Annotated[Depth, Field(description="The last stage that is tested.")] = Depth.ENVELOPE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings file. Every setting has a default that works without the file."""
+
+    __pydantic_config__ = STRICT
+
+    # The URL may hold the password of a database, so it is not part of the repr.
+    state: Annotated[
+        str,
+        Matches(STATE_URL),
+        Field(description="URL of the stored state."),
+    ] = field(default="sqlite:///.reconciler/state.db", repr=False)
+    limits: Annotated[Limits, Field(description="What makes a plan unsafe.")] = Limits()
+    allowed_hosts: Annotated[
+        tuple[HostGlob, ...],
+        Field(description="Hosts that connectors may name, such as *.example.com; empty: any."),
+    ] = ()
+    secrets: Annotated[SecretSettings, Field(description="Which references are taken.")] = (
+        SecretSettings()
+    )
+    testing: Annotated[Testing, Field(description="How connectors are tested live.")] = Testing()
+
+    def allows_host(self, host: str) -> bool:
+        """Whether a connector may point at ``host``."""
+        name = host.casefold().rstrip(".")
+        return not self.allowed_hosts or any(
+            fnmatchcase(name, pattern.casefold()) for pattern in self.allowed_hosts
+        )
+
+
+DEFAULTS = Settings()

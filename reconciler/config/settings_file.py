@@ -1,0 +1,73 @@
+"""Reading ``reconciler.yaml``, with the same care as the configuration itself."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from reconciler.config.compose import compose
+from reconciler.config.files import read
+from reconciler.config.rules import problem
+from reconciler.config.settings import DEFAULTS, Settings
+from reconciler.config.settle import settled
+from reconciler.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reconciler.config.compose import RawDocument
+
+
+def load_settings(path: Path) -> tuple[Settings, tuple[Diagnostic, ...]]:
+    """Read the settings; the defaults, if there is no such file or if it has errors."""
+    if not path.exists() and not path.is_symlink():
+        return DEFAULTS, ()
+    text = read(path)
+    if isinstance(text, Diagnostic):
+        return DEFAULTS, (text,)
+    composed = compose(text, path.as_posix())
+    if not composed.documents:
+        return DEFAULTS, composed.diagnostics
+    first, *others = composed.documents
+    settings, refused = _validated(first)
+    more = tuple(_not_one(document) for document in others)
+    diagnostics = settled((*composed.diagnostics, *refused, *more))
+    if any(diagnostic.is_error for diagnostic in diagnostics):
+        return DEFAULTS, diagnostics
+    return settings, diagnostics
+
+
+def _validated(raw: RawDocument) -> tuple[Settings, tuple[Diagnostic, ...]]:
+    if not raw.whole:  # what is missing was reported where it got lost
+        return DEFAULTS, ()
+    try:
+        return _adapter().validate_json(json.dumps(raw.value)), ()
+    except ValidationError:
+        pass  # its messages repeat values, so they are not used
+    # jsonschema takes longer to import than everything else here, and most files are valid.
+    from reconciler.config.explain import explain  # noqa: PLC0415 - see above
+    from reconciler.config.schema import settings_schema  # noqa: PLC0415 - see above
+
+    return DEFAULTS, explain(raw, settings_schema())
+
+
+def _not_one(raw: RawDocument) -> Diagnostic:
+    at = raw.positions.of(())
+    message = "The settings are one document, and this is another."
+    hint = "Merge them."
+    return problem(
+        "settings/second-document",
+        message,
+        hint=hint,
+        file=raw.file,
+        line=at.line,
+        column=at.column,
+    )
+
+
+@cache
+def _adapter() -> TypeAdapter[Settings]:
+    return TypeAdapter(Settings)

@@ -1,0 +1,29 @@
+"""Did you mean: the known word that is closest to one that is not known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that is most like ``word``, whatever its case; None if none is much like it."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only mistakes need it
+
+    by_folded = {item.casefold(): item for item in sorted(known)}
+    found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.65)
+    return by_folded[found[0]] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint that asks for the closest known word, or an empty one."""
+    found = closest(word, known)
+    return f"Did you mean `{found}`?" if found else ""
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words as a sentence lists them: ``a``, ``b`` or ``c``."""
+    *rest, last = [f"`{word}`" for word in words] or [""]
+    return f"{', '.join(rest)} or {last}" if rest else last

@@ -1,0 +1,325 @@
+"""YAML texts become documents with positions, or diagnostics."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ruamel.yaml.error import YAMLError
+
+from reconciler.config import compose as module
+from reconciler.config.compose import MAX_DEPTH, Composed, compose, showable
+from reconciler.config.events import fast, reference
+from reconciler.config.positions import Position
+from reconciler.config.scalars import resolve
+
+
+def value(text: str) -> Any:
+    composed = compose(text, "a.yaml")
+    assert composed.diagnostics == ()
+    (document,) = composed.documents
+    return document.value
+
+
+def rules(text: str) -> list[tuple[str, int, int]]:
+    return [(item.rule, item.line, item.column) for item in compose(text, "a.yaml").diagnostics]
+
+
+def test_values_are_plain() -> None:
+    text = "a: 1\nb: [x, 'y', \"z\"]\nc: {d: true, e: no}\nf: |\n  g\n  h\ni: '5'\nj: !!str 5\n"
+    assert value(text) == {
+        "a": 1,
+        "b": ["x", "y", "z"],
+        "c": {"d": True, "e": "no"},
+        "f": "g\nh\n",
+        "i": "5",
+        "j": "5",
+    }
+
+
+def test_a_file_holds_any_number_of_documents() -> None:
+    composed = compose("a: 1\n---\n---\n# nothing\n---\nb: 2\n...\n", "a.yaml")
+    assert [document.value for document in composed.documents] == [{"a": 1}, {"b": 2}]
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", "---\n", "---\n...\n"])
+def test_a_file_may_hold_no_document(text: str) -> None:
+    assert compose(text, "a.yaml") == Composed((), ())
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_every_value_knows_where_it_stands(newline: str) -> None:
+    text = newline.join(["# x", "kind: A", "smtp:", "  port: 1", "  é: [x, y]", 'last: "z"', ""])
+    positions = compose(text, "a.yaml").documents[0].positions
+    assert positions.of(()) == Position(2, 1)
+    assert positions.of(("kind",)) == Position(2, 7)
+    assert positions.of(("smtp",)) == Position(3, 1)
+    assert positions.of(("smtp", "port")) == Position(4, 9)
+    assert positions.of_key(("smtp", "port")) == Position(4, 3)
+    assert positions.of(("smtp", "é", 1)) == Position(5, 10)
+    assert positions.of(("last",)) == Position(6, 7)
+
+
+def test_what_is_not_there_is_shown_at_the_closest_thing_around_it() -> None:
+    positions = compose("a: 1\nsmtp:\n  port: 1\n", "a.yaml").documents[0].positions
+    assert positions.of(("smtp", "server")) == Position(2, 1)
+    assert positions.of(("imap", "server")) == Position(1, 1)
+
+
+def test_a_value_that_is_left_empty_is_shown_at_its_key() -> None:
+    positions = compose("a:\nb: [x]\nc: ~\n", "a.yaml").documents[0].positions
+    assert positions.of(("a",)) == Position(1, 1)
+    assert positions.of(("c",)) == Position(3, 4)
+
+
+def test_an_alias_stands_for_an_equal_value() -> None:
+    assert value("a: &x {b: 1}\nc: *x\nd: [*x]\n") == {
+        "a": {"b": 1},
+        "c": {"b": 1},
+        "d": [{"b": 1}],
+    }
+    assert value("&k a: 1\nb: *k\n") == {"a": 1, "b": "a"}
+
+
+def test_anchors_end_with_their_document() -> None:
+    assert rules("a: &x 1\n---\nb: *x\n") == [("yaml/alias", 3, 4)]
+
+
+@pytest.mark.parametrize("text", ["a: *x\n", "a: &x [*x]\n", "a: &x {b: *x}\n", "a: *x\nb: &x 1\n"])
+def test_an_alias_for_nothing_is_refused(text: str) -> None:
+    assert [rule for rule, _, _ in rules(text)] == ["yaml/alias"]
+
+
+def test_an_anchor_may_be_given_anew_but_not_within_itself() -> None:
+    assert value("a: &x 1\nb: &x 2\nc: *x\n") == {"a": 1, "b": 2, "c": 2}
+    assert rules("a: &x 1\nb: &x [*x]\n") == [("yaml/alias", 2, 8)]
+
+
+def test_aliases_that_explode_are_stopped_early() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    started = time.process_time()
+    assert [rule for rule, _, _ in rules("\n".join(lines))] == ["yaml/alias-expansion"]
+    assert time.process_time() - started < 2
+
+
+def test_many_small_aliases_are_stopped_too() -> None:
+    text = "a: &x 1\nb: [" + "*x, " * 101 + "]\n"
+    assert [rule for rule, _, _ in rules(text)] == ["yaml/alias-expansion"]
+    assert len(value("a: &x 1\nb: [" + "*x, " * 100 + "]\n")["b"]) == 100
+
+
+@pytest.mark.parametrize("opened", ["[", "{a: ", "- ", "? ", "[{a: "])
+def test_deep_nesting_ends_in_a_diagnostic(opened: str) -> None:
+    found = rules(opened * 10_000)
+    assert [rule for rule, _, _ in found] == ["yaml/depth"]
+
+
+def test_the_deepest_nesting_is_allowed() -> None:
+    text = "[" * MAX_DEPTH + "]" * MAX_DEPTH
+    assert rules(text) == []
+    assert rules(f"[{text}]") == [("yaml/depth", 1, MAX_DEPTH + 1)]
+
+
+def test_both_places_of_a_duplicate_key_are_named() -> None:
+    composed = compose("a: 1\nsmtp:\n  port: 1\n  port: 2\n", "a.yaml")
+    (item,) = composed.diagnostics
+    assert (item.rule, item.line, item.column) == ("yaml/duplicate-key", 4, 3)
+    assert "`port`" in item.message
+    assert "line 3, column 3" in item.message
+    assert composed.documents[0].value == {"a": 1, "smtp": {"port": 1}}
+
+
+def test_what_is_inside_a_duplicate_does_not_move_the_first() -> None:
+    composed = compose("a: {b: 1}\na: {b: 2}\n", "a.yaml")
+    assert composed.documents[0].positions.of(("a", "b")) == Position(1, 8)
+
+
+def test_equal_keys_of_different_types_are_not_duplicates_but_no_text() -> None:
+    assert rules("1: a\n'1': b\n") == [("yaml/key", 1, 1)]
+
+
+@pytest.mark.parametrize(
+    "text", ["1: a\n", "null: a\n", ": a\n", "true: a\n", "? [a]\n: b\n", "{a: 1}: b\n", "1.5: a\n"]
+)
+def test_a_key_that_is_no_text_is_refused(text: str) -> None:
+    composed = compose(text, "a.yaml")
+    assert [item.rule for item in composed.diagnostics] == ["yaml/key"]
+    assert not composed.documents[0].whole
+
+
+def test_a_merge_key_is_refused_and_a_quoted_one_is_text() -> None:
+    assert rules("a: &x {b: 1}\nc:\n  <<: *x\n") == [("yaml/merge-key", 3, 3)]
+    assert value("'<<': 1\n") == {"<<": 1}
+    assert value("a: <<\n") == {"a": "<<"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: !x 1",
+        "a: !!binary aGk=",
+        "a: !!timestamp 2026-01-01",
+        "a: !!set {b, c}",
+        "a: !!int x",
+        "a: !!bool yes",
+        "a: !!map [b]",
+        "a: !!python/object:os.system x",
+        "a: !<tag:example.com,2026:x> 1",
+        "%TAG ! tag:example.com,2026:\n---\na: !x 1",
+    ],
+)
+def test_a_tag_that_is_not_of_the_core_schema_is_refused(text: str) -> None:
+    assert [rule for rule, _, _ in rules(text)] == ["yaml/tag"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["! x", "!!str x", "!!int 1", "!!float 1", "!!null ''", "!!bool true", "!!seq []", "!!map {}"],
+)
+def test_a_tag_of_the_core_schema_is_taken(text: str) -> None:
+    assert rules(f"a: {text}\n") == []
+
+
+def test_half_a_character_is_refused() -> None:
+    assert rules('a: "\\ud800"\n') == [("yaml/character", 1, 4)]
+    assert value('a: "\\U0001F600"\n') == {"a": "😀"}
+
+
+@pytest.mark.parametrize("text", ["a: .inf", "a: .nan", "a: 1e999", "a: " + "9" * 5000])
+def test_a_number_out_of_reach_is_refused(text: str) -> None:
+    assert rules(text) == [("yaml/number", 1, 4)]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "line", "column"),
+    [
+        ("a:\n\t- b", "yaml/tab", 2, 1),
+        ("\ta: b", "yaml/tab", 1, 1),
+        ("a: |\n\tfoo", "yaml/tab", 2, 1),
+        ("a: 'x\nb: 1\n", "yaml/syntax", 1, 4),
+        ("a: [b,\nc: d\n", "yaml/syntax", 1, 4),
+        ("a: {b\n", "yaml/syntax", 1, 4),
+        ("a: b: c\n", "yaml/syntax", 1, 5),
+        ('a: "\\q"\n', "yaml/syntax", 1, 6),
+        ("a: @b\n", "yaml/syntax", 1, 4),
+        ("a: %b\n", "yaml/syntax", 1, 4),
+        ("- a\nb: 1\n", "yaml/syntax", 2, 1),
+        ("a: }\n", "yaml/syntax", 1, 4),
+        ("a: *\n", "yaml/syntax", 1, 5),
+        ("%YAML 1.1\n---\na: 1\n", "yaml/version", 1, 1),
+        ('a: "\\U99999999"\n', "yaml/syntax", 1, 2),
+    ],
+)
+def test_what_is_no_yaml_is_told_where_it_is(text: str, rule: str, line: int, column: int) -> None:
+    assert rules(text) == [(rule, line, column)]
+
+
+def test_documents_before_a_fault_are_kept() -> None:
+    composed = compose("a: 1\n---\nb: [\n", "a.yaml")
+    assert [document.value for document in composed.documents] == [{"a": 1}]
+    assert not composed.readable
+
+
+def test_without_the_parser_in_c_everything_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "a: &x {b: 1}\nc: [*x, 'd', no]\ne:\n"
+    composed = compose(text, "a.yaml")
+    monkeypatch.setattr(module, "PARSERS", (reference,))
+    assert compose(text, "a.yaml") == composed
+
+
+@pytest.mark.parametrize("key", ["password", "oauth2", "enable_b2b", "use_ssl", "hunter2"])
+def test_words_in_lower_case_may_be_shown(key: str) -> None:
+    assert showable(key, "x")
+
+
+@pytest.mark.parametrize(
+    ("key", "item"),
+    [("hunter2", None), ("Hunter", 1), ("a" * 41, 1), ("a b", 1), ("a1b2c3", 1), ("", 1)],
+)
+def test_what_may_be_a_password_is_not_shown(key: str, item: Any) -> None:
+    assert not showable(key, item)
+
+
+# What a configuration is made of; the differences that are known are listed where the parsers are.
+_PIECES = st.sampled_from(
+    [
+        "a",
+        "b:",
+        "c: ",
+        "- ",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "'",
+        '"',
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        ": ",
+        " # x",
+        "1",
+        "true",
+        "~",
+        "key: value\n",
+        "x:\n  y: z\n",
+        "- k: v\n  l: w\n",
+        "\r\n",
+        "é",
+        "😀",
+        "&a b",
+        "*a ",
+        "!!str ",
+        "\n---\n",
+        "'it''s'",
+        '"\\n"',
+        "? ",
+        ": |\n  text\n",
+        "env:A",
+        "a@b.c",
+        "\\",
+    ]
+)
+
+
+@given(pieces=st.lists(_PIECES, max_size=12))
+def test_both_parsers_agree_on_what_both_accept(pieces: list[str]) -> None:
+    text = "".join(pieces) + "\n"
+    try:
+        quick = module._Composer("a.yaml").run(fast(text))
+    except YAMLError:
+        return
+    slow = module._Composer("a.yaml").run(reference(text))
+    if slow.readable and not any(name in text for name in ("*a:", "!!str &a")):
+        assert quick == slow
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\r\t")))
+def test_no_text_makes_it_raise(text: str) -> None:
+    compose(text, "a.yaml")
+
+
+@given(pieces=st.lists(st.one_of(_PIECES, st.characters(exclude_categories=["Cs"])), max_size=30))
+def test_no_yaml_makes_it_raise(pieces: list[str]) -> None:
+    compose("".join(pieces), "a.yaml")
+
+
+@given(text=st.text("0123456789+-.eExXoOabcdefnaifNAIF_:", max_size=12))
+def test_scalars_are_resolved_as_yaml_writes_them(text: str) -> None:
+    composed = compose(f"a: {text}\n", "a.yaml")
+    if (
+        composed.readable
+        and not composed.diagnostics
+        and ": " not in text
+        and not text.endswith(":")
+    ):
+        try:
+            expected = resolve(text)
+        except ValueError:
+            return
+        assert composed.documents[0].value == {"a": expected}

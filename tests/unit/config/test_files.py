@@ -1,0 +1,174 @@
+"""Whatever lies in the folder, it is read or it is told; nothing is waited for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from reconciler.config.files import MAX_BYTES, decode, find, read
+from reconciler.diagnostics import Diagnostic
+
+
+def names(root: Path) -> list[str]:
+    return [path.relative_to(root).as_posix() for path in find(root).paths]
+
+
+def told(result: str | Diagnostic) -> tuple[str, int, int]:
+    assert isinstance(result, Diagnostic)
+    return result.rule, result.line, result.column
+
+
+def test_yaml_files_are_found_at_any_depth_and_in_order(tmp_path: Path) -> None:
+    for name in (
+        "b.yaml",
+        "a.yml",
+        "z/c.yaml",
+        "a/x/d.YAML",
+        "e.json",
+        "f.yaml~",
+        ".g.yaml",
+        ".h/i.yaml",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    assert names(tmp_path) == ["a/x/d.YAML", "a.yml", "b.yaml", "z/c.yaml"]
+
+
+def test_the_folder_itself_may_begin_with_a_dot(tmp_path: Path) -> None:
+    root = tmp_path / ".connectors"
+    root.mkdir()
+    (root / "a.yaml").write_text("")
+    assert names(root) == ["a.yaml"]
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    (item,) = find(tmp_path / "connectors.d").diagnostics
+    assert item.rule == "file/missing"
+
+
+def test_a_single_file_is_no_configuration(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("")
+    (item,) = find(tmp_path / "a.yaml").diagnostics
+    assert item.rule == "file/not-a-folder"
+
+
+def test_loops_of_links_are_harmless(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "a.yaml").write_text("")
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    (tmp_path / "self").symlink_to(tmp_path / "self")
+    assert names(tmp_path) == ["a/a.yaml"]
+
+
+def test_files_that_are_links_are_read_as_in_a_mounted_volume(tmp_path: Path) -> None:
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "..data" / "a.yaml").write_text("kind: Group")
+    (tmp_path / "a.yaml").symlink_to("..data/a.yaml")
+    assert names(tmp_path) == ["a.yaml"]
+    assert read(tmp_path / "a.yaml") == "kind: Group"
+
+
+def test_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").symlink_to("nowhere")
+    (path,) = find(tmp_path).paths
+    assert told(read(path)) == ("file/unreadable", 0, 0)
+
+
+def test_a_folder_with_the_name_of_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").mkdir()
+    (path,) = find(tmp_path).paths
+    result = read(path)
+    assert told(result)[0] == "file/unreadable"
+    assert isinstance(result, Diagnostic)
+    assert "folder" in result.message
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.yaml")
+    assert told(read(tmp_path / "a.yaml")) == ("file/unreadable", 0, 0)
+
+
+def test_a_device_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").symlink_to("/dev/zero")
+    assert told(read(tmp_path / "a.yaml")) == ("file/unreadable", 0, 0)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("")
+    (tmp_path / "a.yaml").chmod(0)
+    assert told(read(tmp_path / "a.yaml")) == ("file/unreadable", 0, 0)
+
+
+def test_a_failing_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.yaml").write_text("")
+
+    def fail(*args: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", fail)
+    result = read(tmp_path / "a.yaml")
+    assert isinstance(result, Diagnostic)
+    assert result.message == "It cannot be read: Permission denied."
+
+
+def test_a_folder_that_cannot_be_listed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", fail)
+    assert [item.rule for item in find(tmp_path).diagnostics] == ["file/unreadable"]
+
+
+def test_utf_8_is_read_with_and_without_a_mark() -> None:
+    assert decode("é: 1\r\n".encode(), "a.yaml") == "é: 1\r\n"
+    assert decode(b"\xef\xbb\xbfa: 1", "a.yaml") == "a: 1"
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+def test_other_encodings_of_unicode_are_told(codec: str) -> None:
+    result = decode("kind: Group".encode(codec), "a.yaml")
+    assert isinstance(result, Diagnostic)
+    assert "UTF-" in result.message + result.hint
+
+
+def test_the_place_of_a_wrong_byte_is_told() -> None:
+    result = decode(
+        "a: 1\r\nbé: x\xe9".encode("latin-1").replace(b"b\xe9", "bé".encode()), "a.yaml"
+    )
+    assert told(result) == ("file/encoding", 2, 6)
+    assert isinstance(result, Diagnostic)
+    assert "offset 12" in result.message
+
+
+def test_the_offset_counts_the_mark_and_the_column_does_not() -> None:
+    result = decode(b"\xef\xbb\xbfa\xff", "a.yaml")
+    assert told(result) == ("file/encoding", 1, 2)
+    assert isinstance(result, Diagnostic)
+    assert "offset 4" in result.message
+
+
+@pytest.mark.parametrize(
+    "character", ["\0", "\x07", "\x7f", "\x85", "\u2028", "\u202e", "\u2066", "\ufeff", "\uffff"]
+)
+def test_invisible_characters_are_told(character: str) -> None:
+    assert told(decode(f"a: 1\nb: {character}".encode(), "a.yaml")) == ("yaml/character", 2, 4)
+
+
+@pytest.mark.parametrize("character", ["\t", "\n", "\r", "\u200d", "😀", "\xa0", "\u200f"])
+def test_other_characters_are_fine(character: str) -> None:
+    assert decode(f"# {character}".encode(), "a.yaml") == f"# {character}"
+
+
+def test_the_largest_file_is_read_and_a_larger_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_bytes(b"#" * MAX_BYTES)
+    assert read(path) == "#" * MAX_BYTES
+    path.write_bytes(b"#" * (MAX_BYTES + 1))
+    assert told(read(path)) == ("file/too-large", 0, 0)

@@ -1,0 +1,208 @@
+"""The published schemas: current, well-formed, and of one mind with the models."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from reconciler.config.documents import TYPES, adapter, kind_of
+from reconciler.config.schema import (
+    Validator,
+    connectors_schema,
+    document_schema,
+    published,
+    settings_schema,
+)
+from reconciler.config.settings import Settings
+
+SCHEMAS: Final = Path(__file__).parents[3] / "schemas"
+
+JUNK: Final = st.sampled_from(
+    [
+        None,
+        True,
+        False,
+        0,
+        1,
+        -1,
+        993.0,
+        1.5,
+        1e300,
+        65536,
+        2**60,
+        "",
+        "\n",
+        "x\n",
+        "null",
+        [],
+        {},
+        [None],
+        {"a": 1},
+    ]
+)
+
+
+def values(schema: dict[str, Any], root: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Values that a schema means to allow."""
+    while "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
+    if "const" in schema or "enum" in schema:
+        return st.sampled_from(schema.get("enum") or [schema["const"]])
+    if "pattern" in schema:
+        return st.from_regex(schema["pattern"])
+    match schema["type"]:
+        case "integer":
+            return st.integers(schema["minimum"] - 1, schema["maximum"] + 1)
+        case "boolean":
+            return st.booleans()
+        case "array":
+            return st.lists(values(schema["items"], root), max_size=3)
+        case _:
+            fields = {name: values(item, root) for name, item in schema["properties"].items()}
+            needed = schema.get("required", [])
+            return st.fixed_dictionaries(
+                {name: fields.pop(name) for name in needed}, optional=fields
+            )
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Every container of a value with a key or an index into it."""
+    keys: list[Any] = []
+    if isinstance(value, dict):
+        keys = list(value)
+    elif isinstance(value, list):
+        keys = list(range(len(value)))
+    return [(value, key) for key in keys] + [at for key in keys for at in places(value[key])]
+
+
+@st.composite
+def documents(draw: st.DrawFn, root: dict[str, Any], schema: dict[str, Any]) -> Any:
+    """Documents with up to two faults."""
+    document = copy.deepcopy(draw(values(schema, root)))
+    for _ in range(draw(st.integers(0, 2))):
+        found = places(document)
+        if not found:
+            break
+        container, key = draw(st.sampled_from(found))
+        match draw(st.sampled_from(["junk", "newline", "float", "drop", "add", "unicode"])):
+            case "junk":
+                container[key] = draw(JUNK)
+            case "newline" if isinstance(container[key], str):
+                container[key] += draw(st.sampled_from(["\n", "\r", "\u2028", "\0", " "]))
+            case "unicode" if isinstance(container[key], str):
+                mark = draw(st.characters(exclude_categories=["Cs"]))
+                container[key] = draw(st.sampled_from([mark, mark + container[key]]))
+            case "float" if isinstance(container[key], int):
+                container[key] = float(container[key])
+            case "drop":
+                del container[key]
+            case "add" if isinstance(container, dict):
+                container[draw(st.sampled_from(["x", "Name", "name ", "kind\n", "é"]))] = draw(JUNK)
+            case _:
+                pass
+    return document
+
+
+def model_accepts(document: Any) -> bool:
+    kind = kind_of(document)
+    if kind is None:
+        return False
+    try:
+        adapter(kind).validate_json(json.dumps(document))
+    except ValidationError:
+        return False
+    return True
+
+
+EXAMPLE: Final[dict[str, Any]] = {"kind": "EmailConnector", "name": "a", "imap": {}}
+
+
+@settings(max_examples=200)
+@given(
+    document=st.one_of(
+        [documents(connectors_schema(), connectors_schema()["$defs"][str(kind)]) for kind in TYPES]
+    )
+)
+@example(document={**EXAMPLE, "name": "a\n"})
+@example(document={**EXAMPLE, "imap": {"port": 993.0}})
+@example(document={**EXAMPLE, "imap": {"port": True}})
+@example(document={**EXAMPLE, "imap": {"port": 0.0}})
+@example(document={**EXAMPLE, "imap": {"server": "\ufeff"}})
+@example(document={**EXAMPLE, "imap": {"password": "env:\ufeffA"}})
+@example(document={**EXAMPLE, "imap": None})
+@example(document={**EXAMPLE, "draft": 1})
+@example(document={**EXAMPLE, "display_name": "x" * 201})
+@example(document={**EXAMPLE, "display_name": "😀" * 200})
+@example(document={**EXAMPLE, "labels": "ab"})
+@example(document={"name": "a"})
+@example(document={"kind": "Group\n", "name": "a"})
+@example(document=[])
+def test_a_document_is_valid_exactly_when_its_model_accepts_it(document: Any) -> None:
+    assert Validator(connectors_schema()).is_valid(document) is model_accepts(document)
+
+
+@given(document=documents(settings_schema(), settings_schema()))
+@example(document={"limits": {"min_connectors": 10.0}})
+def test_settings_are_valid_exactly_when_the_model_accepts_them(document: Any) -> None:
+    try:
+        TypeAdapter(Settings).validate_json(json.dumps(document))
+    except ValidationError:
+        accepted = False
+    else:
+        accepted = True
+    assert Validator(settings_schema()).is_valid(document) is accepted
+
+
+@pytest.mark.parametrize("name", published())
+def test_the_published_schema_is_current(name: str) -> None:
+    text = json.dumps(published()[name], indent=2, ensure_ascii=False) + "\n"
+    assert (SCHEMAS / name).read_text(encoding="utf-8") == text, "run: reconciler schema --write"
+
+
+@pytest.mark.parametrize("schema", published().values())
+def test_the_schema_is_one(schema: dict[str, Any]) -> None:
+    Validator.check_schema(schema)
+
+
+def fields(schema: Any) -> list[tuple[str, dict[str, Any]]]:
+    if isinstance(schema, list):
+        return [found for item in schema for found in fields(item)]
+    if not isinstance(schema, dict):
+        return []
+    own = list(schema["properties"].items()) if "additionalProperties" in schema else []
+    return own + [found for item in schema.values() for found in fields(item)]
+
+
+@pytest.mark.parametrize("schema", published().values())
+def test_every_field_is_described(schema: dict[str, Any]) -> None:
+    assert len(fields(schema)) >= 5
+    for name, field in fields(schema):
+        described = field.get("description") or schema["$defs"][
+            field["$ref"].rpartition("/")[2]
+        ].get("description")
+        assert described, name
+
+
+def test_no_field_can_be_null_and_no_alternative_blurs_an_error() -> None:
+    text = json.dumps(published())
+    assert '"null"' not in text
+    assert "anyOf" not in text
+    assert "oneOf" not in text
+
+
+def test_titles_made_from_names_are_left_out() -> None:
+    assert "title" not in connectors_schema()["$defs"]["ImapSettings"]["properties"]["use_ssl"]
+    assert "title" not in connectors_schema()["$defs"]["Security"]
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_each_kind_has_a_schema_of_its_own(kind: Any) -> None:
+    Validator.check_schema(document_schema(kind))
+    assert not Validator(document_schema(kind)).is_valid({"kind": str(kind), "no": 1})

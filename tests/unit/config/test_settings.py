@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.config.settings import Depth, Settings
+from reconciler.config.settings_file import load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "reconciler.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_every_setting_has_a_default() -> None:
+    settings = Settings()
+    assert settings.state == "sqlite:///.reconciler/state.db"
+    assert settings.limits.max_delete_percent == 30
+    assert settings.limits.max_update_percent == 30
+    assert settings.limits.min_connectors == 10
+    assert settings.allowed_hosts == ()
+    assert not settings.secrets.allow_command
+    assert settings.testing.concurrency == 32
+    assert settings.testing.per_host == 3
+    assert settings.testing.timeout_seconds == 30
+    assert settings.testing.depth is Depth.ENVELOPE
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    assert load_settings(tmp_path / "reconciler.yaml") == (Settings(), ())
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "{}\n"])
+def test_an_empty_file_is_fine(text: str, tmp_path: Path) -> None:
+    assert load_settings(written(tmp_path, text)) == (Settings(), ())
+
+
+def test_what_is_set_is_taken_and_the_rest_stays(tmp_path: Path) -> None:
+    text = "limits: {min_connectors: 3.0}\ntesting: {depth: tls}\nsecrets: {allow_command: true}\n"
+    settings, diagnostics = load_settings(written(tmp_path, text))
+    assert diagnostics == ()
+    assert settings.limits.min_connectors == 3
+    assert settings.limits.max_delete_percent == 30
+    assert settings.testing.depth is Depth.TLS
+    assert settings.secrets.allow_command
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("limits: {max_delete_percent: 101}", "schema/range"),
+        ("stat: x", "schema/unknown-field"),
+        ("state: {}", "schema/type"),
+        ("limits:", "schema/null"),
+        ("- a", "schema/type"),
+        ("a: [", "yaml/syntax"),
+        ("limits: {}\nlimits: {}", "yaml/duplicate-key"),
+        ("1: a", "yaml/key"),
+        ("{}\n---\n{}", "settings/second-document"),
+        ("testing: {timeout_seconds: 0}", "schema/range"),
+    ],
+)
+def test_what_is_wrong_is_told_and_the_defaults_hold(text: str, rule: str, tmp_path: Path) -> None:
+    settings, diagnostics = load_settings(written(tmp_path, text))
+    assert [item.rule for item in diagnostics] == [rule]
+    assert settings == Settings()
+
+
+def test_a_folder_or_a_broken_link_in_its_place_is_told(tmp_path: Path) -> None:
+    (tmp_path / "reconciler.yaml").symlink_to("nowhere")
+    assert [item.rule for item in load_settings(tmp_path / "reconciler.yaml")[1]] == [
+        "file/unreadable"
+    ]
+    (tmp_path / "folder").mkdir()
+    assert [item.rule for item in load_settings(tmp_path / "folder")[1]] == ["file/unreadable"]
+
+
+def test_the_password_of_a_database_is_neither_shown_nor_told(tmp_path: Path) -> None:
+    url = "postgresql://reconciler:hunter2@db.example.com/mail"
+    settings, diagnostics = load_settings(written(tmp_path, f"state: {url}\n"))
+    assert settings.state == url
+    assert diagnostics == ()
+    assert "hunter2" not in repr(settings)
+    _, diagnostics = load_settings(written(tmp_path, f"state: '{url} x'\n"))
+    assert "hunter2" not in repr(diagnostics)
+    assert [item.rule for item in diagnostics] == ["schema/pattern"]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "host", "allowed"),
+    [
+        ((), "anything", True),
+        (("mail.example.com",), "MAIL.example.com", True),
+        (("mail.example.com",), "mail.example.com.", True),
+        (("mail.example.com",), "imap.example.com", False),
+        (("*.example.com",), "a.b.EXAMPLE.com", True),
+        (("*.Example.com",), "example.com", False),
+        (("*.example.com",), "example.com.evil.example", False),
+        (("*.example.com",), "mailexample.com", False),
+        (("*.bücher.example",), "mail.BÜCHER.example", True),
+        (("a.example", "b.example"), "b.example", True),
+    ],
+)
+def test_hosts_are_allowed_by_name_or_by_domain(
+    patterns: tuple[str, ...], host: str, allowed: bool
+) -> None:
+    assert Settings(allowed_hosts=patterns).allows_host(host) is allowed
