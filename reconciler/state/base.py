@@ -10,7 +10,7 @@ from reconciler.model.address import Address
 from reconciler.model.resource import JSON
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import Fingerprint, LastTest, StoredState
-from reconciler.plan.changes import Change
+from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -23,6 +23,21 @@ class ChangeCounts:
     added: int = 0
     changed: int = 0
     destroyed: int = 0
+
+    @classmethod
+    def of(cls, changes: tuple[Change, ...]) -> Self:
+        """Count as the plan's summary does: a connector that is updated and rotated changes once."""
+        return cls(
+            added=sum(isinstance(change, Create) for change in changes),
+            changed=len(
+                {
+                    change.address
+                    for change in changes
+                    if isinstance(change, Update | Rename | RotateSecret)
+                }
+            ),
+            destroyed=sum(isinstance(change, Delete) for change in changes),
+        )
 
 
 @dataclass(frozen=True, slots=True)

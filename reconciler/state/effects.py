@@ -1,0 +1,141 @@
+"""What changes do to the stored resources, worked out as values that every store writes its own way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, assert_never
+
+from reconciler.errors import StateConflict
+from reconciler.model.address import Address
+from reconciler.model.connector import Connector
+from reconciler.model.resource import Resource
+from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
+from reconciler.state import specs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.model.secret_ref import SecretRef
+    from reconciler.model.snapshot import Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of history. ``uid`` stays with a resource for life, whatever it is called."""
+
+    uid: str
+    address: Address
+    action: str
+    spec: str | None
+    renamed_from: str = ""
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a revision comes down to, by uid.
+
+    ``live`` maps the addresses that exist afterwards. ``unsettled`` are connectors of which the last
+    test no longer says anything.
+    """
+
+    live: dict[Address, str]
+    created: dict[str, Resource] = field(default_factory=dict)
+    changed: dict[str, Resource] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
+    unsettled: set[str] = field(default_factory=set)
+    events: list[Event] = field(default_factory=list)
+
+
+def effects(changes: tuple[Change, ...], live: Mapping[Address, str], serial: int) -> Effects:
+    """Follow the changes in their order, from the addresses that exist before them.
+
+    Raises StateConflict if one of them does not fit: it creates what is there, or changes what is not.
+    """
+    result = Effects(dict(live))
+    for position, change in enumerate(changes):
+        _follow(change, result, f"{serial}.{position}")
+    return result
+
+
+def _follow(change: Change, result: Effects, new_uid: str) -> None:
+    match change:
+        case Create(after):
+            if after.address in result.live:
+                raise _misfit(after.address, "be created, but is there already")
+            result.live[after.address] = new_uid
+            result.created[new_uid] = after
+            event = Event(new_uid, after.address, "create", specs.encode(after))
+        case Update(before, after):
+            uid = _uid(before.address, result, "be updated")
+            _replace(uid, before, after, result)
+            event = Event(uid, after.address, "update", specs.encode(after))
+        case Rename(before, after):
+            uid = _uid(before.address, result, "be renamed")
+            if after.address in result.live:
+                raise _misfit(before.address, f"become {after.address}, which is there already")
+            del result.live[before.address]
+            result.live[after.address] = uid
+            _replace(uid, before, after, result)
+            event = Event(uid, after.address, "rename", specs.encode(after), before.address.name)
+        case Delete(before):
+            uid = _uid(before.address, result, "be deleted")
+            del result.live[before.address]
+            result.changed.pop(uid, None)
+            if result.created.pop(uid, None) is None:
+                result.deleted.add(uid)
+            event = Event(uid, before.address, "delete", None)
+        case RotateSecret(connector):
+            uid = _uid(connector.address, result, "get another secret")
+            _replace(uid, connector, connector, result)
+            result.unsettled.add(uid)
+            event = Event(uid, connector.address, "rotate_secret", specs.encode(connector))
+        case _:
+            assert_never(change)
+    result.events.append(event)
+
+
+def _uid(address: Address, result: Effects, what: str) -> str:
+    uid = result.live.get(address)
+    if uid is None:
+        raise _misfit(address, f"{what}, but is not there")
+    return uid
+
+
+def _replace(uid: str, before: Resource, after: Resource, result: Effects) -> None:
+    (result.created if uid in result.created else result.changed)[uid] = after
+    if _connection(before) != _connection(after):
+        result.unsettled.add(uid)
+
+
+def _connection(resource: Resource) -> tuple[object, ...]:
+    """All of a connector that a live test looks at; a change of anything else leaves its result true."""
+    if not isinstance(resource, Connector):
+        return ()
+    return (
+        resource.imap,
+        resource.smtp,
+        resource.email_address,
+        resource.enable_mail_send_from,
+        resource.sent_folder,
+        resource.draft,
+    )
+
+
+def _misfit(address: Address, what: str) -> StateConflict:
+    return StateConflict(
+        f"the changes do not fit the stored state: {address} is to {what}",
+        hint="plan again and apply the new plan; nothing was written",
+    )
+
+
+Fingerprints = tuple[tuple["SecretRef", "Fingerprint"], ...]
+"""The fingerprints of one connector, sorted by reference."""
+
+
+def fingerprints_after(
+    connector: Connector, stored: Fingerprints, new: Fingerprints
+) -> Fingerprints:
+    """What is kept of a connector's fingerprints: the newest of each reference that it still has."""
+    known = {**dict(stored), **dict(new)}
+    return tuple((reference, known[reference]) for reference in sorted(connector.references)
+                 if reference in known)  # fmt: skip

@@ -1,0 +1,105 @@
+"""The folder of a state on disk: private, kept out of git, and filled without half-written files."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from reconciler.errors import StateUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+USUAL_NAME = ".reconciler"
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+def prepare(folder: Path) -> None:
+    """Create the folder for its owner alone, with a ``.gitignore`` that keeps all of it out of git.
+
+    A folder that is there already keeps its mode and, unless it is called ``.reconciler``, gets no
+    ``.gitignore``: it is not ours. Raises StateUnavailable.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            if folder.name != USUAL_NAME:
+                return
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+    except OSError as error:
+        raise unavailable(folder, "created", error) from None
+
+
+@contextmanager
+def draft(target: Path) -> Iterator[Path]:
+    """Lend an empty file (mode 0600) beside ``target`` to be filled; it is removed at the end."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise unavailable(target, "created", error) from None
+    path = target.parent / name
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def publish(filled: Path, target: Path) -> bool:
+    """Let ``filled`` appear as ``target``, whole and at once, unless somebody was faster.
+
+    A hard link does what a rename cannot: it never replaces what is there. Returns whether it was
+    this file that appeared. Raises StateUnavailable.
+    """
+    try:
+        _to_disk(filled)
+        os.link(filled, target)
+        _to_disk(target.parent)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno in _NO_LINKS:
+            raise StateUnavailable(
+                f"{target} cannot be created: the file system has no hard links",
+                hint="keep the state on a local file system, or in PostgreSQL",
+            ) from None
+        raise unavailable(target, "created", error) from None
+    return True
+
+
+def unavailable(path: Path, verb: str, error: OSError) -> StateUnavailable:
+    """Tell what could not be done to a path and what to do about it."""
+    return StateUnavailable(
+        f"{path} cannot be {verb}: {error.strerror or type(error).__name__}",
+        hint=_REMEDIES.get(error.errno or 0, "look at the path and the rights on it"),
+    )
+
+
+_REMEDIES = {
+    errno.EACCES: "give this user the right to write there, or set another state URL",
+    errno.EPERM: "give this user the right to write there, or set another state URL",
+    errno.EROFS: "the file system is mounted read-only; set a state URL elsewhere",
+    errno.ENOSPC: "free some space on that disk and run the command again",
+    errno.EDQUOT: "free some of this user's disk quota and run the command again",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f) and run the command again",
+    errno.ENOTDIR: "a file stands where a folder should be; move it, or set another state URL",
+    errno.EISDIR: "a folder stands where a file should be; move it, or set another state URL",
+}
+
+
+def _to_disk(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():  # Windows opens no folders
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

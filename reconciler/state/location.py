@@ -1,0 +1,78 @@
+"""Where a state lies, read from the ``state`` setting without loading what can open it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from reconciler.errors import UsageError
+
+_HINT = "write sqlite:///.reconciler/state.db or postgresql://user@host/database"
+_POSTGRESQL = ("postgresql", "postgresql+psycopg", "postgres")
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteLocation:
+    """A file. ``path`` is as it was written, relative to the working directory."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def real_path(self) -> Path:
+        """Where the file itself lies or will lie, once symbolic links are followed."""
+        return Path(os.path.realpath(self.path))
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresqlLocation:
+    """A database on a server. ``url`` may hold a password, so only ``shown`` is ever printed."""
+
+    url: str = field(repr=False)
+    shown: str
+
+    def __str__(self) -> str:
+        return self.shown
+
+
+Location = SqliteLocation | PostgresqlLocation
+"""Every place that a state can be kept in."""
+
+
+def locate(url: str) -> Location:
+    """Read a state URL: ``sqlite:///relative``, ``sqlite:////absolute`` or ``postgresql://…``.
+
+    Raises UsageError, which never repeats the URL because it may hold a password.
+    """
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme == "sqlite":
+        return _sqlite(rest)
+    if separator and scheme in _POSTGRESQL:
+        return _postgresql(rest)
+    raise UsageError("the state URL is neither sqlite:///PATH nor postgresql://…", hint=_HINT)
+
+
+def _sqlite(rest: str) -> SqliteLocation:
+    path, question_mark, _ = rest.partition("?")
+    if question_mark:
+        raise UsageError("the state URL of a SQLite file takes no options", hint=_HINT)
+    if not path.startswith("/") or path in ("/", "/:memory:"):
+        raise UsageError("the state URL names no file after sqlite:///", hint=_HINT)
+    return SqliteLocation(Path(path[1:]))
+
+
+def _postgresql(rest: str) -> PostgresqlLocation:
+    try:
+        parts = urlsplit(f"postgresql://{rest}")
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        raise UsageError("the state URL cannot be read as a URL", hint=_HINT) from None
+    user = f"{parts.username}@" if parts.username else ""
+    return PostgresqlLocation(
+        url=f"postgresql+psycopg://{rest}",
+        shown=f"postgresql://{user}{parts.hostname or ''}{port}{parts.path}",
+    )

@@ -1,0 +1,214 @@
+"""A state that lives as long as the object: for tests, and as the plainest reading of the ports."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reconciler.model.address import Address, Kind
+from reconciler.model.connector import Connector
+from reconciler.model.snapshot import LastTest, StoredResource, StoredState
+from reconciler.state import lease as leases
+from reconciler.state.base import ChangeCounts, Commit, HistoryEntry, Lease, Revision, StateLock
+from reconciler.state.conflict import moved
+from reconciler.state.effects import Effects, effects, fingerprints_after
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    stored: StoredResource
+    serial: int
+
+
+class MemoryStore:
+    """Implements :class:`reconciler.state.base.StateStore`. Safe to use from several threads."""
+
+    def __init__(self, *, clock: Callable[[], datetime] = _utc_now) -> None:
+        self._clock = clock
+        self._mutex = threading.Lock()
+        self._lineage = ""
+        self._rows: dict[str, _Row] = {}
+        self._revisions: list[Revision] = []
+        self._history: list[tuple[str, HistoryEntry]] = []
+        self._lease: Lease | None = None
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def load(self) -> StoredState:
+        """Read the newest revision."""
+        with self._mutex:
+            rows = sorted((row.stored for row in self._rows.values()), key=_address)
+            return StoredState(self._lineage, len(self._revisions), tuple(rows))
+
+    def revisions(self, *, limit: int = 50) -> tuple[Revision, ...]:
+        """The newest revisions, newest first."""
+        with self._mutex:
+            return tuple(self._revisions[::-1][:limit])
+
+    def changes_of(self, serial: int) -> tuple[HistoryEntry, ...]:
+        """What one revision did, in order."""
+        with self._mutex:
+            return tuple(entry for _, entry in self._history if entry.serial == serial)
+
+    def history(self, address: Address, *, limit: int = 50) -> tuple[HistoryEntry, ...]:
+        """What happened to whatever bears that address or, if nothing does now, once bore it."""
+        with self._mutex:
+            last = {uid: entry.address for uid, entry in self._history}
+            uids = {uid for uid, known in last.items() if known == address} or {
+                uid for uid, entry in self._history if entry.address == address
+            }
+            found = [entry for uid, entry in self._history if uid in uids]
+            return tuple(found[::-1][:limit])
+
+    def lease(self) -> Lease | None:
+        """The lease in force, if any."""
+        with self._mutex:
+            return self._in_force(self._clock())
+
+    # --- the lock ---------------------------------------------------------------------------------
+
+    def lock(self, *, holder: str, operation: str, wait: timedelta = timedelta()) -> StateLock:
+        """Take the lock; raises StateLocked."""
+        taken = leases.acquire(partial(self._attempt, holder, operation), wait=wait)
+        return leases.HeldLock(
+            taken,
+            renew=partial(self._renew, taken.token),
+            release=partial(self._release, taken.token),
+        )
+
+    def unlock(self, token: str) -> Lease:
+        """Take the lock away from whoever holds it under that token."""
+        with self._mutex:
+            found = self._lease
+            if found is None or found.token != token:
+                raise leases.no_such_lease(token, self._in_force(self._clock()))
+            self._lease = None
+            return found
+
+    def _in_force(self, now: datetime) -> Lease | None:
+        return self._lease if self._lease is not None and self._lease.expires > now else None
+
+    def _attempt(self, holder: str, operation: str, dead: Lease | None) -> Lease | leases.Refused:
+        with self._mutex:
+            now = self._clock()
+            current = self._in_force(now)
+            if current is not None and current != dead:
+                return leases.Refused(current, now)
+            self._lease = leases.fresh(holder, operation, now)
+            return self._lease
+
+    def _renew(self, token: str) -> bool:
+        with self._mutex:
+            if self._lease is None or self._lease.token != token:
+                return False
+            self._lease = replace(self._lease, expires=self._clock() + leases.LASTS)
+            return True
+
+    def _release(self, token: str) -> None:
+        with self._mutex:
+            if self._lease is not None and self._lease.token == token:
+                self._lease = None
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    def commit(self, commit: Commit, *, token: str) -> Revision:
+        """Write one apply; raises StateConflict."""
+        commit = replace(commit, at=commit.at.astimezone(UTC))
+        with self._mutex:
+            if self._lease is None or self._lease.token != token:
+                raise leases.lost(self._in_force(self._clock()))
+            serial = len(self._revisions)
+            if (commit.expected_lineage, commit.expected_serial) != (self._lineage, serial):
+                raise moved(commit, self._lineage, serial)
+            live = {row.stored.address: uid for uid, row in self._rows.items()}
+            done = effects(commit.changes, live, serial + 1)
+            self._lineage = self._lineage or uuid.uuid4().hex
+            self._rows = self._rows_after(done, commit)
+            revision = Revision(
+                serial=serial + 1,
+                at=commit.at,
+                actor=commit.actor,
+                actor_source=commit.actor_source,
+                git_commit=commit.git_commit,
+                tool_version=commit.tool_version,
+                plan_digest=commit.plan_digest,
+                counts=ChangeCounts.of(commit.changes),
+                note=commit.note,
+            )
+            self._revisions.append(revision)
+            self._history.extend(
+                (
+                    event.uid,
+                    HistoryEntry(
+                        serial=serial + 1,
+                        at=commit.at,
+                        actor=commit.actor,
+                        address=event.address,
+                        action=event.action,
+                        spec=None if event.spec is None else json.loads(event.spec),
+                        renamed_from=event.renamed_from,
+                    ),
+                )
+                for event in done.events
+            )
+            return revision
+
+    def _rows_after(self, done: Effects, commit: Commit) -> dict[str, _Row]:
+        rows = {uid: row for uid, row in self._rows.items() if uid not in done.deleted}
+        for uid, resource in (*done.created.items(), *done.changed.items()):
+            before = rows.get(uid)
+            rows[uid] = _Row(
+                StoredResource(
+                    resource=resource,
+                    created_at=before.stored.created_at if before else commit.at,
+                    modified_at=commit.at,
+                    modified_by=commit.actor,
+                    fingerprints=before.stored.fingerprints if before else (),
+                    last_test=before.stored.last_test
+                    if before and uid not in done.unsettled
+                    else None,
+                ),
+                commit.expected_serial + 1,
+            )
+        supplied, tests = dict(commit.fingerprints), dict(commit.tests)
+        for uid, row in rows.items():
+            resource = row.stored.resource
+            if isinstance(resource, Connector):
+                stored = replace(
+                    row.stored,
+                    fingerprints=fingerprints_after(
+                        resource, row.stored.fingerprints, supplied.get(resource.name, ())
+                    ),
+                    last_test=tests.get(resource.name, row.stored.last_test),
+                )
+                rows[uid] = replace(row, stored=stored)
+        return rows
+
+    def record_tests(self, tests: tuple[tuple[str, LastTest], ...], *, serial: int) -> None:
+        """Keep results of live tests of connectors that did not change after ``serial``."""
+        with self._mutex:
+            for name, result in tests:
+                address = Address(Kind.EMAIL_CONNECTOR, name)
+                for uid, row in self._rows.items():
+                    if row.stored.address == address and row.serial <= serial:
+                        stored = replace(row.stored, last_test=result)
+                        self._rows[uid] = replace(row, stored=stored)
+
+    def close(self) -> None:
+        """Let go of nothing: there is nothing to let go of."""
+
+
+def _address(stored: StoredResource) -> Address:
+    return stored.address

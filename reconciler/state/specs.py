@@ -1,0 +1,72 @@
+"""Specifications as text: canonical JSON on the way in, pydantic's verdict on the way out."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from typing import Any, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from reconciler.errors import StateCorrupt
+from reconciler.model.address import Address, Kind
+from reconciler.model.connector import Connector
+from reconciler.model.directory import Group, Roles
+from reconciler.model.permissions import Permissions
+from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.model.provider import Provider
+from reconciler.model.resource import Resource, canonical_json, spec_of
+
+_TYPES: dict[Kind, type[Resource]] = {
+    Kind.PROVIDER: Provider,
+    Kind.GROUP: Group,
+    Kind.ROLES: Roles,
+    Kind.EMAIL_CONNECTOR: Connector,
+    Kind.PERMISSIONS: Permissions,
+    Kind.GLOBAL_SMTP_POLICY: GlobalSmtpPolicy,
+}
+_HINT = "restore the state from a backup; a newer release may say more about it"
+
+
+def encode(resource: Resource) -> str:
+    """The canonical JSON of a resource's specification."""
+    return canonical_json(spec_of(resource))
+
+
+def digest_of(text: str) -> str:
+    """The digest of canonical JSON text, equal to that of the value which it stands for."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def address_of(kind: str, name: str) -> Address:
+    """Read an address out of its columns; raises StateCorrupt for a kind that does not exist."""
+    try:
+        return Address(Kind(kind), name)
+    except ValueError:
+        raise StateCorrupt(f"the state holds a resource of an unknown kind, {kind}.{name}",
+                           hint=_HINT) from None  # fmt: skip
+
+
+def decode(address: Address, text: str, digest: str) -> Resource:
+    """Read a resource back; raises StateCorrupt, naming the address, if it is not what was written."""
+    if digest_of(text) != digest:
+        raise StateCorrupt(
+            f"the stored specification of {address} does not match its digest", hint=_HINT
+        )
+    try:
+        resource = cast(Resource, _adapter(address.kind).validate_json(text))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in first["loc"]) or "the whole"
+        raise StateCorrupt(
+            f"the stored specification of {address} cannot be read: {where}: {first['msg']}",
+            hint=_HINT,
+        ) from None
+    if resource.address != address:
+        raise StateCorrupt(f"what is stored as {address} is {resource.address}", hint=_HINT)
+    return resource
+
+
+@cache
+def _adapter(kind: Kind) -> TypeAdapter[Any]:
+    return TypeAdapter(_TYPES[kind])

@@ -1,0 +1,145 @@
+"""What goes wrong in a database, told in the words of the state.
+
+SQLite's result codes: https://www.sqlite.org/rescode.html. PostgreSQL's SQLSTATE codes:
+https://www.postgresql.org/docs/current/errcodes-appendix.html.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DBAPIError
+
+from reconciler.errors import (
+    StateConflict,
+    StateCorrupt,
+    StateError,
+    StateLocked,
+    StateUnavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.state.location import Location
+
+_BACKUP = "restore the file from a backup; sqlite3 FILE .recover may save what is left of it"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """What the codes that start with ``codes`` mean; ``{text}`` is the database's own message."""
+
+    codes: tuple[str, ...]
+    error: type[StateError]
+    message: str
+    hint: str
+
+
+_SQLITE: tuple[_Fault, ...] = (
+    _Fault(
+        ("SQLITE_NOTADB",),
+        StateCorrupt,
+        "is no state: it is not a SQLite database",
+        "set the right state URL, or restore the file from a backup",
+    ),
+    _Fault(("SQLITE_CORRUPT",), StateCorrupt, "is damaged: {text}", _BACKUP),
+    _Fault(
+        ("SQLITE_BUSY", "SQLITE_LOCKED"),
+        StateLocked,
+        "is locked: another process is writing to it and did not finish in time",
+        "try again; if it stays so, find the process with: fuser FILE",
+    ),
+    _Fault(
+        ("SQLITE_FULL",),
+        StateUnavailable,
+        "cannot be written: the disk is full",
+        "free some space and run the command again; nothing was written",
+    ),
+    _Fault(
+        ("SQLITE_READONLY",),
+        StateUnavailable,
+        "cannot be written: the file or its folder is read-only for this user",
+        "run as the user who owns the state, or give this one the right to write",
+    ),
+    _Fault(
+        ("SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH"),
+        StateUnavailable,
+        "cannot be opened by this user",
+        "run as the user who owns the state, or give this one the rights to it",
+    ),
+    _Fault(
+        ("SQLITE_IOERR",),
+        StateUnavailable,
+        "cannot be read or written: {text}",
+        "look at the disk, its quota and the limit on file sizes (ulimit -f); an unfinished revision "
+        "leaves no trace",
+    ),
+    _Fault(("",), StateCorrupt, "does not hold what a state must: {text}", _BACKUP),
+)
+
+_POSTGRESQL: tuple[_Fault, ...] = (
+    _Fault(
+        ("40001", "40P01"),
+        StateConflict,
+        "changed while it was being written: another transaction came in between",
+        "nothing was written; run the command again",
+    ),
+    _Fault(
+        ("55P03", "57014"),
+        StateLocked,
+        "is locked: another transaction holds it and did not finish in time",
+        "try again; pg_stat_activity shows who it is",
+    ),
+    _Fault(
+        ("42P01", "42703", "XX001", "XX002"),
+        StateCorrupt,
+        "does not hold what a state must: {text}",
+        "restore the database from a backup",
+    ),
+    _Fault(
+        ("42501", "25006"),
+        StateUnavailable,
+        "does not let this user do that: {text}",
+        "grant the user rights on the schema reconciler, or connect to the primary server",
+    ),
+    _Fault(
+        ("53100",),
+        StateUnavailable,
+        "cannot be written: the server's disk is full",
+        "free some space there and run the command again; nothing was written",
+    ),
+    _Fault(
+        ("",),
+        StateUnavailable,
+        "cannot be reached or used: {text}",
+        "look at the state URL, the network and the server's log",
+    ),
+)
+
+
+@contextmanager
+def told(location: Location) -> Iterator[None]:
+    """Turn every failure of the database within the block into a StateError.
+
+    The original is not chained: its text holds the statement with its parameters.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        raise _translate(location, error.orig) from None
+    except sqlite3.Error as error:
+        raise _translate(location, error) from None
+
+
+def _translate(location: Location, error: BaseException | None) -> StateError:
+    if isinstance(error, sqlite3.Error):
+        known, code = _SQLITE, getattr(error, "sqlite_errorname", "")
+    else:
+        known, code = _POSTGRESQL, getattr(error, "sqlstate", None) or ""
+    fault = next(fault for fault in known if code.startswith(fault.codes))
+    text = " ".join(str(error).split())[:300]
+    return fault.error(f"{location} {fault.message.format(text=text)}", hint=fault.hint)

@@ -1,0 +1,170 @@
+"""Questions to a state, within a view that the caller opened."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, func, select
+
+from reconciler.errors import StateCorrupt
+from reconciler.model.secret_ref import SecretRef
+from reconciler.model.snapshot import Fingerprint, LastTest, StoredResource, StoredState
+from reconciler.state import specs
+from reconciler.state.base import ChangeCounts, HistoryEntry, Lease, Revision
+from reconciler.state.sql import tables
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Row, Select, Table
+
+    from reconciler.model.address import Address
+
+
+def single(connection: Connection, table: Table, *, lock: bool = False) -> Row[Any]:
+    """The row of a table that has exactly one, locked against other writers on demand.
+
+    Raises StateCorrupt if it is gone.
+    """
+    query = select(table)
+    row = connection.execute(query.with_for_update() if lock else query).first()
+    if row is None:
+        raise StateCorrupt(
+            f"the state lacks the row of its table {table.name!r}",
+            hint="restore the state from a backup",
+        )
+    return row
+
+
+def load(connection: Connection) -> StoredState:
+    """Everything, with the past of each resource."""
+    meta = single(connection, tables.meta)
+    prints: dict[str, list[tuple[SecretRef, Fingerprint]]] = {}
+    for uid, text, key_id, mac in connection.execute(select(tables.fingerprints)):
+        prints.setdefault(uid, []).append((reference(text), Fingerprint(key_id, mac)))
+    tests = {
+        row.uid: LastTest(row.passed, row.at, row.stage, row.error_class, row.summary)
+        for row in connection.execute(select(tables.tests))
+    }
+    resources = [
+        StoredResource(
+            resource=specs.decode(specs.address_of(row.kind, row.name), row.spec, row.digest),
+            created_at=row.created_at,
+            modified_at=row.modified_at,
+            modified_by=row.modified_by,
+            fingerprints=tuple(sorted(prints.get(row.uid, ()), key=lambda pair: pair[0])),
+            last_test=tests.get(row.uid),
+        )
+        for row in connection.execute(select(tables.resources))
+    ]
+    # Sorted here because databases collate text each in their own way.
+    resources.sort(key=lambda stored: stored.address)
+    return StoredState(meta.lineage, meta.serial, tuple(resources))
+
+
+def revisions(connection: Connection, limit: int) -> tuple[Revision, ...]:
+    """The newest revisions, newest first."""
+    query = select(tables.revisions).order_by(tables.revisions.c.serial.desc()).limit(limit)
+    return tuple(
+        Revision(
+            serial=row.serial,
+            at=row.at,
+            actor=row.actor,
+            actor_source=row.actor_source,
+            git_commit=row.git_commit,
+            tool_version=row.tool_version,
+            plan_digest=row.plan_digest,
+            counts=ChangeCounts(row.added, row.changed, row.destroyed),
+            note=row.note,
+        )
+        for row in connection.execute(query)
+    )
+
+
+def changes_of(connection: Connection, serial: int) -> tuple[HistoryEntry, ...]:
+    """What one revision did, in order."""
+    query = _entries().where(tables.history.c.serial == serial)
+    return _read(connection, query.order_by(tables.history.c.position))
+
+
+def history(connection: Connection, address: Address, limit: int) -> tuple[HistoryEntry, ...]:
+    """What happened to whatever bears that address or, if nothing does now, once bore it.
+
+    A resource that was deleted still bears its last address.
+    """
+    past = tables.history
+    here = and_(past.c.kind == address.kind.value, past.c.name == address.name)
+    uids = set(connection.execute(select(past.c.uid).where(here)).scalars())
+    newest = (
+        select(past.c.uid, func.max(past.c.serial).label("serial"))
+        .where(past.c.uid.in_(uids))
+        .group_by(past.c.uid)
+        .subquery()
+    )
+    bearers = select(past.c.uid).join(
+        newest, and_(past.c.uid == newest.c.uid, past.c.serial == newest.c.serial)
+    )
+    query = _entries().where(
+        past.c.uid.in_(set(connection.execute(bearers.where(here)).scalars()) or uids)
+    )
+    order = (past.c.serial.desc(), past.c.position.desc())
+    return _read(connection, query.order_by(*order).limit(limit))
+
+
+def lease(connection: Connection, now: datetime) -> Lease | None:
+    """The lease in force at that time."""
+    found = any_lease(connection)
+    return found if found is not None and found.expires > now else None
+
+
+def any_lease(connection: Connection, *, lock: bool = False) -> Lease | None:
+    """The lease, be it expired."""
+    row = single(connection, tables.lock, lock=lock)
+    if not row.token:
+        return None
+    return Lease(row.token, row.holder, row.operation, row.host, row.since, row.expires)
+
+
+def _entries() -> Select[Any]:
+    return select(tables.history, tables.revisions.c.at, tables.revisions.c.actor).join(
+        tables.revisions, tables.revisions.c.serial == tables.history.c.serial
+    )
+
+
+def _read(connection: Connection, query: Select[Any]) -> tuple[HistoryEntry, ...]:
+    return tuple(
+        HistoryEntry(
+            serial=row.serial,
+            at=row.at,
+            actor=row.actor,
+            address=specs.address_of(row.kind, row.name),
+            action=row.action,
+            spec=None if row.spec is None else _json(row.spec, row.kind, row.name),
+            renamed_from=row.renamed_from,
+        )
+        for row in connection.execute(query)
+    )
+
+
+def _json(text: str, kind: str, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise StateCorrupt(
+            f"the history of {kind}.{name} cannot be read", hint="restore the state from a backup"
+        )
+    return value
+
+
+def reference(text: str) -> SecretRef:
+    """Read a stored reference; raises StateCorrupt."""
+    try:
+        return SecretRef.parse(text)
+    except ValueError:
+        raise StateCorrupt(
+            "the state holds a fingerprint of something that is no reference",
+            hint="restore the state from a backup",
+        ) from None

@@ -1,0 +1,66 @@
+"""Which schema a state has, and the way from an older one to this release's."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Column, MetaData, String, Table, inspect, select
+
+from reconciler.errors import StateCorrupt, StateTooNew
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from reconciler.state.location import Location
+
+CURRENT = "0001"
+"""The revision that this release reads and writes: four digits, compared as text."""
+
+SCRIPTS = Path(__file__).parent.parent / "migrations"
+VERSION_TABLE = "alembic_version"
+
+# What a revision's script calls `op` and `context` is one for the whole process.
+_ALONE = threading.Lock()
+
+_version = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32)))
+
+
+def version(connection: Connection, schema: str | None = None) -> str | None:
+    """The revision that a state has; None where there is none."""
+    if not inspect(connection).has_table(VERSION_TABLE, schema=schema):
+        return None
+    return connection.execute(select(_version.c.version_num)).scalar()
+
+
+def is_current(found: str, location: Location) -> bool:
+    """Whether this release can use that revision as it is; False if it has to be migrated first.
+
+    Raises StateTooNew, or StateCorrupt for what no release has ever written.
+    """
+    if found == CURRENT:
+        return True
+    if not (found.isdecimal() and len(found) == len(CURRENT)):
+        raise StateCorrupt(
+            f"{location} holds no state: its schema is called {found[:40]!r}",
+            hint="set the right state URL",
+        )
+    if found > CURRENT:
+        raise StateTooNew(
+            f"{location} was written by a newer release (schema {found}; this one knows {CURRENT})",
+            hint="upgrade reconciler here as well; a newer state is never changed by an older release",
+        )
+    return False
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the state to CURRENT, from nothing too, within the transaction of the caller."""
+    from alembic import command  # noqa: PLC0415 - takes 100 ms, and a current state never needs it
+    from alembic.config import Config  # noqa: PLC0415 - likewise
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    with _ALONE:
+        command.upgrade(config, CURRENT)

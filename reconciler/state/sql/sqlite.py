@@ -1,0 +1,223 @@
+"""A state in a SQLite file: how it comes to be, how it is opened, and its backup before a migration."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.pool import NullPool
+
+from reconciler.errors import StateCorrupt, StateUnavailable
+from reconciler.state import folder
+from reconciler.state.sql import schema
+from reconciler.state.sql.faults import told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Connection, Engine
+
+    from reconciler.state.location import SqliteLocation
+
+_BUSY_SECONDS = 5.0
+# A reader needs the folder too: SQLite keeps an index of the write-ahead log in it, beside the file.
+_FOLDER_READ_ONLY = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
+
+
+class SqliteDatabase:
+    """Implements :class:`reconciler.state.sql.database.Database` on one file.
+
+    Every transaction opens the file and closes it again, which takes a millisecond and leaves nothing
+    behind: no handle, no log. ``clock`` is this machine's, which is the database's as well.
+    """
+
+    def __init__(
+        self,
+        location: SqliteLocation,
+        *,
+        read_only: bool,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.location = location
+        self._path = location.real_path
+        self._read_only = read_only
+        self._clock = clock
+        self._reader = _engine(partial(_open_to_read, self._path), "BEGIN")
+        self._writer = _engine(partial(_open, self._path), "BEGIN IMMEDIATE")
+
+    @contextmanager
+    def view(self) -> Iterator[Connection | None]:
+        """One consistent view to read from; None where there is no file."""
+        with told(self.location):
+            if not self._present():
+                yield None
+                return
+            with self._reader.begin() as connection:
+                if self._usable(connection):
+                    yield connection
+                    return
+            self._upgrade()
+            with self._reader.begin() as connection:
+                yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction, alone with the file from its beginning."""
+        if self._read_only:
+            raise StateUnavailable(f"{self.location} was opened for reading only")
+        with told(self.location):
+            if not self._present():
+                self._create()
+            with self._writer.begin() as connection:
+                if self._usable(connection):
+                    yield connection
+                    return
+            self._upgrade()
+            with self._writer.begin() as connection:
+                yield connection
+
+    def now(self, connection: Connection) -> datetime:  # noqa: ARG002 - the port hands it over
+        """The time of this machine."""
+        return self._clock() if self._clock else datetime.now(UTC)
+
+    def close(self) -> None:
+        """Nothing stays open between transactions."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+    def _present(self) -> bool:
+        try:
+            found = self._path.stat()
+            if not stat.S_ISREG(found.st_mode):
+                what = "a folder" if stat.S_ISDIR(found.st_mode) else "no ordinary file"
+                raise StateUnavailable(
+                    f"{self.location} is {what}, so it cannot be the state",
+                    hint="set a state URL that names a file, such as sqlite:///.reconciler/state.db",
+                )
+            cut = found.st_size % _page_size(self._path) and not _log(self._path).exists()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise folder.unavailable(self.location.path, "read", error) from None
+        if found.st_size == 0:
+            # Ours appear whole, so this is what a full disk or a careless copy left of one.
+            raise StateCorrupt(
+                f"{self.location} is empty: it lost what it held, or never was a state",
+                hint="restore it from a backup; delete it only if nothing was ever applied",
+            )
+        if cut:
+            # SQLite would read the rest of the last page as zeros. While there is a log, a page may
+            # be half written: the log has all of it.
+            raise StateCorrupt(
+                f"{self.location} is damaged: its end is missing", hint="restore it from a backup"
+            )
+        return True
+
+    def _usable(self, connection: Connection) -> bool:
+        found = schema.version(connection)
+        if found is None:
+            raise StateCorrupt(
+                f"{self.location} is a SQLite database, but holds no state",
+                hint="set the right state URL",
+            )
+        return schema.is_current(found, self.location)
+
+    def _create(self) -> None:
+        folder.prepare(self._path.parent)
+        with folder.draft(self._path) as draft:
+            engine = _engine(partial(_open, draft), "BEGIN IMMEDIATE")
+            with closing(_open(draft)) as raw:
+                raw.execute("PRAGMA journal_mode = WAL")
+            with engine.begin() as connection:
+                schema.migrate(connection)
+            folder.publish(draft, self._path)
+
+    def _upgrade(self) -> None:
+        if self._read_only:
+            raise StateUnavailable(
+                f"{self.location} was written by an older release and is opened for reading only",
+                hint="run reconciler plan with this release once, where it may write to the state",
+            )
+        with self._writer.begin() as connection:
+            if not self._usable(connection):
+                self._back_up()
+                schema.migrate(connection)
+
+    def _back_up(self) -> None:
+        target = self._path.with_name(f"{self._path.name}.before-{schema.CURRENT}")
+        with folder.draft(target) as draft:
+            with closing(_open(self._path)) as source, closing(sqlite3.connect(draft)) as copy:
+                source.backup(copy)
+            draft.replace(target)
+
+
+def _engine(creator: Callable[[], sqlite3.Connection], begin: str) -> Engine:
+    engine = create_engine("sqlite://", creator=creator, poolclass=NullPool)
+
+    # The driver would begin transactions only at the first write, and never around DDL:
+    # https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#serializable-isolation-savepoints-transactional-ddl
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _open(path: Path, how: str = "mode=rw") -> sqlite3.Connection:
+    # mode=rw: what does not exist is not created by opening it.
+    connection = sqlite3.connect(
+        f"file:{quote(os.fspath(path))}?{how}",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "cell_size_check = ON",
+                       "trusted_schema = OFF"):  # fmt: skip
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    # Opened for writing although nothing is written (query_only): the last one to close a file in
+    # mode=ro leaves its log files behind.
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = _open(path)
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("SELECT count(*) FROM sqlite_schema")
+    except sqlite3.Error as error:
+        if connection is not None:
+            connection.close()
+        name = cast(str, getattr(error, "sqlite_errorname", ""))
+        if not name.startswith(_FOLDER_READ_ONLY) or _log(path).exists():
+            raise
+        # Without a log nobody has it open to write, so the file alone is the state.
+        return _open(path, "immutable=1")
+    return connection
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def _page_size(path: Path) -> int:
+    # https://www.sqlite.org/fileformat.html#the_database_header; 1 for what has no such header
+    with path.open("rb") as file:
+        header = file.read(18)
+    size = int.from_bytes(header[16:], "big")
+    if not header.startswith(b"SQLite format 3\0") or size == 0:
+        return 1
+    return 65536 if size == 1 else size

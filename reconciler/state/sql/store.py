@@ -1,0 +1,141 @@
+"""The store on a database: each method is one transaction."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, assert_never
+
+from reconciler.model.snapshot import StoredState
+from reconciler.state import lease as leases
+from reconciler.state.location import PostgresqlLocation, SqliteLocation, locate
+from reconciler.state.sql import leases as rows
+from reconciler.state.sql import reading, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from reconciler.model.address import Address
+    from reconciler.model.snapshot import LastTest
+    from reconciler.state.base import (
+        Commit,
+        HistoryEntry,
+        Lease,
+        Revision,
+        StateLock,
+        StateStore,
+    )
+    from reconciler.state.sql.database import Database
+
+
+def open_store(
+    url: str, *, read_only: bool = False, clock: Callable[[], datetime] | None = None
+) -> StateStore:
+    """Open the state at a URL; nothing is created or even looked at before it is used.
+
+    ``clock`` is what leases expire by, in place of the database's own.
+
+    Raises UsageError for a URL that cannot be read, and StateUnavailable if its driver is missing.
+    """
+    location = locate(url)
+    match location:
+        case SqliteLocation():
+            from reconciler.state.sql.sqlite import SqliteDatabase  # noqa: PLC0415 - only one is used
+
+            return SqlStore(SqliteDatabase(location, read_only=read_only, clock=clock))
+        case PostgresqlLocation():
+            from reconciler.state.sql.postgresql import (  # noqa: PLC0415 - only one is used
+                PostgresqlDatabase,
+            )
+
+            return SqlStore(PostgresqlDatabase(location, read_only=read_only, clock=clock))
+        case _:
+            assert_never(location)
+
+
+class SqlStore:
+    """Implements :class:`reconciler.state.base.StateStore`. Safe to use from several threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def load(self) -> StoredState:
+        """Read the newest revision; raises StateCorrupt where a resource cannot be read back."""
+        with self._database.view() as view:
+            return reading.load(view) if view is not None else StoredState()
+
+    def revisions(self, *, limit: int = 50) -> tuple[Revision, ...]:
+        """The newest revisions, newest first."""
+        with self._database.view() as view:
+            return reading.revisions(view, limit) if view is not None else ()
+
+    def changes_of(self, serial: int) -> tuple[HistoryEntry, ...]:
+        """What one revision did, in order."""
+        with self._database.view() as view:
+            return reading.changes_of(view, serial) if view is not None else ()
+
+    def history(self, address: Address, *, limit: int = 50) -> tuple[HistoryEntry, ...]:
+        """What happened to whatever bears that address or, if nothing does now, once bore it."""
+        with self._database.view() as view:
+            return reading.history(view, address, limit) if view is not None else ()
+
+    def lease(self) -> Lease | None:
+        """The lease in force, if any."""
+        with self._database.view() as view:
+            return None if view is None else reading.lease(view, self._database.now(view))
+
+    def lock(self, *, holder: str, operation: str, wait: timedelta = timedelta()) -> StateLock:
+        """Take the lock; raises StateLocked."""
+        taken = leases.acquire(partial(self._take, holder, operation), wait=wait)
+        return leases.HeldLock(
+            taken,
+            renew=partial(self._renew, taken.token),
+            release=partial(self._release, taken.token),
+        )
+
+    def unlock(self, token: str) -> Lease:
+        """Take the lock away from whoever holds it under that token."""
+        with self._database.transaction() as transaction:
+            found = reading.any_lease(transaction, lock=True)
+            if found is None or not rows.release(transaction, token):
+                now = self._database.now(transaction)
+                raise leases.no_such_lease(token, reading.lease(transaction, now))
+            return found
+
+    def commit(self, commit: Commit, *, token: str) -> Revision:
+        """Write one apply; raises StateConflict."""
+        with self._database.transaction() as transaction:
+            return writing.commit(transaction, commit, token, self._database.now(transaction))
+
+    def record_tests(self, tests: tuple[tuple[str, LastTest], ...], *, serial: int) -> None:
+        """Keep results of live tests of connectors that did not change after ``serial``."""
+        with self._database.view() as view:
+            if view is None:
+                return
+        with self._database.transaction() as transaction:
+            writing.record_tests(transaction, tests, serial)
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+        self._database.close()
+
+    def _take(self, holder: str, operation: str, dead: Lease | None) -> Lease | leases.Refused:
+        with self._database.view() as view:
+            if view is not None:
+                now = self._database.now(view)
+                current = reading.lease(view, now)
+                # A look comes first, because looking is never kept waiting by a writer.
+                if current is not None and current != dead:
+                    return leases.Refused(current, now)
+        with self._database.transaction() as transaction:
+            now = self._database.now(transaction)
+            return rows.take(transaction, leases.fresh(holder, operation, now), now, dead)
+
+    def _renew(self, token: str) -> bool:
+        with self._database.transaction() as transaction:
+            return rows.renew(transaction, token, self._database.now(transaction))
+
+    def _release(self, token: str) -> None:
+        with self._database.transaction() as transaction:
+            rows.release(transaction, token)

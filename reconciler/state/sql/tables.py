@@ -1,0 +1,166 @@
+"""The tables of the newest schema. :mod:`reconciler.state.migrations` builds them, a test compares."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+from reconciler.errors import StateCorrupt
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+    from sqlalchemy.types import TypeEngine
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC, aware on both sides.
+
+    SQLite has no type for it: there it is ISO 8601 text of one length, which sorts as time does.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text in SQLite, ``timestamptz`` in PostgreSQL."""
+        kept = String(40) if dialect.name == "sqlite" else DateTime(timezone=True)
+        return dialect.type_descriptor(kept)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Turn it to UTC; raises ValueError for a moment of no known zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone is none")
+        value = value.astimezone(UTC)
+        return value.isoformat(timespec="microseconds") if dialect.name == "sqlite" else value
+
+    def process_result_value(
+        self,
+        value: Any,
+        dialect: Dialect,  # noqa: ARG002 - the type decorator hands it over
+    ) -> datetime | None:
+        """Read it back; raises StateCorrupt for text that is no moment."""
+        if value is None:
+            return None
+        if isinstance(value, datetime):
+            return value.astimezone(UTC)
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except (TypeError, ValueError):
+            raise StateCorrupt(
+                f"the state holds {str(value)[:40]!r} where a point in time must be",
+                hint="restore the state from a backup",
+            ) from None
+
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="meta_single"), primary_key=True,
+           autoincrement=False),
+    Column("lineage", String(32), nullable=False),
+    Column("serial", Integer, nullable=False),
+)  # fmt: skip
+"""One row: the state's identity and the serial of its newest revision, which commits compare."""
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("serial", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("actor_source", Text, nullable=False),
+    Column("git_commit", Text, nullable=False),
+    Column("tool_version", Text, nullable=False),
+    Column("plan_digest", Text, nullable=False),
+    Column("added", Integer, nullable=False),
+    Column("changed", Integer, nullable=False),
+    Column("destroyed", Integer, nullable=False),
+    Column("note", Text, nullable=False),
+)
+
+resources = Table(
+    "resources",
+    metadata,
+    Column("uid", String(40), primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("spec", Text, nullable=False),
+    Column("digest", String(80), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("modified_at", UtcDateTime, nullable=False),
+    Column("modified_by", Text, nullable=False),
+    Column("modified_serial", ForeignKey("revisions.serial"), nullable=False),
+    UniqueConstraint("kind", "name", name="resources_address"),
+)
+"""What exists now. ``uid`` stays with a resource through renames; ``spec`` is canonical JSON."""
+
+history = Table(
+    "history",
+    metadata,
+    Column("serial", ForeignKey("revisions.serial"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("uid", String(40), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("action", String(20), nullable=False),
+    Column("spec", Text),
+    Column("renamed_from", String(100), nullable=False),
+    Index("history_uid", "uid"),
+    Index("history_address", "kind", "name"),
+)
+"""What every revision did to every resource that it touched, and what came of it."""
+
+fingerprints = Table(
+    "fingerprints",
+    metadata,
+    Column("uid", ForeignKey("resources.uid", ondelete="CASCADE"), primary_key=True),
+    Column("reference", Text, primary_key=True),
+    Column("key_id", String(40), nullable=False),
+    Column("mac", String(80), nullable=False),
+)
+
+tests = Table(
+    "tests",
+    metadata,
+    Column("uid", ForeignKey("resources.uid", ondelete="CASCADE"), primary_key=True),
+    Column("passed", Boolean, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("error_class", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+)
+"""The last live test of each connector."""
+
+lock = Table(
+    "lock",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="lock_single"), primary_key=True,
+           autoincrement=False),
+    Column("token", String(40), nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("since", UtcDateTime),
+    Column("expires", UtcDateTime),
+)  # fmt: skip
+"""One row: the lease. An empty token is a lock that nobody holds."""

@@ -1,0 +1,231 @@
+"""The writing of a revision, within one transaction that the caller opened."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from reconciler.model.address import Address, Kind
+from reconciler.model.connector import Connector
+from reconciler.model.snapshot import Fingerprint
+from reconciler.state import specs
+from reconciler.state.base import ChangeCounts, Commit, Revision
+from reconciler.state.conflict import moved
+from reconciler.state.effects import Effects, effects, fingerprints_after
+from reconciler.state.lease import lost
+from reconciler.state.sql import reading, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Executable, Table
+
+    from reconciler.model.resource import Resource
+    from reconciler.model.secret_ref import SecretRef
+    from reconciler.model.snapshot import LastTest
+
+
+def commit(connection: Connection, new: Commit, token: str, now: datetime) -> Revision:
+    """Write one apply; raises StateConflict if lease, lineage or serial are not the expected ones.
+
+    The lease is compared by its token alone: one that has run out but that nobody took over still
+    keeps everybody else out, because whoever takes it over changes the token.
+    """
+    held = reading.any_lease(connection, lock=True)
+    if held is None or held.token != token:
+        raise lost(reading.lease(connection, now))
+    meta = reading.single(connection, tables.meta, lock=True)
+    if (meta.lineage, meta.serial) != (new.expected_lineage, new.expected_serial):
+        raise moved(new, meta.lineage, meta.serial)
+    serial = meta.serial + 1
+    done = effects(new.changes, _live(connection), serial)
+    counts = ChangeCounts.of(new.changes)
+    connection.execute(
+        update(tables.meta).values(serial=serial, lineage=meta.lineage or uuid.uuid4().hex)
+    )
+    connection.execute(
+        insert(tables.revisions).values(
+            serial=serial,
+            at=new.at,
+            actor=new.actor,
+            actor_source=new.actor_source,
+            git_commit=new.git_commit,
+            tool_version=new.tool_version,
+            plan_digest=new.plan_digest,
+            added=counts.added,
+            changed=counts.changed,
+            destroyed=counts.destroyed,
+            note=new.note,
+        )
+    )
+    _write_resources(connection, done, new, serial)
+    _write_history(connection, done, serial)
+    _write_fingerprints(connection, done, new)
+    _delete(connection, tables.tests, done.unsettled)
+    _write_tests(connection, new.tests, done.live)
+    return Revision(
+        serial=serial,
+        at=new.at,
+        actor=new.actor,
+        actor_source=new.actor_source,
+        git_commit=new.git_commit,
+        tool_version=new.tool_version,
+        plan_digest=new.plan_digest,
+        counts=counts,
+        note=new.note,
+    )
+
+
+def record_tests(
+    connection: Connection, results: tuple[tuple[str, LastTest], ...], serial: int
+) -> None:
+    """Keep results of connectors that did not change after ``serial``."""
+    reading.single(connection, tables.meta, lock=True)
+    _write_tests(connection, results, _live(connection, until=serial))
+
+
+def _live(connection: Connection, until: int | None = None) -> dict[Address, str]:
+    columns = tables.resources.c
+    query = select(columns.kind, columns.name, columns.uid)
+    if until is not None:
+        query = query.where(columns.modified_serial <= until)
+    return {specs.address_of(kind, name): uid for kind, name, uid in connection.execute(query)}
+
+
+def _write_resources(connection: Connection, done: Effects, new: Commit, serial: int) -> None:
+    _delete(connection, tables.resources, done.deleted)
+    stamp = {"modified_at": new.at, "modified_by": new.actor, "modified_serial": serial}
+    changed = [{"of": uid, **_row(resource), **stamp} for uid, resource in done.changed.items()]
+    this = tables.resources.c.uid == bindparam("of")
+    # Names may move on from one resource to the next, so all of them step aside first.
+    aside = [{"of": uid, "name": f"~{uid}"} for uid in done.changed]
+    _many(connection, update(tables.resources).where(this).values(name=bindparam("name")), aside)
+    columns: dict[str, Any] = {name: bindparam(name) for name in (*_COLUMNS, *stamp)}
+    _many(connection, update(tables.resources).where(this).values(columns), changed)
+    _many(
+        connection,
+        insert(tables.resources),
+        [
+            {"uid": uid, **_row(resource), "created_at": new.at, **stamp}
+            for uid, resource in done.created.items()
+        ],
+    )
+
+
+_COLUMNS = ("kind", "name", "spec", "digest")
+
+
+def _row(resource: Resource) -> dict[str, Any]:
+    text = specs.encode(resource)
+    address = resource.address
+    values = (address.kind.value, address.name, text, specs.digest_of(text))
+    return dict(zip(_COLUMNS, values, strict=True))
+
+
+def _write_history(connection: Connection, done: Effects, serial: int) -> None:
+    _many(
+        connection,
+        insert(tables.history),
+        [
+            {
+                "serial": serial,
+                "position": position,
+                "uid": event.uid,
+                "kind": event.address.kind.value,
+                "name": event.address.name,
+                "action": event.action,
+                "spec": event.spec,
+                "renamed_from": event.renamed_from,
+            }
+            for position, event in enumerate(done.events)
+        ],
+    )
+
+
+def _write_fingerprints(connection: Connection, done: Effects, new: Commit) -> None:
+    supplied = {
+        done.live[address]: pairs
+        for name, pairs in new.fingerprints
+        if (address := Address(Kind.EMAIL_CONNECTOR, name)) in done.live
+    }
+    touched = {
+        uid: resource
+        for uid, resource in (*done.created.items(), *done.changed.items())
+        if isinstance(resource, Connector)
+    }
+    touched |= _unchanged(connection, supplied.keys() - touched.keys())
+    if not touched:
+        return
+    stored: dict[str, list[tuple[SecretRef, Fingerprint]]] = {}
+    for uid, text, key_id, mac in connection.execute(select(tables.fingerprints)):
+        pair = (reading.reference(text), Fingerprint(key_id, mac))
+        stored.setdefault(uid, []).append(pair)
+    kept = {
+        uid: fingerprints_after(connector, tuple(stored.get(uid, ())), supplied.get(uid, ()))
+        for uid, connector in touched.items()
+    }
+    _delete(connection, tables.fingerprints, touched)
+    _many(
+        connection,
+        insert(tables.fingerprints),
+        [
+            {"uid": uid, "reference": str(reference), "key_id": mark.key_id, "mac": mark.mac}
+            for uid, pairs in kept.items()
+            for reference, mark in pairs
+        ],
+    )
+
+
+def _unchanged(connection: Connection, uids: AbstractSet[str]) -> dict[str, Connector]:
+    """Connectors whose fingerprints are news although nothing else about them is."""
+    found: dict[str, Connector] = {}
+    if not uids:
+        return found
+    for row in connection.execute(select(tables.resources)):
+        if row.uid in uids:
+            resource = specs.decode(specs.address_of(row.kind, row.name), row.spec, row.digest)
+            if isinstance(resource, Connector):
+                found[row.uid] = resource
+    return found
+
+
+def _write_tests(
+    connection: Connection,
+    results: tuple[tuple[str, LastTest], ...],
+    live: Mapping[Address, str],
+) -> None:
+    by_uid = {
+        live[address]: result
+        for name, result in results
+        if (address := Address(Kind.EMAIL_CONNECTOR, name)) in live
+    }
+    _delete(connection, tables.tests, by_uid)
+    _many(
+        connection,
+        insert(tables.tests),
+        [
+            {
+                "uid": uid,
+                "passed": result.passed,
+                "at": result.at,
+                "stage": result.stage,
+                "error_class": result.error_class,
+                "summary": result.summary,
+            }
+            for uid, result in by_uid.items()
+        ],
+    )
+
+
+def _delete(connection: Connection, table: Table, uids: Iterable[str]) -> None:
+    rows = [{"of": uid} for uid in uids]
+    _many(connection, delete(table).where(table.c.uid == bindparam("of")), rows)
+
+
+def _many(connection: Connection, statement: Executable, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(statement, rows)

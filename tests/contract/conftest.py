@@ -1,0 +1,192 @@
+"""The stores that the contract suite runs on, each empty at the start of a test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from reconciler.state.base import Commit, Revision, StateStore
+from reconciler.state.memory import MemoryStore
+from reconciler.state.sql.store import open_store
+
+if TYPE_CHECKING:
+    from reconciler.model.snapshot import StoredState
+    from reconciler.plan.changes import Change
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class Clock:
+    """A clock that only a test moves."""
+
+    now: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class Place(Protocol):
+    """Somewhere a state can be: opened any number of times it is the same state, until ``clear``."""
+
+    clock: Clock
+
+    def open(self, *, own_clock: bool = False) -> StateStore: ...
+
+    def clear(self) -> None: ...
+
+
+@dataclass
+class MemoryPlace:
+    clock: Clock = field(default_factory=Clock)
+    store: MemoryStore | None = None
+
+    def open(self, *, own_clock: bool = False) -> StateStore:
+        if self.store is None:
+            self.store = MemoryStore() if own_clock else MemoryStore(clock=self.clock)
+        return self.store
+
+    def clear(self) -> None:
+        self.store = None
+
+
+@dataclass
+class SqlitePlace:
+    folder: Path
+    clock: Clock = field(default_factory=Clock)
+    count: int = 0
+
+    def open(self, *, own_clock: bool = False) -> StateStore:
+        url = f"sqlite:///{self.folder}/{self.count}/state.db"
+        return open_store(url, clock=None if own_clock else self.clock)
+
+    def clear(self) -> None:
+        self.count += 1
+
+
+@dataclass
+class PostgresqlPlace:
+    url: str
+    clock: Clock = field(default_factory=Clock)
+
+    def open(self, *, own_clock: bool = False) -> StateStore:
+        return open_store(self.url, clock=None if own_clock else self.clock)
+
+    def clear(self) -> None:
+        import psycopg
+
+        with psycopg.connect(self.url) as connection:
+            connection.execute("SET client_min_messages = warning")
+            connection.execute("DROP SCHEMA IF EXISTS reconciler CASCADE")
+
+
+@pytest.fixture(
+    params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.server)],
+)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "memory":
+        return MemoryPlace()
+    if request.param == "sqlite":
+        return SqlitePlace(tmp_path)
+    found = PostgresqlPlace(request.getfixturevalue("postgresql_url"))
+    found.clear()
+    return found
+
+
+@pytest.fixture
+def clock(place: Place) -> Clock:
+    return place.clock
+
+
+@pytest.fixture
+def store(place: Place) -> Iterator[StateStore]:
+    opened = place.open()
+    yield opened
+    opened.close()
+
+
+Apply = Callable[..., Revision]
+
+
+@pytest.fixture
+def apply() -> Apply:
+    """Commits changes on top of what a store holds, under a lock of its own."""
+
+    def run(store: StateStore, *changes: Change, **fields: object) -> Revision:
+        base: StoredState = store.load()
+        values: dict[str, object] = {
+            "expected_lineage": base.lineage,
+            "expected_serial": base.serial,
+            "changes": changes,
+            "at": NOON + timedelta(hours=base.serial),
+            "actor": "alice@contoso.example",
+            "actor_source": "--actor",
+            "git_commit": "c0ffee",
+            "tool_version": "1.2.3",
+            "plan_digest": "sha256:00",
+            **fields,
+        }
+        with store.lock(holder="alice", operation="apply") as lock:
+            return store.commit(Commit(**values), token=lock.lease.token)  # type: ignore[arg-type]
+
+    return run
+
+
+# --- a PostgreSQL of our own ----------------------------------------------------------------------
+
+
+def _postgresql_programs() -> Path | None:
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).resolve().parent
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return installed[-1].parent if installed else None
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """Starts a server on a Unix socket of its own; it ends with the session."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    programs = _postgresql_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed")
+    # Not in pytest's folder: the path of a socket may have 107 bytes, and that one is root's alone.
+    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as text:
+        folder = Path(text)
+        run_as: list[str] = []
+        if os.geteuid() == 0:  # PostgreSQL refuses to be started by root
+            try:
+                shutil.chown(folder, "postgres")
+            except LookupError:
+                pytest.skip("the tests run as root, and there is no user postgres to start it as")
+            run_as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        data = folder / "data"
+
+        def run(program: str, *arguments: str) -> None:
+            subprocess.run(
+                [*run_as, str(programs / program), "-D", str(data), *arguments],
+                check=True,
+                stdout=subprocess.DEVNULL,
+                cwd=folder,
+                timeout=60,
+            )
+
+        run("initdb", "-U", "tester", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        options = f"-c listen_addresses='' -k {folder} -F"
+        run("pg_ctl", "start", "-w", "-o", options, "-l", str(folder / "log"))
+        try:
+            yield f"postgresql://tester@/postgres?host={folder}"
+        finally:
+            run("pg_ctl", "stop", "-w", "-m", "immediate")

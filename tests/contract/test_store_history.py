@@ -1,0 +1,103 @@
+"""What every store remembers of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from reconciler.model.address import Address, Kind
+from reconciler.model.connector import Connector
+from reconciler.model.directory import Group
+from reconciler.model.permissions import Principals
+from reconciler.model.resource import spec_of
+from reconciler.model.secret_ref import SecretRef
+from reconciler.plan.changes import Create, Delete, Rename, RotateSecret, Update
+from reconciler.state.base import Revision, StateStore
+
+Apply = Callable[..., Revision]
+
+SUPPORT = Connector(name="support", display_name="Support")
+HELPDESK = replace(SUPPORT, name="helpdesk")
+
+
+def test_history_tells_every_action_newest_first(store: StateStore, apply: Apply) -> None:
+    changed = replace(SUPPORT, labels=("hr",))
+    apply(store, Create(SUPPORT))
+    apply(store, Create(Group(name="unrelated")))
+    apply(store, Update(SUPPORT, changed, ()), RotateSecret(changed, (SecretRef("env", "A"),)))
+    last = apply(store, Delete(changed), actor="bob")
+    entries = store.history(SUPPORT.address)
+    assert [(item.serial, item.action) for item in entries] == [
+        (4, "delete"),
+        (3, "rotate_secret"),
+        (3, "update"),
+        (1, "create"),
+    ]
+    assert [item.spec for item in entries] == [
+        None,
+        spec_of(changed),
+        spec_of(changed),
+        spec_of(SUPPORT),
+    ]
+    assert (entries[0].at, entries[0].actor) == (last.at, "bob")
+    assert store.history(SUPPORT.address, limit=2) == entries[:2]
+
+
+def test_history_goes_back_through_renames(store: StateStore, apply: Apply) -> None:
+    apply(store, Create(SUPPORT))
+    apply(store, Rename(SUPPORT, HELPDESK, ()))
+    apply(store, Update(HELPDESK, replace(HELPDESK, labels=("hr",)), ()))
+    entries = store.history(HELPDESK.address)
+    assert [(item.action, item.address.name, item.renamed_from) for item in entries] == [
+        ("update", "helpdesk", ""),
+        ("rename", "helpdesk", "support"),
+        ("create", "support", ""),
+    ]
+
+
+def test_a_former_name_leads_to_what_became_of_it(store: StateStore, apply: Apply) -> None:
+    apply(store, Create(SUPPORT))
+    apply(store, Rename(SUPPORT, HELPDESK, ()))
+    assert store.history(SUPPORT.address) == store.history(HELPDESK.address)
+
+
+def test_a_name_given_anew_has_a_past_of_its_own(store: StateStore, apply: Apply) -> None:
+    apply(store, Create(SUPPORT))
+    apply(store, Rename(SUPPORT, HELPDESK, ()))
+    apply(store, Create(SUPPORT))
+    assert [item.serial for item in store.history(SUPPORT.address)] == [3]
+    assert [item.serial for item in store.history(HELPDESK.address)] == [2, 1]
+
+
+def test_a_name_used_again_after_a_delete_shows_both_lives(store: StateStore, apply: Apply) -> None:
+    apply(store, Create(SUPPORT))
+    apply(store, Delete(SUPPORT))
+    apply(store, Create(SUPPORT))
+    assert [item.action for item in store.history(SUPPORT.address)] == [
+        "create",
+        "delete",
+        "create",
+    ]
+
+
+def test_the_changes_of_a_revision_come_in_their_order(store: StateStore, apply: Apply) -> None:
+    groups = [Group(name=name, members=Principals(users=(name,))) for name in "zaqb"]
+    apply(store, *map(Create, groups))
+    apply(store, Delete(groups[0]))
+    assert [item.address for item in store.changes_of(1)] == [item.address for item in groups]
+    assert [item.spec for item in store.changes_of(1)] == [spec_of(item) for item in groups]
+    assert [item.action for item in store.changes_of(2)] == ["delete"]
+    assert store.changes_of(3) == ()
+
+
+def test_revisions_come_newest_first_and_only_so_many(store: StateStore, apply: Apply) -> None:
+    made = [apply(store, Create(Group(name=f"g{number}"))) for number in range(4)]
+    assert store.revisions() == tuple(made[::-1])
+    assert store.revisions(limit=2) == tuple(made[:1:-1])
+
+
+def test_an_empty_apply_is_a_revision_too(store: StateStore, apply: Apply) -> None:
+    apply(store)
+    assert [item.serial for item in store.revisions()] == [1]
+    assert store.changes_of(1) == ()
+    assert store.history(Address(Kind.GROUP, "none")) == ()

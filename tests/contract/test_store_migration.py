@@ -1,0 +1,158 @@
+"""How a state goes from one release's schema to the next one's."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from reconciler.errors import StateConflict, StateTooNew, StateUnavailable
+from reconciler.model.directory import Group
+from reconciler.plan.changes import Create
+from reconciler.state.base import Revision, StateStore
+from reconciler.state.sql import schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Apply = Callable[..., Revision]
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade():
+    op.add_column("meta", sa.Column("motto", sa.Text, nullable=False, server_default=""))
+    {more}
+"""
+
+
+class Place(Protocol):
+    def open(self, *, own_clock: bool = False) -> StateStore: ...
+
+
+both_databases = pytest.mark.parametrize(
+    "place", ["sqlite", pytest.param("postgresql", marks=pytest.mark.server)], indirect=True
+)
+
+
+@pytest.fixture
+def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Lets the code be that of a next release, with one more migration."""
+
+    def run(more: str) -> None:
+        scripts = tmp_path / "next release"
+        shutil.copytree(schema.SCRIPTS, scripts)
+        (scripts / "versions" / "v0002_next.py").write_text(NEXT.format(more=more))
+        monkeypatch.setattr(schema, "SCRIPTS", scripts)
+        monkeypatch.setattr(schema, "CURRENT", "0002")
+
+    return run
+
+
+@both_databases
+def test_an_older_state_is_migrated_when_it_is_opened(
+    place: Place, apply: Apply, release: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply(place.open(), Create(Group(name="team")))
+    before = place.open().load()
+    with monkeypatch.context() as older:
+        release("pass")
+        assert place.open().load() == before
+        apply(place.open(), Create(Group(name="other")))
+        older.setattr(schema, "CURRENT", "0001")
+        with pytest.raises(StateTooNew, match="schema 0002; this one knows 0001"):
+            place.open().load()
+
+
+@both_databases
+def test_the_lock_migrates_too(place: Place, apply: Apply, release: Callable[[str], None]) -> None:
+    apply(place.open(), Create(Group(name="team")))
+    release("pass")
+    with place.open().lock(holder="alice", operation="apply"):
+        assert place.open().load().serial == 1
+
+
+@both_databases
+def test_a_migration_that_fails_changes_nothing(
+    place: Place, apply: Apply, release: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply(place.open(), Create(Group(name="team")))
+    before = place.open().load()
+    with monkeypatch.context():
+        release('raise RuntimeError("no")')
+        with pytest.raises(RuntimeError):
+            place.open().load()
+    monkeypatch.undo()
+    assert schema.CURRENT == "0001"
+    assert place.open().load() == before
+    apply(place.open(), Create(Group(name="other")))
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_a_backup_is_taken_before_a_migration_and_only_then(
+    place: Place, apply: Apply, release: Callable[[str], None], tmp_path: Path
+) -> None:
+    from reconciler.state.sql.store import open_store
+
+    folder = tmp_path / "0"
+    apply(place.open(), Create(Group(name="team")))
+    before = place.open().load()
+    assert [item.name for item in folder.glob("state*")] == ["state.db"]
+    release("pass")
+    place.open().load()
+    backup = folder / "state.db.before-0002"
+    assert backup.stat().st_mode & 0o777 == 0o600
+    assert sorted(item.name for item in folder.glob("*state*")) == [
+        "state.db",
+        "state.db.before-0002",
+    ]
+    shutil.copy(backup, folder / "old.db")
+    assert open_store(f"sqlite:///{folder}/old.db").load() == before
+
+
+@both_databases
+def test_an_older_state_cannot_be_read_where_nothing_may_be_written(
+    place: Place,
+    apply: Apply,
+    release: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    apply(place.open(), Create(Group(name="team")))
+    release("pass")
+    store = place.open()
+    monkeypatch.setattr(store._database, "_read_only", True)  # type: ignore[attr-defined]
+    with pytest.raises(StateUnavailable, match="older release") as caught:
+        store.load()
+    assert "once" in caught.value.hint
+
+
+@both_databases
+def test_a_failed_commit_of_a_migrated_state_is_still_a_conflict(
+    place: Place, apply: Apply, release: Callable[[str], None]
+) -> None:
+    apply(place.open(), Create(Group(name="team")))
+    release("pass")
+    with pytest.raises(StateConflict):
+        apply(place.open(), Create(Group(name="team")))
+    assert place.open().load().serial == 1
+
+
+@both_databases
+def test_the_migrations_build_the_tables_that_the_code_uses(place: Place, apply: Apply) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from reconciler.state.sql import tables
+
+    store = place.open()
+    apply(store)
+    with store._database.transaction() as connection:  # type: ignore[attr-defined]
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, tables.metadata) == []

@@ -1,0 +1,164 @@
+"""Whatever is applied, in whatever order: the state is what was wanted, and all stores agree."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, SaveSent, Security
+from reconciler.model.directory import Group, Roles
+from reconciler.model.permissions import Permissions, Principals
+from reconciler.model.policy import GlobalSmtpPolicy, ReplyTo
+from reconciler.model.secret_ref import SecretRef
+from reconciler.model.snapshot import Fingerprint, LastTest, Snapshot
+from reconciler.plan.desired import Desired
+from reconciler.plan.diff import differences
+from reconciler.plan.order import ordered
+from reconciler.state.base import Commit, Revision, StateStore
+from reconciler.state.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from reconciler.model.resource import Resource
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NAMES = ("a", "b", "c", "d-1")
+
+
+class Place(Protocol):
+    def open(self, *, own_clock: bool = False) -> StateStore: ...
+    def clear(self) -> None: ...
+
+
+# Text as documents may have it: anything but control characters and lone surrogates.
+texts = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=20)
+names = st.sampled_from(NAMES)
+references = st.sampled_from(
+    [SecretRef("env", "A"), SecretRef("env", "B"), SecretRef("file", "/c")]
+)
+principals = st.builds(
+    Principals,
+    users=st.lists(st.sampled_from(["x@y.example", "bob"]), max_size=2).map(tuple),
+    groups=st.lists(names, max_size=2).map(tuple),
+)
+oauth2 = st.builds(
+    OAuth2, grant=st.sampled_from(Grant), client_id=st.none() | texts, refresh_token=references
+)
+servers = st.builds(
+    MailServer,
+    server=st.none() | texts,
+    port=st.none() | st.integers(1, 65535),
+    security=st.none() | st.sampled_from(Security),
+    username=st.none() | texts,
+    password=st.none() | references,
+    oauth2=st.none() | oauth2,
+)
+
+
+def connectors(name: str) -> st.SearchStrategy[Resource]:
+    return st.builds(
+        Connector,
+        name=st.just(name),
+        display_name=texts,
+        imap=st.none() | servers,
+        smtp=st.none() | servers,
+        enable_mail_send_from=st.booleans(),
+        labels=st.lists(st.sampled_from(["hr", "eu"]), max_size=2).map(tuple),
+        save_sent=st.sampled_from(SaveSent),
+        draft=st.booleans(),
+    )
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> Snapshot:
+    resources: list[Resource] = []
+    for name in NAMES:
+        if draw(st.booleans()):
+            resources.append(draw(connectors(name)))
+        if draw(st.booleans()):
+            resources.append(Permissions(connector=name, users=draw(principals)))
+        if draw(st.booleans()):
+            resources.append(Group(name=name, members=draw(principals)))
+    if draw(st.booleans()):
+        resources.append(Roles(administrators=draw(principals)))
+    if draw(st.booleans()):
+        policy = GlobalSmtpPolicy(
+            enabled=draw(st.booleans()),
+            connector=draw(names),
+            reply_to=draw(st.sampled_from(ReplyTo)),
+        )
+        resources.append(policy)
+    return Snapshot.of(tuple(resources))
+
+
+steps = st.lists(
+    st.tuples(
+        snapshots(),
+        st.lists(st.tuples(names, names), max_size=2).map(tuple),
+        st.dictionaries(references, st.sampled_from("0123"), max_size=3),
+        st.dictionaries(names, st.booleans(), max_size=2),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def apply(
+    store: StateStore,
+    desired: Desired,
+    results: dict[str, bool],
+) -> Revision:
+    base = store.load()
+    at = NOON + timedelta(hours=base.serial)
+    marks = dict(desired.fingerprints)
+    commit = Commit(
+        expected_lineage=base.lineage,
+        expected_serial=base.serial,
+        changes=ordered(differences(desired, base)),
+        at=at,
+        actor="alice",
+        actor_source="os",
+        git_commit="",
+        tool_version="1",
+        plan_digest="",
+        fingerprints=tuple(
+            (item.name, tuple((ref, marks[ref]) for ref in item.references if ref in marks))
+            for item in desired.snapshot.connectors
+        ),
+        tests=tuple((name, LastTest(passed, at)) for name, passed in results.items()),
+    )
+    with store.lock(holder="alice", operation="apply") as lock:
+        return store.commit(commit, token=lock.lease.token)
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(steps)
+def test_what_was_wanted_is_stored_and_every_store_tells_the_same_past(
+    place: Place,
+    steps: list[
+        tuple[Snapshot, tuple[tuple[str, str], ...], dict[SecretRef, str], dict[str, bool]]
+    ],
+) -> None:
+    place.clear()
+    store, plain = place.open(), MemoryStore()
+    for serial, (snapshot, renames, secrets, results) in enumerate(steps, start=1):
+        # Two connectors that claim the same former name are a configuration that nobody may have.
+        former = {old: new for new, old in renames}
+        marks = tuple((ref, Fingerprint("key", mac)) for ref, mac in secrets.items())
+        desired = Desired(snapshot, tuple((new, old) for old, new in former.items()), marks)
+        assert apply(store, desired, results) == apply(plain, desired, results)
+        state = store.load()
+        assert state.snapshot == snapshot
+        assert state.serial == serial
+        assert state.resources == plain.load().resources
+        assert differences(Desired(snapshot, desired.renames, marks), state) == ()
+        assert store.changes_of(serial) == plain.changes_of(serial)
+    assert store.revisions() == plain.revisions()
+    for address in {item.address for snapshot, *_ in steps for item in snapshot.resources}:
+        assert store.history(address) == plain.history(address)

@@ -1,0 +1,54 @@
+"""Specifications on their way in and out."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.errors import StateCorrupt
+from reconciler.model.address import Address, Kind
+from reconciler.model.connector import Connector
+from reconciler.model.directory import Group
+from reconciler.model.resource import digest, spec_of
+from reconciler.state import specs
+
+TEAM = Address(Kind.GROUP, "team")
+
+
+def test_the_digest_of_the_text_is_that_of_the_value() -> None:
+    group = Group(name="büro")
+    assert specs.digest_of(specs.encode(group)) == digest(spec_of(group))
+
+
+def test_what_was_encoded_comes_back() -> None:
+    connector = Connector(name="support", display_name="Support ✉", labels=("a", "b"))
+    text = specs.encode(connector)
+    assert specs.decode(connector.address, text, specs.digest_of(text)) == connector
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "cannot be read"),
+        ("[]", "cannot be read"),
+        ('{"name":"team","members":{"users":[1]}}', r"members\.users\.0"),
+        ('{"name":"team","surprise":"hunter2"}', "surprise"),
+        ('{"name":"other"}', "Group.other"),
+    ],
+)
+def test_what_no_longer_parses_names_the_address(text: str, why: str) -> None:
+    with pytest.raises(StateCorrupt, match=why) as caught:
+        specs.decode(TEAM, text, specs.digest_of(text))
+    assert "Group.team" in caught.value.message
+    assert "hunter2" not in caught.value.message
+    assert caught.value.__cause__ is None
+    assert caught.value.hint
+
+
+def test_a_text_that_was_tampered_with_is_found() -> None:
+    with pytest.raises(StateCorrupt, match=r"Group\.team does not match its digest"):
+        specs.decode(TEAM, '{"name":"team"}', specs.digest_of('{"name":"team" }'))
+
+
+def test_an_unknown_kind_is_corrupt() -> None:
+    with pytest.raises(StateCorrupt, match=r"Teapot\.short"):
+        specs.address_of("Teapot", "short")
