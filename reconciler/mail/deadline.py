@@ -1,0 +1,43 @@
+"""Deadlines: how long something may still take, all its waiting together."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from reconciler.mail.faults import Cancelled, TimedOut
+
+if TYPE_CHECKING:
+    from threading import Event
+
+
+class Deadline:
+    """A point in time, ``seconds`` from now, and an event that calls everything off before it."""
+
+    __slots__ = ("_cancelled", "_until")
+
+    def __init__(self, seconds: float, cancelled: Event | None = None) -> None:
+        self._until = time.monotonic() + seconds
+        self._cancelled = cancelled
+
+    def remaining(self) -> float:
+        """Seconds that are left, always more than none; raises TimedOut or Cancelled."""
+        if self._cancelled is not None and self._cancelled.is_set():
+            raise Cancelled
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimedOut(silent=False)
+        return left
+
+    def part(self, share: float) -> Deadline:
+        """A nearer deadline after ``share`` (0 to 1) of what is left."""
+        return Deadline(self.remaining() * share, self._cancelled)
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, but not past the deadline and not through a cancellation."""
+        seconds = min(seconds, self.remaining())
+        if self._cancelled is not None:
+            self._cancelled.wait(seconds)
+        else:
+            time.sleep(seconds)
+        self.remaining()

@@ -1,0 +1,69 @@
+"""Where a connection really goes: ``--connect-to HOST:PORT=ADDR:PORT``, as curl has it.
+
+Only TCP goes elsewhere. The name that TLS asks for and checks, and everything said over the
+connection, stay those of the original host.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from reconciler.errors import UsageError
+from reconciler.mail.hosts import ascii_host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Place = tuple[str, int]
+"""A host name or address, without brackets, and a port."""
+
+_PLACE = r"(?:\[([^\[\]\s]+)\]|([^\[\]:=\s,]+)):([0-9]{1,5})"
+_ENTRY = re.compile(f"{_PLACE}={_PLACE}")
+_HINT = (
+    "Write HOST:PORT=ADDRESS:PORT, for example imap.example.com:993=127.0.0.1:10993; "
+    "an IPv6 address stands in brackets."
+)
+_HIGHEST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectTo:
+    """Redirections of TCP connections; without any, every connection goes where it says."""
+
+    redirections: tuple[tuple[Place, Place], ...] = ()
+
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> Self:
+        """Read entries, each text holding any number of them with commas or blanks between.
+
+        Raises UsageError for what is no entry and for a place that is led to two others.
+        """
+        found: dict[Place, Place] = {}
+        for entry in (part for text in texts for part in re.split(r"[,\s]+", text) if part):
+            match = _ENTRY.fullmatch(entry)
+            if match is None:
+                raise UsageError(f"{entry!r} is no redirection of a connection", hint=_HINT)
+            source = _place(entry, match[1] or match[2], match[3])
+            target = _place(entry, match[4] or match[5], match[6])
+            if found.setdefault(source, target) != target:
+                raise UsageError(
+                    f"connections to {source[0]}:{source[1]} are led to two places",
+                    hint="Keep one of the two redirections.",
+                )
+        return cls(tuple(found.items()))
+
+    def target(self, host: str, port: int) -> Place:
+        """Where to connect to for ``host`` and ``port``."""
+        place = (ascii_host(host), port)
+        return next((to for source, to in self.redirections if source == place), (host, port))
+
+    def __bool__(self) -> bool:
+        return bool(self.redirections)
+
+
+def _place(entry: str, host: str, port: str) -> Place:
+    if not 1 <= int(port) <= _HIGHEST_PORT:
+        raise UsageError(f"{port} in {entry!r} is no port", hint=_HINT)
+    return ascii_host(host), int(port)

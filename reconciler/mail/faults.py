@@ -1,0 +1,114 @@
+"""What can go wrong between us and a mail server, as exceptions.
+
+The tree::
+
+    MailFault
+    ├── Unresolvable        the name has no address
+    ├── Unreachable         no address of it takes the connection
+    ├── TimedOut            the deadline has passed
+    ├── Cancelled           we were told to stop
+    ├── Disconnected        the server hung up
+    ├── Violation           the server says what the protocol does not allow
+    ├── StarttlsMissing     STARTTLS is mandatory, and the server does not offer it
+    ├── NoMechanism         no common way to sign in
+    ├── Unsendable          what is to be sent cannot be put into the protocol
+    └── Declined            the server understood, and said no
+
+Failures of TLS are :class:`ssl.SSLError` as it comes. None is an OSError: smtplib and imaplib replace
+those with exceptions that no longer say whether time was up or the server hung up.
+
+The text of a server is as it came, and may repeat what was sent to it. It is therefore no part of any
+``str()`` or ``repr()`` here; whoever shows it has to pass it through
+:class:`reconciler.mail.discretion.Discretion`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A server's answer.
+
+    ``code`` is the reply code of SMTP (``535``) or the condition of IMAP (``NO``, ``BAD``, ``BYE``);
+    ``status`` the enhanced status code of SMTP (``5.7.139``, RFC 3463) or the response code of IMAP
+    (``AUTHENTICATIONFAILED``, RFC 5530), if there is one.
+    """
+
+    code: str
+    status: str = ""
+    text: str = field(default="", repr=False)
+
+
+class MailFault(Exception):
+    """Something went wrong with a mail server. The message is ours and holds nothing of theirs."""
+
+
+class Unresolvable(MailFault):
+    """The name system knows no address for the host."""
+
+
+class Unreachable(MailFault):
+    """No connection to any address of the host: refused, or no route to it."""
+
+
+class TimedOut(MailFault):
+    """The deadline has passed. ``silent`` is true if the server had not sent a single octet."""
+
+    def __init__(self, *, silent: bool) -> None:
+        super().__init__("the deadline has passed")
+        self.silent = silent
+
+
+class Cancelled(MailFault):
+    """The work was called off from outside."""
+
+
+class Disconnected(MailFault):
+    """The server closed the connection; ``reply`` is its last word (BYE), if it had one.
+
+    ``silent`` is true if it had not sent a single octet before.
+    """
+
+    def __init__(self, *, silent: bool, reply: Reply | None = None) -> None:
+        super().__init__("the server closed the connection")
+        self.silent = silent
+        self.reply = reply
+
+
+class Violation(MailFault):
+    """The server breaks the protocol. ``heard`` is the line in question, if there is one."""
+
+    def __init__(self, message: str, heard: str = "") -> None:
+        super().__init__(message)
+        self.heard = heard
+
+
+class StarttlsMissing(MailFault):
+    """The server does not offer STARTTLS."""
+
+
+class NoMechanism(MailFault):
+    """No way to sign in that both sides know; ``offered`` is what the server named."""
+
+    def __init__(self, message: str, offered: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.offered = offered
+
+
+class Unsendable(MailFault):
+    """A user name, password or address holds what the protocol cannot carry."""
+
+
+class Declined(MailFault):
+    """The server said no to ``command``.
+
+    ``challenge`` is the JSON that a failed XOAUTH2 or OAUTHBEARER ends with, if there was one.
+    """
+
+    def __init__(self, command: str, reply: Reply, challenge: str = "") -> None:
+        super().__init__(f"{command} was answered with {reply.code}")
+        self.command = command
+        self.reply = reply
+        self.challenge = challenge

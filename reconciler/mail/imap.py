@@ -1,0 +1,299 @@
+"""An IMAP session in separate steps (RFC 9051, RFC 3501), on imapclient."""
+
+from __future__ import annotations
+
+import imaplib
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from imapclient import IMAPClient
+
+from reconciler.mail.credentials import Dialogue, Password, check_sendable, choose, is_ascii
+from reconciler.mail.faults import (
+    Declined,
+    Disconnected,
+    MailFault,
+    NoMechanism,
+    Reply,
+    StarttlsMissing,
+    Violation,
+)
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator
+
+    from reconciler.mail.credentials import Credential
+    from reconciler.mail.wire import Wire
+
+_MECHANISMS = ("PLAIN", "XOAUTH2", "OAUTHBEARER")
+_ANSWER = re.compile(
+    rb"(?:\*|[A-Z]{4}\d+) (NO|BAD|BYE)\b *(?:\[([A-Za-z0-9-]+)[^\]]*\])? *(.*)", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One folder as LIST names it; ``delimiter`` is "" in a flat name space."""
+
+    name: str
+    delimiter: str
+    flags: frozenset[str]
+
+    @property
+    def selectable(self) -> bool:
+        """Whether it can hold messages."""
+        return self.flags.isdisjoint({"\\NOSELECT", "\\NONEXISTENT"})
+
+
+class ImapSession:
+    """One session, from the greeting on. What a server does wrong comes out as a MailFault.
+
+    The constructor reads the greeting, and asks for the capabilities if it does not list them.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        with self._answers("greeting"):
+            self._channel = _Channel(wire)
+            self._client = _Client(self._channel)
+        if self._channel.state != "NONAUTH":
+            # With STARTTLS this would skip it (RFC 3501 section 11.1), and without it there is no
+            # sign-in to test.
+            raise Violation("The server took us for signed in before we were (PREAUTH).")
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the server can do, as it last said, in upper case."""
+        return frozenset(self._channel.capabilities)
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """The ways to sign in that it offers, LOGIN standing for the command of that name."""
+        names = sorted(item[5:] for item in self.capabilities if item.startswith("AUTH="))
+        return (*names, *(() if "LOGINDISABLED" in self.capabilities else ("LOGIN",)))
+
+    def start_tls(self, context: ssl.SSLContext, server_hostname: str) -> None:
+        """Upgrade to TLS, or raise; then ask for the capabilities again (RFC 9051 section 6.2.1)."""
+        if "STARTTLS" not in self.capabilities:
+            raise StarttlsMissing
+        self._command("STARTTLS")
+        self._wire.start_tls(context, server_hostname)
+        self._channel.forget()
+        with self._answers("CAPABILITY"):
+            self._channel.ask_capabilities()
+
+    def sign_in(self, credential: Credential) -> str:
+        """Sign in, with exactly one attempt, and say how; raises Declined if the server says no."""
+        check_sendable(credential)
+        mechanism = self._choose(credential)
+        self._channel.untagged_responses.pop("CAPABILITY", None)
+        if mechanism == "LOGIN" and isinstance(credential, Password):
+            with self._answers("LOGIN"):
+                # imaplib quotes the password, but not the user name.
+                self._client.login(_quoted(credential.username), credential.password.reveal())
+        else:
+            self._authenticate(mechanism, credential)
+        self._channel.take_capabilities()
+        return mechanism
+
+    def namespaces(self) -> tuple[tuple[str, str], ...]:
+        """Prefix and delimiter of each of our own name spaces; none if the server knows none."""
+        if "NAMESPACE" not in self.capabilities:
+            return ()
+        with self._answers("NAMESPACE"):
+            self._client._cached_capabilities = (b"NAMESPACE",)  # noqa: SLF001 - else it asks again
+            personal = self._client.namespace().personal or ()
+            return tuple((str(prefix), str(delimiter or "")) for prefix, delimiter in personal)
+
+    def folders(self) -> tuple[Folder, ...]:
+        """Every folder there is (LIST)."""
+        with self._answers("LIST"):
+            return tuple(
+                Folder(
+                    str(name),
+                    delimiter.decode("ascii", "replace") if delimiter else "",
+                    frozenset(flag.decode("ascii", "replace").upper() for flag in flags),
+                )
+                for flags, delimiter, name in self._client.list_folders()
+            )
+
+    def examine(self, name: str) -> int:
+        """Open a folder for reading only, and say how many messages it holds (EXAMINE)."""
+        with self._answers("EXAMINE"):
+            found = self._client.select_folder(name, readonly=True)
+            return int(found[b"EXISTS"])
+
+    def close(self) -> None:
+        """Say goodbye, but do not wait for an answer: it would tell nothing."""
+        try:
+            self._wire.sendall(b"Z0 LOGOUT\r\n")
+        except MailFault:
+            pass  # it is gone already, or there is no time left
+        finally:
+            self._wire.close()
+
+    def _choose(self, credential: Credential) -> str:
+        offered = self.mechanisms
+        encrypted = self._wire.encrypted
+        plain_at_once = {"SASL-IR", "AUTH=PLAIN"} <= self.capabilities
+        simple = isinstance(credential, Password) and is_ascii(credential)
+        if simple and not plain_at_once and "LOGIN" in offered:
+            # The command LOGIN is a round trip less where no initial response is taken.
+            return "LOGIN"
+        try:
+            return choose(credential, offered, encrypted=encrypted, known=_MECHANISMS)
+        except NoMechanism as fault:
+            raise NoMechanism(str(fault), offered) from None
+
+    def _authenticate(self, mechanism: str, credential: Credential) -> None:
+        dialogue = Dialogue(mechanism, credential)
+        first = dialogue.start() if "SASL-IR" in self.capabilities else None  # RFC 4959
+        arguments = (mechanism,) if first is None else (mechanism, first or "=")
+        try:
+            self._command("AUTHENTICATE", *arguments, dialogue=dialogue)
+        except Declined as fault:
+            raise Declined(fault.command, fault.reply, dialogue.challenge) from None
+        self._channel.state = "AUTH"
+
+    def _command(self, name: str, *arguments: str, dialogue: Dialogue | None = None) -> None:
+        with self._answers(name):
+            condition = self._channel.command(name, *arguments, dialogue=dialogue)
+            if condition != "OK":
+                raise self._fault(name)
+
+    @contextmanager
+    def _answers(self, command: str) -> Iterator[None]:
+        """Turn what the libraries raise into faults. Chains are cut: frames may hold a secret."""
+        try:
+            yield
+        except Disconnected as fault:
+            reply = _reply(self._wire.last_line)
+            raise Disconnected(silent=fault.silent, reply=reply) from None
+        except MailFault:
+            raise
+        except imaplib.IMAP4.error:
+            raise self._fault(command) from None
+        except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError):
+            # The parsers of the libraries stumble in all these ways over what no server should say.
+            raise self._violation() from None
+
+    def _fault(self, command: str) -> MailFault:
+        reply = _reply(self._wire.last_line)
+        if reply is None:
+            return self._violation()
+        if reply.code == "BYE":
+            return Disconnected(silent=False, reply=reply)
+        return Declined(command, reply)
+
+    def _violation(self) -> Violation:
+        heard = self._wire.last_line.decode("utf-8", "replace")
+        return Violation("The server's answer is not IMAP.", heard)
+
+
+class _Channel(imaplib.IMAP4):
+    """imaplib over a wire of ours, without the round trips that can be spared and without its log."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self.capabilities: tuple[str, ...] = ()
+        super().__init__()
+
+    def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:  # noqa: ARG002 - imaplib's signature
+        self.host = host
+        self.port = port
+        self.sock: Any = self._wire
+
+    def read(self, size: int) -> bytes:
+        return self._wire.read(size)
+
+    def readline(self) -> bytes:
+        return self._wire.readline()
+
+    def send(self, data: bytes) -> None:  # type: ignore[override]  # typeshed: any buffer
+        self._wire.sendall(data)
+
+    def shutdown(self) -> None:
+        self._wire.close()
+
+    def _get_capabilities(self) -> None:
+        # Called for the greeting: most servers list them in there.
+        if not self.take_capabilities():
+            self.ask_capabilities()
+
+    def take_capabilities(self) -> bool:
+        """Use those that the server has just sent on its own; False if there are none."""
+        found = self.untagged_responses.pop("CAPABILITY", None)
+        if not found or not isinstance(found[-1], bytes) or not found[-1]:
+            return False
+        self.capabilities = tuple(found[-1].decode("ascii", "replace").upper().split())
+        return True
+
+    def ask_capabilities(self) -> None:
+        """Ask for them; raises an error if there is no answer."""
+        if self.command("CAPABILITY") != "OK" or not self.take_capabilities():
+            raise self.error("no capabilities")
+
+    def forget(self) -> None:
+        """Drop everything that was said before TLS."""
+        self.untagged_responses.clear()
+        self.capabilities = ()
+
+    def command(self, name: str, *arguments: str, dialogue: Dialogue | None = None) -> str:
+        """Run a command, and give the condition in which it ended: OK, NO; raises for BAD."""
+        if dialogue is not None:
+            self.literal: Any = _Continuation(dialogue).answer
+        condition, _ = self._simple_command(name, *arguments)
+        return str(condition)
+
+    def _log(self, line: str) -> None:
+        """Keep no list of recent lines: the password is in one."""
+
+
+class _Continuation:
+    """Answers the server's challenges; a method of an object, because that is what imaplib tells by."""
+
+    def __init__(self, dialogue: Dialogue) -> None:
+        self._dialogue = dialogue
+        self._stopped = False
+
+    def answer(self, challenge: bytes) -> bytes:
+        if self._stopped:
+            raise Violation("The server goes on asking after the sign-in was called off.")
+        answer = self._dialogue.answer(challenge or b"")
+        self._stopped = answer is None
+        return b"*" if answer is None else answer.encode("ascii")
+
+
+class _Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
+    """imapclient over a channel that is already open."""
+
+    def __init__(self, channel: _Channel) -> None:
+        self._open_channel = channel
+        super().__init__(host="", port=0, ssl=False)
+        # It makes imaplib log every line, the ones with the passwords too.
+        channel.debug = 0
+
+    def _create_IMAP4(self) -> _Channel:  # noqa: N802 - imapclient's name
+        return self._open_channel
+
+    def _set_read_timeout(self) -> None:
+        """Do nothing: the wire's deadline is the timeout."""
+
+
+def _reply(line: bytes) -> Reply | None:
+    match = _ANSWER.match(line.strip())
+    if match is None:
+        return None
+    condition, code, text = (
+        part.decode("utf-8", "replace") if part else "" for part in match.groups()
+    )
+    shown = f"[{code}] {text}" if code else text
+    return Reply(condition, code.upper(), shown)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

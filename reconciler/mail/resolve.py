@@ -1,0 +1,76 @@
+"""From a host name to the addresses to connect to, within a deadline."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from reconciler.mail.faults import MailFault, TimedOut, Unresolvable
+from reconciler.mail.hosts import ascii_host
+
+if TYPE_CHECKING:
+    from reconciler.mail.deadline import Deadline
+
+_SLICE = 0.2
+"""Seconds after which a wait looks up whether it was called off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One address that a connection can be made to, in the form that the socket library takes."""
+
+    family: socket.AddressFamily
+    address: tuple[str | int | bytes, ...]
+
+    @property
+    def text(self) -> str:
+        """The address alone, without the port."""
+        return str(self.address[0])
+
+
+def resolve(host: str, port: int, deadline: Deadline) -> tuple[Endpoint, ...]:
+    """Look up a host; an address is returned as it is, without asking anybody.
+
+    Raises Unresolvable, TimedOut or Cancelled. The library's look-up can neither be limited nor
+    stopped, so it runs in a thread of its own that is left behind when time is up.
+    """
+    name = ascii_host(host)
+    try:
+        return _look_up(name, port, socket.AI_NUMERICHOST)
+    except Unresolvable:
+        pass
+    answers: SimpleQueue[tuple[Endpoint, ...] | MailFault] = SimpleQueue()
+    Thread(target=_ask, args=(name, port, answers), name=f"dns-{name}", daemon=True).start()
+    while True:
+        try:
+            answer = answers.get(timeout=min(_SLICE, deadline.remaining()))
+        except Empty:
+            continue
+        except TimedOut:
+            raise TimedOut(silent=True) from None
+        if isinstance(answer, MailFault):
+            raise answer
+        return answer
+
+
+def _ask(name: str, port: int, answers: SimpleQueue[tuple[Endpoint, ...] | MailFault]) -> None:
+    try:
+        answers.put(_look_up(name, port, 0))
+    except MailFault as fault:
+        answers.put(fault)
+
+
+def _look_up(name: str, port: int, flags: int) -> tuple[Endpoint, ...]:
+    try:
+        found = socket.getaddrinfo(
+            name, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=flags
+        )
+    except (OSError, UnicodeError) as error:
+        reason = (
+            error.strerror if isinstance(error, OSError) and error.strerror else "no valid name"
+        )
+        raise Unresolvable(reason) from None
+    return tuple(dict.fromkeys(Endpoint(family, address) for family, _, _, _, address in found))

@@ -1,0 +1,196 @@
+"""A submission session in separate steps (RFC 6409, RFC 4954), on smtplib."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from reconciler.mail.credentials import Dialogue, check_sendable, choose
+from reconciler.mail.faults import (
+    Declined,
+    Disconnected,
+    MailFault,
+    NoMechanism,
+    Reply,
+    StarttlsMissing,
+    Unsendable,
+    Violation,
+)
+from reconciler.mail.hosts import ascii_host
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator
+
+    from reconciler.mail.credentials import Credential
+    from reconciler.mail.wire import Wire
+
+_MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER")
+_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b")
+_LONGEST_COMMAND = 12288
+"""Octets of an AUTH command, with the initial response in it (RFC 4954 section 4)."""
+
+
+class SmtpSession:
+    """One session, from the greeting on. What a server does wrong comes out as a MailFault.
+
+    The constructor reads the greeting.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._channel = _Channel(wire)
+        self._expect("greeting", self._read())
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """The extensions that the server offers, as it last said, in upper case."""
+        return frozenset(name.upper() for name in self._channel.esmtp_features)
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """The ways to sign in that it offers."""
+        return tuple(dict.fromkeys(self._channel.esmtp_features.get("auth", "").upper().split()))
+
+    @property
+    def size_limit(self) -> int | None:
+        """The most octets that a message may have (RFC 1870), if the server says."""
+        text = self._channel.esmtp_features.get("size", "").strip()
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None  # noqa: PLR2004 - no server means more
+
+    def hello(self) -> None:
+        """Ask for the extensions (EHLO); there is no way round it, since AUTH is one of them."""
+        with self._answers():
+            code, message = self._channel.ehlo()
+        self._expect("EHLO", _reply(code, message))
+
+    def start_tls(self, context: ssl.SSLContext, server_hostname: str) -> None:
+        """Upgrade to TLS, or raise, and forget what was said before (RFC 3207 section 4.2)."""
+        if "STARTTLS" not in self.capabilities:
+            raise StarttlsMissing
+        self._expect("STARTTLS", self._ask("STARTTLS"))
+        self._wire.start_tls(context, server_hostname)
+        self._channel.forget()
+
+    def sign_in(self, credential: Credential) -> str:
+        """Sign in, with exactly one attempt, and say how; raises Declined if the server says no.
+
+        ``smtplib.auth`` is not used: it sends ASCII only, takes 503 for a success and loses the reason
+        of a refused token.
+        """
+        check_sendable(credential)
+        if "AUTH" not in self.capabilities:
+            raise NoMechanism("The server offers no way to sign in.")
+        mechanism = choose(
+            credential, self.mechanisms, encrypted=self._wire.encrypted, known=_MECHANISMS
+        )
+        dialogue = Dialogue(mechanism, credential)
+        first = dialogue.start()
+        command = f"AUTH {mechanism}" if first is None else f"AUTH {mechanism} {first}"
+        if len(command) > _LONGEST_COMMAND:
+            raise Unsendable("The secret is longer than the protocol allows.")
+        reply = self._ask(command)
+        while reply.code == "334":
+            reply = self._answer(dialogue, reply)
+        if reply.code != "235":
+            self._expect("AUTH", reply, only="235", challenge=dialogue.challenge)
+        return mechanism
+
+    def envelope(self, sender: str, recipient: str) -> None:
+        """Begin a mail and take it back: MAIL FROM, RCPT TO, RSET.
+
+        They go out together where the server takes that (RFC 2920), so that they cost one round trip.
+        Raises Declined with ``command`` "MAIL" or "RCPT".
+        """
+        options = ""
+        mailbox, path = self._path(sender), self._path(recipient)
+        if not (mailbox.isascii() and path.isascii()):
+            if "SMTPUTF8" not in self.capabilities:
+                raise Unsendable("The server takes no address beyond ASCII (SMTPUTF8).")
+            options = " SMTPUTF8"
+        commands = (f"MAIL FROM:<{mailbox}>{options}", f"RCPT TO:<{path}>", "RSET")
+        if "PIPELINING" in self.capabilities:
+            self._wire.sendall("".join(f"{line}\r\n" for line in commands).encode())
+            replies = [self._read() for _ in commands]
+            for name, reply in zip(("MAIL", "RCPT", "RSET"), replies, strict=True):
+                self._expect(name, reply)
+        else:
+            for line in commands:
+                self._expect(line[:4], self._ask(line))
+
+    def close(self) -> None:
+        """Say goodbye, but do not wait for an answer: it would tell nothing."""
+        try:
+            self._wire.sendall(b"QUIT\r\n")
+        except MailFault:
+            pass  # it is gone already, or there is no time left
+        finally:
+            self._wire.close()
+
+    def _path(self, address: str) -> str:
+        local, _, domain = address.rpartition("@")
+        return f"{local}@{domain if domain.isascii() else ascii_host(domain)}"
+
+    def _answer(self, dialogue: Dialogue, reply: Reply) -> Reply:
+        try:
+            answer = dialogue.answer(reply.text.encode("ascii"))
+        except ValueError:
+            raise Violation("The server's challenge is not base64.") from None
+        if answer is None:
+            self._expect("AUTH", self._ask("*"), only="235")
+            raise Violation("The server goes on asking after the sign-in was called off.")
+        return self._ask(answer)
+
+    def _ask(self, line: str) -> Reply:
+        self._wire.sendall(f"{line}\r\n".encode())
+        return self._read()
+
+    def _read(self) -> Reply:
+        with self._answers():
+            return _reply(*self._channel.getreply())
+
+    def _expect(self, command: str, reply: Reply, *, only: str = "2", challenge: str = "") -> None:
+        """Raise Declined unless the reply's code starts with ``only``."""
+        if not reply.code:
+            heard = self._wire.last_line.decode("utf-8", "replace")
+            raise Violation("The server's answer is not SMTP.", heard)
+        if reply.code.startswith(only):
+            return
+        if reply.code[0] in "45":
+            raise Declined(command, reply, challenge)
+        raise Violation(f"The server answered {command} with {reply.code}.", reply.text)
+
+    @contextmanager
+    def _answers(self) -> Iterator[None]:
+        try:
+            yield
+        except smtplib.SMTPException:
+            raise Disconnected(silent=self._wire.silent) from None
+
+
+class _Channel(smtplib.SMTP):
+    """smtplib over a wire of ours."""
+
+    def __init__(self, wire: Wire) -> None:
+        address = wire.local_address
+        # The literal of our own address (RFC 5321 section 4.1.3). smtplib would look up our name, which
+        # can take long, and would tell it to strangers.
+        super().__init__(local_hostname=f"[IPv6:{address}]" if ":" in address else f"[{address}]")
+        self.sock: Any = wire
+        self.file: Any = wire
+
+    def forget(self) -> None:
+        """Drop everything that was said before TLS."""
+        self.esmtp_features = {}
+        self.ehlo_resp = None
+        self.does_esmtp = False
+
+
+def _reply(code: int, message: bytes) -> Reply:
+    if not 200 <= code <= 599:  # noqa: PLR2004 - the reply codes of RFC 5321 section 4.2.1
+        return Reply("")
+    text = message.decode("utf-8", "replace").replace("\n", " ")
+    enhanced = _ENHANCED.match(text)
+    return Reply(str(code), enhanced[1] if enhanced else "", text)

@@ -1,0 +1,237 @@
+"""A connection that ends: every wait counts against one deadline, every octet against one budget.
+
+It looks enough like a socket and like a file for smtplib and imaplib to speak over it. Underneath the
+socket does not block, and every wait is cut into slices, so that a wait for a server that says one octet
+a second ends at the deadline, and one that was called off ends at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import selectors
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reconciler.mail.faults import Disconnected, TimedOut, Unreachable, Violation
+
+if TYPE_CHECKING:
+    from reconciler.mail.deadline import Deadline
+    from reconciler.mail.resolve import Endpoint
+
+_SLICE = 0.2
+"""Seconds after which a wait looks up whether it was called off."""
+
+_CHUNK = 16 * 1024
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+"""Waits for one socket without a file descriptor of its own, and whatever that socket's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of a server's text is read at most, in octets: of one line, and of everything."""
+
+    line: int = 64 * 1024
+    total: int = 4 * 1024 * 1024
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Wire:
+    """One TCP connection, with or without TLS. ``deadline`` may be replaced between operations."""
+
+    def __init__(
+        self, sock: socket.socket, deadline: Deadline, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
+        sock.settimeout(0)  # do not block
+        self.deadline = deadline
+        self.last_line = b""
+        self._sock = sock
+        self._limits = limits
+        self._buffer = bytearray()
+        self._received = 0
+
+    @classmethod
+    def connect(
+        cls, endpoints: tuple[Endpoint, ...], deadline: Deadline, limits: Limits = DEFAULT_LIMITS
+    ) -> Wire:
+        """Connect to the first of several addresses that takes the connection.
+
+        Each gets an equal share of the time that is left. Raises Unreachable, TimedOut if one of them
+        did not answer in time, or Cancelled.
+        """
+        timed_out = False
+        reason = "there is no address"
+        for position, endpoint in enumerate(endpoints):
+            share = deadline.part(1 / (len(endpoints) - position))
+            try:
+                return cls(_connected(endpoint, share), deadline, limits)
+            except TimedOut:
+                timed_out = True
+            except OSError as error:
+                reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        if timed_out:
+            raise TimedOut(silent=True)
+        raise Unreachable(reason)
+
+    @property
+    def silent(self) -> bool:
+        """Whether the server has not said a single octet yet."""
+        return not self._received
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether TLS is up."""
+        return isinstance(self._sock, ssl.SSLSocket)
+
+    @property
+    def local_address(self) -> str:
+        """Our own address on this connection."""
+        return str(self._sock.getsockname()[0])
+
+    @property
+    def tls(self) -> ssl.SSLSocket | None:
+        """The socket with its certificate and version, once TLS is up."""
+        return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
+
+    def start_tls(self, context: ssl.SSLContext, server_hostname: str) -> None:
+        """Put TLS on the connection and verify the server.
+
+        Raises :class:`ssl.SSLError`; Violation if the server has said more than it was asked before, since
+        that may have been put there by somebody else (CVE-2011-0411 and its kind); Disconnected; TimedOut.
+        """
+        if self._buffer:
+            raise Violation("The server sent more text, unprotected, before TLS had started.")
+        try:
+            self._sock = sock = context.wrap_socket(
+                self._sock,
+                server_hostname=server_hostname,
+                do_handshake_on_connect=False,
+                suppress_ragged_eofs=False,
+            )
+            self._shake_hands(sock)
+        except ssl.SSLEOFError:
+            raise Disconnected(silent=self.silent) from None
+        except ssl.SSLError:
+            raise
+        except OSError:
+            raise Disconnected(silent=self.silent) from None
+
+    def readline(self, _size: int = -1) -> bytes:
+        """Read one line with its end; raises Violation if it has none within the limit."""
+        while (end := self._buffer.find(b"\n")) < 0:
+            if len(self._buffer) >= self._limits.line:
+                raise Violation(f"The server sent a line of more than {self._limits.line} octets.")
+            self._fill()
+        if end >= self._limits.line:
+            raise Violation(f"The server sent a line of more than {self._limits.line} octets.")
+        self.last_line = self._take(end + 1)
+        return self.last_line
+
+    def read(self, size: int) -> bytes:
+        """Read exactly ``size`` octets; raises Violation at once if that is beyond the budget."""
+        if size > self._limits.total - self._received + len(self._buffer):
+            raise Violation(f"The server announced {size} octets, more than is taken from it.")
+        while len(self._buffer) < size:
+            self._fill()
+        return self._take(size)
+
+    def sendall(self, data: bytes) -> None:
+        """Send everything."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[self._sock.send(rest) :]
+            except (ssl.SSLWantWriteError, BlockingIOError):
+                self._wait(selectors.EVENT_WRITE)
+            except ssl.SSLWantReadError:
+                self._wait(selectors.EVENT_READ)
+            except OSError:
+                # What the server said before it hung up tells more than the fact that it did.
+                self._drain()
+                raise Disconnected(silent=self.silent) from None
+
+    def makefile(self, *_: object) -> Wire:
+        """The reading side, for libraries that want a file."""
+        return self
+
+    def settimeout(self, _seconds: float | None) -> None:
+        """Ignore it: the deadline is the timeout."""
+
+    def close(self) -> None:
+        """Let go of the connection, without another word."""
+        self._sock.close()
+
+    def _shake_hands(self, sock: ssl.SSLSocket) -> None:
+        while True:
+            try:
+                return sock.do_handshake()
+            except ssl.SSLWantReadError:
+                self._wait(selectors.EVENT_READ)
+            except ssl.SSLWantWriteError:
+                self._wait(selectors.EVENT_WRITE)
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
+    def _fill(self) -> None:
+        chunk: bytes | None = None
+        while chunk is None:
+            try:
+                chunk = self._sock.recv(_CHUNK)
+            except (ssl.SSLWantReadError, BlockingIOError):
+                self._wait(selectors.EVENT_READ)
+            except ssl.SSLWantWriteError:
+                self._wait(selectors.EVENT_WRITE)
+            except OSError:
+                raise Disconnected(silent=self.silent) from None
+        if not chunk:
+            raise Disconnected(silent=self.silent)
+        self._received += len(chunk)
+        if self._received > self._limits.total:
+            raise Violation(f"The server sent more than {self._limits.total} octets.")
+        self._buffer += chunk
+
+    def _drain(self) -> None:
+        try:
+            lines = self._sock.recv(_CHUNK).splitlines()
+        except OSError:
+            return
+        self.last_line = lines[-1] if lines else self.last_line
+
+    def _wait(self, event: int) -> None:
+        try:
+            _wait(self._sock, event, self.deadline)
+        except TimedOut:
+            raise TimedOut(silent=self.silent) from None
+
+
+def _connected(endpoint: Endpoint, deadline: Deadline) -> socket.socket:
+    sock = socket.socket(endpoint.family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(0)  # do not block
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        code = sock.connect_ex(endpoint.address)
+        if code in (errno.EINPROGRESS, errno.EWOULDBLOCK):
+            _wait(sock, selectors.EVENT_WRITE, deadline)
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    except BaseException:
+        sock.close()
+        raise
+    if code:
+        sock.close()
+        raise OSError(code, os.strerror(code))
+    return sock
+
+
+def _wait(sock: socket.socket, event: int, deadline: Deadline) -> None:
+    selector: Any
+    with _Selector() as selector:
+        selector.register(sock, event)
+        while not selector.select(min(_SLICE, deadline.remaining())):
+            pass

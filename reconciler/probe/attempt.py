@@ -1,0 +1,176 @@
+"""One attempt at one half of a connector: the stages that both protocols have."""
+
+from __future__ import annotations
+
+import ssl
+from abc import ABC, abstractmethod
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from reconciler.mail.faults import MailFault, TimedOut
+from reconciler.mail.hosts import ascii_host
+from reconciler.mail.resolve import resolve
+from reconciler.mail.tls import PeerCertificate, shared_context
+from reconciler.mail.wire import Wire
+from reconciler.model.connector import Security
+from reconciler.probe.faults import WrongMode
+from reconciler.probe.modes import is_not_tls, speaks_plainly, speaks_tls
+from reconciler.probe.result import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.mail.credentials import Credential
+    from reconciler.mail.deadline import Deadline
+    from reconciler.mail.discretion import Discretion
+    from reconciler.mail.resolve import Endpoint
+    from reconciler.probe.half import Half
+    from reconciler.probe.options import ProbeOptions
+
+_GREETING_SHARE = 0.6
+"""How much of the time is given to a greeting in plain text, so that some is left to ask why none came."""
+
+
+class Skip(Exception):
+    """Raised by a stage that there is nothing to do in; the message says why."""
+
+
+class Attempt(ABC):
+    """One connection and what is done over it. Each stage returns what is worth telling of it.
+
+    ``sign_in_with`` obtains the credential; it is called after TLS is up and not before.
+    """
+
+    def __init__(
+        self,
+        half: Half,
+        options: ProbeOptions,
+        deadline: Deadline,
+        discretion: Discretion,
+        sign_in_with: Callable[[], Credential],
+    ) -> None:
+        self.half = half
+        self.sign_in_with = sign_in_with
+        self.show = discretion.show
+        self._options = options
+        self._deadline = deadline
+        self._endpoints: tuple[Endpoint, ...] = ()
+        self._wire: Wire | None = None
+
+    @property
+    def stages(self) -> tuple[tuple[Stage, Callable[[], str]], ...]:
+        """The stages in order, each with what it does."""
+        return (
+            (Stage.DNS, self.dns),
+            (Stage.TCP, self.tcp),
+            (Stage.TLS, self.tls),
+            (Stage.CAPABILITIES, self.capabilities),
+            (Stage.AUTHENTICATION, self.authentication),
+        )
+
+    @property
+    def wire(self) -> Wire:
+        """The connection."""
+        if self._wire is None:
+            raise RuntimeError("there is no connection yet")
+        return self._wire
+
+    def dns(self) -> str:
+        """Look up where to connect to."""
+        host, port = self._options.connect_to.target(self.half.host, self.half.port)
+        self._endpoints = resolve(host, port, self._deadline)
+        return ", ".join(endpoint.text for endpoint in self._endpoints)
+
+    def tcp(self) -> str:
+        """Connect."""
+        self._wire = Wire.connect(self._endpoints, self._deadline)
+        return ""
+
+    def tls(self) -> str:
+        """Put TLS on the connection in the way that is set, and verify the server."""
+        match self.half.security:
+            case Security.NONE:
+                raise Skip("plain text, as the configuration has it")
+            case Security.STARTTLS:
+                self.greet_plainly()
+                self.upgrade(self._context, ascii_host(self.half.host))
+            case Security.IMPLICIT:
+                self._start_tls()
+        return self._certificate()
+
+    def capabilities(self) -> str:
+        """Ask what the server can do."""
+        if self.half.security is Security.IMPLICIT:
+            self.greet()
+        elif self.half.security is Security.NONE:
+            self.greet_plainly()
+        return self.ask_capabilities()
+
+    def greet_plainly(self) -> None:
+        """Read the greeting; if none comes, find out whether the server waits for TLS."""
+        wire = self.wire
+        wire.deadline = self._deadline.part(_GREETING_SHARE)
+        try:
+            self.greet()
+        except TimedOut as fault:
+            if fault.silent and speaks_tls(
+                self._endpoints, self.half.host, self._context, self._deadline
+            ):
+                raise WrongMode(Security.IMPLICIT) from None
+            raise
+        finally:
+            wire.deadline = self._deadline
+
+    @abstractmethod
+    def greet(self) -> None:
+        """Read the greeting."""
+
+    @abstractmethod
+    def upgrade(self, context: ssl.SSLContext, server_hostname: str) -> None:
+        """Do STARTTLS."""
+
+    @abstractmethod
+    def ask_capabilities(self) -> str:
+        """Ask what the server can do, if it has not said so yet."""
+
+    @abstractmethod
+    def authentication(self) -> str:
+        """Sign in."""
+
+    @abstractmethod
+    def say_goodbye(self) -> None:
+        """End the session, if there is one."""
+
+    def close(self) -> None:
+        """Let go of the connection, politely if that costs nothing."""
+        if self._wire is None:
+            return
+        try:
+            self.say_goodbye()
+        finally:
+            self._wire.close()
+
+    @property
+    def _context(self) -> ssl.SSLContext:
+        return shared_context(self._options.ca_file)
+
+    def _start_tls(self) -> None:
+        try:
+            self.wire.start_tls(self._context, ascii_host(self.half.host))
+        except ssl.SSLError as error:
+            if is_not_tls(error):
+                speaks = speaks_plainly(self.half.protocol, self._endpoints, self._deadline)
+                if speaks is not None:
+                    raise WrongMode(speaks) from None
+            raise
+
+    def _certificate(self) -> str:
+        sock = self.wire.tls
+        if sock is None:
+            raise MailFault("TLS is not up")
+        certificate = PeerCertificate.of(sock)
+        days = certificate.days_left(datetime.now(UTC))
+        issuer = (
+            f", issued by {self.show(certificate.issuer, limit=60)}" if certificate.issuer else ""
+        )
+        return f"{certificate.version}{issuer}, certificate expires in {days} days"

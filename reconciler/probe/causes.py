@@ -1,0 +1,182 @@
+"""What a failure means that no reply of a server explains."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from reconciler.mail.faults import (
+    MailFault,
+    NoMechanism,
+    StarttlsMissing,
+    TimedOut,
+    Unreachable,
+    Unresolvable,
+    Unsendable,
+    Violation,
+)
+from reconciler.model.connector import Security
+from reconciler.probe.faults import FolderMissing, HostNotAllowed, WrongMode
+from reconciler.probe.result import ErrorClass, Failure, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.probe.where import Where
+
+_OTHER_PROTOCOLS: Final = (
+    (re.compile(r"\* (OK|PREAUTH|BYE)\b"), "IMAP"),
+    (re.compile(r"(220|421|554)[ -]"), "SMTP"),
+    (re.compile(r"\+OK|-ERR"), "POP3"),
+    (re.compile(r"HTTP/|<!DOCTYPE|<html", re.IGNORECASE), "HTTP"),
+    (re.compile(r"SSH-"), "SSH"),
+)
+
+
+def fault_failure(error: MailFault, where: Where) -> Failure:
+    """Say what a fault means; each kind has a function of its own below."""
+    for kind, explain in _EXPLANATIONS:
+        if isinstance(error, kind):
+            return explain(error, where)
+    return Failure(
+        ErrorClass.PROTOCOL,
+        f"{where.half.host} does not keep to the protocol.",
+        "Ask the server's administrator, or test again later.",
+    )
+
+
+def _host_not_allowed(error: HostNotAllowed, _where: Where) -> Failure:
+    return Failure(
+        ErrorClass.CONFIG_INVALID,
+        f"{error.host} is none of the hosts that may be connected to.",
+        "Add it to `allowed_hosts` in reconciler.yaml, if it is to be trusted with credentials.",
+    )
+
+
+def _unresolvable(error: Unresolvable, where: Where) -> Failure:
+    return Failure(
+        ErrorClass.DNS,
+        f"The name {where.half.host} cannot be resolved: {error}.",
+        "Check the spelling of `server`, and the name service of this machine.",
+    )
+
+
+def _unreachable(error: Unreachable, where: Where) -> Failure:
+    return Failure(
+        ErrorClass.REFUSED,
+        f"No connection to {where.half.host} on port {where.half.port}: {error}.",
+        "Check `port`, that the server is up, and that no firewall is in between.",
+    )
+
+
+def _starttls_missing(_error: StarttlsMissing, where: Where) -> Failure:
+    half = where.half
+    return Failure(
+        ErrorClass.STARTTLS_MISSING,
+        f"{half.host} does not offer STARTTLS on port {half.port}, so no password was sent to it.",
+        "Use a port that offers TLS; if this one always did, something in between strips it.",
+    )
+
+
+def _no_mechanism(error: NoMechanism, where: Where) -> Failure:
+    offered = where.show(", ".join(error.offered))
+    what = f": it offers {offered}" if offered else ""
+    return Failure(
+        ErrorClass.AUTH_MECH_UNAVAILABLE,
+        f"{where.half.host} offers no way to sign in that can be used here{what}.",
+        "Check port and TLS mode: many servers offer sign-in only with TLS, and none on port 25. A "
+        "password beyond ASCII needs PLAIN.",
+    )
+
+
+def _unsendable(error: Unsendable, where: Where) -> Failure:
+    if where.stage is Stage.ENVELOPE:
+        return Failure(ErrorClass.RECIPIENT_REJECTED, str(error), "Use an address in ASCII.")
+    return Failure(
+        ErrorClass.CONFIG_INVALID, str(error), "Correct the user name, or what the reference names."
+    )
+
+
+def _timed_out(error: TimedOut, where: Where) -> Failure:
+    half = where.half
+    if where.stage is Stage.DNS:
+        cause = f"The name service did not answer in time for {half.host}."
+    elif where.stage is Stage.TCP:
+        cause = f"{half.host} did not take the connection on port {half.port} in time."
+    elif error.silent:
+        cause = f"{half.host} takes the connection on port {half.port}, but says nothing."
+    else:
+        cause = f"{half.host} did not answer in time at the stage {where.stage}."
+    return Failure(
+        ErrorClass.TIMEOUT,
+        cause,
+        "Check host and port, and whether a firewall drops the connection; a slow server may need a "
+        "longer timeout.",
+    )
+
+
+def _wrong_mode(error: WrongMode, where: Where) -> Failure:
+    half = where.half
+    speaks = {
+        Security.IMPLICIT: "expects TLS from the first byte",
+        Security.STARTTLS: "starts in plain text and offers STARTTLS",
+        Security.NONE: "speaks plain text and offers no TLS",
+    }[error.speaks]
+    remedy = (
+        "Use a port that offers TLS: on this one the password would travel in plain text."
+        if error.speaks is Security.NONE
+        else f"Set `security: {error.speaks}`, or the port that goes with {half.security}."
+    )
+    return Failure(
+        ErrorClass.TLS_MODE_MISMATCH,
+        f"{half.host} {speaks} on port {half.port}; the connector has `security: {half.security}`.",
+        remedy,
+    )
+
+
+def _folder_missing(error: FolderMissing, where: Where) -> Failure:
+    half = where.half
+    if error.wanted is not None:
+        return Failure(
+            ErrorClass.FOLDER_MISSING,
+            f"There is no folder {error.wanted} in the mailbox of {half.username}.",
+            "Create the folder, or correct `sent_folder`.",
+        )
+    return Failure(
+        ErrorClass.FOLDER_MISSING,
+        f"No folder for sent mail was found in the mailbox of {half.username}.",
+        "Name it with `sent_folder`, or set `save_sent: never`.",
+    )
+
+
+def _violation(error: Violation, where: Where) -> Failure:
+    half = where.half
+    own = half.protocol.upper()
+    other = next((name for pattern, name in _OTHER_PROTOCOLS if pattern.match(error.heard)), own)
+    if other != own and where.stage in (Stage.TLS, Stage.CAPABILITIES):
+        return Failure(
+            ErrorClass.PROTOCOL,
+            f"{half.host} speaks {other} on port {half.port}, and not {own}.",
+            f"Set the port of the server's {own} service.",
+            where.show(error.heard),
+        )
+    return Failure(
+        ErrorClass.PROTOCOL,
+        f"{half.host} does not keep to the protocol: {error}",
+        "Check host and port; if they are right, the server or something in between is at fault.",
+        where.show(error.heard),
+    )
+
+
+_EXPLANATIONS: Final[tuple[tuple[type[MailFault], Callable[..., Failure]], ...]] = (
+    (HostNotAllowed, _host_not_allowed),
+    (Unresolvable, _unresolvable),
+    (Unreachable, _unreachable),
+    (TimedOut, _timed_out),
+    (WrongMode, _wrong_mode),
+    (StarttlsMissing, _starttls_missing),
+    (NoMechanism, _no_mechanism),
+    (Unsendable, _unsendable),
+    (FolderMissing, _folder_missing),
+    (Violation, _violation),
+)

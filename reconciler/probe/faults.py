@@ -1,0 +1,34 @@
+"""What a test finds wrong that no protocol would call an error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.mail.faults import MailFault
+
+if TYPE_CHECKING:
+    from reconciler.model.connector import Security
+
+
+class HostNotAllowed(MailFault):
+    """The settings do not allow connections to ``host``."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"{host} is not allowed")
+        self.host = host
+
+
+class WrongMode(MailFault):
+    """The server does not do TLS the way that is set; ``speaks`` is the way it does."""
+
+    def __init__(self, speaks: Security) -> None:
+        super().__init__(f"the server speaks {speaks}")
+        self.speaks = speaks
+
+
+class FolderMissing(MailFault):
+    """There is no folder for sent mail; ``wanted`` is the one that is set, or None."""
+
+    def __init__(self, wanted: str | None) -> None:
+        super().__init__("there is no folder for sent mail")
+        self.wanted = wanted

@@ -1,0 +1,71 @@
+"""The test of a mailbox that is read over IMAP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.mail.folders import find_sent
+from reconciler.mail.imap import ImapSession
+from reconciler.probe.attempt import Attempt
+from reconciler.probe.faults import FolderMissing
+from reconciler.probe.result import Stage
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+
+class ImapAttempt(Attempt):
+    """Signing in is no proof: Exchange says OK and then knows no mailbox. So folders are looked at too."""
+
+    _session: ImapSession | None = None
+
+    @property
+    def stages(self) -> tuple[tuple[Stage, Callable[[], str]], ...]:
+        """The stages of both protocols, and the mailbox."""
+        return (*super().stages, (Stage.MAILBOX, self.mailbox))
+
+    @property
+    def session(self) -> ImapSession:
+        """The session, once the server has greeted."""
+        if self._session is None:
+            raise RuntimeError("there is no session yet")
+        return self._session
+
+    def greet(self) -> None:
+        """Read the greeting and, if it does not list them, the capabilities."""
+        self._session = ImapSession(self.wire)
+
+    def upgrade(self, context: ssl.SSLContext, server_hostname: str) -> None:
+        """Do STARTTLS, and read the capabilities again."""
+        self.session.start_tls(context, server_hostname)
+
+    def ask_capabilities(self) -> str:
+        """Say what the server offers to sign in with; it has listed everything by now."""
+        return self.show(f"signs in with {', '.join(self.session.mechanisms) or 'nothing'}")
+
+    def authentication(self) -> str:
+        """Sign in once."""
+        return f"signed in with {self.session.sign_in(self.sign_in_with())}"
+
+    def mailbox(self) -> str:
+        """NAMESPACE, LIST, EXAMINE INBOX, and the folder for sent mail where one is needed.
+
+        A ``sent_folder`` that is set must be there in any case. Otherwise there must be one where we
+        would file the copies ourselves: the connector sends, copies are wanted, and the provider is not
+        known to file them.
+        """
+        prefixes = tuple(prefix for prefix, _ in self.session.namespaces())
+        folders = self.session.folders()
+        messages = self.session.examine("INBOX")
+        wanted = self.half.connector.sent_folder
+        sent = find_sent(folders, prefixes, wanted)
+        if sent is None and (wanted is not None or self.half.needs_sent_folder):
+            raise FolderMissing(wanted)
+        detail = f"{len(folders)} folders, {messages} messages in INBOX"
+        return detail if sent is None else f"{detail}, sent mail in {self.show(sent, limit=80)}"
+
+    def say_goodbye(self) -> None:
+        """End the session."""
+        if self._session is not None:
+            self._session.close()

@@ -1,0 +1,232 @@
+"""Runs tests: one connector, or many at a time with bounded threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+from reconciler.mail.faults import Cancelled
+from reconciler.mail.oauth import AuthlibTokens
+from reconciler.mail.tls import shared_context
+from reconciler.probe.half import halves
+from reconciler.probe.options import DEFAULT_OPTIONS, ProbeOptions
+from reconciler.probe.result import ConnectorResult, ProtocolResult
+from reconciler.probe.schedule import Job, Schedule
+from reconciler.probe.walk import Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from reconciler.mail.oauth import TokenSource
+    from reconciler.model.connector import Connector
+    from reconciler.secrets.base import SecretResolver
+
+__all__ = ["Interrupted", "ProbeOptions", "probe", "run"]
+
+_SLICE = 0.1
+"""Seconds after which a wait for results looks up whether the run was called off."""
+
+_CLEAN_UP = 1.0
+"""Seconds that tests under way get to close their connections once a run is called off."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run was called off. ``results`` are the finished ones, ``not_run`` names the other connectors."""
+
+    def __init__(self, results: tuple[ConnectorResult, ...], not_run: tuple[str, ...]) -> None:
+        super().__init__()
+        self.results = results
+        self.not_run = not_run
+
+
+def probe(
+    connector: Connector,
+    resolver: SecretResolver,
+    options: ProbeOptions = DEFAULT_OPTIONS,
+    *,
+    tokens: TokenSource | None = None,
+) -> ConnectorResult:
+    """Test one connector, its halves one after the other, in this thread.
+
+    Raises ValueError for a draft, and UsageError if the CA file cannot be used. Everything else that goes
+    wrong is in the result.
+    """
+    context = _Context(resolver, options, tokens or AuthlibTokens(resolver, options.ca_file))
+    shared_context(options.ca_file)
+    results = [context.test(Job(0, half)) for half in halves(connector)]
+    return _joined(connector, results)
+
+
+def run(
+    connectors: Sequence[Connector],
+    resolver: SecretResolver,
+    options: ProbeOptions = DEFAULT_OPTIONS,
+    *,
+    on_result: Callable[[ConnectorResult], None] | None = None,
+    cancelled: threading.Event | None = None,
+    tokens: TokenSource | None = None,
+) -> tuple[ConnectorResult, ...]:
+    """Test many connectors and wait for all of them; the results are in the order of the connectors.
+
+    Drafts are left out. ``on_result`` is called in this thread, in the order in which connectors are done.
+    Ctrl-C, and ``cancelled`` when it is set, call the run off: connections are closed, and within a second
+    or so Interrupted (a KeyboardInterrupt) is raised with what was finished. Raises UsageError if the CA file
+    cannot be used.
+    """
+    shared_context(options.ca_file)
+    chosen = tuple(connector for connector in connectors if not connector.draft)
+    context = _Context(resolver, options, tokens or AuthlibTokens(resolver, options.ca_file))
+    return _Run(chosen, context, on_result).results(cancelled)
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """The result of one half, and when it was made."""
+
+    job: Job
+    result: ProtocolResult
+    started_at: datetime
+    started: float
+    ended: float
+
+
+class _Context:
+    """What all tests of a run have in common."""
+
+    def __init__(
+        self, resolver: SecretResolver, options: ProbeOptions, tokens: TokenSource
+    ) -> None:
+        self.options = options
+        self.stop = threading.Event()
+        self._resolver = resolver
+        self._tokens = tokens
+
+    def test(self, job: Job) -> _Timed:
+        started_at, started = datetime.now(UTC), time.monotonic()
+        walk = Walk(job.half, self._resolver, self.options, self._tokens, self.stop)
+        return _Timed(job, walk.result(), started_at, started, time.monotonic())
+
+
+class _Run:
+    """One run: a schedule, and threads that are started as they are needed."""
+
+    def __init__(
+        self,
+        connectors: tuple[Connector, ...],
+        context: _Context,
+        on_result: Callable[[ConnectorResult], None] | None,
+    ) -> None:
+        self._connectors = connectors
+        self._context = context
+        self._on_result = on_result
+        self._jobs = tuple(
+            Job(position, half)
+            for position, connector in enumerate(connectors)
+            for half in halves(connector)
+        )
+        self._schedule = Schedule(self._jobs, context.options.per_host)
+        self._threads: list[threading.Thread] = []
+        self._work: SimpleQueue[Job | None] = SimpleQueue()
+        self._done: SimpleQueue[_Timed | BaseException] = SimpleQueue()
+        self._halves: dict[int, list[_Timed]] = {}
+        self._results: dict[int, ConnectorResult] = {}
+        self._left = Counter(job.position for job in self._jobs)
+
+    def results(self, cancelled: threading.Event | None) -> tuple[ConnectorResult, ...]:
+        try:
+            for position in range(len(self._connectors)):
+                if not self._left[position]:
+                    self._finish(position)
+            self._work_through(cancelled)
+        except KeyboardInterrupt:
+            raise Interrupted(self._in_order(), self._not_run()) from None
+        finally:
+            self._stop()
+        return self._in_order()
+
+    def _work_through(self, cancelled: threading.Event | None) -> None:
+        running = 0
+        remaining = len(self._jobs)
+        while remaining:
+            while running < self._context.options.concurrency and (job := self._schedule.next()):
+                running += 1
+                self._start(job, running)
+            if cancelled is not None and cancelled.is_set():
+                raise KeyboardInterrupt
+            try:
+                timed = self._done.get(timeout=_SLICE)
+            except Empty:
+                continue
+            if isinstance(timed, BaseException):
+                raise timed
+            running -= 1
+            remaining -= 1
+            self._schedule.done(timed.job)
+            self._take(timed)
+
+    def _start(self, job: Job, running: int) -> None:
+        if running > len(self._threads):
+            # Daemons, because a look-up of a name or a secret that hangs must not keep the program alive.
+            thread = threading.Thread(target=self._thread, name=f"probe-{running}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._work.put(job)
+
+    def _thread(self) -> None:
+        while (job := self._work.get()) is not None and not self._context.stop.is_set():
+            try:
+                self._done.put(self._context.test(job))
+            except Cancelled:
+                return
+            except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+                self._done.put(error)
+                return
+
+    def _take(self, timed: _Timed) -> None:
+        position = timed.job.position
+        self._halves.setdefault(position, []).append(timed)
+        self._left[position] -= 1
+        if not self._left[position]:
+            self._finish(position)
+
+    def _finish(self, position: int) -> None:
+        result = _joined(self._connectors[position], self._halves.pop(position, []))
+        self._results[position] = result
+        if self._on_result is not None:
+            self._on_result(result)
+
+    def _stop(self) -> None:
+        self._context.stop.set()
+        for _ in self._threads:
+            self._work.put(None)
+        until = time.monotonic() + _CLEAN_UP
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def _in_order(self) -> tuple[ConnectorResult, ...]:
+        return tuple(self._results[position] for position in sorted(self._results))
+
+    def _not_run(self) -> tuple[str, ...]:
+        return tuple(
+            connector.name
+            for position, connector in enumerate(self._connectors)
+            if position not in self._results
+        )
+
+
+def _joined(connector: Connector, parts: list[_Timed]) -> ConnectorResult:
+    """Put the halves together, IMAP first, whichever was done first."""
+    if not parts:
+        return ConnectorResult(connector.name, datetime.now(UTC), 0.0, ())
+    first = min(parts, key=lambda part: part.started)
+    return ConnectorResult(
+        connector.name,
+        first.started_at,
+        max(part.ended for part in parts) - first.started,
+        tuple(sorted((part.result for part in parts), key=lambda result: result.protocol)),
+    )

@@ -1,0 +1,182 @@
+"""The walk through the stages of one half of a connector, with a second try where that may help."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from reconciler.mail.credentials import BearerToken, Password, check_sendable
+from reconciler.mail.deadline import Deadline
+from reconciler.mail.discretion import Discretion
+from reconciler.mail.faults import Cancelled
+from reconciler.probe.attempt import Skip
+from reconciler.probe.classify import classify, is_temporary
+from reconciler.probe.faults import HostNotAllowed
+from reconciler.probe.result import Outcome, Protocol, ProtocolResult, Stage, StageResult
+from reconciler.probe.where import Where
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from threading import Event
+
+    from reconciler.mail.credentials import Credential
+    from reconciler.mail.oauth import TokenSource
+    from reconciler.probe.attempt import Attempt
+    from reconciler.probe.half import Half
+    from reconciler.probe.options import ProbeOptions
+    from reconciler.secrets.base import Secret, SecretResolver
+
+_BACK_OFF = 0.5
+"""Seconds before a second try."""
+
+_STAGES = {
+    Protocol.IMAP: (
+        Stage.DNS,
+        Stage.TCP,
+        Stage.TLS,
+        Stage.CAPABILITIES,
+        Stage.AUTHENTICATION,
+        Stage.MAILBOX,
+    ),
+    Protocol.SMTP: (
+        Stage.DNS,
+        Stage.TCP,
+        Stage.TLS,
+        Stage.CAPABILITIES,
+        Stage.AUTHENTICATION,
+        Stage.ENVELOPE,
+    ),
+}
+
+
+class Walk:
+    """Tests one half, once. ``cancelled`` calls it off: then it raises Cancelled."""
+
+    def __init__(
+        self,
+        half: Half,
+        resolver: SecretResolver,
+        options: ProbeOptions,
+        tokens: TokenSource,
+        cancelled: Event | None = None,
+    ) -> None:
+        self._half = half
+        self._resolver = resolver
+        self._options = options
+        self._tokens = tokens
+        self._cancelled = cancelled
+        self._discretion = Discretion()
+        self._password: Secret | None = None
+        self._error: Exception | None = None
+
+    def result(self) -> ProtocolResult:
+        """Walk through the stages; whatever goes wrong is in the result."""
+        half = self._half
+        first = self._stage(Stage.SECRET, self._secret)
+        rest = self._attempts() if first.outcome is not Outcome.FAILED else ()
+        done = (first, *rest)
+        stopped = done[-1].outcome is Outcome.FAILED
+        untouched = tuple(
+            StageResult(stage, self._untouched(stage, stopped=stopped))
+            for stage in _STAGES[half.protocol][len(rest) :]
+        )
+        target = self._options.connect_to.target(half.host, half.port)
+        via = "" if target == (half.host, half.port) else _place(*target)
+        return ProtocolResult(half.protocol, half.host, half.port, (*done, *untouched), via)
+
+    def _untouched(self, stage: Stage, *, stopped: bool) -> Outcome:
+        if not self._options.wants(stage):
+            return Outcome.SKIPPED
+        return Outcome.NOT_REACHED if stopped else Outcome.SKIPPED
+
+    def _secret(self) -> str:
+        half = self._half
+        if not self._options.allows_host(half.host):
+            raise HostNotAllowed(half.host)
+        for reference in half.settings.references:
+            secret = self._resolver.resolve(reference)
+            self._discretion.learn(secret)
+            if reference == half.settings.password:
+                self._password = secret
+                check_sendable(Password(half.username, secret))
+        return ", ".join(str(reference) for reference in half.settings.references)
+
+    def _credential(self) -> Credential:
+        half = self._half
+        if self._password is not None:
+            return Password(half.username, self._password)
+        if half.settings.oauth2 is None:
+            raise RuntimeError("there is no credential")
+        token = self._tokens.token(half.settings.oauth2, half.username)
+        self._discretion.learn(token)
+        return BearerToken(half.username, token)
+
+    def _attempts(self) -> tuple[StageResult, ...]:
+        deadline = Deadline(self._options.timeout, self._cancelled)
+        retries = self._options.retries
+        while True:
+            results = self._attempt(deadline)
+            last = results[-1] if results else None
+            if (
+                last is None
+                or self._error is None
+                or last.outcome is not Outcome.FAILED
+                or not retries
+                or not is_temporary(self._error, last.stage)
+            ):
+                return results
+            retries -= 1
+            if not self._pause(deadline):
+                return results
+
+    def _pause(self, deadline: Deadline) -> bool:
+        try:
+            deadline.pause(_BACK_OFF)
+        except Cancelled:
+            raise
+        except Exception:  # noqa: BLE001 - no time left: the first failure stands
+            return False
+        return True
+
+    def _attempt(self, deadline: Deadline) -> tuple[StageResult, ...]:
+        attempt = self._new_attempt(deadline)
+        results: list[StageResult] = []
+        try:
+            for stage, step in attempt.stages:
+                if not self._options.wants(stage):
+                    break
+                results.append(self._stage(stage, step))
+                if results[-1].outcome is Outcome.FAILED:
+                    break
+        finally:
+            attempt.close()
+        return tuple(results)
+
+    def _new_attempt(self, deadline: Deadline) -> Attempt:
+        arguments = (self._half, self._options, deadline, self._discretion, self._credential)
+        if self._half.protocol is Protocol.IMAP:
+            from reconciler.probe.imap import ImapAttempt  # noqa: PLC0415 - SMTP needs no imapclient
+
+            return ImapAttempt(*arguments)
+        from reconciler.probe.smtp import SmtpAttempt  # noqa: PLC0415 - IMAP needs no smtplib
+
+        return SmtpAttempt(*arguments)
+
+    def _stage(self, stage: Stage, step: Callable[[], str]) -> StageResult:
+        started = time.monotonic()
+        self._error = None
+        try:
+            detail = step()
+        except Cancelled:
+            raise
+        except Skip as reason:
+            return StageResult(stage, Outcome.SKIPPED, detail=str(reason))
+        except Exception as error:  # noqa: BLE001 - a defect in one test must not end the run
+            self._error = error
+            failure = classify(error, Where(self._half, stage, self._discretion.show))
+            return StageResult(stage, Outcome.FAILED, time.monotonic() - started, failure=failure)
+        return StageResult(stage, Outcome.OK, time.monotonic() - started, detail)
+
+
+def _place(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
