@@ -1,0 +1,45 @@
+"""The sandbox's own certificate authority. It lives as long as a run; its key is never written down."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime, timedelta
+
+import trustme
+
+from reconciler.errors import SandboxError
+
+LIFETIME = timedelta(days=90)
+"""How long certificates are valid, much as those of public authorities are."""
+
+
+class Authority:
+    """Signs a certificate for each host that the sandbox stands in for."""
+
+    def __init__(self) -> None:
+        self._ca = trustme.CA(organization_name="reconciler sandbox")
+        self._not_after = datetime.now(UTC) + LIFETIME
+        self._contexts: dict[str, ssl.SSLContext] = {}
+
+    @property
+    def certificate(self) -> bytes:
+        """The authority's own certificate, which clients must trust, in PEM."""
+        return self._ca.cert_pem.bytes()
+
+    def context_for(self, host: str) -> ssl.SSLContext:
+        """Make what a server needs to speak TLS as exactly this host, a name or an IP address.
+
+        Raises SandboxError for a host that no certificate can be made for.
+        """
+        if host not in self._contexts:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            try:
+                certificate = self._ca.issue_cert(host, not_after=self._not_after)
+            except ValueError:
+                raise SandboxError(
+                    f"the sandbox cannot make a certificate for the host {host!r}",
+                    hint="Correct the server's name; a name of the DNS or an IP address is meant.",
+                ) from None
+            certificate.configure_cert(context)
+            self._contexts[host] = context
+        return self._contexts[host]

@@ -1,0 +1,135 @@
+"""Running a command in the sandbox, and waiting there without one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import FrameType
+
+    from reconciler.sandbox.session import Session
+
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
+KILLED_BY_SIGNAL = 128
+"""The exit statuses of POSIX shells (POSIX.1-2024, Shell Command Language, section 2.8.2)."""
+
+PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended. ``problem`` is a sentence if it could not even be started."""
+
+    status: int
+    problem: str = ""
+
+
+def run_command(session: Session, argv: Sequence[str], environ: Mapping[str, str]) -> Ended:
+    """Run a command with ``environ`` and, over it, what the session adds; wait until it ends.
+
+    The folder that this program's own script is in comes first in PATH, so that the command can be
+    ``reconciler`` itself. Signals are passed on to the command. Its exit status is told as a shell
+    tells it: 128 and the signal's number if a signal ended it, 127 if there is no such command, 126
+    if it cannot be executed.
+    """
+    environment = {**environ, **session.environment}
+    folder = script_folder(sys.argv[0], sys.executable)
+    if folder is not None:
+        path = environment.get("PATH", os.defpath)
+        environment["PATH"] = f"{folder}{os.pathsep}{path}" if path else str(folder)
+    child: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        if not child:
+            early.append(number)
+        elif not (number in (signal.SIGINT, signal.SIGQUIT) and _terminal_is_ours()):
+            child[0].send_signal(number)
+
+    with _handling(pass_on):
+        try:
+            process = subprocess.Popen(argv, env=environment)  # noqa: S603 - running it is the point
+        except FileNotFoundError:
+            return Ended(NOT_FOUND, f"{argv[0]}: there is no such command")
+        except OSError as error:
+            return Ended(NOT_EXECUTABLE, f"{argv[0]}: cannot be executed: {error.strerror}")
+        with process:
+            child.append(process)
+            for number in early:
+                process.send_signal(number)
+            status = process.wait()
+    return Ended(KILLED_BY_SIGNAL - status if status < 0 else status)
+
+
+def wait_for_signal() -> int:
+    """Wait until somebody ends the program, with Ctrl-C or otherwise, and return the signal's number.
+
+    To be called in the main thread, which alone hears of signals.
+    """
+    heard: list[int] = []
+    woken = threading.Event()
+
+    def hear(number: int, _frame: FrameType | None) -> None:
+        heard.append(number)
+        woken.set()
+
+    with _handling(hear):
+        woken.wait()
+    return heard[0]
+
+
+def script_folder(program: str, python: str) -> Path | None:
+    """Find the folder with the ``reconciler`` script that belongs to this process, if there is one.
+
+    ``program`` is what was started (``sys.argv[0]``), ``python`` the interpreter: the script is
+    beside it in a virtual environment, also when the program was started with ``python -m``.
+    """
+    for folder in (Path(program).absolute().parent, Path(python).absolute().parent):
+        script = folder / "reconciler"
+        if script.is_file() and os.access(script, os.X_OK):
+            return folder
+    return None
+
+
+@contextmanager
+def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Handle the signals that end a program, but for those that the program was told to ignore."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in PASSED_ON}
+    taken = [number for number in PASSED_ON if before[number] is not signal.SIG_IGN]
+    try:
+        for number in taken:
+            signal.signal(number, handler)
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, before[number])
+
+
+def _terminal_is_ours() -> bool:
+    """Whether we run in the foreground of a terminal.
+
+    Then Ctrl-C has reached the command already: the terminal sends it to the whole process group.
+    """
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)

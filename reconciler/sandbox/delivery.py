@@ -1,0 +1,75 @@
+"""The mailboxes, and how mail gets into them. Everything here runs on the servers' event loop."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pymap.backend.dict.filter import FilterSet
+from pymap.backend.dict.mailbox import MailboxSet
+from pymap.parsing.message import AppendMessage
+from pymap.parsing.specials.flag import Seen
+
+from reconciler.sandbox.journal import Stray
+from reconciler.sandbox.names import address_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pymap.parsing.specials.flag import Flag
+
+    from reconciler.sandbox.accounts import Mailbox
+    from reconciler.sandbox.journal import Journal
+
+
+class Store:
+    """The folders of one account, in memory."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self.mailbox = mailbox
+        self.folders = MailboxSet()
+        self.filters = FilterSet()
+
+    async def create_folders(self) -> None:
+        """Create the folders that exist from the start, and subscribe to them."""
+        for name in self.mailbox.folders:
+            await self.folders.add_mailbox(name)
+            await self.folders.set_subscribed(name, subscribed=True)
+
+    async def file(self, content: bytes, folder: str, *flags: Flag) -> None:
+        """Put a mail into a folder, which is created again if it was deleted meanwhile."""
+        try:
+            target = await self.folders.get_mailbox(folder)
+        except KeyError:
+            await self.folders.add_mailbox(folder)
+            target = await self.folders.get_mailbox(folder)
+        await target.append(AppendMessage(content, datetime.now(UTC), frozenset(flags)))
+
+
+class PostOffice:
+    """Takes submitted mail to the accounts that it is for."""
+
+    def __init__(self, stores: Iterable[Store], journal: Journal) -> None:
+        self._stores = {store.mailbox.name: store for store in stores}
+        self._journal = journal
+
+    async def deliver(self, content: bytes, *, sender: str, recipients: Iterable[str]) -> None:
+        """Deliver to every mailbox that has one of the addresses, and keep the rest as strays.
+
+        What arrives says whom the envelope was from and for, as mail servers note it (RFC 5321
+        section 4.4 for Return-Path; Delivered-To by custom).
+        """
+        for recipient in {address_key(item): item for item in recipients}.values():
+            key = address_key(recipient)
+            found = [store for store in self._stores.values() if key in store.mailbox.addresses]
+            trace = f"Return-Path: <{sender}>\r\nDelivered-To: {recipient}\r\n"
+            for store in found:
+                await store.file(trace.encode("utf-8", "surrogateescape") + content, "INBOX")
+                self._journal.count_delivery()
+            if not found:
+                self._journal.keep_stray(Stray(sender, recipient, content))
+
+    async def file_copy(self, content: bytes, mailbox: str) -> None:
+        """File what was sent in the account's Sent folder, read, as Gmail and Exchange do."""
+        store = self._stores[mailbox]
+        await store.file(content, store.mailbox.sent_folder, Seen)

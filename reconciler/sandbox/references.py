@@ -1,0 +1,73 @@
+"""What references to secrets resolve to in the sandbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.errors import SandboxError
+from reconciler.secrets import file
+from reconciler.secrets.outcome import Flaw
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reconciler.model.connector import Connector
+    from reconciler.model.secret_ref import SecretRef
+    from reconciler.sandbox.seed import Seed
+    from reconciler.secrets.base import Secret
+
+CONNECT_TO = "RECONCILER_CONNECT_TO"
+CA_FILE = "RECONCILER_CA_FILE"
+STATE = "RECONCILER_STATE"
+
+RESERVED = frozenset({CONNECT_TO, CA_FILE, STATE, "PATH"})
+"""Variables that the sandbox sets to something else, so that no reference may name them."""
+
+
+def secret_behind(reference: SecretRef, connector: Connector, seed: Seed, *, base: Path) -> Secret:
+    """Find what the command will resolve the reference to.
+
+    That of ``env:`` is made up and exported; that of ``file:`` is what is in the file. Raises
+    SandboxError, which names reference and connector, for a file that cannot be read and for every
+    other scheme.
+    """
+    match reference.scheme:
+        case "env":
+            return seed.password(reference)
+        case "file":
+            outcome = file.fetch(reference.target, base=base)
+            if isinstance(outcome, Flaw):
+                raise SandboxError(
+                    f"the sandbox needs the password of {connector.address}, "
+                    f"but {reference} {outcome.message}",
+                    hint="Write any password into that file for the sandbox, or use env:NAME.",
+                )
+            return outcome
+        case scheme:
+            raise SandboxError(
+                f"the sandbox cannot stand in for {reference} of {connector.address}: "
+                f"it can make up what {scheme}: yields, but not put it there",
+                hint="Use env:NAME or file:/path for connectors that are tried out in a sandbox.",
+            )
+
+
+def exports_of(connectors: tuple[Connector, ...], seed: Seed) -> tuple[tuple[str, Secret], ...]:
+    """Make up every secret that comes from the environment, by the variable's name.
+
+    Those of drafts and of OAuth 2.0 are among them, although nothing here asks for them: whatever a
+    command in the sandbox resolves, it must not be the real secret. Raises SandboxError for a name
+    that no variable can have or that the sandbox itself needs.
+    """
+    exports: dict[str, Secret] = {}
+    for connector in connectors:
+        for reference in connector.references:
+            if reference.scheme != "env":
+                continue
+            if "=" in reference.target or reference.target in RESERVED:
+                raise SandboxError(
+                    f"the sandbox cannot export {reference} of {connector.address}: "
+                    "the name is taken, or none that a variable can have",
+                    hint="Name another variable in the connector.",
+                )
+            exports[reference.target] = seed.password(reference)
+    return tuple(sorted(exports.items(), key=lambda item: item[0]))

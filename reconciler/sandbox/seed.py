@@ -1,0 +1,121 @@
+"""The sandbox's folder, and the seed in it that all made-up secrets grow from.
+
+The seed stays from one run to the next. So do the passwords, and the second plan in a sandbox shows
+no secret as rotated.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+from base64 import urlsafe_b64encode
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.errors import SandboxError
+from reconciler.secrets.base import Secret
+
+if TYPE_CHECKING:
+    from reconciler.model.secret_ref import SecretRef
+
+DEFAULT_FOLDER = Path(".reconciler/sandbox")
+"""Where a sandbox keeps its files, seen from the project's folder."""
+
+SEED_OCTETS = 32
+
+
+class Seed:
+    """Makes up secrets: always the same one for the same thing, and another for every other."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def __repr__(self) -> str:
+        return "Seed(…)"
+
+    def password(self, reference: SecretRef) -> Secret:
+        """Make up what a reference resolves to: printable, and recognisable as made up."""
+        return self._derive("reference", str(reference))
+
+    def token(self, username: str) -> Secret:
+        """Make up the OAuth 2.0 access token of a user."""
+        return self._derive("token", username)
+
+    def _derive(self, purpose: str, name: str) -> Secret:
+        digest = hmac.digest(self._key, f"{purpose}\0{name}".encode(), hashlib.sha256)
+        return Secret("sandbox-" + urlsafe_b64encode(digest[:18]).decode("ascii"))
+
+
+def prepare_folder(folder: Path) -> None:
+    """Create the folder where it is missing, for its owner alone (0700).
+
+    Raises SandboxError if it cannot be made or is no folder.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise _unusable(folder, error) from None
+
+
+def read_seed(folder: Path) -> Seed:
+    """Read the seed in the folder, after writing a new one (0600) if there is none.
+
+    Two sandboxes that start in a new folder at the same time end up with the same seed. Raises
+    SandboxError if it cannot be read or written, or is damaged.
+    """
+    path = folder / "seed"
+    try:
+        if not path.exists():
+            _write_new(path, secrets.token_hex(SEED_OCTETS))
+        text = path.read_text(encoding="ascii").strip()
+        key = bytes.fromhex(text)
+    except OSError as error:
+        raise _unusable(path, error) from None
+    except ValueError:
+        key = b""
+    if len(key) != SEED_OCTETS:
+        raise SandboxError(
+            f"{path} is damaged: it should hold {SEED_OCTETS} octets in hexadecimal",
+            hint="Delete it. The sandbox then makes up new passwords, once.",
+        )
+    return Seed(key)
+
+
+def write_certificate(folder: Path, pem: bytes) -> Path:
+    """Write the certificate of a run's own authority to a new file and return its absolute path.
+
+    Each run has a file of its own, so that two at a time do not take away what the other relies on.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="ca-", suffix=".pem", dir=folder.absolute())
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pem)
+    except OSError as error:
+        raise _unusable(folder, error) from None
+    return Path(name)
+
+
+def _write_new(path: Path, text: str) -> None:
+    # A link appears with all its content or not at all, and fails where another sandbox was faster.
+    descriptor, name = tempfile.mkstemp(prefix="seed-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text + "\n")
+        with contextlib.suppress(FileExistsError):
+            os.link(name, path)
+    finally:
+        Path(name).unlink()
+
+
+def _unusable(path: Path, error: OSError) -> SandboxError:
+    return SandboxError(
+        f"the sandbox cannot use {path}: {error.strerror or type(error).__name__}",
+        hint="Choose another folder for the sandbox, or correct its permissions.",
+    )

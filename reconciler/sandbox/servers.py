@@ -1,0 +1,106 @@
+"""All servers of a run on one event loop: everything that is heavy to import comes in through here."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, assert_never
+
+from reconciler.model.connector import Security
+from reconciler.probe.result import Protocol
+from reconciler.sandbox.certificates import Authority
+from reconciler.sandbox.delivery import PostOffice, Store
+from reconciler.sandbox.imap import ImapService
+from reconciler.sandbox.listening import Reception, bind
+from reconciler.sandbox.smtp import SmtpService
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+    from collections.abc import Callable
+    from typing import Any
+
+    from reconciler.sandbox.accounts import Accounts, Listener
+    from reconciler.sandbox.journal import Journal
+    from reconciler.sandbox.listening import Service
+
+
+class Servers:
+    """The servers for a set of accounts.
+
+    They listen from the moment they are made, and answer as long as :meth:`run` runs. Raises
+    SandboxError for a host that no certificate can be made for, and OSError if no port is free.
+    """
+
+    def __init__(self, accounts: Accounts, journal: Journal) -> None:
+        self._accounts = accounts
+        self._journal = journal
+        self._authority = Authority()
+        self._stores = {mailbox.name: Store(mailbox) for mailbox in accounts.mailboxes}
+        self._office = PostOffice(self._stores.values(), journal)
+        self._services = tuple(
+            (self._service(listener), listener) for listener in accounts.listeners
+        )
+        self._sockets: list[socket.socket] = []
+        try:
+            for _ in accounts.listeners:
+                self._sockets.append(bind())
+        except OSError:
+            self.close()
+            raise
+
+    @property
+    def certificate(self) -> bytes:
+        """The certificate, in PEM, that clients have to trust."""
+        return self._authority.certificate
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Where the listeners listen, in their order."""
+        return tuple(listening.getsockname()[:2] for listening in self._sockets)
+
+    async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
+        """Serve until ``stop`` is set; ``ready`` is called as soon as every account is there."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._note)
+        for store in self._stores.values():
+            await store.create_folders()
+        receptions = [
+            Reception(listening, service, self._implicit_tls(listener))
+            for listening, (service, listener) in zip(self._sockets, self._services, strict=True)
+        ]
+        for reception in receptions:
+            reception.open()
+        ready()
+        await stop.wait()
+        await asyncio.gather(*(reception.close() for reception in receptions))
+
+    def close(self) -> None:
+        """Stop listening, once nothing runs any more."""
+        for listening in self._sockets:
+            listening.close()
+
+    def _service(self, listener: Listener) -> Service:
+        context = self._authority.context_for(listener.host)
+        match listener.protocol:
+            case Protocol.IMAP:
+                readers = (item for item in self._accounts.readers if item.host == listener.host)
+                return ImapService(listener, readers, self._stores, context, self._journal)
+            case Protocol.SMTP:
+                users = (item for item in self._accounts.submitters if item.host == listener.host)
+                return SmtpService(listener, users, self._office, context, self._journal)
+            case _:
+                assert_never(listener.protocol)
+
+    def _implicit_tls(self, listener: Listener) -> ssl.SSLContext | None:
+        if listener.security is Security.IMPLICIT:
+            return self._authority.context_for(listener.host)
+        return None
+
+    def _note(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if error is None:
+            self._journal.note_fault(str(context.get("message")))
+        # OSError is what clients cause that go away; of a task that is cancelled at the end of the
+        # run, asyncio's streams complain in early releases of Python 3.11 and 3.12.
+        elif not isinstance(error, OSError | asyncio.CancelledError):
+            self._journal.note_fault("event loop", error)

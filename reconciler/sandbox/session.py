@@ -1,0 +1,162 @@
+"""A run of the sandbox: started and ended by a ``with`` statement, described by its session."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from reconciler.errors import SandboxError
+from reconciler.model.connector import Security
+from reconciler.probe.result import Protocol
+from reconciler.sandbox.derivation import accounts_of
+from reconciler.sandbox.journal import Journal
+from reconciler.sandbox.names import username_key
+from reconciler.sandbox.references import CA_FILE, CONNECT_TO, STATE
+from reconciler.sandbox.run import Run
+from reconciler.sandbox.seed import Seed, prepare_folder, read_seed, write_certificate
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from reconciler.model.connector import Connector
+    from reconciler.sandbox.accounts import Accounts
+    from reconciler.sandbox.servers import Servers
+
+INSTALL_HINT = "pip install 'reconciler[sandbox]'"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A server that is stood in for (``host``, ``port``), and where (``address``, ``local_port``)."""
+
+    protocol: Protocol
+    host: str
+    port: int
+    security: Security
+    address: str
+    local_port: int
+    connectors: tuple[str, ...]
+
+    @property
+    def connect_to(self) -> str:
+        """The redirection as ``--connect-to`` takes it: ``HOST:PORT=ADDR:PORT``."""
+        return f"{_bracketed(self.host)}:{self.port}={_bracketed(self.address)}:{self.local_port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What is running. ``environment`` is what a command needs in its own to use the sandbox.
+
+    ``notes`` are sentences about what the sandbox cannot do for these connectors. ``journal`` is
+    filled in while the servers run, and may be read at any time, after the run too.
+    """
+
+    folder: Path
+    environment: Mapping[str, str] = field(repr=False)
+    endpoints: tuple[Endpoint, ...]
+    notes: tuple[str, ...]
+    journal: Journal = field(repr=False)
+    _seed: Seed = field(repr=False)
+
+    @property
+    def export_lines(self) -> tuple[str, ...]:
+        """The environment as lines for a POSIX shell. They hold the made-up passwords."""
+        return tuple(
+            f"export {name}={shlex.quote(value)}" for name, value in self.environment.items()
+        )
+
+    def issue_token(self, username: str) -> str:
+        """Issue an OAuth 2.0 access token that signs this user in by XOAUTH2 on every server."""
+        return self._seed.token(username_key(username)).reveal()
+
+
+class Sandbox:
+    """Stands in for the servers of the connectors while the ``with`` block runs.
+
+    ``folder`` is made where it is missing and keeps the seed of the made-up secrets and the state of
+    what is tried out; ``base`` is where relative paths in ``file:`` references start.
+
+    Entering raises SandboxError if the extra is not installed, the folder cannot be used, or a
+    connector cannot be stood in for.
+    """
+
+    def __init__(
+        self, connectors: tuple[Connector, ...], folder: Path, *, base: Path | None = None
+    ) -> None:
+        self._connectors = connectors
+        self._folder = folder.absolute()
+        self._base = Path.cwd() if base is None else base
+        self._running = ExitStack()
+
+    def __enter__(self) -> Session:
+        prepare_folder(self._folder)
+        seed = read_seed(self._folder)
+        accounts = accounts_of(self._connectors, seed, base=self._base)
+        journal = Journal()
+        with ExitStack() as stack:
+            servers = _servers(accounts, journal)
+            stack.callback(servers.close)
+            certificate = write_certificate(self._folder, servers.certificate)
+            stack.callback(certificate.unlink, missing_ok=True)
+            run = Run(servers)
+            stack.callback(run.end)
+            run.start()
+            self._running.callback(stack.pop_all().close)
+        endpoints = tuple(
+            Endpoint(
+                listener.protocol,
+                listener.host,
+                listener.port,
+                listener.security,
+                address,
+                local_port,
+                listener.connectors,
+            )
+            for listener, (address, local_port) in zip(
+                accounts.listeners, servers.addresses, strict=True
+            )
+        )
+        environment = {name: secret.reveal() for name, secret in accounts.exports} | {
+            CONNECT_TO: " ".join(endpoint.connect_to for endpoint in endpoints),
+            CA_FILE: str(certificate),
+            STATE: f"sqlite:///{self._folder / 'state.db'}",
+        }
+        return Session(
+            self._folder,
+            MappingProxyType(environment),
+            endpoints,
+            accounts.notes,
+            journal,
+            seed,
+        )
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._running.close()
+
+
+def _servers(accounts: Accounts, journal: Journal) -> Servers:
+    try:
+        from reconciler.sandbox.servers import Servers  # noqa: PLC0415 - heavy, and an extra
+    except ModuleNotFoundError as missing:
+        package = (missing.name or "").partition(".")[0]
+        raise SandboxError(
+            f"the sandbox needs {package}, which is not installed", hint=INSTALL_HINT
+        ) from None
+    try:
+        return Servers(accounts, journal)
+    except OSError as error:
+        raise SandboxError(f"the sandbox cannot listen on loopback: {error.strerror}") from None
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,210 @@
+"""The SMTP server of the sandbox: aiosmtpd as a submission server (RFC 6409)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from base64 import b64decode
+from collections import defaultdict
+from contextlib import suppress
+from email import message_from_bytes
+from email.policy import SMTP as SMTP_POLICY
+from email.utils import getaddresses
+from typing import TYPE_CHECKING, Any, cast
+
+from aiosmtpd.smtp import MISSING, SMTP, AuthResult, LoginPassword, TLSSetupException
+
+from reconciler.model.connector import Security
+from reconciler.sandbox.accounts import Submitter
+from reconciler.sandbox.names import address_key, username_key
+from reconciler.sandbox.xoauth2 import REFUSAL, parse_response
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterable
+
+    from aiosmtpd.smtp import Envelope, Session
+
+    from reconciler.sandbox.accounts import Listener, Sender
+    from reconciler.sandbox.delivery import PostOffice
+    from reconciler.sandbox.journal import Journal
+
+# aiosmtpd warns of what any client may do, and of its own future, on every login.
+logging.getLogger("mail.log").setLevel(logging.CRITICAL)
+
+AUTH_LINE_LIMIT = 12288
+"""The longest AUTH command in octets (RFC 4954 section 4): tokens are long."""
+
+NOT_SIGNED_IN = "530 5.7.0 Authentication required"
+MAY_NOT_SEND_AS = "550 5.7.60 SMTP; Client does not have permissions to send as this sender"
+"""In the words of Exchange Online, which clients have to understand in earnest."""
+
+
+class SmtpService:
+    """One host's SMTP server: makes the protocol of each connection."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        submitters: Iterable[Submitter],
+        office: PostOffice,
+        context: ssl.SSLContext,
+        journal: Journal,
+    ) -> None:
+        self._listener = listener
+        self._context = context if listener.security is Security.STARTTLS else None
+        self._handler = _Submission(submitters, office, journal)
+
+    def protocol(self, lost: asyncio.Event) -> asyncio.StreamReaderProtocol:
+        """Make the protocol of a new connection, which sets ``lost`` when the connection is over."""
+        starttls = self._context is not None
+        return _SmtpProtocol(
+            self._handler,
+            lost,
+            hostname=self._listener.host,
+            ident="reconciler sandbox",
+            enable_SMTPUTF8=True,
+            tls_context=self._context,
+            require_starttls=starttls,
+            auth_require_tls=starttls,
+            authenticator=self._handler.authenticate,
+            loop=asyncio.get_running_loop(),
+        )
+
+
+class _SmtpProtocol(SMTP):
+    def __init__(self, handler: _Submission, lost: asyncio.Event, **settings: Any) -> None:
+        # aiosmtpd keeps these limits on the class, where connections change them for each other.
+        self.command_size_limits = defaultdict(lambda: AUTH_LINE_LIMIT)
+        # Commands may be that long, but not the lines of a mail.
+        self.line_length_limit = AUTH_LINE_LIMIT
+        self._lost = lost
+        super().__init__(handler, **settings)
+        self.line_length_limit = SMTP.line_length_limit
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self._lost.set()
+
+    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
+        with suppress(TLSSetupException):
+            await super().smtp_STARTTLS(arg)
+        # Who leaves during the handshake is never reported as lost, by aiosmtpd nor by asyncio.
+        if self._original_transport is not None and self._original_transport.is_closing():
+            self.connection_lost(None)
+
+
+class _Submission:
+    """Answers the commands of SMTP; aiosmtpd finds the methods by their names."""
+
+    def __init__(
+        self, submitters: Iterable[Submitter], office: PostOffice, journal: Journal
+    ) -> None:
+        self._users = {submitter.username: submitter for submitter in submitters}
+        self._office = office
+        self._journal = journal
+
+    def authenticate(
+        self,
+        _server: SMTP,
+        _session: Session,
+        _envelope: Envelope,
+        _mechanism: str,
+        claim: LoginPassword,
+    ) -> AuthResult:
+        """Judge a name and a password, by whichever of PLAIN and LOGIN they came."""
+        user = self._user(claim.login.decode("utf-8", "surrogateescape"))
+        if user is None or not user.credentials.accept_password(claim.password):
+            return AuthResult(success=False, handled=False)
+        return AuthResult(success=True, auth_data=user)
+
+    async def auth_XOAUTH2(self, server: SMTP, arguments: list[str]) -> AuthResult:  # noqa: N802 - aiosmtpd's name
+        """Judge a token; whose is refused is told why, before the 535."""
+        response: bytes
+        if len(arguments) == 1:
+            answer = await server.challenge_auth("")
+            if not isinstance(answer, bytes):
+                return AuthResult(success=False)
+            response = answer
+        else:
+            try:
+                response = b64decode(arguments[1].encode(), validate=True)
+            except ValueError:
+                return AuthResult(success=False, handled=False, message="501 5.5.2 Not base64")
+        claim = parse_response(response)
+        if claim is not None:
+            user = self._user(claim[0])
+            if user is not None and user.credentials.accept_token(claim[1]):
+                return AuthResult(success=True, auth_data=user)
+        if await server.challenge_auth(REFUSAL) is MISSING:
+            return AuthResult(success=False)
+        return AuthResult(success=False, handled=False)
+
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
+        self,
+        _server: SMTP,
+        session: Session,
+        envelope: Envelope,
+        address: str,
+        options: list[str],
+    ) -> str:
+        """Take the sender of a mail, which must be an address of the user's own."""
+        if not session.authenticated:
+            return NOT_SIGNED_IN
+        if _sender(session, address) is None:
+            return MAY_NOT_SEND_AS
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 2.1.0 Sender OK"
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self,
+        _server: SMTP,
+        _session: Session,
+        envelope: Envelope,
+        address: str,
+        options: list[str],
+    ) -> str:
+        """Take any recipient: the world outside the sandbox is not reached, but it may be written to."""
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 2.1.5 Recipient OK"
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self, _server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
+        """Deliver a mail whose From, too, is an address of the user's own."""
+        content = envelope.content
+        sender = _sender(session, envelope.mail_from or "")
+        if not isinstance(content, bytes) or sender is None:
+            return MAY_NOT_SEND_AS
+        if any(_sender(session, address) is None for address in _authors(content)):
+            return MAY_NOT_SEND_AS
+        await self._office.deliver(
+            content, sender=envelope.mail_from or "", recipients=envelope.rcpt_tos
+        )
+        if sender.copies_to is not None:
+            await self._office.file_copy(content, sender.copies_to)
+        return "250 2.6.0 Delivered in the sandbox"
+
+    async def handle_exception(self, error: Exception) -> str:
+        """Answer when the sandbox itself has failed."""
+        if not isinstance(error, OSError):  # which is what clients that go away cause
+            self._journal.note_fault("SMTP", error)
+        return "451 4.3.0 The sandbox has failed"
+
+    def _user(self, username: str) -> Submitter | None:
+        return self._users.get(username_key(username))
+
+
+def _sender(session: Session, address: str) -> Sender | None:
+    user = cast(Submitter, session.auth_data)  # put there by _Submission, typed by aiosmtpd as None
+    key = address_key(address)
+    return next((sender for sender in user.senders if sender.address == key), None)
+
+
+def _authors(content: bytes) -> tuple[str, ...]:
+    """The addresses in From. A mail without one is the sender's own affair."""
+    message = message_from_bytes(content, policy=SMTP_POLICY)
+    values = [str(value) for value in message.get_all("From", [])]
+    return tuple(address for _, address in getaddresses(values) if address)

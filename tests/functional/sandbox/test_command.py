@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.sandbox.command import run_command, script_folder
+from reconciler.sandbox.session import Sandbox, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from reconciler.model.connector import Connector
+
+DEADLINE = 20
+
+
+@pytest.fixture
+def session(tmp_path: Path, connector: Callable[..., Connector]) -> Iterator[Session]:
+    with Sandbox((connector(),), tmp_path / "box") as session:
+        yield session
+
+
+@pytest.mark.parametrize(
+    ("script", "status"),
+    [("exit 0", 0), ("exit 3", 3), ("kill -TERM $$", 143), ("kill -KILL $$", 137)],
+)
+def test_the_status_is_that_of_the_command_as_a_shell_tells_it(
+    script: str, status: int, session: Session
+) -> None:
+    ended = run_command(session, ["/bin/sh", "-c", script], os.environ)
+    assert (ended.status, ended.problem) == (status, "")
+
+
+def test_a_command_that_is_not_there_is_127(session: Session) -> None:
+    ended = run_command(session, ["no-such-command", "x"], os.environ)
+    assert ended.status == 127
+    assert ended.problem == "no-such-command: there is no such command"
+
+
+def test_a_command_that_is_not_executable_is_126(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no script")
+    assert run_command(session, [str(tmp_path / "text")], os.environ).status == 126
+    (tmp_path / "text").chmod(0o700)
+    ended = run_command(session, [str(tmp_path / "text")], os.environ)
+    assert ended.status == 126
+    assert ended.problem.startswith(f"{tmp_path / 'text'}: cannot be executed: ")
+
+
+def test_the_command_gets_the_secrets_over_the_environment_that_is_given(
+    session: Session, tmp_path: Path
+) -> None:
+    script = f'printf "%s %s %s" "$SUPPORT" "$MINE" "$RECONCILER_CA_FILE" > {tmp_path}/out'
+    environ = {"PATH": os.environ["PATH"], "MINE": "kept", "SUPPORT": "the real one"}
+    assert run_command(session, ["sh", "-c", script], environ).status == 0
+    expected = f"{session.environment['SUPPORT']} kept {session.environment['RECONCILER_CA_FILE']}"
+    assert (tmp_path / "out").read_text() == expected
+    assert environ["SUPPORT"] == "the real one"
+
+
+def test_our_own_script_is_found_first(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "bin" / "reconciler"
+    script.parent.mkdir()
+    script.write_text("#!/bin/sh\nexit 42\n")
+    script.chmod(0o700)
+    monkeypatch.setattr(sys, "argv", [str(script), "sandbox"])
+    for environ in ({"PATH": os.environ["PATH"]}, {"PATH": ""}, {}):
+        assert run_command(session, ["reconciler"], environ).status == 42
+
+
+def test_the_folder_of_the_script_is_that_of_the_program_or_else_of_the_interpreter(
+    tmp_path: Path,
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "reconciler").touch(mode=0o700)
+    (tmp_path / "c").mkdir()
+    a, b, c = (str(tmp_path / name / "x") for name in "abc")
+    assert script_folder(a, b) == tmp_path / "a"
+    assert script_folder(c, b) == tmp_path / "b"
+    assert script_folder(c, c) is None
+
+
+SANDBOX = """
+import os, sys
+from pathlib import Path
+from reconciler.sandbox.command import run_command
+from reconciler.sandbox.session import Sandbox
+if os.isatty(0):
+    import fcntl, termios
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+with Sandbox((), Path(sys.argv[1])) as session:
+    ended = run_command(session, sys.argv[2:], os.environ)
+sys.exit(ended.status)
+"""
+
+COUNTER = """
+import os, signal, sys
+heard = []
+def hear(number, frame):
+    heard.append(number)
+    print("heard", number, flush=True)
+signal.signal(signal.SIGINT, hear)
+signal.signal(signal.SIGTERM, hear)
+print("ready", flush=True)
+while signal.SIGTERM not in heard:
+    signal.pause()
+print("ints", heard.count(signal.SIGINT), flush=True)
+sys.exit(5)
+"""
+
+
+def start(tmp_path: Path, **settings: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-W", "error", "-c", SANDBOX, str(tmp_path)]
+    return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
+        [*command, sys.executable, "-c", COUNTER],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **settings,
+    )
+
+
+def expect(process: subprocess.Popen[str], line: str) -> None:
+    assert process.stdout is not None
+    assert process.stdout.readline() == line + "\n"
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """Let it end, and return what it said last; it must not have complained."""
+    rest, complaints = process.communicate(timeout=DEADLINE)
+    assert complaints == ""
+    assert process.returncode == 5
+    return rest
+
+
+def test_signals_are_passed_on_and_the_sandbox_waits_for_the_command(tmp_path: Path) -> None:
+    with start(tmp_path) as process:
+        expect(process, "ready")
+        process.send_signal(signal.SIGINT)
+        expect(process, "heard 2")
+        process.send_signal(signal.SIGTERM)
+        assert finish(process) == "heard 15\nints 1\n"
+
+
+def test_ctrl_c_on_a_terminal_reaches_the_command_once(tmp_path: Path) -> None:
+    master, slave = pty.openpty()
+    try:
+        with start(tmp_path, stdin=slave) as process:
+            expect(process, "ready")
+            os.write(master, b"\x03")
+            expect(process, "heard 2")
+            # To the sandbox alone: a second SIGINT, had it sent one, would be there before.
+            os.kill(process.pid, signal.SIGTERM)
+            assert finish(process) == "heard 15\nints 1\n"
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def test_a_sandbox_without_a_command_waits_until_it_is_told_to_end(tmp_path: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+from reconciler.sandbox.command import wait_for_signal
+from reconciler.sandbox.session import Sandbox
+with Sandbox((), Path(sys.argv[1])):
+    print("up", flush=True)
+    number = wait_for_signal()
+print("heard", int(number))
+"""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", script, str(tmp_path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            expect(process, "up")
+            deadline = time.monotonic() + DEADLINE
+            # "up" is printed just before the signal is listened for.
+            while not _listens(process.pid, number):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            process.send_signal(number)
+            rest, complaints = process.communicate(timeout=DEADLINE)
+            assert (rest, complaints) == (f"heard {int(number)}\n", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["seed"]
+
+
+def _listens(pid: int, number: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    (caught,) = (line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) & (1 << (signal.SIGTERM - 1)))

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.config.load import load
+from reconciler.mail.dial import ConnectTo
+from reconciler.model.connector import Connector, Security
+from reconciler.probe.options import ProbeOptions
+from reconciler.probe.result import ErrorClass, Protocol
+from reconciler.probe.runner import run
+from reconciler.sandbox.session import Sandbox, Session
+from reconciler.secrets.registry import Resolver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.probe.result import ConnectorResult
+
+EXAMPLE = Path(__file__).parents[3] / "connectors.d"
+
+
+def probe(session: Session, *connectors: Connector) -> tuple[ConnectorResult, ...]:
+    """Test connectors as a command in the sandbox would."""
+    environ = session.environment
+    options = ProbeOptions(
+        connect_to=ConnectTo.parse([environ["RECONCILER_CONNECT_TO"]]),
+        ca_file=environ["RECONCILER_CA_FILE"],
+    )
+    return run(connectors, Resolver(environ, allow_command=False, base=Path()), options)
+
+
+def test_the_shipped_example_passes_every_live_test(tmp_path: Path) -> None:
+    snapshot = load(EXAMPLE).snapshot
+    assert snapshot is not None
+    tested = tuple(item for item in snapshot.connectors if not item.draft)
+    with Sandbox(snapshot.connectors, tmp_path) as session:
+        results = probe(session, *tested)
+    assert {result.connector: result.failures for result in results} == {
+        connector.name: () for connector in tested
+    }
+    assert session.notes == ()
+    assert session.journal.faults == ()
+
+
+@pytest.mark.parametrize("security", list(Security))
+def test_every_kind_of_security_passes(
+    security: Security, tmp_path: Path, connector: Callable[..., Connector]
+) -> None:
+    support = connector("support", security)
+    assert support.imap is not None
+    assert support.smtp is not None
+    support = replace(
+        support,
+        imap=replace(support.imap, allow_cleartext_auth=True),
+        smtp=replace(support.smtp, allow_cleartext_auth=True),
+    )
+    with Sandbox((support,), tmp_path) as session:
+        (result,) = probe(session, support)
+    assert result.failures == ()
+    assert session.journal.faults == ()
+
+
+@pytest.mark.parametrize(
+    ("security", "other"),
+    [(Security.IMPLICIT, Security.STARTTLS), (Security.STARTTLS, Security.IMPLICIT)],
+)
+def test_the_wrong_kind_of_security_is_told_apart(
+    security: Security, other: Security, tmp_path: Path, connector: Callable[..., Connector]
+) -> None:
+    support = connector("support", security)
+    assert support.imap is not None
+    assert support.smtp is not None
+    mistaken = replace(
+        support,
+        imap=replace(support.imap, security=other),
+        smtp=replace(support.smtp, security=other),
+    )
+    with Sandbox((support,), tmp_path) as session:
+        environ = session.environment
+        options = ProbeOptions(
+            connect_to=ConnectTo.parse([environ["RECONCILER_CONNECT_TO"]]),
+            ca_file=environ["RECONCILER_CA_FILE"],
+            timeout=3,
+        )
+        resolver = Resolver(environ, allow_command=False, base=Path())
+        (result,) = run((mistaken,), resolver, options)
+    assert {protocol.protocol: failure.error_class for protocol, _, failure in result.failures} == {
+        Protocol.IMAP: ErrorClass.TLS_MODE_MISMATCH,
+        Protocol.SMTP: ErrorClass.TLS_MODE_MISMATCH,
+    }
+    assert session.journal.faults == ()
+
+
+def test_the_sender_of_another_account_is_refused_in_the_envelope(
+    tmp_path: Path, connector: Callable[..., Connector]
+) -> None:
+    support = connector("support")
+    with Sandbox((support, connector("info")), tmp_path) as session:
+        (result,) = probe(session, replace(support, email_address="info@corp.example"))
+    ((protocol, _, failure),) = result.failures
+    assert protocol.protocol is Protocol.SMTP
+    assert failure.error_class is ErrorClass.SEND_AS_DENIED
+
+
+def test_a_password_of_another_seed_is_rejected(
+    tmp_path: Path, connector: Callable[..., Connector]
+) -> None:
+    support = connector("support")
+    with Sandbox((), tmp_path / "a"), Sandbox((support,), tmp_path / "b") as session:
+        stale = replace(session, environment={**session.environment, "SUPPORT": "stale"})
+        (result,) = probe(stale, support)
+    assert {failure.error_class for _, _, failure in result.failures} == {ErrorClass.AUTH_REJECTED}
