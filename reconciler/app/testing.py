@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from reconciler.apply.executor import failure
 from reconciler.config.load import Loaded
 from reconciler.errors import UsageError
+from reconciler.mail.dial import ConnectTo
 from reconciler.probe.result import ConnectorResult
 from reconciler.probe.runner import ProbeOptions, run
 from reconciler.secrets.base import SecretResolver
@@ -79,7 +80,7 @@ def probe_options(workspace: Workspace, depth: Stage | None = None) -> ProbeOpti
         per_host=testing.per_host,
         timeout=float(testing.timeout_seconds),
         depth=depth or Stage(testing.depth.value),
-        connect_to=workspace.connect_to,
+        connect_to=ConnectTo.parse(workspace.connect_to),
         ca_file=workspace.ca_file,
         allowed_hosts=workspace.settings.allowed_hosts,
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 from reconciler.model.address import Address, Kind
 from reconciler.model.directory import Roles
 from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
+from reconciler.plan.diff import connector_renames
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import Snapshot, StoredState
@@ -52,11 +53,7 @@ class _Judge:
         self._administrator = not administrators or self._actor in administrators
         self._manager = self._administrator or directory.includes(roles.manage_data_sources, actor)
         self._names = {item.name for item in stored.connectors}
-        self._former = {
-            change.address.name: change.before.address.name
-            for change in changes
-            if isinstance(change, Rename)
-        }
+        self._former = connector_renames(changes)
         self._deleted = {
             change.address.name
             for change in changes

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from reconciler.errors import ReconcilerError, TestsFailed
+from reconciler.model.address import Address, Kind
 from reconciler.plan.document import plan_digest
 from reconciler.plan.planner import Plan, plan
 from reconciler.plan.reduce import without
@@ -57,13 +58,15 @@ class Conduct:
 class Applied:
     """How an apply ended. ``revision`` is None if there was nothing to write.
 
-    ``left_out`` names connectors whose test failed and which were therefore not applied.
+    ``left_out`` names connectors whose test failed and which were therefore not applied;
+    ``withheld`` are the other changes that were not applied, since they depend on those.
     """
 
     plan: Plan
     revision: Revision | None
     results: tuple[ConnectorResult, ...]
     left_out: tuple[str, ...] = ()
+    withheld: tuple[Address, ...] = ()
 
 
 class Executor:
@@ -89,7 +92,7 @@ class Executor:
         results: tuple[ConnectorResult, ...] = ()
         revision: Revision | None = None
         failed: frozenset[str] = frozenset()
-        touched = {change.address.name for change in wanted.changes}
+        asked = wanted
         for stage in stages(wanted, skip_tests=bool(conduct.skip_tests)):
             match stage:
                 case TestConnectors():
@@ -100,18 +103,20 @@ class Executor:
                         wanted = plan(desired, current)
                     if wanted.empty or (failed and not conduct.keep_going):
                         # Nothing will be written, so only results of what is stored say something.
-                        self._record(_but(results, touched), current.serial)
+                        self._record(_but(results, _connectors_of(asked)), current.serial)
                     if failed and not conduct.keep_going:
                         raise failure(results)
                 case WriteRevision():
                     if not wanted.empty:
-                        tests = _but(results, touched & failed)
-                        revision = self._write(wanted, desired, tests, conduct)
+                        left = _connectors_of(asked) - _connectors_of(wanted)
+                        revision = self._write(wanted, desired, _but(results, left), conduct)
                 case ProveEmpty():
                     self._prove(desired)
                 case _:
                     assert_never(stage)
-        return Applied(wanted, revision, results, tuple(sorted(failed)))
+        return Applied(
+            wanted, revision, results, tuple(sorted(failed)), _withheld(asked, wanted, failed)
+        )
 
     def _write(
         self,
@@ -169,9 +174,25 @@ def _connectors(stage: TestConnectors, desired: Desired) -> tuple[Connector, ...
     return tuple(by_name[item.connector] for item in stage.connectors)
 
 
+def _connectors_of(wanted: Plan) -> frozenset[str]:
+    return frozenset(
+        change.address.name
+        for change in wanted.changes
+        if change.address.kind is Kind.EMAIL_CONNECTOR
+    )
+
+
+def _withheld(asked: Plan, wanted: Plan, failed: frozenset[str]) -> tuple[Address, ...]:
+    applied = {change.address for change in wanted.changes}
+    named = {Address(Kind.EMAIL_CONNECTOR, name) for name in failed}
+    done = applied | named
+    return tuple(dict.fromkeys(item.address for item in asked.changes if item.address not in done))
+
+
 def _but(
     results: tuple[ConnectorResult, ...], excluded: AbstractSet[str]
 ) -> tuple[tuple[str, LastTest], ...]:
+    """Keep the results that are of connectors as they are stored, and of no wanted version."""
     return tuple(
         (item.connector, last_test(item)) for item in results if item.connector not in excluded
     )

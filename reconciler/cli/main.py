@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import signal
 import sys
 from typing import NoReturn
@@ -13,6 +12,7 @@ import click
 from reconciler import __version__
 from reconciler.cli.command import ExampleGroup
 from reconciler.cli.exit_codes import ExitCode, exit_code
+from reconciler.cli.streams import mute_stdout, prepare
 from reconciler.errors import ConfigurationInvalid, ReconcilerError
 
 COMMANDS = {
@@ -75,11 +75,12 @@ def cli() -> None:
 def run() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    prepare()
     code = main(sys.argv[1:])
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        _mute_stdout()
+    except OSError:
+        mute_stdout()
     sys.exit(code)
 
 
@@ -99,7 +100,10 @@ def main(arguments: list[str]) -> int:
         show_error(error)
         return exit_code(error)
     except BrokenPipeError:  # the reader of a pipe went away, as in `… | head`
-        _mute_stdout()
+        return ExitCode.FAILED
+    except OSError as error:  # standard output is on a full disk, for example
+        place = f"{error.filename}: " if error.filename else ""
+        show_error(ReconcilerError(f"{place}{error.strerror or error}"))
         return ExitCode.FAILED
     return result if isinstance(result, int) else ExitCode.OK
 
@@ -124,7 +128,3 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
     del signum, frame
     raise KeyboardInterrupt
 
-
-def _mute_stdout() -> None:
-    # Python flushes standard output once more at exit and would complain about the broken pipe.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

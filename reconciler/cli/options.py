@@ -82,8 +82,20 @@ def color_option(function: F) -> F:
         "--color/--no-color",
         "color",
         default=None,
+        callback=_keep_colour,
         help="Use colour. [default: on a terminal, unless NO_COLOR is set]",
     )(function)
+
+
+def _keep_colour(
+    context: click.Context,
+    parameter: click.Parameter,
+    color: bool | None,  # noqa: FBT001 - click's signature of a callback
+) -> bool | None:
+    # click takes colours out of what does not go to a terminal, unless its context says otherwise.
+    del parameter
+    context.color = color
+    return color
 
 
 def format_option(*formats: str) -> Callable[[F], F]:

@@ -42,8 +42,9 @@ class TestProgress:
         self._width = max((len(item.name) for item in connectors), default=0)
         if not connectors:
             return
-        for entry in self._redirected:
-            click.echo(f"Connections are redirected: {entry}", err=True)
+        if self._redirected:
+            places = ", ".join(self._redirected)
+            click.echo(f"Connections are redirected: {places}", err=True)
         what = "connector" if len(connectors) == 1 else "connectors"
         click.echo(f"Testing {len(connectors)} {what} live …", err=True)
         if sys.stderr.isatty():

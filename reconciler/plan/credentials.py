@@ -2,7 +2,8 @@
 
 A pull request that points a connector at a host of its author's, and leaves the secret reference as
 it is, would have the credential delivered there. So would a new connector that borrows the reference
-of an old one; therefore references are followed across the whole configuration.
+of an old one; therefore references are followed across the whole configuration. And a connector that was made a
+draft could come back elsewhere; therefore a draft's references stay known, though it sends nothing.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.model.connector import Connector
 from reconciler.model.secret_ref import SecretRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconciler.model.connector import Connector, MailServer
-    from reconciler.model.snapshot import Snapshot
+    from reconciler.model.connector import MailServer
+    from reconciler.model.snapshot import Snapshot, StoredState
+
+_HTTPS = "https"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,13 +33,18 @@ class Destination:
     username: str
 
     def __str__(self) -> str:
+        if self.security == _HTTPS:
+            return f"{self.host} as {self.username}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port} ({self.security}) as {self.username}"
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialRedirect:
-    """A stored reference, and a destination that it was never applied for."""
+    """A known reference, and a destination that nothing stored sends it to.
+
+    ``before`` are those that it is sent to now; none if only drafts have it.
+    """
 
     connector: str
     protocol: str
@@ -44,20 +53,32 @@ class CredentialRedirect:
     after: Destination
 
 
-def redirects(before: Snapshot, after: Snapshot) -> tuple[CredentialRedirect, ...]:
+def redirects(current: StoredState, wanted: Snapshot) -> tuple[CredentialRedirect, ...]:
     """Every use of a known reference at a destination that is new to it."""
-    known: dict[SecretRef, set[Destination]] = {}
-    for connector in before.connectors:
-        for _, reference, destination in _uses(connector):
-            known.setdefault(reference, set()).add(destination)
-    return tuple(
+    known = _known(current)
+    found = (
         CredentialRedirect(
             connector.name, protocol, reference, tuple(sorted(known[reference])), destination
         )
-        for connector in after.connectors
+        for connector in wanted.connectors
         for protocol, reference, destination in _uses(connector)
         if reference in known and destination not in known[reference]
     )
+    return tuple(dict.fromkeys(found))
+
+
+def _known(current: StoredState) -> dict[SecretRef, set[Destination]]:
+    known: dict[SecretRef, set[Destination]] = {}
+    for item in current.resources:
+        connector = item.resource
+        if not isinstance(connector, Connector):
+            continue
+        # What a draft refers to was never sent, unless a fingerprint tells that it once was in use.
+        for reference in dict(item.fingerprints) if connector.draft else connector.references:
+            known.setdefault(reference, set())
+        for _, reference, destination in _uses(connector):
+            known[reference].add(destination)
+    return known
 
 
 def _uses(connector: Connector) -> Iterator[tuple[str, SecretRef, Destination]]:
@@ -85,4 +106,4 @@ def _destination(server: MailServer) -> Destination:
 
 
 def _token_endpoint(url: str) -> Destination:
-    return Destination(url, 443, "https", "an OAuth 2.0 client")
+    return Destination(url, 443, _HTTPS, "an OAuth 2.0 client")

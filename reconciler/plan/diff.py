@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def differences(desired: Desired, current: StoredState) -> tuple[Change, ...]:
     """Every change that leads from ``current`` to ``desired``, in no particular order."""
     stored = {item.address: item for item in current.resources}
-    former = _renames(desired, stored)
+    former = renames(desired, current)
     fingerprints = dict(desired.fingerprints)
     changes: list[Change] = []
     kept: set[Address] = set()
@@ -44,19 +44,38 @@ def differences(desired: Desired, current: StoredState) -> tuple[Change, ...]:
     return tuple(changes)
 
 
-def _renames(desired: Desired, stored: dict[Address, StoredResource]) -> dict[Address, Address]:
+def renames(desired: Desired, current: StoredState) -> dict[Address, Address]:
     """New to former addresses, of connectors and of the permissions that go with them.
 
-    A rename that was applied already, or whose former name was never stored, is none.
+    A rename that was applied already, or whose former name was never stored, is none; so is a second
+    one from the same former name. Permissions are never renamed without their connector.
     """
+    stored = {item.address for item in current.resources}
     wanted = {resource.address for resource in desired.snapshot.resources}
     found: dict[Address, Address] = {}
+    taken: set[str] = set()
     for new, old in desired.renames:
-        for kind in (Kind.EMAIL_CONNECTOR, Kind.PERMISSIONS):
-            after, before = Address(kind, new), Address(kind, old)
-            if before in stored and after not in stored and before not in wanted:
-                found[after] = before
+        pairs = [
+            (Address(kind, new), Address(kind, old))
+            for kind in (Kind.EMAIL_CONNECTOR, Kind.PERMISSIONS)
+        ]
+        fits = [
+            before in stored and after not in stored and before not in wanted
+            for after, before in pairs
+        ]
+        if fits[0] and pairs[0][0] in wanted and old not in taken:
+            taken.add(old)
+            found.update(pair for pair, fit in zip(pairs, fits, strict=True) if fit)
     return found
+
+
+def connector_renames(changes: tuple[Change, ...]) -> dict[str, str]:
+    """New to former names of the connectors that are really renamed, whatever documents say."""
+    return {
+        change.address.name: change.before.address.name
+        for change in changes
+        if isinstance(change, Rename) and change.address.kind is Kind.EMAIL_CONNECTOR
+    }
 
 
 def _kept(

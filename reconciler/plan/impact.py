@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from reconciler.model.directory import Roles
 from reconciler.model.permissions import NOBODY, Permissions, Principals
 from reconciler.routing.audience import Audience, administrators_of, users_of
-from reconciler.routing.table import EffectiveRoute
+from reconciler.routing.table import ANY_OTHER, EffectiveRoute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
     from reconciler.model.directory import Directory
     from reconciler.model.snapshot import Snapshot
 
+_NO_ROLES = Roles()
+
 
 class Right(StrEnum):
     """What somebody may do."""
 
     USE = "use"
     ADMINISTER = "administer"
+    INTERNAL = "internal"
     ADMINISTRATOR = "administrator"
     MANAGE_DATA_SOURCES = "manage_data_sources"
 
@@ -64,30 +68,39 @@ class Impact:
 def reroutes(
     before: tuple[EffectiveRoute, ...], after: tuple[EffectiveRoute, ...]
 ) -> tuple[Reroute, ...]:
-    """Senders who had a way before and have another one after."""
+    """Senders who had a way before and have another one after.
+
+    Whose connector goes is among "any other sender" afterwards, and takes that way.
+    """
     old = {row.sender.casefold(): row for row in before}
-    return tuple(
-        Reroute(old[row.sender.casefold()], row)
-        for row in after
-        if row.sender.casefold() in old
-        and old[row.sender.casefold()].destination != row.destination
-    )
+    new = {row.sender.casefold(): row for row in after}
+    rest = new.get(ANY_OTHER)
+    ways = [(old[key], row) for key, row in new.items() if key in old]
+    if rest is not None:
+        ways += [
+            (row, replace(rest, sender=row.sender)) for key, row in old.items() if key not in new
+        ]
+    return tuple(Reroute(was, now) for was, now in ways if was.destination != now.destination)
 
 
 def access_changes(
-    before: Snapshot, after: Snapshot, renames: tuple[tuple[str, str], ...]
+    before: Snapshot, after: Snapshot, renames: dict[str, str]
 ) -> tuple[AccessChange, ...]:
-    """Who gains or loses the use or the administration of what, roles first."""
+    """Who gains or loses the use or the administration of what, roles first.
+
+    ``renames`` are new and former names of connectors.
+    """
     old_directory, new_directory = before.directory, after.directory
     return (
         *_roles(before, after, old_directory, new_directory),
-        *_connectors(before, after, (old_directory, new_directory), dict(renames)),
+        *_connectors(before, after, (old_directory, new_directory), renames),
     )
 
 
 def _roles(
     before: Snapshot, after: Snapshot, old: Directory, new: Directory
 ) -> Iterator[AccessChange]:
+    yield from _internal(before.roles or _NO_ROLES, after.roles or _NO_ROLES)
     for right, field in (
         (Right.ADMINISTRATOR, "administrators"),
         (Right.MANAGE_DATA_SOURCES, "manage_data_sources"),
@@ -99,6 +112,20 @@ def _roles(
             everyone=False, members=new.expand(right_side), partners=False, label=_says(right_side)
         )
         yield from _compare(right, "", was, now)
+
+
+def _internal(before: Roles, after: Roles) -> Iterator[AccessChange]:
+    """Compare who counts as internal, on which the use of every open connector rests."""
+    was = frozenset(domain.casefold() for domain in before.internal_domains)
+    now = frozenset(domain.casefold() for domain in after.internal_domains)
+    # None declared means that everybody is internal.
+    widened = bool(was) and (not now or bool(now - was))
+    narrowed = bool(now) and (not was or bool(was - now))
+    if widened or narrowed:
+        labels = [", ".join(sorted(domains)) or "everybody" for domains in (was, now)]
+        yield AccessChange(
+            Right.INTERNAL, "", labels[0], labels[1], (), (), widened=widened, narrowed=narrowed
+        )
 
 
 def _connectors(
@@ -119,7 +146,7 @@ def _connectors(
         old = left.get(origin, Permissions(connector=origin))
         new = right.get(name, Permissions(connector=name))
         yield from _compare(
-            Right.USE, name, users_of(old, old_directory), users_of(new, new_directory)
+            Right.USE, name, users_of(old, old_directory), users_of(new, new_directory), directories
         )
         yield from _compare(
             Right.ADMINISTER,
@@ -129,11 +156,16 @@ def _connectors(
         )
 
 
-def _compare(right: Right, subject: str, was: Audience, now: Audience) -> Iterator[AccessChange]:
-    gained, lost = now.members - was.members, was.members - now.members
-    if was.everyone or now.everyone:
-        # Those who are named on one side only are among "everybody" on the other.
-        gained, lost = frozenset(), frozenset()
+def _compare(
+    right: Right,
+    subject: str,
+    was: Audience,
+    now: Audience,
+    directories: tuple[Directory, Directory] | None = None,
+) -> Iterator[AccessChange]:
+    old, new = directories or (None, None)
+    gained = [name for name in now.members - was.members if not _covered(name, was, old)]
+    lost = [name for name in was.members - now.members if not _covered(name, now, new)]
     widened = bool(gained) or now.everyone > was.everyone or now.partners > was.partners
     narrowed = bool(lost) or was.everyone > now.everyone or was.partners > now.partners
     if widened or narrowed:
@@ -147,6 +179,12 @@ def _compare(right: Right, subject: str, was: Audience, now: Audience) -> Iterat
             widened=widened,
             narrowed=narrowed,
         )
+
+
+def _covered(name: str, audience: Audience, directory: Directory | None) -> bool:
+    """Whether somebody who is named on the other side only is among "everybody" on this one."""
+    inside = directory is None or directory.is_internal(name)
+    return audience.everyone and (audience.partners or inside)
 
 
 def _says(principals: Principals) -> str:

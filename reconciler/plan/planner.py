@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
 from reconciler.plan.credentials import CredentialRedirect, redirects
 from reconciler.plan.desired import Desired, Limits, Overrides
-from reconciler.plan.diff import differences
+from reconciler.plan.diff import connector_renames, differences
 from reconciler.plan.impact import Impact, access_changes, reroutes
 from reconciler.plan.order import ordered
 from reconciler.plan.safety import Violation, violations
@@ -79,14 +79,15 @@ def plan(
     stored, wanted = current.snapshot, desired.snapshot
     changes = ordered(differences(desired, current))
     before, after = effective_routes(stored), effective_routes(wanted)
-    redirected = redirects(stored, wanted)
+    redirected = redirects(current, wanted)
+    renamed = connector_renames(changes)
     return Plan(
         lineage=current.lineage,
         serial=current.serial,
         changes=changes,
         routes_before=before,
         routes_after=after,
-        impact=Impact(access_changes(stored, wanted, desired.renames), reroutes(before, after)),
+        impact=Impact(access_changes(stored, wanted, renamed), reroutes(before, after)),
         redirects=redirected,
         violations=violations(
             changes, desired, current, redirected=redirected, limits=limits, overrides=overrides

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.connector import Connector
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
+from reconciler.plan.diff import connector_renames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,7 @@ def violations(
         *_deletes(changes, desired, current, limits, overrides),
         *_updates(changes, current, limits, overrides),
         *_redirects(redirected, overrides),
-        *_policy(changes, desired, current, overrides),
+        *_policy(changes, current, overrides),
     )
 
 
@@ -145,24 +146,25 @@ def _verb(limit: Limit) -> str:
 def _redirects(
     redirected: tuple[CredentialRedirect, ...], overrides: Overrides
 ) -> Iterator[Violation]:
-    for name in dict.fromkeys(item.connector for item in redirected):
+    by_connector: dict[str, dict[str, None]] = {}
+    for item in redirected:
+        by_connector.setdefault(item.connector, {})[str(item.reference)] = None
+    for name, references in by_connector.items():
         if name not in overrides.credential_redirects:
-            references = dict.fromkeys(
-                str(item.reference) for item in redirected if item.connector == name
-            )
             yield Violation(
                 Limit.CREDENTIAL_REDIRECT,
-                f"{name} would send {', '.join(references)} somewhere it was never sent before",
+                f"{name} would send {', '.join(references)} to a place that it is not sent to now",
                 f"--allow-credential-redirect {name}",
             )
 
 
 def _policy(
-    changes: tuple[Change, ...], desired: Desired, current: StoredState, overrides: Overrides
+    changes: tuple[Change, ...], current: StoredState, overrides: Overrides
 ) -> Iterator[Violation]:
     if overrides.policy_change or not current.serial:
         return
-    names = {old: new for new, old in desired.renames}
+    # Only what is renamed in this very plan: documents keep an old renamed_from for as long as they like.
+    names = {old: new for new, old in connector_renames(changes).items()}
     for change in changes:
         if isinstance(change, RotateSecret):
             continue
@@ -170,7 +172,7 @@ def _policy(
         after = None if isinstance(change, Delete) else change.after
         if not isinstance(before or after, GlobalSmtpPolicy):
             continue
-        if isinstance(before, GlobalSmtpPolicy) and _renamed(before, names) == after:
+        if isinstance(before, GlobalSmtpPolicy) and renamed(before, names) == after:
             continue  # the same policy; only a connector it names has another name now
         yield Violation(
             Limit.POLICY_CHANGE,
@@ -179,7 +181,8 @@ def _policy(
         )
 
 
-def _renamed(policy: GlobalSmtpPolicy, names: dict[str, str]) -> GlobalSmtpPolicy:
+def renamed(policy: GlobalSmtpPolicy, names: dict[str, str]) -> GlobalSmtpPolicy:
+    """The same policy after connectors were renamed; ``names`` leads from old names to new ones."""
     carrier, fallback = policy.connector, policy.fallback_connector
     return replace(
         policy,

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 def width_of(text: str) -> int:
     """The columns that a text takes on a terminal: wide characters two, combining ones none."""
+    if text.isascii():
+        return len(text)
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
         for char in text

@@ -15,9 +15,10 @@ ANYONE = "any internal user"
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Some people: everybody inside, or exactly ``members``; and partners, if they are let in.
+    """Some people: ``members`` by name, and where ``everyone`` is set all internal users besides.
 
-    ``members`` are case-folded names, groups expanded; ``label`` says it as the configuration does.
+    ``partners`` lets in every external partner too. ``members`` are case-folded, groups expanded;
+    ``label`` says it as the configuration does.
     """
 
     everyone: bool
@@ -27,19 +28,32 @@ class Audience:
 
 
 def users_of(permissions: Permissions, directory: Directory) -> Audience:
-    """Everybody who may send through the connector that ``permissions`` are about."""
+    """Everybody who may send through the connector that ``permissions`` are about.
+
+    A partner who is named counts only with ``enable_b2b``, as :func:`refusal` has it.
+    """
+    if not permissions.users:
+        label = f"{ANYONE} or partner" if permissions.enable_b2b else ANYONE
+        return Audience(
+            everyone=True, members=frozenset(), partners=permissions.enable_b2b, label=label
+        )
     members = directory.expand(permissions.users)
-    label = _label(permissions.users, members) if permissions.users else ANYONE
-    if permissions.enable_b2b and not permissions.users:
-        label += " or partner"
-    return Audience(not permissions.users, members, permissions.enable_b2b, label)
+    partners = frozenset(name for name in members if not directory.is_internal(name))
+    if not permissions.enable_b2b:
+        members, partners = members - partners, frozenset()
+    return Audience(
+        everyone=False,
+        members=members,
+        partners=False,
+        label=_label(permissions.users, members, partners),
+    )
 
 
 def administrators_of(permissions: Permissions, directory: Directory) -> Audience:
     """Everybody who may change the connector; ``everyone`` then means any Administrator."""
     members = directory.expand(permissions.administrators)
     label = (
-        _label(permissions.administrators, members)
+        _label(permissions.administrators, members, frozenset())
         if permissions.administrators
         else "any Administrator"
     )
@@ -59,8 +73,24 @@ def refusal(permissions: Permissions, directory: Directory, actor: str) -> str:
     return ""
 
 
-def _label(principals: Principals, members: frozenset[str]) -> str:
-    names = [*(f"group {group}" for group in principals.groups), *principals.users]
-    people = "user" if len(members) == 1 else "users"
-    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")  # noqa: PLR2004 - what fits a line
-    return f"{shown} ({len(members)} {people})" if principals.groups else shown
+_NAMED = 4
+"""So many groups and users fit into a line."""
+
+
+def _label(principals: Principals, members: frozenset[str], partners: frozenset[str]) -> str:
+    names = [f"group {group}" for group in principals.groups]
+    names += [user for user in principals.users if user.casefold() in members]
+    if not names:
+        return "nobody"
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    shown = ", ".join(names[:_NAMED]) + more
+    if not principals.groups:
+        return shown
+    people = _count(len(members - partners), "user")
+    if partners:
+        people += f" and {_count(len(partners), 'partner')}"
+    return f"{shown} ({people})"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -40,10 +40,17 @@ def route(request: RouteRequest, snapshot: Snapshot) -> Route | Refusal:
         )
         return Refusal(
             reason=RefusalReason.NO_CONNECTOR,
-            sentence=f"{wanted}, and the policy names no fallback connector",
+            sentence=f"{wanted}, and {_no_fallback(policy)}",
             steps=tuple(steps),
         )
-    return _through(request, connector, reason, steps, ReplyTo.ORIGINAL_SENDER, save=None)
+    answers = policy.reply_to if reason is Reason.FALLBACK else ReplyTo.ORIGINAL_SENDER
+    return _through(request, connector, reason, steps, answers, save=None)
+
+
+def _no_fallback(policy: GlobalSmtpPolicy) -> str:
+    if policy.fallback_connector is None:
+        return "the policy names no fallback connector"
+    return f"the fallback connector {policy.fallback_connector} does not exist"
 
 
 _Asked = tuple["Connector | None", Reason, list[str]]
@@ -95,11 +102,14 @@ def _unusable(
 ) -> tuple[RefusalReason, str] | None:
     if connector.draft:
         return RefusalReason.CANNOT_SEND, f"{connector.name} is a draft and is not used for sending"
-    if not connector.can_send or connector.email_address is None:
+    if not connector.enable_mail_send_from:
         return (
             RefusalReason.CANNOT_SEND,
             f"{connector.name} only receives: enable_mail_send_from is false",
         )
+    if not connector.can_send or connector.email_address is None:
+        lacks = "SMTP server" if connector.smtp is None else "address to send as"
+        return RefusalReason.CANNOT_SEND, f"{connector.name} cannot send: it has no {lacks}"
     why_not = refusal(snapshot.permissions_of(connector.name), snapshot.directory, actor)
     return (RefusalReason.NOT_PERMITTED, why_not) if why_not else None
 
@@ -119,11 +129,12 @@ def _forced(
     asked: Connector | None,
     steps: list[str],
 ) -> Route | Refusal:
-    carrier = snapshot.connector(policy.connector or "")
+    carrier = snapshot.connector(policy.connector) if policy.connector is not None else None
     if carrier is None or not carrier.can_send or carrier.email_address is None:
+        what = f"{policy.connector}, which cannot send" if policy.connector else "no connector"
         return Refusal(
             reason=RefusalReason.CANNOT_SEND,
-            sentence=f"the global policy names {policy.connector}, which cannot send",
+            sentence=f"the global SMTP policy forces all mail through one connector, but names {what}",
             steps=tuple(steps),
         )
     if asked is None and not snapshot.directory.is_internal(request.actor):

@@ -12,10 +12,13 @@ from reconciler.routing.request import Reason
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector
     from reconciler.model.directory import Directory
+    from reconciler.model.policy import GlobalSmtpPolicy
     from reconciler.model.snapshot import Snapshot
 
 ANY_OTHER = "any other sender"
 """The row of everybody whose address no connector has."""
+
+_NOBODY = Audience(everyone=False, members=frozenset(), partners=False, label="nobody")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,43 +44,56 @@ def effective_routes(snapshot: Snapshot) -> tuple[EffectiveRoute, ...]:
     """Every sender of a snapshot with the way its mail takes, by address, the rest last."""
     directory = snapshot.directory
     permissions = {item.connector: item for item in snapshot.permissions}
-    forced = _forced(snapshot)
+    policy = snapshot.policy
+    forced = policy is not None and policy.enabled
+    carrier = _sending(snapshot, policy.connector) if policy is not None else None
     rows: dict[str, EffectiveRoute] = {}
     for owner in snapshot.connectors:
         sender = owner.email_address
         if not owner.can_send or sender is None or sender.casefold() in rows:
             continue  # of several connectors with one address, the first by name has it
-        carrier = forced or owner
+        way = carrier if forced else owner
         rows[sender.casefold()] = EffectiveRoute(
             sender,
-            carrier.name,
-            carrier.email_address,
+            way.name if way else None,
+            way.email_address if way else None,
             Reason.GLOBAL_POLICY if forced else Reason.SENDER,
             users_of(permissions.get(owner.name, Permissions(connector=owner.name)), directory),
         )
-    return (*(rows[key] for key in sorted(rows)), _rest(snapshot, directory, forced))
+    rest = (
+        _forced(carrier, snapshot, directory) if forced else _fallback(policy, snapshot, directory)
+    )
+    return (*(rows[key] for key in sorted(rows)), rest)
 
 
-def _rest(snapshot: Snapshot, directory: Directory, forced: Connector | None) -> EffectiveRoute:
-    if forced is not None:
-        anyone = Audience(everyone=True, members=frozenset(), partners=False, label=ANYONE)
-        return EffectiveRoute(
-            ANY_OTHER, forced.name, forced.email_address, Reason.GLOBAL_POLICY, anyone
-        )
-    policy = snapshot.policy
-    fallback = snapshot.connector(policy.fallback_connector or "") if policy else None
-    if fallback is not None and fallback.can_send:
+def _forced(carrier: Connector | None, snapshot: Snapshot, directory: Directory) -> EffectiveRoute:
+    if carrier is None:  # the policy forces everybody through what cannot send
+        return EffectiveRoute(ANY_OTHER, None, None, Reason.GLOBAL_POLICY, _NOBODY)
+    users = users_of(snapshot.permissions_of(carrier.name), directory)
+    partners = frozenset(name for name in users.members if not directory.is_internal(name))
+    label = ANYONE
+    if users.partners:
+        label += " or partner"
+    elif partners:
+        label += f", and of {users.label} the partners"
+    audience = Audience(everyone=True, members=partners, partners=users.partners, label=label)
+    return EffectiveRoute(
+        ANY_OTHER, carrier.name, carrier.email_address, Reason.GLOBAL_POLICY, audience
+    )
+
+
+def _fallback(
+    policy: GlobalSmtpPolicy | None, snapshot: Snapshot, directory: Directory
+) -> EffectiveRoute:
+    fallback = _sending(snapshot, policy.fallback_connector) if policy is not None else None
+    if fallback is not None:
         audience = users_of(snapshot.permissions_of(fallback.name), directory)
         return EffectiveRoute(
             ANY_OTHER, fallback.name, fallback.email_address, Reason.FALLBACK, audience
         )
-    nobody = Audience(everyone=False, members=frozenset(), partners=False, label="nobody")
-    return EffectiveRoute(ANY_OTHER, None, None, Reason.FALLBACK, nobody)
+    return EffectiveRoute(ANY_OTHER, None, None, Reason.FALLBACK, _NOBODY)
 
 
-def _forced(snapshot: Snapshot) -> Connector | None:
-    policy = snapshot.policy
-    if policy is None or not policy.enabled:
-        return None
-    carrier = snapshot.connector(policy.connector or "")
-    return carrier if carrier is not None and carrier.can_send else None
+def _sending(snapshot: Snapshot, name: str | None) -> Connector | None:
+    found = snapshot.connector(name) if name is not None else None
+    return found if found is not None and found.can_send and found.email_address else None

@@ -1,0 +1,28 @@
+"""The standard streams of the process: always there, and able to write whatever is said."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+
+def prepare() -> None:
+    """Fill in streams that are missing, and let no character be one that cannot be written.
+
+    A process can be started without a stream (``>&-``), and the next file that it opens would get
+    the stream's number. What a terminal or a log cannot show is written as an escape: a display name
+    in a pull request must not be able to end an apply.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def mute_stdout() -> None:
+    """Lose what could not be written: Python would try it once more at exit, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
