@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from reconciler import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reconciler.probe.result import ConnectorResult
 
 
 class ExitCode(IntEnum):
@@ -43,3 +49,12 @@ def exit_code(error: errors.ReconcilerError) -> ExitCode:
         if isinstance(error, kind):
             return code
     return ExitCode.FAILED
+
+
+def exit_code_of_tests(results: Iterable[ConnectorResult]) -> ExitCode:
+    """The code for live tests: one that was rejected outweighs any that could not be reached."""
+    failed = [item for item in results if not item.passed]
+    if not failed:
+        return ExitCode.OK
+    unreachable = all(item.unreachable for item in failed)
+    return ExitCode.UNREACHABLE if unreachable else ExitCode.TEST_REJECTED

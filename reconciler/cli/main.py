@@ -99,11 +99,10 @@ def main(arguments: list[str]) -> int:
     except ReconcilerError as error:
         show_error(error)
         return exit_code(error)
-    except BrokenPipeError:  # the reader of a pipe went away, as in `… | head`
-        return ExitCode.FAILED
     except OSError as error:  # standard output is on a full disk, for example
-        place = f"{error.filename}: " if error.filename else ""
-        show_error(ReconcilerError(f"{place}{error.strerror or error}"))
+        if not isinstance(error, BrokenPipeError):  # as in `… | head`, which is no news to anybody
+            place = f"{error.filename}: " if error.filename else ""
+            show_error(ReconcilerError(f"{place}{error.strerror or error}"))
         return ExitCode.FAILED
     return result if isinstance(result, int) else ExitCode.OK
 
@@ -127,4 +126,3 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
     # A pipeline that is cancelled sends SIGTERM; it deserves the same care as Ctrl-C.
     del signum, frame
     raise KeyboardInterrupt
-

@@ -23,8 +23,9 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from reconciler.config.events import PARSERS, SyntaxProblem
+from reconciler.config.events import SyntaxProblem, parsers
 from reconciler.config.positions import Place, Position, Positions
+from reconciler.config.raw import Composed, RawDocument, showable
 from reconciler.config.rules import problem
 from reconciler.config.scalars import STRING_TAG, TAGS, NumberOutOfReach, has_tag, resolve
 from reconciler.diagnostics import Diagnostic, Route
@@ -43,6 +44,8 @@ MAX_ALIASES: Final = 100
 """How many aliases a document may use."""
 MAX_ALIASED: Final = 10_000
 """How many values the aliases of a document may stand for, all together."""
+MAX_PROBLEMS: Final = 100
+"""How many problems of a file are told before the rest of it is not read any more."""
 
 _YAML_1_2: Final = (1, 2)
 _NONSPECIFIC: Final = "!"
@@ -50,46 +53,17 @@ _MAPPING_TAG: Final = "tag:yaml.org,2002:map"
 _SEQUENCE_TAG: Final = "tag:yaml.org,2002:seq"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MERGE: Final = "<<"
-_LONGEST_SHOWN: Final = 40
-_SHOWN_KEY: Final = re.compile(r"[a-z]+[0-9]?[a-z]?(_[a-z]+[0-9]?[a-z]?)*")
-
-
-@dataclass(frozen=True, slots=True)
-class RawDocument:
-    """One YAML document. ``whole`` is false if something of it could not be kept in ``value``."""
-
-    value: JSON
-    file: str
-    positions: Positions
-    whole: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Composed:
-    """What a file holds. ``readable`` is false if the reading had to stop before its end."""
-
-    documents: tuple[RawDocument, ...]
-    diagnostics: tuple[Diagnostic, ...]
-    readable: bool = True
 
 
 def compose(text: str, file: str) -> Composed:
     """Read all documents of a YAML text; ``file`` is the name that diagnostics show."""
-    for parse in PARSERS[:-1]:
+    *others, last = parsers(text)
+    for parse in others:
         try:
             return _Composer(file).run(parse(text))
         except YAMLError:
-            continue  # the reference decides
-    return _Composer(file).run(PARSERS[-1](text))
-
-
-def showable(key: str, value: JSON) -> bool:
-    """Whether a key may be repeated in a message.
-
-    One that has no value, or is not words in lower case, may be a misplaced password, as in
-    ``password: {hunter2}``.
-    """
-    return value is not None and len(key) <= _LONGEST_SHOWN and bool(_SHOWN_KEY.fullmatch(key))
+            continue  # the next one decides
+    return _Composer(file).run(last(text))
 
 
 class _Stop(Exception):
@@ -176,16 +150,17 @@ class _Composer:
                 if handler := handlers.get(type(event)):
                     handler(event)
         except SyntaxProblem as error:
-            self._report(error.rule, Position(error.line, error.column), error.message, error.hint)
+            at = Position(error.line, error.column)
+            self.diagnostics.append(_told(error.rule, self.file, at, error.message, error.hint))
             readable = False
         except _Stop:
             readable = False
         return Composed(tuple(self.documents), tuple(self.diagnostics), readable)
 
     def _report(self, rule: str, at: Position, message: str, hint: str) -> None:
-        self.diagnostics.append(
-            problem(rule, message, hint=hint, file=self.file, line=at.line, column=at.column)
-        )
+        if len(self.diagnostics) >= MAX_PROBLEMS:
+            raise _Stop
+        self.diagnostics.append(_told(rule, self.file, at, message, hint))
 
     # --- documents ---
 
@@ -351,6 +326,10 @@ class _Composer:
     def _refuse_tag(self, start: Position) -> None:
         message = "The tag does not fit: only those of YAML's core schema are known, such as !!str."
         self._report("yaml/tag", start, message, "Put a value that begins with ! in quotes.")
+
+
+def _told(rule: str, file: str, at: Position, message: str, hint: str) -> Diagnostic:
+    return problem(rule, message, hint=hint, file=file, line=at.line, column=at.column)
 
 
 def _position(event: Any) -> Position:

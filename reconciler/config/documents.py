@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from reconciler.config.compose import RawDocument
+from reconciler.config.raw import RawDocument
 from reconciler.diagnostics import Diagnostic
 from reconciler.model.address import Kind
 from reconciler.model.connector import ConnectorDocument

@@ -1,7 +1,7 @@
 """The events of a YAML text, from ruamel's two parsers.
 
-The one in C is some five times as fast. What it refuses is read again by the one in Python, whose
-word is final and whose positions are the better ones. On what both accept they agree; the one in C
+The one in C is some ten times as fast. What it refuses is read again by the one in Python, unless it
+is long, since that one's word is final and its positions are the better ones. On what both accept they agree; the one in C
 takes a little more (a tab at the end of a line, which YAML allows, and a comment right after the
 ``|`` of a text block, which it does not).
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,13 +40,24 @@ class SyntaxProblem(Exception):
 
 
 def fast(text: str) -> Iterator[Event]:
-    """Parse with the parser in C. Its errors are only a reason to ask the reference."""
+    """Parse with the parser in C; raises YAMLError, whose message must not be shown."""
     parser = CParser(text)
     try:
         while parser.check_event():
             yield parser.get_event()
     finally:
         parser.dispose()
+
+
+def fast_only(text: str) -> Iterator[Event]:
+    """Parse with the parser in C; raises SyntaxProblem."""
+    try:
+        yield from fast(text)
+    except MarkedYAMLError as error:
+        raise _explain(error, text, 1, 1) from None
+    except YAMLError:
+        message, hint = _UNKNOWN
+        raise SyntaxProblem("yaml/syntax", message, hint, 1, 1) from None
 
 
 def reference(text: str) -> Iterator[Event]:
@@ -63,10 +74,16 @@ def reference(text: str) -> Iterator[Event]:
         raise SyntaxProblem("yaml/syntax", message, hint, line, column) from None
 
 
-PARSERS: Final[tuple[Callable[[str], Iterator[Event]], ...]] = (
-    (fast, reference) if CParser is not None else (reference,)
-)
-"""The parsers to try, in this order; the last one's errors are reported."""
+MAX_FOR_REFERENCE: Final = 64 * 1024
+"""How many characters the parser in Python is given: these take it two seconds."""
+
+
+def parsers(text: str) -> tuple[Callable[[str], Iterator[Event]], ...]:
+    """The parsers to try on a text, in this order; the last one's errors are reported."""
+    if CParser is None:
+        return (reference,)
+    return (fast, reference) if len(text) <= MAX_FOR_REFERENCE else (fast_only,)
+
 
 _UNKNOWN: Final = (
     "This is not valid YAML.",

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from reconciler.config.compose import showable
 from reconciler.config.documents import TYPES
+from reconciler.config.raw import showable
 from reconciler.config.rules import problem
 from reconciler.config.schema import Validator
 from reconciler.config.settings import HOST_GLOB, STATE_URL
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from jsonschema import ValidationError
 
-    from reconciler.config.compose import RawDocument
+    from reconciler.config.raw import RawDocument
     from reconciler.config.schema import Schema
     from reconciler.diagnostics import Diagnostic, Route
 

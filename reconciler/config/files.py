@@ -51,15 +51,18 @@ def find(root: Path) -> Found:
 
     A folder that can be reached in two ways, be it by a loop of links, is read once.
     """
-    shown = root.as_posix()
-    if not root.exists():
+    try:
+        mode = root.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
         message = "There is no such folder."
         hint = "`reconciler init` starts a configuration; --config names another folder."
-        return Found((), (problem("file/missing", message, hint=hint, file=shown),))
-    if not root.is_dir():
+        return Found((), (problem("file/missing", message, hint=hint, file=shown(root)),))
+    except OSError as error:
+        return Found((), (_unreadable(root, error),))
+    if not stat.S_ISDIR(mode):
         message = "The configuration is a folder of YAML files, and this is none."
         hint = "Name the folder that holds the file."
-        return Found((), (problem("file/not-a-folder", message, hint=hint, file=shown),))
+        return Found((), (problem("file/not-a-folder", message, hint=hint, file=shown(root)),))
     paths: list[Path] = []
     diagnostics: list[Diagnostic] = []
     seen: set[tuple[int, int]] = set()
@@ -79,9 +82,14 @@ def find(root: Path) -> Found:
         pending += (
             entry
             for entry in reversed(entries)
-            if not entry.name.lower().endswith(_ENDINGS) and entry.is_dir()
+            if not entry.name.lower().endswith(_ENDINGS) and _is_folder(entry)
         )
     return Found(tuple(sorted(paths)), tuple(diagnostics))
+
+
+def shown(path: Path) -> str:
+    """A path as diagnostics show it: whatever cannot be printed in its name is replaced."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in path.as_posix())
 
 
 def read(path: Path) -> str | Diagnostic:
@@ -95,8 +103,8 @@ def read(path: Path) -> str | Diagnostic:
                 return _not_a_file(path, mode)
             data = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        return _not_a_file(path, stat.S_IFDIR) if path.is_dir() else _unreadable(path, error)
-    return decode(data, path.as_posix())
+        return _not_a_file(path, stat.S_IFDIR) if _is_folder(path) else _unreadable(path, error)
+    return decode(data, shown(path))
 
 
 def decode(data: bytes, file: str) -> str | Diagnostic:
@@ -142,12 +150,17 @@ def _place(before: str) -> tuple[int, int]:
 
 def _unreadable(path: Path, error: OSError) -> Diagnostic:
     message = f"It cannot be read: {error.strerror or type(error).__name__}."
-    hint = "The link leads nowhere." if path.is_symlink() and not path.exists() else ""
-    return problem("file/unreadable", message, hint=hint, file=path.as_posix())
+    hint = "The link leads nowhere." if isinstance(error, FileNotFoundError) else ""
+    return problem("file/unreadable", message, hint=hint, file=shown(path))
 
 
 def _not_a_file(path: Path, mode: int) -> Diagnostic:
     what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
     message = f"The name is that of a YAML file, but this is {what}."
     hint = "Rename it, or put a dot before its name to have it left out."
-    return problem("file/unreadable", message, hint=hint, file=path.as_posix())
+    return problem("file/unreadable", message, hint=hint, file=shown(path))
+
+
+def _is_folder(path: Path) -> bool:
+    # Unlike Path.is_dir, this raises nothing where the folder around it may not be searched.
+    return os.path.isdir(path)  # noqa: PTH112 - see above

@@ -11,7 +11,7 @@ from reconciler.config.catalogue import catalogue
 from reconciler.config.checks import run
 from reconciler.config.compose import compose
 from reconciler.config.documents import Parsed, parse
-from reconciler.config.files import decode, find, read
+from reconciler.config.files import decode, find, read, shown
 from reconciler.config.rules import problem
 from reconciler.config.settings import DEFAULTS
 from reconciler.config.settle import settled
@@ -62,7 +62,7 @@ def load(
     secrets nor the network are touched, and whatever the files hold, nothing is raised.
     """
     found = find(root)
-    sources = [_source(read(path), path.as_posix()) for path in found.paths]
+    sources = [_source(read(path), shown(path)) for path in found.paths]
     parsed = [item for source in sources for item in source.parsed]
     known = catalogue(
         parsed,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from reconciler.config.compose import compose
-from reconciler.config.files import read
+from reconciler.config.files import read, shown
 from reconciler.config.rules import problem
 from reconciler.config.settings import DEFAULTS, Settings
 from reconciler.config.settle import settled
@@ -18,17 +18,21 @@ from reconciler.diagnostics import Diagnostic
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reconciler.config.compose import RawDocument
+    from reconciler.config.raw import RawDocument
 
 
 def load_settings(path: Path) -> tuple[Settings, tuple[Diagnostic, ...]]:
     """Read the settings; the defaults, if there is no such file or if it has errors."""
-    if not path.exists() and not path.is_symlink():
+    try:
+        path.lstat()  # not stat: a link that leads nowhere is a fault, and no missing file
+    except FileNotFoundError:
         return DEFAULTS, ()
+    except OSError:
+        pass  # reading it says what is in the way
     text = read(path)
     if isinstance(text, Diagnostic):
         return DEFAULTS, (text,)
-    composed = compose(text, path.as_posix())
+    composed = compose(text, shown(path))
     if not composed.documents:
         return DEFAULTS, composed.diagnostics
     first, *others = composed.documents

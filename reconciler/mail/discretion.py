@@ -9,12 +9,13 @@ what is left of it could still tell.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reconciler.secrets.base import Secret
 
 LIMIT = 300
@@ -23,19 +24,21 @@ LIMIT = 300
 HIDDEN = "(not shown: it repeats what was sent in confidence)"
 
 _PIECE = 12
-"""Characters of an encoded secret that are enough to hide a text: servers quote lines cut short."""
+"""Characters of a secret that are enough to hide a text: servers quote lines cut short."""
 
-_BLANK = re.compile(r"[\s\\\"]+")
+_LONG = 24
+"""Characters from which on a secret, as it is, is looked for in pieces too. Shorter ones hold words."""
+
+_QUOTING = re.compile(r"[\s\\\"]+")
 
 
 class Discretion:
     """Knows the secrets of one test, and shows no text that holds one."""
 
-    __slots__ = ("_encoded", "_pieces", "_plain")
+    __slots__ = ("_pieces", "_whole")
 
     def __init__(self) -> None:
-        self._plain: set[str] = set()
-        self._encoded: set[str] = set()
+        self._whole: set[str] = set()
         self._pieces: set[str] = set()
 
     def __repr__(self) -> str:
@@ -44,34 +47,42 @@ class Discretion:
     def learn(self, secret: Secret) -> None:
         """Keep a secret in mind, with the forms in which protocols and servers write it."""
         text = secret.reveal()
+        for form in (text, text[::-1], quote(text, safe="")):
+            self._keep(_compact(form), cut=len(form) >= _LONG)
         octets = text.encode("utf-8", "surrogatepass")
-        self._plain |= {_compact(text), _compact(text[::-1])}
-        self._encoded |= {binascii.hexlify(octets).decode(), quote(text, safe="").lower()}
-        # In a SASL response the secret starts at any of three places within a group of base64.
-        for shift in range(3):
-            encoded = base64.b64encode(b"\0" * shift + octets).decode().rstrip("=")
-            middle = encoded[2 if shift else 0 :][: -1 if len(encoded) > _PIECE else None]
-            for form in (middle, middle.replace("+", "-").replace("/", "_")):
-                self._pieces |= {
-                    form[i : i + _PIECE] for i in range(max(1, len(form) - _PIECE + 1))
-                }
+        self._keep(octets.hex(), cut=True)
+        for form in _base64(octets):
+            self._keep(_compact(form), cut=True)
 
     def show(self, text: str, *, limit: int = LIMIT) -> str:
         """The text on one line of printable characters, at most ``limit`` of them."""
         compact = _compact(text)
-        if (
-            any(secret in compact for secret in self._plain if secret)
-            or any(form in text.lower() for form in self._encoded if form)
-            or any(piece in compact for piece in self._encoded_pieces())
-        ):
+        windows = (compact[i : i + _PIECE] for i in range(len(compact) - _PIECE + 1))
+        if any(form in compact for form in self._whole) or not self._pieces.isdisjoint(windows):
             return HIDDEN
         line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        return line if len(line) <= limit else line[: limit - 1] + "…"
+        return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
-    def _encoded_pieces(self) -> set[str]:
-        return {piece for piece in self._pieces if piece}
+    def _keep(self, form: str, *, cut: bool) -> None:
+        if not cut or len(form) <= _PIECE:
+            self._whole |= {form} if form else set()
+        else:
+            self._pieces |= {form[i : i + _PIECE] for i in range(len(form) - _PIECE + 1)}
+
+
+def _base64(octets: bytes) -> Iterator[str]:
+    """What octets look like in base64 at each of three places that they can have in a group.
+
+    The characters at both ends are left out where they depend on what stands next to it.
+    """
+    for shift in range(3):
+        encoded = base64.b64encode(b"\0" * shift + octets).decode().rstrip("=")
+        certain = encoded[(0, 2, 3)[shift] : len(encoded) - bool((shift + len(octets)) % 3)]
+        yield certain
+        yield certain.replace("+", "-").replace("/", "_")
 
 
 def _compact(text: str) -> str:
-    """Without what servers change when they quote: blanks, line ends, backslashes and quotes."""
-    return _BLANK.sub("", "".join(c for c in text if c.isprintable() or c.isspace()))
+    """Without case, and without what servers change when they quote: blanks, backslashes and quotes."""
+    printable = "".join(c for c in text if c.isprintable() or c.isspace())
+    return _QUOTING.sub("", printable).casefold()

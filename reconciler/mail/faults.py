@@ -12,6 +12,8 @@ The tree::
     ├── StarttlsMissing     STARTTLS is mandatory, and the server does not offer it
     ├── NoMechanism         no common way to sign in
     ├── Unsendable          what is to be sent cannot be put into the protocol
+    ├── TokenFault          no access token was issued
+    │   └── TokenUnreachable  and nobody was there to refuse it
     └── Declined            the server understood, and said no
 
 Failures of TLS are :class:`ssl.SSLError` as it comes. None is an OSError: smtplib and imaplib replace
@@ -99,6 +101,28 @@ class NoMechanism(MailFault):
 
 class Unsendable(MailFault):
     """A user name, password or address holds what the protocol cannot carry."""
+
+
+class TokenFault(MailFault):
+    """No access token could be obtained from ``host``.
+
+    ``error`` is the code of RFC 6749 section 5.2 if the request was refused, or "" if it could not be
+    made; then the message says why. ``description`` is the server's own words.
+    """
+
+    def __init__(self, host: str, message: str, *, error: str = "", description: str = "") -> None:
+        super().__init__(message)
+        self.host = host
+        self.error = error
+        self.description = description
+
+
+class TokenUnreachable(TokenFault):
+    """The token endpoint could not be reached; ``reason`` is what happened instead."""
+
+    def __init__(self, host: str, reason: MailFault) -> None:
+        super().__init__(host, str(reason))
+        self.reason = reason
 
 
 class Declined(MailFault):

@@ -1,27 +1,134 @@
-"""Access tokens of OAuth 2.0: where they come from."""
+"""Access tokens of OAuth 2.0: fetched once for many tests, kept in memory until shortly before they expire."""
 
 from __future__ import annotations
 
+import ssl
+import threading
+import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
-from reconciler.mail.faults import MailFault
+from reconciler.mail.dial import ConnectTo
+from reconciler.mail.faults import Cancelled, MailFault, TokenFault, TokenUnreachable
+from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
+    from reconciler.mail.deadline import Deadline
+    from reconciler.mail.grants import Issued
     from reconciler.model.connector import OAuth2
-    from reconciler.secrets.base import Secret, SecretResolver
+    from reconciler.secrets.base import SecretResolver
+
+EXTRA = "pip install 'reconciler[oauth]'"
+
+_LEEWAY = 60.0
+"""Seconds before its end at which a token is renewed."""
+
+_SLICE = 0.2
+"""Seconds after which a wait for somebody else's token looks up whether it was called off."""
 
 
 class TokenSource(Protocol):
     """Issues access tokens. Implementations are safe to call from several threads."""
 
-    def token(self, oauth2: OAuth2, username: str) -> Secret:
-        """Obtain a token for a mailbox; raises TokenFault."""
+    def token(self, oauth2: OAuth2, username: str, deadline: Deadline) -> Secret:
+        """Obtain a token for a mailbox; raises TokenFault, TimedOut or Cancelled."""
         ...
 
 
-class AuthlibTokens:
-    def __init__(self, resolver: SecretResolver, ca_file: str | None = None) -> None:
-        self._resolver = resolver
+@dataclass(slots=True)
+class _Kept:
+    """What is known of one token; the lock is held by whoever fetches it."""
 
-    def token(self, oauth2: OAuth2, username: str) -> Secret:
-        raise MailFault("not yet")
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    token: Secret | None = None
+    good_until: float = 0.0
+    refresh_token: Secret | None = None
+    refused: tuple[str, str, str] | None = None
+
+
+class AuthlibTokens:
+    """Fetches tokens with Authlib, which comes with the extra ``oauth``.
+
+    A refusal is remembered as well: what is wrong with a client's secret is wrong for all its mailboxes,
+    and a hundred refused requests get the client locked.
+    """
+
+    def __init__(
+        self,
+        resolver: SecretResolver,
+        *,
+        connect_to: ConnectTo | None = None,
+        ca_file: str | None = None,
+    ) -> None:
+        self._resolver = resolver
+        self._connect_to = connect_to or ConnectTo()
+        self._ca_file = ca_file
+        self._kept: dict[tuple[OAuth2, str], _Kept] = {}
+
+    def token(self, oauth2: OAuth2, username: str, deadline: Deadline) -> Secret:
+        """Give the token that is kept, or fetch one; whoever comes while it is fetched waits for it."""
+        kept = self._kept.setdefault((oauth2, _on_behalf_of(oauth2, username)), _Kept())
+        while not kept.lock.acquire(timeout=min(_SLICE, deadline.remaining())):
+            pass
+        try:
+            if kept.refused is not None:
+                message, error, description = kept.refused
+                raise TokenFault(_host(oauth2), message, error=error, description=description)
+            if kept.token is None or time.monotonic() >= kept.good_until:
+                self._renew(kept, oauth2, username, deadline)
+            return kept.token or Secret("")
+        finally:
+            kept.lock.release()
+
+    def _renew(self, kept: _Kept, oauth2: OAuth2, username: str, deadline: Deadline) -> None:
+        started = time.monotonic()
+        try:
+            issued = self._issue(kept, oauth2, username, deadline)
+        except TokenFault as fault:
+            kept.refused = (str(fault), fault.error, fault.description)
+            raise
+        except Cancelled:
+            raise
+        except MailFault as fault:
+            raise TokenUnreachable(_host(oauth2), fault) from None
+        except ssl.SSLError as error:
+            reason = str(error.reason or "TLS failed").replace("_", " ").lower()
+            raise TokenFault(_host(oauth2), f"TLS could not be set up: {reason}") from None
+        kept.token = Secret(issued.access_token)
+        kept.good_until = started + max(issued.seconds - _LEEWAY, issued.seconds / 2)
+        if issued.refresh_token is not None:
+            kept.refresh_token = Secret(issued.refresh_token)
+
+    def _issue(self, kept: _Kept, oauth2: OAuth2, username: str, deadline: Deadline) -> Issued:
+        try:
+            from reconciler.mail.grants import Request, issue  # noqa: PLC0415 - an extra
+        except ModuleNotFoundError as missing:
+            raise TokenFault(
+                _host(oauth2), f"{missing.name} is not installed: {EXTRA}", error=""
+            ) from None
+        from reconciler.mail.https import Https  # noqa: PLC0415 - only where tokens are fetched
+
+        if oauth2.token_endpoint is None:
+            raise TokenFault("", "it is not known where tokens are issued")
+        request = Request(
+            oauth2,
+            oauth2.token_endpoint,
+            _host(oauth2),
+            username,
+            self._resolver.resolve,
+            kept.refresh_token.reveal() if kept.refresh_token is not None else None,
+        )
+        return issue(request, Https(deadline, self._connect_to, self._ca_file))
+
+
+def _on_behalf_of(oauth2: OAuth2, username: str) -> str:
+    """The mailbox, where the token depends on it: only a service account acts for one."""
+    return (oauth2.subject or username) if oauth2.service_account_key is not None else ""
+
+
+def _host(oauth2: OAuth2) -> str:
+    try:
+        return urlsplit(oauth2.token_endpoint or "").hostname or ""
+    except ValueError:
+        return ""

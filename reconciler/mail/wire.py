@@ -131,10 +131,15 @@ class Wire:
         self.last_line = self._take(end + 1)
         return self.last_line
 
-    def read(self, size: int) -> bytes:
-        """Read exactly ``size`` octets; raises Violation at once if that is beyond the budget."""
+    def read(self, size: int = -1) -> bytes:
+        """Read exactly ``size`` octets; raises Violation at once if that is beyond the budget.
+
+        Without a size, read until the server hangs up.
+        """
+        if size < 0:
+            return self._read_to_end()
         if size > self._limits.total - self._received + len(self._buffer):
-            raise Violation(f"The server announced {size} octets, more than is taken from it.")
+            raise Violation("The server announced more text than is taken from it.")
         while len(self._buffer) < size:
             self._fill()
         return self._take(size)
@@ -178,6 +183,13 @@ class Wire:
         taken = bytes(self._buffer[:size])
         del self._buffer[:size]
         return taken
+
+    def _read_to_end(self) -> bytes:
+        while True:
+            try:
+                self._fill()
+            except Disconnected:
+                return self._take(len(self._buffer))
 
     def _fill(self) -> None:
         chunk: bytes | None = None

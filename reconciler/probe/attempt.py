@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from reconciler.mail.credentials import Credential
     from reconciler.mail.deadline import Deadline
-    from reconciler.mail.discretion import Discretion
     from reconciler.mail.resolve import Endpoint
     from reconciler.probe.half import Half
     from reconciler.probe.options import ProbeOptions
@@ -36,8 +35,9 @@ class Skip(Exception):
 
 
 class Attempt(ABC):
-    """One connection and what is done over it. Each stage returns what is worth telling of it.
+    """One connection and what is done over it.
 
+    Each stage returns what is worth telling of it, which may hold a server's words as they came.
     ``sign_in_with`` obtains the credential; it is called after TLS is up and not before.
     """
 
@@ -46,12 +46,10 @@ class Attempt(ABC):
         half: Half,
         options: ProbeOptions,
         deadline: Deadline,
-        discretion: Discretion,
         sign_in_with: Callable[[], Credential],
     ) -> None:
         self.half = half
         self.sign_in_with = sign_in_with
-        self.show = discretion.show
         self._options = options
         self._deadline = deadline
         self._endpoints: tuple[Endpoint, ...] = ()
@@ -170,7 +168,5 @@ class Attempt(ABC):
             raise MailFault("TLS is not up")
         certificate = PeerCertificate.of(sock)
         days = certificate.days_left(datetime.now(UTC))
-        issuer = (
-            f", issued by {self.show(certificate.issuer, limit=60)}" if certificate.issuer else ""
-        )
+        issuer = f", issued by {certificate.issuer[:60]}" if certificate.issuer else ""
         return f"{certificate.version}{issuer}, certificate expires in {days} days"

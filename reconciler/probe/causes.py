@@ -10,6 +10,7 @@ from reconciler.mail.faults import (
     NoMechanism,
     StarttlsMissing,
     TimedOut,
+    TokenFault,
     Unreachable,
     Unresolvable,
     Unsendable,
@@ -18,6 +19,7 @@ from reconciler.mail.faults import (
 from reconciler.model.connector import Security
 from reconciler.probe.faults import FolderMissing, HostNotAllowed, WrongMode
 from reconciler.probe.result import ErrorClass, Failure, Stage
+from reconciler.probe.tokens import token_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,6 +175,7 @@ _EXPLANATIONS: Final[tuple[tuple[type[MailFault], Callable[..., Failure]], ...]]
     (Unresolvable, _unresolvable),
     (Unreachable, _unreachable),
     (TimedOut, _timed_out),
+    (TokenFault, token_failure),
     (WrongMode, _wrong_mode),
     (StarttlsMissing, _starttls_missing),
     (NoMechanism, _no_mechanism),

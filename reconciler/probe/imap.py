@@ -42,7 +42,7 @@ class ImapAttempt(Attempt):
 
     def ask_capabilities(self) -> str:
         """Say what the server offers to sign in with; it has listed everything by now."""
-        return self.show(f"signs in with {', '.join(self.session.mechanisms) or 'nothing'}")
+        return f"signs in with {', '.join(self.session.mechanisms) or 'nothing'}"
 
     def authentication(self) -> str:
         """Sign in once."""
@@ -63,7 +63,7 @@ class ImapAttempt(Attempt):
         if sent is None and (wanted is not None or self.half.needs_sent_folder):
             raise FolderMissing(wanted)
         detail = f"{len(folders)} folders, {messages} messages in INBOX"
-        return detail if sent is None else f"{detail}, sent mail in {self.show(sent, limit=80)}"
+        return detail if sent is None else f"{detail}, sent mail in {sent}"
 
     def say_goodbye(self) -> None:
         """End the session."""

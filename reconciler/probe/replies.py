@@ -239,7 +239,7 @@ RULES: tuple[Rule, ...] = (
         cause="{host} turns this machine away before anybody has signed in.",
         remedy="Check whether the server lists the address of this machine as unwanted, and the port.",
         command="greeting EHLO",
-        code=r"5\d\d|BYE",
+        code=r"55\d|521|BYE",
     ),
     # Signing in.
     Rule(

@@ -56,7 +56,7 @@ def probe(
     Raises ValueError for a draft, and UsageError if the CA file cannot be used. Everything else that goes
     wrong is in the result.
     """
-    context = _Context(resolver, options, tokens or AuthlibTokens(resolver, options.ca_file))
+    context = _Context(resolver, options, tokens or _tokens(resolver, options))
     shared_context(options.ca_file)
     results = [context.test(Job(0, half)) for half in halves(connector)]
     return _joined(connector, results)
@@ -80,8 +80,12 @@ def run(
     """
     shared_context(options.ca_file)
     chosen = tuple(connector for connector in connectors if not connector.draft)
-    context = _Context(resolver, options, tokens or AuthlibTokens(resolver, options.ca_file))
+    context = _Context(resolver, options, tokens or _tokens(resolver, options))
     return _Run(chosen, context, on_result).results(cancelled)
+
+
+def _tokens(resolver: SecretResolver, options: ProbeOptions) -> TokenSource:
+    return AuthlibTokens(resolver, connect_to=options.connect_to, ca_file=options.ca_file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,13 @@ class _Context:
     def test(self, job: Job) -> _Timed:
         started_at, started = datetime.now(UTC), time.monotonic()
         walk = Walk(job.half, self._resolver, self.options, self._tokens, self.stop)
-        return _Timed(job, walk.result(), started_at, started, time.monotonic())
+        try:
+            result = walk.result()
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect in one test must not end the run
+            result = walk.broken(error)
+        return _Timed(job, result, started_at, started, time.monotonic())
 
 
 class _Run:

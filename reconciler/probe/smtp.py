@@ -42,7 +42,7 @@ class SmtpAttempt(Attempt):
     def ask_capabilities(self) -> str:
         """EHLO."""
         self.session.hello()
-        return self.show(f"signs in with {', '.join(self.session.mechanisms) or 'nothing'}")
+        return f"signs in with {', '.join(self.session.mechanisms) or 'nothing'}"
 
     def authentication(self) -> str:
         """Sign in once."""

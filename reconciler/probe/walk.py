@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from reconciler.mail.credentials import BearerToken, Password, check_sendable
 from reconciler.mail.deadline import Deadline
 from reconciler.mail.discretion import Discretion
-from reconciler.mail.faults import Cancelled
+from reconciler.mail.faults import Cancelled, TimedOut
 from reconciler.probe.attempt import Skip
 from reconciler.probe.classify import classify, is_temporary
 from reconciler.probe.faults import HostNotAllowed
@@ -73,16 +76,27 @@ class Walk:
         """Walk through the stages; whatever goes wrong is in the result."""
         half = self._half
         first = self._stage(Stage.SECRET, self._secret)
-        rest = self._attempts() if first.outcome is not Outcome.FAILED else ()
+        rest = self._attempts() if first.outcome is Outcome.OK else ()
         done = (first, *rest)
         stopped = done[-1].outcome is Outcome.FAILED
         untouched = tuple(
             StageResult(stage, self._untouched(stage, stopped=stopped))
             for stage in _STAGES[half.protocol][len(rest) :]
         )
-        target = self._options.connect_to.target(half.host, half.port)
-        via = "" if target == (half.host, half.port) else _place(*target)
-        return ProtocolResult(half.protocol, half.host, half.port, (*done, *untouched), via)
+        return ProtocolResult(half.protocol, half.host, half.port, (*done, *untouched), self._via())
+
+    def broken(self, error: Exception) -> ProtocolResult:
+        """What is left to say if the walk itself did not end as it should."""
+        half = self._half
+        failure = classify(error, Where(half, Stage.SECRET, self._discretion.show))
+        stage = StageResult(Stage.SECRET, Outcome.FAILED, failure=failure)
+        return ProtocolResult(half.protocol, half.host, half.port, (stage,))
+
+    def _via(self) -> str:
+        host, port = self._options.connect_to.target(self._half.host, self._half.port)
+        if (host, port) == (self._half.host, self._half.port):
+            return ""
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def _untouched(self, stage: Stage, *, stopped: bool) -> Outcome:
         if not self._options.wants(stage):
@@ -91,8 +105,9 @@ class Walk:
 
     def _secret(self) -> str:
         half = self._half
-        if not self._options.allows_host(half.host):
-            raise HostNotAllowed(half.host)
+        for host in _hosts(half):
+            if not self._options.allows_host(host):
+                raise HostNotAllowed(host)
         for reference in half.settings.references:
             secret = self._resolver.resolve(reference)
             self._discretion.learn(secret)
@@ -101,41 +116,36 @@ class Walk:
                 check_sendable(Password(half.username, secret))
         return ", ".join(str(reference) for reference in half.settings.references)
 
-    def _credential(self) -> Credential:
+    def _credential(self, deadline: Deadline) -> Credential:
         half = self._half
         if self._password is not None:
             return Password(half.username, self._password)
         if half.settings.oauth2 is None:
             raise RuntimeError("there is no credential")
-        token = self._tokens.token(half.settings.oauth2, half.username)
+        token = self._tokens.token(half.settings.oauth2, half.username, deadline)
         self._discretion.learn(token)
         return BearerToken(half.username, token)
 
     def _attempts(self) -> tuple[StageResult, ...]:
         deadline = Deadline(self._options.timeout, self._cancelled)
-        retries = self._options.retries
-        while True:
+        results = self._attempt(deadline)
+        for number in range(2, self._options.retries + 2):
+            before = results[-1].failure if results else None
+            if before is None or not self._may_try_again(results[-1].stage, deadline):
+                break
             results = self._attempt(deadline)
-            last = results[-1] if results else None
-            if (
-                last is None
-                or self._error is None
-                or last.outcome is not Outcome.FAILED
-                or not retries
-                or not is_temporary(self._error, last.stage)
-            ):
-                return results
-            retries -= 1
-            if not self._pause(deadline):
-                return results
+            note = f"try {number}, after {before.error_class}"
+            detail = "; ".join(part for part in (results[0].detail, note) if part)
+            results = (replace(results[0], detail=detail), *results[1:])
+        return results
 
-    def _pause(self, deadline: Deadline) -> bool:
+    def _may_try_again(self, stage: Stage, deadline: Deadline) -> bool:
+        if self._error is None or not is_temporary(self._error, stage):
+            return False
         try:
             deadline.pause(_BACK_OFF)
-        except Cancelled:
-            raise
-        except Exception:  # noqa: BLE001 - no time left: the first failure stands
-            return False
+        except TimedOut:
+            return False  # the first failure stands
         return True
 
     def _attempt(self, deadline: Deadline) -> tuple[StageResult, ...]:
@@ -153,7 +163,8 @@ class Walk:
         return tuple(results)
 
     def _new_attempt(self, deadline: Deadline) -> Attempt:
-        arguments = (self._half, self._options, deadline, self._discretion, self._credential)
+        credential = partial(self._credential, deadline)
+        arguments = (self._half, self._options, deadline, credential)
         if self._half.protocol is Protocol.IMAP:
             from reconciler.probe.imap import ImapAttempt  # noqa: PLC0415 - SMTP needs no imapclient
 
@@ -175,8 +186,13 @@ class Walk:
             self._error = error
             failure = classify(error, Where(self._half, stage, self._discretion.show))
             return StageResult(stage, Outcome.FAILED, time.monotonic() - started, failure=failure)
-        return StageResult(stage, Outcome.OK, time.monotonic() - started, detail)
+        shown = self._discretion.show(detail)
+        return StageResult(stage, Outcome.OK, time.monotonic() - started, shown)
 
 
-def _place(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def _hosts(half: Half) -> tuple[str, ...]:
+    """Every host that gets to see a credential."""
+    oauth2 = half.settings.oauth2
+    if oauth2 is None or oauth2.token_endpoint is None:
+        return (half.host,)
+    return (half.host, urlsplit(oauth2.token_endpoint).hostname or "")

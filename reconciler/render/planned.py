@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from reconciler.model.resource import to_plain
 from reconciler.plan.document import to_document
 from reconciler.render.human.plan import plan_text
+from reconciler.render.json import to_json
 from reconciler.render.markdown import plan_markdown
+from reconciler.render.visible import visible
 
 if TYPE_CHECKING:
     from reconciler.apply.authorise import Denial
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 def planned(plan: Plan, denials: tuple[Denial, ...], form: str, style: Style, *, actor: str) -> str:
     """Render as ``human``, ``markdown`` or ``json``."""
     if form == "json":
-        return json.dumps(to_plain(to_document(plan), nulls=True), indent=2, ensure_ascii=False)
+        return to_json(to_document(plan))
     if form == "markdown":
         return plan_markdown(plan, denials, actor)
     text = plan_text(plan, style)
     if denials:
-        lines = [style.strong(f"Not {actor}'s to change, so an apply by them is refused:")]
+        lines = [style.strong(f"An apply by {visible(actor)} is refused:")]
         lines += [f"  {style.mark('!')} {item.address}: {item.message}" for item in denials]
         text += "\n\n" + "\n".join(lines)
     return text

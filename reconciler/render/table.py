@@ -5,18 +5,27 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
+from reconciler.render.visible import visible
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
+_LEAST = 8
+"""No column gets narrower than this, since what is left of a cell would say nothing."""
 
 
 def width_of(text: str) -> int:
     """The columns that a text takes on a terminal: wide characters two, combining ones none."""
     if text.isascii():
         return len(text)
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
-        for char in text
-    )
+    return sum(_columns(char) for char in text)
+
+
+def _columns(char: str) -> int:
+    if unicodedata.category(char) in _NO_WIDTH:
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def clip(text: str, width: int) -> str:
@@ -34,13 +43,38 @@ def pad(text: str, width: int) -> str:
     return text + " " * max(0, width - width_of(text))
 
 
-def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
-    """Lay out rows under a header, two blanks apart; the last column gives way if it gets narrow."""
-    widths = [max(width_of(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    rest = width - sum(widths[:-1]) - 2 * (len(widths) - 1)
-    widths[-1] = max(width_of(header[-1]), min(widths[-1], rest))
-    lines = []
-    for row in [header, *rows]:
-        cells = [pad(cell, widths[i]) for i, cell in enumerate(row[:-1])]
-        lines.append("  ".join([*cells, clip(row[-1], widths[-1])]).rstrip())
-    return lines
+def natural_width(rows: Sequence[tuple[str, ...]]) -> int:
+    """The columns that rows take if nothing is cut."""
+    return _whole(_widths(rows))
+
+
+def table(
+    header: tuple[str, ...],
+    rows: Sequence[tuple[str, ...]],
+    width: int,
+    *,
+    gives: tuple[int, ...] = (-1,),
+) -> list[str]:
+    """Lay out rows under a header, two blanks apart.
+
+    Where that is wider than ``width``, the columns of ``gives`` are cut, one after the other.
+    """
+    shown = [header, *(tuple(visible(cell) for cell in row) for row in rows)]
+    widths = _widths(shown)
+    for column in gives:
+        least = max(_LEAST, width_of(header[column]))
+        widths[column] -= max(0, min(_whole(widths) - width, widths[column] - least))
+    return [
+        "  ".join(
+            pad(clip(cell, room), room) for cell, room in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in shown
+    ]
+
+
+def _widths(rows: Sequence[tuple[str, ...]]) -> list[int]:
+    return [max(width_of(cell) for cell in column) for column in zip(*rows, strict=True)]
+
+
+def _whole(widths: list[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)

@@ -34,13 +34,15 @@ class Event:
 class Effects:
     """What a revision comes down to, by uid.
 
-    ``live`` maps the addresses that exist afterwards. ``unsettled`` are connectors of which the last
-    test no longer says anything.
+    ``live`` maps the addresses that exist afterwards. ``specs`` holds the canonical JSON of whatever
+    was created or changed, worked out once because it takes longer than the writing. ``unsettled`` are
+    connectors of which the last test no longer says anything.
     """
 
     live: dict[Address, str]
     created: dict[str, Resource] = field(default_factory=dict)
     changed: dict[str, Resource] = field(default_factory=dict)
+    specs: dict[str, str] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     unsettled: set[str] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
@@ -64,11 +66,11 @@ def _follow(change: Change, result: Effects, new_uid: str) -> None:
                 raise _misfit(after.address, "be created, but is there already")
             result.live[after.address] = new_uid
             result.created[new_uid] = after
-            event = Event(new_uid, after.address, "create", specs.encode(after))
+            event = Event(new_uid, after.address, "create", _spec(new_uid, after, result))
         case Update(before, after):
             uid = _uid(before.address, result, "be updated")
             _replace(uid, before, after, result)
-            event = Event(uid, after.address, "update", specs.encode(after))
+            event = Event(uid, after.address, "update", _spec(uid, after, result))
         case Rename(before, after):
             uid = _uid(before.address, result, "be renamed")
             if after.address in result.live:
@@ -76,7 +78,9 @@ def _follow(change: Change, result: Effects, new_uid: str) -> None:
             del result.live[before.address]
             result.live[after.address] = uid
             _replace(uid, before, after, result)
-            event = Event(uid, after.address, "rename", specs.encode(after), before.address.name)
+            event = Event(
+                uid, after.address, "rename", _spec(uid, after, result), before.address.name
+            )
         case Delete(before):
             uid = _uid(before.address, result, "be deleted")
             del result.live[before.address]
@@ -88,7 +92,8 @@ def _follow(change: Change, result: Effects, new_uid: str) -> None:
             uid = _uid(connector.address, result, "get another secret")
             _replace(uid, connector, connector, result)
             result.unsettled.add(uid)
-            event = Event(uid, connector.address, "rotate_secret", specs.encode(connector))
+            spec = _spec(uid, connector, result)
+            event = Event(uid, connector.address, "rotate_secret", spec)
         case _:
             assert_never(change)
     result.events.append(event)
@@ -99,6 +104,11 @@ def _uid(address: Address, result: Effects, what: str) -> str:
     if uid is None:
         raise _misfit(address, f"{what}, but is not there")
     return uid
+
+
+def _spec(uid: str, resource: Resource, result: Effects) -> str:
+    result.specs[uid] = specs.encode(resource)
+    return result.specs[uid]
 
 
 def _replace(uid: str, before: Resource, after: Resource, result: Effects) -> None:

@@ -96,9 +96,10 @@ _REMEDIES = {
 
 
 def _to_disk(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():  # Windows opens no folders
+    folder = path.is_dir()
+    if folder and os.name == "nt":  # Windows opens no folders, and flushes only what may be written
         return
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
     try:
         os.fsync(handle)
     finally:

@@ -9,7 +9,7 @@ import click
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.duration import DURATION
-from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
 from reconciler.cli.options import (
     actor_option,
     color_option,
@@ -20,16 +20,22 @@ from reconciler.cli.options import (
     state_option,
     workspace,
 )
-
-if TYPE_CHECKING:
-    from datetime import timedelta
 from reconciler.cli.reports import Report, report_option
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from reconciler.app.applying import ApplyOutcome
     from reconciler.cli.progress import ApplyProgress
     from reconciler.render.report import Outcome
+
+
+def _reason(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    reason = " ".join((value or "").split())
+    if value is not None and not reason:
+        raise click.BadParameter("say why, in a few words", context, parameter)
+    return reason
 
 
 @click.command(
@@ -49,7 +55,7 @@ if TYPE_CHECKING:
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 @click.option("--keep-going", is_flag=True,
               help="If connectors fail their test, apply the rest.")  # fmt: skip
-@click.option("--skip-tests", metavar="REASON", default="",
+@click.option("--skip-tests", metavar="REASON", callback=_reason,
               help="Do not test live; the reason is recorded.")  # fmt: skip
 @click.option("--lock-timeout", type=DURATION, default="0s", show_default=True, metavar="TIME",
               help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
@@ -93,6 +99,10 @@ def command(
     from reconciler.cli.progress import ApplyProgress
     from reconciler.render.human.applied import applied
 
+    if plan_file and (
+        allow_deletes or allow_updates or allow_policy_change or allow_credential_redirect
+    ):
+        raise click.UsageError("--allow-… options are given to `plan`, and saved with the plan.")
     style = stdout_style(colour=color)
     space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
     request = ApplyRequest(
@@ -118,7 +128,7 @@ def command(
     click.echo(applied(outcome.applied, style))
     if outcome.applied is None:
         return ExitCode.REFUSED
-    return ExitCode.TEST_REJECTED if outcome.applied.left_out else ExitCode.OK
+    return exit_code_of_tests(outcome.applied.results)
 
 
 def _write(

@@ -39,7 +39,7 @@ def command(*, what: str, config: str, state: str | None, form: str, color: bool
     from reconciler.cli.console import stdout_style
 
     style = stdout_style(colour=color)
-    if Path(what).suffix == ".json" or "/" in what:
+    if "/" in what or what.endswith(".json") or ("." in what and Path(what).is_file()):
         from reconciler.app.planfiles import read_plan_file
         from reconciler.render.planfile import plan_file_text
 

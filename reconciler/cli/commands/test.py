@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.command import ExampleCommand
-from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
 from reconciler.cli.options import (
     color_option,
     config_option,
@@ -71,8 +71,4 @@ def command(
             wanted.write(to_json(report(tuple(progress.results))))
     if form == "json":
         click.echo(to_json(report(tested.results)))
-    failed = [item for item in tested.results if not item.passed]
-    if not failed:
-        return ExitCode.OK
-    unreachable = all(item.unreachable for item in failed)
-    return ExitCode.UNREACHABLE if unreachable else ExitCode.TEST_REJECTED
+    return exit_code_of_tests(tested.results)

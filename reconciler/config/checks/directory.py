@@ -41,22 +41,25 @@ def cycles(subject: Subject) -> Iterator[Finding]:
     groups = subject.catalogue.groups
     done: set[str] = set()
     for start in sorted(groups):
-        path: list[
-            str
-        ] = []  # from start to the group that is looked at, each within the one before
+        if start in done:
+            continue
+        # From start to the group that is looked at, each within the one before; a dict keeps the
+        # order and knows at once who is in it.
+        path: dict[str, None] = {}
         steps = [(start, 0)]
         while steps:
             name, index = steps.pop()
             if index == 0:
-                path.append(name)
+                path[name] = None
             inner = groups[name].value.members.groups
             if index == len(inner):
-                done.add(path.pop())
+                done.add(path.popitem()[0])
                 continue
             steps.append((name, index + 1))
             member = inner[index]
             if member in path:
-                cycle = " → ".join([*path[path.index(member) :], member])
+                names = list(path)
+                cycle = " → ".join([*names[names.index(member) :], member])
                 message = f"A group is within itself: {cycle}."
                 route = ("members", "groups", index)
                 raw = groups[name].raw

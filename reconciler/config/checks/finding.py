@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler.config.compose import RawDocument
+from reconciler.config.raw import RawDocument
 from reconciler.config.rules import problem
 from reconciler.config.subject import Subject
 from reconciler.diagnostics import Route

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.config.checks.finding import Check
-    from reconciler.config.compose import RawDocument
+    from reconciler.config.raw import RawDocument
     from reconciler.config.subject import Subject
     from reconciler.diagnostics import Route
     from reconciler.model.permissions import Principals
@@ -30,16 +30,13 @@ def duplicates(subject: Subject) -> Iterator[Finding]:
             hint = "Merge the two documents."
             yield Finding("name/second-singleton", entry.raw, (), message, hint)
             continue
-        field = "connector" if kind is Kind.PERMISSIONS else "name"
-        what = "The permissions of" if kind is Kind.PERMISSIONS else str(kind)
-        message = (
-            f"{what} `{name_of(entry.value)}` stand a second time here; "
-            f"the first are at {location(first.raw, (field,))}."
-            if kind is Kind.PERMISSIONS
-            else f"{what} `{name_of(entry.value)}` is declared a second time here; "
-            f"the first time is at {location(first.raw, (field,))}."
-        )
-        hint = "Merge the two documents." if field == "connector" else "Rename or delete one."
+        if kind is Kind.PERMISSIONS:
+            field, what = "connector", "The permissions of"
+            told, hint = "stand a second time here; the first are", "Merge the two documents."
+        else:
+            field, what = "name", str(kind)
+            told, hint = "is declared a second time here; the first is", "Rename or delete one."
+        message = f"{what} `{name_of(entry.value)}` {told} at {location(first.raw, (field,))}."
         yield Finding("name/duplicate", entry.raw, (field,), message, hint)
 
 

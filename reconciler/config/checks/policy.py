@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.config.checks.finding import Check
-    from reconciler.config.compose import RawDocument
+    from reconciler.config.raw import RawDocument
     from reconciler.config.subject import Subject
 
 

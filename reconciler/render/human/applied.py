@@ -29,4 +29,7 @@ def applied(outcome: Applied | None, style: Style) -> str:
     if outcome.left_out:
         names = ", ".join(outcome.left_out)
         lines.append(style.removed(f"Left out, because their test failed: {names}"))
+    if outcome.withheld:
+        held = ", ".join(str(address) for address in outcome.withheld)
+        lines.append(style.removed(f"Not applied either, because it depends on them: {held}"))
     return "\n".join(lines)

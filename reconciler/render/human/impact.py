@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from reconciler.render.style import Style
 
 _RIGHTS = {
+    Right.INTERNAL: "count as an internal user",
     Right.USE: "send through {subject}",
     Right.ADMINISTER: "administer {subject}",
     Right.ADMINISTRATOR: "act as Administrator",
@@ -38,8 +39,10 @@ def _access(item: AccessChange, style: Style) -> list[str]:
         lines.append(f"  {style.mark('+')} may {right}: {_names(item.gained)}")
     if item.lost:
         lines.append(f"  {style.mark('-')} may no longer {right}: {_names(item.lost)}")
-    if not lines:
-        symbol = "+" if item.widened else "-"
+    # Whoever cannot be named, such as any internal user, is told by what the configuration says.
+    unnamed = (item.widened and not item.gained, item.narrowed and not item.lost)
+    if any(unnamed):
+        symbol = "~" if all(unnamed) else "+" if unnamed[0] else "-"
         lines.append(f"  {style.mark(symbol)} may {right}: {item.before} -> {item.after}")
     return lines
 
@@ -56,8 +59,11 @@ def credential_redirects(plan: Plan, style: Style) -> str:
     lines = [style.strong("Credentials that would go somewhere new:")]
     for item in plan.redirects:
         lines.append(f"  {style.mark('!')} {item.reference}, by {item.connector} ({item.protocol})")
-        lines += [f"      known at {destination}" for destination in item.before]
-        lines.append(f"      now to   {item.after}")
+        known = [str(destination) for destination in item.before] or ["nowhere, as a draft"]
+        lines += [f"      sent to now   {destination}" for destination in known[:_NAMED]]
+        if len(known) > _NAMED:
+            lines.append(f"      and to        {len(known) - _NAMED} more")
+        lines.append(f"      would go to   {item.after}")
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, assert_never
 
-from reconciler.model.resource import JSON, spec_of
+from reconciler.model.resource import JSON, Resource, spec_of
 from reconciler.plan.changes import (
     Change,
     Create,
@@ -20,6 +20,7 @@ from reconciler.plan.stages import ProveEmpty, TestConnectors, WriteRevision, st
 from reconciler.render.human.impact import access, credential_redirects, refusals
 from reconciler.render.human.routes import routes
 from reconciler.render.table import pad, width_of
+from reconciler.render.visible import visible
 
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan
@@ -55,12 +56,7 @@ def change_text(change: Change, style: Style) -> str:
     """One change: a comment that says it in words, and the fields."""
     match change:
         case Create(after):
-            values = [(path, value) for path, value in leaves(spec_of(after)) if _worth(value)]
-            width = max((width_of(path) for path, _ in values), default=0)
-            lines = [
-                f"      {style.mark('+')} {pad(path, width)} = {show(value)}"
-                for path, value in values
-            ]
+            lines = _values("+", after, style)
             return _block("+", f"{change.address} will be created", change, lines, style)
         case Update(fields=fields):
             comment = f"{change.address} will be updated"
@@ -68,18 +64,31 @@ def change_text(change: Change, style: Style) -> str:
         case Rename(before=before, fields=fields):
             comment = f"{before.address} will be renamed to {change.address.name}"
             return _block("~", comment, change, _fields(fields, style), style)
-        case Delete():
-            return _block("-", f"{change.address} will be destroyed", change, [], style)
+        case Delete(before):
+            lines = _values("-", before, style)
+            return _block("-", f"{change.address} will be destroyed", change, lines, style)
         case RotateSecret(references=references):
-            lines = [f"      {style.mark('~')} {item} (rotated)" for item in references]
+            lines = [
+                f"      {style.mark('~')} {visible(str(item))} (rotated)" for item in references
+            ]
             return _block("~", f"{change.address} has a rotated secret", change, lines, style)
         case _:
             assert_never(change)
 
 
 def show(value: JSON) -> str:
-    """A value as it would stand in YAML's flow style."""
-    return json.dumps(value, ensure_ascii=False)
+    """A value as it would stand in YAML's flow style, with nothing in it that does not show."""
+    return visible(json.dumps(value, ensure_ascii=False))
+
+
+def _values(symbol: str, resource: Resource, style: Style) -> list[str]:
+    values = [(path, value) for path, value in leaves(spec_of(resource)) if _worth(value)]
+    width = max((width_of(path) for path, _ in values), default=0)
+    gone = " -> null" if symbol == "-" else ""
+    return [
+        f"      {style.mark(symbol)} {pad(path, width)} = {show(value)}{gone}"
+        for path, value in values
+    ]
 
 
 def _worth(value: JSON) -> bool:
@@ -97,26 +106,28 @@ def _fields(fields: tuple[FieldChange, ...], style: Style) -> list[str]:
     for field in fields:
         name = pad(field.path, width)
         if isinstance(field.before, list) and isinstance(field.after, list):
-            lines.append(f"      {style.mark('~')} {field.path}")
-            lines += [
-                f"          {style.mark('-')} {show(item)}"
-                for item in field.before
-                if item not in field.after
-            ]
-            lines += [
-                f"          {style.mark('+')} {show(item)}"
-                for item in field.after
-                if item not in field.before
-            ]
+            lines += _list(field.path, field.before, field.after, style)
         elif field.before is None:
             lines.append(f"      {style.mark('+')} {name} = {show(field.after)}")
         elif field.after is None:
-            lines.append(f"      {style.mark('-')} {name} = {show(field.before)} -> none")
+            lines.append(f"      {style.mark('-')} {name} = {show(field.before)} -> null")
         else:
             lines.append(
                 f"      {style.mark('~')} {name} = {show(field.before)} -> {show(field.after)}"
             )
     return lines
+
+
+def _list(path: str, before: list[JSON], after: list[JSON], style: Style) -> list[str]:
+    gone = [item for item in before if item not in after]
+    come = [item for item in after if item not in before]
+    if not gone and not come:
+        return [f"      {style.mark('~')} {path} = {show(before)} -> {show(after)}"]
+    return [
+        f"      {style.mark('~')} {path}",
+        *(f"          {style.mark('-')} {show(item)}" for item in gone),
+        *(f"          {style.mark('+')} {show(item)}" for item in come),
+    ]
 
 
 def steps(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler.render.table import table
+from reconciler.render.table import natural_width, table
 from reconciler.routing.request import Reason
+from reconciler.routing.table import EffectiveRoute
+from reconciler.routing.table import ANY_OTHER
 
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan
     from reconciler.render.style import Style
-    from reconciler.routing.table import EffectiveRoute
 
 _ALL = 25
-"""Up to so many senders the unchanged ones are shown too."""
+"""Up to so many senders all are shown, the unchanged ones too; of more, so many that go one way."""
 
 _WHY = {
     Reason.GLOBAL_POLICY: "global policy",
@@ -21,37 +23,62 @@ _WHY = {
     Reason.NAMED: "named",
     Reason.SENDER: "its own connector",
 }
+_HEADER = ("", "Mail from", "goes out as", "through", "for")
+_REFUSED = "nothing: it is refused"
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One sender, before and after; each side is None where the address was or is nobody's."""
+
+    sender: str
+    before: EffectiveRoute | None
+    after: EffectiveRoute | None
+    mark: str
 
 
 def routes(plan: Plan, style: Style) -> str:
     """A row for every sender, marked where something changes, and how it was before."""
-    before = {row.sender.casefold(): row for row in plan.routes_before}
-    after = {row.sender.casefold(): row for row in plan.routes_after}
-    first = not plan.serial
-    rows: list[tuple[str, ...]] = []
-    same = 0
-    for key in dict.fromkeys((*after, *before)):
-        old, new = before.get(key), after.get(key)
-        mark = _mark(old, new, first=first)
-        if mark == " " and len(after) > _ALL:
-            same += 1
-            continue
-        row = new or old
-        if row is None:
-            continue
-        rows.append((mark, row.sender, _as(new), _why(new), row.audience.label if new else ""))
-        if mark == "~" and old is not None:
-            rows.append(("", "  was", _as(old), _why(old), old.audience.label))
+    every = _lines(plan)
+    changed = [line for line in every if line.mark != " "]
+    shown, folded = (every, {}) if len(every) <= _ALL else _folded(changed)
+    rows = [row for line in shown for row in _rows(line, plan)]
+    rows += [
+        (mark, f"and {number} more", as_whom, through, "")
+        for (mark, as_whom, through), number in folded.items()
+    ]
     if not rows:
         return ""
-    header = ("", "Mail from", "goes out as", "through", "for")
-    lines = table(header, rows, style.width - 2)
-    if max(len(line) for line in lines) > style.width - 2:
-        lines = _stacked(rows)
+    narrow = natural_width([_HEADER, *rows]) > style.width - 2
+    lines = _stacked(rows) if narrow else table(_HEADER, rows, style.width - 2)
     dressed = [f"  {_dress(line, style)}" for line in lines]
-    if same:
-        dressed.append(style.faint(f"  and {same} senders as before"))
-    return "\n".join([style.strong("Who sends as whom after this apply:"), *dressed])
+    same = len(every) - len(changed)
+    if len(every) > _ALL and same:
+        dressed.append(style.faint(f"  and {_senders(same)} as before"))
+    return "\n".join([style.strong(f"Who sends as whom after this apply{_count(plan)}:"), *dressed])
+
+
+def _count(plan: Plan) -> str:
+    number = len(plan.impact.rerouted) if plan.serial else 0
+    return f" ({_senders(number)} rerouted)" if number else ""
+
+
+def _senders(number: int) -> str:
+    return f"{number} sender" if number == 1 else f"{number} senders"
+
+
+def _lines(plan: Plan) -> list[_Line]:
+    before = {row.sender.casefold(): row for row in plan.routes_before}
+    after = {row.sender.casefold(): row for row in plan.routes_after}
+    keys = sorted((before.keys() | after.keys()) - {ANY_OTHER})
+    found = []
+    for key in (*keys, ANY_OTHER):
+        old, new = before.get(key), after.get(key)
+        row = new or old
+        if row is not None:
+            mark = _mark(old, new, first=not plan.serial)
+            found.append(_Line(row.sender, old, new, mark))
+    return found
 
 
 def _mark(old: EffectiveRoute | None, new: EffectiveRoute | None, *, first: bool) -> str:
@@ -63,13 +90,34 @@ def _mark(old: EffectiveRoute | None, new: EffectiveRoute | None, *, first: bool
     return " " if same else "~"
 
 
+def _folded(changed: list[_Line]) -> tuple[list[_Line], dict[tuple[str, str, str], int]]:
+    """Keep the first so many of those who go one way, and count the others."""
+    counts: dict[tuple[str, str, str], int] = {}
+    shown = []
+    for line in changed:
+        way = (line.mark, _as(line.after), _through(line.after))
+        counts[way] = counts.get(way, 0) + 1
+        if counts[way] <= _ALL:
+            shown.append(line)
+    return shown, {way: number - _ALL for way, number in counts.items() if number > _ALL}
+
+
+def _rows(line: _Line, plan: Plan) -> list[tuple[str, ...]]:
+    old, mark = line.before, line.mark
+    # Mail of an address that no connector has any more goes the way of everybody else's.
+    new = line.after or next((row for row in plan.routes_after if row.sender == ANY_OTHER), None)
+    users = new.audience.label if new else ""
+    rows: list[tuple[str, ...]] = [(mark, line.sender, _as(new), _through(new), users)]
+    if mark in "~-" and old is not None:
+        rows.append(("", "  was", _as(old), _through(old), old.audience.label))
+    return rows
+
+
 def _as(row: EffectiveRoute | None) -> str:
-    if row is None:
-        return "nothing: no connector has this address any more"
-    return row.as_address or "nothing: it is refused"
+    return (row.as_address if row else None) or _REFUSED
 
 
-def _why(row: EffectiveRoute | None) -> str:
+def _through(row: EffectiveRoute | None) -> str:
     if row is None or row.via is None:
         return ""
     return row.via if row.reason is Reason.SENDER else f"{row.via} ({_WHY[row.reason]})"
@@ -78,12 +126,13 @@ def _why(row: EffectiveRoute | None) -> str:
 def _stacked(rows: list[tuple[str, ...]]) -> list[str]:
     lines = []
     for mark, sender, as_whom, through, audience in rows:
+        indent = "    " if mark else "      "
         lines.append(f"{mark or ' '} {sender}")
-        lines.append(f"    as {as_whom}")
+        lines.append(f"{indent}as {as_whom}")
         if through:
-            lines.append(f"    through {through}")
+            lines.append(f"{indent}through {through}")
         if audience:
-            lines.append(f"    for {audience}")
+            lines.append(f"{indent}for {audience}")
     return lines
 
 

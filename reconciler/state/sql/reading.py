@@ -59,7 +59,7 @@ def load(connection: Connection) -> StoredState:
         for row in connection.execute(select(tables.resources))
     ]
     # Sorted here because databases collate text each in their own way.
-    resources.sort(key=lambda stored: stored.address)
+    resources.sort(key=lambda stored: (stored.address.kind, stored.address.name))
     return StoredState(meta.lineage, meta.serial, tuple(resources))
 
 

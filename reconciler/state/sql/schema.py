@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,14 +25,17 @@ VERSION_TABLE = "alembic_version"
 # What a revision's script calls `op` and `context` is one for the whole process.
 _ALONE = threading.Lock()
 
-_version = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32)))
+
+@cache
+def _version(schema: str | None) -> Table:
+    return Table(VERSION_TABLE, MetaData(schema=schema), Column("version_num", String(32)))
 
 
 def version(connection: Connection, schema: str | None = None) -> str | None:
     """The revision that a state has; None where there is none."""
     if not inspect(connection).has_table(VERSION_TABLE, schema=schema):
         return None
-    return connection.execute(select(_version.c.version_num)).scalar()
+    return connection.execute(select(_version(schema))).scalar()
 
 
 def is_current(found: str, location: Location) -> bool:

@@ -99,7 +99,10 @@ def _live(connection: Connection, until: int | None = None) -> dict[Address, str
 def _write_resources(connection: Connection, done: Effects, new: Commit, serial: int) -> None:
     _delete(connection, tables.resources, done.deleted)
     stamp = {"modified_at": new.at, "modified_by": new.actor, "modified_serial": serial}
-    changed = [{"of": uid, **_row(resource), **stamp} for uid, resource in done.changed.items()]
+    changed = [
+        {"of": uid, **_row(resource, done.specs[uid]), **stamp}
+        for uid, resource in done.changed.items()
+    ]
     this = tables.resources.c.uid == bindparam("of")
     # Names may move on from one resource to the next, so all of them step aside first.
     aside = [{"of": uid, "name": f"~{uid}"} for uid in done.changed]
@@ -110,7 +113,7 @@ def _write_resources(connection: Connection, done: Effects, new: Commit, serial:
         connection,
         insert(tables.resources),
         [
-            {"uid": uid, **_row(resource), "created_at": new.at, **stamp}
+            {"uid": uid, **_row(resource, done.specs[uid]), "created_at": new.at, **stamp}
             for uid, resource in done.created.items()
         ],
     )
@@ -119,8 +122,7 @@ def _write_resources(connection: Connection, done: Effects, new: Commit, serial:
 _COLUMNS = ("kind", "name", "spec", "digest")
 
 
-def _row(resource: Resource) -> dict[str, Any]:
-    text = specs.encode(resource)
+def _row(resource: Resource, text: str) -> dict[str, Any]:
     address = resource.address
     values = (address.kind.value, address.name, text, specs.digest_of(text))
     return dict(zip(_COLUMNS, values, strict=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +20,9 @@ Start = Callable[..., "subprocess.Popen[str]"]
 def start() -> Iterator[Start]:
     """Starts ``worker.py`` with arguments; input, output and errors are pipes of text."""
     running: list[subprocess.Popen[str]] = []
+    # Coverage would write its own files and complain where a worker is killed, out of space or
+    # without rights.
+    untraced = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
 
     def run(*arguments: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
@@ -26,13 +31,17 @@ def start() -> Iterator[Start]:
             stderr=subprocess.PIPE,
             stdin=subprocess.PIPE,
             text=True,
+            env=untraced,
+            start_new_session=True,
         )
         running.append(process)
         return process
 
     yield run
     for process in running:
-        process.kill()
+        if process.poll() is None:
+            # The whole group, so that what a worker started ends with it.
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate(timeout=30)
 
 

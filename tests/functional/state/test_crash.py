@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import random
+import signal
 import sqlite3
 import time
 from collections.abc import Callable

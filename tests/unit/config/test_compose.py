@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from ruamel.yaml.error import YAMLError
 
 from reconciler.config import compose as module
-from reconciler.config.compose import MAX_DEPTH, Composed, compose, showable
+from reconciler.config import events
+from reconciler.config.compose import MAX_DEPTH, MAX_PROBLEMS, compose
 from reconciler.config.events import fast, reference
 from reconciler.config.positions import Position
+from reconciler.config.raw import Composed, showable
 from reconciler.config.scalars import resolve
 
 
@@ -227,8 +229,23 @@ def test_documents_before_a_fault_are_kept() -> None:
 def test_without_the_parser_in_c_everything_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "a: &x {b: 1}\nc: [*x, 'd', no]\ne:\n"
     composed = compose(text, "a.yaml")
-    monkeypatch.setattr(module, "PARSERS", (reference,))
+    monkeypatch.setattr(events, "CParser", None)
     assert compose(text, "a.yaml") == composed
+
+
+def test_a_long_text_is_not_given_to_the_slow_parser() -> None:
+    text = "- a\n" * 20_000 + "b: 'c"
+    started = time.process_time()
+    assert rules(text) == [("yaml/syntax", 20_001, 1)]
+    assert rules("- a\n" * 20_000 + "- '") == [("yaml/syntax", 20_001, 3)]
+    assert rules("- a\n" * 20_000 + "- @b") == [("yaml/syntax", 20_001, 3)]
+    assert time.process_time() - started < 10
+
+
+def test_a_file_that_is_wrong_throughout_is_not_read_to_its_end() -> None:
+    composed = compose("k: 1\n" * 10_000, "a.yaml")
+    assert len(composed.diagnostics) == MAX_PROBLEMS
+    assert not composed.readable
 
 
 @pytest.mark.parametrize("key", ["password", "oauth2", "enable_b2b", "use_ssl", "hunter2"])

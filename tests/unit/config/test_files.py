@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.config.files import MAX_BYTES, decode, find, read
+from reconciler.config.files import MAX_BYTES, decode, find, read, shown
 from reconciler.diagnostics import Diagnostic
 
 
@@ -172,3 +172,28 @@ def test_the_largest_file_is_read_and_a_larger_one_is_not(tmp_path: Path) -> Non
     assert read(path) == "#" * MAX_BYTES
     path.write_bytes(b"#" * (MAX_BYTES + 1))
     assert told(read(path)) == ("file/too-large", 0, 0)
+
+
+def test_a_root_behind_a_locked_door_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", fail)
+    (item,) = find(tmp_path / "connectors.d").diagnostics
+    assert item.rule == "file/unreadable"
+    assert find(Path("a\0b")).diagnostics
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "a/b"])
+def test_a_root_that_cannot_be_is_told(name: str) -> None:
+    (item,) = find(Path(name)).diagnostics
+    assert item.rule in {"file/missing", "file/unreadable"}
+
+
+def test_names_that_cannot_be_printed_are_shown_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"a\xff\x1b[31m.yaml")).write_text("")
+    (path,) = find(tmp_path).paths
+    assert shown(path).endswith("a\ufffd\ufffd[31m.yaml")
+    assert read(path) == ""

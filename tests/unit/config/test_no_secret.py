@@ -14,7 +14,7 @@ from reconciler.config.catalogue import catalogue
 from reconciler.config.checks import run
 from reconciler.config.compose import compose
 from reconciler.config.documents import parse
-from reconciler.config.events import PARSERS
+from reconciler.config.events import fast, fast_only, parsers, reference
 from reconciler.config.files import decode
 from reconciler.config.settings import DEFAULTS
 from reconciler.config.subject import Subject
@@ -202,4 +202,12 @@ def test_a_password_that_looks_like_a_reference_has_an_unknown_scheme() -> None:
 
 
 def test_both_parsers_are_under_test() -> None:
-    assert len(PARSERS) == 2, "ruamel.yaml's parser in C is a dependency and should be installed"
+    assert parsers("") == (fast, reference), "ruamel.yaml's parser in C should be installed"
+    assert parsers(" " * 100_000) == (fast_only,)
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_a_misplaced_secret_in_a_long_file_is_not_shown(written: str) -> None:
+    value = written.replace("{{", "\0").replace("}}", "\1").replace("{}", MARKER)
+    value = value.replace("\0", "{").replace("\1", "}")
+    assert_hidden("# x\n" * 20_000 + CONNECTOR.format(**{**FIELDS, "password": value}))

@@ -1,0 +1,88 @@
+"""One POST to a token endpoint, over a connection that ends like all the others here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from reconciler.mail.faults import Violation
+from reconciler.mail.hosts import ascii_host
+from reconciler.mail.resolve import resolve
+from reconciler.mail.tls import shared_context
+from reconciler.mail.wire import Limits, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.mail.deadline import Deadline
+    from reconciler.mail.dial import ConnectTo
+
+_LIMITS = Limits(line=64 * 1024, total=1024 * 1024)
+_HTTPS_PORT = 443
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back, with the names that Authlib looks for."""
+
+    status_code: int
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; raises ValueError if it is none."""
+        return json.loads(self.body)
+
+    def raise_for_status(self) -> None:
+        """Raise Violation: Authlib calls this where the body is no JSON object."""
+        raise Violation(f"The token endpoint answered with HTTP {self.status_code}.")
+
+
+class Https:
+    """What Authlib takes for an HTTP session. It follows no redirection, for the request holds a secret."""
+
+    def __init__(self, deadline: Deadline, connect_to: ConnectTo, ca_file: str | None) -> None:
+        self._deadline = deadline
+        self._connect_to = connect_to
+        self._ca_file = ca_file
+
+    def post(
+        self, url: str, data: Mapping[str, str], headers: Mapping[str, str], auth: Any = None
+    ) -> Response:
+        """Send a form; ``auth`` adds to it what proves who the client is."""
+        prepared = dict(headers)
+        body = urlencode(data)
+        if auth is not None:
+            url, prepared, body = auth.prepare("POST", url, prepared, body)
+        return self._send(url, prepared, body)
+
+    def request(self, _method: str, url: str, data: Mapping[str, str], **_: Any) -> Response:
+        """Send a form that holds its own proof."""
+        headers = {
+            "Accept": "application/json",
+            "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8",
+        }
+        return self.post(url, data, headers)
+
+    def _send(self, url: str, headers: Mapping[str, str], body: str) -> Response:
+        parts = urlsplit(url)
+        host, port = ascii_host(parts.hostname or ""), parts.port or _HTTPS_PORT
+        if parts.scheme != "https" or not host:
+            raise Violation("The token endpoint is no https address.")
+        target = self._connect_to.target(host, port)
+        wire = Wire.connect(resolve(*target, self._deadline), self._deadline, _LIMITS)
+        try:
+            wire.start_tls(shared_context(self._ca_file), host)
+            connection = HTTPConnection(host, port)
+            sock: Any = wire
+            connection.sock = sock
+            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request("POST", path, body, {**headers, "Connection": "close"})
+            response = connection.getresponse()
+            return Response(response.status, response.read())
+        except (HTTPException, ValueError):
+            raise Violation("The token endpoint does not speak HTTP.") from None
+        finally:
+            wire.close()

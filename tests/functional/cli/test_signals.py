@@ -1,0 +1,112 @@
+"""Ctrl-C and SIGTERM in the middle of tests: soon over, nothing applied, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from tests.functional.conftest import Home
+
+INTERRUPTED = 130
+DEADLINE = 30
+SOON = 5
+"""Seconds; a run closes its connections within one or so, and the machine may be busy."""
+
+
+@pytest.fixture
+def slow(live: Home, silent_port: int) -> Home:
+    """A folder of which one server never answers."""
+    live.redirect("outlook.office365.com", 993, silent_port)
+    return live
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> str:
+    """Read what a process says on standard error until it has said a text."""
+    assert process.stderr is not None
+    said = ""
+    until = time.monotonic() + DEADLINE
+    while text not in said:
+        line = process.stderr.readline()
+        assert line, said
+        assert time.monotonic() < until, said
+        said += line
+    return said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_apply_is_interrupted_in_the_middle_of_its_tests(
+    number: signal.Signals, slow: Home
+) -> None:
+    with slow.start("apply", "--auto-approve", "--report", "json=report.json") as process:
+        said = wait_for(process, "payroll")
+        started = time.monotonic()
+        process.send_signal(number)
+        out, err = process.communicate(timeout=DEADLINE)
+        elapsed = time.monotonic() - started
+    assert process.returncode == INTERRUPTED, err
+    assert elapsed < SOON
+    assert "Traceback" not in said + err + out
+    assert err.rstrip().endswith("Interrupted.")
+    assert "Nothing was applied yet" in slow("status").out
+    assert slow("state", "lock").out == "The state is not locked.\n"
+    report = json.loads((slow.folder / "report.json").read_text())
+    assert (report["outcome"], report["error"]) == ("failed", "interrupted")
+
+
+def test_a_test_is_interrupted_and_says_what_it_had_found(slow: Home) -> None:
+    with slow.start("test", "--report", "json=report.json") as process:
+        wait_for(process, "Testing 5 connectors live")
+        assert process.stdout is not None
+        assert " ok " in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == INTERRUPTED
+    assert "Traceback" not in err
+    report = json.loads((slow.folder / "report.json").read_text())
+    assert 1 <= report["passed"] < 5
+
+
+def test_waiting_for_the_lock_is_interrupted(slow: Home) -> None:
+    with slow.start("apply", "--auto-approve") as first:
+        wait_for(first, "Testing")
+        with slow.start("apply", "--auto-approve", "--lock-timeout", "1h") as second:
+            time.sleep(1)
+            second.send_signal(signal.SIGINT)
+            _, err = second.communicate(timeout=DEADLINE)
+        assert second.returncode == INTERRUPTED, err
+        assert "locked by" in slow("state", "lock").out, "the lock of the other is still there"
+        first.send_signal(signal.SIGTERM)
+        first.communicate(timeout=DEADLINE)
+    assert slow("state", "lock").out == "The state is not locked.\n"
+
+
+def test_a_kill_leaves_a_lock_that_can_be_taken_away(slow: Home) -> None:
+    with slow.start("apply", "--auto-approve") as process:
+        wait_for(process, "Testing")
+        process.kill()
+        process.communicate(timeout=DEADLINE)
+    assert process.returncode == -signal.SIGKILL
+    assert "Nothing was applied yet" in slow("status").out
+    done = slow("apply", "--auto-approve")
+    assert done.status == 7
+    token = done.err.rstrip().rpartition(" ")[2]
+    assert slow("state", "unlock", token, "--yes").status == 0
+    slow.apply_untested()
+
+
+def test_the_sandbox_ends_its_command_and_itself(home: Home) -> None:
+    with home.start("sandbox") as process:
+        said = wait_for(process, "Ctrl-C ends the sandbox.")
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("export ")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0, said + err
+    assert "Traceback" not in err

@@ -1,0 +1,180 @@
+"""A user's folder, and the command line as its user has it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from unittest import mock
+
+import pytest
+
+from reconciler.cli.main import main
+from reconciler.config.load import load
+from reconciler.sandbox.session import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.sandbox.session import Session
+
+EXAMPLE: Final = Path(__file__).parents[2] / "connectors.d"
+"""The shipped example."""
+
+LEAD: Final = "mail-lead@contoso.example"
+"""An Administrator of the shipped example."""
+
+DEADLINE: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended, and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> str:
+        """Everything, for a message that may go either way."""
+        return self.out + self.err
+
+
+class Home:
+    """A folder with ``connectors.d/``, and a clean environment to run commands in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "RECONCILER_ACTOR": LEAD,
+        }
+        # Coverage of the commands that run as processes of their own.
+        self.environ |= {key: text for key, text in os.environ.items() if key.startswith("COV")}
+
+    @property
+    def config(self) -> Path:
+        """The folder of the connectors."""
+        return self.folder / "connectors.d"
+
+    @property
+    def state(self) -> Path:
+        """The file of the stored state."""
+        return self.folder / ".reconciler" / "state.db"
+
+    def __call__(self, *arguments: str, **environ: str) -> Done:
+        """Run a command in this process."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.dict(os.environ, self.environ | environ, clear=True),
+            contextlib.chdir(self.folder),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            status = main(list(arguments))
+        return Done(int(status), out.getvalue(), err.getvalue())
+
+    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
+        """Start a command as a process of its own, without a terminal."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "reconciler", *arguments],
+            cwd=self.folder,
+            env=self.environ | environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+        )
+
+    def run(self, *arguments: str, **environ: str) -> Done:
+        """Run a command as a process of its own, without a terminal."""
+        with self.start(*arguments, **environ) as process:
+            try:
+                out, err = process.communicate(timeout=DEADLINE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        return Done(process.returncode, out, err)
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file of the configuration, or one beside it (``../reconciler.yaml``)."""
+        path = self.config / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace a text that stands in a file of the configuration."""
+        path = self.config / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def remove(self, name: str) -> None:
+        """Delete a file of the configuration."""
+        (self.config / name).unlink()
+
+    def apply_untested(self, *arguments: str) -> Done:
+        """Apply without asking any server."""
+        done = self("apply", "--auto-approve", "--skip-tests", "no servers here", *arguments)
+        assert done.status == 0, done.said
+        return done
+
+    def redirect(self, host: str, port: int, to: int) -> None:
+        """Connect to a port of loopback in place of what the environment says of a server."""
+        entries = self.environ.get("RECONCILER_CONNECT_TO", "").split()
+        kept = [entry for entry in entries if not entry.startswith(f"{host}:{port}=")]
+        assert len(kept) == len(entries) - 1
+        self.environ["RECONCILER_CONNECT_TO"] = " ".join([*kept, f"{host}:{port}=127.0.0.1:{to}"])
+
+    def local_port(self, host: str, port: int) -> int:
+        """The port of loopback at which a server is stood in for."""
+        for entry in self.environ["RECONCILER_CONNECT_TO"].split():
+            name, _, place = entry.partition("=")
+            if name == f"{host}:{port}":
+                return int(place.rpartition(":")[2])
+        raise KeyError(host, port)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Home:
+    """A folder with an empty ``connectors.d/``."""
+    folder = tmp_path / "home"
+    (folder / "connectors.d").mkdir(parents=True)
+    return Home(folder)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A folder with the shipped example, and nothing that it could connect to."""
+    folder = tmp_path / "home"
+    shutil.copytree(EXAMPLE, folder / "connectors.d")
+    return Home(folder)
+
+
+@pytest.fixture(scope="session")
+def example_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """The sandbox for the shipped example, shared by all tests."""
+    snapshot = load(EXAMPLE).snapshot
+    assert snapshot is not None
+    with Sandbox(snapshot.connectors, tmp_path_factory.mktemp("sandbox")) as session:
+        yield session
+
+
+@pytest.fixture
+def live(home: Home, example_session: Session) -> Home:
+    """A folder with the shipped example, its servers, and a state of its own."""
+    home.environ |= example_session.environment
+    del home.environ["RECONCILER_STATE"]
+    return home

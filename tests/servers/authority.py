@@ -1,0 +1,45 @@
+"""The certificates that the servers show: good ones, and each way of being bad."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import trustme
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES: Final = ("imap.contoso.example", "smtp.contoso.example", "mail.contoso.example")
+"""What the good certificate is for."""
+
+EXPIRED: Final = "expired.contoso.example"
+UNTRUSTED: Final = "untrusted.contoso.example"
+ELSEWHERE: Final = "elsewhere.contoso.example"
+"""A name that leads to the servers and stands in no certificate of theirs."""
+
+_LONG_AGO: Final = datetime(2001, 1, 1, tzinfo=UTC)
+_ALSO_PAST: Final = datetime(2002, 1, 1, tzinfo=UTC)
+
+
+class Authority:
+    """A certificate authority of the tests' own, and a second one that nobody trusts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ca = trustme.CA()
+        self._stranger = trustme.CA()
+        self.certificate = folder / "ca.pem"
+        self._ca.cert_pem.write_to_path(str(self.certificate))
+        self.good = self._write("good", self._ca.issue_cert(*NAMES))
+        self.untrusted = self._write("untrusted", self._stranger.issue_cert(UNTRUSTED))
+        self.expired = self._write(
+            "expired", self._ca.issue_cert(EXPIRED, not_before=_LONG_AGO, not_after=_ALSO_PAST)
+        )
+
+    def _write(self, name: str, issued: trustme.LeafCert) -> Path:
+        """Write key and chain to one file, as Dovecot and Postfix both take it."""
+        path = self.folder / f"{name}.pem"
+        issued.private_key_and_cert_chain_pem.write_to_path(str(path))
+        path.chmod(0o644)
+        return path

@@ -1,0 +1,84 @@
+"""Servers for the tests, started when the first test asks for them and ended with the last.
+
+``dovecot`` and ``postfix`` are the servers, ``authority`` made their certificates. Tests that only
+read mail ask for ``imap_site``, which needs no root; those that send ask for ``mail_site``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.servers.authority import Authority
+from tests.servers.dovecot import Dovecot, dovecot_program
+from tests.servers.introspection import Introspection
+from tests.servers.postfix import Postfix, postfix_program
+from tests.servers.site import site_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.servers.site import Site
+
+
+@pytest.fixture(scope="session")
+def server_folder() -> Iterator[Path]:
+    """A folder that the servers' own users can look into, unlike pytest's."""
+    folder = Path(tempfile.mkdtemp(prefix="reconciler-servers-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def authority(server_folder: Path) -> Authority:
+    return Authority(server_folder)
+
+
+@pytest.fixture(scope="session")
+def introspection() -> Iterator[Introspection]:
+    with Introspection() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def dovecot(
+    server_folder: Path, authority: Authority, introspection: Introspection
+) -> Iterator[Dovecot]:
+    program = dovecot_program()
+    if program is None:
+        pytest.skip("Dovecot is not installed: apt-get install dovecot-imapd dovecot-lmtpd")
+    folder = server_folder / "dovecot"
+    folder.mkdir()
+    server = Dovecot(program, folder, authority, introspection_url=introspection.url)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postfix(server_folder: Path, authority: Authority, dovecot: Dovecot) -> Iterator[Postfix]:
+    program = postfix_program()
+    if program is None:
+        pytest.skip("Postfix is not installed: apt-get install postfix")
+    if os.geteuid() != 0:
+        pytest.skip("Postfix can only be started by root")
+    folder = server_folder / "postfix"
+    folder.mkdir()
+    server = Postfix(program, folder, authority, dovecot)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def imap_site(authority: Authority, dovecot: Dovecot) -> Site:
+    return site_of(authority, dovecot, None)
+
+
+@pytest.fixture(scope="session")
+def mail_site(authority: Authority, dovecot: Dovecot, postfix: Postfix) -> Site:
+    return site_of(authority, dovecot, postfix)

@@ -1,0 +1,217 @@
+"""A private Postfix: submission in every TLS mode, passwords checked by Dovecot, delivery to Dovecot.
+
+Only root can start it, since its processes take on different users.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from tests.servers.accounts import ACCOUNTS, DOMAIN, FULL
+from tests.servers.authority import EXPIRED, UNTRUSTED
+from tests.servers.loopback import LOOPBACK, free_port, greets, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from tests.servers.authority import Authority
+    from tests.servers.dovecot import Dovecot
+
+GONE: Final = f"gone@{DOMAIN}"
+"""An address that support@ may send as, and that has no mailbox."""
+BUSY: Final = f"busy@{DOMAIN}"
+"""An address that support@ may send as, and whose mailbox is always busy: 450."""
+
+_MAIN: Final = """
+compatibility_level = 3.6
+queue_directory = {folder}/queue
+data_directory = {folder}/data
+maillog_file = {folder}/postfix.log
+maillog_file_prefixes = {folder}
+inet_interfaces = {loopback}
+inet_protocols = ipv4
+myhostname = mail.{domain}
+mydestination =
+mynetworks =
+relay_domains =
+default_transport = error:this Postfix delivers nothing to the world
+notify_classes =
+local_recipient_maps =
+alias_maps =
+anvil_status_update_time = 3600s
+smtpd_client_connection_count_limit = 0
+smtpd_error_sleep_time = 0
+
+virtual_mailbox_domains = {domain}
+virtual_mailbox_maps = texthash:{folder}/mailboxes
+virtual_transport = lmtp:unix:{lmtp}
+
+smtpd_tls_security_level = encrypt
+smtpd_tls_auth_only = yes
+smtpd_tls_chain_files = {good}
+
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {sasl}
+smtpd_sasl_security_options = noanonymous
+
+smtpd_sender_login_maps = texthash:{folder}/senders
+smtpd_sender_restrictions = reject_sender_login_mismatch
+smtpd_recipient_restrictions =
+  check_recipient_access texthash:{folder}/recipients
+  reject_unlisted_recipient
+  permit_sasl_authenticated
+  reject
+"""
+
+_RECIPIENTS: Final = f"""\
+{FULL.username} 552 5.2.2 Mailbox is full
+{BUSY} 450 4.2.1 Mailbox is busy, try again later
+"""
+
+_MASTER: Final = """\
+postlog    unix-dgram n - n - 1 postlogd
+pickup     unix  n - n 60 1 pickup
+cleanup    unix  n - n - 0 cleanup
+qmgr       unix  n - n 300 1 qmgr
+tlsmgr     unix  - - n 1000? 1 tlsmgr
+rewrite    unix  - - n - - trivial-rewrite
+bounce     unix  - - n - 0 bounce
+defer      unix  - - n - 0 bounce
+trace      unix  - - n - 0 bounce
+verify     unix  - - n - 1 verify
+proxymap   unix  - - n - - proxymap
+error      unix  - - n - - error
+lmtp       unix  - - n - - lmtp
+anvil      unix  - - n - 1 anvil
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A port of Postfix that differs from the others in what ``options`` say."""
+
+    host: str
+    port: int
+    options: tuple[str, ...] = ()
+
+
+_IMPLICIT: Final = "smtpd_tls_wrappermode=yes"
+
+DOORS: Final = (
+    Door(f"smtp.{DOMAIN}", 465, (_IMPLICIT,)),
+    Door(f"smtp.{DOMAIN}", 587),
+    Door(f"smtp.{DOMAIN}", 25, ("smtpd_tls_security_level=none",)),
+    # Here the answer to a sender that is not one's own comes at once, not at RCPT TO.
+    Door(f"mail.{DOMAIN}", 465, (_IMPLICIT, "smtpd_delay_reject=no")),
+    Door(f"mail.{DOMAIN}", 587, ("smtpd_sasl_auth_enable=no",)),
+    Door(EXPIRED, 465, (_IMPLICIT, "smtpd_tls_chain_files={expired}")),
+    Door(UNTRUSTED, 465, (_IMPLICIT, "smtpd_tls_chain_files={untrusted}")),
+)
+"""What a connector names, and so what is to be found there."""
+
+
+def postfix_program() -> str | None:
+    """Where Postfix is installed, or None."""
+    return shutil.which("postfix") or shutil.which("postfix", path="/usr/sbin:/usr/local/sbin")
+
+
+class Postfix:
+    """A running Postfix. ``ports`` says where on loopback each of the doors really is."""
+
+    def __init__(self, program: str, folder: Path, authority: Authority, dovecot: Dovecot) -> None:
+        self.folder = folder
+        self.ports = {door: free_port() for door in DOORS}
+        self._command = (program, "-c", str(folder / "etc"))
+        self._write(authority, dovecot)
+        self._process = subprocess.Popen(
+            (*self._command, "start-fg"), start_new_session=True, stderr=subprocess.DEVNULL
+        )
+        port = next(port for door, port in self.ports.items() if door.port == 587)
+        try:
+            wait_until(lambda: greets(port, b"220 "), "Postfix greets", seconds=20)
+        except TimeoutError:
+            self.stop()
+            raise RuntimeError(f"Postfix did not start:\n{self.log}") from None
+
+    @property
+    def log(self) -> str:
+        """What it has logged."""
+        path = self.folder / "postfix.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def settled_log(self) -> str:
+        """What it has logged, once that holds the end of every connection."""
+
+        def settled() -> bool:
+            log = self.log
+            return log.count(": connect from ") == log.count(": disconnect from ")
+
+        wait_until(settled, "every connection has ended")
+        return self.log
+
+    def stop(self) -> None:
+        """End it and its children, who have nothing to lose; politely it would take seconds.
+
+        Its master has left our process group for one of its own.
+        """
+        pid = self.folder / "queue" / "pid" / "master.pid"
+        if self._process.poll() is None:
+            if pid.exists():
+                os.killpg(int(pid.read_text()), signal.SIGKILL)
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def _write(self, authority: Authority, dovecot: Dovecot) -> None:
+        for name in ("etc", "queue", "data"):
+            (self.folder / name).mkdir()
+        shutil.chown(self.folder / "data", "postfix")
+        main = _MAIN.format(
+            folder=self.folder,
+            loopback=LOOPBACK,
+            domain=DOMAIN,
+            good=authority.good,
+            sasl=dovecot.sasl_socket,
+            lmtp=dovecot.lmtp_socket,
+        )
+        (self.folder / "etc" / "main.cf").write_text(main)
+        # Postfix reads a file that is younger than two seconds again until it is older.
+        os.utime(self.folder / "etc" / "main.cf", (0, 0))
+        lines = (
+            " ".join(
+                (
+                    f"{LOOPBACK}:{port} inet n - n - - smtpd",
+                    *(
+                        f"-o {option}".format(
+                            expired=authority.expired, untrusted=authority.untrusted
+                        )
+                        for option in door.options
+                    ),
+                )
+            )
+            for door, port in self.ports.items()
+        )
+        (self.folder / "etc" / "master.cf").write_text(_MASTER + "\n".join(lines) + "\n")
+        (self.folder / "recipients").write_text(_RECIPIENTS)
+        mailboxes = (account.username for account in ACCOUNTS if account.mailbox)
+        _write_table(self.folder / "mailboxes", ((name, "yes") for name in (*mailboxes, BUSY)))
+        _write_table(self.folder / "senders", _owners().items())
+
+
+def _owners() -> dict[str, str]:
+    """Who may send as each address, as smtpd_sender_login_maps wants it."""
+    owners: dict[str, list[str]] = {}
+    for account in ACCOUNTS:
+        for address in (account.username, *account.aliases):
+            owners.setdefault(address, []).append(account.username)
+    return {address: ",".join(names) for address, names in owners.items()}
+
+
+def _write_table(path: Path, rows: Iterable[tuple[str, str]]) -> None:
+    path.write_text("".join(f"{key} {value}\n" for key, value in rows))

@@ -1,0 +1,217 @@
+"""The probe of a sending account, against Postfix with Dovecot behind it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.model.connector import Security
+from reconciler.probe.result import ErrorClass, Outcome, Protocol, Stage
+from tests.servers.accounts import (
+    ARCHIVE,
+    DOMAIN,
+    FULL,
+    INFO,
+    PAYROLL,
+    PAYROLL_RELAY,
+    SUPPORT,
+    UNICODE,
+)
+from tests.servers.authority import ELSEWHERE, EXPIRED, UNTRUSTED
+from tests.servers.postfix import BUSY, GONE
+from tests.servers.site import DOWN, IMAP, MAIL, PORTS, SMTP, WRONG, connector_for, reads, sends
+
+if TYPE_CHECKING:
+    from reconciler.probe.result import ConnectorResult, Failure
+    from tests.servers.accounts import Account
+    from tests.servers.dovecot import Dovecot
+    from tests.servers.postfix import Postfix
+    from tests.servers.site import Site
+
+pytestmark = pytest.mark.server
+
+MODES = (Security.IMPLICIT, Security.STARTTLS)
+
+
+def failure(result: ConnectorResult) -> tuple[Stage, Failure]:
+    """The one stage that failed, and why."""
+    ((_, stage, why),) = result.failures
+    return stage.stage, why
+
+
+@pytest.mark.parametrize("security", MODES)
+@pytest.mark.parametrize("account", [SUPPORT, INFO, UNICODE], ids=lambda account: account.name)
+def test_an_account_that_is_right_passes_every_stage_of_both_protocols(
+    mail_site: Site, account: Account, security: Security
+) -> None:
+    connector = connector_for(account, imap=reads(account, security), smtp=sends(account, security))
+    result = mail_site.probe(connector)
+    assert result.passed, result.failures
+    assert [item.protocol for item in result.protocols] == [Protocol.IMAP, Protocol.SMTP]
+    outcomes = {stage.outcome for item in result.protocols for stage in item.stages}
+    assert outcomes == {Outcome.OK}
+
+
+def test_smtp_may_have_credentials_of_its_own(mail_site: Site) -> None:
+    connector = connector_for(
+        PAYROLL,
+        imap=reads(PAYROLL),
+        smtp=sends(PAYROLL_RELAY),
+        email_address=PAYROLL.username,
+    )
+    assert mail_site.probe(connector).passed
+
+
+def test_a_test_takes_its_envelope_back_and_sends_no_text(
+    mail_site: Site, postfix: Postfix
+) -> None:
+    before = len(postfix.settled_log())
+    assert mail_site.probe(connector_for(SUPPORT, smtp=sends(SUPPORT))).passed
+    # Postfix counts the commands of a session when it ends.
+    (counts,) = re.findall(r"disconnect from .*", postfix.settled_log()[before:])
+    assert {"mail=1", "rcpt=1", "rset=1"} <= set(counts.split())
+    assert "data=" not in counts
+
+
+@pytest.mark.parametrize("security", MODES)
+@pytest.mark.parametrize("account", [INFO, UNICODE], ids=lambda account: account.name)
+def test_one_wrong_password_is_one_failed_login(
+    dovecot: Dovecot, mail_site: Site, account: Account, security: Security
+) -> None:
+    before = dovecot.failed_logins(account.username)
+    connector = connector_for(account, smtp=sends(account, security, password=WRONG))
+    result = mail_site.probe(connector, replace(mail_site.options, retries=3))
+    where, why = failure(result)
+    assert (where, why.error_class) == (Stage.AUTHENTICATION, ErrorClass.AUTH_REJECTED)
+    assert not result.unreachable
+    assert dovecot.failed_logins(account.username) == before + 1
+
+
+def test_one_half_may_fail_while_the_other_passes(mail_site: Site) -> None:
+    connector = connector_for(SUPPORT, imap=reads(SUPPORT), smtp=sends(SUPPORT, host=DOWN))
+    result = mail_site.probe(connector)
+    ((protocol, stage, why),) = result.failures
+    assert protocol.protocol is Protocol.SMTP
+    assert (stage.stage, why.error_class) == (Stage.TCP, ErrorClass.REFUSED)
+    assert result.unreachable
+
+
+def test_copies_that_we_would_file_need_a_folder(mail_site: Site) -> None:
+    connector = connector_for(ARCHIVE, imap=reads(ARCHIVE), smtp=sends(ARCHIVE))
+    where, why = failure(mail_site.probe(connector))
+    assert (where, why.error_class) == (Stage.MAILBOX, ErrorClass.FOLDER_MISSING)
+
+
+@pytest.mark.parametrize(
+    ("host", "security", "error_class"),
+    [
+        (ELSEWHERE, Security.IMPLICIT, ErrorClass.CERT_HOSTNAME),
+        (ELSEWHERE, Security.STARTTLS, ErrorClass.CERT_HOSTNAME),
+        (UNTRUSTED, Security.IMPLICIT, ErrorClass.CERT_UNTRUSTED),
+        (EXPIRED, Security.IMPLICIT, ErrorClass.CERT_EXPIRED),
+    ],
+)
+def test_a_bad_certificate_ends_it_before_a_password_is_sent(
+    mail_site: Site, host: str, security: Security, error_class: ErrorClass
+) -> None:
+    result = mail_site.probe(connector_for(SUPPORT, smtp=sends(SUPPORT, security, host=host)))
+    where, why = failure(result)
+    assert (where, why.error_class) == (Stage.TLS, error_class)
+
+
+@pytest.mark.parametrize(
+    ("security", "port", "says"),
+    [(Security.IMPLICIT, 587, "STARTTLS"), (Security.STARTTLS, 465, "TLS")],
+)
+def test_the_wrong_tls_mode_is_told_from_a_broken_server(
+    mail_site: Site, security: Security, port: int, says: str
+) -> None:
+    connector = connector_for(SUPPORT, smtp=sends(SUPPORT, security, port=port))
+    result = mail_site.probe(connector, replace(mail_site.options, timeout=2.0))
+    where, why = failure(result)
+    assert (where, why.error_class) == (Stage.TLS, ErrorClass.TLS_MODE_MISMATCH)
+    assert says in why.cause + why.remedy
+
+
+def test_without_starttls_on_offer_there_is_no_falling_back_to_plain_text(mail_site: Site) -> None:
+    connector = connector_for(SUPPORT, smtp=sends(SUPPORT, Security.STARTTLS, port=25))
+    where, why = failure(mail_site.probe(connector))
+    assert (where, why.error_class) == (Stage.TLS, ErrorClass.STARTTLS_MISSING)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "security"),
+    [
+        pytest.param(SMTP, 25, Security.NONE, id="not before TLS"),
+        pytest.param(MAIL, 587, Security.STARTTLS, id="not at all"),
+    ],
+)
+def test_a_server_that_offers_no_sign_in_does_not_pass(
+    mail_site: Site, host: str, port: int, security: Security
+) -> None:
+    connector = connector_for(SUPPORT, smtp=sends(SUPPORT, security, host=host, port=port))
+    where, why = failure(mail_site.probe(connector))
+    assert (where, why.error_class) == (Stage.AUTHENTICATION, ErrorClass.AUTH_MECH_UNAVAILABLE)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [pytest.param(MAIL, id="said at MAIL FROM"), pytest.param(SMTP, id="said at RCPT TO")],
+)
+def test_an_address_that_is_not_the_accounts_own_is_refused_as_a_sender(
+    mail_site: Site, host: str
+) -> None:
+    connector = connector_for(
+        SUPPORT, smtp=sends(SUPPORT, host=host), email_address=f"board@{DOMAIN}"
+    )
+    where, why = failure(mail_site.probe(connector))
+    assert (where, why.error_class) == (Stage.ENVELOPE, ErrorClass.SEND_AS_DENIED)
+    assert "not owned by user" in why.reply
+
+
+@pytest.mark.parametrize(
+    ("account", "address", "error_class"),
+    [
+        pytest.param(SUPPORT, GONE, ErrorClass.RECIPIENT_REJECTED, id="unknown"),
+        pytest.param(FULL, FULL.username, ErrorClass.QUOTA, id="full"),
+        pytest.param(SUPPORT, BUSY, ErrorClass.RATE_LIMITED, id="busy"),
+    ],
+)
+def test_an_address_that_takes_no_mail_is_told_apart_from_a_sender_without_rights(
+    mail_site: Site, account: Account, address: str, error_class: ErrorClass
+) -> None:
+    connector = connector_for(account, smtp=sends(account), email_address=address)
+    where, why = failure(mail_site.probe(connector))
+    assert (where, why.error_class) == (Stage.ENVELOPE, error_class)
+
+
+@pytest.mark.parametrize(
+    ("address", "attempts"),
+    [pytest.param(BUSY, 3, id="450"), pytest.param(GONE, 1, id="550")],
+)
+def test_only_what_is_temporary_is_tried_again(
+    mail_site: Site, postfix: Postfix, address: str, attempts: int
+) -> None:
+    before = len(postfix.settled_log())
+    connector = connector_for(SUPPORT, smtp=sends(SUPPORT), email_address=address)
+    mail_site.probe(connector, replace(mail_site.options, retries=2))
+    assert postfix.settled_log()[before:].count(f"to=<{address}>") == attempts
+
+
+@pytest.mark.parametrize("security", MODES)
+def test_the_port_of_the_other_protocol_is_named_as_such(
+    mail_site: Site, security: Security
+) -> None:
+    port = PORTS["imap", security]
+    connector = connector_for(
+        SUPPORT,
+        imap=reads(SUPPORT, security, host=SMTP, port=PORTS["smtp", security]),
+        smtp=sends(SUPPORT, security, host=IMAP, port=port),
+    )
+    reads_smtp, sends_to_imap = (why for _, _, why in mail_site.probe(connector).failures)
+    assert reads_smtp.error_class is sends_to_imap.error_class is ErrorClass.PROTOCOL
+    assert "speaks SMTP" in reads_smtp.cause
+    assert "speaks IMAP" in sends_to_imap.cause

@@ -1,0 +1,203 @@
+"""Who may make which change, judged by what is stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.apply.authorise import denials
+from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.model.provider import Provider
+from reconciler.model.secret_ref import SecretRef
+from reconciler.model.snapshot import Fingerprint
+from tests.builders import (
+    EMPTY,
+    connector,
+    group,
+    groups,
+    permissions,
+    planned,
+    roles,
+    stored,
+    users,
+)
+
+if TYPE_CHECKING:
+    from reconciler.model.resource import Resource
+
+INFO, PAYROLL = connector("info"), connector("payroll")
+OF_PAYROLL = permissions("payroll", administrators=users("hr"))
+ROLES = roles("admin", manage=users("manager"))
+STAFF = group("staff", "ada")
+POLICY = GlobalSmtpPolicy(connector="info")
+OWN = Provider(name="own")
+WORLD: tuple[Resource, ...] = (INFO, PAYROLL, OF_PAYROLL, ROLES, STAFF, POLICY, OWN)
+STATE = stored(*WORLD)
+
+ANY = "takes an Administrator"
+MANAGE = "takes an Administrator or Manage data sources"
+
+
+def others(*gone: Resource) -> list[Resource]:
+    return [item for item in WORLD if item not in gone]
+
+
+CHANGES: dict[str, tuple[tuple[Resource, ...], set[str]]] = {
+    # what is wanted, and who may do it
+    "create a connector": ((*WORLD, connector("new")), {"admin", "manager"}),
+    "create one with its permissions": (
+        (*WORLD, connector("new"), permissions("new", administrators=users("eve"))),
+        {"admin", "manager"},
+    ),
+    "delete a connector": (tuple(others(PAYROLL, OF_PAYROLL)), {"admin", "manager"}),
+    "edit one that names no administrators": (
+        (*others(INFO), replace(INFO, display_name="X")),
+        {"admin"},
+    ),
+    "edit one that names its administrators": (
+        (*others(PAYROLL), replace(PAYROLL, display_name="X")),
+        {"hr"},
+    ),
+    "give permissions to a stored connector": ((*WORLD, permissions("info")), {"admin"}),
+    "change permissions": (
+        (*others(OF_PAYROLL), permissions("payroll", administrators=users("eve"))),
+        {"hr"},
+    ),
+    "delete permissions alone": (tuple(others(OF_PAYROLL)), {"hr"}),
+    "change a group": ((*others(STAFF), group("staff", "eve")), {"admin"}),
+    "delete a group": (tuple(others(STAFF)), {"admin"}),
+    "change the roles": ((*others(ROLES), roles("admin", "eve")), {"admin"}),
+    "delete the roles": (tuple(others(ROLES)), {"admin"}),
+    "change the policy": (
+        (*others(POLICY), replace(POLICY, enabled=True)),
+        {"admin"},
+    ),
+    "delete the policy": (tuple(others(POLICY)), {"admin"}),
+    "change a provider": (
+        (*others(OWN), Provider(name="own", files_sent_copies=True)),
+        {"admin", "manager"},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+@pytest.mark.parametrize("actor", ["admin", "manager", "hr", "eve", ""])
+def test_each_change_takes_the_right_it_takes(what: str, actor: str) -> None:
+    wanted, may = CHANGES[what]
+    made = planned(STATE, *wanted)
+    assert not made.empty
+    found = denials(made.changes, STATE, actor)
+    assert (not found) == (actor in may)
+
+
+@pytest.mark.parametrize("actor", ["ADMIN", "Admin"])
+def test_actors_are_compared_without_regard_to_case(actor: str) -> None:
+    made = planned(STATE, *CHANGES["change the roles"][0])
+    assert denials(made.changes, STATE, actor) == ()
+
+
+def test_a_denial_says_who_may() -> None:
+    made = planned(STATE, *CHANGES["edit one that names its administrators"][0])
+    (denial,) = denials(made.changes, STATE, "admin")
+    assert str(denial.address) == "EmailConnector.payroll"
+    assert denial.message == "takes one of the administrators of payroll"
+    made = planned(STATE, *CHANGES["create a connector"][0])
+    assert [item.message for item in denials(made.changes, STATE, "eve")] == [MANAGE]
+    made = planned(STATE, *CHANGES["change the policy"][0])
+    assert [item.message for item in denials(made.changes, STATE, "eve")] == [ANY]
+
+
+def test_whoever_grants_themselves_a_right_gains_nothing_by_it() -> None:
+    wanted: list[Resource] = [
+        replace(PAYROLL, display_name="Mine"),
+        permissions("payroll", administrators=users("eve")),
+        roles("eve"),
+        *others(PAYROLL, OF_PAYROLL, ROLES),
+    ]
+    made = planned(STATE, *wanted)
+    assert len(denials(made.changes, STATE, "eve")) == len(made.changes) == 3
+
+
+def test_a_group_that_the_change_itself_fills_gives_nothing() -> None:
+    state = stored(INFO, ROLES, STAFF, permissions("info", administrators=groups("staff")))
+    wanted: list[Resource] = [replace(INFO, display_name="X"), ROLES, group("staff", "ada", "eve"),
+              permissions("info", administrators=groups("staff"))]  # fmt: skip
+    made = planned(state, *wanted)
+    assert len(denials(made.changes, state, "eve")) == 2
+    # ada is among the administrators of info, and may not change the group.
+    assert [str(item.address) for item in denials(made.changes, state, "ada")] == ["Group.staff"]
+
+
+def test_the_first_apply_bootstraps() -> None:
+    made = planned(EMPTY, *WORLD)
+    assert denials(made.changes, EMPTY, "anybody") == ()
+
+
+@pytest.mark.parametrize(
+    "leaderless",
+    [(), (roles(),), (replace(roles(), administrators=groups("nobody")), group("nobody"))],
+)
+def test_where_nobody_is_an_administrator_everybody_is(leaderless: tuple[Resource, ...]) -> None:
+    state = stored(INFO, *leaderless)
+    made = planned(state, replace(INFO, display_name="X"), *leaderless, roles("eve"))
+    assert denials(made.changes, state, "eve") == ()
+
+
+def test_even_then_a_connector_that_names_its_administrators_is_theirs() -> None:
+    state = stored(PAYROLL, OF_PAYROLL)
+    made = planned(state, replace(PAYROLL, display_name="X"), OF_PAYROLL)
+    assert len(denials(made.changes, state, "eve")) == 1
+
+
+def test_the_last_administrators_may_go_but_only_by_their_own_hand() -> None:
+    made = planned(STATE, *others(ROLES), roles("eve"))
+    assert denials(made.changes, STATE, "admin") == ()
+    assert len(denials(made.changes, STATE, "eve")) == 1
+
+
+def test_a_rename_is_judged_by_the_old_name() -> None:
+    wages, of_wages = (
+        replace(PAYROLL, name="wages"),
+        permissions("wages", administrators=users("eve")),
+    )
+    made = planned(
+        STATE,
+        wages,
+        of_wages,
+        *others(PAYROLL, OF_PAYROLL),
+        renames=(("wages", "payroll"),),
+    )
+    assert denials(made.changes, STATE, "hr") == ()
+    assert {str(item.address) for item in denials(made.changes, STATE, "eve")} == {
+        "EmailConnector.wages",
+        "Permissions.wages",
+    }
+    assert {item.message for item in denials(made.changes, STATE, "admin")} == {
+        "takes one of the administrators of payroll"
+    }
+
+
+def test_a_rename_that_does_not_take_place_lends_nobody_the_rights_of_the_old_name() -> None:
+    """``info`` claims the name of ``payroll``, which goes; its administrators gain nothing."""
+    wanted: list[Resource] = [
+        replace(INFO, display_name="Mine"),
+        permissions("info", administrators=users("hr")),
+    ]
+    made = planned(
+        STATE,
+        *wanted,
+        *others(INFO, PAYROLL, OF_PAYROLL),
+        renames=(("info", "payroll"),),
+    )
+    denied = {str(item.address) for item in denials(made.changes, STATE, "hr")}
+    assert {"EmailConnector.info", "Permissions.info"} <= denied
+
+
+def test_a_rotation_is_an_edit() -> None:
+    reference = SecretRef("env", "PAYROLL_PASSWORD")
+    state = stored(*WORLD, fingerprints={"payroll": {reference: Fingerprint("k", "old")}})
+    made = planned(state, *WORLD, fingerprints={reference: Fingerprint("k", "new")})
+    assert denials(made.changes, state, "hr") == ()
+    assert len(denials(made.changes, state, "manager")) == 1

@@ -1,0 +1,306 @@
+"""The stages of an apply on the plainest store, with tests whose outcome the test decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.apply.executor import Applied, Author, Conduct, Executor
+from reconciler.errors import ReconcilerError, StateConflict, TestsFailed
+from reconciler.model.address import Kind
+from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.model.secret_ref import SecretRef
+from reconciler.model.snapshot import Fingerprint, LastTest, Snapshot, Status
+from reconciler.plan.desired import Desired
+from reconciler.plan.document import plan_digest
+from reconciler.plan.planner import plan
+from reconciler.probe.result import ConnectorResult, ErrorClass
+from reconciler.state.memory import MemoryStore
+from tests.builders import NOON, at, connector, permissions, receiving, result, users
+
+if TYPE_CHECKING:
+    from reconciler.model.connector import Connector
+    from reconciler.model.resource import Resource
+
+AUTHOR = Author("ada", "--actor", "c0ffee", "0.1")
+A, B = connector("a"), connector("b")
+PLAINLY, KEEP_GOING = Conduct(), Conduct(keep_going=True)
+REJECTED, UNREACHABLE = ErrorClass.AUTH_REJECTED, ErrorClass.REFUSED
+
+
+@dataclass
+class Probes:
+    """Fails the connectors that it is told to, and remembers which it was asked for."""
+
+    failing: dict[str, ErrorClass] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def __call__(self, connectors: tuple[Connector, ...]) -> tuple[ConnectorResult, ...]:
+        self.asked = [item.name for item in connectors]
+        return tuple(result(name, self.failing.get(name)) for name in self.asked)
+
+
+@dataclass
+class Bench:
+    """A store, a tester, and applies of whatever is wanted."""
+
+    store: MemoryStore = field(default_factory=lambda: MemoryStore(clock=lambda: NOON))
+    tester: Probes = field(default_factory=Probes)
+
+    def apply(
+        self,
+        *wanted: Resource,
+        conduct: Conduct = PLAINLY,
+        renames: tuple[tuple[str, str], ...] = (),
+        fingerprints: dict[SecretRef, Fingerprint] | None = None,
+    ) -> Applied:
+        desired = Desired(Snapshot.of(wanted), renames, tuple((fingerprints or {}).items()))
+        current = self.store.load()
+        with self.store.lock(holder="ada", operation="apply", wait=timedelta()) as lock:
+            executor = Executor(self.store, lock.lease.token, self.tester, AUTHOR, NOON)
+            return executor.apply(desired, current, plan(desired, current), conduct)
+
+    def fail(self, **failing: ErrorClass) -> None:
+        self.tester.failing = failing
+
+    def status(self, name: str) -> Status | None:
+        stored = self.store.load().stored(at(Kind.EMAIL_CONNECTOR, name))
+        return stored.status if stored else None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.store.load().snapshot
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_everything_that_passes_is_written_as_one_revision(bench: Bench) -> None:
+    done = bench.apply(A, B)
+    assert bench.snapshot == Snapshot.of((A, B))
+    assert done.revision is not None
+    assert (done.revision.serial, done.revision.counts.added) == (1, 2)
+    assert done.revision.plan_digest == plan_digest(done.plan)
+    assert (done.revision.actor, done.revision.git_commit) == ("ada", "c0ffee")
+    assert done.revision.note == ""
+    assert bench.tester.asked == ["a", "b"]
+    assert (bench.status("a"), bench.status("b")) == (Status.READY, Status.READY)
+    assert (done.left_out, done.withheld) == ((), ())
+
+
+def test_a_second_apply_does_nothing_and_tests_nothing(bench: Bench) -> None:
+    bench.apply(A, B)
+    bench.tester.asked = []
+    done = bench.apply(A, B)
+    assert done.revision is None
+    assert done.results == ()
+    assert bench.tester.asked == []
+    assert bench.store.load().serial == 1
+
+
+@pytest.mark.parametrize(("error", "rejected"), [(REJECTED, True), (UNREACHABLE, False)])
+def test_one_failure_means_that_nothing_is_written(
+    bench: Bench, error: ErrorClass, rejected: bool
+) -> None:
+    bench.apply(A)
+    before = bench.store.load()
+    bench.fail(b=error)
+    with pytest.raises(TestsFailed) as caught:
+        bench.apply(replace(A, sent_folder="Sent"), B)
+    assert caught.value.rejected is rejected
+    assert caught.value.message == "1 connector failed the live test: b"
+    assert bench.store.load() == before
+
+
+def test_one_rejection_among_the_unreachable_counts_as_rejected(bench: Bench) -> None:
+    bench.fail(a=UNREACHABLE, b=REJECTED)
+    with pytest.raises(TestsFailed) as caught:
+        bench.apply(A, B)
+    assert caught.value.rejected
+    assert caught.value.message == "2 connectors failed the live test: a, b"
+
+
+def test_keep_going_applies_what_passed_and_names_what_it_left_out(bench: Bench) -> None:
+    bench.apply(A)
+    bench.fail(b=REJECTED)
+    wanted = replace(A, sent_folder="Sent")
+    of_b = permissions("b", users=users("ada"))
+    policy = GlobalSmtpPolicy(fallback_connector="b")
+    done = bench.apply(wanted, B, of_b, policy, conduct=KEEP_GOING)
+    assert bench.snapshot == Snapshot.of((wanted,))
+    assert done.left_out == ("b",)
+    assert [str(item) for item in done.withheld] == ["Permissions.b", "GlobalSmtpPolicy.default"]
+    assert done.revision is not None
+    assert done.revision.counts.changed == 1
+    assert bench.status("a") is Status.READY
+
+
+def test_keep_going_with_nothing_left_writes_nothing(bench: Bench) -> None:
+    bench.apply(A)
+    bench.fail(b=UNREACHABLE)
+    done = bench.apply(A, B, conduct=KEEP_GOING)
+    assert done.revision is None
+    assert done.left_out == ("b",)
+    assert bench.store.load().serial == 1
+
+
+def test_keep_going_leaves_a_stored_connector_and_what_is_known_of_it_alone(bench: Bench) -> None:
+    bench.apply(A, B)
+    bench.fail(a=REJECTED)
+    bench.apply(replace(A, sent_folder="Sent"), replace(B, sent_folder="Sent"), conduct=KEEP_GOING)
+    assert bench.snapshot.connector("a") == A
+    assert bench.status("a") is Status.READY, "the stored version was not the one that failed"
+
+
+def test_keep_going_does_not_delete_a_connector_that_was_renamed_long_ago(bench: Bench) -> None:
+    bench.apply(A)
+    bench.fail(a=REJECTED)
+    done = bench.apply(
+        replace(A, sent_folder="Sent"), B, conduct=KEEP_GOING, renames=(("a", "former"),)
+    )
+    assert bench.snapshot == Snapshot.of((A, B))
+    assert done.left_out == ("a",)
+
+
+def test_skipped_tests_are_recorded_with_their_reason(bench: Bench) -> None:
+    done = bench.apply(A, conduct=Conduct(skip_tests="the provider is down"))
+    assert bench.tester.asked == []
+    assert done.revision is not None
+    assert done.revision.note == "tests skipped: the provider is down"
+    assert bench.status("a") is Status.UNTESTED
+
+
+def test_an_untested_connector_is_tested_by_the_next_apply_without_a_revision(bench: Bench) -> None:
+    bench.apply(A, conduct=Conduct(skip_tests="later"))
+    done = bench.apply(A)
+    assert bench.tester.asked == ["a"]
+    assert done.revision is None
+    assert bench.store.load().serial == 1
+    assert bench.status("a") is Status.READY
+
+
+def test_a_connector_that_still_fails_is_recorded_so_and_fails_the_apply(bench: Bench) -> None:
+    bench.apply(A, conduct=Conduct(skip_tests="later"))
+    bench.fail(a=REJECTED)
+    with pytest.raises(TestsFailed):
+        bench.apply(A)
+    assert bench.status("a") is Status.FAILING
+    done = bench.apply(A, conduct=KEEP_GOING)
+    assert done.revision is None
+    bench.fail()
+    bench.apply(A)
+    assert bench.status("a") is Status.READY
+
+
+def test_the_permissions_of_a_failing_connector_can_be_changed(bench: Bench) -> None:
+    bench.apply(A, conduct=Conduct(skip_tests="later"))
+    bench.fail(a=REJECTED)
+    wanted = permissions("a", users=users("ada"))
+    done = bench.apply(A, wanted, conduct=KEEP_GOING)
+    assert bench.snapshot == Snapshot.of((A, wanted))
+    assert done.withheld == ()
+    assert bench.status("a") is Status.FAILING
+
+
+def test_permissions_that_change_do_not_hide_what_a_test_found_of_their_connector(
+    bench: Bench,
+) -> None:
+    bench.apply(A, B, conduct=Conduct(skip_tests="later"))
+    bench.fail(b=REJECTED)
+    with pytest.raises(TestsFailed):
+        bench.apply(A, B, permissions("a", users=users("ada")))
+    assert bench.status("a") is Status.READY
+    assert bench.status("b") is Status.FAILING
+
+
+def test_the_connector_of_a_changed_policy_is_tested_first(bench: Bench) -> None:
+    bench.apply(A, B)
+    bench.apply(replace(A, sent_folder="Sent"), B, GlobalSmtpPolicy(enabled=True, connector="b"))
+    assert bench.tester.asked == ["b", "a"]
+
+
+def test_a_draft_is_stored_and_never_tested(bench: Bench) -> None:
+    bench.apply(receiving("d", draft=True, imap=None))
+    assert bench.tester.asked == []
+    assert bench.status("d") is Status.INCOMPLETE
+
+
+def test_a_rotation_is_tested_written_and_then_known(bench: Bench) -> None:
+    reference = SecretRef("env", "A_PASSWORD")
+    bench.apply(A, fingerprints={reference: Fingerprint("k", "old")})
+    bench.tester.asked = []
+    done = bench.apply(A, fingerprints={reference: Fingerprint("k", "new")})
+    assert bench.tester.asked == ["a"]
+    assert done.revision is not None
+    assert bench.apply(A, fingerprints={reference: Fingerprint("k", "new")}).revision is None
+
+
+def test_a_rotation_that_fails_stays_pending(bench: Bench) -> None:
+    reference = SecretRef("env", "A_PASSWORD")
+    bench.apply(A, fingerprints={reference: Fingerprint("k", "old")})
+    bench.fail(a=REJECTED)
+    new = {reference: Fingerprint("k", "new")}
+    done = bench.apply(A, B, fingerprints=new, conduct=KEEP_GOING)
+    assert done.left_out == ("a",)
+    bench.fail()
+    assert bench.apply(A, B, fingerprints=new).plan.counts.change == 1
+
+
+def test_a_renamed_connector_keeps_what_is_known_of_it(bench: Bench) -> None:
+    bench.apply(A)
+    bench.tester.asked = []
+    bench.apply(replace(A, name="new"), renames=(("new", "a"),))
+    assert bench.tester.asked == []
+    assert bench.status("new") is Status.READY
+    assert bench.status("a") is None
+
+
+def test_a_state_that_moved_on_is_not_overwritten(bench: Bench) -> None:
+    stale = bench.store.load()
+    bench.apply(A)
+    desired = Desired(Snapshot.of((B,)))
+    with bench.store.lock(holder="ada", operation="apply", wait=timedelta()) as lock:
+        executor = Executor(bench.store, lock.lease.token, bench.tester, AUTHOR, NOON)
+        with pytest.raises(StateConflict):
+            executor.apply(desired, stale, plan(desired, stale), PLAINLY)
+    assert bench.snapshot == Snapshot.of((A,))
+
+
+def test_a_lock_that_was_lost_keeps_the_apply_from_writing(bench: Bench) -> None:
+    desired = Desired(Snapshot.of((A,)))
+    executor = Executor(bench.store, "no such token", bench.tester, AUTHOR, NOON)
+    current = bench.store.load()
+    with pytest.raises(StateConflict):
+        executor.apply(desired, current, plan(desired, current), PLAINLY)
+    assert bench.store.load().serial == 0
+
+
+def test_a_store_that_does_not_write_what_it_was_given_is_found_out(bench: Bench) -> None:
+    class Forgetful(MemoryStore):
+        def load(self) -> object:  # type: ignore[override]
+            return replace(super().load(), resources=())
+
+    bench.store = Forgetful(clock=lambda: NOON)
+    with pytest.raises(ReconcilerError, match=r"a new plan is not empty: EmailConnector\.a"):
+        bench.apply(A)
+
+
+def test_what_is_recorded_of_a_failure_is_its_stage_class_and_cause(bench: Bench) -> None:
+    bench.apply(A, conduct=Conduct(skip_tests="later"))
+    bench.fail(a=REJECTED)
+    with pytest.raises(TestsFailed):
+        bench.apply(A)
+    stored = bench.store.load().stored(at(Kind.EMAIL_CONNECTOR, "a"))
+    assert stored is not None
+    assert stored.last_test == LastTest(
+        passed=False,
+        at=NOON,
+        stage="imap authentication",
+        error_class="auth_rejected",
+        summary="The server refused the login.",
+    )

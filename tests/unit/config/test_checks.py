@@ -1,0 +1,145 @@
+"""What the examples do not show of the checks: size, order, and what is not reported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def rules(loaded: Any) -> list[str]:
+    return [item.rule for item in loaded.diagnostics]
+
+
+def group(name: str, *groups: str, users: str = "") -> str:
+    return f"---\nkind: Group\nname: {name}\nmembers: {{users: [{users}], groups: [{', '.join(groups)}]}}\n"
+
+
+def connector(name: str, **fields: str) -> str:
+    lines = [f"---\nkind: EmailConnector\nname: {name}"]
+    imap = "{server: mail.example.com, port: 993, use_ssl: true, username: a, password: env:A}"
+    lines += [f"{key}: {value}" for key, value in {"imap": imap, **fields}.items()]
+    return "\n".join(lines) + "\n"
+
+
+def test_a_cycle_is_told_once_whichever_group_it_is_entered_by(load_text: Any) -> None:
+    text = group("a", "b") + group("b", "b", "c") + group("c", "b") + group("d", "b", "c")
+    loaded = load_text(text)
+    assert rules(loaded) == ["directory/group-cycle"] * 2
+    assert "b → b" in loaded.diagnostics[0].message
+    assert "b → c → b" in loaded.diagnostics[1].message
+
+
+def test_groups_that_share_a_group_are_no_cycle(load_text: Any) -> None:
+    text = group("a", "b", "c") + group("b", "d") + group("c", "d") + group("d", users="x")
+    assert rules(load_text(text)) == []
+
+
+def test_a_long_chain_of_groups_is_followed(load_text: Any) -> None:
+    text = "".join(group(f"g{n}", f"g{n + 1}") for n in range(2_000)) + group("g2000", "g0")
+    loaded = load_text(text)
+    assert rules(loaded) == ["directory/group-cycle"]
+
+
+def test_an_unknown_group_leaves_open_whether_there_is_an_administrator(load_text: Any) -> None:
+    text = "kind: Roles\nadministrators: {groups: [nobody]}\n"
+    assert rules(load_text(text)) == ["name/unknown-group"]
+
+
+def test_an_administrator_by_way_of_two_groups_is_one(load_text: Any) -> None:
+    text = "kind: Roles\nadministrators: {groups: [a]}\n" + group("a", "b") + group("b", users="x")
+    assert rules(load_text(text)) == []
+
+
+def test_nothing_is_unknown_while_a_file_cannot_be_read(load_text: Any) -> None:
+    refers = "kind: Permissions\nconnector: a\nusers: {groups: [b]}\nenable_b2b: true\n"
+    assert "name/unknown-connector" in rules(load_text(refers))
+    assert rules(load_text(a=refers, b=b"\xff")) == ["file/encoding"]
+
+
+def test_the_first_of_two_documents_counts_for_the_others(load_text: Any) -> None:
+    text = connector("a") + connector("a", draft="true") + "---\nkind: Permissions\nconnector: a\n"
+    loaded = load_text(text)
+    assert rules(loaded) == ["name/duplicate"]
+    assert "connectors.d/a.yaml:3:7" in loaded.diagnostics[0].message
+
+
+def test_permissions_and_connector_of_one_name_are_no_duplicates(load_text: Any) -> None:
+    text = connector("a") + "---\nkind: Permissions\nconnector: a\n" + group("a", users="x")
+    assert rules(load_text(text)) == []
+
+
+def test_a_policy_that_is_off_may_name_a_connector_that_cannot_send(load_text: Any) -> None:
+    policy = "---\nkind: GlobalSmtpPolicy\nenabled: {}\nconnector: a\n"
+    assert rules(load_text(connector("a") + policy.format("false"))) == []
+    assert rules(load_text(connector("a") + policy.format("true"))) == ["policy/cannot-send"]
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("localhost", []),
+        ("LOCALHOST.", []),
+        ("127.0.0.2", []),
+        ('"::1"', []),
+        ("10.0.0.1", ["tls/cleartext"]),
+        ("localhost.example.com", ["tls/cleartext"]),
+    ],
+)
+def test_only_this_machine_takes_a_password_in_plain_text(
+    load_text: Any, host: str, told: list[str]
+) -> None:
+    imap = f"{{server: {host}, port: 1143, use_ssl: false, username: a, password: env:A}}"
+    assert rules(load_text(connector("a", imap=imap))) == told
+
+
+def test_addresses_are_the_same_whatever_their_case(load_text: Any) -> None:
+    smtp = "{{server: mail.example.com, port: 465, use_ssl: true, email_address: {}}}"
+    text = "".join(
+        connector(name, enable_mail_send_from="true", smtp=smtp.format(address))
+        for name, address in (("b", "X@example.com"), ("a", "x@Example.com"))
+    )
+    loaded = load_text(text)
+    assert rules(loaded) == ["connector/same-address"]
+    assert "`a`" in loaded.diagnostics[0].message
+
+
+def test_a_draft_shares_its_address_with_nobody(load_text: Any) -> None:
+    smtp = "{server: mail.example.com, port: 465, use_ssl: true, email_address: x@example.com}"
+    text = connector("a", enable_mail_send_from="true", smtp=smtp)
+    text += connector("b", enable_mail_send_from="true", smtp=smtp, draft="true")
+    assert rules(load_text(text)) == []
+
+
+def test_a_reference_is_checked_in_a_document_with_other_faults(load_text: Any) -> None:
+    imap = "{port: 0, password: vault:x, oauth2: {grant: refresh_token, client_secret: 'gcp:y'}}"
+    told = rules(load_text(connector("a", imap=imap)))
+    assert sorted(told) == ["schema/range", "secret/unknown-scheme", "secret/unknown-scheme"]
+
+
+def test_a_slip_in_a_scheme_is_guessed(load_text: Any) -> None:
+    imap = "{server: a, port: 993, use_ssl: true, username: a, password: fiel:/x}"
+    (item,) = load_text(connector("a", imap=imap)).diagnostics
+    assert item.hint == "Did you mean `file`?"
+
+
+def test_an_oauth2_password_of_the_provider_is_warned_of_on_both_sides(load_text: Any) -> None:
+    text = """\
+kind: Provider
+name: p
+imap: {server: i.example.com, port: 993, security: implicit, password_until: "2022-10-01"}
+smtp: {server: s.example.com, port: 587, security: starttls, password_until: "2026-12-31"}
+sign_in: [oauth2]
+oauth2: {token_endpoint: "https://login.example.com/", delegated_scopes: [mail]}
+---
+kind: EmailConnector
+name: a
+provider: p
+imap: {username: a@example.com, password: env:A}
+enable_mail_send_from: true
+"""
+    loaded = load_text(text)
+    assert rules(loaded) == ["provider/password-until"] * 2
+    assert loaded.snapshot is not None
+    elsewhere = text.replace("imap: {username", "imap: {server: other.example.com, username")
+    assert rules(load_text(elsewhere)) == ["provider/password-until"]

@@ -1,0 +1,204 @@
+"""A credential that would go somewhere new is seen, in whatever way it would get there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, Security
+from reconciler.model.secret_ref import SecretRef
+from reconciler.model.snapshot import Fingerprint
+from reconciler.plan.credentials import CredentialRedirect, Destination
+from reconciler.plan.desired import Overrides
+from reconciler.plan.safety import Limit
+from tests.builders import EMPTY, connector, mail_server, moved, planned, receiving, stored
+
+if TYPE_CHECKING:
+    from reconciler.plan.planner import Plan
+
+PASSWORD = SecretRef("env", "INFO_PASSWORD")
+INFO = connector("info")
+
+
+def refused(made: Plan) -> bool:
+    found = [item for item in made.violations if item.limit is Limit.CREDENTIAL_REDIRECT]
+    assert bool(found) == bool(made.redirects)
+    return bool(found)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"server": "evil.example"},
+        {"port": 2465},
+        {"security": Security.NONE},
+        {"security": Security.STARTTLS},
+        {"username": "other@contoso.example"},
+    ],
+)
+def test_another_host_port_tls_mode_or_user_under_the_same_reference_is_a_redirect(
+    fields: dict[str, Any],
+) -> None:
+    made = planned(stored(INFO), moved(INFO, **fields))
+    assert {(item.connector, item.protocol, item.reference) for item in made.redirects} == {
+        ("info", "imap", PASSWORD),
+        ("info", "smtp", PASSWORD),
+    }
+    assert refused(made)
+    allowed = Overrides(credential_redirects=frozenset({"info"}))
+    assert planned(stored(INFO), moved(INFO, **fields), overrides=allowed).violations == ()
+
+
+def test_an_override_for_one_connector_is_none_for_another() -> None:
+    a, b = connector("a"), connector("b")
+    wanted = [moved(item, server="new.example") for item in (a, b)]
+    allowed = Overrides(credential_redirects=frozenset({"a", "unrelated"}))
+    made = planned(stored(a, b), *wanted, overrides=allowed)
+    assert [item.override for item in made.violations] == ["--allow-credential-redirect b"]
+
+
+def test_the_same_place_in_another_spelling_of_its_name_is_no_redirect() -> None:
+    assert INFO.imap is not None
+    louder = replace(INFO, imap=replace(INFO.imap, server="IMAP.CONTOSO.EXAMPLE"))
+    made = planned(stored(INFO), louder)
+    assert made.redirects == ()
+    assert not made.empty
+
+
+def test_another_reference_at_the_new_place_is_no_redirect() -> None:
+    wanted = moved(INFO, server="new.example", password=SecretRef("env", "NEW_PASSWORD"))
+    assert planned(stored(INFO), wanted).redirects == ()
+
+
+def test_a_new_connector_that_borrows_a_stored_reference_is_a_redirect() -> None:
+    thief = receiving("thief", imap=mail_server("thief", server="evil.example", password=PASSWORD))
+    made = planned(stored(INFO), INFO, thief)
+    assert made.redirects == (
+        CredentialRedirect(
+            "thief",
+            "imap",
+            PASSWORD,
+            (
+                Destination("imap.contoso.example", 993, "implicit", "info@contoso.example"),
+                Destination("smtp.contoso.example", 465, "implicit", "info@contoso.example"),
+            ),
+            Destination("evil.example", 993, "implicit", "thief@contoso.example"),
+        ),
+    )
+    assert refused(made)
+    assert made.violations[0].message == (
+        "thief would send env:INFO_PASSWORD to a place that it is not sent to now"
+    )
+
+
+def test_a_connector_that_shares_a_reference_and_its_place_is_none() -> None:
+    twin = replace(INFO, name="twin")
+    assert planned(stored(INFO), INFO, twin).redirects == ()
+
+
+def test_a_rename_does_not_hide_a_redirect() -> None:
+    wanted = replace(moved(INFO, server="evil.example"), name="other")
+    assert refused(planned(stored(INFO), wanted, renames=(("other", "info"),)))
+
+
+def test_references_that_are_swapped_are_redirects_of_both() -> None:
+    other = SecretRef("env", "SMTP_PASSWORD")
+    split = connector("info", smtp=mail_server("info", "smtp", password=other))
+    swapped = connector(
+        "info", imap=mail_server("info", password=other), smtp=mail_server("info", "smtp")
+    )
+    made = planned(stored(split), swapped)
+    assert {(item.protocol, item.reference) for item in made.redirects} == {
+        ("imap", other),
+        ("smtp", PASSWORD),
+    }
+
+
+def test_the_first_apply_redirects_nothing() -> None:
+    assert planned(EMPTY, INFO).redirects == ()
+
+
+# --- drafts ---------------------------------------------------------------------------------------
+
+
+def test_a_draft_sends_nothing_so_it_redirects_nothing() -> None:
+    draft = replace(moved(INFO, server="evil.example"), draft=True)
+    assert planned(stored(INFO), draft).redirects == ()
+
+
+def test_a_draft_that_is_completed_with_a_reference_of_its_own_redirects_nothing() -> None:
+    draft = receiving("new", draft=True, imap=MailServer(password=SecretRef("env", "NEW")))
+    ready = receiving("new", imap=mail_server("new", password=SecretRef("env", "NEW")))
+    assert planned(stored(INFO, draft), INFO, ready).redirects == ()
+
+
+def test_a_draft_that_is_completed_with_the_reference_of_another_does() -> None:
+    draft = receiving("new", draft=True, imap=MailServer(password=PASSWORD))
+    ready = receiving("new", imap=mail_server("new", password=PASSWORD))
+    assert refused(planned(stored(INFO, draft), INFO, ready))
+
+
+def test_a_connector_that_was_made_a_draft_cannot_come_back_elsewhere_unseen() -> None:
+    draft = replace(moved(INFO, server="evil.example"), draft=True)
+    used_before = {"info": {PASSWORD: Fingerprint("k", "m")}}
+    state = stored(draft, fingerprints=used_before)
+    made = planned(state, replace(draft, draft=False))
+    assert refused(made)
+    assert {item.before for item in made.redirects} == {()}
+
+
+# --- OAuth 2.0 ------------------------------------------------------------------------------------
+
+SECRET = SecretRef("env", "CLIENT_SECRET")
+CLIENT = OAuth2(
+    grant=Grant.CLIENT_CREDENTIALS,
+    client_id="app",
+    token_endpoint="https://login.contoso.example/token",
+    client_secret=SECRET,
+)
+MODERN: Connector = receiving("modern", imap=mail_server("modern", password=None, oauth2=CLIENT))
+
+
+def test_another_token_endpoint_is_a_redirect_of_the_client_secret() -> None:
+    elsewhere = replace(CLIENT, token_endpoint="https://evil.example/token")
+    wanted = receiving("modern", imap=mail_server("modern", password=None, oauth2=elsewhere))
+    made = planned(stored(MODERN), wanted)
+    assert [str(item.after) for item in made.redirects] == [
+        "https://evil.example/token as an OAuth 2.0 client"
+    ]
+    assert refused(made)
+
+
+def test_another_mail_server_would_get_the_token() -> None:
+    wanted = receiving(
+        "modern", imap=mail_server("modern", server="evil.example", password=None, oauth2=CLIENT)
+    )
+    assert refused(planned(stored(MODERN), wanted))
+
+
+def test_a_client_secret_that_becomes_a_password_is_a_redirect() -> None:
+    wanted = receiving("modern", imap=mail_server("modern", server="evil.example", password=SECRET))
+    assert refused(planned(stored(MODERN), wanted))
+
+
+def test_a_reference_that_is_used_twice_for_one_place_is_told_once() -> None:
+    twice = replace(CLIENT, refresh_token=SECRET)
+    stored_one = receiving("modern", imap=mail_server("modern", password=None, oauth2=twice))
+    wanted = receiving(
+        "modern", imap=mail_server("modern", server="new.example", password=None, oauth2=twice)
+    )
+    assert len(planned(stored(stored_one), wanted).redirects) == 1
+
+
+@pytest.mark.parametrize(
+    ("destination", "text"),
+    [
+        (Destination("h", 993, "implicit", "u"), "h:993 (implicit) as u"),
+        (Destination("::1", 143, "starttls", "u"), "[::1]:143 (starttls) as u"),
+        (Destination("https://h/t", 443, "https", "a client"), "https://h/t as a client"),
+    ],
+)
+def test_a_destination_says_where_how_and_as_whom(destination: Destination, text: str) -> None:
+    assert str(destination) == text
