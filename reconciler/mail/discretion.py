@@ -23,11 +23,11 @@ LIMIT = 300
 
 HIDDEN = "(not shown: it repeats what was sent in confidence)"
 
-_PIECE = 12
-"""Characters of a secret that are enough to hide a text: servers quote lines cut short."""
+_PIECE = 8
+"""Characters of a secret that are enough to hide a text: servers quote lines cut short.
 
-_LONG = 24
-"""Characters from which on a secret, as it is, is looked for in pieces too. Shorter ones hold words."""
+A password that holds a word of the server's hides the text too; the failure's cause remains.
+"""
 
 _QUOTING = re.compile(r"[\s\\\"]+")
 
@@ -48,11 +48,14 @@ class Discretion:
         """Keep a secret in mind, with the forms in which protocols and servers write it."""
         text = secret.reveal()
         for form in (text, text[::-1], quote(text, safe="")):
-            self._keep(_compact(form), cut=len(form) >= _LONG)
+            self._keep(_compact(form))
+        self.learn_encoded(text)
+
+    def learn_encoded(self, text: str) -> None:
+        """Keep in mind what a text looks like in base64 and in hexadecimal, but not as it is."""
         octets = text.encode("utf-8", "surrogatepass")
-        self._keep(octets.hex(), cut=True)
-        for form in _base64(octets):
-            self._keep(_compact(form), cut=True)
+        for form in (octets.hex(), *_base64(octets)):
+            self._keep(_compact(form))
 
     def show(self, text: str, *, limit: int = LIMIT) -> str:
         """The text on one line of printable characters, at most ``limit`` of them."""
@@ -63,8 +66,8 @@ class Discretion:
         line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
-    def _keep(self, form: str, *, cut: bool) -> None:
-        if not cut or len(form) <= _PIECE:
+    def _keep(self, form: str) -> None:
+        if len(form) <= _PIECE:
             self._whole |= {form} if form else set()
         else:
             self._pieces |= {form[i : i + _PIECE] for i in range(len(form) - _PIECE + 1)}

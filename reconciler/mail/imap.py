@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imapclient import IMAPClient
+from imapclient.imap_utf7 import decode as decode_utf7
 
 from reconciler.mail.credentials import Dialogue, Password, check_sendable, choose, is_ascii
 from reconciler.mail.faults import (
@@ -18,6 +19,7 @@ from reconciler.mail.faults import (
     NoMechanism,
     Reply,
     StarttlsMissing,
+    TimedOut,
     Violation,
 )
 
@@ -111,13 +113,19 @@ class ImapSession:
     def folders(self) -> tuple[Folder, ...]:
         """Every folder there is (LIST)."""
         with self._answers("LIST"):
+            # The names as they are: imapclient fails on one that is not in modified UTF-7.
+            self._client.folder_encode = False
+            try:
+                listed = self._client.list_folders()
+            finally:
+                self._client.folder_encode = True
             return tuple(
                 Folder(
-                    str(name),
+                    _folder_name(name),
                     delimiter.decode("ascii", "replace") if delimiter else "",
                     frozenset(flag.decode("ascii", "replace").upper() for flag in flags),
                 )
-                for flags, delimiter, name in self._client.list_folders()
+                for flags, delimiter, name in listed
             )
 
     def examine(self, name: str) -> int:
@@ -169,8 +177,10 @@ class ImapSession:
         """Turn what the libraries raise into faults. Chains are cut: frames may hold a secret."""
         try:
             yield
-        except Disconnected as fault:
+        except (Disconnected, TimedOut) as fault:
             reply = _reply(self._wire.last_line)
+            if reply is None or reply.code != "BYE":
+                raise
             raise Disconnected(silent=fault.silent, reply=reply) from None
         except MailFault:
             raise
@@ -292,6 +302,14 @@ def _reply(line: bytes) -> Reply | None:
     )
     shown = f"[{code}] {text}" if code else text
     return Reply(condition, code.upper(), shown)
+
+
+def _folder_name(name: bytes | str) -> str:
+    """Decode modified UTF-7 (RFC 3501 section 5.1.3); a name that is none is taken as UTF-8."""
+    try:
+        return str(decode_utf7(name))
+    except (ValueError, LookupError):
+        return name.decode("utf-8", "replace") if isinstance(name, bytes) else name
 
 
 def _quoted(text: str) -> str:

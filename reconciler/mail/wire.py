@@ -31,10 +31,11 @@ _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of a server's text is read at most, in octets: of one line, and of everything."""
+    """How much of a server's text is read at most: octets of one line, octets and lines altogether."""
 
     line: int = 64 * 1024
     total: int = 4 * 1024 * 1024
+    lines: int = 50_000
 
 
 DEFAULT_LIMITS = Limits()
@@ -53,6 +54,7 @@ class Wire:
         self._limits = limits
         self._buffer = bytearray()
         self._received = 0
+        self._lines = 0
 
     @classmethod
     def connect(
@@ -128,6 +130,9 @@ class Wire:
             self._fill()
         if end >= self._limits.line:
             raise Violation(f"The server sent a line of more than {self._limits.line} octets.")
+        self._lines += 1
+        if self._lines > self._limits.lines:
+            raise Violation(f"The server sent more than {self._limits.lines} lines.")
         self.last_line = self._take(end + 1)
         return self.last_line
 
@@ -192,6 +197,7 @@ class Wire:
                 return self._take(len(self._buffer))
 
     def _fill(self) -> None:
+        self._check_time()  # a server that never stops talking is never waited for
         chunk: bytes | None = None
         while chunk is None:
             try:
@@ -215,6 +221,12 @@ class Wire:
         except OSError:
             return
         self.last_line = lines[-1] if lines else self.last_line
+
+    def _check_time(self) -> None:
+        try:
+            self.deadline.remaining()
+        except TimedOut:
+            raise TimedOut(silent=self.silent) from None
 
     def _wait(self, event: int) -> None:
         try:

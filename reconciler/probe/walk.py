@@ -114,6 +114,8 @@ class Walk:
             if reference == half.settings.password:
                 self._password = secret
                 check_sendable(Password(half.username, secret))
+                # How PLAIN writes it: a server that quotes the start of that quotes some of the secret.
+                self._discretion.learn_encoded(f"\0{half.username}\0{secret.reveal()}")
         return ", ".join(str(reference) for reference in half.settings.references)
 
     def _credential(self, deadline: Deadline) -> Credential:

@@ -226,6 +226,7 @@ class Dovecot:
         """End it and its children, who have nothing to lose; politely it would take seconds."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        (self.folder / "mail" / LOCKED_OUT.name).chmod(0o700)  # or only root could delete it
 
     def _write(self, authority: Authority, introspection_url: str) -> None:
         internal, mail = _system_user("dovecot"), _system_user("nobody")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reconciler.config.build import smtp_of, uses_same_credentials
+from reconciler.config.build import Credentials, smtp_of, uses_same_credentials
 from reconciler.config.checks.finding import Finding, location
 
 if TYPE_CHECKING:
@@ -67,16 +67,20 @@ def _missing(case: Case, side: Side) -> Iterator[tuple[str, str]]:
             yield "port", "`port`"
         elif server.security is None and written.use_ssl is None:
             yield "security", "`use_ssl` or `security`"
-    shared = side.protocol == "smtp" and uses_same_credentials(case.document)
-    refused = (
-        side.protocol == "smtp" and case.document.smtp and case.document.smtp.use_same_credentials
-    )
-    if shared or (refused is False and not (server.username or server.password or server.oauth2)):
-        return  # told once, of the half that should have them, or of the switch
+    if side.protocol == "smtp" and _told_elsewhere(case):
+        return
     if server.username is None:
         yield "username", "`username`"
     if server.password is None and server.oauth2 is None:
         yield "password", "`password` or `oauth2`"
+
+
+def _told_elsewhere(case: Case) -> bool:
+    """Whether credentials that SMTP lacks are those of IMAP, or the switch contradicts their lack."""
+    if uses_same_credentials(case.document):
+        return True
+    smtp = case.document.smtp
+    return smtp is not None and smtp.use_same_credentials is False and not Credentials.of(smtp)
 
 
 def labels(subject: Subject) -> Iterator[Finding]:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.render.table import natural_width, table
 from reconciler.routing.request import Reason
-from reconciler.routing.table import EffectiveRoute
-from reconciler.routing.table import ANY_OTHER
+from reconciler.routing.table import ANY_OTHER, EffectiveRoute
 
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan

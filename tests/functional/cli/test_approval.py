@@ -10,17 +10,19 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tests.functional.conftest import Home
 
 DEADLINE = 30
 QUESTION = "Only 'yes' will be accepted"
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Terminal:
@@ -62,12 +64,14 @@ class Terminal:
 
 
 @contextmanager
-def terminal(home: Home, *arguments: str, columns: int = 80, **environ: str) -> Iterator[Terminal]:
+def terminal(
+    home: Home, *arguments: str, columns: int = 80, environ: Mapping[str, str] = NOTHING
+) -> Iterator[Terminal]:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-c", _START, str(columns), *arguments],
         cwd=home.folder,
-        env=home.environ | {"TERM": "xterm-256color"} | environ,
+        env=home.environ | {"TERM": "xterm-256color", **environ},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -146,8 +150,8 @@ def test_a_terminal_gets_colour_unless_it_is_dumb_or_asked_not_to(home: Home) ->
     with terminal(home, "plan") as shell:
         assert shell.wait() == 0
     assert "\033[32m+\033[0m" in shell.shown
-    for environ in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        with terminal(home, "plan", **environ) as shell:
+    for name, text in (("NO_COLOR", "1"), ("TERM", "dumb")):
+        with terminal(home, "plan", environ={name: text}) as shell:
             assert shell.wait() == 0
         assert "\033[" not in shell.shown
     with terminal(home, "plan", "--no-color") as shell:

@@ -46,22 +46,31 @@ def line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def kill_soon(nursery: subprocess.Popen[str], seconds: float) -> int:
-    """Let the nursery start a process, kill it, and return the last serial that it announced."""
+def kill(nursery: subprocess.Popen[str], *, after: int, share: float) -> int:
+    """Let the nursery start a process, kill it, and return the last serial that it announced.
+
+    It is killed once it has announced so many revisions, and a share of the time that they took: that
+    hits it at any point of its work, however fast the machine is.
+    """
     assert nursery.stdin is not None
     nursery.stdin.write("go\n")
     nursery.stdin.flush()
-    announced, said = 0, ""
+    process, said = 0, ""
+    announced: list[int] = []
+    start = time.monotonic()
     while said != "ended":
         said = line(nursery)
         what, _, number = said.partition(" ")
         assert what in ("started", "wrote", "ended"), said
         if what == "started":
-            time.sleep(seconds)
-            os.kill(int(number), signal.SIGKILL)
+            process = int(number)
         elif what == "wrote":
-            announced = max(announced, int(number))
-    return announced
+            announced.append(int(number))
+        if process and len(announced) >= after:
+            time.sleep(share * (time.monotonic() - start) / (after + 1))
+            os.kill(process, signal.SIGKILL)
+            process = 0
+    return max(announced, default=0)
 
 
 def test_forty_kills_leave_whole_revisions_only(start: Start, url: str, path: Path) -> None:
@@ -69,8 +78,10 @@ def test_forty_kills_leave_whole_revisions_only(start: Start, url: str, path: Pa
     wanted: Callable[[int], Snapshot] = worker().wanted
     nursery = start("nursery", url)
     before, written = 0, set()
-    for _ in range(KILLS):
-        announced = max(before, kill_soon(nursery, moments.uniform(0, 0.12)))
+    for turn in range(KILLS):
+        # Each fourth is killed while it opens, or even creates, the state.
+        after, share = (moments.randint(1, 4), 1.5) if turn % 4 else (0, 30)
+        announced = max(before, kill(nursery, after=after, share=moments.uniform(0, share)))
         store = open_store(url)
         state = store.load()
         # What was announced is there, and at most the one that was just being written as well.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -110,3 +111,15 @@ def test_hosts_are_allowed_by_name_or_by_domain(
     patterns: tuple[str, ...], host: str, allowed: bool
 ) -> None:
     assert Settings(allowed_hosts=patterns).allows_host(host) is allowed
+
+
+def test_a_file_behind_a_locked_door_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = written(tmp_path, "limits: {}")
+    monkeypatch.setattr(type(path), "lstat", fail)
+    monkeypatch.setattr(os, "open", fail)
+    assert [item.rule for item in load_settings(path)[1]] == ["file/unreadable"]
