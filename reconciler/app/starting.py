@@ -66,16 +66,16 @@ def start(root: Path, actor: str) -> Started:
         files |= {root / "support.yaml": _CONNECTOR, root / "roles.yaml": _ROLES % _quoted(actor)}
     written, kept = [], []
     for path, text in files.items():
+        if path.exists():
+            kept.append(path)
+            continue
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("x", encoding="utf-8") as stream:
                 stream.write(text)
-        except FileExistsError:
-            kept.append(path)
         except OSError as error:
             raise ReconcilerError(f"{path} cannot be written: {error.strerror}") from error
-        else:
-            written.append(path)
+        written.append(path)
     return Started(tuple(written), tuple(kept))
 
 

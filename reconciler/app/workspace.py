@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,14 +27,15 @@ SETTINGS_FILE = "reconciler.yaml"
 class Workspace:
     """Everything that the command line, the environment and ``reconciler.yaml`` say together.
 
-    ``root`` is the folder of the connectors; relative paths of the settings start beside it.
+    ``root`` is the folder of the connectors; relative paths of the settings start beside it. The
+    environment holds secrets, and the URL of a database may hold a password, so no repr shows them.
     """
 
     root: Path
     settings: Settings
     settings_problems: tuple[Diagnostic, ...]
-    state_url: str
-    environ: Mapping[str, str]
+    state_url: str = field(repr=False)
+    environ: Mapping[str, str] = field(repr=False)
     connect_to: tuple[str, ...]
     ca_file: str | None
 

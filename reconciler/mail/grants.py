@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
@@ -15,7 +16,7 @@ from authlib.oauth2.rfc7523 import JWTBearerGrant, PrivateKeyJWT
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_pem_x509_certificate
 
-from reconciler.mail.faults import TokenFault, Violation
+from reconciler.mail.faults import MailFault, TokenFault, Violation
 from reconciler.model.connector import Grant, OAuth2
 from reconciler.model.secret_ref import SecretRef
 from reconciler.secrets.base import Secret
@@ -65,7 +66,9 @@ def issue(request: Request, http: Https) -> Issued:
             error=str(error.error),
             description=str(error.description or ""),
         ) from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (MailFault, ssl.SSLError):
+        raise
+    except Exception as error:  # noqa: BLE001 - keys are read by three libraries, each with its own
         what = type(error).__name__
         raise TokenFault(
             request.host, f"the key, the certificate or the answer cannot be read ({what})"

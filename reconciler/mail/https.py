@@ -40,6 +40,17 @@ class Response:
         raise Violation(f"The token endpoint answered with HTTP {self.status_code}.")
 
 
+class _Shared:
+    """A wire whose writing side is let go of before everything is read, as http.client does."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.sendall = wire.sendall
+        self.makefile = wire.makefile
+
+    def close(self) -> None:
+        """Leave the wire to who reads from it."""
+
+
 class Https:
     """What Authlib takes for an HTTP session. It follows no redirection, for the request holds a secret."""
 
@@ -75,14 +86,21 @@ class Https:
         wire = Wire.connect(resolve(*target, self._deadline), self._deadline, _LIMITS)
         try:
             wire.start_tls(shared_context(self._ca_file), host)
-            connection = HTTPConnection(host, port)
-            sock: Any = wire
-            connection.sock = sock
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            connection.request("POST", path, body, {**headers, "Connection": "close"})
-            response = connection.getresponse()
-            return Response(response.status, response.read())
-        except (HTTPException, ValueError):
-            raise Violation("The token endpoint does not speak HTTP.") from None
+            return _exchange(wire, f"{host}:{port}", path, headers, body)
         finally:
             wire.close()
+
+
+def _exchange(
+    wire: Wire, authority: str, path: str, headers: Mapping[str, str], body: str
+) -> Response:
+    connection = HTTPConnection(authority)
+    sock: Any = _Shared(wire)
+    connection.sock = sock
+    try:
+        connection.request("POST", path, body, {**headers, "Connection": "close"})
+        response = connection.getresponse()
+        return Response(response.status, response.read())
+    except (HTTPException, ValueError):
+        raise Violation("The token endpoint does not speak HTTP.") from None

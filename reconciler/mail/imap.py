@@ -306,10 +306,12 @@ def _reply(line: bytes) -> Reply | None:
 
 def _folder_name(name: bytes | str) -> str:
     """Decode modified UTF-7 (RFC 3501 section 5.1.3); a name that is none is taken as UTF-8."""
-    try:
-        return str(decode_utf7(name))
-    except (ValueError, LookupError):
-        return name.decode("utf-8", "replace") if isinstance(name, bytes) else name
+    if isinstance(name, bytes) and name.isascii():
+        try:
+            return str(decode_utf7(name))
+        except (ValueError, LookupError):
+            pass  # an ampersand that stands for itself
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
 
 
 def _quoted(text: str) -> str:

@@ -11,7 +11,7 @@ from reconciler.model.snapshot import Status
 from reconciler.plan.diff import leaves
 from reconciler.render.human.plan import show
 from reconciler.render.json import to_json
-from reconciler.render.table import pad, table, width_of
+from reconciler.render.table import natural_width, pad, table, width_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -79,6 +79,10 @@ def kind_of(connector: Connector) -> str:
     return "+".join(protocols) or "none"
 
 
+_DISPENSABLE = ("DISPLAY NAME", "MODIFIED BY", "TYPE", "MODIFIED (UTC)")
+"""Columns that a narrow terminal goes without, the first one first; ``show`` has them all."""
+
+
 def status_text(document: StatusDocument, form: str, style: Style) -> str:
     """The list as a table, or as JSON."""
     if form == "json":
@@ -87,19 +91,19 @@ def status_text(document: StatusDocument, form: str, style: Style) -> str:
         return "Nothing was applied yet. Start with `reconciler plan`."
     if not document.connectors:
         return "No stored connector matches."
-    rows = [
-        (
-            item.name,
-            item.display_name,
-            item.type,
-            _status_words(item),
-            item.modified_at.replace("T", " ").replace("+00:00", "Z")[:16],
-            item.modified_by,
-        )
-        for item in document.connectors
-    ]
-    header = ("NAME", "DISPLAY NAME", "TYPE", "STATUS", "MODIFIED (UTC)", "MODIFIED BY")
-    lines = table(header, rows, style.width)
+    columns = {
+        "NAME": [item.name for item in document.connectors],
+        "DISPLAY NAME": [item.display_name for item in document.connectors],
+        "TYPE": [item.type for item in document.connectors],
+        "STATUS": [_status_words(item) for item in document.connectors],
+        "MODIFIED (UTC)": [item.modified_at.replace("T", " ")[:16] for item in document.connectors],
+        "MODIFIED BY": [item.modified_by for item in document.connectors],
+    }
+    for name in _DISPENSABLE:
+        if natural_width([tuple(columns), *zip(*columns.values(), strict=True)]) > style.width:
+            del columns[name]
+    rows = list(zip(*columns.values(), strict=True))
+    lines = table(tuple(columns), rows, style.width)
     paint = {Status.READY: style.added, Status.FAILING: style.removed}
     dressed = [style.strong(lines[0])]
     for line, item in zip(lines[1:], document.connectors, strict=True):

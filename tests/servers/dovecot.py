@@ -10,12 +10,12 @@ import os
 import pwd
 import re
 import shutil
-import signal
 import subprocess
 from typing import TYPE_CHECKING, Final
 
 from imapclient.imap_utf7 import encode
 
+from tests.servers import lifetime
 from tests.servers.accounts import ACCOUNTS, LOCAL_SENT, LOCKED_OUT, SENT
 from tests.servers.authority import EXPIRED, UNTRUSTED
 from tests.servers.loopback import LOOPBACK, free_port, greets, wait_until
@@ -175,9 +175,7 @@ class Dovecot:
         self.starttls_port = free_port()
         self._doveadm = _program("doveadm") or "doveadm"
         self._write(authority, introspection_url)
-        self._process = subprocess.Popen(
-            (program, "-F", "-c", str(self.configuration)), start_new_session=True
-        )
+        self._process = lifetime.start(program, "-F", "-c", str(self.configuration))
         try:
             wait_until(lambda: greets(self.starttls_port, b"ready"), "Dovecot greets")
         except TimeoutError:
@@ -223,9 +221,8 @@ class Dovecot:
         return _REJECTED.findall(self.log).count(username)
 
     def stop(self) -> None:
-        """End it and its children, who have nothing to lose; politely it would take seconds."""
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        """End it."""
+        lifetime.end(self._process)
         (self.folder / "mail" / LOCKED_OUT.name).chmod(0o700)  # or only root could delete it
 
     def _write(self, authority: Authority, introspection_url: str) -> None:

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tests.servers import lifetime
 from tests.servers.accounts import ACCOUNTS, DOMAIN, FULL
 from tests.servers.authority import EXPIRED, UNTRUSTED
 from tests.servers.loopback import LOOPBACK, free_port, greets, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from tests.servers.authority import Authority
     from tests.servers.dovecot import Dovecot
@@ -128,11 +128,8 @@ class Postfix:
     def __init__(self, program: str, folder: Path, authority: Authority, dovecot: Dovecot) -> None:
         self.folder = folder
         self.ports = {door: free_port() for door in DOORS}
-        self._command = (program, "-c", str(folder / "etc"))
         self._write(authority, dovecot)
-        self._process = subprocess.Popen(
-            (*self._command, "start-fg"), start_new_session=True, stderr=subprocess.DEVNULL
-        )
+        self._process = _start(program, self.folder / "etc")
         port = next(port for door, port in self.ports.items() if door.port == 587)
         try:
             wait_until(lambda: greets(port, b"220 "), "Postfix greets", seconds=20)
@@ -157,16 +154,8 @@ class Postfix:
         return self.log
 
     def stop(self) -> None:
-        """End it and its children, who have nothing to lose; politely it would take seconds.
-
-        Its master has left our process group for one of its own.
-        """
-        pid = self.folder / "queue" / "pid" / "master.pid"
-        if self._process.poll() is None:
-            if pid.exists():
-                os.killpg(int(pid.read_text()), signal.SIGKILL)
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        """End it."""
+        lifetime.end(self._process)
 
     def _write(self, authority: Authority, dovecot: Dovecot) -> None:
         for name in ("etc", "queue", "data"):
@@ -202,6 +191,14 @@ class Postfix:
         mailboxes = (account.username for account in ACCOUNTS if account.mailbox)
         _write_table(self.folder / "mailboxes", ((name, "yes") for name in (*mailboxes, BUSY)))
         _write_table(self.folder / "senders", _owners().items())
+
+
+def _start(program: str, etc: Path) -> subprocess.Popen[bytes]:
+    """Start the master itself: ``postfix start-fg`` would be a shell that outlives us with it."""
+    subprocess.run((program, "-c", etc, "check"), check=True, capture_output=True)
+    postconf = (Path(program).with_name("postconf"), "-c", etc, "-h", "daemon_directory")
+    daemons = subprocess.run(postconf, check=True, capture_output=True, text=True).stdout.strip()
+    return lifetime.start(f"{daemons}/master", "-c", str(etc), "-s")
 
 
 def _owners() -> dict[str, str]:

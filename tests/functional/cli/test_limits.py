@@ -61,7 +61,7 @@ def test_three_of_eleven_may_go(eleven: Home) -> None:
 
 def test_four_of_eleven_do_not_change_by_accident(eleven: Home) -> None:
     for number in range(4):
-        eleven.edit(f"c{number}.yaml", "Connector", "Account")
+        eleven.edit(f"c{number}.yaml", "name: Connector", "name: Account")
     done = eleven("apply", "--auto-approve")
     assert done.status == REFUSED
     assert "4 of 11 stored connectors (36 %) would be changed" in done.err
@@ -116,7 +116,7 @@ def test_a_credential_goes_nowhere_new_by_accident(home: Home) -> None:
     assert "imap.attacker.example:993 (implicit) as support@contoso.example" in planned
     done = home("apply", "--auto-approve")
     assert done.status == REFUSED
-    assert "support would send env:SUPPORT_PASSWORD somewhere it was never sent before" in done.err
+    assert "support would send env:SUPPORT_PASSWORD to a place" in done.err
     assert home("apply", "--auto-approve", "--allow-credential-redirect", "info").status == REFUSED
     home.apply_untested("--allow-credential-redirect", "support")
 

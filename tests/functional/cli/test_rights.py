@@ -42,7 +42,7 @@ def test_rights_are_those_that_are_stored(
     home.edit(*CHANGES[change])
     planned = home("plan", "--actor", actor)
     assert planned.status == 0
-    assert (f"Not {actor}'s to change" in planned.out) is not allowed
+    assert (f"An apply by {actor} is refused" in planned.out) is not allowed
     done = home("apply", "--actor", actor, *SKIP)
     assert done.status == (0 if allowed else DENIED), done.said
     if not allowed:

@@ -63,7 +63,7 @@ def test_half_a_state_is_damaged(applied: Home) -> None:
     for command in COMMANDS:
         done = applied(*command)
         assert done.status == 1, done.said
-        assert "Error: the state" in done.err
+        assert "state.db is damaged" in done.err
         assert "Traceback" not in done.said
 
 

@@ -93,7 +93,7 @@ def test_a_file_name_that_is_no_text_can_be_named(home: Home) -> None:
     (home.config / os.fsdecode(b"a\xff.yaml")).write_text("kind: Nonsense\n")
     done = home.run("validate")
     assert done.status == 3
-    assert "connectors.d/a\\udcff.yaml:1:7: error:" in done.out
+    assert "connectors.d/a�.yaml:1:7: error:" in done.out
     assert "Traceback" not in done.err
 
 

@@ -76,13 +76,12 @@ def kill(nursery: subprocess.Popen[str], *, after: int, share: float) -> int:
 def test_forty_kills_leave_whole_revisions_only(start: Start, url: str, path: Path) -> None:
     moments = random.Random(20260301)
     wanted: Callable[[int], Snapshot] = worker().wanted
-    nursery = start("nursery", url)
+    nursery, store = start("nursery", url), open_store(url)
     before, written = 0, set()
     for turn in range(KILLS):
         # Each fourth is killed while it opens, or even creates, the state.
-        after, share = (moments.randint(1, 4), 1.5) if turn % 4 else (0, 30)
+        after, share = (moments.randint(1, 2), 1.5) if turn % 4 else (0, 10)
         announced = max(before, kill(nursery, after=after, share=moments.uniform(0, share)))
-        store = open_store(url)
         state = store.load()
         # What was announced is there, and at most the one that was just being written as well.
         assert state.serial in (announced, announced + 1)

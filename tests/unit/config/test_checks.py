@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from importlib.metadata import EntryPoint, EntryPoints
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.config.catalogue import catalogue
+from reconciler.config.checks import run
+from reconciler.config.checks.references import ENTRY_POINTS, SCHEMES, known_schemes
+from reconciler.config.compose import compose
+from reconciler.config.documents import parse
+from reconciler.config.explain import explain
+from reconciler.config.settings import Settings
+from reconciler.config.subject import Subject
+from reconciler.model.connector import Security
+from reconciler.model.provider import OAuth2Defaults, Provider, ServerDefaults
 
 
 def rules(loaded: Any) -> list[str]:
@@ -143,3 +158,122 @@ enable_mail_send_from: true
     assert loaded.snapshot is not None
     elsewhere = text.replace("imap: {username", "imap: {server: other.example.com, username")
     assert rules(load_text(elsewhere)) == ["provider/password-until"]
+
+
+def test_what_a_missing_provider_would_fill_in_is_not_called_missing(load_text: Any) -> None:
+    oauth2 = "{grant: client_credentials, client_id: x, client_secret: env:A}"
+    text = connector("a", provider="none", imap=f"{{username: a, oauth2: {oauth2}}}")
+    imap = "{server: a, port: 993, use_ssl: true, username: a@example.com, password: env:A}"
+    text += connector("b", provider="none", imap=imap, enable_mail_send_from="true")
+    assert rules(load_text(text)) == ["name/unknown-provider"] * 2
+
+
+def test_every_field_that_is_missing_is_told(load_text: Any) -> None:
+    text = connector("a", imap="{}", enable_mail_send_from="true", smtp="{port: 587}")
+    told = [item.message for item in load_text(text).diagnostics]
+    assert [message for message in told if message.startswith("The IMAP half")] == [
+        "The IMAP half has no `server`.",
+        "The IMAP half has no `port`.",
+        "The IMAP half has no `username`.",
+        "The IMAP half has no `password` or `oauth2`.",
+    ]
+    assert "The SMTP half has no `use_ssl` or `security`." in told
+    assert "The SMTP half has no `username`." in told
+
+
+def test_schemes_of_entry_points_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = EntryPoints([EntryPoint("vault", "x:y", ENTRY_POINTS)])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points.select(group=group))
+    assert known_schemes() == (*SCHEMES, "vault")
+
+
+def test_a_token_endpoint_that_names_no_host_is_not_allowed(load_text: Any) -> None:
+    oauth2 = "{grant: refresh_token, client_id: x, refresh_token: env:A, scopes: [x], token_endpoint: 'https://[x/'}"
+    imap = f"{{server: mail.example.com, port: 993, use_ssl: true, username: a, oauth2: {oauth2}}}"
+    limited = Settings(allowed_hosts=("mail.example.com",))
+    loaded = load_text(connector("a", imap=imap), settings=limited)
+    assert rules(loaded) == ["connector/host-not-allowed"]
+
+
+def test_what_the_model_refuses_is_never_passed_over() -> None:
+    (document,) = compose("kind: Group\nname: a\n", "a.yaml").documents
+    (item,) = explain(document, {})
+    assert (item.rule, item.line) == ("schema/invalid", 1)
+    (item,) = explain(document, {"properties": {"name": {"minLength": 5}}})
+    assert (item.rule, item.line) == ("schema/invalid", 2)
+
+
+_HALF = {
+    "server": st.just("mail.example.com"),
+    "use_ssl": st.booleans(),
+    "security": st.sampled_from(["implicit", "starttls", "none"]),
+    "allow_cleartext_auth": st.booleans(),
+    "username": st.sampled_from(["a", "a@example.com"]),
+    "password": st.just("env:A"),
+    "oauth2": st.fixed_dictionaries(
+        {"grant": st.sampled_from(["client_credentials", "refresh_token", "jwt_bearer"])},
+        optional={
+            "client_id": st.just("x"),
+            "client_secret": st.just("env:B"),
+            "refresh_token": st.just("env:C"),
+            "service_account_key": st.just("env:D"),
+            "token_endpoint": st.just("https://login.example.com/"),
+            "tenant": st.just("contoso"),
+            "scopes": st.just(["mail"]),
+        },
+    ),
+}
+_CONNECTORS = st.fixed_dictionaries(
+    {"kind": st.just("EmailConnector"), "name": st.just("a")},
+    optional={
+        "imap": st.fixed_dictionaries(
+            {}, optional={**_HALF, "port": st.sampled_from([143, 993, 1993])}
+        ),
+        "smtp": st.fixed_dictionaries(
+            {},
+            optional={
+                **_HALF,
+                "port": st.sampled_from([465, 587, 2465]),
+                "email_address": st.just("b@example.com"),
+                "use_same_credentials": st.booleans(),
+            },
+        ),
+        "enable_mail_send_from": st.booleans(),
+        "provider": st.sampled_from(["p", "q"]),
+    },
+)
+_PROVIDERS = (
+    Provider(
+        name="p",
+        imap=ServerDefaults(server="i.example.com", port=993, security=Security.IMPLICIT),
+        smtp=ServerDefaults(server="s.example.com", port=587, security=Security.STARTTLS),
+        oauth2=OAuth2Defaults(
+            token_endpoint="https://login.example.com/{tenant}", delegated_scopes=("mail",)
+        ),
+    ),
+    Provider(name="q"),
+)
+
+
+@settings(max_examples=1000)
+@given(document=_CONNECTORS)
+def test_a_connector_without_errors_is_complete_and_safe(document: dict[str, Any]) -> None:
+    (raw,) = compose(json.dumps(document), "a.yaml").documents
+    subject = Subject(catalogue([parse(raw)], _PROVIDERS, complete=True), Settings())
+    if any(item.is_error for item in run(subject)):
+        return
+    (case,) = subject.cases
+    connector = case.connector
+    servers = [side.server for side in case.sides]
+    assert servers
+    for server in servers:
+        assert server.complete
+        assert server.password is None or server.oauth2 is None
+        assert server.security is not Security.NONE or server.allow_cleartext_auth
+        if server.oauth2 is not None:
+            assert server.oauth2.token_endpoint
+            assert "{" not in server.oauth2.token_endpoint
+            assert server.oauth2.scopes
+            assert list(server.references)
+    assert connector.can_send is connector.enable_mail_send_from
+    assert (connector.email_address is not None) is connector.enable_mail_send_from

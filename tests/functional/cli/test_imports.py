@@ -1,0 +1,104 @@
+"""Nothing is imported that a command does not use: a prompt command line is a matter of imports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.functional.conftest import Home
+
+SCRIPT: Final = """
+import contextlib, io, json, sys
+from reconciler.cli.main import main
+with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    status = main(sys.argv[1:])
+print(json.dumps([int(status), sorted(sys.modules)]))
+"""
+
+SANDBOX: Final = {"pymap", "aiosmtpd", "trustme", "cryptography"}
+MAIL: Final = {"imapclient", "imaplib", "smtplib", "authlib", "joserfc", "requests"}
+STATE: Final = {"sqlalchemy", "sqlite3", "psycopg", "asyncio", "ssl"}  # SQLAlchemy loads both
+HEAVY: Final = SANDBOX | MAIL | STATE | {"alembic", "jsonschema", "keyring", "hypothesis"}
+
+
+def loaded(home: Home, *arguments: str, status: int = 0) -> set[str]:
+    """The modules that a command has loaded when it is done."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments],
+        cwd=home.folder,
+        env={key: text for key, text in home.environ.items() if not key.startswith("COV")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    ended, modules = json.loads(done.stdout)
+    assert ended == status
+    return set(modules)
+
+
+def test_help_loads_no_command_and_no_pydantic(home: Home) -> None:
+    modules = loaded(home, "--help")
+    assert modules & (HEAVY | {"pydantic", "ruamel", "ruamel.yaml"}) == set()
+    assert {name for name in modules if name.startswith("reconciler.")} == {
+        "reconciler.cli",
+        "reconciler.cli.command",
+        "reconciler.cli.exit_codes",
+        "reconciler.cli.main",
+        "reconciler.cli.streams",
+        "reconciler.errors",
+    }
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["init", "validate", "plan", "test", "apply", "status", "show", "history", "route", "schema",
+     "state", "sandbox"],
+)  # fmt: skip
+def test_the_help_of_a_command_loads_no_other(command: str, home: Home) -> None:
+    modules = loaded(home, command, "--help")
+    assert modules & (HEAVY | {"pydantic", "ruamel", "ruamel.yaml"}) == set()
+
+
+def test_validate_reads_files_and_nothing_else(home: Home) -> None:
+    assert loaded(home, "validate") & HEAVY == set()
+
+
+def test_a_plan_needs_the_state_and_no_network(home: Home) -> None:
+    home.apply_untested()
+    assert loaded(home, "plan") & (HEAVY - STATE) == set()
+
+
+def test_what_reads_the_state_needs_no_yaml_and_no_network(home: Home) -> None:
+    home.apply_untested()
+    for command in (("status",), ("show", "support"), ("history",), ("state", "lock")):
+        modules = loaded(home, *command)
+        assert modules & (HEAVY - STATE) == set(), command
+
+
+def test_a_route_of_the_files_needs_no_state(home: Home) -> None:
+    asked = ("route", "--from", "info@contoso.example", "--as", "joan@contoso.example")
+    assert loaded(home, *asked, "--wanted") & HEAVY == set()
+
+
+def test_an_apply_with_nothing_to_do_loads_nothing_to_test_with(home: Home) -> None:
+    home.apply_untested()
+    nothing_to_test = ("apply", "--skip-tests", "no servers here")
+    unused = SANDBOX | {"imapclient", "smtplib", "jsonschema", "alembic", "authlib", "joserfc"}
+    assert loaded(home, *nothing_to_test) & unused == set()
+
+
+def test_a_live_test_needs_no_state_and_no_sandbox(live: Home) -> None:
+    modules = loaded(live, "test")
+    assert modules & (SANDBOX | {"sqlalchemy", "sqlite3"} | {"alembic", "jsonschema"}) == set()
+    assert {"imapclient", "smtplib"} <= modules
+
+
+def test_schemas_are_made_without_reading_anything(home: Home) -> None:
+    assert loaded(home, "schema", "connectors") & (HEAVY - {"jsonschema"}) == set()
