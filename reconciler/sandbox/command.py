@@ -71,10 +71,12 @@ def run_command(session: Session, argv: Sequence[str], environ: Mapping[str, str
     return Ended(KILLED_BY_SIGNAL - status if status < 0 else status)
 
 
-def wait_for_signal() -> int:
-    """Wait until somebody ends the program, with Ctrl-C or otherwise, and return the signal's number.
+@contextmanager
+def signals_awaited() -> Iterator[Callable[[], int]]:
+    """Hear the signals that end a program, from here on; what is given waits for one.
 
-    To be called in the main thread, which alone hears of signals.
+    It returns the signal's number. To be used in the main thread, which alone hears of signals, and
+    around whatever tells somebody that they may send one.
     """
     heard: list[int] = []
     woken = threading.Event()
@@ -83,9 +85,12 @@ def wait_for_signal() -> int:
         heard.append(number)
         woken.set()
 
-    with _handling(hear):
+    def wait() -> int:
         woken.wait()
-    return heard[0]
+        return heard[0]
+
+    with _handling(hear):
+        yield wait
 
 
 def script_folder(program: str, python: str) -> Path | None:

@@ -35,7 +35,7 @@ def command(*, argv: tuple[str, ...], config: str, folder: Path) -> int:
     """
     import os
 
-    from reconciler.sandbox.command import run_command, wait_for_signal
+    from reconciler.sandbox.command import run_command, signals_awaited
     from reconciler.sandbox.session import Sandbox
 
     space = workspace(config)
@@ -49,10 +49,11 @@ def command(*, argv: tuple[str, ...], config: str, folder: Path) -> int:
             if ended.problem:
                 click.echo(f"Error: {ended.problem}", err=True)
             return ended.status
-        for endpoint in session.endpoints:
-            click.echo(f"  {endpoint.connect_to}  {', '.join(endpoint.connectors)}", err=True)
-        click.echo("In another shell, copy these lines. Ctrl-C ends the sandbox.\n", err=True)
-        for line in session.export_lines:
-            click.echo(line)
-        wait_for_signal()
+        with signals_awaited() as wait:
+            for endpoint in session.endpoints:
+                click.echo(f"  {endpoint.connect_to}  {', '.join(endpoint.connectors)}", err=True)
+            click.echo("In another shell, copy these lines. Ctrl-C ends the sandbox.\n", err=True)
+            for line in session.export_lines:
+                click.echo(line)
+            wait()
     return ExitCode.OK

@@ -5,8 +5,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +14,7 @@ from reconciler.sandbox.session import Sandbox, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from reconciler.model.connector import Connector
 
@@ -172,11 +171,11 @@ def test_a_sandbox_without_a_command_waits_until_it_is_told_to_end(tmp_path: Pat
     script = """
 import sys
 from pathlib import Path
-from reconciler.sandbox.command import wait_for_signal
+from reconciler.sandbox.command import signals_awaited
 from reconciler.sandbox.session import Sandbox
-with Sandbox((), Path(sys.argv[1])):
+with Sandbox((), Path(sys.argv[1])), signals_awaited() as wait:
     print("up", flush=True)
-    number = wait_for_signal()
+    number = wait()
 print("heard", int(number))
 """
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -187,18 +186,7 @@ print("heard", int(number))
             text=True,
         ) as process:
             expect(process, "up")
-            deadline = time.monotonic() + DEADLINE
-            # "up" is printed just before the signal is listened for.
-            while not _listens(process.pid, number):
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
             process.send_signal(number)
             rest, complaints = process.communicate(timeout=DEADLINE)
             assert (rest, complaints) == (f"heard {int(number)}\n", "")
     assert [path.name for path in tmp_path.iterdir()] == ["seed"]
-
-
-def _listens(pid: int, number: int) -> bool:
-    status = Path(f"/proc/{pid}/status").read_text()
-    (caught,) = (line for line in status.splitlines() if line.startswith("SigCgt:"))
-    return bool(int(caught.split()[1], 16) & (1 << (signal.SIGTERM - 1)))
