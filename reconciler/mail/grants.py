@@ -15,6 +15,7 @@ from authlib.oauth2.rfc7521 import AssertionClient
 from authlib.oauth2.rfc7523 import JWTBearerGrant, PrivateKeyJWT
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_pem_x509_certificate
+from joserfc.jwk import RSAKey
 
 from reconciler.mail.faults import MailFault, TokenFault, Violation
 from reconciler.model.connector import Grant, OAuth2
@@ -134,7 +135,7 @@ def _service_account(request: Request, http: Https) -> Any:
         issuer=key["client_email"],
         subject=oauth2.subject or request.username,
         claims={"scope": " ".join(oauth2.scopes)},
-        key=key["private_key"],
+        key=RSAKey.import_key(key["private_key"]),
         header={"alg": "RS256", "kid": key.get("private_key_id", "")},
     )
 

@@ -56,7 +56,7 @@ class PostgresqlDatabase:
         except ModuleNotFoundError:
             raise StateUnavailable(
                 "a state in PostgreSQL needs psycopg, which is not installed",
-                hint="pip install 'psycopg[binary]'",
+                hint="pip install 'reconciler[postgres]'",
             ) from None
         except (ArgumentError, ValueError):  # its text may hold the URL
             raise UsageError("the state URL cannot be read as a URL") from None
