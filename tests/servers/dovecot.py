@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 
 from imapclient.imap_utf7 import encode
 
-from tests.servers import lifetime
 from tests.servers.accounts import ACCOUNTS, LOCAL_SENT, LOCKED_OUT, SENT
 from tests.servers.authority import EXPIRED, UNTRUSTED
 from tests.servers.loopback import LOOPBACK, free_port, greets, wait_until
+from tests.servers.process import ServerProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,7 +175,7 @@ class Dovecot:
         self.starttls_port = free_port()
         self._doveadm = _program("doveadm") or "doveadm"
         self._write(authority, introspection_url)
-        self._process = lifetime.start(program, "-F", "-c", str(self.configuration))
+        self._process = ServerProcess(program, "-F", "-c", str(self.configuration))
         try:
             wait_until(lambda: greets(self.starttls_port, b"ready"), "Dovecot greets")
         except TimeoutError:
@@ -222,7 +222,7 @@ class Dovecot:
 
     def stop(self) -> None:
         """End it."""
-        lifetime.end(self._process)
+        self._process.end()
         (self.folder / "mail" / LOCKED_OUT.name).chmod(0o700)  # or only root could delete it
 
     def _write(self, authority: Authority, introspection_url: str) -> None:

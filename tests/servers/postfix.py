@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.servers import lifetime
 from tests.servers.accounts import ACCOUNTS, DOMAIN, FULL
 from tests.servers.authority import EXPIRED, UNTRUSTED
 from tests.servers.loopback import LOOPBACK, free_port, greets, wait_until
+from tests.servers.process import ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -155,7 +155,7 @@ class Postfix:
 
     def stop(self) -> None:
         """End it."""
-        lifetime.end(self._process)
+        self._process.end()
 
     def _write(self, authority: Authority, dovecot: Dovecot) -> None:
         for name in ("etc", "queue", "data"):
@@ -193,12 +193,12 @@ class Postfix:
         _write_table(self.folder / "senders", _owners().items())
 
 
-def _start(program: str, etc: Path) -> subprocess.Popen[bytes]:
+def _start(program: str, etc: Path) -> ServerProcess:
     """Start the master itself: ``postfix start-fg`` would be a shell that outlives us with it."""
     subprocess.run((program, "-c", etc, "check"), check=True, capture_output=True)
     postconf = (Path(program).with_name("postconf"), "-c", etc, "-h", "daemon_directory")
     daemons = subprocess.run(postconf, check=True, capture_output=True, text=True).stdout.strip()
-    return lifetime.start(f"{daemons}/master", "-c", str(etc), "-s")
+    return ServerProcess(f"{daemons}/master", "-c", str(etc), "-s")
 
 
 def _owners() -> dict[str, str]:

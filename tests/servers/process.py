@@ -1,0 +1,33 @@
+"""Servers that end with the tests, however the tests end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+
+
+class ServerProcess:
+    """A server that stays in the foreground, with a process group of its own.
+
+    A shell waits on a pipe from us. If we are killed, so that no fixture can end the server, the pipe
+    closes, and the shell ends it. (A signal at the parent's death would be lost on Postfix: the kernel
+    forgets it when a process changes its user.)
+    """
+
+    def __init__(self, *command: str) -> None:
+        self._server = subprocess.Popen(command, start_new_session=True)
+        self._guard = subprocess.Popen(
+            ("/bin/sh", "-c", 'read _; kill -s KILL -- "-$0"', str(self._server.pid)),
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def end(self) -> None:
+        """End it and its children, who have nothing to lose; politely it would take seconds."""
+        # In this order: once the server is waited for, its number may be somebody else's.
+        self._guard.kill()
+        self._guard.communicate()
+        if self._server.poll() is None:
+            os.killpg(self._server.pid, signal.SIGKILL)
+        self._server.wait()
