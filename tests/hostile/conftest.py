@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+
+from reconciler.mail.dial import ConnectTo
+from reconciler.model.connector import Connector, MailServer, SaveSent, Security
+from reconciler.model.secret_ref import SecretRef
+from reconciler.probe.options import ProbeOptions
+from reconciler.probe.result import Failure, Outcome, Protocol, ProtocolResult, Stage
+from reconciler.probe.runner import run
+from reconciler.secrets.base import Secret
+from tests.hostile.server import HostileServer, Script
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOST = "hostile.example"
+PASSWORD = "Tr0ub4dor&3-zq9"
+TIMEOUT = 0.6
+
+
+class Passwords:
+    """Resolves every reference to the one password."""
+
+    def resolve(self, reference: SecretRef) -> Secret:
+        return Secret(PASSWORD)
+
+
+class Certificates:
+    """Server contexts: a good one, and each way of being bad."""
+
+    def __init__(self, folder: Path) -> None:
+        authority, stranger = trustme.CA(), trustme.CA()
+        self.ca_file = folder / "ca.pem"
+        authority.cert_pem.write_to_path(str(self.ca_file))
+        self.good = _context(authority.issue_cert(HOST))
+        self.untrusted = _context(stranger.issue_cert(HOST))
+        self.wrong_name = _context(authority.issue_cert("elsewhere.example"))
+        past = datetime(2001, 1, 1, tzinfo=UTC), datetime(2002, 1, 1, tzinfo=UTC)
+        self.expired = _context(authority.issue_cert(HOST, not_before=past[0], not_after=past[1]))
+        own = folder / "self-signed.pem"
+        stranger.private_key_pem.write_to_path(str(own))
+        stranger.cert_pem.write_to_path(str(own), append=True)
+        self.self_signed = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.self_signed.load_cert_chain(own)
+        self.old = _context(authority.issue_cert(HOST))
+        self.old.set_ciphers("ALL:@SECLEVEL=0")
+        self.old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+
+
+def _context(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    return context
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a test found, and how long it took."""
+
+    result: ProtocolResult
+    seconds: float
+    server: HostileServer
+
+    @property
+    def failure(self) -> tuple[Stage, Failure]:
+        """Where it failed and why. Every failure says what is wrong and what to do."""
+        stage = self.result.failed
+        assert stage is not None, self.result
+        assert stage.failure is not None
+        assert stage.failure.cause.endswith(".")
+        assert stage.failure.remedy.endswith(".")
+        later = self.result.stages[self.result.stages.index(stage) + 1 :]
+        assert {item.outcome for item in later} <= {Outcome.NOT_REACHED}
+        return stage.stage, stage.failure
+
+    @property
+    def detail(self) -> dict[Stage, str]:
+        """What each stage had to tell."""
+        return {stage.stage: stage.detail for stage in self.result.stages}
+
+
+Attack = Callable[..., Found]
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., HostileServer]]:
+    with ExitStack() as stack:
+
+        def start(script: Script, context: ssl.SSLContext | None = None) -> HostileServer:
+            return stack.enter_context(HostileServer(script, context))
+
+        yield start
+
+
+@pytest.fixture
+def attack(serve: Callable[..., HostileServer], certificates: Certificates) -> Attack:
+    """Test an account at a server that follows this script, and expect an end within the deadline."""
+
+    def probe(
+        protocol: Protocol,
+        script: Script,
+        *,
+        security: Security = Security.IMPLICIT,
+        context: ssl.SSLContext | None = None,
+        plain: bool = False,
+        connector: Connector | None = None,
+        options: ProbeOptions | None = None,
+    ) -> Found:
+        implicit = security is Security.IMPLICIT and not plain
+        server = serve(script, (context or certificates.good) if implicit else context)
+        options = replace(
+            options or ProbeOptions(timeout=TIMEOUT, retries=0),
+            connect_to=ConnectTo.parse([f"{HOST}:4711=127.0.0.1:{server.port}"]),
+            ca_file=str(certificates.ca_file),
+        )
+        started = time.monotonic()
+        (result,) = run([connector or connector_for(protocol, security)], Passwords(), options)
+        seconds = time.monotonic() - started
+        # Generous, for machines that do many things at a time; what hangs would take far longer.
+        assert seconds < options.timeout + 3
+        return Found(result.protocols[0], seconds, server)
+
+    return probe
+
+
+def connector_for(protocol: Protocol, security: Security, **fields: object) -> Connector:
+    server = MailServer(
+        server=HOST,
+        port=4711,
+        security=security,
+        allow_cleartext_auth=True,
+        username="support@hostile.example",
+        password=SecretRef("env", "PASSWORD"),
+    )
+    base = Connector(
+        name="support",
+        display_name="Support",
+        imap=server if protocol is Protocol.IMAP else None,
+        smtp=server if protocol is Protocol.SMTP else None,
+        enable_mail_send_from=protocol is Protocol.SMTP,
+        email_address="support@hostile.example",
+        save_sent=SaveSent.AUTO,
+    )
+    return replace(base, **fields)  # type: ignore[arg-type]  # whatever the test wants changed

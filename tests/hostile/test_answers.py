@@ -1,0 +1,328 @@
+"""Servers that say no, in all the ways they have."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.model.connector import SaveSent, Security
+from reconciler.probe.options import ProbeOptions
+from reconciler.probe.result import ErrorClass, Protocol, Stage
+from tests.hostile.conftest import PASSWORD, connector_for
+from tests.hostile.scripts import imap, in_turn, smtp
+
+if TYPE_CHECKING:
+    from tests.hostile.conftest import Attack
+    from tests.hostile.scripts import Answer
+    from tests.hostile.server import Peer
+
+IMAP, SMTP = Protocol.IMAP, Protocol.SMTP
+SERVERS = {IMAP: imap, SMTP: smtp}
+PATIENT = ProbeOptions(timeout=5, retries=1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error_class"),
+    [
+        ("NO [AUTHENTICATIONFAILED] Invalid credentials", ErrorClass.AUTH_REJECTED),
+        ("NO LOGIN failed.", ErrorClass.AUTH_REJECTED),
+        ("NO [AUTHORIZATIONFAILED] not yours", ErrorClass.AUTH_REJECTED),
+        ("NO [EXPIRED] password expired", ErrorClass.AUTH_REJECTED),
+        ("NO [ALERT] Application-specific password required", ErrorClass.AUTH_REJECTED),
+        ("NO [UNAVAILABLE] backend is down", ErrorClass.REFUSED),
+        ("NO [LIMIT] too many connections", ErrorClass.RATE_LIMITED),
+        ("NO [INUSE] locked", ErrorClass.RATE_LIMITED),
+        ("NO [OVERQUOTA] full", ErrorClass.QUOTA),
+        ("NO [PRIVACYREQUIRED] use TLS", ErrorClass.TLS_MODE_MISMATCH),
+        ("BAD no such mechanism", ErrorClass.AUTH_MECH_UNAVAILABLE),
+        ("NO basic authentication is disabled", ErrorClass.AUTH_BASIC_DISABLED),
+    ],
+)
+def test_what_imap_servers_answer_to_a_sign_in(
+    attack: Attack, answer: str, error_class: ErrorClass
+) -> None:
+    found = attack(IMAP, imap(AUTHENTICATE=f"{{tag}} {answer}\r\n"))
+    stage, failure = found.failure
+    assert (stage, failure.error_class) == (Stage.AUTHENTICATION, error_class)
+    assert failure.reply
+    assert failure.error_class.unreachable is (error_class is ErrorClass.REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error_class"),
+    [
+        ("535 5.7.8 Username and Password not accepted", ErrorClass.AUTH_REJECTED),
+        ("535 5.7.3 Authentication unsuccessful", ErrorClass.AUTH_REJECTED),
+        ("535 authentication failed", ErrorClass.AUTH_REJECTED),
+        ("535 5.7.139 SmtpClientAuthentication is disabled", ErrorClass.SMTP_AUTH_DISABLED),
+        ("535 5.7.139 the request did not meet the criteria", ErrorClass.SMTP_AUTH_DISABLED),
+        ("535 5.7.139 user credentials were incorrect", ErrorClass.AUTH_REJECTED),
+        ("535 5.7.139 basic authentication is disabled", ErrorClass.AUTH_BASIC_DISABLED),
+        ("550 5.7.30 Basic authentication is not supported", ErrorClass.AUTH_BASIC_DISABLED),
+        ("534 5.7.9 Application-specific password required", ErrorClass.AUTH_REJECTED),
+        ("534 5.7.14 Please log in via your web browser", ErrorClass.AUTH_REJECTED),
+        ("432 4.3.2 Concurrent connections limit exceeded", ErrorClass.RATE_LIMITED),
+        ("454 4.7.0 Too many login attempts", ErrorClass.RATE_LIMITED),
+        ("454 4.7.0 Temporary authentication failure", ErrorClass.REFUSED),
+        ("504 5.5.4 Unrecognized authentication type", ErrorClass.AUTH_MECH_UNAVAILABLE),
+        ("503 5.5.1 not now", ErrorClass.AUTH_MECH_UNAVAILABLE),
+        ("538 5.7.11 Encryption required", ErrorClass.TLS_MODE_MISMATCH),
+        ("530 5.7.0 Must issue a STARTTLS command first", ErrorClass.TLS_MODE_MISMATCH),
+        ("421 4.7.0 Too many concurrent sessions", ErrorClass.RATE_LIMITED),
+    ],
+)
+def test_what_smtp_servers_answer_to_a_sign_in(
+    attack: Attack, answer: str, error_class: ErrorClass
+) -> None:
+    stage, failure = attack(SMTP, smtp(AUTH=f"{answer}\r\n")).failure
+    assert (stage, failure.error_class) == (Stage.AUTHENTICATION, error_class)
+    assert failure.reply == answer
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "error_class"),
+    [
+        ("MAIL", "550 5.7.60 SMTP; Client does not have permissions", ErrorClass.SEND_AS_DENIED),
+        ("MAIL", "553 5.7.1 Sender address rejected", ErrorClass.SEND_AS_DENIED),
+        ("RCPT", "554 5.2.252 SendAsDenied; support not allowed", ErrorClass.SEND_AS_DENIED),
+        ("RCPT", "550 5.1.1 no such user", ErrorClass.RECIPIENT_REJECTED),
+        ("RCPT", "554 5.7.1 Relay access denied", ErrorClass.RECIPIENT_REJECTED),
+        ("RCPT", "450 4.1.1 not now", ErrorClass.RECIPIENT_REJECTED),
+        ("RCPT", "451 4.7.1 Greylisted", ErrorClass.RATE_LIMITED),
+        ("RCPT", "552 5.2.2 Mailbox full", ErrorClass.QUOTA),
+        ("MAIL", "550 5.4.5 Daily user sending limit exceeded", ErrorClass.QUOTA),
+        ("MAIL", "452 4.3.1 no space", ErrorClass.RATE_LIMITED),
+    ],
+)
+def test_what_smtp_servers_answer_to_an_envelope(
+    attack: Attack, command: str, answer: str, error_class: ErrorClass
+) -> None:
+    stage, failure = attack(SMTP, smtp(**{command: f"{answer}\r\n"})).failure
+    assert (stage, failure.error_class) == (Stage.ENVELOPE, error_class)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "greeting", "error_class"),
+    [
+        (IMAP, "* BYE not here\r\n", ErrorClass.REFUSED),
+        (IMAP, "* BYE [UNAVAILABLE] down\r\n", ErrorClass.REFUSED),
+        (IMAP, "* BYE too many connections\r\n", ErrorClass.RATE_LIMITED),
+        (IMAP, "220 smtp.example ESMTP\r\n", ErrorClass.PROTOCOL),
+        (IMAP, "+OK POP3 ready\r\n", ErrorClass.PROTOCOL),
+        (IMAP, "* OK\r\n", ErrorClass.PROTOCOL),
+        (IMAP, "HTTP/1.1 400 Bad Request\r\n", ErrorClass.PROTOCOL),
+        (SMTP, "554 5.7.1 no service for you\r\n", ErrorClass.REFUSED),
+        (SMTP, "421 4.3.2 shutting down\r\n", ErrorClass.REFUSED),
+        (SMTP, "* OK IMAP4rev1\r\n", ErrorClass.PROTOCOL),
+        (SMTP, "354 go ahead\r\n", ErrorClass.PROTOCOL),
+    ],
+)
+def test_greetings_that_are_none(
+    attack: Attack, protocol: Protocol, greeting: str, error_class: ErrorClass
+) -> None:
+    def script(peer: Peer) -> None:
+        peer.send(greeting)
+
+    stage, failure = attack(protocol, script).failure
+    assert (stage, failure.error_class) == (Stage.CAPABILITIES, error_class)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "greeting", "speaks"),
+    [
+        (IMAP, "220 smtp.example ESMTP\r\n", "SMTP"),
+        (IMAP, "+OK POP3 ready\r\n", "POP3"),
+        (SMTP, "* OK IMAP4rev1\r\n", "IMAP"),
+        (SMTP, "HTTP/1.1 400 Bad Request\r\n", "HTTP"),
+    ],
+)
+def test_another_protocol_on_the_port_is_named(
+    attack: Attack, protocol: Protocol, greeting: str, speaks: str
+) -> None:
+    _, failure = attack(protocol, lambda peer: peer.send(greeting)).failure
+    assert f"speaks {speaks}" in failure.cause
+
+
+@pytest.mark.parametrize("command", ["NAMESPACE", "LIST", "EXAMINE"])
+@pytest.mark.parametrize(
+    "answer", ["{tag} BAD User is authenticated but not connected.", "{tag} NO no", "* BYE gone"]
+)
+def test_a_sign_in_without_a_mailbox_behind_it_is_no_success(
+    attack: Attack, command: str, answer: str
+) -> None:
+    stage, failure = attack(IMAP, imap(**{command: f"{answer}\r\n"})).failure
+    assert (stage, failure.error_class) == (Stage.MAILBOX, ErrorClass.MAILBOX_NOT_CONNECTED)
+
+
+def test_a_missing_inbox_is_a_missing_folder(attack: Attack) -> None:
+    script = imap(EXAMINE="{tag} NO [NONEXISTENT] Unknown mailbox\r\n")
+    assert attack(IMAP, script).failure[1].error_class is ErrorClass.FOLDER_MISSING
+
+
+def test_bye_in_the_middle_of_signing_in(attack: Attack) -> None:
+    script = imap(AUTHENTICATE="* BYE Too many failed logins\r\n")
+    stage, failure = attack(IMAP, script).failure
+    assert (stage, failure.error_class) == (Stage.AUTHENTICATION, ErrorClass.RATE_LIMITED)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "answers"),
+    [
+        (SMTP, {"EHLO": "250 hostile.example\r\n"}),
+        (SMTP, {"EHLO": "250-hostile.example\r\n250 AUTH\r\n"}),
+        (SMTP, {"EHLO": "250-hostile.example\r\n250 AUTH GSSAPI NTLM SCRAM-SHA-256\r\n"}),
+        (IMAP, {"greeting": "* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hi\r\n"}),
+        (IMAP, {"greeting": "* OK [CAPABILITY IMAP4rev1 LOGINDISABLED AUTH=GSSAPI] hi\r\n"}),
+    ],
+)
+def test_a_server_that_offers_no_sign_in_of_ours_does_not_pass(
+    attack: Attack, protocol: Protocol, answers: dict[str, str]
+) -> None:
+    found = attack(protocol, SERVERS[protocol](**answers))
+    stage, failure = found.failure
+    assert (stage, failure.error_class) == (Stage.AUTHENTICATION, ErrorClass.AUTH_MECH_UNAVAILABLE)
+    assert not found.server.commands("AUTH", "AUTHENTICATE", "LOGIN")
+
+
+REJECTED: list[tuple[Protocol, dict[str, Answer]]] = [
+    (IMAP, {"AUTHENTICATE": "{tag} NO [AUTHENTICATIONFAILED] no\r\n"}),
+    (
+        IMAP,
+        {
+            "greeting": "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN AUTH=CRAM-MD5] hi\r\n",
+            "LOGIN": "{tag} NO no\r\n",
+            "AUTHENTICATE": "{tag} NO no\r\n",
+        },
+    ),
+    (
+        SMTP,
+        {
+            "EHLO": "250-x\r\n250 AUTH CRAM-MD5 PLAIN LOGIN\r\n",
+            "AUTH": "535 5.7.8 no\r\n",
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("protocol", "answers"), REJECTED)
+def test_one_wrong_password_is_sent_exactly_once(
+    attack: Attack, protocol: Protocol, answers: dict[str, Answer]
+) -> None:
+    script = SERVERS[protocol](**answers)
+    found = attack(protocol, script, options=ProbeOptions(timeout=5, retries=5))
+    assert found.failure[1].error_class is ErrorClass.AUTH_REJECTED
+    assert len(found.server.commands("AUTH", "AUTHENTICATE", "LOGIN")) == 1
+    assert len(found.server.peers) == 1
+
+
+@pytest.mark.parametrize(
+    ("protocol", "answers"),
+    [
+        (SMTP, {"AUTH": "454 4.7.0 Temporary authentication failure\r\n"}),
+        (SMTP, {"MAIL": "451 4.3.0 try again\r\n"}),
+        (SMTP, {"RCPT": "450 4.2.0 try again\r\n"}),
+        (SMTP, {"greeting": "421 4.3.2 not now\r\n"}),
+        (IMAP, {"AUTHENTICATE": "{tag} NO [UNAVAILABLE] not now\r\n"}),
+        (IMAP, {"LIST": "{tag} NO [UNAVAILABLE] not now\r\n"}),
+    ],
+)
+def test_what_is_temporary_is_tried_again_and_then_passes(
+    attack: Attack, protocol: Protocol, answers: dict[str, str]
+) -> None:
+    good = SERVERS[protocol]
+    script = in_turn(good(**answers), good())
+    found = attack(protocol, script, options=PATIENT)
+    assert found.result.failed is None, found.result
+    assert len(found.server.peers) == 2
+
+
+def test_what_is_too_much_already_is_not_tried_again(attack: Attack) -> None:
+    script = smtp(AUTH="454 4.7.0 Too many login attempts, please try again later\r\n")
+    found = attack(SMTP, script, options=PATIENT)
+    assert len(found.server.peers) == 1
+
+
+def test_smtp_asks_for_the_mechanism_without_an_initial_response_if_it_is_login(
+    attack: Attack,
+) -> None:
+    def login(peer: Peer, _: str) -> None:
+        peer.send("334 VXNlcm5hbWU6\r\n")
+        assert base64.b64decode(peer.line()) == b"support@hostile.example"
+        peer.send("334 UGFzc3dvcmQ6\r\n")
+        right = base64.b64decode(peer.line()).decode() == PASSWORD
+        peer.send("235 ok\r\n" if right else "535 no\r\n")
+
+    script = smtp(EHLO="250-x\r\n250 AUTH LOGIN\r\n", AUTH=login)
+    assert attack(SMTP, script).result.failed is None
+
+
+@pytest.mark.parametrize("security", [Security.NONE, Security.IMPLICIT])
+def test_cram_md5_is_only_preferred_where_the_password_would_be_seen(
+    attack: Attack, security: Security
+) -> None:
+    def auth(peer: Peer, arguments: str) -> None:
+        if arguments.startswith("CRAM-MD5"):
+            peer.send(f"334 {base64.b64encode(b'<1@x>').decode()}\r\n")
+            peer.line()
+        peer.send("235 ok\r\n")
+
+    script = smtp(EHLO="250-x\r\n250 AUTH PLAIN CRAM-MD5\r\n", AUTH=auth)
+    found = attack(SMTP, script, security=security)
+    assert found.result.failed is None
+    expected = "CRAM-MD5" if security is Security.NONE else "PLAIN"
+    assert found.detail[Stage.AUTHENTICATION] == f"signed in with {expected}"
+
+
+@pytest.mark.parametrize("challenge", ["334 \r\n", "334 !!!!\r\n", "334 cGFzcw==\r\n"])
+def test_challenges_without_end_are_given_up(attack: Attack, challenge: str) -> None:
+    def auth(peer: Peer, _: str) -> None:
+        while True:
+            peer.send(challenge)
+            peer.line()
+
+    stage, failure = attack(SMTP, smtp(AUTH=auth)).failure
+    assert (stage, failure.error_class) == (Stage.AUTHENTICATION, ErrorClass.PROTOCOL)
+
+
+def test_challenges_without_end_are_given_up_over_imap_too(attack: Attack) -> None:
+    def auth(peer: Peer, _: str) -> None:
+        while True:
+            peer.send("+ cGFzcw==\r\n")
+            peer.line()
+
+    stage, failure = attack(IMAP, imap(AUTHENTICATE=auth)).failure
+    assert (stage, failure.error_class) == (Stage.AUTHENTICATION, ErrorClass.PROTOCOL)
+
+
+@pytest.mark.parametrize(
+    ("fields", "passes"),
+    [
+        ({}, True),
+        ({"sent_folder": "Sent"}, False),
+        ({"enable_mail_send_from": True}, False),
+        ({"enable_mail_send_from": True, "save_sent": SaveSent.NEVER}, True),
+        ({"enable_mail_send_from": True, "files_sent_copies": True}, True),
+        (
+            {
+                "enable_mail_send_from": True,
+                "files_sent_copies": True,
+                "save_sent": SaveSent.ALWAYS,
+            },
+            False,
+        ),
+    ],
+)
+def test_a_sent_folder_is_needed_where_copies_would_be_filed_by_us(
+    attack: Attack, fields: dict[str, object], passes: bool
+) -> None:
+    connector = connector_for(IMAP, Security.IMPLICIT)
+    both = connector_for(IMAP, Security.IMPLICIT, smtp=connector.imap, **fields)
+    script = imap(LIST='* LIST () "/" INBOX\r\n{tag} OK done\r\n')
+    found = attack(IMAP, script, connector=both)
+    if passes:
+        assert found.result.failed is None, found.result
+    else:
+        stage, failure = found.failure
+        assert (stage, failure.error_class) == (Stage.MAILBOX, ErrorClass.FOLDER_MISSING)

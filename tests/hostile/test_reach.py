@@ -1,0 +1,239 @@
+"""Servers that cannot be reached, and runs that are called off."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reconciler.mail.dial import ConnectTo
+from reconciler.model.connector import Security
+from reconciler.probe.options import ProbeOptions
+from reconciler.probe.result import ErrorClass, Outcome, Protocol, Stage
+from reconciler.probe.runner import Interrupted, probe, run
+from tests.hostile.conftest import HOST, Passwords, connector_for
+from tests.hostile.scripts import imap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.probe.result import ConnectorResult, Failure
+    from tests.hostile.server import HostileServer
+
+QUICK = ProbeOptions(timeout=1.0, retries=0)
+IMAP = connector_for(Protocol.IMAP, Security.NONE)
+
+
+def led_to(port: int) -> ConnectTo:
+    return ConnectTo.parse([f"{HOST}:4711=127.0.0.1:{port}"])
+
+
+def failure(result: ConnectorResult) -> tuple[Stage, Failure]:
+    ((_, stage, why),) = result.failures
+    assert why.cause.endswith(".")
+    assert why.remedy.endswith(".")
+    return stage.stage, why
+
+
+def unused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def test_a_port_on_which_nobody_listens_is_refused() -> None:
+    result = probe(IMAP, Passwords(), replace(QUICK, connect_to=led_to(unused_port())))
+    stage, why = failure(result)
+    assert (stage, why.error_class) == (Stage.TCP, ErrorClass.REFUSED)
+    assert result.unreachable
+
+
+def test_a_name_that_nobody_knows_is_a_matter_of_the_name_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    result = probe(IMAP, Passwords(), QUICK)
+    stage, why = failure(result)
+    assert (stage, why.error_class) == (Stage.DNS, ErrorClass.DNS)
+    assert result.unreachable
+
+
+def test_a_name_that_cannot_be_written_is_a_matter_of_the_name_service() -> None:
+    assert IMAP.imap is not None
+    long = replace(IMAP, imap=replace(IMAP.imap, server=f"{'ü' * 70}.example"))
+    assert failure(probe(long, Passwords(), QUICK))[1].error_class is ErrorClass.DNS
+
+
+def test_a_name_service_that_does_not_answer_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = threading.Event()
+    real = socket.getaddrinfo
+
+    def slow(*arguments: Any, **others: Any) -> Any:
+        if others["flags"] & socket.AI_NUMERICHOST:
+            return real(*arguments, **others)
+        ended.wait(10)
+        raise socket.gaierror(socket.EAI_AGAIN, "try again")
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    started = time.monotonic()
+    result = probe(IMAP, Passwords(), QUICK)
+    assert time.monotonic() - started < 5
+    ended.set()
+    assert failure(result) == (Stage.DNS, failure(result)[1])
+    assert failure(result)[1].error_class is ErrorClass.TIMEOUT
+
+
+def test_a_connection_that_is_never_taken_is_a_timeout() -> None:
+    # A queue of one that is full: the kernel lets no further connection complete.
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        waiting = []
+        try:
+            for _ in range(4):
+                client = socket.socket()
+                client.setblocking(False)
+                client.connect_ex(("127.0.0.1", port))
+                waiting.append(client)
+            result = probe(IMAP, Passwords(), replace(QUICK, connect_to=led_to(port)))
+        finally:
+            for client in waiting:
+                client.close()
+    stage, why = failure(result)
+    assert (stage, why.error_class) == (Stage.TCP, ErrorClass.TIMEOUT)
+
+
+def threads() -> set[threading.Thread]:
+    return {item for item in threading.enumerate() if item.name.startswith("probe-")}
+
+
+def call_off_with_an_event(silent: HostileServer, connectors: tuple[Any, ...]) -> Interrupted:
+    cancelled = threading.Event()
+    options = ProbeOptions(timeout=30, connect_to=led_to(silent.port), per_host=8)
+
+    def call_off() -> None:
+        wait_for_peers(silent)
+        cancelled.set()
+
+    timer = threading.Thread(target=call_off)
+    timer.start()
+    try:
+        with pytest.raises(Interrupted) as interrupted:
+            run(connectors, Passwords(), options, cancelled=cancelled)
+    finally:
+        timer.join()
+    return interrupted.value
+
+
+def call_off_with_ctrl_c(silent: HostileServer, connectors: tuple[Any, ...]) -> Interrupted:
+    options = ProbeOptions(timeout=30, connect_to=led_to(silent.port), per_host=8)
+
+    def press() -> None:
+        wait_for_peers(silent)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Thread(target=press)
+    timer.start()
+    try:
+        with pytest.raises(Interrupted) as interrupted:
+            run(connectors, Passwords(), options)
+    finally:
+        timer.join()
+    return interrupted.value
+
+
+def wait_for_peers(server: HostileServer) -> None:
+    until = time.monotonic() + 10
+    while not server.peers and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("call_off", [call_off_with_an_event, call_off_with_ctrl_c])
+def test_a_run_that_is_called_off_ends_soon_and_leaves_no_thread(
+    serve: Callable[..., HostileServer],
+    call_off: Callable[[HostileServer, tuple[Any, ...]], Interrupted],
+) -> None:
+    assert IMAP.imap is not None
+    silent = serve(lambda peer: peer.hold())
+    connectors = tuple(
+        replace(IMAP, name=f"c{number}", imap=replace(IMAP.imap, username=f"u{number}"))
+        for number in range(20)
+    )
+    started = time.monotonic()
+    interrupted = call_off(silent, connectors)
+    assert time.monotonic() - started < 10
+    assert interrupted.results == ()
+    assert interrupted.not_run == tuple(connector.name for connector in connectors)
+    assert not threads()
+
+
+def test_what_was_finished_before_is_kept(serve: Callable[..., HostileServer]) -> None:
+    good, silent = serve(imap()), serve(lambda peer: peer.hold())
+    assert IMAP.imap is not None
+    slow = replace(IMAP, name="slow", imap=replace(IMAP.imap, port=4712, username="slow"))
+    options = ProbeOptions(
+        timeout=30,
+        connect_to=ConnectTo.parse(
+            [f"{HOST}:4711=127.0.0.1:{good.port}", f"{HOST}:4712=127.0.0.1:{silent.port}"]
+        ),
+    )
+    with pytest.raises(Interrupted) as interrupted:
+        run((slow, replace(IMAP, name="quick")), Passwords(), options, on_result=_interrupt)
+    assert [result.connector for result in interrupted.value.results] == ["quick"]
+    assert interrupted.value.not_run == ("slow",)
+    assert not threads()
+
+
+def _interrupt(_: ConnectorResult) -> None:
+    raise KeyboardInterrupt
+
+
+def test_results_come_in_the_order_of_the_connectors_and_drafts_are_left_out(
+    serve: Callable[..., HostileServer],
+) -> None:
+    good = serve(imap())
+    assert IMAP.imap is not None
+    connectors = tuple(
+        replace(
+            IMAP,
+            name=f"c{number}",
+            draft=number == 3,
+            imap=replace(IMAP.imap, username=f"u{number}"),
+        )
+        for number in range(8)
+    )
+    told: list[tuple[str, threading.Thread]] = []
+    results = run(
+        connectors,
+        Passwords(),
+        ProbeOptions(connect_to=led_to(good.port)),
+        on_result=lambda result: told.append((result.connector, threading.current_thread())),
+    )
+    expected = [f"c{number}" for number in range(8) if number != 3]
+    assert [result.connector for result in results] == expected
+    assert sorted(name for name, _ in told) == expected
+    assert {thread for _, thread in told} == {threading.current_thread()}
+    assert all(result.passed for result in results)
+    assert not threads()
+
+
+def test_a_failing_imap_half_does_not_hide_the_smtp_half(
+    serve: Callable[..., HostileServer],
+) -> None:
+    smtp = connector_for(Protocol.SMTP, Security.NONE)
+    both = replace(smtp, imap=IMAP.imap)
+    result = probe(both, Passwords(), replace(QUICK, connect_to=led_to(unused_port())))
+    assert [item.protocol for item in result.protocols] == [Protocol.IMAP, Protocol.SMTP]
+    assert [item.failed is not None for item in result.protocols] == [True, True]
+    assert {stage.outcome for stage in result.protocols[1].stages[:2]} == {Outcome.OK}

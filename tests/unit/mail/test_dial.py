@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+
+from reconciler.errors import UsageError
+from reconciler.mail.dial import ConnectTo
+
+
+def test_without_redirections_everything_goes_where_it_says() -> None:
+    nowhere = ConnectTo.parse([])
+    assert not nowhere
+    assert nowhere.target("imap.example.com", 993) == ("imap.example.com", 993)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["imap.example.com:993=127.0.0.1:10993", "smtp.example.com:465=127.0.0.1:10465"],
+        ["imap.example.com:993=127.0.0.1:10993,smtp.example.com:465=127.0.0.1:10465"],
+        [" imap.example.com:993=127.0.0.1:10993\n smtp.example.com:465=127.0.0.1:10465 "],
+    ],
+)
+def test_entries_may_be_repeated_or_stand_in_one_text(texts: list[str]) -> None:
+    led = ConnectTo.parse(texts)
+    assert led
+    assert led.target("imap.example.com", 993) == ("127.0.0.1", 10993)
+    assert led.target("smtp.example.com", 465) == ("127.0.0.1", 10465)
+    assert led.target("imap.example.com", 143) == ("imap.example.com", 143)
+
+
+@pytest.mark.parametrize("host", ["IMAP.Example.COM", "imap.example.com."])
+def test_a_host_is_the_same_however_it_is_written(host: str) -> None:
+    led = ConnectTo.parse(["imap.example.com:993=127.0.0.1:10993"])
+    assert led.target(host, 993) == ("127.0.0.1", 10993)
+
+
+def test_names_beyond_ascii_and_addresses_in_brackets() -> None:
+    led = ConnectTo.parse(["bücher.example:993=[::1]:10993", "[2001:db8::1]:25=localhost:2525"])
+    assert led.target("xn--bcher-kva.example", 993) == ("::1", 10993)
+    assert led.target("2001:db8::1", 25) == ("localhost", 2525)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nonsense",
+        "host:993",
+        "host=127.0.0.1:993",
+        "host:993=127.0.0.1",
+        "host:0=127.0.0.1:993",
+        "host:993=127.0.0.1:65536",
+        "host:993=::1:993",
+        "host:993=127.0.0.1:993=",
+        ":993=127.0.0.1:993",
+    ],
+)
+def test_what_is_no_redirection_is_wrong_usage(text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        ConnectTo.parse([text])
+    assert "HOST:PORT=ADDRESS:PORT" in refused.value.hint
+
+
+def test_one_place_cannot_be_led_to_two() -> None:
+    entry = "a.example:993=127.0.0.1:1"
+    assert len(ConnectTo.parse([entry, entry]).redirections) == 1
+    with pytest.raises(UsageError, match="two places"):
+        ConnectTo.parse([entry, "A.example:993=127.0.0.1:2"])
