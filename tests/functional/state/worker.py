@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 from datetime import UTC, datetime, timedelta
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import alembic.command
@@ -126,6 +127,14 @@ def hold(url: str) -> None:
 
 def stranger(url: str) -> None:
     """Read and then lock as a user who owns nothing here."""
+    # What is imported late is loaded now: the stranger may not even read where it is installed.
+    with TemporaryDirectory() as folder:
+        own = open_store(f"sqlite:///{folder}/state.db")
+        with own.lock(holder="root", operation="load") as lock:
+            first = revision(own.load(), "root", Create(Group(name="team")))
+            own.commit(first, token=lock.lease.token)
+            own.load()
+        own.close()
     os.setgroups([])
     os.setgid(65534)
     os.setuid(65534)
