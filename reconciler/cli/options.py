@@ -16,14 +16,23 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+CONFIG_VARIABLE = "RECONCILER_CONFIG"
+CONFIG_DEFAULT = "connectors.d"
+
+
+def default_config() -> str:
+    """Where the connectors are if no option says so."""
+    return os.environ.get(CONFIG_VARIABLE) or CONFIG_DEFAULT
+
+
 def config_option(function: F) -> F:
     """``--config``: where the connectors are."""
     return click.option(
         "-c",
         "--config",
         "config",
-        default="connectors.d",
-        envvar="RECONCILER_CONFIG",
+        default=CONFIG_DEFAULT,
+        envvar=CONFIG_VARIABLE,
         show_default=True,
         show_envvar=True,
         metavar="FOLDER",

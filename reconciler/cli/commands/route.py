@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import click
+from click.core import ParameterSource
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import (
     color_option,
-    config_option,
+    default_config,
     format_option,
     state_option,
     workspace,
@@ -20,16 +21,16 @@ from reconciler.cli.options import (
     cls=ExampleCommand,
     examples=(
         "reconciler route --from payroll@contoso.example --as clerk@contoso.example",
-        "reconciler route --connector support --as clerk@contoso.example --wanted",
+        "reconciler route --connector support --as clerk@contoso.example --config",
     ),
 )
 @click.option("--from", "sender", metavar="ADDRESS", help="The From address that is asked for.")
 @click.option("--as", "actor", metavar="NAME", required=True, help="Who wants to send.")
 @click.option("--connector", metavar="NAME", help="The connector that is asked for.")
 @click.option("--reply-to", metavar="ADDRESS", help="The Reply-To that the mail would have.")
-@click.option("--wanted", is_flag=True,
-              help="Ask the files as they are, not what was applied.")  # fmt: skip
-@config_option
+@click.option("-c", "--config", "files", is_flag=False, flag_value="", metavar="[FOLDER]",
+              help="Ask the files as they are, not what was applied: those of FOLDER, or of"
+              " RECONCILER_CONFIG, or of connectors.d.")  # fmt: skip
 @state_option
 @format_option("human", "json")
 @color_option
@@ -39,15 +40,14 @@ def command(
     actor: str,
     connector: str | None,
     reply_to: str | None,
-    wanted: bool,
-    config: str,
+    files: str | None,
     state: str | None,
     form: str,
     color: bool | None,
 ) -> ExitCode:
     """Explain through which connector a mail would go, as whom, and why.
 
-    Nothing is sent. Exits with 1 if the mail would be refused.
+    The answer is that of the stored state, or with --config that of the files: "what if". Nothing is sent. Exits with 1 if the mail would be refused.
     """
     from reconciler.app.stored import load_state
     from reconciler.cli.console import stdout_style
@@ -55,8 +55,11 @@ def command(
     from reconciler.routing.decide import route
     from reconciler.routing.request import Route, RouteRequest
 
-    space = workspace(config, state=state)
-    snapshot = space.load_valid()[1].snapshot if wanted else load_state(space).snapshot
+    source = click.get_current_context().get_parameter_source("state")
+    if files is not None and source is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--state asks what was applied, and --config the files: give one.")
+    space = workspace(files or default_config(), state=state)
+    snapshot = load_state(space).snapshot if files is None else space.load_valid()[1].snapshot
     request = RouteRequest(actor=actor, sender=sender, connector=connector, reply_to=reply_to)
     decision = route(request, snapshot)
     click.echo(route_text(decision, form, stdout_style(colour=color)))

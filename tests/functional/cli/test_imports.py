@@ -84,7 +84,7 @@ def test_what_reads_the_state_needs_no_yaml_and_no_network(home: Home) -> None:
 
 def test_a_route_of_the_files_needs_no_state(home: Home) -> None:
     asked = ("route", "--from", "info@contoso.example", "--as", "joan@contoso.example")
-    assert loaded(home, *asked, "--wanted") & HEAVY == set()
+    assert loaded(home, *asked, "--config") & HEAVY == set()
 
 
 def test_an_apply_with_nothing_to_do_loads_nothing_to_test_with(home: Home) -> None:

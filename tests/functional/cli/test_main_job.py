@@ -79,7 +79,7 @@ def test_the_policy_reroutes_everybody_and_says_so_first(live: Home) -> None:
     planned = live("plan").out
     assert "3 senders rerouted" in planned
     assert "no-reply (global policy)" in planned
-    assert "as no-reply@contoso.example." in live(*asked, "--wanted").out
+    assert "as no-reply@contoso.example." in live(*asked, "--config").out
     assert "as payroll@contoso.example." in live(*asked).out, "nothing is applied yet"
 
     applied = live("apply", "--auto-approve", "--allow-policy-change")

@@ -116,13 +116,22 @@ def test_history_of_what_never_was(home: Home) -> None:
     ],
 )
 def test_a_route_is_explained(question: str, status: int, answer: str, home: Home) -> None:
-    wanted = home("route", "--wanted", *question.split())
+    wanted = home("route", "--config", *question.split())
     assert (wanted.status, answer in wanted.out) == (status, True), wanted.said
     home.apply_untested()
     stored = home("route", *question.split())
     assert stored == wanted
     document = json.loads(home("route", "--format", "json", *question.split()).out)
     assert document["allowed"] is (status == 0)
+
+
+def test_a_route_is_asked_of_the_files_or_of_the_state_and_not_of_both(home: Home) -> None:
+    asked = ("route", "--as", "ada@contoso.example", "--connector", "support", "--config")
+    both = home(*asked, "--state", "sqlite:///.reconciler/state.db")
+    assert both.status == 64
+    assert "give one" in both.err
+    assert home(*asked, RECONCILER_STATE="sqlite:///elsewhere.db").status == 0
+    assert home(*asked, "nowhere").status == 3
 
 
 def test_nothing_is_routed_before_anything_is_applied(home: Home) -> None:
