@@ -31,10 +31,10 @@ PLAINLY = Conduct()
 
 
 class Approver(Protocol):
-    """Says yes or no to a plan, after having shown it."""
+    """Says yes or no to the plan that was shown."""
 
-    def approve(self, planned: Planned, *, skip_tests: bool) -> bool:
-        """Show the plan and ask; True lets the apply go on."""
+    def approve(self) -> bool:
+        """Ask; True lets the apply go on."""
         ...
 
     @property
@@ -47,7 +47,7 @@ class ApplyProgress(Progress, Protocol):
     """Is told how an apply goes, its plan before its tests."""
 
     def planned(self, planned: Planned) -> None:
-        """This is what the apply is about, whether it will be refused or not."""
+        """Show what the apply is about, whether it will be refused or not."""
         ...
 
 
@@ -131,9 +131,7 @@ def _plan(
 def _go_ahead(planned: Planned, request: ApplyRequest, approver: Approver) -> bool:
     _refuse_denied(planned, request.actor)
     _refuse_unsafe(planned, approver)
-    return planned.plan.empty or approver.approve(
-        planned, skip_tests=bool(request.conduct.skip_tests)
-    )
+    return planned.plan.empty or approver.approve()
 
 
 def _author(workspace: Workspace, request: ApplyRequest) -> Author:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.render.human.diagnostics import diagnostics
+from reconciler.render.human.plan import plan_text
 from reconciler.render.human.tests import result_text, summary
 
 if TYPE_CHECKING:
@@ -71,12 +73,22 @@ class TestProgress:
 
 
 class ApplyProgress(TestProgress):
-    """Follows an apply, and keeps what it was about for the reports."""
+    """Follows an apply: shows its plan on standard output, and keeps it for the reports."""
 
-    def __init__(self, style: Style, redirected: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, style: Style, redirected: tuple[str, ...] = (), *, out: Style, skip_tests: bool
+    ) -> None:
         super().__init__(style, redirected)
+        self._out = out
+        self._skip_tests = skip_tests
         self.plan: Planned | None = None
 
     def planned(self, planned: Planned) -> None:
-        """Keep the plan."""
+        """Keep the plan, and show it unless it is empty, which the end of the apply says."""
         self.plan = planned
+        problems = planned.loaded.diagnostics
+        if problems:
+            click.echo(diagnostics(problems, self._style), err=True)
+        if not planned.plan.empty:
+            click.echo(plan_text(planned.plan, self._out, skip_tests=self._skip_tests))
+            click.echo()

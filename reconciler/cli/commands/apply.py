@@ -114,11 +114,13 @@ def command(
         plan_file=read_plan_file(plan_file) if plan_file else None,
         lock_timeout=lock_timeout,
     )
-    progress = ApplyProgress(stderr_style(colour=color), space.connect_to)
+    progress = ApplyProgress(
+        stderr_style(colour=color), space.connect_to, out=style, skip_tests=bool(skip_tests)
+    )
     outcome = None
     problem = "interrupted"
     try:
-        approver = TerminalApprover(style, auto_approve or plan_file is not None)
+        approver = TerminalApprover(auto_approve or plan_file is not None)
         outcome = apply(space, request, approver, progress)
     except ReconcilerError as error:
         problem = error.message

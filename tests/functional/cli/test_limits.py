@@ -48,6 +48,7 @@ def test_five_of_eleven_connectors_do_not_vanish_by_accident(eleven: Home) -> No
     done = eleven("apply", "--auto-approve")
     assert done.status == REFUSED
     assert "If it is meant: --allow-deletes 5" in done.err
+    assert done.out.rstrip() == planned.out.rstrip(), "what is refused is shown all the same"
     assert eleven("apply", "--auto-approve", "--allow-deletes", "4").status == REFUSED
     assert eleven("status").out.count("Connector ") == 11
     eleven.apply_untested("--allow-deletes", "5")
