@@ -45,8 +45,9 @@ class TestProgress:
         if not connectors:
             return
         if self._redirected:
-            places = ", ".join(self._redirected)
-            click.echo(f"Connections are redirected: {places}", err=True)
+            click.echo("Connections are redirected:", err=True)
+            for place in self._redirected:
+                click.echo(f"  {place}", err=True)
         what = "connector" if len(connectors) == 1 else "connectors"
         click.echo(f"Testing {len(connectors)} {what} live …", err=True)
         if sys.stderr.isatty():

@@ -30,14 +30,14 @@ def result_text(result: ConnectorResult, style: Style, *, width: int = 0) -> str
 
 def _protocol(protocol: ProtocolResult, style: Style) -> str:
     place = f"{protocol.host}:{protocol.port}"
-    if protocol.via:
-        place += f" (via {protocol.via})"
     failed = protocol.failed
     if failed is None:
+        place += " (redirected)" if protocol.via else ""
         done = [item for item in protocol.stages if item.outcome is Outcome.OK]
         seconds = sum(item.seconds for item in protocol.stages)
         deepest = done[-1].stage if done else "nothing"
         return f"{style.added('ok')}      {protocol.protocol} {place} to {deepest}, {seconds * 1000:.0f} ms"
+    place += f" (redirected to {protocol.via})" if protocol.via else ""
     error_class = failed.failure.error_class if failed.failure else "internal"
     return (
         f"{style.removed('failed')}  {protocol.protocol} {place} at {failed.stage}:"
