@@ -27,6 +27,11 @@ def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     return f"RECONCILER_REQUIRE_SERVERS=1, but this was skipped: {reason}"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--write-golden``, for the files in ``tests/golden/``."""
+    parser.addoption("--write-golden", action="store_true", help="write the golden files anew")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,

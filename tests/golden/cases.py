@@ -1,0 +1,179 @@
+"""What is rendered: one function for each golden file, from values alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from reconciler.apply.authorise import denials
+from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.plan.document import to_document
+from reconciler.probe.report import report
+from reconciler.probe.result import ErrorClass
+from reconciler.render.human.plan import plan_text
+from reconciler.render.human.tests import result_text, summary
+from reconciler.render.json import to_json
+from reconciler.render.markdown import plan_markdown
+from reconciler.render.planned import planned as with_denials
+from reconciler.render.route import route_text
+from reconciler.render.style import Style
+from reconciler.routing.decide import route
+from reconciler.routing.request import RouteRequest
+from tests.builders import (
+    connector,
+    group,
+    groups,
+    moved,
+    permissions,
+    planned,
+    receiving,
+    result,
+    roles,
+    snapshot,
+    stored,
+    users,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.model.resource import Resource
+    from reconciler.plan.planner import Plan
+
+CASES: Final[dict[str, Callable[[], str]]] = {}
+PLAIN: Final = Style(colour=False, width=100)
+NARROW: Final = Style(colour=False, width=50)
+COLOURED: Final = Style(colour=True, width=100)
+
+_STAFF = group("hr", "ada@contoso.example", "grace@contoso.example")
+_BEFORE: Final[tuple[Resource, ...]] = (
+    roles("root@contoso.example", internal=("contoso.example",)),
+    _STAFF,
+    connector("info"),
+    connector("payroll"),
+    connector("no-reply"),
+    receiving("invoices"),
+    permissions("payroll", users=groups("hr")),
+)
+
+
+def case(name: str) -> Callable[[Callable[[], str]], Callable[[], str]]:
+    """Give a rendering the name of its file."""
+
+    def keep(rendered: Callable[[], str]) -> Callable[[], str]:
+        CASES[name] = rendered
+        return rendered
+
+    return keep
+
+
+def _everything() -> Plan:
+    """A plan with a change of every sort that can be made in one apply."""
+    return planned(
+        stored(*_BEFORE),
+        roles("root@contoso.example", internal=("contoso.example",)),
+        group("hr", "ada@contoso.example", "joan@contoso.example"),
+        replace(connector("info"), display_name="Enquiries 📬"),
+        moved(replace(connector("payroll"), labels=("hr",)), server="mail.elsewhere.example"),
+        connector("no-reply"),
+        connector("support", draft=True),
+        permissions("payroll", users=groups("hr"), administrators=users("ada@contoso.example")),
+        GlobalSmtpPolicy(enabled=True, connector="no-reply", save_to_sent_items=True),
+    )
+
+
+@case("plan.txt")
+def plan_of_everything() -> str:
+    return plan_text(_everything(), PLAIN)
+
+
+@case("plan-narrow.txt")
+def plan_on_a_narrow_terminal() -> str:
+    return plan_text(_everything(), NARROW)
+
+
+@case("plan-colour.txt")
+def plan_on_a_terminal_with_colours() -> str:
+    return plan_text(_everything(), COLOURED)
+
+
+@case("plan-denied.txt")
+def plan_for_somebody_who_may_not() -> str:
+    plan = _everything()
+    denied = denials(plan.changes, stored(*_BEFORE), "grace@contoso.example")
+    return with_denials(plan, denied, "human", PLAIN, actor="grace@contoso.example")
+
+
+@case("plan.md")
+def plan_on_a_pull_request() -> str:
+    plan = _everything()
+    denied = denials(plan.changes, stored(*_BEFORE), "grace@contoso.example")
+    return plan_markdown(plan, denied, "grace@contoso.example")
+
+
+@case("plan.json")
+def plan_for_machines() -> str:
+    return to_json(to_document(_everything()))
+
+
+@case("plan-rename.txt")
+def plan_of_a_rename() -> str:
+    after = [replace(item, name="people") if item == connector("payroll") else item
+             for item in _BEFORE]  # fmt: skip
+    wanted = [item for item in after if item != permissions("payroll", users=groups("hr"))]
+    return plan_text(
+        planned(
+            stored(*_BEFORE),
+            *wanted,
+            permissions("people", users=groups("hr")),
+            renames=(("people", "payroll"),),
+        ),
+        PLAIN,
+    )
+
+
+@case("plan-empty.txt")
+def plan_of_nothing() -> str:
+    return plan_text(planned(stored(*_BEFORE), *_BEFORE), PLAIN)
+
+
+@case("test.txt")
+def results_of_tests() -> str:
+    results = (
+        result("info"),
+        result("no-reply", ErrorClass.TIMEOUT),
+        result("payroll", ErrorClass.AUTH_REJECTED),
+    )
+    lines = [result_text(item, PLAIN, width=8) for item in results]
+    return "\n".join([*lines, summary(results)])
+
+
+@case("test.json")
+def results_for_machines() -> str:
+    return to_json(report((result("info"), result("payroll", ErrorClass.AUTH_REJECTED))))
+
+
+def _routed(form: str, *, forced: bool, actor: str) -> str:
+    policy = GlobalSmtpPolicy(enabled=forced, connector="no-reply")
+    request = RouteRequest(actor=actor, sender="payroll@contoso.example")
+    return route_text(route(request, snapshot(*_BEFORE, policy)), form, PLAIN)
+
+
+@case("route.txt")
+def a_route() -> str:
+    return _routed("human", forced=False, actor="ada@contoso.example")
+
+
+@case("route-forced.txt")
+def a_forced_route() -> str:
+    return _routed("human", forced=True, actor="ada@contoso.example")
+
+
+@case("route-refused.txt")
+def a_refusal() -> str:
+    return _routed("human", forced=True, actor="clerk@contoso.example")
+
+
+@case("route.json")
+def a_route_for_machines() -> str:
+    return _routed("json", forced=True, actor="ada@contoso.example")
