@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Protocol
 
+from reconciler.app.planning import with_fingerprints
+from reconciler.app.recording import Recorder, load_before
+from reconciler.app.selection import Selection, Which, narrow, select
 from reconciler.apply.executor import failure
-from reconciler.config.load import Loaded
-from reconciler.errors import UsageError
 from reconciler.mail.dial import ConnectTo
-from reconciler.probe.result import ConnectorResult
+from reconciler.probe.record import Recording
+from reconciler.probe.report import RunDocument, SelectionDocument
+from reconciler.probe.result import ConnectorResult, Stage
 from reconciler.probe.runner import ProbeOptions, run
 from reconciler.secrets.base import SecretResolver
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from reconciler.app.planning import Planned
     from reconciler.app.workspace import Workspace
     from reconciler.model.connector import Connector
-    from reconciler.probe.result import Stage
 
 
 class Progress(Protocol):
@@ -51,6 +52,7 @@ class Silent:
 
 
 SILENT = Silent()
+EVERYTHING = Selection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,71 +72,100 @@ class LiveTester:
             self.progress.ended()
 
 
-def probe_options(workspace: Workspace, depth: Stage | None = None) -> ProbeOptions:
-    """The options that the settings file asks for."""
-    from reconciler.probe.result import Stage  # noqa: PLC0415 - the name serves as a value here
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """What was asked for in place of what the settings file says; None leaves it as it is there.
 
+    ``timeout`` is in seconds.
+    """
+
+    depth: Stage | None = None
+    concurrency: int | None = None
+    per_host: int | None = None
+    timeout: float | None = None
+    retries: int | None = None
+
+
+AS_SET = Tuning()
+
+
+def probe_options(workspace: Workspace, tuning: Tuning = AS_SET) -> ProbeOptions:
+    """The options that the settings file asks for, but for ``tuning``."""
     testing = workspace.settings.testing
     return ProbeOptions(
-        concurrency=testing.concurrency,
-        per_host=testing.per_host,
-        timeout=float(testing.timeout_seconds),
-        depth=depth or Stage(testing.depth.value),
+        concurrency=testing.concurrency if tuning.concurrency is None else tuning.concurrency,
+        per_host=testing.per_host if tuning.per_host is None else tuning.per_host,
+        timeout=float(testing.timeout_seconds) if tuning.timeout is None else tuning.timeout,
+        depth=Stage(testing.depth.value) if tuning.depth is None else tuning.depth,
         connect_to=ConnectTo.parse(workspace.connect_to),
         ca_file=workspace.ca_file,
         allowed_hosts=workspace.settings.allowed_hosts,
+        retries=testing.retries if tuning.retries is None else tuning.retries,
     )
 
 
-def select(
-    loaded_connectors: tuple[Connector, ...], patterns: tuple[str, ...], labels: tuple[str, ...]
-) -> tuple[Connector, ...]:
-    """Choose connectors by name, shell pattern and label; drafts are never tested.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestRequest:
+    """What a run of tests was asked to do; ``record`` keeps the results in the state."""
 
-    Raises UsageError for a name or pattern that fits none, since a typing error must not look like a
-    test that passed.
-    """
-    testable = tuple(item for item in loaded_connectors if not item.draft)
-    for pattern in patterns:
-        if not any(fnmatchcase(item.name, pattern) for item in testable):
-            draft = any(fnmatchcase(item.name, pattern) for item in loaded_connectors)
-            raise UsageError(
-                f"no connector matches {pattern}"
-                + (" but drafts, which are never tested" if draft else ""),
-                hint="`reconciler validate` counts the connectors; `ls connectors.d` names them.",
-            )
-    chosen = tuple(
-        item
-        for item in testable
-        if (not patterns or any(fnmatchcase(item.name, pattern) for pattern in patterns))
-        and all(label in item.labels for label in labels)
-    )
-    if labels and not chosen:
-        raise UsageError(f"no connector has the labels {', '.join(labels)}")
-    return chosen
+    __test__ = False  # not a test case, whatever pytest makes of the name
+
+    selection: Selection = EVERYTHING
+    tuning: Tuning = AS_SET
+    record: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """How a run of tests went."""
+    """How a run of tests went, and what of it the state keeps."""
 
-    loaded: Loaded
     results: tuple[ConnectorResult, ...]
+    recording: Recording
 
 
-def run_tests(
-    workspace: Workspace,
-    patterns: tuple[str, ...],
-    labels: tuple[str, ...],
-    *,
-    depth: Stage | None = None,
-    progress: Progress = SILENT,
-) -> Tested:
-    """Test the connectors of the configuration, all or some of them; the state is not touched."""
-    loaded, desired = workspace.load_valid()
-    chosen = select(desired.snapshot.connectors, patterns, labels)
-    tester = LiveTester(probe_options(workspace, depth), workspace.resolver(), progress)
-    return Tested(loaded, tester(chosen))
+class TestRun:
+    """A run of tests of connectors that are chosen already, from a configuration that is valid.
+
+    Raises ConfigurationInvalid, UsageError for a selection that makes no sense, and StateError if the
+    selection depends on a state that cannot be read.
+    """
+
+    __test__ = False  # not a test case, whatever pytest makes of the name
+
+    def __init__(self, workspace: Workspace, request: TestRequest) -> None:
+        loaded, desired = workspace.load_valid()
+        self._resolver = workspace.resolver()
+        self._options = probe_options(workspace, request.tuning)
+        self._full = probe_options(workspace).depth
+        which = request.selection.which
+        chosen = select(desired.snapshot.connectors, request.selection)
+        current = load_before(workspace) if which.needs_state else None
+        self._recorder = Recorder(workspace, current) if request.record else None
+        if current is not None:
+            key = workspace.fingerprint_key(create=False) if which is Which.CHANGED else None
+            if key is not None:
+                # As an apply does, which tests connectors whose secret was rotated.
+                desired, _ = with_fingerprints(desired, self._resolver, key)
+            chosen = narrow(chosen, which, desired, current)
+        self.connectors = chosen
+        self.about = RunDocument(
+            configuration=loaded.digest,
+            selection=SelectionDocument(
+                names=request.selection.names,
+                labels=request.selection.labels,
+                which=which.value,
+                depth=self._options.depth,
+            ),
+            shard=request.selection.shard,
+        )
+
+    def __call__(self, progress: Progress = SILENT) -> Tested:
+        """Test them, and record the results."""
+        results = LiveTester(self._options, self._resolver, progress)(self.connectors)
+        if self._recorder is None:
+            return Tested(results, Recording())
+        enough = self._options.wants(self._full)
+        return Tested(results, self._recorder.record(self.connectors, results, passes=enough))
 
 
 def try_plan(workspace: Workspace, planned: Planned, progress: Progress) -> None:

@@ -34,6 +34,7 @@ class Depth(StrEnum):
 Percent = Annotated[int, Field(ge=0, le=100), WHOLE]
 Count = Annotated[int, Field(ge=0, le=1_000_000), WHOLE]
 Parallel = Annotated[int, Field(ge=1, le=1024), WHOLE]
+Retries = Annotated[int, Field(ge=0, le=20), WHOLE]
 Seconds = Annotated[int, Field(ge=1, le=3600), WHOLE]
 
 
@@ -79,6 +80,9 @@ class Testing:
     timeout_seconds: Annotated[
         Seconds, Field(description="Deadline of one connector's test, in seconds.")
     ] = 30
+    retries: Annotated[
+        Retries, Field(description="New attempts after a failure that the server calls temporary.")
+    ] = 1
     depth: Annotated[Depth, Field(description="The last stage that is tested.")] = Depth.ENVELOPE
 
 

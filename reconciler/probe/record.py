@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.snapshot import LastTest
@@ -21,3 +22,18 @@ def last_test(result: ConnectorResult) -> LastTest:
             summary=failure.cause,
         )
     return LastTest(passed=True, at=result.started_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What became of the results of a run in the state.
+
+    ``others`` are connectors that the state holds in another version, or not at all. ``shallow`` counts
+    those that passed a test that stopped too early to prove anything. ``problem`` says why the state
+    took nothing.
+    """
+
+    recorded: int = 0
+    others: tuple[str, ...] = ()
+    shallow: int = 0
+    problem: str = ""

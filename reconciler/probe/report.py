@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.probe.result import ErrorClass, Outcome, Protocol, Stage
+from reconciler.probe.shard import Shard
 
 if TYPE_CHECKING:
     from reconciler.probe.result import ConnectorResult, ProtocolResult, StageResult
@@ -55,8 +56,36 @@ class ConnectorDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SelectionDocument:
+    """What a run was asked to test: names and patterns, labels, and which of those; down to ``depth``."""
+
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    which: Literal["all", "changed", "failing"]
+    depth: Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDocument:
+    """What a run was about, and how it ended.
+
+    ``configuration`` is the digest of what the files mean. ``shard`` is null for a run that was not
+    shared. ``not_run`` names the connectors that the run did not come to.
+    """
+
+    configuration: str
+    selection: SelectionDocument
+    shard: Shard | None
+    not_run: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TestReport:
-    """A whole run."""
+    """The results of live tests.
+
+    ``run`` is null where the tests were part of an apply, or if nothing could be chosen; ``error`` says
+    why a run ended before everything was tested.
+    """
 
     __test__ = False  # not a test case, whatever pytest makes of the name
 
@@ -64,10 +93,16 @@ class TestReport:
     passed: int
     rejected: int
     unreachable: int
+    error: str | None = None
+    run: RunDocument | None = None
     connectors: tuple[ConnectorDocument, ...]
 
 
-def report(results: tuple[ConnectorResult, ...]) -> TestReport:
+def report(
+    results: tuple[ConnectorResult, ...],
+    run: RunDocument | None = None,
+    error: str | None = None,
+) -> TestReport:
     """Put results into the shape in which they are published."""
     connectors = tuple(_connector(result) for result in results)
     outcomes = [item.outcome for item in connectors]
@@ -75,6 +110,8 @@ def report(results: tuple[ConnectorResult, ...]) -> TestReport:
         passed=outcomes.count("passed"),
         rejected=outcomes.count("rejected"),
         unreachable=outcomes.count("unreachable"),
+        error=error,
+        run=run,
         connectors=connectors,
     )
 

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from reconciler.secrets.base import Secret, SecretResolver
 
 _BACK_OFF = 0.5
-"""Seconds before a second try."""
+"""Seconds before a second try; every further one waits twice as long as the one before it."""
+
+_LONGEST_BACK_OFF = 8.0
+"""Seconds that no wait for a new try exceeds."""
 
 _STAGES = {
     Protocol.IMAP: (
@@ -133,7 +136,7 @@ class Walk:
         results = self._attempt(deadline)
         for number in range(2, self._options.retries + 2):
             before = results[-1].failure if results else None
-            if before is None or not self._may_try_again(results[-1].stage, deadline):
+            if before is None or not self._may_try_again(results[-1].stage, number, deadline):
                 break
             results = self._attempt(deadline)
             note = f"try {number}, after {before.error_class}"
@@ -141,11 +144,11 @@ class Walk:
             results = (replace(results[0], detail=detail), *results[1:])
         return results
 
-    def _may_try_again(self, stage: Stage, deadline: Deadline) -> bool:
+    def _may_try_again(self, stage: Stage, number: int, deadline: Deadline) -> bool:
         if self._error is None or not is_temporary(self._error, stage):
             return False
         try:
-            deadline.pause(_BACK_OFF)
+            deadline.pause(back_off(number))
         except TimedOut:
             return False  # the first failure stands
         return True
@@ -190,6 +193,11 @@ class Walk:
             return StageResult(stage, Outcome.FAILED, time.monotonic() - started, failure=failure)
         shown = self._discretion.show(detail)
         return StageResult(stage, Outcome.OK, time.monotonic() - started, shown)
+
+
+def back_off(number: int) -> float:
+    """Seconds to wait before try ``number``; the first one that waits is 2."""
+    return float(min(_BACK_OFF * 2 ** min(number - 2, 10), _LONGEST_BACK_OFF))
 
 
 def _hosts(half: Half) -> tuple[str, ...]:

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from reconciler.cli.command import ExampleCommand
+from reconciler.cli.duration import DURATION
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
 from reconciler.cli.options import (
     color_option,
     config_option,
     format_option,
     network_options,
+    state_option,
     workspace,
 )
 from reconciler.cli.reports import Report, report_option
+from reconciler.cli.shard import SHARD
+from reconciler.errors import ReconcilerError
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from reconciler.app.testing import TestRun
+    from reconciler.cli.progress import TestProgress
+    from reconciler.probe.record import Recording
+    from reconciler.probe.report import TestReport
+    from reconciler.probe.shard import Shard
 
 _DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mailbox", "envelope")
+_LONGEST = 3600
+
+
+def _seconds(
+    context: click.Context, parameter: click.Parameter, value: timedelta | None
+) -> float | None:
+    seconds = None if value is None else value.total_seconds()
+    if seconds is not None and not 1 <= seconds <= _LONGEST:
+        raise click.BadParameter("a test gets from 1s to 1h", context, parameter)
+    return seconds
 
 
 @click.command(
@@ -25,14 +50,33 @@ _DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mai
         "reconciler test",
         "reconciler test payroll 'info*'",
         "reconciler test --label hr --depth tls --format json",
+        "reconciler test --failing --retries 3",
+        "reconciler test --shard 2/8 --report json=shard-2.json",
     ),
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @config_option
+@state_option
 @format_option("human", "json")
 @click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
               help="Only connectors with this label. Repeatable: all of them.")  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="All of them, which is the default.")
+@click.option("--changed", is_flag=True, help="Only those that an apply would test.")
+@click.option("--failing", is_flag=True, help="Only those whose last test failed.")
+@click.option("--shard", type=SHARD, metavar="K/N",
+              help="Only the K-th of N parts, the same connectors every time.")  # fmt: skip
 @click.option("--depth", type=click.Choice(_DEPTHS), help="Stop after this stage.")
+@click.option("--concurrency", type=click.IntRange(1, 1024), metavar="N",
+              help="Tests under way at a time. [default: 32, or testing.concurrency]")  # fmt: skip
+@click.option("--per-host", type=click.IntRange(1, 1024), metavar="N",
+              help="Tests under way at a time against one host. [default: 3, or testing.per_host]")  # fmt: skip
+@click.option("--timeout", type=DURATION, metavar="TIME", callback=_seconds,
+              help="Deadline of each test. [default: 30s, or testing.timeout_seconds]")  # fmt: skip
+@click.option("--retries", type=click.IntRange(0, 20), metavar="N",
+              help="New attempts after a failure that the server calls temporary, waiting longer each"
+              " time; never after a refused sign-in. [default: 1, or testing.retries]")  # fmt: skip
+@click.option("--record/--no-record", default=True, show_default=True,
+              help="Keep the results in the state, as the status of the connectors.")  # fmt: skip
 @report_option("json")
 @network_options
 @color_option
@@ -40,9 +84,19 @@ def command(
     *,
     names: tuple[str, ...],
     config: str,
+    state: str | None,
     form: str,
     labels: tuple[str, ...],
+    everything: bool,
+    changed: bool,
+    failing: bool,
+    shard: Shard | None,
     depth: str | None,
+    concurrency: int | None,
+    per_host: int | None,
+    timeout: float | None,
+    retries: int | None,
+    record: bool,
     connect_to: tuple[str, ...],
     ca_file: str | None,
     color: bool | None,
@@ -50,25 +104,85 @@ def command(
 ) -> ExitCode:
     """Test connectors live, over IMAP and SMTP, without sending anything.
 
-    NAME is a connector or a shell pattern; without one, all connectors are tested. Exits with 4 if a
-    server said no, and with 9 if servers could not be reached.
+    NAME is a connector or a shell pattern; without one, all connectors are tested. The results become the
+    status of connectors that are stored as they were tested. Exits with 4 if a server said no, and with 9
+    if servers could not be reached.
     """
-    from reconciler.app.testing import run_tests
+    from reconciler.app.selection import Selection, Which
+    from reconciler.app.testing import TestRequest, TestRun, Tuning
     from reconciler.cli.console import stderr_style
     from reconciler.cli.progress import TestProgress
-    from reconciler.probe.report import report
     from reconciler.probe.result import Stage
-    from reconciler.render.json import to_json
 
-    space = workspace(config, connect_to=connect_to, ca_file=ca_file)
+    if everything + changed + failing > 1:
+        raise click.UsageError("--all, --changed and --failing exclude each other.")
+    which = Which.CHANGED if changed else Which.FAILING if failing else Which.ALL
+    space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
+    request = TestRequest(
+        selection=Selection(names=names, labels=labels, which=which, shard=shard),
+        tuning=Tuning(
+            depth=Stage(depth) if depth else None,
+            concurrency=concurrency,
+            per_host=per_host,
+            timeout=timeout,
+            retries=retries,
+        ),
+        record=record,
+    )
     progress = TestProgress(stderr_style(colour=color), space.connect_to, out=form == "human")
+    run: TestRun | None = None
+    problem: str | None = "interrupted"
     try:
-        tested = run_tests(
-            space, names, labels, depth=Stage(depth) if depth else None, progress=progress
-        )
+        run = TestRun(space, request)
+        tested = run(progress)
+        problem = None
+    except ReconcilerError as error:
+        problem = error.message
+        raise
     finally:
         for wanted in reports:
-            wanted.write(to_json(report(tuple(progress.results))))
-    if form == "json":
-        click.echo(to_json(report(tested.results)))
+            wanted.write(_render(wanted.form, _document(run, progress, problem)))
+    if form != "human":
+        click.echo(_render(form, _document(run, progress, None)))
+    elif not run.connectors:
+        click.echo(_nothing(which, shard))
+    _say(tested.recording)
     return exit_code_of_tests(tested.results)
+
+
+def _document(run: TestRun | None, progress: TestProgress, problem: str | None) -> TestReport:
+    from dataclasses import replace
+
+    from reconciler.probe.report import report
+
+    results = sorted(progress.results, key=lambda item: item.connector)
+    if run is None:
+        return report(tuple(results), error=problem)
+    done = {item.connector for item in results}
+    left = tuple(item.name for item in run.connectors if item.name not in done)
+    return report(tuple(results), replace(run.about, not_run=left), problem)
+
+
+def _render(form: str, document: TestReport) -> str:
+    from reconciler.render.json import to_json
+
+    del form
+    return to_json(document)
+
+
+def _nothing(which: str, shard: Shard | None) -> str:
+    if shard is not None:
+        return f"Nothing to test: no such connector is in shard {shard}."
+    reasons = {
+        "changed": "no such connector is new, changed, or not known to work",
+        "failing": "no such connector is failing",
+    }
+    return f"Nothing to test: {reasons.get(which, 'there is no connector but drafts')}."
+
+
+def _say(recording: Recording) -> None:
+    from reconciler.render.human.tests import recording_text
+
+    text = recording_text(recording)
+    if text:
+        click.echo(text, err=True)

@@ -8,6 +8,7 @@ from reconciler.probe.result import Outcome
 from reconciler.render.table import pad, width_of
 
 if TYPE_CHECKING:
+    from reconciler.probe.record import Recording
     from reconciler.probe.result import ConnectorResult, ProtocolResult
     from reconciler.render.style import Style
 
@@ -56,3 +57,25 @@ def summary(results: tuple[ConnectorResult, ...]) -> str:
     if unreachable:
         parts.append(f"{unreachable} unreachable")
     return f"Tested {len(results)}: {', '.join(parts)}."
+
+
+_NAMED = 5
+"""How many connectors a sentence names before it counts the rest."""
+
+
+def recording_text(recording: Recording) -> str:
+    """What became of the results in the state, one line for each thing to know; "" for nothing."""
+    lines = []
+    if recording.problem:
+        lines.append(f"The results were not recorded: {recording.problem}.")
+    elif recording.recorded:
+        results = "1 result" if recording.recorded == 1 else f"{recording.recorded} results"
+        lines.append(f"Recorded {results} in the state.")
+    if recording.others and not recording.problem:
+        names = ", ".join(recording.others[:_NAMED])
+        more = len(recording.others) - _NAMED
+        rest = f" and {more} more" if more > 0 else ""
+        lines.append(f"Not recorded, since the state holds no such version of them: {names}{rest}.")
+    if recording.shallow and not recording.problem:
+        lines.append("Not recorded: that they pass down to this depth, which proves too little.")
+    return "\n".join(lines)

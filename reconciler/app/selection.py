@@ -1,0 +1,86 @@
+"""Which connectors of the configuration a test is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, assert_never
+
+from reconciler.errors import UsageError
+from reconciler.model.snapshot import Status
+from reconciler.plan.planner import plan
+from reconciler.probe.shard import Shard
+
+if TYPE_CHECKING:
+    from reconciler.model.connector import Connector
+    from reconciler.model.snapshot import StoredState
+    from reconciler.plan.desired import Desired
+
+
+class Which(StrEnum):
+    """All connectors, those that an apply would test, or those whose stored status is failing."""
+
+    ALL = "all"
+    CHANGED = "changed"
+    FAILING = "failing"
+
+    @property
+    def needs_state(self) -> bool:
+        """Whether the stored state has a say."""
+        return self is not Which.ALL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What was asked for; everything that is given narrows it down."""
+
+    names: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    which: Which = Which.ALL
+    shard: Shard | None = None
+
+
+def select(connectors: tuple[Connector, ...], selection: Selection) -> tuple[Connector, ...]:
+    """Choose connectors by name, shell pattern, label and shard; drafts are never tested.
+
+    Raises UsageError for a name, pattern or label that fits none, since a typing error must not look like
+    a test that passed. A shard may well be empty.
+    """
+    testable = tuple(item for item in connectors if not item.draft)
+    for pattern in selection.names:
+        if not any(fnmatchcase(item.name, pattern) for item in testable):
+            draft = any(fnmatchcase(item.name, pattern) for item in connectors)
+            raise UsageError(
+                f"no connector matches {pattern}"
+                + (" but drafts, which are never tested" if draft else ""),
+                hint="`reconciler validate` counts the connectors; `ls connectors.d` names them.",
+            )
+    chosen = tuple(item for item in testable if _fits(item, selection))
+    if selection.labels and not chosen:
+        raise UsageError(f"no connector has the labels {', '.join(selection.labels)}")
+    shard = selection.shard
+    return chosen if shard is None else tuple(item for item in chosen if shard.takes(item.name))
+
+
+def narrow(
+    connectors: tuple[Connector, ...], which: Which, desired: Desired, current: StoredState
+) -> tuple[Connector, ...]:
+    """Keep those that the state has reason to test."""
+    match which:
+        case Which.ALL:
+            return connectors
+        case Which.FAILING:
+            names = {i.address.name for i in current.resources if i.status is Status.FAILING}
+        case Which.CHANGED:
+            names = {item.connector for item in plan(desired, current).to_test}
+        case _:
+            assert_never(which)
+    return tuple(item for item in connectors if item.name in names)
+
+
+def _fits(connector: Connector, selection: Selection) -> bool:
+    names = selection.names
+    return (not names or any(fnmatchcase(connector.name, name) for name in names)) and all(
+        label in connector.labels for label in selection.labels
+    )

@@ -1,0 +1,211 @@
+"""What ``reconciler test`` chooses to test, how, and what the state keeps of it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.functional.conftest import Done, Home
+
+ALL = {"info", "invoices", "no-reply", "payroll", "support"}
+
+
+def names_in(done: Done) -> set[str]:
+    document: Any = json.loads(done.out)
+    return {item["connector"] for item in document["connectors"]}
+
+
+def statuses(home: Home) -> dict[str, str]:
+    document: Any = json.loads(home("status", "--format", "json").out)
+    return {item["name"]: item["status"] for item in document["connectors"]}
+
+
+@pytest.fixture
+def applied(live: Home) -> Home:
+    """The example, tested and applied."""
+    done = live("apply", "--auto-approve")
+    assert done.status == 0, done.said
+    return live
+
+
+def test_all_of_them_is_the_default(live: Home) -> None:
+    assert names_in(live("test", "--format", "json")) == ALL
+    assert names_in(live("test", "--all", "--format", "json")) == ALL
+
+
+def test_changed_is_what_an_apply_would_test(applied: Home) -> None:
+    nothing = applied("test", "--changed")
+    assert (nothing.status, nothing.out) == (
+        0,
+        "Nothing to test: no such connector is new, changed, or not known to work.\n",
+    )
+    applied.edit("support.yaml", "Support mailbox ", "Help desk ")
+    assert names_in(applied("test", "--changed", "--format", "json")) == set()
+    applied.edit("support.yaml", "email_address: support@", "email_address: help@")
+    applied.write("more.yaml", (applied.config / "info.yaml").read_text().replace(
+        "name: info\n", "name: more\n").replace("connector: info\n", "connector: more\n"))  # fmt: skip
+    planned = json.loads(applied("plan", "--format", "json").out)
+    expected = {item["connector"] for item in planned["tests"]}
+    assert expected == {"support", "more"}
+    done = applied("test", "--changed", "--format", "json")
+    assert names_in(done) == expected
+
+
+def test_changed_sees_a_rotated_secret(live: Home) -> None:
+    live.edit("support.yaml", "env:SUPPORT_PASSWORD", "file:secret")
+    secret = live.folder / "secret"
+    secret.write_text(live.environ["SUPPORT_PASSWORD"])
+    secret.chmod(0o600)
+    assert live("apply", "--auto-approve").status == 0
+    secret.write_text("another one")
+    done = live("test", "--changed", "--format", "json")
+    assert (done.status, names_in(done)) == (4, {"support"})
+
+
+def test_without_a_state_everything_has_changed_and_nothing_fails(live: Home) -> None:
+    assert names_in(live("test", "--changed", "--format", "json")) == ALL
+    assert live("test", "--failing").out == "Nothing to test: no such connector is failing.\n"
+    assert not live.state.exists()
+
+
+def test_failing_is_what_failed_the_last_time_until_it_recovers(
+    applied: Home, closed_port: int
+) -> None:
+    port = applied.local_port("smtp.gmail.com", 465)
+    applied.redirect("smtp.gmail.com", 465, closed_port)
+    assert applied("test").status == 9
+    assert statuses(applied)["info"] == "failing"
+    assert names_in(applied("test", "--failing", "--format", "json")) == {"info"}
+    applied.redirect("smtp.gmail.com", 465, port)
+    recovered = applied("test", "--failing")
+    assert recovered.status == 0, recovered.said
+    assert "Recorded 1 result in the state." in recovered.err
+    assert statuses(applied)["info"] == "ready"
+    assert applied("test", "--failing", "info").out.startswith("Nothing to test")
+
+
+def test_no_record_leaves_the_state_alone(applied: Home, closed_port: int) -> None:
+    applied.redirect("smtp.gmail.com", 465, closed_port)
+    done = applied("test", "--no-record")
+    assert done.status == 9
+    assert "ecorded" not in done.said
+    assert statuses(applied)["info"] == "ready"
+
+
+def test_nothing_is_recorded_of_a_connector_that_is_stored_otherwise(applied: Home) -> None:
+    applied.edit("info.yaml", "env:INFO_APP_PASSWORD", "env:INFO_NEW_PASSWORD")
+    done = applied("test", INFO_NEW_PASSWORD="not the one")
+    assert done.status == 4
+    assert "Recorded 4 results in the state." in done.err
+    assert "the state holds no such version of them: info." in done.err
+    assert statuses(applied)["info"] == "ready"
+
+
+def test_a_shallow_test_records_what_failed_but_no_pass(applied: Home, closed_port: int) -> None:
+    applied.environ["SUPPORT_PASSWORD"] = "wrong"
+    assert applied("test").status == 4
+    done = applied("test", "--depth", "tls")
+    assert done.status == 0
+    assert "Recorded" not in done.err
+    assert "proves too little" in done.err
+    assert statuses(applied)["support"] == "failing", "nobody has signed in yet"
+    applied.redirect("smtp.gmail.com", 465, closed_port)
+    assert applied("test", "--depth", "tls").status == 9
+    assert statuses(applied)["info"] == "failing"
+
+
+def test_a_state_that_is_locked_is_said_in_a_line_and_fails_no_test(applied: Home) -> None:
+    with closing(sqlite3.connect(applied.state, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        done = applied("test", "support")
+    assert done.status == 0, done.said
+    assert done.err.count("The results were not recorded:") == 1
+    assert "is locked" in done.err
+
+
+def test_a_state_that_is_no_state_is_said_in_a_line_and_fails_no_test(applied: Home) -> None:
+    applied.state.write_bytes(b"this is no database" * 100)
+    done = applied("test", "support")
+    assert done.status == 0, done.said
+    assert "The results were not recorded:" in done.err
+    assert "it is not a SQLite database." in done.err
+    asked = applied("test", "--failing")
+    assert asked.status == 1, "whether it fails is what the state has to say"
+
+
+def test_the_shards_of_a_run_are_the_run(live: Home) -> None:
+    parts = [
+        names_in(live("test", "--shard", f"{number}/3", "--depth", "dns", "--format", "json"))
+        for number in (1, 2, 3)
+    ]
+    assert set().union(*parts) == ALL
+    assert sum(len(part) for part in parts) == len(ALL)
+
+
+def test_a_shard_may_be_empty(live: Home) -> None:
+    done = next(
+        done
+        for number in range(1, 7)
+        if "Nothing" in (done := live("test", "--shard", f"{number}/6", "--depth", "dns")).out
+    )
+    assert done.status == 0
+    assert done.out.startswith("Nothing to test: no such connector is in shard ")
+
+
+@pytest.mark.parametrize("shard", ["0/3", "4/3", "3", "a/b", "1/0", "-1/3", "1/3/5"])
+def test_a_shard_must_be_one(shard: str, home: Home) -> None:
+    done = home("test", f"--shard={shard}")
+    assert done.status == 64
+    assert "is no shard; write 1/8 to 8/8" in done.err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--all", "--changed"),
+        ("--changed", "--failing"),
+        ("--timeout", "0s"),
+        ("--timeout", "2h"),
+        ("--retries", "-1"),
+        ("--retries", "21"),
+        ("--concurrency", "0"),
+        ("--per-host", "0"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: tuple[str, ...], home: Home) -> None:
+    done = home("test", *options)
+    assert done.status == 64
+    assert "Error:" in done.err
+
+
+def test_the_timeout_of_the_command_line_comes_before_the_one_of_the_file(
+    live: Home, silent_port: int
+) -> None:
+    live.write("../reconciler.yaml", "testing: {timeout_seconds: 3600}\n")
+    live.redirect("imap.gmail.com", 993, silent_port)
+    done = live("test", "info", "--timeout", "1s", "--concurrency", "1", "--per-host", "1",
+                "--retries", "0")  # fmt: skip
+    assert done.status == 9
+    assert "timeout" in done.out
+
+
+def test_a_report_says_what_the_run_was_about(live: Home) -> None:
+    done = live("test", "info", "supp*", "--label", "none", "--report", "json=r.json")
+    assert done.status == 64
+    report = json.loads((live.folder / "r.json").read_text())
+    assert report["error"] == "no connector has the labels none"
+    assert report["run"] is None
+
+    assert live("test", "i*", "--depth", "dns", "--report", "json=r.json").status == 0
+    report = json.loads((live.folder / "r.json").read_text())
+    assert report["error"] is None
+    assert report["run"]["selection"] == {
+        "names": ["i*"], "labels": [], "which": "all", "depth": "dns",
+    }  # fmt: skip
+    assert report["run"]["shard"] is None
+    assert report["run"]["not_run"] == []
