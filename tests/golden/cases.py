@@ -13,6 +13,7 @@ from reconciler.probe.result import ErrorClass
 from reconciler.render.human.plan import plan_text
 from reconciler.render.human.tests import result_text, summary
 from reconciler.render.json import to_json
+from reconciler.render.junit import junit
 from reconciler.render.markdown import plan_markdown
 from reconciler.render.planned import planned as with_denials
 from reconciler.render.route import route_text
@@ -151,6 +152,16 @@ def results_of_tests() -> str:
 @case("test.json")
 def results_for_machines() -> str:
     return to_json(report((result("info"), result("payroll", ErrorClass.AUTH_REJECTED))))
+
+
+@case("test.xml")
+def results_for_ci_systems() -> str:
+    results = (
+        result("info"),
+        result("no-reply", ErrorClass.TIMEOUT),
+        result("payroll", ErrorClass.AUTH_REJECTED),
+    )
+    return junit(report(results, error="interrupted"))
 
 
 def _routed(form: str, *, forced: bool, actor: str) -> str:

@@ -50,14 +50,14 @@ def _seconds(
         "reconciler test",
         "reconciler test payroll 'info*'",
         "reconciler test --label hr --depth tls --format json",
-        "reconciler test --failing --retries 3",
+        "reconciler test --failing --retries 3 --report junit=test.xml",
         "reconciler test --shard 2/8 --report json=shard-2.json",
     ),
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @config_option
 @state_option
-@format_option("human", "json")
+@format_option("human", "json", "junit")
 @click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
               help="Only connectors with this label. Repeatable: all of them.")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="All of them, which is the default.")
@@ -77,7 +77,7 @@ def _seconds(
               " time; never after a refused sign-in. [default: 1, or testing.retries]")  # fmt: skip
 @click.option("--record/--no-record", default=True, show_default=True,
               help="Keep the results in the state, as the status of the connectors.")  # fmt: skip
-@report_option("json")
+@report_option("json", "junit")
 @network_options
 @color_option
 def command(
@@ -164,9 +164,12 @@ def _document(run: TestRun | None, progress: TestProgress, problem: str | None) 
 
 
 def _render(form: str, document: TestReport) -> str:
+    if form == "junit":
+        from reconciler.render.junit import junit
+
+        return junit(document)
     from reconciler.render.json import to_json
 
-    del form
     return to_json(document)
 
 

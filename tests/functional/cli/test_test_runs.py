@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -209,3 +211,38 @@ def test_a_report_says_what_the_run_was_about(live: Home) -> None:
     }  # fmt: skip
     assert report["run"]["shard"] is None
     assert report["run"]["not_run"] == []
+
+
+def test_junit_goes_to_the_output_and_to_files(live: Home, closed_port: int) -> None:
+    live.redirect("smtp.gmail.com", 465, closed_port)
+    done = live("test", "info", "--format", "junit", "--report", "junit=reports/test.xml")
+    assert done.status == 9
+    for text in (done.out, (live.folder / "reports" / "test.xml").read_text()):
+        root = ET.fromstring(text)
+        assert [(item.tag, item.get("type")) for item in root.iter("error")] == [
+            ("error", "refused")
+        ]
+        assert [case.get("name") for case in root.iter("testcase")] == [
+            "imap imap.gmail.com:993", "smtp smtp.gmail.com:465",
+        ]  # fmt: skip
+
+
+def test_an_interrupted_run_reports_what_it_has_and_what_it_has_not(
+    live: Home, silent_port: int
+) -> None:
+    live.redirect("imap.gmail.com", 993, silent_port)
+    process = live.start("test", "--timeout", "1m", "--report", "junit=r.xml", "--report",
+                         "json=r.json")  # fmt: skip
+    assert process.stdout is not None
+    shown = 0
+    while shown < 4:  # all but info
+        line = process.stdout.readline()
+        assert line, "it must not end by itself"
+        shown += not line.startswith("      ") and "ok" in line and "imap" in line
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    report = json.loads((live.folder / "r.json").read_text())
+    assert (report["error"], report["run"]["not_run"]) == ("interrupted", ["info"])
+    root = ET.parse(live.folder / "r.xml").getroot()
+    assert [case.get("message") for case in root.iter("error")] == ["interrupted"]

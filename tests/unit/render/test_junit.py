@@ -1,0 +1,74 @@
+"""The JUnit report is well-formed whatever servers say, and counts what it holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.probe.report import RunDocument, SelectionDocument, TestReport, report
+from reconciler.probe.result import ConnectorResult, ErrorClass, Stage
+from reconciler.render.junit import junit
+from tests.builders import result
+
+TEXT = st.text(st.characters() | st.sampled_from("\0\x08\x0b\x1b\x7f\ufffe\uffff\ud800]]>&<\"'"))
+
+
+def failing(name: str, said: str, error_class: ErrorClass) -> ConnectorResult:
+    made = result(name, error_class)
+    half = made.protocols[0]
+    failure = half.stages[-1].failure
+    assert failure is not None
+    stage = replace(
+        half.stages[-1], detail=said, failure=replace(failure, cause=said, remedy=said, reply=said)
+    )
+    return replace(made, protocols=(replace(half, stages=(half.stages[0], stage), via=said),))
+
+
+def run(*not_run: str) -> RunDocument:
+    selection = SelectionDocument(names=(), labels=(), which="all", depth=Stage.ENVELOPE)
+    return RunDocument(configuration="", selection=selection, shard=None, not_run=not_run)
+
+
+def read(document: TestReport) -> ET.Element:
+    suite = ET.fromstring(junit(document).encode()).find("testsuite")
+    assert suite is not None
+    return suite
+
+
+@given(said=TEXT, error_class=st.sampled_from(ErrorClass))
+def test_it_is_well_formed_whatever_a_server_says(said: str, error_class: ErrorClass) -> None:
+    suite = read(report((failing("payroll", said, error_class),), run(), said))
+    assert [case.get("classname") for case in suite] == ["payroll", "reconciler"]
+
+
+def test_a_no_is_a_failure_and_no_answer_is_an_error() -> None:
+    suite = read(
+        report(
+            (
+                result("info"),
+                result("no-reply", ErrorClass.TIMEOUT),
+                result("payroll", ErrorClass.AUTH_REJECTED),
+            )
+        )
+    )
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "1", "1")
+    found = {
+        str(case.get("classname")): child.tag
+        for case in suite
+        for child in case
+        if child.tag in ("failure", "error")
+    }
+    assert found == {"no-reply": "error", "payroll": "failure"}
+
+
+def test_what_was_not_run_is_skipped_and_the_reason_is_an_error() -> None:
+    suite = read(report((result("info"),), run("payroll", "support"), "interrupted"))
+    assert (suite.get("tests"), suite.get("skipped"), suite.get("errors")) == ("4", "2", "1")
+    assert [case.get("message") for case in suite.iter("error")] == ["interrupted"]
+
+
+def test_a_run_of_nothing_is_an_empty_suite() -> None:
+    assert read(report(())).get("tests") == "0"
