@@ -7,13 +7,16 @@ a test is skipped, so that the suite passes on a machine without Dovecot, Postfi
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
+
+    from tests.servers.postgresql import Postgresql
 
 SERVERS: Final = Path(__file__).parent / "servers"
 
@@ -55,3 +58,29 @@ def pytest_make_collect_report(
         report.longrepr = _reason(report)
         report.outcome = "failed"
     return report
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """A PostgreSQL that is started when the first test asks for it and ended with the last."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    pytest.importorskip("trustme", reason="trustme is not installed")
+    from tests.servers.postgresql import ROOT, Postgresql, postgresql_programs
+
+    programs = postgresql_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    # Not in pytest's folder: the path of a socket may have 107 bytes, and that one is root's alone.
+    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
+        try:
+            server = Postgresql(programs, Path(folder))
+        except LookupError:
+            pytest.skip(f"the tests run as root, and there is no user {ROOT} to start it as")
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(postgresql: Postgresql) -> str:
+    """The URL of that server, for its superuser."""
+    return postgresql.url

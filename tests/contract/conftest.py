@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -142,51 +138,3 @@ def apply() -> Apply:
             return store.commit(Commit(**values), token=lock.lease.token)  # type: ignore[arg-type]
 
     return run
-
-
-# --- a PostgreSQL of our own ----------------------------------------------------------------------
-
-
-def _postgresql_programs() -> Path | None:
-    found = shutil.which("initdb")
-    if found:
-        return Path(found).resolve().parent
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return installed[-1].parent if installed else None
-
-
-@pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    """Starts a server on a Unix socket of its own; it ends with the session."""
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
-    programs = _postgresql_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed")
-    # Not in pytest's folder: the path of a socket may have 107 bytes, and that one is root's alone.
-    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as text:
-        folder = Path(text)
-        run_as: list[str] = []
-        if os.geteuid() == 0:  # PostgreSQL refuses to be started by root
-            try:
-                shutil.chown(folder, "postgres")
-            except LookupError:
-                pytest.skip("the tests run as root, and there is no user postgres to start it as")
-            run_as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        data = folder / "data"
-
-        def run(program: str, *arguments: str) -> None:
-            subprocess.run(
-                [*run_as, str(programs / program), "-D", str(data), *arguments],
-                check=True,
-                stdout=subprocess.DEVNULL,
-                cwd=folder,
-                timeout=60,
-            )
-
-        run("initdb", "-U", "tester", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-        options = f"-c listen_addresses='' -k {folder} -F"
-        run("pg_ctl", "start", "-w", "-o", options, "-l", str(folder / "log"))
-        try:
-            yield f"postgresql://tester@/postgres?host={folder}"
-        finally:
-            run("pg_ctl", "stop", "-w", "-m", "immediate")

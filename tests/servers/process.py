@@ -23,11 +23,11 @@ class ServerProcess:
             start_new_session=True,
         )
 
-    def end(self) -> None:
+    def end(self, how: signal.Signals = signal.SIGKILL) -> None:
         """End it and its children, who have nothing to lose; politely it would take seconds."""
         # In this order: once the server is waited for, its number may be somebody else's.
         self._guard.kill()
         self._guard.communicate()
         if self._server.poll() is None:
-            os.killpg(self._server.pid, signal.SIGKILL)
-        self._server.wait()
+            os.killpg(self._server.pid, how)
+        self._server.wait(60)
