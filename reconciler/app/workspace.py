@@ -12,11 +12,13 @@ from reconciler.config.load import Loaded, load
 from reconciler.config.settings import Settings
 from reconciler.config.settings_file import load_settings
 from reconciler.diagnostics import Diagnostic
-from reconciler.errors import ConfigurationInvalid
+from reconciler.errors import ConfigurationInvalid, SecretError, StateUnavailable
 from reconciler.plan.desired import Desired, Limits
 
 if TYPE_CHECKING:
-    from reconciler.secrets.base import FingerprintKey
+    from collections.abc import Callable
+
+    from reconciler.secrets.base import FingerprintKey, Secret
     from reconciler.secrets.registry import Resolver
     from reconciler.state.base import StateStore
 
@@ -70,10 +72,27 @@ class Workspace:
         return loaded, Desired(loaded.snapshot, loaded.renames)
 
     def store(self, *, read_only: bool = False) -> StateStore:
-        """Open the stored state."""
+        """Open the stored state; raises ConfigurationInvalid if it is unknown which one is meant."""
+        if any(problem.is_error for problem in self.settings_problems):
+            raise ConfigurationInvalid(self.settings_problems)
         from reconciler.state.sql.store import open_store  # noqa: PLC0415 - SQLAlchemy costs to import
 
-        return open_store(self.state_url, read_only=read_only)
+        return open_store(self.state_url, read_only=read_only, password=self._state_password())
+
+    def _state_password(self) -> Callable[[], Secret] | None:
+        reference = self.settings.state_password
+        if reference is None:
+            return None
+
+        def fetch() -> Secret:
+            try:
+                return self.resolver().resolve(reference)
+            except SecretError as error:
+                raise StateUnavailable(
+                    f"the state cannot be opened: {error.message}", hint=error.hint
+                ) from None
+
+        return fetch
 
     def resolver(self) -> Resolver:
         """Make what fetches the secrets."""

@@ -35,6 +35,8 @@ RULES: Final[dict[str, Severity]] = {
     "yaml/number": _ERROR,
     # one document
     "settings/second-document": _ERROR,
+    "settings/state-password": _ERROR,
+    "settings/state-tls": _WARNING,
     "schema/type": _ERROR,
     "schema/null": _ERROR,
     "schema/required": _ERROR,

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from reconciler.model.connector import STRICT
-from reconciler.model.fields import WHOLE, Matches
+from reconciler.model.fields import WHOLE, Matches, Maybe, Reference
 
 HOST_GLOB = r"^(\*\.)?[^\s\uFEFF\x00-\x1F\x7F-\x9F*?\[\]@/,;<>]{1,251}$"
 STATE_URL = r"^[a-z][a-z0-9+]*:[^\s\uFEFF\x00-\x1F\x7F]{1,2000}$"
@@ -96,8 +96,11 @@ class Settings:
     state: Annotated[
         str,
         Matches(STATE_URL),
-        Field(description="URL of the stored state."),
+        Field(description="URL of the stored state: a SQLite file or a PostgreSQL database."),
     ] = field(default="sqlite:///.reconciler/state.db", repr=False)
+    state_password: Annotated[
+        Maybe[Reference], Field(description="Reference to the password of the state's database.")
+    ] = None
     limits: Annotated[Limits, Field(description="What makes a plan unsafe.")] = Limits()
     allowed_hosts: Annotated[
         tuple[HostGlob, ...],

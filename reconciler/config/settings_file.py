@@ -12,6 +12,7 @@ from reconciler.config.compose import compose
 from reconciler.config.files import read, shown
 from reconciler.config.rules import problem
 from reconciler.config.settings import DEFAULTS, Settings
+from reconciler.config.settings_checks import problems
 from reconciler.config.settle import settled
 from reconciler.diagnostics import Diagnostic
 
@@ -48,9 +49,11 @@ def _validated(raw: RawDocument) -> tuple[Settings, tuple[Diagnostic, ...]]:
     if not raw.whole:  # what is missing was reported where it got lost
         return DEFAULTS, ()
     try:
-        return _adapter().validate_json(json.dumps(raw.value)), ()
+        settings = _adapter().validate_json(json.dumps(raw.value))
     except ValidationError:
         pass  # its messages repeat values, so they are not used
+    else:
+        return settings, tuple(problems(raw, settings))
     # jsonschema takes longer to import than everything else here, and most files are valid.
     from reconciler.config.explain import explain  # noqa: PLC0415 - see above
     from reconciler.config.schema import settings_schema  # noqa: PLC0415 - see above

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from reconciler.errors import UsageError
+from reconciler.model import state_url
 
 _HINT = "write sqlite:///.reconciler/state.db or postgresql://user@host/database"
-_POSTGRESQL = ("postgresql", "postgresql+psycopg", "postgres")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +29,12 @@ class SqliteLocation:
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlLocation:
-    """A database on a server. ``url`` may hold a password, so only ``shown`` is ever printed."""
+    """A database on a server."""
 
-    url: str = field(repr=False)
-    shown: str
+    url: state_url.PostgresqlUrl
 
     def __str__(self) -> str:
-        return self.shown
+        return self.url.shown
 
 
 Location = SqliteLocation | PostgresqlLocation
@@ -48,11 +46,18 @@ def locate(url: str) -> Location:
 
     Raises UsageError, which never repeats the URL because it may hold a password.
     """
+    try:
+        found = state_url.parse(url)
+    except ValueError:
+        raise UsageError(
+            "the state URL cannot be read as a URL",
+            hint=f"{_HINT}; in a name or a password, write : / ? # @ as %3A %2F %3F %23 %40",
+        ) from None
+    if found is not None:
+        return PostgresqlLocation(found)
     scheme, separator, rest = url.partition("://")
     if separator and scheme == "sqlite":
         return _sqlite(rest)
-    if separator and scheme in _POSTGRESQL:
-        return _postgresql(rest)
     raise UsageError("the state URL is neither sqlite:///PATH nor postgresql://…", hint=_HINT)
 
 
@@ -63,16 +68,3 @@ def _sqlite(rest: str) -> SqliteLocation:
     if not path.startswith("/") or path in ("/", "/:memory:"):
         raise UsageError("the state URL names no file after sqlite:///", hint=_HINT)
     return SqliteLocation(Path(path[1:]))
-
-
-def _postgresql(rest: str) -> PostgresqlLocation:
-    try:
-        parts = urlsplit(f"postgresql://{rest}")
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        raise UsageError("the state URL cannot be read as a URL", hint=_HINT) from None
-    user = f"{parts.username}@" if parts.username else ""
-    return PostgresqlLocation(
-        url=f"postgresql+psycopg://{rest}",
-        shown=f"postgresql://{user}{parts.hostname or ''}{port}{parts.path}",
-    )

@@ -54,7 +54,7 @@ class Postgresql:
             self._run_as = [
                 "setpriv", f"--reuid={ROOT}", f"--regid={ROOT}", "--clear-groups",
             ]  # fmt: skip
-        self.certificate = copy_of.certificate if copy_of else folder / "ca.pem"
+        self.certificate: Path = copy_of.certificate if copy_of else folder / "ca.pem"
         if copy_of is None:
             self._run("initdb", "-U", "tester", "-A", "trust", "-E", "UTF8", "--locale=C",
                       "--no-sync", "-D", str(self._data))  # fmt: skip
@@ -117,7 +117,7 @@ class Postgresql:
         with psycopg.connect(url or self.url, autocommit=True) as connection:
             connection.execute("SET client_min_messages = warning")
             for statement in statements:
-                done = connection.execute(statement)  # type: ignore[call-overload]
+                done = connection.execute(statement)
                 rows = done.fetchall() if done.description else []
         return rows
 

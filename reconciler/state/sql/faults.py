@@ -81,6 +81,10 @@ _SQLITE: tuple[_Fault, ...] = (
     _Fault(("",), StateCorrupt, "does not hold what a state must: {text}", _BACKUP),
 )
 
+# Where a connection comes to nothing, libpq knows no SQLSTATE.
+_UNTOLD = "no password"
+_REFUSED = "refused"
+
 _POSTGRESQL: tuple[_Fault, ...] = (
     _Fault(
         ("40001", "40P01"),
@@ -101,10 +105,37 @@ _POSTGRESQL: tuple[_Fault, ...] = (
         "restore the database from a backup",
     ),
     _Fault(
-        ("42501", "25006"),
+        ("42501",),
         StateUnavailable,
         "does not let this user do that: {text}",
-        "grant the user rights on the schema reconciler, or connect to the primary server",
+        "grant the user rights on the schema reconciler; if there is none yet, let its owner make it: "
+        "CREATE SCHEMA reconciler AUTHORIZATION the_writer",
+    ),
+    _Fault(
+        ("25006",),
+        StateUnavailable,
+        "can only be read here: {text}",
+        "nothing was written; if this is a replica, connect to the primary server, else ask why "
+        "default_transaction_read_only is on for this user or database",
+    ),
+    _Fault(
+        ("28P01", _REFUSED),
+        StateUnavailable,
+        "does not let this user in: {text}",
+        "look at the password that state_password in reconciler.yaml, PGPASSWORD or ~/.pgpass gives",
+    ),
+    _Fault(
+        (_UNTOLD,),
+        StateUnavailable,
+        "wants a password, and there is none",
+        "set state_password in reconciler.yaml to a reference such as env:STATE_PASSWORD, or use "
+        "PGPASSWORD or ~/.pgpass",
+    ),
+    _Fault(
+        ("57P", "08"),
+        StateUnavailable,
+        "broke off: {text}",
+        "try again when the server is up; a transaction that was not finished leaves no trace",
     ),
     _Fault(
         ("53100",),
@@ -139,7 +170,14 @@ def _translate(location: Location, error: BaseException | None) -> StateError:
     if isinstance(error, sqlite3.Error):
         known, code = _SQLITE, getattr(error, "sqlite_errorname", "")
     else:
-        known, code = _POSTGRESQL, getattr(error, "sqlstate", None) or ""
+        known, code = _POSTGRESQL, getattr(error, "sqlstate", None) or _connecting(error)
     fault = next(fault for fault in known if code.startswith(fault.codes))
     text = " ".join(str(error).split())[:300]
     return fault.error(f"{location} {fault.message.format(text=text)}", hint=fault.hint)
+
+
+def _connecting(error: BaseException | None) -> str:
+    """What the driver tells of a connection that came to nothing."""
+    if getattr(getattr(error, "pgconn", None), "needs_password", False):
+        return _UNTOLD
+    return _REFUSED if "password authentication failed" in str(error) else ""

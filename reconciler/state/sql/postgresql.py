@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import create_engine, event, func, inspect, select
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema
 
-from reconciler.errors import StateUnavailable, UsageError
+from reconciler.errors import StateUnavailable
 from reconciler.state.sql import schema
+from reconciler.state.sql.connecting import Connecting
 from reconciler.state.sql.faults import told
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from reconciler.secrets.base import Secret
     from reconciler.state.location import PostgresqlLocation
 
 SCHEMA = "reconciler"
 _CREATION = 0x7265636F  # the advisory lock under which the schema is created and migrated
-_CONNECT_SECONDS = 10
 _BUSY_SECONDS = 5
 
 
@@ -39,27 +39,17 @@ class PostgresqlDatabase:
         location: PostgresqlLocation,
         *,
         read_only: bool,
+        password: Callable[[], Secret] | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         self.location = location
         self._read_only = read_only
         self._clock = clock
-        try:
-            engine = create_engine(
-                location.url,
-                poolclass=NullPool,
-                connect_args={
-                    "connect_timeout": _CONNECT_SECONDS,
-                    "application_name": "reconciler",
-                },
-            )
-        except ModuleNotFoundError:
-            raise StateUnavailable(
-                "a state in PostgreSQL needs psycopg, which is not installed",
-                hint="pip install 'reconciler[postgres]'",
-            ) from None
-        except (ArgumentError, ValueError):  # its text may hold the URL
-            raise UsageError("the state URL cannot be read as a URL") from None
+        engine = create_engine(
+            "postgresql+psycopg://",
+            poolclass=NullPool,
+            creator=Connecting(location.url, password),
+        )
         event.listen(engine, "begin", _start)
         self._writer = engine
         self._reader = engine.execution_options(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.address import Address
     from reconciler.model.snapshot import LastTest
+    from reconciler.secrets.base import Secret
     from reconciler.state.base import (
         Commit,
         HistoryEntry,
@@ -30,11 +31,16 @@ if TYPE_CHECKING:
 
 
 def open_store(
-    url: str, *, read_only: bool = False, clock: Callable[[], datetime] | None = None
+    url: str,
+    *,
+    read_only: bool = False,
+    password: Callable[[], Secret] | None = None,
+    clock: Callable[[], datetime] | None = None,
 ) -> StateStore:
     """Open the state at a URL; nothing is created or even looked at before it is used.
 
-    ``clock`` is what leases expire by, in place of the database's own.
+    ``password`` fetches the one of a database whose URL names none; it is asked at the first
+    connection. ``clock`` is what leases expire by, in place of the database's own.
 
     Raises UsageError for a URL that cannot be read, and StateUnavailable if its driver is missing.
     """
@@ -49,7 +55,9 @@ def open_store(
                 PostgresqlDatabase,
             )
 
-            return SqlStore(PostgresqlDatabase(location, read_only=read_only, clock=clock))
+            return SqlStore(
+                PostgresqlDatabase(location, read_only=read_only, password=password, clock=clock)
+            )
         case _:
             assert_never(location)
 

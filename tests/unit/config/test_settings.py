@@ -81,15 +81,47 @@ def test_a_folder_or_a_broken_link_in_its_place_is_told(tmp_path: Path) -> None:
     assert [item.rule for item in load_settings(tmp_path / "folder")[1]] == ["file/unreadable"]
 
 
-def test_the_password_of_a_database_is_neither_shown_nor_told(tmp_path: Path) -> None:
-    url = "postgresql://reconciler:hunter2@db.example.com/mail"
-    settings, diagnostics = load_settings(written(tmp_path, f"state: {url}\n"))
-    assert settings.state == url
-    assert diagnostics == ()
-    assert "hunter2" not in repr(settings)
+def test_the_password_of_a_database_is_neither_taken_nor_told(tmp_path: Path) -> None:
+    url = "postgresql://reconciler:hunter2@db.example.com/mail?sslmode=verify-full"
+    _, diagnostics = load_settings(written(tmp_path, f"limits: {{}}\nstate: {url}\n"))
+    assert [(item.rule, item.line) for item in diagnostics] == [("settings/state-password", 2)]
+    assert "hunter2" not in repr(diagnostics)
+    assert "hunter2" not in repr(Settings(state=url))
     _, diagnostics = load_settings(written(tmp_path, f"state: '{url} x'\n"))
     assert "hunter2" not in repr(diagnostics)
     assert [item.rule for item in diagnostics] == ["schema/pattern"]
+
+
+def test_the_password_of_the_state_is_a_reference(tmp_path: Path) -> None:
+    text = "state: postgresql://writer@localhost/mail\nstate_password: env:STATE_PASSWORD\n"
+    settings, diagnostics = load_settings(written(tmp_path, text))
+    assert diagnostics == ()
+    assert str(settings.state_password) == "env:STATE_PASSWORD"
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("state_password: hunter2", "secret/plain-text"),
+        ("state_password: {}", "secret/plain-text"),
+        ("state_password: vault:hunter2", "secret/unknown-scheme"),
+        ("state_password: command:pass show hunter2", "secret/scheme-not-allowed"),
+    ],
+)
+def test_a_password_of_the_state_that_is_no_usable_reference_is_refused(
+    text: str, rule: str, tmp_path: Path
+) -> None:
+    _, diagnostics = load_settings(written(tmp_path, f"{text}\n"))
+    assert [(item.rule, item.line) for item in diagnostics] == [(rule, 1)]
+    assert "hunter2" not in repr(diagnostics)
+
+
+@pytest.mark.parametrize("mode", ["", "?sslmode=require", "?sslmode=verify-ca"])
+def test_a_database_elsewhere_that_proves_nothing_is_warned_of(mode: str, tmp_path: Path) -> None:
+    url = f"postgresql://writer@db.example.com/mail{mode}"
+    settings, diagnostics = load_settings(written(tmp_path, f"state: {url}\n"))
+    assert settings.state == url
+    assert [item.rule for item in diagnostics] == ["settings/state-tls"]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_a_sqlite_url_names_a_file(url: str, path: str) -> None:
 def test_a_postgresql_url_is_shown_without_its_password(scheme: str) -> None:
     found = locate(f"{scheme}://team:hunter2@db.example:5433/mail?sslmode=require&password=hunter2")
     assert isinstance(found, PostgresqlLocation)
-    assert found.url.startswith("postgresql+psycopg://team:hunter2@")
+    assert found.url.text.startswith("postgresql://team:hunter2@")
     assert str(found) == "postgresql://team@db.example:5433/mail"
     assert "hunter2" not in repr(found)
 

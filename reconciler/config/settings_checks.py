@@ -1,0 +1,78 @@
+"""What is wrong with settings although each of them is well-formed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.config.checks.references import SCHEMES, known_schemes
+from reconciler.config.rules import problem
+from reconciler.config.suggest import did_you_mean, listed
+from reconciler.model import state_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.config.raw import RawDocument
+    from reconciler.config.settings import Settings
+    from reconciler.diagnostics import Diagnostic, Route
+
+
+def problems(raw: RawDocument, settings: Settings) -> Iterator[Diagnostic]:
+    """Look at the settings as a whole."""
+    yield from _database(raw, settings)
+    yield from _password(raw, settings)
+
+
+def _database(raw: RawDocument, settings: Settings) -> Iterator[Diagnostic]:
+    try:
+        url = state_url.parse(settings.state)
+    except ValueError:
+        return  # told where it is opened, since an option may name another one
+    if url is None:
+        return
+    if url.has_password:
+        yield _at(
+            raw,
+            "settings/state-password",
+            "state",
+            "The state's URL holds a password, which then stands in git.",
+            "Take it out, have it changed, and write `state_password: env:NAME`.",
+        )
+    if not url.verified:
+        mode = f"sslmode={url.tls}" if url.tls else "without `sslmode`"
+        yield _at(
+            raw,
+            "settings/state-tls",
+            "state",
+            f"Nothing proves that the state's database is the right one ({mode}).",
+            "Add sslmode=verify-full, and sslrootcert=system or sslrootcert=/path/to/ca.pem.",
+        )
+
+
+def _password(raw: RawDocument, settings: Settings) -> Iterator[Diagnostic]:
+    reference = settings.state_password
+    if reference is None:
+        return
+    if reference.scheme == "command" and not settings.secrets.allow_command:
+        yield _at(
+            raw,
+            "secret/scheme-not-allowed",
+            "state_password",
+            "References that run a program are not allowed here.",
+            "Set `secrets: {allow_command: true}` to allow them.",
+        )
+    if reference.scheme not in SCHEMES and reference.scheme not in (known := known_schemes()):
+        hint = did_you_mean(reference.scheme, known)
+        yield _at(
+            raw,
+            "secret/unknown-scheme",
+            "state_password",
+            f"There is no such scheme of references. Known are {listed(known)}.",
+            hint or "If this is the secret itself, put it elsewhere and refer to it.",
+        )
+
+
+def _at(raw: RawDocument, rule: str, field: str, message: str, hint: str) -> Diagnostic:
+    route: Route = (field,)
+    at = raw.positions.of(route)
+    return problem(rule, message, hint=hint, file=raw.file, line=at.line, column=at.column)

@@ -1,0 +1,74 @@
+"""How a connection to PostgreSQL is made: libpq reads the URL, and everything else that it reads."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from reconciler.errors import StateUnavailable, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from psycopg import Connection
+
+    from reconciler.model.state_url import PostgresqlUrl
+    from reconciler.secrets.base import Secret
+
+_CONNECT_SECONDS = 10
+_KNOWS_REQUIRE_AUTH = 160000  # libpq 16
+_CHECKED = ("verify-ca", "verify-full")
+
+
+class Connecting:
+    """Opens connections to one database.
+
+    What the URL leaves open, libpq takes from where it always does: ``PGPASSWORD``, ``~/.pgpass``,
+    ``PGSSLMODE``, a service file. The password is fetched once, and only if the URL holds none.
+
+    Raises UsageError for a URL that libpq cannot read, and StateUnavailable if psycopg is missing.
+    """
+
+    def __init__(self, url: PostgresqlUrl, password: Callable[[], Secret] | None = None) -> None:
+        try:
+            import psycopg  # noqa: PLC0415 - an extra, which only this store needs
+            from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415 - likewise
+        except ModuleNotFoundError:
+            raise StateUnavailable(
+                "a state in PostgreSQL needs psycopg, which is not installed",
+                hint="pip install 'reconciler[postgres]'",
+            ) from None
+        try:
+            given = conninfo_to_dict(url.text)
+        except psycopg.ProgrammingError:  # its text may hold a part of the URL
+            raise UsageError(
+                "the state URL cannot be read as a URL",
+                hint="its parameters are those of libpq: "
+                "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS",
+            ) from None
+        self._connect = psycopg.connect
+        self._password = None if url.has_password else password
+        self._secret: Secret | None = None
+        self._parameters: dict[str, Any] = {
+            "connect_timeout": _CONNECT_SECONDS,
+            "application_name": "reconciler",
+            **self._discretion(url, psycopg.pq.version()),
+            **given,
+        }
+
+    def __call__(self) -> Connection:
+        """Open one more."""
+        parameters = dict(self._parameters)
+        if self._password is not None:
+            if self._secret is None:
+                self._secret = self._password()
+            parameters["password"] = self._secret.reveal()
+        # Prepared statements would tie a session together that a pooler may spread over several.
+        return self._connect(**parameters, prepare_threshold=None)
+
+    @staticmethod
+    def _discretion(url: PostgresqlUrl, libpq: int) -> dict[str, str]:
+        """Refuse to tell the password itself to a server that has not proved who it is."""
+        mode = url.tls or os.environ.get("PGSSLMODE", "")
+        proved = url.verified or mode in _CHECKED
+        return {} if proved or libpq < _KNOWS_REQUIRE_AUTH else {"require_auth": "!password"}
