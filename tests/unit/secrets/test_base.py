@@ -56,7 +56,7 @@ class Account:
 @pytest.mark.parametrize("show", SHOWN)
 @given(text=secrets)
 def test_no_way_of_writing_it_shows_it(show: Callable[[Secret], str], text: str) -> None:
-    assert text not in show(Secret(text))
+    assert show(Secret(text)) == show(Secret("another secret, of another length"))
 
 
 @given(text=secrets)
@@ -65,8 +65,8 @@ def test_a_dataclass_that_holds_it_does_not_show_it(text: str) -> None:
 
     shown = f"{account!r} {dataclasses.fields(account)!r} {pformat(account)}"
 
-    assert shown == f"{account} {dataclasses.fields(account)!r} {pformat(account)}"
-    assert text not in repr(account)
+    other = Account("somebody", Secret("another secret, of another length"))
+    assert shown == f"{other!r} {dataclasses.fields(other)!r} {pformat(other)}"
     with pytest.raises(TypeError):
         dataclasses.asdict(account)
 
@@ -76,8 +76,9 @@ def test_it_does_not_become_json(text: str) -> None:
     with pytest.raises(TypeError) as caught:
         json.dumps({"password": Secret(text)})
 
-    assert text not in str(caught.value)
-    assert text not in json.dumps({"password": Secret(text)}, default=str)
+    assert str(caught.value) == "Object of type Secret is not JSON serializable"
+    written = json.dumps({"password": Secret(text)}, default=str)
+    assert written == json.dumps({"password": str(Secret("another"))})
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
