@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import click
-
 from reconciler.cli.console import is_interactive
+from reconciler.cli.question import ask
 from reconciler.errors import PlanRefused
 
 
@@ -30,10 +29,5 @@ class TerminalApprover:
                 "nobody approved the plan, and there is no terminal to ask on",
                 hint="Approve it beforehand with --auto-approve, or apply a saved plan.",
             )
-        answer: str = click.prompt(
-            "Do you want to apply this? Only 'yes' will be accepted",
-            default="",
-            show_default=False,
-            err=True,
-        )
+        answer = ask("Do you want to apply this? Only 'yes' will be accepted")
         return answer.strip() == "yes"
