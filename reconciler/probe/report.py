@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from datetime import datetime
+from typing import Literal
 
-from reconciler.probe.result import ErrorClass, Outcome, Protocol, Stage
+from reconciler.probe.result import (
+    ConnectorResult,
+    ErrorClass,
+    Failure,
+    Outcome,
+    Protocol,
+    ProtocolResult,
+    Stage,
+    StageResult,
+)
 from reconciler.probe.shard import Shard
-
-if TYPE_CHECKING:
-    from reconciler.probe.result import ConnectorResult, ProtocolResult, StageResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +111,15 @@ def report(
     error: str | None = None,
 ) -> TestReport:
     """Put results into the shape in which they are published."""
-    connectors = tuple(_connector(result) for result in results)
+    return joined(tuple(_connector(result) for result in results), run, error)
+
+
+def joined(
+    connectors: tuple[ConnectorDocument, ...],
+    run: RunDocument | None = None,
+    error: str | None = None,
+) -> TestReport:
+    """Put connectors together to a report, and count them."""
     outcomes = [item.outcome for item in connectors]
     return TestReport(
         passed=outcomes.count("passed"),
@@ -155,3 +170,39 @@ def _stage(result: StageResult) -> StageDocument:
         if failure
         else None,
     )
+
+
+def results(report: TestReport) -> tuple[ConnectorResult, ...]:
+    """Take the results out of a report again; the inverse of :func:`report`."""
+    return tuple(
+        ConnectorResult(
+            item.connector,
+            datetime.fromisoformat(item.started_at),
+            item.seconds,
+            tuple(_half(half) for half in item.protocols),
+        )
+        for item in report.connectors
+    )
+
+
+def _half(document: ProtocolDocument) -> ProtocolResult:
+    return ProtocolResult(
+        protocol=document.protocol,
+        host=document.host,
+        port=document.port,
+        stages=tuple(
+            StageResult(
+                item.stage,
+                item.outcome,
+                item.seconds,
+                item.detail,
+                _failure(item.failure) if item.failure else None,
+            )
+            for item in document.stages
+        ),
+        via=document.via,
+    )
+
+
+def _failure(document: FailureDocument) -> Failure:
+    return Failure(document.error_class, document.cause, document.remedy, document.reply)

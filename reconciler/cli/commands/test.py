@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.duration import DURATION
@@ -52,6 +54,7 @@ def _seconds(
         "reconciler test --label hr --depth tls --format json",
         "reconciler test --failing --retries 3 --report junit=test.xml",
         "reconciler test --shard 2/8 --report json=shard-2.json",
+        "reconciler test --merge shard-*.json --report junit=test.xml",
     ),
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
@@ -65,6 +68,8 @@ def _seconds(
 @click.option("--failing", is_flag=True, help="Only those whose last test failed.")
 @click.option("--shard", type=SHARD, metavar="K/N",
               help="Only the K-th of N parts, the same connectors every time.")  # fmt: skip
+@click.option("--merge", is_flag=True,
+              help="Test nothing: join the JSON reports of all shards, which are given as arguments.")  # fmt: skip
 @click.option("--depth", type=click.Choice(_DEPTHS), help="Stop after this stage.")
 @click.option("--concurrency", type=click.IntRange(1, 1024), metavar="N",
               help="Tests under way at a time. [default: 32, or testing.concurrency]")  # fmt: skip
@@ -80,7 +85,9 @@ def _seconds(
 @report_option("json", "junit")
 @network_options
 @color_option
+@click.pass_context
 def command(
+    context: click.Context,
     *,
     names: tuple[str, ...],
     config: str,
@@ -91,6 +98,7 @@ def command(
     changed: bool,
     failing: bool,
     shard: Shard | None,
+    merge: bool,
     depth: str | None,
     concurrency: int | None,
     per_host: int | None,
@@ -107,7 +115,12 @@ def command(
     NAME is a connector or a shell pattern; without one, all connectors are tested. The results become the
     status of connectors that are stored as they were tested. Exits with 4 if a server said no, and with 9
     if servers could not be reached.
+
+    With --merge, the arguments are files: the reports of shards. They must be exactly those of one run,
+    and the exit code is the one of the whole.
     """
+    if merge:
+        return _merge(context, names, form, reports)
     from reconciler.app.selection import Selection, Which
     from reconciler.app.testing import TestRequest, TestRun, Tuning
     from reconciler.cli.console import stderr_style
@@ -148,6 +161,35 @@ def command(
         click.echo(_nothing(which, shard))
     _say(tested.recording)
     return exit_code_of_tests(tested.results)
+
+
+def _merge(
+    context: click.Context, files: tuple[str, ...], form: str, reports: tuple[Report, ...]
+) -> ExitCode:
+    from reconciler.app.merging import merge_files
+    from reconciler.cli.console import stdout_style
+    from reconciler.probe.report import results
+    from reconciler.render.human.tests import failures_text
+
+    senseless = [
+        option.opts[-1]
+        for option in context.command.params
+        if option.name not in ("merge", "names", "form", "reports", "color")
+        and context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+    ]
+    if senseless:
+        raise click.UsageError(f"--merge tests nothing, so it takes no {', '.join(senseless)}.")
+    if not files:
+        raise click.UsageError("--merge wants the JSON reports of the shards as arguments.")
+    whole = merge_files(tuple(Path(file) for file in files))
+    for wanted in reports:
+        wanted.write(_render(wanted.form, whole))
+    found = results(whole)
+    if form == "human":
+        click.echo(failures_text(found, stdout_style(colour=context.params["color"])))
+    else:
+        click.echo(_render(form, whole))
+    return exit_code_of_tests(found)
 
 
 def _document(run: TestRun | None, progress: TestProgress, problem: str | None) -> TestReport:

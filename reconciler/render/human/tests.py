@@ -29,6 +29,15 @@ def result_text(result: ConnectorResult, style: Style, *, width: int = 0) -> str
     return "\n".join(lines)
 
 
+def failures_text(results: tuple[ConnectorResult, ...], style: Style) -> str:
+    """Those that failed, and the count of all."""
+    failed = [item for item in results if not item.passed]
+    width = max((width_of(item.connector) for item in failed), default=0)
+    return "\n".join(
+        [*(result_text(item, style, width=width) for item in failed), summary(results)]
+    )
+
+
 def _protocol(protocol: ProtocolResult, style: Style) -> str:
     place = f"{protocol.host}:{protocol.port}"
     failed = protocol.failed

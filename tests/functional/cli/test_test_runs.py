@@ -246,3 +246,61 @@ def test_an_interrupted_run_reports_what_it_has_and_what_it_has_not(
     assert (report["error"], report["run"]["not_run"]) == ("interrupted", ["info"])
     root = ET.parse(live.folder / "r.xml").getroot()
     assert [case.get("message") for case in root.iter("error")] == ["interrupted"]
+
+
+def test_the_reports_of_shards_are_joined_with_the_exit_code_of_the_whole(
+    live: Home, closed_port: int
+) -> None:
+    live.redirect("smtp.gmail.com", 465, closed_port)
+    for number in (1, 2, 3):
+        live("test", "--shard", f"{number}/3", "--report", f"json=s{number}.json")
+    files = ("s3.json", "s1.json", "s2.json")
+    done = live("test", "--merge", *files, "--report", "json=all.json", "--report", "junit=all.xml")
+    assert done.status == 9
+    assert "info" in done.out
+    assert "support" not in done.out, "what passed is only counted"
+    assert done.out.endswith("Tested 5: 4 passed, 1 unreachable.\n")
+    merged = json.loads((live.folder / "all.json").read_text())
+    assert {item["connector"] for item in merged["connectors"]} == ALL
+    assert merged["run"]["shard"] is None
+    assert len(list(ET.parse(live.folder / "all.xml").getroot().iter("testcase"))) == 9
+    assert names_in(live("test", "--merge", *files, "--format", "json")) == ALL
+
+    missing = live("test", "--merge", "s1.json", "s2.json", "--report", "json=none.json")
+    assert missing.status == 1
+    assert "Error: of 3 shards, 3 is missing\n" in missing.err
+    assert not (live.folder / "none.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "is no report of a test: Invalid JSON"),
+        ("{}", "is no report of a test: passed: "),
+        ('{"format_version": "9"}', "is no report of a test: format_version: "),
+        ("\0\0", "is no report of a test: Invalid JSON"),
+    ],
+)
+def test_a_file_that_is_no_report_is_refused(text: str, says: str, bare: Home) -> None:
+    (bare.folder / "s.json").write_text(text)
+    done = bare("test", "--merge", "s.json")
+    assert done.status == 1
+    assert says in done.err
+    missing = bare("test", "--merge", "no.json")
+    assert (missing.status, "no.json cannot be read" in missing.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--shard", "1/2", "s.json"), "so it takes no --shard."),
+        (("--failing", "--config", "x", "s.json"), "so it takes no --config, --failing."),
+        ((), "wants the JSON reports"),
+    ],
+)
+def test_a_merge_takes_files_and_nothing_to_test_with(
+    options: tuple[str, ...], says: str, bare: Home
+) -> None:
+    done = bare("test", "--merge", *options)
+    assert done.status == 64
+    assert says in done.err

@@ -1,0 +1,99 @@
+"""The reports of all shards of a run, joined to the report of the whole run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reconciler.errors import ReconcilerError
+from reconciler.probe.report import RunDocument, TestReport, joined
+from reconciler.probe.shard import Shard
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_NAMED = 10
+"""How many things a sentence names before it counts the rest."""
+
+
+def merge(reports: Sequence[tuple[str, TestReport]]) -> TestReport:
+    """Join reports, each with the name of its file.
+
+    Raises ReconcilerError unless they are exactly the shards of one run, each of them complete: a
+    connector that nobody tested must not look like one that passed.
+    """
+    runs = [(file, _run(file, report)) for file, report in reports]
+    _check_same(runs)
+    _check_complete(runs)
+    for file, report in reports:
+        _check_own(file, report)
+    connectors = [item for _, report in reports for item in report.connectors]
+    whole = replace(runs[0][1], shard=None)
+    return joined(tuple(sorted(connectors, key=lambda item: item.connector)), whole)
+
+
+def _run(file: str, report: TestReport) -> RunDocument:
+    run = report.run
+    if report.error is not None:
+        raise _refused(f"{file} is of a run that did not end well: {report.error}")
+    if run is None or run.shard is None:
+        raise _refused(f"{file} is not the report of a shard")
+    if run.not_run:
+        raise _refused(f"{file} is incomplete, without {_list(run.not_run)}")
+    return run
+
+
+def _check_same(runs: list[tuple[str, RunDocument]]) -> None:
+    file, first = runs[0]
+    for other, run in runs[1:]:
+        if _count(run) != _count(first):
+            raise _refused(f"{file} is of {_count(first)} shards and {other} of {_count(run)}")
+        if run.configuration != first.configuration:
+            raise _refused(f"{file} and {other} are of different configurations")
+        if run.selection != first.selection:
+            raise _refused(f"{file} and {other} were asked to test different things")
+
+
+def _check_complete(runs: list[tuple[str, RunDocument]]) -> None:
+    by_shard: dict[Shard, str] = {}
+    for file, run in runs:
+        if run.shard is None:
+            continue
+        if run.shard in by_shard:
+            raise _refused(f"{by_shard[run.shard]} and {file} are both of shard {run.shard}")
+        by_shard[run.shard] = file
+    count = _count(runs[0][1])
+    missing = [
+        str(number) for number in range(1, count + 1) if Shard(number, count) not in by_shard
+    ]
+    if missing:
+        are = "is" if len(missing) == 1 else "are"
+        raise _refused(f"of {count} shards, {_list(missing)} {are} missing")
+
+
+def _check_own(file: str, report: TestReport) -> None:
+    names = [item.connector for item in report.connectors]
+    shard = report.run.shard if report.run else None
+    strange = [name for name in names if shard is not None and not shard.takes(name)]
+    if strange:
+        raise _refused(f"{file} holds connectors of another shard: {_list(strange)}")
+    twice = [name for name, number in Counter(names).items() if number > 1]
+    if twice:
+        raise _refused(f"{file} holds connectors more than once: {_list(twice)}")
+
+
+def _count(run: RunDocument) -> int:
+    return run.shard.count if run.shard is not None else 1
+
+
+def _list(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _refused(message: str) -> ReconcilerError:
+    return ReconcilerError(
+        message,
+        hint="Give the JSON reports of all shards of one run, each of them once.",
+    )
