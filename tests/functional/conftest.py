@@ -62,6 +62,11 @@ class Home:
         self.environ |= {key: text for key, text in os.environ.items() if key.startswith("COV")}
 
     @property
+    def untraced(self) -> dict[str, str]:
+        """The environment for what coverage would disturb: full disks, and who loads which module."""
+        return {key: text for key, text in self.environ.items() if not key.startswith("COV")}
+
+    @property
     def config(self) -> Path:
         """The folder of the connectors."""
         return self.folder / "connectors.d"

@@ -31,7 +31,7 @@ def loaded(home: Home, *arguments: str, status: int = 0) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, *arguments],
         cwd=home.folder,
-        env={key: text for key, text in home.environ.items() if not key.startswith("COV")},
+        env=home.untraced,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

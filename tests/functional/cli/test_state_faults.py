@@ -97,7 +97,7 @@ def test_a_full_disk_leaves_the_old_revision(applied: Home) -> None:
     done = subprocess.run(
         [sys.executable, "-B", "-c", script, *COMMANDS[-1]],
         cwd=applied.folder,
-        env=applied.environ,
+        env=applied.untraced,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
