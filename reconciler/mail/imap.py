@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from imapclient import IMAPClient
 from imapclient.imap_utf7 import decode as decode_utf7
+from imapclient.imap_utf7 import encode as encode_utf7
 
 from reconciler.mail.credentials import Dialogue, Password, check_sendable, choose, is_ascii
 from reconciler.mail.faults import (
@@ -48,6 +49,15 @@ class Folder:
     def selectable(self) -> bool:
         """Whether it can hold messages."""
         return self.flags.isdisjoint({"\\NOSELECT", "\\NONEXISTENT"})
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is in an account: prefix and delimiter of our own name spaces, the folders, the messages in one."""
+
+    namespaces: tuple[tuple[str, str], ...]
+    folders: tuple[Folder, ...]
+    messages: int
 
 
 class ImapSession:
@@ -101,6 +111,18 @@ class ImapSession:
         self._channel.take_capabilities()
         return mechanism
 
+    def survey(self, mailbox: str) -> Survey:
+        """Name spaces, folders, and the number of messages in ``mailbox``, for one round trip.
+
+        None of the three commands changes what another one means, so they may be under way together
+        (RFC 9051 section 5.5). Raises for the first that fails; only ``close`` makes sense then.
+        """
+        listing = (("LIST", '""', '"*"'), ("EXAMINE", _mailbox(mailbox)))
+        naming = (("NAMESPACE",),) if "NAMESPACE" in self.capabilities else ()
+        with self._answers("NAMESPACE"):
+            self._channel.send_ahead(*naming, *listing)
+        return Survey(self.namespaces(), self.folders(), self.examine(mailbox))
+
     def namespaces(self) -> tuple[tuple[str, str], ...]:
         """Prefix and delimiter of each of our own name spaces; none if the server knows none."""
         if "NAMESPACE" not in self.capabilities:
@@ -131,8 +153,7 @@ class ImapSession:
     def examine(self, name: str) -> int:
         """Open a folder for reading only, and say how many messages it holds (EXAMINE)."""
         with self._answers("EXAMINE"):
-            found = self._client.select_folder(name, readonly=True)
-            return int(found[b"EXISTS"])
+            return self._channel.examine(_mailbox(name))
 
     def close(self) -> None:
         """Say goodbye, but do not wait for an answer: it would tell nothing."""
@@ -209,6 +230,8 @@ class _Channel(imaplib.IMAP4):
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self.capabilities: tuple[str, ...] = ()
+        self._ahead: dict[str, bytes] = {}
+        self._held: list[bytes] | None = None
         super().__init__()
 
     def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:  # noqa: ARG002 - imaplib's signature
@@ -223,7 +246,10 @@ class _Channel(imaplib.IMAP4):
         return self._wire.readline()
 
     def send(self, data: bytes) -> None:  # type: ignore[override]  # typeshed: any buffer
-        self._wire.sendall(data)
+        if self._held is None:
+            self._wire.sendall(data)
+        else:
+            self._held.append(bytes(data))
 
     def shutdown(self) -> None:
         self._wire.close()
@@ -250,6 +276,31 @@ class _Channel(imaplib.IMAP4):
         """Drop everything that was said before TLS."""
         self.untagged_responses.clear()
         self.capabilities = ()
+
+    def send_ahead(self, *commands: tuple[str, ...]) -> None:
+        """Send these in one go; whoever runs one of them next waits for its answer and sends nothing."""
+        self._held = []
+        try:
+            tags = {name: self._command(name, *arguments) for name, *arguments in commands}
+            data = b"".join(self._held)
+        finally:
+            self._held = None
+        self._ahead = tags
+        self._wire.sendall(data)
+
+    def _command(self, name: str, *args: Any) -> bytes:
+        tag: bytes | None = self._ahead.pop(name, None)
+        return super()._command(name, *args) if tag is None else tag  # type: ignore[misc]  # typeshed: private
+
+    def examine(self, mailbox: str) -> int:
+        """Open a mailbox for reading only; ``select`` would drop answers that came early."""
+        self.is_readonly = True
+        condition, _ = self._simple_command("EXAMINE", mailbox)
+        if condition != "OK":
+            raise self.error("EXAMINE")
+        self.state = "SELECTED"
+        messages: Any = self.untagged_responses.pop("EXISTS")[-1]
+        return int(messages)
 
     def command(self, name: str, *arguments: str, dialogue: Dialogue | None = None) -> str:
         """Run a command, and give the condition in which it ended: OK, NO; raises for BAD."""
@@ -312,6 +363,11 @@ def _folder_name(name: bytes | str) -> str:
         except (ValueError, LookupError):
             pass  # an ampersand that stands for itself
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+
+
+def _mailbox(name: str) -> str:
+    """A mailbox as commands take it: modified UTF-7, quoted."""
+    return _quoted(encode_utf7(name).decode("ascii"))
 
 
 def _quoted(text: str) -> str:

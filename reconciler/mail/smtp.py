@@ -42,6 +42,7 @@ class SmtpSession:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._channel = _Channel(wire)
+        self._begun = False
         self._expect("greeting", self._read())
 
     @property
@@ -102,7 +103,8 @@ class SmtpSession:
         """Begin a mail and take it back: MAIL FROM, RCPT TO, RSET.
 
         They go out together where the server takes that (RFC 2920), so that they cost one round trip.
-        Raises Declined with ``command`` "MAIL" or "RCPT".
+        Where it does not, RSET waits for the next command: if there is none, QUIT takes the mail back
+        as well (RFC 5321 section 4.1.1.10). Raises Declined with ``command`` "MAIL" or "RCPT".
         """
         options = ""
         mailbox, path = self._path(sender), self._path(recipient)
@@ -117,8 +119,9 @@ class SmtpSession:
             for name, reply in zip(("MAIL", "RCPT", "RSET"), replies, strict=True):
                 self._expect(name, reply)
         else:
-            for line in commands:
+            for line in commands[:2]:
                 self._expect(line[:4], self._ask(line))
+            self._begun = True
 
     def close(self) -> None:
         """Say goodbye, but do not wait for an answer: it would tell nothing."""
@@ -144,6 +147,9 @@ class SmtpSession:
         return self._ask(answer)
 
     def _ask(self, line: str) -> Reply:
+        if self._begun:
+            self._begun = False
+            self._expect("RSET", self._ask("RSET"))
         self._wire.sendall(f"{line}\r\n".encode())
         return self._read()
 

@@ -55,9 +55,9 @@ class ImapAttempt(Attempt):
         would file the copies ourselves: the connector sends, copies are wanted, and the provider is not
         known to file them.
         """
-        prefixes = tuple(prefix for prefix, _ in self.session.namespaces())
-        folders = self.session.folders()
-        messages = self.session.examine("INBOX")
+        found = self.session.survey("INBOX")
+        folders, messages = found.folders, found.messages
+        prefixes = tuple(prefix for prefix, _ in found.namespaces)
         wanted = self.half.connector.sent_folder
         sent = find_sent(folders, prefixes, wanted)
         if sent is None and (wanted is not None or self.half.needs_sent_folder):

@@ -46,6 +46,8 @@ def imap(context: ssl.SSLContext | None = None, /, **answers: Answer) -> Script:
         while True:
             tag, _, rest = peer.line().partition(" ")
             verb, _, arguments = rest.partition(" ")
+            if verb == "LOGOUT":
+                return  # nobody waits for an answer
             if verb == "STARTTLS" and context is not None and verb not in answers:
                 peer.send(f"{tag} OK go ahead\r\n")
                 peer.start_tls(context)
@@ -72,6 +74,8 @@ def smtp(context: ssl.SSLContext | None = None, /, **answers: Answer) -> Script:
         while True:
             verb, _, arguments = peer.line().partition(" ")
             verb = verb.upper()
+            if verb == "QUIT":
+                return  # nobody waits for an answer
             if verb == "STARTTLS" and context is not None and verb not in answers:
                 peer.send("220 2.0.0 go ahead\r\n")
                 peer.start_tls(context)

@@ -26,12 +26,20 @@ class Peer:
         sock.settimeout(_PATIENCE)
         self.number = number
         self.lines: list[str] = []
+        self.round_trips = 0
+        self._asked = True  # for a greeting, by connecting
         self._sock = sock
         self._ended = ended
         self._rest = b""
 
     def send(self, data: str | bytes) -> None:
-        """Send these octets, and nothing else."""
+        """Send these octets, and nothing else.
+
+        The first answer to what the client sent in one go makes it a round trip; the answers to the rest
+        of that come along with it.
+        """
+        self.round_trips += self._asked
+        self._asked = False
         try:
             self._sock.sendall(data.encode() if isinstance(data, str) else data)
         except OSError:
@@ -47,6 +55,7 @@ class Peer:
             if not chunk:
                 raise Gone
             self._rest += chunk
+            self._asked = True
         line, _, self._rest = self._rest.partition(b"\n")
         self.lines.append(line.rstrip(b"\r").decode("utf-8", "replace"))
         return self.lines[-1]

@@ -39,6 +39,8 @@ def wrong_at(protocol: Protocol, command: str, answer: Answer) -> Script:
     answers = {command: answer}
     if command == "CAPABILITY":  # which is only asked for where the greeting lists none
         return imap(greeting="* OK hi\r\n", **answers)
+    if command == "RSET":  # whose answer is only waited for where it comes along with the others
+        answers["EHLO"] = "250-hostile.example\r\n250-PIPELINING\r\n250 AUTH PLAIN\r\n"
     return SERVERS[protocol](**answers)
 
 
