@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from typing import Final, Literal
 
-from reconciler.model.connector import Security
+from reconciler.model.connector import Grant, Security
 from reconciler.probe.result import Protocol
 from reconciler.secrets.base import Secret
+
+HTTPS: Final = "https"
+"""What token endpoints speak."""
+
+Spoken = Protocol | Literal["https"]
+"""What a server that is stood in for speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +24,20 @@ class Listener:
     ``host`` is spelt as in a certificate, in lower case and A-labels.
     """
 
-    protocol: Protocol
+    protocol: Spoken
     host: str
     port: int
     security: Security
     connectors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who signs in where: a user at the IMAP or the SMTP server of a host, all spelt as keys."""
+
+    protocol: Protocol
+    host: str
+    username: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +55,13 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What proves who somebody is: any of the passwords (PLAIN, LOGIN), or the token (XOAUTH2)."""
+    """The passwords that prove who somebody is, any of them; none where only a token does."""
 
     passwords: tuple[Secret, ...]
-    token: Secret
 
     def accept_password(self, octets: bytes) -> bool:
         """Whether these octets are one of the passwords, in UTF-8."""
         return any(_equal(octets, password) for password in self.passwords)
-
-    def accept_token(self, octets: bytes) -> bool:
-        """Whether these octets are the token that the sandbox issues."""
-        return _equal(octets, self.token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +72,11 @@ class Reader:
     username: str
     credentials: Credentials
     mailbox: str
+
+    @property
+    def account(self) -> Account:
+        """The account that a token has to be good for."""
+        return Account(Protocol.IMAP, self.host, self.username)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +96,49 @@ class Submitter:
     credentials: Credentials
     senders: tuple[Sender, ...]
 
+    @property
+    def account(self) -> Account:
+        """The account that a token has to be good for."""
+        return Account(Protocol.SMTP, self.host, self.username)
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What a token endpoint knows of one application, and which accounts its tokens open.
+
+    ``endpoint`` is the address as connectors write it; ``host``, ``port`` and ``path`` are where that
+    leads. Of the secrets those are set that the grant takes. ``subject`` is the mailbox that a service
+    account acts for, as a key, and empty with every other grant.
+    """
+
+    endpoint: str
+    host: str
+    port: int
+    path: str
+    grant: Grant
+    client_id: str
+    scopes: tuple[str, ...]
+    client_secret: Secret | None
+    certificate: Secret | None
+    refresh_token: Secret | None
+    service_account_key: Secret | None
+    subject: str
+    accounts: tuple[Account, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
     """Everything that the sandbox holds.
 
-    ``exports`` are the made-up secrets by the environment variables that references name; ``notes``
-    are sentences about what the sandbox cannot do for these connectors.
+    ``exports`` are the made-up secrets by the environment variables that references name.
     """
 
     listeners: tuple[Listener, ...]
     mailboxes: tuple[Mailbox, ...]
     readers: tuple[Reader, ...]
     submitters: tuple[Submitter, ...]
+    applications: tuple[Application, ...]
     exports: tuple[tuple[str, Secret], ...]
-    notes: tuple[str, ...]
 
 
 def _equal(octets: bytes, secret: Secret) -> bool:

@@ -6,22 +6,26 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.errors import SandboxError
-from reconciler.mail.hosts import ascii_host
-from reconciler.model.connector import Connector, MailServer, Security
+from reconciler.model.connector import Connector, Security
 from reconciler.probe.result import Protocol
 from reconciler.sandbox.accounts import (
+    HTTPS,
+    Account,
     Accounts,
     Credentials,
     Listener,
     Mailbox,
     Reader,
     Sender,
+    Spoken,
     Submitter,
 )
-from reconciler.sandbox.names import address_key, username_key
+from reconciler.sandbox.applications import applications_of, endpoint_of
 from reconciler.sandbox.references import exports_of, secret_behind
+from reconciler.sandbox.services import Service, services_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from reconciler.sandbox.seed import Seed
@@ -40,7 +44,7 @@ def accounts_of(connectors: tuple[Connector, ...], seed: Seed, *, base: Path) ->
     Raises SandboxError, which names connector and reference, if a secret cannot be made up or read,
     and if one host and port would have to be two servers.
     """
-    services = tuple(service for connector in connectors for service in _services(connector))
+    services = tuple(service for connector in connectors for service in services_of(connector))
     plan = _Mailboxes()
     for service in services:
         if service.protocol is Protocol.IMAP:
@@ -53,68 +57,19 @@ def accounts_of(connectors: tuple[Connector, ...], seed: Seed, *, base: Path) ->
         listeners=_listeners(services),
         mailboxes=plan.mailboxes(),
         readers=tuple(
-            Reader(host, username, found, plan.read_by[host, username])
-            for (protocol, host, username), found in credentials.items()
-            if protocol is Protocol.IMAP
+            Reader(key.host, key.username, found, plan.read_by[key.host, key.username])
+            for key, found in credentials.items()
+            if key.protocol is Protocol.IMAP
         ),
         submitters=tuple(
-            Submitter(host, username, found, tuple(plan.sent_by[host, username].values()))
-            for (protocol, host, username), found in credentials.items()
-            if protocol is Protocol.SMTP
+            Submitter(
+                key.host, key.username, found, tuple(plan.sent_by[key.host, key.username].values())
+            )
+            for key, found in credentials.items()
+            if key.protocol is Protocol.SMTP
         ),
+        applications=applications_of(services, seed, base=base),
         exports=exports_of(connectors, seed),
-        notes=_notes(services),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Service:
-    """One half of a connector with nothing missing."""
-
-    connector: Connector
-    protocol: Protocol
-    server: MailServer
-    host: str
-    port: int
-    security: Security
-    username: str
-
-    @property
-    def account(self) -> tuple[str, str]:
-        return self.host, self.username
-
-    @property
-    def own_address(self) -> str:
-        """The address that this half is about, put together from user and host at worst."""
-        if self.connector.email_address is not None:
-            return address_key(self.connector.email_address)
-        return self.username if "@" in self.username else f"{self.username}@{self.host}"
-
-
-def _services(connector: Connector) -> tuple[_Service, ...]:
-    if connector.draft:
-        return ()
-    halves = [(Protocol.IMAP, connector.imap)]
-    if connector.enable_mail_send_from:
-        halves.append((Protocol.SMTP, connector.smtp))
-    return tuple(
-        _Service(
-            connector,
-            protocol,
-            server,
-            ascii_host(server.server),
-            server.port,
-            server.security,
-            username_key(server.username),
-        )
-        for protocol, server in halves
-        # The comparisons with None say to the type checker what `complete` says to people.
-        if server is not None
-        and server.complete
-        and server.server is not None
-        and server.port is not None
-        and server.security is not None
-        and server.username is not None
     )
 
 
@@ -134,17 +89,17 @@ class _Mailboxes:
         self.sent_by: dict[tuple[str, str], dict[str, Sender]] = {}
         self._of_connector: dict[str, str] = {}
 
-    def add_reading(self, service: _Service) -> None:
+    def add_reading(self, service: Service) -> None:
         draft = self._draft(f"{service.username} at {service.host}", service)
         if "@" in service.username:
             draft.addresses[service.username] = None
-        self.read_by[service.account] = draft.name
+        self.read_by[service.user] = draft.name
         self._of_connector[service.connector.name] = draft.name
 
-    def add_sending(self, service: _Service) -> None:
+    def add_sending(self, service: Service) -> None:
         draft = self._draft(self._mailbox_for(service), service)
         copies_to = draft.name if service.connector.files_sent_copies else None
-        senders = self.sent_by.setdefault(service.account, {})
+        senders = self.sent_by.setdefault(service.user, {})
         own = [service.own_address, *([service.username] if "@" in service.username else [])]
         for address in own:
             known = senders.get(address)
@@ -158,20 +113,20 @@ class _Mailboxes:
             for sent in [next(iter(draft.sent_folders), DEFAULT_SENT_FOLDER)]
         )
 
-    def _draft(self, name: str, service: _Service) -> _MailboxDraft:
+    def _draft(self, name: str, service: Service) -> _MailboxDraft:
         draft = self._drafts.setdefault(name, _MailboxDraft(name))
         draft.addresses[service.own_address] = None
         if service.connector.sent_folder is not None:
             draft.sent_folders[service.connector.sent_folder] = None
         return draft
 
-    def _mailbox_for(self, service: _Service) -> str:
+    def _mailbox_for(self, service: Service) -> str:
         """The mailbox of a sending half: its connector's, its user's, its address's, or a new one."""
         own = self._of_connector.get(service.connector.name)
         if own is not None:
             return own
-        if service.account in self.read_by:
-            return self.read_by[service.account]
+        if service.user in self.read_by:
+            return self.read_by[service.user]
         reading = (
             draft.name for draft in self._drafts.values() if service.own_address in draft.addresses
         )
@@ -184,43 +139,54 @@ def _folders(sent_folders: dict[str, None]) -> tuple[str, ...]:
 
 
 def _credentials(
-    services: tuple[_Service, ...], seed: Seed, base: Path
-) -> dict[tuple[Protocol, str, str], Credentials]:
-    passwords: dict[tuple[Protocol, str, str], list[Secret]] = {}
+    services: tuple[Service, ...], seed: Seed, base: Path
+) -> dict[Account, Credentials]:
+    passwords: dict[Account, list[Secret]] = {}
     for service in services:
-        found = passwords.setdefault((service.protocol, *service.account), [])
+        found = passwords.setdefault(service.account, [])
         reference = service.server.password
         if reference is not None:
             secret = secret_behind(reference, service.connector, seed, base=base)
             if secret not in found:
                 found.append(secret)
-    return {key: Credentials(tuple(found), seed.token(key[2])) for key, found in passwords.items()}
+    return {account: Credentials(tuple(found)) for account, found in passwords.items()}
 
 
-def _listeners(services: tuple[_Service, ...]) -> tuple[Listener, ...]:
-    users: dict[tuple[Protocol, str, int, Security], dict[str, None]] = {}
-    servers: dict[tuple[str, int], _Service] = {}
+@dataclass(frozen=True, slots=True)
+class _Demand:
+    """A server that a connector needs, and the connector."""
+
+    protocol: Spoken
+    host: str
+    port: int
+    security: Security
+    connector: Connector
+
+
+def _demands(services: tuple[Service, ...]) -> Iterator[_Demand]:
     for service in services:
-        first = servers.setdefault((service.host, service.port), service)
-        if (first.protocol, first.security) != (service.protocol, service.security):
+        yield _Demand(
+            service.protocol, service.host, service.port, service.security, service.connector
+        )
+    for service in services:
+        if service.server.oauth2 is not None:
+            host, port, _ = endpoint_of(service.server.oauth2)
+            yield _Demand(HTTPS, host, port, Security.IMPLICIT, service.connector)
+
+
+def _listeners(services: tuple[Service, ...]) -> tuple[Listener, ...]:
+    users: dict[tuple[Spoken, str, int, Security], dict[str, None]] = {}
+    servers: dict[tuple[str, int], _Demand] = {}
+    for demand in _demands(services):
+        first = servers.setdefault((demand.host, demand.port), demand)
+        if (first.protocol, first.security) != (demand.protocol, demand.security):
             raise SandboxError(
-                f"{service.host}:{service.port} would have to be two servers: "
+                f"{demand.host}:{demand.port} would have to be two servers: "
                 f"{first.protocol} with security {first.security} for {first.connector.address}, "
-                f"{service.protocol} with security {service.security} "
-                f"for {service.connector.address}",
+                f"{demand.protocol} with security {demand.security} "
+                f"for {demand.connector.address}",
                 hint="Correct the port or the security of one of the two connectors.",
             )
-        key = (service.protocol, service.host, service.port, service.security)
-        users.setdefault(key, {})[service.connector.name] = None
+        key = (demand.protocol, demand.host, demand.port, demand.security)
+        users.setdefault(key, {})[demand.connector.name] = None
     return tuple(Listener(*key, tuple(names)) for key, names in users.items())
-
-
-def _notes(services: tuple[_Service, ...]) -> tuple[str, ...]:
-    names = dict.fromkeys(
-        str(service.connector.address) for service in services if service.server.oauth2 is not None
-    )
-    return tuple(
-        f"{name} signs in with OAuth 2.0. Its mail servers are there and accept the sandbox's own "
-        "tokens, but no token endpoint is: a live test of it asks the real one, and fails."
-        for name in names
-    )

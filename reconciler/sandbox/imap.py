@@ -25,12 +25,13 @@ from pysasl.mechanism.oauth import OAuth2Mechanism
 from pysasl.mechanism.plain import PlainMechanism
 
 from reconciler.model.connector import Security
+from reconciler.sandbox.listening import Conversation
 from reconciler.sandbox.names import username_key
 from reconciler.sandbox.xoauth2 import REFUSAL, parse_response
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from pymap.interfaces.login import IdentityInterface
     from pymap.selected import SelectedMailbox
@@ -39,8 +40,7 @@ if TYPE_CHECKING:
     from reconciler.sandbox.accounts import Listener, Reader
     from reconciler.sandbox.delivery import Store
     from reconciler.sandbox.journal import Journal
-
-    _Converse = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+    from reconciler.sandbox.tokens import Tokens
 
 # On DEBUG pymap logs every line, LOGIN with its password among them.
 logging.getLogger("pymap").setLevel(logging.INFO)
@@ -52,19 +52,21 @@ class ImapService:
     def __init__(
         self,
         listener: Listener,
+        *,
         readers: Iterable[Reader],
         stores: Mapping[str, Store],
+        tokens: Tokens,
         context: ssl.SSLContext,
         journal: Journal,
     ) -> None:
         users = {reader.username: reader for reader in readers}
-        config = _Config(listener, context, users)
-        self._server = IMAPServer(_Login(config, users, stores), config)
+        config = _Config(listener, context, _XOAuth2(users, tokens))
+        self._server = IMAPServer(_Login(config, users, stores, tokens), config)
         self._journal = journal
 
     def protocol(self, lost: asyncio.Event) -> asyncio.StreamReaderProtocol:
         """Make the protocol of a new connection, which sets ``lost`` when the connection is over."""
-        return _ImapProtocol(self._converse, lost)
+        return Conversation(self._converse, lost)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -73,16 +75,6 @@ class ImapService:
             pass  # the client went away in the middle, as clients do
         except Exception as error:  # noqa: BLE001 - whatever pymap stumbled over, the others go on
             self._journal.note_fault("IMAP", error)
-
-
-class _ImapProtocol(asyncio.StreamReaderProtocol):
-    def __init__(self, converse: _Converse, lost: asyncio.Event) -> None:
-        super().__init__(asyncio.StreamReader(), converse)
-        self._lost = lost
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._lost.set()
 
 
 class _Replies:
@@ -113,9 +105,7 @@ class _Peer(SocketInfoLocal):
 
 
 class _Config(Config):
-    def __init__(
-        self, listener: Listener, context: ssl.SSLContext, users: Mapping[str, Reader]
-    ) -> None:
+    def __init__(self, listener: Listener, context: ssl.SSLContext, xoauth2: _XOAuth2) -> None:
         super().__init__(
             Namespace(),
             demo_data=False,
@@ -131,7 +121,7 @@ class _Config(Config):
             proxy_protocol=ProxyProtocolNoop(),
         )
         self._host = listener.host
-        self._mechanisms = SASLAuth([PlainMechanism(), LoginMechanism(), _XOAuth2(users)])
+        self._mechanisms = SASLAuth([PlainMechanism(), LoginMechanism(), xoauth2])
 
     @property
     def greeting(self) -> bytes:
@@ -145,9 +135,10 @@ class _Config(Config):
 class _XOAuth2(OAuth2Mechanism):
     """Tells a client whose token is refused why, before the NO."""
 
-    def __init__(self, users: Mapping[str, Reader]) -> None:
+    def __init__(self, users: Mapping[str, Reader], tokens: Tokens) -> None:
         super().__init__()
         self._users = users
+        self._tokens = tokens
 
     def server_attempt(
         self, responses: Sequence[ChallengeResponse]
@@ -156,24 +147,29 @@ class _XOAuth2(OAuth2Mechanism):
         if len(responses) == 1:
             claim = parse_response(responses[0].response)
             user = None if claim is None else self._users.get(username_key(claim[0]))
-            if claim is None or user is None or not user.credentials.accept_token(claim[1]):
+            if claim is None or user is None or not self._tokens.open(user.account, claim[1]):
                 raise ServerChallenge(REFUSAL)
         return credentials, final
 
 
 class _Login(Login):
     def __init__(
-        self, config: _Config, users: Mapping[str, Reader], stores: Mapping[str, Store]
+        self,
+        config: _Config,
+        users: Mapping[str, Reader],
+        stores: Mapping[str, Store],
+        tokens: Tokens,
     ) -> None:
         super().__init__(config)
         self._users = users
         self._stores = stores
+        self._issued = tokens
 
     async def authenticate(self, credentials: ServerCredentials) -> Identity:
         external = isinstance(credentials, ExternalCredentials)
         claimed = credentials.authzid if external else credentials.authcid
         user = self._users.get(username_key(claimed))
-        if user is None or not _proves(credentials, user):
+        if user is None or not _proves(credentials, user, self._issued):
             raise InvalidAuth
         return _Identity(claimed, self, self._stores[user.mailbox])
 
@@ -247,9 +243,9 @@ class _Claim(SaslIdentity):
         return None
 
 
-def _proves(credentials: ServerCredentials, user: Reader) -> bool:
+def _proves(credentials: ServerCredentials, user: Reader, tokens: Tokens) -> bool:
     try:
         return credentials.verify(_Claim(user))
     except ExternalVerificationRequired as required:
         token = required.token or ""
-        return user.credentials.accept_token(token.encode("utf-8", "surrogateescape"))
+        return tokens.open(user.account, token.encode("utf-8", "surrogateescape"))

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Awaitable, Callable
+
+    Converse = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 LOOPBACK = "127.0.0.1"
 PARTING_SECONDS = 1.0
@@ -25,6 +28,19 @@ class Service(Protocol):
     def protocol(self, lost: asyncio.Event) -> asyncio.StreamReaderProtocol:
         """Make the protocol of a new connection, which sets ``lost`` when the connection is over."""
         ...
+
+
+class Conversation(asyncio.StreamReaderProtocol):
+    """A conversation over two streams, which sets ``lost`` when the connection is over."""
+
+    def __init__(self, converse: Converse, lost: asyncio.Event) -> None:
+        super().__init__(asyncio.StreamReader(), converse)
+        self._lost = lost
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the connection is over."""
+        super().connection_lost(exc)
+        self._lost.set()
 
 
 def bind() -> socket.socket:

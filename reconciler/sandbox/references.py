@@ -33,14 +33,14 @@ def secret_behind(reference: SecretRef, connector: Connector, seed: Seed, *, bas
     """
     match reference.scheme:
         case "env":
-            return seed.password(reference)
+            return made_up(reference, connector, seed)
         case "file":
             outcome = file.fetch(reference.target, base=base)
             if isinstance(outcome, Flaw):
                 raise SandboxError(
-                    f"the sandbox needs the password of {connector.address}, "
+                    f"the sandbox needs the secret of {connector.address}, "
                     f"but {reference} {outcome.message}",
-                    hint="Write any password into that file for the sandbox, or use env:NAME.",
+                    hint="Write a made-up one into that file for the sandbox, or use env:NAME.",
                 )
             return outcome
         case scheme:
@@ -51,11 +51,25 @@ def secret_behind(reference: SecretRef, connector: Connector, seed: Seed, *, bas
             )
 
 
+def made_up(reference: SecretRef, connector: Connector, seed: Seed) -> Secret:
+    """Make up what a reference of this connector resolves to, by what it is to be used for.
+
+    A certificate and the key of a service account are real ones, of the sandbox's own making.
+    """
+    for server in (connector.imap, connector.smtp):
+        oauth2 = None if server is None else server.oauth2
+        if oauth2 is not None and reference == oauth2.certificate:
+            return seed.certificate(reference)
+        if oauth2 is not None and reference == oauth2.service_account_key:
+            return seed.service_account_key(reference)
+    return seed.password(reference)
+
+
 def exports_of(connectors: tuple[Connector, ...], seed: Seed) -> tuple[tuple[str, Secret], ...]:
     """Make up every secret that comes from the environment, by the variable's name.
 
-    Those of drafts and of OAuth 2.0 are among them, although nothing here asks for them: whatever a
-    command in the sandbox resolves, it must not be the real secret. Raises SandboxError for a name
+    Those of drafts are among them, although nothing here asks for them: whatever a command in the
+    sandbox resolves, it must not be the real secret. Raises SandboxError for a name
     that no variable can have or that the sandbox itself needs.
     """
     exports: dict[str, Secret] = {}
@@ -69,5 +83,5 @@ def exports_of(connectors: tuple[Connector, ...], seed: Seed) -> tuple[tuple[str
                     "the name is taken, or none that a variable can have",
                     hint="Name another variable in the connector.",
                 )
-            exports[reference.target] = seed.password(reference)
+            exports[reference.target] = made_up(reference, connector, seed)
     return tuple(sorted(exports.items(), key=lambda item: item[0]))

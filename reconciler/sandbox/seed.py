@@ -1,7 +1,7 @@
 """The sandbox's folder, and the seed in it that all made-up secrets grow from.
 
 The seed stays from one run to the next. So do the passwords, and the second plan in a sandbox shows
-no secret as rotated.
+no secret as rotated. Keys do not grow from a seed; those that connectors want are kept beside it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from reconciler.errors import SandboxError
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconciler.model.secret_ref import SecretRef
 
 DEFAULT_FOLDER = Path(".reconciler/sandbox")
@@ -31,10 +33,11 @@ SEED_OCTETS = 32
 class Seed:
     """Makes up secrets: always the same one for the same thing, and another for every other."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("_folder", "_key")
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, folder: Path) -> None:
         self._key = key
+        self._folder = folder
 
     def __repr__(self) -> str:
         return "Seed(…)"
@@ -43,9 +46,28 @@ class Seed:
         """Make up what a reference resolves to: printable, and recognisable as made up."""
         return self._derive("reference", str(reference))
 
-    def token(self, username: str) -> Secret:
-        """Make up the OAuth 2.0 access token of a user."""
-        return self._derive("token", username)
+    def certificate(self, reference: SecretRef) -> Secret:
+        """Make up a certificate with its key, in PEM; raises SandboxError if it cannot be kept."""
+        from reconciler.sandbox import keys  # noqa: PLC0415 - heavy, and an extra
+
+        return Secret(self._kept(reference, "certificate.pem", keys.certificate))
+
+    def service_account_key(self, reference: SecretRef) -> Secret:
+        """Make up the key of a service account, in JSON; raises SandboxError if it cannot be kept."""
+        from reconciler.sandbox import keys  # noqa: PLC0415 - heavy, and an extra
+
+        return Secret(self._kept(reference, "service-account.json", keys.service_account_key))
+
+    def _kept(self, reference: SecretRef, what: str, make: Callable[[], str]) -> str:
+        """Read what was made before, or make it and keep it in a file for the owner alone (0600)."""
+        name = hashlib.sha256(str(reference).encode()).hexdigest()[:16]
+        path = self._folder / f"{name}-{what}"
+        try:
+            if not path.exists():
+                _write_new(path, make())
+            return path.read_text(encoding="ascii")
+        except OSError as error:
+            raise _unusable(path, error) from None
 
     def _derive(self, purpose: str, name: str) -> Secret:
         digest = hmac.digest(self._key, f"{purpose}\0{name}".encode(), hashlib.sha256)
@@ -73,7 +95,7 @@ def read_seed(folder: Path) -> Seed:
     path = folder / "seed"
     try:
         if not path.exists():
-            _write_new(path, secrets.token_hex(SEED_OCTETS))
+            _write_new(path, secrets.token_hex(SEED_OCTETS) + "\n")
         text = path.read_text(encoding="ascii").strip()
         key = bytes.fromhex(text)
     except OSError as error:
@@ -85,7 +107,7 @@ def read_seed(folder: Path) -> Seed:
             f"{path} is damaged: it should hold {SEED_OCTETS} octets in hexadecimal",
             hint="Delete it. The sandbox then makes up new passwords, once.",
         )
-    return Seed(key)
+    return Seed(key, folder)
 
 
 def write_certificate(folder: Path, pem: bytes) -> Path:
@@ -103,11 +125,11 @@ def write_certificate(folder: Path, pem: bytes) -> Path:
 
 
 def _write_new(path: Path, text: str) -> None:
-    # A link appears with all its content or not at all, and fails where another sandbox was faster.
-    descriptor, name = tempfile.mkstemp(prefix="seed-", dir=path.parent)
+    # mkstemp makes files for their owner alone (0600). A link appears with all its content or not at all, and fails where another sandbox was faster.
+    descriptor, name = tempfile.mkstemp(prefix="new-", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text + "\n")
+            file.write(text)
         with contextlib.suppress(FileExistsError):
             os.link(name, path)
     finally:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, assert_never
 
 from reconciler.model.connector import Security
 from reconciler.probe.result import Protocol
+from reconciler.sandbox.accounts import HTTPS
+from reconciler.sandbox.authorisation import AuthorisationServer
 from reconciler.sandbox.certificates import Authority
 from reconciler.sandbox.delivery import PostOffice, Store
+from reconciler.sandbox.https import HttpService
 from reconciler.sandbox.imap import ImapService
 from reconciler.sandbox.listening import Reception, bind
 from reconciler.sandbox.smtp import SmtpService
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from reconciler.sandbox.accounts import Accounts, Listener
     from reconciler.sandbox.journal import Journal
     from reconciler.sandbox.listening import Service
+    from reconciler.sandbox.tokens import Tokens
 
 
 class Servers:
@@ -31,8 +35,9 @@ class Servers:
     SandboxError for a host that no certificate can be made for, and OSError if no port is free.
     """
 
-    def __init__(self, accounts: Accounts, journal: Journal) -> None:
+    def __init__(self, accounts: Accounts, tokens: Tokens, journal: Journal) -> None:
         self._accounts = accounts
+        self._tokens = tokens
         self._journal = journal
         self._authority = Authority()
         self._stores = {mailbox.name: Store(mailbox) for mailbox in accounts.mailboxes}
@@ -84,12 +89,29 @@ class Servers:
         match listener.protocol:
             case Protocol.IMAP:
                 readers = (item for item in self._accounts.readers if item.host == listener.host)
-                return ImapService(listener, readers, self._stores, context, self._journal)
+                return ImapService(
+                    listener,
+                    readers=readers,
+                    stores=self._stores,
+                    tokens=self._tokens,
+                    context=context,
+                    journal=self._journal,
+                )
             case Protocol.SMTP:
                 users = (item for item in self._accounts.submitters if item.host == listener.host)
-                return SmtpService(listener, users, self._office, context, self._journal)
-            case _:
-                assert_never(listener.protocol)
+                return SmtpService(
+                    listener,
+                    submitters=users,
+                    office=self._office,
+                    tokens=self._tokens,
+                    context=context,
+                    journal=self._journal,
+                )
+        if listener.protocol == HTTPS:
+            known = (item for item in self._accounts.applications if item.host == listener.host)
+            known = (item for item in known if item.port == listener.port)
+            return HttpService(AuthorisationServer(known, self._tokens).answer, self._journal)
+        assert_never(listener.protocol)
 
     def _implicit_tls(self, listener: Listener) -> ssl.SSLContext | None:
         if listener.security is Security.IMPLICIT:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 from reconciler.errors import SandboxError
 from reconciler.model.connector import Security
-from reconciler.probe.result import Protocol
+from reconciler.sandbox.accounts import Accounts, Spoken
 from reconciler.sandbox.derivation import accounts_of
 from reconciler.sandbox.journal import Journal
 from reconciler.sandbox.names import username_key
 from reconciler.sandbox.references import CA_FILE, CONNECT_TO, STATE
 from reconciler.sandbox.run import Run
-from reconciler.sandbox.seed import Seed, prepare_folder, read_seed, write_certificate
+from reconciler.sandbox.seed import prepare_folder, read_seed, write_certificate
+from reconciler.sandbox.tokens import Tokens
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from reconciler.model.connector import Connector
-    from reconciler.sandbox.accounts import Accounts
     from reconciler.sandbox.servers import Servers
 
 INSTALL_HINT = "pip install 'reconciler[sandbox]'"
@@ -34,7 +34,7 @@ INSTALL_HINT = "pip install 'reconciler[sandbox]'"
 class Endpoint:
     """A server that is stood in for (``host``, ``port``), and where (``address``, ``local_port``)."""
 
-    protocol: Protocol
+    protocol: Spoken
     host: str
     port: int
     security: Security
@@ -52,16 +52,15 @@ class Endpoint:
 class Session:
     """What is running. ``environment`` is what a command needs in its own to use the sandbox.
 
-    ``notes`` are sentences about what the sandbox cannot do for these connectors. ``journal`` is
-    filled in while the servers run, and may be read at any time, after the run too.
+    ``journal`` is filled in while the servers run, and may be read at any time, after the run too.
     """
 
     folder: Path
     environment: Mapping[str, str] = field(repr=False)
     endpoints: tuple[Endpoint, ...]
-    notes: tuple[str, ...]
     journal: Journal = field(repr=False)
-    _seed: Seed = field(repr=False)
+    _accounts: Accounts = field(repr=False)
+    _tokens: Tokens = field(repr=False)
 
     @property
     def export_lines(self) -> tuple[str, ...]:
@@ -72,7 +71,12 @@ class Session:
 
     def issue_token(self, username: str) -> str:
         """Issue an OAuth 2.0 access token that signs this user in by XOAUTH2 on every server."""
-        return self._seed.token(username_key(username)).reveal()
+        readers = (reader.account for reader in self._accounts.readers)
+        submitters = (submitter.account for submitter in self._accounts.submitters)
+        key = username_key(username)
+        return self._tokens.issue(
+            account for account in (*readers, *submitters) if account.username == key
+        )
 
 
 class Sandbox:
@@ -96,10 +100,11 @@ class Sandbox:
     def __enter__(self) -> Session:
         prepare_folder(self._folder)
         seed = read_seed(self._folder)
-        accounts = accounts_of(self._connectors, seed, base=self._base)
-        journal = Journal()
+        journal, tokens = Journal(), Tokens()
         with ExitStack() as stack:
-            servers = _servers(accounts, journal)
+            with _extra():
+                accounts = accounts_of(self._connectors, seed, base=self._base)
+                servers = _servers(accounts, tokens, journal)
             stack.callback(servers.close)
             certificate = write_certificate(self._folder, servers.certificate)
             stack.callback(certificate.unlink, missing_ok=True)
@@ -130,9 +135,9 @@ class Sandbox:
             self._folder,
             MappingProxyType(environment),
             endpoints,
-            accounts.notes,
             journal,
-            seed,
+            accounts,
+            tokens,
         )
 
     def __exit__(
@@ -144,16 +149,23 @@ class Sandbox:
         self._running.close()
 
 
-def _servers(accounts: Accounts, journal: Journal) -> Servers:
+@contextmanager
+def _extra() -> Iterator[None]:
+    """Say what to install where a package is missing that comes with the extra."""
     try:
-        from reconciler.sandbox.servers import Servers  # noqa: PLC0415 - heavy, and an extra
+        yield
     except ModuleNotFoundError as missing:
         package = (missing.name or "").partition(".")[0]
         raise SandboxError(
             f"the sandbox needs {package}, which is not installed", hint=INSTALL_HINT
         ) from None
+
+
+def _servers(accounts: Accounts, tokens: Tokens, journal: Journal) -> Servers:
+    from reconciler.sandbox.servers import Servers  # noqa: PLC0415 - heavy, and an extra
+
     try:
-        return Servers(accounts, journal)
+        return Servers(accounts, tokens, journal)
     except OSError as error:
         raise SandboxError(f"the sandbox cannot listen on loopback: {error.strerror}") from None
 

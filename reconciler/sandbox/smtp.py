@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from reconciler.sandbox.accounts import Listener, Sender
     from reconciler.sandbox.delivery import PostOffice
     from reconciler.sandbox.journal import Journal
+    from reconciler.sandbox.tokens import Tokens
 
 # aiosmtpd warns of what any client may do, and of its own future, on every login.
 logging.getLogger("mail.log").setLevel(logging.CRITICAL)
@@ -46,14 +47,16 @@ class SmtpService:
     def __init__(
         self,
         listener: Listener,
+        *,
         submitters: Iterable[Submitter],
         office: PostOffice,
+        tokens: Tokens,
         context: ssl.SSLContext,
         journal: Journal,
     ) -> None:
         self._listener = listener
         self._context = context if listener.security is Security.STARTTLS else None
-        self._handler = _Submission(submitters, office, journal)
+        self._handler = _Submission(submitters, office, tokens, journal)
 
     def protocol(self, lost: asyncio.Event) -> asyncio.StreamReaderProtocol:
         """Make the protocol of a new connection, which sets ``lost`` when the connection is over."""
@@ -98,10 +101,15 @@ class _Submission:
     """Answers the commands of SMTP; aiosmtpd finds the methods by their names."""
 
     def __init__(
-        self, submitters: Iterable[Submitter], office: PostOffice, journal: Journal
+        self,
+        submitters: Iterable[Submitter],
+        office: PostOffice,
+        tokens: Tokens,
+        journal: Journal,
     ) -> None:
         self._users = {submitter.username: submitter for submitter in submitters}
         self._office = office
+        self._tokens = tokens
         self._journal = journal
 
     def authenticate(
@@ -134,7 +142,7 @@ class _Submission:
         claim = parse_response(response)
         if claim is not None:
             user = self._user(claim[0])
-            if user is not None and user.credentials.accept_token(claim[1]):
+            if user is not None and self._tokens.open(user.account, claim[1]):
                 return AuthResult(success=True, auth_data=user)
         if await server.challenge_auth(REFUSAL) is MISSING:
             return AuthResult(success=False)

@@ -30,6 +30,16 @@ EXAMPLE: Final = Path(__file__).parents[2] / "connectors.d"
 LEAD: Final = "mail-lead@contoso.example"
 """An Administrator of the shipped example."""
 
+PASSWORD_AT_MICROSOFT: Final = """\
+kind: EmailConnector
+name: archive
+provider: microsoft365
+imap:
+  username: archive@contoso.example
+  password: env:ARCHIVE_PASSWORD
+"""
+"""A connector that is valid, and that is warned about: Microsoft 365 takes no passwords."""
+
 DEADLINE: Final = 60
 
 

@@ -25,13 +25,13 @@ from reconciler.cli.options import config_option, workspace
 @config_option
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path),
               default=Path(".reconciler/sandbox"), show_default=True, metavar="FOLDER",
-              help="Where the sandbox keeps its own state and made-up passwords.")  # fmt: skip
+              help="Where the sandbox keeps its own state and made-up secrets.")  # fmt: skip
 def command(*, argv: tuple[str, ...], config: str, folder: Path) -> int:
     """Run COMMAND against mail servers of its own on this machine.
 
-    An IMAP and an SMTP server with TLS stand in for every server that the connectors name, with
-    made-up passwords under the names that the references want, and with a state of their own. No mail
-    leaves the machine. Without COMMAND, the servers stay up until Ctrl-C.
+    IMAP and SMTP servers with TLS, and token endpoints of OAuth 2.0, stand in for every server that
+    the connectors name, with made-up secrets under the names that the references want, and with a
+    state of their own. No mail and no request leaves the machine. Without COMMAND, the servers stay up until Ctrl-C.
     """
     import os
 
@@ -42,8 +42,6 @@ def command(*, argv: tuple[str, ...], config: str, folder: Path) -> int:
     _, desired = space.load_valid()
     with Sandbox(desired.snapshot.connectors, folder, base=space.home) as session:
         click.echo(f"Sandbox: {len(session.endpoints)} servers on this machine.", err=True)
-        for note in session.notes:
-            click.echo(f"  {note}", err=True)
         if argv:
             ended = run_command(session, argv, os.environ)
             if ended.problem:

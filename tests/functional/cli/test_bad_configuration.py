@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.functional.conftest import PASSWORD_AT_MICROSOFT
+
 if TYPE_CHECKING:
     from tests.functional.conftest import Done, Home
 
@@ -29,8 +31,8 @@ def refused(home: Home, rule: str, place: str) -> Done:
 
 
 def test_a_password_in_plain_text_is_not_repeated(home: Home) -> None:
-    home.edit("support.yaml", "env:SUPPORT_PASSWORD", "hunter2-Sommer")
-    refused(home, "secret/plain-text", "support.yaml:18:13")
+    home.edit("support.yaml", "env:SUPPORT_CLIENT_SECRET", "hunter2-Sommer")
+    refused(home, "secret/plain-text", "support.yaml:31:20")
     for form in ("human", "json", "github"):
         assert "hunter2" not in home("validate", "--format", form).said
     for command in ("plan", "apply", "test"):
@@ -39,7 +41,7 @@ def test_a_password_in_plain_text_is_not_repeated(home: Home) -> None:
 
 def test_ssl_on_a_port_of_neither_kind_wants_to_be_explained(home: Home) -> None:
     home.edit("support.yaml", "port: 587", "port: 2465")
-    assert "security: starttls`" in refused(home, "tls/mode", "support.yaml:23:12").out
+    assert "security: starttls`" in refused(home, "tls/mode", "support.yaml:37:12").out
 
 
 @pytest.mark.parametrize(
@@ -84,6 +86,8 @@ def test_all_problems_are_told_at_once(home: Home) -> None:
 
 
 def test_warnings_fail_only_where_they_are_asked_to(home: Home) -> None:
+    assert home("validate", "--warnings-as-errors").status == 0
+    home.write("archive.yaml", PASSWORD_AT_MICROSOFT)
     assert home("validate").status == 0
     assert home("validate", "--warnings-as-errors").status == INVALID
 

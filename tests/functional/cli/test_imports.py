@@ -95,9 +95,11 @@ def test_an_apply_with_nothing_to_do_loads_nothing_to_test_with(home: Home) -> N
 
 
 def test_a_live_test_needs_no_state_and_no_sandbox(live: Home) -> None:
-    modules = loaded(live, "test")
+    modules = loaded(live, "test", "info")
     assert modules & (SANDBOX | {"sqlalchemy", "sqlite3"} | {"alembic", "jsonschema"}) == set()
     assert {"imapclient", "smtplib"} <= modules
+    assert modules & {"authlib", "joserfc"} == set(), "what it signs in with is a password"
+    assert "authlib" in loaded(live, "test", "support")
 
 
 def test_schemas_are_made_without_reading_anything(home: Home) -> None:

@@ -117,7 +117,7 @@ def test_a_credential_goes_nowhere_new_by_accident(home: Home) -> None:
     assert "imap.attacker.example:993 (implicit) as support@contoso.example" in planned
     done = home("apply", "--auto-approve")
     assert done.status == REFUSED
-    assert "support would send env:SUPPORT_PASSWORD to a place" in done.err
+    assert "support would send env:SUPPORT_CLIENT_SECRET to a place" in done.err
     assert home("apply", "--auto-approve", "--allow-credential-redirect", "info").status == REFUSED
     home.apply_untested("--allow-credential-redirect", "support")
 

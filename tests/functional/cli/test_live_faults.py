@@ -59,7 +59,7 @@ def test_a_server_that_is_down_is_unreachable(live: Home, closed_port: int) -> N
 
 def test_a_no_outweighs_a_server_that_is_down(live: Home, closed_port: int) -> None:
     live.redirect("smtp.gmail.com", 465, closed_port)
-    live.environ["SUPPORT_PASSWORD"] = "wrong"
+    live.environ["SUPPORT_CLIENT_SECRET"] = "wrong"
     assert live("apply", "--auto-approve").status == 4
     assert live("test").status == 4
 

@@ -102,12 +102,12 @@ def test_a_rename_keeps_the_history(live: Home) -> None:
 
 
 def test_a_rotated_secret_is_tested_and_applied_without_a_change_of_the_files(live: Home) -> None:
-    live.edit("support.yaml", "env:SUPPORT_PASSWORD", "file:secret")
+    live.edit("support.yaml", "env:SUPPORT_CLIENT_SECRET", "file:secret")
     secret = live.folder / "secret"
-    secret.write_text(live.environ["SUPPORT_PASSWORD"])
+    secret.write_text(live.environ["SUPPORT_CLIENT_SECRET"])
     secret.chmod(0o600)
     assert live("apply", "--auto-approve").status == 0
-    secret.write_text(live.environ["SUPPORT_PASSWORD"] + "\n")
+    secret.write_text(live.environ["SUPPORT_CLIENT_SECRET"] + "\n")
     assert live("plan", "--check-secrets", "--detailed-exitcode").status == 0, "one newline is none"
     secret.write_text("another one")
     assert live("plan", "--detailed-exitcode").status == 0, "no secret is looked at"
@@ -116,7 +116,8 @@ def test_a_rotated_secret_is_tested_and_applied_without_a_change_of_the_files(li
     assert "file:secret (rotated)" in planned.out
     refused = live("apply", "--auto-approve")
     assert refused.status == 4
-    assert "auth_rejected" in refused.said
+    assert "oauth_token" in refused.said
+    assert "The client secret is wrong." in refused.said
 
 
 def test_deleting_a_connector_takes_its_permissions_along(live: Home) -> None:

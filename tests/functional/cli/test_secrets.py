@@ -37,6 +37,9 @@ READING: Final = (
     ("schema", "connectors"),
     ("--help",),
 )
+ENDINGS: Final = ("_PASSWORD", "_CLIENT_SECRET")
+"""What the variables with the example's secrets end in."""
+
 APPLY: Final = ("apply", "--auto-approve", "--report", "json=a.json", "--report", "markdown=a.md")
 
 
@@ -83,7 +86,7 @@ def watch(live: Home) -> Watch:
     secret.chmod(0o600)
     live.edit("no-reply.yaml", "env:NO_REPLY_PASSWORD", "file:secret")
     live.environ["RECONCILER_FINGERPRINT_KEY"] = KEY
-    known = {name: text for name, text in live.environ.items() if name.endswith("_PASSWORD")}
+    known = {name: text for name, text in live.environ.items() if name.endswith(ENDINGS)}
     assert len(known) == 6
     known["RECONCILER_FINGERPRINT_KEY"] = KEY
     return Watch(live, known)
@@ -103,7 +106,7 @@ def test_when_all_goes_well(watch: Watch) -> None:
 
 
 def test_when_every_password_is_wrong(watch: Watch) -> None:
-    names = (name for name in watch.known if name.endswith("_PASSWORD"))
+    names = (name for name in watch.known if name.endswith(ENDINGS))
     wrong = {name: f"wrong {number} wröng" for number, name in enumerate(names)}
     watch.home.environ |= wrong
     watch.known |= {f"wrong {name}": text for name, text in wrong.items()}
@@ -130,7 +133,7 @@ def test_when_the_certificates_are_not_trusted(watch: Watch) -> None:
 def test_when_secrets_cannot_be_sent_as_they_are(watch: Watch) -> None:
     odd = {
         "INFO_APP_PASSWORD": "line\nbreak",
-        "SUPPORT_PASSWORD": "Ünïcode ☃",
+        "SUPPORT_CLIENT_SECRET": "Ünïcode ☃",
         "PAYROLL_PASSWORD": " ",
     }
     watch.home.environ |= odd

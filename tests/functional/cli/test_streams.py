@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.functional.conftest import PASSWORD_AT_MICROSOFT
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -106,6 +108,7 @@ def test_a_pipe_gets_no_colour_unless_asked(home: Home) -> None:
 def test_results_go_to_stdout_and_the_rest_to_stderr(home: Home) -> None:
     import json
 
+    home.write("archive.yaml", PASSWORD_AT_MICROSOFT)
     done = home("plan", "--format", "json", "--out", "plan.json")
     assert json.loads(done.out)["format_version"]
     assert "warning: `microsoft365` takes no passwords" in done.err

@@ -59,9 +59,9 @@ def test_changed_is_what_an_apply_would_test(applied: Home) -> None:
 
 
 def test_changed_sees_a_rotated_secret(live: Home) -> None:
-    live.edit("support.yaml", "env:SUPPORT_PASSWORD", "file:secret")
+    live.edit("support.yaml", "env:SUPPORT_CLIENT_SECRET", "file:secret")
     secret = live.folder / "secret"
-    secret.write_text(live.environ["SUPPORT_PASSWORD"])
+    secret.write_text(live.environ["SUPPORT_CLIENT_SECRET"])
     secret.chmod(0o600)
     assert live("apply", "--auto-approve").status == 0
     secret.write_text("another one")
@@ -109,7 +109,7 @@ def test_nothing_is_recorded_of_a_connector_that_is_stored_otherwise(applied: Ho
 
 
 def test_a_shallow_test_records_what_failed_but_no_pass(applied: Home, closed_port: int) -> None:
-    applied.environ["SUPPORT_PASSWORD"] = "wrong"
+    applied.environ["SUPPORT_CLIENT_SECRET"] = "wrong"
     assert applied("test").status == 4
     done = applied("test", "--depth", "tls")
     assert done.status == 0

@@ -1,4 +1,4 @@
-"""The shipped example: valid, with the warnings that it means to teach and no other."""
+"""The shipped example: valid, and nothing to warn about."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.config.load import Loaded, load
 from reconciler.model.address import Kind
-from reconciler.model.connector import Connector, Security
+from reconciler.model.connector import Connector, Grant, Security
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import Snapshot
@@ -34,10 +34,8 @@ def connector(snapshot: Snapshot, name: str) -> Connector:
     return found
 
 
-def test_it_warns_of_passwords_at_microsoft_and_of_nothing_else(loaded: Loaded) -> None:
-    warnings = [(item.rule, Path(item.file).name) for item in loaded.diagnostics]
-
-    assert warnings == [("provider/password-until", "support.yaml")] * 2
+def test_nothing_is_wrong_with_it(loaded: Loaded) -> None:
+    assert loaded.diagnostics == ()
 
 
 def test_it_shows_every_kind_of_document(snapshot: Snapshot) -> None:
@@ -61,6 +59,21 @@ def test_support_is_as_the_settings_form_has_it(snapshot: Snapshot) -> None:
     assert support.smtp.security is Security.STARTTLS
     assert support.use_same_credentials
     assert support.email_address == support.smtp.username == "support@contoso.example"
+
+
+def test_support_signs_in_as_microsoft_demands(snapshot: Snapshot) -> None:
+    support = connector(snapshot, "support")
+
+    assert support.imap is not None
+    assert support.smtp is not None
+    assert support.imap.oauth2 is not None
+    assert support.imap.oauth2 == support.smtp.oauth2
+    assert support.imap.password is support.smtp.password is None
+    assert support.imap.oauth2.grant is Grant.CLIENT_CREDENTIALS
+    assert support.imap.oauth2.scopes == ("https://outlook.office365.com/.default",)
+    assert support.imap.oauth2.token_endpoint == (
+        "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token"
+    )
 
 
 def test_the_provider_fills_in_all_that_info_leaves_out(snapshot: Snapshot) -> None:

@@ -10,11 +10,12 @@ from reconciler.sandbox.seed import Seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 @pytest.fixture
-def seed() -> Seed:
-    return Seed(b"k" * 32)
+def seed(tmp_path: Path) -> Seed:
+    return Seed(b"k" * 32, tmp_path)
 
 
 @pytest.fixture

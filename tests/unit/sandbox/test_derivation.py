@@ -10,7 +10,7 @@ from reconciler.errors import SandboxError
 from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, Security
 from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.result import Protocol
-from reconciler.sandbox.accounts import Accounts, Listener, Sender
+from reconciler.sandbox.accounts import HTTPS, Accounts, Listener, Sender
 from reconciler.sandbox.derivation import accounts_of
 
 if TYPE_CHECKING:
@@ -228,20 +228,70 @@ def test_one_host_and_port_cannot_be_two_servers(
     assert "outlook.office365.com:993" in raised.value.message
 
 
-def test_oauth2_gets_servers_made_up_secrets_and_a_note(
+def test_oauth2_gets_a_token_endpoint_that_knows_the_application(
     derive: Callable[..., Accounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],
     seed: Seed,
 ) -> None:
-    oauth2 = OAuth2(grant=Grant.CLIENT_CREDENTIALS, client_secret=SecretRef("env", "CLIENT_SECRET"))
-    accounts = derive(connector(imap=replace(imap(password=None), oauth2=oauth2)))
-    (reader,) = accounts.readers
-    assert reader.credentials.passwords == ()
-    assert reader.credentials.accept_token(seed.token("support@contoso.example").reveal().encode())
-    assert [name for name, _ in accounts.exports] == ["CLIENT_SECRET"]
-    (note,) = accounts.notes
-    assert note.startswith("EmailConnector.support signs in with OAuth 2.0.")
+    reference = SecretRef("env", "CLIENT_SECRET")
+    oauth2 = OAuth2(
+        grant=Grant.CLIENT_CREDENTIALS,
+        client_id="app",
+        client_secret=reference,
+        token_endpoint="https://Login.contoso.example/tenant/token",
+        scopes=("mail",),
+    )
+    accounts = derive(
+        connector("a", imap=replace(imap("a@contoso.example", None), oauth2=oauth2)),
+        connector("b", imap=replace(imap("b@contoso.example", None), oauth2=oauth2)),
+    )
+    assert all(reader.credentials.passwords == () for reader in accounts.readers)
+    assert accounts.exports == (("CLIENT_SECRET", seed.password(reference)),)
+    (application,) = accounts.applications
+    place = ("login.contoso.example", 443)
+    assert (application.host, application.port, application.path) == (*place, "/tenant/token")
+    assert application.client_secret == seed.password(reference)
+    assert application.accounts == tuple(reader.account for reader in accounts.readers)
+    (endpoint,) = (item for item in accounts.listeners if item.protocol == HTTPS)
+    assert (endpoint.host, endpoint.port, endpoint.connectors) == (*place, ("a", "b"))
+
+
+def test_a_service_account_is_an_application_for_each_mailbox_that_it_acts_for(
+    derive: Callable[..., Accounts],
+    connector: Callable[..., Connector],
+    imap: Callable[..., MailServer],
+) -> None:
+    oauth2 = OAuth2(
+        grant=Grant.JWT_BEARER,
+        service_account_key=SecretRef("env", "KEY"),
+        token_endpoint="https://oauth2.example/token",
+    )
+    accounts = derive(
+        *(
+            connector(name, imap=replace(imap(f"{name}@contoso.example", None), oauth2=oauth2))
+            for name in ("a", "b")
+        )
+    )
+    assert [(item.subject, len(item.accounts)) for item in accounts.applications] == [
+        ("a@contoso.example", 1),
+        ("b@contoso.example", 1),
+    ]
+
+
+def test_a_token_endpoint_cannot_be_where_a_mail_server_is(
+    derive: Callable[..., Accounts],
+    connector: Callable[..., Connector],
+    imap: Callable[..., MailServer],
+) -> None:
+    oauth2 = OAuth2(
+        grant=Grant.REFRESH_TOKEN,
+        client_id="app",
+        refresh_token=SecretRef("env", "REFRESH"),
+        token_endpoint="https://outlook.office365.com:993/token",
+    )
+    with pytest.raises(SandboxError, match="would have to be two servers"):
+        derive(connector(imap=replace(imap(password=None), oauth2=oauth2)))
 
 
 def test_no_password_is_in_the_text_of_the_accounts(

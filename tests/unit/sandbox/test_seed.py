@@ -50,7 +50,6 @@ def test_a_made_up_password_is_printable_and_another_for_each_reference(seed: Se
     assert " " not in password
     assert password.startswith("sandbox-")
     assert password != seed.password(SecretRef("env", "OTHER")).reveal()
-    assert password != seed.token(str(REFERENCE)).reveal()
 
 
 def test_a_damaged_seed_is_reported_with_its_path(tmp_path: Path) -> None:

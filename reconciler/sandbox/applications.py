@@ -1,0 +1,88 @@
+"""From connectors to what their token endpoints must know: the applications and their secrets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from reconciler.mail.hosts import ascii_host
+from reconciler.model.connector import Grant
+from reconciler.sandbox.accounts import Account, Application
+from reconciler.sandbox.names import username_key
+from reconciler.sandbox.references import secret_behind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from reconciler.model.connector import OAuth2
+    from reconciler.model.secret_ref import SecretRef
+    from reconciler.sandbox.seed import Seed
+    from reconciler.sandbox.services import Service
+    from reconciler.secrets.base import Secret
+
+_PORT = 443
+
+
+def endpoint_of(oauth2: OAuth2) -> tuple[str, int, str]:
+    """Host, port and path of the token endpoint."""
+    parts = urlsplit(oauth2.token_endpoint or "")
+    return ascii_host(parts.hostname or ""), parts.port or _PORT, parts.path or "/"
+
+
+def applications_of(
+    services: Iterable[Service], seed: Seed, *, base: Path
+) -> tuple[Application, ...]:
+    """Find the applications that connectors sign in with; those written alike are one.
+
+    A service account is one for each mailbox that it acts for. Raises SandboxError, which names
+    connector and reference, if a secret cannot be made up or read.
+    """
+    accounts: dict[tuple[OAuth2, str], dict[Account, None]] = {}
+    first: dict[tuple[OAuth2, str], Service] = {}
+    for service in services:
+        oauth2 = service.server.oauth2
+        if oauth2 is not None:
+            key = (oauth2, _subject(oauth2, service))
+            accounts.setdefault(key, {})[service.account] = None
+            first.setdefault(key, service)
+    return tuple(
+        _application(first[oauth2, subject], subject, tuple(found), seed, base)
+        for (oauth2, subject), found in accounts.items()
+    )
+
+
+def _subject(oauth2: OAuth2, service: Service) -> str:
+    if oauth2.grant is not Grant.JWT_BEARER:
+        return ""
+    return username_key(oauth2.subject or service.username)
+
+
+def _application(
+    service: Service, subject: str, accounts: tuple[Account, ...], seed: Seed, base: Path
+) -> Application:
+    oauth2 = service.server.oauth2
+    if oauth2 is None:
+        raise ValueError("it signs in with a password")
+
+    def secret(reference: SecretRef | None) -> Secret | None:
+        if reference is None:
+            return None
+        return secret_behind(reference, service.connector, seed, base=base)
+
+    host, port, path = endpoint_of(oauth2)
+    return Application(
+        endpoint=oauth2.token_endpoint or "",
+        host=host,
+        port=port,
+        path=path,
+        grant=oauth2.grant,
+        client_id=oauth2.client_id or "",
+        scopes=oauth2.scopes,
+        client_secret=secret(oauth2.client_secret),
+        certificate=secret(oauth2.certificate),
+        refresh_token=secret(oauth2.refresh_token),
+        service_account_key=secret(oauth2.service_account_key),
+        subject=subject,
+        accounts=accounts,
+    )

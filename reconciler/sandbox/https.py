@@ -1,0 +1,81 @@
+"""The web server behind the sandbox's token endpoints: one form, one answer in JSON, and goodbye."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from http import HTTPStatus
+from http.client import HTTPException, parse_headers
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+from reconciler.sandbox.authorisation import Answer
+from reconciler.sandbox.listening import Conversation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reconciler.sandbox.journal import Journal
+
+_PATIENCE = 30.0
+"""Seconds that a request may take to arrive."""
+
+_LARGEST = 64 * 1024
+"""Octets of a form at most."""
+
+_NO_REQUEST = Answer(400, {"error": "invalid_request", "error_description": "Post a form."})
+
+
+class HttpService:
+    """One host's web server; ``answer`` is given the path and the form of each request."""
+
+    def __init__(
+        self, answer: Callable[[str, Mapping[str, str]], Answer], journal: Journal
+    ) -> None:
+        self._answer = answer
+        self._journal = journal
+
+    def protocol(self, lost: asyncio.Event) -> asyncio.StreamReaderProtocol:
+        """Make the protocol of a new connection, which sets ``lost`` when the connection is over."""
+        return Conversation(self._converse, lost)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                request = await _read(reader)
+            writer.write(_written(_NO_REQUEST if request is None else self._answer(*request)))
+            await writer.drain()
+        except (OSError, EOFError, TimeoutError):
+            pass  # the client went away in the middle, or never said what it wants
+        except Exception as error:  # noqa: BLE001 - whatever it stumbled over, the others go on
+            self._journal.note_fault("HTTPS", error)
+        finally:
+            writer.close()
+
+
+async def _read(reader: asyncio.StreamReader) -> tuple[str, Mapping[str, str]] | None:
+    """Path and form of a request; None for anything that is no form (RFC 9112)."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+        first, _, rest = head.partition(b"\r\n")
+        method, target, _ = first.decode("ascii").split(" ")
+        length = int(parse_headers(io.BytesIO(rest)).get("Content-Length", "0"))
+        if method != "POST" or not 0 <= length <= _LARGEST:
+            return None
+        form = (await reader.readexactly(length)).decode("utf-8")
+        return urlsplit(target).path, dict(parse_qsl(form, keep_blank_values=True))
+    except (ValueError, HTTPException, asyncio.LimitOverrunError):
+        return None
+
+
+def _written(answer: Answer) -> bytes:
+    body = json.dumps(answer.document).encode()
+    head = (
+        f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\n"
+        "Content-Type: application/json\r\n"
+        "Cache-Control: no-store\r\n"  # RFC 6749 section 5.1
+        f"Content-Length: {len(body)}\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body

@@ -1,0 +1,44 @@
+"""The access tokens that a run of the sandbox has issued. They are kept in memory and end with it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.sandbox.accounts import Account
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+LIFETIME = 3599
+"""Seconds that a token is good for, as at Microsoft and Google."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Issued:
+    accounts: frozenset[Account]
+    until: float
+
+
+class Tokens:
+    """Issues tokens and judges them; ``clock`` gives seconds that only ever grow."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._issued: dict[bytes, _Issued] = {}
+
+    def __repr__(self) -> str:
+        return "Tokens(…)"
+
+    def issue(self, accounts: Iterable[Account], seconds: int = LIFETIME) -> str:
+        """Make a token that opens these accounts, and no other, for so many seconds."""
+        token = f"sandbox-{secrets.token_urlsafe(32)}"
+        self._issued[token.encode()] = _Issued(frozenset(accounts), self._clock() + seconds)
+        return token
+
+    def open(self, account: Account, octets: bytes) -> bool:
+        """Whether these octets are a token that was issued, is still good, and opens this account."""
+        issued = self._issued.get(octets)
+        return issued is not None and self._clock() < issued.until and account in issued.accounts
