@@ -238,8 +238,8 @@ def lease_text(lease: Lease | None) -> str:
         return "The state is not locked."
     return (
         f"The state is locked by {lease.holder} on {lease.host} for {lease.operation}\n"
-        f"  since    {minute(lease.since)}\n"
-        f"  expires  {minute(lease.expires)} unless it is renewed\n"
+        f"  since    {lease.since:%Y-%m-%d %H:%M:%S} UTC\n"
+        f"  expires  {lease.expires:%Y-%m-%d %H:%M:%S} UTC, unless it is renewed\n"
         f"  id       {lease.token}"
     )
 

@@ -145,12 +145,12 @@ class HeldLock:
         *,
         renew: Callable[[], bool],
         release: Callable[[], None],
-        every: timedelta = LASTS / 3,
+        every: timedelta | None = None,
     ) -> None:
         self._lease = lease
         self._renew = renew
         self._release = release
-        self._every = every.total_seconds()
+        self._every = (every or LASTS / 3).total_seconds()
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
 

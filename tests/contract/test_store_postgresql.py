@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from reconciler.state.sql.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import tzinfo
 
     from reconciler.state.base import Revision
 
@@ -127,6 +129,63 @@ def test_a_transaction_that_does_not_finish_is_not_waited_for_forever(
         connection.execute("SELECT * FROM reconciler.lock FOR UPDATE")
         with pytest.raises(StateLocked, match="another transaction"):
             open_store(url).lock(holder="alice", operation="apply")
+
+
+@pytest.mark.server
+def test_a_writer_that_stands_still_in_its_transaction_is_cut_off(
+    url: str, apply: Callable[..., Revision], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reconciler.state.sql import leases, postgresql
+    from tests.servers.loopback import wait_until
+
+    monkeypatch.setattr(postgresql, "_IDLE_SECONDS", 1)
+    store: Any = open_store(url)
+    apply(store, TEAM)
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE state = 'idle in transaction'"
+
+    def stand_still() -> None:
+        with store._database.transaction() as transaction:
+            leases.renew(transaction, "nobody's", store._database.now(transaction))
+            wait_until(lambda: not rows(url, waiting), "the server cuts it off", seconds=30)
+            with open_store(url).lock(holder="bob", operation="apply"):
+                pass
+            leases.release(transaction, "nobody's")
+
+    with pytest.raises(StateUnavailable, match="broke off"):
+        stand_still()
+    assert store.load().serial == 1
+
+
+@pytest.mark.server
+def test_the_clock_of_a_writer_does_not_matter(
+    url: str, apply: Callable[..., Revision], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datetime import timedelta
+
+    from reconciler.state import lease
+    from reconciler.state.sql import postgresql, reading
+
+    apply(open_store(url), TEAM)
+    for jump in (timedelta(hours=-1), timedelta(hours=1)):
+
+        class Jumped(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> Jumped:
+                return super().now(tz) + jump  # noqa: B023 - called in this turn only
+
+        for module in (lease, postgresql, reading):
+            monkeypatch.setattr(module, "datetime", Jumped, raising=False)
+        with open_store(url).lock(holder="alice", operation="apply") as lock:
+            assert abs(lock.lease.since - datetime.now(UTC)) < timedelta(minutes=30)
+            with pytest.raises(StateLocked, match="alice"):
+                open_store(url).lock(holder="bob", operation="apply")
+
+
+def rows(url: str, query: str) -> list[Any]:
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        return connection.execute(query).fetchall()
 
 
 def test_a_server_out_of_reach_is_unavailable_and_no_password_is_told() -> None:

@@ -35,18 +35,21 @@ def lock(*, config: str, state: str | None) -> None:
 @config_option
 @state_option
 def unlock(*, token: str, yes: bool, config: str, state: str | None) -> None:
-    """Take the lock away from its holder.
+    """Take the lock away from its holder, after showing who that is.
 
     An apply that has lost its lock cannot write any more, so nothing gets lost; it fails.
     """
     from reconciler.cli.console import is_interactive
+    from reconciler.render.stored import lease_text
 
     store = workspace(config, state=state).store()
     try:
-        if not yes:
+        held = store.lease()
+        if not yes and held is not None and held.token == token:
             if not is_interactive():
                 raise click.UsageError("There is no terminal to ask on; confirm with --yes.")
-            click.confirm("Take the lock away from its holder?", abort=True, err=True)
+            click.echo(lease_text(held), err=True)
+            click.confirm("Take it away? An apply that holds it will fail.", abort=True, err=True)
         lease = store.unlock(token)
     finally:
         store.close()

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from reconciler.model.state_url import PostgresqlUrl
     from reconciler.secrets.base import Secret
 
-_CONNECT_SECONDS = 10
+# A network that swallows packets is noticed within the half of a lease, and not when TCP gives up.
+_PATIENCE = {
+    "connect_timeout": 10,  # s
+    "keepalives_idle": 10,  # s
+    "keepalives_interval": 5,  # s
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # ms
+}
 _KNOWS_REQUIRE_AUTH = 160000  # libpq 16
 _CHECKED = ("verify-ca", "verify-full")
 
@@ -50,7 +57,7 @@ class Connecting:
         self._password = None if url.has_password else password
         self._secret: Secret | None = None
         self._parameters: dict[str, Any] = {
-            "connect_timeout": _CONNECT_SECONDS,
+            **_PATIENCE,
             "application_name": "reconciler",
             **self._discretion(url, psycopg.pq.version()),
             **given,

@@ -132,7 +132,7 @@ _POSTGRESQL: tuple[_Fault, ...] = (
         "PGPASSWORD or ~/.pgpass",
     ),
     _Fault(
-        ("57P", "08"),
+        ("57P", "08", "25P03"),
         StateUnavailable,
         "broke off: {text}",
         "try again when the server is up; a transaction that was not finished leaves no trace",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SCHEMA = "reconciler"
 _CREATION = 0x7265636F  # the advisory lock under which the schema is created and migrated
 _BUSY_SECONDS = 5
+_IDLE_SECONDS = 30  # half of a lease: a writer that was stopped keeps its rows locked no longer
 
 
 class PostgresqlDatabase:
@@ -114,3 +115,6 @@ class PostgresqlDatabase:
 def _start(connection: Connection) -> None:
     connection.exec_driver_sql(f"SET LOCAL search_path = {SCHEMA}")
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_BUSY_SECONDS}s'")
+    connection.exec_driver_sql(
+        f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'"
+    )

@@ -1,0 +1,152 @@
+"""What becomes of the lock of a process that dies, stands still, or is told to give it up."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.functional.terminal import PLAINLY, QUESTION, Terminal, terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.functional.conftest import Home
+
+SKIP = ("--skip-tests", "no servers here")
+OTHER = ("--auto-approve", *SKIP, "--actor", "deputy@contoso.example")
+# A lease of an hour is never renewed while a test lasts; one of a second is over at once.
+SHORT, LONG = 1, 3600
+
+
+def with_leases_of(seconds: int) -> str:
+    """The command line, with leases that last so long."""
+    return (
+        "from datetime import timedelta; import reconciler.state.lease as lease; "
+        f"lease.LASTS = timedelta(seconds={seconds}); {PLAINLY}"
+    )
+
+
+@contextmanager
+def asking(home: Home, *, lease: int) -> Iterator[Terminal]:
+    """An apply that holds the lock, and asks a person who has not answered yet."""
+    home.edit("info.yaml", "General enquiries", "Help desk")
+    with terminal(home, "apply", *SKIP, code=with_leases_of(lease)) as shell:
+        shell.read_until(QUESTION)
+        home.edit("info.yaml", "Help desk", "Customer care")
+        yield shell
+
+
+def serial(home: Home) -> int:
+    found: int = json.loads(home("status", "--format", "json").out)["serial"]
+    return found
+
+
+@pytest.fixture
+def applied(shared: Home) -> Home:
+    shared.apply_untested()
+    return shared
+
+
+def test_a_holder_that_is_killed_blocks_until_its_lease_is_over(applied: Home) -> None:
+    with asking(applied, lease=SHORT) as shell:
+        shell.process.send_signal(signal.SIGKILL)
+        shell.process.wait()
+    done = applied("apply", *OTHER, "--lock-timeout", "60s")
+    assert done.status == 0, done.said
+    assert "Customer care" in applied("show", "info").out
+    assert serial(applied) == 2
+
+
+def test_until_then_it_is_named(applied: Home) -> None:
+    with asking(applied, lease=LONG) as shell:
+        shell.process.send_signal(signal.SIGKILL)
+        shell.process.wait()
+        done = applied("apply", *OTHER)
+        assert done.status == 7
+        assert "the state is locked by mail-lead@contoso.example (apply)" in done.err
+        assert f"(process {shell.process.pid})" in done.err
+        assert re.search(r" UTC, for \d+ s; the lease runs out in (59|60) min", done.err)
+        found = re.search(r"reconciler state unlock (\w+)", done.err)
+        assert found
+        assert applied("state", "unlock", found[1], "--yes").status == 0
+    assert applied("apply", *OTHER).status == 0
+
+
+def test_a_holder_that_was_stopped_and_lost_its_lease_cannot_write(applied: Home) -> None:
+    with asking(applied, lease=SHORT) as shell:
+        shell.process.send_signal(signal.SIGSTOP)
+        done = applied("apply", *OTHER, "--lock-timeout", "60s")
+        assert done.status == 0, done.said
+        shell.process.send_signal(signal.SIGCONT)
+        shell.type("yes\n")
+        assert shell.wait() == 1, shell.shown
+    assert "the lock was lost before the revision could be written" in shell.shown
+    assert "nothing was written; run the command again" in shell.shown
+    assert "Customer care" in applied("show", "info").out
+    assert serial(applied) == 2
+    assert "not locked" in applied("state", "lock").out
+
+
+def test_a_holder_that_was_stopped_is_told_who_has_the_lock_now(applied: Home) -> None:
+    with asking(applied, lease=SHORT) as shell:
+        shell.process.send_signal(signal.SIGSTOP)
+        with asking_after(applied) as successor:
+            shell.process.send_signal(signal.SIGCONT)
+            shell.type("yes\n")
+            assert shell.wait() == 1, shell.shown
+            assert "deputy@contoso.example (apply)" in shell.shown
+            assert "holds it now" in " ".join(shell.shown.split())
+            successor.type("yes\n")
+            assert successor.wait() == 0, successor.shown
+    assert serial(applied) == 2
+
+
+@contextmanager
+def asking_after(home: Home) -> Iterator[Terminal]:
+    command = ("apply", *SKIP, "--actor", "deputy@contoso.example", "--lock-timeout", "60s")
+    with terminal(home, *command) as shell:
+        shell.read_until(QUESTION)
+        yield shell
+
+
+def test_a_holder_that_was_stopped_but_not_overtaken_goes_on(applied: Home) -> None:
+    with asking(applied, lease=SHORT) as shell:
+        shell.process.send_signal(signal.SIGSTOP)
+        shell.process.send_signal(signal.SIGCONT)
+        shell.type("yes\n")
+        assert shell.wait() == 0, shell.shown
+    assert "Help desk" in applied("show", "info").out
+
+
+def test_a_lease_is_renewed_for_as_long_as_somebody_thinks(applied: Home) -> None:
+    with asking(applied, lease=SHORT) as shell:
+        # More than twice as long as a lease lasts, and then some for a machine that is busy.
+        done = applied("apply", *OTHER, "--lock-timeout", "3s")
+        assert done.status == 7, done.said
+        shell.type("yes\n")
+        assert shell.wait() == 0, shell.shown
+    assert serial(applied) == 2
+
+
+@pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("n\n", 130), ("\n", 130)])
+def test_taking_a_lock_away_is_asked_about(answer: str, status: int, applied: Home) -> None:
+    with asking(applied, lease=LONG) as holder:
+        found = re.search(r"id +(\w+)", applied("state", "lock").out)
+        assert found
+        done = applied("state", "unlock", found[1])
+        assert done.status == 64
+        assert "confirm with --yes" in done.err
+        with terminal(applied, "state", "unlock", found[1]) as shell:
+            shell.read_until("Take it away?")
+            assert "locked by mail-lead@contoso.example" in shell.shown
+            assert f"(process {holder.process.pid})" in shell.shown
+            shell.type(answer)
+            assert shell.wait() == status, shell.shown
+        holder.type("yes\n")
+        assert holder.wait() == (0 if status else 1), holder.shown
+    assert serial(applied) == (2 if status else 1)
