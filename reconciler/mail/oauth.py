@@ -14,6 +14,8 @@ from reconciler.mail.faults import Cancelled, MailFault, TokenFault, TokenUnreac
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconciler.mail.deadline import Deadline
     from reconciler.mail.grants import Issued
     from reconciler.model.connector import OAuth2
@@ -50,6 +52,8 @@ class _Kept:
 class AuthlibTokens:
     """Fetches tokens with Authlib, which comes with the extra ``oauth``.
 
+    ``clock`` gives seconds that only ever grow; tokens are renewed by it.
+
     A refusal is remembered as well: what is wrong with a client's secret is wrong for all its mailboxes,
     and a hundred refused requests get the client locked.
     """
@@ -60,7 +64,9 @@ class AuthlibTokens:
         *,
         connect_to: ConnectTo | None = None,
         ca_file: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._resolver = resolver
         self._connect_to = connect_to or ConnectTo()
         self._ca_file = ca_file
@@ -75,14 +81,14 @@ class AuthlibTokens:
             if kept.refused is not None:
                 message, error, description = kept.refused
                 raise TokenFault(_host(oauth2), message, error=error, description=description)
-            if kept.token is None or time.monotonic() >= kept.good_until:
+            if kept.token is None or self._clock() >= kept.good_until:
                 self._renew(kept, oauth2, username, deadline)
             return kept.token or Secret("")
         finally:
             kept.lock.release()
 
     def _renew(self, kept: _Kept, oauth2: OAuth2, username: str, deadline: Deadline) -> None:
-        started = time.monotonic()
+        started = self._clock()
         try:
             issued = self._issue(kept, oauth2, username, deadline)
         except TokenFault as fault:

@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 _MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER")
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b")
-_LONGEST_COMMAND = 12288
-"""Octets of an AUTH command, with the initial response in it (RFC 4954 section 4)."""
+_LONGEST_COMMAND = 510
+"""Octets of a command without its end (RFC 5321 section 4.5.3.1.4). An initial response that is longer
+goes out on a line of its own (RFC 4954 section 4)."""
+_LONGEST_RESPONSE = 12288
+"""Octets of such a line (RFC 4954 section 4)."""
 
 
 class SmtpSession:
@@ -89,10 +92,17 @@ class SmtpSession:
         )
         dialogue = Dialogue(mechanism, credential)
         first = dialogue.start()
-        command = f"AUTH {mechanism}" if first is None else f"AUTH {mechanism} {first}"
-        if len(command) > _LONGEST_COMMAND:
+        if first is not None and len(first) > _LONGEST_RESPONSE:
             raise Unsendable("The secret is longer than the protocol allows.")
-        reply = self._ask(command)
+        command = f"AUTH {mechanism}"
+        if first is None:
+            reply = self._ask(command)
+        elif len(f"{command} {first}") <= _LONGEST_COMMAND:
+            reply = self._ask(f"{command} {first}")
+        else:
+            # Tokens are long, and Postfix cuts such a command off without a word.
+            reply = self._ask(command)
+            reply = self._ask(first) if reply.code == "334" else reply
         while reply.code == "334":
             reply = self._answer(dialogue, reply)
         if reply.code != "235":

@@ -94,7 +94,8 @@ def _token_refused(error: Declined, where: Where) -> Failure:
         parsed = json.loads(error.challenge)
     except (ValueError, RecursionError):
         parsed = {}
-    status = str(parsed.get("status", "")) if isinstance(parsed, dict) else ""
+    said = parsed if isinstance(parsed, dict) else {}
+    status, scope = str(said.get("status", "")), where.show(str(said.get("scope") or ""))
     reply = where.show(f"{error.reply.code} {error.reply.text} {error.challenge}")
     if status in ("403", "insufficient_scope"):
         return Failure(
@@ -107,7 +108,7 @@ def _token_refused(error: Declined, where: Where) -> Failure:
         ErrorClass.OAUTH_TOKEN,
         f"{half.host} does not accept the token for {half.username}.",
         "Check that tenant, client and scopes are those of this provider, and that the token is for "
-        "this user.",
+        "this user." + (f" The server names the scope {scope}." if scope else ""),
         reply,
     )
 

@@ -10,7 +10,9 @@ import trustme
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAMES: Final = ("imap.contoso.example", "smtp.contoso.example", "mail.contoso.example")
+NAMES: Final = tuple(
+    f"{name}.contoso.example" for name in ("imap", "smtp", "mail", "bearer", "login")
+)
 """What the good certificate is for."""
 
 EXPIRED: Final = "expired.contoso.example"

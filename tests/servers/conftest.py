@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.servers.authorisation import AuthorisationServer
 from tests.servers.authority import Authority
 from tests.servers.dovecot import Dovecot, dovecot_program
-from tests.servers.introspection import Introspection
 from tests.servers.postfix import Postfix, postfix_program
 from tests.servers.site import site_of
 
@@ -41,21 +41,42 @@ def authority(server_folder: Path) -> Authority:
 
 
 @pytest.fixture(scope="session")
-def introspection() -> Iterator[Introspection]:
-    with Introspection() as server:
+def authorisation(authority: Authority) -> Iterator[AuthorisationServer]:
+    with AuthorisationServer(authority) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def dovecot(
-    server_folder: Path, authority: Authority, introspection: Introspection
+    server_folder: Path, authority: Authority, authorisation: AuthorisationServer
 ) -> Iterator[Dovecot]:
     program = dovecot_program()
     if program is None:
         pytest.skip("Dovecot is not installed: apt-get install dovecot-imapd dovecot-lmtpd")
     folder = server_folder / "dovecot"
     folder.mkdir()
-    server = Dovecot(program, folder, authority, introspection_url=introspection.url)
+    server = Dovecot(program, folder, authority, introspection_url=authorisation.introspection_url)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def bearer_dovecot(
+    server_folder: Path,
+    authority: Authority,
+    authorisation: AuthorisationServer,
+    dovecot: Dovecot,
+) -> Iterator[Dovecot]:
+    """A Dovecot that offers the standard form of signing in with a token, and nothing else."""
+    folder = server_folder / "bearer-dovecot"
+    folder.mkdir()
+    server = Dovecot(
+        dovecot.program,
+        folder,
+        authority,
+        introspection_url=authorisation.introspection_url,
+        mechanisms="oauthbearer",
+    )
     yield server
     server.stop()
 

@@ -31,6 +31,8 @@ LOGIN_DISABLED: Final = "127.0.0.2"
 NO_STARTTLS: Final = "127.0.0.3"
 """Here it offers no STARTTLS either."""
 
+MECHANISMS: Final = "plain login cram-md5 xoauth2 oauthbearer"
+
 _CONFIGURATION: Final = r"""
 base_dir = {folder}/run
 state_dir = {folder}/run
@@ -48,7 +50,7 @@ mail_gid = {mail_gid}
 mail_location = maildir:~/Maildir
 mail_fsync = never
 
-auth_mechanisms = plain login cram-md5 xoauth2 oauthbearer
+auth_mechanisms = {mechanisms}
 auth_verbose = yes
 auth_failure_delay = 0
 mail_max_userip_connections = 100
@@ -168,13 +170,20 @@ class Dovecot:
     """A running Dovecot. ``tls_port`` speaks TLS at once, ``starttls_port`` after STARTTLS."""
 
     def __init__(
-        self, program: str, folder: Path, authority: Authority, *, introspection_url: str
+        self,
+        program: str,
+        folder: Path,
+        authority: Authority,
+        *,
+        introspection_url: str,
+        mechanisms: str = MECHANISMS,
     ) -> None:
+        self.program = program
         self.folder = folder
         self.tls_port = free_port()
         self.starttls_port = free_port()
         self._doveadm = _program("doveadm") or "doveadm"
-        self._write(authority, introspection_url)
+        self._write(authority, introspection_url, mechanisms)
         self._process = ServerProcess(program, "-F", "-c", str(self.configuration))
         try:
             wait_until(lambda: greets(self.starttls_port, b"ready"), "Dovecot greets")
@@ -225,10 +234,11 @@ class Dovecot:
         self._process.end()
         (self.folder / "mail" / LOCKED_OUT.name).chmod(0o700)  # or only root could delete it
 
-    def _write(self, authority: Authority, introspection_url: str) -> None:
+    def _write(self, authority: Authority, introspection_url: str, mechanisms: str) -> None:
         internal, mail = _system_user("dovecot"), _system_user("nobody")
         text = _CONFIGURATION.format(
             folder=self.folder,
+            mechanisms=mechanisms,
             internal_user=internal.pw_name,
             internal_group=_group(internal),
             mail_uid=mail.pw_uid,

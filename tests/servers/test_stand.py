@@ -11,7 +11,7 @@ from imapclient import IMAPClient
 from imapclient.exceptions import LoginError
 
 from tests.servers.accounts import ACCOUNTS, INFO, LOCAL_SENT, PAYROLL, PAYROLL_RELAY, SUPPORT
-from tests.servers.introspection import EXPIRED, SOMEBODY_ELSE, VALID, WRONG_SCOPE
+from tests.servers.authorisation import CALENDAR, EXPIRED, GOOD, SOMEBODY_ELSE
 from tests.servers.loopback import LOOPBACK, wait_until
 from tests.servers.postfix import DOORS
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.servers.accounts import Account
+    from tests.servers.authorisation import AuthorisationServer, Client
     from tests.servers.authority import Authority
     from tests.servers.dovecot import Dovecot
-    from tests.servers.introspection import Token
     from tests.servers.postfix import Postfix
 
 pytestmark = pytest.mark.server
@@ -58,29 +58,34 @@ def test_a_sent_folder_has_its_special_use_whatever_its_name(client: IMAPClient)
 
 
 @pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
-def test_dovecot_takes_a_valid_token(client: IMAPClient, mechanism: str) -> None:
-    client.sasl_login(mechanism, lambda _: bearer(mechanism, SUPPORT, VALID))
+def test_dovecot_takes_a_valid_token(
+    client: IMAPClient, authorisation: AuthorisationServer, mechanism: str
+) -> None:
+    token = authorisation.issue(GOOD)
+    client.sasl_login(mechanism, lambda _: bearer(mechanism, SUPPORT, token))
     assert client.select_folder("INBOX", readonly=True)
 
 
 @pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
 @pytest.mark.parametrize(
-    "token", [EXPIRED, WRONG_SCOPE, SOMEBODY_ELSE], ids=lambda token: token.text
+    "known", [EXPIRED, CALENDAR, SOMEBODY_ELSE], ids=lambda known: known.client_id
 )
-def test_dovecot_refuses_any_other_token(client: IMAPClient, mechanism: str, token: Token) -> None:
-    answers = iter((bearer(mechanism, SUPPORT, token), b""))
+def test_dovecot_refuses_any_other_token(
+    client: IMAPClient, authorisation: AuthorisationServer, mechanism: str, known: Client
+) -> None:
+    answers = iter((bearer(mechanism, SUPPORT, authorisation.issue(known)), b""))
     with pytest.raises(LoginError, match="AUTHENTICATIONFAILED"):
         client.sasl_login(mechanism, lambda _: next(answers))
 
 
-def bearer(mechanism: str, account: Account, token: Token) -> bytes:
+def bearer(mechanism: str, account: Account, token: str) -> bytes:
     """The one message of both mechanisms (RFC 7628, and Google's page on XOAUTH2)."""
     head = (
         f"n,a={account.username},\x01"
         if mechanism == "OAUTHBEARER"
         else f"user={account.username}\x01"
     )
-    return f"{head}auth=Bearer {token.text}\x01\x01".encode()
+    return f"{head}auth=Bearer {token}\x01\x01".encode()
 
 
 def test_wrong_passwords_are_counted_one_by_one(dovecot: Dovecot, client: IMAPClient) -> None:

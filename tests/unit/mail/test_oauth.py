@@ -4,6 +4,7 @@ import base64
 import json
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,8 @@ from reconciler.secrets.base import Secret
 from tests.unit.mail.conftest import ISSUER, refusal, token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.unit.mail.conftest import Issuer
 
 ENDPOINT = f"https://{ISSUER}/tenant/oauth2/v2.0/token"
@@ -62,8 +65,12 @@ SERVICE = OAuth2(
 )
 
 
-def tokens(issuer: Issuer, **values: str) -> AuthlibTokens:
-    return AuthlibTokens(Secrets(**values), connect_to=issuer.connect_to, ca_file=issuer.ca_file)
+def tokens(
+    issuer: Issuer, clock: Callable[[], float] = time.monotonic, **values: str
+) -> AuthlibTokens:
+    return AuthlibTokens(
+        Secrets(**values), connect_to=issuer.connect_to, ca_file=issuer.ca_file, clock=clock
+    )
 
 
 def claims(jwt: str, part: int = 1) -> dict[str, Any]:
@@ -163,19 +170,21 @@ def test_a_token_is_fetched_once_for_many_threads_and_mailboxes(issuer: Issuer) 
     assert len(issuer.requests) == 1
 
 
-def test_a_token_is_renewed_shortly_before_it_ends(
-    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("lifetime", "kept", "renewed"), [(600, 539, 541), (100, 49, 51), (60, 29, 31), (0, 0, 0)]
+)
+def test_a_token_is_renewed_a_minute_before_it_ends_or_at_half_time(
+    issuer: Issuer, lifetime: int, kept: int, renewed: int
 ) -> None:
-    issuer.answer = lambda _: token(expires_in=600)
-    source = tokens(issuer)
-    source.token(CLIENT, "me@x", Deadline(10))
-    now = __import__("time").monotonic()
-    for seconds, expected in ((500, 1), (545, 2)):
-        deadline = Deadline(10_000)
-        monkeypatch.setattr("reconciler.mail.oauth.time.monotonic", lambda s=seconds: now + s)
-        source.token(CLIENT, "me@x", deadline)
-        monkeypatch.undo()
-        assert len(issuer.requests) == expected
+    issuer.answer = lambda _: token(expires_in=lifetime)
+    now = [1000.0]
+    source = tokens(issuer, clock=lambda: now[0])
+    asked = []
+    for seconds in (0, kept, renewed):
+        now[0] = 1000.0 + seconds
+        source.token(CLIENT, "me@x", Deadline(10))
+        asked.append(len(issuer.requests))
+    assert asked == ([1, 1, 2] if lifetime else [1, 2, 3])
 
 
 def test_a_refusal_is_told_in_the_servers_words_and_remembered(issuer: Issuer) -> None:

@@ -1,0 +1,213 @@
+"""Connectors that sign in with OAuth 2.0: a real token endpoint, a real Dovecot, a real Postfix."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from reconciler.mail.dial import ConnectTo
+from reconciler.mail.oauth import AuthlibTokens
+from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, Security
+from reconciler.model.secret_ref import SecretRef
+from reconciler.probe.result import ErrorClass, Protocol, Stage
+from reconciler.probe.runner import run
+from reconciler.secrets.registry import Resolver
+from tests.servers.accounts import DOMAIN, SUPPORT
+from tests.servers.authorisation import (
+    CALENDAR,
+    ENDPOINT,
+    EXPIRED,
+    GOOD,
+    LIFETIME,
+    LOGIN,
+    SECRET,
+    SOMEBODY_ELSE,
+)
+from tests.servers.loopback import LOOPBACK, free_port
+from tests.servers.site import IMAP, SMTP, Site, connector_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.probe.result import ConnectorResult, Failure
+    from tests.servers.authorisation import AuthorisationServer, Client
+    from tests.servers.dovecot import Dovecot
+
+pytestmark = pytest.mark.server
+
+BEARER: Final = f"bearer.{DOMAIN}"
+"""Where nothing but OAUTHBEARER is offered."""
+
+
+@pytest.fixture
+def site(mail_site: Site, bearer_dovecot: Dovecot, authorisation: AuthorisationServer) -> Site:
+    """All servers, and the token endpoint, which has not been asked for anything yet."""
+    authorisation.requests.clear()
+    doors = (authorisation.connect_to, f"{BEARER}:993={LOOPBACK}:{bearer_dovecot.tls_port}")
+    return replace(
+        mail_site,
+        connect_to=(*mail_site.connect_to, *doors),
+        environ={**mail_site.environ, "CLIENT_SECRET": SECRET, "STALE_SECRET": "stale"},
+    )
+
+
+def app(client: Client = GOOD, secret: str = "CLIENT_SECRET") -> OAuth2:
+    return OAuth2(
+        grant=Grant.CLIENT_CREDENTIALS,
+        client_id=client.client_id,
+        client_secret=SecretRef("env", secret),
+        token_endpoint=ENDPOINT,
+        scopes=("mail",),
+    )
+
+
+def support_with(oauth2: OAuth2, imap: str = IMAP, smtp: str = SMTP) -> Connector:
+    """support@, which reads and sends with tokens."""
+
+    def half(host: str, port: int) -> MailServer:
+        return MailServer(
+            server=host,
+            port=port,
+            security=Security.IMPLICIT,
+            username=SUPPORT.username,
+            oauth2=oauth2,
+        )
+
+    return connector_for(SUPPORT, imap=half(imap, 993), smtp=half(smtp, 465))
+
+
+def signed_in_with(result: ConnectorResult) -> dict[Protocol, str]:
+    return {
+        protocol.protocol: stage.detail
+        for protocol in result.protocols
+        for stage in protocol.stages
+        if stage.stage is Stage.AUTHENTICATION
+    }
+
+
+def failures(result: ConnectorResult) -> dict[Protocol, Failure]:
+    assert {stage.stage for _, stage, _ in result.failures} <= {Stage.AUTHENTICATION}
+    return {protocol.protocol: failure for protocol, _, failure in result.failures}
+
+
+@pytest.mark.parametrize(
+    ("imap", "smtp", "mechanism"), [(IMAP, SMTP, "XOAUTH2"), (BEARER, BEARER, "OAUTHBEARER")]
+)
+def test_a_token_reads_the_mailbox_and_lets_mail_out(
+    site: Site, imap: str, smtp: str, mechanism: str
+) -> None:
+    result = site.probe(support_with(app(), imap, smtp))
+    assert result.failures == ()
+    assert set(signed_in_with(result).values()) == {f"signed in with {mechanism}"}
+
+
+@pytest.mark.parametrize(("imap", "smtp"), [(IMAP, SMTP), (BEARER, BEARER)], ids=["x", "bearer"])
+@pytest.mark.parametrize(
+    "client", [EXPIRED, CALENDAR, SOMEBODY_ELSE], ids=lambda client: client.client_id
+)
+def test_a_token_that_is_not_right_is_refused_and_the_reason_shown(
+    site: Site, client: Client, imap: str, smtp: str
+) -> None:
+    """Dovecot 2.3 says the same of all three; with XOAUTH2 it adds which scope it wants."""
+    found = failures(site.probe(support_with(app(client), imap, smtp)))
+    assert found.keys() == {Protocol.IMAP, Protocol.SMTP}
+    for failure in found.values():
+        assert failure.error_class is ErrorClass.OAUTH_TOKEN
+        assert '"status"' in failure.reply
+        assert SUPPORT.username in failure.cause
+        assert "the token is for this user" in failure.remedy
+        assert ("names the scope mail" in failure.remedy) is (imap == IMAP)
+
+
+def test_a_scope_that_is_not_granted_is_told_from_a_wrong_token(site: Site) -> None:
+    found = failures(site.probe(support_with(replace(app(), scopes=("calendar",)))))
+    assert found.keys() == {Protocol.IMAP, Protocol.SMTP}
+    for failure in found.values():
+        assert failure.error_class is ErrorClass.OAUTH_SCOPE
+        assert "Check `scopes`" in failure.remedy
+
+
+def test_a_wrong_client_secret_is_told_from_a_wrong_token(
+    site: Site, authorisation: AuthorisationServer
+) -> None:
+    found = failures(site.probe(support_with(app(secret="STALE_SECRET"))))
+    for failure in found.values():
+        assert failure.error_class is ErrorClass.OAUTH_TOKEN
+        assert failure.cause == f"{LOGIN}: The client secret is wrong."
+        assert "AADSTS7000215" in failure.reply
+        assert "value, not its id" in failure.remedy
+    assert found.keys() == {Protocol.IMAP, Protocol.SMTP}
+    assert len(authorisation.requests) == 1, "a wrong secret is tried once for all that need it"
+
+
+def test_an_application_that_nobody_registered_is_named(site: Site) -> None:
+    oauth2 = replace(app(), client_id="nobody")
+    for failure in failures(site.probe(support_with(oauth2))).values():
+        assert failure.error_class is ErrorClass.OAUTH_TOKEN
+        assert "knows no application" in failure.cause
+
+
+def test_a_token_endpoint_that_is_down_is_unreachable_and_no_fault_of_the_account(
+    site: Site,
+) -> None:
+    down = ConnectTo.parse((*site.connect_to[:-2], f"{LOGIN}:443={LOOPBACK}:{free_port()}"))
+    result = site.probe(support_with(app()), replace(site.options, connect_to=down))
+    assert result.unreachable
+    for failure in failures(result).values():
+        assert failure.error_class is ErrorClass.REFUSED
+        assert f"No token from {LOGIN}" in failure.cause
+
+
+@pytest.fixture
+def mute() -> Iterator[int]:
+    """The port of a server that takes connections and says nothing."""
+    with socket.create_server((LOOPBACK, 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+def test_a_token_endpoint_that_never_answers_has_a_deadline_too(site: Site, mute: int) -> None:
+    silent = ConnectTo.parse((*site.connect_to[:-2], f"{LOGIN}:443={LOOPBACK}:{mute}"))
+    options = replace(site.options, connect_to=silent, timeout=1.0)
+    result = site.probe(support_with(app()), options)
+    assert result.unreachable
+    assert {item.error_class for item in failures(result).values()} == {ErrorClass.TIMEOUT}
+
+
+def test_one_token_serves_every_test_of_a_run(
+    site: Site, authorisation: AuthorisationServer
+) -> None:
+    support = support_with(app())
+    many = tuple(replace(support, name=f"support-{number}") for number in range(10))
+    results = run(many, site.resolver, site.options)
+    assert [result.failures for result in results] == [()] * 10
+    assert len(authorisation.requests) == 1
+
+
+def test_a_token_is_renewed_before_dovecot_refuses_it(
+    site: Site, authorisation: AuthorisationServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(authorisation, "clock", lambda: now[0])
+    resolver = Resolver(site.environ, allow_command=False, base=site.certificate.parent)
+    tokens = AuthlibTokens(
+        resolver,
+        connect_to=site.options.connect_to,
+        ca_file=site.options.ca_file,
+        clock=lambda: now[0],
+    )
+    support = support_with(app())
+    for seconds, asked in ((0, 1), (LIFETIME / 2, 1), (LIFETIME - 1, 2), (LIFETIME + 1, 2)):
+        now[0] = 1000.0 + seconds
+        (result,) = run((support,), resolver, site.options, tokens=tokens)
+        assert result.failures == ()
+        assert len(authorisation.requests) == asked
+
+
+def test_the_token_and_the_client_secret_are_in_no_result(site: Site) -> None:
+    for client in (GOOD, EXPIRED, SOMEBODY_ELSE):
+        text = repr(site.probe(support_with(app(client))))
+        assert SECRET not in text
+        assert "xxxx" not in text
