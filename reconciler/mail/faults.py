@@ -14,6 +14,7 @@ The tree::
     ├── Unsendable          what is to be sent cannot be put into the protocol
     ├── TokenFault          no access token was issued
     │   └── TokenUnreachable  and nobody was there to refuse it
+    ├── Uncertain           a mail was handed over, and nobody knows whether it was taken
     └── Declined            the server understood, and said no
 
 Failures of TLS are :class:`ssl.SSLError` as it comes. None is an OSError: smtplib and imaplib replace
@@ -123,6 +124,14 @@ class TokenUnreachable(TokenFault):
     def __init__(self, host: str, reason: MailFault) -> None:
         super().__init__(host, str(reason))
         self.reason = reason
+
+
+class Uncertain(MailFault):
+    """A whole mail was handed over, but the connection ended before the server said that it has it.
+
+    It may have been delivered, so it must not be sent again without asking (RFC 5321 section 4.5.5,
+    RFC 1047).
+    """
 
 
 class Declined(MailFault):

@@ -27,8 +27,10 @@ from reconciler.mail.faults import (
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
+    from datetime import datetime
 
     from reconciler.mail.credentials import Credential
+    from reconciler.mail.deadline import Deadline
     from reconciler.mail.wire import Wire
 
 _MECHANISMS = ("PLAIN", "XOAUTH2", "OAUTHBEARER")
@@ -154,6 +156,29 @@ class ImapSession:
         """Open a folder for reading only, and say how many messages it holds (EXAMINE)."""
         with self._answers("EXAMINE"):
             return self._channel.examine(_mailbox(name))
+
+    def append(self, folder: str, data: bytes, at: datetime) -> None:
+        """File a mail as read, with its date (APPEND, RFC 9051 section 6.3.12)."""
+        with self._answers("APPEND"):
+            self._client.append(folder, data, flags=(b"\\Seen",), msg_time=at)
+
+    def find(self, folder: str, *headers: tuple[str, str]) -> tuple[int, ...]:
+        """The UIDs of the mails in ``folder`` that have one of these header fields."""
+        self.examine(folder)
+        found: set[int] = set()
+        with self._answers("SEARCH"):
+            for name, value in headers:
+                found.update(int(uid) for uid in self._client.search(["HEADER", name, value]))
+        return tuple(sorted(found))
+
+    @property
+    def deadline(self) -> Deadline:
+        """Until when the next command has to be answered."""
+        return self._wire.deadline
+
+    @deadline.setter
+    def deadline(self, deadline: Deadline) -> None:
+        self._wire.deadline = deadline
 
     def close(self) -> None:
         """Say goodbye, but do not wait for an answer: it would tell nothing."""

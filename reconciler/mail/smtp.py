@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import smtplib
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.mail.credentials import Dialogue, check_sendable, choose
+from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import (
     Declined,
     Disconnected,
@@ -15,6 +17,7 @@ from reconciler.mail.faults import (
     NoMechanism,
     Reply,
     StarttlsMissing,
+    Uncertain,
     Unsendable,
     Violation,
 )
@@ -34,6 +37,43 @@ _LONGEST_COMMAND = 510
 goes out on a line of its own (RFC 4954 section 4)."""
 _LONGEST_RESPONSE = 12288
 """Octets of such a line (RFC 4954 section 4)."""
+
+_GROUP = 100
+"""Commands that go out together at most, so that neither side waits for the other to read."""
+
+_CONTENT_SECONDS, _SLOWEST = 180.0, 20_000.0
+"""Seconds that the text of a mail may take, and octets a second that it is given more time for."""
+
+_FINAL_SECONDS = 600.0
+"""Seconds that a server may take to say that it has the mail (RFC 5321 section 4.5.3.2.6)."""
+
+_LINE_START = re.compile(rb"^\.", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who a mail is from and for, as the protocol has it, and what it needs of the server.
+
+    ``eight_bit`` is set for a body beyond ASCII (RFC 6152), ``utf8`` for header fields and addresses
+    beyond ASCII (RFC 6531).
+    """
+
+    sender: str
+    recipients: tuple[str, ...]
+    eight_bit: bool = False
+    utf8: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What became of a mail: for whom it was taken, for whom not and why, and the final reply.
+
+    ``reply`` is None if it was taken for nobody, so that no text was sent.
+    """
+
+    accepted: tuple[str, ...]
+    refused: tuple[tuple[str, Reply], ...]
+    reply: Reply | None
 
 
 class SmtpSession:
@@ -132,6 +172,69 @@ class SmtpSession:
             for line in commands[:2]:
                 self._expect(line[:4], self._ask(line))
             self._begun = True
+
+    def submit(self, envelope: Envelope, data: bytes) -> Submission:
+        """Hand over one mail; ``data`` has lines that end in CRLF, the last one too.
+
+        Raises Declined for a no to MAIL or DATA, Uncertain if the connection ends between the end of the
+        text and the answer to it, and other faults where nothing can have been delivered. After any of
+        these only ``close`` makes sense; a new deadline is the caller's to set before.
+        """
+        options = f" SIZE={len(data)}" if "SIZE" in self.capabilities else ""
+        if envelope.eight_bit or envelope.utf8:
+            options += " BODY=8BITMIME"
+        if envelope.utf8:
+            options += " SMTPUTF8"
+        mail = f"MAIL FROM:<{self._path(envelope.sender)}>{options}"
+        replies = self._exchange(
+            (mail, *(f"RCPT TO:<{self._path(address)}>" for address in envelope.recipients))
+        )
+        self._expect("MAIL", replies[0])
+        accepted, refused = [], []
+        for address, reply in zip(envelope.recipients, replies[1:], strict=True):
+            if reply.code[:1] in ("4", "5"):
+                refused.append((address, reply))
+            else:
+                self._expect("RCPT", reply)
+                accepted.append(address)
+        if not accepted:
+            self._begun = True
+            return Submission((), tuple(refused), None)
+        self._expect("DATA", self._ask("DATA"), only="354")
+        final = self._content(data)
+        return Submission(tuple(accepted), tuple(refused), final)
+
+    def _exchange(self, commands: tuple[str, ...]) -> list[Reply]:
+        """Ask all of them, together where the server takes that; stops early if the first is declined."""
+        replies: list[Reply] = []
+        size = _GROUP if "PIPELINING" in self.capabilities else 1
+        for start in range(0, len(commands), size):
+            group = commands[start : start + size]
+            replies.append(self._ask("\r\n".join(group)))
+            replies += [self._read() for _ in group[1:]]
+            self._expect("MAIL", replies[0])
+        return replies
+
+    def _content(self, data: bytes) -> Reply:
+        self._wire.deadline = Deadline(_CONTENT_SECONDS + len(data) / _SLOWEST)
+        self._wire.sendall(_LINE_START.sub(b"..", data))
+        self._wire.deadline = Deadline(_FINAL_SECONDS)
+        try:
+            self._wire.sendall(b".\r\n")
+            reply = self._read()
+        except MailFault:
+            raise Uncertain("the mail was handed over, but its receipt was not confirmed") from None
+        self._expect("DATA", reply)
+        return reply
+
+    @property
+    def deadline(self) -> Deadline:
+        """Until when the next command has to be answered."""
+        return self._wire.deadline
+
+    @deadline.setter
+    def deadline(self, deadline: Deadline) -> None:
+        self._wire.deadline = deadline
 
     def close(self) -> None:
         """Say goodbye, but do not wait for an answer: it would tell nothing."""

@@ -6,28 +6,24 @@ import time
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from reconciler.mail.credentials import BearerToken, Password, check_sendable
 from reconciler.mail.deadline import Deadline
-from reconciler.mail.discretion import Discretion
 from reconciler.mail.faults import Cancelled, TimedOut
 from reconciler.probe.attempt import Skip
 from reconciler.probe.classify import classify, is_temporary
-from reconciler.probe.faults import HostNotAllowed
 from reconciler.probe.result import Outcome, Protocol, ProtocolResult, Stage, StageResult
+from reconciler.probe.sign_in import SignIn
 from reconciler.probe.where import Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event
 
-    from reconciler.mail.credentials import Credential
     from reconciler.mail.oauth import TokenSource
     from reconciler.probe.attempt import Attempt
     from reconciler.probe.half import Half
     from reconciler.probe.options import ProbeOptions
-    from reconciler.secrets.base import Secret, SecretResolver
+    from reconciler.secrets.base import SecretResolver
 
 _BACK_OFF = 0.5
 """Seconds before a second try; every further one waits twice as long as the one before it."""
@@ -67,18 +63,15 @@ class Walk:
         cancelled: Event | None = None,
     ) -> None:
         self._half = half
-        self._resolver = resolver
         self._options = options
-        self._tokens = tokens
         self._cancelled = cancelled
-        self._discretion = Discretion()
-        self._password: Secret | None = None
+        self._sign_in = SignIn(half, resolver, options, tokens)
         self._error: Exception | None = None
 
     def result(self) -> ProtocolResult:
         """Walk through the stages; whatever goes wrong is in the result."""
         half = self._half
-        first = self._stage(Stage.SECRET, self._secret)
+        first = self._stage(Stage.SECRET, self._sign_in.prepare)
         rest = self._attempts() if first.outcome is Outcome.OK else ()
         done = (first, *rest)
         stopped = done[-1].outcome is Outcome.FAILED
@@ -91,7 +84,7 @@ class Walk:
     def broken(self, error: Exception) -> ProtocolResult:
         """What is left to say if the walk itself did not end as it should."""
         half = self._half
-        failure = classify(error, Where(half, Stage.SECRET, self._discretion.show))
+        failure = classify(error, Where(half, Stage.SECRET, self._sign_in.discretion.show))
         stage = StageResult(Stage.SECRET, Outcome.FAILED, failure=failure)
         return ProtocolResult(half.protocol, half.host, half.port, (stage,))
 
@@ -105,31 +98,6 @@ class Walk:
         if not self._options.wants(stage):
             return Outcome.SKIPPED
         return Outcome.NOT_REACHED if stopped else Outcome.SKIPPED
-
-    def _secret(self) -> str:
-        half = self._half
-        for host in _hosts(half):
-            if not self._options.allows_host(host):
-                raise HostNotAllowed(host)
-        for reference in half.settings.references:
-            secret = self._resolver.resolve(reference)
-            self._discretion.learn(secret)
-            if reference == half.settings.password:
-                self._password = secret
-                check_sendable(Password(half.username, secret))
-                # How PLAIN writes it: a server that quotes the start of that quotes some of the secret.
-                self._discretion.learn_encoded(f"\0{half.username}\0{secret.reveal()}")
-        return ", ".join(str(reference) for reference in half.settings.references)
-
-    def _credential(self, deadline: Deadline) -> Credential:
-        half = self._half
-        if self._password is not None:
-            return Password(half.username, self._password)
-        if half.settings.oauth2 is None:
-            raise RuntimeError("there is no credential")
-        token = self._tokens.token(half.settings.oauth2, half.username, deadline)
-        self._discretion.learn(token)
-        return BearerToken(half.username, token)
 
     def _attempts(self) -> tuple[StageResult, ...]:
         deadline = Deadline(self._options.timeout, self._cancelled)
@@ -168,7 +136,7 @@ class Walk:
         return tuple(results)
 
     def _new_attempt(self, deadline: Deadline) -> Attempt:
-        credential = partial(self._credential, deadline)
+        credential = partial(self._sign_in.credential, deadline)
         arguments = (self._half, self._options, deadline, credential)
         if self._half.protocol is Protocol.IMAP:
             from reconciler.probe.imap import ImapAttempt  # noqa: PLC0415 - SMTP needs no imapclient
@@ -189,20 +157,12 @@ class Walk:
             return StageResult(stage, Outcome.SKIPPED, detail=str(reason))
         except Exception as error:  # noqa: BLE001 - a defect in one test must not end the run
             self._error = error
-            failure = classify(error, Where(self._half, stage, self._discretion.show))
+            failure = classify(error, Where(self._half, stage, self._sign_in.discretion.show))
             return StageResult(stage, Outcome.FAILED, time.monotonic() - started, failure=failure)
-        shown = self._discretion.show(detail)
+        shown = self._sign_in.discretion.show(detail)
         return StageResult(stage, Outcome.OK, time.monotonic() - started, shown)
 
 
 def back_off(number: int) -> float:
     """Seconds to wait before try ``number``; the first one that waits is 2."""
     return float(min(_BACK_OFF * 2 ** min(number - 2, 10), _LONGEST_BACK_OFF))
-
-
-def _hosts(half: Half) -> tuple[str, ...]:
-    """Every host that gets to see a credential."""
-    oauth2 = half.settings.oauth2
-    if oauth2 is None or oauth2.token_endpoint is None:
-        return (half.host,)
-    return (half.host, urlsplit(oauth2.token_endpoint).hostname or "")
