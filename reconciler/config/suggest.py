@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+COMPARISONS: Final = 100_000
+"""With so many known words all the hints of one check compare unknown ones; that takes about a second."""
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
@@ -21,6 +25,26 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that asks for the closest known word, or an empty one."""
     found = closest(word, known)
     return f"Did you mean `{found}`?" if found else ""
+
+
+class Hints:
+    """Hints for many words.
+
+    Where very many are wrong among very many, only the first get one: nobody reads thousands, and each
+    word is compared with every known one.
+    """
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = tuple(known)
+        self._left = COMPARISONS
+        self._told: dict[str, str] = {}
+
+    def did_you_mean(self, word: str) -> str:
+        """A hint that asks for the closest known word, or an empty one."""
+        if word not in self._told:
+            self._left -= len(self._known)
+            self._told[word] = did_you_mean(word, self._known) if self._left >= 0 else ""
+        return self._told[word]
 
 
 def listed(words: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ connection, stay those of the original host.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from reconciler.errors import UsageError
@@ -33,6 +33,11 @@ class ConnectTo:
     """Redirections of TCP connections; without any, every connection goes where it says."""
 
     redirections: tuple[tuple[Place, Place], ...] = ()
+    _targets: dict[Place, Place] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index them: a test bench may lead thousands of hosts elsewhere."""
+        object.__setattr__(self, "_targets", dict(reversed(self.redirections)))
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> Self:
@@ -56,8 +61,7 @@ class ConnectTo:
 
     def target(self, host: str, port: int) -> Place:
         """Where to connect to for ``host`` and ``port``."""
-        place = (ascii_host(host), port)
-        return next((to for source, to in self.redirections if source == place), (host, port))
+        return self._targets.get((ascii_host(host), port), (host, port))
 
     def __bool__(self) -> bool:
         return bool(self.redirections)

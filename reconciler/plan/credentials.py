@@ -9,7 +9,8 @@ draft could come back elsewhere; therefore a draft's references stay known, thou
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from heapq import nsmallest
+from typing import TYPE_CHECKING, Final
 
 from reconciler.model.connector import Connector
 from reconciler.model.secret_ref import SecretRef
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from reconciler.model.connector import MailServer
     from reconciler.model.snapshot import Snapshot, StoredState
+
+NAMED: Final = 8
+"""So many present destinations of a reference are named; one secret may serve thousands of mailboxes."""
 
 _HTTPS = "https"
 
@@ -43,7 +47,8 @@ class Destination:
 class CredentialRedirect:
     """A known reference, and a destination that nothing stored sends it to.
 
-    ``before`` are those that it is sent to now; none if only drafts have it.
+    ``before`` are those that it is sent to now; none if only drafts have it. Of many, those of the same
+    user come first, and ``others`` counts the ones that are not named.
     """
 
     connector: str
@@ -51,20 +56,47 @@ class CredentialRedirect:
     reference: SecretRef
     before: tuple[Destination, ...]
     after: Destination
+    others: int = 0
 
 
 def redirects(current: StoredState, wanted: Snapshot) -> tuple[CredentialRedirect, ...]:
     """Every use of a known reference at a destination that is new to it."""
-    known = _known(current)
+    known = {reference: _Known(places) for reference, places in _known(current).items()}
     found = (
-        CredentialRedirect(
-            connector.name, protocol, reference, tuple(sorted(known[reference])), destination
-        )
+        (connector.name, protocol, reference, destination)
         for connector in wanted.connectors
         for protocol, reference, destination in _uses(connector)
-        if reference in known and destination not in known[reference]
+        if reference in known and destination not in known[reference].places
     )
-    return tuple(dict.fromkeys(found))
+    return tuple(
+        CredentialRedirect(
+            name,
+            protocol,
+            reference,
+            known[reference].before(after),
+            after,
+            known[reference].others,
+        )
+        for name, protocol, reference, after in dict.fromkeys(found)
+    )
+
+
+class _Known:
+    """Where a reference is sent to now, in the order in which it is told."""
+
+    def __init__(self, places: set[Destination]) -> None:
+        self.places = places
+        self.others = max(0, len(places) - NAMED)
+        self._first = sorted(places)[:NAMED]
+        self._by_user: dict[str, list[Destination]] = {}
+        if self.others:
+            for place in places:
+                self._by_user.setdefault(place.username, []).append(place)
+
+    def before(self, after: Destination) -> tuple[Destination, ...]:
+        """The destinations to name beside ``after``."""
+        same_user = nsmallest(NAMED, self._by_user.get(after.username, ()))
+        return tuple(dict.fromkeys((*same_user, *self._first)))[:NAMED]
 
 
 def _known(current: StoredState) -> dict[SecretRef, set[Destination]]:

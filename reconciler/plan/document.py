@@ -95,13 +95,17 @@ class AccessDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedirectDocument:
-    """A credential that would go somewhere it was never sent before."""
+    """A credential that would go somewhere it was never sent before.
+
+    ``before`` names some of the places that it is sent to now, and ``others`` counts the rest.
+    """
 
     connector: str
     protocol: str
     reference: str
     before: tuple[str, ...]
     after: str
+    others: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +185,7 @@ def to_document(plan: Plan) -> PlanDocument:
                 reference=str(item.reference),
                 before=tuple(str(destination) for destination in item.before),
                 after=str(item.after),
+                others=item.others,
             )
             for item in plan.redirects
         ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.directory import Roles
 from reconciler.model.permissions import NOBODY, Permissions, Principals
-from reconciler.routing.audience import Audience, administrators_of, users_of
+from reconciler.routing.audience import Audience, Audiences
 from reconciler.routing.table import ANY_OTHER, EffectiveRoute
 
 if TYPE_CHECKING:
@@ -134,7 +134,8 @@ def _connectors(
     directories: tuple[Directory, Directory],
     renames: dict[str, str],
 ) -> Iterator[AccessChange]:
-    old_directory, new_directory = directories
+    was, now = (Audiences(directory) for directory in directories)
+    use, administer = _Comparison(Right.USE, directories), _Comparison(Right.ADMINISTER)
     stored = {item.name for item in before.connectors}
     left = {item.connector: item for item in before.permissions}
     right = {item.connector: item for item in after.permissions}
@@ -145,15 +146,27 @@ def _connectors(
             continue  # a new connector: its permissions show with its creation
         old = left.get(origin, Permissions(connector=origin))
         new = right.get(name, Permissions(connector=name))
-        yield from _compare(
-            Right.USE, name, users_of(old, old_directory), users_of(new, new_directory), directories
-        )
-        yield from _compare(
-            Right.ADMINISTER,
-            name,
-            administrators_of(old, old_directory),
-            administrators_of(new, new_directory),
-        )
+        yield from use.of(name, was.users_of(old), now.users_of(new))
+        yield from administer.of(name, was.administrators_of(old), now.administrators_of(new))
+
+
+class _Comparison:
+    """Compares the audiences of many connectors, the same two only once."""
+
+    def __init__(
+        self, right: Right, directories: tuple[Directory, Directory] | None = None
+    ) -> None:
+        self._right = right
+        self._directories = directories
+        self._done: dict[tuple[Audience, Audience], tuple[AccessChange, ...]] = {}
+
+    def of(self, subject: str, was: Audience, now: Audience) -> Iterator[AccessChange]:
+        """Compare those of one connector."""
+        if (was, now) not in self._done:
+            changes = tuple(_compare(self._right, "", was, now, self._directories))
+            self._done[was, now] = changes
+        for change in self._done[was, now]:
+            yield replace(change, subject=subject)
 
 
 def _compare(

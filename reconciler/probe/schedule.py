@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from reconciler.probe.half import Half
@@ -24,44 +25,55 @@ class Schedule:
     """The tests that wait. A pure value with a memory: it starts nothing and waits for nothing.
 
     Hosts take turns in the order of their first test, so that many tests of one slow host do not hold up
-    the others.
+    the others. However many wait, the next one is found in a few steps.
     """
 
     def __init__(self, jobs: Iterable[Job], per_host: int) -> None:
         self._per_host = per_host
-        self._waiting: dict[str, deque[Job]] = {}
-        for job in jobs:
-            self._waiting.setdefault(job.half.host_key, deque()).append(job)
-        self._ready = deque(self._waiting)
-        self._running: dict[str, int] = dict.fromkeys(self._waiting, 0)
-        self._accounts: set[tuple[str, str]] = set()
+        self._hosts: dict[str, _Host] = {}
+        for number, job in enumerate(jobs):
+            self._hosts.setdefault(job.half.host_key, _Host()).add(number, job)
+        self._ready = OrderedDict.fromkeys(self._hosts)
 
     def next(self) -> Job | None:
         """Take the next test that may start; None if all that wait have to wait longer."""
         while self._ready:
-            host = self._ready.popleft()
-            job = self._take(host)
-            if job is not None:
-                self._ready.append(host)
-                self._running[host] += 1
-                self._accounts.add(job.half.account_key)
-                return job
+            name, _ = self._ready.popitem(last=False)
+            host = self._hosts[name]
+            if host.running < self._per_host and host.free:
+                self._ready[name] = None
+                return host.take()
         return None
 
     def done(self, job: Job) -> None:
         """Note that a test that was taken is over."""
-        host = job.half.host_key
-        self._running[host] -= 1
-        self._accounts.discard(job.half.account_key)
-        if host not in self._ready:
-            self._ready.append(host)
+        name = job.half.host_key
+        self._hosts[name].done(job)
+        self._ready.setdefault(name)
 
-    def _take(self, host: str) -> Job | None:
-        if self._running[host] >= self._per_host:
-            return None
-        waiting = self._waiting[host]
-        for position, job in enumerate(waiting):
-            if job.half.account_key not in self._accounts:
-                del waiting[position]
-                return job
-        return None
+
+class _Host:
+    """The tests of one host. ``free`` holds, in order, the first of every account that is not in use."""
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.free: list[tuple[int, Job]] = []
+        self._later: dict[tuple[str, str], deque[tuple[int, Job]]] = {}
+
+    def add(self, number: int, job: Job) -> None:
+        account = job.half.account_key
+        if account in self._later:
+            self._later[account].append((number, job))
+        else:
+            self._later[account] = deque()
+            self.free.append((number, job))  # numbers rise, so this is a heap
+
+    def take(self) -> Job:
+        self.running += 1
+        return heappop(self.free)[1]
+
+    def done(self, job: Job) -> None:
+        self.running -= 1
+        later = self._later[job.half.account_key]
+        if later:
+            heappush(self.free, later.popleft())

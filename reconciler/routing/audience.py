@@ -60,6 +60,33 @@ def administrators_of(permissions: Permissions, directory: Directory) -> Audienc
     return Audience(not permissions.administrators, members, partners=False, label=label)
 
 
+class Audiences:
+    """The audiences of many connectors.
+
+    Those who are described alike are one value, worked out once: thousands of connectors may let the
+    same thousands of people send.
+    """
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._users: dict[tuple[Principals, bool], Audience] = {}
+        self._administrators: dict[Principals, Audience] = {}
+
+    def users_of(self, permissions: Permissions) -> Audience:
+        """Everybody who may send through the connector."""
+        key = (permissions.users, permissions.enable_b2b)
+        if key not in self._users:
+            self._users[key] = users_of(permissions, self._directory)
+        return self._users[key]
+
+    def administrators_of(self, permissions: Permissions) -> Audience:
+        """Everybody who may change the connector."""
+        key = permissions.administrators
+        if key not in self._administrators:
+            self._administrators[key] = administrators_of(permissions, self._directory)
+        return self._administrators[key]
+
+
 def refusal(permissions: Permissions, directory: Directory, actor: str) -> str:
     """Why ``actor`` may not send through the connector; empty if they may.
 

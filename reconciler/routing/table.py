@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.permissions import Permissions
-from reconciler.routing.audience import ANYONE, Audience, users_of
+from reconciler.routing.audience import ANYONE, Audience, Audiences, users_of
 from reconciler.routing.request import Reason
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def effective_routes(snapshot: Snapshot) -> tuple[EffectiveRoute, ...]:
     """Every sender of a snapshot with the way its mail takes, by address, the rest last."""
     directory = snapshot.directory
     permissions = {item.connector: item for item in snapshot.permissions}
+    audiences = Audiences(directory)
     policy = snapshot.policy
     forced = policy is not None and policy.enabled
     carrier = _sending(snapshot, policy.connector) if policy is not None else None
@@ -58,7 +59,7 @@ def effective_routes(snapshot: Snapshot) -> tuple[EffectiveRoute, ...]:
             way.name if way else None,
             way.email_address if way else None,
             Reason.GLOBAL_POLICY if forced else Reason.SENDER,
-            users_of(permissions.get(owner.name, Permissions(connector=owner.name)), directory),
+            audiences.users_of(permissions.get(owner.name, Permissions(connector=owner.name))),
         )
     rest = (
         _forced(carrier, snapshot, directory) if forced else _fallback(policy, snapshot, directory)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.config.catalogue import name_of
 from reconciler.config.checks.finding import Finding, location
-from reconciler.config.suggest import did_you_mean
+from reconciler.config.suggest import Hints
 from reconciler.model.address import Kind
 
 if TYPE_CHECKING:
@@ -41,67 +41,68 @@ def duplicates(subject: Subject) -> Iterator[Finding]:
 
 
 def connectors(subject: Subject) -> Iterator[Finding]:
-    """Permissions and the policy refer to connectors."""
-    for permissions in subject.catalogue.permissions.values():
-        yield from _connector(subject, permissions.raw, ("connector",), permissions.value.connector)
-    if policy := subject.catalogue.policy:
-        for field in ("connector", "fallback_connector"):
-            yield from _connector(subject, policy.raw, (field,), getattr(policy.value, field))
-
-
-def _connector(
-    subject: Subject, raw: RawDocument, route: Route, name: str | None
-) -> Iterator[Finding]:
+    """The policy and permissions refer to connectors."""
     catalogue = subject.catalogue
     known = catalogue.names[Kind.EMAIL_CONNECTOR]
-    if name is None or name in known or not catalogue.complete:
-        return
-    renamed = next(
-        (
-            entry.value.name
-            for entry in catalogue.connectors.values()
-            if entry.value.renamed_from == name
-        ),
-        None,
-    )
-    hint = f"It was renamed to `{renamed}`." if renamed else did_you_mean(name, known)
-    yield Finding("name/unknown-connector", raw, route, f"There is no connector `{name}`.", hint)
+    renamed: dict[str | None, str] = {}
+    for entry in catalogue.connectors.values():
+        renamed.setdefault(entry.value.renamed_from, entry.value.name)
+    hints = Hints(known)
+    for raw, route, name in _connectors_named(subject):
+        if name in known or not catalogue.complete:
+            continue
+        hint = f"It was renamed to `{renamed[name]}`." if name in renamed else ""
+        hint = hint or hints.did_you_mean(name)
+        yield Finding(
+            "name/unknown-connector", raw, route, f"There is no connector `{name}`.", hint
+        )
+
+
+def _connectors_named(subject: Subject) -> Iterator[tuple[RawDocument, Route, str]]:
+    if policy := subject.catalogue.policy:
+        for field in ("connector", "fallback_connector"):
+            name: str | None = getattr(policy.value, field)
+            if name is not None:
+                yield policy.raw, (field,), name
+    for permissions in subject.catalogue.permissions.values():
+        yield permissions.raw, ("connector",), permissions.value.connector
 
 
 def groups(subject: Subject) -> Iterator[Finding]:
-    """Permissions, roles and groups refer to groups."""
+    """Roles, groups and permissions refer to groups."""
+    known = subject.catalogue.names[Kind.GROUP]
+    hints = Hints(known)
+    for raw, field, principals in _principals(subject):
+        for index, name in enumerate(principals.groups):
+            if name in known or not subject.catalogue.complete:
+                continue
+            message = f"There is no group `{name}`."
+            hint = hints.did_you_mean(name)
+            yield Finding("name/unknown-group", raw, (field, "groups", index), message, hint)
+
+
+def _principals(subject: Subject) -> Iterator[tuple[RawDocument, str, Principals]]:
     catalogue = subject.catalogue
-    for permissions in catalogue.permissions.values():
-        for field in ("administrators", "users"):
-            principals = getattr(permissions.value, field)
-            yield from _groups(subject, permissions.raw, (field,), principals)
-    for group in catalogue.groups.values():
-        yield from _groups(subject, group.raw, ("members",), group.value.members)
     if roles := catalogue.roles:
         for field in ("administrators", "manage_data_sources"):
-            yield from _groups(subject, roles.raw, (field,), getattr(roles.value, field))
-
-
-def _groups(
-    subject: Subject, raw: RawDocument, route: Route, principals: Principals
-) -> Iterator[Finding]:
-    known = subject.catalogue.names[Kind.GROUP]
-    for index, name in enumerate(principals.groups):
-        if name not in known and subject.catalogue.complete:
-            message = f"There is no group `{name}`."
-            hint = did_you_mean(name, known)
-            yield Finding("name/unknown-group", raw, (*route, "groups", index), message, hint)
+            yield roles.raw, field, getattr(roles.value, field)
+    for group in catalogue.groups.values():
+        yield group.raw, "members", group.value.members
+    for permissions in catalogue.permissions.values():
+        for field in ("administrators", "users"):
+            yield permissions.raw, field, getattr(permissions.value, field)
 
 
 def providers(subject: Subject) -> Iterator[Finding]:
     """Connectors refer to providers, the built-in ones or a user's own."""
     catalogue = subject.catalogue
     known = catalogue.names[Kind.PROVIDER] | set(catalogue.built_in)
+    hints = Hints(known)
     for case in subject.cases:
         name = case.document.provider
         if name is not None and name not in known and catalogue.complete:
             message = f"There is no provider `{name}`."
-            hint = did_you_mean(name, known) or "Leave it out and give the servers instead."
+            hint = hints.did_you_mean(name) or "Leave it out and give the servers instead."
             yield Finding("name/unknown-provider", case.entry.raw, ("provider",), message, hint)
 
 

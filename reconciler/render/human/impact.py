@@ -60,9 +60,9 @@ def credential_redirects(plan: Plan, style: Style) -> str:
     for item in plan.redirects:
         lines.append(f"  {style.mark('!')} {item.reference}, by {item.connector} ({item.protocol})")
         known = [str(destination) for destination in item.before] or ["nowhere, as a draft"]
-        lines += [f"      sent to now   {destination}" for destination in known[:_NAMED]]
-        if len(known) > _NAMED:
-            lines.append(f"      and to        {len(known) - _NAMED} more")
+        lines += [f"      sent to now   {destination}" for destination in known]
+        if item.others:
+            lines.append(f"      and to        {item.others} more")
         lines.append(f"      would go to   {item.after}")
     return "\n".join(lines)
 

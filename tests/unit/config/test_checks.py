@@ -277,3 +277,45 @@ def test_a_connector_without_errors_is_complete_and_safe(document: dict[str, Any
             assert list(server.references)
     assert connector.can_send is connector.enable_mail_send_from
     assert (connector.email_address is not None) is connector.enable_mail_send_from
+
+
+def test_very_many_unknown_names_are_all_told_but_only_the_first_get_a_hint(
+    load_text: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.config.suggest.COMPARISONS", 3 * 2)
+    known = connector("alpha") + connector("beta")
+    wrong = ["alhpa", "btea", "alpah", "betta"]
+    texts = {
+        f"p{number}": f"kind: Permissions\nconnector: {name}\n" for number, name in enumerate(wrong)
+    }
+    loaded = load_text(known, **texts)
+    assert rules(loaded) == ["name/unknown-connector"] * 4
+    assert [item.hint for item in loaded.diagnostics] == [
+        "Did you mean `alpha`?",
+        "Did you mean `beta`?",
+        "Did you mean `alpha`?",
+        "",
+    ]
+
+
+def test_the_policy_gets_its_hint_before_all_others(
+    load_text: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.config.suggest.COMPARISONS", 1)
+    policy = "kind: GlobalSmtpPolicy\nenabled: true\nconnector: alhpa\n"
+    found = load_text(connector("alpha"), p="kind: Permissions\nconnector: alpah\n", z=policy)
+    assert [item.hint for item in found.diagnostics] == ["", "Did you mean `alpha`?"]
+
+
+def test_one_name_that_is_wrong_in_many_places_is_guessed_once(
+    load_text: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.config.suggest.COMPARISONS", 1)
+    text = connector("alpha") + connector("beta")
+    text += "".join(
+        f"---\nkind: Permissions\nconnector: {name}\nusers: {{groups: [stafff]}}\n"
+        for name in ("alpha", "beta")
+    )
+    text += "---\nkind: Group\nname: staff\nmembers: {users: [a@example.com]}\n"
+    found = load_text(text)
+    assert [item.hint for item in found.diagnostics] == ["Did you mean `staff`?"] * 2

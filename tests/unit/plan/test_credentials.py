@@ -10,9 +10,12 @@ import pytest
 from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, Security
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import Fingerprint
-from reconciler.plan.credentials import CredentialRedirect, Destination
+from reconciler.plan.credentials import NAMED, CredentialRedirect, Destination
 from reconciler.plan.desired import Overrides
+from reconciler.plan.document import to_document
 from reconciler.plan.safety import Limit
+from reconciler.render.human.impact import credential_redirects
+from reconciler.render.style import Style
 from tests.builders import EMPTY, connector, mail_server, moved, planned, receiving, stored
 
 if TYPE_CHECKING:
@@ -202,3 +205,25 @@ def test_a_reference_that_is_used_twice_for_one_place_is_told_once() -> None:
 )
 def test_a_destination_says_where_how_and_as_whom(destination: Destination, text: str) -> None:
     assert str(destination) == text
+
+
+# --- one secret for many mailboxes ----------------------------------------------------------------
+
+
+def test_of_many_destinations_those_of_the_same_user_are_named_first_and_the_rest_counted() -> None:
+    shared = SecretRef("env", "SHARED")
+    many = [
+        receiving(f"box-{number:02}", imap=mail_server(f"box-{number:02}", password=shared))
+        for number in range(20)
+    ]
+    elsewhere = mail_server("box-19", server="new.example", password=shared)
+    made = planned(stored(*many), *many[:-1], receiving("box-19", imap=elsewhere))
+    (redirect,) = made.redirects
+    assert [item.username for item in redirect.before] == [
+        "box-19@contoso.example",
+        *(f"box-{number:02}@contoso.example" for number in range(NAMED - 1)),
+    ]
+    assert redirect.others == 20 - NAMED
+    (document,) = to_document(made).credential_redirects
+    assert (len(document.before), document.others) == (NAMED, 20 - NAMED)
+    assert f"and to        {20 - NAMED} more" in credential_redirects(made, Style())

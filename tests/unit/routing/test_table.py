@@ -96,3 +96,18 @@ def test_administrators_are_any_administrator_or_those_who_are_named() -> None:
     assert administrators_of(permissions("info"), directory).label == "any Administrator"
     named = permissions("info", administrators=groups("staff"))
     assert administrators_of(named, directory).label == "group staff (2 users)"
+
+
+def test_connectors_whose_users_are_described_alike_share_one_audience() -> None:
+    staff = group("staff", "ada", "bob")
+    rows = effective_routes(
+        snapshot(
+            INFO,
+            NO_REPLY,
+            staff,
+            permissions("info", users=groups("staff")),
+            permissions("no-reply", users=groups("staff")),
+        )
+    )
+    assert rows[0].audience is rows[1].audience
+    assert rows[0].audience.members == {"ada", "bob"}

@@ -1,0 +1,87 @@
+"""Which test may start next: hosts take turns, with a cap each, and an account is used once at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.probe.half import halves
+from reconciler.probe.schedule import Job, Schedule
+from tests.builders import connector, mail_server, receiving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from random import Random
+
+
+def jobs(accounts: Iterable[tuple[str, str]]) -> list[Job]:
+    """A job for each pair of a host and a user."""
+    return [
+        Job(position, halves(receiving("a", imap=mail_server("a", server=host, username=user)))[0])
+        for position, (host, user) in enumerate(accounts)
+    ]
+
+
+def taken(schedule: Schedule) -> list[Job]:
+    """Every test that may start now."""
+    found = []
+    while (job := schedule.next()) is not None:
+        found.append(job)
+    return found
+
+
+def positions(found: Iterable[Job]) -> list[int]:
+    return [job.position for job in found]
+
+
+def test_hosts_take_turns_up_to_their_cap() -> None:
+    schedule = Schedule(jobs([("a", "1"), ("a", "2"), ("a", "3"), ("b", "1"), ("b", "2")]), 2)
+    first = taken(schedule)
+    assert positions(first) == [0, 3, 1, 4]
+    schedule.done(first[0])
+    assert positions(taken(schedule)) == [2]
+
+
+def test_an_account_that_is_in_use_lets_the_others_of_its_host_go_first() -> None:
+    schedule = Schedule(jobs([("a", "1"), ("a", "1"), ("a", "2"), ("a", "1")]), 3)
+    first = taken(schedule)
+    assert positions(first) == [0, 2]
+    schedule.done(first[0])
+    second = taken(schedule)
+    assert positions(second) == [1]
+    schedule.done(second[0])
+    assert positions(taken(schedule)) == [3]
+
+
+def test_one_account_is_the_same_over_both_protocols_of_a_host() -> None:
+    both = connector("a", imap=mail_server("a", server="m.example"))
+    assert both.smtp is not None
+    same = connector("a", imap=both.imap, smtp=mail_server("a", "smtp", server="M.example"))
+    schedule = Schedule([Job(0, half) for half in halves(same)], 3)
+    assert len(taken(schedule)) == 1
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("123")), max_size=30),
+    st.integers(1, 4),
+    st.randoms(use_true_random=False),
+)
+def test_every_test_is_run_once_and_no_cap_is_broken(
+    accounts: list[tuple[str, str]], per_host: int, choice: Random
+) -> None:
+    schedule = Schedule(jobs(accounts), per_host)
+    running: list[Job] = []
+    done: list[Job] = []
+    while True:
+        running += taken(schedule)
+        hosts = [job.half.host_key for job in running]
+        assert all(hosts.count(host) <= per_host for host in hosts)
+        assert len({job.half.account_key for job in running}) == len(running)
+        if not running:
+            break
+        ended = running.pop(choice.randrange(len(running)))
+        schedule.done(ended)
+        done.append(ended)
+    assert sorted(positions(done)) == list(range(len(accounts)))
