@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import stat
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.errors import PlanStale, ReconcilerError
-from reconciler.plan.planfile import PlanFile, is_sealed, to_text
+from reconciler.plan.planfile import FORMAT, PlanFile, holds_together, to_text
+
+if TYPE_CHECKING:
+    from reconciler.model.resource import JSON
 
 _LARGEST = 256 * 1024 * 1024
+_MAKE_ONE = "Make one with `reconciler plan --out FILE`."
+_ANEW = "Make a new plan with `reconciler plan --out FILE`, and have that one approved."
 
 
 def write_plan_file(path: Path, file: PlanFile) -> None:
@@ -32,26 +40,63 @@ def write_plan_file(path: Path, file: PlanFile) -> None:
 def read_plan_file(path: Path) -> PlanFile:
     """Read a saved plan.
 
-    Raises PlanStale if it was changed since it was written, and ReconcilerError if it is no plan or
-    cannot be read.
+    Raises PlanStale if it was changed since it was written or another release wrote it in a format of
+    its own, and ReconcilerError if it is no plan or cannot be read.
     """
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - only where files are read
 
+    text = _read(path)
     try:
-        if path.stat().st_size > _LARGEST:
-            raise ReconcilerError(f"{path} is too large to be a saved plan")
-        text = path.read_bytes()
-    except OSError as error:
-        raise ReconcilerError(f"{path} cannot be read: {error.strerror}") from error
-    try:
-        file = TypeAdapter(PlanFile).validate_json(text)
-    except ValidationError as error:
-        raise ReconcilerError(
-            f"{path} is no saved plan", hint="Make one with `reconciler plan --out FILE`."
-        ) from error
-    if not is_sealed(file):
+        document = json.loads(text, object_pairs_hook=_mapping)
+        whole = holds_together(document)
+    except (ValueError, RecursionError) as error:  # no JSON, or nothing that we would have written
+        raise _no_plan(path) from error
+    written = document.get("format_version") if isinstance(document, dict) else None
+    if not isinstance(written, str) or "digest" not in document:
+        raise _no_plan(path)
+    if not whole:
+        raise PlanStale(f"{path} was changed after it was written", hint=_ANEW)
+    if written != FORMAT:
         raise PlanStale(
-            f"{path} was changed after it was written",
-            hint="Make a new plan with `reconciler plan --out FILE`, and have that one approved.",
+            f"{path} is a saved plan of format {written[:20]}, and this release reads {FORMAT}",
+            hint="Plan and apply with the same release.",
         )
-    return file
+    try:
+        return TypeAdapter(PlanFile).validate_json(text)
+    except ValidationError as error:
+        raise _no_plan(path) from error
+
+
+def is_plan_file(path: Path) -> bool:
+    """Whether a path leads to a file that could be a saved plan: one that begins as ours do."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False
+        with path.open("rb") as stream:
+            return stream.read(1) == b"{"
+    except (OSError, ValueError):
+        return False
+
+
+def _read(path: Path) -> bytes:
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # reading a pipe or a device could wait for ever
+            raise ReconcilerError(f"{path} is no ordinary file", hint=_MAKE_ONE)
+        if found.st_size > _LARGEST:
+            raise ReconcilerError(f"{path} is too large to be a saved plan", hint=_MAKE_ONE)
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
+        what = getattr(error, "strerror", None) or "that is no name of a file"
+        raise ReconcilerError(f"{path} cannot be read: {what}", hint=_MAKE_ONE) from error
+
+
+def _mapping(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    found = dict(pairs)
+    if len(found) != len(pairs):  # two readers could see two different plans
+        raise ValueError("a field is there twice")
+    return found
+
+
+def _no_plan(path: Path) -> ReconcilerError:
+    return ReconcilerError(f"{path} is no saved plan", hint=_MAKE_ONE)

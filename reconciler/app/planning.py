@@ -9,12 +9,11 @@ from reconciler import __version__
 from reconciler.apply.authorise import Denial, denials
 from reconciler.config.load import Loaded
 from reconciler.errors import SecretError
-from reconciler.model.resource import digest
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import StoredState
 from reconciler.plan.desired import Desired, Overrides
 from reconciler.plan.document import to_document
-from reconciler.plan.planfile import Basis, PlanFile, seal
+from reconciler.plan.planfile import Basis, PlanFile, SecretMark, seal
 from reconciler.plan.planner import Plan, plan
 
 if TYPE_CHECKING:
@@ -45,12 +44,12 @@ class Planned:
     @property
     def basis(self) -> Basis:
         """What a saved plan is bound to."""
-        known = {str(reference): item.mac for reference, item in self.desired.fingerprints}
+        marks = tuple(SecretMark.of(*item) for item in self.desired.fingerprints)
         return Basis(
             configuration=self.loaded.digest,
             lineage=self.current.lineage,
             serial=self.current.serial,
-            fingerprints=digest(dict(known)) if self.looked else "",
+            secrets=marks if self.looked else None,
             tool_version=__version__,
         )
 

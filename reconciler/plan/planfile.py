@@ -7,24 +7,46 @@ never executed. So a file that was tampered with can stop an apply, and do nothi
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from reconciler.model.resource import JSON, canonical_json, digest, to_plain
 from reconciler.plan.desired import Overrides
 from reconciler.plan.document import PlanDocument
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reconciler.model.secret_ref import SecretRef
+    from reconciler.model.snapshot import Fingerprint
+
+
+FORMAT: Final = "1.0"
+"""The format of the files that this release writes and reads."""
+
+_MOST_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretMark:
+    """Tells whether the secret behind a reference is still the same: a digest of its fingerprint."""
+
+    reference: str
+    mark: str
+
+    @classmethod
+    def of(cls, reference: SecretRef, fingerprint: Fingerprint) -> Self:
+        """The mark of a fingerprint; under another key it is another one too."""
+        return cls(reference=str(reference), mark=digest([fingerprint.key_id, fingerprint.mac]))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
-    """What a plan was made from.
-
-    ``fingerprints`` is the digest of the secrets' fingerprints, empty if no secret was looked at.
-    """
+    """What a plan was made from. ``secrets`` is None if no secret was looked at."""
 
     configuration: str
     lineage: str
     serial: int
-    fingerprints: str
+    secrets: tuple[SecretMark, ...] | None
     tool_version: str
 
 
@@ -92,22 +114,49 @@ def differences(file: PlanFile, basis: Basis, plan: PlanDocument) -> tuple[str, 
             f"it was made by release {saved.tool_version}, and this is {basis.tool_version}"
         )
     if saved.configuration != basis.configuration:
-        found.append("the configuration is another one")
+        found.append(f"the configuration is another one{_where(file.plan, plan)}")
     if saved.lineage != basis.lineage:
         found.append("the stored state is another one (its lineage differs)")
     elif saved.serial != basis.serial:
         found.append(f"the stored state has moved on from serial {saved.serial} to {basis.serial}")
-    if saved.fingerprints and saved.fingerprints != basis.fingerprints:
-        found.append("a secret is another one than when the plan was made")
-    if not saved.fingerprints:
+    if saved.secrets is not None:
+        found += _rotated(saved.secrets, basis.secrets or ())
+    else:
         found += [
             f"the secret {reference} was rotated, which a plan without --check-secrets cannot see"
             for change in plan.resource_changes
             for reference in change.change.rotated_secrets
         ]
     if not found and _compared(file.plan) != _compared(plan):
-        found.append("other changes would be made")
+        found.append(f"other changes would be made{_where(file.plan, plan)}")
     return tuple(found)
+
+
+def holds_together(document: JSON) -> bool:
+    """Whether a file is as it was written: its digest covers every field, known or not."""
+    if not isinstance(document, dict):
+        return False
+    return document.get("digest") == digest({**document, "digest": ""})
+
+
+def _rotated(saved: Iterable[SecretMark], now: Iterable[SecretMark]) -> list[str]:
+    before = {item.reference: item.mark for item in saved}
+    after = {item.reference: item.mark for item in now}
+    names = [name for name in sorted(before | after) if before.get(name, "") != after.get(name, "")]
+    return [f"secrets are others than when the plan was made: {_named(names)}"] if names else []
+
+
+def _where(saved: PlanDocument, now: PlanDocument) -> str:
+    """Which resources would change differently."""
+    before = {item.address: item for item in saved.resource_changes}
+    after = {item.address: item for item in now.resource_changes}
+    names = [name for name in sorted(before | after) if before.get(name) != after.get(name)]
+    return f" (it would change {_named(names)} differently)" if names else ""
+
+
+def _named(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _compared(plan: PlanDocument) -> JSON:

@@ -36,11 +36,11 @@ def command(*, what: str, config: str, state: str | None, form: str, color: bool
 
     A resource is named by its address, such as EmailConnector.support; a bare name is a connector's.
     """
+    from reconciler.app.planfiles import is_plan_file, read_plan_file
     from reconciler.cli.console import stdout_style
 
     style = stdout_style(colour=color)
-    if "/" in what or what.endswith(".json") or ("." in what and Path(what).is_file()):
-        from reconciler.app.planfiles import read_plan_file
+    if "/" in what or what.endswith(".json") or is_plan_file(Path(what)):
         from reconciler.render.planfile import plan_file_text
 
         click.echo(plan_file_text(read_plan_file(Path(what)), form, style))
