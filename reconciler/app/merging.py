@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from reconciler.errors import ReconcilerError
 from reconciler.probe.merge import merge
-from reconciler.probe.report import TestReport
+from reconciler.probe.report import TestReport, results
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ def merge_files(paths: tuple[Path, ...]) -> TestReport:
 
 def _read(path: Path) -> TestReport:
     try:
-        return _ADAPTER.validate_json(path.read_bytes())
+        report = _ADAPTER.validate_json(path.read_bytes())
     except OSError as error:
         raise ReconcilerError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
@@ -33,3 +33,8 @@ def _read(path: Path) -> TestReport:
             f"{path} is no report of a test: {f'{where}: ' if where else ''}{first['msg']}",
             hint="Reports of shards are written with `reconciler test --shard K/N --report json=FILE`.",
         ) from None
+    try:
+        results(report)
+    except ValueError as error:
+        raise ReconcilerError(f"{path} is no report of a test: {error}") from None
+    return report

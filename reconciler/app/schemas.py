@@ -21,6 +21,7 @@ def schema(name: str) -> dict[str, Any]:
     from reconciler.plan.document import PlanDocument  # noqa: PLC0415
     from reconciler.plan.planfile import PlanFile  # noqa: PLC0415
     from reconciler.probe.report import TestReport  # noqa: PLC0415
+    from reconciler.render.doctor import DoctorDocument  # noqa: PLC0415
     from reconciler.render.report import ApplyReport  # noqa: PLC0415
     from reconciler.render.stored import StatusDocument  # noqa: PLC0415
 
@@ -34,6 +35,7 @@ def schema(name: str) -> dict[str, Any]:
         "test-report": TestReport,
         "apply-report": ApplyReport,
         "status": StatusDocument,
+        "doctor": DoctorDocument,
     }
     made = TypeAdapter(types[name]).json_schema(mode="serialization")
     return {
@@ -43,7 +45,16 @@ def schema(name: str) -> dict[str, Any]:
     }
 
 
-NAMES = ("connectors", "settings", "plan", "plan-file", "test-report", "apply-report", "status")
+NAMES = (
+    "connectors",
+    "settings",
+    "plan",
+    "plan-file",
+    "test-report",
+    "apply-report",
+    "status",
+    "doctor",
+)
 
 
 def schema_text(name: str) -> str:

@@ -20,6 +20,7 @@ COMMANDS = {
     "validate": "Check the configuration: no secret, no state, no network.",
     "plan": "Show what an apply would change, and who then sends as whom.",
     "test": "Test connectors live, over IMAP and SMTP.",
+    "doctor": "Look closely at one connector: certificates, folders, quota, verdict.",
     "apply": "Test what changed and write it to the state, all or nothing.",
     "status": "List the stored connectors and how they are.",
     "show": "Show one stored resource, or a saved plan.",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class TestProgress:
     """Follows a run on standard error; with ``out``, the results are the output of the command.
 
+    Without ``shown`` there is the bar alone, because the command has its own way to tell the results.
+
     ``redirected`` are the redirections in force, which are shown: a test of another server than the
     named one must not look like a test of the named one.
     """
@@ -30,7 +32,12 @@ class TestProgress:
     __test__ = False  # not a test case, whatever pytest makes of the name
 
     def __init__(
-        self, style: Style, redirected: tuple[str, ...] = (), *, out: bool = False
+        self,
+        style: Style,
+        redirected: tuple[str, ...] = (),
+        *,
+        out: bool = False,
+        shown: bool = True,
     ) -> None:
         self._style = style
         self._bar: ProgressBar[int] | None = None
@@ -38,6 +45,7 @@ class TestProgress:
         self._width = 0
         self._redirected = redirected
         self._err = not out
+        self._shown = shown
 
     def started(self, connectors: tuple[Connector, ...]) -> None:
         """Say how many, and start the bar."""
@@ -57,19 +65,20 @@ class TestProgress:
     def finished(self, result: ConnectorResult) -> None:
         """Count one, and show it if it failed or there is no bar."""
         self.results.append(result)
-        if self._bar is None:
-            click.echo(result_text(result, self._style, width=self._width), err=self._err)
-        else:
+        if self._bar is not None:
             self._bar.update(1)
+        elif self._shown:
+            click.echo(result_text(result, self._style, width=self._width), err=self._err)
 
     def ended(self) -> None:
         """Take the bar away and show what it counted."""
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
             self._bar = None
-            for result in sorted(self.results, key=lambda item: item.connector):
+            ordered = sorted(self.results, key=lambda item: item.connector)
+            for result in ordered if self._shown else ():
                 click.echo(result_text(result, self._style, width=self._width), err=self._err)
-        if self.results:
+        if self.results and self._shown:
             click.echo(summary(tuple(self.results)), err=self._err)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -97,20 +98,37 @@ class Listed(Protocol):
     def selectable(self) -> bool: ...  # noqa: D102 - whether it can hold messages
 
 
+class SentBy(StrEnum):
+    """Why a folder is taken for the one of sent mail."""
+
+    SETTING = "sent_folder names it"
+    MARK = "the server marks it \\Sent"
+    NAME = "it has a well-known name"
+
+
 def find_sent(
     folders: Iterable[Listed], prefixes: Iterable[str], wanted: str | None = None
 ) -> str | None:
-    """The name of the folder for sent copies, or None.
+    """The name of the folder for sent copies, or None."""
+    found = choose_sent(folders, prefixes, wanted)
+    return None if found is None else found[0]
+
+
+def choose_sent(
+    folders: Iterable[Listed], prefixes: Iterable[str], wanted: str | None = None
+) -> tuple[str, SentBy] | None:
+    """The name of the folder for sent copies and why it is that one, or None.
 
     ``wanted``, if given, is the only one that counts. Otherwise the one that the server marks, else the
     first well-known name at the top level or directly below one of the ``prefixes`` of our name spaces.
     """
     usable = [folder for folder in folders if folder.selectable]
     if wanted is not None:
-        return next((item.name for item in usable if item.name == wanted), None)
+        named = next((item.name for item in usable if item.name == wanted), None)
+        return None if named is None else (named, SentBy.SETTING)
     marked = next((item.name for item in usable if SENT_FLAG in item.flags), None)
     if marked is not None:
-        return marked
+        return marked, SentBy.MARK
     heads = {"", *prefixes}
     heads |= {f"INBOX{item.delimiter}" for item in usable if item.delimiter}
     known = [
@@ -120,4 +138,4 @@ def find_sent(
         if item.name.startswith(head)
         and (rank := _RANK.get(item.name[len(head) :].casefold())) is not None
     ]
-    return min(known)[1] if known else None
+    return (min(known)[1], SentBy.NAME) if known else None

@@ -62,6 +62,16 @@ class Survey:
     messages: int
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A limit of one resource: of STORAGE in units of 1024 octets, of MESSAGE in messages (RFC 9208)."""
+
+    root: str
+    resource: str
+    usage: int
+    limit: int
+
+
 class ImapSession:
     """One session, from the greeting on. What a server does wrong comes out as a MailFault.
 
@@ -179,6 +189,24 @@ class ImapSession:
     @deadline.setter
     def deadline(self, deadline: Deadline) -> None:
         self._wire.deadline = deadline
+
+    def ask_again(self) -> frozenset[str]:
+        """Ask for the capabilities once more: some are only listed to whoever has signed in."""
+        with self._answers("CAPABILITY"):
+            self._channel.ask_capabilities()
+        return self.capabilities
+
+    def quotas(self, mailbox: str) -> tuple[Quota, ...]:
+        """What the mailbox counts against (RFC 2087, RFC 9208); none if the server knows no quota."""
+        if "QUOTA" not in self.capabilities:
+            return ()
+        with self._answers("GETQUOTAROOT"):
+            self._client._cached_capabilities = (b"QUOTA",)  # noqa: SLF001 - else it asks again
+            _, found = self._client.get_quota_root(mailbox)
+            return tuple(
+                Quota(str(item.quota_root), str(item.resource), int(item.usage), int(item.limit))
+                for item in found
+            )
 
     def close(self) -> None:
         """Say goodbye, but do not wait for an answer: it would tell nothing."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import UsageError
 
@@ -43,6 +43,17 @@ def _context(ca_file: str | None, _changed: int) -> ssl.SSLContext:
             raise _unusable(ca_file, "it holds no PEM certificate") from None
         except OSError as error:
             raise _unusable(ca_file, error.strerror) from None
+    return context
+
+
+def unverified_context() -> ssl.SSLContext:
+    """A context that believes everything: only ever to look at a certificate that was refused.
+
+    Nothing may be told to a server over it, least of all a credential.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     return context
 
 
@@ -85,3 +96,39 @@ def _names(parts: object) -> dict[str, str]:
         pairs: Iterable[tuple[str, str]] = part
         found.update(pairs)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One certificate of a chain. ``hosts`` are the names that it is for; all names are the server's words."""
+
+    subject: str
+    issuer: str
+    not_after: datetime
+    hosts: tuple[str, ...] = ()
+
+    def days_left(self, now: datetime) -> int:
+        """Whole days until it expires; negative once it has."""
+        return (self.not_after - now).days
+
+
+def chain(sock: ssl.SSLSocket) -> tuple[Certificate, ...]:
+    """The chain of a connection, the server's own certificate first.
+
+    Where the chain was verified, it ends with the authority that is trusted; else it is what was sent.
+    """
+    verified = sock.context.verify_mode is not ssl.CERT_NONE
+    # There is a public method since Python 3.13, but it gives DER, which only this object can read.
+    found: Any = sock._sslobj  # type: ignore[attr-defined]  # noqa: SLF001
+    listed = found.get_verified_chain() if verified else found.get_unverified_chain()
+    return tuple(_certificate(item.get_info()) for item in listed or ())
+
+
+def _certificate(info: dict[str, Any]) -> Certificate:
+    subject, issuer = _names(info.get("subject", ())), _names(info.get("issuer", ()))
+    return Certificate(
+        subject=subject.get("commonName") or subject.get("organizationName") or "",
+        issuer=issuer.get("commonName") or issuer.get("organizationName") or "",
+        not_after=datetime.fromtimestamp(ssl.cert_time_to_seconds(info["notAfter"]), tz=UTC),
+        hosts=tuple(name for kind, name in info.get("subjectAltName", ()) if kind == "DNS"),
+    )

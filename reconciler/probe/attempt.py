@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from reconciler.mail.faults import MailFault, TimedOut
 from reconciler.mail.hosts import ascii_host
 from reconciler.mail.resolve import resolve
-from reconciler.mail.tls import PeerCertificate, shared_context
+from reconciler.mail.tls import PeerCertificate, chain, shared_context
 from reconciler.mail.wire import Wire
 from reconciler.model.connector import Security
 from reconciler.probe.faults import WrongMode
 from reconciler.probe.modes import is_not_tls, speaks_plainly, speaks_tls
+from reconciler.probe.observed import Observed, Offer, names
 from reconciler.probe.result import Stage
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from reconciler.mail.credentials import Credential
     from reconciler.mail.deadline import Deadline
     from reconciler.mail.resolve import Endpoint
+    from reconciler.mail.tls import Certificate
     from reconciler.probe.half import Half
     from reconciler.probe.options import ProbeOptions
 
@@ -54,6 +56,8 @@ class Attempt(ABC):
         self._deadline = deadline
         self._endpoints: tuple[Endpoint, ...] = ()
         self._wire: Wire | None = None
+        self._peer: PeerCertificate | None = None
+        self._offer: Offer | None = None
 
     @property
     def stages(self) -> tuple[tuple[Stage, Callable[[], str]], ...]:
@@ -67,11 +71,22 @@ class Attempt(ABC):
         )
 
     @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where the host is, once it was looked up."""
+        return self._endpoints
+
+    @property
     def wire(self) -> Wire:
         """The connection."""
         if self._wire is None:
             raise RuntimeError("there is no connection yet")
         return self._wire
+
+    @property
+    def chain(self) -> tuple[Certificate, ...]:
+        """The certificates that were verified; none without TLS."""
+        sock = self._wire.tls if self._wire is not None else None
+        return () if sock is None else chain(sock)
 
     def dns(self) -> str:
         """Look up where to connect to."""
@@ -102,7 +117,23 @@ class Attempt(ABC):
             self.greet()
         elif self.half.security is Security.NONE:
             self.greet_plainly()
-        return self.ask_capabilities()
+        detail = self.ask_capabilities()
+        self._offer = self.offer()
+        return detail
+
+    def observed(self, show: Callable[[str], str]) -> Observed | None:
+        """What the server has shown of itself so far; None for nothing. ``show`` masks its words."""
+        peer, offer = self._peer, self._offer
+        if peer is None and offer is None:
+            return None
+        return Observed(
+            tls_version=peer.version if peer else "",
+            certificate_issuer=show(peer.issuer[:60]) if peer else "",
+            certificate_expires=peer.not_after if peer else None,
+            mechanisms=names(offer.mechanisms, show) if offer else (),
+            capabilities=names(offer.capabilities, show) if offer else (),
+            size_limit=offer.size_limit if offer else None,
+        )
 
     def greet_plainly(self) -> None:
         """Read the greeting; if none comes, find out whether the server waits for TLS."""
@@ -130,6 +161,10 @@ class Attempt(ABC):
     @abstractmethod
     def ask_capabilities(self) -> str:
         """Ask what the server can do, if it has not said so yet."""
+
+    @abstractmethod
+    def offer(self) -> Offer:
+        """What it has said that it can do."""
 
     @abstractmethod
     def authentication(self) -> str:
@@ -166,7 +201,7 @@ class Attempt(ABC):
         sock = self.wire.tls
         if sock is None:
             raise MailFault("TLS is not up")
-        certificate = PeerCertificate.of(sock)
+        certificate = self._peer = PeerCertificate.of(sock)
         days = certificate.days_left(datetime.now(UTC))
         issuer = f", issued by {certificate.issuer[:60]}" if certificate.issuer else ""
         return f"{certificate.version}{issuer}, certificate expires in {days} days"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.mail.folders import find_sent
-from reconciler.mail.imap import ImapSession
+from reconciler.mail.folders import SentBy, choose_sent
+from reconciler.mail.imap import ImapSession, Survey
 from reconciler.probe.attempt import Attempt
 from reconciler.probe.faults import FolderMissing
+from reconciler.probe.observed import Offer
 from reconciler.probe.result import Stage
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ class ImapAttempt(Attempt):
     """Signing in is no proof: Exchange says OK and then knows no mailbox. So folders are looked at too."""
 
     _session: ImapSession | None = None
+    survey: Survey | None = None
+    sent: tuple[str, SentBy] | None = None
 
     @property
     def stages(self) -> tuple[tuple[Stage, Callable[[], str]], ...]:
@@ -44,6 +47,14 @@ class ImapAttempt(Attempt):
         """Say what the server offers to sign in with; it has listed everything by now."""
         return f"signs in with {', '.join(self.session.mechanisms) or 'nothing'}"
 
+    def offer(self) -> Offer:
+        """What it has listed."""
+        listed = self.session.capabilities
+        return Offer(
+            self.session.mechanisms,
+            frozenset(item for item in listed if not item.startswith("AUTH=")),
+        )
+
     def authentication(self) -> str:
         """Sign in once."""
         return f"signed in with {self.session.sign_in(self.sign_in_with())}"
@@ -59,11 +70,12 @@ class ImapAttempt(Attempt):
         folders, messages = found.folders, found.messages
         prefixes = tuple(prefix for prefix, _ in found.namespaces)
         wanted = self.half.connector.sent_folder
-        sent = find_sent(folders, prefixes, wanted)
+        self.survey = found
+        sent = self.sent = choose_sent(folders, prefixes, wanted)
         if sent is None and (wanted is not None or self.half.needs_sent_folder):
             raise FolderMissing(wanted)
         detail = f"{len(folders)} folders, {messages} messages in INBOX"
-        return detail if sent is None else f"{detail}, sent mail in {sent}"
+        return detail if sent is None else f"{detail}, sent mail in {sent[0]}"
 
     def say_goodbye(self) -> None:
         """End the session."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.mail.faults import Cancelled, MailFault
 from reconciler.mail.hosts import ascii_host
+from reconciler.mail.tls import chain, unverified_context
 from reconciler.mail.wire import Limits, Wire
 from reconciler.model.connector import Security
 from reconciler.probe.result import Protocol
@@ -18,6 +19,7 @@ from reconciler.probe.result import Protocol
 if TYPE_CHECKING:
     from reconciler.mail.deadline import Deadline
     from reconciler.mail.resolve import Endpoint
+    from reconciler.mail.tls import Certificate
 
 _LIMITS = Limits(line=8 * 1024, total=64 * 1024)
 
@@ -60,6 +62,65 @@ def speaks_tls(
     finally:
         wire.close()
     return True
+
+
+def spoken_mode(
+    protocol: Protocol, endpoints: tuple[Endpoint, ...], host: str, deadline: Deadline
+) -> Security | None:
+    """The mode that a server really speaks, whatever is set; None if it cannot be told.
+
+    A greeting in plain text comes at once or never, so the wait for it gets half of the time.
+    """
+    plain = speaks_plainly(protocol, endpoints, deadline.part(0.5))
+    if plain is not None:
+        return plain
+    context = unverified_context()
+    return Security.IMPLICIT if speaks_tls(endpoints, host, context, deadline) else None
+
+
+def presented_chain(
+    protocol: Protocol,
+    endpoints: tuple[Endpoint, ...],
+    host: str,
+    mode: Security,
+    deadline: Deadline,
+) -> tuple[Certificate, ...]:
+    """The certificates that a server shows, believed or not; none if it shows none.
+
+    For a look at a chain that was refused: nothing else is said over this connection.
+    """
+    context, name = unverified_context(), ascii_host(host)
+    try:
+        wire = Wire.connect(endpoints, deadline, _LIMITS)
+    except Cancelled:
+        raise
+    except MailFault:
+        return ()
+    try:
+        if mode is Security.STARTTLS:
+            _upgrade(protocol, wire, context, name)
+        else:
+            wire.start_tls(context, name)
+        return chain(wire.tls) if wire.tls is not None else ()
+    except Cancelled:
+        raise
+    except (ssl.SSLError, MailFault):
+        return ()
+    finally:
+        wire.close()
+
+
+def _upgrade(protocol: Protocol, wire: Wire, context: ssl.SSLContext, name: str) -> None:
+    if protocol is Protocol.IMAP:
+        from reconciler.mail.imap import ImapSession  # noqa: PLC0415 - as below
+
+        ImapSession(wire).start_tls(context, name)
+        return
+    from reconciler.mail.smtp import SmtpSession  # noqa: PLC0415 - as below
+
+    session = SmtpSession(wire)
+    session.hello()
+    session.start_tls(context, name)
 
 
 def speaks_plainly(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from reconciler.probe.observed import Observed
 from reconciler.probe.result import (
     ConnectorResult,
     ErrorClass,
@@ -41,13 +42,32 @@ class StageDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedDocument:
+    """What a server shows to whoever has not signed in yet.
+
+    ``certificate_expires`` is ISO 8601 in UTC, null without TLS; ``size_limit`` is in octets (RFC 1870).
+    """
+
+    tls_version: str
+    certificate_issuer: str
+    certificate_expires: str | None
+    mechanisms: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    size_limit: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProtocolDocument:
-    """One half of a connector; ``via`` is where --connect-to led to, or empty."""
+    """One half of a connector; ``via`` is where --connect-to led to, or empty.
+
+    ``observed`` is null if the test did not get as far as TLS or the capabilities.
+    """
 
     protocol: Protocol
     host: str
     port: int
     via: str
+    observed: ObservedDocument | None = None
     stages: tuple[StageDocument, ...]
 
 
@@ -150,11 +170,39 @@ def _protocol(result: ProtocolResult) -> ProtocolDocument:
         host=result.host,
         port=result.port,
         via=result.via,
-        stages=tuple(_stage(item) for item in result.stages),
+        observed=observed_document(result.observed) if result.observed else None,
+        stages=tuple(stage_document(item) for item in result.stages),
     )
 
 
-def _stage(result: StageResult) -> StageDocument:
+def observed_document(seen: Observed) -> ObservedDocument:
+    """Put what was observed into the shape in which it is published and stored."""
+    expires = seen.certificate_expires
+    return ObservedDocument(
+        tls_version=seen.tls_version,
+        certificate_issuer=seen.certificate_issuer,
+        certificate_expires=expires.isoformat() if expires else None,
+        mechanisms=seen.mechanisms,
+        capabilities=seen.capabilities,
+        size_limit=seen.size_limit,
+    )
+
+
+def observed(document: ObservedDocument) -> Observed:
+    """The inverse of :func:`observed_document`; raises ValueError for a time that is none."""
+    expires = document.certificate_expires
+    return Observed(
+        tls_version=document.tls_version,
+        certificate_issuer=document.certificate_issuer,
+        certificate_expires=datetime.fromisoformat(expires) if expires else None,
+        mechanisms=document.mechanisms,
+        capabilities=document.capabilities,
+        size_limit=document.size_limit,
+    )
+
+
+def stage_document(result: StageResult) -> StageDocument:
+    """Put one stage into the shape in which it is published."""
     failure = result.failure
     return StageDocument(
         stage=result.stage,
@@ -201,6 +249,7 @@ def _half(document: ProtocolDocument) -> ProtocolResult:
             for item in document.stages
         ),
         via=document.via,
+        observed=observed(document.observed) if document.observed else None,
     )
 
 

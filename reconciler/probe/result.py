@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from reconciler.probe.observed import Observed
+
 
 class Stage(StrEnum):
     """The stages of a test, in the order in which they run."""
@@ -100,13 +102,17 @@ class StageResult:
 
 @dataclass(frozen=True, slots=True)
 class ProtocolResult:
-    """How one half of a connector did. ``via`` is the address that --connect-to led to, or ""."""
+    """How one half of a connector did. ``via`` is the address that --connect-to led to, or "".
+
+    ``observed`` is what the server showed of itself, None if the test did not get that far.
+    """
 
     protocol: Protocol
     host: str
     port: int
     stages: tuple[StageResult, ...]
     via: str = ""
+    observed: Observed | None = None
 
     @property
     def failed(self) -> StageResult | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.mail.smtp import SmtpSession
 from reconciler.probe.attempt import Attempt
+from reconciler.probe.observed import Offer
 from reconciler.probe.result import Stage
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ class SmtpAttempt(Attempt):
         """EHLO."""
         self.session.hello()
         return f"signs in with {', '.join(self.session.mechanisms) or 'nothing'}"
+
+    def offer(self) -> Offer:
+        """What it has answered to EHLO."""
+        session = self.session
+        return Offer(session.mechanisms, session.capabilities - {"AUTH"}, session.size_limit)
 
     def authentication(self) -> str:
         """Sign in once."""

@@ -18,12 +18,16 @@ from reconciler.probe.where import Where
 if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event
+    from typing import TypeAlias
 
     from reconciler.mail.oauth import TokenSource
     from reconciler.probe.attempt import Attempt
     from reconciler.probe.half import Half
+    from reconciler.probe.observed import Observed
     from reconciler.probe.options import ProbeOptions
     from reconciler.secrets.base import SecretResolver
+
+    Inspect: TypeAlias = Callable[[Attempt, tuple[StageResult, ...], Callable[[str], str]], None]
 
 _BACK_OFF = 0.5
 """Seconds before a second try; every further one waits twice as long as the one before it."""
@@ -52,7 +56,10 @@ _STAGES = {
 
 
 class Walk:
-    """Tests one half, once. ``cancelled`` calls it off: then it raises Cancelled."""
+    """Tests one half, once. ``cancelled`` calls it off: then it raises Cancelled.
+
+    ``inspect`` gets to see each attempt when its stages are through, before the connection is closed.
+    """
 
     def __init__(
         self,
@@ -61,12 +68,16 @@ class Walk:
         options: ProbeOptions,
         tokens: TokenSource,
         cancelled: Event | None = None,
+        *,
+        inspect: Inspect | None = None,
     ) -> None:
         self._half = half
+        self._inspect = inspect
         self._options = options
         self._cancelled = cancelled
         self._sign_in = SignIn(half, resolver, options, tokens)
         self._error: Exception | None = None
+        self._observed: Observed | None = None
 
     def result(self) -> ProtocolResult:
         """Walk through the stages; whatever goes wrong is in the result."""
@@ -79,7 +90,9 @@ class Walk:
             StageResult(stage, self._untouched(stage, stopped=stopped))
             for stage in _STAGES[half.protocol][len(rest) :]
         )
-        return ProtocolResult(half.protocol, half.host, half.port, (*done, *untouched), self._via())
+        return ProtocolResult(
+            half.protocol, half.host, half.port, (*done, *untouched), self._via(), self._observed
+        )
 
     def broken(self, error: Exception) -> ProtocolResult:
         """What is left to say if the walk itself did not end as it should."""
@@ -131,6 +144,9 @@ class Walk:
                 results.append(self._stage(stage, step))
                 if results[-1].outcome is Outcome.FAILED:
                     break
+            self._observed = attempt.observed(self._sign_in.discretion.show) or self._observed
+            if self._inspect is not None:
+                self._inspect(attempt, tuple(results), self._sign_in.discretion.show)
         finally:
             attempt.close()
         return tuple(results)

@@ -20,12 +20,12 @@ def plan_markdown(plan: Plan, denials: tuple[Denial, ...], actor: str) -> str:
     """The summary first, then who sends as whom; the field changes fold away."""
     parts = ["### Email connectors", f"**{summary(plan)}**"]
     warnings = [
-        f"> [!CAUTION]\n> {_escape(item.message)}"
+        f"> [!CAUTION]\n> {escape(item.message)}"
         + (f"  \n> If it is meant: `{item.override}`" if item.override else "")
         for item in plan.violations
     ]
     warnings += [
-        f"> [!WARNING]\n> {_escape(actor)} may not change {item.address}: {_escape(item.message)}"
+        f"> [!WARNING]\n> {escape(actor)} may not change {item.address}: {escape(item.message)}"
         for item in denials
     ]
     parts += warnings
@@ -71,5 +71,6 @@ def _as_diff(text: str) -> str:
     return "\n".join(lines)
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """Text in which no character means anything to Markdown."""
     return "".join(f"\\{char}" if char in "\\`*_{}[]<>#|~" else char for char in text)

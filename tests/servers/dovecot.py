@@ -100,6 +100,15 @@ namespace inbox {{
   }}
 }}
 
+mail_plugins = $mail_plugins quota
+protocol imap {{
+  mail_plugins = $mail_plugins imap_quota
+}}
+plugin {{
+  quota = maildir:mailbox
+  quota_rule = *:storage=100M
+}}
+
 service imap-login {{
   chroot =
   process_min_avail = 2

@@ -9,7 +9,8 @@ import click
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 
-_NAMES = ("connectors", "settings", "plan", "plan-file", "test-report", "apply-report", "status")
+_NAMES = ("connectors", "settings", "plan", "plan-file", "test-report", "apply-report", "status",
+          "doctor")  # fmt: skip
 
 
 @click.command(

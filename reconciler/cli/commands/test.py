@@ -9,7 +9,6 @@ import click
 from click.core import ParameterSource
 
 from reconciler.cli.command import ExampleCommand
-from reconciler.cli.duration import DURATION
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
 from reconciler.cli.options import (
     color_option,
@@ -21,11 +20,10 @@ from reconciler.cli.options import (
 )
 from reconciler.cli.reports import Report, report_option
 from reconciler.cli.shard import SHARD
+from reconciler.cli.tuning import record_option, tuning_options
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from reconciler.app.testing import TestRun
     from reconciler.cli.progress import TestProgress
     from reconciler.probe.record import Recording
@@ -33,16 +31,6 @@ if TYPE_CHECKING:
     from reconciler.probe.shard import Shard
 
 _DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mailbox", "envelope")
-_LONGEST = 3600
-
-
-def _seconds(
-    context: click.Context, parameter: click.Parameter, value: timedelta | None
-) -> float | None:
-    seconds = None if value is None else value.total_seconds()
-    if seconds is not None and not 1 <= seconds <= _LONGEST:
-        raise click.BadParameter("a test gets from 1s to 1h", context, parameter)
-    return seconds
 
 
 @click.command(
@@ -71,17 +59,8 @@ def _seconds(
 @click.option("--merge", is_flag=True,
               help="Test nothing: join the JSON reports of all shards, which are given as arguments.")  # fmt: skip
 @click.option("--depth", type=click.Choice(_DEPTHS), help="Stop after this stage.")
-@click.option("--concurrency", type=click.IntRange(1, 1024), metavar="N",
-              help="Tests under way at a time. [default: 32, or testing.concurrency]")  # fmt: skip
-@click.option("--per-host", type=click.IntRange(1, 1024), metavar="N",
-              help="Tests under way at a time against one host. [default: 3, or testing.per_host]")  # fmt: skip
-@click.option("--timeout", type=DURATION, metavar="TIME", callback=_seconds,
-              help="Deadline of each test. [default: 30s, or testing.timeout_seconds]")  # fmt: skip
-@click.option("--retries", type=click.IntRange(0, 20), metavar="N",
-              help="New attempts after a failure that the server calls temporary, waiting longer each"
-              " time; never after a refused sign-in. [default: 1, or testing.retries]")  # fmt: skip
-@click.option("--record/--no-record", default=True, show_default=True,
-              help="Keep the results in the state, as the status of the connectors.")  # fmt: skip
+@tuning_options
+@record_option
 @report_option("json", "junit")
 @network_options
 @color_option

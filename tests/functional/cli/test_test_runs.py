@@ -286,6 +286,7 @@ def test_a_file_that_is_no_report_is_refused(text: str, says: str, bare: Home) -
     done = bare("test", "--merge", "s.json")
     assert done.status == 1
     assert says in done.err
+    assert "Traceback" not in done.said
     missing = bare("test", "--merge", "no.json")
     assert (missing.status, "no.json cannot be read" in missing.err) == (1, True)
 
@@ -304,3 +305,12 @@ def test_a_merge_takes_files_and_nothing_to_test_with(
     done = bare("test", "--merge", *options)
     assert done.status == 64
     assert says in done.err
+
+
+def test_a_report_with_a_time_that_is_none_is_refused(live: Home) -> None:
+    assert live("test", "--shard", "1/1", "--depth", "dns", "--report", "json=s.json").status == 0
+    report = live.folder / "s.json"
+    text = report.read_text()
+    report.write_text(text.replace('"started_at": "', '"started_at": "x'))
+    done = live("test", "--merge", "s.json")
+    assert (done.status, "is no report of a test" in done.err) == (1, True)

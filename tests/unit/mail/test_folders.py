@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.mail.folders import find_sent
+from reconciler.mail.folders import SentBy, choose_sent, find_sent
 from reconciler.mail.imap import Folder
 
 
@@ -34,3 +34,10 @@ def test_which_folder_holds_sent_mail(
     folders: list[Folder], prefixes: list[str], wanted: str | None, expected: str | None
 ) -> None:
     assert find_sent(folders, prefixes, wanted) == expected
+
+
+def test_why_a_folder_is_the_one_for_sent_mail() -> None:
+    marked = folder("Büroausgang", "\\Sent")
+    assert choose_sent([INBOX, marked], []) == ("Büroausgang", SentBy.MARK)
+    assert choose_sent([INBOX, folder("Gesendet")], []) == ("Gesendet", SentBy.NAME)
+    assert choose_sent([INBOX, marked], [], "INBOX") == ("INBOX", SentBy.SETTING)

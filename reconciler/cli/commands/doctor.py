@@ -1,0 +1,62 @@
+"""``reconciler doctor``."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli.command import ExampleCommand
+from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
+from reconciler.cli.options import (
+    color_option,
+    config_option,
+    format_option,
+    network_options,
+    workspace,
+)
+from reconciler.cli.reports import Report, report_option
+from reconciler.cli.tuning import timeout_option
+
+
+@click.command(
+    "doctor",
+    cls=ExampleCommand,
+    examples=("reconciler doctor support", "reconciler doctor support --format json"),
+)
+@click.argument("name")
+@config_option
+@format_option("human", "json")
+@timeout_option
+@report_option("json")
+@network_options
+@color_option
+def command(
+    *,
+    name: str,
+    config: str,
+    form: str,
+    timeout: float | None,
+    connect_to: tuple[str, ...],
+    ca_file: str | None,
+    color: bool | None,
+    reports: tuple[Report, ...],
+) -> ExitCode:
+    """Look closely at one connector: what its servers are, offer and hold.
+
+    Shows each stage of the test with its time, the certificates, what the servers can do, the folders and
+    which one is for sent mail, quota and size limit; and ends with a verdict. Nothing is sent, nothing is
+    recorded, and no secret is shown. Exits as `reconciler test` does.
+    """
+    from reconciler.app.examining import examine_connector
+    from reconciler.app.testing import Tuning
+    from reconciler.cli.console import stdout_style
+    from reconciler.render.doctor import doctor_document, doctor_text
+    from reconciler.render.json import to_json
+
+    space = workspace(config, connect_to=connect_to, ca_file=ca_file)
+    found = examine_connector(space, name, Tuning(timeout=timeout))
+    document = doctor_document(found.connector, found.halves, found.verdict, found.at)
+    for wanted in reports:
+        wanted.write(to_json(document))
+    style = stdout_style(colour=color)
+    click.echo(to_json(document) if form == "json" else doctor_text(document, style))
+    return exit_code_of_tests((found.result,))

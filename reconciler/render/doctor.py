@@ -1,0 +1,293 @@
+"""The examination of one connector, as text and as a document for machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from reconciler.model.connector import SaveSent, Security
+from reconciler.probe.report import StageDocument, stage_document
+from reconciler.probe.result import Outcome, Protocol, Stage
+from reconciler.render.stored import instant
+from reconciler.render.table import pad
+from reconciler.render.visible import visible
+from reconciler.render.wrap import wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from reconciler.model.connector import Connector
+    from reconciler.probe.examine import ExaminedHalf
+    from reconciler.probe.half import Half
+    from reconciler.render.style import Style
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateDocument:
+    """One certificate of a chain; ``not_after`` is ISO 8601 in UTC, ``days_left`` negative once expired."""
+
+    subject: str
+    issuer: str
+    not_after: str
+    days_left: int
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderDocument:
+    """One folder, with its flags in upper case."""
+
+    name: str
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaDocument:
+    """One quota (RFC 9208); STORAGE is in units of 1024 octets, MESSAGE in messages."""
+
+    root: str
+    resource: str
+    usage: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentDocument:
+    """Where sent mail goes. ``folder`` is null where none was found; ``reason`` says why it is that one.
+
+    ``copies`` says who files the copies: ``us``, the ``provider``, or ``nobody``.
+    """
+
+    folder: str | None
+    reason: str
+    copies: Literal["us", "provider", "nobody"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HalfDocument:
+    """One half of a connector.
+
+    ``security`` is the TLS mode that is set and ``speaks`` the one that the port has, null if it could not
+    be told. ``quotas`` and ``sent`` are null for SMTP, and where the server was not asked or does not
+    tell; ``size_limit`` (RFC 1870) is in octets.
+    """
+
+    protocol: Protocol
+    host: str
+    port: int
+    via: str
+    username: str
+    security: Security
+    speaks: Security | None
+    stages: tuple[StageDocument, ...]
+    certificates_verified: bool
+    certificates: tuple[CertificateDocument, ...]
+    mechanisms: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    folders: tuple[FolderDocument, ...]
+    sent: SentDocument | None
+    quotas: tuple[QuotaDocument, ...] | None
+    size_limit: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorDocument:
+    """Everything that was found; ``verdict`` is one sentence."""
+
+    format_version: Literal["1.0"] = "1.0"
+    connector: str
+    display_name: str
+    provider: str | None
+    examined_at: str
+    outcome: Literal["passed", "rejected", "unreachable"]
+    verdict: str
+    halves: tuple[HalfDocument, ...]
+
+
+def doctor_document(
+    connector: Connector, halves: tuple[ExaminedHalf, ...], verdict: str, at: datetime
+) -> DoctorDocument:
+    """Put an examination made at ``at`` into the shape in which it is published."""
+    failures = [item.result.failed.failure for item in halves if item.result.failed is not None]
+    outcome: Literal["passed", "rejected", "unreachable"] = "passed"
+    if failures:
+        silent = all(item is not None and item.error_class.unreachable for item in failures)
+        outcome = "unreachable" if silent else "rejected"
+    return DoctorDocument(
+        connector=connector.name,
+        display_name=connector.display_name,
+        provider=connector.provider,
+        examined_at=instant(at),
+        outcome=outcome,
+        verdict=verdict,
+        halves=tuple(_half(item, at) for item in halves),
+    )
+
+
+def _half(item: ExaminedHalf, at: datetime) -> HalfDocument:
+    half, result, details = item.half, item.result, item.details
+    seen = result.observed
+    return HalfDocument(
+        protocol=half.protocol,
+        host=half.host,
+        port=half.port,
+        via=result.via,
+        username=half.username,
+        security=half.security,
+        speaks=details.speaks,
+        stages=tuple(stage_document(stage) for stage in result.stages),
+        certificates_verified=details.verified,
+        certificates=tuple(
+            CertificateDocument(
+                subject=certificate.subject,
+                issuer=certificate.issuer,
+                not_after=instant(certificate.not_after),
+                days_left=certificate.days_left(at),
+                hosts=certificate.hosts,
+            )
+            for certificate in details.chain
+        ),
+        mechanisms=seen.mechanisms if seen else (),
+        capabilities=details.capabilities,
+        folders=tuple(
+            FolderDocument(name=folder.name, flags=tuple(sorted(folder.flags)))
+            for folder in details.folders
+        ),
+        sent=_sent(item) if details.folders else None,
+        quotas=None
+        if details.quotas is None
+        else tuple(
+            QuotaDocument(
+                root=quota.root, resource=quota.resource, usage=quota.usage, limit=quota.limit
+            )
+            for quota in details.quotas
+        ),
+        size_limit=seen.size_limit if seen else None,
+    )
+
+
+def _sent(item: ExaminedHalf) -> SentDocument:
+    found = item.details.sent
+    return SentDocument(
+        folder=found[0] if found else None,
+        reason=found[1] if found else "no folder is marked or named for it",
+        copies=_copies(item.half),
+    )
+
+
+def _copies(half: Half) -> Literal["us", "provider", "nobody"]:
+    connector = half.connector
+    if not connector.can_send or connector.save_sent is SaveSent.NEVER:
+        return "nobody"
+    if connector.save_sent is SaveSent.AUTO and connector.files_sent_copies:
+        return "provider"
+    return "us"
+
+
+def doctor_text(document: DoctorDocument, style: Style) -> str:
+    """The examination for people, the verdict last."""
+    provider = f" ({document.provider})" if document.provider else ""
+    parts = [style.strong(f"{document.connector}: {document.display_name}{provider}")]
+    for half in document.halves:
+        rows = list(_rows(half))
+        width = max(len(name) for name in (*Stage, *(name for name, _ in rows)))
+        lines = [style.strong(_title(half))]
+        lines += [f"  {pad(item.stage, width)}  {_stage(item, style)}" for item in half.stages]
+        for name, texts in rows:
+            for number, text in enumerate(texts):
+                head = pad(name if not number else "", width)
+                lines += wrapped(f"  {head}  ", text, style.width)
+        failed = next((item.failure for item in half.stages if item.failure is not None), None)
+        if failed is not None:
+            lines += ["", f"  {visible(failed.cause)}", f"  {visible(failed.remedy)}"]
+            if failed.reply:
+                lines.append(style.faint(f"  The server said: {visible(failed.reply)}"))
+        parts.append("\n".join(lines))
+    paint = style.added if document.outcome == "passed" else style.removed
+    parts.append(paint(visible(document.verdict)))
+    return "\n\n".join(parts)
+
+
+def _title(half: HalfDocument) -> str:
+    via = f", redirected to {half.via}" if half.via else ""
+    return f"{half.protocol.upper()}  {half.host}:{half.port} as {half.username}{via}"
+
+
+def _rows(half: HalfDocument) -> Iterator[tuple[str, list[str]]]:
+    yield "TLS mode", [_mode(half)]
+    if half.certificates:
+        unproven = [] if half.certificates_verified else ["as the server shows it, not trusted:"]
+        yield "certificates", [*unproven, *(_certificate(item) for item in half.certificates)]
+    if half.mechanisms:
+        yield "signs in with", [", ".join(half.mechanisms)]
+    if half.capabilities:
+        yield "can do", [" ".join(half.capabilities)]
+    if half.folders:
+        yield "folders", [", ".join(_folder(item) for item in half.folders)]
+    if half.sent is not None:
+        yield "sent mail", [_sent_words(half.sent)]
+    if half.protocol is Protocol.IMAP and half.folders:
+        quotas = [_quota(item) for item in half.quotas or ()]
+        yield "quota", quotas or ["the server tells of none"]
+    if half.protocol is Protocol.SMTP and half.mechanisms:
+        limit = half.size_limit
+        yield "size limit", [f"{limit / 1e6:.1f} MB" if limit else "the server tells of none"]
+
+
+def _stage(stage: StageDocument, style: Style) -> str:
+    if stage.outcome is Outcome.OK:
+        detail = f"  {visible(stage.detail)}" if stage.detail else ""
+        return f"{style.added('ok')}      {stage.seconds * 1000:5.0f} ms{detail}"
+    if stage.outcome is Outcome.FAILED and stage.failure is not None:
+        name = style.strong(stage.failure.error_class)
+        return f"{style.removed('failed')}  {stage.seconds * 1000:5.0f} ms  {name}"
+    detail = f": {visible(stage.detail)}" if stage.detail else ""
+    return style.faint(stage.outcome.replace("_", " ") + detail)
+
+
+def _mode(half: HalfDocument) -> str:
+    words = {
+        Security.IMPLICIT: "implicit TLS",
+        Security.STARTTLS: "STARTTLS",
+        Security.NONE: "plain text",
+    }
+    if half.speaks is None:
+        return f"{words[half.security]} is set; what the port speaks could not be told"
+    if half.speaks is half.security:
+        return f"{words[half.security]}, as it is set"
+    return f"the port speaks {words[half.speaks]}, but {words[half.security]} is set"
+
+
+def _certificate(item: CertificateDocument) -> str:
+    days = f"{item.days_left} days left" if item.days_left >= 0 else "expired"
+    return visible(
+        f"{item.subject or 'no name'}: {days} ({item.not_after[:10]}), issued by {item.issuer}"
+    )
+
+
+def _folder(item: FolderDocument) -> str:
+    special = [flag for flag in item.flags if flag in _SPECIAL]
+    return visible(item.name + (f" ({', '.join(special).lower()})" if special else ""))
+
+
+_SPECIAL = frozenset(
+    {"\\ALL", "\\ARCHIVE", "\\DRAFTS", "\\FLAGGED", "\\JUNK", "\\SENT", "\\TRASH", "\\NOSELECT"}
+)
+
+
+def _sent_words(sent: SentDocument) -> str:
+    who = {
+        "us": "copies of sent mail are filed there",
+        "provider": "the provider files copies itself",
+        "nobody": "no copies are filed",
+    }[sent.copies]
+    if sent.folder is None:
+        return f"{sent.reason}; {who if sent.copies != 'us' else 'copies need one'}"
+    return visible(f"{sent.folder}, because {sent.reason}; {who}")
+
+
+def _quota(item: QuotaDocument) -> str:
+    unit = " KiB" if item.resource.upper() == "STORAGE" else ""
+    share = f" ({100 * item.usage // item.limit} %)" if item.limit > 0 else ""
+    return visible(f"{item.resource}: {item.usage} of {item.limit}{unit}{share}")
