@@ -1,0 +1,64 @@
+"""Addresses as people write them, and as a header field and an envelope want them."""
+
+from __future__ import annotations
+
+import re
+from email.errors import NonASCIILocalPartDefect
+from email.headerregistry import Address
+from email.policy import SMTP
+from typing import TYPE_CHECKING
+
+from reconciler.errors import UsageError
+from reconciler.mail.hosts import ascii_host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_HINT = 'Write ada@example.com, or "Lovelace, Ada" <ada@example.com>.'
+_LONGEST = 254
+"""Octets of an address in an envelope, without its brackets (RFC 5321 section 4.5.3.1.3)."""
+
+
+def read_addresses(texts: Iterable[str], field: str) -> tuple[Address, ...]:
+    """Read the addresses of one field, each once; the domain is turned to ASCII (RFC 5890).
+
+    Raises UsageError for what is no address. Nothing is guessed: a mail to somebody else is worse than
+    none.
+    """
+    found: dict[str, Address] = {}
+    for text in texts:
+        for address in _read(text, field):
+            found.setdefault(address.addr_spec, address)
+    return tuple(found.values())
+
+
+def needs_utf8(addresses: Iterable[str]) -> bool:
+    """Whether a local part is beyond ASCII, so that the server has to know RFC 6531."""
+    return any(not address.rpartition("@")[0].isascii() for address in addresses)
+
+
+def refuse_control_characters(text: str, field: str) -> None:
+    """Raise UsageError if a text could end its header field early, or cannot be written at all."""
+    if _CONTROL.search(text):
+        raise UsageError(f"{field} holds a control character or a line break")
+
+
+def _read(text: str, field: str) -> tuple[Address, ...]:
+    refuse_control_characters(text, field)
+    header = SMTP.header_factory("To", text)
+    if not text.strip():
+        raise UsageError(f"{field} holds an empty address", hint=_HINT)
+    if any(not isinstance(item, NonASCIILocalPartDefect) for item in header.defects):
+        raise UsageError(f"{field}: {text!r} is no address", hint=_HINT)
+    return tuple(_checked(address, field) for address in header.addresses)
+
+
+def _checked(address: Address, field: str) -> Address:
+    domain = ascii_host(address.domain) if not address.domain.startswith("[") else address.domain
+    spec = f"{address.username}@{domain}"
+    if not address.username or not domain or not domain.isascii() or " " in domain:
+        raise UsageError(f"{field}: {address.addr_spec!r} is no address", hint=_HINT)
+    if len(spec.encode()) > _LONGEST:
+        raise UsageError(f"{field}: an address is longer than {_LONGEST} octets")
+    return Address(address.display_name.strip(), address.username, domain)

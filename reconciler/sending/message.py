@@ -1,0 +1,77 @@
+"""A mail as somebody wants to send it, before it is known through which connector it goes."""
+
+from __future__ import annotations
+
+import mimetypes
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from reconciler.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes along. ``content_id`` makes it an image that the HTML refers to as ``cid:…``."""
+
+    name: str
+    content: bytes
+    content_type: str = "application/octet-stream"
+    content_id: str = ""
+
+    @classmethod
+    def read(cls, path: Path | str, *, content_type: str = "", content_id: str = "") -> Self:
+        """Read a file; its type is guessed from its name unless it is given. Raises UsageError."""
+        path = Path(path)
+        guessed, encoding = mimetypes.guess_type(path.name)
+        if encoding is not None:  # what is compressed is not of the type that is inside
+            guessed = "application/gzip" if encoding == "gzip" else None
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"{path} cannot be attached: {error.strerror}") from None
+        kind = content_type or guessed or "application/octet-stream"
+        return cls(path.name, content, kind, content_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What is to be sent.
+
+    Addresses are as people write them, ``ada@x.example`` or ``"Lovelace, Ada" <ada@x.example>``; several
+    may stand in one text, with commas between. At least one of ``text`` and ``html`` has to be there, and a
+    ``subject``. ``from_name`` is shown beside the address that the mail goes out as; the connector's display
+    name if it is empty. ``auto_submitted`` marks a mail that no person wrote, so that nobody's absence is
+    answered to it (RFC 3834). ``headers`` are further fields, such as ``List-Unsubscribe``.
+    """
+
+    to: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+    subject: str = ""
+    text: str | None = None
+    html: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    from_name: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    auto_submitted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RawMessage:
+    """A whole mail as in RFC 5322, which goes out as it is but for who it says it is from.
+
+    ``recipients`` are the envelope's; if there are none, those of To, Cc and Bcc.
+    """
+
+    content: bytes
+    recipients: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What makes a mail this one and no other: a random token, and the moment it is sent."""
+
+    token: str
+    at: datetime

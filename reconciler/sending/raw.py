@@ -1,0 +1,158 @@
+"""A mail that comes whole, as programs hand it to sendmail: only who it is from is put right."""
+
+from __future__ import annotations
+
+import re
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.parser import BytesParser
+from email.policy import SMTP
+from email.utils import format_datetime, getaddresses
+from typing import TYPE_CHECKING
+
+from reconciler.errors import UsageError
+from reconciler.mail.smtp import Envelope
+from reconciler.sending.addresses import needs_utf8, read_addresses
+from reconciler.sending.fields import address_field, plain_field
+from reconciler.sending.prepared import TOKEN_HEADER, Prepared
+
+if TYPE_CHECKING:
+    from reconciler.model.connector import Connector
+    from reconciler.routing.request import Route
+    from reconciler.sending.message import RawMessage, Stamp
+
+_BREAK = re.compile(rb"\r\n|\r|\n")
+_HEAD = re.compile(rb"(?s)(.*?\n)(?:\r?\n|\Z)(.*)")
+_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(?:[^\n]*\n)(?:[ \t][^\n]*\n)*")
+_NOT_SENT = frozenset({b"bcc", b"return-path", b"sender", TOKEN_HEADER.lower().encode()})
+_FROM = frozenset({b"from", b"sender", b"x-original-from"})
+_LONGEST_LINE = 998
+"""Octets of a line without its end (RFC 5322 section 2.1.1)."""
+
+
+def asked_of(message: RawMessage) -> tuple[str | None, str | None]:
+    """The address of From and that of Reply-To, as the mail has them; None where it has none."""
+    head, _ = _split(message.content)
+    return _first(head, "From"), _first(head, "Reply-To")
+
+
+def adopt(message: RawMessage, route: Route, connector: Connector, stamp: Stamp) -> Prepared:
+    """Make a whole mail ready. A pure function of its arguments.
+
+    From stays as it is if it has the address that the route gives, and becomes that address otherwise.
+    Bcc and Return-Path are taken out, Sender too, for it would say the same as From; Date and Message-ID
+    are added where they are missing. The body is not touched, but for its line ends: a lone CR or LF would
+    let it end early at some servers. Raises UsageError for what is no mail.
+    """
+    head, body = _split(message.content)
+    recipients = _recipients(message, head)
+    (author,) = read_addresses([route.from_address], "From")
+    kept, names = _kept(head, replaced=route.original_from is not None)
+    added = []
+    if b"from" not in names:
+        name = "" if route.original_from else connector.display_name
+        added.append(address_field("From", [Address(name, author.username, author.domain)]))
+    if route.reply_to and b"reply-to" not in names:
+        added.append(address_field("Reply-To", read_addresses([route.reply_to], "Reply-To")))
+    if route.original_from:
+        added.append(
+            address_field("X-Original-From", read_addresses([route.original_from], "From"))
+        )
+    if b"date" not in names:
+        added.append(plain_field("Date", format_datetime(stamp.at)))
+    message_id = next(iter(_values(head, "Message-ID")), f"<{stamp.token}@{author.domain}>")
+    if b"message-id" not in names:
+        added.append(plain_field("Message-ID", message_id))
+    added.append(plain_field(TOKEN_HEADER, stamp.token))
+    new = "".join(added).encode()
+    content = new + kept + b"\r\n" + body
+    if max(map(len, content.split(b"\r\n"))) > _LONGEST_LINE:
+        raise UsageError(
+            f"the mail has a line of more than {_LONGEST_LINE} octets",
+            hint="Encode its body (quoted-printable or base64).",
+        )
+    bcc = b"".join(field for name, field in _fields(head) if name == b"bcc")
+    utf8 = not (new + kept).isascii() or needs_utf8((author.addr_spec, *recipients))
+    eight_bit = utf8 or not body.isascii()
+    return Prepared(
+        route=route,
+        envelope=Envelope(author.addr_spec, recipients, eight_bit=eight_bit, utf8=utf8),
+        message_id=message_id,
+        token=stamp.token,
+        at=stamp.at,
+        content=content,
+        copy=new + kept + bcc + b"\r\n" + body,
+        seven_bit=_in_seven_bit(content) if eight_bit and not utf8 else None,
+    )
+
+
+def _split(content: bytes) -> tuple[bytes, bytes]:
+    """Head and body, with every line ending in CRLF."""
+    text = _BREAK.sub(b"\r\n", content)
+    if text.startswith(b"From "):  # the line that mailboxes put in front
+        text = text.partition(b"\r\n")[2]
+    match = _HEAD.fullmatch(text if text.endswith(b"\r\n") else text + b"\r\n")
+    if match is None or b"".join(field for _, field in _fields(match[1])) != match[1]:
+        raise UsageError(
+            "the input is no mail: it does not begin with header fields",
+            hint="It is a whole mail as in RFC 5322: header fields, an empty line, the text.",
+        )
+    if b"\0" in text:
+        raise UsageError("the mail holds a NUL character, which no server takes")
+    return match[1], match[2]
+
+
+def _fields(head: bytes) -> list[tuple[bytes, bytes]]:
+    return [(match[1].lower(), match[0]) for match in _FIELD.finditer(head)]
+
+
+def _kept(head: bytes, *, replaced: bool) -> tuple[bytes, frozenset[bytes]]:
+    dropped = _NOT_SENT | (_FROM if replaced else frozenset())
+    kept = [(name, field) for name, field in _fields(head) if name not in dropped]
+    return b"".join(field for _, field in kept), frozenset(name for name, _ in kept)
+
+
+def _values(head: bytes, field: str) -> list[str]:
+    """The values of a field, unfolded; raises UsageError for what is not in UTF-8."""
+    wanted = field.lower().encode()
+    raw = [text.partition(b":")[2] for name, text in _fields(head) if name == wanted]
+    try:
+        return [value.decode().replace("\r\n", "").strip() for value in raw]
+    except UnicodeDecodeError:
+        raise UsageError(f"{field} of the mail is neither ASCII nor UTF-8") from None
+
+
+def _recipients(message: RawMessage, head: bytes) -> tuple[str, ...]:
+    texts = message.recipients or tuple(
+        address for field in ("To", "Cc", "Bcc") for address in _addresses(head, field)
+    )
+    found = read_addresses(texts, "the recipients")
+    if not found:
+        raise UsageError("the mail has no recipient", hint="Name one in To, Cc or Bcc.")
+    return tuple(dict.fromkeys(address.addr_spec for address in found))
+
+
+def _first(head: bytes, field: str) -> str | None:
+    return next(iter(_addresses(head, field)), None)
+
+
+def _addresses(head: bytes, field: str) -> list[str]:
+    """The bare addresses of a field; raises UsageError for one that cannot be read.
+
+    Encoded words are not decoded before: an address that is hidden in one is none (RFC 2047 section 5).
+    """
+    values = [value for value in _values(head, field) if value and not value.endswith(":;")]
+    pairs = getaddresses(values) if values else []
+    if not all(address for _, address in pairs):
+        raise UsageError(f"{field} of the mail holds what is no address")
+    return [address for _, address in pairs]
+
+
+def _in_seven_bit(content: bytes) -> bytes | None:
+    """The mail with its text encoded, for a server without 8BITMIME; None if it cannot be."""
+    try:
+        parsed = BytesParser(policy=SMTP.clone(refold_source="none")).parsebytes(content)
+        encoded = parsed.as_bytes(policy=SMTP.clone(refold_source="none", cte_type="7bit"))
+    except (MessageError, ValueError, LookupError, TypeError):
+        return None
+    return encoded if encoded.isascii() else None
