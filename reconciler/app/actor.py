@@ -51,19 +51,28 @@ class Actor:
     source: str
 
 
-def actor(told: str | None, environ: Mapping[str, str]) -> Actor:
-    """Find out who is acting; raises nothing, for somebody always is."""
-    if told:
-        return Actor(told, "--actor")
+def actor(told: str | None, environ: Mapping[str, str], *, by: str = "--actor") -> Actor:
+    """Find out who is acting, as told ``by`` an option or a variable, or as the surroundings say.
+
+    Raises nothing, for somebody always is.
+    """
+    if name := _name(told):
+        return Actor(name, by)
     for system in CI_SYSTEMS:
         if environ.get(system.present):
             for variable in system.actors:
-                if environ.get(variable):
-                    return Actor(environ[variable], f"{system.name} ({variable})")
+                if name := _name(environ.get(variable)):
+                    return Actor(name, f"{system.name} ({variable})")
     try:
-        return Actor(getpass.getuser(), "operating system")
+        name = _name(getpass.getuser())
     except (KeyError, OSError):  # a user id without a name, as in many containers
-        return Actor("unknown", "operating system")
+        name = ""
+    return Actor(name or "unknown", "operating system")
+
+
+def _name(text: str | None) -> str:
+    """A name as rights know it: without blanks around it."""
+    return (text or "").strip()
 
 
 def git_commit(directory: Path, environ: Mapping[str, str]) -> str:

@@ -47,7 +47,7 @@ class _Judge:
     def __init__(self, stored: Snapshot, changes: tuple[Change, ...], actor: str) -> None:
         roles = stored.roles or _NO_ROLES
         directory = stored.directory
-        administrators = directory.expand(roles.administrators)
+        administrators = stored.administrators
         self._actor = actor.casefold()
         self._directory = directory
         self._administrator = not administrators or self._actor in administrators

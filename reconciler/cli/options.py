@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
+    from reconciler.app.actor import Actor
     from reconciler.app.workspace import Workspace
     from reconciler.plan.desired import Overrides
 
@@ -83,6 +85,15 @@ def actor_option(function: F) -> F:
         metavar="NAME",
         help="Who is acting. [default: who the CI system or the operating system says]",
     )(function)
+
+
+def acting(told: str | None) -> Actor:
+    """Who is acting, after ``--actor`` or its variable, and where that is known from."""
+    from reconciler.app.actor import actor  # noqa: PLC0415 - brings subprocess along
+
+    source = click.get_current_context().get_parameter_source("actor")
+    by = "RECONCILER_ACTOR" if source is ParameterSource.ENVIRONMENT else "--actor"
+    return actor(told, os.environ, by=by)
 
 
 def color_option(function: F) -> F:

@@ -60,6 +60,11 @@ class Snapshot:
         """The question-and-answer side of the groups and roles."""
         return Directory(self.groups, self.roles)
 
+    @property
+    def administrators(self) -> frozenset[str]:
+        """Every Administrator, by whatever groups, case-folded; nobody where no roles are declared."""
+        return self.directory.expand(self.roles.administrators) if self.roles else frozenset()
+
     def connector(self, name: str) -> Connector | None:
         """Find a connector by its name."""
         return next((item for item in self.connectors if item.name == name), None)

@@ -26,6 +26,7 @@ class Limit(StrEnum):
     UPDATES = "updates"
     EMPTY = "empty"
     PROTECTED = "protected"
+    LAST_ADMINISTRATOR = "last_administrator"
     CREDENTIAL_REDIRECT = "credential_redirect"
     POLICY_CHANGE = "policy_change"
 
@@ -59,6 +60,7 @@ def violations(
     """Every limit that the changes break and that no override lets pass."""
     return (
         *_protected(changes),
+        *_last_administrator(desired, current),
         *_deletes(changes, desired, current, limits, overrides),
         *_updates(changes, current, limits, overrides),
         *_redirects(redirected, overrides),
@@ -79,6 +81,21 @@ def _protected(changes: tuple[Change, ...]) -> Iterator[Violation]:
                 " prevent_destroy: false, apply that, and delete the document after",
                 "",
             )
+
+
+def _last_administrator(desired: Desired, current: StoredState) -> Iterator[Violation]:
+    """Without an Administrator everybody is one, so taking the last away opens everything to all.
+
+    Where nothing at all is left, there is nothing to open.
+    """
+    wanted = desired.snapshot
+    if wanted.resources and current.snapshot.administrators and not wanted.administrators:
+        yield Violation(
+            Limit.LAST_ADMINISTRATOR,
+            "no Administrator would be left, and then everybody would be one; name at least one user"
+            " in Roles, or in a group that it names",
+            "",
+        )
 
 
 def _deletes(

@@ -11,6 +11,7 @@ from reconciler.cli.command import ExampleCommand
 from reconciler.cli.duration import DURATION
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
 from reconciler.cli.options import (
+    acting,
     actor_option,
     color_option,
     config_option,
@@ -88,9 +89,6 @@ def command(
     With PLAN_FILE, exactly the plan that was saved there is applied, or nothing. Running it again
     changes nothing.
     """
-    import os
-
-    from reconciler.app.actor import actor as find_actor
     from reconciler.app.applying import ApplyRequest, apply
     from reconciler.app.planfiles import read_plan_file
     from reconciler.apply.executor import Conduct
@@ -106,7 +104,7 @@ def command(
     style = stdout_style(colour=color)
     space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
     request = ApplyRequest(
-        actor=find_actor(actor, os.environ),
+        actor=acting(actor),
         overrides=overrides(
             allow_deletes, allow_updates, allow_policy_change, allow_credential_redirect
         ),

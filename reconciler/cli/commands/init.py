@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.command import ExampleCommand
-from reconciler.cli.options import actor_option, config_option
+from reconciler.cli.options import acting, actor_option, config_option
 
 
 @click.command(
@@ -22,12 +22,9 @@ def command(*, config: str, actor: str | None) -> None:
 
     Never overwrites a file.
     """
-    import os
-
-    from reconciler.app.actor import actor as find_actor
     from reconciler.app.starting import start
 
-    done = start(Path(config), find_actor(actor, os.environ).name)
+    done = start(Path(config), acting(actor).name)
     for path in done.written:
         click.echo(f"Wrote {path}")
     for path in done.kept:

@@ -9,6 +9,7 @@ import click
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import (
+    acting,
     actor_option,
     color_option,
     config_option,
@@ -69,16 +70,13 @@ def command(
 
     Needs no secret and no network, so it is safe to run on the pull request of a stranger.
     """
-    import os
-
-    from reconciler.app.actor import actor as find_actor
     from reconciler.app.planning import make_plan
     from reconciler.cli.console import stderr_style, stdout_style
     from reconciler.render.human.diagnostics import diagnostics
     from reconciler.render.planned import planned as render
 
     space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
-    who = find_actor(actor, os.environ)
+    who = acting(actor)
     made = make_plan(
         space,
         who.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,3 +76,82 @@ def test_the_ci_system_says_who_acts_and_on_which_commit(home: Home) -> None:
     done = home("apply", *SKIP, **ci)
     assert done.status == DENIED
     assert "The name comes from GitHub Actions (GITHUB_ACTOR)." in done.err
+
+
+def test_nobody_joins_a_group_of_administrators_and_uses_it_in_the_same_apply(home: Home) -> None:
+    home.apply_untested()
+    home.edit(
+        "groups.yaml", "deputy@contoso.example", "deputy@contoso.example, ada@contoso.example"
+    )
+    home.edit("info.yaml", "General enquiries", "Help desk")
+    done = home("apply", "--actor", "ada@contoso.example", *SKIP)
+    assert done.status == DENIED
+    for address in ("Group.mail-admins", "EmailConnector.info"):
+        assert f"{address}: takes an Administrator" in done.err
+
+
+def test_one_change_that_is_denied_stops_all_of_them(home: Home) -> None:
+    home.apply_untested()
+    home.edit("payroll.yaml", "display_name: Payroll", "display_name: Wages")
+    home.edit("info.yaml", "General enquiries", "Help desk")
+    planned = home("plan", "--actor", "hr-lead@contoso.example").out
+    assert "EmailConnector.info" in planned.partition("is refused")[2]
+    for options in ((), ("--keep-going",)):
+        done = home("apply", "--actor", "hr-lead@contoso.example", *SKIP, *options)
+        assert done.status == DENIED
+        assert "EmailConnector.payroll" not in done.err
+    assert "Wages" not in home("show", "payroll").out
+
+
+LAST = "no Administrator would be left"
+
+
+def test_the_roles_cannot_be_taken_away_again(home: Home) -> None:
+    home.apply_untested()
+    home.remove("roles.yaml")
+    assert LAST in home("plan").out
+    done = home("apply", *SKIP)
+    assert done.status == 5
+    assert LAST in done.err
+    assert "Roles.default" in home("show", "Roles").out
+
+
+def test_neither_can_the_members_of_the_group_that_has_them(home: Home) -> None:
+    home.apply_untested()
+    home.edit(
+        "groups.yaml", "users: [mail-lead@contoso.example, deputy@contoso.example]", "users: []"
+    )
+    done = home("apply", *SKIP)
+    assert done.status == 3
+    assert "directory/no-administrator" in done.err
+    # Not even where no roles are declared beside it, so that the check of the files has nothing to say.
+    home.remove("roles.yaml")
+    done = home("apply", *SKIP)
+    assert done.status == 5
+    assert LAST in done.err
+
+
+def test_an_administrator_can_go_as_long_as_another_one_stays(home: Home) -> None:
+    home.apply_untested()
+    home.edit("groups.yaml", "mail-lead@contoso.example, deputy", "deputy")
+    assert home("apply", *SKIP).status == 0
+    home.edit("info.yaml", "General enquiries", "Help desk")
+    assert home("apply", *SKIP).status == DENIED
+    assert home("apply", "--actor", "deputy@contoso.example", *SKIP).status == 0
+
+
+def test_where_a_name_comes_from_is_recorded(home: Home) -> None:
+    told = home.environ.pop("RECONCILER_ACTOR")
+    ci = {"GITLAB_CI": "true", "GITLAB_USER_LOGIN": told}
+    home("apply", *SKIP, **ci)
+    home.edit("info.yaml", "General enquiries", "Help desk")
+    home("apply", *SKIP, "--actor", told)
+    home.edit("info.yaml", "Help desk", "Customer care")
+    home("apply", *SKIP, RECONCILER_ACTOR=told)
+    revisions = json.loads(home("history", "--format", "json").out)["revisions"]
+    assert [item["actor_source"] for item in revisions] == [
+        "RECONCILER_ACTOR",
+        "--actor",
+        "GitLab CI (GITLAB_USER_LOGIN)",
+    ]
+    assert {item["actor"] for item in revisions} == {told}

@@ -208,3 +208,21 @@ def test_a_rename_that_does_not_take_place_does_not_excuse_a_change_of_policy() 
     assert broken(made.violations) == [Limit.POLICY_CHANGE]
     made = planned(stored(NO_REPLY, ON), evil, NO_REPLY, after, renames=(("evil", "no-reply"),))
     assert broken(made.violations) == [Limit.POLICY_CHANGE]
+
+
+def test_the_last_administrator_stays() -> None:
+    before = stored(connector("a"), roles("alice"))
+    for wanted in ([connector("a")], [connector("a"), roles()]):
+        (violation,) = planned(before, *wanted).violations
+        assert violation.limit is Limit.LAST_ADMINISTRATOR
+        assert violation.override == ""
+    assert planned(before, connector("a"), roles("bob")).violations == ()
+
+
+def test_where_nothing_is_left_nobody_has_to_administer_it() -> None:
+    made = planned(stored(connector("a"), roles("alice")), overrides=Overrides(deletes=2))
+    assert made.violations == ()
+
+
+def test_where_there_never_was_an_administrator_none_has_to_stay() -> None:
+    assert planned(stored(connector("a"), roles()), connector("a")).violations == ()
