@@ -48,6 +48,8 @@ _FINAL_SECONDS = 600.0
 """Seconds that a server may take to say that it has the mail (RFC 5321 section 4.5.3.2.6)."""
 
 _LINE_START = re.compile(rb"^\.", re.MULTILINE)
+_LAST_WORD = re.compile(rb"([45]\d\d)[ -](.*)")
+"""What a server says that hangs up before it has the whole text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +178,11 @@ class SmtpSession:
     def submit(self, envelope: Envelope, data: bytes) -> Submission:
         """Hand over one mail; ``data`` has lines that end in CRLF, the last one too.
 
-        Raises Declined for a no to MAIL or DATA, Uncertain if the connection ends between the end of the
-        text and the answer to it, and other faults where nothing can have been delivered. After any of
+        Raises Declined for a no to MAIL or DATA, Uncertain if the whole text is out and no answer to it
+        comes that can be understood, and other faults where nothing can have been delivered. After any of
         these only ``close`` makes sense; a new deadline is the caller's to set before.
         """
+        self._wire.renew_limits()
         options = f" SIZE={len(data)}" if "SIZE" in self.capabilities else ""
         if envelope.eight_bit or envelope.utf8:
             options += " BODY=8BITMIME"
@@ -217,13 +220,20 @@ class SmtpSession:
 
     def _content(self, data: bytes) -> Reply:
         self._wire.deadline = Deadline(_CONTENT_SECONDS + len(data) / _SLOWEST)
-        self._wire.sendall(_LINE_START.sub(b"..", data))
+        try:
+            # What raises here has not sent everything, so that the final dot is not out.
+            self._wire.sendall(_LINE_START.sub(b"..", data) + b".\r\n")
+        except Disconnected:
+            if last := _LAST_WORD.match(self._wire.last_line):
+                self._expect("DATA", _reply(int(last[1]), last[2]))
+            raise
         self._wire.deadline = Deadline(_FINAL_SECONDS)
         try:
-            self._wire.sendall(b".\r\n")
             reply = self._read()
         except MailFault:
-            raise Uncertain("the mail was handed over, but its receipt was not confirmed") from None
+            raise _uncertain() from None
+        if not reply.code.startswith(("2", "4", "5")):
+            raise _uncertain()
         self._expect("DATA", reply)
         return reply
 
@@ -305,6 +315,10 @@ class _Channel(smtplib.SMTP):
         self.esmtp_features = {}
         self.ehlo_resp = None
         self.does_esmtp = False
+
+
+def _uncertain() -> Uncertain:
+    return Uncertain("the mail was handed over, but its receipt was not confirmed")
 
 
 def _reply(code: int, message: bytes) -> Reply:

@@ -53,6 +53,7 @@ class Wire:
         self._sock = sock
         self._limits = limits
         self._buffer = bytearray()
+        self._spoke = False
         self._received = 0
         self._lines = 0
 
@@ -82,7 +83,7 @@ class Wire:
     @property
     def silent(self) -> bool:
         """Whether the server has not said a single octet yet."""
-        return not self._received
+        return not self._spoke
 
     @property
     def encrypted(self) -> bool:
@@ -121,6 +122,11 @@ class Wire:
             raise
         except OSError:
             raise Disconnected(silent=self.silent) from None
+
+    def renew_limits(self) -> None:
+        """Begin to count anew what the server says: a session of many mails may have any length."""
+        self._received = len(self._buffer)
+        self._lines = 0
 
     def readline(self, _size: int = -1) -> bytes:
         """Read one line with its end; raises Violation if it has none within the limit."""
@@ -210,6 +216,7 @@ class Wire:
                 raise Disconnected(silent=self.silent) from None
         if not chunk:
             raise Disconnected(silent=self.silent)
+        self._spoke = True
         self._received += len(chunk)
         if self._received > self._limits.total:
             raise Violation(f"The server sent more than {self._limits.total} octets.")
