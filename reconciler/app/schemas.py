@@ -23,7 +23,7 @@ def schema(name: str) -> dict[str, Any]:
     from reconciler.probe.report import TestReport  # noqa: PLC0415
     from reconciler.render.doctor import DoctorDocument  # noqa: PLC0415
     from reconciler.render.report import ApplyReport  # noqa: PLC0415
-    from reconciler.render.stored import StatusDocument  # noqa: PLC0415
+    from reconciler.render.status import StatusDocument  # noqa: PLC0415
 
     if name == "connectors":
         return connectors_schema()

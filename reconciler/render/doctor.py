@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from reconciler.model.connector import SaveSent, Security
 from reconciler.probe.report import StageDocument, stage_document
 from reconciler.probe.result import Outcome, Protocol, Stage
-from reconciler.render.stored import instant
+from reconciler.render.moment import instant
 from reconciler.render.table import pad
 from reconciler.render.visible import visible
 from reconciler.render.wrap import wrapped

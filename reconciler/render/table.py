@@ -8,18 +8,45 @@ from typing import TYPE_CHECKING
 from reconciler.render.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
+_JOINER = "\u200d"
+_AS_EMOJI = "\ufe0f"
 _LEAST = 8
 """No column gets narrower than this, since what is left of a cell would say nothing."""
 
 
 def width_of(text: str) -> int:
-    """The columns that a text takes on a terminal: wide characters two, combining ones none."""
+    """The columns that a text takes on a terminal: wide characters two, combining ones none.
+
+    An emoji that is put together of several characters counts once.
+    """
     if text.isascii():
         return len(text)
-    return sum(_columns(char) for char in text)
+    return sum(columns for _, columns in _clusters(text))
+
+
+def _clusters(text: str) -> Iterator[tuple[str, int]]:
+    """What a terminal shows as one character, and the columns that it takes.
+
+    Marks, joined emoji and shades of skin belong to what stands before them (UAX #29, in short).
+    """
+    cluster, columns = "", 0
+    for char in text:
+        if cluster and (cluster[-1] == _JOINER or _goes_along(char)):
+            cluster += char
+            columns = 2 if char == _AS_EMOJI else columns
+            continue
+        if cluster:
+            yield cluster, columns
+        cluster, columns = char, _columns(char)
+    if cluster:
+        yield cluster, columns
+
+
+def _goes_along(char: str) -> bool:
+    return unicodedata.category(char) in _NO_WIDTH or "\U0001f3fb" <= char <= "\U0001f3ff"
 
 
 def _columns(char: str) -> int:
@@ -32,9 +59,12 @@ def clip(text: str, width: int) -> str:
     """Cut a text to ``width`` columns, with an ellipsis where something is gone."""
     if width_of(text) <= width:
         return text
-    cut = text
-    while cut and width_of(cut) > width - 1:
-        cut = cut[:-1]
+    cut, room = "", width - 1
+    for cluster, columns in _clusters(text):
+        room -= columns
+        if room < 0:
+            break
+        cut += cluster
     return cut + "…"
 
 

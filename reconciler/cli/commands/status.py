@@ -17,7 +17,11 @@ from reconciler.cli.options import (
 @click.command(
     "status",
     cls=ExampleCommand,
-    examples=("reconciler status", "reconciler status --only failing --format json"),
+    examples=(
+        "reconciler status",
+        "reconciler status 'support*' --label team=hr",
+        "reconciler status --only failing --format json",
+    ),
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @config_option
@@ -40,12 +44,16 @@ def command(
 ) -> None:
     """List the stored connectors: what they are, how they are, who changed them last.
 
-    NAME is a connector or a shell pattern.
+    NAME is a connector or a shell pattern. The exit code is 0 whatever their status; to have a job
+    fail on it, run `reconciler test`.
     """
     from reconciler.app.stored import load_state, matching
     from reconciler.cli.console import stdout_style
-    from reconciler.render.stored import status_document, status_text
+    from reconciler.render.status import nothing_listed, status_document, status_text
 
     stored = load_state(workspace(config, state=state))
     document = status_document(stored, matching(stored, names, labels, only))
+    if not document.connectors and form == "human":
+        click.echo(nothing_listed(stored, names, labels, only))
+        return
     click.echo(status_text(document, form, stdout_style(colour=color)))

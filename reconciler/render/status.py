@@ -1,0 +1,130 @@
+"""The list of stored connectors: what they are, how they are, and who changed them last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.model.connector import Connector
+from reconciler.model.snapshot import Status
+from reconciler.render.json import to_json
+from reconciler.render.moment import instant
+from reconciler.render.table import natural_width, table
+from reconciler.render.visible import visible
+
+if TYPE_CHECKING:
+    from reconciler.model.snapshot import StoredResource, StoredState
+    from reconciler.render.style import Style
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorStatus:
+    """A stored connector as the list of data sources shows it; times are ISO 8601 in UTC."""
+
+    name: str
+    display_name: str
+    type: str
+    labels: tuple[str, ...]
+    status: str
+    stage: str | None
+    error_class: str | None
+    tested_at: str | None
+    modified_at: str
+    modified_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusDocument:
+    """The list of stored connectors."""
+
+    format_version: str = "1.0"
+    lineage: str
+    serial: int
+    connectors: tuple[ConnectorStatus, ...]
+
+
+def status_document(state: StoredState, stored: tuple[StoredResource, ...]) -> StatusDocument:
+    """Put stored connectors into the shape in which they are published."""
+    rows = [_status(item, item.resource) for item in stored if isinstance(item.resource, Connector)]
+    return StatusDocument(lineage=state.lineage, serial=state.serial, connectors=tuple(rows))
+
+
+def _status(stored: StoredResource, connector: Connector) -> ConnectorStatus:
+    test = stored.last_test
+    return ConnectorStatus(
+        name=connector.name,
+        display_name=connector.display_name,
+        type=kind_of(connector),
+        labels=connector.labels,
+        status=stored.status or "",
+        stage=test.stage if test and not test.passed else None,
+        error_class=test.error_class if test and not test.passed else None,
+        tested_at=instant(test.at) if test else None,
+        modified_at=instant(stored.modified_at),
+        modified_by=stored.modified_by,
+    )
+
+
+def kind_of(connector: Connector) -> str:
+    """What a connector is, in a word or two: its provider, or the protocols that it speaks."""
+    if connector.provider:
+        return connector.provider
+    protocols = ["IMAP"] if connector.imap else []
+    if connector.enable_mail_send_from:
+        protocols.append("SMTP")
+    return "+".join(protocols) or "none"
+
+
+_SHOWN = 10
+_DISPENSABLE = ("DISPLAY NAME", "MODIFIED BY", "TYPE", "MODIFIED (UTC)")
+"""Columns that a narrow terminal goes without, the first one first; ``show`` has them all."""
+
+
+def status_text(document: StatusDocument, form: str, style: Style) -> str:
+    """The list as a table, or as JSON."""
+    if form == "json":
+        return to_json(document)
+    columns = {
+        "NAME": [item.name for item in document.connectors],
+        "DISPLAY NAME": [item.display_name for item in document.connectors],
+        "TYPE": [item.type for item in document.connectors],
+        "MODIFIED (UTC)": [item.modified_at.replace("T", " ")[:16] for item in document.connectors],
+        "MODIFIED BY": [item.modified_by for item in document.connectors],
+        "STATUS": [_status_words(item) for item in document.connectors],
+    }
+    for name in _DISPENSABLE:
+        if natural_width([tuple(columns), *zip(*columns.values(), strict=True)]) > style.width:
+            del columns[name]
+    rows = list(zip(*columns.values(), strict=True))
+    lines = table(tuple(columns), rows, style.width, gives=(-1, 0))
+    paint = {Status.READY: style.added, Status.FAILING: style.removed}
+    dressed = [style.strong(lines[0])]
+    for line, item in zip(lines[1:], document.connectors, strict=True):
+        dress = paint.get(Status(item.status), style.faint)
+        start = line.rindex("  ") + 2
+        dressed.append(line[:start] + dress(line[start:]))
+    return "\n".join(dressed)
+
+
+def nothing_listed(
+    state: StoredState, names: tuple[str, ...], labels: tuple[str, ...], only: str | None
+) -> str:
+    """Why the list is empty: nothing is stored, or nothing fits what was asked for."""
+    if not state.serial:
+        return "Nothing was applied yet. Start with `reconciler plan`."
+    known = [item.address.name for item in state.resources if item.status is not None]
+    if not known:
+        return "No connector is stored."
+    asked = [f"named {' or '.join(names)}"] if names else []
+    asked += [f"labelled {label}" for label in labels]
+    asked += [f"that is {only}"] if only else []
+    shown = ", ".join(known[:_SHOWN]) + (
+        f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    )
+    return visible(f"No stored connector {' and '.join(asked)}. Stored: {shown}.")
+
+
+def _status_words(item: ConnectorStatus) -> str:
+    if item.status != Status.FAILING or item.tested_at is None:
+        return item.status
+    return f"failing at {item.stage} ({item.error_class}) since {item.tested_at[:16].replace('T', ' ')}"
