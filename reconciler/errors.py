@@ -111,5 +111,28 @@ class RouteRefused(ReconcilerError):
     """No connector may carry this mail for this sender."""
 
 
+class SendFailed(ReconcilerError):
+    """A mail was not taken by the server that it was to go out through, for none of its recipients.
+
+    ``temporary`` is true if a new attempt may fare better, and can do no harm. ``code`` and ``status`` are
+    the server's reply code and enhanced status code, where it gave any.
+    """
+
+    def __init__(
+        self, message: str, *, temporary: bool, code: str = "", status: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.temporary = temporary
+        self.code = code
+        self.status = status
+
+
+class DeliveryUncertain(SendFailed):
+    """The mail was handed over, but the server did not say that it has it.
+
+    It may have been delivered: nothing sends it again by itself.
+    """
+
+
 class SandboxError(ReconcilerError):
     """The sandbox could not be started."""

@@ -27,6 +27,7 @@ class ExitCode(IntEnum):
     NOT_AUTHORISED = 8
     UNREACHABLE = 9
     USAGE = 64
+    TEMPORARY = 75
     INTERRUPTED = 130
 
 
@@ -45,6 +46,8 @@ def exit_code(error: errors.ReconcilerError) -> ExitCode:
     """The code for a failure; what no line names is 1."""
     if isinstance(error, errors.TestsFailed):
         return ExitCode.TEST_REJECTED if error.rejected else ExitCode.UNREACHABLE
+    if isinstance(error, errors.SendFailed):
+        return ExitCode.TEMPORARY if error.temporary else ExitCode.FAILED
     for kind, code in _BY_ERROR:
         if isinstance(error, kind):
             return code

@@ -1,0 +1,298 @@
+"""Sending mail through what was applied: the API of applications, and what ``send`` is made of."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from reconciler.app.actor import Actor
+from reconciler.app.actor import actor as find_actor
+from reconciler.app.outcomes import of_failure, of_sent
+from reconciler.app.workspace import Workspace, open_workspace
+from reconciler.errors import (
+    ConfigurationInvalid,
+    NotAuthorised,
+    ReconcilerError,
+    RouteRefused,
+    SecretError,
+    SendFailed,
+)
+from reconciler.mail.dial import ConnectTo
+from reconciler.mail.oauth import AuthlibTokens
+from reconciler.probe.half import halves
+from reconciler.probe.options import ProbeOptions
+from reconciler.probe.result import Protocol
+from reconciler.sending.access import Access, Door
+from reconciler.sending.copies import Copies, without_filing
+from reconciler.sending.message import Message, RawMessage, Stamp
+from reconciler.sending.outcome import Copy, Fate, Journal, Outcome, Sent
+from reconciler.sending.outgoing import Outgoing
+from reconciler.sending.prepare import Wish, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from reconciler.model.connector import Connector, SaveSent
+    from reconciler.model.snapshot import Snapshot
+    from reconciler.sending.prepared import Prepared
+
+_FRESH = 1.0
+"""Seconds after which it is looked up whether something was applied in the meantime."""
+
+
+class Mailer:
+    """Sends mail through the stored connectors; connections are kept until it is closed.
+
+    It may be used from several threads, which then take turns. A change that is applied while it is open
+    counts within a second, so that the global SMTP policy reaches every application.
+    """
+
+    def __init__(
+        self, workspace: Workspace, actor: Actor, *, timeout: float = 60.0, journal: Journal | None
+    ) -> None:
+        resolver = workspace.resolver()
+        connect_to = ConnectTo.parse(workspace.connect_to)
+        self._actor = actor
+        self._journal = journal
+        self._store = workspace.store(read_only=True)
+        self._access = Access(
+            resolver,
+            AuthlibTokens(resolver, connect_to=connect_to, ca_file=workspace.ca_file),
+            ProbeOptions(
+                timeout=timeout,
+                connect_to=connect_to,
+                ca_file=workspace.ca_file,
+                allowed_hosts=workspace.settings.allowed_hosts,
+            ),
+        )
+        self._turn = threading.RLock()
+        self._lines: dict[str, _Line] = {}
+        self._snapshot: Snapshot | None = None
+        self._serial = (-1, "")
+        self._looked = 0.0
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        actor: str | None = None,
+        config: str | Path = "connectors.d",
+        state: str | None = None,
+        environ: Mapping[str, str] | None = None,
+        connect_to: tuple[str, ...] | None = None,
+        ca_file: str | None = None,
+        timeout: float = 60.0,
+        journal: Journal | None = None,
+    ) -> Self:
+        """Make one from what the command line would take: options, else ``RECONCILER_*`` variables.
+
+        ``actor`` is who sends, and must be among the users of the connectors; by default it is who the CI
+        system or the operating system says. ``timeout`` is in seconds, for a connection and for each command.
+        Raises ConfigurationInvalid if ``reconciler.yaml`` is not valid, and UsageError.
+        """
+        variables = os.environ if environ is None else environ
+        if connect_to is None:
+            connect_to = tuple(variables.get("RECONCILER_CONNECT_TO", "").split())
+        workspace = open_workspace(
+            Path(variables.get("RECONCILER_CONFIG", config)),
+            variables,
+            state=state or variables.get("RECONCILER_STATE"),
+            connect_to=connect_to,
+            ca_file=ca_file or variables.get("RECONCILER_CA_FILE"),
+        )
+        if any(problem.is_error for problem in workspace.settings_problems):
+            raise ConfigurationInvalid(workspace.settings_problems)
+        who = find_actor(actor or variables.get("RECONCILER_ACTOR"), variables)
+        return cls(workspace, who, timeout=timeout, journal=journal)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def prepare(
+        self,
+        message: Message | RawMessage,
+        *,
+        sender: str | None = None,
+        connector: str | None = None,
+        reply_to: str | None = None,
+        actor: str | None = None,
+    ) -> Prepared:
+        """What would be sent, and how; no secret is resolved and no server is asked.
+
+        ``sender`` is the From that is asked for; without it and without ``connector``, the policy's fallback
+        carries the mail. Raises RouteRefused, NotAuthorised, UsageError, or StateError.
+        """
+        wish = self._wish(
+            message, sender=sender, connector=connector, reply_to=reply_to, actor=actor
+        )
+        with self._turn:
+            return prepare(wish, self._current(), _stamp())
+
+    def send(
+        self,
+        message: Message | RawMessage,
+        *,
+        sender: str | None = None,
+        connector: str | None = None,
+        reply_to: str | None = None,
+        save_sent: SaveSent | None = None,
+        actor: str | None = None,
+    ) -> Sent:
+        """Send a mail now, and file its copy. ``actor`` stands in for the mailer's own, for this mail.
+
+        Some recipients may have been refused: they are in the result. Raises SendFailed if all were or the
+        mail was not taken, with ``temporary`` telling whether to try again; DeliveryUncertain, a SendFailed
+        that must not be repeated blindly; and what ``prepare`` raises; SecretError.
+        """
+        wish = self._wish(
+            message,
+            sender=sender,
+            connector=connector,
+            reply_to=reply_to,
+            save_sent=save_sent,
+            actor=actor,
+        )
+        with self._turn:
+            mail = None
+            try:
+                snapshot = self._current()
+                mail = prepare(wish, snapshot, _stamp())
+                return self._send(mail, wish, snapshot)
+            except (
+                NotAuthorised,
+                RouteRefused,
+                SecretError,
+                SendFailed,
+                KeyboardInterrupt,
+            ) as error:
+                self._tell(of_failure(error, wish, self._actor, mail=mail, host=self._host(mail)))
+                raise
+
+    def close(self) -> None:
+        """End all connections."""
+        with self._turn:
+            for line in self._lines.values():
+                line.close()
+            self._lines.clear()
+            self._store.close()
+
+    def _wish(
+        self,
+        message: Message | RawMessage,
+        *,
+        sender: str | None,
+        connector: str | None,
+        reply_to: str | None,
+        actor: str | None,
+        save_sent: SaveSent | None = None,
+    ) -> Wish:
+        return Wish(
+            message=message,
+            actor=actor or self._actor.name,
+            sender=sender,
+            connector=connector,
+            reply_to=reply_to,
+            save_sent=save_sent,
+        )
+
+    def _current(self) -> Snapshot:
+        now = time.monotonic()
+        if self._snapshot is None or now - self._looked >= _FRESH:
+            newest = self._store.revisions(limit=1)
+            serial = (newest[0].serial, newest[0].plan_digest) if newest else (0, "")
+            if self._snapshot is None or serial != self._serial:
+                self._snapshot, self._serial = self._store.load().snapshot, serial
+            self._looked = now
+        return self._snapshot
+
+    def _send(self, mail: Prepared, wish: Wish, snapshot: Snapshot) -> Sent:
+        line = self._line(mail.route.connector, snapshot)
+        accepted, refused, reply = line.outgoing.send(mail)
+        copy = line.copy(mail, wish.save_sent)
+        sent = Sent(
+            route=mail.route,
+            host=line.host,
+            port=line.port,
+            message_id=mail.message_id,
+            accepted=accepted,
+            refused=refused,
+            size=len(mail.content),
+            reply=reply,
+            copy=copy,
+            at=mail.at,
+            warnings=mail.route.warnings,
+        )
+        problem = self._tell(of_sent(sent, wish, self._actor))
+        return replace(sent, warnings=(*sent.warnings, problem)) if problem else sent
+
+    def _line(self, name: str, snapshot: Snapshot) -> _Line:
+        connector = snapshot.connector(name)
+        if connector is None:
+            raise RouteRefused(f"there is no connector {name}")
+        line = self._lines.get(name)
+        if line is None or line.connector != connector:
+            if line is not None:
+                line.close()
+            line = self._lines[name] = _Line(connector, self._access)
+        return line
+
+    def _host(self, mail: Prepared | None) -> str:
+        line = self._lines.get(mail.route.connector) if mail is not None else None
+        return line.host if line is not None else ""
+
+    def _tell(self, outcome: Outcome) -> str:
+        """Give an outcome to the journal; what is wrong with that is a sentence, and fails no mail."""
+        if self._journal is None:
+            return ""
+        try:
+            self._journal.record(outcome)
+        except ReconcilerError as error:
+            return f"the outcome was not written to the log: {error.message}"
+        return ""
+
+
+class _Line:
+    """The connections of one connector as it is stored."""
+
+    def __init__(self, connector: Connector, access: Access) -> None:
+        by_protocol = {half.protocol: half for half in halves(connector)}
+        smtp = by_protocol[Protocol.SMTP]
+        imap = by_protocol.get(Protocol.IMAP)
+        self.connector = connector
+        self.host, self.port = smtp.host, smtp.port
+        self.outgoing = Outgoing(Door(smtp, access))
+        self._copies = Copies(Door(imap, access), connector) if imap is not None else None
+
+    def copy(self, mail: Prepared, asked: SaveSent | None) -> Copy:
+        """File the copy of a mail as is wanted."""
+        decision = without_filing(mail.route, self.connector, asked)
+        if isinstance(decision, Copy):
+            return decision
+        if self._copies is None:
+            return Copy(Fate.FAILED, sentence=f"{self.connector.name} has no IMAP settings")
+        return self._copies.file(mail, decision)
+
+    def close(self) -> None:
+        """End them."""
+        self.outgoing.close()
+        if self._copies is not None:
+            self._copies.close()
+
+
+def _stamp() -> Stamp:
+    return Stamp(secrets.token_hex(16), datetime.now(UTC).replace(microsecond=0))

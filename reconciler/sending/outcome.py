@@ -1,0 +1,118 @@
+"""What became of a mail: for whoever sent it, and for the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from reconciler.routing.request import Route
+
+
+class Fate(StrEnum):
+    """What became of the copy in the folder for sent mail."""
+
+    NOT_WANTED = "not_wanted"
+    FILED_BY_PROVIDER = "filed_by_provider"
+    FOUND = "found"
+    APPENDED = "appended"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The sent copy. ``folder`` is where it is, if that is known; ``sentence`` says why it is as it is."""
+
+    fate: Fate
+    folder: str = ""
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A recipient whom the server refused.
+
+    ``code`` is its reply code (``550``), ``status`` the enhanced one (``5.1.1``, RFC 3463) if there was one, and
+    ``text`` its words.
+    """
+
+    recipient: str
+    code: str
+    status: str
+    text: str
+
+    @property
+    def temporary(self) -> bool:
+        """Whether the server may take it later (4yz)."""
+        return self.code.startswith("4")
+
+    def __str__(self) -> str:
+        """``ada@x.example: 550 5.1.1 no such user``."""
+        return f"{self.recipient}: {self.code} {self.text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A mail that a server has taken, for some of its recipients at least.
+
+    ``size`` is in octets, ``reply`` the server's last word, ``at`` in UTC. ``warnings`` are sentences about
+    what went wrong beside the mail.
+    """
+
+    route: Route
+    host: str
+    port: int
+    message_id: str
+    accepted: tuple[str, ...]
+    refused: tuple[Refused, ...]
+    size: int
+    reply: str
+    copy: Copy
+    at: datetime
+    warnings: tuple[str, ...] = ()
+
+
+class Result(StrEnum):
+    """How an attempt to send ended. ``uncertain`` may have been delivered, the two before it were not."""
+
+    SENT = "sent"
+    PARTLY = "partly"
+    REFUSED = "refused"
+    TEMPORARY = "temporary"
+    UNCERTAIN = "uncertain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One attempt to send, as it is kept for an audit: everything about the mail but what it says.
+
+    ``sender`` is the From that was asked for, ``from_address`` the one that it went out with. ``recipients``
+    and ``accepted`` are numbers, ``size`` is in octets. ``code`` and ``status`` are the server's, if it spoke.
+    What is not known is empty or 0.
+    """
+
+    at: datetime
+    actor: str
+    actor_source: str
+    result: Result
+    connector: str = ""
+    host: str = ""
+    message_id: str = ""
+    sender: str = ""
+    from_address: str = ""
+    recipients: int = 0
+    accepted: int = 0
+    size: int = 0
+    code: str = ""
+    status: str = ""
+    sentence: str = ""
+    copy: str = ""
+
+
+class Journal(Protocol):
+    """Is told of every attempt to send, the refused ones too."""
+
+    def record(self, outcome: Outcome) -> None:
+        """Keep one; raises ReconcilerError if that cannot be done, which fails no mail."""
+        ...

@@ -1,0 +1,134 @@
+"""The outgoing side of one connector: a connection that is kept for many mails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reconciler.errors import DeliveryUncertain, SendFailed
+from reconciler.mail.deadline import Deadline
+from reconciler.mail.faults import Declined, Disconnected, MailFault, Uncertain
+from reconciler.probe.result import Stage
+from reconciler.sending.outcome import Refused
+
+if TYPE_CHECKING:
+    from reconciler.mail.smtp import Envelope, SmtpSession, Submission
+    from reconciler.probe.smtp import SmtpAttempt
+    from reconciler.sending.access import Door
+    from reconciler.sending.prepared import Prepared
+
+_MOST = 500
+"""Mails after which a connection is made anew: many servers have a limit, and say so with a 421."""
+
+
+class Outgoing:
+    """Sends the mails of one connector, one after the other."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._attempt: SmtpAttempt | None = None
+        self._mails = 0
+
+    def send(self, mail: Prepared) -> tuple[tuple[str, ...], tuple[Refused, ...], str]:
+        """Hand a mail over: who was accepted, who was refused, and the server's last word.
+
+        A connection that was kept and turns out to be gone is made anew once; nothing had been taken over
+        it then. Raises SendFailed if nobody was accepted, DeliveryUncertain if that is not known, SecretError.
+        """
+        if self._mails >= _MOST:
+            self.close()
+        kept = self._attempt is not None
+        try:
+            submission = self._submit(mail)
+        except SendFailed:
+            raise
+        except (Declined, Disconnected) as fault:
+            if not kept or (isinstance(fault, Declined) and fault.reply.code != "421"):
+                raise self._failed(fault) from None
+            try:
+                submission = self._submit(mail)
+            except MailFault as again:
+                raise self._failed(again) from None
+        except MailFault as fault:
+            raise self._failed(fault) from None
+        return self._told(submission)
+
+    def close(self) -> None:
+        """End the connection, if there is one."""
+        attempt, self._attempt, self._mails = self._attempt, None, 0
+        if attempt is not None:
+            attempt.close()
+
+    def _submit(self, mail: Prepared) -> Submission:
+        if self._attempt is None:
+            self._attempt = self._door.smtp()
+        session = self._attempt.session
+        envelope, content = _suited(mail, session, self._door.half.host)
+        session.deadline = Deadline(self._door.timeout)
+        try:
+            submission = session.submit(envelope, content)
+        except BaseException:
+            self.close()
+            raise
+        self._mails += 1
+        return submission
+
+    def _failed(self, fault: MailFault) -> SendFailed:
+        if isinstance(fault, Uncertain):
+            host = self._door.half.host
+            return DeliveryUncertain(
+                f"{host} has been given the whole mail, but did not confirm it: it may have been delivered",
+                temporary=False,
+                hint="Look whether it has arrived before you send it again.",
+            )
+        return self._door.failure(fault, Stage.ENVELOPE)
+
+    def _told(self, submission: Submission) -> tuple[tuple[str, ...], tuple[Refused, ...], str]:
+        show = self._door.show
+        refused = tuple(
+            Refused(recipient, reply.code, reply.status, show(reply.text))
+            for recipient, reply in submission.refused
+        )
+        if submission.reply is None:
+            raise SendFailed(
+                f"{self._door.half.host} accepts none of the recipients: "
+                + "; ".join(str(item) for item in refused),
+                temporary=all(item.temporary for item in refused),
+                code=refused[0].code,
+                status=refused[0].status,
+                hint="Check the addresses, and whether the account may send to them.",
+            )
+        final = show(f"{submission.reply.code} {submission.reply.text}")
+        return submission.accepted, refused, final
+
+
+def _suited(mail: Prepared, session: SmtpSession, host: str) -> tuple[Envelope, bytes]:
+    """The mail as this server can take it; raises SendFailed if it cannot."""
+    envelope, content, able = mail.envelope, mail.content, session.capabilities
+    if envelope.utf8 and "SMTPUTF8" not in able:
+        raise SendFailed(
+            f"{host} takes no addresses or header fields beyond ASCII (SMTPUTF8)",
+            temporary=False,
+            hint="Write them in ASCII; for most mailboxes there is such an address too.",
+        )
+    if envelope.eight_bit and "8BITMIME" not in able:
+        if mail.seven_bit is None:
+            raise SendFailed(
+                f"{host} takes no text beyond ASCII (8BITMIME), and this mail cannot be encoded anew",
+                temporary=False,
+                hint="Encode its body (quoted-printable or base64).",
+            )
+        envelope, content = replace(envelope, eight_bit=False), mail.seven_bit
+    limit = session.size_limit
+    if limit and len(content) > limit:
+        raise SendFailed(
+            f"the mail has {_megabytes(len(content))}, and {host} takes {_megabytes(limit)} at most",
+            temporary=False,
+            status="5.3.4",
+            hint="Attach less. An attachment grows by a third when it is encoded.",
+        )
+    return envelope, content
+
+
+def _megabytes(octets: int) -> str:
+    return f"{octets / 1_000_000:.1f} MB"

@@ -1,0 +1,61 @@
+"""From a wish to a mail that is ready: its route is decided, then it is composed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.errors import NotAuthorised, RouteRefused
+from reconciler.model.connector import SaveSent
+from reconciler.routing.decide import route
+from reconciler.routing.request import Refusal, RefusalReason, RouteRequest
+from reconciler.sending.compose import compose
+from reconciler.sending.message import Message, RawMessage
+from reconciler.sending.raw import adopt, asked_of
+
+if TYPE_CHECKING:
+    from reconciler.model.snapshot import Snapshot
+    from reconciler.sending.message import Stamp
+    from reconciler.sending.prepared import Prepared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is to be sent, and how its sender wants it to go. ``sender`` is the From that is asked for."""
+
+    message: Message | RawMessage
+    actor: str
+    sender: str | None = None
+    connector: str | None = None
+    reply_to: str | None = None
+    save_sent: SaveSent | None = None
+
+
+def request_of(wish: Wish) -> RouteRequest:
+    """What the router is asked; a whole mail may say itself who it is from."""
+    sender, reply_to = wish.sender, wish.reply_to
+    if isinstance(wish.message, RawMessage):
+        own, answers = asked_of(wish.message)
+        sender, reply_to = sender or own, reply_to or answers
+    return RouteRequest(
+        actor=wish.actor, sender=sender, connector=wish.connector, reply_to=reply_to
+    )
+
+
+def prepare(wish: Wish, snapshot: Snapshot, stamp: Stamp) -> Prepared:
+    """Decide the route and compose the mail. A pure function of its arguments.
+
+    Raises NotAuthorised if the actor may not use the connector, RouteRefused if no connector may carry the
+    mail for another reason, and UsageError for what cannot be a mail.
+    """
+    decision = route(request_of(wish), snapshot)
+    if isinstance(decision, Refusal):
+        if decision.reason is RefusalReason.NOT_PERMITTED:
+            raise NotAuthorised(decision.sentence, hint="`reconciler route` explains the decision.")
+        raise RouteRefused(decision.sentence, hint="`reconciler route` explains the decision.")
+    connector = snapshot.connector(decision.connector)
+    if connector is None:
+        raise RouteRefused(f"there is no connector {decision.connector}")
+    if isinstance(wish.message, RawMessage):
+        return adopt(wish.message, decision, connector, stamp)
+    return compose(wish.message, decision, connector, stamp)
