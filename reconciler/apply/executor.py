@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, assert_never
 
-from reconciler.errors import ReconcilerError, TestsFailed
+from reconciler.errors import ReconcilerError, StateError, StateUnavailable, TestsFailed
 from reconciler.model.address import Address, Kind
 from reconciler.plan.document import plan_digest
 from reconciler.plan.planner import Plan, plan
@@ -111,7 +111,7 @@ class Executor:
                         left = _connectors_of(asked) - _connectors_of(wanted)
                         revision = self._write(wanted, desired, _but(results, left), conduct)
                 case ProveEmpty():
-                    self._prove(desired)
+                    self._prove(desired, revision)
                 case _:
                     assert_never(stage)
         return Applied(
@@ -147,8 +147,17 @@ class Executor:
         if tests:
             self._store.record_tests(tests, serial=serial)
 
-    def _prove(self, desired: Desired) -> None:
-        left = plan(desired, self._store.load())
+    def _prove(self, desired: Desired, revision: Revision | None) -> None:
+        try:
+            stored = self._store.load()
+        except StateError as error:
+            if revision is None:
+                raise
+            raise StateUnavailable(
+                f"revision {revision.serial} was written, but cannot be read back: {error.message}",
+                hint="`reconciler plan` will find nothing to do; if it does not, apply again",
+            ) from error
+        left = plan(desired, stored)
         if not left.empty:
             names = ", ".join(str(change.address) for change in left.changes[:5])
             raise ReconcilerError(

@@ -109,6 +109,11 @@ class Postgresql:
         self.stop()
         self.start()
 
+    def start_again(self) -> None:
+        """Start the server if a test has left it ended."""
+        if self._process is None:
+            self.start()
+
     def execute(self, *statements: str, url: str = "") -> list[Any]:
         """Run statements as the superuser, each on its own; returns the rows of the last."""
         import psycopg

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 _BACKUP = "restore the file from a backup; sqlite3 FILE .recover may save what is left of it"
 
 
+class BrokenOff(StateUnavailable):
+    """The database cannot be reached, or not any more: what became of a transaction is unknown."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Fault:
     """What the codes that start with ``codes`` mean; ``{text}`` is the database's own message."""
@@ -133,7 +137,7 @@ _POSTGRESQL: tuple[_Fault, ...] = (
     ),
     _Fault(
         ("57P", "08", "25P03"),
-        StateUnavailable,
+        BrokenOff,
         "broke off: {text}",
         "try again when the server is up; a transaction that was not finished leaves no trace",
     ),
@@ -145,7 +149,7 @@ _POSTGRESQL: tuple[_Fault, ...] = (
     ),
     _Fault(
         ("",),
-        StateUnavailable,
+        BrokenOff,
         "cannot be reached or used: {text}",
         "look at the state URL, the network and the server's log",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
@@ -11,6 +12,7 @@ from reconciler.state import lease as leases
 from reconciler.state.location import PostgresqlLocation, SqliteLocation, locate
 from reconciler.state.sql import leases as rows
 from reconciler.state.sql import reading, writing
+from reconciler.state.sql.faults import BrokenOff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +62,10 @@ def open_store(
             )
         case _:
             assert_never(location)
+
+
+_DELAYS = (0.2, 0.5, 1, 2, 4, 8)
+"""Seconds between attempts to reach a database that was there a moment ago."""
 
 
 class SqlStore:
@@ -112,9 +118,44 @@ class SqlStore:
             return found
 
     def commit(self, commit: Commit, *, token: str) -> Revision:
-        """Write one apply; raises StateConflict."""
-        with self._database.transaction() as transaction:
-            return writing.commit(transaction, commit, token, self._database.now(transaction))
+        """Write one apply; raises StateConflict.
+
+        A database that restarts is waited for: what was planned and tested may have taken long.
+        """
+        for delay in (*_DELAYS, None):
+            begun = False
+            try:
+                with self._database.transaction() as transaction:
+                    begun = True
+                    now = self._database.now(transaction)
+                    return writing.commit(transaction, commit, token, now)
+            except BrokenOff as error:
+                if begun:
+                    return self._settle(commit, error)
+                if delay is None:
+                    raise BrokenOff(
+                        error.message, hint=f"nothing was written; {error.hint}"
+                    ) from None
+                time.sleep(delay)
+        raise AssertionError("the last turn returns or raises")
+
+    def _settle(self, commit: Commit, error: BrokenOff) -> Revision:
+        """Find out whether a revision was written before the connection broke off."""
+        for delay in (*_DELAYS, None):
+            try:
+                newest = self.revisions(limit=1)
+            except BrokenOff:
+                if delay is not None:
+                    time.sleep(delay)
+                continue
+            if newest and _is_of(newest[0], commit):
+                return newest[0]
+            raise BrokenOff(error.message, hint="nothing was written; run the command again")
+        raise BrokenOff(
+            error.message,
+            hint="whether the revision was written is not known; once the database is back, "
+            "`reconciler history` and `reconciler plan` say so",
+        )
 
     def record_tests(self, tests: tuple[tuple[str, LastTest], ...], *, serial: int) -> None:
         """Keep results of live tests of connectors that did not change after ``serial``."""
@@ -147,3 +188,13 @@ class SqlStore:
     def _release(self, token: str) -> None:
         with self._database.transaction() as transaction:
             rows.release(transaction, token)
+
+
+def _is_of(revision: Revision, commit: Commit) -> bool:
+    """Whether a revision is the one that a commit was to write: its own, to the microsecond."""
+    return (
+        revision.serial == commit.expected_serial + 1
+        and revision.at == commit.at
+        and revision.actor == commit.actor
+        and revision.plan_digest == commit.plan_digest
+    )

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.apply.executor import Applied, Author, Conduct, Executor
-from reconciler.errors import ReconcilerError, StateConflict, TestsFailed
+from reconciler.errors import ReconcilerError, StateConflict, StateUnavailable, TestsFailed
 from reconciler.model.address import Kind
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.secret_ref import SecretRef
-from reconciler.model.snapshot import Fingerprint, LastTest, Snapshot, Status
+from reconciler.model.snapshot import Fingerprint, LastTest, Snapshot, Status, StoredState
 from reconciler.plan.desired import Desired
 from reconciler.plan.document import plan_digest
 from reconciler.plan.planner import plan
@@ -304,3 +304,22 @@ def test_what_is_recorded_of_a_failure_is_its_stage_class_and_cause(bench: Bench
         error_class="auth_rejected",
         summary="The server refused the login.",
     )
+
+
+class Unreadable(MemoryStore):
+    """A store that can be written, and cannot be read after that."""
+
+    def load(self) -> StoredState:
+        if self.revisions():
+            raise StateUnavailable("the database is gone")
+        return super().load()
+
+
+def test_what_was_written_is_said_to_be_even_if_it_cannot_be_proved() -> None:
+    bench = Bench(store=Unreadable(clock=lambda: NOON))
+    with pytest.raises(StateUnavailable) as caught:
+        bench.apply(A)
+    assert caught.value.message == (
+        "revision 1 was written, but cannot be read back: the database is gone"
+    )
+    assert "reconciler plan" in caught.value.hint

@@ -1,0 +1,140 @@
+"""A commit whose connection breaks: written or not, it is found out, or said that it is not known."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.errors import StateUnavailable
+from reconciler.model.directory import Group
+from reconciler.plan.changes import Create
+from reconciler.state.base import Commit, Revision
+from reconciler.state.location import SqliteLocation
+from reconciler.state.sql import store as stores
+from reconciler.state.sql.faults import BrokenOff
+from reconciler.state.sql.sqlite import SqliteDatabase
+from reconciler.state.sql.store import SqlStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+NEW = Commit("", 0, (Create(Group(name="team")),), datetime(2026, 3, 1, 12, tzinfo=UTC), "alice",
+             "os", "", "1", "sha256:00")  # fmt: skip
+
+
+@dataclass
+class Shaky:
+    """A database that breaks off at the moments that a test names, as often as it says."""
+
+    real: SqliteDatabase
+    before: int = 0
+    within: int = 0
+    after: int = 0
+    reading: int = 0
+    location: SqliteLocation = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.location = self.real.location
+
+    def _break(self, moment: str) -> None:
+        left = getattr(self, moment)
+        if left:
+            setattr(self, moment, left - 1)
+            raise BrokenOff("the database broke off", hint="look at it")
+
+    @contextmanager
+    def view(self) -> Iterator[Connection | None]:
+        self._break("reading")
+        with self.real.view() as view:
+            yield view
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        self._break("before")
+        with self.real.transaction() as transaction:
+            yield transaction
+            self._break("within")
+        self._break("after")
+
+    def now(self, connection: Connection) -> datetime:
+        return self.real.now(connection)
+
+    def close(self) -> None:
+        self.real.close()
+
+
+@pytest.fixture
+def shaky(path: Path, monkeypatch: pytest.MonkeyPatch) -> Shaky:
+    monkeypatch.setattr(stores, "_DELAYS", (0, 0, 0))
+    return Shaky(SqliteDatabase(SqliteLocation(path), read_only=False))
+
+
+def commit(shaky: Shaky, **moments: int) -> Revision:
+    """Commit under a lock, with breaks at these moments."""
+    store = SqlStore(shaky)
+    with store.lock(holder="alice", operation="apply") as lock:
+        for moment, times in moments.items():
+            setattr(shaky, moment, times)
+        try:
+            return store.commit(NEW, token=lock.lease.token)
+        finally:
+            shaky.before = shaky.within = shaky.after = shaky.reading = 0
+
+
+def serial(shaky: Shaky) -> int:
+    return SqlStore(shaky).load().serial
+
+
+def test_a_database_that_comes_back_is_waited_for(shaky: Shaky) -> None:
+    assert commit(shaky, before=3).serial == 1
+    assert serial(shaky) == 1
+
+
+def test_one_that_does_not_is_told_and_nothing_was_written(shaky: Shaky) -> None:
+    with pytest.raises(StateUnavailable) as caught:
+        commit(shaky, before=4)
+    assert caught.value.hint == "nothing was written; look at it"
+    assert serial(shaky) == 0
+
+
+def test_what_was_not_written_is_not_written_twice(shaky: Shaky) -> None:
+    with pytest.raises(StateUnavailable) as caught:
+        commit(shaky, within=1)
+    assert caught.value.hint == "nothing was written; run the command again"
+    assert serial(shaky) == 0
+
+
+def test_what_was_written_although_nobody_heard_of_it_counts(shaky: Shaky) -> None:
+    assert commit(shaky, after=1, reading=2) == SqlStore(shaky).revisions()[0]
+    assert serial(shaky) == 1
+
+
+def test_where_it_cannot_be_found_out_that_is_said(shaky: Shaky) -> None:
+    with pytest.raises(StateUnavailable) as caught:
+        commit(shaky, after=1, reading=4)
+    assert "whether the revision was written is not known" in caught.value.hint
+    assert serial(shaky) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"actor": "bob"},
+        {"plan_digest": "sha256:01"},
+        {"at": datetime(2026, 3, 1, 12, 0, 0, 1, tzinfo=UTC)},
+        {"expected_serial": 1},
+    ],
+)
+def test_the_revision_of_somebody_else_is_not_taken_for_ones_own(
+    other: dict[str, object], shaky: Shaky
+) -> None:
+    revision = commit(shaky)
+    assert stores._is_of(revision, NEW)
+    assert not stores._is_of(revision, replace(NEW, **other))  # type: ignore[arg-type]
