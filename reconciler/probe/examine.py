@@ -129,7 +129,10 @@ def _mailbox(seen: Details, attempt: ImapAttempt, show: Show) -> Details:
     listed = survey.folders[:_MOST_FOLDERS] if survey is not None else ()
     seen = replace(
         seen,
-        folders=tuple(replace(item, name=show(item.name)) for item in listed),
+        folders=tuple(
+            replace(item, name=show(item.name), flags=frozenset(names(item.flags, show)))
+            for item in listed
+        ),
         sent=(show(sent[0]), sent[1]) if sent is not None else None,
         capabilities=names(attempt.offer().capabilities, show),
     )

@@ -1,0 +1,119 @@
+"""The doctor at servers that lie, stall and repeat secrets: it looks around only where it is safe."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.mail.dial import ConnectTo
+from reconciler.model.connector import Security
+from reconciler.probe.examine import ExaminedHalf, examine
+from reconciler.probe.options import ProbeOptions
+from reconciler.probe.result import Protocol
+from tests.hostile.conftest import HOST, PASSWORD, TIMEOUT, Passwords, connector_for
+from tests.hostile.scripts import CAPABILITIES, Answer, hang_up, hold, imap, smtp
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from tests.hostile.conftest import Certificates
+    from tests.hostile.server import HostileServer, Script
+
+    Serve = Callable[..., HostileServer]
+
+QUOTA = f"* CAPABILITY {CAPABILITIES} QUOTA\r\n{{tag}} OK done\r\n"
+
+
+@pytest.fixture
+def look(serve: Serve, certificates: Certificates) -> Callable[..., ExaminedHalf]:
+    """Examine an account at a server that follows this script."""
+
+    def examined(
+        protocol: Protocol,
+        script: Script,
+        *,
+        security: Security = Security.IMPLICIT,
+        context: ssl.SSLContext | None = None,
+        plain: bool = False,
+    ) -> ExaminedHalf:
+        implicit = security is Security.IMPLICIT and not plain  # else it is the script's to do
+        server = serve(script, (context or certificates.good) if implicit else None)
+        options = ProbeOptions(
+            timeout=TIMEOUT,
+            retries=0,
+            connect_to=ConnectTo.parse([f"{HOST}:4711=127.0.0.1:{server.port}"]),
+            ca_file=str(certificates.ca_file),
+        )
+        (found,) = examine(connector_for(protocol, security), Passwords(), options)
+        assert PASSWORD not in repr(found.details)
+        assert PASSWORD not in repr(found.result)
+        return found
+
+    return examined
+
+
+def test_quotas_are_told_as_the_server_tells_them(look: Callable[..., ExaminedHalf]) -> None:
+    answer = (
+        '* QUOTAROOT INBOX ""\r\n* QUOTA "" (STORAGE 10 512 MESSAGE 3 1000)\r\n{tag} OK done\r\n'
+    )
+    found = look(Protocol.IMAP, imap(CAPABILITY=QUOTA, GETQUOTAROOT=answer))
+    assert found.result.failed is None
+    assert found.details.quotas is not None
+    assert [(item.resource, item.usage, item.limit) for item in found.details.quotas] == [
+        ("STORAGE", 10, 512), ("MESSAGE", 3, 1000),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "{tag} NO not for you\r\n",
+        "* QUOTA nonsense\r\n{tag} OK done\r\n",
+        '* QUOTAROOT INBOX ""\r\n* QUOTA "" (STORAGE ten)\r\n{tag} OK done\r\n',
+        "\x00\x00\r\n",
+        hang_up,
+        hold,
+    ],
+)
+def test_a_server_that_fails_at_quotas_works_all_the_same(
+    look: Callable[..., ExaminedHalf], answer: Answer
+) -> None:
+    started = time.monotonic()
+    found = look(Protocol.IMAP, imap(CAPABILITY=QUOTA, GETQUOTAROOT=answer))
+    assert time.monotonic() - started < TIMEOUT + 3
+    assert found.result.failed is None
+    assert found.details.quotas is None
+    assert "QUOTA" in found.details.capabilities
+
+
+def test_nothing_that_repeats_the_secret_is_shown(look: Callable[..., ExaminedHalf]) -> None:
+    script = imap(
+        CAPABILITY=f"* CAPABILITY IMAP4rev1 QUOTA {PASSWORD}\r\n{{tag}} OK done\r\n",
+        LIST=f'* LIST (\\Sent \\{PASSWORD}) "/" "{PASSWORD}"\r\n{{tag}} OK done\r\n',
+        GETQUOTAROOT=f'* QUOTAROOT INBOX "{PASSWORD}"\r\n* QUOTA "{PASSWORD}" (STORAGE 1 2)\r\n'
+        "{tag} OK done\r\n",
+    )
+    found = look(Protocol.IMAP, script)
+    assert found.details.quotas is not None
+    assert found.details.capabilities == ("IMAP4REV1", "QUOTA")
+
+
+def test_a_certificate_that_is_refused_is_shown_without_a_word_about_the_account(
+    look: Callable[..., ExaminedHalf], certificates: Certificates
+) -> None:
+    for security in (Security.IMPLICIT, Security.STARTTLS):
+        context = certificates.wrong_name
+        script = imap(context, greeting="* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n")
+        found = look(Protocol.IMAP, script, security=security, context=context)
+        assert found.details.speaks is security
+        assert not found.details.verified
+        assert found.details.chain
+
+
+def test_a_port_without_tls_is_told(look: Callable[..., ExaminedHalf]) -> None:
+    found = look(Protocol.SMTP, smtp(), plain=True)
+    assert found.details.speaks is Security.NONE
+    assert found.details.chain == ()
