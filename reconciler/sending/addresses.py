@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_DOMAIN = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[A-Za-z0-9:.]+\]")
 _HINT = 'Write ada@example.com, or "Lovelace, Ada" <ada@example.com>.'
 _LONGEST = 254
 """Octets of an address in an envelope, without its brackets (RFC 5321 section 4.5.3.1.3)."""
@@ -46,10 +47,14 @@ def refuse_control_characters(text: str, field: str) -> None:
 
 def _read(text: str, field: str) -> tuple[Address, ...]:
     refuse_control_characters(text, field)
-    header = SMTP.header_factory("To", text)
     if not text.strip():
         raise UsageError(f"{field} holds an empty address", hint=_HINT)
-    if any(not isinstance(item, NonASCIILocalPartDefect) for item in header.defects):
+    try:
+        header = SMTP.header_factory("To", text)
+        defects = [item for item in header.defects if not isinstance(item, NonASCIILocalPartDefect)]
+    except Exception:  # noqa: BLE001 - the library's parser breaks in many ways at what is no address
+        raise UsageError(f"{field}: {text!r} is no address", hint=_HINT) from None
+    if defects:
         raise UsageError(f"{field}: {text!r} is no address", hint=_HINT)
     return tuple(_checked(address, field) for address in header.addresses)
 
@@ -57,7 +62,9 @@ def _read(text: str, field: str) -> tuple[Address, ...]:
 def _checked(address: Address, field: str) -> Address:
     domain = ascii_host(address.domain) if not address.domain.startswith("[") else address.domain
     spec = f"{address.username}@{domain}"
-    if not address.username or not domain or not domain.isascii() or " " in domain:
+    # Encoded words are decoded by now, and may have held anything.
+    refuse_control_characters(address.display_name, field)
+    if not address.username or not _DOMAIN.fullmatch(domain) or not spec.isprintable():
         raise UsageError(f"{field}: {address.addr_spec!r} is no address", hint=_HINT)
     if len(spec.encode()) > _LONGEST:
         raise UsageError(f"{field}: an address is longer than {_LONGEST} octets")

@@ -54,7 +54,8 @@ def compose(message: Message, route: Route, connector: Connector, stamp: Stamp) 
         raise UsageError("the mail has no recipient", hint="Name one in To, Cc or Bcc.")
     answers = read_addresses([route.reply_to], "Reply-To") if route.reply_to else ()
     (author,) = read_addresses([route.from_address], "From")
-    everybody = (author, *answers, *to, *cc, *bcc)
+    asked = read_addresses([route.original_from], "From") if route.original_from else ()
+    everybody = (author, *answers, *asked, *to, *cc, *bcc)
     utf8 = needs_utf8(address.addr_spec for address in everybody)
     message_id = f"<{stamp.token}@{author.domain}>"
     fields = [
@@ -67,10 +68,8 @@ def compose(message: Message, route: Route, connector: Connector, stamp: Stamp) 
         plain_field("Message-ID", message_id),
         plain_field(TOKEN_HEADER, stamp.token),
     ]
-    if route.original_from:
-        fields.append(
-            address_field("X-Original-From", read_addresses([route.original_from], "From"))
-        )
+    if asked:
+        fields.append(address_field("X-Original-From", asked))
     if message.auto_submitted:
         fields.append(plain_field("Auto-Submitted", "auto-generated"))
         fields.append(plain_field("X-Auto-Response-Suppress", "All"))
@@ -163,11 +162,12 @@ def _attach(part: EmailMessage, item: Attachment) -> None:
     maintype, _, subtype = (
         "application/octet-stream" if kind.startswith(_WRAPPED) else kind
     ).partition("/")
-    name = item.name.replace("/", "_").replace("\\", "_")
+    # The library would decode an encoded word, and write what is in it as it is.
+    name = item.name.replace("/", "_").replace("\\", "_").replace("=?", "=_")
     if not item.content_id:
         part.add_attachment(item.content, maintype, subtype, filename=name)
         return
-    if not _CONTENT_ID.fullmatch(item.content_id):
+    if not _CONTENT_ID.fullmatch(item.content_id) or "=?" in item.content_id:
         raise UsageError(f"{item.content_id!r} is no id of an image")
     part.add_related(
         item.content,
