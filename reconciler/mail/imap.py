@@ -181,6 +181,24 @@ class ImapSession:
                 found.update(int(uid) for uid in self._client.search(["HEADER", name, value]))
         return tuple(sorted(found))
 
+    def remove(self, folder: str, uids: tuple[int, ...]) -> bool:
+        """Remove mails from ``folder``; False if they could only be marked as deleted.
+
+        That is so without UIDPLUS (RFC 4315): EXPUNGE alone would remove what others have marked, too.
+        """
+        if not uids:
+            return True
+        with self._answers("SELECT"):
+            self._client.select_folder(folder)
+        with self._answers("STORE"):
+            self._client.delete_messages(list(uids), silent=True)
+        if "UIDPLUS" not in self.capabilities and "UIDPLUS" not in self.ask_again():
+            return False
+        with self._answers("EXPUNGE"):
+            self._client._cached_capabilities = (b"UIDPLUS",)  # noqa: SLF001 - else it asks again
+            self._client.uid_expunge(list(uids))
+        return True
+
     @property
     def deadline(self) -> Deadline:
         """Until when the next command has to be answered."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.mail.credentials import Dialogue, check_sendable, choose
 from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import (
+    Cancelled,
     Declined,
     Disconnected,
     MailFault,
@@ -175,12 +176,15 @@ class SmtpSession:
                 self._expect(line[:4], self._ask(line))
             self._begun = True
 
-    def submit(self, envelope: Envelope, data: bytes) -> Submission:
+    def submit(
+        self, envelope: Envelope, data: bytes, deadline: Deadline | None = None
+    ) -> Submission:
         """Hand over one mail; ``data`` has lines that end in CRLF, the last one too.
 
         Raises Declined for a no to MAIL or DATA, Uncertain if the whole text is out and no answer to it
         comes that can be understood, and other faults where nothing can have been delivered. After any of
-        these only ``close`` makes sense; a new deadline is the caller's to set before.
+        these only ``close`` makes sense; a new deadline is the caller's to set before. ``deadline`` is that of
+        the text and the answer to it, which otherwise get the time of RFC 5321 section 4.5.3.2.
         """
         self._wire.renew_limits()
         options = f" SIZE={len(data)}" if "SIZE" in self.capabilities else ""
@@ -204,7 +208,7 @@ class SmtpSession:
             self._begun = True
             return Submission((), tuple(refused), None)
         self._expect("DATA", self._ask("DATA"), only="354")
-        final = self._content(data)
+        final = self._content(data, deadline)
         return Submission(tuple(accepted), tuple(refused), final)
 
     def _exchange(self, commands: tuple[str, ...]) -> list[Reply]:
@@ -218,8 +222,8 @@ class SmtpSession:
             self._expect("MAIL", replies[0])
         return replies
 
-    def _content(self, data: bytes) -> Reply:
-        self._wire.deadline = Deadline(_CONTENT_SECONDS + len(data) / _SLOWEST)
+    def _content(self, data: bytes, deadline: Deadline | None) -> Reply:
+        self._wire.deadline = deadline or Deadline(_CONTENT_SECONDS + len(data) / _SLOWEST)
         try:
             # What raises here has not sent everything, so that the final dot is not out.
             self._wire.sendall(_LINE_START.sub(b"..", data) + b".\r\n")
@@ -227,9 +231,11 @@ class SmtpSession:
             if last := _LAST_WORD.match(self._wire.last_line):
                 self._expect("DATA", _reply(int(last[1]), last[2]))
             raise
-        self._wire.deadline = Deadline(_FINAL_SECONDS)
+        self._wire.deadline = deadline or Deadline(_FINAL_SECONDS)
         try:
             reply = self._read()
+        except Cancelled:
+            raise
         except MailFault:
             raise _uncertain() from None
         if not reply.code.startswith(("2", "4", "5")):

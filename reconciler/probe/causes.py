@@ -11,13 +11,14 @@ from reconciler.mail.faults import (
     StarttlsMissing,
     TimedOut,
     TokenFault,
+    Uncertain,
     Unreachable,
     Unresolvable,
     Unsendable,
     Violation,
 )
 from reconciler.model.connector import Security
-from reconciler.probe.faults import FolderMissing, HostNotAllowed, WrongMode
+from reconciler.probe.faults import FolderMissing, HostNotAllowed, NotDelivered, WrongMode
 from reconciler.probe.result import ErrorClass, Failure, Stage
 from reconciler.probe.tokens import token_failure
 
@@ -92,7 +93,7 @@ def _no_mechanism(error: NoMechanism, where: Where) -> Failure:
 
 
 def _unsendable(error: Unsendable, where: Where) -> Failure:
-    if where.stage is Stage.ENVELOPE:
+    if where.stage in (Stage.ENVELOPE, Stage.DELIVERY):
         return Failure(ErrorClass.RECIPIENT_REJECTED, str(error), "Use an address in ASCII.")
     return Failure(
         ErrorClass.CONFIG_INVALID, str(error), "Correct the user name, or what the reference names."
@@ -151,6 +152,25 @@ def _folder_missing(error: FolderMissing, where: Where) -> Failure:
     )
 
 
+def _not_delivered(_error: NotDelivered, where: Where) -> Failure:
+    half = where.half
+    return Failure(
+        ErrorClass.NOT_DELIVERED,
+        f"The test mail to {half.address} was sent, but is not in the inbox of {half.username} at "
+        f"{half.host}.",
+        "Look for it in the spam folder, and at the rules and forwardings of the mailbox; if it comes "
+        "later, the servers in between are slow.",
+    )
+
+
+def _uncertain(_error: Uncertain, where: Where) -> Failure:
+    return Failure(
+        ErrorClass.NOT_DELIVERED,
+        f"The test mail was handed over, but {where.half.host} did not say that it has it.",
+        "Test again; the mail may have arrived all the same, and can be deleted.",
+    )
+
+
 def _violation(error: Violation, where: Where) -> Failure:
     half = where.half
     own = half.protocol.upper()
@@ -181,5 +201,7 @@ _EXPLANATIONS: Final[tuple[tuple[type[MailFault], Callable[..., Failure]], ...]]
     (NoMechanism, _no_mechanism),
     (Unsendable, _unsendable),
     (FolderMissing, _folder_missing),
+    (NotDelivered, _not_delivered),
+    (Uncertain, _uncertain),
     (Violation, _violation),
 )

@@ -26,6 +26,10 @@ class WrongMode(MailFault):
         self.speaks = speaks
 
 
+class NotDelivered(MailFault):
+    """A test mail was taken, and did not arrive in the inbox."""
+
+
 class FolderMissing(MailFault):
     """There is no folder for sent mail; ``wanted`` is the one that is set, or None."""
 

@@ -22,6 +22,7 @@ class ProbeOptions:
     holds authorities to trust besides those of the system. ``allowed_hosts`` are shell patterns, and
     empty ones allow every host. ``retries`` is how often a test begins anew after a failure that the
     server itself calls temporary, or a dropped connection; never after a rejected login.
+    ``delivery_seconds`` is how long a test mail is looked for; one is sent if ``depth`` says so.
     """
 
     concurrency: int = 32
@@ -32,6 +33,7 @@ class ProbeOptions:
     ca_file: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     retries: int = 1
+    delivery_seconds: float = 10.0
 
     def allows_host(self, host: str) -> bool:
         """Whether a connection may be made in the name of ``host``."""

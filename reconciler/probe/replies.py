@@ -336,6 +336,27 @@ RULES: tuple[Rule, ...] = (
         remedy="Give {user} the right to send as {address}, or set `email_address` to one of its own.",
         command="MAIL",
     ),
+    # The test mail itself. A right to send is often checked only now.
+    Rule(
+        error_class=ErrorClass.SEND_AS_DENIED,
+        cause="{host} took the addresses, and then refused a mail of {user} from {address}.",
+        remedy="Give {user} the right to send as {address}, or set `email_address` to one of its own.",
+        command="DATA",
+        status=r"5\.7\.1",
+    ),
+    Rule(
+        error_class=ErrorClass.RATE_LIMITED,
+        cause="{host} takes no mail from {address} for now.",
+        remedy=_WAIT,
+        command="DATA",
+        code=r"4\d\d",
+    ),
+    Rule(
+        error_class=ErrorClass.NOT_DELIVERED,
+        cause="{host} took the addresses, and then refused the test mail of {address}.",
+        remedy="Ask the server's administrator which rule or filter it was that refused it.",
+        command="DATA",
+    ),
 )
 
 

@@ -20,6 +20,7 @@ class Stage(StrEnum):
     AUTHENTICATION = "authentication"
     MAILBOX = "mailbox"
     ENVELOPE = "envelope"
+    DELIVERY = "delivery"
 
 
 class Outcome(StrEnum):

@@ -5,17 +5,25 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import Cancelled
 from reconciler.mail.oauth import AuthlibTokens
 from reconciler.mail.tls import shared_context
-from reconciler.probe.half import halves
+from reconciler.probe.half import Half, halves
 from reconciler.probe.options import DEFAULT_OPTIONS, ProbeOptions
-from reconciler.probe.result import ConnectorResult, ProtocolResult
+from reconciler.probe.result import (
+    ConnectorResult,
+    Outcome,
+    Protocol,
+    ProtocolResult,
+    Stage,
+    StageResult,
+)
 from reconciler.probe.schedule import Job, Schedule
 from reconciler.probe.walk import Walk
 
@@ -33,6 +41,9 @@ _SLICE = 0.1
 
 _CLEAN_UP = 1.0
 """Seconds that tests under way get to close their connections once a run is called off."""
+
+NOT_SENT = (StageResult(Stage.DELIVERY, Outcome.NOT_REACHED),)
+"""What there is to say of a test mail that was asked for, where the connector itself has failed."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -59,7 +70,10 @@ def probe(
     context = _Context(resolver, options, tokens or _tokens(resolver, options))
     shared_context(options.ca_file)
     results = [context.test(Job(0, half)) for half in halves(connector)]
-    return _joined(connector, results)
+    mail = context.test_mail(results)
+    if mail is not None:
+        results.append(context.test(mail))
+    return _joined(connector, results, options)
 
 
 def run(
@@ -112,6 +126,9 @@ class _Context:
 
     def test(self, job: Job) -> _Timed:
         started_at, started = datetime.now(UTC), time.monotonic()
+        if job.test_mail:
+            result = self._test_mail(job.half)
+            return _Timed(job, result, started_at, started, time.monotonic())
         walk = Walk(job.half, self._resolver, self.options, self._tokens, self.stop)
         try:
             result = walk.result()
@@ -120,6 +137,26 @@ class _Context:
         except Exception as error:  # noqa: BLE001 - a defect in one test must not end the run
             result = walk.broken(error)
         return _Timed(job, result, started_at, started, time.monotonic())
+
+    def test_mail(self, parts: list[_Timed]) -> Job | None:
+        """The test mail that is to follow these tests; None if there is none to send.
+
+        A connector that has failed gets none: signing in again would be one more refused sign-in.
+        """
+        if not self.options.wants(Stage.DELIVERY) or any(part.result.failed for part in parts):
+            return None
+        sending = next((part for part in parts if part.result.protocol is Protocol.SMTP), None)
+        return None if sending is None else replace(sending.job, test_mail=True)
+
+    def _test_mail(self, half: Half) -> ProtocolResult:
+        from reconciler.probe.delivery import Delivery  # noqa: PLC0415 - hardly ever wanted
+
+        def walk(half: Half) -> Walk:
+            return Walk(half, self._resolver, self.options, self._tokens, self.stop)
+
+        deadline = Deadline(self.options.timeout, self.stop)
+        stage = Delivery(half, walk, deadline, self.options.delivery_seconds).result()
+        return ProtocolResult(half.protocol, half.host, half.port, (stage,))
 
 
 class _Run:
@@ -140,6 +177,7 @@ class _Run:
             for half in halves(connector)
         )
         self._schedule = Schedule(self._jobs, context.options.per_host)
+        self._mails: list[Job] = []
         self._threads: list[threading.Thread] = []
         self._work: SimpleQueue[Job | None] = SimpleQueue()
         self._done: SimpleQueue[_Timed | BaseException] = SimpleQueue()
@@ -152,18 +190,22 @@ class _Run:
             for position in range(len(self._connectors)):
                 if not self._left[position]:
                     self._finish(position)
-            self._work_through(cancelled)
+            self._work_through(self._schedule, len(self._jobs), cancelled)
+            # Only now, so that nothing else is done to the mailboxes that they are looked for in.
+            mails = Schedule(self._mails, self._context.options.per_host)
+            self._work_through(mails, len(self._mails), cancelled)
         except KeyboardInterrupt:
             raise Interrupted(self._in_order(), self._not_run()) from None
         finally:
             self._stop()
         return self._in_order()
 
-    def _work_through(self, cancelled: threading.Event | None) -> None:
+    def _work_through(
+        self, schedule: Schedule, remaining: int, cancelled: threading.Event | None
+    ) -> None:
         running = 0
-        remaining = len(self._jobs)
         while remaining:
-            while running < self._context.options.concurrency and (job := self._schedule.next()):
+            while running < self._context.options.concurrency and (job := schedule.next()):
                 running += 1
                 self._start(job, running)
             if cancelled is not None and cancelled.is_set():
@@ -176,7 +218,7 @@ class _Run:
                 raise timed
             running -= 1
             remaining -= 1
-            self._schedule.done(timed.job)
+            schedule.done(timed.job)
             self._take(timed)
 
     def _start(self, job: Job, running: int) -> None:
@@ -201,11 +243,21 @@ class _Run:
         position = timed.job.position
         self._halves.setdefault(position, []).append(timed)
         self._left[position] -= 1
-        if not self._left[position]:
+        if self._left[position]:
+            return
+        job = None
+        if not timed.job.test_mail:
+            job = self._context.test_mail(self._halves[position])
+        if job is None:
             self._finish(position)
+        else:
+            self._left[position] = 1
+            self._mails.append(job)
 
     def _finish(self, position: int) -> None:
-        result = _joined(self._connectors[position], self._halves.pop(position, []))
+        result = _joined(
+            self._connectors[position], self._halves.pop(position, []), self._context.options
+        )
         self._results[position] = result
         if self._on_result is not None:
             self._on_result(result)
@@ -229,14 +281,19 @@ class _Run:
         )
 
 
-def _joined(connector: Connector, parts: list[_Timed]) -> ConnectorResult:
-    """Put the halves together, IMAP first, whichever was done first."""
+def _joined(connector: Connector, parts: list[_Timed], options: ProbeOptions) -> ConnectorResult:
+    """Put the halves together, IMAP first, whichever was done first; a test mail belongs to SMTP."""
     if not parts:
         return ConnectorResult(connector.name, datetime.now(UTC), 0.0, ())
     first = min(parts, key=lambda part: part.started)
+    results = {part.result.protocol: part.result for part in parts if not part.job.test_mail}
+    sending = results.get(Protocol.SMTP)
+    if sending is not None and options.wants(Stage.DELIVERY):
+        mail = next((part.result.stages for part in parts if part.job.test_mail), NOT_SENT)
+        results[Protocol.SMTP] = replace(sending, stages=(*sending.stages, *mail))
     return ConnectorResult(
         connector.name,
         first.started_at,
         max(part.ended for part in parts) - first.started,
-        tuple(sorted((part.result for part in parts), key=lambda result: result.protocol)),
+        tuple(sorted(results.values(), key=lambda result: result.protocol)),
     )

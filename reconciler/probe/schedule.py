@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One half of the connector at ``position`` in the run."""
+    """One half of the connector at ``position`` in the run; or its test mail, which that half sends."""
 
     position: int
     half: Half
+    test_mail: bool = False
 
 
 class Schedule:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,12 +12,12 @@ from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import Cancelled, TimedOut
 from reconciler.probe.attempt import Skip
 from reconciler.probe.classify import classify, is_temporary
-from reconciler.probe.result import Outcome, Protocol, ProtocolResult, Stage, StageResult
+from reconciler.probe.result import Failure, Outcome, Protocol, ProtocolResult, Stage, StageResult
 from reconciler.probe.sign_in import SignIn
 from reconciler.probe.where import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from threading import Event
     from typing import TypeAlias
 
@@ -78,6 +79,7 @@ class Walk:
         self._sign_in = SignIn(half, resolver, options, tokens)
         self._error: Exception | None = None
         self._observed: Observed | None = None
+        self.stage = Stage.SECRET
 
     def result(self) -> ProtocolResult:
         """Walk through the stages; whatever goes wrong is in the result."""
@@ -93,6 +95,31 @@ class Walk:
         return ProtocolResult(
             half.protocol, half.host, half.port, (*done, *untouched), self._via(), self._observed
         )
+
+    @contextmanager
+    def signed_in(self, deadline: Deadline, then: Stage) -> Iterator[Attempt]:
+        """Sign in, for whatever is to be done at the stage ``then``; nothing is tried twice.
+
+        What goes wrong is raised as it is, in the block too, and :meth:`explain` says what it means.
+        """
+        self.stage = Stage.SECRET
+        self._sign_in.prepare()
+        attempt = self._new_attempt(deadline)
+        try:
+            for stage, step in attempt.stages:
+                self.stage = stage
+                with suppress(Skip):
+                    step()
+                if stage is Stage.AUTHENTICATION:
+                    break
+            self.stage = then
+            yield attempt
+        finally:
+            attempt.close()
+
+    def explain(self, error: Exception) -> Failure:
+        """What an error means at the stage that :meth:`signed_in` has come to."""
+        return classify(error, Where(self._half, self.stage, self._sign_in.discretion.show))
 
     def broken(self, error: Exception) -> ProtocolResult:
         """What is left to say if the walk itself did not end as it should."""

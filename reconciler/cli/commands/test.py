@@ -41,6 +41,7 @@ _DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mai
         "reconciler test payroll 'info*'",
         "reconciler test --label hr --depth tls --format json",
         "reconciler test --failing --retries 3 --report junit=test.xml",
+        "reconciler test support --send-test-mail",
         "reconciler test --shard 2/8 --report json=shard-2.json",
         "reconciler test --merge shard-*.json --report junit=test.xml",
     ),
@@ -59,6 +60,8 @@ _DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mai
 @click.option("--merge", is_flag=True,
               help="Test nothing: join the JSON reports of all shards, which are given as arguments.")  # fmt: skip
 @click.option("--depth", type=click.Choice(_DEPTHS), help="Stop after this stage.")
+@click.option("--send-test-mail", is_flag=True,
+              help="Send a mail from each connector to its own address, find it over IMAP, remove it.")  # fmt: skip
 @tuning_options
 @record_option
 @report_option("json", "junit")
@@ -79,6 +82,7 @@ def command(
     shard: Shard | None,
     merge: bool,
     depth: str | None,
+    send_test_mail: bool,
     concurrency: int | None,
     per_host: int | None,
     timeout: float | None,
@@ -89,7 +93,7 @@ def command(
     color: bool | None,
     reports: tuple[Report, ...],
 ) -> ExitCode:
-    """Test connectors live, over IMAP and SMTP, without sending anything.
+    """Test connectors live, over IMAP and SMTP, without sending anything unless asked to.
 
     NAME is a connector or a shell pattern; without one, all connectors are tested. The results become the
     status of connectors that are stored as they were tested. Exits with 4 if a server said no, and with 9
@@ -106,6 +110,8 @@ def command(
     from reconciler.cli.progress import TestProgress
     from reconciler.probe.result import Stage
 
+    if send_test_mail and depth is not None:
+        raise click.UsageError("--send-test-mail tests to the very end, so it takes no --depth.")
     if everything + changed + failing > 1:
         raise click.UsageError("--all, --changed and --failing exclude each other.")
     which = Which.CHANGED if changed else Which.FAILING if failing else Which.ALL
@@ -113,7 +119,7 @@ def command(
     request = TestRequest(
         selection=Selection(names=names, labels=labels, which=which, shard=shard),
         tuning=Tuning(
-            depth=Stage(depth) if depth else None,
+            depth=Stage.DELIVERY if send_test_mail else Stage(depth) if depth else None,
             concurrency=concurrency,
             per_host=per_host,
             timeout=timeout,

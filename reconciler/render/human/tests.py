@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.probe.result import Outcome
+from reconciler.probe.result import Outcome, Stage
 from reconciler.render.table import pad, width_of
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def result_text(result: ConnectorResult, style: Style, *, width: int = 0) -> str
     lines = []
     for number, protocol in enumerate(result.protocols):
         lines.append(f"  {name if not number else blank}  {_protocol(protocol, style)}")
+        lines += [f"      test mail {text}" for text in _test_mail(protocol)]
         failed = protocol.failed
         if failed is not None and failed.failure is not None:
             lines.append(f"      {failed.failure.cause}")
@@ -35,6 +36,15 @@ def failures_text(results: tuple[ConnectorResult, ...], style: Style) -> str:
     width = max((width_of(item.connector) for item in failed), default=0)
     return "\n".join(
         [*(result_text(item, style, width=width) for item in failed), summary(results)]
+    )
+
+
+def _test_mail(protocol: ProtocolResult) -> tuple[str, ...]:
+    """What became of the test mail, if one was sent and nothing went wrong."""
+    return tuple(
+        stage.detail
+        for stage in protocol.stages
+        if stage.stage is Stage.DELIVERY and stage.outcome is Outcome.OK
     )
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,7 +10,7 @@ from reconciler.config.load import load
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Connector, Security
 from reconciler.probe.options import ProbeOptions
-from reconciler.probe.result import ErrorClass, Protocol
+from reconciler.probe.result import ErrorClass, Protocol, Stage
 from reconciler.probe.runner import run
 from reconciler.sandbox.session import Sandbox, Session
 from reconciler.secrets.registry import Resolver
@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 EXAMPLE = Path(__file__).parents[3] / "connectors.d"
 
 
-def probe(session: Session, *connectors: Connector) -> tuple[ConnectorResult, ...]:
+def probe(
+    session: Session, *connectors: Connector, depth: Stage = Stage.ENVELOPE
+) -> tuple[ConnectorResult, ...]:
     """Test connectors as a command in the sandbox would."""
     environ = session.environment
     options = ProbeOptions(
         connect_to=ConnectTo.parse([environ["RECONCILER_CONNECT_TO"]]),
         ca_file=environ["RECONCILER_CA_FILE"],
+        depth=depth,
     )
     return run(connectors, Resolver(environ, allow_command=False, base=Path()), options)
 
@@ -38,11 +41,28 @@ def test_the_shipped_example_passes_every_live_test(tmp_path: Path) -> None:
     assert snapshot is not None
     tested = tuple(item for item in snapshot.connectors if not item.draft)
     with Sandbox(snapshot.connectors, tmp_path) as session:
-        results = probe(session, *tested)
+        results = probe(session, *tested, depth=Stage.DELIVERY)
     assert {result.connector: result.failures for result in results} == {
         connector.name: () for connector in tested
     }
     assert session.journal.faults == ()
+
+
+@pytest.mark.parametrize("files_sent_copies", [False, True])
+def test_a_test_mail_arrives_and_leaves_nothing_behind(
+    files_sent_copies: bool,
+    sandbox: Callable[..., Any],
+    connector: Callable[..., Connector],
+) -> None:
+    support = connector("support", files_sent_copies=files_sent_copies)
+    with sandbox(support) as clients:
+        (result,) = probe(clients.session, support, depth=Stage.DELIVERY)
+        assert result.failures == ()
+        assert clients.session.journal.delivered == 1
+        assert clients.session.journal.strays == ()
+        imap = clients.signed_in_imap(support)
+        for folder in ("INBOX", "Sent"):
+            assert imap.select_folder(folder)[b"EXISTS"] == 0
 
 
 @pytest.mark.parametrize("security", list(Security))
