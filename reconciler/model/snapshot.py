@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from reconciler.model.directory import Directory, Group, Roles
 from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
-from reconciler.model.resource import Resource
+from reconciler.model.resource import JSON, Resource
 from reconciler.model.secret_ref import SecretRef
 
 if TYPE_CHECKING:
@@ -98,13 +98,23 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class LastTest:
-    """How the last live test of a connector ended; ``stage`` and ``error_class`` only if it failed."""
+    """How the last live test of a connector ended; ``stage`` and ``error_class`` only if it failed.
+
+    ``failing_since`` is when the first of the failures that lead to this one without a break was
+    seen; a store works it out itself. ``facts`` is what the test saw of the servers.
+    """
 
     passed: bool
     at: datetime
     stage: str = ""
     error_class: str = ""
     summary: str = ""
+    failing_since: datetime | None = None
+    facts: dict[str, JSON] = field(default_factory=dict, hash=False)
+
+    def after(self, failing_since: datetime | None) -> LastTest:
+        """This result as it is kept when it follows one that failed since then, or one that passed."""
+        return replace(self, failing_since=None if self.passed else failing_since or self.at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from reconciler.model.address import Address
 from reconciler.model.resource import JSON
 from reconciler.model.secret_ref import SecretRef
+from reconciler.model.sending import EVERY_SENDING, SendingFilter, SendingRecord
 from reconciler.model.snapshot import Fingerprint, LastTest, StoredState
 from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
 
@@ -148,7 +149,24 @@ class StateLock(Protocol):
     ) -> None: ...
 
 
-class StateStore(StateReader, Protocol):
+class SendingLog(Protocol):
+    """The audit of sending. It needs no lock: an attempt is a fact, whatever is applied meanwhile."""
+
+    def record_sent(self, record: SendingRecord) -> None:
+        """Add one attempt; nothing is kept where no state was ever created.
+
+        Raises StateError if it cannot be kept. A mail that is out stays out: the caller tells, and goes on.
+        """
+        ...
+
+    def sent(
+        self, wanted: SendingFilter = EVERY_SENDING, *, limit: int = 50
+    ) -> tuple[SendingRecord, ...]:
+        """The newest attempts that match, newest first."""
+        ...
+
+
+class StateStore(StateReader, SendingLog, Protocol):
     """A state that can be written."""
 
     def lock(self, *, holder: str, operation: str, wait: timedelta = timedelta()) -> StateLock:
@@ -173,6 +191,8 @@ class StateStore(StateReader, Protocol):
         """Keep results of live tests without a new revision.
 
         Results of connectors that are no longer there, or were changed after ``serial``, are dropped.
+        A failure that follows others without a success between them keeps their ``failing_since``;
+        ``commit`` does the same for connectors that it leaves as they are.
         """
         ...
 

@@ -75,6 +75,19 @@ def publish(filled: Path, target: Path) -> bool:
     return True
 
 
+def replace(filled: Path, target: Path) -> None:
+    """Let ``filled`` appear as ``target``, whole and at once, in place of what is there.
+
+    Raises StateUnavailable.
+    """
+    try:
+        _to_disk(filled)
+        filled.replace(target)
+        _to_disk(target.parent)
+    except OSError as error:
+        raise unavailable(target, "created", error) from None
+
+
 def unavailable(path: Path, verb: str, error: OSError) -> StateUnavailable:
     """Tell what could not be done to a path and what to do about it."""
     return StateUnavailable(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector
+from reconciler.model.sending import EVERY_SENDING, SendingFilter, SendingRecord
 from reconciler.model.snapshot import LastTest, StoredResource, StoredState
 from reconciler.state import lease as leases
 from reconciler.state.base import ChangeCounts, Commit, HistoryEntry, Lease, Revision, StateLock
@@ -42,6 +43,7 @@ class MemoryStore:
         self._rows: dict[str, _Row] = {}
         self._revisions: list[Revision] = []
         self._history: list[tuple[str, HistoryEntry]] = []
+        self._sent: list[SendingRecord] = []
         self._lease: Lease | None = None
 
     # --- reading ----------------------------------------------------------------------------------
@@ -191,7 +193,7 @@ class MemoryStore:
                     fingerprints=fingerprints_after(
                         resource, row.stored.fingerprints, supplied.get(resource.name, ())
                     ),
-                    last_test=tests.get(resource.name, row.stored.last_test),
+                    last_test=_kept(row.stored, tests.get(resource.name)),
                 )
                 rows[uid] = replace(row, stored=stored)
         return rows
@@ -203,11 +205,35 @@ class MemoryStore:
                 address = Address(Kind.EMAIL_CONNECTOR, name)
                 for uid, row in self._rows.items():
                     if row.stored.address == address and row.serial <= serial:
-                        stored = replace(row.stored, last_test=result)
+                        stored = replace(row.stored, last_test=_kept(row.stored, result))
                         self._rows[uid] = replace(row, stored=stored)
+
+    def record_sent(self, record: SendingRecord) -> None:
+        """Add one attempt to send to the audit."""
+        record = replace(record, at=record.at.astimezone(UTC))
+        with self._mutex:
+            if self._revisions:
+                self._sent.append(record)
+
+    def sent(
+        self, wanted: SendingFilter = EVERY_SENDING, *, limit: int = 50
+    ) -> tuple[SendingRecord, ...]:
+        """The newest attempts to send that match, newest first."""
+        with self._mutex:
+            found = sorted(filter(wanted.matches, self._sent), key=_moment, reverse=True)
+            return tuple(found[:limit])
 
     def close(self) -> None:
         """Let go of nothing: there is nothing to let go of."""
+
+
+def _kept(before: StoredResource, result: LastTest | None) -> LastTest | None:
+    last = before.last_test
+    return last if result is None else result.after(last.failing_since if last else None)
+
+
+def _moment(record: SendingRecord) -> tuple[datetime, str]:
+    return record.at, record.id
 
 
 def _address(stored: StoredResource) -> Address:

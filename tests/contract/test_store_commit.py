@@ -49,7 +49,9 @@ EVERY_KIND: tuple[Resource, ...] = (
     GlobalSmtpPolicy(fallback_connector="support"),
 )
 PASSED = LastTest(passed=True, at=NOON, summary="all well")
-FAILED = LastTest(False, NOON, "authentication", "auth_rejected", "wrong password")
+FAILED = LastTest(
+    False, NOON, "authentication", "auth_rejected", "wrong password", failing_since=NOON
+)
 
 
 def of(state: StoredState, resource: Resource) -> StoredResource:
@@ -241,6 +243,38 @@ def test_the_last_test_decides_on_the_status(store: StateStore, apply: Apply) ->
     store.record_tests((("support", PASSED),), serial=1)
     assert of(store.load(), SUPPORT).status is Status.READY
     assert store.load().serial == 1
+
+
+def test_a_connector_fails_since_the_first_failure_that_no_success_interrupted(
+    store: StateStore, apply: Apply
+) -> None:
+    def later(result: LastTest, hours: int) -> LastTest:
+        return replace(result, at=NOON + timedelta(hours=hours), failing_since=None)
+
+    def since() -> datetime | None:
+        last = of(store.load(), SUPPORT).last_test
+        assert last is not None
+        return last.failing_since
+
+    apply(store, Create(SUPPORT), tests=(("support", later(FAILED, 0)),))
+    assert since() == NOON
+    store.record_tests((("support", later(FAILED, 1)),), serial=1)
+    apply(store, tests=(("support", later(FAILED, 2)),))
+    assert since() == NOON
+    store.record_tests((("support", later(PASSED, 3)),), serial=2)
+    assert since() is None
+    store.record_tests((("support", later(FAILED, 4)),), serial=2)
+    assert since() == NOON + timedelta(hours=4)
+    apply(store, RotateSecret(SUPPORT, (PASSWORD,)), tests=(("support", later(FAILED, 5)),))
+    assert since() == NOON + timedelta(hours=5)
+
+
+def test_what_a_test_saw_comes_back_as_it_was(store: StateStore, apply: Apply) -> None:
+    seen = replace(PASSED, facts={"imap": {"mechanisms": ["PLAIN"], "until": None, "имя": 1}})
+    apply(store, Create(SUPPORT), tests=(("support", seen),))
+    assert of(store.load(), SUPPORT).last_test == seen
+    store.record_tests((("support", PASSED),), serial=1)
+    assert of(store.load(), SUPPORT).last_test == PASSED
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade():
@@ -49,9 +49,9 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     def run(more: str) -> None:
         scripts = tmp_path / "next release"
         shutil.copytree(schema.SCRIPTS, scripts)
-        (scripts / "versions" / "v0002_next.py").write_text(NEXT.format(more=more))
+        (scripts / "versions" / "v0003_next.py").write_text(NEXT.format(more=more))
         monkeypatch.setattr(schema, "SCRIPTS", scripts)
-        monkeypatch.setattr(schema, "CURRENT", "0002")
+        monkeypatch.setattr(schema, "CURRENT", "0003")
 
     return run
 
@@ -66,8 +66,8 @@ def test_an_older_state_is_migrated_when_it_is_opened(
         release("pass")
         assert place.open().load() == before
         apply(place.open(), Create(Group(name="other")))
-        older.setattr(schema, "CURRENT", "0001")
-        with pytest.raises(StateTooNew, match="schema 0002; this one knows 0001"):
+        older.setattr(schema, "CURRENT", "0002")
+        with pytest.raises(StateTooNew, match="schema 0003; this one knows 0002"):
             place.open().load()
 
 
@@ -90,7 +90,7 @@ def test_a_migration_that_fails_changes_nothing(
         with pytest.raises(RuntimeError):
             place.open().load()
     monkeypatch.undo()
-    assert schema.CURRENT == "0001"
+    assert schema.CURRENT == "0002"
     assert place.open().load() == before
     apply(place.open(), Create(Group(name="other")))
 
@@ -107,11 +107,11 @@ def test_a_backup_is_taken_before_a_migration_and_only_then(
     assert [item.name for item in folder.glob("state*")] == ["state.db"]
     release("pass")
     place.open().load()
-    backup = folder / "state.db.before-0002"
+    backup = folder / "state.db.schema-0002.bak"
     assert backup.stat().st_mode & 0o777 == 0o600
     assert sorted(item.name for item in folder.glob("*state*")) == [
         "state.db",
-        "state.db.before-0002",
+        "state.db.schema-0002.bak",
     ]
     shutil.copy(backup, folder / "old.db")
     assert open_store(f"sqlite:///{folder}/old.db").load() == before

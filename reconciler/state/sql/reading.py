@@ -9,6 +9,7 @@ from sqlalchemy import and_, func, select
 
 from reconciler.errors import StateCorrupt
 from reconciler.model.secret_ref import SecretRef
+from reconciler.model.sending import SendingRecord, SendingResult
 from reconciler.model.snapshot import Fingerprint, LastTest, StoredResource, StoredState
 from reconciler.state import specs
 from reconciler.state.base import ChangeCounts, HistoryEntry, Lease, Revision
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row, Select, Table
 
     from reconciler.model.address import Address
+    from reconciler.model.sending import SendingFilter
 
 
 def single(connection: Connection, table: Table, *, lock: bool = False) -> Row[Any]:
@@ -44,7 +46,15 @@ def load(connection: Connection) -> StoredState:
     for uid, text, key_id, mac in connection.execute(select(tables.fingerprints)):
         prints.setdefault(uid, []).append((reference(text), Fingerprint(key_id, mac)))
     tests = {
-        row.uid: LastTest(row.passed, row.at, row.stage, row.error_class, row.summary)
+        row.uid: LastTest(
+            passed=row.passed,
+            at=row.at,
+            stage=row.stage,
+            error_class=row.error_class,
+            summary=row.summary,
+            failing_since=row.failing_since,
+            facts=_json(row.facts, "what the last test of a connector saw"),
+        )
         for row in connection.execute(select(tables.tests))
     }
     resources = [
@@ -61,6 +71,38 @@ def load(connection: Connection) -> StoredState:
     # Sorted here because databases collate text each in their own way.
     resources.sort(key=lambda stored: (stored.address.kind, stored.address.name))
     return StoredState(meta.lineage, meta.serial, tuple(resources))
+
+
+def failing(connection: Connection) -> dict[str, datetime | None]:
+    """Since when each connector fails, by its uid; those that passed are left out."""
+    columns = tables.tests.c
+    query = select(columns.uid, columns.failing_since).where(~columns.passed)
+    return {row.uid: row.failing_since for row in connection.execute(query)}
+
+
+def sent(connection: Connection, wanted: SendingFilter, limit: int) -> tuple[SendingRecord, ...]:
+    """The newest attempts to send that match, newest first."""
+    columns = tables.sent.c
+    query = select(tables.sent).order_by(columns.at.desc(), columns.id.desc()).limit(limit)
+    if wanted.since is not None:
+        query = query.where(columns.at >= wanted.since)
+    for name in ("connector", "actor", "message_id", "result"):
+        if value := getattr(wanted, name):
+            query = query.where(columns[name] == str(value))
+    return tuple(
+        SendingRecord(**{**row._mapping, "result": _result(row.result)})  # noqa: SLF001 - public so
+        for row in connection.execute(query)
+    )
+
+
+def _result(text: str) -> SendingResult:
+    try:
+        return SendingResult(text)
+    except ValueError:
+        raise StateCorrupt(
+            f"the audit of sending holds the result {text[:40]!r}, which there is none of",
+            hint="restore the state from a backup",
+        ) from None
 
 
 def revisions(connection: Connection, limit: int) -> tuple[Revision, ...]:
@@ -140,22 +182,22 @@ def _read(connection: Connection, query: Select[Any]) -> tuple[HistoryEntry, ...
             actor=row.actor,
             address=specs.address_of(row.kind, row.name),
             action=row.action,
-            spec=None if row.spec is None else _json(row.spec, row.kind, row.name),
+            spec=None
+            if row.spec is None
+            else _json(row.spec, f"the history of {row.kind}.{row.name}"),
             renamed_from=row.renamed_from,
         )
         for row in connection.execute(query)
     )
 
 
-def _json(text: str, kind: str, name: str) -> dict[str, Any]:
+def _json(text: str, what: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise StateCorrupt(
-            f"the history of {kind}.{name} cannot be read", hint="restore the state from a backup"
-        )
+        raise StateCorrupt(f"{what} cannot be read", hint="restore the state from a backup")
     return value
 
 

@@ -147,16 +147,18 @@ class SqliteDatabase:
                 hint="run reconciler plan with this release once, where it may write to the state",
             )
         with self._writer.begin() as connection:
+            # Another process may have migrated it while this one waited for its turn.
             if not self._usable(connection):
-                self._back_up()
+                self._back_up(schema.version(connection) or "")
                 schema.migrate(connection)
 
-    def _back_up(self) -> None:
-        target = self._path.with_name(f"{self._path.name}.before-{schema.CURRENT}")
+    def _back_up(self, found: str) -> None:
+        # Whole before anything is changed, and on the disk: a migration has nothing else to fall back on.
+        target = self._path.with_name(f"{self._path.name}.schema-{found}.bak")
         with folder.draft(target) as draft:
             with closing(_open(self._path)) as source, closing(sqlite3.connect(draft)) as copy:
                 source.backup(copy)
-            draft.replace(target)
+            folder.replace(draft, target)
 
 
 def _engine(creator: Callable[[], sqlite3.Connection], begin: str) -> Engine:

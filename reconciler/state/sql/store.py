@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
+from reconciler.model.sending import EVERY_SENDING
 from reconciler.model.snapshot import StoredState
 from reconciler.state import lease as leases
 from reconciler.state.location import PostgresqlLocation, SqliteLocation, locate
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.model.address import Address
+    from reconciler.model.sending import SendingFilter, SendingRecord
     from reconciler.model.snapshot import LastTest
     from reconciler.secrets.base import Secret
     from reconciler.state.base import (
@@ -164,6 +166,21 @@ class SqlStore:
                 return
         with self._database.transaction() as transaction:
             writing.record_tests(transaction, tests, serial)
+
+    def record_sent(self, record: SendingRecord) -> None:
+        """Add one attempt to send to the audit."""
+        with self._database.view() as view:
+            if view is None:
+                return
+        with self._database.transaction() as transaction:
+            writing.record_sent(transaction, record)
+
+    def sent(
+        self, wanted: SendingFilter = EVERY_SENDING, *, limit: int = 50
+    ) -> tuple[SendingRecord, ...]:
+        """The newest attempts to send that match, newest first."""
+        with self._database.view() as view:
+            return reading.sent(view, wanted, limit) if view is not None else ()
 
     def close(self) -> None:
         """Let go of connections and files."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -148,8 +149,37 @@ tests = Table(
     Column("stage", Text, nullable=False),
     Column("error_class", Text, nullable=False),
     Column("summary", Text, nullable=False),
+    Column("failing_since", UtcDateTime),
+    Column("facts", Text, nullable=False, server_default="{}"),
 )
-"""The last live test of each connector."""
+"""The last live test of each connector. ``facts`` is JSON; ``failing_since`` is null where it passed."""
+
+sent = Table(
+    "sent",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("actor_source", Text, nullable=False),
+    Column("connector", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("from_address", Text, nullable=False),
+    Column("recipients", Integer, nullable=False),
+    Column("accepted", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("result", String(20), nullable=False),
+    Column("code", Integer),
+    Column("enhanced", String(20), nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("copy", Text, nullable=False),
+    Index("sent_at", "at"),
+    Index("sent_connector", "connector", "at"),
+    Index("sent_actor", "actor", "at"),
+    Index("sent_message", "message_id"),
+)
+"""The audit of sending: a row for each attempt. It refers to nothing, so that it outlives all of it."""
 
 lock = Table(
     "lock",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector
+from reconciler.model.resource import canonical_json
 from reconciler.model.snapshot import Fingerprint
 from reconciler.state import specs
 from reconciler.state.base import ChangeCounts, Commit, Revision
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.resource import Resource
     from reconciler.model.secret_ref import SecretRef
+    from reconciler.model.sending import SendingRecord
     from reconciler.model.snapshot import LastTest
 
 
@@ -65,7 +68,7 @@ def commit(connection: Connection, new: Commit, token: str, now: datetime) -> Re
     _write_resources(connection, done, new, serial)
     _write_history(connection, done, serial)
     _write_fingerprints(connection, done, new)
-    _delete(connection, tables.tests, done.unsettled)
+    _delete(connection, tables.tests, done.unsettled)  # their failures end here, too
     _write_tests(connection, new.tests, done.live)
     return Revision(
         serial=serial,
@@ -86,6 +89,12 @@ def record_tests(
     """Keep results of connectors that did not change after ``serial``."""
     reading.single(connection, tables.meta, lock=True)
     _write_tests(connection, results, _live(connection, until=serial))
+
+
+def record_sent(connection: Connection, record: SendingRecord) -> None:
+    """Add one attempt to send to the audit."""
+    values = {item.name: getattr(record, item.name) for item in fields(record)}
+    connection.execute(insert(tables.sent).values(values | {"result": record.result.value}))
 
 
 def _live(connection: Connection, until: int | None = None) -> dict[Address, str]:
@@ -205,6 +214,8 @@ def _write_tests(
         for name, result in results
         if (address := Address(Kind.EMAIL_CONNECTOR, name)) in live
     }
+    since = reading.failing(connection) if by_uid else {}
+    by_uid = {uid: result.after(since.get(uid)) for uid, result in by_uid.items()}
     _delete(connection, tables.tests, by_uid)
     _many(
         connection,
@@ -217,6 +228,8 @@ def _write_tests(
                 "stage": result.stage,
                 "error_class": result.error_class,
                 "summary": result.summary,
+                "failing_since": result.failing_since,
+                "facts": canonical_json(result.facts),
             }
             for uid, result in by_uid.items()
         ],

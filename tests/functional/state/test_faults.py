@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +16,9 @@ from reconciler.model.directory import Group
 from reconciler.plan.changes import Create
 from reconciler.state.base import Commit
 from reconciler.state.sql.store import open_store
+
+if TYPE_CHECKING:
+    import subprocess
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -48,24 +51,6 @@ def test_a_file_that_may_not_grow_keeps_its_revision(start: Start, url: str) -> 
     after = open_store(url)
     assert after.load() == before
     assert [item.serial for item in after.revisions()] == [1]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 400 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)]
-    try:
-        done = subprocess.run(mount, capture_output=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no mount command")
-    if done.returncode:
-        pytest.skip("mounting is not permitted")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True, capture_output=True)
 
 
 def test_a_full_disk_keeps_its_revision(start: Start, small_disk: Path) -> None:

@@ -173,6 +173,14 @@ def told(step: Callable[[], object]) -> None:
         say(f"{type(error).__name__}: {error.message} ({error.hint})")
 
 
+def migrate(url: str) -> None:
+    """Open the state at the same moment as the others."""
+    store = open_store(url)
+    say("ready")
+    sys.stdin.readline()
+    told(lambda: say(f"read {store.load().serial}"))
+
+
 TASKS: dict[str, Callable[..., None]] = {
     "nursery": nursery,
     "count": count,
@@ -181,6 +189,7 @@ TASKS: dict[str, Callable[..., None]] = {
     "stranger": stranger,
     "limited": limited,
     "filled": filled,
+    "migrate": migrate,
 }
 
 if __name__ == "__main__":

@@ -303,6 +303,7 @@ def test_what_is_recorded_of_a_failure_is_its_stage_class_and_cause(bench: Bench
         stage="imap authentication",
         error_class="auth_rejected",
         summary="The server refused the login.",
+        failing_since=NOON,
     )
 
 

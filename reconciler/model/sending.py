@@ -1,0 +1,77 @@
+"""What is kept of an attempt to send mail: that it was made, by whom and how it ended, never what it said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class SendingResult(StrEnum):
+    """How an attempt ended.
+
+    ``partly`` went to some of its recipients. ``refused`` for good, by a server or before any was asked;
+    ``temporary`` may succeed later. ``uncertain`` broke off after the message was handed over: it may
+    have been delivered, and is never sent again by itself.
+    """
+
+    SENT = "sent"
+    PARTLY = "partly"
+    REFUSED = "refused"
+    TEMPORARY = "temporary"
+    UNCERTAIN = "uncertain"
+
+
+@dataclass(frozen=True, slots=True)
+class SendingRecord:
+    """One attempt to send one message.
+
+    ``connector`` and ``host`` are those that carried it, and empty where none could be found;
+    ``sender`` is who was asked for, ``from_address`` who it went out as. ``size`` is in bytes, as sent.
+    ``code`` and ``enhanced`` are the server's reply (RFC 5321 and RFC 3463), ``code`` None where there
+    was none. ``sentence`` tells the end in one line, ``copy`` what became of the sent copy ("" if
+    none was wanted). ``id`` is chosen by whoever records it, and is unique.
+    """
+
+    id: str
+    at: datetime
+    actor: str
+    actor_source: str
+    connector: str
+    host: str
+    message_id: str
+    sender: str
+    from_address: str
+    recipients: int
+    accepted: int
+    size: int
+    result: SendingResult
+    code: int | None = None
+    enhanced: str = ""
+    sentence: str = ""
+    copy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SendingFilter:
+    """Which attempts are asked for; what is None or "" says nothing, and all that is said must hold."""
+
+    since: datetime | None = None
+    connector: str = ""
+    actor: str = ""
+    message_id: str = ""
+    result: SendingResult | None = None
+
+    def matches(self, record: SendingRecord) -> bool:
+        """Whether an attempt is one of those."""
+        return (
+            (self.since is None or record.at >= self.since)
+            and self.connector in ("", record.connector)
+            and self.actor in ("", record.actor)
+            and self.message_id in ("", record.message_id)
+            and self.result in (None, record.result)
+        )
+
+
+EVERY_SENDING = SendingFilter()
+"""Filters nothing out."""

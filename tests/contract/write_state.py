@@ -1,0 +1,162 @@
+"""Writes the state file of the current schema, which every later release must be able to open.
+
+Run once for each schema, before the next one is begun: ``python -m tests.contract.write_state``. What
+the release itself reads from its file goes beside it as JSON: a later one must read no less.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reconciler.model.directory import Group
+from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.model.secret_ref import SecretRef
+from reconciler.model.sending import SendingRecord, SendingResult
+from reconciler.model.snapshot import Fingerprint, LastTest
+from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
+from reconciler.state.base import Commit, StateStore
+from reconciler.state.sql import schema
+from reconciler.state.sql.store import open_store
+from tests.builders import connector, groups, permissions, roles, users
+
+if TYPE_CHECKING:
+    from reconciler.model.resource import JSON
+
+STATES: Final = Path(__file__).parent / "states"
+NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+INFO = connector("info")
+SUPPORT = replace(INFO, name="support", display_name="Поддержка — “support”")
+PAYROLL = connector("payroll", prevent_destroy=True, labels=("hr",))
+FACTS: Final[dict[str, JSON]] = {"imap": {"mechanisms": ["PLAIN"]}}
+OLD = connector("old")
+
+
+def fill(store: StateStore) -> None:
+    """Apply what a state can hold: every kind, renames, rotations, deletes, tests and fingerprints."""
+    failed = LastTest(
+        False, NOON, "imap authentication", "auth_rejected", "Wrong password.", facts=FACTS
+    )
+    _commit(
+        store,
+        Create(Group(name="support-team", members=users("bob@contoso.example"))),
+        Create(roles("ada@contoso.example", internal=("contoso.example",))),
+        *map(Create, (INFO, OLD, PAYROLL)),
+        Create(permissions("payroll", users=groups("support-team"), enable_b2b=True)),
+        Create(GlobalSmtpPolicy(enabled=True, connector="payroll")),
+        fingerprints=_marks("info", "01") + _marks("payroll", "02"),
+        tests=(("info", LastTest(passed=True, at=NOON)), ("payroll", failed)),
+        note="the first one",
+    )
+    _commit(store, Rename(INFO, SUPPORT, ()), Update(PAYROLL, replace(PAYROLL, labels=()), ()))
+    _commit(store, RotateSecret(SUPPORT, ()), Delete(OLD), fingerprints=_marks("support", "03"))
+    store.record_tests((("support", failed),), serial=3)
+    store.record_sent(
+        SendingRecord(
+            id="5eed",
+            at=NOON,
+            actor="ada@contoso.example",
+            actor_source="--as",
+            connector="support",
+            host="smtp.contoso.example",
+            message_id="<1@contoso.example>",
+            sender="support@contoso.example",
+            from_address="support@contoso.example",
+            recipients=2,
+            accepted=1,
+            size=2**33,
+            result=SendingResult.PARTLY,
+            code=550,
+            enhanced="5.1.1",
+            sentence="One recipient is unknown.",
+            copy="saved",
+        )
+    )
+
+
+def everything(store: StateStore) -> JSON:
+    """All that a store can be asked, as JSON."""
+    state, revisions = store.load(), store.revisions(limit=1000)
+    return {
+        "lineage": state.lineage,
+        "serial": state.serial,
+        "resources": [
+            {"address": str(item.address), "status": _plain(item.status), **_fields(item)}
+            for item in state.resources
+        ],
+        "revisions": _plain(revisions),
+        "changes": {str(item.serial): _plain(store.changes_of(item.serial)) for item in revisions},
+        "history": {
+            str(item.address): _plain(store.history(item.address)) for item in state.resources
+        },
+        "lease": _plain(store.lease()),
+        "sent": _plain(store.sent()),
+    }
+
+
+def _commit(store: StateStore, *changes: Change, note: str = "", **more: object) -> None:
+    base = store.load()
+    commit = Commit(
+        expected_lineage=base.lineage,
+        expected_serial=base.serial,
+        changes=changes,
+        at=NOON + timedelta(hours=base.serial, microseconds=7),
+        actor="ada@contoso.example",
+        actor_source="GITHUB_ACTOR",
+        git_commit="c0ffee",
+        tool_version="0.1.0",
+        plan_digest="sha256:00",
+        note=note,
+        **more,  # type: ignore[arg-type]
+    )
+    with store.lock(holder="ada", operation="apply") as lock:
+        store.commit(commit, token=lock.lease.token)
+
+
+def _marks(
+    name: str, mac: str
+) -> tuple[tuple[str, tuple[tuple[SecretRef, Fingerprint], ...]], ...]:
+    reference = SecretRef("env", "INFO_PASSWORD" if name != "payroll" else "PAYROLL_PASSWORD")
+    return ((name, ((reference, Fingerprint("k1", mac * 32)),)),)
+
+
+def _plain(value: object) -> JSON:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, SecretRef | Enum):
+        return str(value)
+    if is_dataclass(value):
+        return _fields(value)
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    assert value is None or isinstance(value, str | int | bool)
+    return value
+
+
+def _fields(value: object) -> dict[str, JSON]:
+    return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}  # type: ignore[arg-type]
+
+
+def main() -> None:
+    """Write both files; an existing state is never written again, because a release did that."""
+    target = STATES / f"{schema.CURRENT}.db"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "state.db"
+        store = open_store(f"sqlite:///{path}")
+        fill(store)
+        with target.open("xb") as file:
+            file.write(path.read_bytes())
+        text = json.dumps(everything(store), indent=1, ensure_ascii=False, sort_keys=True)
+        target.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
