@@ -22,6 +22,7 @@ def schema(name: str) -> dict[str, Any]:
     from reconciler.plan.planfile import PlanFile  # noqa: PLC0415
     from reconciler.probe.report import TestReport  # noqa: PLC0415
     from reconciler.render.doctor import DoctorDocument  # noqa: PLC0415
+    from reconciler.render.history import DiffDocument, HistoryDocument  # noqa: PLC0415
     from reconciler.render.report import ApplyReport  # noqa: PLC0415
     from reconciler.render.status import StatusDocument  # noqa: PLC0415
 
@@ -35,6 +36,8 @@ def schema(name: str) -> dict[str, Any]:
         "test-report": TestReport,
         "apply-report": ApplyReport,
         "status": StatusDocument,
+        "history": HistoryDocument,
+        "diff": DiffDocument,
         "doctor": DoctorDocument,
     }
     made = TypeAdapter(types[name]).json_schema(mode="serialization")
@@ -54,6 +57,8 @@ NAMES = (
     "apply-report",
     "status",
     "doctor",
+    "history",
+    "diff",
 )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from reconciler.app.workspace import Workspace
     from reconciler.model.snapshot import StoredResource, StoredState
-    from reconciler.state.base import HistoryEntry, StateReader
+    from reconciler.state.base import StateReader
 
 
 @contextmanager
@@ -73,13 +73,3 @@ def matching(
         and all(label in item.resource.labels for label in labels)
         and (status is None or item.status == status)
     )
-
-
-def revision_changes(reader: StateReader, serial: int) -> tuple[HistoryEntry, ...]:
-    """Find what one revision did; raises ReconcilerError if there is none of that serial."""
-    entries = reader.changes_of(serial)
-    if not entries:
-        newest = reader.revisions(limit=1)
-        there = f"The newest is {newest[0].serial}." if newest else "Nothing was applied yet."
-        raise ReconcilerError(f"there is no revision {serial}", hint=there)
-    return entries

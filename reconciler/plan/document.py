@@ -158,7 +158,7 @@ def to_document(plan: Plan) -> PlanDocument:
     return PlanDocument(
         lineage=plan.lineage,
         serial=plan.serial,
-        resource_changes=tuple(_resource_change(change) for change in plan.changes),
+        resource_changes=tuple(resource_change(change) for change in plan.changes),
         summary=SummaryDocument(
             add=plan.counts.add, change=plan.counts.change, destroy=plan.counts.destroy
         ),
@@ -201,7 +201,8 @@ def plan_digest(plan: Plan) -> str:
     return digest(to_plain(to_document(plan), nulls=True))
 
 
-def _resource_change(change: Change) -> ResourceChange:
+def resource_change(change: Change) -> ResourceChange:
+    """Put one change into the shape in which it is published."""
     match change:
         case Create(after):
             body = ChangeDocument(actions=("create",), before=None, after=spec_of(after))

@@ -1,4 +1,4 @@
-"""What is stored, for people and for machines: one resource, the history, the lock."""
+"""What is stored, for people and for machines: one resource, the lock."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from reconciler.plan.diff import leaves
 from reconciler.render.human.plan import show
 from reconciler.render.json import to_json
 from reconciler.render.moment import instant, minute
-from reconciler.render.table import pad, table, width_of
+from reconciler.render.table import pad, width_of
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import StoredResource
     from reconciler.render.style import Style
-    from reconciler.state.base import HistoryEntry, Lease, Revision
+    from reconciler.state.base import Lease
 
 
 def resource_text(stored: StoredResource, form: str, style: Style) -> str:
@@ -51,83 +51,6 @@ def _last_test(stored: StoredResource) -> str:
     if test.passed:
         return f", tested {minute(test.at)}"
     return f" at {test.stage} ({test.error_class}) since {minute(test.at)}: {test.summary}"
-
-
-def revisions_text(revisions: tuple[Revision, ...], form: str, style: Style) -> str:
-    """The revisions, newest first."""
-    if form == "json":
-        return to_json(
-            {
-                "format_version": "1.0",
-                "revisions": [
-                    {
-                        "serial": item.serial,
-                        "at": instant(item.at),
-                        "actor": item.actor,
-                        "actor_source": item.actor_source,
-                        "git_commit": item.git_commit,
-                        "tool_version": item.tool_version,
-                        "plan_digest": item.plan_digest,
-                        "added": item.counts.added,
-                        "changed": item.counts.changed,
-                        "destroyed": item.counts.destroyed,
-                        "note": item.note,
-                    }
-                    for item in revisions
-                ],
-            }
-        )
-    if not revisions:
-        return "Nothing was applied yet."
-    rows = [
-        (
-            str(item.serial),
-            minute(item.at),
-            item.actor,
-            item.git_commit[:10] + ("-dirty" if item.git_commit.endswith("-dirty") else ""),
-            f"+{item.counts.added} ~{item.counts.changed} -{item.counts.destroyed}",
-            item.note,
-        )
-        for item in revisions
-    ]
-    lines = table(("SERIAL", "WHEN (UTC)", "WHO", "COMMIT", "WHAT", "NOTE"), rows, style.width)
-    return "\n".join([style.strong(lines[0]), *lines[1:]])
-
-
-def entries_text(entries: tuple[HistoryEntry, ...], form: str, style: Style) -> str:
-    """What happened to one resource, or in one revision."""
-    if form == "json":
-        return to_json(
-            {
-                "format_version": "1.0",
-                "entries": [
-                    {
-                        "serial": item.serial,
-                        "at": instant(item.at),
-                        "actor": item.actor,
-                        "address": str(item.address),
-                        "action": item.action,
-                        "renamed_from": item.renamed_from or None,
-                        "spec": item.spec,
-                    }
-                    for item in entries
-                ],
-            }
-        )
-    if not entries:
-        return "Nothing is known of it."
-    rows = [
-        (
-            str(item.serial),
-            minute(item.at),
-            item.actor,
-            item.action + (f" from {item.renamed_from}" if item.renamed_from else ""),
-            str(item.address),
-        )
-        for item in entries
-    ]
-    lines = table(("SERIAL", "WHEN (UTC)", "WHO", "WHAT", "ADDRESS"), rows, style.width)
-    return "\n".join([style.strong(lines[0]), *lines[1:]])
 
 
 def lease_text(lease: Lease | None) -> str:

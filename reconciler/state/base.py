@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
 from reconciler.model.address import Address
-from reconciler.model.resource import JSON
+from reconciler.model.resource import JSON, Resource
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.sending import EVERY_SENDING, SendingFilter, SendingRecord
-from reconciler.model.snapshot import Fingerprint, LastTest, StoredState
+from reconciler.model.snapshot import Fingerprint, LastTest, Snapshot, StoredState
 from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
 
 if TYPE_CHECKING:
@@ -93,6 +94,20 @@ class HistoryEntry:
     action: str
     spec: dict[str, JSON] | None
     renamed_from: str = ""
+    git_commit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PastState:
+    """Resources as they were at one revision, by uid: what stays with a resource through renames."""
+
+    serial: int
+    resources: Mapping[str, Resource]
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The resources alone."""
+        return Snapshot.of(tuple(self.resources.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +129,20 @@ class StateReader(Protocol):
         """Read the newest revision in one consistent view; the empty state if there is none."""
         ...
 
-    def revisions(self, *, limit: int = 50) -> tuple[Revision, ...]:
-        """The newest revisions, newest first."""
+    def revisions(self, *, limit: int = 50, until: int | None = None) -> tuple[Revision, ...]:
+        """The newest revisions, those after ``until`` left out, newest first."""
         ...
 
     def changes_of(self, serial: int) -> tuple[HistoryEntry, ...]:
         """What one revision did, in the order in which it did it."""
+        ...
+
+    def past(self, serial: int) -> PastState:
+        """Everything as it was at that revision; nothing at 0. Later ones are not looked at."""
+        ...
+
+    def step(self, serial: int) -> tuple[PastState, PastState]:
+        """Before and after one revision, of the resources that it touched and no others."""
         ...
 
     def history(self, address: Address, *, limit: int = 50) -> tuple[HistoryEntry, ...]:

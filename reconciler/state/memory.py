@@ -12,10 +12,20 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector
+from reconciler.model.resource import Resource, canonical_json
 from reconciler.model.sending import EVERY_SENDING, SendingFilter, SendingRecord
 from reconciler.model.snapshot import LastTest, StoredResource, StoredState
 from reconciler.state import lease as leases
-from reconciler.state.base import ChangeCounts, Commit, HistoryEntry, Lease, Revision, StateLock
+from reconciler.state import specs
+from reconciler.state.base import (
+    ChangeCounts,
+    Commit,
+    HistoryEntry,
+    Lease,
+    PastState,
+    Revision,
+    StateLock,
+)
 from reconciler.state.conflict import moved
 from reconciler.state.effects import Effects, effects, fingerprints_after
 
@@ -54,15 +64,38 @@ class MemoryStore:
             rows = sorted((row.stored for row in self._rows.values()), key=_address)
             return StoredState(self._lineage, len(self._revisions), tuple(rows))
 
-    def revisions(self, *, limit: int = 50) -> tuple[Revision, ...]:
-        """The newest revisions, newest first."""
+    def revisions(self, *, limit: int = 50, until: int | None = None) -> tuple[Revision, ...]:
+        """The newest revisions, those after ``until`` left out, newest first."""
         with self._mutex:
-            return tuple(self._revisions[::-1][:limit])
+            return tuple(self._revisions[:until][::-1][:limit])
 
     def changes_of(self, serial: int) -> tuple[HistoryEntry, ...]:
         """What one revision did, in order."""
         with self._mutex:
             return tuple(entry for _, entry in self._history if entry.serial == serial)
+
+    def past(self, serial: int) -> PastState:
+        """Everything as it was at that revision."""
+        with self._mutex:
+            found: dict[str, Resource] = {}
+            for uid, entry in self._history:
+                if entry.serial <= serial:
+                    found.pop(uid, None)
+                    if entry.spec is not None:
+                        found[uid] = specs.read(entry.address, canonical_json(entry.spec))
+            return PastState(serial, found)
+
+    def step(self, serial: int) -> tuple[PastState, PastState]:
+        """Before and after one revision, of the resources that it touched and no others."""
+        touched = {uid for uid, entry in self._history if entry.serial == serial}
+        before, after = (
+            PastState(
+                state.serial,
+                {uid: state.resources[uid] for uid in touched & state.resources.keys()},
+            )
+            for state in (self.past(serial - 1), self.past(serial))
+        )
+        return before, after
 
     def history(self, address: Address, *, limit: int = 50) -> tuple[HistoryEntry, ...]:
         """What happened to whatever bears that address or, if nothing does now, once bore it."""
@@ -161,6 +194,7 @@ class MemoryStore:
                         action=event.action,
                         spec=None if event.spec is None else json.loads(event.spec),
                         renamed_from=event.renamed_from,
+                        git_commit=commit.git_commit,
                     ),
                 )
                 for event in done.events

@@ -53,6 +53,11 @@ def decode(address: Address, text: str, digest: str) -> Resource:
         raise StateCorrupt(
             f"the stored specification of {address} does not match its digest", hint=_HINT
         )
+    return read(address, text)
+
+
+def read(address: Address, text: str) -> Resource:
+    """Read a resource that no digest stands beside; raises StateCorrupt."""
     try:
         resource = cast(Resource, _adapter(address.kind).validate_json(text))
     except ValidationError as error:

@@ -101,3 +101,40 @@ def test_an_empty_apply_is_a_revision_too(store: StateStore, apply: Apply) -> No
     assert [item.serial for item in store.revisions()] == [1]
     assert store.changes_of(1) == ()
     assert store.history(Address(Kind.GROUP, "none")) == ()
+
+
+def test_the_past_is_what_each_revision_left_behind(store: StateStore, apply: Apply) -> None:
+    changed = replace(HELPDESK, labels=("hr",))
+    group = Group(name="team")
+    apply(store, Create(SUPPORT), Create(group))
+    apply(store, Rename(SUPPORT, HELPDESK, ()), Delete(group))
+    apply(store, Update(HELPDESK, changed, ()), RotateSecret(changed, ()))
+    left = [set(store.past(serial).resources.values()) for serial in range(5)]
+    assert left == [set(), {SUPPORT, group}, {HELPDESK}, {changed}, {changed}]
+    uids = [
+        next(uid for uid, item in store.past(serial).resources.items() if item != group)
+        for serial in (1, 2, 3)
+    ]
+    assert len(set(uids)) == 1, "a uid stays through renames"
+
+
+def test_a_step_holds_what_one_revision_touched_and_nothing_else(
+    store: StateStore, apply: Apply
+) -> None:
+    group, other = Group(name="team"), Group(name="other")
+    apply(store, Create(SUPPORT), Create(group))
+    apply(store, Create(other), Rename(SUPPORT, HELPDESK, ()))
+    before, after = store.step(2)
+    assert set(before.resources.values()) == {SUPPORT}
+    assert set(after.resources.values()) == {other, HELPDESK}
+    assert before.resources.keys() < after.resources.keys()
+    assert [dict(state.resources) for state in store.step(7)] == [{}, {}]
+
+
+def test_revisions_are_listed_up_to_one(store: StateStore, apply: Apply) -> None:
+    for name in ("a", "b", "c"):
+        apply(store, Create(Group(name=name)), git_commit=name)
+    assert [item.serial for item in store.revisions(until=2)] == [2, 1]
+    assert [item.serial for item in store.revisions(until=0)] == []
+    address = Address(Kind.GROUP, "b")
+    assert [item.git_commit for item in store.history(address)] == ["b"]

@@ -19,45 +19,59 @@ from reconciler.cli.options import (
     cls=ExampleCommand,
     examples=(
         "reconciler history",
-        "reconciler history support",
-        "reconciler history --serial 12 --format json",
+        "reconciler history support --limit 5",
+        "reconciler history show 12",
+        "reconciler history show 12 --format json",
     ),
 )
-@click.argument("address", required=False)
+@click.argument("what", nargs=-1, metavar="[ADDRESS | show SERIAL]")
 @config_option
 @state_option
 @format_option("human", "json")
-@click.option("--serial", type=click.IntRange(min=1), metavar="N",
-              help="Show what this one revision did.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N",
-              help="Show at most so many.")  # fmt: skip
+              help="List at most so many.")  # fmt: skip
 @color_option
 def command(
     *,
-    address: str | None,
+    what: tuple[str, ...],
     config: str,
     state: str | None,
     form: str,
-    serial: int | None,
     limit: int,
     color: bool | None,
 ) -> None:
-    """Show who applied what and when, newest first.
+    """Show who applied what, when, and from which git commit, newest first.
 
-    With ADDRESS, show what happened to that resource, under its former names too.
+    With ADDRESS, show what happened to that resource, under its former names too; a bare name is a
+    connector's. With show SERIAL, show every change of that revision, field by field.
     """
-    from reconciler.app.stored import parse_address, reading, revision_changes
+    from reconciler.app.past import changes_of, entries_of, revision
+    from reconciler.app.stored import parse_address, reading
     from reconciler.cli.console import stdout_style
-    from reconciler.render.stored import entries_text, revisions_text
+    from reconciler.render.history import entries_text, revision_text, revisions_text
 
-    if address is not None and serial is not None:
-        raise click.UsageError("ADDRESS and --serial ask for different things; give one of them.")
     style = stdout_style(colour=color)
+    serial = _serial(what)
+    address = parse_address(what[0]) if what and serial is None else None
     with reading(workspace(config, state=state)) as reader:
         if serial is not None:
-            text = entries_text(revision_changes(reader, serial), form, style)
+            found = revision(reader, serial)
+            text = revision_text(found, changes_of(reader, serial), form, style)
         elif address is not None:
-            text = entries_text(reader.history(parse_address(address), limit=limit), form, style)
+            text = entries_text(*entries_of(reader, address, limit), form, style)
         else:
             text = revisions_text(reader.revisions(limit=limit), form, style)
     click.echo(text)
+
+
+def _serial(what: tuple[str, ...]) -> int | None:
+    """The serial of ``show SERIAL``; None for anything else that makes sense."""
+    if what[:1] != ("show",):
+        if len(what) > 1:
+            raise click.UsageError("Give one ADDRESS, or show and a SERIAL.")
+        return None
+    if len(what) != 2 or not what[1].isdecimal() or not int(what[1]):  # noqa: PLR2004 - show SERIAL
+        raise click.UsageError(
+            "show takes one SERIAL, such as 12. A connector of that name is EmailConnector.show."
+        )
+    return int(what[1])

@@ -52,21 +52,24 @@ def summary(plan: Plan) -> str:
     return f"Plan: {counts.add} to add, {counts.change} to change, {counts.destroy} to destroy."
 
 
-def change_text(change: Change, style: Style) -> str:
-    """One change: a comment that says it in words, and the fields."""
+def change_text(change: Change, style: Style, *, be: str = "will be") -> str:
+    """One change: a comment that says it in words, and the fields.
+
+    ``be`` is the tense: what a plan says "will be" done, "was" done in the past.
+    """
     match change:
         case Create(after):
             lines = _values("+", after, style)
-            return _block("+", f"{change.address} will be created", change, lines, style)
+            return _block("+", f"{change.address} {be} created", change, lines, style)
         case Update(fields=fields):
-            comment = f"{change.address} will be updated"
+            comment = f"{change.address} {be} updated"
             return _block("~", comment, change, _fields(fields, style), style)
         case Rename(before=before, fields=fields):
-            comment = f"{before.address} will be renamed to {change.address.name}"
+            comment = f"{before.address} {be} renamed to {change.address.name}"
             return _block("~", comment, change, _fields(fields, style), style)
         case Delete(before):
             lines = _values("-", before, style)
-            return _block("-", f"{change.address} will be destroyed", change, lines, style)
+            return _block("-", f"{change.address} {be} destroyed", change, lines, style)
         case RotateSecret(references=references):
             lines = [
                 f"      {style.mark('~')} {visible(str(item))} (rotated)" for item in references

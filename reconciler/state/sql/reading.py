@@ -12,7 +12,7 @@ from reconciler.model.secret_ref import SecretRef
 from reconciler.model.sending import SendingRecord, SendingResult
 from reconciler.model.snapshot import Fingerprint, LastTest, StoredResource, StoredState
 from reconciler.state import specs
-from reconciler.state.base import ChangeCounts, HistoryEntry, Lease, Revision
+from reconciler.state.base import ChangeCounts, HistoryEntry, Lease, PastState, Revision
 from reconciler.state.sql import tables
 
 if TYPE_CHECKING:
@@ -105,9 +105,11 @@ def _result(text: str) -> SendingResult:
         ) from None
 
 
-def revisions(connection: Connection, limit: int) -> tuple[Revision, ...]:
-    """The newest revisions, newest first."""
+def revisions(connection: Connection, limit: int, until: int | None = None) -> tuple[Revision, ...]:
+    """The newest revisions, those after ``until`` left out, newest first."""
     query = select(tables.revisions).order_by(tables.revisions.c.serial.desc()).limit(limit)
+    if until is not None:
+        query = query.where(tables.revisions.c.serial <= until)
     return tuple(
         Revision(
             serial=row.serial,
@@ -128,6 +130,31 @@ def changes_of(connection: Connection, serial: int) -> tuple[HistoryEntry, ...]:
     """What one revision did, in order."""
     query = _entries().where(tables.history.c.serial == serial)
     return _read(connection, query.order_by(tables.history.c.position))
+
+
+def past(connection: Connection, serial: int, *, touched_by: int | None = None) -> PastState:
+    """Resources as they were at a revision; only those, if asked, that another one touched."""
+    entries = tables.history.c
+    newest = select(entries.uid, func.max(entries.serial).label("serial"))
+    newest = newest.where(entries.serial <= serial).group_by(entries.uid)
+    if touched_by is not None:
+        touched = select(entries.uid).where(entries.serial == touched_by)
+        newest = newest.where(entries.uid.in_(touched))
+    last = newest.subquery()
+    query = select(entries.uid, entries.kind, entries.name, entries.spec).join(
+        last, and_(entries.uid == last.c.uid, entries.serial == last.c.serial)
+    )
+    found: dict[str, tuple[Address, str | None]] = {}
+    for uid, kind, name, text in connection.execute(query.order_by(entries.position)):
+        found[uid] = specs.address_of(kind, name), text
+    return PastState(
+        serial,
+        {
+            uid: specs.read(address, text)
+            for uid, (address, text) in found.items()
+            if text is not None
+        },
+    )
 
 
 def history(connection: Connection, address: Address, limit: int) -> tuple[HistoryEntry, ...]:
@@ -169,8 +196,9 @@ def any_lease(connection: Connection, *, lock: bool = False) -> Lease | None:
 
 
 def _entries() -> Select[Any]:
-    return select(tables.history, tables.revisions.c.at, tables.revisions.c.actor).join(
-        tables.revisions, tables.revisions.c.serial == tables.history.c.serial
+    of = tables.revisions.c
+    return select(tables.history, of.at, of.actor, of.git_commit).join(
+        tables.revisions, of.serial == tables.history.c.serial
     )
 
 
@@ -186,6 +214,7 @@ def _read(connection: Connection, query: Select[Any]) -> tuple[HistoryEntry, ...
             if row.spec is None
             else _json(row.spec, f"the history of {row.kind}.{row.name}"),
             renamed_from=row.renamed_from,
+            git_commit=row.git_commit,
         )
         for row in connection.execute(query)
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 from reconciler.model.sending import EVERY_SENDING
 from reconciler.model.snapshot import StoredState
 from reconciler.state import lease as leases
+from reconciler.state.base import PastState
 from reconciler.state.location import PostgresqlLocation, SqliteLocation, locate
 from reconciler.state.sql import leases as rows
 from reconciler.state.sql import reading, writing
@@ -81,15 +82,30 @@ class SqlStore:
         with self._database.view() as view:
             return reading.load(view) if view is not None else StoredState()
 
-    def revisions(self, *, limit: int = 50) -> tuple[Revision, ...]:
-        """The newest revisions, newest first."""
+    def revisions(self, *, limit: int = 50, until: int | None = None) -> tuple[Revision, ...]:
+        """The newest revisions, those after ``until`` left out, newest first."""
         with self._database.view() as view:
-            return reading.revisions(view, limit) if view is not None else ()
+            return reading.revisions(view, limit, until) if view is not None else ()
 
     def changes_of(self, serial: int) -> tuple[HistoryEntry, ...]:
         """What one revision did, in order."""
         with self._database.view() as view:
             return reading.changes_of(view, serial) if view is not None else ()
+
+    def past(self, serial: int) -> PastState:
+        """Everything as it was at that revision; raises StateCorrupt if it cannot be read back."""
+        with self._database.view() as view:
+            return reading.past(view, serial) if view is not None else PastState(serial, {})
+
+    def step(self, serial: int) -> tuple[PastState, PastState]:
+        """Before and after one revision, of the resources that it touched and no others."""
+        with self._database.view() as view:
+            if view is None:
+                return PastState(serial - 1, {}), PastState(serial, {})
+            return (
+                reading.past(view, serial - 1, touched_by=serial),
+                reading.past(view, serial, touched_by=serial),
+            )
 
     def history(self, address: Address, *, limit: int = 50) -> tuple[HistoryEntry, ...]:
         """What happened to whatever bears that address or, if nothing does now, once bore it."""

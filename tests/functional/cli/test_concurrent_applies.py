@@ -53,7 +53,7 @@ def history(home: Home) -> list[tuple[int, str, str]]:
     revisions = json.loads(home("history", "--limit", "100", "--format", "json").out)["revisions"]
     found = []
     for item in reversed(revisions):
-        shown = home("history", "--serial", str(item["serial"]), "--format", "json").out
+        shown = home("history", "show", str(item["serial"]), "--format", "json").out
         names = re.findall(r'"display_name": "([^"]*)"', shown)
         found.append((item["serial"], item["actor"], names[-1]))
     return found

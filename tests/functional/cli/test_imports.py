@@ -58,7 +58,7 @@ def test_help_loads_no_command_and_no_pydantic(home: Home) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["init", "validate", "plan", "test", "doctor", "apply", "status", "show", "history", "route", "schema",
+    ["init", "validate", "plan", "test", "doctor", "apply", "status", "show", "history", "diff", "route", "schema",
      "state", "sandbox"],
 )  # fmt: skip
 def test_the_help_of_a_command_loads_no_other(command: str, home: Home) -> None:
@@ -77,7 +77,13 @@ def test_a_plan_needs_the_state_and_no_network(home: Home) -> None:
 
 def test_what_reads_the_state_needs_no_yaml_and_no_network(home: Home) -> None:
     home.apply_untested()
-    for command in (("status",), ("show", "support"), ("history",), ("state", "lock")):
+    for command in (
+        ("status",),
+        ("show", "support"),
+        ("history",),
+        ("diff", "0"),
+        ("state", "lock"),
+    ):
         modules = loaded(home, *command)
         assert modules & (HEAVY - STATE) == set(), command
 

@@ -68,7 +68,7 @@ def test_from_plan_to_history(live: Home) -> None:
     assert "+0 ~1 -0" in history[1]
     assert "Help desk" in live("show", "support").out
     assert live("history", "support").out.count("EmailConnector.support") == 2
-    assert "update" in live("history", "--serial", "2").out
+    assert "# EmailConnector.support was updated" in live("history", "show", "2").out
 
 
 def test_the_policy_reroutes_everybody_and_says_so_first(live: Home) -> None:

@@ -34,7 +34,14 @@ USAGE = 64
         "show",
         "show support info",
         "show Nonsense.support",
-        "history EmailConnector.support --serial 1",
+        "history support info",
+        "history show",
+        "history show support",
+        "history show 0",
+        "history show 1 2",
+        "diff",
+        "diff -1",
+        "diff 1 2 3",
         "history --limit 0",
         "route",
         "schema",
@@ -95,11 +102,12 @@ def test_show_names_what_is_there(home: Home) -> None:
 def test_history_of_what_never_was(home: Home) -> None:
     assert home("history").out == "Nothing was applied yet.\n"
     home.apply_untested()
-    assert home("history", "no-such").out == "Nothing is known of it.\n"
-    done = home("history", "--serial", "7")
-    assert done.status == 1
-    assert "there is no revision 7" in done.err
-    assert "The newest is 1." in done.err
+    assert "nothing is known of EmailConnector.no-such" in home("history", "no-such").err
+    for asked in (("history", "show", "7"), ("diff", "7"), ("diff", "1", "7")):
+        done = home(*asked)
+        assert done.status == 1
+        assert "there is no revision 7" in done.err
+        assert "The newest is 1." in done.err
 
 
 @pytest.mark.parametrize(
