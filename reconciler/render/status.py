@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectorStatus:
-    """A stored connector as the list of data sources shows it; times are ISO 8601 in UTC."""
+    """A stored connector as the list of data sources shows it; times are ISO 8601 in UTC.
+
+    ``failing_since`` is when the first of the failures was seen that nothing has interrupted since.
+    """
 
     name: str
     display_name: str
@@ -28,6 +31,7 @@ class ConnectorStatus:
     status: str
     stage: str | None
     error_class: str | None
+    failing_since: str | None
     tested_at: str | None
     modified_at: str
     modified_by: str
@@ -51,14 +55,16 @@ def status_document(state: StoredState, stored: tuple[StoredResource, ...]) -> S
 
 def _status(stored: StoredResource, connector: Connector) -> ConnectorStatus:
     test = stored.last_test
+    failed = test if test is not None and not test.passed else None
     return ConnectorStatus(
         name=connector.name,
         display_name=connector.display_name,
         type=kind_of(connector),
         labels=connector.labels,
         status=stored.status or "",
-        stage=test.stage if test and not test.passed else None,
-        error_class=test.error_class if test and not test.passed else None,
+        stage=failed.stage if failed else None,
+        error_class=failed.error_class if failed else None,
+        failing_since=instant(failed.failing_since or failed.at) if failed else None,
         tested_at=instant(test.at) if test else None,
         modified_at=instant(stored.modified_at),
         modified_by=stored.modified_by,
@@ -125,6 +131,7 @@ def nothing_listed(
 
 
 def _status_words(item: ConnectorStatus) -> str:
-    if item.status != Status.FAILING or item.tested_at is None:
+    if item.failing_since is None:
         return item.status
-    return f"failing at {item.stage} ({item.error_class}) since {item.tested_at[:16].replace('T', ' ')}"
+    since = item.failing_since[:16].replace("T", " ")
+    return f"failing at {item.stage} ({item.error_class}) since {since}"

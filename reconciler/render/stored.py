@@ -50,7 +50,7 @@ def _last_test(stored: StoredResource) -> str:
         return ""
     if test.passed:
         return f", tested {minute(test.at)}"
-    return f" at {test.stage} ({test.error_class}) since {minute(test.at)}: {test.summary}"
+    return f" at {test.stage} ({test.error_class}) since {minute(test.failing_since or test.at)}: {test.summary}"
 
 
 def lease_text(lease: Lease | None) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from reconciler.model.snapshot import LastTest
@@ -46,6 +49,14 @@ def test_no_line_is_wider_than_the_terminal_and_every_connector_has_one(
 def test_a_failing_connector_says_where() -> None:
     text = status_text(_ALL, "human", Style(width=300))
     assert "failing at imap authentication (auth_failed) since 2026-" in text
+
+
+def test_a_connector_that_goes_on_failing_says_since_when_and_when_it_was_tested() -> None:
+    later = replace(_FAILED, at=NOON + timedelta(days=3)).after(NOON)
+    state = stored(connector("billing"), tests={"billing": later})
+    (item,) = status_document(state, state.resources).connectors
+    assert item.failing_since == NOON.isoformat(timespec="seconds")
+    assert item.tested_at == later.at.isoformat(timespec="seconds")
 
 
 def test_an_empty_list_says_what_was_asked_for_and_what_there_is() -> None:
