@@ -33,9 +33,19 @@ if TYPE_CHECKING:
 _DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mailbox", "envelope")
 
 
+class TestCommand(ExampleCommand):
+    """``test merge FILE...`` says the same as ``test --merge FILE...``."""
+
+    __test__ = False  # not a test case, whatever pytest makes of the name
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the first word as what it says; a connector of that name is called ``merg[e]``."""
+        return super().parse_args(ctx, ["--merge", *args[1:]] if args[:1] == ["merge"] else args)
+
+
 @click.command(
     "test",
-    cls=ExampleCommand,
+    cls=TestCommand,
     examples=(
         "reconciler test",
         "reconciler test payroll 'info*'",
@@ -43,7 +53,7 @@ _DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mai
         "reconciler test --failing --retries 3 --report junit=test.xml",
         "reconciler test support --send-test-mail",
         "reconciler test --shard 2/8 --report json=shard-2.json",
-        "reconciler test --merge shard-*.json --report junit=test.xml",
+        "reconciler test merge shard-*.json --report junit=test.xml",
     ),
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
@@ -99,7 +109,7 @@ def command(
     status of connectors that are stored as they were tested. Exits with 4 if a server said no, and with 9
     if servers could not be reached.
 
-    With --merge, the arguments are files: the reports of shards. They must be exactly those of one run,
+    With --merge, or merge as the first word, the arguments are files: the reports of shards. They must be exactly those of one run,
     and the exit code is the one of the whole.
     """
     if merge:

@@ -255,7 +255,7 @@ def test_the_reports_of_shards_are_joined_with_the_exit_code_of_the_whole(
     for number in (1, 2, 3):
         live("test", "--shard", f"{number}/3", "--report", f"json=s{number}.json")
     files = ("s3.json", "s1.json", "s2.json")
-    done = live("test", "--merge", *files, "--report", "json=all.json", "--report", "junit=all.xml")
+    done = live("test", "merge", *files, "--report", "json=all.json", "--report", "junit=all.xml")
     assert done.status == 9
     assert "info" in done.out
     assert "support" not in done.out, "what passed is only counted"
