@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from reconciler import __version__
 from reconciler.app.actor import Actor, git_commit
-from reconciler.app.planning import NO_OVERRIDES, Planned, with_fingerprints
+from reconciler.app.planning import NO_OVERRIDES, Planned, notes, with_fingerprints
 from reconciler.app.testing import LiveTester, Progress, probe_options
 from reconciler.apply.authorise import denials
 from reconciler.apply.executor import Applied, Author, Conduct, Executor
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.model.secret_ref import SecretRef
     from reconciler.plan.desired import Desired
     from reconciler.secrets.base import SecretResolver
-    from reconciler.state.base import StateStore
+    from reconciler.state.base import Lease, StateStore
 
 
 PLAINLY = Conduct()
@@ -45,6 +45,10 @@ class Approver(Protocol):
 
 class ApplyProgress(Progress, Protocol):
     """Is told how an apply goes, its plan before its tests."""
+
+    def waiting(self, lease: Lease) -> None:
+        """Somebody else holds the lock, and is waited for."""
+        ...
 
     def planned(self, planned: Planned) -> None:
         """Show what the apply is about, whether it will be refused or not."""
@@ -85,7 +89,10 @@ def apply(
     store = workspace.store()
     try:
         with store.lock(
-            holder=request.actor.name, operation="apply", wait=request.lock_timeout
+            holder=request.actor.name,
+            operation="apply",
+            wait=request.lock_timeout,
+            waiting=progress.waiting,
         ) as lock:
             resolver = workspace.resolver()
             planned = _plan(workspace, request, wanted, resolver, store)
@@ -125,7 +132,16 @@ def _plan(
     overrides = request.plan_file.allowed if request.plan_file else request.overrides
     made = plan(desired, current, workspace.limits, overrides)
     denied = denials(made.changes, current, request.actor.name)
-    return Planned(loaded, desired, current, made, denied, looked=True, unresolved=missing)
+    return Planned(
+        loaded,
+        desired,
+        current,
+        made,
+        denied,
+        looked=key is not None,
+        unresolved=missing,
+        notes=notes(desired, missing, keyed=key is not None),
+    )
 
 
 def _go_ahead(planned: Planned, request: ApplyRequest, approver: Approver) -> bool:

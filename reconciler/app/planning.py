@@ -15,12 +15,14 @@ from reconciler.plan.desired import Desired, Overrides
 from reconciler.plan.document import to_document
 from reconciler.plan.planfile import Basis, PlanFile, SecretMark, seal
 from reconciler.plan.planner import Plan, plan
+from reconciler.state.key import NO_KEY
 
 if TYPE_CHECKING:
     from reconciler.app.workspace import Workspace
     from reconciler.secrets.base import FingerprintKey, SecretResolver
 
 NO_OVERRIDES = Overrides()
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Planned:
 
     ``denials`` are the changes that the actor may not make. ``unresolved`` are references whose
     secret could not be looked at, so that nothing is known of its rotation; ``looked`` is false if
-    nobody tried.
+    nobody tried. ``notes`` are sentences about what could not be looked at.
     """
 
     loaded: Loaded
@@ -40,6 +42,7 @@ class Planned:
     overrides: Overrides = NO_OVERRIDES
     looked: bool = False
     unresolved: tuple[SecretRef, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def basis(self) -> Basis:
@@ -73,6 +76,7 @@ def make_plan(
     """
     loaded, desired = workspace.load_valid()
     unresolved: tuple[SecretRef, ...] = ()
+    key = None
     if check_secrets:
         key = workspace.fingerprint_key(create=False)
         if key is not None:
@@ -90,9 +94,25 @@ def make_plan(
         made,
         denials(made.changes, current, actor),
         overrides=overrides,
-        looked=check_secrets,
+        looked=key is not None,
         unresolved=unresolved,
+        notes=notes(desired, unresolved, keyed=key is not None)
+        if check_secrets and current.serial
+        else (),
     )
+
+
+def notes(desired: Desired, unresolved: tuple[SecretRef, ...], *, keyed: bool) -> tuple[str, ...]:
+    """What has to be said of the secrets: that none could be compared, or which could not."""
+    if not keyed:
+        used = any(item.references for item in desired.snapshot.connectors)
+        return (NO_KEY,) if used else ()
+    if not unresolved:
+        return ()
+    names = sorted(str(reference) for reference in unresolved)
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    listed = ", ".join(names[:_MOST_NAMED])
+    return (f"some secrets could not be looked at, so a rotation goes unseen: {listed}{more}",)
 
 
 def with_fingerprints(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reconciler.model.connector import Connector
     from reconciler.probe.result import ConnectorResult
     from reconciler.render.style import Style
+    from reconciler.state.base import Lease
 
 
 class TestProgress:
@@ -93,12 +94,27 @@ class ApplyProgress(TestProgress):
         self._skip_tests = skip_tests
         self.plan: Planned | None = None
 
+    def waiting(self, lease: Lease) -> None:
+        """Say who is waited for, so that nobody takes it for standing still."""
+        click.echo(
+            f"Waiting for the lock: {lease.holder} ({lease.operation}) on {lease.host} holds it since "
+            f"{lease.since:%Y-%m-%d %H:%M:%S} UTC.",
+            err=True,
+        )
+
     def planned(self, planned: Planned) -> None:
         """Keep the plan, and show it unless it is empty, which the end of the apply says."""
         self.plan = planned
         problems = planned.loaded.diagnostics
         if problems:
             click.echo(diagnostics(problems, self._style), err=True)
+        show_notes(planned)
         if not planned.plan.empty:
             click.echo(plan_text(planned.plan, self._out, skip_tests=self._skip_tests))
             click.echo()
+
+
+def show_notes(planned: Planned) -> None:
+    """Say what of the secrets could not be looked at."""
+    for note in planned.notes:
+        click.echo(f"Note: {note}.", err=True)

@@ -119,7 +119,9 @@ def differences(file: PlanFile, basis: Basis, plan: PlanDocument) -> tuple[str, 
         found.append("the stored state is another one (its lineage differs)")
     elif saved.serial != basis.serial:
         found.append(f"the stored state has moved on from serial {saved.serial} to {basis.serial}")
-    if saved.secrets is not None:
+    if saved.secrets is not None and basis.secrets is None:
+        found.append("the secrets cannot be compared without the key of their fingerprints")
+    elif saved.secrets is not None:
         found += _rotated(saved.secrets, basis.secrets or ())
     else:
         found += [

@@ -15,6 +15,7 @@ from reconciler.model.snapshot import Fingerprint, LastTest, Snapshot, StoredSta
 from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 
@@ -192,8 +193,15 @@ class SendingLog(Protocol):
 class StateStore(StateReader, SendingLog, Protocol):
     """A state that can be written."""
 
-    def lock(self, *, holder: str, operation: str, wait: timedelta = timedelta()) -> StateLock:
-        """Take the lock, waiting at most ``wait`` for its holder.
+    def lock(
+        self,
+        *,
+        holder: str,
+        operation: str,
+        wait: timedelta = timedelta(),
+        waiting: Callable[[Lease], None] | None = None,
+    ) -> StateLock:
+        """Take the lock, waiting at most ``wait`` for its holder, of whom ``waiting`` is told.
 
         Raises StateLocked, which names the holder, if that was not enough.
         """

@@ -59,6 +59,7 @@ def acquire(
     attempt: Attempt,
     *,
     wait: timedelta,
+    waiting: Callable[[Lease], None] | None = None,
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Lease:
@@ -68,14 +69,16 @@ def acquire(
     who died would seem to last; so a lease that was watched for its whole duration, by a clock that
     cannot be set, and was never renewed, is taken for dead too.
 
-    Raises StateLocked.
+    ``waiting`` is told whose lease is waited for, once for each. Raises StateLocked.
     """
     deadline = monotonic() + wait.total_seconds()
     watched: Lease | None = None
     watched_since = monotonic()
+    told = ""
     delay = _FIRST_DELAY
     while True:
         dead = watched if monotonic() - watched_since > LASTS.total_seconds() else None
+        holder: Lease | None = None
         try:
             outcome = attempt(dead)
         except StateLocked as error:  # the database itself was busy
@@ -83,12 +86,15 @@ def acquire(
         else:
             if not isinstance(outcome, Refused):
                 return outcome
-            refusal = locked(outcome)
+            refusal, holder = locked(outcome), outcome.lease
             if outcome.lease != watched:
                 watched, watched_since = outcome.lease, monotonic()
         remaining = deadline - monotonic()
         if remaining <= 0:
             raise refusal
+        if waiting is not None and holder is not None and holder.token != told:
+            waiting(holder)
+            told = holder.token
         jitter = random.uniform(0.5, 1)  # noqa: S311 - keeps two waiters apart, hides nothing
         sleep(min(remaining, delay * jitter))
         delay = min(delay * 2, _LONGEST_DELAY)

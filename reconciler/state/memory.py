@@ -114,9 +114,18 @@ class MemoryStore:
 
     # --- the lock ---------------------------------------------------------------------------------
 
-    def lock(self, *, holder: str, operation: str, wait: timedelta = timedelta()) -> StateLock:
+    def lock(
+        self,
+        *,
+        holder: str,
+        operation: str,
+        wait: timedelta = timedelta(),
+        waiting: Callable[[Lease], None] | None = None,
+    ) -> StateLock:
         """Take the lock; raises StateLocked."""
-        taken = leases.acquire(partial(self._attempt, holder, operation), wait=wait)
+        taken = leases.acquire(
+            partial(self._attempt, holder, operation), wait=wait, waiting=waiting
+        )
         return leases.HeldLock(
             taken,
             renew=partial(self._renew, taken.token),

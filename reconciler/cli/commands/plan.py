@@ -72,6 +72,7 @@ def command(
     """
     from reconciler.app.planning import make_plan
     from reconciler.cli.console import stderr_style, stdout_style
+    from reconciler.cli.progress import TestProgress, show_notes
     from reconciler.render.human.diagnostics import diagnostics
     from reconciler.render.planned import planned as render
 
@@ -87,6 +88,7 @@ def command(
     )
     if made.loaded.diagnostics:
         click.echo(diagnostics(made.loaded.diagnostics, stderr_style(colour=color)), err=True)
+    show_notes(made)
     style = stdout_style(colour=color)
     click.echo(render(made.plan, made.denials, form, style, actor=who.name))
     for report in reports:
@@ -98,7 +100,6 @@ def command(
         click.echo(f"Saved the plan. Apply it with: reconciler apply {out}", err=True)
     if live:
         from reconciler.app.testing import try_plan
-        from reconciler.cli.progress import TestProgress
 
         try_plan(space, made, TestProgress(stderr_style(colour=color), space.connect_to))
     if detailed_exitcode and not made.plan.empty:

@@ -117,9 +117,16 @@ class SqlStore:
         with self._database.view() as view:
             return None if view is None else reading.lease(view, self._database.now(view))
 
-    def lock(self, *, holder: str, operation: str, wait: timedelta = timedelta()) -> StateLock:
+    def lock(
+        self,
+        *,
+        holder: str,
+        operation: str,
+        wait: timedelta = timedelta(),
+        waiting: Callable[[Lease], None] | None = None,
+    ) -> StateLock:
         """Take the lock; raises StateLocked."""
-        taken = leases.acquire(partial(self._take, holder, operation), wait=wait)
+        taken = leases.acquire(partial(self._take, holder, operation), wait=wait, waiting=waiting)
         return leases.HeldLock(
             taken,
             renew=partial(self._renew, taken.token),

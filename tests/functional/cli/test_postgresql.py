@@ -116,3 +116,28 @@ def test_the_option_comes_before_the_settings_and_takes_their_password(
     done = team("apply", "--state", url, *SKIP)
     assert done.status == 0, done.said
     assert team("plan", "--detailed-exitcode", RECONCILER_STATE=url).status == 0
+
+
+def test_without_a_key_of_the_fingerprints_that_is_said(team: Home) -> None:
+    note = "Note: no fingerprint key is set, so rotated secrets go unnoticed"
+    assert note in team.apply_untested().err
+    assert note in team("plan", "--check-secrets").err
+    assert note not in team("plan").err
+    team.environ["RECONCILER_FINGERPRINT_KEY"] = "0123456789abcdef"
+    assert note not in team.apply_untested().err
+
+
+def test_a_plan_that_is_bound_to_secrets_wants_the_key_for_its_apply(team: Home) -> None:
+    team.environ |= {"RECONCILER_FINGERPRINT_KEY": "0123456789abcdef", "INFO_APP_PASSWORD": "x"}
+    done = team("plan", "--check-secrets", "--out", "plan.json")
+    assert done.status == 0
+    del team.environ["RECONCILER_FINGERPRINT_KEY"]
+    done = team("apply", "plan.json", "--skip-tests", "no servers here")
+    assert done.status == 6
+    assert "cannot be compared without the key of their fingerprints" in done.err
+
+
+def test_secrets_that_cannot_be_looked_at_are_named(home: Home) -> None:
+    done = home.apply_untested()
+    assert "Note: some secrets could not be looked at" in done.err
+    assert "env:INFO_APP_PASSWORD" in home("plan", "--check-secrets").err

@@ -72,6 +72,37 @@ def test_a_busy_database_is_waited_for_too() -> None:
     assert acquire(attempt, wait=LONG, monotonic=time.monotonic, sleep=time.sleep) == OURS
 
 
+def test_each_holder_that_is_waited_for_is_told_once() -> None:
+    time, told = Time(), list[str]()
+    first = Lease("t1", "alice", "apply", "host", NOON, NOON + LONG)
+    second = Lease("t2", "bob", "apply", "host", NOON, NOON + LONG)
+
+    def attempt(dead: Lease | None) -> Lease | Refused:
+        if time.now > 1010:
+            return OURS
+        return Refused(first if time.now < 1005 else second, NOON)
+
+    acquire(
+        attempt,
+        wait=LONG,
+        waiting=lambda lease: told.append(lease.holder),
+        monotonic=time.monotonic,
+        sleep=time.sleep,
+    )
+    assert told == ["alice", "bob"]
+
+
+def test_nobody_is_told_of_who_is_not_waited_for() -> None:
+    def attempt(dead: Lease | None) -> Lease | Refused:
+        return Refused(THEIRS, NOON)
+
+    def waiting(lease: Lease) -> None:
+        pytest.fail("nobody waits")
+
+    with pytest.raises(StateLocked):
+        acquire(attempt, wait=timedelta(), waiting=waiting)
+
+
 def test_a_lease_that_nobody_renews_is_dead_whatever_the_store_s_clock_says() -> None:
     time = Time()
     lasting = Lease("t", "alice", "apply", "host", NOON, NOON + timedelta(hours=5))
