@@ -73,3 +73,6 @@ ACCOUNTS: Final = (
         for number in range(50)
     ),
 )
+
+READERS: Final = tuple(account for account in ACCOUNTS if account.name.startswith("user-"))
+ADA, BOB = READERS[:2]

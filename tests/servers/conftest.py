@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import os
 import shutil
+import ssl
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.app import mailer as mailer_module
+from reconciler.app.mailer import Mailer
+from reconciler.sending import copies
 from tests.servers.authorisation import AuthorisationServer
 from tests.servers.authority import Authority
 from tests.servers.dovecot import Dovecot, dovecot_program
+from tests.servers.mailboxes import Mailboxes
 from tests.servers.postfix import Postfix, postfix_program
 from tests.servers.site import site_of
+from tests.servers.workplace import INFO_DOCUMENT, PAYROLL_DOCUMENT, SUPPORT_DOCUMENT, Workplace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.servers.site import Site
 
@@ -103,3 +109,41 @@ def imap_site(authority: Authority, dovecot: Dovecot) -> Site:
 @pytest.fixture(scope="session")
 def mail_site(authority: Authority, dovecot: Dovecot, postfix: Postfix) -> Site:
     return site_of(authority, dovecot, postfix)
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, mail_site: Site) -> Workplace:
+    return Workplace(tmp_path, mail_site)
+
+
+@pytest.fixture
+def mailboxes(dovecot: Dovecot, authority: Authority) -> Mailboxes:
+    context = ssl.create_default_context(cafile=str(authority.certificate))
+    context.check_hostname = False  # the plain library asks for 127.0.0.1
+    return Mailboxes(dovecot, context)
+
+
+@pytest.fixture
+def apply(workplace: Workplace) -> Callable[..., None]:
+    """Make documents what is stored, beside the connectors support, payroll and info."""
+
+    def apply(*documents: str, support: str = SUPPORT_DOCUMENT) -> None:
+        workplace.write(support, PAYROLL_DOCUMENT, INFO_DOCUMENT, *documents)
+        options = ("--auto-approve", "--allow-policy-change", "--skip-tests", "sent for real")
+        done = workplace("apply", *options)
+        assert done.status == 0, done.said
+
+    return apply
+
+
+@pytest.fixture
+def mailer(
+    workplace: Workplace, apply: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Mailer]:
+    monkeypatch.setattr(mailer_module, "_FRESH", 0.0)  # look for a new revision before each mail
+    monkeypatch.setattr(copies, "_BETWEEN", 0.02)
+    apply()
+    with Mailer.open(
+        config=workplace.folder / "connectors.d", environ=workplace.environ, timeout=30
+    ) as mailer:
+        yield mailer

@@ -47,6 +47,7 @@ alias_maps =
 anvil_status_update_time = 3600s
 smtpd_client_connection_count_limit = 0
 smtpd_error_sleep_time = 0
+message_size_limit = 30000000
 
 virtual_mailbox_domains = {domain}
 virtual_mailbox_maps = texthash:{folder}/mailboxes

@@ -1,0 +1,98 @@
+"""Mail that Postfix refuses, for some or for all, and mail that is not even tried."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler import Attachment, Mailer, Message
+from reconciler.errors import NotAuthorised, RouteRefused, SendFailed
+from tests.servers.accounts import (
+    ADA,
+    ARCHIVE,
+    FULL,
+    INFO,
+)
+from tests.servers.mailboxes import compare
+from tests.servers.postfix import BUSY, GONE
+from tests.servers.workplace import INFO_DOCUMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.servers.mailboxes import Mailboxes
+
+pytestmark = pytest.mark.server
+
+
+def test_each_refused_recipient_is_told_and_the_others_have_the_mail(
+    mailer: Mailer, mailboxes: Mailboxes
+) -> None:
+    letter = Message(
+        to=(GONE, ADA.username), cc=(BUSY,), bcc=(FULL.username,), subject="Partly", text="ok\n"
+    )
+    sent = mailer.send(letter, connector="support")
+    assert sent.accepted == (ADA.username,)
+    refused = [(item.recipient, item.code, item.status, item.temporary) for item in sent.refused]
+    assert refused == [
+        (GONE, "550", "5.1.1", False),
+        (BUSY, "450", "4.2.1", True),
+        (FULL.username, "552", "5.2.2", False),
+    ]
+    assert "Mailbox is busy" in str(sent.refused[1])
+    compare(mailboxes, sent, ADA)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "temporary"), [((BUSY,), True), ((GONE,), False), ((BUSY, GONE), False)]
+)
+def test_a_mail_that_nobody_takes_has_failed_and_the_next_goes_out(
+    mailer: Mailer, mailboxes: Mailboxes, recipients: tuple[str, ...], temporary: bool
+) -> None:
+    letter = Message(to=recipients, subject="Nobody", text="ok\n")
+    with pytest.raises(SendFailed) as caught:
+        mailer.send(letter, connector="support")
+    assert caught.value.temporary is temporary
+    assert all(address in caught.value.message for address in recipients)
+    compare(mailboxes, mailer.send(replace(letter, to=(ADA.username,)), connector="support"), ADA)
+
+
+def test_a_mail_that_is_too_large_is_refused_before_its_text(
+    mailer: Mailer, mailboxes: Mailboxes
+) -> None:
+    huge = Attachment("huge.bin", b"x" * 25_000_000)
+    letter = Message(to=(ADA.username,), subject="Huge", text="ok\n", attachments=(huge,))
+    with pytest.raises(SendFailed, match="MB at most") as caught:
+        mailer.send(letter, connector="support")
+    assert not caught.value.temporary
+    compare(mailboxes, mailer.send(replace(letter, attachments=()), connector="support"), ADA)
+
+
+@pytest.mark.parametrize("name", ["nobody", "archive", "draft"])
+def test_what_is_not_stored_or_cannot_send_is_refused(
+    mailer: Mailer, apply: Callable[..., None], name: str
+) -> None:
+    reading, _, _ = INFO_DOCUMENT.partition("enable_mail_send_from")
+    apply(
+        reading.replace("info", "archive").replace(INFO.variable, ARCHIVE.variable),
+        "kind: EmailConnector\nname: draft\ndraft: true\nenable_mail_send_from: true\n",
+    )
+    letter = Message(to=(ADA.username,), subject="x", text="x")
+    with pytest.raises(RouteRefused, match=name):
+        mailer.send(letter, connector=name)
+
+
+def test_only_its_users_send_through_a_connector(
+    mailer: Mailer, apply: Callable[..., None]
+) -> None:
+    apply(
+        "kind: Group\nname: inner\nmembers: {users: [ada@contoso.example]}\n",
+        "kind: Group\nname: outer\nmembers: {groups: [inner]}\n",
+        "kind: Permissions\nconnector: support\nusers: {groups: [outer]}\n",
+    )
+    letter = Message(to=(ADA.username,), subject="x", text="x")
+    assert mailer.send(letter, connector="support", actor="ada@contoso.example").accepted
+    with pytest.raises(NotAuthorised):
+        mailer.send(letter, connector="support", actor="eve@contoso.example")
