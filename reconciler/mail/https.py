@@ -8,7 +8,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from reconciler.mail.faults import Violation
+from reconciler.mail.faults import Unreachable, Violation
 from reconciler.mail.hosts import ascii_host
 from reconciler.mail.resolve import resolve
 from reconciler.mail.tls import shared_context
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _LIMITS = Limits(line=64 * 1024, total=1024 * 1024)
 _HTTPS_PORT = 443
+_TOO_MANY, _OUT_OF_ORDER = 429, 500
+"""A status of HTTP (RFC 6585 section 4), and the first of those that are the server's fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,29 @@ class Response:
         return json.loads(self.body)
 
     def raise_for_status(self) -> None:
-        """Raise Violation: Authlib calls this where the body is no JSON object."""
+        """Raise Unreachable for a server that is out of order, else Violation.
+
+        Authlib calls this for such a status, and where the body is no JSON object.
+        """
+        if self.status_code >= _OUT_OF_ORDER or self.status_code == _TOO_MANY:
+            raise Unreachable(f"it is out of order (HTTP {self.status_code})")
         raise Violation(f"The token endpoint answered with HTTP {self.status_code}.")
+
+
+class _Reader:
+    """The reading side as http.client has it: it asks whether it is closed, and flushes it."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.read = wire.read
+        self.readline = wire.readline
+        self.closed = False
+
+    def close(self) -> None:
+        """Note that nobody reads any more."""
+        self.closed = True
+
+    def flush(self) -> None:
+        """Do nothing: nothing is written here."""
 
 
 class _Shared:
@@ -45,7 +68,11 @@ class _Shared:
 
     def __init__(self, wire: Wire) -> None:
         self.sendall = wire.sendall
-        self.makefile = wire.makefile
+        self._reader = _Reader(wire)
+
+    def makefile(self, *_: object) -> _Reader:
+        """The reading side."""
+        return self._reader
 
     def close(self) -> None:
         """Leave the wire to who reads from it."""

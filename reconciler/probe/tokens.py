@@ -103,9 +103,14 @@ _STANDARD: Final = {
         "The client may not obtain a token in this way or for these scopes.",
         "Check the grants of the client; for a service account of Google, its domain-wide delegation.",
     ),
+    "temporarily_unavailable": (
+        ErrorClass.REFUSED,
+        "It cannot issue tokens at the moment.",
+        "Wait and test again; the server says that this is temporary.",
+    ),
     "invalid_scope": (_SCOPE, "A scope that is asked for is not valid.", "Check `scopes`."),
 }
-"""Codes of RFC 6749 section 5.2."""
+"""Codes of RFC 6749 section 5.2, and one of section 4.1.2.1 that Microsoft uses here too."""
 
 _ENTRA_CODE: Final = re.compile(r"AADSTS(\d+)")
 _OTHER: Final = "Check `grant`, `client_id`, `scopes` and the secrets; the authorisation server's log says more."
@@ -134,4 +139,5 @@ def token_failure(error: TokenFault, where: Where) -> Failure:
     if error.error:
         reply = where.show(f"{error.error}: {error.description}")
         return Failure(_TOKEN, f"{place}the request for a token was refused.", _OTHER, reply)
-    return Failure(_TOKEN, f"No token could be obtained: {error}.", _OTHER)
+    source = f"from {error.host}" if error.host else "could be obtained"
+    return Failure(_TOKEN, f"No token {source}: {str(error).rstrip('.')}.", _OTHER)

@@ -60,6 +60,19 @@ class Peer:
         self.lines.append(line.rstrip(b"\r").decode("utf-8", "replace"))
         return self.lines[-1]
 
+    def octets(self, size: int) -> bytes:
+        """Wait for so many octets of the client."""
+        while len(self._rest) < size:
+            try:
+                chunk = self._sock.recv(4096)
+            except OSError:
+                raise Gone from None
+            if not chunk:
+                raise Gone
+            self._rest += chunk
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        return taken
+
     def start_tls(self, context: ssl.SSLContext) -> None:
         """Shake hands."""
         try:
