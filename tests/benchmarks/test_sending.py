@@ -1,0 +1,137 @@
+"""What it costs to send through what was applied, beside a bare loop of smtplib over the same kind of session.
+
+Both compose the same mails and hand them to the same server, in turn, in one run.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+import subprocess
+import sys
+import time
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+import trustme
+
+from reconciler import Mailer, Message
+from reconciler.cli.main import main
+from tests.servers.loopback import LOOPBACK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.benchmark
+
+ROOT: Final = Path(__file__).parents[2]
+
+HOST: Final = "smtp.contoso.example"
+ADDRESS: Final = "support@contoso.example"
+PASSWORD: Final = "correct horse battery"
+MAILS: Final = 1000
+ROUNDS: Final = 3
+TEXT: Final = "Dear customer,\n\nyour order has been shipped and is on its way to you.\n" * 10
+
+CONNECTOR: Final = f"""\
+kind: EmailConnector
+name: support
+display_name: Support
+enable_mail_send_from: true
+smtp:
+  server: {HOST}
+  port: 465
+  use_ssl: true
+  email_address: {ADDRESS}
+  use_same_credentials: false
+  username: {ADDRESS}
+  password: env:SUPPORT_PASSWORD
+"""
+
+
+@pytest.fixture
+def ca_file(tmp_path: Path) -> Path:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    issued = authority.issue_cert(HOST)
+    issued.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "server.pem"))
+    return tmp_path / "ca.pem"
+
+
+@pytest.fixture
+def port(ca_file: Path) -> Iterator[int]:
+    command = (sys.executable, "-m", "tests.benchmarks.submission", ca_file.with_name("server.pem"))
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        yield int(server.stdout.readline())
+        server.stdin.close()
+
+
+@pytest.fixture
+def environ(
+    tmp_path: Path, port: int, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """What is in force: an applied connector, and the way to the server."""
+    folder = tmp_path / "connectors.d"
+    folder.mkdir()
+    (folder / "support.yaml").write_text(CONNECTOR)
+    environ = {
+        "RECONCILER_CONFIG": str(folder),
+        "RECONCILER_ACTOR": "lead@contoso.example",
+        "RECONCILER_CONNECT_TO": f"{HOST}:465={LOOPBACK}:{port}",
+        "RECONCILER_CA_FILE": str(ca_file),
+        "SUPPORT_PASSWORD": PASSWORD,
+    }
+    for name, text in environ.items():
+        monkeypatch.setenv(name, text)
+    assert main(["apply", "--auto-approve", "--skip-tests", "measured"]) == 0
+    return environ
+
+
+def with_mailer(environ: dict[str, str]) -> float:
+    """Seconds for all mails through the API."""
+    started = time.perf_counter()
+    with Mailer.open(environ=environ) as mailer:
+        for number in range(MAILS):
+            message = Message(
+                to=(f"customer-{number}@x.example",), subject=f"Order {number}", text=TEXT
+            )
+            mailer.send(message, connector="support")
+    return time.perf_counter() - started
+
+
+def with_smtplib(port: int, context: ssl.SSLContext) -> float:
+    """Seconds for all mails in a loop as it stands in the manual of Python."""
+    started = time.perf_counter()
+    with smtplib.SMTP_SSL(LOOPBACK, port, context=context) as session:
+        session.login(ADDRESS, PASSWORD)
+        for number in range(MAILS):
+            message = EmailMessage()
+            message["From"] = f"Support <{ADDRESS}>"
+            message["To"] = f"customer-{number}@x.example"
+            message["Subject"] = f"Order {number}"
+            message["Date"] = formatdate()
+            message["Message-ID"] = make_msgid(domain="contoso.example")
+            message.set_content(TEXT)
+            session.send_message(message)
+    return time.perf_counter() - started
+
+
+def test_a_thousand_mails_take_hardly_longer_than_in_a_bare_loop(
+    environ: dict[str, str], port: int, ca_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    context = ssl.create_default_context(cafile=str(ca_file))
+    context.check_hostname = False  # the bare loop asks for 127.0.0.1
+    pairs = [(with_smtplib(port, context), with_mailer(environ)) for _ in range(ROUNDS)]
+    bare, ours = (min(times) for times in zip(*pairs, strict=True))
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n{MAILS} mails: {ours:.2f} s, bare smtplib {bare:.2f} s, ratio {ours / bare:.2f}\n"
+        )
+    assert ours <= 1.2 * bare
