@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _LIMITS = Limits(line=64 * 1024, total=1024 * 1024)
 _HTTPS_PORT = 443
-_TOO_MANY, _OUT_OF_ORDER = 429, 500
-"""A status of HTTP (RFC 6585 section 4), and the first of those that are the server's fault."""
+_OUT_OF_ORDER = frozenset({429, *range(500, 600)})
+"""What a server answers with that has no time (RFC 6585 section 4), or a fault of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Response:
 
         Authlib calls this for such a status, and where the body is no JSON object.
         """
-        if self.status_code >= _OUT_OF_ORDER or self.status_code == _TOO_MANY:
+        if self.status_code in _OUT_OF_ORDER:
             raise Unreachable(f"it is out of order (HTTP {self.status_code})")
         raise Violation(f"The token endpoint answered with HTTP {self.status_code}.")
 

@@ -112,7 +112,8 @@ def test_an_answer_that_is_none_gives_no_token(ask: Ask, data: bytes) -> None:
     [
         b"HTTP/1.1 503 Down\r\nContent-Length: 6\r\n\r\n<html>",
         b"HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\n{}",
-        b'HTTP/1.1 429 Slow\r\nContent-Length: 36\r\n\r\n{"error": "temporarily_unavailable"} ',
+        b"HTTP/1.1 429 Slow\r\nContent-Length: 6\r\n\r\n<html>",
+        b'HTTP/1.1 400 No\r\nContent-Length: 36\r\n\r\n{"error": "temporarily_unavailable"} ',
     ],
 )
 def test_an_endpoint_that_is_out_of_order_is_no_fault_of_the_account(ask: Ask, data: bytes) -> None:
