@@ -26,12 +26,17 @@ COMMANDS = {
     "show": "Show one stored resource, or a saved plan.",
     "history": "Show who applied what and when, and what one revision changed.",
     "diff": "Show what differs between two revisions.",
+    "rollback": "Write the YAML of a revision, to go back by way of git.",
+    "import": "Write everything that is stored as YAML.",
     "route": "Explain through which connector a mail would go, and as whom.",
     "schema": "Print or write the JSON Schemas.",
     "state": "Look after the stored state: its lock.",
     "sandbox": "Run a command against mail servers of its own on this machine.",
 }
 """Every command with its one line of help, so that ``--help`` need not load any of them."""
+
+_MODULES = {"import": "import_"}
+"""Commands whose name is a word of Python's."""
 
 
 class LazyGroup(ExampleGroup):
@@ -47,7 +52,9 @@ class LazyGroup(ExampleGroup):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"reconciler.cli.commands.{cmd_name}")
+        module = importlib.import_module(
+            f"reconciler.cli.commands.{_MODULES.get(cmd_name, cmd_name)}"
+        )
         command = module.command
         if not isinstance(command, click.Command):
             raise TypeError(f"{cmd_name} is no command")

@@ -58,7 +58,7 @@ def test_help_loads_no_command_and_no_pydantic(home: Home) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["init", "validate", "plan", "test", "doctor", "apply", "status", "show", "history", "diff", "route", "schema",
+    ["init", "validate", "plan", "test", "doctor", "apply", "status", "show", "history", "diff", "rollback", "import", "route", "schema",
      "state", "sandbox"],
 )  # fmt: skip
 def test_the_help_of_a_command_loads_no_other(command: str, home: Home) -> None:

@@ -1,0 +1,56 @@
+"""Which resource stands in which file of a configuration that is written out of the state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reconciler.config.concise import concise
+from reconciler.config.load import built_in_providers
+from reconciler.config.yaml_text import yaml_text
+from reconciler.model.connector import Connector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reconciler.model.resource import Resource
+    from reconciler.model.snapshot import Snapshot
+
+_SHARED: Final = ("providers", "groups", "roles", "policy")
+
+
+def files_of(
+    snapshot: Snapshot, origin: str, renames: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The text of every file, by its name: one for each connector, with its permissions.
+
+    ``origin`` is a line that says where it comes from. ``renames`` maps names of connectors to the
+    names that they bear in the state now. Raises ReconcilerError for what no document can say.
+    """
+    former = renames or {}
+    providers = {item.name: item for item in (*built_in_providers(), *snapshot.providers)}
+    permissions = {item.connector: item for item in snapshot.permissions}
+
+    def text(resources: Iterable[Resource]) -> str:
+        documents = [
+            concise(
+                item,
+                providers.get(item.provider or "") if isinstance(item, Connector) else None,
+                former.get(item.name, "") if isinstance(item, Connector) else "",
+            )
+            for item in resources
+        ]
+        return yaml_text(documents, origin)
+
+    shared: dict[str, tuple[Resource, ...]] = {
+        "providers": snapshot.providers,
+        "groups": snapshot.groups,
+        "roles": (snapshot.roles,) if snapshot.roles else (),
+        "policy": (snapshot.policy,) if snapshot.policy else (),
+    }
+    files = {f"{name}.yaml": text(shared[name]) for name in _SHARED if shared[name]}
+    for item in snapshot.connectors:
+        # No connector's name holds a dot, so this one is free.
+        name = f"{item.name}.connector" if item.name in _SHARED else item.name
+        own = permissions.get(item.name)
+        files[f"{name}.yaml"] = text((item, own) if own else (item,))
+    return files
