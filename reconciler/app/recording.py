@@ -12,6 +12,7 @@ from reconciler.state.location import SqliteLocation, locate
 
 if TYPE_CHECKING:
     from reconciler.app.workspace import Workspace
+    from reconciler.model.snapshot import StoredResource
     from reconciler.probe.result import ConnectorResult
 
 
@@ -43,11 +44,7 @@ class Recorder:
         """
         if self._problem or not self._current.serial:
             return Recording(problem=self._problem)
-        stored = {
-            item.resource.name: item.resource
-            for item in self._current.resources
-            if isinstance(item.resource, Connector)
-        }
+        stored = {item.address.name: item.resource for item in self._stored()}
         same = {item.name for item in tested if stored.get(item.name) == item}
         kept = [item for item in results if item.connector in same and (passes or not item.passed)]
         return Recording(
@@ -57,13 +54,22 @@ class Recorder:
             problem=self._write(kept),
         )
 
+    def _stored(self) -> tuple[StoredResource, ...]:
+        return tuple(
+            item for item in self._current.resources if isinstance(item.resource, Connector)
+        )
+
     def _write(self, results: list[ConnectorResult]) -> str:
         if not results:
             return ""
+        before = {item.address.name: item.last_test for item in self._stored()}
         store = self._workspace.store()
         try:
             store.record_tests(
-                tuple((item.connector, last_test(item)) for item in results),
+                tuple(
+                    (item.connector, last_test(item, before.get(item.connector)))
+                    for item in results
+                ),
                 serial=self._current.serial,
             )
         except StateError as error:

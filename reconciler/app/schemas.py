@@ -22,6 +22,7 @@ def schema(name: str) -> dict[str, Any]:
     from reconciler.plan.planfile import PlanFile  # noqa: PLC0415
     from reconciler.probe.report import TestReport  # noqa: PLC0415
     from reconciler.render.doctor import DoctorDocument  # noqa: PLC0415
+    from reconciler.render.drift import DriftDocument  # noqa: PLC0415
     from reconciler.render.history import DiffDocument, HistoryDocument  # noqa: PLC0415
     from reconciler.render.report import ApplyReport  # noqa: PLC0415
     from reconciler.render.status import StatusDocument  # noqa: PLC0415
@@ -38,6 +39,7 @@ def schema(name: str) -> dict[str, Any]:
         "status": StatusDocument,
         "history": HistoryDocument,
         "diff": DiffDocument,
+        "drift": DriftDocument,
         "doctor": DoctorDocument,
     }
     made = TypeAdapter(types[name]).json_schema(mode="serialization")
@@ -56,6 +58,7 @@ NAMES = (
     "test-report",
     "apply-report",
     "status",
+    "drift",
     "doctor",
     "history",
     "diff",

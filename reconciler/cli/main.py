@@ -23,6 +23,7 @@ COMMANDS = {
     "doctor": "Look closely at one connector: certificates, folders, quota, verdict.",
     "apply": "Test what changed and write it to the state, all or nothing.",
     "status": "List the stored connectors and how they are.",
+    "drift": "Test what is applied, and say what has changed since the last tests.",
     "show": "Show one stored resource, or a saved plan.",
     "history": "Show who applied what and when, and what one revision changed.",
     "diff": "Show what differs between two revisions.",

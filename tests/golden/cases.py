@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from reconciler.apply.authorise import denials
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.plan.document import to_document
+from reconciler.probe.drift import Checked, Facts, Known, check
+from reconciler.probe.observed import Observed
 from reconciler.probe.report import report
-from reconciler.probe.result import ErrorClass
+from reconciler.probe.result import ErrorClass, Protocol
+from reconciler.render.drift import drift_document, drift_text
 from reconciler.render.human.plan import plan_text
 from reconciler.render.human.tests import result_text, summary
 from reconciler.render.json import to_json
@@ -21,6 +25,9 @@ from reconciler.render.style import Style
 from reconciler.routing.decide import route
 from reconciler.routing.request import RouteRequest
 from tests.builders import (
+    FAILED,
+    NOON,
+    PASSED,
     connector,
     group,
     groups,
@@ -39,7 +46,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.model.resource import Resource
+    from reconciler.model.snapshot import LastTest
     from reconciler.plan.planner import Plan
+    from reconciler.probe.result import ConnectorResult
 
 CASES: Final[dict[str, Callable[[], str]]] = {}
 PLAIN: Final = Style(colour=False, width=100)
@@ -162,6 +171,50 @@ def results_for_ci_systems() -> str:
         result("payroll", ErrorClass.AUTH_REJECTED),
     )
     return junit(report(results, error="interrupted"))
+
+
+def _drifted() -> tuple[Checked, ...]:
+    soon = Observed(
+        tls_version="TLSv1.3",
+        certificate_issuer="An authority",
+        certificate_expires=NOON + timedelta(days=12, hours=1),
+        mechanisms=("PLAIN",),
+        capabilities=("IDLE",),
+    )
+    more = replace(soon, mechanisms=("PLAIN", "XOAUTH2"))
+    shown = result("info")
+    shown = replace(shown, protocols=(replace(shown.protocols[0], observed=soon),))
+    refused = result("payroll", ErrorClass.AUTH_REJECTED)
+    still = {Protocol.IMAP: Known("authentication: timeout")}
+    since = replace(FAILED, failing_since=NOON - timedelta(days=3))
+    compared: tuple[tuple[ConnectorResult, LastTest, Facts], ...] = (
+        (shown, PASSED, {Protocol.IMAP: Known("", more)}),
+        (result("invoices"), PASSED, {}),
+        (result("no-reply", ErrorClass.TIMEOUT), since, still),
+        (refused, PASSED, {}),
+        (result("support"), FAILED, {}),
+    )
+    return tuple(check(now, last, facts, now=NOON, cert_days=21) for now, last, facts in compared)
+
+
+def _drift_text(form: str) -> str:
+    checked = _drifted()
+    return drift_text(form, drift_document(checked, serial=7, cert_days=21), checked, PLAIN)
+
+
+@case("drift.txt")
+def what_has_drifted() -> str:
+    return _drift_text("human")
+
+
+@case("drift.json")
+def what_has_drifted_for_machines() -> str:
+    return _drift_text("json")
+
+
+@case("drift.md")
+def what_has_drifted_for_a_comment() -> str:
+    return _drift_text("markdown")
 
 
 def _routed(form: str, *, forced: bool, actor: str) -> str:

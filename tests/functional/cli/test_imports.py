@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from reconciler.cli.main import COMMANDS
+
 if TYPE_CHECKING:
     from tests.functional.conftest import Home
 
@@ -56,11 +58,7 @@ def test_help_loads_no_command_and_no_pydantic(home: Home) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["init", "validate", "plan", "test", "doctor", "apply", "status", "show", "history", "diff", "rollback", "import", "route", "schema",
-     "state", "sandbox"],
-)  # fmt: skip
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_a_command_loads_no_other(command: str, home: Home) -> None:
     modules = loaded(home, command, "--help")
     assert modules & (HEAVY | {"pydantic", "ruamel", "ruamel.yaml"}) == set()

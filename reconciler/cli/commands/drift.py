@@ -1,0 +1,125 @@
+"""``reconciler drift``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.command import ExampleCommand
+from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
+from reconciler.cli.options import (
+    color_option,
+    config_option,
+    format_option,
+    network_options,
+    state_option,
+    workspace,
+)
+from reconciler.cli.reports import Report, report_option
+from reconciler.cli.tuning import record_option, tuning_options
+from reconciler.errors import ReconcilerError
+
+if TYPE_CHECKING:
+    from reconciler.app.drifting import Drift
+    from reconciler.probe.drift import Checked
+    from reconciler.render.drift import DriftDocument
+
+
+@click.command(
+    "drift",
+    cls=ExampleCommand,
+    examples=(
+        "reconciler drift",
+        "reconciler drift --cert-days 30 --report markdown=drift.md",
+        "reconciler drift 'info*' --no-record --format json",
+    ),
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@config_option
+@state_option
+@format_option("human", "json", "markdown")
+@click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
+              help="Only connectors with this label. Repeatable: all of them.")  # fmt: skip
+@click.option("--cert-days", type=click.IntRange(0, 3650), default=21, show_default=True, metavar="N",
+              help="Report certificates with fewer days left.")  # fmt: skip
+@tuning_options
+@record_option
+@report_option("json", "markdown")
+@network_options
+@color_option
+def command(
+    *,
+    names: tuple[str, ...],
+    config: str,
+    state: str | None,
+    form: str,
+    labels: tuple[str, ...],
+    cert_days: int,
+    concurrency: int | None,
+    per_host: int | None,
+    timeout: float | None,
+    retries: int | None,
+    record: bool,
+    connect_to: tuple[str, ...],
+    ca_file: str | None,
+    color: bool | None,
+    reports: tuple[Report, ...],
+) -> ExitCode:
+    """Test what is applied, and say what has changed since the last tests.
+
+    NAME is a stored connector or a shell pattern. Tested is what the state holds, whatever the files say.
+    Exits with 4 if a server says no, else with 9 if one could not be reached, else with 2 if something
+    changed or a certificate is about to expire, else with 0.
+    """
+    from reconciler.app.drifting import DriftRequest, find_drift
+    from reconciler.app.testing import Tuning
+    from reconciler.cli.console import stderr_style, stdout_style
+    from reconciler.cli.progress import TestProgress
+    from reconciler.render.drift import drift_text
+    from reconciler.render.human.tests import recording_text
+
+    space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
+    request = DriftRequest(
+        names=names,
+        labels=labels,
+        tuning=Tuning(concurrency=concurrency, per_host=per_host, timeout=timeout, retries=retries),
+        cert_days=cert_days,
+        record=record,
+    )
+    progress = TestProgress(stderr_style(colour=color), space.connect_to, shown=False)
+    style = stdout_style(colour=color)
+    drift: Drift | None = None
+    problem: str | None = "interrupted"
+    try:
+        drift = find_drift(space, request, progress)
+        problem = None
+    except ReconcilerError as error:
+        problem = error.message
+        raise
+    finally:
+        document, checked = _document(drift, cert_days, problem)
+        for wanted in reports:
+            wanted.write(drift_text(wanted.form, document, checked, style))
+    click.echo(drift_text(form, document, checked, style))
+    kept = recording_text(drift.recording)
+    if kept:
+        click.echo(kept, err=True)
+    return _exit_code(checked)
+
+
+def _document(
+    drift: Drift | None, cert_days: int, problem: str | None
+) -> tuple[DriftDocument, tuple[Checked, ...]]:
+    from reconciler.render.drift import drift_document
+
+    checked = drift.checked if drift is not None else ()
+    serial = drift.serial if drift is not None else 0
+    return drift_document(checked, serial=serial, cert_days=cert_days, error=problem), checked
+
+
+def _exit_code(checked: tuple[Checked, ...]) -> ExitCode:
+    code = exit_code_of_tests(item.result for item in checked)
+    if code is ExitCode.OK and any(item.findings for item in checked):
+        return ExitCode.CHANGES_PENDING
+    return code

@@ -1,0 +1,202 @@
+"""What has changed since the last test: of the account, and of what its servers show of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from reconciler.model.snapshot import Status
+from reconciler.probe.observed import Observed
+from reconciler.probe.result import ConnectorResult, Protocol
+
+if TYPE_CHECKING:
+    from reconciler.model.snapshot import LastTest
+    from reconciler.probe.result import ProtocolResult
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the last test found of one half of a connector.
+
+    ``failure`` is stage and error class, "" if it passed. ``observed`` is from the last test that saw
+    anything of the server.
+    """
+
+    failure: str = ""
+    observed: Observed | None = None
+
+
+Facts = Mapping[Protocol, Known]
+"""What is known of each half."""
+
+
+class Kind(StrEnum):
+    """What kind of change it is, in one word that scripts can rely on."""
+
+    FAILS = "fails"
+    FAILS_OTHERWISE = "fails_otherwise"
+    RECOVERED = "recovered"
+    CERTIFICATE_EXPIRES = "certificate_expires"
+    ISSUER_CHANGED = "issuer_changed"
+    TLS_CHANGED = "tls_changed"
+    MECHANISM_GONE = "mechanism_gone"
+    MECHANISM_NEW = "mechanism_new"
+    CAPABILITY_GONE = "capability_gone"
+    SIZE_LIMIT_CHANGED = "size_limit_changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One change. ``summary`` says it in a sentence without its subject; ``before`` may be unknown ("")."""
+
+    kind: Kind
+    protocol: Protocol
+    summary: str
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A connector, how it was at the last test (``tested``, None if there was none), and how it is.
+
+    ``failing_since`` is when the failures began that have not ended yet.
+    """
+
+    result: ConnectorResult
+    before: Status
+    tested: datetime | None
+    failing_since: datetime | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def remarkable(self) -> bool:
+        """Whether there is anything to say of it."""
+        return bool(self.findings) or not self.result.passed
+
+
+def check(
+    result: ConnectorResult,
+    last: LastTest | None,
+    facts: Facts,
+    *,
+    now: datetime,
+    cert_days: int,
+) -> Checked:
+    """Compare a result with the last one. A pure function of its arguments.
+
+    A certificate with fewer than ``cert_days`` days left is a finding every time, until it is renewed;
+    everything else is one when it changes.
+    """
+    before = Status.UNTESTED
+    if last is not None:
+        before = Status.READY if last.passed else Status.FAILING
+    findings: list[Finding] = []
+    for half in result.protocols:
+        known = facts.get(half.protocol)
+        findings += _outcome(half, known.failure if known else _failure_of(half, last))
+        if half.observed is not None:
+            findings += _expiry(half.protocol, half.observed, now, cert_days)
+            if known is not None and known.observed is not None:
+                findings += _shown(half, known.observed, half.observed)
+    return Checked(
+        result,
+        before,
+        last.at if last else None,
+        _failing_since(result, last),
+        tuple(findings),
+    )
+
+
+def _failing_since(result: ConnectorResult, last: LastTest | None) -> datetime | None:
+    if result.passed:
+        return None
+    return (last.failing_since if last else None) or result.started_at
+
+
+def failure_of(half: ProtocolResult) -> str:
+    """Stage and error class of what failed, "" if nothing did; what a later test is compared with."""
+    failed = half.failed
+    if failed is None or failed.failure is None:
+        return ""
+    return f"{failed.stage}: {failed.failure.error_class}"
+
+
+def _failure_of(half: ProtocolResult, last: LastTest | None) -> str:
+    # An older release kept only the first failure, "imap authentication", and nothing of each half.
+    if last is None or last.passed:
+        return ""
+    protocol, _, stage = last.stage.partition(" ")
+    return f"{stage}: {last.error_class}" if protocol == half.protocol else ""
+
+
+def _outcome(half: ProtocolResult, before: str) -> Iterator[Finding]:
+    now = failure_of(half)
+    if now == before:
+        return
+    if not now:
+        kind, summary = Kind.RECOVERED, f"works again; it failed at {_words(before)}"
+    elif not before:
+        kind, summary = Kind.FAILS, f"fails now at {_words(now)}"
+    else:
+        kind = Kind.FAILS_OTHERWISE
+        summary = f"fails now at {_words(now)}, and no longer at {_words(before)}"
+    yield Finding(kind=kind, protocol=half.protocol, summary=summary, before=before, after=now)
+
+
+def _words(failure: str) -> str:
+    stage, _, error_class = failure.partition(": ")
+    return f"{stage} ({error_class})"
+
+
+def _expiry(protocol: Protocol, seen: Observed, now: datetime, cert_days: int) -> Iterator[Finding]:
+    expires = seen.certificate_expires
+    if expires is None:
+        return
+    days = (expires - now).days
+    if days < cert_days:
+        yield Finding(
+            kind=Kind.CERTIFICATE_EXPIRES,
+            protocol=protocol,
+            summary=f"has a certificate that expires in {days} {'day' if days == 1 else 'days'}, "
+            f"on {expires:%Y-%m-%d}",
+            after=expires.isoformat(),
+        )
+
+
+def _shown(half: ProtocolResult, old: Observed, new: Observed) -> Iterator[Finding]:
+    def finding(kind: Kind, summary: str, before: str = "", after: str = "") -> Finding:
+        return Finding(
+            kind=kind, protocol=half.protocol, summary=summary, before=before, after=after
+        )
+
+    if old.tls_version != new.tls_version:
+        words = f"speaks {new.tls_version or 'no TLS'}, no longer {old.tls_version or 'plain text'}"
+        yield finding(Kind.TLS_CHANGED, words, old.tls_version, new.tls_version)
+    if old.certificate_issuer and old.certificate_issuer != new.certificate_issuer:
+        words = (
+            f"has a certificate of {new.certificate_issuer}, no longer of {old.certificate_issuer}"
+        )
+        yield finding(Kind.ISSUER_CHANGED, words, old.certificate_issuer, new.certificate_issuer)
+    if not new.capabilities and not new.mechanisms:
+        return  # the test did not come as far as asking for them
+    if not old.capabilities and not old.mechanisms:
+        return
+    for name in sorted(set(old.mechanisms) - set(new.mechanisms)):
+        yield finding(Kind.MECHANISM_GONE, f"no longer offers to sign in with {name}", before=name)
+    for name in sorted(set(new.mechanisms) - set(old.mechanisms)):
+        yield finding(Kind.MECHANISM_NEW, f"now offers to sign in with {name}", after=name)
+    for name in sorted(set(old.capabilities) - set(new.capabilities)):
+        yield finding(Kind.CAPABILITY_GONE, f"can no longer do {name}", before=name)
+    if old.size_limit != new.size_limit:
+        was, now = _size(old.size_limit), _size(new.size_limit)
+        yield finding(
+            Kind.SIZE_LIMIT_CHANGED, f"takes messages up to {now}, no longer {was}", was, now
+        )
+
+
+def _size(octets: int | None) -> str:
+    return "any size" if not octets else f"{octets} octets"

@@ -1,0 +1,224 @@
+"""Drift, as text, as Markdown, and as a document for machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from reconciler.model.snapshot import Status
+from reconciler.probe.drift import Checked, Finding, Kind
+from reconciler.probe.result import ErrorClass, Protocol, Stage
+from reconciler.render.human.tests import result_text, summary
+from reconciler.render.json import to_json
+from reconciler.render.markdown import escape
+from reconciler.render.moment import instant, minute
+from reconciler.render.style import PLAIN
+from reconciler.render.visible import visible
+
+if TYPE_CHECKING:
+    from reconciler.render.style import Style
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingDocument:
+    """One change, in one half of a connector."""
+
+    kind: Kind
+    protocol: Protocol
+    summary: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingDocument:
+    """A half of a connector that fails now, whether or not that is a change."""
+
+    protocol: Protocol
+    stage: Stage
+    error_class: ErrorClass
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftedDocument:
+    """A connector that changed, or that does not work; times are ISO 8601 in UTC.
+
+    ``before`` is its status by the test at ``tested_before``, which is null if there was none.
+    ``failing_since`` is null for one that works.
+    """
+
+    connector: str
+    outcome: Literal["passed", "rejected", "unreachable"]
+    before: Status
+    tested_before: str | None
+    failing_since: str | None
+    findings: tuple[FindingDocument, ...]
+    failing: tuple[FailingDocument, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftDocument:
+    """What has changed since the last tests. ``connectors`` are those that there is something to say of.
+
+    ``tested`` counts all connectors, ``drifted`` those with findings, ``rejected`` and ``unreachable``
+    those that do not work now. ``error`` says why nothing could be compared, null if it could.
+    """
+
+    format_version: Literal["1.0"] = "1.0"
+    error: str | None = None
+    serial: int
+    cert_days: int
+    tested: int
+    drifted: int
+    rejected: int
+    unreachable: int
+    connectors: tuple[DriftedDocument, ...]
+
+
+def drift_text(form: str, drift: DriftDocument, checked: tuple[Checked, ...], style: Style) -> str:
+    """Render as ``human``, ``json`` or ``markdown``."""
+    if form == "json":
+        return to_json(drift)
+    return _markdown(drift, checked) if form == "markdown" else _human(checked, style)
+
+
+def drift_document(
+    checked: tuple[Checked, ...], *, serial: int, cert_days: int, error: str | None = None
+) -> DriftDocument:
+    """Put it into the shape in which it is published."""
+    results = [item.result for item in checked]
+    unreachable = sum(item.unreachable for item in results)
+    return DriftDocument(
+        error=error,
+        serial=serial,
+        cert_days=cert_days,
+        tested=len(checked),
+        drifted=sum(bool(item.findings) for item in checked),
+        rejected=sum(not item.passed for item in results) - unreachable,
+        unreachable=unreachable,
+        connectors=tuple(_drifted(item) for item in checked if item.remarkable),
+    )
+
+
+def _drifted(item: Checked) -> DriftedDocument:
+    outcome: Literal["passed", "rejected", "unreachable"] = "passed"
+    if not item.result.passed:
+        outcome = "unreachable" if item.result.unreachable else "rejected"
+    return DriftedDocument(
+        connector=item.result.connector,
+        outcome=outcome,
+        before=item.before,
+        tested_before=instant(item.tested) if item.tested else None,
+        failing_since=instant(item.failing_since) if item.failing_since else None,
+        findings=tuple(
+            FindingDocument(
+                kind=found.kind,
+                protocol=found.protocol,
+                summary=found.summary,
+                before=found.before,
+                after=found.after,
+            )
+            for found in item.findings
+        ),
+        failing=tuple(
+            FailingDocument(
+                protocol=half.protocol,
+                stage=stage.stage,
+                error_class=failure.error_class,
+                cause=failure.cause,
+                remedy=failure.remedy,
+            )
+            for half, stage, failure in item.result.failures
+        ),
+    )
+
+
+def _human(checked: tuple[Checked, ...], style: Style) -> str:
+    parts = [style.strong(_headline(checked))]
+    changed = [item for item in checked if item.findings]
+    parts += ["\n".join(_lines(item, style)) for item in changed]
+    still = [item for item in checked if not item.findings and not item.result.passed]
+    if still:
+        lines = [
+            f"{result_text(item.result, style)}\n{style.faint(_failing(item))}" for item in still
+        ]
+        parts.append("\n".join([style.strong("Failing as before:"), *lines]))
+    if checked:
+        parts.append(summary(tuple(item.result for item in checked)))
+    return "\n\n".join(parts)
+
+
+def _lines(item: Checked, style: Style) -> list[str]:
+    lines = [style.strong(item.result.connector) + style.faint(_since(item))]
+    lines += [f"  {_mark(found, style)} {_sentence(found)}" for found in item.findings]
+    for half, _, failure in item.result.failures:
+        lines.append(f"      {half.protocol}: {visible(failure.cause)}")
+        lines.append(f"      {visible(failure.remedy)}")
+        if failure.reply:
+            lines.append(style.faint(f"      the server said: {visible(failure.reply)}"))
+    return lines
+
+
+def _mark(found: Finding, style: Style) -> str:
+    marks = {
+        Kind.RECOVERED: "+",
+        Kind.MECHANISM_NEW: "+",
+        Kind.FAILS: "-",
+        Kind.FAILS_OTHERWISE: "-",
+        Kind.MECHANISM_GONE: "-",
+        Kind.CAPABILITY_GONE: "-",
+        Kind.CERTIFICATE_EXPIRES: "!",
+    }
+    return style.mark(marks.get(found.kind, "~"))
+
+
+def _sentence(found: Finding) -> str:
+    return f"{found.protocol} {visible(found.summary)}"
+
+
+def _since(item: Checked) -> str:
+    return f"  (last test {minute(item.tested)})" if item.tested else "  (not tested before)"
+
+
+def _failing(item: Checked) -> str:
+    return f"      since {minute(item.failing_since)}" if item.failing_since else ""
+
+
+def _headline(checked: tuple[Checked, ...]) -> str:
+    changed = sum(bool(item.findings) for item in checked)
+    if not checked:
+        return "No drift: no connector is stored but drafts."
+    if not changed:
+        return "No drift."
+    all_of_them = "1 connector" if len(checked) == 1 else f"{len(checked)} connectors"
+    return f"Drift: {changed} of {all_of_them} {'has' if changed == 1 else 'have'} changed."
+
+
+def _markdown(drift: DriftDocument, checked: tuple[Checked, ...]) -> str:
+    parts = ["### Email connectors: drift"]
+    if drift.error is not None:
+        return "\n\n".join([*parts, f"> [!CAUTION]\n> {escape(visible(drift.error))}"])
+    parts.append(f"**{_headline(checked)}**")
+    rows = [
+        f"| {escape(item.result.connector)} | {found.protocol} | {found.kind} "
+        f"| {escape(visible(found.summary))} |"
+        for item in checked
+        for found in item.findings
+    ]
+    if rows:
+        head = ["| connector | half | kind | what changed |", "| --- | --- | --- | --- |"]
+        parts.append("\n".join([*head, *rows]))
+    failing = [item.result for item in checked if not item.result.passed]
+    if failing:
+        lines = "\n".join(_fenced(result_text(item, PLAIN)) for item in failing)
+        parts.append(f"**Failing now**\n\n````\n{lines}\n````")
+    if checked:
+        parts.append(summary(tuple(item.result for item in checked)))
+    return "\n\n".join(parts)
+
+
+def _fenced(text: str) -> str:
+    # What a server said must not end the fence.
+    return "\n".join(visible(line).replace("````", "'```") for line in text.split("\n"))
