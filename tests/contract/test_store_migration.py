@@ -130,7 +130,7 @@ def test_an_older_state_cannot_be_read_where_nothing_may_be_written(
     monkeypatch.setattr(store._database, "_read_only", True)  # type: ignore[attr-defined]
     with pytest.raises(StateUnavailable, match="older release") as caught:
         store.load()
-    assert "once" in caught.value.hint
+    assert "reconciler state migrate" in caught.value.hint
 
 
 @both_databases

@@ -54,3 +54,22 @@ def unlock(*, token: str, yes: bool, config: str, state: str | None) -> None:
     finally:
         store.close()
     click.echo(f"Unlocked. It was held by {lease.holder} on {lease.host} for {lease.operation}.")
+
+
+@command.command("migrate", cls=ExampleCommand, examples=("reconciler state migrate",))
+@config_option
+@state_option
+def migrate(*, config: str, state: str | None) -> None:
+    """Bring a state of an older release to this one; an apply does so too.
+
+    Older releases then refuse it, so upgrade them as well. A SQLite file is kept as it was beside it.
+    """
+    store = workspace(config, state=state).store()
+    try:
+        serial = store.load().serial
+    finally:
+        store.close()
+    if serial:
+        click.echo(f"The state, at serial {serial}, is as this release wants it.")
+    else:
+        click.echo("Nothing was applied yet, so there is nothing to migrate.")

@@ -100,7 +100,7 @@ class PostgresqlDatabase:
         if self._read_only:
             raise StateUnavailable(
                 f"{self.location} was written by an older release and is opened for reading only",
-                hint="run reconciler plan with this release once, where it may write to the state",
+                hint=schema.MIGRATE,
             )
         with self._writer.begin() as connection:
             connection.execute(select(func.pg_advisory_xact_lock(_CREATION)))

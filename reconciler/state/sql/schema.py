@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 CURRENT = "0002"
 """The revision that this release reads and writes: four digits, compared as text."""
 
+MIGRATE = (
+    "the next apply migrates it; to do so now, where this user may write: reconciler state migrate"
+)
+"""What to do about an older state that is only to be read: reading never changes what others use."""
+
 SCRIPTS = Path(__file__).parent.parent / "migrations"
 VERSION_TABLE = "alembic_version"
 

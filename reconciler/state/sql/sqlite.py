@@ -144,7 +144,7 @@ class SqliteDatabase:
         if self._read_only:
             raise StateUnavailable(
                 f"{self.location} was written by an older release and is opened for reading only",
-                hint="run reconciler plan with this release once, where it may write to the state",
+                hint=schema.MIGRATE,
             )
         with self._writer.begin() as connection:
             # Another process may have migrated it while this one waited for its turn.

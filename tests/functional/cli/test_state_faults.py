@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
     from tests.functional.conftest import Done, Home
 
+OLDER: Final = Path(__file__).parents[2] / "contract" / "states" / "0001.db"
 COMMANDS = (
     ("status",),
     ("show", "support"),
@@ -125,3 +128,21 @@ def test_what_only_reads_makes_no_state(home: Home) -> None:
     for command in READING:
         home(*command)
     assert not home.state.parent.exists()
+
+
+def test_a_state_of_an_older_release_is_read_once_it_is_migrated(applied: Home) -> None:
+    shutil.copy(OLDER, applied.state)
+    for command in READING:
+        fails(applied(*command), "was written by an older release")
+        assert "reconciler state migrate" in applied(*command).err
+    done = applied("state", "migrate")
+    assert done.status == 0, done.said
+    assert "is as this release wants it" in done.out
+    assert list(applied.state.parent.glob("state.db.*"))
+    for command in (("status",), ("history",), ("plan",), ("state", "migrate")):
+        assert applied(*command).status == 0
+
+
+def test_where_nothing_was_applied_nothing_is_migrated(home: Home) -> None:
+    assert "Nothing was applied yet" in home("state", "migrate").out
+    assert not home.state.exists()
