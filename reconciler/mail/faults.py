@@ -13,7 +13,8 @@ The tree::
     ├── NoMechanism         no common way to sign in
     ├── Unsendable          what is to be sent cannot be put into the protocol
     ├── TokenFault          no access token was issued
-    │   └── TokenUnreachable  and nobody was there to refuse it
+    │   ├── TokenUnreachable  and nobody was there to refuse it
+    │   └── ExtraMissing      and nothing is installed to ask with
     ├── Uncertain           a mail was handed over, and nobody knows whether it was taken
     └── Declined            the server understood, and said no
 
@@ -124,6 +125,15 @@ class TokenUnreachable(TokenFault):
     def __init__(self, host: str, reason: MailFault) -> None:
         super().__init__(host, str(reason))
         self.reason = reason
+
+
+class ExtraMissing(TokenFault):
+    """``package`` is not installed, which comes with the extra of the name ``extra``."""
+
+    def __init__(self, host: str, package: str, extra: str) -> None:
+        super().__init__(host, f"{package} is not installed")
+        self.package = package
+        self.extra = extra
 
 
 class Uncertain(MailFault):

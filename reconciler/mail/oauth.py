@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from reconciler.mail.dial import ConnectTo
-from reconciler.mail.faults import Cancelled, MailFault, TokenFault, TokenUnreachable
+from reconciler.mail.faults import Cancelled, ExtraMissing, MailFault, TokenFault, TokenUnreachable
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from reconciler.mail.grants import Issued
     from reconciler.model.connector import OAuth2
     from reconciler.secrets.base import SecretResolver
-
-EXTRA = "pip install 'reconciler[oauth]'"
 
 _LEEWAY = 60.0
 """Seconds before its end at which a token is renewed."""
@@ -91,6 +89,8 @@ class AuthlibTokens:
         started = self._clock()
         try:
             issued = self._issue(kept, oauth2, username, deadline)
+        except ExtraMissing:
+            raise
         except TokenFault as fault:
             kept.refused = (str(fault), fault.error, fault.description)
             raise
@@ -110,9 +110,8 @@ class AuthlibTokens:
         try:
             from reconciler.mail.grants import Request, issue  # noqa: PLC0415 - an extra
         except ModuleNotFoundError as missing:
-            raise TokenFault(
-                _host(oauth2), f"{missing.name} is not installed: {EXTRA}", error=""
-            ) from None
+            package = (missing.name or "").partition(".")[0]
+            raise ExtraMissing(_host(oauth2), package, "oauth") from None
         from reconciler.mail.https import Https  # noqa: PLC0415 - only where tokens are fetched
 
         if oauth2.token_endpoint is None:

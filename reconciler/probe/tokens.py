@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from reconciler.mail.faults import TimedOut, TokenUnreachable, Unreachable, Unresolvable
+from reconciler.mail.faults import (
+    ExtraMissing,
+    TimedOut,
+    TokenUnreachable,
+    Unreachable,
+    Unresolvable,
+)
 from reconciler.probe.result import ErrorClass, Failure
 
 if TYPE_CHECKING:
@@ -118,6 +124,12 @@ _OTHER: Final = "Check `grant`, `client_id`, `scopes` and the secrets; the autho
 
 def token_failure(error: TokenFault, where: Where) -> Failure:
     """Say why there is no token. A server that is down is unreachable, and not the token's fault."""
+    if isinstance(error, ExtraMissing):
+        return Failure(
+            ErrorClass.CONFIG_INVALID,
+            f"Signing in with OAuth 2.0 takes {error.package}, which is not installed.",
+            f"Install it: pip install 'reconciler[{error.extra}]'.",
+        )
     place = f"{error.host}: " if error.host else ""
     if isinstance(error, TokenUnreachable):
         kinds = ((Unresolvable, ErrorClass.DNS), (Unreachable, ErrorClass.REFUSED))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -120,6 +121,18 @@ def test_an_endpoint_that_is_out_of_order_is_no_fault_of_the_account(ask: Ask, d
     failure, _ = ask(answering(data))
     assert failure.error_class is ErrorClass.REFUSED
     assert HOST in failure.cause
+
+
+def test_without_the_extra_it_is_said_what_to_install(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "reconciler.mail.grants", raising=False)
+    monkeypatch.setitem(sys.modules, "authlib.oauth2.base", None)
+    failure, endpoint = ask(answering(b""))
+    assert failure.error_class is ErrorClass.CONFIG_INVALID
+    assert "authlib, which is not installed" in failure.cause
+    assert failure.remedy == "Install it: pip install 'reconciler[oauth]'."
+    assert endpoint.peers == []
 
 
 def test_an_endpoint_that_says_nothing_has_a_deadline(ask: Ask) -> None:

@@ -113,6 +113,7 @@ DOORS: Final = (
     Door(f"mail.{DOMAIN}", 465, (_IMPLICIT, "smtpd_delay_reject=no")),
     Door(f"mail.{DOMAIN}", 587, ("smtpd_sasl_auth_enable=no",)),
     Door(f"bearer.{DOMAIN}", 465, (_IMPLICIT, "smtpd_sasl_mechanism_filter=oauthbearer")),
+    Door(f"bearer.{DOMAIN}", 587, ("smtpd_sasl_mechanism_filter=oauthbearer",)),
     Door(EXPIRED, 465, (_IMPLICIT, "smtpd_tls_chain_files={expired}")),
     Door(UNTRUSTED, 465, (_IMPLICIT, "smtpd_tls_chain_files={untrusted}")),
 )

@@ -27,7 +27,7 @@ from tests.servers.authorisation import (
     SOMEBODY_ELSE,
 )
 from tests.servers.loopback import LOOPBACK, free_port
-from tests.servers.site import IMAP, SMTP, Site, connector_for
+from tests.servers.site import IMAP, PORTS, SMTP, Site, connector_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,11 @@ BEARER: Final = f"bearer.{DOMAIN}"
 def site(mail_site: Site, bearer_dovecot: Dovecot, authorisation: AuthorisationServer) -> Site:
     """All servers, and the token endpoint, which has not been asked for anything yet."""
     authorisation.requests.clear()
-    doors = (authorisation.connect_to, f"{BEARER}:993={LOOPBACK}:{bearer_dovecot.tls_port}")
+    doors = (
+        f"{BEARER}:993={LOOPBACK}:{bearer_dovecot.tls_port}",
+        f"{BEARER}:143={LOOPBACK}:{bearer_dovecot.starttls_port}",
+        authorisation.connect_to,
+    )
     return replace(
         mail_site,
         connect_to=(*mail_site.connect_to, *doors),
@@ -64,19 +68,21 @@ def app(client: Client = GOOD, secret: str = "CLIENT_SECRET") -> OAuth2:
     )
 
 
-def support_with(oauth2: OAuth2, imap: str = IMAP, smtp: str = SMTP) -> Connector:
+def support_with(
+    oauth2: OAuth2, imap: str = IMAP, smtp: str = SMTP, security: Security = Security.IMPLICIT
+) -> Connector:
     """support@, which reads and sends with tokens."""
 
-    def half(host: str, port: int) -> MailServer:
+    def half(protocol: str, host: str) -> MailServer:
         return MailServer(
             server=host,
-            port=port,
-            security=Security.IMPLICIT,
+            port=PORTS[protocol, security],
+            security=security,
             username=SUPPORT.username,
             oauth2=oauth2,
         )
 
-    return connector_for(SUPPORT, imap=half(imap, 993), smtp=half(smtp, 465))
+    return connector_for(SUPPORT, imap=half("imap", imap), smtp=half("smtp", smtp))
 
 
 def signed_in_with(result: ConnectorResult) -> dict[Protocol, str]:
@@ -96,12 +102,23 @@ def failures(result: ConnectorResult) -> dict[Protocol, Failure]:
 @pytest.mark.parametrize(
     ("imap", "smtp", "mechanism"), [(IMAP, SMTP, "XOAUTH2"), (BEARER, BEARER, "OAUTHBEARER")]
 )
+@pytest.mark.parametrize("security", [Security.IMPLICIT, Security.STARTTLS])
 def test_a_token_reads_the_mailbox_and_lets_mail_out(
-    site: Site, imap: str, smtp: str, mechanism: str
+    site: Site, imap: str, smtp: str, mechanism: str, security: Security
 ) -> None:
-    result = site.probe(support_with(app(), imap, smtp))
+    result = site.probe(support_with(app(), imap, smtp, security))
     assert result.failures == ()
     assert set(signed_in_with(result).values()) == {f"signed in with {mechanism}"}
+
+
+def test_a_test_mail_is_sent_and_found_with_one_token(
+    site: Site, authorisation: AuthorisationServer
+) -> None:
+    result = site.probe(support_with(app()), replace(site.options, depth=Stage.DELIVERY))
+    assert result.failures == ()
+    (delivery,) = (item for item in result.protocols[1].stages if item.stage is Stage.DELIVERY)
+    assert "found in the inbox" in delivery.detail
+    assert len(authorisation.requests) == 1
 
 
 @pytest.mark.parametrize(("imap", "smtp"), [(IMAP, SMTP), (BEARER, BEARER)], ids=["x", "bearer"])
@@ -153,7 +170,7 @@ def test_an_application_that_nobody_registered_is_named(site: Site) -> None:
 def test_a_token_endpoint_that_is_down_is_unreachable_and_no_fault_of_the_account(
     site: Site,
 ) -> None:
-    down = ConnectTo.parse((*site.connect_to[:-2], f"{LOGIN}:443={LOOPBACK}:{free_port()}"))
+    down = ConnectTo.parse((*site.connect_to[:-1], f"{LOGIN}:443={LOOPBACK}:{free_port()}"))
     result = site.probe(support_with(app()), replace(site.options, connect_to=down))
     assert result.unreachable
     for failure in failures(result).values():
@@ -169,7 +186,7 @@ def mute() -> Iterator[int]:
 
 
 def test_a_token_endpoint_that_never_answers_has_a_deadline_too(site: Site, mute: int) -> None:
-    silent = ConnectTo.parse((*site.connect_to[:-2], f"{LOGIN}:443={LOOPBACK}:{mute}"))
+    silent = ConnectTo.parse((*site.connect_to[:-1], f"{LOGIN}:443={LOOPBACK}:{mute}"))
     options = replace(site.options, connect_to=silent, timeout=1.0)
     result = site.probe(support_with(app()), options)
     assert result.unreachable
