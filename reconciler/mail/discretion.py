@@ -63,7 +63,8 @@ class Discretion:
         windows = (compact[i : i + _PIECE] for i in range(len(compact) - _PIECE + 1))
         if any(form in compact for form in self._whole) or not self._pieces.isdisjoint(windows):
             return HIDDEN
-        line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        shown = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+        line = " ".join(shown.split())
         return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
     def _keep(self, form: str) -> None:
@@ -87,5 +88,6 @@ def _base64(octets: bytes) -> Iterator[str]:
 
 def _compact(text: str) -> str:
     """Without case, and without what servers change when they quote: blanks, backslashes and quotes."""
-    printable = "".join(c for c in text if c.isprintable() or c.isspace())
-    return _QUOTING.sub("", printable).casefold()
+    if not text.isprintable():  # which is quick to tell, and rare
+        text = "".join(c for c in text if c.isprintable() or c.isspace())
+    return _QUOTING.sub("", text).casefold()
