@@ -72,7 +72,8 @@ class Copies:
             except Disconnected:
                 if not kept:
                     raise
-                return self._file(mail, wanted)
+                # It may have been filed before the connection was lost, so look first.
+                return self._file(mail, SaveSent.AUTO)
         except MailFault as fault:
             failure = self._door.failure(fault, Stage.MAILBOX)
             return Copy(Fate.FAILED, self._folder, failure.message)

@@ -1,0 +1,443 @@
+"""The API of applications at servers that are difficult: each mail goes out once, or is told not to have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from reconciler import Attachment, Mailer, Message, RawMessage
+from reconciler.cli.main import main
+from reconciler.errors import DeliveryUncertain, SendFailed
+from reconciler.model.connector import SaveSent
+from reconciler.sending import copies
+from reconciler.sending.outcome import Fate, Result
+from tests.hostile.conftest import HOST, PASSWORD
+from tests.hostile.scripts import hang_up, hold, imap, in_turn, smtp
+from tests.hostile.server import HostileServer
+from tests.hostile.test_submission import says, takes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reconciler.sending.outcome import Outcome
+    from tests.hostile.conftest import Certificates
+    from tests.hostile.scripts import Answer
+    from tests.hostile.server import Peer, Script
+
+ADDRESS: Final = "support@hostile.example"
+LETTER: Final = Message(
+    to=("ada@x.example", "bob@x.example"), subject="Hello", text="Hello, both of you.\n"
+)
+QUEUED: Final = takes("250 2.0.0 queued\r\n")
+EHLO: Final = "250-hostile.example\r\n{}250-AUTH PLAIN\r\n250 SIZE 1000000\r\n"
+
+CONNECTOR: Final = """\
+kind: EmailConnector
+name: support
+display_name: Support
+enable_mail_send_from: true
+smtp: {{server: {host}, port: 465, use_ssl: true, email_address: {address}, use_same_credentials: {same}{own}}}
+"""
+IMAP: Final = """\
+imap: {{server: {host}, port: 993, use_ssl: true, username: {address}, password: env:PASSWORD}}
+"""
+
+
+class Notes:
+    """A journal in memory."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+
+    def record(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """A mailer whose only connector is at a hostile server, and what it noted."""
+
+    mailer: Mailer
+    server: HostileServer
+    notes: Notes
+
+    def send(self, message: Message | RawMessage = LETTER) -> object:
+        return self.mailer.send(message, connector="support")
+
+    @property
+    def texts(self) -> int:
+        """How many mails the server was given the text of."""
+        return len(self.server.commands("DATA"))
+
+    @property
+    def results(self) -> list[Result]:
+        return [outcome.result for outcome in self.notes.outcomes]
+
+
+Open = Callable[..., Office]
+
+
+@pytest.fixture
+def opened(
+    tmp_path: Path,
+    serve: Callable[..., HostileServer],
+    certificates: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Open]:
+    """Apply a connector at servers that follow these scripts, and open a mailer."""
+    monkeypatch.setattr(copies, "_BETWEEN", 0.01)
+    folder = tmp_path / "connectors.d"
+    folder.mkdir()
+    with ExitStack() as stack:
+
+        def make(script: Script, reads: Script | None = None, *, timeout: float = 10.0) -> Office:
+            server = serve(script, certificates.good)
+            places = [f"{HOST}:465=127.0.0.1:{server.port}"]
+            own = f", username: {ADDRESS}, password: env:PASSWORD"
+            text = CONNECTOR.format(
+                host=HOST,
+                address=ADDRESS,
+                same="true" if reads else "false",
+                own="" if reads else own,
+            )
+            if reads is not None:
+                places.append(f"{HOST}:993=127.0.0.1:{serve(reads, certificates.good).port}")
+                text += IMAP.format(host=HOST, address=ADDRESS)
+            (folder / "support.yaml").write_text(text)
+            environ = {
+                "RECONCILER_CONFIG": str(folder),
+                "RECONCILER_ACTOR": "lead@hostile.example",
+                "RECONCILER_CONNECT_TO": " ".join(places),
+                "RECONCILER_CA_FILE": str(certificates.ca_file),
+                "PASSWORD": PASSWORD,
+            }
+            for name, value in environ.items():
+                monkeypatch.setenv(name, value)
+            assert main(["apply", "--auto-approve", "--skip-tests", "hostile"]) == 0
+            notes = Notes()
+            mailer = stack.enter_context(
+                Mailer.open(environ=environ, timeout=timeout, journal=notes)
+            )
+            return Office(mailer, server, notes)
+
+        yield make
+
+
+def then(peer_says: str, act: Callable[[Peer, str], None]) -> Answer:
+    """Say something, and do something."""
+
+    def reply(peer: Peer, arguments: str) -> None:
+        peer.send(peer_says)
+        act(peer, arguments)
+
+    return reply
+
+
+def test_a_connection_that_the_server_has_closed_meanwhile_is_made_anew(opened: Open) -> None:
+    def one_mail(peer: Peer) -> None:
+        smtp(DATA=takes(then("250 2.0.0 queued\r\n", hang_up)))(peer)
+
+    office = opened(one_mail)
+    for _ in range(3):
+        office.send()
+    assert office.texts == 3
+    assert len(office.server.peers) == 3
+    assert office.results == [Result.SENT] * 3
+
+
+@pytest.mark.parametrize("act", [hang_up, lambda peer, _: None], ids=["and goes", "and stays"])
+def test_a_server_that_has_had_enough_of_a_connection_gets_a_new_one(
+    opened: Open, act: Callable[[Peer, str], None]
+) -> None:
+    def two_mails(peer: Peer) -> None:
+        seen: list[str] = []
+
+        def mail(peer: Peer, arguments: str) -> None:
+            seen.append(arguments)
+            if len(seen) > 2:
+                peer.send("421 4.7.0 Too many messages on this connection\r\n")
+                act(peer, arguments)
+            else:
+                peer.send("250 2.1.0 ok\r\n")
+
+        smtp(MAIL=mail, DATA=QUEUED)(peer)
+
+    office = opened(two_mails)
+    for _ in range(5):
+        office.send()
+    assert office.texts == 5
+    assert len(office.server.peers) == 3
+    assert office.results == [Result.SENT] * 5
+
+
+def test_a_server_that_is_closing_is_asked_once_and_may_be_later(opened: Open) -> None:
+    office = opened(smtp(MAIL=then("421 4.3.2 Shutting down\r\n", hang_up)))
+    with pytest.raises(SendFailed) as caught:
+        office.send()
+    assert caught.value.temporary
+    assert (caught.value.code, caught.value.status) == ("421", "4.3.2")
+    assert len(office.server.peers) == 1
+    assert office.results == [Result.TEMPORARY]
+
+
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])
+def test_a_server_that_goes_away_before_the_text_may_be_asked_again(
+    opened: Open, verb: str
+) -> None:
+    office = opened(smtp(**{"DATA": QUEUED, verb: hang_up}))
+    with pytest.raises(SendFailed) as caught:
+        office.send()
+    assert caught.value.temporary
+    assert not isinstance(caught.value, DeliveryUncertain)
+    assert len(office.server.peers) == 1
+    assert office.results == [Result.TEMPORARY]
+
+
+@pytest.mark.parametrize("before", [0, 2])
+@pytest.mark.parametrize("lost", [hang_up, "gibberish\r\n"], ids=["hangs up", "gibberish"])
+def test_a_mail_that_may_have_been_delivered_is_never_sent_again_by_itself(
+    opened: Open, before: int, lost: Answer
+) -> None:
+    answers: list[str | Answer] = ["250 2.0.0 queued\r\n"] * before
+    office = opened(in_turn(smtp(DATA=takes(*answers, lost)), smtp(DATA=QUEUED)))
+    for _ in range(before):
+        office.send()
+    with pytest.raises(DeliveryUncertain, match="may have been delivered") as caught:
+        office.send()
+    assert not caught.value.temporary
+    assert office.texts == before + 1
+    office.send()
+    assert office.texts == before + 2
+    assert office.results == [Result.SENT] * before + [Result.UNCERTAIN, Result.SENT]
+
+
+@pytest.mark.parametrize(
+    ("answer", "temporary", "code", "status"),
+    [
+        ("451 4.3.0 Try again later\r\n", True, "451", "4.3.0"),
+        ("452 4.3.1 Out of storage\r\n", True, "452", "4.3.1"),
+        ("550 5.7.1 Looks like spam\r\n", False, "550", "5.7.1"),
+        ("554 refused\r\n", False, "554", ""),
+    ],
+)
+@pytest.mark.parametrize("verb", ["MAIL", "DATA"])
+def test_the_servers_code_says_whether_to_try_again(
+    opened: Open, verb: str, answer: str, temporary: bool, code: str, status: str
+) -> None:
+    office = opened(smtp(**({"MAIL": answer} if verb == "MAIL" else {"DATA": takes(answer)})))
+    with pytest.raises(SendFailed) as caught:
+        office.send()
+    failed = caught.value
+    assert (failed.temporary, failed.code, failed.status) == (temporary, code, status)
+    assert answer.split(maxsplit=2)[-1].strip() in failed.message
+    (outcome,) = office.notes.outcomes
+    assert outcome.result is (Result.TEMPORARY if temporary else Result.REFUSED)
+    assert (outcome.code, outcome.status, outcome.accepted) == (code, status, 0)
+
+
+def test_the_session_goes_on_after_a_mail_that_was_refused(opened: Open) -> None:
+    office = opened(smtp(DATA=takes("550 5.7.1 spam\r\n", "250 2.0.0 queued\r\n")))
+    with pytest.raises(SendFailed):
+        office.send()
+    office.send()
+    assert office.results == [Result.REFUSED, Result.SENT]
+
+
+def test_some_recipients_may_be_refused_and_the_others_are_not(opened: Open) -> None:
+    office = opened(smtp(RCPT=says(bob="450 4.2.1 Bob is busy\r\n"), DATA=QUEUED))
+    sent = office.mailer.send(LETTER, connector="support")
+    assert sent.accepted == ("ada@x.example",)
+    (refused,) = sent.refused
+    assert str(refused) == "bob@x.example: 450 4.2.1 Bob is busy"
+    (outcome,) = office.notes.outcomes
+    assert (outcome.result, outcome.recipients, outcome.accepted) == (Result.PARTLY, 2, 1)
+
+
+def test_an_address_beyond_ascii_needs_a_server_that_takes_it(opened: Open) -> None:
+    office = opened(smtp(DATA=QUEUED))
+    with pytest.raises(SendFailed, match="SMTPUTF8") as caught:
+        office.send(replace(LETTER, to=("jörg@x.example",)))
+    assert not caught.value.temporary
+    assert not office.server.commands("MAIL")
+
+
+def test_an_address_beyond_ascii_goes_to_a_server_that_takes_it(opened: Open) -> None:
+    ehlo = EHLO.format("250-8BITMIME\r\n250-SMTPUTF8\r\n")
+    office = opened(smtp(EHLO=ehlo, DATA=QUEUED))
+    office.send(replace(LETTER, to=("jörg@bücher.example",)))
+    (mail,), (recipient,) = office.server.commands("MAIL"), office.server.commands("RCPT")
+    assert mail.endswith(" SMTPUTF8")
+    assert recipient == "RCPT TO:<jörg@xn--bcher-kva.example>"
+    assert "To: jörg@xn--bcher-kva.example" in office.server.lines
+
+
+def test_a_domain_beyond_ascii_needs_nothing(opened: Open) -> None:
+    office = opened(smtp(DATA=QUEUED))
+    office.send(replace(LETTER, to=("ada@bücher.example",)))
+    assert office.server.commands("RCPT") == ["RCPT TO:<ada@xn--bcher-kva.example>"]
+    assert "To: ada@xn--bcher-kva.example" in office.server.lines
+
+
+RAW: Final = (
+    "From: support@hostile.example\r\nTo: ada@x.example\r\nSubject: raw\r\nMIME-Version: 1.0\r\n"
+    "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGröße\r\n"
+).encode()
+
+
+def test_eight_bits_go_to_a_server_that_takes_them(opened: Open) -> None:
+    office = opened(smtp(EHLO=EHLO.format("250-8BITMIME\r\n"), DATA=QUEUED))
+    office.send(RawMessage(RAW))
+    (mail,) = office.server.commands("MAIL")
+    assert " BODY=8BITMIME" in mail
+    assert "Größe" in office.server.lines
+
+
+def test_eight_bits_are_encoded_anew_for_a_server_that_does_not_take_them(opened: Open) -> None:
+    office = opened(smtp(DATA=QUEUED))
+    office.send(RawMessage(RAW))
+    (mail,) = office.server.commands("MAIL")
+    assert "BODY" not in mail
+    assert all(line.isascii() for line in office.server.lines)
+    assert "R3LDtsOfZQ0K" in office.server.lines or "Gr=C3=B6=C3=9Fe" in office.server.lines
+
+
+def test_a_mail_beyond_the_servers_limit_is_not_even_begun(opened: Open) -> None:
+    office = opened(smtp(EHLO="250-hostile.example\r\n250-SIZE 1000\r\n250 AUTH PLAIN\r\n"))
+    with pytest.raises(SendFailed, match="at most") as caught:
+        office.send(replace(LETTER, attachments=(Attachment("a.bin", b"x" * 2000),)))
+    assert (caught.value.temporary, caught.value.status) == (False, "5.3.4")
+    assert not office.server.commands("MAIL")
+
+
+@pytest.mark.parametrize("limit", ["SIZE", "SIZE 0", "SIZE many", "SIZE -1"])
+def test_a_limit_that_is_none_stops_nothing(opened: Open, limit: str) -> None:
+    ehlo = f"250-hostile.example\r\n250-{limit}\r\n250 AUTH PLAIN\r\n"
+    office = opened(smtp(EHLO=ehlo, DATA=QUEUED))
+    office.send()
+    (mail,) = office.server.commands("MAIL")
+    assert " SIZE=" in mail
+
+
+def test_a_server_that_repeats_the_password_is_not_quoted(opened: Open) -> None:
+    office = opened(smtp(RCPT=says(bob=f"550 5.1.1 {PASSWORD}\r\n"), DATA=QUEUED))
+    sent = office.mailer.send(LETTER, connector="support")
+    assert PASSWORD not in repr((sent, office.notes.outcomes))
+    office = opened(smtp(DATA=takes(f"550 5.7.1 {PASSWORD}\r\n")))
+    with pytest.raises(SendFailed) as caught:
+        office.send()
+    assert PASSWORD not in repr((caught.value.message, caught.value.hint, office.notes.outcomes))
+
+
+def test_what_a_server_says_cannot_rewrite_the_terminal(opened: Open) -> None:
+    office = opened(smtp(RCPT=says(bob="550 5.1.1 \x1b[2J\x07gone\r\n"), DATA=QUEUED))
+    sent = office.mailer.send(LETTER, connector="support")
+    assert all(item.text.isprintable() for item in sent.refused)
+
+
+def test_a_server_that_never_answers_may_be_asked_again(opened: Open) -> None:
+    office = opened(smtp(MAIL=hold), timeout=1.0)
+    with pytest.raises(SendFailed) as caught:
+        office.send()
+    assert caught.value.temporary
+    assert office.results == [Result.TEMPORARY]
+
+
+def append(answer: Answer) -> Answer:
+    """Read what is to be appended, and answer."""
+
+    def command(peer: Peer, arguments: str) -> None:
+        tag = peer.lines[-1].partition(" ")[0]
+        size = int(arguments.rpartition("{")[2].rstrip("}+"))
+        peer.send("+ go ahead\r\n")
+        while size > 0:
+            size -= len(peer.line().encode()) + 2
+        peer.line()  # the end of the command
+        if callable(answer):
+            answer(peer, arguments)
+        else:
+            peer.send(str(answer).replace("{tag}", tag))
+
+    return command
+
+
+SELECTED: Final = {
+    "SELECT": "* 3 EXISTS\r\n{tag} OK [READ-WRITE] done\r\n",
+    "SEARCH": "* SEARCH\r\n{tag} OK done\r\n",
+    "UID": "* SEARCH\r\n{tag} OK done\r\n",
+    "NOOP": "{tag} OK done\r\n",
+    "UNSELECT": "{tag} OK done\r\n",
+    "CLOSE": "{tag} OK done\r\n",
+}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"APPEND": append("{tag} NO [OVERQUOTA] Quota exceeded\r\n")},
+        {"APPEND": append(hang_up)},
+        {"APPEND": hang_up},
+        {"APPEND": "{tag} NO [TRYCREATE] No such mailbox\r\n"},
+        {"EXAMINE": "{tag} NO nothing here\r\n", "SELECT": "{tag} NO nothing here\r\n"},
+        {"LIST": '* LIST () "/" INBOX\r\n{tag} OK done\r\n'},
+        {"AUTHENTICATE": "{tag} NO [AUTHENTICATIONFAILED] no\r\n"},
+        {"greeting": "* BYE overloaded\r\n"},
+    ],
+    ids=["quota", "lost after", "lost before", "refused", "closed", "no folder", "sign-in", "bye"],
+)
+def test_a_copy_that_fails_is_told_and_the_mail_goes_out_once(
+    opened: Open, answers: dict[str, Answer]
+) -> None:
+    office = opened(smtp(DATA=QUEUED), imap(**{**SELECTED, **answers}))
+    sent = office.mailer.send(LETTER, connector="support")
+    assert sent.accepted == LETTER.to
+    assert sent.copy.fate is Fate.FAILED
+    assert sent.copy.sentence
+    assert office.texts == 1
+    (outcome,) = office.notes.outcomes
+    assert (outcome.result, outcome.copy) == (Result.SENT, Fate.FAILED)
+
+
+@pytest.mark.parametrize("wanted", [SaveSent.AUTO, SaveSent.ALWAYS])
+def test_a_copy_that_may_have_been_filed_is_looked_for_before_it_is_filed_again(
+    opened: Open, wanted: SaveSent
+) -> None:
+    filed: list[str] = []
+
+    def search(peer: Peer, _: str) -> None:
+        tag = peer.lines[-1].partition(" ")[0]
+        peer.send(f"* SEARCH{' 4' if 'lost' in filed else ''}\r\n{tag} OK done\r\n")
+
+    def appended(peer: Peer, arguments: str) -> None:
+        filed.append("lost" if filed else "told")
+        if "lost" in filed:
+            hang_up(peer, arguments)
+        tag = next(line for line in reversed(peer.lines) if "APPEND" in line).partition(" ")[0]
+        peer.send(f"{tag} OK done\r\n")
+
+    answers = {**SELECTED, "SEARCH": search, "UID": search, "APPEND": append(appended)}
+    office = opened(smtp(DATA=QUEUED), imap(**answers))
+    fates = [
+        office.mailer.send(LETTER, connector="support", save_sent=wanted).copy.fate
+        for _ in range(2)
+    ]
+    assert fates == [Fate.APPENDED, Fate.FOUND]
+    assert filed == ["told", "lost"]
+
+
+def test_a_copy_is_filed_once_over_a_connection_that_was_lost_in_between(opened: Open) -> None:
+    filed: list[int] = []
+
+    def appended(peer: Peer, arguments: str) -> None:
+        filed.append(peer.number)
+        tag = next(line for line in reversed(peer.lines) if "APPEND" in line).partition(" ")[0]
+        peer.send(f"{tag} OK done\r\n")
+        hang_up(peer, arguments)
+
+    office = opened(smtp(DATA=QUEUED), imap(**SELECTED, APPEND=append(appended)))
+    fates = [office.mailer.send(LETTER, connector="support").copy.fate for _ in range(3)]
+    assert fates == [Fate.APPENDED] * 3
+    assert filed == [1, 2, 3]
