@@ -176,7 +176,9 @@ def _translate(location: Location, error: BaseException | None) -> StateError:
     else:
         known, code = _POSTGRESQL, getattr(error, "sqlstate", None) or _connecting(error)
     fault = next(fault for fault in known if code.startswith(fault.codes))
-    text = " ".join(str(error).split())[:300]
+    # PostgreSQL's own sentence, without the statement that it quotes beneath.
+    said = getattr(getattr(error, "diag", None), "message_primary", None) or str(error)
+    text = " ".join(said.split())[:300]
     return fault.error(f"{location} {fault.message.format(text=text)}", hint=fault.hint)
 
 
