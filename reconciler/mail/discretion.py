@@ -9,6 +9,7 @@ what is left of it could still tell.
 from __future__ import annotations
 
 import base64
+import json
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -29,6 +30,8 @@ _PIECE = 8
 A password that holds a word of the server's hides the text too; the failure's cause remains.
 """
 
+_PEM = re.compile(r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----(?P<body>.+?)-----END ", re.DOTALL)
+
 _QUOTING = re.compile(r"[\s\\\"]+")
 
 
@@ -46,10 +49,10 @@ class Discretion:
 
     def learn(self, secret: Secret) -> None:
         """Keep a secret in mind, with the forms in which protocols and servers write it."""
-        text = secret.reveal()
-        for form in (text, text[::-1], quote(text, safe="")):
-            self._keep(_compact(form))
-        self.learn_encoded(text)
+        for text in _confidential(secret.reveal()):
+            for form in (text, text[::-1], quote(text, safe="")):
+                self._keep(_compact(form))
+            self.learn_encoded(text)
 
     def learn_encoded(self, text: str) -> None:
         """Keep in mind what a text looks like in base64 and in hexadecimal, but not as it is."""
@@ -72,6 +75,26 @@ class Discretion:
             self._whole |= {form} if form else set()
         else:
             self._pieces |= {form[i : i + _PIECE] for i in range(len(form) - _PIECE + 1)}
+
+
+def _confidential(text: str) -> Iterator[str]:
+    """What of a secret is secret: of a key in PEM (RFC 7468), or in Google's JSON, only the key itself.
+
+    The rest are words that servers use too: a certificate that is about to expire could not be told of.
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError):
+            document = None
+        key = document.get("private_key") if isinstance(document, dict) else None
+        if isinstance(key, str):
+            yield from _confidential(key)
+            return
+    keys = [
+        match["body"] for match in _PEM.finditer(text) if match["label"].endswith("PRIVATE KEY")
+    ]
+    yield from keys or [text]
 
 
 def _base64(octets: bytes) -> Iterator[str]:

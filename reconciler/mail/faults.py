@@ -14,6 +14,7 @@ The tree::
     ├── Unsendable          what is to be sent cannot be put into the protocol
     ├── TokenFault          no access token was issued
     │   ├── TokenUnreachable  and nobody was there to refuse it
+    │   ├── KeyUnusable       and there is no key to ask with
     │   └── ExtraMissing      and nothing is installed to ask with
     ├── Uncertain           a mail was handed over, and nobody knows whether it was taken
     └── Declined            the server understood, and said no
@@ -125,6 +126,14 @@ class TokenUnreachable(TokenFault):
     def __init__(self, host: str, reason: MailFault) -> None:
         super().__init__(host, str(reason))
         self.reason = reason
+
+
+class KeyUnusable(TokenFault):
+    """What a reference resolves to is no key or certificate; ``wanted`` says what is."""
+
+    def __init__(self, host: str, reference: str, wanted: str) -> None:
+        super().__init__(host, f"{reference} does not hold {wanted}")
+        self.wanted = wanted
 
 
 class ExtraMissing(TokenFault):

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_pem_x509_certificate
 from joserfc.jwk import RSAKey
 
-from reconciler.mail.faults import MailFault, TokenFault, Violation
+from reconciler.mail.faults import KeyUnusable, MailFault, TokenFault, Violation
 from reconciler.model.connector import Grant, OAuth2
 from reconciler.model.secret_ref import SecretRef
 from reconciler.secrets.base import Secret
@@ -70,11 +70,22 @@ def issue(request: Request, http: Https) -> Issued:
     except (MailFault, ssl.SSLError):
         raise
     except Exception as error:  # noqa: BLE001 - keys are read by three libraries, each with its own
+        if not http.asked:
+            raise _unusable(request) from None
         what = type(error).__name__
-        raise TokenFault(
-            request.host, f"the key, the certificate or the answer cannot be read ({what})"
-        ) from None
+        raise TokenFault(request.host, f"the answer cannot be read ({what})") from None
     return _issued(answer)
+
+
+def _unusable(request: Request) -> TokenFault:
+    oauth2 = request.oauth2
+    if oauth2.certificate is not None:
+        wanted = "a certificate and its RSA key in PEM"
+        return KeyUnusable(request.host, str(oauth2.certificate), wanted)
+    if oauth2.service_account_key is not None:
+        wanted = "the key of a service account in JSON"
+        return KeyUnusable(request.host, str(oauth2.service_account_key), wanted)
+    return TokenFault(request.host, "the request cannot be made")
 
 
 def _ask(request: Request, http: Https) -> Any:

@@ -79,12 +79,16 @@ class _Shared:
 
 
 class Https:
-    """What Authlib takes for an HTTP session. It follows no redirection, for the request holds a secret."""
+    """What Authlib takes for an HTTP session. It follows no redirection, for the request holds a secret.
+
+    ``asked`` is true once there was a request to send.
+    """
 
     def __init__(self, deadline: Deadline, connect_to: ConnectTo, ca_file: str | None) -> None:
         self._deadline = deadline
         self._connect_to = connect_to
         self._ca_file = ca_file
+        self.asked = False
 
     def post(
         self, url: str, data: Mapping[str, str], headers: Mapping[str, str], auth: Any = None
@@ -105,6 +109,7 @@ class Https:
         return self.post(url, data, headers)
 
     def _send(self, url: str, headers: Mapping[str, str], body: str) -> Response:
+        self.asked = True
         parts = urlsplit(url)
         host, port = ascii_host(parts.hostname or ""), parts.port or _HTTPS_PORT
         if parts.scheme != "https" or not host:

@@ -97,7 +97,8 @@ class ImapSession:
     def mechanisms(self) -> tuple[str, ...]:
         """The ways to sign in that it offers, LOGIN standing for the command of that name."""
         names = sorted(item[5:] for item in self.capabilities if item.startswith("AUTH="))
-        return (*names, *(() if "LOGINDISABLED" in self.capabilities else ("LOGIN",)))
+        command = () if "LOGINDISABLED" in self.capabilities else ("LOGIN",)
+        return tuple(dict.fromkeys((*names, *command)))
 
     def start_tls(self, context: ssl.SSLContext, server_hostname: str) -> None:
         """Upgrade to TLS, or raise; then ask for the capabilities again (RFC 9051 section 6.2.1)."""
@@ -240,7 +241,7 @@ class ImapSession:
         encrypted = self._wire.encrypted
         plain_at_once = {"SASL-IR", "AUTH=PLAIN"} <= self.capabilities
         simple = isinstance(credential, Password) and is_ascii(credential)
-        if simple and not plain_at_once and "LOGIN" in offered:
+        if simple and not plain_at_once and "LOGINDISABLED" not in self.capabilities:
             # The command LOGIN is a round trip less where no initial response is taken.
             return "LOGIN"
         try:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from reconciler.mail.dial import ConnectTo
-from reconciler.mail.faults import Cancelled, ExtraMissing, MailFault, TokenFault, TokenUnreachable
+from reconciler.mail.faults import (
+    Cancelled,
+    ExtraMissing,
+    KeyUnusable,
+    MailFault,
+    TokenFault,
+    TokenUnreachable,
+)
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
@@ -89,7 +96,7 @@ class AuthlibTokens:
         started = self._clock()
         try:
             issued = self._issue(kept, oauth2, username, deadline)
-        except ExtraMissing:
+        except (ExtraMissing, KeyUnusable):
             raise
         except TokenFault as fault:
             kept.refused = (str(fault), fault.error, fault.description)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.mail.faults import (
     ExtraMissing,
+    KeyUnusable,
     TimedOut,
     TokenUnreachable,
     Unreachable,
@@ -130,6 +131,9 @@ def token_failure(error: TokenFault, where: Where) -> Failure:
             f"Signing in with OAuth 2.0 takes {error.package}, which is not installed.",
             f"Install it: pip install 'reconciler[{error.extra}]'.",
         )
+    if isinstance(error, KeyUnusable):
+        remedy = f"Put {error.wanted} where the reference points."
+        return Failure(_TOKEN, f"{error}.", remedy)
     place = f"{error.host}: " if error.host else ""
     if isinstance(error, TokenUnreachable):
         kinds = ((Unresolvable, ErrorClass.DNS), (Unreachable, ErrorClass.REFUSED))

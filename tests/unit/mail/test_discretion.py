@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 from hypothesis import given
@@ -75,3 +76,34 @@ def test_base64_is_recognised_wherever_the_secret_stands_in_it(
 
 def test_what_it_knows_is_not_in_its_repr() -> None:
     assert "hunter2" not in repr(knowing("hunter2"))
+
+
+KEY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\nVJTUt9Us8cKjMzEfYyjiWA4R4"
+PEM = (
+    f"-----BEGIN PRIVATE KEY-----\n{KEY}\n-----END PRIVATE KEY-----\n"
+    "-----BEGIN CERTIFICATE-----\nMIIDdzCCAl+gAwIBAgIEAgAAuTANBgkq\n-----END CERTIFICATE-----\n"
+)
+ACCOUNT = json.dumps({"type": "service_account", "client_email": "a@b.example", "private_key": PEM})
+
+
+@pytest.mark.parametrize("secret", [PEM, ACCOUNT], ids=["pem", "json"])
+def test_of_a_file_with_a_key_only_the_key_is_confidential(secret: str) -> None:
+    discretion = knowing(secret)
+    for said in ("the certificate expires in 7 days", "service_account a@b.example is disabled"):
+        assert discretion.show(said) == said
+    for said in (f"no such key: {KEY[:12]}", f"read {KEY[30:60]!r}", KEY):
+        assert discretion.show(said) == HIDDEN
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "-----BEGIN CERTIFICATE-----\nMIIDdzCCAl+gAwIBAgIEAgAAuTANBgkq\n-----END CERTIFICATE-----\n",
+        "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ",
+        '{"private_key": 7, "password": "open sesame"}',
+        "{not JSON at all",
+        "[" * 100_000,
+    ],
+)
+def test_what_only_looks_like_such_a_file_is_confidential_as_a_whole(secret: str) -> None:
+    assert knowing(secret).show(f"you said {secret[:40]}") == HIDDEN

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_pem_x509_certificate
 
 from reconciler.mail.deadline import Deadline
-from reconciler.mail.faults import ExtraMissing, TimedOut, TokenFault, TokenUnreachable
+from reconciler.mail.faults import ExtraMissing, KeyUnusable, TimedOut, TokenFault, TokenUnreachable
 from reconciler.mail.oauth import AuthlibTokens
 from reconciler.model.connector import Grant, OAuth2
 from reconciler.model.secret_ref import SecretRef
@@ -102,7 +102,7 @@ def test_a_client_may_prove_itself_with_a_certificate(issuer: Issuer) -> None:
         certificate=env("PEM"),
     )
     # trustme makes keys on elliptic curves; Microsoft takes RSA only.
-    with pytest.raises(TokenFault):
+    with pytest.raises(KeyUnusable, match="env:PEM does not hold a certificate and its RSA key"):
         tokens(issuer, PEM=pem).token(oauth2, "me@x", Deadline(10))
     pem = rsa_pem()
     tokens(issuer, PEM=pem).token(oauth2, "me@x", Deadline(10))
@@ -256,11 +256,14 @@ def test_a_secret_goes_to_https_only(issuer: Issuer, endpoint: str | None) -> No
 
 
 @pytest.mark.parametrize("key", ["", "no JSON", "{}", '{"client_email": "x", "private_key": "y"}'])
-def test_a_key_that_is_none_is_a_fault_that_does_not_repeat_it(issuer: Issuer, key: str) -> None:
-    with pytest.raises(TokenFault) as refused:
+def test_a_key_that_is_none_is_named_by_its_reference_and_not_repeated(
+    issuer: Issuer, key: str
+) -> None:
+    with pytest.raises(KeyUnusable) as refused:
         tokens(issuer, KEY=key).token(SERVICE, "me@x", Deadline(5))
-    assert "private_key" not in str(refused.value)
+    assert str(refused.value) == "env:KEY does not hold the key of a service account in JSON"
     assert refused.value.__cause__ is None
+    assert issuer.requests == []
 
 
 def test_who_waits_for_somebody_elses_token_has_a_deadline_too(issuer: Issuer) -> None:
