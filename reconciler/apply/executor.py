@@ -16,6 +16,7 @@ from reconciler.probe.result import ConnectorResult
 from reconciler.state.base import Commit, Revision, StateStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
@@ -93,6 +94,7 @@ class Executor:
         revision: Revision | None = None
         failed: frozenset[str] = frozenset()
         asked = wanted
+        known = _known(current, _connectors_of(asked))
         for stage in stages(wanted, skip_tests=bool(conduct.skip_tests)):
             match stage:
                 case TestConnectors():
@@ -103,13 +105,15 @@ class Executor:
                         wanted = plan(desired, current)
                     if wanted.empty or (failed and not conduct.keep_going):
                         # Nothing will be written, so only results of what is stored say something.
-                        self._record(_but(results, _connectors_of(asked)), current.serial)
+                        excluded = _connectors_of(asked)
+                        self._record(_but(results, excluded, known), current.serial)
                     if failed and not conduct.keep_going:
                         raise failure(results)
                 case WriteRevision():
                     if not wanted.empty:
                         left = _connectors_of(asked) - _connectors_of(wanted)
-                        revision = self._write(wanted, desired, _but(results, left), conduct)
+                        kept = _but(results, left, known)
+                        revision = self._write(wanted, desired, kept, conduct)
                 case ProveEmpty():
                     self._prove(desired, revision)
                 case _:
@@ -199,12 +203,25 @@ def _withheld(asked: Plan, wanted: Plan, failed: frozenset[str]) -> tuple[Addres
 
 
 def _but(
-    results: tuple[ConnectorResult, ...], excluded: AbstractSet[str]
+    results: tuple[ConnectorResult, ...],
+    excluded: AbstractSet[str],
+    known: Mapping[str, LastTest | None],
 ) -> tuple[tuple[str, LastTest], ...]:
     """Keep the results that are of connectors as they are stored, and of no wanted version."""
     return tuple(
-        (item.connector, last_test(item)) for item in results if item.connector not in excluded
+        (item.connector, last_test(item, known.get(item.connector)))
+        for item in results
+        if item.connector not in excluded
     )
+
+
+def _known(current: StoredState, changed: AbstractSet[str]) -> dict[str, LastTest | None]:
+    """The last tests of what stays as it is: those of another version were of other servers."""
+    return {
+        item.address.name: item.last_test
+        for item in current.resources
+        if item.address.kind is Kind.EMAIL_CONNECTOR and item.address.name not in changed
+    }
 
 
 def _fingerprints(

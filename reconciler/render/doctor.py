@@ -193,7 +193,8 @@ def doctor_text(document: DoctorDocument, style: Style) -> str:
         rows = list(_rows(half))
         width = max(len(name) for name in (*Stage, *(name for name, _ in rows)))
         lines = [style.strong(_title(half))]
-        lines += [f"  {pad(item.stage, width)}  {_stage(item, style)}" for item in half.stages]
+        for item in half.stages:
+            lines += _stage(f"  {pad(item.stage, width)}  ", item, style)
         for name, texts in rows:
             for number, text in enumerate(texts):
                 head = pad(name if not number else "", width)
@@ -210,11 +211,12 @@ def doctor_text(document: DoctorDocument, style: Style) -> str:
 
 
 def _title(half: HalfDocument) -> str:
-    via = f", redirected to {half.via}" if half.via else ""
-    return f"{half.protocol.upper()}  {half.host}:{half.port} as {half.username}{via}"
+    return f"{half.protocol.upper()}  {half.host}:{half.port} as {half.username}"
 
 
 def _rows(half: HalfDocument) -> Iterator[tuple[str, list[str]]]:
+    if half.via:
+        yield "redirected", [f"to {half.via}, as --connect-to has it"]
     yield "TLS mode", [_mode(half)]
     if half.certificates:
         unproven = [] if half.certificates_verified else ["as the server shows it, not trusted:"]
@@ -235,15 +237,16 @@ def _rows(half: HalfDocument) -> Iterator[tuple[str, list[str]]]:
         yield "size limit", [f"{limit / 1e6:.1f} MB" if limit else "the server tells of none"]
 
 
-def _stage(stage: StageDocument, style: Style) -> str:
+def _stage(head: str, stage: StageDocument, style: Style) -> list[str]:
+    detail = visible(stage.detail)
+    took = f"{stage.seconds * 1000:5.0f} ms  "
     if stage.outcome is Outcome.OK:
-        detail = f"  {visible(stage.detail)}" if stage.detail else ""
-        return f"{style.added('ok')}      {stage.seconds * 1000:5.0f} ms{detail}"
+        dressed = f"{head}{style.added('ok')}      {took}"
+        return wrapped(dressed, detail, style.width, bare=f"{head}ok      {took}")
     if stage.outcome is Outcome.FAILED and stage.failure is not None:
-        name = style.strong(stage.failure.error_class)
-        return f"{style.removed('failed')}  {stage.seconds * 1000:5.0f} ms  {name}"
-    detail = f": {visible(stage.detail)}" if stage.detail else ""
-    return style.faint(stage.outcome.replace("_", " ") + detail)
+        return [f"{head}{style.removed('failed')}  {took}{style.strong(stage.failure.error_class)}"]
+    words = stage.outcome.replace("_", " ")
+    return [head + style.faint(f"{words}: {detail}" if detail else words)]
 
 
 def _mode(half: HalfDocument) -> str:

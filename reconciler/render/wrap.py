@@ -10,9 +10,12 @@ _LEAST = 20
 """Columns of text below which wrapping would make it worse."""
 
 
-def wrapped(head: str, text: str, width: int) -> list[str]:
-    """``head`` and the text in lines of at most ``width`` columns, if that is possible at all."""
-    indent = width_of(head)
+def wrapped(head: str, text: str, width: int, *, bare: str | None = None) -> list[str]:
+    """``head`` and the text in lines of at most ``width`` columns, if that is possible at all.
+
+    ``bare`` is the head without its colours, where it has any.
+    """
+    indent = width_of(head if bare is None else bare)
     room = width - indent
     if room < _LEAST or width_of(text) <= room:
         return [(head + text).rstrip()]

@@ -34,7 +34,8 @@ def test_a_connector_that_works_is_told_from_end_to_end(live: Home) -> None:
     assert done.status == 0, done.said
     for line in (
         "support: Support mailbox (microsoft365)",
-        "IMAP  outlook.office365.com:993 as support@contoso.example, redirected to 127.0.0.1:",
+        "IMAP  outlook.office365.com:993 as support@contoso.example\n",
+        "  redirected      to 127.0.0.1:",
         "  TLS mode        implicit TLS, as it is set",
         "  TLS mode        STARTTLS, as it is set",
         " days left (",

@@ -17,9 +17,12 @@ from reconciler.model.snapshot import Fingerprint, LastTest, Snapshot, Status, S
 from reconciler.plan.desired import Desired
 from reconciler.plan.document import plan_digest
 from reconciler.plan.planner import plan
-from reconciler.probe.result import ConnectorResult, ErrorClass
+from reconciler.probe.drift import Known
+from reconciler.probe.observed import Observed
+from reconciler.probe.record import facts, last_test
+from reconciler.probe.result import ConnectorResult, ErrorClass, Protocol
 from reconciler.state.memory import MemoryStore
-from tests.builders import NOON, at, connector, permissions, receiving, result, users
+from tests.builders import NOON, at, connector, moved, permissions, receiving, result, users
 
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector
@@ -304,6 +307,7 @@ def test_what_is_recorded_of_a_failure_is_its_stage_class_and_cause(bench: Bench
         error_class="auth_rejected",
         summary="The server refused the login.",
         failing_since=NOON,
+        facts={"imap": {"failure": "authentication: auth_rejected", "observed": None}},
     )
 
 
@@ -324,3 +328,25 @@ def test_what_was_written_is_said_to_be_even_if_it_cannot_be_proved() -> None:
         "revision 1 was written, but cannot be read back: the database is gone"
     )
     assert "reconciler plan" in caught.value.hint
+
+
+def test_what_was_seen_of_a_server_outlives_an_apply_that_finds_it_down(bench: Bench) -> None:
+    bench.apply(A)
+    seen = Observed(mechanisms=("PLAIN",))
+    good = result("a", REJECTED)
+    good = replace(good, protocols=(replace(good.protocols[0], observed=seen),))
+    bench.store.record_tests((("a", last_test(good)),), serial=1)
+    bench.fail(a=UNREACHABLE)
+    with pytest.raises(TestsFailed):
+        bench.apply(A)
+    stored = bench.store.load().stored(at(Kind.EMAIL_CONNECTOR, "a"))
+    assert stored is not None
+    assert facts(stored.last_test) == {Protocol.IMAP: Known("authentication: refused", seen)}
+
+    elsewhere = moved(A, server="elsewhere.contoso.example")
+    bench.apply(elsewhere, conduct=Conduct(skip_tests="outage"))
+    with pytest.raises(TestsFailed):
+        bench.apply(elsewhere)
+    stored = bench.store.load().stored(at(Kind.EMAIL_CONNECTOR, "a"))
+    assert stored is not None
+    assert facts(stored.last_test) == {Protocol.IMAP: Known("authentication: refused", None)}
