@@ -35,8 +35,7 @@ async def _main(certificate: str) -> None:
     context.load_cert_chain(certificate)
     port = free_port()
     server = await asyncio.start_server(_serve, LOOPBACK, port, ssl=context, limit=2**24)
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
+    print(port, flush=True)
     async with server:
         await asyncio.to_thread(sys.stdin.read)
         server.close()
