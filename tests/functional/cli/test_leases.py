@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import signal
+import subprocess
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -151,3 +153,63 @@ def test_taking_a_lock_away_is_asked_about(answer: str, status: int, applied: Ho
         holder.type("yes\n")
         assert holder.wait() == (0 if status else 1), holder.shown
     assert serial(applied) == (2 if status else 1)
+
+
+def with_a_clock_that_is_ahead(*, hours: int, lease: int = 60) -> str:
+    """The command line on a machine whose clock jumped."""
+    return f"""
+import datetime
+import reconciler.app.applying, reconciler.state.sql.sqlite
+class Jumped(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz) + datetime.timedelta(hours={hours})
+for module in (reconciler.app.applying, reconciler.state.sql.sqlite):
+    module.datetime = Jumped
+{with_leases_of(lease)}
+"""
+
+
+def run(home: Home, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=home.folder,
+        env=home.environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+def test_a_clock_that_jumps_forward_takes_over_in_a_file_only_and_no_update_is_lost(
+    applied: Home, state_url: str
+) -> None:
+    with asking(applied, lease=60) as shell:
+        done = run(applied, with_a_clock_that_is_ahead(hours=1), "apply", *OTHER)
+        shell.type("yes\n")
+        if state_url.startswith("postgresql"):
+            assert done.returncode == 7, done.stderr
+            assert "the state is locked by mail-lead@contoso.example" in done.stderr
+            assert shell.wait() == 0, shell.shown
+        else:
+            assert done.returncode == 0, done.stderr
+            assert shell.wait() == 1, shell.shown
+            assert "the lock was lost before the revision could be written" in shell.shown
+    assert serial(applied) == 2
+    assert "not locked" in applied("state", "lock").out
+
+
+def test_a_clock_that_jumps_back_blocks_nobody_who_waits_for_as_long_as_a_lease_lasts(
+    applied: Home,
+) -> None:
+    dead = with_a_clock_that_is_ahead(hours=1, lease=2)
+    applied.edit("info.yaml", "General enquiries", "Help desk")
+    with terminal(applied, "apply", *SKIP, code=dead) as shell:
+        shell.read_until(QUESTION)
+        shell.process.send_signal(signal.SIGKILL)
+        shell.process.wait()
+    done = run(applied, with_leases_of(2), "apply", *OTHER, "--lock-timeout", "60s")
+    assert done.returncode == 0, done.stderr
+    assert serial(applied) == 2
