@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from reconciler.app.actor import Actor
 from reconciler.app.actor import actor as find_actor
+from reconciler.app.journal import StoredJournal
 from reconciler.app.outcomes import of_failure, of_sent
 from reconciler.app.workspace import Workspace, open_workspace
 from reconciler.errors import (
@@ -55,13 +56,18 @@ class Mailer:
     """
 
     def __init__(
-        self, workspace: Workspace, actor: Actor, *, timeout: float = 60.0, journal: Journal | None
+        self,
+        workspace: Workspace,
+        actor: Actor,
+        *,
+        timeout: float = 60.0,
+        journal: Journal | None = None,
     ) -> None:
         resolver = workspace.resolver()
         connect_to = ConnectTo.parse(workspace.connect_to)
         self._actor = actor
-        self._journal = journal
-        self._store = workspace.store(read_only=True)
+        self._store = workspace.store()
+        self._journal = journal or StoredJournal(self._store)
         self._access = Access(
             resolver,
             AuthlibTokens(resolver, connect_to=connect_to, ca_file=workspace.ca_file),
@@ -95,6 +101,7 @@ class Mailer:
 
         ``actor`` is who sends, and must be among the users of the connectors; by default it is who the CI
         system or the operating system says. ``timeout`` is in seconds, for a connection and for each command.
+        ``journal`` is told of every attempt; by default that is the audit in the state, which ``log`` shows.
         Raises ConfigurationInvalid if ``reconciler.yaml`` is not valid, and UsageError.
         """
         variables = os.environ if environ is None else environ
@@ -180,7 +187,9 @@ class Mailer:
                 SendFailed,
                 KeyboardInterrupt,
             ) as error:
-                self._tell(of_failure(error, wish, self._actor, mail=mail, host=self._host(mail)))
+                outcome = of_failure(error, wish, self._actor, mail=mail, host=self._host(mail))
+                if problem := self._tell(outcome):
+                    error.add_note(problem)
                 raise
 
     def close(self) -> None:
@@ -257,8 +266,6 @@ class Mailer:
 
     def _tell(self, outcome: Outcome) -> str:
         """Give an outcome to the journal; what is wrong with that is a sentence, and fails no mail."""
-        if self._journal is None:
-            return ""
         try:
             self._journal.record(outcome)
         except ReconcilerError as error:

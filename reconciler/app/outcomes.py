@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reconciler.errors import DeliveryUncertain, ReconcilerError, SendFailed
-from reconciler.sending.outcome import Outcome, Result, Sent
+from reconciler.model.sending import SendingResult
+from reconciler.sending.outcome import Outcome, Sent
 
 if TYPE_CHECKING:
     from reconciler.app.actor import Actor
@@ -22,7 +23,7 @@ def of_sent(sent: Sent, wish: Wish, actor: Actor) -> Outcome:
         at=sent.at,
         actor=wish.actor,
         actor_source=actor.source,
-        result=Result.PARTLY if refused else Result.SENT,
+        result=SendingResult.PARTLY if refused else SendingResult.SENT,
         connector=sent.route.connector,
         host=sent.host,
         message_id=sent.message_id,
@@ -43,11 +44,11 @@ def of_failure(
 ) -> Outcome:
     """A mail that was not taken, or of which nobody knows; ``mail`` is None if it got no route."""
     failed = error if isinstance(error, SendFailed) else None
-    result = Result.REFUSED
+    result = SendingResult.REFUSED
     if isinstance(error, DeliveryUncertain) or not isinstance(error, ReconcilerError):
-        result = Result.UNCERTAIN  # interrupted at whatever point
+        result = SendingResult.UNCERTAIN  # interrupted at whatever point
     elif failed is not None and failed.temporary:
-        result = Result.TEMPORARY
+        result = SendingResult.TEMPORARY
     known = Outcome(
         at=datetime.now(UTC).replace(microsecond=0),
         actor=wish.actor,

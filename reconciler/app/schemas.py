@@ -24,6 +24,7 @@ def schema(name: str) -> dict[str, Any]:
     from reconciler.render.doctor import DoctorDocument  # noqa: PLC0415
     from reconciler.render.drift import DriftDocument  # noqa: PLC0415
     from reconciler.render.history import DiffDocument, HistoryDocument  # noqa: PLC0415
+    from reconciler.render.log import LogDocument  # noqa: PLC0415
     from reconciler.render.report import ApplyReport  # noqa: PLC0415
     from reconciler.render.status import StatusDocument  # noqa: PLC0415
 
@@ -41,6 +42,7 @@ def schema(name: str) -> dict[str, Any]:
         "diff": DiffDocument,
         "drift": DriftDocument,
         "doctor": DoctorDocument,
+        "log": LogDocument,
     }
     made = TypeAdapter(types[name]).json_schema(mode="serialization")
     return {
@@ -62,6 +64,7 @@ NAMES = (
     "doctor",
     "history",
     "diff",
+    "log",
 )
 
 

@@ -1,4 +1,4 @@
-"""Durations on the command line: ``30s``, ``5m``, ``1h``."""
+"""Durations on the command line: ``30s``, ``5m``, ``1h``, ``2d``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-_UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours"}
+_UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 class Duration(click.ParamType[timedelta]):
@@ -22,9 +22,9 @@ class Duration(click.ParamType[timedelta]):
         """Read the text; a value that is a duration already stays one."""
         if isinstance(value, timedelta):
             return value
-        found = re.fullmatch(r"(\d{1,6})([smh]?)", str(value).strip())
+        found = re.fullmatch(r"(\d{1,6})([smhd]?)", str(value).strip())
         if not found:
-            self.fail(f"{value!r} is no time; write 30s, 5m or 1h", param, ctx)
+            self.fail(f"{value!r} is no time; write 30s, 5m, 1h or 2d", param, ctx)
         return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "diff": "Show what differs between two revisions.",
     "rollback": "Write the YAML of a revision, to go back by way of git.",
     "import": "Write everything that is stored as YAML.",
+    "log": "Show which mails were sent, by whom and how that ended.",
     "route": "Explain through which connector a mail would go, and as whom.",
     "schema": "Print or write the JSON Schemas.",
     "state": "Look after the stored state: its lock.",
@@ -130,6 +131,8 @@ def show_error(error: ReconcilerError) -> None:
     click.echo(f"{style.removed('Error:')} {error.message}", err=True)
     if error.hint:
         click.echo(f"  {error.hint}", err=True)
+    for note in getattr(error, "__notes__", ()):
+        click.echo(f"{style.changed('Warning:')} {note}", err=True)
 
 
 def _interrupt(signum: int, frame: object) -> NoReturn:

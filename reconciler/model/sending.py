@@ -30,7 +30,8 @@ class SendingRecord:
     ``sender`` is who was asked for, ``from_address`` who it went out as. ``size`` is in bytes, as sent.
     ``code`` and ``enhanced`` are the server's reply (RFC 5321 and RFC 3463), ``code`` None where there
     was none. ``sentence`` tells the end in one line, ``copy`` what became of the sent copy ("" if
-    none was wanted). ``id`` is chosen by whoever records it, and is unique.
+    none was wanted). ``id`` is unique, and sorts by time
+    what was recorded within one second.
     """
 
     id: str

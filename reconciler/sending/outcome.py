@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from reconciler.model.sending import SendingResult
 from reconciler.routing.request import Route
 
 
@@ -73,16 +74,6 @@ class Sent:
     warnings: tuple[str, ...] = ()
 
 
-class Result(StrEnum):
-    """How an attempt to send ended. ``uncertain`` may have been delivered, the two before it were not."""
-
-    SENT = "sent"
-    PARTLY = "partly"
-    REFUSED = "refused"
-    TEMPORARY = "temporary"
-    UNCERTAIN = "uncertain"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One attempt to send, as it is kept for an audit: everything about the mail but what it says.
@@ -95,7 +86,7 @@ class Outcome:
     at: datetime
     actor: str
     actor_source: str
-    result: Result
+    result: SendingResult
     connector: str = ""
     host: str = ""
     message_id: str = ""

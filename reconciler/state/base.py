@@ -126,6 +126,12 @@ class Lease:
 class StateReader(Protocol):
     """What everybody may ask of a state, without the lock."""
 
+    def sent(
+        self, wanted: SendingFilter = EVERY_SENDING, *, limit: int = 50
+    ) -> tuple[SendingRecord, ...]:
+        """The newest attempts to send that match, newest first."""
+        ...
+
     def load(self) -> StoredState:
         """Read the newest revision in one consistent view; the empty state if there is none."""
         ...
@@ -183,10 +189,8 @@ class SendingLog(Protocol):
         """
         ...
 
-    def sent(
-        self, wanted: SendingFilter = EVERY_SENDING, *, limit: int = 50
-    ) -> tuple[SendingRecord, ...]:
-        """The newest attempts that match, newest first."""
+    def forget_sent(self, before: datetime) -> int:
+        """Remove the attempts from before a moment, and tell how many they were."""
         ...
 
 

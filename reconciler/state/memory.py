@@ -258,6 +258,14 @@ class MemoryStore:
             if self._revisions:
                 self._sent.append(record)
 
+    def forget_sent(self, before: datetime) -> int:
+        """Remove old attempts to send from the audit."""
+        with self._mutex:
+            kept = [record for record in self._sent if record.at >= before]
+            gone = len(self._sent) - len(kept)
+            self._sent = kept
+            return gone
+
     def sent(
         self, wanted: SendingFilter = EVERY_SENDING, *, limit: int = 50
     ) -> tuple[SendingRecord, ...]:

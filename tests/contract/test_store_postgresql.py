@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +13,7 @@ from reconciler.errors import StateCorrupt, StateError, StateLocked, StateUnavai
 from reconciler.model.directory import Group
 from reconciler.plan.changes import Create
 from reconciler.state.sql.store import open_store
+from tests.contract.test_store_sending import SENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,6 +106,26 @@ def test_grants_on_the_schema_decide_who_reads_and_writes(
     with pytest.raises(StateUnavailable, match="does not let this user") as caught:
         open_store(reader).lock(holder="reader", operation="apply")
     assert "grant" in caught.value.hint
+
+
+@pytest.mark.server
+def test_who_sends_needs_no_right_but_to_read_and_to_add_to_the_log(
+    url: str, reader: str, apply: Callable[..., Revision]
+) -> None:
+    apply(open_store(url), TEAM)
+    execute(
+        url,
+        "GRANT USAGE ON SCHEMA reconciler TO reader;"
+        "GRANT SELECT ON ALL TABLES IN SCHEMA reconciler TO reader;"
+        "GRANT INSERT ON reconciler.sent TO reader",
+    )
+    store = open_store(reader)
+    store.record_sent(SENT)
+    assert store.sent() == (SENT,)
+    with pytest.raises(StateUnavailable, match="does not let this user"):
+        store.forget_sent(SENT.at + timedelta(days=1))
+    with pytest.raises(StateUnavailable, match="does not let this user"):
+        store.lock(holder="reader", operation="apply")
 
 
 @pytest.mark.server

@@ -101,6 +101,13 @@ def test_the_audit_outlives_what_it_speaks_of(audit: StateStore, apply: Apply) -
     assert audit.sent() == (REFUSED, SENT)
 
 
+def test_what_is_older_can_be_forgotten(audit: StateStore) -> None:
+    assert audit.forget_sent(NOON) == 0
+    assert audit.forget_sent(NOON + timedelta(minutes=1)) == 1
+    assert audit.sent() == (REFUSED,)
+
+
 def test_nothing_is_recorded_where_nothing_was_ever_applied(store: StateStore) -> None:
     store.record_sent(SENT)
     assert store.sent() == ()
+    assert store.forget_sent(NOON) == 0

@@ -13,8 +13,9 @@ from reconciler import Attachment, Mailer, Message, RawMessage
 from reconciler.cli.main import main
 from reconciler.errors import DeliveryUncertain, SendFailed
 from reconciler.model.connector import SaveSent
+from reconciler.model.sending import SendingResult
 from reconciler.sending import copies
-from reconciler.sending.outcome import Fate, Result
+from reconciler.sending.outcome import Fate
 from tests.hostile.conftest import HOST, PASSWORD
 from tests.hostile.scripts import hang_up, hold, imap, in_turn, smtp
 from tests.hostile.server import HostileServer
@@ -74,7 +75,7 @@ class Office:
         return len(self.server.commands("DATA"))
 
     @property
-    def results(self) -> list[Result]:
+    def results(self) -> list[SendingResult]:
         return [outcome.result for outcome in self.notes.outcomes]
 
 
@@ -146,7 +147,7 @@ def test_a_connection_that_the_server_has_closed_meanwhile_is_made_anew(opened: 
         office.send()
     assert office.texts == 3
     assert len(office.server.peers) == 3
-    assert office.results == [Result.SENT] * 3
+    assert office.results == [SendingResult.SENT] * 3
 
 
 @pytest.mark.parametrize("act", [hang_up, lambda peer, _: None], ids=["and goes", "and stays"])
@@ -171,7 +172,7 @@ def test_a_server_that_has_had_enough_of_a_connection_gets_a_new_one(
         office.send()
     assert office.texts == 5
     assert len(office.server.peers) == 3
-    assert office.results == [Result.SENT] * 5
+    assert office.results == [SendingResult.SENT] * 5
 
 
 def test_a_server_that_is_closing_is_asked_once_and_may_be_later(opened: Open) -> None:
@@ -181,7 +182,7 @@ def test_a_server_that_is_closing_is_asked_once_and_may_be_later(opened: Open) -
     assert caught.value.temporary
     assert (caught.value.code, caught.value.status) == ("421", "4.3.2")
     assert len(office.server.peers) == 1
-    assert office.results == [Result.TEMPORARY]
+    assert office.results == [SendingResult.TEMPORARY]
 
 
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])
@@ -194,7 +195,7 @@ def test_a_server_that_goes_away_before_the_text_may_be_asked_again(
     assert caught.value.temporary
     assert not isinstance(caught.value, DeliveryUncertain)
     assert len(office.server.peers) == 1
-    assert office.results == [Result.TEMPORARY]
+    assert office.results == [SendingResult.TEMPORARY]
 
 
 @pytest.mark.parametrize("before", [0, 2])
@@ -212,7 +213,10 @@ def test_a_mail_that_may_have_been_delivered_is_never_sent_again_by_itself(
     assert office.texts == before + 1
     office.send()
     assert office.texts == before + 2
-    assert office.results == [Result.SENT] * before + [Result.UNCERTAIN, Result.SENT]
+    assert office.results == [SendingResult.SENT] * before + [
+        SendingResult.UNCERTAIN,
+        SendingResult.SENT,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -235,7 +239,7 @@ def test_the_servers_code_says_whether_to_try_again(
     assert (failed.temporary, failed.code, failed.status) == (temporary, code, status)
     assert answer.split(maxsplit=2)[-1].strip() in failed.message
     (outcome,) = office.notes.outcomes
-    assert outcome.result is (Result.TEMPORARY if temporary else Result.REFUSED)
+    assert outcome.result is (SendingResult.TEMPORARY if temporary else SendingResult.REFUSED)
     assert (outcome.code, outcome.status, outcome.accepted) == (code, status, 0)
 
 
@@ -244,7 +248,7 @@ def test_the_session_goes_on_after_a_mail_that_was_refused(opened: Open) -> None
     with pytest.raises(SendFailed):
         office.send()
     office.send()
-    assert office.results == [Result.REFUSED, Result.SENT]
+    assert office.results == [SendingResult.REFUSED, SendingResult.SENT]
 
 
 def test_some_recipients_may_be_refused_and_the_others_are_not(opened: Open) -> None:
@@ -254,7 +258,7 @@ def test_some_recipients_may_be_refused_and_the_others_are_not(opened: Open) -> 
     (refused,) = sent.refused
     assert str(refused) == "bob@x.example: 450 4.2.1 Bob is busy"
     (outcome,) = office.notes.outcomes
-    assert (outcome.result, outcome.recipients, outcome.accepted) == (Result.PARTLY, 2, 1)
+    assert (outcome.result, outcome.recipients, outcome.accepted) == (SendingResult.PARTLY, 2, 1)
 
 
 def test_an_address_beyond_ascii_needs_a_server_that_takes_it(opened: Open) -> None:
@@ -343,7 +347,7 @@ def test_a_server_that_never_answers_may_be_asked_again(opened: Open) -> None:
     with pytest.raises(SendFailed) as caught:
         office.send()
     assert caught.value.temporary
-    assert office.results == [Result.TEMPORARY]
+    assert office.results == [SendingResult.TEMPORARY]
 
 
 def append(answer: Answer) -> Answer:
@@ -398,7 +402,7 @@ def test_a_copy_that_fails_is_told_and_the_mail_goes_out_once(
     assert sent.copy.sentence
     assert office.texts == 1
     (outcome,) = office.notes.outcomes
-    assert (outcome.result, outcome.copy) == (Result.SENT, Fate.FAILED)
+    assert (outcome.result, outcome.copy) == (SendingResult.SENT, Fate.FAILED)
 
 
 @pytest.mark.parametrize("wanted", [SaveSent.AUTO, SaveSent.ALWAYS])

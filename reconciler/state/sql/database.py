@@ -29,6 +29,14 @@ class Database(Protocol):
         """One transaction to write in, alone with the state; creates the state if there is none."""
         ...
 
+    def addition(self) -> AbstractContextManager[Connection]:
+        """One transaction to add to the audit in, on a connection that stays open until ``close``.
+
+        It must take less time than handing over a mail. What is added survives the process at once, and a
+        failure of the whole machine only some moments later. Raises StateUnavailable if there is no state.
+        """
+        ...
+
     def now(self, connection: Connection) -> datetime:
         """The time by which leases expire, in UTC."""
         ...

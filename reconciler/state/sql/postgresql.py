@@ -14,6 +14,7 @@ from reconciler.errors import StateUnavailable
 from reconciler.state.sql import schema
 from reconciler.state.sql.connecting import Connecting
 from reconciler.state.sql.faults import told
+from reconciler.state.sql.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,6 +54,7 @@ class PostgresqlDatabase:
         )
         event.listen(engine, "begin", _start)
         self._writer = engine
+        self._kept = Kept(self._connected, lambda: None)
         self._reader = engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
@@ -85,6 +87,14 @@ class PostgresqlDatabase:
             with self._writer.begin() as connection:
                 yield connection
 
+    @contextmanager
+    def addition(self) -> Iterator[Connection]:
+        """One transaction to add to the audit in."""
+        if self._read_only:
+            raise StateUnavailable(f"{self.location} was opened for reading only")
+        with told(self.location), self._kept.transaction() as connection:
+            yield connection
+
     def now(self, connection: Connection) -> datetime:
         """The time of the server."""
         if self._clock:
@@ -93,8 +103,15 @@ class PostgresqlDatabase:
         return now.astimezone(UTC)
 
     def close(self) -> None:
-        """Nothing stays open between transactions."""
+        """Nothing but the connection for additions stays open between transactions."""
+        self._kept.close()
         self._writer.dispose()
+
+    def _connected(self) -> Connection:
+        with self.view() as view:  # which migrates an older state, and refuses a newer one
+            if view is None:
+                raise StateUnavailable(f"{self.location} is gone")
+        return self._writer.connect()
 
     def _upgrade(self) -> None:
         if self._read_only:
@@ -113,8 +130,9 @@ class PostgresqlDatabase:
 
 
 def _start(connection: Connection) -> None:
-    connection.exec_driver_sql(f"SET LOCAL search_path = {SCHEMA}")
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_BUSY_SECONDS}s'")
+    # One round trip for all three.
     connection.exec_driver_sql(
+        f"SET LOCAL search_path = {SCHEMA};"
+        f"SET LOCAL lock_timeout = '{_BUSY_SECONDS}s';"
         f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'"
     )

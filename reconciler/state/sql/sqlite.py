@@ -18,6 +18,7 @@ from reconciler.errors import StateCorrupt, StateUnavailable
 from reconciler.state import folder
 from reconciler.state.sql import schema
 from reconciler.state.sql.faults import told
+from reconciler.state.sql.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,6 +53,10 @@ class SqliteDatabase:
         self._clock = clock
         self._reader = _engine(partial(_open_to_read, self._path), "BEGIN")
         self._writer = _engine(partial(_open, self._path), "BEGIN IMMEDIATE")
+        # Within a log, NORMAL loses no more than the newest transactions, and that to a power cut only:
+        # https://www.sqlite.org/pragma.html#pragma_synchronous
+        adder = _engine(partial(_open, self._path, synchronous="NORMAL"), "BEGIN IMMEDIATE")
+        self._kept = Kept(partial(self._connected, adder), self._place)
 
     @contextmanager
     def view(self) -> Iterator[Connection | None]:
@@ -84,14 +89,36 @@ class SqliteDatabase:
             with self._writer.begin() as connection:
                 yield connection
 
+    @contextmanager
+    def addition(self) -> Iterator[Connection]:
+        """One transaction to add to the audit in."""
+        if self._read_only:
+            raise StateUnavailable(f"{self.location} was opened for reading only")
+        with told(self.location), self._kept.transaction() as connection:
+            yield connection
+
     def now(self, connection: Connection) -> datetime:  # noqa: ARG002 - the port hands it over
         """The time of this machine."""
         return self._clock() if self._clock else datetime.now(UTC)
 
     def close(self) -> None:
-        """Nothing stays open between transactions."""
+        """Nothing but the connection for additions stays open between transactions."""
+        self._kept.close()
         self._reader.dispose()
         self._writer.dispose()
+
+    def _connected(self, engine: Engine) -> Connection:
+        with self.view() as view:  # which migrates an older state, and refuses a newer one
+            if view is None:
+                raise StateUnavailable(f"{self.location} is gone")
+        return engine.connect()
+
+    def _place(self) -> object:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _present(self) -> bool:
         try:
@@ -173,7 +200,7 @@ def _engine(creator: Callable[[], sqlite3.Connection], begin: str) -> Engine:
     return engine
 
 
-def _open(path: Path, how: str = "mode=rw") -> sqlite3.Connection:
+def _open(path: Path, how: str = "mode=rw", *, synchronous: str = "FULL") -> sqlite3.Connection:
     # mode=rw: what does not exist is not created by opening it.
     connection = sqlite3.connect(
         f"file:{quote(os.fspath(path))}?{how}",
@@ -183,7 +210,7 @@ def _open(path: Path, how: str = "mode=rw") -> sqlite3.Connection:
         check_same_thread=False,
     )
     try:
-        for pragma in ("synchronous = FULL", "foreign_keys = ON", "cell_size_check = ON",
+        for pragma in (f"synchronous = {synchronous}", "foreign_keys = ON", "cell_size_check = ON",
                        "trusted_schema = OFF"):  # fmt: skip
             connection.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:

@@ -76,6 +76,7 @@ class SqlStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._seen = False
 
     def load(self) -> StoredState:
         """Read the newest revision; raises StateCorrupt where a resource cannot be read back."""
@@ -184,19 +185,24 @@ class SqlStore:
 
     def record_tests(self, tests: tuple[tuple[str, LastTest], ...], *, serial: int) -> None:
         """Keep results of live tests of connectors that did not change after ``serial``."""
-        with self._database.view() as view:
-            if view is None:
-                return
+        if not self._exists():
+            return
         with self._database.transaction() as transaction:
             writing.record_tests(transaction, tests, serial)
 
     def record_sent(self, record: SendingRecord) -> None:
         """Add one attempt to send to the audit."""
-        with self._database.view() as view:
-            if view is None:
-                return
-        with self._database.transaction() as transaction:
+        if not self._exists():
+            return
+        with self._database.addition() as transaction:
             writing.record_sent(transaction, record)
+
+    def forget_sent(self, before: datetime) -> int:
+        """Remove old attempts to send from the audit."""
+        if not self._exists():
+            return 0
+        with self._database.transaction() as transaction:
+            return writing.forget_sent(transaction, before)
 
     def sent(
         self, wanted: SendingFilter = EVERY_SENDING, *, limit: int = 50
@@ -208,6 +214,13 @@ class SqlStore:
     def close(self) -> None:
         """Let go of connections and files."""
         self._database.close()
+
+    def _exists(self) -> bool:
+        """Whether there is a state to write to; once seen, one is not looked for before every mail."""
+        if not self._seen:
+            with self._database.view() as view:
+                self._seen = view is not None
+        return self._seen
 
     def _take(self, holder: str, operation: str, dead: Lease | None) -> Lease | leases.Refused:
         with self._database.view() as view:

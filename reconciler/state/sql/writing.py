@@ -94,7 +94,16 @@ def record_tests(
 def record_sent(connection: Connection, record: SendingRecord) -> None:
     """Add one attempt to send to the audit."""
     values = {item.name: getattr(record, item.name) for item in fields(record)}
-    connection.execute(insert(tables.sent).values(values | {"result": record.result.value}))
+    connection.execute(_ADDITION, values | {"result": record.result.value})
+
+
+_ADDITION = insert(tables.sent)
+"""Made once: with every mail, it would take longer than the writing."""
+
+
+def forget_sent(connection: Connection, before: datetime) -> int:
+    """Remove the attempts to send from before a moment, and tell how many they were."""
+    return connection.execute(delete(tables.sent).where(tables.sent.c.at < before)).rowcount
 
 
 def _live(connection: Connection, until: int | None = None) -> dict[Address, str]:

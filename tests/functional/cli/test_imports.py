@@ -80,6 +80,7 @@ def test_what_reads_the_state_needs_no_yaml_and_no_network(home: Home) -> None:
         ("show", "support"),
         ("history",),
         ("diff", "0"),
+        ("log",),
         ("state", "lock"),
     ):
         modules = loaded(home, *command)

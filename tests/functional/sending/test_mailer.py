@@ -18,8 +18,9 @@ from reconciler.errors import (
     StateUnavailable,
     UsageError,
 )
+from reconciler.model.sending import SendingResult
 from reconciler.sending import copies
-from reconciler.sending.outcome import Fate, Outcome, Result
+from reconciler.sending.outcome import Fate, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,7 +139,7 @@ def test_what_may_not_be_sent_is_refused_with_a_sentence_and_noted(
     with mailer(applied, journal=notes) as opened, pytest.raises(error, match=words):
         opened.send(mail("x@elsewhere.example"), **asked)  # type: ignore[arg-type]
     (outcome,) = notes.outcomes
-    assert (outcome.result, outcome.connector) == (Result.REFUSED, asked["connector"])
+    assert (outcome.result, outcome.connector) == (SendingResult.REFUSED, asked["connector"])
     assert words in outcome.sentence
 
 
@@ -148,7 +149,7 @@ def test_what_is_sent_is_noted_without_what_it_says(applied: Home) -> None:
         sent = opened.send(mail("noted@elsewhere.example", subject="Secret plan"),
                            sender="stranger@contoso.example")  # fmt: skip
     (outcome,) = notes.outcomes
-    assert outcome.result is Result.SENT
+    assert outcome.result is SendingResult.SENT
     assert (outcome.sender, outcome.from_address) == (
         "stranger@contoso.example",
         "no-reply@contoso.example",

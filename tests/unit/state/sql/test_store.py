@@ -63,6 +63,11 @@ class Shaky:
             self._break("within")
         self._break("after")
 
+    @contextmanager
+    def addition(self) -> Iterator[Connection]:
+        with self.real.addition() as addition:
+            yield addition
+
     def now(self, connection: Connection) -> datetime:
         return self.real.now(connection)
 

@@ -1,0 +1,112 @@
+"""``reconciler log``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.command import ExampleCommand
+from reconciler.cli.duration import DURATION
+from reconciler.cli.options import (
+    acting,
+    color_option,
+    config_option,
+    format_option,
+    state_option,
+    workspace,
+)
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from reconciler.app.workspace import Workspace
+
+_RESULTS = ("sent", "partly", "refused", "temporary", "uncertain")
+
+
+@click.command(
+    "log",
+    cls=ExampleCommand,
+    examples=(
+        "reconciler log --since 2d",
+        "reconciler log --connector payroll --result refused",
+        "reconciler log --message-id '<4b…@contoso.example>' --format json",
+        "reconciler log --prune 400d",
+    ),
+)
+@config_option
+@state_option
+@format_option("human", "json")
+@click.option("--connector", metavar="NAME", help="Only mail through this connector.")
+@click.option("--actor", "who", metavar="NAME", help="Only mail that this user sent.")
+@click.option("--since", type=DURATION, metavar="AGE",
+              help="Only mail that is no older, such as 30m, 12h or 2d.")  # fmt: skip
+@click.option("--result", type=click.Choice(_RESULTS), help="Only mail that ended so.")
+@click.option("--message-id", metavar="ID", help="Only the mail with this Message-ID.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N",
+              help="Show at most so many.")  # fmt: skip
+@click.option("--prune", type=DURATION, metavar="AGE",
+              help="Forget what is older, after asking. Takes an Administrator.")  # fmt: skip
+@click.option("--yes", is_flag=True, help="Do not ask before --prune.")
+@click.option("--as", "actor", envvar="RECONCILER_ACTOR", show_envvar=True, metavar="NAME",
+              help="Who prunes. [default: who the CI or operating system says]")  # fmt: skip
+@color_option
+def command(
+    *,
+    config: str,
+    state: str | None,
+    form: str,
+    connector: str | None,
+    who: str | None,
+    since: timedelta | None,
+    result: str | None,
+    message_id: str | None,
+    limit: int,
+    prune: timedelta | None,
+    yes: bool,
+    actor: str | None,
+    color: bool | None,
+) -> None:
+    """Show which mails were sent or refused, by whom and how that ended, newest first.
+
+    What a mail says and its subject are never kept. A result is sent, partly (some recipients were
+    refused), refused, temporary (may succeed later) or uncertain (it may have been delivered).
+    """
+    from reconciler.app.journal import attempts, moment_before
+    from reconciler.cli.console import stdout_style
+    from reconciler.model.sending import EVERY_SENDING, SendingFilter, SendingResult
+    from reconciler.render.log import log_text
+
+    space = workspace(config, state=state)
+    if prune is not None:
+        _prune(space, prune, yes=yes, actor=actor)
+        return
+    wanted = SendingFilter(
+        since=moment_before(since) if since is not None else None,
+        connector=connector or "",
+        actor=who or "",
+        message_id=message_id or "",
+        result=SendingResult(result) if result else None,
+    )
+    found = attempts(space, wanted, limit)
+    if not found and form == "human":
+        nothing = "The log of sending is empty." if wanted == EVERY_SENDING else "No mail fits."
+        click.echo(nothing)
+        return
+    click.echo(log_text(found, form, stdout_style(colour=color)))
+
+
+def _prune(space: Workspace, age: timedelta, *, yes: bool, actor: str | None) -> None:
+    from reconciler.app.journal import moment_before, prune
+    from reconciler.cli.console import is_interactive
+    from reconciler.render.moment import minute
+
+    before = moment_before(age)
+    if not yes:
+        if not is_interactive():
+            raise click.UsageError("There is no terminal to ask on; confirm with --yes.")
+        question = f"Forget every mail from before {minute(before)} UTC?"
+        click.confirm(question, abort=True, err=True)
+    gone = prune(space, acting(actor), before)
+    click.echo(f"Forgot {gone} {'entry' if gone == 1 else 'entries'} of the log.")

@@ -1,0 +1,145 @@
+"""The audit of sending, newest first: for people a table, for machines everything that is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.model.sending import SendingResult
+from reconciler.render.json import to_json
+from reconciler.render.moment import instant, minute
+from reconciler.render.table import natural_width, table
+
+if TYPE_CHECKING:
+    from reconciler.model.sending import SendingRecord
+    from reconciler.render.style import Style
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """One attempt to send one mail; ``at`` is ISO 8601 in UTC, ``size`` in octets.
+
+    ``sender`` is who was asked for, ``from_address`` who it went out as. ``code`` and ``status`` are the server's
+    reply code and enhanced status code; what is not known is null, empty or 0.
+    """
+
+    id: str
+    at: str
+    actor: str
+    actor_source: str
+    connector: str
+    host: str
+    message_id: str
+    sender: str
+    from_address: str
+    recipients: int
+    accepted: int
+    size: int
+    result: SendingResult
+    code: int | None
+    status: str
+    sentence: str
+    copy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogDocument:
+    """Attempts to send mail, newest first."""
+
+    format_version: str = "1.0"
+    entries: tuple[LogEntry, ...]
+
+
+def log_document(records: tuple[SendingRecord, ...]) -> LogDocument:
+    """Put attempts into the shape in which they are published."""
+    return LogDocument(entries=tuple(map(_entry, records)))
+
+
+def _entry(record: SendingRecord) -> LogEntry:
+    return LogEntry(
+        id=record.id,
+        at=instant(record.at),
+        actor=record.actor,
+        actor_source=record.actor_source,
+        connector=record.connector,
+        host=record.host,
+        message_id=record.message_id,
+        sender=record.sender,
+        from_address=record.from_address,
+        recipients=record.recipients,
+        accepted=record.accepted,
+        size=record.size,
+        result=record.result,
+        code=record.code,
+        status=record.enhanced,
+        sentence=record.sentence,
+        copy=record.copy,
+    )
+
+
+_THOUSAND = 1000
+_TELLING = 40
+"""Columns of a result that have to be there before there is room for something dispensable."""
+
+_DISPENSABLE = ("HOST", "MESSAGE-ID", "SIZE", "FROM")
+"""Columns that a narrow terminal goes without, the first one first; JSON has them all."""
+
+
+def log_text(records: tuple[SendingRecord, ...], form: str, style: Style) -> str:
+    """The attempts as a table, or as JSON."""
+    if form == "json":
+        return to_json(log_document(records))
+    columns = {
+        "WHEN (UTC)": [minute(item.at) for item in records],
+        "WHO": [item.actor for item in records],
+        "CONNECTOR": [item.connector or "-" for item in records],
+        "FROM": [item.from_address or item.sender or "-" for item in records],
+        "HOST": [item.host or "-" for item in records],
+        "MESSAGE-ID": [item.message_id or "-" for item in records],
+        "TO": [_recipients(item) for item in records],
+        "SIZE": [size_text(item.size) if item.size else "-" for item in records],
+        "RESULT": [_result(item) for item in records],
+    }
+    for name in _DISPENSABLE:
+        # The sentence of a result may be cut; everything else is there whole, or not at all.
+        rows = [tuple(columns), *zip(*columns.values(), strict=True)]
+        if natural_width([(*row[:-1], row[-1][:_TELLING]) for row in rows]) > style.width:
+            del columns[name]
+    rows = list(zip(*columns.values(), strict=True))
+    lines = table(tuple(columns), rows, style.width, gives=(-1, 1))
+    dressed = [style.strong(lines[0])]
+    paint = {
+        SendingResult.PARTLY: style.changed,
+        SendingResult.TEMPORARY: style.changed,
+        SendingResult.UNCERTAIN: style.removed,
+        SendingResult.REFUSED: style.removed,
+    }
+    for line, item in zip(lines[1:], records, strict=True):
+        dress = paint.get(item.result)
+        dressed.append(dress(line) if dress else line)
+    return "\n".join(dressed)
+
+
+def _recipients(record: SendingRecord) -> str:
+    """The number of recipients, and how many of them were accepted if not all."""
+    if not record.recipients:
+        return "-"
+    if record.accepted == record.recipients:
+        return str(record.recipients)
+    return f"{record.accepted} of {record.recipients}"
+
+
+def _result(record: SendingRecord) -> str:
+    if record.result is SendingResult.SENT:
+        return "sent, but no copy" if record.copy == "failed" else "sent"
+    return f"{record.result}: {record.sentence}" if record.sentence else record.result
+
+
+def size_text(octets: int) -> str:
+    """A size as people read it, in powers of 1000: ``15.2 MB``."""
+    size = float(octets)
+    for unit in ("B", "kB", "MB"):
+        if size < _THOUSAND:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= _THOUSAND
+    return f"{size:.1f} GB"
