@@ -3,10 +3,36 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields, is_dataclass
 
 from reconciler.model.resource import to_plain
 
 
 def to_json(document: object) -> str:
-    """Indented JSON of any document type, in UTF-8, nulls included."""
-    return json.dumps(to_plain(document, nulls=True), indent=2, ensure_ascii=False)
+    """Indented JSON of any document type, in UTF-8, nulls included.
+
+    The members of a long list are written one after the other: the report of 100,000 connectors must not
+    be in memory a second time as a tree of dictionaries.
+    """
+    if not is_dataclass(document) or isinstance(document, type):
+        return _dumps(document)
+    members = (
+        f"{json.dumps(field.name)}: {_member(getattr(document, field.name))}"
+        for field in fields(document)
+    )
+    return "{\n  " + ",\n  ".join(members) + "\n}"
+
+
+def _member(value: object) -> str:
+    if not isinstance(value, tuple) or not value:
+        return _indented(_dumps(value), 2)
+    return "[\n    " + ",\n    ".join(_indented(_dumps(item), 4) for item in value) + "\n  ]"
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(to_plain(value, nulls=True), indent=2, ensure_ascii=False)
+
+
+def _indented(text: str, columns: int) -> str:
+    # Every line break is one of the layout: within a string it would be written as \n.
+    return text.replace("\n", "\n" + " " * columns)
