@@ -51,7 +51,7 @@ class Recorder:
             recorded=len(kept),
             others=tuple(item.name for item in tested if item.name not in same),
             shallow=sum(item.connector in same for item in results) - len(kept),
-            problem=self._write(kept),
+            problem=self._write(kept, shallow=not passes),
         )
 
     def _stored(self) -> tuple[StoredResource, ...]:
@@ -59,7 +59,7 @@ class Recorder:
             item for item in self._current.resources if isinstance(item.resource, Connector)
         )
 
-    def _write(self, results: list[ConnectorResult]) -> str:
+    def _write(self, results: list[ConnectorResult], *, shallow: bool) -> str:
         if not results:
             return ""
         before = {item.address.name: item.last_test for item in self._stored()}
@@ -67,7 +67,7 @@ class Recorder:
         try:
             store.record_tests(
                 tuple(
-                    (item.connector, last_test(item, before.get(item.connector)))
+                    (item.connector, last_test(item, before.get(item.connector), shallow=shallow))
                     for item in results
                 ),
                 serial=self._current.serial,

@@ -18,16 +18,22 @@ if TYPE_CHECKING:
     from reconciler.probe.result import ConnectorResult, ProtocolResult
 
 
-def last_test(result: ConnectorResult, before: LastTest | None = None) -> LastTest:
+def last_test(
+    result: ConnectorResult, before: LastTest | None = None, *, shallow: bool = False
+) -> LastTest:
     """Boil a result down to the first thing that failed, and to what was found of each half.
 
     What ``before`` saw of a server that was not seen this time is kept, so that it can be compared with
-    once the server is back.
+    once the server is back. A ``shallow`` test does not prove that a half works that failed before.
     """
     known = facts(before)
     found = {
-        half.protocol: _KnownDocument(failure_of(half), _observed(half, known.get(half.protocol)))
+        half.protocol: _KnownDocument(
+            failure_of(half) or (earlier.failure if shallow and earlier else ""),
+            _observed(half, earlier),
+        )
         for half in result.protocols
+        for earlier in (known.get(half.protocol),)
     }
     kept = {name.value: to_plain(item, nulls=True) for name, item in found.items()}
     for half, stage, failure in result.failures:

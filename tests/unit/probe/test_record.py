@@ -49,6 +49,13 @@ def test_what_was_seen_is_kept_while_a_server_is_down() -> None:
     assert facts(third) == {Protocol.IMAP: Known("authentication: timeout", SEEN)}
 
 
+def test_a_shallow_test_does_not_clear_what_failed_before() -> None:
+    first = last_test(of(SEEN, ErrorClass.AUTH_REJECTED))
+    known = {Protocol.IMAP: Known("authentication: auth_rejected", SEEN)}
+    assert facts(last_test(of(SEEN, None), first, shallow=True)) == known
+    assert facts(last_test(of(SEEN, None), first)) == {Protocol.IMAP: Known("", SEEN)}
+
+
 @pytest.mark.parametrize(
     "kept",
     [{}, {"imap": 1}, {"imap": {"failure": ""}}, {"pop3": {"failure": "", "observed": None}}],
