@@ -138,8 +138,28 @@ class SummaryDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DenialDocument:
+    """A change that the actor may not make, and who may."""
+
+    address: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationDocument:
+    """For whom the plan was judged by the stored rights; with any denial, their apply is refused."""
+
+    actor: str
+    denied: tuple[DenialDocument, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanDocument:
-    """The whole plan. It holds references to secrets and never a secret."""
+    """The whole plan. It holds references to secrets and never a secret.
+
+    ``authorization`` is null where nobody was asked for, as in a saved plan, which anybody may apply
+    who has the rights.
+    """
 
     format_version: Literal["1.0"] = "1.0"
     lineage: str
@@ -151,6 +171,7 @@ class PlanDocument:
     credential_redirects: tuple[RedirectDocument, ...]
     tests: tuple[TestDocument, ...]
     checks: tuple[CheckDocument, ...]
+    authorization: AuthorizationDocument | None = None
 
 
 def to_document(plan: Plan) -> PlanDocument:

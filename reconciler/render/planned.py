@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.plan.document import to_document
+from reconciler.plan.document import (
+    AuthorizationDocument,
+    DenialDocument,
+    PlanDocument,
+    to_document,
+)
 from reconciler.render.human.plan import plan_text
 from reconciler.render.json import to_json
 from reconciler.render.markdown import plan_markdown
@@ -16,10 +22,19 @@ if TYPE_CHECKING:
     from reconciler.render.style import Style
 
 
+def document_for(plan: Plan, denials: tuple[Denial, ...], actor: str) -> PlanDocument:
+    """The document of a plan, with what ``actor`` may not do of it."""
+    denied = tuple(
+        DenialDocument(address=str(item.address), message=item.message) for item in denials
+    )
+    judged = AuthorizationDocument(actor=actor, denied=denied)
+    return replace(to_document(plan), authorization=judged)
+
+
 def planned(plan: Plan, denials: tuple[Denial, ...], form: str, style: Style, *, actor: str) -> str:
     """Render as ``human``, ``markdown`` or ``json``."""
     if form == "json":
-        return to_json(to_document(plan))
+        return to_json(document_for(plan, denials, actor))
     if form == "markdown":
         return plan_markdown(plan, denials, actor)
     text = plan_text(plan, style)

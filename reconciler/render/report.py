@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from reconciler.plan.document import PlanDocument, to_document
+from reconciler.plan.document import PlanDocument
 from reconciler.probe.report import TestReport, report
 from reconciler.render.human.tests import result_text, summary
 from reconciler.render.json import to_json
 from reconciler.render.markdown import plan_markdown
+from reconciler.render.planned import document_for
 from reconciler.render.style import PLAIN
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def apply_report(
                 outcome=outcome,
                 error=error,
                 serial=serial,
-                plan=to_document(planned[0]) if planned else None,
+                plan=document_for(*planned) if planned else None,
                 tests=report(results),
             )
         )

@@ -103,6 +103,23 @@ def test_one_change_that_is_denied_stops_all_of_them(home: Home) -> None:
     assert "Wages" not in home("show", "payroll").out
 
 
+def test_machines_are_told_what_the_actor_may_not_do(home: Home) -> None:
+    home.apply_untested()
+    home.edit("info.yaml", "General enquiries", "Help desk")
+    for actor, denied in (
+        ("ada@contoso.example", ["EmailConnector.info"]),
+        ("deputy@contoso.example", []),
+    ):
+        done = home("plan", "--actor", actor, "--format", "json", "--report", "json=plan.json")
+        for text in (done.out, (home.folder / "plan.json").read_text()):
+            judged = json.loads(text)["authorization"]
+            assert judged["actor"] == actor
+            assert [item["address"] for item in judged["denied"]] == denied
+    home("apply", "--actor", "ada@contoso.example", *SKIP, "--report", "json=apply.json")
+    report = json.loads((home.folder / "apply.json").read_text())
+    assert report["plan"]["authorization"]["denied"][0]["message"] == "takes an Administrator"
+
+
 LAST = "no Administrator would be left"
 
 
