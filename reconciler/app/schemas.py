@@ -26,6 +26,7 @@ def schema(name: str) -> dict[str, Any]:
     from reconciler.render.history import DiffDocument, HistoryDocument  # noqa: PLC0415
     from reconciler.render.log import LogDocument  # noqa: PLC0415
     from reconciler.render.report import ApplyReport  # noqa: PLC0415
+    from reconciler.render.sent import SendDocument  # noqa: PLC0415
     from reconciler.render.status import StatusDocument  # noqa: PLC0415
 
     if name == "connectors":
@@ -42,6 +43,7 @@ def schema(name: str) -> dict[str, Any]:
         "diff": DiffDocument,
         "drift": DriftDocument,
         "doctor": DoctorDocument,
+        "send": SendDocument,
         "log": LogDocument,
     }
     made = TypeAdapter(types[name]).json_schema(mode="serialization")
@@ -64,6 +66,7 @@ NAMES = (
     "doctor",
     "history",
     "diff",
+    "send",
     "log",
 )
 

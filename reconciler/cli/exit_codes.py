@@ -26,6 +26,7 @@ class ExitCode(IntEnum):
     LOCKED = 7
     NOT_AUTHORISED = 8
     UNREACHABLE = 9
+    PARTLY_SENT = 10
     USAGE = 64
     TEMPORARY = 75
     INTERRUPTED = 130

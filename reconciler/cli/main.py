@@ -31,6 +31,7 @@ COMMANDS = {
     "import": "Write everything that is stored as YAML.",
     "log": "Show which mails were sent, by whom and how that ended.",
     "route": "Explain through which connector a mail would go, and as whom.",
+    "send": "Send a mail through what was applied.",
     "schema": "Print or write the JSON Schemas.",
     "state": "Look after the stored state: its lock.",
     "sandbox": "Run a command against mail servers of its own on this machine.",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.servers.mailboxes import Mailboxes
+    from tests.servers.workplace import Workplace
 
 pytestmark = pytest.mark.server
 
@@ -96,3 +97,19 @@ def test_only_its_users_send_through_a_connector(
     assert mailer.send(letter, connector="support", actor="ada@contoso.example").accepted
     with pytest.raises(NotAuthorised):
         mailer.send(letter, connector="support", actor="eve@contoso.example")
+
+
+@pytest.mark.parametrize(
+    ("recipients", "status"),
+    [((ADA.username,), 0), ((GONE, ADA.username, BUSY), 10), ((BUSY,), 75), ((GONE, BUSY), 1)],
+)
+def test_the_exit_code_tells_a_caller_whether_to_try_again(
+    workplace: Workplace, apply: Callable[..., None], recipients: tuple[str, ...], status: int
+) -> None:
+    apply()
+    letter = ("--connector", "support", "--subject", "x", "--text", "x", "--save-sent", "never")
+    done = workplace("send", *letter, *(f"--to={recipient}" for recipient in recipients))
+    assert done.status == status, done.said
+    for recipient in recipients:
+        assert f"{recipient}: 550 5.1.1 " in done.said or recipient != GONE
+        assert f"{recipient}: 450 4.2.1 " in done.said or recipient != BUSY

@@ -1,0 +1,166 @@
+"""``reconciler send``."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli.command import ExampleCommand
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.letter import Letter
+from reconciler.cli.options import (
+    acting,
+    color_option,
+    config_option,
+    format_option,
+    network_options,
+    state_option,
+    workspace,
+)
+
+
+@click.command(
+    "send",
+    cls=ExampleCommand,
+    examples=(
+        "reconciler send --connector support --to ada@example.com --subject Hello --text 'Hello, Ada.'",
+        "reconciler send --from info@contoso.example --to ada@example.com --subject News --html-file -",
+        "reconciler send --connector support --to ada@example.com --subject Map --text Here. --attach map.pdf",
+        "reconciler send --raw --dry-run < mail.eml",
+    ),
+)
+@click.option("--connector", metavar="NAME", help="The connector to send through.")
+@click.option(
+    "--from",
+    "sender",
+    metavar="ADDRESS",
+    help="The From address that is asked for; its connector carries the mail.",
+)
+@click.option(
+    "--from-name",
+    default="",
+    metavar="NAME",
+    help="The name beside it. [default: the display name of the connector]",
+)
+@click.option(
+    "--as",
+    "actor",
+    envvar="RECONCILER_ACTOR",
+    show_envvar=True,
+    metavar="NAME",
+    help="Who sends. [default: who the CI system or the operating system says]",
+)
+@click.option("--to", multiple=True, metavar="ADDRESS", help="A recipient. Repeatable.")
+@click.option("--cc", multiple=True, metavar="ADDRESS", help="A recipient of a copy. Repeatable.")
+@click.option(
+    "--bcc",
+    multiple=True,
+    metavar="ADDRESS",
+    help="A recipient whom the others do not see. Repeatable.",
+)
+@click.option("--reply-to", metavar="ADDRESS", help="Where answers go.")
+@click.option("--subject", metavar="TEXT", help="The subject; it may not be empty.")
+@click.option("--text", metavar="TEXT", help="The text.")
+@click.option("--text-file", metavar="FILE", help="The text, from a file; - is standard input.")
+@click.option("--html", metavar="TEXT", help="The text as HTML; plain text is made from it.")
+@click.option("--html-file", metavar="FILE", help="The same, from a file; - is standard input.")
+@click.option(
+    "--attach",
+    multiple=True,
+    metavar="FILE[;type=TYPE]",
+    help="Attach a file; its type is guessed from its name. Repeatable.",
+)
+@click.option(
+    "--inline",
+    multiple=True,
+    metavar="ID=FILE[;type=TYPE]",
+    help="An image that the HTML refers to as cid:ID. Repeatable.",
+)
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="'NAME: VALUE'",
+    help="A further header field. Repeatable.",
+)
+@click.option(
+    "--auto-submitted",
+    is_flag=True,
+    help="No person wrote it: keep absence notes quiet (RFC 3834).",
+)
+@click.option(
+    "--raw",
+    is_flag=True,
+    help="Send the whole mail on standard input (RFC 5322), to its To, Cc and Bcc"
+    " unless the options name recipients.",
+)
+@click.option(
+    "--save-sent",
+    type=click.Choice(("auto", "always", "never")),
+    help="File a copy in Sent. [default: as the connector says]",
+)
+@click.option("-n", "--dry-run", is_flag=True,
+              help="Show the mail, its way and why; needs no secret and no network.")  # fmt: skip
+@config_option
+@state_option
+@format_option("human", "json")
+@network_options
+@color_option
+def command(
+    *,
+    connector: str | None,
+    sender: str | None,
+    actor: str | None,
+    reply_to: str | None,
+    raw: bool,
+    save_sent: str | None,
+    dry_run: bool,
+    config: str,
+    state: str | None,
+    form: str,
+    connect_to: tuple[str, ...],
+    ca_file: str | None,
+    color: bool | None,
+    **letter: str | tuple[str, ...] | bool | None,
+) -> ExitCode:
+    """Send a mail through what was applied.
+
+    Shows the connector, the server, the Message-ID, who was accepted and refused, and what became of the copy
+    in Sent. Exits with 75 if nothing was sent and it may work later, with 10 if some recipients were
+    refused and others have the mail, and with 1 if it failed for good or may have been delivered.
+    """
+    from reconciler.app.mailer import Mailer
+    from reconciler.cli.console import stderr_style, stdout_style
+    from reconciler.model.connector import SaveSent
+    from reconciler.render.json import to_json
+    from reconciler.render.sent import (
+        prepared_document,
+        prepared_text,
+        sent_document,
+        sent_text,
+    )
+    from reconciler.render.visible import visible
+
+    options = Letter(**letter)  # type: ignore[arg-type]  # click has checked them
+    message = options.raw_message() if raw else options.message()
+    space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
+    style = stdout_style(colour=color)
+    with Mailer(space, acting(actor)) as mailer:
+        if dry_run:
+            mail = mailer.prepare(message, sender=sender, connector=connector, reply_to=reply_to)
+            said = (
+                to_json(prepared_document(mail)) if form == "json" else prepared_text(mail, style)
+            )
+            click.echo(said)
+            return ExitCode.OK
+        sent = mailer.send(
+            message,
+            sender=sender,
+            connector=connector,
+            reply_to=reply_to,
+            save_sent=SaveSent(save_sent) if save_sent else None,
+        )
+    click.echo(to_json(sent_document(sent)) if form == "json" else sent_text(sent, style))
+    warning = stderr_style(colour=color).changed("Warning:")
+    for text in sent.warnings:
+        click.echo(f"{warning} {visible(text)}.", err=True)
+    return ExitCode.PARTLY_SENT if sent.refused else ExitCode.OK

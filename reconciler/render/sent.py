@@ -1,0 +1,146 @@
+"""What became of a mail, and what would."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.render.moment import instant
+from reconciler.render.route import route_text
+from reconciler.render.visible import visible
+from reconciler.routing.request import Route
+from reconciler.sending.outcome import Copy, Fate
+
+if TYPE_CHECKING:
+    from reconciler.render.style import Style
+    from reconciler.sending.outcome import Sent
+    from reconciler.sending.prepared import Prepared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedRecipient:
+    """A recipient whom the server refused: its reply code, enhanced status code and words."""
+
+    recipient: str
+    code: str
+    status: str
+    text: str
+    temporary: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What the server made of it; ``reply`` is its last word. ``at`` is ISO 8601 in UTC."""
+
+    at: str
+    host: str
+    port: int
+    reply: str
+    accepted: tuple[str, ...]
+    refused: tuple[RefusedRecipient, ...]
+    copy: Copy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendDocument:
+    """A mail that was sent, or with ``--dry-run`` one that would be.
+
+    ``size`` is in octets. ``message`` is the whole mail of a dry run, and null otherwise; ``delivery`` the reverse.
+    """
+
+    format_version: str = "1.0"
+    dry_run: bool
+    route: Route
+    message_id: str
+    size: int
+    recipients: tuple[str, ...]
+    message: str | None
+    delivery: Delivery | None
+    warnings: tuple[str, ...]
+
+
+def sent_document(sent: Sent) -> SendDocument:
+    """A mail that was sent, for machines."""
+    return SendDocument(
+        dry_run=False,
+        route=sent.route,
+        message_id=sent.message_id,
+        size=sent.size,
+        recipients=(*sent.accepted, *(item.recipient for item in sent.refused)),
+        message=None,
+        delivery=Delivery(
+            at=instant(sent.at),
+            host=sent.host,
+            port=sent.port,
+            reply=sent.reply,
+            accepted=sent.accepted,
+            refused=tuple(
+                RefusedRecipient(
+                    recipient=item.recipient,
+                    code=item.code,
+                    status=item.status,
+                    text=item.text,
+                    temporary=item.temporary,
+                )
+                for item in sent.refused
+            ),
+            copy=sent.copy,
+        ),
+        warnings=sent.warnings,
+    )
+
+
+def prepared_document(mail: Prepared) -> SendDocument:
+    """A mail that would be sent, for machines."""
+    return SendDocument(
+        dry_run=True,
+        route=mail.route,
+        message_id=mail.message_id,
+        size=len(mail.content),
+        recipients=mail.envelope.recipients,
+        message=mail.content.decode("utf-8", "backslashreplace"),
+        delivery=None,
+        warnings=mail.route.warnings,
+    )
+
+
+def sent_text(sent: Sent, style: Style) -> str:
+    """A mail that was sent, for people."""
+    went = "Sent" if not sent.refused else style.changed("Sent to some")
+    carrier = f"{style.strong(sent.route.connector)} ({sent.host}:{sent.port})"
+    lines = [
+        f"{went} through {carrier} as {style.strong(sent.route.from_address)}.",
+        f"  Message-ID  {visible(sent.message_id)}",
+        f"  size        {sent.size:,} octets",
+    ]
+    lines += [f"  accepted    {visible(recipient)}" for recipient in sent.accepted]
+    lines += [f"  {style.removed('refused')}     {visible(str(item))}" for item in sent.refused]
+    lines.append(f"  copy        {_copy(sent.copy, style)}")
+    return "\n".join(lines)
+
+
+def prepared_text(mail: Prepared, style: Style) -> str:
+    """A mail that would be sent: its way, its envelope, and itself."""
+    explained = route_text(mail.route, "human", style)
+    text = mail.content.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
+    return "\n".join([
+        "Nothing is sent. " + explained,
+        "",
+        f"Envelope: from {mail.envelope.sender}",
+        *(f"            to {visible(recipient)}" for recipient in mail.envelope.recipients),
+        "",
+        f"Message, {len(mail.content):,} octets:",
+        "",
+        "\n".join(visible(line) for line in text.split("\n")),
+    ])  # fmt: skip
+
+
+def _copy(copy: Copy, style: Style) -> str:
+    said = visible(copy.sentence).rstrip(".")
+    if copy.fate is Fate.APPENDED:
+        return f"filed in {visible(copy.folder)}"
+    if copy.fate is Fate.FOUND:
+        return f"is in {visible(copy.folder)}: {said}"
+    if copy.fate is Fate.FAILED:
+        return f"{style.removed('not filed')}: {said}"
+    return f"not filed: {said}"
