@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import signal
 import sys
@@ -87,6 +88,7 @@ def cli() -> None:
 def run() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    collect_rarely()
     prepare()
     code = main(sys.argv[1:])
     try:
@@ -94,6 +96,15 @@ def run() -> NoReturn:
     except OSError:
         mute_stdout()
     sys.exit(code)
+
+
+def collect_rarely() -> None:
+    """Look for garbage that refers to itself less often.
+
+    A command makes hundreds of thousands of values that it keeps until its end, next to none of them in
+    cycles; looking through them again and again was 40 % of a validation of 10,000 documents.
+    """
+    gc.set_threshold(50_000, 20, 20)
 
 
 def main(arguments: list[str]) -> int:

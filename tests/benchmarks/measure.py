@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 ROOT = Path(__file__).parents[2]
+RECONCILER = str(Path(sys.executable).parent / "reconciler")
+"""The program, as it is installed."""
 
 
 def measured(module: str, *arguments: object) -> Any:

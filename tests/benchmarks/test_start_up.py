@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.benchmarks.measure import compared, cpu_seconds
+from tests.benchmarks.measure import RECONCILER, compared, cpu_seconds
 
 if TYPE_CHECKING:
     from tests.benchmarks.conftest import Tell
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
 
-RECONCILER = str(Path(sys.executable).parent / "reconciler")
 BARE = (sys.executable, "-c", "import click; from pydantic import BaseModel, TypeAdapter")
 
 
