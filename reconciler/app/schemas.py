@@ -28,6 +28,7 @@ def schema(name: str) -> dict[str, Any]:
     from reconciler.render.report import ApplyReport  # noqa: PLC0415
     from reconciler.render.sent import SendDocument  # noqa: PLC0415
     from reconciler.render.status import StatusDocument  # noqa: PLC0415
+    from reconciler.state.exported import StateExport  # noqa: PLC0415
 
     if name == "connectors":
         return connectors_schema()
@@ -42,6 +43,7 @@ def schema(name: str) -> dict[str, Any]:
         "history": HistoryDocument,
         "diff": DiffDocument,
         "drift": DriftDocument,
+        "state-export": StateExport,
         "doctor": DoctorDocument,
         "send": SendDocument,
         "log": LogDocument,
@@ -68,6 +70,7 @@ NAMES = (
     "diff",
     "send",
     "log",
+    "state-export",
 )
 
 

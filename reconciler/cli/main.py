@@ -34,7 +34,7 @@ COMMANDS = {
     "route": "Explain through which connector a mail would go, and as whom.",
     "send": "Send a mail through what was applied.",
     "schema": "Print or write the JSON Schemas.",
-    "state": "Look after the stored state: its lock.",
+    "state": "Look after the stored state: its lock, moving it.",
     "sandbox": "Run a command against mail servers of its own on this machine.",
 }
 """Every command with its one line of help, so that ``--help`` need not load any of them."""

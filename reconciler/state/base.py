@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from reconciler.state.exported import StateExport
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeCounts:
@@ -156,6 +158,10 @@ class StateReader(Protocol):
         """What happened to one resource, under its former names too, newest first."""
         ...
 
+    def export(self) -> StateExport:
+        """All of it but the lock, in one consistent view; raises StateError if nothing was applied."""
+        ...
+
     def lease(self) -> Lease | None:
         """The lease in force, if any; an expired one is none."""
         ...
@@ -219,6 +225,13 @@ class StateStore(StateReader, SendingLog, Protocol):
         """Write one apply in one transaction: all of it or, after a crash at any instant, nothing.
 
         Raises StateConflict if lineage, serial or the lease's token are no longer the expected ones.
+        """
+        ...
+
+    def restore(self, export: StateExport, *, token: str) -> None:
+        """Fill an empty state with a proved export, in one transaction, under the lock.
+
+        Raises StateError if it is not empty, and StateConflict if the lease was lost.
         """
         ...
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from reconciler import __version__
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector
 from reconciler.model.resource import Resource, canonical_json
@@ -26,8 +27,14 @@ from reconciler.state.base import (
     Revision,
     StateLock,
 )
-from reconciler.state.conflict import moved
+from reconciler.state.conflict import moved, not_empty, nothing_to_export
+from reconciler.state.conversion import exported, restored
 from reconciler.state.effects import Effects, effects, fingerprints_after
+from reconciler.state.exported import (
+    ExportedEntry,
+    ExportedRevision,
+    StateExport,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +113,83 @@ class MemoryStore:
             }
             found = [entry for uid, entry in self._history if uid in uids]
             return tuple(found[::-1][:limit])
+
+    def export(self) -> StateExport:
+        """All of it but the lock; raises StateError if nothing was applied."""
+        with self._mutex:
+            if not self._revisions:
+                raise nothing_to_export()
+            positions = [
+                position
+                for serial in range(1, len(self._revisions) + 1)
+                for position, _ in enumerate(e for _, e in self._history if e.serial == serial)
+            ]
+            return StateExport(
+                tool_version=__version__,
+                lineage=self._lineage,
+                serial=len(self._revisions),
+                revisions=tuple(
+                    ExportedRevision(
+                        **{name: getattr(item, name) for name in _OF_REVISION},
+                        **asdict(item.counts),
+                    )
+                    for item in self._revisions
+                ),
+                resources=tuple(
+                    exported(uid, row.stored, row.serial)
+                    for uid, row in sorted(
+                        self._rows.items(),
+                        key=lambda item: (item[1].stored.address.kind, item[1].stored.address.name),
+                    )
+                ),
+                history=tuple(
+                    ExportedEntry(
+                        serial=entry.serial,
+                        position=position,
+                        uid=uid,
+                        kind=entry.address.kind.value,
+                        name=entry.address.name,
+                        action=entry.action,
+                        spec=entry.spec,
+                        renamed_from=entry.renamed_from,
+                    )
+                    for (uid, entry), position in zip(self._history, positions, strict=True)
+                ),
+                sent=tuple(sorted(self._sent, key=_moment)),
+            )
+
+    def restore(self, export: StateExport, *, token: str) -> None:
+        """Fill an empty state; raises StateError if it is not empty."""
+        with self._mutex:
+            if self._lease is None or self._lease.token != token:
+                raise leases.lost(self._in_force(self._clock()))
+            if self._revisions:
+                raise not_empty(len(self._revisions))
+            self._lineage = export.lineage
+            self._revisions = [
+                Revision(
+                    **{name: getattr(item, name) for name in _OF_REVISION},
+                    counts=ChangeCounts(item.added, item.changed, item.destroyed),
+                )
+                for item in export.revisions
+            ]
+            self._rows = {
+                item.uid: _Row(restored(item), item.modified_serial) for item in export.resources
+            }
+            for item in export.history:
+                of = self._revisions[item.serial - 1]
+                entry = HistoryEntry(
+                    serial=item.serial,
+                    at=of.at,
+                    actor=of.actor,
+                    address=specs.address_of(item.kind, item.name),
+                    action=item.action,
+                    spec=item.spec,
+                    renamed_from=item.renamed_from,
+                    git_commit=of.git_commit,
+                )
+                self._history.append((item.uid, entry))
+            self._sent = list(export.sent)
 
     def lease(self) -> Lease | None:
         """The lease in force, if any."""
@@ -276,6 +360,11 @@ class MemoryStore:
 
     def close(self) -> None:
         """Let go of nothing: there is nothing to let go of."""
+
+
+_OF_REVISION = (
+    "serial", "at", "actor", "actor_source", "git_commit", "tool_version", "plan_digest", "note",
+)  # fmt: skip
 
 
 def _kept(before: StoredResource, result: LastTest | None) -> LastTest | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +19,7 @@ from reconciler.plan.desired import Desired
 from reconciler.plan.diff import differences
 from reconciler.plan.order import ordered
 from reconciler.state.base import Commit, Revision, StateStore
+from reconciler.state.exported import ExportedEntry, StateExport, from_text, to_text
 from reconciler.state.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -162,3 +164,29 @@ def test_what_was_wanted_is_stored_and_every_store_tells_the_same_past(
     assert store.revisions() == plain.revisions()
     for address in {item.address for snapshot, *_ in steps for item in snapshot.resources}:
         assert store.history(address) == plain.history(address)
+    assert replace(store.export(), lineage="x") == replace(plain.export(), lineage="x")
+    moved_whole(store, place)
+
+
+def moved_whole(store: StateStore, place: Place) -> None:
+    """A state that is moved through a file is the same in any store, and goes on there."""
+    before, revisions, text = store.load(), store.revisions(), to_text(store.export())
+    export = from_text(text)
+    place.clear()
+    for other in (place.open(), MemoryStore()):
+        with other.lock(holder="bob", operation="state import") as lock:
+            other.restore(export, token=lock.lease.token)
+        assert other.load() == before
+        assert other.revisions() == revisions
+        assert to_text(other.export()) == text
+        for serial in range(before.serial + 1):
+            assert other.past(serial).resources.keys() == {
+                item.uid for item in _newest(export, serial) if item.spec is not None
+            }
+        empty = Desired(Snapshot(), (), ())
+        assert apply(other, empty, {}).serial == before.serial + 1
+        other.close()
+
+
+def _newest(export: StateExport, serial: int) -> list[ExportedEntry]:
+    return list({item.uid: item for item in export.history if item.serial <= serial}.values())

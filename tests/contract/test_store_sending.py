@@ -13,6 +13,7 @@ from reconciler.model.directory import Group
 from reconciler.model.sending import SendingFilter, SendingRecord, SendingResult
 from reconciler.plan.changes import Create
 from reconciler.state.base import Revision, StateStore
+from reconciler.state.exported import from_text, to_text
 
 Apply = Callable[..., Revision]
 
@@ -111,3 +112,12 @@ def test_nothing_is_recorded_where_nothing_was_ever_applied(store: StateStore) -
     store.record_sent(SENT)
     assert store.sent() == ()
     assert store.forget_sent(NOON) == 0
+
+
+def test_the_audit_moves_with_the_state(store: StateStore, apply: Apply) -> None:
+    apply(store, Create(Group(name="team")))
+    store.record_sent(SENT)
+    store.record_sent(replace(SENT, id="0", at=NOON - timedelta(days=1)))
+    export = from_text(to_text(store.export()))
+    assert [item.id for item in export.sent] == ["0", "5eed"]
+    assert export.sent[1] == SENT

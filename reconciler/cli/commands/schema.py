@@ -10,7 +10,8 @@ from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 
 _NAMES = ("connectors", "settings", "plan", "plan-file", "test-report", "apply-report", "status",
-          "drift", "doctor", "history", "diff", "send", "log")  # fmt: skip
+          "drift", "doctor", "history", "diff", "send", "log",
+          "state-export")  # fmt: skip
 
 
 @click.command(

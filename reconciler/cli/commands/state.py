@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from reconciler.cli.command import ExampleCommand, ExampleGroup
-from reconciler.cli.options import config_option, state_option, workspace
+from reconciler.cli.duration import DURATION
+from reconciler.cli.options import actor_option, config_option, state_option, workspace
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 
 @click.group(
     "state",
     cls=ExampleGroup,
-    examples=("reconciler state lock", "reconciler state unlock 3f2a…"),
+    examples=(
+        "reconciler state lock",
+        "reconciler state unlock 3f2a…",
+        "reconciler state export --out state.json",
+    ),
 )
 def command() -> None:
     """Look after the stored state."""
@@ -73,3 +84,67 @@ def migrate(*, config: str, state: str | None) -> None:
         click.echo(f"The state, at serial {serial}, is as this release wants it.")
     else:
         click.echo("Nothing was applied yet, so there is nothing to migrate.")
+
+
+@command.command(
+    "export",
+    cls=ExampleCommand,
+    examples=(
+        "reconciler state export --out state.json",
+        "reconciler state export | gzip > state.json.gz",
+    ),
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write there; no file is overwritten. [default: standard output]")  # fmt: skip
+@config_option
+@state_option
+def export(*, out: Path | None, config: str, state: str | None) -> None:
+    """Write the whole state as JSON, with its history and without any secret.
+
+    For `state import` into an empty state elsewhere. The key of the fingerprints is not in it.
+    """
+    from reconciler.app.moving import export_text, write_export
+
+    text = export_text(workspace(config, state=state))
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    write_export(out, text)
+    click.echo(f"Wrote {out}")
+
+
+@command.command(
+    "import",
+    cls=ExampleCommand,
+    examples=("reconciler state import state.json --state postgresql://db.example.com/mail",),
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--lock-timeout", type=DURATION, default="0s", show_default=True, metavar="TIME",
+              help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
+@config_option
+@state_option
+@actor_option
+def import_(
+    *, file: Path, lock_timeout: timedelta, config: str, state: str | None, actor: str | None
+) -> None:
+    """Fill an empty state with an export, in one transaction: lineage, history and all.
+
+    The file is proved before anything is written. A state that is not empty is refused.
+    """
+    import os
+
+    from reconciler.app.actor import actor as find_actor
+    from reconciler.app.moving import restore
+
+    who = find_actor(actor, os.environ)
+    done = restore(workspace(config, state=state), file, who.name, lock_timeout)
+    click.echo(
+        f"Imported revisions 1 to {done.serial} with {len(done.resources)} resources; the lineage is "
+        f"{done.lineage}."
+    )
+    if any(item.fingerprints for item in done.resources):
+        click.echo(
+            "Rotated secrets are noticed only under the same key: set RECONCILER_FINGERPRINT_KEY, or "
+            "copy the file fingerprint.key beside a SQLite state.",
+            err=True,
+        )

@@ -9,7 +9,7 @@ from sqlalchemy import and_, func, select
 
 from reconciler.errors import StateCorrupt
 from reconciler.model.secret_ref import SecretRef
-from reconciler.model.sending import SendingRecord, SendingResult
+from reconciler.model.sending import EVERY_SENDING, SendingRecord, SendingResult
 from reconciler.model.snapshot import Fingerprint, LastTest, StoredResource, StoredState
 from reconciler.state import specs
 from reconciler.state.base import ChangeCounts, HistoryEntry, Lease, PastState, Revision
@@ -80,8 +80,10 @@ def failing(connection: Connection) -> dict[str, datetime | None]:
     return {row.uid: row.failing_since for row in connection.execute(query)}
 
 
-def sent(connection: Connection, wanted: SendingFilter, limit: int) -> tuple[SendingRecord, ...]:
-    """The newest attempts to send that match, newest first."""
+def sent(
+    connection: Connection, wanted: SendingFilter = EVERY_SENDING, limit: int | None = None
+) -> tuple[SendingRecord, ...]:
+    """The newest attempts to send that match, newest first; all of them without a limit."""
     columns = tables.sent.c
     query = select(tables.sent).order_by(columns.at.desc(), columns.id.desc()).limit(limit)
     if wanted.since is not None:

@@ -11,6 +11,7 @@ from reconciler.model.sending import EVERY_SENDING
 from reconciler.model.snapshot import StoredState
 from reconciler.state import lease as leases
 from reconciler.state.base import PastState
+from reconciler.state.conflict import nothing_to_export
 from reconciler.state.location import PostgresqlLocation, SqliteLocation, locate
 from reconciler.state.sql import leases as rows
 from reconciler.state.sql import reading, writing
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         StateLock,
         StateStore,
     )
+    from reconciler.state.exported import StateExport
     from reconciler.state.sql.database import Database
 
 
@@ -112,6 +114,22 @@ class SqlStore:
         """What happened to whatever bears that address or, if nothing does now, once bore it."""
         with self._database.view() as view:
             return reading.history(view, address, limit) if view is not None else ()
+
+    def export(self) -> StateExport:
+        """All of it but the lock; raises StateError if nothing was applied."""
+        from reconciler.state.sql import moving  # noqa: PLC0415 - only two commands move a state
+
+        with self._database.view() as view:
+            if view is None:
+                raise nothing_to_export()
+            return moving.export(view)
+
+    def restore(self, export: StateExport, *, token: str) -> None:
+        """Fill an empty state; raises StateError if it is not empty."""
+        from reconciler.state.sql import moving  # noqa: PLC0415 - likewise
+
+        with self._database.transaction() as transaction:
+            moving.restore(transaction, export, token, self._database.now(transaction))
 
     def lease(self) -> Lease | None:
         """The lease in force, if any."""

@@ -1,0 +1,71 @@
+"""Moving a whole state: out of one store into a file, and out of the file into another store."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.errors import ReconcilerError
+from reconciler.state.exported import StateExport, from_text, to_text
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from reconciler.app.workspace import Workspace
+
+
+def export_text(workspace: Workspace) -> str:
+    """The whole state as text; raises StateError."""
+    store = workspace.store(read_only=True)
+    try:
+        return to_text(store.export())
+    finally:
+        store.close()
+
+
+def write_export(path: Path, text: str) -> None:
+    """Write an export so that the file is there whole or not at all, readable by its owner alone.
+
+    Raises ReconcilerError if it cannot be written, or is there already.
+    """
+    if path.exists():
+        raise ReconcilerError(f"{path} is there already", hint="No file is overwritten.")
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=".state-")
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise ReconcilerError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def restore(workspace: Workspace, path: Path, holder: str, wait: timedelta) -> StateExport:
+    """Fill the state of the workspace, which must be empty, with a file that is proved first.
+
+    Raises ReconcilerError if the file cannot be read; StateError if it is no whole export, or the
+    state is not empty; StateLocked.
+    """
+    export = from_text(_read(path))
+    store = workspace.store()
+    try:
+        with store.lock(holder=holder, operation="state import", wait=wait) as held:
+            store.restore(export, token=held.lease.token)
+    finally:
+        store.close()
+    return export
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe or a device could wait for ever
+            raise ReconcilerError(f"{path} is no ordinary file")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
+        what = getattr(error, "strerror", None) or "that is no name of a file"
+        raise ReconcilerError(f"{path} cannot be read: {what}") from error

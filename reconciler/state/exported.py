@@ -1,0 +1,238 @@
+"""A whole state as one document: what is moved from one store to another, and proved before it is.
+
+It holds references and keyed fingerprints, and no secret. Names of fields are those of the tables.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from reconciler.errors import StateCorrupt, StateError
+from reconciler.model.connector import STRICT, Connector
+from reconciler.model.resource import JSON, canonical_json, digest
+from reconciler.model.sending import SendingRecord
+from reconciler.state import specs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FORMAT = "1.0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedRevision:
+    """One apply; ``at`` and all other times are ISO 8601 in UTC."""
+
+    __pydantic_config__ = STRICT
+
+    serial: int
+    at: datetime
+    actor: str
+    actor_source: str
+    git_commit: str
+    tool_version: str
+    plan_digest: str
+    added: int
+    changed: int
+    destroyed: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedEntry:
+    """What one revision did to one resource, whose ``uid`` stays with it through renames."""
+
+    __pydantic_config__ = STRICT
+
+    serial: int
+    position: int
+    uid: str
+    kind: str
+    name: str
+    action: str
+    spec: dict[str, JSON] | None
+    renamed_from: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedFingerprint:
+    """The keyed MAC of a secret; its key is not in any state."""
+
+    __pydantic_config__ = STRICT
+
+    reference: str
+    key_id: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedTest:
+    """The last live test of a connector."""
+
+    __pydantic_config__ = STRICT
+
+    passed: bool
+    at: datetime
+    stage: str
+    error_class: str
+    summary: str
+    failing_since: datetime | None
+    facts: dict[str, JSON]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedResource:
+    """A resource as it is stored now."""
+
+    __pydantic_config__ = STRICT
+
+    uid: str
+    kind: str
+    name: str
+    spec: dict[str, JSON]
+    created_at: datetime
+    modified_at: datetime
+    modified_by: str
+    modified_serial: int
+    fingerprints: tuple[ExportedFingerprint, ...] = ()
+    last_test: ExportedTest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateExport:
+    """Everything but the lock: a state in another place is not locked by whoever locks this one.
+
+    ``digest`` is ``sha256:`` and the digest of the canonical JSON of all else.
+    """
+
+    __pydantic_config__ = STRICT
+
+    format_version: Literal["1.0"] = "1.0"
+    tool_version: str
+    lineage: str
+    serial: Annotated[int, Field(ge=1)]
+    revisions: tuple[ExportedRevision, ...]
+    resources: tuple[ExportedResource, ...]
+    history: tuple[ExportedEntry, ...]
+    sent: tuple[SendingRecord, ...] = field(default=())
+    digest: str = ""
+
+
+@cache
+def _adapter() -> TypeAdapter[StateExport]:
+    return TypeAdapter(StateExport)
+
+
+def to_text(export: StateExport) -> str:
+    """The text of the file, with its digest."""
+    plain = _in_order(_adapter().dump_python(export, mode="json"))
+    plain["digest"] = _digest(plain)
+    return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
+
+
+def from_text(text: str | bytes) -> StateExport:
+    """Read an export and prove that it is whole.
+
+    Raises StateError if it is none, StateCorrupt if it was cut, changed, or contradicts itself.
+    """
+    try:
+        plain = json.loads(text)
+    except (ValueError, RecursionError):
+        raise StateCorrupt(
+            "the file is no whole export of a state: it is not JSON, or breaks off", hint=_AGAIN
+        ) from None
+    if not isinstance(plain, dict) or "lineage" not in plain or "format_version" not in plain:
+        raise StateError("the file is no export of a state", hint=_AGAIN)
+    if plain["format_version"] != FORMAT:
+        raise StateError(
+            f"the file is an export of format {str(plain['format_version'])[:20]}, and this release "
+            f"reads {FORMAT}",
+            hint="Export and import with the same release.",
+        )
+    if plain.get("digest") != _digest(plain):
+        raise StateCorrupt("the file was changed after it was exported", hint=_AGAIN)
+    try:
+        export = _adapter().validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise StateCorrupt(f"the export cannot be read: {where}: {first['msg']}",
+                           hint=_AGAIN) from None  # fmt: skip
+    for problem in _contradictions(export):
+        raise StateCorrupt(f"the export contradicts itself: {problem}", hint=_AGAIN)
+    return export
+
+
+def _in_order(plain: dict[str, Any]) -> dict[str, Any]:
+    """Sort the fields of specifications and facts, which stores keep each in an order of its own."""
+    tests = (item["last_test"] for item in plain["resources"] if item["last_test"] is not None)
+    for holder, name in (
+        *((item, "spec") for item in (*plain["resources"], *plain["history"])),
+        *((test, "facts") for test in tests),
+    ):
+        holder[name] = json.loads(canonical_json(holder[name]))
+    return plain
+
+
+_AGAIN = "Export it again with `reconciler state export --out FILE`; nothing was written."
+
+
+def _digest(plain: dict[str, Any]) -> str:
+    return digest({name: value for name, value in plain.items() if name != "digest"})
+
+
+def _contradictions(export: StateExport) -> Iterator[str]:
+    """What cannot be true of one state; the digest says nothing of what was written wrong."""
+    if not export.lineage:
+        yield "it has no lineage"
+    if [item.serial for item in export.revisions] != list(range(1, export.serial + 1)):
+        yield f"its revisions are not those from 1 to {export.serial}"
+    positions = Counter(item.serial for item in export.history)
+    expected = [(serial, position) for serial in sorted(positions)
+                for position in range(positions[serial])]  # fmt: skip
+    if [(item.serial, item.position) for item in export.history] != expected:
+        yield "its history has gaps or is out of order"
+    if positions.keys() - set(range(1, export.serial + 1)):
+        yield "its history speaks of revisions that are not there"
+    left: dict[str, ExportedEntry] = {item.uid: item for item in export.history}
+    then = {
+        uid: (item.kind, item.name, canonical_json(item.spec))
+        for uid, item in left.items()
+        if item.spec is not None
+    }
+    now = {item.uid: (item.kind, item.name, canonical_json(item.spec)) for item in export.resources}
+    if then != now or len(now) != len(export.resources):
+        yield "its resources are not what its history left behind"
+    for item in export.resources:
+        yield from _about(item, export)
+    if len({item.id for item in export.sent}) != len(export.sent):
+        yield "an attempt to send is there twice"
+    addresses = Counter((item.kind, item.name) for item in export.resources)
+    for (kind, name), count in addresses.items():
+        if count > 1:
+            yield f"{kind}.{name} is there twice"
+
+
+def _about(item: ExportedResource, export: StateExport) -> Iterator[str]:
+    address = specs.address_of(item.kind, item.name)
+    resource = specs.read(address, canonical_json(item.spec))
+    known = (
+        {str(reference) for reference in resource.references}
+        if isinstance(resource, Connector)
+        else set()
+    )
+    if any(mark.reference not in known for mark in item.fingerprints):
+        yield f"{address} has a fingerprint of a secret that it does not refer to"
+    if len({mark.reference for mark in item.fingerprints}) != len(item.fingerprints):
+        yield f"{address} has a fingerprint twice"
+    if item.last_test is not None and not isinstance(resource, Connector):
+        yield f"{address} is no connector and was tested"
+    if not 1 <= item.modified_serial <= export.serial:
+        yield f"{address} was modified in a revision that is not there"
