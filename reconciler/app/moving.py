@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler import __version__
 from reconciler.errors import ReconcilerError
 from reconciler.state.exported import StateExport, from_text, to_text
 
@@ -21,7 +23,7 @@ def export_text(workspace: Workspace) -> str:
     """The whole state as text; raises StateError."""
     store = workspace.store(read_only=True)
     try:
-        return to_text(store.export())
+        return to_text(replace(store.export(), tool_version=__version__))
     finally:
         store.close()
 

@@ -109,13 +109,14 @@ class ExportedResource:
 class StateExport:
     """Everything but the lock: a state in another place is not locked by whoever locks this one.
 
+    ``tool_version`` is the release that wrote the file, which no store knows.
     ``digest`` is ``sha256:`` and the digest of the canonical JSON of all else.
     """
 
     __pydantic_config__ = STRICT
 
     format_version: Literal["1.0"] = "1.0"
-    tool_version: str
+    tool_version: str = ""
     lineage: str
     serial: Annotated[int, Field(ge=1)]
     revisions: tuple[ExportedRevision, ...]

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reconciler import __version__
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector
 from reconciler.model.resource import Resource, canonical_json
@@ -125,7 +124,6 @@ class MemoryStore:
                 for position, _ in enumerate(e for _, e in self._history if e.serial == serial)
             ]
             return StateExport(
-                tool_version=__version__,
                 lineage=self._lineage,
                 serial=len(self._revisions),
                 revisions=tuple(

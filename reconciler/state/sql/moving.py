@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from reconciler import __version__
 from reconciler.model.resource import canonical_json
 from reconciler.state import specs
 from reconciler.state.conflict import not_empty, nothing_to_export
@@ -62,7 +61,6 @@ def export(connection: Connection) -> StateExport:
     ]
     sent = reading.sent(connection)
     return StateExport(
-        tool_version=__version__,
         lineage=meta.lineage,
         serial=meta.serial,
         revisions=tuple(
