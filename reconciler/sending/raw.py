@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _BREAK = re.compile(rb"\r\n|\r|\n")
 _HEAD = re.compile(rb"(?s)(.*?\n)(?:\r?\n|\Z)(.*)")
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(?:[^\n]*\n)(?:[ \t][^\n]*\n)*")
-_NOT_SENT = frozenset({b"bcc", b"return-path", b"sender", TOKEN_HEADER.lower().encode()})
+_BLIND = frozenset({b"bcc", b"resent-bcc"})
+_NOT_SENT = _BLIND | frozenset({b"return-path", b"sender", TOKEN_HEADER.lower().encode()})
 _FROM = frozenset({b"from", b"sender", b"x-original-from"})
 _LONGEST_LINE = 998
 """Octets of a line without its end (RFC 5322 section 2.1.1)."""
@@ -71,7 +72,7 @@ def adopt(message: RawMessage, route: Route, connector: Connector, stamp: Stamp)
             f"the mail has a line of more than {_LONGEST_LINE} octets",
             hint="Encode its body (quoted-printable or base64).",
         )
-    bcc = b"".join(field for name, field in _fields(head) if name == b"bcc")
+    bcc = b"".join(field for name, field in _fields(head) if name in _BLIND)
     utf8 = not (new + kept).isascii() or needs_utf8((author.addr_spec, *recipients))
     eight_bit = utf8 or not body.isascii()
     return Prepared(
@@ -124,12 +125,25 @@ def _values(head: bytes, field: str) -> list[str]:
 
 def _recipients(message: RawMessage, head: bytes) -> tuple[str, ...]:
     texts = message.recipients or tuple(
-        address for field in ("To", "Cc", "Bcc") for address in _addresses(head, field)
+        address for field in _destinations(head) for address in _addresses(head, field)
     )
     found = read_addresses(texts, "the recipients")
     if not found:
         raise UsageError("the mail has no recipient", hint="Name one in To, Cc or Bcc.")
     return tuple(dict.fromkeys(address.addr_spec for address in found))
+
+
+def _destinations(head: bytes) -> tuple[str, ...]:
+    """The fields that name who a mail goes to now: those of resending, where it is resent (RFC 5322 3.6.6)."""
+    names = [name for name, _ in _fields(head)]
+    if not any(name in (b"resent-to", b"resent-cc", b"resent-bcc") for name in names):
+        return "To", "Cc", "Bcc"
+    if names.count(b"resent-to") > 1 or names.count(b"resent-from") > 1:
+        raise UsageError(
+            "the mail was resent more than once, so that it does not say whom it goes to now",
+            hint="Name the recipients.",
+        )
+    return "Resent-To", "Resent-Cc", "Resent-Bcc"
 
 
 def _first(head: bytes, field: str) -> str | None:
