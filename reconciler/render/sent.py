@@ -110,6 +110,7 @@ def sent_text(sent: Sent, style: Style) -> str:
     carrier = f"{style.strong(sent.route.connector)} ({sent.host}:{sent.port})"
     lines = [
         f"{went} through {carrier} as {style.strong(sent.route.from_address)}.",
+        *_replaced(sent.route),
         f"  Message-ID  {visible(sent.message_id)}",
         f"  size        {sent.size:,} octets",
     ]
@@ -117,6 +118,12 @@ def sent_text(sent: Sent, style: Style) -> str:
     lines += [f"  {style.removed('refused')}     {visible(str(item))}" for item in sent.refused]
     lines.append(f"  copy        {_copy(sent.copy, style)}")
     return "\n".join(lines)
+
+
+def _replaced(route: Route) -> tuple[str, ...]:
+    if route.original_from is None:
+        return ()
+    return (f"  asked for   {visible(route.original_from)}, kept in X-Original-From",)
 
 
 def prepared_text(mail: Prepared, style: Style) -> str:

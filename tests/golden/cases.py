@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from reconciler.apply.authorise import denials
+from reconciler.model.connector import Connector
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.plan.document import to_document
 from reconciler.probe.drift import Checked, Facts, Known, check
@@ -21,9 +22,13 @@ from reconciler.render.junit import junit
 from reconciler.render.markdown import plan_markdown
 from reconciler.render.planned import planned as with_denials
 from reconciler.render.route import route_text
+from reconciler.render.sent import prepared_text, sent_document, sent_text
 from reconciler.render.style import Style
 from reconciler.routing.decide import route
-from reconciler.routing.request import RouteRequest
+from reconciler.routing.request import Route, RouteRequest
+from reconciler.sending.compose import compose
+from reconciler.sending.message import Message, Stamp
+from reconciler.sending.outcome import Copy, Fate, Refused, Sent
 from tests.builders import (
     FAILED,
     NOON,
@@ -241,3 +246,57 @@ def a_refusal() -> str:
 @case("route.json")
 def a_route_for_machines() -> str:
     return _routed("json", forced=True, actor="ada@contoso.example")
+
+
+def _sent(*, forced: bool = True) -> Sent:
+    policy = GlobalSmtpPolicy(enabled=forced, connector="no-reply", save_to_sent_items=True)
+    request = RouteRequest(actor="ada@contoso.example", sender="payroll@contoso.example")
+    way = route(request, snapshot(*_BEFORE, policy))
+    assert isinstance(way, Route)
+    return Sent(
+        route=way,
+        host=f"smtp.{way.connector}.example",
+        port=465,
+        message_id="<4711@contoso.example>",
+        accepted=("grace@x.example",),
+        refused=(
+            Refused("gone@x.example", "550", "5.1.1", "5.1.1 User unknown"),
+            Refused("busy@x.example", "450", "4.2.1", "4.2.1 Try again later"),
+        )
+        if forced
+        else (),
+        size=48_112,
+        reply="250 2.0.0 queued",
+        copy=Copy(Fate.FAILED, "Sent", "The mailbox is full.")
+        if forced
+        else Copy(Fate.APPENDED, "Sent"),
+        at=NOON,
+    )
+
+
+@case("send.txt")
+def a_mail_that_was_sent() -> str:
+    return sent_text(_sent(forced=False), PLAIN)
+
+
+@case("send-partly.txt")
+def a_forced_mail_that_some_did_not_get() -> str:
+    return sent_text(_sent(), PLAIN)
+
+
+@case("send-partly.json")
+def the_same_for_machines() -> str:
+    return to_json(sent_document(_sent()))
+
+
+@case("send-dry-run.txt")
+def a_mail_that_would_be_sent() -> str:
+    message = Message(
+        to=('"Lovelace, Ada" <ada@x.example>',),
+        bcc=("eve@x.example",),
+        subject="Grüße \N{PARTY POPPER}",
+        text="Hello.\n.\n",
+    )
+    carrier = next(item for item in _BEFORE if isinstance(item, Connector))
+    mail = compose(message, _sent().route, carrier, Stamp("4711", NOON))
+    return prepared_text(mail, PLAIN)
