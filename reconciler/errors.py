@@ -4,6 +4,7 @@ The tree, with the exit code that :mod:`reconciler.cli.exit_codes` gives each::
 
     ReconcilerError                     1
     ├── UsageError                     64
+    │   └── NoSuchUser                 64   a recipient without a domain
     ├── ConfigurationInvalid            3
     ├── SecretError                     4
     ├── StateError                      1
@@ -44,6 +45,10 @@ class ReconcilerError(Exception):
 
 class UsageError(ReconcilerError):
     """The command line asks for something that makes no sense."""
+
+
+class NoSuchUser(UsageError):
+    """A recipient without a domain: a mailbox of this machine, where nothing here delivers."""
 
 
 class ConfigurationInvalid(ReconcilerError):

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from reconciler.cli.command import ExampleCommand, ExampleGroup
-from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.exit_codes import ExitCode, SendmailCode
 from reconciler.cli.main import cli
 from reconciler.probe.result import ErrorClass
 
@@ -118,6 +118,12 @@ def test_every_exit_code_has_its_row_and_every_row_its_code() -> None:
     assert [int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)] == list(
         ExitCode
     )
+
+
+def test_every_exit_code_of_sendmail_has_its_row_too() -> None:
+    page = (ROOT / "docs" / "sendmail.md").read_text(encoding="utf-8")
+    found = [int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)]
+    assert found == list(SendmailCode)
 
 
 def test_every_error_class_has_its_row_and_every_row_its_class() -> None:

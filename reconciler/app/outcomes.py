@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from reconciler.errors import DeliveryUncertain, ReconcilerError, SendFailed
+from reconciler.errors import DeliveryUncertain, ReconcilerError, SendFailed, UsageError
 from reconciler.model.sending import SendingResult
 from reconciler.sending.outcome import Outcome, Sent
+from reconciler.sending.prepare import request_of
 
 if TYPE_CHECKING:
     from reconciler.app.actor import Actor
@@ -55,7 +56,7 @@ def of_failure(
         actor_source=actor.source,
         result=result,
         connector=wish.connector or "",
-        sender=wish.sender or "",
+        sender=_sender(wish),
         code=failed.code if failed else "",
         status=failed.status if failed else "",
         sentence=error.message if isinstance(error, ReconcilerError) else "interrupted",
@@ -73,3 +74,11 @@ def of_failure(
         recipients=len(mail.envelope.recipients),
         size=len(mail.content),
     )
+
+
+def _sender(wish: Wish) -> str:
+    """Who was asked for; a whole mail says so itself."""
+    try:
+        return request_of(wish).sender or ""
+    except UsageError:  # it is no mail at all
+        return ""

@@ -62,3 +62,54 @@ def exit_code_of_tests(results: Iterable[ConnectorResult]) -> ExitCode:
         return ExitCode.OK
     unreachable = all(item.unreachable for item in failed)
     return ExitCode.UNREACHABLE if unreachable else ExitCode.TEST_REJECTED
+
+
+class SendmailCode(IntEnum):
+    """What ``sendmail`` ends with instead: the codes of sysexits.h, which its callers know."""
+
+    OK = 0
+    USAGE = 64
+    DATA = 65
+    NO_USER = 67
+    UNAVAILABLE = 69
+    SOFTWARE = 70
+    TEMPORARY = 75
+    PROTOCOL = 76
+    NOT_PERMITTED = 77
+    CONFIGURATION = 78
+
+
+_UNKNOWN_RECIPIENT = "5.1."
+"""RFC 3463 section 3.2: addressing status."""
+
+
+_SENDMAIL_BY_ERROR: tuple[tuple[type[errors.ReconcilerError], SendmailCode], ...] = (
+    (errors.StateUnavailable, SendmailCode.TEMPORARY),
+    (errors.StateLocked, SendmailCode.TEMPORARY),
+    (errors.NoSuchUser, SendmailCode.NO_USER),
+    (errors.UsageError, SendmailCode.DATA),  # what is wrong with the arguments was found before
+    (errors.NotAuthorised, SendmailCode.NOT_PERMITTED),
+    (errors.RouteRefused, SendmailCode.UNAVAILABLE),
+    (errors.SecretError, SendmailCode.CONFIGURATION),
+    (errors.ConfigurationInvalid, SendmailCode.CONFIGURATION),
+    (errors.StateError, SendmailCode.CONFIGURATION),
+)
+
+
+def sendmail_code(error: errors.ReconcilerError) -> SendmailCode:
+    """The code for a mail that did not go out. Only 75 invites another try, so only what is safe gets it."""
+    if isinstance(error, errors.DeliveryUncertain):
+        return SendmailCode.PROTOCOL
+    if isinstance(error, errors.SendFailed):
+        return _sendmail_code_of_reply(error.status, temporary=error.temporary)
+    for kind, code in _SENDMAIL_BY_ERROR:
+        if isinstance(error, kind):
+            return code
+    return SendmailCode.SOFTWARE
+
+
+def _sendmail_code_of_reply(status: str, *, temporary: bool) -> SendmailCode:
+    if temporary:
+        return SendmailCode.TEMPORARY
+    unknown = status.startswith(_UNKNOWN_RECIPIENT)
+    return SendmailCode.NO_USER if unknown else SendmailCode.UNAVAILABLE

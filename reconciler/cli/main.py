@@ -30,6 +30,7 @@ COMMANDS = {
     "diff": "Show what differs between two revisions.",
     "rollback": "Write the YAML of a revision, to go back by way of git.",
     "import": "Write everything that is stored as YAML.",
+    "sendmail": "Send a whole mail, called as sendmail is: for cron, PHP and git.",
     "log": "Show which mails were sent, by whom and how that ended.",
     "route": "Explain through which connector a mail would go, and as whom.",
     "send": "Send a mail through what was applied.",

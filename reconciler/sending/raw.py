@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.parser import BytesParser
@@ -37,6 +38,20 @@ def asked_of(message: RawMessage) -> tuple[str | None, str | None]:
     return _first(head, "From"), _first(head, "Reply-To")
 
 
+def recipients_of(message: RawMessage) -> tuple[str, ...]:
+    """The addresses of To, Cc and Bcc, as the mail has them, or those that it is resent to."""
+    head, _ = _split(message.content)
+    return tuple(address for field in _destinations(head) for address in _addresses(head, field))
+
+
+def without_from(message: RawMessage, instead: str = "") -> RawMessage:
+    """The same mail with another From field, or with none."""
+    head, body = _split(message.content)
+    kept = b"".join(field for name, field in _fields(head) if name != b"from")
+    fields = instead.encode() + kept or b"To: undisclosed-recipients:;\r\n"
+    return replace(message, content=fields + b"\r\n" + body)
+
+
 def adopt(message: RawMessage, route: Route, connector: Connector, stamp: Stamp) -> Prepared:
     """Make a whole mail ready. A pure function of its arguments.
 
@@ -46,9 +61,12 @@ def adopt(message: RawMessage, route: Route, connector: Connector, stamp: Stamp)
     let it end early at some servers. Raises UsageError for what is no mail.
     """
     head, body = _split(message.content)
-    recipients = _recipients(message, head)
+    recipients = _recipients(message)
     (author,) = read_addresses([route.from_address], "From")
-    kept, names = _kept(head, replaced=route.original_from is not None)
+    # Whoever names the sender apart from the mail cannot say another one in it.
+    own = [address.casefold() for address in _addresses(head, "From")]
+    foreign = own not in ([], [author.addr_spec.casefold()])
+    kept, names = _kept(head, replaced=route.original_from is not None or foreign)
     added = []
     if b"from" not in names:
         name = "" if route.original_from else connector.display_name
@@ -123,10 +141,8 @@ def _values(head: bytes, field: str) -> list[str]:
         raise UsageError(f"{field} of the mail is neither ASCII nor UTF-8") from None
 
 
-def _recipients(message: RawMessage, head: bytes) -> tuple[str, ...]:
-    texts = message.recipients or tuple(
-        address for field in _destinations(head) for address in _addresses(head, field)
-    )
+def _recipients(message: RawMessage) -> tuple[str, ...]:
+    texts = message.recipients or recipients_of(message)
     found = read_addresses(texts, "the recipients")
     if not found:
         raise UsageError("the mail has no recipient", hint="Name one in To, Cc or Bcc.")

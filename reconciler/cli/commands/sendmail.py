@@ -1,0 +1,114 @@
+"""``reconciler sendmail``, which programs call as they would call sendmail."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler import errors
+from reconciler.cli.command import ExampleCommand
+from reconciler.cli.exit_codes import SendmailCode, sendmail_code
+from reconciler.cli.options import (
+    CONFIG_DEFAULT,
+    CONFIG_VARIABLE,
+    acting,
+    network_options,
+    state_option,
+    workspace,
+)
+
+if TYPE_CHECKING:
+    from reconciler.sending.outcome import Sent
+
+_PASSED_ON = {
+    "ignore_unknown_options": True,
+    "help_option_names": ["--help"],  # -h is the hop count
+}
+
+
+@click.command(
+    "sendmail",
+    cls=ExampleCommand,
+    context_settings=_PASSED_ON,
+    examples=(
+        "reconciler sendmail -t -i < mail.eml",
+        "reconciler sendmail -i -f support@contoso.example ada@example.com < mail.eml",
+        "reconciler sendmail --connector info -t -i < mail.eml",
+    ),
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED,
+                metavar="[-t] [-i] [-f ADDRESS] [-F NAME] [RECIPIENT]...")  # fmt: skip
+@click.option(
+    "--connector", metavar="NAME", help="Send through this connector, whatever From says."
+)
+@click.option("--as", "actor", envvar="RECONCILER_ACTOR", show_envvar=True, metavar="NAME",
+              help="Who sends. [default: who the CI or operating system says]")  # fmt: skip
+@click.option("--config", default=CONFIG_DEFAULT, envvar=CONFIG_VARIABLE, show_default=True,
+              show_envvar=True, metavar="FOLDER", help="The folder of the connectors.")  # fmt: skip
+@state_option
+@network_options
+def command(
+    *,
+    arguments: tuple[str, ...],
+    connector: str | None,
+    actor: str | None,
+    config: str,
+    state: str | None,
+    connect_to: tuple[str, ...],
+    ca_file: str | None,
+) -> int:
+    r"""Send a whole mail from standard input, called as sendmail is.
+
+    \b
+    -t          take recipients from To, Cc and Bcc; Bcc is taken out
+    -i, -oi     a lone dot does not end the mail
+    -f, -r      the sender, if the mail does not say
+    -F          their name, likewise
+    -v          say what became of it
+
+    Further options of sendmail are taken and ignored; a daemon, a queue and -bs are refused. The exit
+    codes are those of sysexits.h: 75 is worth another try, 67 an unknown recipient, 77 no permission.
+    """
+    from reconciler.app.mailer import Mailer
+    from reconciler.cli.main import show_error
+    from reconciler.sending.sendmail import mail_of, parse, until_dot
+
+    call = parse(arguments)
+    space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
+    try:
+        source = sys.stdin.buffer
+        mail = mail_of(call, until_dot(source) if call.dot_ends else source.read())
+        with Mailer(space, acting(actor)) as mailer:
+            sent = mailer.send(mail, connector=connector)
+    except errors.ReconcilerError as error:
+        show_error(error)
+        return sendmail_code(error)
+    return _told(sent, verbose=call.verbose)
+
+
+def _told(sent: Sent, *, verbose: bool) -> int:
+    """Say what the caller has to know of a mail that is out, and end accordingly."""
+    from reconciler.render.visible import visible
+    from reconciler.sending.outcome import Fate
+
+    if verbose:
+        click.echo(
+            f"Sent through {sent.route.connector} ({sent.host}:{sent.port}) as "
+            f"{sent.route.from_address}: {sent.message_id}, copy {sent.copy.fate}"
+        )
+    problems = list(sent.warnings)
+    if sent.copy.fate is Fate.FAILED:
+        problems.append(f"no copy was filed: {sent.copy.sentence}")
+    for problem in problems:
+        click.echo(f"Warning: {visible(problem)}", err=True)
+    for refused in sent.refused:
+        click.echo(f"Error: refused for {visible(str(refused))}", err=True)
+    if not sent.refused:
+        return SendmailCode.OK
+    click.echo(
+        f"The mail went to the other {len(sent.accepted)}; do not send it to them again.", err=True
+    )
+    unknown = any(refused.status.startswith("5.1.") for refused in sent.refused)
+    return SendmailCode.NO_USER if unknown else SendmailCode.UNAVAILABLE

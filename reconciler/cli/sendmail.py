@@ -1,0 +1,14 @@
+"""``reconciler-sendmail``: the same as ``reconciler sendmail``, where one word has to name a program."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+from reconciler.cli.main import run as run_command
+
+
+def run() -> NoReturn:
+    """Run ``reconciler sendmail`` with the arguments of the process."""
+    sys.argv[1:1] = ["sendmail"]
+    run_command()

@@ -1,0 +1,124 @@
+"""What programs mean when they call sendmail: its arguments, and its ways with a mail.
+
+The options are those of sendmail 8 and of Postfix (https://www.postfix.org/sendmail.1.html). What only makes sense
+for a queue or a daemon is refused; what asks for notifications or says how to queue is taken and ignored.
+"""
+
+from __future__ import annotations
+
+import getopt
+import re
+from dataclasses import dataclass, replace
+from email.headerregistry import Address
+from typing import TYPE_CHECKING, Any
+
+from reconciler.errors import NoSuchUser, UsageError
+from reconciler.sending.addresses import read_addresses, refuse_control_characters
+from reconciler.sending.fields import address_field
+from reconciler.sending.message import RawMessage
+from reconciler.sending.raw import asked_of, recipients_of, without_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_OPTIONS = "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:q:r:stvx"
+_MODES = {
+    "d": "there is no daemon to start",
+    "s": "SMTP on standard input (-bs) is not spoken; hand the mail over with -t, or with recipients",
+    "p": "there is no queue to list: a mail goes out while sendmail runs, or its exit code says that it did not",
+    "i": "there are no aliases to initialise",
+    "v": "addresses are not verified without a mail; `reconciler route` says which way one would take",
+}
+_NO_QUEUE = "there is no queue to run: a mail goes out at once"
+_HEADED = re.compile(rb"(?:From |[!-9;-~]+[ \t]*:)")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The arguments of one call. ``dot_ends`` is whether a lone dot ends the input, as it does without -i."""
+
+    recipients: tuple[str, ...] = ()
+    from_fields: bool = False
+    dot_ends: bool = True
+    sender: str = ""
+    name: str = ""
+    verbose: bool = False
+
+
+def parse(arguments: Sequence[str]) -> Call:
+    """Read the arguments; raises UsageError for what sendmail does not know, or does not do here."""
+    try:
+        options, recipients = getopt.gnu_getopt(list(arguments), _OPTIONS)
+    except getopt.GetoptError as error:
+        raise UsageError(f"sendmail: {error.msg}", hint="reconciler sendmail --help") from None
+    call = Call(tuple(recipients))
+    for option, value in options:
+        call = _with(call, option, value)
+    if not call.recipients and not call.from_fields:
+        raise UsageError(
+            "sendmail: no recipient is named",
+            hint="name them as arguments, or take them from To, Cc and Bcc with -t",
+        )
+    return call
+
+
+def _with(call: Call, option: str, value: str) -> Call:
+    if problem := _refusal(option, value):
+        raise UsageError(f"sendmail {option}{value}: {problem}")
+    changes: dict[str, dict[str, Any]] = {
+        "-t": {"from_fields": True},
+        "-i": {"dot_ends": False},
+        "-o": {"dot_ends": call.dot_ends and value != "i"},
+        "-f": {"sender": value.strip("<> ")},
+        "-r": {"sender": value.strip("<> ")},
+        "-F": {"name": value},
+        "-v": {"verbose": True},
+    }
+    return replace(call, **changes.get(option, {}))
+
+
+def _refusal(option: str, value: str) -> str:
+    if option == "-b":
+        return "" if value == "m" else _MODES.get(value[:1], "this mode is unknown")
+    return {"-I": _MODES["i"], "-q": _NO_QUEUE, "-s": _NO_QUEUE}.get(option, "")
+
+
+def until_dot(lines: Iterable[bytes]) -> bytes:
+    """The lines before the first one that is a dot and nothing else."""
+    kept = []
+    for line in lines:
+        if line.rstrip(b"\r\n") == b".":
+            break
+        kept.append(line)
+    return b"".join(kept)
+
+
+def mail_of(call: Call, content: bytes) -> RawMessage:
+    """The mail as it is to be sent.
+
+    Text without header fields becomes a mail of its own, as in ``echo hello | sendmail ada@example.com``. A
+    sender without a domain (``root``, in mail from cron) is nobody out there, so -f stands in for it, and
+    without that the connector's own address. Raises NoSuchUser, and UsageError for what is no mail.
+    """
+    if not _HEADED.match(content):
+        content = b"To: undisclosed-recipients:;\n\n" + content.removeprefix(b"\n")
+    mail = RawMessage(content)
+    named = recipients_of(mail) if call.from_fields else ()
+    recipients = tuple(dict.fromkeys((*call.recipients, *named)))
+    for recipient in recipients:
+        if "@" not in recipient:
+            raise NoSuchUser(
+                f"{recipient} is a mailbox of this machine, and mail is not delivered there",
+                hint="name a whole address; in a crontab: MAILTO=ada@example.com",
+            )
+    asked, _ = asked_of(mail)
+    if asked is None or "@" not in asked:
+        field = _author(call.sender, call.name) if "@" in call.sender else ""
+        mail = without_from(mail, field)
+    return replace(mail, recipients=recipients)
+
+
+def _author(sender: str, name: str) -> str:
+    refuse_control_characters(name, "sendmail -F")
+    (address,) = read_addresses([sender], "sendmail -f")
+    return address_field("From", [Address(name, address.username, address.domain)])

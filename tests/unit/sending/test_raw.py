@@ -1,0 +1,46 @@
+"""A whole mail cannot say that it is from somebody else than the one that its way was decided for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from reconciler.sending.message import RawMessage, Stamp
+from reconciler.sending.prepare import Wish, prepare
+from tests.builders import connector, snapshot
+
+STAMP = Stamp("5eed", datetime(2026, 3, 1, 12, tzinfo=UTC))
+
+
+def sent(fields: bytes, **asked: Any) -> list[bytes]:
+    """The lines of the head that goes out when ada sends a mail with these fields."""
+    mail = RawMessage(fields + b"To: bob@example.com\r\n\r\nHi\r\n")
+    ready = prepare(Wish(message=mail, actor="ada", **asked), snapshot(connector("info")), STAMP)
+    assert ready.envelope.sender == "info@contoso.example"
+    return ready.content.partition(b"\r\n\r\n")[0].split(b"\r\n")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"From: The CEO <ceo@contoso.example>\r\n",
+        b"From: info@contoso.example, ceo@contoso.example\r\n",
+        b"From: info@contoso.example\r\nFrom: ceo@contoso.example\r\n",
+    ],
+)
+@pytest.mark.parametrize("asked", [{"sender": "info@contoso.example"}, {"connector": "info"}])
+def test_another_author_is_replaced(fields: bytes, asked: dict[str, str]) -> None:
+    head = sent(fields, **asked)
+    assert [line for line in head if line.startswith(b"From:")] in (
+        [b"From: Info <info@contoso.example>"],
+        [b"From: info@contoso.example"],
+    )
+    assert not [line for line in head if b"CEO" in line]
+
+
+def test_the_author_that_the_way_was_decided_for_stays_as_it_is() -> None:
+    for asked in ({}, {"sender": "info@contoso.example"}, {"connector": "info"}):
+        head = sent(b"From:   Our Info <INFO@contoso.example>\r\n", **asked)
+        assert b"From:   Our Info <INFO@contoso.example>" in head

@@ -1,0 +1,142 @@
+"""The arguments of sendmail as its callers really give them, and what becomes of their mails."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from reconciler.errors import NoSuchUser, UsageError
+from reconciler.sending.raw import asked_of
+from reconciler.sending.sendmail import Call, mail_of, parse, until_dot
+
+ADA = "ada@example.com"
+MAIL = b"From: info@contoso.example\nTo: ada@example.com\nBcc: bob@example.com\nSubject: x\n\nHi\n"
+
+
+@pytest.mark.parametrize(
+    ("caller", "line", "call"),
+    [
+        ("php.ini", "-t -i", Call(from_fields=True, dot_ends=False)),
+        (
+            "php's mail() with a fifth parameter",
+            "-t -i -fweb@contoso.example",
+            Call(from_fields=True, dot_ends=False, sender="web@contoso.example"),
+        ),
+        (
+            "git send-email",
+            "-f dev@contoso.example -i ada@example.com bob@example.com",
+            Call((ADA, "bob@example.com"), dot_ends=False, sender="dev@contoso.example"),
+        ),
+        (
+            "cronie",
+            "-FCronDaemon -i -odi -oem -oi -t -f root",
+            Call(from_fields=True, dot_ends=False, sender="root", name="CronDaemon"),
+        ),
+        (
+            "Debian's cron",
+            "-i -FCronDaemon -B8BITMIME -oem ada@example.com",
+            Call((ADA,), dot_ends=False, name="CronDaemon"),
+        ),
+        ("bsd-mailx", "-i -t", Call(from_fields=True, dot_ends=False)),
+        (
+            "s-nail",
+            "-i -r dev@contoso.example -- ada@example.com",
+            Call((ADA,), dot_ends=False, sender="dev@contoso.example"),
+        ),
+        (
+            "mutt",
+            "-oem -oi -f dev@contoso.example -N failure,delay -R hdrs -- ada@example.com",
+            Call((ADA,), dot_ends=False, sender="dev@contoso.example"),
+        ),
+        ("at, smartd and others", "ada@example.com", Call((ADA,))),
+        ("options in one word", "-ti", Call(from_fields=True, dot_ends=False)),
+        ("options after recipients", "ada@example.com -v", Call((ADA,), verbose=True)),
+        (
+            "what means nothing here",
+            "-Am -bm -G -h 3 -L tag -n -U -V id -X log -O a=b -p ESMTP ada@example.com",
+            Call((ADA,)),
+        ),
+        ("a bounce", "-f <> ada@example.com", Call((ADA,))),
+    ],
+)
+def test_callers_are_understood(caller: str, line: str, call: Call) -> None:
+    assert parse(line.split()) == call, caller
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", "no recipient"),
+        ("-i", "no recipient"),
+        ("-bs", "SMTP on standard input"),
+        ("-bd -q15m", "no daemon"),
+        ("-bp", "no queue"),
+        ("-q", "requires argument"),
+        ("-q15m ada@example.com", "no queue"),
+        ("-bt", "unknown"),
+        ("-I", "no aliases"),
+        ("-Z ada@example.com", "-Z"),
+        ("-f", "requires argument"),
+    ],
+)
+def test_what_makes_no_sense_here_is_refused_in_words(line: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        parse(line.split())
+
+
+@pytest.mark.parametrize("end", [b".\nb\n", b".\r\nb\n", b"."])
+def test_a_lone_dot_ends_the_mail(end: bytes) -> None:
+    assert until_dot(io.BytesIO(b"a\n..\n. \n" + end)) == b"a\n..\n. \n"
+
+
+def test_recipients_of_the_fields_join_those_of_the_arguments() -> None:
+    assert mail_of(Call((ADA,)), MAIL).recipients == (ADA,)
+    both = mail_of(Call(("eve@example.com", ADA), from_fields=True), MAIL)
+    assert both.recipients == ("eve@example.com", ADA, "bob@example.com")
+
+
+@pytest.mark.parametrize("call", [Call(("root",)), Call(from_fields=True)])
+def test_a_mailbox_of_this_machine_is_nobody(call: Call) -> None:
+    with pytest.raises(NoSuchUser, match="root is a mailbox of this machine") as caught:
+        mail_of(call, b"From: root\nTo: root\n\nx\n")
+    assert "MAILTO" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "call", "sender"),
+    [
+        (MAIL, Call((ADA,), sender="other@contoso.example"), "info@contoso.example"),
+        (b"Subject: x\n\nHi\n", Call((ADA,), sender="web@contoso.example"), "web@contoso.example"),
+        (b"From: root (Cron)\n\nHi\n", Call((ADA,), sender="root"), None),
+        (b"From: root\n\nHi\n", Call((ADA,), sender="web@contoso.example"), "web@contoso.example"),
+        (b"just words\n", Call((ADA,)), None),
+        (b"", Call((ADA,)), None),
+    ],
+)
+def test_the_mail_says_who_it_is_from_or_else_the_arguments(
+    content: bytes, call: Call, sender: str | None
+) -> None:
+    assert asked_of(mail_of(call, content))[0] == sender
+
+
+def test_the_name_goes_with_the_sender() -> None:
+    mail = mail_of(Call((ADA,), sender="web@contoso.example", name='Web, "Team"'), b"a: b\n\nHi\n")
+    assert mail.content.startswith(b'From: "Web, \\"Team\\"" <web@contoso.example>\r\na: b\r\n')
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Call((ADA,), sender="web@contoso.example", name="x\nBcc: eve@example.com"),
+        Call((ADA,), sender="web@contoso.example\nBcc: eve@example.com"),
+    ],
+)
+def test_no_argument_becomes_a_header_field(call: Call) -> None:
+    with pytest.raises(UsageError):
+        mail_of(call, b"Subject: x\n\nHi\n")
+
+
+def test_text_without_fields_is_the_text_of_a_mail() -> None:
+    content = mail_of(Call((ADA,)), b"hello\nworld\n").content
+    assert content == b"To: undisclosed-recipients:;\r\n\r\nhello\r\nworld\r\n"
