@@ -37,6 +37,11 @@ class Letter:
         """Read everything; raises UsageError for what cannot be read or contradicts itself."""
         from reconciler.sending.message import Message  # noqa: PLC0415 - mimetypes cost to import
 
+        if (self.text, self.text_file, self.html, self.html_file) == (None, None, None, None):
+            raise UsageError(
+                "the mail has no text",
+                hint="Give --text or --html, or --text-file - for what is on standard input.",
+            )
         if self.text_file == STDIN and self.html_file == STDIN:
             raise UsageError("both texts cannot come from standard input")
         return Message(

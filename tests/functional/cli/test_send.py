@@ -215,3 +215,18 @@ def test_a_server_that_is_down_is_worth_another_try(applied: Home) -> None:
     done = applied("send", *USUAL, "ada@x.example", "--text", "x")
     assert done.status == 75, done.said
     assert "No connection" in done.err
+
+
+def test_a_mail_without_a_text_says_how_to_give_one(offline: Home) -> None:
+    done = with_input(offline, b"Hello\n", "send", *USUAL, "x@elsewhere.example")
+    assert done.status == 64
+    assert "--text-file - for what is on standard input" in done.err
+    assert "Hello" in body(
+        dry(
+            with_input(
+                offline, b"Hello\n", "send", *USUAL, "x@elsewhere.example",
+                "--text-file", "-", "--dry-run", "--format", "json",
+            )
+        ),
+        "plain",
+    )  # fmt: skip
