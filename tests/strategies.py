@@ -27,7 +27,7 @@ from reconciler.model.snapshot import (
     StoredResource,
     StoredState,
 )
-from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
+from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 from reconciler.plan.desired import Desired
 
 if TYPE_CHECKING:
@@ -263,7 +263,7 @@ def carried_out(current: StoredState, changes: tuple[Change, ...], desired: Desi
                 moved = found.pop(before.address)
                 assert moved.resource == before
                 found[after.address] = replace(moved, resource=after)
-            case Delete(before):
+            case Delete(before) | Forget(before):
                 assert found.pop(before.address).resource == before
             case RotateSecret(connector):
                 assert found[connector.address].resource == connector

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.errors import ReconcilerError
+from reconciler.plan.changes import Delete, Forget
 from reconciler.plan.past import changes_between
 
 if TYPE_CHECKING:
@@ -26,10 +27,14 @@ def revision(reader: StateReader, serial: int) -> Revision:
 def changes_of(reader: StateReader, serial: int) -> tuple[Change, ...]:
     """What one revision changed, with the fields of everything that it touched."""
     before, after = reader.step(serial)
-    rotated = frozenset(
-        entry.address for entry in reader.changes_of(serial) if entry.action == "rotate_secret"
+    told = {(entry.action, entry.address) for entry in reader.changes_of(serial)}
+    rotated = frozenset(address for action, address in told if action == "rotate_secret")
+    return tuple(
+        Forget(change.before)
+        if isinstance(change, Delete) and ("forget", change.address) in told
+        else change
+        for change in changes_between(before.resources, after.resources, rotated)
     )
-    return changes_between(before.resources, after.resources, rotated)
 
 
 def between(reader: StateReader, first: int, second: int | None) -> tuple[int, tuple[Change, ...]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.directory import Roles
-from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
+from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 from reconciler.plan.diff import connector_renames
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class _Judge:
         self._deleted = {
             change.address.name
             for change in changes
-            if isinstance(change, Delete) and change.address.kind is Kind.EMAIL_CONNECTOR
+            if isinstance(change, Delete | Forget) and change.address.kind is Kind.EMAIL_CONNECTOR
         }
         self._permissions = {item.connector: item for item in stored.permissions}
 
@@ -79,7 +79,7 @@ class _Judge:
                 # Permissions come with their new connector; to a stored one they are an edit.
                 new = whole or name not in self._names
                 return self._create_or_delete() if new else self._edit(name)
-            case Delete():
+            case Delete() | Forget():
                 gone = whole or name in self._deleted
                 return self._create_or_delete() if gone else self._edit(name)
             case Update() | Rename() | RotateSecret():

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
+from reconciler.model.address import Address
 from reconciler.model.connector import Connector
 from reconciler.model.directory import Directory, Group, Roles
 from reconciler.model.permissions import Permissions
@@ -14,9 +14,6 @@ from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
 from reconciler.model.resource import JSON, Resource
 from reconciler.model.secret_ref import SecretRef
-
-if TYPE_CHECKING:
-    from reconciler.model.address import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +143,27 @@ class StoredResource:
 
 
 @dataclass(frozen=True, slots=True)
+class Forgotten:
+    """A resource that ``state forget`` let go of: in which revision, when and by whom."""
+
+    address: Address
+    serial: int
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredState:
     """The whole stored state at one serial.
 
     ``lineage`` is the random id that a state keeps for life; it is empty, and ``serial`` is 0, where
-    nothing was ever applied.
+    nothing was ever applied. ``forgotten`` are resources that were let go of and have not come again.
     """
 
     lineage: str = ""
     serial: int = 0
     resources: tuple[StoredResource, ...] = ()
+    forgotten: tuple[Forgotten, ...] = ()
 
     @property
     def snapshot(self) -> Snapshot:

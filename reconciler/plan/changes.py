@@ -74,6 +74,18 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """The state lets go of the resource, by ``state forget`` and never by a plan of the configuration."""
+
+    before: Resource
+
+    @property
+    def address(self) -> Address:
+        """The address of what is let go of."""
+        return self.before.address
+
+
+@dataclass(frozen=True, slots=True)
 class RotateSecret:
     """The references are the same, but what some of them resolve to is new.
 
@@ -89,5 +101,5 @@ class RotateSecret:
         return self.connector.address
 
 
-Change = Create | Update | Rename | Delete | RotateSecret
+Change = Create | Update | Rename | Delete | Forget | RotateSecret
 """Everything that can happen to a resource; match it with ``assert_never``."""

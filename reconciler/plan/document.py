@@ -15,6 +15,7 @@ from reconciler.plan.changes import (
     Create,
     Delete,
     FieldChange,
+    Forget,
     Rename,
     RotateSecret,
     Update,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = "1.0"
 
-Action = Literal["create", "update", "delete", "rename", "rotate_secret"]
+Action = Literal["create", "update", "delete", "forget", "rename", "rotate_secret"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +155,19 @@ class AuthorizationDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForgottenDocument:
+    """A resource that will be created again, since ``state forget`` let go of it before.
+
+    ``at`` is ISO 8601 in UTC.
+    """
+
+    address: str
+    serial: int
+    at: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanDocument:
     """The whole plan. It holds references to secrets and never a secret.
 
@@ -171,6 +185,7 @@ class PlanDocument:
     credential_redirects: tuple[RedirectDocument, ...]
     tests: tuple[TestDocument, ...]
     checks: tuple[CheckDocument, ...]
+    forgotten: tuple[ForgottenDocument, ...] = ()
     authorization: AuthorizationDocument | None = None
 
 
@@ -214,6 +229,15 @@ def to_document(plan: Plan) -> PlanDocument:
             TestDocument(connector=item.connector, reason=item.reason) for item in plan.to_test
         ),
         checks=_checks(plan),
+        forgotten=tuple(
+            ForgottenDocument(
+                address=str(item.address),
+                serial=item.serial,
+                at=item.at.isoformat(timespec="seconds"),
+                by=item.by,
+            )
+            for item in plan.forgotten
+        ),
     )
 
 
@@ -244,6 +268,8 @@ def resource_change(change: Change) -> ResourceChange:
             )
         case Delete(before):
             body = ChangeDocument(actions=("delete",), before=spec_of(before), after=None)
+        case Forget(before):
+            body = ChangeDocument(actions=("forget",), before=spec_of(before), after=None)
         case RotateSecret(references=references):
             body = ChangeDocument(
                 actions=("rotate_secret",),

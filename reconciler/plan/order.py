@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.address import Kind
-from reconciler.plan.changes import Change, Delete, RotateSecret
+from reconciler.plan.changes import Change, Delete, Forget, RotateSecret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +19,8 @@ def ordered(changes: Iterable[Change]) -> tuple[Change, ...]:
     Within a kind by name, and a rotation after the update of its connector.
     """
     every = tuple(changes)
-    deletes = [change for change in every if isinstance(change, Delete)]
-    others = [change for change in every if not isinstance(change, Delete)]
+    deletes = [change for change in every if isinstance(change, Delete | Forget)]
+    others = [change for change in every if not isinstance(change, Delete | Forget)]
     others.sort(key=lambda item: (*_key(item), isinstance(item, RotateSecret)))
     deletes.sort(key=lambda item: (-_key(item)[0], item.address.name))
     return (*others, *deletes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.model.snapshot import Forgotten
 from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
 from reconciler.plan.credentials import CredentialRedirect, redirects
 from reconciler.plan.desired import Desired, Limits, Overrides
@@ -32,7 +33,8 @@ class Counts:
 class Plan:
     """What an apply would do, whom it would affect, and what stands against it.
 
-    ``lineage`` and ``serial`` name the stored state that it was made against.
+    ``lineage`` and ``serial`` name the stored state that it was made against. ``forgotten`` are
+    those of the resources to create that ``state forget`` had let go of.
     """
 
     lineage: str
@@ -44,6 +46,7 @@ class Plan:
     redirects: tuple[CredentialRedirect, ...]
     violations: tuple[Violation, ...]
     to_test: tuple[ToTest, ...]
+    forgotten: tuple[Forgotten, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -93,4 +96,10 @@ def plan(
             changes, desired, current, redirected=redirected, limits=limits, overrides=overrides
         ),
         to_test=to_test(changes, wanted, current),
+        forgotten=_forgotten(changes, current),
     )
+
+
+def _forgotten(changes: tuple[Change, ...], current: StoredState) -> tuple[Forgotten, ...]:
+    created = {change.address for change in changes if isinstance(change, Create)}
+    return tuple(item for item in current.forgotten if item.address in created)

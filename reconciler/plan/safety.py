@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.connector import Connector
 from reconciler.model.policy import GlobalSmtpPolicy
-from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
+from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 from reconciler.plan.diff import connector_renames
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _policy(
         if isinstance(change, RotateSecret):
             continue
         before = None if isinstance(change, Create) else change.before
-        after = None if isinstance(change, Delete) else change.after
+        after = None if isinstance(change, Delete | Forget) else change.after
         if not isinstance(before or after, GlobalSmtpPolicy):
             continue
         if isinstance(before, GlobalSmtpPolicy) and renamed(before, names) == after:

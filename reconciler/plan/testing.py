@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.address import Kind
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.snapshot import Status
-from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
+from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import Snapshot, StoredState
@@ -61,7 +61,7 @@ def to_test(
 
 
 def _reason(change: Change) -> str:
-    if isinstance(change, Delete) or change.address.kind is not Kind.EMAIL_CONNECTOR:
+    if isinstance(change, Delete | Forget) or change.address.kind is not Kind.EMAIL_CONNECTOR:
         return ""
     if isinstance(change, Create):
         return "it is new"

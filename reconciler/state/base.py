@@ -12,7 +12,7 @@ from reconciler.model.resource import JSON, Resource
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.sending import EVERY_SENDING, SendingFilter, SendingRecord
 from reconciler.model.snapshot import Fingerprint, LastTest, Snapshot, StoredState
-from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
+from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ class ChangeCounts:
                     if isinstance(change, Update | Rename | RotateSecret)
                 }
             ),
-            destroyed=sum(isinstance(change, Delete) for change in changes),
+            destroyed=sum(isinstance(change, Delete | Forget) for change in changes),
         )
 
 
@@ -87,7 +87,7 @@ class Revision:
 class HistoryEntry:
     """What one revision did to one resource; ``spec`` is None after a delete.
 
-    ``action`` is create, update, rename, delete or rotate_secret.
+    ``action`` is create, update, rename, delete, forget or rotate_secret.
     """
 
     serial: int

@@ -9,7 +9,7 @@ from reconciler.errors import StateConflict
 from reconciler.model.address import Address
 from reconciler.model.connector import Connector
 from reconciler.model.resource import Resource
-from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
+from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 from reconciler.state import specs
 
 if TYPE_CHECKING:
@@ -81,13 +81,14 @@ def _follow(change: Change, result: Effects, new_uid: str) -> None:
             event = Event(
                 uid, after.address, "rename", _spec(uid, after, result), before.address.name
             )
-        case Delete(before):
+        case Delete(before) | Forget(before):
             uid = _uid(before.address, result, "be deleted")
             del result.live[before.address]
             result.changed.pop(uid, None)
             if result.created.pop(uid, None) is None:
                 result.deleted.add(uid)
-            event = Event(uid, before.address, "delete", None)
+            action = "forget" if isinstance(change, Forget) else "delete"
+            event = Event(uid, before.address, action, None)
         case RotateSecret(connector):
             uid = _uid(connector.address, result, "get another secret")
             _replace(uid, connector, connector, result)

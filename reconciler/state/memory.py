@@ -14,7 +14,7 @@ from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector
 from reconciler.model.resource import Resource, canonical_json
 from reconciler.model.sending import EVERY_SENDING, SendingFilter, SendingRecord
-from reconciler.model.snapshot import LastTest, StoredResource, StoredState
+from reconciler.model.snapshot import Forgotten, LastTest, StoredResource, StoredState
 from reconciler.state import lease as leases
 from reconciler.state import specs
 from reconciler.state.base import (
@@ -68,7 +68,15 @@ class MemoryStore:
         """Read the newest revision."""
         with self._mutex:
             rows = sorted((row.stored for row in self._rows.values()), key=_address)
-            return StoredState(self._lineage, len(self._revisions), tuple(rows))
+            return StoredState(self._lineage, len(self._revisions), tuple(rows), self._forgotten())
+
+    def _forgotten(self) -> tuple[Forgotten, ...]:
+        newest = {entry.address: entry for _, entry in self._history}
+        return tuple(
+            Forgotten(entry.address, entry.serial, entry.at, entry.actor)
+            for _, entry in self._history
+            if entry.action == "forget" and newest[entry.address] is entry
+        )
 
     def revisions(self, *, limit: int = 50, until: int | None = None) -> tuple[Revision, ...]:
         """The newest revisions, those after ``until`` left out, newest first."""

@@ -14,6 +14,8 @@ from reconciler.cli.options import actor_option, config_option, state_option, wo
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from reconciler.plan.changes import Change
+
 
 @click.group(
     "state",
@@ -148,3 +150,60 @@ def import_(
             "copy the file fingerprint.key beside a SQLite state.",
             err=True,
         )
+
+
+@command.command(
+    "forget",
+    cls=ExampleCommand,
+    examples=(
+        "reconciler state forget EmailConnector.support",
+        "reconciler state forget old --yes",
+    ),
+)
+@click.argument("address")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--lock-timeout", type=DURATION, default="0s", show_default=True, metavar="TIME",
+              help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
+@config_option
+@state_option
+@actor_option
+def forget(
+    *,
+    address: str,
+    yes: bool,
+    lock_timeout: timedelta,
+    config: str,
+    state: str | None,
+    actor: str | None,
+) -> None:
+    """Let go of a stored resource, with the permissions of a connector, as a revision of its own.
+
+    Senders can no longer use it. If its document is still in the configuration, the next plan creates
+    it again and says so. What others depend on, or prevent_destroy protects, is refused.
+    """
+    import os
+
+    from reconciler.app.actor import actor as find_actor
+    from reconciler.app.forgetting import forget as let_go
+    from reconciler.app.stored import parse_address
+    from reconciler.cli.console import is_interactive, stderr_style
+    from reconciler.render.human.plan import change_text
+
+    def approve(changes: tuple[Change, ...]) -> bool:
+        if yes:
+            return True
+        if not is_interactive():
+            raise click.UsageError("There is no terminal to ask on; confirm with --yes.")
+        for change in changes:
+            click.echo(change_text(change, stderr_style()) + "\n", err=True)
+        return click.confirm("Let the state forget this?", err=True)
+
+    space = workspace(config, state=state)
+    who = find_actor(actor, os.environ)
+    revision = let_go(space, parse_address(address), who, lock_timeout, approve)
+    if revision is None:
+        click.echo("Nothing was changed.")
+        return
+    click.echo(
+        f"Forgotten, in revision {revision.serial}. `reconciler plan` shows what comes again."
+    )

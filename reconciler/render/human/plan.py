@@ -11,6 +11,7 @@ from reconciler.plan.changes import (
     Create,
     Delete,
     FieldChange,
+    Forget,
     Rename,
     RotateSecret,
     Update,
@@ -38,10 +39,24 @@ def plan_text(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
         sections.append(routes(plan, style))
         sections.append(access(plan, style))
         sections.append(credential_redirects(plan, style))
+        sections.append(_forgotten(plan, style))
     sections.append(steps(plan, style, skip_tests=skip_tests))
     sections.append(refusals(plan, style))
     sections.append(style.strong(summary(plan)))
     return "\n\n".join(section for section in sections if section)
+
+
+def _forgotten(plan: Plan, style: Style) -> str:
+    if not plan.forgotten:
+        return ""
+    lines = [
+        f"  {item.address} was forgotten in revision {item.serial} by {visible(item.by)}, "
+        f"{item.at:%Y-%m-%d %H:%M} UTC"
+        for item in plan.forgotten
+    ]
+    return "\n".join(
+        [style.strong("Created again, since the configuration still holds it:"), *lines]
+    )
 
 
 def summary(plan: Plan) -> str:
@@ -70,6 +85,9 @@ def change_text(change: Change, style: Style, *, be: str = "will be") -> str:
         case Delete(before):
             lines = _values("-", before, style)
             return _block("-", f"{change.address} {be} destroyed", change, lines, style)
+        case Forget(before):
+            lines = _values("-", before, style)
+            return _block("-", f"{change.address} {be} forgotten", change, lines, style)
         case RotateSecret(references=references):
             lines = [
                 f"      {style.mark('~')} {visible(str(item))} (rotated)" for item in references

@@ -10,7 +10,13 @@ from sqlalchemy import and_, func, select
 from reconciler.errors import StateCorrupt
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.sending import EVERY_SENDING, SendingRecord, SendingResult
-from reconciler.model.snapshot import Fingerprint, LastTest, StoredResource, StoredState
+from reconciler.model.snapshot import (
+    Fingerprint,
+    Forgotten,
+    LastTest,
+    StoredResource,
+    StoredState,
+)
 from reconciler.state import specs
 from reconciler.state.base import ChangeCounts, HistoryEntry, Lease, PastState, Revision
 from reconciler.state.sql import tables
@@ -70,7 +76,7 @@ def load(connection: Connection) -> StoredState:
     ]
     # Sorted here because databases collate text each in their own way.
     resources.sort(key=lambda stored: (stored.address.kind, stored.address.name))
-    return StoredState(meta.lineage, meta.serial, tuple(resources))
+    return StoredState(meta.lineage, meta.serial, tuple(resources), _forgotten(connection))
 
 
 def failing(connection: Connection) -> dict[str, datetime | None]:
@@ -105,6 +111,24 @@ def _result(text: str) -> SendingResult:
             f"the audit of sending holds the result {text[:40]!r}, which there is none of",
             hint="restore the state from a backup",
         ) from None
+
+
+def _forgotten(connection: Connection) -> tuple[Forgotten, ...]:
+    """What was let go of, if nothing has happened to its address since."""
+    past, of = tables.history.c, tables.revisions.c
+    query = (
+        select(past.kind, past.name, past.serial, of.at, of.actor)
+        .join(tables.revisions, of.serial == past.serial)
+        .where(past.action == "forget")
+        .order_by(past.serial, past.position)
+    )
+    found = []
+    for row in connection.execute(query).all():
+        here = and_(past.kind == row.kind, past.name == row.name)
+        if connection.execute(select(func.max(past.serial)).where(here)).scalar() == row.serial:
+            address = specs.address_of(row.kind, row.name)
+            found.append(Forgotten(address, row.serial, row.at, row.actor))
+    return tuple(found)
 
 
 def revisions(connection: Connection, limit: int, until: int | None = None) -> tuple[Revision, ...]:
