@@ -34,6 +34,7 @@ READING: Final = (
     *((("history", "show", "1", "--format", form)) for form in ("human", "json")),
     *((("history", "support", "--format", form)) for form in ("human", "json")),
     *((("diff", "0", "--format", form)) for form in ("human", "json")),
+    *((("log", "--format", form)) for form in ("human", "json")),
     *(((*ROUTE, "--format", form)) for form in ("human", "json")),
     ("state", "lock"),
     ("schema", "connectors"),

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
+import pytest
+
+from reconciler.state.sql import schema
 from reconciler.state.sql.store import open_store
 from tests.contract.write_state import STATES
 
@@ -49,6 +52,32 @@ def test_of_several_processes_one_migrates_and_the_others_go_on(
     with closing(sqlite3.connect(tmp_path / BACKUP)) as copy:
         assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
     assert sorted(item.name for item in tmp_path.iterdir()) == ["state.db", BACKUP]
+
+
+@pytest.mark.server
+def test_of_several_processes_one_migrates_a_database(
+    start: Start, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg
+
+    with psycopg.connect(postgresql_url) as connection:
+        connection.execute("SET client_min_messages = warning")
+        connection.execute("DROP SCHEMA IF EXISTS reconciler CASCADE")
+    with monkeypatch.context() as older:
+        older.setattr(schema, "CURRENT", "0001")
+        with open_store(postgresql_url).lock(holder="ada", operation="create"):
+            pass
+    processes = [start("migrate", postgresql_url) for _ in range(4)]
+    for process in processes:
+        ready(process)
+    for process in processes:
+        go(process)
+    for process in processes:
+        output, errors = process.communicate(timeout=60)
+        assert (output, errors) == ("read 0\n", "")
+    with psycopg.connect(postgresql_url) as connection:
+        found = connection.execute("SELECT version_num FROM reconciler.alembic_version").fetchall()
+    assert found == [(schema.CURRENT,)]
 
 
 def test_a_disk_too_full_for_the_backup_leaves_the_state_as_it_was(
