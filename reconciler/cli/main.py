@@ -13,7 +13,7 @@ import click
 from reconciler import __version__
 from reconciler.cli.command import ExampleGroup
 from reconciler.cli.exit_codes import ExitCode, exit_code
-from reconciler.cli.streams import mute_stdout, prepare
+from reconciler.cli.streams import mute, prepare
 from reconciler.errors import ConfigurationInvalid, ReconcilerError
 
 COMMANDS = {
@@ -92,10 +92,11 @@ def run() -> NoReturn:
     collect_rarely()
     prepare()
     code = main(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-    except OSError:
-        mute_stdout()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            mute(stream)
     sys.exit(code)
 
 

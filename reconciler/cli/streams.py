@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 
 def prepare() -> None:
@@ -24,6 +25,6 @@ def prepare() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def mute_stdout() -> None:
+def mute(stream: TextIO) -> None:
     """Lose what could not be written: Python would try it once more at exit, and complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -27,6 +27,10 @@ def read_addresses(texts: Iterable[str], field: str) -> tuple[Address, ...]:
     Raises UsageError for what is no address. Nothing is guessed: a mail to somebody else is worse than
     none.
     """
+    if isinstance(texts, str):
+        raise UsageError(
+            f"{field} is one text, and takes several", hint="Write to=('ada@example.com',), say."
+        )
     found: dict[str, Address] = {}
     for text in texts:
         for address in _read(text, field):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
+
 import click
 
 from reconciler.cli.command import ExampleCommand
@@ -130,6 +133,7 @@ def command(
     """
     from reconciler.app.mailer import Mailer
     from reconciler.cli.console import stderr_style, stdout_style
+    from reconciler.cli.streams import mute
     from reconciler.model.connector import SaveSent
     from reconciler.render.json import to_json
     from reconciler.render.sent import (
@@ -159,8 +163,15 @@ def command(
             reply_to=reply_to,
             save_sent=SaveSent(save_sent) if save_sent else None,
         )
-    click.echo(to_json(sent_document(sent)) if form == "json" else sent_text(sent, style))
+    warnings = list(sent.warnings)
+    try:
+        click.echo(to_json(sent_document(sent)) if form == "json" else sent_text(sent, style))
+    except OSError as error:
+        # The mail is out: a caller that took this for a failure would send it again.
+        mute(sys.stdout)
+        warnings.append(f"the mail is sent, but this could not be written: {error.strerror}")
     warning = stderr_style(colour=color).changed("Warning:")
-    for text in sent.warnings:
-        click.echo(f"{warning} {visible(text)}.", err=True)
+    with suppress(OSError):
+        for text in warnings:
+            click.echo(f"{warning} {visible(text)}.", err=True)
     return ExitCode.PARTLY_SENT if sent.refused else ExitCode.OK

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from email import message_from_bytes, message_from_string
 from email.policy import default
 from typing import TYPE_CHECKING
@@ -230,3 +232,27 @@ def test_a_mail_without_a_text_says_how_to_give_one(offline: Home) -> None:
         ),
         "plain",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "redirected", [">/dev/full", ">/dev/full 2>/dev/full", ">&-", "| exec sleep 0"]
+)
+def test_a_mail_that_is_sent_is_sent_whatever_becomes_of_the_report(
+    applied: Home, example_session: Session, redirected: str
+) -> None:
+    """A caller that took it for a failure would send it again."""
+    to = f"report-{abs(hash(redirected))}@elsewhere.example"
+    mail = f"--connector support --as {ADA} --subject x --text x --to {to}"
+    script = f"{{ {sys.executable} -m reconciler send {mail}; echo $? >status; }} {redirected}"
+    done = subprocess.run(
+        ["/bin/sh", "-c", script],
+        cwd=applied.folder,
+        env=applied.environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (applied.folder / "status").read_text() == "0\n", done.stderr
+    assert b"Traceback" not in done.stderr
+    assert [item.recipient for item in example_session.journal.strays].count(to) == 1

@@ -278,3 +278,17 @@ def test_every_recipient_is_in_the_envelope_once_and_bcc_in_the_copy_alone(
         assert [item.addr_spec for item in parsed(mail.copy)["Bcc"].addresses] == list(
             dict.fromkeys(bcc)
         )
+
+
+@pytest.mark.parametrize("field", ["to", "cc", "bcc"])
+def test_one_text_in_place_of_several_is_no_list_of_letters(field: str) -> None:
+    with pytest.raises(UsageError, match="takes several"):
+        composed(replace(MAIL, **cast("Any", {field: "ada@x.example"})))
+
+
+def test_a_thousand_recipients_are_one_field_of_short_lines() -> None:
+    people = tuple(f"reader-{number}@x.example" for number in range(1000))
+    mail = composed(replace(MAIL, to=people))
+    check_octets(mail)
+    assert mail.envelope.recipients == people
+    assert field_names(mail.content).count("to") == 1
