@@ -89,7 +89,7 @@ class Mailer:
         cls,
         *,
         actor: str | None = None,
-        config: str | Path = "connectors.d",
+        config: str | Path | None = None,
         state: str | None = None,
         environ: Mapping[str, str] | None = None,
         connect_to: tuple[str, ...] | None = None,
@@ -108,7 +108,7 @@ class Mailer:
         if connect_to is None:
             connect_to = tuple(variables.get("RECONCILER_CONNECT_TO", "").split())
         workspace = open_workspace(
-            Path(variables.get("RECONCILER_CONFIG", config)),
+            Path(config or variables.get("RECONCILER_CONFIG") or "connectors.d"),
             variables,
             state=state or variables.get("RECONCILER_STATE"),
             connect_to=connect_to,

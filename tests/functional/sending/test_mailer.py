@@ -230,3 +230,11 @@ def test_a_mail_without_recipient_subject_or_text_is_none(applied: Home) -> None
         ):
             with pytest.raises(UsageError):
                 opened.send(message, connector="support")
+
+
+def test_what_is_told_comes_before_what_the_environment_says(home: Home) -> None:
+    home.apply_untested()
+    home.environ["RECONCILER_CONFIG"] = "/nowhere/connectors.d"
+    with mailer(home) as opened:
+        prepared = opened.prepare(mail("x@elsewhere.example"), connector="support")
+    assert prepared.route.connector == "support"
