@@ -26,8 +26,8 @@ _BREAK = re.compile(rb"\r\n|\r|\n")
 _HEAD = re.compile(rb"(?s)(.*?\n)(?:\r?\n|\Z)(.*)")
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(?:[^\n]*\n)(?:[ \t][^\n]*\n)*")
 _BLIND = frozenset({b"bcc", b"resent-bcc"})
-_NOT_SENT = _BLIND | frozenset({b"return-path", b"sender", TOKEN_HEADER.lower().encode()})
-_FROM = frozenset({b"from", b"sender", b"x-original-from"})
+_OURS = frozenset({b"x-original-from", TOKEN_HEADER.lower().encode()})
+_NOT_SENT = _BLIND | _OURS | frozenset({b"return-path", b"sender"})
 _LONGEST_LINE = 998
 """Octets of a line without its end (RFC 5322 section 2.1.1)."""
 
@@ -56,9 +56,10 @@ def adopt(message: RawMessage, route: Route, connector: Connector, stamp: Stamp)
     """Make a whole mail ready. A pure function of its arguments.
 
     From stays as it is if it has the address that the route gives, and becomes that address otherwise.
-    Bcc and Return-Path are taken out, Sender too, for it would say the same as From; Date and Message-ID
-    are added where they are missing. The body is not touched, but for its line ends: a lone CR or LF would
-    let it end early at some servers. Raises UsageError for what is no mail.
+    Bcc and Return-Path are taken out; Sender too, for it would say the same as From; and X-Original-From,
+    which says what the route has changed and nothing else. Date and Message-ID are added where they are
+    missing. The body is not touched, but for its line ends: a lone CR or LF would let it end early at some
+    servers. Raises UsageError for what is no mail.
     """
     head, body = _split(message.content)
     recipients = _recipients(message)
@@ -126,7 +127,7 @@ def _fields(head: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _kept(head: bytes, *, replaced: bool) -> tuple[bytes, frozenset[bytes]]:
-    dropped = _NOT_SENT | (_FROM if replaced else frozenset())
+    dropped = _NOT_SENT | ({b"from"} if replaced else set())
     kept = [(name, field) for name, field in _fields(head) if name not in dropped]
     return b"".join(field for _, field in kept), frozenset(name for name, _ in kept)
 
