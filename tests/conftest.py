@@ -7,6 +7,7 @@ a test is skipped, so that the suite passes on a machine without Dovecot, Postfi
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,6 +29,12 @@ def _servers_are_required() -> bool:
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
     return f"RECONCILER_REQUIRE_SERVERS=1, but this was skipped: {reason}"
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C even if we were started in the background, where it is ignored, by us and by every child."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
