@@ -41,7 +41,7 @@ def asked_of(message: RawMessage) -> tuple[str | None, str | None]:
 def recipients_of(message: RawMessage) -> tuple[str, ...]:
     """The addresses of To, Cc and Bcc, as the mail has them, or those that it is resent to."""
     head, _ = _split(message.content)
-    return tuple(address for field in _destinations(head) for address in _addresses(head, field))
+    return _named(head)
 
 
 def without_from(message: RawMessage, instead: str = "") -> RawMessage:
@@ -62,7 +62,7 @@ def adopt(message: RawMessage, route: Route, connector: Connector, stamp: Stamp)
     servers. Raises UsageError for what is no mail.
     """
     head, body = _split(message.content)
-    recipients = _recipients(message)
+    recipients = _recipients(message, head)
     (author,) = read_addresses([route.from_address], "From")
     # Whoever names the sender apart from the mail cannot say another one in it.
     own = [address.casefold() for address in _addresses(head, "From")]
@@ -142,8 +142,12 @@ def _values(head: bytes, field: str) -> list[str]:
         raise UsageError(f"{field} of the mail is neither ASCII nor UTF-8") from None
 
 
-def _recipients(message: RawMessage) -> tuple[str, ...]:
-    texts = message.recipients or recipients_of(message)
+def _named(head: bytes) -> tuple[str, ...]:
+    return tuple(address for field in _destinations(head) for address in _addresses(head, field))
+
+
+def _recipients(message: RawMessage, head: bytes) -> tuple[str, ...]:
+    texts = message.recipients or _named(head)
     found = read_addresses(texts, "the recipients")
     if not found:
         raise UsageError("the mail has no recipient", hint="Name one in To, Cc or Bcc.")
