@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.errors import ReconcilerError, SendFailed
 from reconciler.mail.deadline import Deadline
@@ -23,6 +23,8 @@ from reconciler.secrets.base import SecretResolver
 
 if TYPE_CHECKING:
     from reconciler.probe.half import Half
+
+A = TypeVar("A", SmtpAttempt, ImapAttempt)
 
 _AFTER_SIGN_IN = (Stage.MAILBOX, Stage.ENVELOPE)
 _LATER = frozenset({ErrorClass.RATE_LIMITED, ErrorClass.QUOTA})
@@ -55,19 +57,11 @@ class Door:
 
     def smtp(self) -> SmtpAttempt:
         """Connect and sign in; raises SendFailed, or SecretError."""
-        deadline = Deadline(self.timeout)
-        credential = partial(self._sign_in.credential, deadline)
-        attempt = SmtpAttempt(self.half, self._access.options, deadline, credential)
-        self._walk(attempt)
-        return attempt
+        return self._opened(SmtpAttempt)
 
     def imap(self) -> ImapAttempt:
         """Connect and sign in; raises SendFailed, or SecretError."""
-        deadline = Deadline(self.timeout)
-        credential = partial(self._sign_in.credential, deadline)
-        attempt = ImapAttempt(self.half, self._access.options, deadline, credential)
-        self._walk(attempt)
-        return attempt
+        return self._opened(ImapAttempt)
 
     def failure(self, error: Exception, stage: Stage) -> SendFailed:
         """What an exception means, with what the server said."""
@@ -92,7 +86,10 @@ class Door:
         """A server's text, fit to be shown."""
         return self._sign_in.discretion.show(text)
 
-    def _walk(self, attempt: SmtpAttempt | ImapAttempt) -> None:
+    def _opened(self, kind: type[A]) -> A:
+        deadline = Deadline(self.timeout)
+        credential = partial(self._sign_in.credential, deadline)
+        attempt = kind(self.half, self._access.options, deadline, credential)
         stage = Stage.SECRET
         try:
             self._sign_in.prepare()
@@ -108,3 +105,4 @@ class Door:
             if not isinstance(error, Exception):
                 raise
             raise self.failure(error, stage) from None
+        return attempt
