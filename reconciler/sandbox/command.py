@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from reconciler.signals import wakened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +25,8 @@ KILLED_BY_SIGNAL = 128
 """The exit statuses of POSIX shells (POSIX.1-2024, Shell Command Language, section 2.8.2)."""
 
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+FROM_KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
+"""What a terminal sends to all processes in its foreground at Ctrl-C and Ctrl-\\."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +50,7 @@ def run_command(session: Session, argv: Sequence[str], environ: Mapping[str, str
     if folder is not None:
         path = environment.get("PATH", os.defpath)
         environment["PATH"] = f"{folder}{os.pathsep}{path}" if path else str(folder)
-    child: list[subprocess.Popen[bytes]] = []
-    early: list[int] = []
-
-    def pass_on(number: int, _frame: FrameType | None) -> None:
-        if not child:
-            early.append(number)
-        elif not (number in (signal.SIGINT, signal.SIGQUIT) and _terminal_is_ours()):
-            child[0].send_signal(number)
-
-    with _handling(pass_on):
+    with signals_awaited(signal.SIGCHLD) as next_signal:
         try:
             process = subprocess.Popen(argv, env=environment)  # noqa: S603 - running it is the point
         except FileNotFoundError:
@@ -64,33 +58,33 @@ def run_command(session: Session, argv: Sequence[str], environ: Mapping[str, str
         except OSError as error:
             return Ended(NOT_EXECUTABLE, f"{argv[0]}: cannot be executed: {error.strerror}")
         with process:
-            child.append(process)
-            for number in early:
-                process.send_signal(number)
-            status = process.wait()
+            while (status := process.poll()) is None:
+                number = next_signal()
+                if number in PASSED_ON and not (number in FROM_KEYBOARD and _terminal_is_ours()):
+                    process.send_signal(number)
     return Ended(KILLED_BY_SIGNAL - status if status < 0 else status)
 
 
 @contextmanager
-def signals_awaited() -> Iterator[Callable[[], int]]:
-    """Hear the signals that end a program, from here on; what is given waits for one.
+def signals_awaited(*more: signal.Signals) -> Iterator[Callable[[], int]]:
+    """Hear the signals that end a program, and more; what is given waits for the next.
 
-    It returns the signal's number. To be used in the main thread, which alone hears of signals, and
-    around whatever tells somebody that they may send one.
+    It returns the signal's number, and misses none that came since. What the program was told to
+    ignore stays ignored. To be used in the main thread, which alone hears of signals, and around
+    whatever tells somebody that they may send one.
     """
-    heard: list[int] = []
-    woken = threading.Event()
-
-    def hear(number: int, _frame: FrameType | None) -> None:
-        heard.append(number)
-        woken.set()
-
-    def wait() -> int:
-        woken.wait()
-        return heard[0]
-
-    with _handling(hear):
-        yield wait
+    before = {number: signal.getsignal(number) for number in PASSED_ON}
+    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    before |= {number: signal.getsignal(number) for number in more}
+    heard.extend(more)
+    with wakened() as waker:
+        try:
+            for number in heard:
+                signal.signal(number, _let_it_wake)
+            yield lambda: os.read(waker, 1)[0]
+        finally:
+            for number in heard:
+                signal.signal(number, before[number])
 
 
 def script_folder(program: str, python: str) -> Path | None:
@@ -106,21 +100,8 @@ def script_folder(program: str, python: str) -> Path | None:
     return None
 
 
-@contextmanager
-def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Handle the signals that end a program, but for those that the program was told to ignore."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in PASSED_ON}
-    taken = [number for number in PASSED_ON if before[number] is not signal.SIG_IGN]
-    try:
-        for number in taken:
-            signal.signal(number, handler)
-        yield
-    finally:
-        for number in taken:
-            signal.signal(number, before[number])
+def _let_it_wake(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: that there is a handler makes the signal known to ``wakened``."""
 
 
 def _terminal_is_ours() -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.sandbox.command import run_command, script_folder
+from reconciler.sandbox.command import run_command, script_folder, signals_awaited
 from reconciler.sandbox.session import Sandbox, Session
 
 if TYPE_CHECKING:
@@ -103,16 +103,14 @@ sys.exit(ended.status)
 """
 
 COUNTER = """
-import os, signal, sys
+import signal, sys
 heard = []
-def hear(number, frame):
-    heard.append(number)
-    print("heard", number, flush=True)
-signal.signal(signal.SIGINT, hear)
-signal.signal(signal.SIGTERM, hear)
+awaited = [signal.SIGINT, signal.SIGTERM]
+signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
 print("ready", flush=True)
 while signal.SIGTERM not in heard:
-    signal.pause()
+    heard.append(signal.sigwait(awaited))
+    print("heard", int(heard[-1]), flush=True)
 print("ints", heard.count(signal.SIGINT), flush=True)
 sys.exit(5)
 """
@@ -190,3 +188,12 @@ print("heard", int(number))
             rest, complaints = process.communicate(timeout=DEADLINE)
             assert (rest, complaints) == (f"heard {int(number)}\n", "")
     assert [path.name for path in tmp_path.iterdir()] == ["seed"]
+
+
+def test_each_signal_that_came_before_the_waiting_is_told_and_the_handlers_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with signals_awaited(signal.SIGUSR1) as wait:
+        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGTERM):
+            signal.raise_signal(number)
+        assert [wait() for _ in range(3)] == [signal.SIGTERM, signal.SIGUSR1, signal.SIGTERM]
+    assert signal.getsignal(signal.SIGTERM) is before
