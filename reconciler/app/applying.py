@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from reconciler import __version__
 from reconciler.app.actor import Actor, git_commit
+from reconciler.app.planfiles import prove_allowed
 from reconciler.app.planning import NO_OVERRIDES, Planned, notes, with_fingerprints
 from reconciler.app.testing import LiveTester, Progress, probe_options
 from reconciler.apply.authorise import denials
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.config.load import Loaded
     from reconciler.model.secret_ref import SecretRef
     from reconciler.plan.desired import Desired
-    from reconciler.secrets.base import SecretResolver
+    from reconciler.secrets.base import FingerprintKey, SecretResolver
     from reconciler.state.base import Lease, StateStore
 
 
@@ -95,10 +96,12 @@ def apply(
             waiting=progress.waiting,
         ) as lock:
             resolver = workspace.resolver()
-            planned = _plan(workspace, request, wanted, resolver, store)
+            key = workspace.fingerprint_key(create=True)
+            planned = _plan(workspace, request, wanted, resolver, key=key, store=store)
             progress.planned(planned)
             if request.plan_file is not None:
                 _compare(request.plan_file, planned)
+                prove_allowed(request.plan_file, key, request.overrides)
             if not _go_ahead(planned, request, approver):
                 return ApplyOutcome(planned, None)
             executor = Executor(
@@ -121,10 +124,11 @@ def _plan(
     request: ApplyRequest,
     wanted: tuple[Loaded, Desired],
     resolver: SecretResolver,
+    *,
+    key: FingerprintKey | None,
     store: StateStore,
 ) -> Planned:
     loaded, desired = wanted
-    key = workspace.fingerprint_key(create=True)
     missing: tuple[SecretRef, ...] = ()
     if key is not None:
         desired, missing = with_fingerprints(desired, resolver, key)

@@ -2,22 +2,58 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import stat
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.errors import PlanStale, ReconcilerError
-from reconciler.plan.planfile import FORMAT, PlanFile, holds_together, to_text
+from reconciler.errors import PlanRefused, PlanStale, ReconcilerError
+from reconciler.plan.planfile import FORMAT, PlanFile, Seal, holds_together, to_text
 
 if TYPE_CHECKING:
     from reconciler.model.resource import JSON
+    from reconciler.plan.desired import Overrides
+    from reconciler.secrets.base import FingerprintKey
 
 _LARGEST = 256 * 1024 * 1024
 _MAKE_ONE = "Make one with `reconciler plan --out FILE`."
 _ANEW = "Make a new plan with `reconciler plan --out FILE`, and have that one approved."
+
+
+def sealed(file: PlanFile, key: FingerprintKey | None) -> PlanFile:
+    """Seal a plan file, if there is a key to seal it under."""
+    if key is None:
+        return file
+    return replace(file, seal=Seal(key_id=key.key_id, mac=key.seal(file.digest)))
+
+
+def prove_allowed(file: PlanFile, key: FingerprintKey | None, given: Overrides) -> None:
+    """Prove that what a saved plan allows can be relied on.
+
+    It can if the file is sealed under the key, or if whoever applies it gives the same options again.
+
+    Raises PlanStale if the file has a seal of this key that does not fit, and PlanRefused if what it
+    allows is neither sealed nor given, or something else is given.
+    """
+    seal = file.seal if key and file.seal and file.seal.key_id == key.key_id else None
+    if key and seal and not hmac.compare_digest(seal.mac.encode(), key.seal(file.digest).encode()):
+        raise PlanStale("the saved plan was changed after it was written", hint=_ANEW)
+    if given == file.allowed or (seal and not given.options):
+        return
+    saved = " ".join(file.allowed.options)
+    if given.options:
+        raise PlanRefused(
+            f"the plan was saved with {saved or 'no --allow-… option'}, and others are given",
+            hint="Give those of the saved plan, or none.",
+        )
+    raise PlanRefused(
+        f"the plan was saved with {saved}, and no seal under this state's key vouches for that",
+        hint=f"If it is meant, say it to the apply too: {saved}",
+    )
 
 
 def write_plan_file(path: Path, file: PlanFile) -> None:

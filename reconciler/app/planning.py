@@ -13,7 +13,7 @@ from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import StoredState
 from reconciler.plan.desired import Desired, Overrides
 from reconciler.plan.document import to_document
-from reconciler.plan.planfile import Basis, PlanFile, SecretMark, seal
+from reconciler.plan.planfile import Basis, PlanFile, SecretMark, make_file
 from reconciler.plan.planner import Plan, plan
 from reconciler.state.key import NO_KEY
 
@@ -58,8 +58,8 @@ class Planned:
 
     @property
     def file(self) -> PlanFile:
-        """The plan as it is saved."""
-        return seal(self.basis, self.overrides, to_document(self.plan))
+        """The plan as it is saved, not sealed."""
+        return make_file(self.basis, self.overrides, to_document(self.plan))
 
 
 def make_plan(

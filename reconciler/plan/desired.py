@@ -44,3 +44,13 @@ class Overrides:
     updates: int = 0
     policy_change: bool = False
     credential_redirects: frozenset[str] = frozenset()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options of the command line that say the same."""
+        numbers = (("--allow-deletes", self.deletes), ("--allow-updates", self.updates))
+        return (
+            *(f"{option} {number}" for option, number in numbers if number),
+            *(("--allow-policy-change",) if self.policy_change else ()),
+            *(f"--allow-credential-redirect {name}" for name in sorted(self.credential_redirects)),
+        )

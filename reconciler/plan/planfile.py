@@ -1,7 +1,9 @@
 """Saved plans: what a reviewer approved, bound to what it was made from.
 
 Applying a saved plan makes the plan anew and refuses any difference; the file is the yardstick and is
-never executed. So a file that was tampered with can stop an apply, and do nothing else.
+never executed. So a file that was tampered with can stop an apply, and do nothing else. What cannot be
+worked out anew is what somebody allowed; that holds only if the file is sealed under the key of the
+fingerprints.
 """
 
 from __future__ import annotations
@@ -61,14 +63,30 @@ class OverridesDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
+    """Shows that a plan file was written by somebody who has a key.
+
+    ``mac`` is HMAC-SHA256 (RFC 2104), in hexadecimal, over the file's digest; ``key_id`` names the key.
+    """
+
+    key_id: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanFile:
-    """The file that ``plan --out`` writes. ``digest`` covers everything else in it."""
+    """The file that ``plan --out`` writes.
+
+    ``digest`` covers everything in it but the seal, which covers the digest. ``seal`` is None if there
+    was no key to seal it under.
+    """
 
     format_version: Literal["1.0"] = "1.0"
     basis: Basis
     overrides: OverridesDocument
     plan: PlanDocument
     digest: str
+    seal: Seal | None = None
 
     @property
     def allowed(self) -> Overrides:
@@ -81,16 +99,16 @@ class PlanFile:
         )
 
 
-def seal(basis: Basis, overrides: Overrides, plan: PlanDocument) -> PlanFile:
-    """Make the file for a plan."""
+def make_file(basis: Basis, overrides: Overrides, plan: PlanDocument) -> PlanFile:
+    """Make the file for a plan, not sealed."""
     allowed = OverridesDocument(
         deletes=overrides.deletes,
         updates=overrides.updates,
         policy_change=overrides.policy_change,
         credential_redirects=tuple(sorted(overrides.credential_redirects)),
     )
-    unsealed = PlanFile(basis=basis, overrides=allowed, plan=plan, digest="")
-    return replace(unsealed, digest=_digest(unsealed))
+    draft = PlanFile(basis=basis, overrides=allowed, plan=plan, digest="")
+    return replace(draft, digest=_digest(draft))
 
 
 def to_text(file: PlanFile) -> str:
@@ -98,16 +116,11 @@ def to_text(file: PlanFile) -> str:
     return canonical_json(to_plain(file, nulls=True)) + "\n"
 
 
-def is_sealed(file: PlanFile) -> bool:
-    """Whether the file is as it was written."""
-    return file.digest == _digest(file)
-
-
 def differences(file: PlanFile, basis: Basis, plan: PlanDocument) -> tuple[str, ...]:
     """What no longer holds of a saved plan, a sentence each; empty if all of it does."""
     saved = file.basis
     found = []
-    if not is_sealed(file):
+    if file.digest != _digest(file):
         found.append("the plan file was changed after it was written")
     if saved.tool_version != basis.tool_version:
         found.append(
@@ -135,10 +148,10 @@ def differences(file: PlanFile, basis: Basis, plan: PlanDocument) -> tuple[str, 
 
 
 def holds_together(document: JSON) -> bool:
-    """Whether a file is as it was written: its digest covers every field, known or not."""
+    """Whether a file is as it was written: its digest covers every field but the seal, known or not."""
     if not isinstance(document, dict):
         return False
-    return document.get("digest") == digest({**document, "digest": ""})
+    return document.get("digest") == digest({**document, "digest": "", "seal": None})
 
 
 def _rotated(saved: Iterable[SecretMark], now: Iterable[SecretMark]) -> list[str]:
@@ -167,4 +180,4 @@ def _compared(plan: PlanDocument) -> JSON:
 
 
 def _digest(file: PlanFile) -> str:
-    return digest(to_plain(replace(file, digest=""), nulls=True))
+    return digest(to_plain(replace(file, digest="", seal=None), nulls=True))

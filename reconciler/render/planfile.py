@@ -22,8 +22,10 @@ def plan_file_text(file: PlanFile, form: str, style: Style) -> str:
         return to_json(file)
     document = file.plan
     counts = document.summary
+    saved_with = " ".join(file.allowed.options)
     parts = [
-        f"A plan against serial {file.basis.serial}, made by release {file.basis.tool_version}.",
+        f"A plan against serial {file.basis.serial}, made by release {file.basis.tool_version}."
+        + (f"\nSaved with {saved_with}." if saved_with else ""),
         *(_change(change, style) for change in document.resource_changes),
         _routes(document.routes, style),
         "\n".join(

@@ -62,7 +62,7 @@ class SecretResolver(Protocol):
 
 
 class FingerprintKey:
-    """The key under which secrets are fingerprinted; it lives outside the state."""
+    """The key under which secrets are fingerprinted and saved plans sealed; it lives outside the state."""
 
     __slots__ = ("_key", "key_id")
 
@@ -75,5 +75,12 @@ class FingerprintKey:
 
     def fingerprint(self, reference: SecretRef, secret: Secret) -> Fingerprint:
         """HMAC-SHA256 over reference and secret: one secret under two references shows as two."""
-        message = f"{reference}\0{secret.reveal()}".encode("utf-8", "surrogatepass")
-        return Fingerprint(self.key_id, hmac.new(self._key, message, hashlib.sha256).hexdigest())
+        return Fingerprint(self.key_id, self._mac(f"{reference}\0{secret.reveal()}"))
+
+    def seal(self, text: str) -> str:
+        """HMAC-SHA256 over a text, in hexadecimal; no fingerprint is ever the same."""
+        return self._mac(f"\0seal\0{text}")
+
+    def _mac(self, message: str) -> str:
+        octets = message.encode("utf-8", "surrogatepass")
+        return hmac.new(self._key, octets, hashlib.sha256).hexdigest()

@@ -97,10 +97,6 @@ def command(
     from reconciler.cli.progress import ApplyProgress
     from reconciler.render.human.applied import applied
 
-    if plan_file and (
-        allow_deletes or allow_updates or allow_policy_change or allow_credential_redirect
-    ):
-        raise click.UsageError("--allow-… options are given to `plan`, and saved with the plan.")
     style = stdout_style(colour=color)
     space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
     request = ApplyRequest(

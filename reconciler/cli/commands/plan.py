@@ -94,9 +94,9 @@ def command(
     for report in reports:
         report.write(render(made.plan, made.denials, report.form, style, actor=who.name))
     if out is not None:
-        from reconciler.app.planfiles import write_plan_file
+        from reconciler.app.planfiles import sealed, write_plan_file
 
-        write_plan_file(out, made.file)
+        write_plan_file(out, sealed(made.file, space.fingerprint_key(create=False)))
         click.echo(f"Saved the plan. Apply it with: reconciler apply {out}", err=True)
     if live:
         from reconciler.app.testing import try_plan

@@ -86,11 +86,11 @@ def test_a_file_that_was_tampered_with_is_stale(planned: Home) -> None:
 
 def test_a_tampered_file_with_a_digest_that_fits_is_stale_all_the_same(planned: Home) -> None:
     from reconciler.app.planfiles import read_plan_file
-    from reconciler.plan.planfile import seal, to_text
+    from reconciler.plan.planfile import make_file, to_text
 
     path = planned.folder / "plan.json"
     file = read_plan_file(path)
-    path.write_text(to_text(seal(file.basis, file.allowed, file.plan)))
+    path.write_text(to_text(make_file(file.basis, file.allowed, file.plan)))
     assert planned("show", "plan.json").status == 0
     document = json.loads(path.read_text())
     document["plan"]["resource_changes"][0]["change"]["after"]["display_name"] = "Other"
@@ -112,25 +112,82 @@ def test_a_rotated_secret_makes_it_stale(live: Home) -> None:
     assert live("apply", "plan.json").status == 0
 
 
-def test_overrides_of_the_plan_hold_for_its_apply(home: Home) -> None:
+KEY = {"RECONCILER_FINGERPRINT_KEY": "0123456789abcdef"}
+
+
+@pytest.fixture
+def policy(home: Home) -> Home:
+    """An applied example in whose files the global policy is then switched on."""
     home.apply_untested()
     home.edit("policy.yaml", "enabled: false", "enabled: true")
-    assert home("plan", "--out", "refused.json").status == 0
-    assert home("apply", "refused.json", *SKIP).status == 5
-    assert home("plan", "--out", "plan.json", "--allow-policy-change").status == 0
-    assert home("apply", "plan.json", *SKIP).status == 0
+    return home
 
 
-def test_overrides_beside_a_saved_plan_make_no_sense(planned: Home) -> None:
+def forged(path: Path, **allowed: object) -> None:
+    """Allow more in a saved plan, and make its digest anew."""
+    from reconciler.model.resource import digest
+
+    document = json.loads(path.read_text())
+    document["overrides"] |= allowed
+    path.write_text(
+        json.dumps(document | {"digest": digest({**document, "digest": "", "seal": None})})
+    )
+
+
+def test_overrides_of_a_sealed_plan_hold_for_its_apply(policy: Home) -> None:
+    assert policy("plan", "--out", "refused.json").status == 0
+    assert policy("apply", "refused.json", *SKIP).status == 5
+    assert policy("plan", "--out", "plan.json", "--allow-policy-change").status == 0
+    assert "\nSaved with --allow-policy-change.\n" in policy("show", "plan.json").out
+    assert policy("apply", "plan.json", *SKIP).status == 0
+
+
+def test_overrides_of_a_plan_that_nothing_vouches_for_are_given_again(policy: Home) -> None:
+    for left, applied in (
+        (KEY, {}),
+        ({}, KEY),
+        (KEY, KEY | {next(iter(KEY)): "another key, longer"}),
+    ):
+        assert policy("plan", "--out", "plan.json", "--allow-policy-change", **left).status == 0
+        done = policy("apply", "plan.json", *SKIP, **applied)
+        assert done.status == 5, done.said
+        assert "the plan was saved with --allow-policy-change, and no seal" in done.err
+        assert "say it to the apply too: --allow-policy-change" in done.err
+        assert "Plan: 0 to add, 1 to change" in done.out
+    done = policy("apply", "plan.json", "--allow-policy-change", *SKIP)
+    assert done.status == 0, done.said
+
+
+def test_who_allows_more_in_a_sealed_plan_breaks_the_seal(policy: Home) -> None:
+    path = policy.folder / "plan.json"
+    for more in ({"policy_change": True}, {"deletes": 3}):
+        assert policy("plan", "--out", "plan.json").status == 0
+        forged(path, **more)
+        done = policy("apply", "plan.json", *SKIP)
+        assert done.status in (STALE, 5), done.said
+        assert "Apply complete" not in done.out
+    assert policy("plan", "--out", "plan.json", "--allow-policy-change").status == 0
+    forged(path, deletes=3)
+    stale(policy, "the saved plan was changed after it was written")
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps(document | {"seal": None}))
+    done = policy("apply", "plan.json", *SKIP)
+    assert done.status == 5, done.said
+    assert "--allow-deletes 3 --allow-policy-change" in done.err
+
+
+def test_other_overrides_than_those_of_the_saved_plan_are_refused(policy: Home) -> None:
+    assert policy("plan", "--out", "plan.json", "--allow-policy-change").status == 0
     for option in (
         ("--allow-deletes", "3"),
         ("--allow-updates", "3"),
-        ("--allow-policy-change",),
-        ("--allow-credential-redirect", "support"),
+        ("--allow-policy-change", "--allow-credential-redirect", "support"),
     ):
-        done = planned("apply", "plan.json", *option, *SKIP)
-        assert done.status == 64, option
-        assert "plan" in done.err
+        done = policy("apply", "plan.json", *option, *SKIP)
+        assert done.status == 5, option
+        assert "the plan was saved with --allow-policy-change, and others are given" in done.err
+    done = policy("apply", "plan.json", "--allow-policy-change", *SKIP)
+    assert done.status == 0, done.said
 
 
 @pytest.mark.parametrize(
@@ -223,7 +280,7 @@ def test_a_plan_of_another_format_or_release_is_stale(planned: Home) -> None:
             "made by release 9.9, and this is",
         ),
     ):
-        other = {**document, **changed, "digest": ""}
+        other = {**document, **changed, "digest": "", "seal": None}
         path.write_text(json.dumps(other | {"digest": digest(other)}))
         done = planned("apply", "plan.json", *SKIP)
         assert done.status == STALE, done.said
