@@ -2,6 +2,10 @@
 
 ``RECONCILER_REQUIRE_SERVERS=1`` says that they can, as in continuous integration. Everywhere else such
 a test is skipped, so that the suite passes on a machine without Dovecot, Postfix and PostgreSQL.
+
+Property tests try the same examples at every run, so that a change is judged by the change; to look for
+new ones: ``pytest --hypothesis-profile explore``. No example has a time limit, on a busy machine least
+of all.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -20,6 +25,12 @@ if TYPE_CHECKING:
     from tests.servers.postgresql import Postgresql
 
 SERVERS: Final = Path(__file__).parent / "servers"
+
+
+UNTIMED: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", UNTIMED, derandomize=True, database=None)
+settings.register_profile("explore", UNTIMED, max_examples=1000, print_blob=True)
+settings.load_profile("repeatable")
 
 
 def _servers_are_required() -> bool:

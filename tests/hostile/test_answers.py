@@ -163,7 +163,7 @@ def test_a_missing_inbox_is_a_missing_folder(attack: Attack) -> None:
 
 def test_bye_in_the_middle_of_signing_in(attack: Attack) -> None:
     script = imap(AUTHENTICATE="* BYE Too many failed logins\r\n")
-    stage, failure = attack(IMAP, script).failure
+    stage, failure = attack(IMAP, script, hangs_at=Stage.AUTHENTICATION).failure
     assert (stage, failure.error_class) == (Stage.AUTHENTICATION, ErrorClass.RATE_LIMITED)
 
 

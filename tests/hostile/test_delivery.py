@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.hostile.scripts import Answer
     from tests.hostile.server import HostileServer, Peer, Script
 
-OPTIONS = ProbeOptions(timeout=2.0, retries=0, depth=Stage.DELIVERY, delivery_seconds=0.3)
+OPTIONS = ProbeOptions(timeout=4.0, retries=0, depth=Stage.DELIVERY, delivery_seconds=0.3)
 
 
 def takes(final: Answer) -> Answer:

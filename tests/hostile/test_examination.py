@@ -38,11 +38,12 @@ def look(serve: Serve, certificates: Certificates) -> Callable[..., ExaminedHalf
         security: Security = Security.IMPLICIT,
         context: ssl.SSLContext | None = None,
         plain: bool = False,
+        timeout: float = TIMEOUT,
     ) -> ExaminedHalf:
         implicit = security is Security.IMPLICIT and not plain  # else it is the script's to do
         server = serve(script, (context or certificates.good) if implicit else None)
         options = ProbeOptions(
-            timeout=TIMEOUT,
+            timeout=timeout,
             retries=0,
             connect_to=ConnectTo.parse([f"{HOST}:4711=127.0.0.1:{server.port}"]),
             ca_file=str(certificates.ca_file),
@@ -81,9 +82,10 @@ def test_quotas_are_told_as_the_server_tells_them(look: Callable[..., ExaminedHa
 def test_a_server_that_fails_at_quotas_works_all_the_same(
     look: Callable[..., ExaminedHalf], answer: Answer
 ) -> None:
+    timeout = 3.0
     started = time.monotonic()
-    found = look(Protocol.IMAP, imap(CAPABILITY=QUOTA, GETQUOTAROOT=answer))
-    assert time.monotonic() - started < TIMEOUT + 3
+    found = look(Protocol.IMAP, imap(CAPABILITY=QUOTA, GETQUOTAROOT=answer), timeout=timeout)
+    assert time.monotonic() - started < timeout + 3
     assert found.result.failed is None
     assert found.details.quotas is None
     assert "QUOTA" in found.details.capabilities

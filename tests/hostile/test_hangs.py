@@ -9,7 +9,6 @@ import pytest
 
 from reconciler.probe.options import ProbeOptions
 from reconciler.probe.result import ErrorClass, Protocol, Stage
-from tests.hostile.conftest import TIMEOUT
 from tests.hostile.scripts import hang_up, hold, imap, in_turn, smtp
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def test_a_server_that_is_right_passes(attack: Attack, protocol: Protocol) -> No
 
 @BOTH
 def test_a_greeting_that_never_comes(attack: Attack, protocol: Protocol) -> None:
-    stage, failure = attack(protocol, lambda peer: peer.hold()).failure
+    stage, failure = attack(protocol, lambda peer: peer.hold(), hangs_at=Stage.CAPABILITIES).failure
     assert (stage, failure.error_class) == (Stage.CAPABILITIES, ErrorClass.TIMEOUT)
 
 
@@ -75,17 +74,19 @@ def test_one_octet_at_a_time_does_not_outlast_the_deadline(
     attack: Attack, protocol: Protocol
 ) -> None:
     greeting = b"* OK " if protocol is Protocol.IMAP else b"220 "
-    found = attack(protocol, lambda peer: peer.drip(greeting + b"x" * 1000))
+    found = attack(
+        protocol, lambda peer: peer.drip(greeting + b"x" * 1000), hangs_at=Stage.CAPABILITIES
+    )
     stage, failure = found.failure
     assert (stage, failure.error_class) == (Stage.CAPABILITIES, ErrorClass.TIMEOUT)
-    assert found.seconds >= TIMEOUT
+    assert found.seconds >= found.timeout
 
 
 @AT_EACH_COMMAND
 def test_silence_after_any_command_is_a_timeout(
     attack: Attack, protocol: Protocol, command: str, stage: Stage
 ) -> None:
-    where, failure = attack(protocol, wrong_at(protocol, command, hold)).failure
+    where, failure = attack(protocol, wrong_at(protocol, command, hold), hangs_at=stage).failure
     assert (where, failure.error_class) == (stage, ErrorClass.TIMEOUT)
 
 
@@ -140,7 +141,8 @@ def test_text_without_end_takes_bounded_memory(
 def test_nonsense_after_any_command_breaks_the_protocol(
     attack: Attack, protocol: Protocol, command: str, stage: Stage, answer: bytes
 ) -> None:
-    where, failure = attack(protocol, wrong_at(protocol, command, answer)).failure
+    script = wrong_at(protocol, command, answer)
+    where, failure = attack(protocol, script, hangs_at=stage).failure
     assert where is stage
     assert failure.error_class in {ErrorClass.PROTOCOL, ErrorClass.TIMEOUT}
 
@@ -151,7 +153,7 @@ def test_a_literal_of_many_gigabytes_is_not_waited_for(attack: Attack, size: str
     found = attack(Protocol.IMAP, script)
     stage, failure = found.failure
     assert (stage, failure.error_class) == (Stage.MAILBOX, ErrorClass.PROTOCOL)
-    assert found.seconds < TIMEOUT
+    assert found.seconds < found.timeout
 
 
 @pytest.mark.parametrize(

@@ -343,7 +343,7 @@ def test_what_a_server_says_cannot_rewrite_the_terminal(opened: Open) -> None:
 
 
 def test_a_server_that_never_answers_may_be_asked_again(opened: Open) -> None:
-    office = opened(smtp(MAIL=hold), timeout=1.0)
+    office = opened(smtp(MAIL=hold), timeout=3.0)
     with pytest.raises(SendFailed) as caught:
         office.send()
     assert caught.value.temporary

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.mail.discretion import HIDDEN
 from reconciler.model.connector import Security
+from reconciler.probe.options import ProbeOptions
 from reconciler.probe.result import Protocol, Stage
 from tests.hostile.conftest import PASSWORD
 from tests.hostile.scripts import imap, smtp
@@ -75,7 +76,8 @@ def test_no_speech_of_a_server_brings_a_secret_into_the_result(
             peer.send(speech + b"\r\n")
             peer.line()
 
-    assert_silent(attack(protocol, script, security=Security.NONE).result)
+    options = ProbeOptions(timeout=0.6, retries=0)  # wherever it hangs
+    assert_silent(attack(protocol, script, security=Security.NONE, options=options).result)
 
 
 def echo_smtp(peer: Peer, arguments: str) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.model.connector import Security
+from reconciler.probe.options import ProbeOptions
 from reconciler.probe.result import ErrorClass, Protocol, Stage
 from tests.hostile.scripts import hang_up, hold, imap, smtp
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 SERVERS = {Protocol.IMAP: imap, Protocol.SMTP: smtp}
 BOTH = pytest.mark.parametrize("protocol", list(Protocol))
+BRIEFLY = ProbeOptions(timeout=3, retries=0)
+"""For a server that waits for us to speak, as we wait for it: part of the time passes in any case."""
 MODES = pytest.mark.parametrize("security", [Security.IMPLICIT, Security.STARTTLS])
 WITH_STARTTLS: dict[Protocol, dict[str, Answer]] = {
     Protocol.IMAP: {"greeting": "* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] hi\r\n"},
@@ -91,7 +94,9 @@ def test_plain_text_on_a_tls_port_is_the_wrong_mode_and_not_a_timeout(
     security: Security,
     stage: Stage,
 ) -> None:
-    found = attack(protocol, SERVERS[protocol](), security=security, context=certificates.good)
+    found = attack(
+        protocol, SERVERS[protocol](), security=security, context=certificates.good, options=BRIEFLY
+    )
     where, failure = found.failure
     assert (where, failure.error_class) == (stage, ErrorClass.TLS_MODE_MISMATCH)
     assert "security: implicit" in failure.remedy
@@ -102,7 +107,13 @@ def test_a_tls_port_with_a_bad_certificate_is_still_the_wrong_mode(
     attack: Attack, certificates: Certificates, protocol: Protocol
 ) -> None:
     context = certificates.untrusted
-    found = attack(protocol, SERVERS[protocol](), security=Security.STARTTLS, context=context)
+    found = attack(
+        protocol,
+        SERVERS[protocol](),
+        security=Security.STARTTLS,
+        context=context,
+        options=BRIEFLY,
+    )
     assert found.failure[1].error_class is ErrorClass.TLS_MODE_MISMATCH
 
 
@@ -199,7 +210,7 @@ def test_a_session_that_claims_to_be_signed_in_is_not_believed(attack: Attack) -
 def test_a_handshake_that_never_ends_ends_at_the_deadline(
     attack: Attack, protocol: Protocol
 ) -> None:
-    found = attack(protocol, lambda peer: peer.hold(), plain=True)
+    found = attack(protocol, lambda peer: peer.hold(), plain=True, hangs_at=Stage.TLS)
     stage, failure = found.failure
     assert (stage, failure.error_class) == (Stage.TLS, ErrorClass.TIMEOUT)
 
@@ -230,7 +241,8 @@ def test_a_server_that_falls_silent_at_starttls(
     attack: Attack, protocol: Protocol, answer: Answer
 ) -> None:
     script = SERVERS[protocol](**WITH_STARTTLS[protocol], STARTTLS=answer)
-    stage, failure = attack(protocol, script, security=Security.STARTTLS).failure
+    found = attack(protocol, script, security=Security.STARTTLS, hangs_at=Stage.TLS)
+    stage, failure = found.failure
     assert stage is Stage.TLS
     expected = ErrorClass.TIMEOUT if answer is hold else ErrorClass.PROTOCOL
     assert failure.error_class is expected

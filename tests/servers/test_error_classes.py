@@ -110,7 +110,7 @@ def timeout(bench: Bench) -> Case:
     mute = bench.stack.enter_context(socket.create_server((LOOPBACK, 0)))
     led = ConnectTo.parse([f"{DOWN}:993={LOOPBACK}:{mute.getsockname()[1]}"])
     connector = connector_for(SUPPORT, imap=reads(SUPPORT, host=DOWN))
-    return real(bench, connector, connect_to=led, timeout=1.0)
+    return real(bench, connector, connect_to=led, timeout=2.0)
 
 
 def tls_mode_mismatch(bench: Bench) -> Case:

@@ -187,7 +187,7 @@ def mute() -> Iterator[int]:
 
 def test_a_token_endpoint_that_never_answers_has_a_deadline_too(site: Site, mute: int) -> None:
     silent = ConnectTo.parse((*site.connect_to[:-1], f"{LOGIN}:443={LOOPBACK}:{mute}"))
-    options = replace(site.options, connect_to=silent, timeout=1.0)
+    options = replace(site.options, connect_to=silent, timeout=3.0)
     result = site.probe(support_with(app()), options)
     assert result.unreachable
     assert {item.error_class for item in failures(result).values()} == {ErrorClass.TIMEOUT}

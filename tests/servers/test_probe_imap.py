@@ -111,7 +111,7 @@ def test_the_wrong_tls_mode_is_told_from_a_broken_server(
     imap_site: Site, security: Security, port: int, says: str
 ) -> None:
     connector = connector_for(SUPPORT, imap=reads(SUPPORT, security, port=port))
-    result = imap_site.probe(connector, replace(imap_site.options, timeout=2.0))
+    result = imap_site.probe(connector, replace(imap_site.options, timeout=4.0))
     where, why = failure(result)
     assert (where, why.error_class) == (Stage.TLS, ErrorClass.TLS_MODE_MISMATCH)
     assert says in why.cause + why.remedy
@@ -120,7 +120,7 @@ def test_the_wrong_tls_mode_is_told_from_a_broken_server(
 
 def test_plain_text_on_a_tls_port_is_the_wrong_mode_too(imap_site: Site) -> None:
     connector = connector_for(SUPPORT, imap=reads(SUPPORT, Security.NONE, port=993))
-    result = imap_site.probe(connector, replace(imap_site.options, timeout=2.0))
+    result = imap_site.probe(connector, replace(imap_site.options, timeout=4.0))
     assert failure(result)[1].error_class is ErrorClass.TLS_MODE_MISMATCH
 
 

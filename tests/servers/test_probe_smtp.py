@@ -130,7 +130,7 @@ def test_the_wrong_tls_mode_is_told_from_a_broken_server(
     mail_site: Site, security: Security, port: int, says: str
 ) -> None:
     connector = connector_for(SUPPORT, smtp=sends(SUPPORT, security, port=port))
-    result = mail_site.probe(connector, replace(mail_site.options, timeout=2.0))
+    result = mail_site.probe(connector, replace(mail_site.options, timeout=4.0))
     where, why = failure(result)
     assert (where, why.error_class) == (Stage.TLS, ErrorClass.TLS_MODE_MISMATCH)
     assert says in why.cause + why.remedy

@@ -5,17 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from reconciler.config.load import Loaded, load
 from reconciler.config.settings import DEFAULTS, Settings
 
 if TYPE_CHECKING:
     from reconciler.model.provider import Provider
-
-# How long an example takes says nothing about it on a machine that others use too.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
 
 Load = Callable[..., Loaded]
 

@@ -22,15 +22,13 @@ from reconciler.secrets.base import FingerprintKey, Secret
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MASKS = "Secret(…)(secret)"
+# Nothing that is shown beside a secret holds this mark by chance.
+MARK = "Zq7vXk2W"
 
-
-def is_not_part_of_a_mask(text: str) -> bool:
-    return text not in MASKS
-
-
-secrets = st.text(min_size=4, max_size=40).filter(is_not_part_of_a_mask)
-ascii_secrets = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=40)
+secrets = st.text(max_size=40).map(lambda text: MARK + text)
+ascii_secrets = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=40).map(
+    lambda text: MARK + text
+)
 
 SHOWN: list[Callable[[Secret], str]] = [
     repr,
@@ -118,7 +116,7 @@ def test_a_traceback_with_all_its_locals_does_not_show_it(text: str) -> None:
     shown = "".join(told.format())
     assert "could not sign in" in shown
     assert "attempt" in shown
-    assert text not in shown
+    assert MARK not in shown
 
 
 @given(text=secrets)
@@ -131,7 +129,7 @@ def test_a_log_record_does_not_show_it(text: str) -> None:
     logger.error("signing in with %s, %r and %s", Secret(text), Secret(text), [Secret(text)])
 
     assert "signing in with" in stream.getvalue()
-    assert text not in stream.getvalue()
+    assert MARK not in stream.getvalue()
 
 
 @given(text=st.text(), other=st.text())
@@ -147,7 +145,7 @@ def test_a_fingerprint_tells_nothing_but_whether_it_is_the_same(text: str, key: 
 
     fingerprint = FingerprintKey(key).fingerprint(reference, Secret(text))
 
-    assert text not in repr(fingerprint)
+    assert MARK not in repr(fingerprint)
     assert fingerprint == FingerprintKey(key).fingerprint(reference, Secret(text))
     assert fingerprint != FingerprintKey(key).fingerprint(reference, Secret(text + "2"))
     assert fingerprint != FingerprintKey(key).fingerprint(SecretRef("env", "OTHER"), Secret(text))
