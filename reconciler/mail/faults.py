@@ -58,6 +58,10 @@ class Unreachable(MailFault):
     """No connection to any address of the host: refused, or no route to it."""
 
 
+class OutOfOrder(Unreachable):
+    """The server is there, and says that it has no time or a fault of its own."""
+
+
 class TimedOut(MailFault):
     """The deadline has passed. ``silent`` is true if the server had not sent a single octet."""
 
@@ -119,6 +123,11 @@ class TokenFault(MailFault):
         self.error = error
         self.description = description
 
+    @property
+    def temporary(self) -> bool:
+        """Whether the server itself says that it may fare better soon."""
+        return self.error == "temporarily_unavailable"
+
 
 class TokenUnreachable(TokenFault):
     """The token endpoint could not be reached; ``reason`` is what happened instead."""
@@ -126,6 +135,11 @@ class TokenUnreachable(TokenFault):
     def __init__(self, host: str, reason: MailFault) -> None:
         super().__init__(host, str(reason))
         self.reason = reason
+
+    @property
+    def temporary(self) -> bool:
+        """Whether it was there, and is out of order or dropped the connection."""
+        return isinstance(self.reason, (OutOfOrder, Disconnected))
 
 
 class KeyUnusable(TokenFault):

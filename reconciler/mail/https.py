@@ -8,7 +8,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from reconciler.mail.faults import Unreachable, Violation
+from reconciler.mail.faults import OutOfOrder, Violation
 from reconciler.mail.hosts import ascii_host
 from reconciler.mail.resolve import resolve
 from reconciler.mail.tls import shared_context
@@ -38,12 +38,12 @@ class Response:
         return json.loads(self.body)
 
     def raise_for_status(self) -> None:
-        """Raise Unreachable for a server that is out of order, else Violation.
+        """Raise OutOfOrder for a server that is out of order, else Violation.
 
         Authlib calls this for such a status, and where the body is no JSON object.
         """
         if self.status_code in _OUT_OF_ORDER:
-            raise Unreachable(f"it is out of order (HTTP {self.status_code})")
+            raise OutOfOrder(f"it is out of order (HTTP {self.status_code})")
         raise Violation(f"The token endpoint answered with HTTP {self.status_code}.")
 
 

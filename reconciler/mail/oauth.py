@@ -5,7 +5,9 @@ from __future__ import annotations
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -21,8 +23,6 @@ from reconciler.mail.faults import (
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from reconciler.mail.deadline import Deadline
     from reconciler.mail.grants import Issued
     from reconciler.model.connector import OAuth2
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
 _LEEWAY = 60.0
 """Seconds before its end at which a token is renewed."""
+
+_REFUSED_FOR = 300.0
+"""Seconds for which a refusal is passed on to whoever wants the same token, without asking again."""
+
+_BUSY_FOR = 0.4
+"""The same for a server that is out of order; shorter than the shortest wait before a new try."""
 
 _SLICE = 0.2
 """Seconds after which a wait for somebody else's token looks up whether it was called off."""
@@ -51,7 +57,8 @@ class _Kept:
     token: Secret | None = None
     good_until: float = 0.0
     refresh_token: Secret | None = None
-    refused: tuple[str, str, str] | None = None
+    refusal: Callable[[], TokenFault] | None = None
+    refused_until: float = 0.0
 
 
 class AuthlibTokens:
@@ -59,8 +66,9 @@ class AuthlibTokens:
 
     ``clock`` gives seconds that only ever grow; tokens are renewed by it.
 
-    A refusal is remembered as well: what is wrong with a client's secret is wrong for all its mailboxes,
-    and a hundred refused requests get the client locked.
+    A refusal is remembered as well, for some minutes: what is wrong with a client's secret is wrong for
+    all its mailboxes, and a hundred refused requests get the client locked. A server that is out of
+    order is left alone for a moment, however many mailboxes are tested.
     """
 
     def __init__(
@@ -83,9 +91,8 @@ class AuthlibTokens:
         while not kept.lock.acquire(timeout=min(_SLICE, deadline.remaining())):
             pass
         try:
-            if kept.refused is not None:
-                message, error, description = kept.refused
-                raise TokenFault(_host(oauth2), message, error=error, description=description)
+            if kept.refusal is not None and self._clock() < kept.refused_until:
+                raise kept.refusal()
             if kept.token is None or self._clock() >= kept.good_until:
                 self._renew(kept, oauth2, username, deadline)
             return kept.token or Secret("")
@@ -99,12 +106,23 @@ class AuthlibTokens:
         except (ExtraMissing, KeyUnusable):
             raise
         except TokenFault as fault:
-            kept.refused = (str(fault), fault.error, fault.description)
+            again = partial(
+                TokenFault,
+                fault.host,
+                str(fault),
+                error=fault.error,
+                description=fault.description,
+            )
+            self._remember(kept, again, temporary=fault.temporary)
             raise
         except Cancelled:
             raise
         except MailFault as fault:
-            raise TokenUnreachable(_host(oauth2), fault) from None
+            fault.__traceback__ = None  # whose frames hold the request
+            unreachable = partial(TokenUnreachable, _host(oauth2), fault)
+            if unreachable().temporary:
+                self._remember(kept, unreachable, temporary=True)
+            raise unreachable() from None
         except ssl.SSLError as error:
             reason = str(error.reason or "TLS failed").replace("_", " ").lower()
             raise TokenFault(_host(oauth2), f"TLS could not be set up: {reason}") from None
@@ -112,6 +130,10 @@ class AuthlibTokens:
         kept.good_until = started + max(issued.seconds - _LEEWAY, issued.seconds / 2)
         if issued.refresh_token is not None:
             kept.refresh_token = Secret(issued.refresh_token)
+
+    def _remember(self, kept: _Kept, refusal: Callable[[], TokenFault], *, temporary: bool) -> None:
+        kept.refusal = refusal
+        kept.refused_until = self._clock() + (_BUSY_FOR if temporary else _REFUSED_FOR)
 
     def _issue(self, kept: _Kept, oauth2: OAuth2, username: str, deadline: Deadline) -> Issued:
         try:

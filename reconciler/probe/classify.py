@@ -10,7 +10,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from reconciler.errors import ReconcilerError
-from reconciler.mail.faults import Declined, Disconnected, MailFault, Reply
+from reconciler.mail.faults import Declined, Disconnected, MailFault, Reply, TokenFault
 from reconciler.probe.causes import fault_failure
 from reconciler.probe.certificates import tls_failure
 from reconciler.probe.replies import meaning
@@ -26,9 +26,11 @@ def is_temporary(error: Exception, stage: Stage) -> bool:
     """Whether a new attempt may fare better and can do no harm.
 
     A connection that is dropped while signing in is not tried again: that is how some servers answer a
-    wrong password, and it would be sent twice.
+    wrong password, and it would be sent twice. A token that could not be had was shown to nobody.
     """
     match error:
+        case TokenFault():
+            return error.temporary
         case Disconnected():
             return stage is not Stage.AUTHENTICATION
         case Declined(reply=Reply(status="UNAVAILABLE")):

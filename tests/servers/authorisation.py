@@ -57,11 +57,12 @@ class AuthorisationServer:
     """Answers for as long as the ``with`` block lasts; ``clock`` may be replaced meanwhile.
 
     ``introspection_url`` is for Dovecot; clients reach ENDPOINT by ``connect_to``. ``requests`` are the
-    forms that came to the token endpoint.
+    forms that came to the token endpoint; it is out of order for as many of them as ``failures`` says.
     """
 
     def __init__(self, authority: Authority) -> None:
         self.requests: list[dict[str, str]] = []
+        self.failures = 0
         self.clock: Callable[[], float] = time.monotonic
         self._issued: dict[str, tuple[Client, float]] = {}
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -104,6 +105,8 @@ class AuthorisationServer:
 
     def _token(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
         self.requests.append(form)
+        if len(self.requests) <= self.failures:
+            return 503, {"error": "out of order"}
         client = _CLIENTS.get(form.get("client_id", ""))
         if client is None:
             description = f"AADSTS700016: Application '{form.get('client_id')}' was not found."

@@ -46,6 +46,7 @@ BEARER: Final = f"bearer.{DOMAIN}"
 def site(mail_site: Site, bearer_dovecot: Dovecot, authorisation: AuthorisationServer) -> Site:
     """All servers, and the token endpoint, which has not been asked for anything yet."""
     authorisation.requests.clear()
+    authorisation.failures = 0
     doors = (
         f"{BEARER}:993={LOOPBACK}:{bearer_dovecot.tls_port}",
         f"{BEARER}:143={LOOPBACK}:{bearer_dovecot.starttls_port}",
@@ -176,6 +177,29 @@ def test_a_token_endpoint_that_is_down_is_unreachable_and_no_fault_of_the_accoun
     for failure in failures(result).values():
         assert failure.error_class is ErrorClass.REFUSED
         assert f"No token from {LOGIN}" in failure.cause
+
+
+def test_a_token_endpoint_that_is_out_of_order_for_a_moment_is_asked_again(
+    site: Site, authorisation: AuthorisationServer
+) -> None:
+    authorisation.failures = 1
+    result = site.probe(support_with(app()), replace(site.options, retries=1))
+    assert result.failures == ()
+    assert len(authorisation.requests) == 2
+    notes = [stage.detail for half in result.protocols for stage in half.stages]
+    assert any("try 2, after refused" in note for note in notes)
+
+
+def test_a_token_endpoint_that_stays_out_of_order_is_unreachable(
+    site: Site, authorisation: AuthorisationServer
+) -> None:
+    authorisation.failures = 100
+    result = site.probe(support_with(app()), replace(site.options, retries=2))
+    assert result.unreachable
+    for failure in failures(result).values():
+        assert failure.error_class is ErrorClass.REFUSED
+        assert failure.cause == f"No token from {LOGIN}: it is out of order (HTTP 503)."
+    assert len(authorisation.requests) <= 6
 
 
 @pytest.fixture

@@ -201,6 +201,36 @@ def test_a_refusal_is_told_in_the_servers_words_and_remembered(issuer: Issuer) -
     assert len(issuer.requests) == 1
 
 
+UNAVAILABLE = refusal("temporarily_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("answer", "temporary"),
+    [
+        (refusal("invalid_client"), False),
+        (UNAVAILABLE, True),
+        ((503, "<html>"), True),
+        ((429, ""), True),
+    ],
+)
+def test_the_endpoint_is_spared_after_it_said_no_and_asked_again_in_the_end(
+    issuer: Issuer, answer: tuple[int, str], *, temporary: bool
+) -> None:
+    issuer.answer = lambda _: answer
+    now = [1000.0]
+    source = tokens(issuer, lambda: now[0])
+    pause = 0.4 if temporary else 300.0
+    for at, asked in ((0.0, 1), (pause / 2, 1), (pause + 0.1, 2)):
+        now[0] = 1000.0 + at
+        with pytest.raises(TokenFault) as refused:
+            source.token(CLIENT, "me@x", Deadline(10))
+        assert refused.value.temporary is temporary
+        assert len(issuer.requests) == asked
+    issuer.answer = lambda _: token()
+    now[0] += pause + 0.1
+    assert source.token(CLIENT, "me@x", Deadline(10)).reveal() == "at-1"
+
+
 @pytest.mark.parametrize(
     "answer",
     [
