@@ -47,12 +47,16 @@ if TYPE_CHECKING:
 _FRESH = 1.0
 """Seconds after which it is looked up whether something was applied in the meantime."""
 
+_SECRETS_KEPT = 60.0
+"""Seconds after which a secret is fetched anew, in case it was rotated."""
+
 
 class Mailer:
     """Sends mail through the stored connectors; connections are kept until it is closed.
 
     It may be used from several threads, which then take turns. A change that is applied while it is open
-    counts within a second, so that the global SMTP policy reaches every application.
+    counts within a second, so that the global SMTP policy reaches every application; a secret that is
+    rotated where its reference points, within a minute.
     """
 
     def __init__(
@@ -63,7 +67,7 @@ class Mailer:
         timeout: float = 60.0,
         journal: Journal | None = None,
     ) -> None:
-        resolver = workspace.resolver()
+        resolver = workspace.resolver(keep=_SECRETS_KEPT)
         connect_to = ConnectTo.parse(workspace.connect_to)
         self._actor = actor
         self._store = workspace.store()

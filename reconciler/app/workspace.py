@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -94,12 +95,15 @@ class Workspace:
 
         return fetch
 
-    def resolver(self) -> Resolver:
-        """Make what fetches the secrets."""
+    def resolver(self, *, keep: float = math.inf) -> Resolver:
+        """Make what fetches the secrets, and keeps each for so many seconds."""
         from reconciler.secrets.registry import Resolver  # noqa: PLC0415 - only where secrets are
 
         return Resolver(
-            self.environ, allow_command=self.settings.secrets.allow_command, base=self.home
+            self.environ,
+            allow_command=self.settings.secrets.allow_command,
+            base=self.home,
+            keep=keep,
         )
 
     def fingerprint_key(self, *, create: bool) -> FingerprintKey | None:

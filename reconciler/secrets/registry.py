@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ from reconciler.secrets import env, file, keyring
 from reconciler.secrets.outcome import Flaw, Outcome, from_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from importlib.metadata import EntryPoints
     from pathlib import Path
 
@@ -41,28 +43,41 @@ class _Fetched:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     outcome: Outcome | None = None
+    good_until: float = 0.0
 
 
 class Resolver:
     """Fetches each secret once and keeps it in memory, a failure too.
 
     ``environ`` is where ``env:`` looks and what commands inherit; relative paths and commands start
-    at ``base``. It may be used from several threads: who asks for a secret that is being fetched
-    waits for it.
+    at ``base``. After ``keep`` seconds by ``clock`` a secret is fetched anew; a run of a command sees
+    one and the same all the time. It may be used from several threads: who asks for a secret that is
+    being fetched waits for it.
     """
 
-    def __init__(self, environ: Mapping[str, str], *, allow_command: bool, base: Path) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        allow_command: bool,
+        base: Path,
+        keep: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._environ = environ
         self._allow_command = allow_command
         self._base = base
+        self._keep = keep
+        self._clock = clock
         self._fetched: dict[SecretRef, _Fetched] = {}
 
     def resolve(self, reference: SecretRef) -> Secret:
         """Fetch the secret; raises SecretError, which names the reference, if there is none."""
         fetched = self._fetched.setdefault(reference, _Fetched())
         with fetched.lock:
-            if fetched.outcome is None:
+            if fetched.outcome is None or self._clock() >= fetched.good_until:
                 fetched.outcome = self._fetch(reference)
+                fetched.good_until = self._clock() + self._keep
             outcome = fetched.outcome
         if isinstance(outcome, Flaw):
             raise SecretError(f"the secret {reference} {outcome.message}", hint=outcome.hint)

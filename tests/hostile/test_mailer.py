@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -65,6 +66,7 @@ class Office:
     mailer: Mailer
     server: HostileServer
     notes: Notes
+    environ: dict[str, str]
 
     def send(self, message: Message | RawMessage = LETTER) -> object:
         return self.mailer.send(message, connector="support")
@@ -123,7 +125,7 @@ def opened(
             mailer = stack.enter_context(
                 Mailer.open(environ=environ, timeout=timeout, journal=notes)
             )
-            return Office(mailer, server, notes)
+            return Office(mailer, server, notes, environ)
 
         yield make
 
@@ -148,6 +150,23 @@ def test_a_connection_that_the_server_has_closed_meanwhile_is_made_anew(opened: 
     assert office.texts == 3
     assert len(office.server.peers) == 3
     assert office.results == [SendingResult.SENT] * 3
+
+
+@pytest.mark.parametrize(("kept", "shown"), [(0.0, "rotated"), (60.0, PASSWORD)])
+def test_a_secret_that_was_rotated_is_used_once_the_old_one_was_kept_long_enough(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, kept: float, shown: str
+) -> None:
+    def one_mail(peer: Peer) -> None:
+        smtp(DATA=takes(then("250 2.0.0 queued\r\n", hang_up)))(peer)
+
+    monkeypatch.setattr("reconciler.app.mailer._SECRETS_KEPT", kept)
+    office = opened(one_mail)
+    office.send()
+    office.environ["PASSWORD"] = "rotated"
+    office.send()
+    sent = [line.split()[-1] for line in office.server.commands("AUTH")]
+    passwords = [base64.b64decode(text).decode().split("\0")[-1] for text in sent]
+    assert passwords == [PASSWORD, shown]
 
 
 @pytest.mark.parametrize("act", [hang_up, lambda peer, _: None], ids=["and goes", "and stays"])

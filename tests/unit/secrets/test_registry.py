@@ -158,6 +158,24 @@ def test_each_secret_is_fetched_once() -> None:
     assert environ.asked == ["SUPPORT_PASSWORD", "INFO_PASSWORD"]
 
 
+def test_a_secret_that_is_kept_for_a_time_is_then_fetched_anew() -> None:
+    now = [1000.0]
+    environ = Environment()
+    resolver = Resolver(environ, allow_command=False, base=Path(), keep=60, clock=lambda: now[0])
+    reference = SecretRef("env", "SUPPORT_PASSWORD")
+
+    with pytest.raises(SecretError):
+        resolver.resolve(reference)
+    environ["SUPPORT_PASSWORD"] = "first"
+    now[0] += 60
+    assert resolver.resolve(reference).reveal() == "first"
+    environ["SUPPORT_PASSWORD"] = "second"
+    now[0] += 59
+    assert resolver.resolve(reference).reveal() == "first"
+    now[0] += 1
+    assert resolver.resolve(reference).reveal() == "second"
+
+
 def test_a_failure_is_remembered_and_raised_afresh() -> None:
     environ = Environment()
     resolver = Resolver(environ, allow_command=False, base=Path())
