@@ -23,7 +23,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from reconciler.config.events import SyntaxProblem, parsers
+from reconciler.config.events import MAX_FOR_REFERENCE, SyntaxProblem, parsers, pieces
 from reconciler.config.positions import Place, Position, Positions
 from reconciler.config.raw import Composed, RawDocument, showable
 from reconciler.config.rules import problem
@@ -57,13 +57,30 @@ _MERGE: Final = "<<"
 
 def compose(text: str, file: str) -> Composed:
     """Read all documents of a YAML text; ``file`` is the name that diagnostics show."""
+    if len(text) <= MAX_FOR_REFERENCE:
+        return _compose(text, file)
+    documents: list[RawDocument] = []
+    diagnostics: tuple[Diagnostic, ...] = ()
+    for line, piece in pieces(text):
+        composed = _compose(piece, file, line, diagnostics)
+        documents += composed.documents
+        diagnostics = composed.diagnostics
+        if not composed.readable:
+            return Composed(tuple(documents), diagnostics, readable=False)
+    return Composed(tuple(documents), diagnostics, readable=True)
+
+
+def _compose(
+    text: str, file: str, line: int = 0, diagnostics: tuple[Diagnostic, ...] = ()
+) -> Composed:
+    """Read what stands after so many lines of a file, of which these problems are known already."""
     *others, last = parsers(text)
     for parse in others:
         try:
-            return _Composer(file).run(parse(text))
+            return _Composer(file, line, list(diagnostics)).run(parse(text))
         except YAMLError:
             continue  # the next one decides
-    return _Composer(file).run(last(text))
+    return _Composer(file, line, list(diagnostics)).run(last(text))
 
 
 class _Stop(Exception):
@@ -121,8 +138,9 @@ class _Anchored:
 @dataclass(slots=True)
 class _Composer:
     file: str
-    documents: list[RawDocument] = field(default_factory=list)
+    line: int = 0
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    documents: list[RawDocument] = field(default_factory=list)
 
     # of the document that is being read
     stack: list[_Frame] = field(default_factory=list)
@@ -150,12 +168,16 @@ class _Composer:
                 if handler := handlers.get(type(event)):
                     handler(event)
         except SyntaxProblem as error:
-            at = Position(error.line, error.column)
+            at = Position(self.line + error.line, error.column)
             self.diagnostics.append(_told(error.rule, self.file, at, error.message, error.hint))
             readable = False
         except _Stop:
             readable = False
         return Composed(tuple(self.documents), tuple(self.diagnostics), readable)
+
+    def _position(self, event: Any) -> Position:
+        mark = event.start_mark
+        return Position(self.line + mark.line + 1, mark.column + 1)
 
     def _report(self, rule: str, at: Position, message: str, hint: str) -> None:
         if len(self.diagnostics) >= MAX_PROBLEMS:
@@ -170,7 +192,7 @@ class _Composer:
         if event.version is not None and tuple(event.version) != _YAML_1_2:
             message = "The document says that it is in another version of YAML than 1.2."
             hint = "Leave the %YAML directive out."
-            self._report("yaml/version", _position(event), message, hint)
+            self._report("yaml/version", self._position(event), message, hint)
 
     def _end(self, _event: Any) -> None:
         if self.root is not None:  # there may be nothing between two lines of ---
@@ -180,7 +202,7 @@ class _Composer:
     # --- nodes ---
 
     def _scalar(self, event: Any) -> None:
-        start = _position(event)
+        start = self._position(event)
         if event.value == _MERGE and event.implicit[0] and self.stack and self.stack[-1].wants_key:
             message = "YAML 1.2 has no merge keys."
             hint = "Write the fields out, or use an alias for a whole mapping."
@@ -218,7 +240,7 @@ class _Composer:
             return text
 
     def _open(self, event: Any) -> None:
-        start = _position(event)
+        start = self._position(event)
         if len(self.stack) >= MAX_DEPTH:
             message = f"Values are nested deeper than {MAX_DEPTH} levels."
             self._report("yaml/depth", start, message, "No document needs more than a few.")
@@ -247,7 +269,7 @@ class _Composer:
         self._add(frame.value, frame.start, anchor=frame.anchor, weight=frame.weight, scalar=False)
 
     def _alias(self, event: Any) -> None:
-        start = _position(event)
+        start = self._position(event)
         target = self.anchors.get(event.anchor)
         if target is None:
             message = "The alias stands for nothing that precedes it."
@@ -330,8 +352,3 @@ class _Composer:
 
 def _told(rule: str, file: str, at: Position, message: str, hint: str) -> Diagnostic:
     return problem(rule, message, hint=hint, file=file, line=at.line, column=at.column)
-
-
-def _position(event: Any) -> Position:
-    mark = event.start_mark
-    return Position(mark.line + 1, mark.column + 1)

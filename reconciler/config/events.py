@@ -1,9 +1,10 @@
 """The events of a YAML text, from ruamel's two parsers.
 
-The one in C is some ten times as fast. What it refuses is read again by the one in Python, unless it
-is long, since that one's word is final and its positions are the better ones. On what both accept they agree; the one in C
-takes a little more (a tab at the end of a line, which YAML allows, and a comment right after the
-``|`` of a text block, which it does not).
+The one in C is some ten times as fast. It refuses some of YAML 1.2, above all a colon within a plain
+text between braces, as in ``{password: env:NAME}``. So what it refuses is read again by the one in
+Python, unless it is long, since that one's word is final and its positions are the better ones. On what
+both accept they agree; the one in C takes a little more (a tab at the end of a line, which YAML allows,
+and a comment right after the ``|`` of a text block, which it does not).
 
 ruamel's messages quote the text of the file, and a password may stand there. They never leave this
 module: an error is told by what the parser was doing, in sentences of our own.
@@ -11,6 +12,7 @@ module: an error is told by what the parser was doing, in sentences of our own.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from ruamel.yaml import YAML
@@ -78,6 +80,28 @@ MAX_FOR_REFERENCE: Final = 64 * 1024
 """How many characters the parser in Python is given: these take it two seconds."""
 
 
+_NEXT_DOCUMENT: Final = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+_DIRECTIVE: Final = re.compile(r"^%", re.MULTILINE)
+_LINE_BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+"""What the parsers count as a line's end."""
+
+
+def pieces(text: str) -> Iterator[tuple[int, str]]:
+    """Cut a text where its documents begin; each piece comes with the number of lines before it.
+
+    A line that begins with ``---`` begins a document wherever it stands, in a quoted text and in a text
+    block too (YAML 1.2.2, section 9.1.2). A text with a directive is left whole, for directives stand
+    before that line.
+    """
+    starts = [0]
+    if not _DIRECTIVE.search(text):
+        starts += [match.start() for match in _NEXT_DOCUMENT.finditer(text) if match.start()]
+    lines = 0
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+        yield lines, text[start:end]
+        lines += sum(1 for _ in _LINE_BREAK.finditer(text, start, end))
+
+
 def parsers(text: str) -> tuple[Callable[[str], Iterator[Event]], ...]:
     """The parsers to try on a text, in this order; the last one's errors are reported."""
     if CParser is None:
@@ -121,6 +145,11 @@ _SENTENCES: Final[tuple[tuple[str, str, str], ...]] = (
         "while parsing a flow mapping",
         "A mapping in braces is not well-formed.",
         "Put a comma between the fields and close it with }.",
+    ),
+    (
+        "found unexpected ':'",
+        "A colon within an unquoted text between braces or brackets is taken in short documents only.",
+        'Put the value in quotes, as in {password: "env:NAME"}.',
     ),
     (
         "while parsing a block mapping",

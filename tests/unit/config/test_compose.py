@@ -13,7 +13,7 @@ from ruamel.yaml.error import YAMLError
 from reconciler.config import compose as module
 from reconciler.config import events
 from reconciler.config.compose import MAX_DEPTH, MAX_PROBLEMS, compose
-from reconciler.config.events import fast, reference
+from reconciler.config.events import MAX_FOR_REFERENCE, fast, reference
 from reconciler.config.positions import Position
 from reconciler.config.raw import Composed, showable
 from reconciler.config.scalars import resolve
@@ -314,6 +314,41 @@ def test_both_parsers_agree_on_what_both_accept(pieces: list[str]) -> None:
     slow = module._Composer("a.yaml").run(reference(text))
     if slow.readable and not any(name in text for name in ("*a:", "!!str &a")):
         assert quick == slow
+
+
+@given(pieces=st.lists(st.one_of(_PIECES, st.just("\r")), max_size=30))
+def test_cut_where_its_documents_begin_a_text_means_the_same(pieces: list[str]) -> None:
+    text = "".join(pieces) + "\n"
+    whole = module._compose(text, "a.yaml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "MAX_FOR_REFERENCE", 0)
+        cut = module.compose(text, "a.yaml")
+    if whole.readable and cut.readable:
+        assert cut == whole
+    assert not (whole.readable and not cut.readable)
+
+
+def test_a_colon_between_braces_is_taken_in_a_long_file_of_many_documents() -> None:
+    text = "---\nname: x\nimap: {password: env:A, port: 993}\n" * 3000
+    assert len(text) > MAX_FOR_REFERENCE
+    composed = compose(text, "a.yaml")
+    assert composed.diagnostics == ()
+    assert len(composed.documents) == 3000
+    assert composed.documents[-1].positions.of(("imap", "password")).line == 9000
+
+
+def test_a_colon_between_braces_in_one_long_document_gets_good_advice() -> None:
+    composed = compose("- a\n" * 20_000 + "- {password: env:A}\n", "a.yaml")
+    (found,) = composed.diagnostics
+    assert (found.line, found.rule) == (20_001, "yaml/syntax")
+    assert 'quotes, as in {password: "env:NAME"}' in found.hint
+
+
+def test_a_problem_in_a_long_file_is_told_with_its_line_and_the_rest_is_limited() -> None:
+    text = "---\na: 1\na: 2\n" * 10_000
+    composed = compose(text, "a.yaml")
+    assert [item.line for item in composed.diagnostics] == [3 * n for n in range(1, 101)]
+    assert not composed.readable
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\r\t")))
