@@ -13,6 +13,7 @@ from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
 from reconciler.model.connector import Connector
 from reconciler.probe.drift import Checked, check
 from reconciler.probe.record import Recording, facts
+from reconciler.probe.shard import Shard
 
 if TYPE_CHECKING:
     from reconciler.app.workspace import Workspace
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
 class DriftRequest:
     """What was asked for: which stored connectors (all of them without ``names`` and ``labels``), how.
 
-    ``cert_days`` are the days that a certificate must have left.
+    ``shard`` is the part of them that this machine looks after. ``cert_days`` are the days that a
+    certificate must have left.
     """
 
     names: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    shard: Shard | None = None
     tuning: Tuning = AS_SET
     cert_days: int = 21
     record: bool = True
@@ -96,4 +99,5 @@ def _choose(
     )
     if request.labels and not chosen:
         raise UsageError(f"no stored connector has the labels {', '.join(request.labels)}")
-    return chosen
+    shard = request.shard
+    return tuple(item for item in chosen if shard is None or shard.takes(item.address.name))

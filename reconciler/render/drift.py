@@ -189,7 +189,7 @@ def _failing(item: Checked) -> str:
 def _headline(checked: tuple[Checked, ...]) -> str:
     changed = sum(bool(item.findings) for item in checked)
     if not checked:
-        return "No drift: no connector is stored but drafts."
+        return "No drift: there is no connector to test."
     if not changed:
         return "No drift."
     all_of_them = "1 connector" if len(checked) == 1 else f"{len(checked)} connectors"

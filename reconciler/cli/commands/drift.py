@@ -17,12 +17,14 @@ from reconciler.cli.options import (
     workspace,
 )
 from reconciler.cli.reports import Report, report_option
+from reconciler.cli.shard import SHARD
 from reconciler.cli.tuning import record_option, tuning_options
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
     from reconciler.app.drifting import Drift
     from reconciler.probe.drift import Checked
+    from reconciler.probe.shard import Shard
     from reconciler.render.drift import DriftDocument
 
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
         "reconciler drift",
         "reconciler drift --cert-days 30 --report markdown=drift.md",
         "reconciler drift 'info*' --no-record --format json",
+        "reconciler drift --shard 2/8",
     ),
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 @format_option("human", "json", "markdown")
 @click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
               help="Only connectors with this label. Repeatable: all of them.")  # fmt: skip
+@click.option("--shard", type=SHARD, metavar="K/N",
+              help="Only the K-th of N parts, the same connectors every time.")  # fmt: skip
 @click.option("--cert-days", type=click.IntRange(0, 3650), default=21, show_default=True, metavar="N",
               help="Report certificates with fewer days left.")  # fmt: skip
 @tuning_options
@@ -55,6 +60,7 @@ def command(
     state: str | None,
     form: str,
     labels: tuple[str, ...],
+    shard: Shard | None,
     cert_days: int,
     concurrency: int | None,
     per_host: int | None,
@@ -83,6 +89,7 @@ def command(
     request = DriftRequest(
         names=names,
         labels=labels,
+        shard=shard,
         tuning=Tuning(concurrency=concurrency, per_host=per_host, timeout=timeout, retries=retries),
         cert_days=cert_days,
         record=record,

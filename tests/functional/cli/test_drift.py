@@ -173,3 +173,18 @@ def test_a_selection_that_fits_nothing_is_refused(
 def test_settings_that_are_not_valid_are_refused(applied: Home) -> None:
     applied.write("../reconciler.yaml", "allowed_hosts: 7\n")
     assert applied("drift").status == 3
+
+
+def test_shards_share_the_work_and_leave_nothing_out(applied: Home) -> None:
+    applied("drift", "--shard", "1/1")
+    counts = []
+    for number in range(1, 11):
+        done = applied("drift", "--shard", f"{number}/10", "--no-record", "--format", "json")
+        assert done.status == 0, done.said
+        counts.append(json.loads(done.out)["tested"])
+    whole = json.loads(applied("drift", "--no-record", "--format", "json").out)["tested"]
+    assert sum(counts) == whole > 1
+    assert 0 in counts
+    empty = f"{counts.index(0) + 1}/10"
+    assert applied("drift", "--shard", empty).out == "No drift: there is no connector to test.\n"
+    assert applied("drift", "--shard", "11/10").status == 64
