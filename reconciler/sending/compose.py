@@ -32,7 +32,12 @@ _OURS = frozenset({
 _LONGEST_WORD = 900
 """Octets that fit into a line beside the name of the field (RFC 5322 section 2.1.1)."""
 
+_MAIL = "message/rfc822"
 _WRAPPED = ("message/", "multipart/")
+"""These may not be encoded (RFC 2046 section 5.2.1). What would have to be arrives as a file of octets."""
+
+_LONGEST_LINE = 998
+"""Octets of a line without its end (RFC 5322 section 2.1.1)."""
 
 _SEVEN_BIT = SMTP.clone(cte_type="7bit")
 """Everything in ASCII, so that it passes through every server unchanged."""
@@ -157,13 +162,16 @@ def _attach(part: EmailMessage, item: Attachment) -> None:
     refuse_control_characters(item.name, "the name of an attachment")
     if not _TYPE.fullmatch(item.content_type):
         raise UsageError(f"{item.content_type!r} is no type of content", hint="Such as image/png.")
+    # The library would decode an encoded word, and write what is in it as it is.
+    name = item.name.replace("/", "_").replace("\\", "_").replace("=?", "=_")
     kind = item.content_type.lower()
-    # These may not be encoded (RFC 2046 section 5.2.1), and are to arrive as they are.
+    if kind == _MAIL and not item.content_id and (mail := _unencoded(item.content)) is not None:
+        part.add_attachment(EmailMessage(), filename=name)
+        part.get_payload()[-1].set_payload(mail)  # type: ignore[index, union-attr]  # a list, now
+        return
     maintype, _, subtype = (
         "application/octet-stream" if kind.startswith(_WRAPPED) else kind
     ).partition("/")
-    # The library would decode an encoded word, and write what is in it as it is.
-    name = item.name.replace("/", "_").replace("\\", "_").replace("=?", "=_")
     if not item.content_id:
         part.add_attachment(item.content, maintype, subtype, filename=name)
         return
@@ -177,3 +185,12 @@ def _attach(part: EmailMessage, item: Attachment) -> None:
         filename=name,
         disposition="inline",
     )
+
+
+def _unencoded(mail: bytes) -> str | None:
+    """The text of an attached mail, octet for octet, if it can go along without being encoded."""
+    lines = mail.replace(b"\r\n", b"\n").split(b"\n")
+    fits = all(len(line) <= _LONGEST_LINE and b"\r" not in line for line in lines)
+    if not fits or not mail.isascii() or b"\0" in mail or not mail.strip():
+        return None
+    return b"\r\n".join(lines).decode("ascii")

@@ -254,6 +254,35 @@ def test_attachments_arrive_as_they_are(files: list[tuple[str, bytes, bool]]) ->
     ]
 
 
+LINES = st.lists(st.text(st.characters(codec="ascii", exclude_characters="\0\r\n"), max_size=200))
+
+
+@given(LINES, st.sampled_from(["\r\n", "\n"]))
+@example(
+    ["From: eve@x.example", "Subject: " + "long " * 100, "", ".", "From the start", "--"], "\n"
+)
+def test_an_attached_mail_goes_along_as_a_mail_line_for_line(lines: list[str], end: str) -> None:
+    inner = "".join(f"{line}{end}" for line in lines).encode()
+    mail = composed(replace(MAIL, attachments=(Attachment("a.eml", inner, "message/rfc822"),)))
+    check_octets(mail)
+    if inner.strip():
+        assert b"Content-Type: message/rfc822\r\n" in mail.content
+        assert b'filename="a.eml"' in mail.content
+        assert b"\r\n\r\n" + inner.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") in mail.content
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [b"", b"\r\n", "Subject: Größe\r\n\r\n".encode(), b"a\0b", b"a\rb", b"x" * 999],
+)
+def test_an_attached_mail_that_would_have_to_be_encoded_is_a_file_of_octets(inner: bytes) -> None:
+    mail = composed(replace(MAIL, attachments=(Attachment("a.eml", inner, "message/rfc822"),)))
+    check_octets(mail)
+    (part,) = parsed(mail.content).iter_attachments()
+    assert part.get_content_type() == "application/octet-stream"
+    assert part.get_content() == inner
+
+
 @given(
     st.lists(addresses, max_size=4),
     st.lists(addresses, max_size=4),
