@@ -28,6 +28,12 @@ GONE: Final = f"gone@{DOMAIN}"
 BUSY: Final = f"busy@{DOMAIN}"
 """An address that support@ may send as, and whose mailbox is always busy: 450."""
 
+UTF8: Final = f"jürgen@utf8.{DOMAIN}"
+"""An address that takes SMTPUTF8. Dovecot's LMTP does not, so Postfix itself files this mail."""
+
+_NOBODY: Final = 65534
+"""Who it belongs to then."""
+
 _MAIN: Final = """
 compatibility_level = 3.6
 queue_directory = {folder}/queue
@@ -49,9 +55,13 @@ smtpd_client_connection_count_limit = 0
 smtpd_error_sleep_time = 0
 message_size_limit = 30000000
 
-virtual_mailbox_domains = {domain}
+virtual_mailbox_domains = {domain} utf8.{domain}
 virtual_mailbox_maps = texthash:{folder}/mailboxes
 virtual_transport = lmtp:unix:{lmtp}
+transport_maps = inline:{{ {{ utf8.{domain} = virtual: }} }}
+virtual_mailbox_base = {folder}
+virtual_uid_maps = static:{nobody}
+virtual_gid_maps = static:{nobody}
 
 smtpd_tls_security_level = encrypt
 smtpd_tls_auth_only = yes
@@ -90,6 +100,7 @@ verify     unix  - - n - 1 verify
 proxymap   unix  - - n - - proxymap
 error      unix  - - n - - error
 lmtp       unix  - - n - - lmtp
+virtual    unix  - n n - - virtual
 anvil      unix  - - n - 1 anvil
 """
 
@@ -156,18 +167,26 @@ class Postfix:
         wait_until(settled, "every connection has ended")
         return self.log
 
+    def filed(self) -> list[Path]:
+        """The mails to UTF8, as they came; there is at least one."""
+        new = self.folder / "utf8" / "new"
+        wait_until(lambda: new.is_dir() and any(new.iterdir()), f"a mail to {UTF8} is filed")
+        return sorted(new.iterdir())
+
     def stop(self) -> None:
         """End it."""
         self._process.end()
 
     def _write(self, authority: Authority, dovecot: Dovecot) -> None:
-        for name in ("etc", "queue", "data"):
+        for name in ("etc", "queue", "data", "utf8"):
             (self.folder / name).mkdir()
+        os.chown(self.folder / "utf8", _NOBODY, _NOBODY)
         shutil.chown(self.folder / "data", "postfix")
         main = _MAIN.format(
             folder=self.folder,
             loopback=LOOPBACK,
             domain=DOMAIN,
+            nobody=_NOBODY,
             good=authority.good,
             sasl=dovecot.sasl_socket,
             lmtp=dovecot.lmtp_socket,
@@ -192,7 +211,8 @@ class Postfix:
         (self.folder / "etc" / "master.cf").write_text(_MASTER + "\n".join(lines) + "\n")
         (self.folder / "recipients").write_text(_RECIPIENTS)
         mailboxes = (account.username for account in ACCOUNTS if account.mailbox)
-        _write_table(self.folder / "mailboxes", ((name, "yes") for name in (*mailboxes, BUSY)))
+        known = dict.fromkeys((*mailboxes, BUSY), "yes") | {UTF8: "utf8/"}
+        _write_table(self.folder / "mailboxes", known.items())
         _write_table(self.folder / "senders", _owners().items())
 
 

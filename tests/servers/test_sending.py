@@ -18,6 +18,7 @@ from tests.servers.accounts import (
     SUPPORT,
 )
 from tests.servers.mailboxes import compare, decoded, on_its_way, parsed, people, text_of
+from tests.servers.postfix import UTF8
 
 if TYPE_CHECKING:
     from tests.servers.mailboxes import Mailboxes
@@ -71,6 +72,17 @@ def test_names_with_a_comma_and_quotes_arrive(mailer: Mailer, mailboxes: Mailbox
     for account in READERS[:3]:
         mail = compare(mailboxes, sent, account)
         assert people(mail, "To") == [(item.display_name, item.addr_spec) for item in everybody]
+
+
+def test_an_address_beyond_ascii_goes_out_by_smtputf8(mailer: Mailer, postfix: Postfix) -> None:
+    letter = Message(to=(f"Jürgen <{UTF8}>",), subject="UTF-8", text="ok\n")
+    sent = mailer.send(letter, connector="support")
+    assert sent.accepted == (UTF8,)
+    (path,) = postfix.filed()
+    mail = path.read_bytes()
+    assert f"\nDelivered-To: {UTF8}\n".encode() in mail
+    assert f" <{UTF8}>\n".encode() in mail.partition(b"\nTo: ")[2]
+    assert b"\n\nok\n" in mail
 
 
 def test_twenty_recipients_get_one_mail_each_and_none_sees_who_is_in_bcc(
