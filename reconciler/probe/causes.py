@@ -18,7 +18,13 @@ from reconciler.mail.faults import (
     Violation,
 )
 from reconciler.model.connector import Security
-from reconciler.probe.faults import FolderMissing, HostNotAllowed, NotDelivered, WrongMode
+from reconciler.probe.faults import (
+    AlreadyRefused,
+    FolderMissing,
+    HostNotAllowed,
+    NotDelivered,
+    WrongMode,
+)
 from reconciler.probe.result import ErrorClass, Failure, Stage
 from reconciler.probe.tokens import token_failure
 
@@ -190,12 +196,23 @@ def _violation(error: Violation, where: Where) -> Failure:
     )
 
 
+def _already_refused(error: AlreadyRefused, where: Where) -> Failure:
+    half = where.half
+    return Failure(
+        ErrorClass.AUTH_REJECTED,
+        f"The password of {half.username} was not tried at {half.host}: {error.host} has refused it.",
+        "Put it right and test again; one wrong password is one failed sign-in, so that no account is "
+        "locked.",
+    )
+
+
 _EXPLANATIONS: Final[tuple[tuple[type[MailFault], Callable[..., Failure]], ...]] = (
     (HostNotAllowed, _host_not_allowed),
     (Unresolvable, _unresolvable),
     (Unreachable, _unreachable),
     (TimedOut, _timed_out),
     (TokenFault, token_failure),
+    (AlreadyRefused, _already_refused),
     (WrongMode, _wrong_mode),
     (StarttlsMissing, _starttls_missing),
     (NoMechanism, _no_mechanism),

@@ -17,6 +17,7 @@ from reconciler.probe.imap import ImapAttempt
 from reconciler.probe.modes import presented_chain, spoken_mode
 from reconciler.probe.observed import names
 from reconciler.probe.options import DEFAULT_OPTIONS, ProbeOptions
+from reconciler.probe.refusals import Refusals
 from reconciler.probe.result import Outcome, ProtocolResult, Stage
 from reconciler.probe.walk import Walk
 
@@ -73,10 +74,11 @@ def examine(
     """
     shared_context(options.ca_file)
     tokens = AuthlibTokens(resolver, connect_to=options.connect_to, ca_file=options.ca_file)
+    refusals = Refusals()
     found = []
     for half in halves(connector):
         inspector = _Inspector(half)
-        walk = Walk(half, resolver, options, tokens, inspect=inspector)
+        walk = Walk(half, resolver, options, tokens, inspect=inspector, refusals=refusals)
         result = walk.result()
         found.append(ExaminedHalf(half, result, inspector.details))
     return tuple(found)

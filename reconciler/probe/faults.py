@@ -18,6 +18,14 @@ class HostNotAllowed(MailFault):
         self.host = host
 
 
+class AlreadyRefused(MailFault):
+    """The password was refused by ``host`` in the same run, and so was not tried again."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"{host} has refused the password already")
+        self.host = host
+
+
 class WrongMode(MailFault):
     """The server does not do TLS the way that is set; ``speaks`` is the way it does."""
 

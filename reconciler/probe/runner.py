@@ -16,6 +16,7 @@ from reconciler.mail.oauth import AuthlibTokens
 from reconciler.mail.tls import shared_context
 from reconciler.probe.half import Half, halves
 from reconciler.probe.options import DEFAULT_OPTIONS, ProbeOptions
+from reconciler.probe.refusals import Refusals
 from reconciler.probe.result import (
     ConnectorResult,
     Outcome,
@@ -121,6 +122,7 @@ class _Context:
     ) -> None:
         self.options = options
         self.stop = threading.Event()
+        self._refusals = Refusals()
         self._resolver = resolver
         self._tokens = tokens
 
@@ -129,7 +131,14 @@ class _Context:
         if job.test_mail:
             result = self._test_mail(job.half)
             return _Timed(job, result, started_at, started, time.monotonic())
-        walk = Walk(job.half, self._resolver, self.options, self._tokens, self.stop)
+        walk = Walk(
+            job.half,
+            self._resolver,
+            self.options,
+            self._tokens,
+            self.stop,
+            refusals=self._refusals,
+        )
         try:
             result = walk.result()
         except Cancelled:

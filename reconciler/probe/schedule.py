@@ -1,4 +1,4 @@
-"""Which test may start next: so many at a time of one host, one at a time of one account."""
+"""Which test may start next: so many at a time of one host, one at a time of one account or password."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from reconciler.probe.half import Half
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reconciler.model.secret_ref import SecretRef
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -21,20 +23,34 @@ class Job:
     half: Half
     test_mail: bool = False
 
+    @property
+    def password_key(self) -> tuple[int, str, SecretRef] | None:
+        """What the halves of a connector that sign in with the same password have in common."""
+        password = self.half.settings.password
+        return None if password is None else (self.position, self.half.username, password)
+
 
 class Schedule:
     """The tests that wait. A pure value with a memory: it starts nothing and waits for nothing.
 
     Hosts take turns in the order of their first test, so that many tests of one slow host do not hold up
-    the others. However many wait, the next one is found in a few steps.
+    the others. Halves of a connector with the same password come one after the other, so that the second
+    one knows how the first has fared. However many wait, the next one is found in a few steps.
     """
 
     def __init__(self, jobs: Iterable[Job], per_host: int) -> None:
         self._per_host = per_host
         self._hosts: dict[str, _Host] = {}
+        self._ready: OrderedDict[str, None] = OrderedDict()
+        self._followers: dict[tuple[int, str, SecretRef], deque[tuple[int, Job]]] = {}
         for number, job in enumerate(jobs):
-            self._hosts.setdefault(job.half.host_key, _Host()).add(number, job)
-        self._ready = OrderedDict.fromkeys(self._hosts)
+            key = job.password_key
+            if key is not None and key in self._followers:
+                self._followers[key].append((number, job))
+                continue
+            if key is not None:
+                self._followers[key] = deque()
+            self._add(number, job)
 
     def next(self) -> Job | None:
         """Take the next test that may start; None if all that wait have to wait longer."""
@@ -50,6 +66,14 @@ class Schedule:
         """Note that a test that was taken is over."""
         name = job.half.host_key
         self._hosts[name].done(job)
+        self._ready.setdefault(name)
+        followers = self._followers[job.password_key] if job.password_key else None
+        if followers:
+            self._add(*followers.popleft())
+
+    def _add(self, number: int, job: Job) -> None:
+        name = job.half.host_key
+        self._hosts.setdefault(name, _Host()).add(number, job)
         self._ready.setdefault(name)
 
 
@@ -67,7 +91,7 @@ class _Host:
             self._later[account].append((number, job))
         else:
             self._later[account] = deque()
-            self.free.append((number, job))  # numbers rise, so this is a heap
+            heappush(self.free, (number, job))
 
     def take(self) -> Job:
         self.running += 1
@@ -75,6 +99,8 @@ class _Host:
 
     def done(self, job: Job) -> None:
         self.running -= 1
-        later = self._later[job.half.account_key]
-        if later:
-            heappush(self.free, later.popleft())
+        account = job.half.account_key
+        if self._later[account]:
+            heappush(self.free, self._later[account].popleft())
+        else:
+            del self._later[account]

@@ -12,7 +12,17 @@ from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import Cancelled, TimedOut
 from reconciler.probe.attempt import Skip
 from reconciler.probe.classify import classify, is_temporary
-from reconciler.probe.result import Failure, Outcome, Protocol, ProtocolResult, Stage, StageResult
+from reconciler.probe.faults import AlreadyRefused
+from reconciler.probe.refusals import Refusals
+from reconciler.probe.result import (
+    ErrorClass,
+    Failure,
+    Outcome,
+    Protocol,
+    ProtocolResult,
+    Stage,
+    StageResult,
+)
 from reconciler.probe.sign_in import SignIn
 from reconciler.probe.where import Where
 
@@ -60,6 +70,7 @@ class Walk:
     """Tests one half, once. ``cancelled`` calls it off: then it raises Cancelled.
 
     ``inspect`` gets to see each attempt when its stages are through, before the connection is closed.
+    ``refusals`` is what other halves were refused with; what this one is refused with is added to it.
     """
 
     def __init__(
@@ -71,9 +82,11 @@ class Walk:
         cancelled: Event | None = None,
         *,
         inspect: Inspect | None = None,
+        refusals: Refusals | None = None,
     ) -> None:
         self._half = half
         self._inspect = inspect
+        self._refusals = refusals or Refusals()
         self._options = options
         self._cancelled = cancelled
         self._sign_in = SignIn(half, resolver, options, tokens)
@@ -168,7 +181,10 @@ class Walk:
             for stage, step in attempt.stages:
                 if not self._options.wants(stage):
                     break
-                results.append(self._stage(stage, step))
+                if stage is Stage.AUTHENTICATION:
+                    results.append(self._sign_in_once(step))
+                else:
+                    results.append(self._stage(stage, step))
                 if results[-1].outcome is Outcome.FAILED:
                     break
             self._observed = attempt.observed(self._sign_in.discretion.show) or self._observed
@@ -177,6 +193,18 @@ class Walk:
         finally:
             attempt.close()
         return tuple(results)
+
+    def _sign_in_once(self, step: Callable[[], str]) -> StageResult:
+        def sign_in() -> str:
+            host = self._refusals.host(self._half)
+            if host is not None:
+                raise AlreadyRefused(host)
+            return step()
+
+        result = self._stage(Stage.AUTHENTICATION, sign_in)
+        if result.failure is not None and result.failure.error_class is ErrorClass.AUTH_REJECTED:
+            self._refusals.note(self._half)
+        return result
 
     def _new_attempt(self, deadline: Deadline) -> Attempt:
         credential = partial(self._sign_in.credential, deadline)

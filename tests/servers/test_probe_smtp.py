@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.model.connector import Security
 from reconciler.probe.result import ErrorClass, Outcome, Protocol, Stage
+from reconciler.probe.runner import run
 from tests.servers.accounts import (
     ARCHIVE,
     DOMAIN,
@@ -88,6 +89,37 @@ def test_one_wrong_password_is_one_failed_login(
     assert (where, why.error_class) == (Stage.AUTHENTICATION, ErrorClass.AUTH_REJECTED)
     assert not result.unreachable
     assert dovecot.failed_logins(account.username) == before + 1
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_one_wrong_password_is_one_failed_login_over_both_protocols_together(
+    dovecot: Dovecot, mail_site: Site, *, together: bool
+) -> None:
+    before = dovecot.failed_logins(INFO.username)
+    connector = connector_for(
+        INFO, imap=reads(INFO, password=WRONG), smtp=sends(INFO, password=WRONG)
+    )
+    if together:
+        (result,) = run((connector,), mail_site.resolver, mail_site.options)
+    else:
+        result = mail_site.probe(connector)
+    found = {half.protocol: (stage.stage, why) for half, stage, why in result.failures}
+    assert {(where, why.error_class) for where, why in found.values()} == {
+        (Stage.AUTHENTICATION, ErrorClass.AUTH_REJECTED)
+    }
+    assert found[Protocol.SMTP][1].cause.endswith(f"{IMAP} has refused it.")
+    assert not result.unreachable
+    assert dovecot.failed_logins(INFO.username) == before + 1
+
+
+def test_two_connectors_with_one_account_try_a_wrong_password_once(
+    dovecot: Dovecot, mail_site: Site
+) -> None:
+    before = dovecot.failed_logins(INFO.username)
+    one = connector_for(INFO, imap=reads(INFO, password=WRONG))
+    results = run((one, replace(one, name="again")), mail_site.resolver, mail_site.options)
+    assert [failure(result)[1].error_class for result in results] == [ErrorClass.AUTH_REJECTED] * 2
+    assert dovecot.failed_logins(INFO.username) == before + 1
 
 
 def test_one_half_may_fail_while_the_other_passes(mail_site: Site) -> None:

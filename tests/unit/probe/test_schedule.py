@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.half import halves
+from reconciler.probe.result import Protocol
 from reconciler.probe.schedule import Job, Schedule
 from tests.builders import connector, mail_server, receiving
 
@@ -61,6 +64,29 @@ def test_one_account_is_the_same_over_both_protocols_of_a_host() -> None:
     same = connector("a", imap=both.imap, smtp=mail_server("a", "smtp", server="M.example"))
     schedule = Schedule([Job(0, half) for half in halves(same)], 3)
     assert len(taken(schedule)) == 1
+
+
+def test_halves_with_one_password_come_one_after_the_other_wherever_their_servers_are() -> None:
+    imap, smtp = (
+        mail_server("a", server="in.example"),
+        mail_server("a", "smtp", server="out.example"),
+    )
+    other = replace(smtp, password=SecretRef("env", "OTHER"))
+    apart = [Job(0, half) for half in halves(connector("a", imap=imap, smtp=other))]
+    assert len(taken(Schedule(apart, 3))) == 2
+    both = [
+        Job(position, half)
+        for position in (0, 1)
+        for half in halves(connector("a", imap=imap, smtp=replace(smtp, password=imap.password)))
+    ]
+    schedule = Schedule(both, 3)
+    (first,) = taken(schedule)
+    assert (first.position, first.half.protocol) == (0, Protocol.IMAP)
+    schedule.done(first)
+    assert [(job.position, job.half.protocol) for job in taken(schedule)] == [
+        (1, Protocol.IMAP),
+        (0, Protocol.SMTP),
+    ]
 
 
 @given(
