@@ -26,21 +26,18 @@ from reconciler.errors import (
 )
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.oauth import AuthlibTokens
-from reconciler.probe.half import halves
 from reconciler.probe.options import ProbeOptions
-from reconciler.probe.result import Protocol
-from reconciler.sending.access import Access, Door
-from reconciler.sending.copies import Copies, without_filing
+from reconciler.sending.access import Access
+from reconciler.sending.line import Line
 from reconciler.sending.message import Message, RawMessage, Stamp
-from reconciler.sending.outcome import Copy, Fate, Journal, Outcome, Sent
-from reconciler.sending.outgoing import Outgoing
+from reconciler.sending.outcome import Journal, Outcome, Sent
 from reconciler.sending.prepare import Wish, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-    from reconciler.model.connector import Connector, SaveSent
+    from reconciler.model.connector import SaveSent
     from reconciler.model.snapshot import Snapshot
     from reconciler.sending.prepared import Prepared
 
@@ -83,7 +80,7 @@ class Mailer:
             ),
         )
         self._turn = threading.RLock()
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, Line] = {}
         self._snapshot: Snapshot | None = None
         self._serial = (-1, "")
         self._looked = 0.0
@@ -253,7 +250,7 @@ class Mailer:
         problem = self._tell(of_sent(sent, wish, self._actor))
         return replace(sent, warnings=(*sent.warnings, problem)) if problem else sent
 
-    def _line(self, name: str, snapshot: Snapshot) -> _Line:
+    def _line(self, name: str, snapshot: Snapshot) -> Line:
         connector = snapshot.connector(name)
         if connector is None:
             raise RouteRefused(f"there is no connector {name}")
@@ -261,7 +258,7 @@ class Mailer:
         if line is None or line.connector != connector:
             if line is not None:
                 line.close()
-            line = self._lines[name] = _Line(connector, self._access)
+            line = self._lines[name] = Line(connector, self._access)
         return line
 
     def _host(self, mail: Prepared | None) -> str:
@@ -275,34 +272,6 @@ class Mailer:
         except ReconcilerError as error:
             return f"the outcome was not written to the log: {error.message}"
         return ""
-
-
-class _Line:
-    """The connections of one connector as it is stored."""
-
-    def __init__(self, connector: Connector, access: Access) -> None:
-        by_protocol = {half.protocol: half for half in halves(connector)}
-        smtp = by_protocol[Protocol.SMTP]
-        imap = by_protocol.get(Protocol.IMAP)
-        self.connector = connector
-        self.host, self.port = smtp.host, smtp.port
-        self.outgoing = Outgoing(Door(smtp, access))
-        self._copies = Copies(Door(imap, access), connector) if imap is not None else None
-
-    def copy(self, mail: Prepared, asked: SaveSent | None) -> Copy:
-        """File the copy of a mail as is wanted."""
-        decision = without_filing(mail.route, self.connector, asked)
-        if isinstance(decision, Copy):
-            return decision
-        if self._copies is None:
-            return Copy(Fate.FAILED, sentence=f"{self.connector.name} has no IMAP settings")
-        return self._copies.file(mail, decision)
-
-    def close(self) -> None:
-        """End them."""
-        self.outgoing.close()
-        if self._copies is not None:
-            self._copies.close()
 
 
 def _stamp() -> Stamp:

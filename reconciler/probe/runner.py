@@ -5,28 +5,25 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import Cancelled
 from reconciler.mail.oauth import AuthlibTokens
 from reconciler.mail.tls import shared_context
-from reconciler.probe.half import Half, halves
+from reconciler.probe.half import halves
 from reconciler.probe.options import DEFAULT_OPTIONS, ProbeOptions
-from reconciler.probe.refusals import Refusals
 from reconciler.probe.result import (
     ConnectorResult,
     Outcome,
     Protocol,
-    ProtocolResult,
     Stage,
     StageResult,
 )
 from reconciler.probe.schedule import Job, Schedule
-from reconciler.probe.walk import Walk
+from reconciler.probe.tester import Tester, Timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,12 +65,12 @@ def probe(
     Raises ValueError for a draft, and UsageError if the CA file cannot be used. Everything else that goes
     wrong is in the result.
     """
-    context = _Context(resolver, options, tokens or _tokens(resolver, options))
+    tester = Tester(resolver, options, tokens or _tokens(resolver, options))
     shared_context(options.ca_file)
-    results = [context.test(Job(0, half)) for half in halves(connector)]
-    mail = context.test_mail(results)
+    results = [tester.test(Job(0, half)) for half in halves(connector)]
+    mail = tester.test_mail(results)
     if mail is not None:
-        results.append(context.test(mail))
+        results.append(tester.test(mail))
     return _joined(connector, results, options)
 
 
@@ -95,77 +92,12 @@ def run(
     """
     shared_context(options.ca_file)
     chosen = tuple(connector for connector in connectors if not connector.draft)
-    context = _Context(resolver, options, tokens or _tokens(resolver, options))
-    return _Run(chosen, context, on_result).results(cancelled)
+    tester = Tester(resolver, options, tokens or _tokens(resolver, options))
+    return _Run(chosen, tester, on_result).results(cancelled)
 
 
 def _tokens(resolver: SecretResolver, options: ProbeOptions) -> TokenSource:
     return AuthlibTokens(resolver, connect_to=options.connect_to, ca_file=options.ca_file)
-
-
-@dataclass(frozen=True, slots=True)
-class _Timed:
-    """The result of one half, and when it was made."""
-
-    job: Job
-    result: ProtocolResult
-    started_at: datetime
-    started: float
-    ended: float
-
-
-class _Context:
-    """What all tests of a run have in common."""
-
-    def __init__(
-        self, resolver: SecretResolver, options: ProbeOptions, tokens: TokenSource
-    ) -> None:
-        self.options = options
-        self.stop = threading.Event()
-        self._refusals = Refusals()
-        self._resolver = resolver
-        self._tokens = tokens
-
-    def test(self, job: Job) -> _Timed:
-        started_at, started = datetime.now(UTC), time.monotonic()
-        if job.test_mail:
-            result = self._test_mail(job.half)
-            return _Timed(job, result, started_at, started, time.monotonic())
-        walk = Walk(
-            job.half,
-            self._resolver,
-            self.options,
-            self._tokens,
-            self.stop,
-            refusals=self._refusals,
-        )
-        try:
-            result = walk.result()
-        except Cancelled:
-            raise
-        except Exception as error:  # noqa: BLE001 - a defect in one test must not end the run
-            result = walk.broken(error)
-        return _Timed(job, result, started_at, started, time.monotonic())
-
-    def test_mail(self, parts: list[_Timed]) -> Job | None:
-        """The test mail that is to follow these tests; None if there is none to send.
-
-        A connector that has failed gets none: signing in again would be one more refused sign-in.
-        """
-        if not self.options.wants(Stage.DELIVERY) or any(part.result.failed for part in parts):
-            return None
-        sending = next((part for part in parts if part.result.protocol is Protocol.SMTP), None)
-        return None if sending is None else replace(sending.job, test_mail=True)
-
-    def _test_mail(self, half: Half) -> ProtocolResult:
-        from reconciler.probe.delivery import Delivery  # noqa: PLC0415 - hardly ever wanted
-
-        def walk(half: Half) -> Walk:
-            return Walk(half, self._resolver, self.options, self._tokens, self.stop)
-
-        deadline = Deadline(self.options.timeout, self.stop)
-        stage = Delivery(half, walk, deadline, self.options.delivery_seconds).result()
-        return ProtocolResult(half.protocol, half.host, half.port, (stage,))
 
 
 class _Run:
@@ -174,23 +106,23 @@ class _Run:
     def __init__(
         self,
         connectors: tuple[Connector, ...],
-        context: _Context,
+        tester: Tester,
         on_result: Callable[[ConnectorResult], None] | None,
     ) -> None:
         self._connectors = connectors
-        self._context = context
+        self._tester = tester
         self._on_result = on_result
         self._jobs = tuple(
             Job(position, half)
             for position, connector in enumerate(connectors)
             for half in halves(connector)
         )
-        self._schedule = Schedule(self._jobs, context.options.per_host)
+        self._schedule = Schedule(self._jobs, tester.options.per_host)
         self._mails: list[Job] = []
         self._threads: list[threading.Thread] = []
         self._work: SimpleQueue[Job | None] = SimpleQueue()
-        self._done: SimpleQueue[_Timed | BaseException] = SimpleQueue()
-        self._halves: dict[int, list[_Timed]] = {}
+        self._done: SimpleQueue[Timed | BaseException] = SimpleQueue()
+        self._halves: dict[int, list[Timed]] = {}
         self._results: dict[int, ConnectorResult] = {}
         self._left = Counter(job.position for job in self._jobs)
 
@@ -201,7 +133,7 @@ class _Run:
                     self._finish(position)
             self._work_through(self._schedule, len(self._jobs), cancelled)
             # Only now, so that nothing else is done to the mailboxes that they are looked for in.
-            mails = Schedule(self._mails, self._context.options.per_host)
+            mails = Schedule(self._mails, self._tester.options.per_host)
             self._work_through(mails, len(self._mails), cancelled)
         except KeyboardInterrupt:
             raise Interrupted(self._in_order(), self._not_run()) from None
@@ -214,7 +146,7 @@ class _Run:
     ) -> None:
         running = 0
         while remaining:
-            while running < self._context.options.concurrency and (job := schedule.next()):
+            while running < self._tester.options.concurrency and (job := schedule.next()):
                 running += 1
                 self._start(job, running)
             if cancelled is not None and cancelled.is_set():
@@ -239,16 +171,16 @@ class _Run:
         self._work.put(job)
 
     def _thread(self) -> None:
-        while (job := self._work.get()) is not None and not self._context.stop.is_set():
+        while (job := self._work.get()) is not None and not self._tester.stop.is_set():
             try:
-                self._done.put(self._context.test(job))
+                self._done.put(self._tester.test(job))
             except Cancelled:
                 return
             except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
                 self._done.put(error)
                 return
 
-    def _take(self, timed: _Timed) -> None:
+    def _take(self, timed: Timed) -> None:
         position = timed.job.position
         self._halves.setdefault(position, []).append(timed)
         self._left[position] -= 1
@@ -256,7 +188,7 @@ class _Run:
             return
         job = None
         if not timed.job.test_mail:
-            job = self._context.test_mail(self._halves[position])
+            job = self._tester.test_mail(self._halves[position])
         if job is None:
             self._finish(position)
         else:
@@ -265,14 +197,14 @@ class _Run:
 
     def _finish(self, position: int) -> None:
         result = _joined(
-            self._connectors[position], self._halves.pop(position, []), self._context.options
+            self._connectors[position], self._halves.pop(position, []), self._tester.options
         )
         self._results[position] = result
         if self._on_result is not None:
             self._on_result(result)
 
     def _stop(self) -> None:
-        self._context.stop.set()
+        self._tester.stop.set()
         for _ in self._threads:
             self._work.put(None)
         until = time.monotonic() + _CLEAN_UP
@@ -290,7 +222,7 @@ class _Run:
         )
 
 
-def _joined(connector: Connector, parts: list[_Timed], options: ProbeOptions) -> ConnectorResult:
+def _joined(connector: Connector, parts: list[Timed], options: ProbeOptions) -> ConnectorResult:
     """Put the halves together, IMAP first, whichever was done first; a test mail belongs to SMTP."""
     if not parts:
         return ConnectorResult(connector.name, datetime.now(UTC), 0.0, ())
