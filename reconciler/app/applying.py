@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 from reconciler import __version__
 from reconciler.app.actor import Actor, git_commit
 from reconciler.app.planfiles import prove_allowed
-from reconciler.app.planning import NO_OVERRIDES, Planned, notes, with_fingerprints
+from reconciler.app.planning import Planned, notes, with_fingerprints
 from reconciler.app.testing import LiveTester, Progress, probe_options
 from reconciler.apply.authorise import denials
 from reconciler.apply.executor import Applied, Author, Conduct, Executor
 from reconciler.errors import NotAuthorised, PlanRefused, PlanStale
-from reconciler.plan.desired import Overrides
+from reconciler.plan.desired import NO_OVERRIDES, Overrides
 from reconciler.plan.document import to_document
 from reconciler.plan.planfile import PlanFile, differences
 from reconciler.plan.planner import plan

@@ -11,17 +11,17 @@ from reconciler.config.load import Loaded
 from reconciler.errors import SecretError
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import StoredState
-from reconciler.plan.desired import Desired, Overrides
+from reconciler.plan.desired import NO_OVERRIDES, Desired, Overrides
 from reconciler.plan.document import to_document
 from reconciler.plan.planfile import Basis, PlanFile, SecretMark, make_file
 from reconciler.plan.planner import Plan, plan
 from reconciler.state.key import NO_KEY
+from reconciler.wording import listed
 
 if TYPE_CHECKING:
     from reconciler.app.workspace import Workspace
     from reconciler.secrets.base import FingerprintKey, SecretResolver
 
-NO_OVERRIDES = Overrides()
 _MOST_NAMED = 5
 
 
@@ -110,9 +110,8 @@ def notes(desired: Desired, unresolved: tuple[SecretRef, ...], *, keyed: bool) -
     if not unresolved:
         return ()
     names = sorted(str(reference) for reference in unresolved)
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    listed = ", ".join(names[:_MOST_NAMED])
-    return (f"some secrets could not be looked at, so a rotation goes unseen: {listed}{more}",)
+    which = listed(names, _MOST_NAMED)
+    return (f"some secrets could not be looked at, so a rotation goes unseen: {which}",)
 
 
 def with_fingerprints(

@@ -14,6 +14,7 @@ from reconciler.plan.stages import ProveEmpty, TestConnectors, WriteRevision, st
 from reconciler.probe.record import last_test
 from reconciler.probe.result import ConnectorResult
 from reconciler.state.base import Commit, Revision, StateStore
+from reconciler.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -174,9 +175,9 @@ def failure(results: tuple[ConnectorResult, ...]) -> TestsFailed:
     """The exception for results of which some failed; it tells a no from no answer."""
     failed = [item for item in results if not item.passed]
     rejected = [item for item in failed if not item.unreachable]
-    what = "connector" if len(failed) == 1 else "connectors"
+    what = counted(len(failed), "connector")
     return TestsFailed(
-        f"{len(failed)} {what} failed the live test: {', '.join(i.connector for i in failed)}",
+        f"{what} failed the live test: {', '.join(i.connector for i in failed)}",
         rejected=bool(rejected),
         hint="Nothing was applied. Mend what the test names, or apply the rest with --keep-going.",
     )

@@ -10,6 +10,7 @@ import click
 from reconciler.render.human.diagnostics import diagnostics
 from reconciler.render.human.plan import plan_text
 from reconciler.render.human.tests import result_text, summary
+from reconciler.wording import counted
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
@@ -57,8 +58,7 @@ class TestProgress:
             click.echo("Connections are redirected:", err=True)
             for place in self._redirected:
                 click.echo(f"  {place}", err=True)
-        what = "connector" if len(connectors) == 1 else "connectors"
-        click.echo(f"Testing {len(connectors)} {what} live …", err=True)
+        click.echo(f"Testing {counted(len(connectors), 'connector')} live …", err=True)
         if sys.stderr.isatty():
             self._bar = click.progressbar(length=len(connectors), file=sys.stderr, show_pos=True)
             self._bar.__enter__()

@@ -54,3 +54,7 @@ class Overrides:
             *(("--allow-policy-change",) if self.policy_change else ()),
             *(f"--allow-credential-redirect {name}" for name in sorted(self.credential_redirects)),
         )
+
+
+NO_OVERRIDES = Overrides()
+"""Nothing was said."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from reconciler.model.resource import JSON, canonical_json, digest, to_plain
 from reconciler.plan.desired import Overrides
 from reconciler.plan.document import PlanDocument
+from reconciler.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -158,7 +159,11 @@ def _rotated(saved: Iterable[SecretMark], now: Iterable[SecretMark]) -> list[str
     before = {item.reference: item.mark for item in saved}
     after = {item.reference: item.mark for item in now}
     names = [name for name in sorted(before | after) if before.get(name, "") != after.get(name, "")]
-    return [f"secrets are others than when the plan was made: {_named(names)}"] if names else []
+    return (
+        [f"secrets are others than when the plan was made: {listed(names, _MOST_NAMED)}"]
+        if names
+        else []
+    )
 
 
 def _where(saved: PlanDocument, now: PlanDocument) -> str:
@@ -166,12 +171,7 @@ def _where(saved: PlanDocument, now: PlanDocument) -> str:
     before = {item.address: item for item in saved.resource_changes}
     after = {item.address: item for item in now.resource_changes}
     names = [name for name in sorted(before | after) if before.get(name) != after.get(name)]
-    return f" (it would change {_named(names)} differently)" if names else ""
-
-
-def _named(names: list[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f" (it would change {listed(names, _MOST_NAMED)} differently)" if names else ""
 
 
 def _compared(plan: PlanDocument) -> JSON:

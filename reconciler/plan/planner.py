@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.snapshot import Forgotten
 from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
 from reconciler.plan.credentials import CredentialRedirect, redirects
-from reconciler.plan.desired import Desired, Limits, Overrides
+from reconciler.plan.desired import NO_OVERRIDES, Desired, Limits, Overrides
 from reconciler.plan.diff import connector_renames, differences
 from reconciler.plan.impact import Impact, access_changes, reroutes
 from reconciler.plan.order import ordered
@@ -69,7 +69,6 @@ class Plan:
 
 
 DEFAULT_LIMITS = Limits()
-NO_OVERRIDES = Overrides()
 
 
 def plan(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.snapshot import Status
 from reconciler.probe.observed import Observed
 from reconciler.probe.result import ConnectorResult, Protocol
+from reconciler.wording import counted
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import LastTest
@@ -161,7 +162,7 @@ def _expiry(protocol: Protocol, seen: Observed, now: datetime, cert_days: int) -
         yield Finding(
             kind=Kind.CERTIFICATE_EXPIRES,
             protocol=protocol,
-            summary=f"has a certificate that expires in {days} {'day' if days == 1 else 'days'}, "
+            summary=f"has a certificate that expires in {counted(days, 'day')}, "
             f"on {expires:%Y-%m-%d}",
             after=expires.isoformat(),
         )

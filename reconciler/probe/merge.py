@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.errors import ReconcilerError
 from reconciler.probe.report import RunDocument, TestReport, joined
 from reconciler.probe.shard import Shard
+from reconciler.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,7 @@ def _run(file: str, report: TestReport) -> RunDocument:
     if run is None or run.shard is None:
         raise _refused(f"{file} is not the report of a shard")
     if run.not_run:
-        raise _refused(f"{file} is incomplete, without {_list(run.not_run)}")
+        raise _refused(f"{file} is incomplete, without {listed(run.not_run, _NAMED)}")
     return run
 
 
@@ -69,7 +70,7 @@ def _check_complete(runs: list[tuple[str, RunDocument]]) -> None:
     ]
     if missing:
         are = "is" if len(missing) == 1 else "are"
-        raise _refused(f"of {count} shards, {_list(missing)} {are} missing")
+        raise _refused(f"of {count} shards, {listed(missing, _NAMED)} {are} missing")
 
 
 def _check_own(file: str, report: TestReport) -> None:
@@ -77,19 +78,14 @@ def _check_own(file: str, report: TestReport) -> None:
     shard = report.run.shard if report.run else None
     strange = [name for name in names if shard is not None and not shard.takes(name)]
     if strange:
-        raise _refused(f"{file} holds connectors of another shard: {_list(strange)}")
+        raise _refused(f"{file} holds connectors of another shard: {listed(strange, _NAMED)}")
     twice = [name for name, number in Counter(names).items() if number > 1]
     if twice:
-        raise _refused(f"{file} holds connectors more than once: {_list(twice)}")
+        raise _refused(f"{file} holds connectors more than once: {listed(twice, _NAMED)}")
 
 
 def _count(run: RunDocument) -> int:
     return run.shard.count if run.shard is not None else 1
-
-
-def _list(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _refused(message: str) -> ReconcilerError:

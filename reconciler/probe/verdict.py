@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.probe.result import Protocol
+from reconciler.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ def _warnings(item: ExaminedHalf, now: datetime) -> Iterator[str]:
         days = certificate.days_left(now)
         if days < _SOON:
             what = certificate.subject or item.half.host
-            yield f"the certificate of {what} expires in {days} {'day' if days == 1 else 'days'}"
+            yield f"the certificate of {what} expires in {counted(days, 'day')}"
     for quota in item.details.quotas or ():
         if quota.limit > 0 and quota.usage / quota.limit >= _NEARLY_FULL:
             percent = 100 * quota.usage // quota.limit

@@ -14,6 +14,7 @@ from reconciler.render.markdown import escape
 from reconciler.render.moment import instant, minute
 from reconciler.render.style import PLAIN
 from reconciler.render.visible import visible
+from reconciler.wording import counted
 
 if TYPE_CHECKING:
     from reconciler.render.style import Style
@@ -192,8 +193,8 @@ def _headline(checked: tuple[Checked, ...]) -> str:
         return "No drift: there is no connector to test."
     if not changed:
         return "No drift."
-    all_of_them = "1 connector" if len(checked) == 1 else f"{len(checked)} connectors"
-    return f"Drift: {changed} of {all_of_them} {'has' if changed == 1 else 'have'} changed."
+    have = "has" if changed == 1 else "have"
+    return f"Drift: {changed} of {counted(len(checked), 'connector')} {have} changed."
 
 
 def _markdown(drift: DriftDocument, checked: tuple[Checked, ...]) -> str:

@@ -11,6 +11,7 @@ from reconciler.render.json import to_json
 from reconciler.render.moment import instant
 from reconciler.render.table import natural_width, table
 from reconciler.render.visible import visible
+from reconciler.wording import listed
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import StoredResource, StoredState
@@ -124,10 +125,7 @@ def nothing_listed(
     asked = [f"named {' or '.join(names)}"] if names else []
     asked += [f"labelled {label}" for label in labels]
     asked += [f"that is {only}"] if only else []
-    shown = ", ".join(known[:_SHOWN]) + (
-        f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
-    )
-    return visible(f"No stored connector {' and '.join(asked)}. Stored: {shown}.")
+    return visible(f"No stored connector {' and '.join(asked)}. Stored: {listed(known, _SHOWN)}.")
 
 
 def _status_words(item: ConnectorStatus) -> str:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from reconciler.render.human.diagnostics import diagnostics, summary
+from reconciler.wording import counted
 
 if TYPE_CHECKING:
     from reconciler.config.load import Loaded
@@ -24,18 +25,14 @@ def validation(loaded: Loaded, form: str, style: Style) -> str:
 
 
 def _last(loaded: Loaded) -> str:
-    read = f"{_count(loaded.documents, 'document')} in {_count(loaded.files, 'file')}"
+    read = f"{counted(loaded.documents, 'document')} in {counted(loaded.files, 'file')}"
     if loaded.snapshot is None:
         return f"The configuration is not valid: {summary(loaded.diagnostics)} in {read}."
     connectors = loaded.snapshot.connectors
     drafts = sum(item.draft for item in connectors)
-    what = _count(len(connectors), "connector") + (f", {drafts} of them a draft" if drafts else "")
+    what = counted(len(connectors), "connector") + (f", {drafts} of them a draft" if drafts else "")
     said = f" {summary(loaded.diagnostics).capitalize()}." if loaded.diagnostics else ""
     return f"The configuration is valid: {read}, {what}.{said}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _json(loaded: Loaded) -> str:

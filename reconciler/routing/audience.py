@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.wording import counted, listed
+
 if TYPE_CHECKING:
     from reconciler.model.directory import Directory
     from reconciler.model.permissions import Permissions, Principals
@@ -109,15 +111,10 @@ def _label(principals: Principals, members: frozenset[str], partners: frozenset[
     names += [user for user in principals.users if user.casefold() in members]
     if not names:
         return "nobody"
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    shown = ", ".join(names[:_NAMED]) + more
+    shown = listed(names, _NAMED)
     if not principals.groups:
         return shown
-    people = _count(len(members - partners), "user")
+    people = counted(len(members - partners), "user")
     if partners:
-        people += f" and {_count(len(partners), 'partner')}"
+        people += f" and {counted(len(partners), 'partner')}"
     return f"{shown} ({people})"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.plan.impact import Right
+from reconciler.wording import listed
 
 if TYPE_CHECKING:
     from reconciler.plan.impact import AccessChange
@@ -36,20 +37,15 @@ def _access(item: AccessChange, style: Style) -> list[str]:
     right = _RIGHTS[item.right].format(subject=item.subject)
     lines = []
     if item.gained:
-        lines.append(f"  {style.mark('+')} may {right}: {_names(item.gained)}")
+        lines.append(f"  {style.mark('+')} may {right}: {listed(item.gained, _NAMED)}")
     if item.lost:
-        lines.append(f"  {style.mark('-')} may no longer {right}: {_names(item.lost)}")
+        lines.append(f"  {style.mark('-')} may no longer {right}: {listed(item.lost, _NAMED)}")
     # Whoever cannot be named, such as any internal user, is told by what the configuration says.
     unnamed = (item.widened and not item.gained, item.narrowed and not item.lost)
     if any(unnamed):
         symbol = "~" if all(unnamed) else "+" if unnamed[0] else "-"
         lines.append(f"  {style.mark(symbol)} may {right}: {item.before} -> {item.after}")
     return lines
-
-
-def _names(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def credential_redirects(plan: Plan, style: Style) -> str:

@@ -22,6 +22,7 @@ from reconciler.render.human.impact import access, credential_redirects, refusal
 from reconciler.render.human.routes import routes
 from reconciler.render.table import pad, width_of
 from reconciler.render.visible import visible
+from reconciler.wording import counted
 
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan
@@ -157,7 +158,7 @@ def steps(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
     for stage in stages(plan, skip_tests=skip_tests):
         match stage:
             case TestConnectors(connectors):
-                lines.append(f"Test {_count(len(connectors), 'connector')} live:")
+                lines.append(f"Test {counted(len(connectors), 'connector')} live:")
                 width = max(width_of(item.connector) for item in connectors)
                 lines += [
                     f"   {pad(item.connector, width)}  {style.faint(item.reason)}"
@@ -167,7 +168,7 @@ def steps(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
                     lines.append(f"   and {len(connectors) - _SHOWN} more")
             case WriteRevision(serial, changes):
                 lines.append(
-                    f"Write {_count(len(changes), 'change')} as revision {serial}, all or nothing."
+                    f"Write {counted(len(changes), 'change')} as revision {serial}, all or nothing."
                 )
             case ProveEmpty():
                 lines.append("Plan again and find nothing left to do.")
@@ -186,7 +187,3 @@ def steps(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
 
 
 _SHOWN = 20
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

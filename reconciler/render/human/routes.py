@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.render.table import natural_width, table
 from reconciler.routing.request import Reason
 from reconciler.routing.table import ANY_OTHER, EffectiveRoute
+from reconciler.wording import counted
 
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan
@@ -53,17 +54,13 @@ def routes(plan: Plan, style: Style) -> str:
     dressed = [f"  {_dress(line, style)}" for line in lines]
     same = len(every) - len(changed)
     if len(every) > _ALL and same:
-        dressed.append(style.faint(f"  and {_senders(same)} as before"))
+        dressed.append(style.faint(f"  and {counted(same, 'sender')} as before"))
     return "\n".join([style.strong(f"Who sends as whom after this apply{_count(plan)}:"), *dressed])
 
 
 def _count(plan: Plan) -> str:
     number = len(plan.impact.rerouted) if plan.serial else 0
-    return f" ({_senders(number)} rerouted)" if number else ""
-
-
-def _senders(number: int) -> str:
-    return f"{number} sender" if number == 1 else f"{number} senders"
+    return f" ({counted(number, 'sender')} rerouted)" if number else ""
 
 
 def _lines(plan: Plan) -> list[_Line]:

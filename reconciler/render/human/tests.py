@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.probe.result import Outcome, Stage
 from reconciler.render.table import pad, width_of
+from reconciler.wording import counted, listed
 
 if TYPE_CHECKING:
     from reconciler.probe.record import Recording
@@ -88,13 +89,10 @@ def recording_text(recording: Recording) -> str:
     if recording.problem:
         lines.append(f"The results were not recorded: {recording.problem}.")
     elif recording.recorded:
-        results = "1 result" if recording.recorded == 1 else f"{recording.recorded} results"
-        lines.append(f"Recorded {results} in the state.")
+        lines.append(f"Recorded {counted(recording.recorded, 'result')} in the state.")
     if recording.others and not recording.problem:
-        names = ", ".join(recording.others[:_NAMED])
-        more = len(recording.others) - _NAMED
-        rest = f" and {more} more" if more > 0 else ""
-        lines.append(f"Not recorded, since the state holds no such version of them: {names}{rest}.")
+        names = listed(recording.others, _NAMED)
+        lines.append(f"Not recorded, since the state holds no such version of them: {names}.")
     if recording.shallow and not recording.problem:
         lines.append("Not recorded: that they pass down to this depth, which proves too little.")
     return "\n".join(lines)
