@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import stat
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
+from reconciler.app.wholly import write_wholly
 from reconciler.errors import ReconcilerError
 from reconciler.state.exported import StateExport, from_text, to_text
 
 if TYPE_CHECKING:
     from datetime import timedelta
+    from pathlib import Path
 
     from reconciler.app.workspace import Workspace
 
@@ -35,15 +34,9 @@ def write_export(path: Path, text: str) -> None:
     """
     if path.exists():
         raise ReconcilerError(f"{path} is there already", hint="No file is overwritten.")
-    temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=".state-")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(temporary).replace(path)
+        write_wholly(path, text)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise ReconcilerError(f"{path} cannot be written: {error.strerror}") from error
 
 

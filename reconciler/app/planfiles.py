@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
 import stat
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.app.wholly import write_wholly
 from reconciler.errors import PlanRefused, PlanStale, ReconcilerError
 from reconciler.plan.planfile import FORMAT, PlanFile, Seal, holds_together, to_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reconciler.model.resource import JSON
     from reconciler.plan.desired import Overrides
     from reconciler.secrets.base import FingerprintKey
@@ -61,15 +61,9 @@ def write_plan_file(path: Path, file: PlanFile) -> None:
 
     Raises ReconcilerError if it cannot be written.
     """
-    temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=".plan-")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(to_text(file))
-        Path(temporary).replace(path)
+        write_wholly(path, to_text(file))
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise ReconcilerError(f"the plan could not be saved to {path}: {error.strerror}") from error
 
 

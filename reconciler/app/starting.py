@@ -29,13 +29,13 @@ smtp:
 # Who may change the connector, and who may send through it.
 kind: Permissions
 connector: support
-users: { users: [you@example.com] }
+users: {users: [you@example.com]}
 """
 
 _ROLES = """\
 # Who may change what. Rights are judged by what is stored, so a change cannot grant its own author any.
 kind: Roles
-administrators: { users: [%s] }
+administrators: {users: [%s]}
 """
 
 _SETTINGS = """\

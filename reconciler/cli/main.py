@@ -19,6 +19,7 @@ from reconciler.errors import ConfigurationInvalid, ReconcilerError
 COMMANDS = {
     "init": "Start a connectors.d/ with a first connector to edit.",
     "validate": "Check the configuration: no secret, no state, no network.",
+    "fmt": "Lay out the files of the configuration.",
     "plan": "Show what an apply would change, and who then sends as whom.",
     "test": "Test connectors live, over IMAP and SMTP.",
     "doctor": "Look closely at one connector: certificates, folders, quota, verdict.",

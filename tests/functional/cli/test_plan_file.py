@@ -314,4 +314,4 @@ def test_a_plan_that_cannot_be_saved_is_an_error(home: Home) -> None:
     done = home("plan", "--out", "no/such/folder/plan.json")
     assert done.status == 1
     assert "the plan could not be saved to no/such/folder/plan.json" in done.err
-    assert not list(home.folder.glob("**/.plan-*"))
+    assert not list(home.folder.glob("**/.plan*"))

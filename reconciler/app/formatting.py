@@ -1,0 +1,81 @@
+"""Laying the files of a configuration out anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.app.wholly import write_wholly
+from reconciler.app.workspace import SETTINGS_FILE
+from reconciler.config.compose import compose
+from reconciler.config.files import decode, find, read, shown
+from reconciler.config.formatting import formatted
+from reconciler.diagnostics import Diagnostic
+from reconciler.errors import ConfigurationInvalid, ReconcilerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from reconciler.app.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A file and whether it was laid out in another way before.
+
+    ``left`` are lines at which documents begin that could not be laid out; ``diagnostics`` say why the
+    file could not be read at all.
+    """
+
+    path: Path
+    changed: bool = False
+    left: tuple[int, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def format_files(
+    workspace: Workspace, paths: Sequence[Path] = (), *, write: bool
+) -> Iterator[Layout]:
+    """Lay out files and all that is below folders: without any, the configuration and the settings.
+
+    Only white space changes. Files that are no YAML stay as they are. Raises ReconcilerError if a file
+    cannot be written.
+    """
+    settings = workspace.root.parent / SETTINGS_FILE
+    for place in paths or (workspace.root, *((settings,) if settings.exists() else ())):
+        if not place.is_dir():
+            yield _format(place, write=write)
+            continue
+        found = find(place)
+        yield from (Layout(place, diagnostics=(item,)) for item in found.diagnostics)
+        for path in found.paths:
+            yield _format(path, write=write)
+
+
+def format_text(data: bytes) -> str:
+    """Lay out one text; raises ConfigurationInvalid if it is no YAML."""
+    text = decode(data, "<stdin>")
+    if isinstance(text, Diagnostic):
+        raise ConfigurationInvalid((text,))
+    composed = compose(text, "<stdin>")
+    if not composed.readable:
+        raise ConfigurationInvalid(composed.diagnostics)
+    return formatted(text).text
+
+
+def _format(path: Path, *, write: bool) -> Layout:
+    text = read(path)
+    if isinstance(text, Diagnostic):
+        return Layout(path, diagnostics=(text,))
+    composed = compose(text, shown(path))
+    if not composed.readable:
+        return Layout(path, diagnostics=composed.diagnostics)
+    new = formatted(text)
+    try:
+        changed = new.text.encode() != path.read_bytes()
+        if changed and write:
+            write_wholly(path.resolve(), new.text, like=path)
+    except OSError as error:
+        raise ReconcilerError(f"{path} cannot be written: {error.strerror}") from error
+    return Layout(path, changed=changed, left=new.left)

@@ -1,0 +1,64 @@
+"""``reconciler fmt``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.command import ExampleCommand
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.options import color_option, config_option, workspace
+
+if TYPE_CHECKING:
+    from reconciler.diagnostics import Diagnostic
+
+
+@click.command(
+    "fmt",
+    cls=ExampleCommand,
+    examples=(
+        "reconciler fmt",
+        "reconciler fmt --check",
+        "reconciler fmt - < support.yaml",
+    ),
+)
+@click.argument("paths", nargs=-1, metavar="[PATH|-]...",
+                type=click.Path(exists=True, allow_dash=True, path_type=Path))  # fmt: skip
+@config_option
+@click.option("--check", is_flag=True,
+              help="Write nothing, and exit with 1 if a file would change.")  # fmt: skip
+@color_option
+def command(*, paths: tuple[Path, ...], config: str, check: bool, color: bool | None) -> ExitCode:
+    """Lay out the files of the configuration, and name those that change.
+
+    Only white space changes: values, comments, quotes and the order of fields stay. Without PATH, it is all
+    of connectors.d/ and reconciler.yaml. With -, a text on standard input is written to standard output.
+    """
+    from reconciler.app.formatting import format_files, format_text
+    from reconciler.cli.console import stderr_style
+    from reconciler.render.human.diagnostics import diagnostics
+
+    if any(str(path) == "-" for path in paths):
+        if len(paths) > 1 or check:
+            raise click.UsageError("- stands alone.")
+        click.echo(format_text(sys.stdin.buffer.read()), nl=False)
+        return ExitCode.OK
+    changed = False
+    problems: list[Diagnostic] = []
+    for item in format_files(workspace(config), paths, write=not check):
+        changed = changed or item.changed
+        problems += item.diagnostics
+        if item.changed:
+            click.echo(str(item.path))
+        for line in item.left:
+            click.echo(
+                f"{item.path}:{line}: this document stays as it is: more than white space would change.",
+                err=True,
+            )
+    if problems:
+        click.echo(diagnostics(tuple(problems), stderr_style(colour=color)), err=True)
+        return ExitCode.CONFIGURATION_INVALID
+    return ExitCode.FAILED if check and changed else ExitCode.OK

@@ -1,0 +1,235 @@
+"""The one layout of a YAML text: ruamel writes it anew, and nothing changes but white space.
+
+That is proved for each document before it is taken: the same characters in the same order, the same
+values, and a layout that stays as it is when it is laid out again. A document of which it cannot be
+proved stays as its author wrote it.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.emitter import RoundTripEmitter
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import (
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.resolver import VersionedResolver
+from ruamel.yaml.tag import Tag
+
+from reconciler.config.compose import compose
+from reconciler.config.events import SyntaxProblem, pieces, reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ruamel.yaml.events import Event
+
+_WIDTH: Final = 110
+"""Columns after which a list between brackets goes on in another line. Texts are never folded."""
+
+_BLANK_TOP: Final = re.compile(r"\A(?:[ \t]*\n)+")
+_MARKER: Final = re.compile(r"---[ \t]*(#[^\n]*)?(?:\n|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Formatted:
+    """A text in the one layout; ``left`` are the lines at which documents begin that stay as they were."""
+
+    text: str
+    left: tuple[int, ...] = ()
+
+
+def formatted(text: str) -> Formatted:
+    """Lay out a text that is YAML; where it is none, it stays as it is."""
+    parts: list[str] = []
+    left: list[int] = []
+    for line, piece in pieces(text.replace("\r\n", "\n").replace("\r", "\n")):
+        marker = _MARKER.match(piece)
+        if marker is None and piece.startswith("---"):
+            parts.append(piece)
+            left.append(line + 1)
+            continue
+        body = piece[marker.end() :] if marker else piece
+        new = _document(body)
+        if new is None:
+            left.append(line + 1)
+            new = body
+        comment = f" {marker[1].rstrip()}" if marker and marker[1] else ""
+        parts.append(f"---{comment}\n{new}" if marker else new)
+    return Formatted(f"{''.join(parts).strip(chr(10))}\n" if text.strip() else "", tuple(left))
+
+
+def _document(text: str) -> str | None:
+    """Lay out one document; None if it cannot be done without changing more than white space."""
+    text = _BLANK_TOP.sub("", text)
+    if not text.strip():
+        return text
+    try:
+        new = _laid_out(text)
+        if new == text:
+            return text
+        again = _laid_out(new)
+    except (YAMLError, SyntaxProblem, RecursionError, ValueError, AttributeError, AssertionError):
+        return None  # ruamel's writer has its limits, and says so in many ways
+    same = "".join(new.split()) == "".join(text.split()) and _meaning(new) == _meaning(text)
+    return new if same and again == new else None
+
+
+def _meaning(text: str) -> object:
+    composed = compose(text, "")
+    return (
+        [document.value for document in composed.documents],
+        [item.rule for item in composed.diagnostics],
+        composed.readable,
+    )
+
+
+def _laid_out(text: str) -> str:
+    writer = YAML(typ="rt", pure=True)
+    writer.Emitter = _Emitter
+    writer.Resolver = _Resolver
+    writer.indent(mapping=2, sequence=4, offset=2)
+    writer.width = _WIDTH
+    writer.preserve_quotes = True
+    writer.allow_unicode = True
+    writer.composer.warn_double_anchors = False  # the warning would quote the file
+    data = writer.load(text)
+    if data is None:
+        return text
+    stream = io.StringIO()
+    writer.dump(data, stream)
+    new = _with_comments_in_line(text, stream.getvalue())
+    return "".join(f"{line.rstrip(' ')}\n" for line in new.splitlines())
+
+
+class _Emitter(RoundTripEmitter):
+    """Folds no text, however long it is: what is folded cannot be searched for."""
+
+    def write_plain(self, text: str, split: bool = True) -> None:  # noqa: FBT001, FBT002 - ruamel's
+        self._unfolded(super().write_plain, text, split)
+
+    def write_single_quoted(self, text: str, split: bool = True) -> None:  # noqa: FBT001, FBT002
+        self._unfolded(super().write_single_quoted, text, split)
+
+    def write_double_quoted(self, text: str, split: bool = True) -> None:  # noqa: FBT001, FBT002
+        self._unfolded(super().write_double_quoted, text, split)
+
+    def _unfolded(self, write: Any, text: str, split: bool) -> None:  # noqa: FBT001
+        width, self.best_width = self.best_width, 1 << 30
+        try:
+            write(text, split)
+        finally:
+            self.best_width = width
+
+
+class _Resolver(VersionedResolver):
+    """Takes every scalar for text, so that it is written with the characters that it was read with."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        if kind is ScalarNode:
+            return Tag(suffix="tag:yaml.org,2002:str")
+        return super().resolve(kind, value, implicit)
+
+
+# --- comments that have a line of their own: ruamel leaves them in the column that they were in ---
+
+
+@dataclass(slots=True)
+class _Block:
+    """A mapping or sequence in block style: its column, and the first and the last line that it fills."""
+
+    column: int
+    first: int
+    last: int
+
+
+@dataclass(slots=True)
+class _Outline:
+    """The blocks of a text in order, and the lines that hold a comment and nothing else."""
+
+    blocks: list[_Block] = field(default_factory=list)
+    comments: list[int] = field(default_factory=list)
+    filled: list[int] = field(default_factory=list)
+
+
+def _with_comments_in_line(old: str, new: str) -> str:
+    """Give each comment the indentation of the block that it was in line with."""
+    if "#" not in old:
+        return new
+    before, after = _outline(old), _outline(new)
+    if len(before.comments) != len(after.comments) or len(before.blocks) != len(after.blocks):
+        raise ValueError("a comment or a value has got lost")
+    written, lines = old.split("\n"), new.split("\n")
+    for was, now in zip(before.comments, after.comments, strict=True):
+        block = _block_of(was, len(written[was]) - len(written[was].lstrip(" ")), before)
+        column = after.blocks[block].column if block is not None else 0
+        lines[now] = " " * column + lines[now].lstrip(" ")
+    return "\n".join(lines)
+
+
+def _block_of(line: int, column: int, outline: _Outline) -> int | None:
+    """The block that a comment belongs to: of those around it, the innermost not to the right of it."""
+    above = max((number for number in outline.filled if number < line), default=-1)
+    below = min((number for number in outline.filled if number > line), default=-1)
+    around = [
+        (block.column, number)
+        for number, block in enumerate(outline.blocks)
+        if any(block.first <= place <= block.last for place in (above, below) if place >= 0)
+        and block.column <= column
+    ]
+    return max(around)[1] if around else None
+
+
+def _outline(text: str) -> _Outline:
+    found = _Outline()
+    within: set[int] = set()
+    filled: set[int] = set()
+    stack: list[_Block | None] = []
+    for event in reference(text):
+        match event:
+            case MappingStartEvent() | SequenceStartEvent():
+                _open(event, found, stack)
+            case MappingEndEvent() | SequenceEndEvent():
+                stack.pop()
+        for number in _lines(event):
+            filled.add(number)
+            for block in stack:
+                if block is not None:
+                    block.last = max(block.last, number)
+        if isinstance(event, ScalarEvent):
+            within.update(list(_lines(event))[1:])
+    found.filled = sorted(filled)
+    found.comments = [
+        number
+        for number, line in enumerate(text.split("\n"))
+        if line.lstrip(" \t").startswith("#") and number not in within
+    ]
+    return found
+
+
+def _open(event: Any, found: _Outline, stack: list[_Block | None]) -> None:
+    if event.flow_style:
+        stack.append(None)
+        return
+    block = _Block(event.start_mark.column, event.start_mark.line, event.start_mark.line)
+    found.blocks.append(block)
+    stack.append(block)
+
+
+def _lines(event: Event) -> Iterator[int]:
+    """The lines that a scalar, or the beginning of a mapping or sequence, fills."""
+    if isinstance(event, ScalarEvent):
+        end = event.end_mark
+        yield from range(event.start_mark.line, end.line + bool(end.column))
+    elif isinstance(event, (MappingStartEvent, SequenceStartEvent)):
+        yield event.start_mark.line

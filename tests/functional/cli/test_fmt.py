@@ -1,0 +1,138 @@
+"""Files are laid out anew, and nothing but their white space changes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.functional.conftest import Home
+
+UNTIDY = (
+    b"\xef\xbb\xbfkind:   Group\r\nname:   all\r\nmembers: { users: [ ada@contoso.example ] }\r\n"
+)
+TIDY = b"kind: Group\nname: all\nmembers: {users: [ada@contoso.example]}\n"
+
+
+@pytest.fixture
+def untidy(home: Home) -> Path:
+    """A file that is laid out in another way, beside the shipped ones."""
+    path = home.config / "all.yaml"
+    path.write_bytes(UNTIDY)
+    path.chmod(0o640)
+    return path
+
+
+def test_a_file_is_laid_out_named_and_then_left_alone(home: Home, untidy: Path) -> None:
+    done = home("fmt")
+    assert (done.status, done.out, done.err) == (0, "connectors.d/all.yaml\n", "")
+    assert untidy.read_bytes() == TIDY
+    assert untidy.stat().st_mode & 0o777 == 0o640
+    assert [path for path in home.config.iterdir() if path.name.startswith(".")] == []
+    done = home("fmt")
+    assert (done.status, done.out, done.err) == (0, "", "")
+
+
+def test_a_check_writes_nothing(home: Home, untidy: Path) -> None:
+    done = home("fmt", "--check")
+    assert (done.status, done.out) == (1, "connectors.d/all.yaml\n")
+    assert untidy.read_bytes() == UNTIDY
+    assert home("fmt", "--check", "connectors.d/info.yaml").status == 0
+    assert home("fmt", "--check", "connectors.d").status == 1
+
+
+def test_the_plan_is_the_same(home: Home, untidy: Path) -> None:
+    home.apply_untested()
+    assert home("plan", "--out", "plan.json").status == 0
+    assert home("fmt").out
+    assert home("apply", "plan.json", "--skip-tests", "no servers here").status == 0
+    assert "No changes." in home("plan").out
+
+
+def test_what_init_writes_is_laid_out(bare: Home) -> None:
+    assert bare("init").status == 0
+    done = bare("fmt", "--check")
+    assert (done.status, done.out, done.err) == (0, "", "")
+
+
+def test_what_is_shipped_or_written_from_the_state_is_laid_out(home: Home) -> None:
+    assert home("fmt", "--check").out == ""
+    home.write("../reconciler.yaml", "limits:\n  max_delete_percent: 10\n")
+    home.apply_untested()
+    for command in (("import", "--out", "imported"), ("rollback", "1", "--out", "back")):
+        assert home(*command).status == 0
+        assert home("fmt", "--check", command[-1]).out == ""
+
+
+def test_a_link_stays_a_link(home: Home, untidy: Path) -> None:
+    target = untidy.rename(home.folder / "elsewhere.yaml")
+    untidy.symlink_to(target)
+    assert home("fmt").out == "connectors.d/all.yaml\n"
+    assert untidy.is_symlink()
+    assert target.read_bytes() == TIDY
+
+
+def test_what_is_no_yaml_is_told_and_stays_while_the_rest_is_laid_out(
+    home: Home, untidy: Path
+) -> None:
+    broken = home.write("broken.yaml", "a: [\n")
+    home.write("latin.yaml", "").write_bytes(b"name:  caf\xe9\n")
+    done = home("fmt")
+    assert done.status == 3
+    assert "connectors.d/broken.yaml:2:1: error" in done.err
+    assert "connectors.d/latin.yaml:1:11: error" in done.err
+    assert broken.read_text() == "a: [\n"
+    assert untidy.read_bytes() == TIDY
+
+
+def test_a_document_that_cannot_be_laid_out_is_named(home: Home) -> None:
+    path = home.write("more.yaml", 'kind:   Group\n---\nname:   "caf\\u00e9"\n')
+    done = home("fmt")
+    assert done.status == 0
+    assert "connectors.d/more.yaml:2: this document stays as it is" in done.err
+    assert path.read_text() == 'kind: Group\n---\nname:   "caf\\u00e9"\n'
+
+
+def test_no_secret_in_the_wrong_place_is_shown(home: Home) -> None:
+    home.write(
+        "more.yaml", "password:   hunter2\n---\na:  &hunter2 x\nb:  &hunter2 y\nc:  [hunter2\n"
+    )
+    done = home("fmt")
+    assert "hunter2" not in done.said
+
+
+def test_an_editor_gives_a_text_and_takes_it_back(home: Home) -> None:
+    def fmt(data: bytes) -> subprocess.CompletedProcess[bytes]:
+        command = [sys.executable, "-m", "reconciler", "fmt", "-"]
+        return subprocess.run(
+            command, cwd=home.folder, env=home.environ, input=data, capture_output=True, check=False
+        )
+
+    done = fmt(UNTIDY)
+    assert (done.returncode, done.stdout, done.stderr) == (0, TIDY, b"")
+    done = fmt(b"a: [\n")
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert b"<stdin>:2:1: error" in done.stderr
+
+
+@pytest.mark.parametrize("line", ["- --check", "- connectors.d", "no-such.yaml"])
+def test_wrong_usage(home: Home, line: str) -> None:
+    assert home("fmt", *line.split()).status == 64
+
+
+def test_a_file_that_cannot_be_written_is_told(
+    home: Home, untidy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("reconciler.app.wholly.tempfile.mkstemp", full)
+    done = home("fmt")
+    assert done.status == 1
+    assert "all.yaml cannot be written: No space left on device" in done.err
+    assert untidy.read_bytes() == UNTIDY
