@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from reconciler.config.documents import TYPES
+from reconciler.config.kinds import TYPES
 from reconciler.config.raw import showable
 from reconciler.config.rules import problem
 from reconciler.config.schema import Validator
 from reconciler.config.settings import HOST_GLOB, STATE_URL
-from reconciler.config.suggest import did_you_mean, listed
+from reconciler.config.suggest import did_you_mean, one_of
 from reconciler.model import fields
 from reconciler.model.secret_ref import REFERENCE_PATTERN
 
@@ -75,15 +75,15 @@ def explain_kind(raw: RawDocument) -> Diagnostic:
     kinds = [str(kind) for kind in TYPES]
     if not isinstance(raw.value, dict):
         message = f"A document must be {_TYPES['object']}, and this is {_name_of(raw.value)}."
-        return _at(raw, "schema/type", (), message, f"Kinds of documents are {listed(kinds)}.")
+        return _at(raw, "schema/type", (), message, f"Kinds of documents are {one_of(kinds)}.")
     kind = raw.value.get("kind")
     if kind is None:
         message = "The document does not say what it declares: `kind` is missing."
-        hint = f"Kinds of documents are {listed(kinds)}."
+        hint = f"Kinds of documents are {one_of(kinds)}."
         return _at(raw, "schema/missing-kind", ("kind",), message, hint)
     hint = did_you_mean(kind, kinds) if isinstance(kind, str) else ""
     message = "There is no such kind of document."
-    hint = hint or f"Kinds of documents are {listed(kinds)}."
+    hint = hint or f"Kinds of documents are {one_of(kinds)}."
     return _at(raw, "schema/unknown-kind", ("kind",), message, hint)
 
 
@@ -129,7 +129,7 @@ def _wrong_value(
         case "enum":
             known = [str(item) for item in schema["enum"]]
             hint = did_you_mean(value, known) if isinstance(value, str) else ""
-            return _at(raw, "schema/enum", route, f"{name} must be {listed(known)}.", hint)
+            return _at(raw, "schema/enum", route, f"{name} must be {one_of(known)}.", hint)
         case "minimum" | "maximum":
             message = f"{name} must be between {schema['minimum']} and {schema['maximum']}."
             return _at(raw, "schema/range", route, message)
@@ -145,9 +145,9 @@ def _unknown_field(
     where = f"field of {dotted(route[:-1])}" if len(route) > 1 else "field here"
     homes = [field for field, part in known.items() if key in _fields_of(part, root)]
     if homes:
-        hint = f"It belongs in {listed(homes)}."
+        hint = f"It belongs in {one_of(homes)}."
     else:
-        hint = did_you_mean(key, known) or f"Fields are {listed(known)}."
+        hint = did_you_mean(key, known) or f"Fields are {one_of(known)}."
     at = raw.positions.of_key(route)
     return problem(
         "schema/unknown-field",

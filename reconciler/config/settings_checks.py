@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.config.checks.references import SCHEMES, known_schemes
 from reconciler.config.rules import problem
-from reconciler.config.suggest import did_you_mean, listed
+from reconciler.config.suggest import did_you_mean, one_of
 from reconciler.model import state_url
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _password(raw: RawDocument, settings: Settings) -> Iterator[Diagnostic]:
             raw,
             "secret/unknown-scheme",
             "state_password",
-            f"There is no such scheme of references. Known are {listed(known)}.",
+            f"There is no such scheme of references. Known are {one_of(known)}.",
             hint or "If this is the secret itself, put it elsewhere and refer to it.",
         )
 

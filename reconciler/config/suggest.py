@@ -47,7 +47,7 @@ class Hints:
         return self._told[word]
 
 
-def listed(words: Iterable[str]) -> str:
+def one_of(words: Iterable[str]) -> str:
     """Words as a sentence lists them: ``a``, ``b`` or ``c``."""
     *rest, last = [f"`{word}`" for word in words] or [""]
     return f"{', '.join(rest)} or {last}" if rest else last

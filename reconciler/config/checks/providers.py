@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reconciler.config.checks.finding import Finding
-from reconciler.config.suggest import listed
+from reconciler.config.suggest import one_of
 from reconciler.model.provider import SignIn
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _password(case: Case, side: Side) -> Iterator[Finding]:
         )
     elif case.provider.sign_in and not _PASSWORDS.intersection(case.provider.sign_in):
         message = (
-            f"`{case.provider.name}` takes no passwords, only {listed(case.provider.sign_in)}."
+            f"`{case.provider.name}` takes no passwords, only {one_of(case.provider.sign_in)}."
         )
         yield Finding(
             "provider/sign-in", case.entry.raw, side.route("password"), message, "Use `oauth2`."
@@ -59,7 +59,7 @@ def _oauth2(case: Case, side: Side) -> Iterator[Finding]:
         return
     if SignIn.OAUTH2 not in case.provider.sign_in:
         message = (
-            f"`{case.provider.name}` takes no OAuth 2.0, only {listed(case.provider.sign_in)}."
+            f"`{case.provider.name}` takes no OAuth 2.0, only {one_of(case.provider.sign_in)}."
         )
         yield Finding(
             "provider/sign-in", case.entry.raw, side.route("oauth2"), message, "Use `password`."

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reconciler.config.checks.finding import Finding
-from reconciler.config.suggest import did_you_mean, listed
+from reconciler.config.suggest import did_you_mean, one_of
 from reconciler.model.secret_ref import SecretRef
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def schemes(subject: Subject) -> Iterator[Finding]:
                 hint = "Set `secrets: {allow_command: true}` in reconciler.yaml to allow them."
                 yield Finding("secret/scheme-not-allowed", raw, route, message, hint)
             if scheme not in SCHEMES and scheme not in (known := known_schemes()):
-                message = f"There is no such scheme of references. Known are {listed(known)}."
+                message = f"There is no such scheme of references. Known are {one_of(known)}."
                 hint = (
                     did_you_mean(scheme, known)
                     or "If this is the secret itself, put it elsewhere and refer to it."
