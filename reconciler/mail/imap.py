@@ -75,13 +75,14 @@ class Quota:
 class ImapSession:
     """One session, from the greeting on. What a server does wrong comes out as a MailFault.
 
-    The constructor reads the greeting, and asks for the capabilities if it does not list them.
+    The constructor reads the greeting, and asks for the capabilities if it does not list them; but not
+    where ``start_tls`` comes next, after which they are asked for in any case.
     """
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, *, upgrade: bool = False) -> None:
         self._wire = wire
         with self._answers("greeting"):
-            self._channel = _Channel(wire)
+            self._channel = _Channel(wire, upgrade=upgrade)
             self._client = _Client(self._channel)
         if self._channel.state != "NONAUTH":
             # With STARTTLS this would skip it (RFC 3501 section 11.1), and without it there is no
@@ -102,9 +103,15 @@ class ImapSession:
 
     def start_tls(self, context: ssl.SSLContext, server_hostname: str) -> None:
         """Upgrade to TLS, or raise; then ask for the capabilities again (RFC 9051 section 6.2.1)."""
-        if "STARTTLS" not in self.capabilities:
+        told = self._channel.told
+        if told and "STARTTLS" not in self.capabilities:
             raise StarttlsMissing
-        self._command("STARTTLS")
+        try:
+            self._command("STARTTLS")
+        except Declined:
+            if not told and "STARTTLS" not in self.ask_again():
+                raise StarttlsMissing from None
+            raise
         self._wire.start_tls(context, server_hostname)
         self._channel.forget()
         with self._answers("CAPABILITY"):
@@ -299,8 +306,10 @@ class ImapSession:
 class _Channel(imaplib.IMAP4):
     """imaplib over a wire of ours, without the round trips that can be spared and without its log."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, *, upgrade: bool) -> None:
         self._wire = wire
+        self._upgrade = upgrade
+        self.told = False
         self.capabilities: tuple[str, ...] = ()
         self._ahead: dict[str, bytes] = {}
         self._held: list[bytes] | None = None
@@ -328,7 +337,11 @@ class _Channel(imaplib.IMAP4):
 
     def _get_capabilities(self) -> None:
         # Called for the greeting: most servers list them in there.
-        if not self.take_capabilities():
+        if self.take_capabilities():
+            return
+        if self._upgrade:
+            self.capabilities = ("IMAP4REV1",)  # without which the library would not go on
+        else:
             self.ask_capabilities()
 
     def take_capabilities(self) -> bool:
@@ -337,6 +350,7 @@ class _Channel(imaplib.IMAP4):
         if not found or not isinstance(found[-1], bytes) or not found[-1]:
             return False
         self.capabilities = tuple(found[-1].decode("ascii", "replace").upper().split())
+        self.told = True
         return True
 
     def ask_capabilities(self) -> None:

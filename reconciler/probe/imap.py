@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.mail.folders import SentBy, choose_sent
 from reconciler.mail.imap import ImapSession, Survey
+from reconciler.model.connector import Security
 from reconciler.probe.attempt import Attempt
 from reconciler.probe.faults import FolderMissing
 from reconciler.probe.observed import Offer
@@ -36,8 +37,9 @@ class ImapAttempt(Attempt):
         return self._session
 
     def greet(self) -> None:
-        """Read the greeting and, if it does not list them, the capabilities."""
-        self._session = ImapSession(self.wire)
+        """Read the greeting and, if it does not list them and no STARTTLS follows, the capabilities."""
+        upgrade = self.half.security is Security.STARTTLS
+        self._session = ImapSession(self.wire, upgrade=upgrade)
 
     def upgrade(self, context: ssl.SSLContext, server_hostname: str) -> None:
         """Do STARTTLS, and read the capabilities again."""

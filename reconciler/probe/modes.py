@@ -114,7 +114,7 @@ def _upgrade(protocol: Protocol, wire: Wire, context: ssl.SSLContext, name: str)
     if protocol is Protocol.IMAP:
         from reconciler.mail.imap import ImapSession  # noqa: PLC0415 - as below
 
-        ImapSession(wire).start_tls(context, name)
+        ImapSession(wire, upgrade=True).start_tls(context, name)
         return
     from reconciler.mail.smtp import SmtpSession  # noqa: PLC0415 - as below
 

@@ -128,6 +128,25 @@ def test_starttls_that_is_not_offered_is_never_done_without(
 
 
 @pytest.mark.parametrize(
+    ("capabilities", "cause"),
+    [("", "does not offer STARTTLS"), (" STARTTLS", "offers STARTTLS, but refuses to do it")],
+)
+def test_starttls_that_was_tried_before_it_was_known_is_told_from_one_that_is_refused(
+    attack: Attack, capabilities: str, cause: str
+) -> None:
+    script = imap(
+        greeting="* OK ready\r\n",
+        STARTTLS="{tag} BAD what?\r\n",
+        CAPABILITY=f"* CAPABILITY IMAP4rev1{capabilities}\r\n{{tag}} OK done\r\n",
+    )
+    found = attack(Protocol.IMAP, script, security=Security.STARTTLS)
+    stage, failure = found.failure
+    assert (stage, failure.error_class) == (Stage.TLS, ErrorClass.STARTTLS_MISSING)
+    assert cause in failure.cause
+    assert not found.server.commands("AUTH", "AUTHENTICATE", "LOGIN")
+
+
+@pytest.mark.parametrize(
     ("protocol", "answer"),
     [
         (Protocol.IMAP, "{tag} NO not today\r\n"),
