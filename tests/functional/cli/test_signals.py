@@ -77,7 +77,7 @@ def test_waiting_for_the_lock_is_interrupted(slow: Home) -> None:
     with slow.start("apply", "--auto-approve") as first:
         wait_for(first, "Testing")
         with slow.start("apply", "--auto-approve", "--lock-timeout", "1h") as second:
-            time.sleep(1)
+            wait_for(second, "Waiting for the lock")
             second.send_signal(signal.SIGINT)
             _, err = second.communicate(timeout=DEADLINE)
         assert second.returncode == INTERRUPTED, err
