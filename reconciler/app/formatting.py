@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from reconciler.app.wholly import write_wholly
 from reconciler.app.workspace import SETTINGS_FILE
 from reconciler.config.compose import compose
-from reconciler.config.files import decode, find, read, shown
-from reconciler.config.formatting import formatted
+from reconciler.config.files import MAX_BYTES, decode, find, read, shown
+from reconciler.config.formatting import Formatted, formatted
 from reconciler.diagnostics import Diagnostic
 from reconciler.errors import ConfigurationInvalid, ReconcilerError
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from reconciler.app.workspace import Workspace
+
+STANDARD_INPUT = "<stdin>"
+"""What a text is called that is in no file."""
+
+_AGAIN = "Nothing of theirs is lost. Run it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +58,15 @@ def format_files(
             yield _format(path, write=write)
 
 
-def format_text(data: bytes) -> str:
+def format_text(data: bytes) -> Formatted:
     """Lay out one text; raises ConfigurationInvalid if it is no YAML."""
-    text = decode(data, "<stdin>")
+    text = decode(data, STANDARD_INPUT)
     if isinstance(text, Diagnostic):
         raise ConfigurationInvalid((text,))
-    composed = compose(text, "<stdin>")
+    composed = compose(text, STANDARD_INPUT)
     if not composed.readable:
         raise ConfigurationInvalid(composed.diagnostics)
-    return formatted(text).text
+    return formatted(text)
 
 
 def _format(path: Path, *, write: bool) -> Layout:
@@ -71,11 +76,16 @@ def _format(path: Path, *, write: bool) -> Layout:
     composed = compose(text, shown(path))
     if not composed.readable:
         return Layout(path, diagnostics=composed.diagnostics)
-    new = formatted(text)
     try:
-        changed = new.text.encode() != path.read_bytes()
-        if changed and write:
+        before = path.read_bytes()
+        new = formatted(text)
+        after = new.text.encode()
+        if decode(before, "") != text or path.read_bytes() != before:
+            raise ReconcilerError(f"{path} was changed by somebody else just now", hint=_AGAIN)
+        if len(after) > MAX_BYTES:
+            return Layout(path, left=(1,))
+        if before != after and write:
             write_wholly(path.resolve(), new.text, like=path)
     except OSError as error:
         raise ReconcilerError(f"{path} cannot be written: {error.strerror}") from error
-    return Layout(path, changed=changed, left=new.left)
+    return Layout(path, changed=before != after, left=new.left)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import os
-import shutil
+import stat
 import tempfile
 from pathlib import Path
 
 
 def write_wholly(path: Path, text: str, *, like: Path | None = None) -> None:
-    """Put a text in the place of a file, readable by its owner alone, or by those who may read ``like``.
+    """Put a text in the place of a file, readable by its owner alone.
 
-    Raises OSError; then the file is as it was, and nothing is left beside it.
+    With ``like``, owner, group and mode are those of that file. Raises OSError; then the file is as it
+    was, and nothing is left beside it.
     """
     temporary = None
     try:
         handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
             stream.write(text)
-        if like is not None:
-            shutil.copymode(like, temporary)
+            stream.flush()
+            os.fsync(stream.fileno())
+            if like is not None:
+                status = like.stat()
+                os.fchown(stream.fileno(), status.st_uid, status.st_gid)
+                os.fchmod(stream.fileno(), stat.S_IMODE(status.st_mode))
         Path(temporary).replace(path)
     except BaseException:
         if temporary is not None:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.emitter import RoundTripEmitter
-from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     MappingEndEvent,
     MappingStartEvent,
@@ -27,7 +26,7 @@ from ruamel.yaml.resolver import VersionedResolver
 from ruamel.yaml.tag import Tag
 
 from reconciler.config.compose import compose
-from reconciler.config.events import SyntaxProblem, pieces, reference
+from reconciler.config.events import pieces, reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 _WIDTH: Final = 110
 """Columns after which a list between brackets goes on in another line. Texts are never folded."""
 
+_END: Final = "\n"
 _BLANK_TOP: Final = re.compile(r"\A(?:[ \t]*\n)+")
 _MARKER: Final = re.compile(r"---[ \t]*(#[^\n]*)?(?:\n|$)")
 
@@ -51,36 +51,42 @@ class Formatted:
 
 def formatted(text: str) -> Formatted:
     """Lay out a text that is YAML; where it is none, it stays as it is."""
+    cut = tuple(pieces(text.replace("\r\n", "\n").replace("\r", "\n")))
     parts: list[str] = []
     left: list[int] = []
-    for line, piece in pieces(text.replace("\r\n", "\n").replace("\r", "\n")):
-        marker = _MARKER.match(piece)
-        if marker is None and piece.startswith("---"):
-            parts.append(piece)
-            left.append(line + 1)
-            continue
-        body = piece[marker.end() :] if marker else piece
-        new = _document(body)
+    for number, (line, piece) in enumerate(cut, start=1):
+        new = _piece(piece, last=number == len(cut))
         if new is None:
             left.append(line + 1)
-            new = body
-        comment = f" {marker[1].rstrip()}" if marker and marker[1] else ""
-        parts.append(f"---{comment}\n{new}" if marker else new)
-    return Formatted(f"{''.join(parts).strip(chr(10))}\n" if text.strip() else "", tuple(left))
+        parts.append(piece if new is None else new)
+    whole = "".join(parts)
+    if _meaning(whole) != _meaning(text):  # of one document for another, such as where it ends
+        return Formatted(text, tuple(line + 1 for line, _ in cut))
+    return Formatted(whole, tuple(left))
 
 
-def _document(text: str) -> str | None:
-    """Lay out one document; None if it cannot be done without changing more than white space."""
-    text = _BLANK_TOP.sub("", text)
-    if not text.strip():
-        return text
+def _piece(piece: str, *, last: bool) -> str | None:
+    """Lay out a document with the line that it begins with; None if it has to stay as it is."""
+    marker = _MARKER.match(piece)
+    if marker is None:
+        return None if piece.startswith("---") else _document(piece, last=last)
+    body = _document(piece[marker.end() :], last=last)
+    comment = f" {marker[1].rstrip()}" if marker[1] else ""
+    return None if body is None else f"---{comment}\n{body}"
+
+
+def _document(text: str, *, last: bool) -> str | None:
+    """Lay out one document; None if it cannot be done without changing more than white space.
+
+    The ``last`` one of a text is followed by no blank lines.
+    """
     try:
-        new = _laid_out(text)
+        new = _laid_out(text, last=last)
         if new == text:
             return text
-        again = _laid_out(new)
-    except (YAMLError, SyntaxProblem, RecursionError, ValueError, AttributeError, AssertionError):
-        return None  # ruamel's writer has its limits, and says so in many ways
+        again = _laid_out(new, last=last)
+    except Exception:  # noqa: BLE001 - ruamel's writer has its limits, and says so in many ways
+        return None
     same = "".join(new.split()) == "".join(text.split()) and _meaning(new) == _meaning(text)
     return new if same and again == new else None
 
@@ -94,7 +100,10 @@ def _meaning(text: str) -> object:
     )
 
 
-def _laid_out(text: str) -> str:
+def _laid_out(text: str, *, last: bool) -> str:
+    text = _BLANK_TOP.sub("", text)
+    if not text.strip():
+        return "" if last else text
     writer = YAML(typ="rt", pure=True)
     writer.Emitter = _Emitter
     writer.Resolver = _Resolver
@@ -104,12 +113,13 @@ def _laid_out(text: str) -> str:
     writer.allow_unicode = True
     writer.composer.warn_double_anchors = False  # the warning would quote the file
     data = writer.load(text)
-    if data is None:
-        return text
-    stream = io.StringIO()
-    writer.dump(data, stream)
-    new = _with_comments_in_line(text, stream.getvalue())
-    return "".join(f"{line.rstrip(' ')}\n" for line in new.splitlines())
+    new = text
+    if data is not None:
+        stream = io.StringIO()
+        writer.dump(data, stream)
+        new = _with_comments_in_line(text, stream.getvalue())
+    new = "".join(f"{line.rstrip(' ')}\n" for line in new.splitlines())
+    return f"{new.rstrip(_END)}\n" if last else new
 
 
 class _Emitter(RoundTripEmitter):

@@ -37,14 +37,16 @@ def command(*, paths: tuple[Path, ...], config: str, check: bool, color: bool | 
     Only white space changes: values, comments, quotes and the order of fields stay. Without PATH, it is all
     of connectors.d/ and reconciler.yaml. With -, a text on standard input is written to standard output.
     """
-    from reconciler.app.formatting import format_files, format_text
+    from reconciler.app.formatting import STANDARD_INPUT, format_files, format_text
     from reconciler.cli.console import stderr_style
     from reconciler.render.human.diagnostics import diagnostics
 
     if any(str(path) == "-" for path in paths):
         if len(paths) > 1 or check:
             raise click.UsageError("- stands alone.")
-        click.echo(format_text(sys.stdin.buffer.read()), nl=False)
+        new = format_text(sys.stdin.buffer.read())
+        click.echo(new.text, nl=False)
+        _tell_left(STANDARD_INPUT, new.left)
         return ExitCode.OK
     changed = False
     problems: list[Diagnostic] = []
@@ -53,12 +55,16 @@ def command(*, paths: tuple[Path, ...], config: str, check: bool, color: bool | 
         problems += item.diagnostics
         if item.changed:
             click.echo(str(item.path))
-        for line in item.left:
-            click.echo(
-                f"{item.path}:{line}: this document stays as it is: more than white space would change.",
-                err=True,
-            )
+        _tell_left(str(item.path), item.left)
     if problems:
         click.echo(diagnostics(tuple(problems), stderr_style(colour=color)), err=True)
         return ExitCode.CONFIGURATION_INVALID
     return ExitCode.FAILED if check and changed else ExitCode.OK
+
+
+def _tell_left(file: str, lines: tuple[int, ...]) -> None:
+    for line in lines:
+        click.echo(
+            f"{file}:{line}: this document stays as it is: more than white space would change.",
+            err=True,
+        )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from reconciler.config.formatting import Formatted, formatted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,11 +102,43 @@ def test_a_document_that_cannot_be_laid_out_is_named(home: Home) -> None:
 
 
 def test_no_secret_in_the_wrong_place_is_shown(home: Home) -> None:
-    home.write(
-        "more.yaml", "password:   hunter2\n---\na:  &hunter2 x\nb:  &hunter2 y\nc:  [hunter2\n"
-    )
+    text = "password:   hunter2\n---\na:  &hunter2 x\nb:  &hunter2 y\nc:  [hunter2\n"
+    home.write("more.yaml", text)
+    home.write("tags.yaml", "password:   !!bool hunter2\nother:  !!int hunter2\n")
     done = home("fmt")
     assert "hunter2" not in done.said
+    assert "tags.yaml:1: this document stays as it is" in done.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for others")
+def test_a_file_of_somebody_else_stays_theirs(home: Home, untidy: Path) -> None:
+    os.chown(untidy, 65534, 65533)
+    assert home("fmt").status == 0
+    assert (untidy.stat().st_uid, untidy.stat().st_gid) == (65534, 65533)
+    assert untidy.stat().st_mode & 0o777 == 0o640
+
+
+def test_what_somebody_saves_meanwhile_is_not_overwritten(
+    home: Home, untidy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(text: str) -> Formatted:
+        untidy.write_text("kind: Group\nname: theirs\n")
+        return formatted(text)
+
+    monkeypatch.setattr("reconciler.app.formatting.formatted", slowly)
+    done = home("fmt", "connectors.d/all.yaml")
+    assert done.status == 1
+    assert "all.yaml was changed by somebody else just now" in done.err
+    assert untidy.read_text() == "kind: Group\nname: theirs\n"
+
+
+def test_a_file_does_not_grow_too_large_to_be_read(home: Home) -> None:
+    text = "kind: Group\nname: x\nmembers:\n users:\n" + " - a\n" * 5 + "# "
+    path = home.write("more.yaml", text + "x" * (1024 * 1024 - len(text) - 1) + "\n")
+    done = home("fmt", "connectors.d/more.yaml")
+    assert (done.status, done.out) == (0, "")
+    assert "more.yaml:1: this document stays as it is" in done.err
+    assert path.stat().st_size == 1024 * 1024
 
 
 def test_an_editor_gives_a_text_and_takes_it_back(home: Home) -> None:
@@ -115,6 +150,9 @@ def test_an_editor_gives_a_text_and_takes_it_back(home: Home) -> None:
 
     done = fmt(UNTIDY)
     assert (done.returncode, done.stdout, done.stderr) == (0, TIDY, b"")
+    done = fmt(b'a:   "caf\\u00e9"\n')
+    assert (done.returncode, done.stdout) == (0, b'a:   "caf\\u00e9"\n')
+    assert b"<stdin>:1: this document stays as it is" in done.stderr
     done = fmt(b"a: [\n")
     assert (done.returncode, done.stdout) == (3, b"")
     assert b"<stdin>:2:1: error" in done.stderr

@@ -79,6 +79,10 @@ LEFT = {
     "a document beside its marker": "---   {a:   1}\n",
     "a name that stands twice": "a:   1\na:   2\n",
     "a comment within a list": "a: [b,   # why\n  c]\n",
+    "a text that ends with blank lines": "a: |+\n  x\n\n\n",
+    "a text that ends with no line's end": "a: |\n  x",
+    "a tag that does not fit": "password:   !!bool hunter2\n",
+    "a tag that makes no number": "a:   !!int 0x\n",
     "no YAML": "a: [\n",
 }
 
@@ -99,11 +103,13 @@ PIECES = st.sampled_from([
     "  - i\n", "# j\n", "  # k\n", "    # l\n", "m: [n,  o]\n", "p: { q: env:R }\n", "\n", "  \n",
     "s: |\n    t\n\n      # u\n", "v: >\n  w\n  x\n", "y: 'z'   # beside\n", "---\n", "--- # k\n",
     '"aa":   "b\\nc"\n', "dd: &ee f\n", "gg: *ee\n", "hh: long text   with blanks\n", "...\n", "ii:\tjj\n",
+    "kk: |+\n  ll\n\n", "mm: >+\n  nn\n\n\n", "oo: !!bool pp\n", "qq: !!int 0x\n", "rr:  |-\n   ss\n",
 ])  # fmt: skip
 
 
-@given(st.lists(PIECES, max_size=14).map("".join))
-def test_only_white_space_changes_and_the_second_time_nothing(text: str) -> None:
+@given(st.lists(PIECES, max_size=14).map("".join), st.integers(0, 2))
+def test_only_white_space_changes_and_the_second_time_nothing(text: str, cut: int) -> None:
+    text = text[: len(text) - cut]
     new = formatted(text).text
     assert "".join(new.split()) == "".join(text.split())
     assert formatted(new).text == new
