@@ -126,7 +126,11 @@ class TokenFault(MailFault):
     @property
     def temporary(self) -> bool:
         """Whether the server itself says that it may fare better soon."""
-        return self.error == "temporarily_unavailable"
+        return self.error in {"temporarily_unavailable", "server_error"}
+
+    def again(self) -> TokenFault:
+        """The same, to be raised once more, without where it was raised before."""
+        return TokenFault(self.host, str(self), error=self.error, description=self.description)
 
 
 class TokenUnreachable(TokenFault):
@@ -140,6 +144,10 @@ class TokenUnreachable(TokenFault):
     def temporary(self) -> bool:
         """Whether it was there, and is out of order or dropped the connection."""
         return isinstance(self.reason, (OutOfOrder, Disconnected))
+
+    def again(self) -> TokenFault:
+        """The same, to be raised once more."""
+        return TokenUnreachable(self.host, self.reason)
 
 
 class KeyUnusable(TokenFault):

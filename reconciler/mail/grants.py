@@ -43,14 +43,17 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request for a token. ``refresh_token`` takes the place of the one that is named."""
+    """A request for a token. ``refresh_token`` takes the place of the one that is named.
+
+    ``reveal`` gives the secrets that are named; they are all known by now.
+    """
 
     oauth2: OAuth2
     endpoint: str
     host: str
     username: str
     reveal: Callable[[SecretRef], Secret]
-    refresh_token: str | None = None
+    refresh_token: Secret | None = None
 
 
 def issue(request: Request, http: Https) -> Issued:
@@ -96,8 +99,9 @@ def _ask(request: Request, http: Https) -> Any:
                 request.endpoint, grant_type="client_credentials"
             )
         case Grant.REFRESH_TOKEN:
-            token = request.refresh_token or _secret(request, request.oauth2.refresh_token)
-            return _client(request, http).refresh_token(request.endpoint, refresh_token=token)
+            token = request.refresh_token
+            text = token.reveal() if token else _secret(request, request.oauth2.refresh_token)
+            return _client(request, http).refresh_token(request.endpoint, refresh_token=text)
         case Grant.JWT_BEARER:
             return _service_account(request, http).refresh_token()
     assert_never(grant)

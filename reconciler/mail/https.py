@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _LIMITS = Limits(line=64 * 1024, total=1024 * 1024)
 _HTTPS_PORT = 443
-_OUT_OF_ORDER = frozenset({429, *range(500, 600)})
+_TOO_MANY = 429
+_OUT_OF_ORDER = frozenset({_TOO_MANY, *range(500, 600)})
 """What a server answers with that has no time (RFC 6585 section 4), or a fault of its own."""
 
 
@@ -42,6 +43,8 @@ class Response:
 
         Authlib calls this for such a status, and where the body is no JSON object.
         """
+        if self.status_code == _TOO_MANY:
+            raise OutOfOrder(f"it wants to be asked less often (HTTP {self.status_code})")
         if self.status_code in _OUT_OF_ORDER:
             raise OutOfOrder(f"it is out of order (HTTP {self.status_code})")
         raise Violation(f"The token endpoint answered with HTTP {self.status_code}.")
@@ -93,12 +96,17 @@ class Https:
     def post(
         self, url: str, data: Mapping[str, str], headers: Mapping[str, str], auth: Any = None
     ) -> Response:
-        """Send a form; ``auth`` adds to it what proves who the client is."""
+        """Send a form; ``auth`` adds to it what proves who the client is. Raises as ``raise_for_status``."""
         prepared = dict(headers)
         body = urlencode(data)
         if auth is not None:
             url, prepared, body = auth.prepare("POST", url, prepared, body)
-        return self._send(url, prepared, body)
+        response = self._send(url, prepared, body)
+        if (
+            response.status_code in _OUT_OF_ORDER
+        ):  # Authlib would read a body that looks like an answer
+            response.raise_for_status()
+        return response
 
     def request(self, _method: str, url: str, data: Mapping[str, str], **_: Any) -> Response:
         """Send a form that holds its own proof."""

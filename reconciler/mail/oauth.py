@@ -7,11 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from reconciler.mail.dial import ConnectTo
+from reconciler.mail.discretion import Discretion
 from reconciler.mail.faults import (
     Cancelled,
     ExtraMissing,
@@ -23,9 +23,12 @@ from reconciler.mail.faults import (
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reconciler.mail.deadline import Deadline
     from reconciler.mail.grants import Issued
     from reconciler.model.connector import OAuth2
+    from reconciler.model.secret_ref import SecretRef
     from reconciler.secrets.base import SecretResolver
 
 _LEEWAY = 60.0
@@ -36,6 +39,11 @@ _REFUSED_FOR = 300.0
 
 _BUSY_FOR = 0.4
 """The same for a server that is out of order; shorter than the shortest wait before a new try."""
+
+_OF_THE_CLIENT = frozenset({
+    "invalid_client", "unauthorized_client", "invalid_scope", "unsupported_grant_type",
+})  # fmt: skip
+"""Codes of RFC 6749 section 5.2 that say something of the client, whichever mailbox it asks for."""
 
 _SLICE = 0.2
 """Seconds after which a wait for somebody else's token looks up whether it was called off."""
@@ -51,14 +59,25 @@ class TokenSource(Protocol):
 
 @dataclass(slots=True)
 class _Kept:
-    """What is known of one token; the lock is held by whoever fetches it."""
+    """What is known of one token; the lock is held by whoever fetches it.
+
+    ``refresh_token`` was issued, with ``secrets`` as they were then, in place of the one that is named.
+    """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     token: Secret | None = None
     good_until: float = 0.0
     refresh_token: Secret | None = None
-    refusal: Callable[[], TokenFault] | None = None
-    refused_until: float = 0.0
+    secrets: tuple[Secret, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """What was said no to, until when that counts, and the secrets that were refused; None for any."""
+
+    fault: Callable[[], TokenFault]
+    until: float
+    secrets: tuple[Secret, ...] | None
 
 
 class AuthlibTokens:
@@ -66,9 +85,9 @@ class AuthlibTokens:
 
     ``clock`` gives seconds that only ever grow; tokens are renewed by it.
 
-    A refusal is remembered as well, for some minutes: what is wrong with a client's secret is wrong for
-    all its mailboxes, and a hundred refused requests get the client locked. A server that is out of
-    order is left alone for a moment, however many mailboxes are tested.
+    A refusal is remembered as well, for some minutes or until a secret is another one: what is wrong with
+    a client's secret is wrong for all its mailboxes, and a hundred refused requests get the client
+    locked. An endpoint that is out of order is left alone for a moment, however many mailboxes are tested.
     """
 
     def __init__(
@@ -84,76 +103,114 @@ class AuthlibTokens:
         self._connect_to = connect_to or ConnectTo()
         self._ca_file = ca_file
         self._kept: dict[tuple[OAuth2, str], _Kept] = {}
+        self._refusals: dict[object, _Refusal] = {}
 
     def token(self, oauth2: OAuth2, username: str, deadline: Deadline) -> Secret:
         """Give the token that is kept, or fetch one; whoever comes while it is fetched waits for it."""
-        kept = self._kept.setdefault((oauth2, _on_behalf_of(oauth2, username)), _Kept())
+        mailbox = _on_behalf_of(oauth2, username)
+        kept = self._kept.setdefault((oauth2, mailbox), _Kept())
         while not kept.lock.acquire(timeout=min(_SLICE, deadline.remaining())):
             pass
         try:
-            if kept.refusal is not None and self._clock() < kept.refused_until:
-                raise kept.refusal()
             if kept.token is None or self._clock() >= kept.good_until:
-                self._renew(kept, oauth2, username, deadline)
+                known = {item: self._resolver.resolve(item) for item in oauth2.references}
+                self._refuse_again(oauth2, mailbox, tuple(known.values()))
+                try:
+                    self._renew(kept, oauth2, username, known, deadline)
+                except TokenFault as fault:
+                    self._remember(fault, oauth2, mailbox, tuple(known.values()))
+                    raise
             return kept.token or Secret("")
         finally:
             kept.lock.release()
 
-    def _renew(self, kept: _Kept, oauth2: OAuth2, username: str, deadline: Deadline) -> None:
+    def _refuse_again(self, oauth2: OAuth2, mailbox: str, secrets: tuple[Secret, ...]) -> None:
+        for key in (oauth2.token_endpoint, oauth2, (oauth2, mailbox)):
+            refusal = self._refusals.get(key)
+            if (
+                refusal is not None
+                and self._clock() < refusal.until
+                and refusal.secrets in (None, secrets)
+            ):
+                raise refusal.fault()
+
+    def _remember(
+        self, fault: TokenFault, oauth2: OAuth2, mailbox: str, secrets: tuple[Secret, ...]
+    ) -> None:
+        if isinstance(fault, (ExtraMissing, KeyUnusable)):
+            return
+        if fault.temporary:
+            until = self._clock() + _BUSY_FOR
+            self._refusals[oauth2.token_endpoint] = _Refusal(fault.again, until, None)
+        elif not isinstance(fault, TokenUnreachable):
+            key = oauth2 if fault.error in _OF_THE_CLIENT else (oauth2, mailbox)
+            until = self._clock() + _REFUSED_FOR
+            self._refusals[key] = _Refusal(fault.again, until, secrets)
+
+    def _renew(
+        self,
+        kept: _Kept,
+        oauth2: OAuth2,
+        username: str,
+        known: Mapping[SecretRef, Secret],
+        deadline: Deadline,
+    ) -> None:
         started = self._clock()
+        secrets = tuple(known.values())
+        issued_before = kept.refresh_token if kept.secrets == secrets else None
         try:
-            issued = self._issue(kept, oauth2, username, deadline)
-        except (ExtraMissing, KeyUnusable):
-            raise
+            issued = self._fetch(oauth2, username, known, issued_before, deadline)
         except TokenFault as fault:
-            again = partial(
-                TokenFault,
-                fault.host,
-                str(fault),
-                error=fault.error,
-                description=fault.description,
-            )
-            self._remember(kept, again, temporary=fault.temporary)
-            raise
-        except Cancelled:
-            raise
-        except MailFault as fault:
-            fault.__traceback__ = None  # whose frames hold the request
-            unreachable = partial(TokenUnreachable, _host(oauth2), fault)
-            if unreachable().temporary:
-                self._remember(kept, unreachable, temporary=True)
-            raise unreachable() from None
-        except ssl.SSLError as error:
-            reason = str(error.reason or "TLS failed").replace("_", " ").lower()
-            raise TokenFault(_host(oauth2), f"TLS could not be set up: {reason}") from None
+            if issued_before is None or fault.error != "invalid_grant":
+                raise
+            # It was revoked; the one that is named may have been replaced by the same people.
+            kept.refresh_token = None
+            issued = self._fetch(oauth2, username, known, None, deadline)
         kept.token = Secret(issued.access_token)
         kept.good_until = started + max(issued.seconds - _LEEWAY, issued.seconds / 2)
         if issued.refresh_token is not None:
             kept.refresh_token = Secret(issued.refresh_token)
+        kept.secrets = secrets
 
-    def _remember(self, kept: _Kept, refusal: Callable[[], TokenFault], *, temporary: bool) -> None:
-        kept.refusal = refusal
-        kept.refused_until = self._clock() + (_BUSY_FOR if temporary else _REFUSED_FOR)
-
-    def _issue(self, kept: _Kept, oauth2: OAuth2, username: str, deadline: Deadline) -> Issued:
+    def _fetch(
+        self,
+        oauth2: OAuth2,
+        username: str,
+        known: Mapping[SecretRef, Secret],
+        refresh_token: Secret | None,
+        deadline: Deadline,
+    ) -> Issued:
+        """Ask once. No fault holds what was sent in confidence, however the server quotes it."""
+        host = _host(oauth2)
         try:
             from reconciler.mail.grants import Request, issue  # noqa: PLC0415 - an extra
         except ModuleNotFoundError as missing:
             package = (missing.name or "").partition(".")[0]
-            raise ExtraMissing(_host(oauth2), package, "oauth") from None
+            raise ExtraMissing(host, package, "oauth") from None
         from reconciler.mail.https import Https  # noqa: PLC0415 - only where tokens are fetched
 
         if oauth2.token_endpoint is None:
             raise TokenFault("", "it is not known where tokens are issued")
         request = Request(
-            oauth2,
-            oauth2.token_endpoint,
-            _host(oauth2),
-            username,
-            self._resolver.resolve,
-            kept.refresh_token.reveal() if kept.refresh_token is not None else None,
+            oauth2, oauth2.token_endpoint, host, username, known.__getitem__, refresh_token
         )
-        return issue(request, Https(deadline, self._connect_to, self._ca_file))
+        try:
+            return issue(request, Https(deadline, self._connect_to, self._ca_file))
+        except TokenFault as fault:
+            discretion = Discretion()
+            for secret in (*known.values(), *((refresh_token,) if refresh_token else ())):
+                discretion.learn(secret)
+            fault.error = discretion.show(fault.error)
+            fault.description = discretion.show(fault.description)
+            raise
+        except Cancelled:
+            raise
+        except MailFault as fault:
+            fault.__traceback__ = None  # whose frames hold the request
+            raise TokenUnreachable(host, fault) from None
+        except ssl.SSLError as error:
+            reason = str(error.reason or "TLS failed").replace("_", " ").lower()
+            raise TokenFault(host, f"TLS could not be set up: {reason}") from None
 
 
 def _on_behalf_of(oauth2: OAuth2, username: str) -> str:

@@ -90,6 +90,12 @@ class OAuth2:
         Maybe[Principal], Field(description="The mailbox that a service account acts for.")
     ] = None
 
+    @property
+    def references(self) -> tuple[SecretRef, ...]:
+        """Every secret that obtaining a token takes, in the order in which they are declared."""
+        found = (self.client_secret, self.certificate, self.refresh_token, self.service_account_key)
+        return tuple(reference for reference in found if reference is not None)
+
 
 # --- as written -----------------------------------------------------------------------------------
 
@@ -214,15 +220,8 @@ class MailServer:
     @property
     def references(self) -> tuple[SecretRef, ...]:
         """Every secret that signing in here takes, in the order in which they are declared."""
-        found = [self.password]
-        if self.oauth2 is not None:
-            found += [
-                self.oauth2.client_secret,
-                self.oauth2.certificate,
-                self.oauth2.refresh_token,
-                self.oauth2.service_account_key,
-            ]
-        return tuple(reference for reference in found if reference is not None)
+        own = (self.password,) if self.password is not None else ()
+        return (*own, *(self.oauth2.references if self.oauth2 is not None else ()))
 
     @property
     def complete(self) -> bool:

@@ -9,7 +9,7 @@ import json
 import ssl
 from typing import TYPE_CHECKING
 
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, SecretError
 from reconciler.mail.faults import Declined, Disconnected, MailFault, Reply, TokenFault
 from reconciler.probe.causes import fault_failure
 from reconciler.probe.certificates import tls_failure
@@ -53,9 +53,9 @@ def classify(error: Exception, where: Where) -> Failure:
             return tls_failure(error, where)
         case ReconcilerError():
             return Failure(
-                ErrorClass.CONFIG_INVALID
-                if where.stage is not Stage.SECRET
-                else ErrorClass.SECRET_MISSING,
+                ErrorClass.SECRET_MISSING
+                if isinstance(error, SecretError) or where.stage is Stage.SECRET
+                else ErrorClass.CONFIG_INVALID,
                 _sentence(error.message),
                 _sentence(error.hint) or "Set the secret where the reference points.",
             )

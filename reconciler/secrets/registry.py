@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.errors import SecretError
 from reconciler.secrets import env, file, keyring
+from reconciler.secrets.base import Secret
 from reconciler.secrets.outcome import Flaw, Outcome, from_text
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.model.secret_ref import SecretRef
-    from reconciler.secrets.base import Secret
 
 ENTRY_POINT_GROUP = "reconciler.secrets"
 """Packages add a scheme with an entry point of this group.
@@ -26,6 +26,9 @@ ENTRY_POINT_GROUP = "reconciler.secrets"
 Its name is the scheme; what it loads is called with the target and returns the secret as text. It
 raises SecretError, without the value, to say why there is none.
 """
+
+_LOOK_AGAIN = 5.0
+"""Seconds after which a secret that could not be fetched is looked for again, if secrets are fetched anew."""
 
 BUILT_IN_SCHEMES = ("env", "file", "keyring", "command")
 """The schemes that need no further package. No entry point can take their place."""
@@ -51,7 +54,8 @@ class Resolver:
 
     ``environ`` is where ``env:`` looks and what commands inherit; relative paths and commands start
     at ``base``. After ``keep`` seconds by ``clock`` a secret is fetched anew; a run of a command sees
-    one and the same all the time. It may be used from several threads: who asks for a secret that is
+    one and the same all the time. What cannot be fetched anew, as in the middle of a rotation, stays as
+    it was, and is looked for again soon. It may be used from several threads: who asks for a secret that is
     being fetched waits for it.
     """
 
@@ -75,13 +79,21 @@ class Resolver:
         """Fetch the secret; raises SecretError, which names the reference, if there is none."""
         fetched = self._fetched.setdefault(reference, _Fetched())
         with fetched.lock:
-            if fetched.outcome is None or self._clock() >= fetched.good_until:
-                fetched.outcome = self._fetch(reference)
-                fetched.good_until = self._clock() + self._keep
             outcome = fetched.outcome
+            if outcome is None or self._clock() >= fetched.good_until:
+                outcome = self._refresh(reference, fetched)
         if isinstance(outcome, Flaw):
             raise SecretError(f"the secret {reference} {outcome.message}", hint=outcome.hint)
         return outcome
+
+    def _refresh(self, reference: SecretRef, fetched: _Fetched) -> Outcome:
+        found, keep = self._fetch(reference), self._keep
+        if isinstance(found, Flaw) and not math.isinf(keep):
+            keep = min(keep, _LOOK_AGAIN)
+            if isinstance(fetched.outcome, Secret):
+                found = fetched.outcome
+        fetched.outcome, fetched.good_until = found, self._clock() + keep
+        return found
 
     def _fetch(self, reference: SecretRef) -> Outcome:
         match reference.scheme:

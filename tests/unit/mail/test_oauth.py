@@ -12,6 +12,7 @@ import trustme
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_pem_x509_certificate
 
+from reconciler.errors import SecretError
 from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import ExtraMissing, KeyUnusable, TimedOut, TokenFault, TokenUnreachable
 from reconciler.mail.oauth import AuthlibTokens
@@ -201,6 +202,120 @@ def test_a_refusal_is_told_in_the_servers_words_and_remembered(issuer: Issuer) -
     assert len(issuer.requests) == 1
 
 
+class Rotated:
+    """Resolves references to what is current."""
+
+    def __init__(self, **values: str) -> None:
+        self.values = values
+
+    def resolve(self, reference: SecretRef) -> Secret:
+        try:
+            return Secret(self.values[reference.target])
+        except KeyError:
+            raise SecretError(f"the secret {reference} is not set") from None
+
+
+def test_a_refusal_counts_no_longer_once_the_secret_is_another_one(issuer: Issuer) -> None:
+    resolver = Rotated(CLIENT_SECRET="wrong")
+    source = AuthlibTokens(resolver, connect_to=issuer.connect_to, ca_file=issuer.ca_file)
+    issuer.answer = lambda form: (
+        token() if form["client_secret"] == "right" else refusal("invalid_client")
+    )
+    for _ in range(2):
+        with pytest.raises(TokenFault):
+            source.token(CLIENT, "me@x", Deadline(10))
+    resolver.values["CLIENT_SECRET"] = "right"
+    assert source.token(CLIENT, "me@x", Deadline(10)).reveal() == "at-1"
+    assert [form["client_secret"] for form in issuer.requests] == ["wrong", "right"]
+
+
+def test_a_secret_that_is_missing_is_no_refusal(issuer: Issuer) -> None:
+    resolver = Rotated()
+    source = AuthlibTokens(resolver, connect_to=issuer.connect_to, ca_file=issuer.ca_file)
+    with pytest.raises(SecretError, match="env:CLIENT_SECRET is not set"):
+        source.token(CLIENT, "me@x", Deadline(10))
+    resolver.values["CLIENT_SECRET"] = "right"
+    assert source.token(CLIENT, "me@x", Deadline(10)).reveal() == "at-1"
+
+
+def test_a_refresh_token_that_was_revoked_gives_way_to_the_one_that_is_named(
+    issuer: Issuer,
+) -> None:
+    now = [1000.0]
+    resolver = Rotated(REFRESH="rt-0")
+    source = AuthlibTokens(
+        resolver, connect_to=issuer.connect_to, ca_file=issuer.ca_file, clock=lambda: now[0]
+    )
+    good = {"rt-0", "rt-1"}
+    issuer.answer = lambda form: (
+        token(expires_in=100, refresh_token="rt-1")
+        if form["refresh_token"] in good
+        else refusal("invalid_grant", f"AADSTS50173: {form['refresh_token']} was revoked")
+    )
+    source.token(DELEGATED, "me@x", Deadline(10))
+    good.clear()
+    now[0] += 200
+    with pytest.raises(TokenFault) as refused:
+        source.token(DELEGATED, "me@x", Deadline(10))
+    assert refused.value.error == "invalid_grant"
+    resolver.values["REFRESH"] = "new"
+    good.add("new")
+    source.token(DELEGATED, "me@x", Deadline(10))
+    sent = [form["refresh_token"] for form in issuer.requests]
+    assert sent == ["rt-0", "rt-1", "rt-0", "new"]
+
+
+def test_a_refresh_token_that_is_replaced_where_it_is_named_is_used(issuer: Issuer) -> None:
+    now = [1000.0]
+    resolver = Rotated(REFRESH="rt-0")
+    source = AuthlibTokens(
+        resolver, connect_to=issuer.connect_to, ca_file=issuer.ca_file, clock=lambda: now[0]
+    )
+    issuer.answer = lambda _: token(expires_in=100, refresh_token="rt-1")
+    source.token(DELEGATED, "me@x", Deadline(10))
+    resolver.values["REFRESH"] = "new"
+    now[0] += 200
+    source.token(DELEGATED, "me@x", Deadline(10))
+    assert [form["refresh_token"] for form in issuer.requests] == ["rt-0", "new"]
+
+
+def test_an_endpoint_that_quotes_a_refresh_token_that_it_issued_is_not_quoted(
+    issuer: Issuer,
+) -> None:
+    now = [1000.0]
+    source = tokens(issuer, lambda: now[0])
+    secret = "1.a-refresh-token-of-the-server"
+    issuer.answer = lambda _: token(expires_in=100, refresh_token=secret)
+    source.token(DELEGATED, "me@x", Deadline(10))
+    issuer.answer = lambda form: refusal("invalid_scope", f"no such: {form['refresh_token']}")
+    now[0] += 200
+    for _ in range(2):
+        with pytest.raises(TokenFault) as refused:
+            source.token(DELEGATED, "me@x", Deadline(10))
+        assert refused.value.error == "invalid_scope"
+        assert "refresh" not in refused.value.description
+
+
+def test_an_endpoint_is_spared_whichever_mailbox_a_service_account_acts_for(
+    issuer: Issuer,
+) -> None:
+    now = [1000.0]
+    key = rsa_pem().split("-----BEGIN CERTIFICATE")[0]
+    account = json.dumps({"client_email": "robot@project", "private_key": key})
+    for answer, asked in (
+        ((503, "{}"), 1),
+        (refusal("unauthorized_client"), 1),
+        (refusal("invalid_grant"), 5),
+    ):
+        issuer.answer = lambda _, answer=answer: answer  # type: ignore[misc]
+        issuer.requests.clear()
+        source = tokens(issuer, lambda: now[0], KEY=account)
+        for number in range(5):
+            with pytest.raises(TokenFault):
+                source.token(SERVICE, f"user-{number}@x", Deadline(10))
+        assert len(issuer.requests) == asked
+
+
 UNAVAILABLE = refusal("temporarily_unavailable")
 
 
@@ -209,8 +324,11 @@ UNAVAILABLE = refusal("temporarily_unavailable")
     [
         (refusal("invalid_client"), False),
         (UNAVAILABLE, True),
+        (refusal("server_error"), True),
         ((503, "<html>"), True),
         ((429, ""), True),
+        ((429, '{"error": "too_many_requests"}'), True),
+        ((500, '{"access_token": "none of ours"}'), True),
     ],
 )
 def test_the_endpoint_is_spared_after_it_said_no_and_asked_again_in_the_end(

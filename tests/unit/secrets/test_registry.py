@@ -176,6 +176,20 @@ def test_a_secret_that_is_kept_for_a_time_is_then_fetched_anew() -> None:
     assert resolver.resolve(reference).reveal() == "second"
 
 
+def test_a_secret_stays_as_it_was_while_it_is_being_replaced() -> None:
+    now = [1000.0]
+    environ = Environment(SUPPORT_PASSWORD="first")
+    resolver = Resolver(environ, allow_command=False, base=Path(), keep=60, clock=lambda: now[0])
+    reference = SecretRef("env", "SUPPORT_PASSWORD")
+    assert resolver.resolve(reference).reveal() == "first"
+    del environ["SUPPORT_PASSWORD"]
+    now[0] += 60
+    assert resolver.resolve(reference).reveal() == "first"
+    environ["SUPPORT_PASSWORD"] = "second"
+    now[0] += 6
+    assert resolver.resolve(reference).reveal() == "second"
+
+
 def test_a_failure_is_remembered_and_raised_afresh() -> None:
     environ = Environment()
     resolver = Resolver(environ, allow_command=False, base=Path())
