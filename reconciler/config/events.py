@@ -80,8 +80,8 @@ MAX_FOR_REFERENCE: Final = 64 * 1024
 """How many characters the parser in Python is given: these take it two seconds."""
 
 
-_NEXT_DOCUMENT: Final = re.compile(r"^---(?=\s|$)", re.MULTILINE)
-_DIRECTIVE: Final = re.compile(r"^%", re.MULTILINE)
+_NEXT_DOCUMENT: Final = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_DIRECTIVE: Final = re.compile(r"^%(?:YAML|TAG)\b", re.MULTILINE)
 _LINE_BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """What the parsers count as a line's end."""
 
@@ -148,7 +148,7 @@ _SENTENCES: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     (
         "found unexpected ':'",
-        "A colon within an unquoted text between braces or brackets is taken in short documents only.",
+        "A colon within an unquoted text between braces or brackets is not taken in so long a text.",
         'Put the value in quotes, as in {password: "env:NAME"}.',
     ),
     (

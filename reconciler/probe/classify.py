@@ -79,7 +79,11 @@ def _declined(error: Declined, where: Where) -> Failure:
     if rule is not None:
         names = where.names
         return Failure(
-            rule.error_class, rule.cause.format(**names), rule.remedy.format(**names), reply
+            rule.error_class,
+            rule.cause.format(**names),
+            rule.remedy.format(**names),
+            reply,
+            rule.wrong_password,
         )
     return Failure(
         ErrorClass.PROTOCOL,
@@ -134,6 +138,7 @@ def _disconnected(error: Disconnected, where: Where) -> Failure:
                 rule.cause.format(**names),
                 rule.remedy.format(**names),
                 where.show(f"{error.reply.code} {error.reply.text}"),
+                rule.wrong_password,
             )
     if error.silent:
         return Failure(

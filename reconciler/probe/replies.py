@@ -25,7 +25,8 @@ class Rule:
     """One meaning. What is empty fits anything; ``code``, ``status`` and ``text`` are patterns.
 
     ``command`` is the one that was answered; ``hosts`` are ends of host names; ``token`` tells sign-ins
-    with a token from those with a password. Cause and remedy may name {host}, {user} and {address}.
+    with a token from those with a password. ``wrong_password`` is for what any other protocol would say
+    of the same password too. Cause and remedy may name {host}, {user} and {address}.
     """
 
     error_class: ErrorClass
@@ -39,6 +40,7 @@ class Rule:
     text: str = ""
     hosts: tuple[str, ...] = ()
     token: bool | None = None
+    wrong_password: bool = False
 
     def fits(
         self,
@@ -107,6 +109,7 @@ RULES: tuple[Rule, ...] = (
         protocol=_SMTP,
         status=r"5\.7\.139",
         text=r"credentials were incorrect",
+        wrong_password=True,
     ),
     Rule(
         error_class=ErrorClass.SMTP_AUTH_DISABLED,
@@ -157,6 +160,7 @@ RULES: tuple[Rule, ...] = (
         cause="{host} takes an app password from {user} and not the password of the account.",
         remedy=_NEEDS_APP_ACCESS,
         text=r"application-specific password|app(lication)?[ -]password required|InvalidSecondFactor",
+        wrong_password=True,
     ),
     Rule(
         error_class=ErrorClass.AUTH_REJECTED,
@@ -247,6 +251,7 @@ RULES: tuple[Rule, ...] = (
         cause="The password of {user} at {host} has expired.",
         remedy="Set a new password at the provider and put it where the reference points.",
         status=r"EXPIRED",
+        wrong_password=True,
     ),
     Rule(
         error_class=ErrorClass.AUTH_REJECTED,
@@ -272,6 +277,7 @@ RULES: tuple[Rule, ...] = (
         code=r"535|NO",
         hosts=_GOOGLE,
         token=False,
+        wrong_password=True,
     ),
     Rule(
         error_class=ErrorClass.AUTH_MECH_UNAVAILABLE,
@@ -293,6 +299,7 @@ RULES: tuple[Rule, ...] = (
         remedy=_CHECK_SIGN_IN,
         stage=Stage.AUTHENTICATION,
         token=False,
+        wrong_password=True,
     ),
     # The mailbox.
     Rule(

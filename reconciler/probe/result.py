@@ -82,12 +82,14 @@ class Failure:
     """Why a stage failed: one sentence of cause, one of remedy, and the server's own words.
 
     ``reply`` is what the server said, cut to 300 printable characters; it never holds a secret.
+    ``wrong_password`` is true if the password itself was refused, and not this use of it.
     """
 
     error_class: ErrorClass
     cause: str
     remedy: str
     reply: str = ""
+    wrong_password: bool = False
 
 
 @dataclass(frozen=True, slots=True)

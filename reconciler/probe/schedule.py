@@ -27,7 +27,9 @@ class Job:
     def password_key(self) -> tuple[int, str, SecretRef] | None:
         """What the halves of a connector that sign in with the same password have in common."""
         password = self.half.settings.password
-        return None if password is None else (self.position, self.half.username, password)
+        return (
+            None if password is None else (self.position, self.half.username.casefold(), password)
+        )
 
 
 class Schedule:

@@ -15,7 +15,6 @@ from reconciler.probe.classify import classify, is_temporary
 from reconciler.probe.faults import AlreadyRefused
 from reconciler.probe.refusals import Refusals
 from reconciler.probe.result import (
-    ErrorClass,
     Failure,
     Outcome,
     Protocol,
@@ -202,7 +201,7 @@ class Walk:
             return step()
 
         result = self._stage(Stage.AUTHENTICATION, sign_in)
-        if result.failure is not None and result.failure.error_class is ErrorClass.AUTH_REJECTED:
+        if result.failure is not None and result.failure.wrong_password:
             self._refusals.note(self._half)
         return result
 

@@ -78,6 +78,7 @@ def signals_awaited(*more: signal.Signals) -> Iterator[Callable[[], int]]:
     before |= {number: signal.getsignal(number) for number in more}
     heard.extend(more)
     with wakened() as waker:
+        blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, heard)  # as whoever started us had it
         try:
             for number in heard:
                 signal.signal(number, _let_it_wake)
@@ -85,6 +86,7 @@ def signals_awaited(*more: signal.Signals) -> Iterator[Callable[[], int]]:
         finally:
             for number in heard:
                 signal.signal(number, before[number])
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def script_folder(program: str, python: str) -> Path | None:

@@ -166,7 +166,7 @@ def _attach(part: EmailMessage, item: Attachment) -> None:
     name = item.name.replace("/", "_").replace("\\", "_").replace("=?", "=_")
     kind = item.content_type.lower()
     if kind == _MAIL and not item.content_id and (mail := _unencoded(item.content)) is not None:
-        part.add_attachment(EmailMessage(), filename=name)
+        part.add_attachment(EmailMessage(), filename=name, cte="7bit")
         part.get_payload()[-1].set_payload(mail)  # type: ignore[index, union-attr]  # a list, now
         return
     maintype, _, subtype = (

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import SaveSent, Security
 from reconciler.probe.options import ProbeOptions
 from reconciler.probe.result import ErrorClass, Protocol, Stage
-from tests.hostile.conftest import PASSWORD, connector_for
+from reconciler.probe.runner import run
+from tests.hostile.conftest import HOST, PASSWORD, Passwords, connector_for
 from tests.hostile.scripts import imap, in_turn, smtp
 
 if TYPE_CHECKING:
-    from tests.hostile.conftest import Attack
+    from collections.abc import Callable
+
+    from tests.hostile.conftest import Attack, Certificates
     from tests.hostile.scripts import Answer
-    from tests.hostile.server import Peer
+    from tests.hostile.server import HostileServer, Peer
 
 IMAP, SMTP = Protocol.IMAP, Protocol.SMTP
 SERVERS = {IMAP: imap, SMTP: smtp}
@@ -215,6 +220,38 @@ def test_one_wrong_password_is_sent_exactly_once(
     assert found.failure[1].error_class is ErrorClass.AUTH_REJECTED
     assert len(found.server.commands("AUTH", "AUTHENTICATE", "LOGIN")) == 1
     assert len(found.server.peers) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "tried"),
+    [
+        ("{tag} NO [AUTHENTICATIONFAILED] Invalid credentials\r\n", 0),
+        ("{tag} NO [EXPIRED] Password has expired\r\n", 0),
+        ("{tag} NO [ALERT] Your account is not enabled for IMAP use.\r\n", 1),
+        ("{tag} NO [AUTHORIZATIONFAILED] Not this mailbox\r\n", 1),
+        ("{tag} NO [ALERT] Please log in via your web browser\r\n", 1),
+    ],
+)
+def test_only_a_wrong_password_is_not_tried_over_the_other_protocol(
+    serve: Callable[..., HostileServer], certificates: Certificates, answer: str, tried: int
+) -> None:
+    reads = serve(imap(AUTHENTICATE=answer), certificates.good)
+    sends = serve(smtp(), certificates.good)
+    connector = connector_for(SMTP, Security.IMPLICIT)
+    assert connector.smtp is not None
+    connector = replace(connector, imap=replace(connector.smtp, port=4712))
+    options = replace(
+        PATIENT,
+        ca_file=str(certificates.ca_file),
+        connect_to=ConnectTo.parse(
+            [f"{HOST}:4711=127.0.0.1:{sends.port}", f"{HOST}:4712=127.0.0.1:{reads.port}"]
+        ),
+    )
+    (result,) = run([replace(connector, save_sent=SaveSent.NEVER)], Passwords(), options)
+    found = {half.protocol: half.failed for half in result.protocols}
+    assert found[IMAP] is not None
+    assert len(sends.commands("AUTH")) == tried
+    assert (found[SMTP] is None) is bool(tried)
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,12 @@ def test_ctrl_c_on_a_terminal_reaches_the_command_once(tmp_path: Path) -> None:
         os.close(slave)
 
 
+def test_the_end_of_the_command_is_noticed_where_it_was_not_to_be_heard_of(tmp_path: Path) -> None:
+    code = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])\n" + SANDBOX
+    command = [sys.executable, "-W", "error", "-c", code, str(tmp_path), "/bin/true"]
+    assert subprocess.run(command, check=False, timeout=DEADLINE).returncode == 0
+
+
 def test_a_sandbox_without_a_command_waits_until_it_is_told_to_end(tmp_path: Path) -> None:
     script = """
 import sys

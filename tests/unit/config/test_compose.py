@@ -344,6 +344,13 @@ def test_a_colon_between_braces_in_one_long_document_gets_good_advice() -> None:
     assert 'quotes, as in {password: "env:NAME"}' in found.hint
 
 
+def test_what_only_looks_like_the_beginning_of_a_document_is_none() -> None:
+    filler = "---\nname: x\n" * 10_000
+    composed = compose(filler + '---\na: "b\n---\u00a0c"\nd: "%\n%e"\n', "a.yaml")
+    assert composed.diagnostics == ()
+    assert composed.documents[-1].value == {"a": "b ---\u00a0c", "d": "% %e"}
+
+
 def test_a_problem_in_a_long_file_is_told_with_its_line_and_the_rest_is_limited() -> None:
     text = "---\na: 1\na: 2\n" * 10_000
     composed = compose(text, "a.yaml")

@@ -267,6 +267,7 @@ def test_an_attached_mail_goes_along_as_a_mail_line_for_line(lines: list[str], e
     check_octets(mail)
     if inner.strip():
         assert b"Content-Type: message/rfc822\r\n" in mail.content
+        assert b"Content-Transfer-Encoding: 8bit\r\n" not in mail.content
         assert b'filename="a.eml"' in mail.content
         assert b"\r\n\r\n" + inner.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") in mail.content
 
