@@ -10,7 +10,7 @@ from reconciler.app.wholly import write_wholly
 from reconciler.app.workspace import SETTINGS_FILE
 from reconciler.config.compose import compose
 from reconciler.config.files import MAX_BYTES, decode, find, read, shown
-from reconciler.config.formatting import Formatted, formatted
+from reconciler.config.formatting import Formatted, Left, formatted
 from reconciler.diagnostics import Diagnostic
 from reconciler.errors import ConfigurationInvalid, ReconcilerError
 
@@ -29,13 +29,13 @@ _AGAIN = "Nothing of theirs is lost. Run it again."
 class Layout:
     """A file and whether it was laid out in another way before.
 
-    ``left`` are lines at which documents begin that could not be laid out; ``diagnostics`` say why the
-    file could not be read at all.
+    ``left`` are the documents that could not be laid out; ``diagnostics`` say why the file could not be
+    read at all.
     """
 
     path: Path
     changed: bool = False
-    left: tuple[int, ...] = ()
+    left: tuple[Left, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -49,7 +49,7 @@ def format_files(
     """
     settings = workspace.root.parent / SETTINGS_FILE
     for place in paths or (workspace.root, *((settings,) if settings.exists() else ())):
-        if not place.is_dir():
+        if place != workspace.root and not place.is_dir():
             yield _format(place, write=write)
             continue
         found = find(place)
@@ -83,7 +83,7 @@ def _format(path: Path, *, write: bool) -> Layout:
         if decode(before, "") != text or path.read_bytes() != before:
             raise ReconcilerError(f"{path} was changed by somebody else just now", hint=_AGAIN)
         if len(after) > MAX_BYTES:
-            return Layout(path, left=(1,))
+            return Layout(path, left=(Left(1, "it would become too large"),))
         if before != after and write:
             write_wholly(path.resolve(), new.text, like=path)
     except OSError as error:

@@ -42,53 +42,95 @@ _MARKER: Final = re.compile(r"---[ \t]*(#[^\n]*)?(?:\n|$)")
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """A document that stays as it was: why, and in which line that is to be seen."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Formatted:
-    """A text in the one layout; ``left`` are the lines at which documents begin that stay as they were."""
+    """A text in the one layout, but for the documents that were left as they were."""
 
     text: str
-    left: tuple[int, ...] = ()
+    left: tuple[Left, ...] = ()
+
+
+class _Refused(Exception):
+    """A document cannot be laid out; the line counts from one within the text that was given."""
+
+    def __init__(self, reason: str, line: int = 1) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
 
 
 def formatted(text: str) -> Formatted:
     """Lay out a text that is YAML; where it is none, it stays as it is."""
     cut = tuple(pieces(text.replace("\r\n", "\n").replace("\r", "\n")))
     parts: list[str] = []
-    left: list[int] = []
-    for number, (line, piece) in enumerate(cut, start=1):
-        new = _piece(piece, last=number == len(cut))
-        if new is None:
-            left.append(line + 1)
-        parts.append(piece if new is None else new)
+    left: list[Left] = []
+    for number, (before, piece) in enumerate(cut, start=1):
+        try:
+            parts.append(_piece(piece, last=number == len(cut)))
+        except _Refused as why:
+            left.append(Left(before + why.line, why.reason))
+            parts.append(piece)
     whole = "".join(parts)
     if _meaning(whole) != _meaning(text):  # of one document for another, such as where it ends
-        return Formatted(text, tuple(line + 1 for line, _ in cut))
+        return Formatted(text, (Left(1, _OTHERWISE),))
     return Formatted(whole, tuple(left))
 
 
-def _piece(piece: str, *, last: bool) -> str | None:
-    """Lay out a document with the line that it begins with; None if it has to stay as it is."""
+_OTHERWISE: Final = "more than white space would change"
+_NO_WAY: Final = "it cannot be laid out"
+
+
+def _piece(piece: str, *, last: bool) -> str:
+    """Lay out a document with the line that it begins with."""
     marker = _MARKER.match(piece)
     if marker is None:
-        return None if piece.startswith("---") else _document(piece, last=last)
-    body = _document(piece[marker.end() :], last=last)
+        if piece.startswith("---"):
+            raise _Refused("it begins in the line of its ---")
+        return _document(piece, last=last)
+    try:
+        body = _document(piece[marker.end() :], last=last)
+    except _Refused as why:
+        raise _Refused(why.reason, why.line + 1) from None
     comment = f" {marker[1].rstrip()}" if marker[1] else ""
-    return None if body is None else f"---{comment}\n{body}"
+    return f"---{comment}\n{body}"
 
 
-def _document(text: str, *, last: bool) -> str | None:
-    """Lay out one document; None if it cannot be done without changing more than white space.
+def _document(text: str, *, last: bool) -> str:
+    """Lay out one document; the ``last`` one of a text is followed by no blank lines.
 
-    The ``last`` one of a text is followed by no blank lines.
+    Raises _Refused if it cannot be done without changing more than white space.
     """
     try:
         new = _laid_out(text, last=last)
-        if new == text:
-            return text
-        again = _laid_out(new, last=last)
+        again = new if new == text else _laid_out(new, last=last)
     except Exception:  # noqa: BLE001 - ruamel's writer has its limits, and says so in many ways
-        return None
-    same = "".join(new.split()) == "".join(text.split()) and _meaning(new) == _meaning(text)
-    return new if same and again == new else None
+        raise _Refused(_NO_WAY) from None
+    if new == text:
+        return text
+    other = _first_difference(text, new)
+    if other is not None or again != new or _meaning(new) != _meaning(text):
+        raise _Refused(_OTHERWISE, other or 1)
+    return new
+
+
+def _first_difference(old: str, new: str) -> int | None:
+    """The line of ``old`` in which something else than white space differs; None if nothing does."""
+    rest = "".join(new.split())
+    place = last = 0
+    for line, written in enumerate(old.split("\n"), start=1):
+        characters = "".join(written.split())
+        if rest[place : place + len(characters)] != characters:
+            return line
+        place += len(characters)
+        last = line if characters else last
+    return last if place < len(rest) else None
 
 
 def _meaning(text: str) -> object:
@@ -173,31 +215,52 @@ class _Outline:
 
 
 def _with_comments_in_line(old: str, new: str) -> str:
-    """Give each comment the indentation of the block that it was in line with."""
+    """Give each comment the indentation of the block that it was in line with.
+
+    One that goes on with the comment beside the line above stays under that one.
+    """
     if "#" not in old:
         return new
     before, after = _outline(old), _outline(new)
     if len(before.comments) != len(after.comments) or len(before.blocks) != len(after.blocks):
         raise ValueError("a comment or a value has got lost")
     written, lines = old.split("\n"), new.split("\n")
+    beside: dict[int, int] = {}
     for was, now in zip(before.comments, after.comments, strict=True):
-        block = _block_of(was, len(written[was]) - len(written[was].lstrip(" ")), before)
-        column = after.blocks[block].column if block is not None else 0
-        lines[now] = " " * column + lines[now].lstrip(" ")
+        column = len(written[was]) - len(written[was].lstrip(" "))
+        above = written[was - 1] if was else ""
+        if was - 1 in beside and beside[was - 1] >= 0 and above[:column].strip() == "":
+            place = beside[was - 1] if above[column : column + 1] == "#" else -1
+        elif above[column : column + 1] == "#" and above[:column].strip():
+            place = lines[now - 1].find(above[column:].rstrip())
+        else:
+            place = -1
+        beside[was] = place
+        if place < 0:
+            block = _block_of(was, column, before)
+            place = after.blocks[block].column if block is not None else 0
+        lines[now] = " " * place + lines[now].lstrip(" ")
     return "\n".join(lines)
 
 
 def _block_of(line: int, column: int, outline: _Outline) -> int | None:
-    """The block that a comment belongs to: of those around it, the innermost not to the right of it."""
+    """The block that a comment belongs to: that of the field below it, if they are in line.
+
+    Else, of the blocks around it, the innermost that is not to the right of it.
+    """
     above = max((number for number in outline.filled if number < line), default=-1)
     below = min((number for number in outline.filled if number > line), default=-1)
     around = [
-        (block.column, number)
+        (
+            block.first <= below <= block.last and block.column == column,
+            block.column,
+            number,
+        )
         for number, block in enumerate(outline.blocks)
         if any(block.first <= place <= block.last for place in (above, below) if place >= 0)
         and block.column <= column
     ]
-    return max(around)[1] if around else None
+    return max(around)[2] if around else None
 
 
 def _outline(text: str) -> _Outline:

@@ -13,6 +13,7 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import color_option, config_option, workspace
 
 if TYPE_CHECKING:
+    from reconciler.config.formatting import Left
     from reconciler.diagnostics import Diagnostic
 
 
@@ -43,7 +44,7 @@ def command(*, paths: tuple[Path, ...], config: str, check: bool, color: bool | 
 
     if any(str(path) == "-" for path in paths):
         if len(paths) > 1 or check:
-            raise click.UsageError("- stands alone.")
+            raise click.UsageError("- is given alone, and without --check.")
         new = format_text(sys.stdin.buffer.read())
         click.echo(new.text, nl=False)
         _tell_left(STANDARD_INPUT, new.left)
@@ -62,9 +63,6 @@ def command(*, paths: tuple[Path, ...], config: str, check: bool, color: bool | 
     return ExitCode.FAILED if check and changed else ExitCode.OK
 
 
-def _tell_left(file: str, lines: tuple[int, ...]) -> None:
-    for line in lines:
-        click.echo(
-            f"{file}:{line}: this document stays as it is: more than white space would change.",
-            err=True,
-        )
+def _tell_left(file: str, left: tuple[Left, ...]) -> None:
+    for item in left:
+        click.echo(f"{file}:{item.line}: this document stays as it is: {item.reason}.", err=True)

@@ -93,11 +93,17 @@ def test_what_is_no_yaml_is_told_and_stays_while_the_rest_is_laid_out(
     assert untidy.read_bytes() == TIDY
 
 
+def test_a_folder_that_is_not_there_is_told_as_by_validate(home: Home) -> None:
+    done = home("fmt", "--config", "no-such")
+    assert done.status == 3
+    assert "[file/missing]" in done.err
+
+
 def test_a_document_that_cannot_be_laid_out_is_named(home: Home) -> None:
     path = home.write("more.yaml", 'kind:   Group\n---\nname:   "caf\\u00e9"\n')
     done = home("fmt")
     assert done.status == 0
-    assert "connectors.d/more.yaml:2: this document stays as it is" in done.err
+    assert "connectors.d/more.yaml:3: this document stays as it is" in done.err
     assert path.read_text() == 'kind: Group\n---\nname:   "caf\\u00e9"\n'
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.config.compose import compose
-from reconciler.config.formatting import Formatted, formatted
+from reconciler.config.formatting import Formatted, Left, formatted
 
 LAID_OUT = {
     "blanks": ("kind:   Group\nname:    x\n", "kind: Group\nname: x\n"),
@@ -40,6 +40,18 @@ LAID_OUT = {
     "comments within items": (
         "a:\n- b: 1\n  # of c\n  c: 2\n# of the next\n- b: 3\n",
         "a:\n  - b: 1\n    # of c\n    c: 2\n  # of the next\n  - b: 3\n",
+    ),
+    "a comment about the field after a list": (
+        "labels:\n- a\n- b\n# how mail is sent\nsmtp:\n  server: b\n",
+        "labels:\n  - a\n  - b\n# how mail is sent\nsmtp:\n  server: b\n",
+    ),
+    "a comment about the next list": (
+        "members:\n  users:\n  - a\n\n  # about groups\n  groups:\n  - b\n",
+        "members:\n  users:\n    - a\n\n  # about groups\n  groups:\n    - b\n",
+    ),
+    "a comment that goes on under the one beside a line": (
+        "users:\n- root    # the owner\n          # until May\n          # or June\n- ada\n",
+        "users:\n  - root  # the owner\n          # until May\n          # or June\n  - ada\n",
     ),
     "comments beside": ("a:  1 # one\nb:  2   # two\n", "a: 1  # one\nb: 2    # two\n"),
     "quotes and words": (
@@ -75,27 +87,32 @@ def test_a_list_that_is_long_goes_on_in_another_line_and_a_text_does_not() -> No
 
 
 LEFT = {
-    "an escape that would be written otherwise": 'a:   "caf\\u00e9"\n',
-    "a document beside its marker": "---   {a:   1}\n",
-    "a name that stands twice": "a:   1\na:   2\n",
-    "a comment within a list": "a: [b,   # why\n  c]\n",
-    "a text that ends with blank lines": "a: |+\n  x\n\n\n",
-    "a text that ends with no line's end": "a: |\n  x",
-    "a tag that does not fit": "password:   !!bool hunter2\n",
-    "a tag that makes no number": "a:   !!int 0x\n",
-    "no YAML": "a: [\n",
+    "an escape that would be written otherwise": ('a: 1\nb:   "caf\\u00e9"\n', 2),
+    "a document beside its marker": ("---   {a:   1}\n", 1),
+    "a name that stands twice": ("a:   1\na:   2\n", 1),
+    "a comment within a list": ("a: [b,   # why\n  c]\n", 1),
+    "a comma at the end of a list": ("---\na: 1\nb: [c,   d,]\n", 3),
+    "a text that ends with blank lines": ("a: |+\n  x\n\n\n", 2),
+    "a text that ends with no line's end": ("a: |\n  x", 2),
+    "a tag that does not fit": ("password:   !!bool hunter2\n", 1),
+    "a tag that makes no number": ("a:   !!int 0x\n", 1),
+    "no YAML": ("a: [\n", 1),
 }
 
 
 @pytest.mark.parametrize("name", LEFT)
 def test_what_cannot_be_laid_out_without_loss_stays_as_it_is(name: str) -> None:
-    text = LEFT[name]
-    assert formatted(text) == Formatted(text, left=(1,))
+    text, line = LEFT[name]
+    found = formatted(text)
+    assert found.text == text
+    assert [item.line for item in found.left] == [line]
 
 
 def test_the_other_documents_of_the_file_are_laid_out_all_the_same() -> None:
     text = 'a:  1\n---\nb:   "\\u00e9"\n---\nc:   3\n'
-    assert formatted(text) == Formatted('a: 1\n---\nb:   "\\u00e9"\n---\nc: 3\n', left=(2,))
+    found = formatted(text)
+    assert found.text == 'a: 1\n---\nb:   "\\u00e9"\n---\nc: 3\n'
+    assert found.left == (Left(3, "more than white space would change"),)
 
 
 PIECES = st.sampled_from([
