@@ -11,12 +11,17 @@ from pathlib import Path
 def write_wholly(path: Path, text: str, *, like: Path | None = None) -> None:
     """Put a text in the place of a file, readable by its owner alone.
 
-    With ``like``, owner, group and mode are those of that file. Raises OSError; then the file is as it
-    was, and nothing is left beside it.
+    With ``like``, owner, group and mode are those of that file. A link stays, and what it leads to is
+    replaced; what is there and is no file (a device, a pipe) is written to as it is. Raises OSError; then
+    the file is as it was, and nothing is left beside it.
     """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")
+        return
     temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
             stream.write(text)
             stream.flush()

@@ -252,15 +252,14 @@ def test_a_folder_is_no_plan(home: Home) -> None:
     assert "plan.json is no ordinary file" in done.err
 
 
-def test_a_link_is_followed_to_read_and_replaced_to_write(planned: Home) -> None:
+def test_a_link_is_followed_to_read_and_to_write(planned: Home) -> None:
     link = planned.folder / "link.json"
     link.symlink_to("plan.json")
     assert "Help desk" in planned("show", "link.json").out
-    before = (planned.folder / "plan.json").read_bytes()
     planned.edit("support.yaml", "Help desk ", "Customer care ")
     assert planned("plan", "--out", "link.json").status == 0
-    assert not link.is_symlink()
-    assert (planned.folder / "plan.json").read_bytes() == before
+    assert link.is_symlink()
+    assert "Customer care" in (planned.folder / "plan.json").read_text()
     assert planned("apply", "link.json", *SKIP).status == 0
     link.unlink()
     link.symlink_to("nowhere.json")
@@ -308,6 +307,18 @@ def test_a_plan_of_any_name_can_be_shown(planned: Home) -> None:
     for name in ("the.plan", "tfplan"):
         shutil.copy(planned.folder / "plan.json", planned.folder / name)
         assert "Help desk" in planned("show", name).out
+
+
+def test_what_is_no_file_is_written_to_and_not_replaced(planned: Home) -> None:
+    null = planned.folder / "null"
+    null.symlink_to("/dev/null")
+    assert planned("plan", "--out", "null").status == 0
+    assert null.is_symlink()
+    assert Path("/dev/null").is_char_device()
+    done = planned("plan", "--out", "/dev/full")
+    assert done.status == 1
+    assert "the plan could not be saved to /dev/full: No space left on device" in done.err
+    assert Path("/dev/full").is_char_device()
 
 
 def test_a_plan_that_cannot_be_saved_is_an_error(home: Home) -> None:
