@@ -23,6 +23,7 @@ from reconciler.errors import (
     RouteRefused,
     SecretError,
     SendFailed,
+    StateUnavailable,
 )
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.oauth import AuthlibTokens
@@ -224,7 +225,12 @@ class Mailer:
         now = time.monotonic()
         if self._snapshot is None or now - self._looked >= _FRESH:
             newest = self._store.revisions(limit=1)
-            serial = (newest[0].serial, newest[0].plan_digest) if newest else (0, "")
+            if not newest:  # a volume that is not mounted, more often than a first day
+                raise StateUnavailable(
+                    "the state holds nothing, so that nothing can be sent through it",
+                    hint="Check --state; the first `reconciler apply` stores what there is to send through.",
+                )
+            serial = (newest[0].serial, newest[0].plan_digest)
             if self._snapshot is None or serial != self._serial:
                 self._snapshot, self._serial = self._store.load().snapshot, serial
             self._looked = now

@@ -30,7 +30,14 @@ _MODES = {
     "v": "addresses are not verified without a mail; `reconciler route` says which way one would take",
 }
 _NO_QUEUE = "there is no queue to run: a mail goes out at once"
-_HEADED = re.compile(rb"(?:From |[!-9;-~]+[ \t]*:)")
+_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[^\n]*\n?")
+_FURTHER_LINE = re.compile(rb"[ \t][^\n]*\n?")
+_KNOWN = frozenset({
+    b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc", b"subject", b"date", b"message-id", b"received",
+    b"return-path", b"in-reply-to", b"references", b"mime-version", b"auto-submitted", b"precedence",
+    b"importance", b"priority", b"keywords", b"comments", b"organization", b"user-agent", b"errors-to",
+})  # fmt: skip
+_KNOWN_BEGINNINGS = (b"x-", b"content-", b"resent-", b"list-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,8 @@ def parse(arguments: Sequence[str]) -> Call:
     try:
         options, recipients = getopt.gnu_getopt(list(arguments), _OPTIONS)
     except getopt.GetoptError as error:
+        if problem := _refusal(f"-{error.opt}", ""):
+            raise UsageError(f"sendmail -{error.opt}: {problem}") from None
         raise UsageError(f"sendmail: {error.msg}", hint="reconciler sendmail --help") from None
     call = Call(tuple(recipients))
     for option, value in options:
@@ -96,13 +105,12 @@ def until_dot(lines: Iterable[bytes]) -> bytes:
 def mail_of(call: Call, content: bytes) -> RawMessage:
     """The mail as it is to be sent.
 
-    Text without header fields becomes a mail of its own, as in ``echo hello | sendmail ada@example.com``. A
-    sender without a domain (``root``, in mail from cron) is nobody out there, so -f stands in for it, and
+    Text without header fields becomes a mail of its own, as in ``echo hello | sendmail ada@example.com``,
+    and so does text whose first line only looks like one (``Disk: full``). The first line that is no field
+    begins the text, as with every sendmail, so that nothing of it is lost. A sender without a domain (``root``, in mail from cron) is nobody out there, so -f stands in for it, and
     without that the connector's own address. Raises NoSuchUser, and UsageError for what is no mail.
     """
-    if not _HEADED.match(content):
-        content = b"To: undisclosed-recipients:;\n\n" + content.removeprefix(b"\n")
-    mail = RawMessage(content)
+    mail = RawMessage(_with_head(content.replace(b"\r\n", b"\n")))
     named = recipients_of(mail) if call.from_fields else ()
     recipients = tuple(dict.fromkeys((*call.recipients, *named)))
     for recipient in recipients:
@@ -116,6 +124,21 @@ def mail_of(call: Call, content: bytes) -> RawMessage:
         field = _author(call.sender, call.name) if "@" in call.sender else ""
         mail = without_from(mail, field)
     return replace(mail, recipients=recipients)
+
+
+def _with_head(content: bytes) -> bytes:
+    """The input with a head of fields, and an empty line after it."""
+    end = len(content.partition(b"\n")[0]) + 1 if content.startswith(b"From ") else 0
+    names = set()
+    while field := _FIELD.match(content, end):
+        names.add(field[1].lower())
+        end = field.end()
+        while further := _FURTHER_LINE.match(content, end):
+            end = further.end()
+    if not any(name in _KNOWN or name.startswith(_KNOWN_BEGINNINGS) for name in names):
+        return b"To: undisclosed-recipients:;\n\n" + content.removeprefix(b"\n")
+    head, text = content[:end], content[end:]
+    return head.rstrip(b"\n") + b"\n\n" + text.removeprefix(b"\n")
 
 
 def _author(sender: str, name: str) -> str:

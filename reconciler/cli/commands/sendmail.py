@@ -28,9 +28,19 @@ _PASSED_ON = {
 }
 
 
+class _SendmailCommand(ExampleCommand):
+    """Leaves ``--`` among the arguments, so that what stands after it is no option to sendmail either."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options that are ours, up to ``--``."""
+        if "--" in args:
+            args.insert(args.index("--"), "--")
+        return super().parse_args(ctx, args)
+
+
 @click.command(
     "sendmail",
-    cls=ExampleCommand,
+    cls=_SendmailCommand,
     context_settings=_PASSED_ON,
     examples=(
         "reconciler sendmail -t -i < mail.eml",
@@ -59,7 +69,7 @@ def command(
     connect_to: tuple[str, ...],
     ca_file: str | None,
 ) -> int:
-    r"""Send a whole mail from standard input, called as sendmail is.
+    """Send a whole mail from standard input, called as sendmail is.
 
     \b
     -t          take recipients from To, Cc and Bcc; Bcc is taken out
@@ -70,7 +80,7 @@ def command(
 
     Further options of sendmail are taken and ignored; a daemon, a queue and -bs are refused. The exit
     codes are those of sysexits.h: 75 is worth another try, 67 an unknown recipient, 77 no permission.
-    """
+    """  # noqa: D301 - click's mark for lines that are not to be wrapped
     from reconciler.app.mailer import Mailer
     from reconciler.cli.main import show_error
     from reconciler.sending.sendmail import mail_of, parse, until_dot

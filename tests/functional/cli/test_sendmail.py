@@ -99,6 +99,9 @@ def test_verbose_says_what_became_of_it_and_the_log_has_it(applied: Home) -> Non
         ("a@x.example", "From: info@contoso.example\n\n" + "x" * 1000 + "\n", 65, "line of more"),
         ("", "x\n", 64, "no recipient"),
         ("-bs", "EHLO x\n", 64, "SMTP on standard input"),
+        ("-q", "x\n", 64, "there is no queue to run"),
+        ("-i -- -bs", "x\n", 67, "-bs is a mailbox of this machine"),
+        ("-i -- -t", "From: info@contoso.example\nTo: a@x.example\n\nx\n", 67, "-t is a mailbox"),
     ],
 )
 def test_callers_learn_what_is_wrong_by_a_code_of_sysexits(
@@ -107,6 +110,22 @@ def test_callers_learn_what_is_wrong_by_a_code_of_sysexits(
     done = sendmail(applied, line, content)
     assert (done.status, done.out) == (status, "")
     assert words in done.err
+
+
+def test_a_state_that_is_not_there_is_worth_another_try(applied: Home) -> None:
+    missing = f"sqlite:///{applied.folder}/gone/state.db"
+    mail = "From: info@contoso.example\n\nx\n"
+    done = sendmail(applied, f"--state {missing} a@x.example", mail)
+    assert done.status == 75, done.said
+    assert "the state holds nothing" in done.err
+
+
+def test_the_help_has_a_line_for_each_option(applied: Home) -> None:
+    out = applied("sendmail", "--help").out
+    assert (
+        "\n  -t          take recipients from To, Cc and Bcc; Bcc is taken out\n  -i, -oi " in out
+    )
+    assert "\\b" not in out
 
 
 def test_a_server_that_is_away_is_worth_another_try(applied: Home) -> None:

@@ -51,6 +51,11 @@ MAIL = b"From: info@contoso.example\nTo: ada@example.com\nBcc: bob@example.com\n
         ),
         ("at, smartd and others", "ada@example.com", Call((ADA,))),
         ("options in one word", "-ti", Call(from_fields=True, dot_ends=False)),
+        (
+            "addresses that look like options",
+            "-i -- -t@x.example -bs",
+            Call(("-t@x.example", "-bs"), dot_ends=False),
+        ),
         ("options after recipients", "ada@example.com -v", Call((ADA,), verbose=True)),
         (
             "what means nothing here",
@@ -72,7 +77,7 @@ def test_callers_are_understood(caller: str, line: str, call: Call) -> None:
         ("-bs", "SMTP on standard input"),
         ("-bd -q15m", "no daemon"),
         ("-bp", "no queue"),
-        ("-q", "requires argument"),
+        ("-q", "there is no queue"),
         ("-q15m ada@example.com", "no queue"),
         ("-bt", "unknown"),
         ("-I", "no aliases"),
@@ -121,8 +126,12 @@ def test_the_mail_says_who_it_is_from_or_else_the_arguments(
 
 
 def test_the_name_goes_with_the_sender() -> None:
-    mail = mail_of(Call((ADA,), sender="web@contoso.example", name='Web, "Team"'), b"a: b\n\nHi\n")
-    assert mail.content.startswith(b'From: "Web, \\"Team\\"" <web@contoso.example>\r\na: b\r\n')
+    mail = mail_of(
+        Call((ADA,), sender="web@contoso.example", name='Web, "Team"'), b"Subject: b\n\nHi\n"
+    )
+    assert mail.content.startswith(
+        b'From: "Web, \\"Team\\"" <web@contoso.example>\r\nSubject: b\r\n'
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,6 +144,29 @@ def test_the_name_goes_with_the_sender() -> None:
 def test_no_argument_becomes_a_header_field(call: Call) -> None:
     with pytest.raises(UsageError):
         mail_of(call, b"Subject: x\n\nHi\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "head", "text"),
+    [
+        (b"Disk: full\n", "", b"Disk: full\n"),
+        (b"Hello: not a header? yes\nplain body\n", "", b"Hello: not a header? yes\nplain body\n"),
+        (b"Note: a\n\nb\n", "", b"Note: a\n\nb\n"),
+        (b"Subject: x\nBroken header line\nmore\n", "Subject: x", b"Broken header line\nmore\n"),
+        (b"Subject: x\n y\n\nText: z\n", "Subject: x\n y", b"Text: z\n"),
+        (b"Subject: x\r\nTo: a@x.example\r\n\r\nz\r\n", "Subject: x\nTo: a@x.example", b"z\n"),
+        (b"From me Mon\nSubject: x\n\nz\n", "From me Mon\nSubject: x", b"z\n"),
+        (b"X-Mine: 1\n\nz", "X-Mine: 1", b"z\n"),
+        (b"Subject: x", "Subject: x", b""),
+        (b"", "", b""),
+    ],
+)
+def test_no_text_is_lost_whatever_its_first_lines_look_like(
+    content: bytes, head: str, text: bytes
+) -> None:
+    written, _, body = mail_of(Call((ADA,)), content).content.partition(b"\r\n\r\n")
+    assert body.replace(b"\r\n", b"\n") == text
+    assert (head.encode().replace(b"\n", b"\r\n").removeprefix(b"From me Mon\r\n")) in written
 
 
 def test_text_without_fields_is_the_text_of_a_mail() -> None:
