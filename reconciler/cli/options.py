@@ -60,10 +60,9 @@ def network_options(function: F) -> F:
         "--connect-to",
         "connect_to",
         multiple=True,
-        envvar="RECONCILER_CONNECT_TO",
-        show_envvar=True,
         metavar="HOST:PORT=ADDR:PORT",
-        help="Connect there instead; certificates are still checked for HOST. Repeatable.",
+        help="Connect there instead; certificates are still checked for HOST. Repeatable; comes before "
+        "what RECONCILER_CONNECT_TO says. A lone * forbids all other connections.",
     )(function)
     return click.option(
         "--ca-file",
@@ -171,7 +170,7 @@ def workspace(
 ) -> Workspace:
     """Put the options, the environment and the settings file together."""
     from reconciler.app.workspace import open_workspace  # noqa: PLC0415 - pydantic costs to import
+    from reconciler.mail.dial import joined  # noqa: PLC0415 - as the workspace
 
-    return open_workspace(
-        Path(config), os.environ, state=state, connect_to=connect_to, ca_file=ca_file
-    )
+    led = joined(connect_to, (os.environ.get("RECONCILER_CONNECT_TO", ""),))
+    return open_workspace(Path(config), os.environ, state=state, connect_to=led, ca_file=ca_file)

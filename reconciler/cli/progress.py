@@ -57,7 +57,7 @@ class TestProgress:
         if self._redirected:
             click.echo("Connections are redirected:", err=True)
             for place in self._redirected:
-                click.echo(f"  {place}", err=True)
+                click.echo("  nothing else" if place == "*" else f"  {place}", err=True)
         click.echo(f"Testing {counted(len(connectors), 'connector')} live …", err=True)
         if sys.stderr.isatty():
             self._bar = click.progressbar(length=len(connectors), file=sys.stderr, show_pos=True)

@@ -1,7 +1,8 @@
 """Where a connection really goes: ``--connect-to HOST:PORT=ADDR:PORT``, as curl has it.
 
 Only TCP goes elsewhere. The name that TLS asks for and checks, and everything said over the
-connection, stay those of the original host.
+connection, stay those of the original host. The entry ``*`` says that nothing else is connected to, so that
+a test bench lets nothing out into the world.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from reconciler.errors import UsageError
+from reconciler.mail.faults import NotRedirected
 from reconciler.mail.hosts import ascii_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 Place = tuple[str, int]
 """A host name or address, without brackets, and a port."""
@@ -26,13 +28,18 @@ _HINT = (
     "an IPv6 address stands in brackets."
 )
 _HIGHEST_PORT = 65535
+_NOTHING_ELSE = "*"
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectTo:
-    """Redirections of TCP connections; without any, every connection goes where it says."""
+    """Redirections of TCP connections; without any, every connection goes where it says.
+
+    With ``only``, nothing but what is redirected is connected to.
+    """
 
     redirections: tuple[tuple[Place, Place], ...] = ()
+    only: bool = False
     _targets: dict[Place, Place] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -46,7 +53,11 @@ class ConnectTo:
         Raises UsageError for what is no entry and for a place that is led to two others.
         """
         found: dict[Place, Place] = {}
-        for entry in (part for text in texts for part in re.split(r"[,\s]+", text) if part):
+        only = False
+        for entry in _entries(texts):
+            if entry == _NOTHING_ELSE:
+                only = True
+                continue
             match = _ENTRY.fullmatch(entry)
             if match is None:
                 raise UsageError(f"{entry!r} is no redirection of a connection", hint=_HINT)
@@ -57,14 +68,34 @@ class ConnectTo:
                     f"connections to {source[0]}:{source[1]} are led to two places",
                     hint="Keep one of the two redirections.",
                 )
-        return cls(tuple(found.items()))
+        return cls(tuple(found.items()), only)
 
     def target(self, host: str, port: int) -> Place:
-        """Where to connect to for ``host`` and ``port``."""
-        return self._targets.get((ascii_host(host), port), (host, port))
+        """Where to connect to for ``host`` and ``port``; raises NotRedirected if that may not be."""
+        found = self.led(host, port)
+        if found is None and self.only:
+            raise NotRedirected(
+                f"{host}:{port} is not redirected, and nothing else may be connected to"
+            )
+        return found or (host, port)
+
+    def led(self, host: str, port: int) -> Place | None:
+        """Where connections to ``host`` and ``port`` are led instead; None if they are not."""
+        return self._targets.get((ascii_host(host), port))
 
     def __bool__(self) -> bool:
-        return bool(self.redirections)
+        return bool(self.redirections) or self.only
+
+
+def joined(given: Iterable[str], standing: Iterable[str]) -> tuple[str, ...]:
+    """The entries that are given, and those that stand already for other places."""
+    first = tuple(_entries(given))
+    taken = {entry.partition("=")[0] for entry in first}
+    return (*first, *(item for item in _entries(standing) if item.partition("=")[0] not in taken))
+
+
+def _entries(texts: Iterable[str]) -> Iterator[str]:
+    return (part for text in texts for part in re.split(r"[,\s]+", text) if part)
 
 
 def _place(entry: str, host: str, port: str) -> Place:

@@ -58,6 +58,10 @@ class Unreachable(MailFault):
     """No connection to any address of the host: refused, or no route to it."""
 
 
+class NotRedirected(Unreachable):
+    """Only what is redirected may be connected to, and this is not."""
+
+
 class OutOfOrder(Unreachable):
     """The server is there, and says that it has no time or a fault of its own."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from reconciler.mail.faults import (
     MailFault,
     NoMechanism,
+    NotRedirected,
     StarttlsMissing,
     TimedOut,
     TokenFault,
@@ -75,6 +76,15 @@ def _unreachable(error: Unreachable, where: Where) -> Failure:
         ErrorClass.REFUSED,
         f"No connection to {where.half.host} on port {where.half.port}: {error}.",
         "Check `port`, that the server is up, and that no firewall is in between.",
+    )
+
+
+def _not_redirected(_error: NotRedirected, where: Where) -> Failure:
+    half = where.half
+    return Failure(
+        ErrorClass.REFUSED,
+        f"{half.host}:{half.port} is not among the servers of the sandbox, and nothing else is connected to.",
+        "Start the sandbox anew, so that it plays this server too.",
     )
 
 
@@ -209,6 +219,7 @@ def _already_refused(error: AlreadyRefused, where: Where) -> Failure:
 _EXPLANATIONS: Final[tuple[tuple[type[MailFault], Callable[..., Failure]], ...]] = (
     (HostNotAllowed, _host_not_allowed),
     (Unresolvable, _unresolvable),
+    (NotRedirected, _not_redirected),
     (Unreachable, _unreachable),
     (TimedOut, _timed_out),
     (TokenFault, token_failure),

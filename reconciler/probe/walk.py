@@ -141,9 +141,10 @@ class Walk:
         return ProtocolResult(half.protocol, half.host, half.port, (stage,))
 
     def _via(self) -> str:
-        host, port = self._options.connect_to.target(self._half.host, self._half.port)
-        if (host, port) == (self._half.host, self._half.port):
+        place = self._options.connect_to.led(self._half.host, self._half.port)
+        if place is None:
             return ""
+        host, port = place
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def _untouched(self, stage: Stage, *, stopped: bool) -> Outcome:

@@ -127,7 +127,7 @@ class Sandbox:
             )
         )
         environment = {name: secret.reveal() for name, secret in accounts.exports} | {
-            CONNECT_TO: " ".join(endpoint.connect_to for endpoint in endpoints),
+            CONNECT_TO: " ".join((*(endpoint.connect_to for endpoint in endpoints), "*")),
             CA_FILE: str(certificate),
             STATE: f"sqlite:///{self._folder / 'state.db'}",
         }

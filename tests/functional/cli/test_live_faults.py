@@ -208,3 +208,13 @@ def test_reports_are_written_whatever_the_outcome(live: Home, closed_port: int) 
     assert applied["tests"]["unreachable"] == 1
     live("apply", "--auto-approve", "--report", "markdown=apply.md", "--skip-tests", "outage")
     assert "Applied as revision 1." in (live.folder / "apply.md").read_text()
+
+
+def test_nothing_leaves_the_sandbox_for_a_server_that_it_does_not_play(live: Home) -> None:
+    live.edit("payroll.yaml", "server: mail.contoso.example", "server: elsewhere.contoso.example")
+    done = live("test", "payroll")
+    assert done.status == 9, done.said
+    assert "elsewhere.contoso.example:993 is not among the servers of the sandbox" in done.said
+    led = f"imap.gmail.com:993=127.0.0.1:{live.local_port('imap.gmail.com', 993)}"
+    done = live("test", "info", "--connect-to", led)
+    assert done.status == 0, done.said

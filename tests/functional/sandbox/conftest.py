@@ -159,7 +159,9 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Session], Cli
 
         def make(session: Session) -> Clients:
             routes.clear()
-            for entry in session.environment["RECONCILER_CONNECT_TO"].split():
+            *entries, last = session.environment["RECONCILER_CONNECT_TO"].split()
+            assert last == "*"
+            for entry in entries:
                 source, _, target = entry.partition("=")
                 host, _, port = source.rpartition(":")
                 local_host, _, local_port = target.rpartition(":")

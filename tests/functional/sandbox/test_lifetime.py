@@ -52,7 +52,7 @@ def test_the_state_of_what_is_tried_out_is_kept_apart(
         expected = tmp_path / "box" / "state.db"
         assert session.environment["RECONCILER_STATE"] == f"sqlite:///{expected}"
         assert Path(session.environment["RECONCILER_CA_FILE"]).parent == tmp_path / "box"
-        assert session.environment["RECONCILER_CONNECT_TO"] == ""
+        assert session.environment["RECONCILER_CONNECT_TO"] == "*"
         assert session.endpoints == ()
 
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from reconciler.errors import UsageError
-from reconciler.mail.dial import ConnectTo
+from reconciler.mail.dial import ConnectTo, joined
+from reconciler.mail.faults import NotRedirected
 
 
 def test_without_redirections_everything_goes_where_it_says() -> None:
@@ -65,3 +66,24 @@ def test_one_place_cannot_be_led_to_two() -> None:
     assert len(ConnectTo.parse([entry, entry]).redirections) == 1
     with pytest.raises(UsageError, match="two places"):
         ConnectTo.parse([entry, "A.example:993=127.0.0.1:2"])
+
+
+def test_a_star_lets_nothing_out_that_is_not_redirected() -> None:
+    led = ConnectTo.parse(["imap.example.com:993=127.0.0.1:10993 *"])
+    assert led.target("imap.example.com", 993) == ("127.0.0.1", 10993)
+    with pytest.raises(NotRedirected):
+        led.target("imap.example.com", 143)
+    assert led.led("smtp.example.com", 465) is None
+    assert ConnectTo.parse(["*"])
+
+
+def test_what_is_given_comes_before_what_stands_already() -> None:
+    standing = ("a.example:1=127.0.0.1:1, b.example:2=127.0.0.1:2 *",)
+    entries = joined(["b.example:2=127.0.0.1:3", "c.example:4=127.0.0.1:4"], standing)
+    led = ConnectTo.parse(entries)
+    places = {
+        host: led.target(host, port)[1] for host, port in (("a.example", 1), ("b.example", 2))
+    }
+    assert places == {"a.example": 1, "b.example": 3}
+    assert led.target("c.example", 4)[1] == 4
+    assert led.only
