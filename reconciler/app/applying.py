@@ -150,7 +150,7 @@ def _plan(
 
 def _go_ahead(planned: Planned, request: ApplyRequest, approver: Approver) -> bool:
     _refuse_denied(planned, request.actor)
-    _refuse_unsafe(planned, approver)
+    _refuse_unsafe(planned, approver, saved=request.plan_file is not None)
     return planned.plan.empty or approver.approve()
 
 
@@ -178,7 +178,7 @@ def _refuse_denied(planned: Planned, actor: Actor) -> None:
         )
 
 
-def _refuse_unsafe(planned: Planned, approver: Approver) -> None:
+def _refuse_unsafe(planned: Planned, approver: Approver, *, saved: bool) -> None:
     broken = [
         item
         for item in planned.plan.violations
@@ -187,6 +187,8 @@ def _refuse_unsafe(planned: Planned, approver: Approver) -> None:
     if broken:
         lines = "".join(f"\n  {item.message}" for item in broken)
         options = " ".join(dict.fromkeys(item.override for item in broken if item.override))
+        if saved:
+            options = f"make a new plan with {options}" if options else ""
         raise PlanRefused(
             f"the plan is refused:{lines}",
             hint=f"If it is meant: {options}" if options else "",

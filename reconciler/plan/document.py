@@ -84,7 +84,10 @@ class RoutesDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessDocument:
-    """Who gains or loses a right on ``subject`` (a connector; empty for a role)."""
+    """Who gains or loses a right on ``subject`` (a connector; empty for a role).
+
+    ``widened`` and ``narrowed`` tell it of people too who cannot be named, such as any internal user.
+    """
 
     right: str
     subject: str
@@ -92,6 +95,8 @@ class AccessDocument:
     after: str
     gained: tuple[str, ...]
     lost: tuple[str, ...]
+    widened: bool
+    narrowed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,11 +203,7 @@ def to_document(plan: Plan) -> PlanDocument:
         summary=SummaryDocument(
             add=plan.counts.add, change=plan.counts.change, destroy=plan.counts.destroy
         ),
-        routes=RoutesDocument(
-            before=tuple(_route(row) for row in plan.routes_before),
-            after=tuple(_route(row) for row in plan.routes_after),
-            rerouted=tuple(item.after.sender for item in plan.impact.rerouted),
-        ),
+        routes=routes_document(plan),
         access_changes=tuple(
             AccessDocument(
                 right=item.right,
@@ -211,6 +212,8 @@ def to_document(plan: Plan) -> PlanDocument:
                 after=item.after,
                 gained=item.gained,
                 lost=item.lost,
+                widened=item.widened,
+                narrowed=item.narrowed,
             )
             for item in plan.impact.access
         ),
@@ -238,6 +241,15 @@ def to_document(plan: Plan) -> PlanDocument:
             )
             for item in plan.forgotten
         ),
+    )
+
+
+def routes_document(plan: Plan) -> RoutesDocument:
+    """Who sends as whom, in the shape in which it is published."""
+    return RoutesDocument(
+        before=tuple(_route(row) for row in plan.routes_before),
+        after=tuple(_route(row) for row in plan.routes_after),
+        rerouted=tuple(item.after.sender for item in plan.impact.rerouted),
     )
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.render.human.impact import access_changes, redirects
 from reconciler.render.human.plan import show
+from reconciler.render.human.routes import saved_routes
 from reconciler.render.json import to_json
 from reconciler.render.table import table
+from reconciler.render.visible import visible
+from reconciler.wording import counted
 
 if TYPE_CHECKING:
-    from reconciler.plan.document import ResourceChange, RoutesDocument
+    from reconciler.plan.document import PlanDocument, ResourceChange
     from reconciler.plan.planfile import PlanFile
     from reconciler.render.style import Style
 
+_SHOWN = 20
 _SYMBOLS = {"create": "+", "delete": "-", "update": "~", "rename": "~", "rotate_secret": "~"}
 
 
@@ -27,17 +32,50 @@ def plan_file_text(file: PlanFile, form: str, style: Style) -> str:
         f"A plan against serial {file.basis.serial}, made by release {file.basis.tool_version}."
         + (f"\nSaved with {saved_with}." if saved_with else ""),
         *(_change(change, style) for change in document.resource_changes),
-        _routes(document.routes, style),
-        "\n".join(
-            f"{style.mark('!')} {check.message}"
-            for check in document.checks
-            if check.status == "fail"
-        ),
+        saved_routes(document, style) if document.resource_changes else "",
+        access_changes(document.access_changes if document.serial else (), style),
+        redirects(document.credential_redirects, style),
+        _forgotten(document, style),
+        _tests(document, style),
+        _refusals(document, style),
         style.strong(
             f"Plan: {counts.add} to add, {counts.change} to change, {counts.destroy} to destroy."
         ),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _forgotten(document: PlanDocument, style: Style) -> str:
+    if not document.forgotten:
+        return ""
+    lines = [
+        f"  {item.address} was forgotten in revision {item.serial} by {visible(item.by)}, {item.at}"
+        for item in document.forgotten
+    ]
+    title = "Created again, since the configuration still holds it:"
+    return "\n".join([style.strong(title), *lines])
+
+
+def _tests(document: PlanDocument, style: Style) -> str:
+    if not document.tests:
+        return ""
+    title = f"An apply will test {counted(len(document.tests), 'connector')} live:"
+    rows = [(item.connector, item.reason) for item in document.tests[:_SHOWN]]
+    lines = [f"  {line}" for line in table(("", ""), rows, style.width - 2)[1:]]
+    more = len(document.tests) - _SHOWN
+    return "\n".join([style.strong(title), *lines, *([f"  and {more} more"] if more > 0 else [])])
+
+
+def _refusals(document: PlanDocument, style: Style) -> str:
+    broken = [check for check in document.checks if check.status == "fail"]
+    if not broken:
+        return ""
+    lines = [style.strong("An apply refuses this:")]
+    for check in broken:
+        lines.append(f"  {style.mark('!')} {check.message}")
+        if check.override:
+            lines.append(f"      if it is meant: make a new plan with {check.override}")
+    return "\n".join(lines)
 
 
 def _change(item: ResourceChange, style: Style) -> str:
@@ -52,12 +90,3 @@ def _change(item: ResourceChange, style: Style) -> str:
         for reference in item.change.rotated_secrets
     ]
     return "\n".join(lines)
-
-
-def _routes(routes: RoutesDocument, style: Style) -> str:
-    rows: list[tuple[str, ...]] = [
-        (row.sender, row.as_address or "refused", row.via or "", row.users) for row in routes.after
-    ]
-    header = ("Mail from", "goes out as", "through", "for")
-    lines = [f"  {line}" for line in table(header, rows, style.width - 2)]
-    return "\n".join([style.strong("Who sends as whom after this apply:"), *lines])

@@ -97,7 +97,11 @@ def command(
         from reconciler.app.planfiles import sealed, write_plan_file
 
         write_plan_file(out, sealed(made.file, space.fingerprint_key(create=False)))
-        click.echo(f"Saved the plan. Apply it with: reconciler apply {out}", err=True)
+        refused = made.plan.violations or made.denials
+        advice = (
+            "An apply of it is refused." if refused else f"Apply it with: reconciler apply {out}"
+        )
+        click.echo(f"Saved the plan. {advice}", err=True)
     if live:
         from reconciler.app.testing import try_plan
 

@@ -8,11 +8,15 @@ from reconciler.plan.impact import Right
 from reconciler.wording import listed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reconciler.plan.credentials import CredentialRedirect
+    from reconciler.plan.document import AccessDocument, RedirectDocument
     from reconciler.plan.impact import AccessChange
     from reconciler.plan.planner import Plan
     from reconciler.render.style import Style
 
-_RIGHTS = {
+_RIGHTS: dict[str, str] = {
     Right.INTERNAL: "count as an internal user",
     Right.USE: "send through {subject}",
     Right.ADMINISTER: "administer {subject}",
@@ -25,15 +29,20 @@ _NAMED = 8
 
 def access(plan: Plan, style: Style) -> str:
     """Who gains or loses what."""
-    if not plan.serial or not plan.impact.access:
+    return access_changes(plan.impact.access if plan.serial else (), style)
+
+
+def access_changes(items: Sequence[AccessChange | AccessDocument], style: Style) -> str:
+    """The same of what a plan says, be it saved or not."""
+    if not items:
         return ""
     lines = [style.strong("Who may do what changes:")]
-    for item in plan.impact.access:
+    for item in items:
         lines += _access(item, style)
     return "\n".join(lines)
 
 
-def _access(item: AccessChange, style: Style) -> list[str]:
+def _access(item: AccessChange | AccessDocument, style: Style) -> list[str]:
     right = _RIGHTS[item.right].format(subject=item.subject)
     lines = []
     if item.gained:
@@ -50,10 +59,15 @@ def _access(item: AccessChange, style: Style) -> list[str]:
 
 def credential_redirects(plan: Plan, style: Style) -> str:
     """Credentials that would be sent somewhere new."""
-    if not plan.redirects:
+    return redirects(plan.redirects, style)
+
+
+def redirects(items: Sequence[CredentialRedirect | RedirectDocument], style: Style) -> str:
+    """The same of what a plan says, be it saved or not."""
+    if not items:
         return ""
     lines = [style.strong("Credentials that would go somewhere new:")]
-    for item in plan.redirects:
+    for item in items:
         lines.append(f"  {style.mark('!')} {item.reference}, by {item.connector} ({item.protocol})")
         known = [str(destination) for destination in item.before] or ["nowhere, as a draft"]
         lines += [f"      sent to now   {destination}" for destination in known]

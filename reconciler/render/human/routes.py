@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.plan.document import RouteDocument, routes_document
 from reconciler.render.table import natural_width, table
 from reconciler.routing.request import Reason
-from reconciler.routing.table import ANY_OTHER, EffectiveRoute
+from reconciler.routing.table import ANY_OTHER
 from reconciler.wording import counted
 
 if TYPE_CHECKING:
+    from reconciler.plan.document import PlanDocument, RoutesDocument
     from reconciler.plan.planner import Plan
     from reconciler.render.style import Style
 
 _ALL = 25
 """Up to so many senders all are shown, the unchanged ones too; of more, so many that go one way."""
 
-_WHY = {
+_WHY: dict[str, str] = {
     Reason.GLOBAL_POLICY: "global policy",
     Reason.FALLBACK: "fallback",
     Reason.NAMED: "named",
@@ -32,17 +34,42 @@ class _Line:
     """One sender, before and after; each side is None where the address was or is nobody's."""
 
     sender: str
-    before: EffectiveRoute | None
-    after: EffectiveRoute | None
+    before: RouteDocument | None
+    after: RouteDocument | None
     mark: str
 
 
 def routes(plan: Plan, style: Style) -> str:
     """A row for every sender, marked where something changes, and how it was before."""
-    every = _lines(plan)
-    changed = [line for line in every if line.mark != " "]
-    shown, folded = (every, {}) if len(every) <= _ALL else _folded(changed)
-    rows = [row for line in shown for row in _rows(line, plan)]
+    before = {row.sender.casefold(): row for row in plan.routes_before}
+    changed = frozenset(
+        key
+        for key, new in ((row.sender.casefold(), row) for row in plan.routes_after)
+        if (old := before.get(key)) is not None
+        and (old.destination, old.audience) != (new.destination, new.audience)
+    )
+    return ways(routes_document(plan), changed, style, first=not plan.serial)
+
+
+def saved_routes(document: PlanDocument, style: Style) -> str:
+    """The same of a plan that was saved: what can be told by how it is written."""
+    before = {row.sender.casefold(): row for row in document.routes.before}
+    changed = frozenset(
+        key
+        for key, new in ((row.sender.casefold(), row) for row in document.routes.after)
+        if (old := before.get(key)) is not None
+        and (old.via, old.as_address, old.users) != (new.via, new.as_address, new.users)
+    )
+    return ways(document.routes, changed, style, first=not document.serial)
+
+
+def ways(document: RoutesDocument, changed: frozenset[str], style: Style, *, first: bool) -> str:
+    """The rows of a plan; ``changed`` are the senders, in lower case, for whom something is another."""
+    every = _lines(document, changed, first=first)
+    moved = [line for line in every if line.mark != " "]
+    shown, folded = (every, {}) if len(every) <= _ALL else _folded(moved)
+    other = next((row for row in document.after if row.sender == ANY_OTHER), None)
+    rows = [row for line in shown for row in _rows(line, other)]
     rows += [
         (mark, f"and {number} more", as_whom, through, "")
         for (mark, as_whom, through), number in folded.items()
@@ -52,38 +79,32 @@ def routes(plan: Plan, style: Style) -> str:
     narrow = natural_width([_HEADER, *rows]) > style.width - 2
     lines = _stacked(rows) if narrow else table(_HEADER, rows, style.width - 2)
     dressed = [f"  {_dress(line, style)}" for line in lines]
-    same = len(every) - len(changed)
+    same = len(every) - len(moved)
     if len(every) > _ALL and same:
         dressed.append(style.faint(f"  and {counted(same, 'sender')} as before"))
-    return "\n".join([style.strong(f"Who sends as whom after this apply{_count(plan)}:"), *dressed])
+    rerouted = 0 if first else len(document.rerouted)
+    count = f" ({counted(rerouted, 'sender')} rerouted)" if rerouted else ""
+    return "\n".join([style.strong(f"Who sends as whom after this apply{count}:"), *dressed])
 
 
-def _count(plan: Plan) -> str:
-    number = len(plan.impact.rerouted) if plan.serial else 0
-    return f" ({counted(number, 'sender')} rerouted)" if number else ""
-
-
-def _lines(plan: Plan) -> list[_Line]:
-    before = {row.sender.casefold(): row for row in plan.routes_before}
-    after = {row.sender.casefold(): row for row in plan.routes_after}
+def _lines(document: RoutesDocument, changed: frozenset[str], *, first: bool) -> list[_Line]:
+    before = {row.sender.casefold(): row for row in document.before}
+    after = {row.sender.casefold(): row for row in document.after}
     keys = sorted((before.keys() | after.keys()) - {ANY_OTHER})
     found = []
     for key in (*keys, ANY_OTHER):
         old, new = before.get(key), after.get(key)
         row = new or old
-        if row is not None:
-            mark = _mark(old, new, first=not plan.serial)
-            found.append(_Line(row.sender, old, new, mark))
+        if row is None:
+            continue
+        if new is None:
+            mark = "-"
+        elif old is None or (first and new.via is not None):
+            mark = "+"
+        else:
+            mark = "~" if key in changed else " "
+        found.append(_Line(row.sender, old, new, mark))
     return found
-
-
-def _mark(old: EffectiveRoute | None, new: EffectiveRoute | None, *, first: bool) -> str:
-    if new is None:
-        return "-"
-    if old is None or (first and new.via is not None):
-        return "+"
-    same = old.destination == new.destination and old.audience == new.audience
-    return " " if same else "~"
 
 
 def _folded(changed: list[_Line]) -> tuple[list[_Line], dict[tuple[str, str, str], int]]:
@@ -98,25 +119,25 @@ def _folded(changed: list[_Line]) -> tuple[list[_Line], dict[tuple[str, str, str
     return shown, {way: number - _ALL for way, number in counts.items() if number > _ALL}
 
 
-def _rows(line: _Line, plan: Plan) -> list[tuple[str, ...]]:
+def _rows(line: _Line, other: RouteDocument | None) -> list[tuple[str, ...]]:
     old, mark = line.before, line.mark
     # Mail of an address that no connector has any more goes the way of everybody else's.
-    new = line.after or next((row for row in plan.routes_after if row.sender == ANY_OTHER), None)
-    users = new.audience.label if new else ""
+    new = line.after or other
+    users = new.users if new else ""
     rows: list[tuple[str, ...]] = [(mark, line.sender, _as(new), _through(new), users)]
     if mark in "~-" and old is not None:
-        rows.append(("", "  was", _as(old), _through(old), old.audience.label))
+        rows.append(("", "  was", _as(old), _through(old), old.users))
     return rows
 
 
-def _as(row: EffectiveRoute | None) -> str:
+def _as(row: RouteDocument | None) -> str:
     return (row.as_address if row else None) or _REFUSED
 
 
-def _through(row: EffectiveRoute | None) -> str:
+def _through(row: RouteDocument | None) -> str:
     if row is None or row.via is None:
         return ""
-    return row.via if row.reason is Reason.SENDER else f"{row.via} ({_WHY[row.reason]})"
+    return row.via if row.reason == Reason.SENDER else f"{row.via} ({_WHY[row.reason]})"
 
 
 def _stacked(rows: list[tuple[str, ...]]) -> list[str]:

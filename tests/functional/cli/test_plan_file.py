@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,26 @@ def test_a_saved_plan_is_its_own_approval(planned: Home) -> None:
     assert done.status == 0, done.said
     assert "Help desk" in planned("show", "support").out
     stale(planned, "the stored state has moved on from serial 1 to 2")
+
+
+def test_what_an_approver_has_to_see_is_shown_of_a_saved_plan_too(policy: Home) -> None:
+    policy.edit("groups.yaml", "finance-lead@contoso.example", "linus@contoso.example")
+    policy.edit("info.yaml", "provider: gmail", "provider: fastmail")
+    planned = policy("plan", "--out", "plan.json", "--allow-policy-change").out
+    shown = policy("show", "plan.json").out
+    for title in (
+        "Who sends as whom after this apply (3 senders rerouted):",
+        "Who may do what changes:",
+        "Credentials that would go somewhere new:",
+    ):
+        assert title in planned
+        assert title in shown
+    section = planned[planned.index("Who sends as whom") : planned.index("An apply will:")]
+    assert section in shown
+    assert re.search(
+        r"An apply will test \d connectors live:\n  no-reply  the global policy", shown
+    )
+    assert "make a new plan with --allow-credential-redirect info" in shown
 
 
 def test_another_configuration_makes_it_stale(planned: Home) -> None:
