@@ -48,7 +48,7 @@ _SHAPES: Final = {
     fields.TEXT_PATTERN: "one line of 1 to 200 characters, none of them invisible",
     fields.PRINCIPAL_PATTERN: "an email address or a login name, without blanks, commas or brackets",
     fields.ADDRESS_PATTERN: "an email address, such as support@example.com",
-    fields.HOST_PATTERN: "a host name or an IP address, without a scheme, a path or a user",
+    fields.HOST_PATTERN: "a host name or an IP address, without a scheme, a port, a path or a user",
     fields.HTTPS_PATTERN: "a URL that begins with https://",
     fields.DATE_PATTERN: "a day, such as 2026-12-31",
     HOST_GLOB: "a host name, or `*.` and a domain",

@@ -76,7 +76,11 @@ LABEL_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._/=-]{0,62}$"
 TEXT_PATTERN = rf"^[^{_INVISIBLE}]{{1,200}}$"
 PRINCIPAL_PATTERN = rf"^[^\s{_INVISIBLE},;<>]{{1,254}}$"
 ADDRESS_PATTERN = rf"^[^\s{_INVISIBLE}@,;<>]{{1,64}}@[^\s{_INVISIBLE}@,;<>]{{1,253}}$"
-HOST_PATTERN = rf"^[^\s{_INVISIBLE}@/,;<>]{{1,253}}$"
+# A colon stands in an IPv6 address alone; after a name it would be a port, which has a field of its own.
+HOST_PATTERN = (
+    rf"^(?:(?!-)[^\s{_INVISIBLE}@/,;<>:]{{1,253}}"
+    r"|\[?[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3})?\]?)$"
+)
 DATE_PATTERN = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 HTTPS_PATTERN = rf"^https://[^\s{_INVISIBLE}]{{1,500}}$"
 
