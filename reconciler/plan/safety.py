@@ -106,15 +106,16 @@ def _deletes(
     overrides: Overrides,
 ) -> Iterator[Violation]:
     deleted = [item for item in changes if isinstance(item, Delete)]
+    count = sum(isinstance(item.before, Connector) for item in deleted)
     if deleted and not desired.snapshot.resources:
-        if overrides.deletes < len(deleted):
+        enough = max(count, 1)  # of connectors, as the option counts; and something has to be said
+        if overrides.deletes < enough:
             yield Violation(
                 Limit.EMPTY,
                 f"the configuration is empty, and all {len(deleted)} stored resources would be deleted",
-                f"--allow-deletes {len(deleted)}",
+                f"--allow-deletes {enough}",
             )
         return
-    count = sum(isinstance(item.before, Connector) for item in deleted)
     maximum = (limits.max_delete_percent, limits.max_deletes)
     if count > overrides.deletes:
         yield from _share(Limit.DELETES, count, current, maximum, limits.min_connectors)

@@ -96,12 +96,15 @@ def test_the_absolute_limits_hold_however_many_there_are() -> None:
 
 
 def test_an_empty_configuration_is_refused_however_little_is_stored() -> None:
-    state = stored(connector("info"), roles("ada"))
+    state = stored(connector("info"), connector("support"), roles("ada"))
     (violation,) = planned(state).violations
     assert violation.limit is Limit.EMPTY
+    assert "all 3 stored resources" in violation.message
     assert violation.override == "--allow-deletes 2"
     assert planned(state, overrides=Overrides(deletes=2)).violations == ()
     assert broken(planned(state, overrides=Overrides(deletes=1)).violations) == [Limit.EMPTY]
+    (violation,) = planned(stored(roles("ada"))).violations
+    assert violation.override == "--allow-deletes 1"
 
 
 def test_an_empty_configuration_of_an_empty_state_is_no_change_at_all() -> None:
