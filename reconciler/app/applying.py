@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from reconciler import __version__
 from reconciler.app.actor import Actor, git_commit
 from reconciler.app.planfiles import prove_allowed
-from reconciler.app.planning import Planned, notes, with_fingerprints
+from reconciler.app.planning import Planned, notes, unknown_renames, with_fingerprints
 from reconciler.app.testing import LiveTester, Progress, probe_options
 from reconciler.apply.authorise import denials
 from reconciler.apply.executor import Applied, Author, Conduct, Executor
@@ -144,7 +144,10 @@ def _plan(
         denied,
         looked=key is not None,
         unresolved=missing,
-        notes=notes(desired, missing, keyed=key is not None),
+        notes=(
+            *unknown_renames(desired, current),
+            *notes(desired, missing, keyed=key is not None),
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from reconciler import __version__
 from reconciler.apply.authorise import Denial, denials
 from reconciler.config.load import Loaded
 from reconciler.errors import SecretError
+from reconciler.model.address import Kind
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import StoredState
 from reconciler.plan.desired import NO_OVERRIDES, Desired, Overrides
@@ -96,9 +97,29 @@ def make_plan(
         overrides=overrides,
         looked=key is not None,
         unresolved=unresolved,
-        notes=notes(desired, unresolved, keyed=key is not None)
-        if check_secrets and current.serial
-        else (),
+        notes=(
+            *unknown_renames(desired, current),
+            *(
+                notes(desired, unresolved, keyed=key is not None)
+                if check_secrets and current.serial
+                else ()
+            ),
+        ),
+    )
+
+
+def unknown_renames(desired: Desired, current: StoredState) -> tuple[str, ...]:
+    """What has to be said of connectors that are new and say that they had another name before."""
+    if not current.serial:
+        return ()
+    stored = {
+        item.address.name for item in current.resources if item.address.kind is Kind.EMAIL_CONNECTOR
+    }
+    return tuple(
+        f"{new} says that it was {old} before, and no connector of either name is stored: it is created "
+        "anew, without the history of any other"
+        for new, old in desired.renames
+        if new not in stored and old not in stored
     )
 
 

@@ -115,6 +115,6 @@ class ApplyProgress(TestProgress):
 
 
 def show_notes(planned: Planned) -> None:
-    """Say what of the secrets could not be looked at."""
+    """Say what could not be looked at, and what is stranger than it looks."""
     for note in planned.notes:
         click.echo(f"Note: {note}.", err=True)

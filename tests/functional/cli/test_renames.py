@@ -139,3 +139,13 @@ def test_what_prevents_a_destroy_is_held_by_the_state(shared: Home) -> None:
     shared.remove("payroll.yaml")
     shared.apply_untested()
     assert shared("show", "payroll").status == 1
+
+
+def test_a_former_name_that_nothing_has_is_told_of(applied: Home) -> None:
+    rename(applied, "info", "helpdesk")
+    applied.edit("info.yaml", "renamed_from: info\n", "renamed_from: inof\n")
+    said = "helpdesk says that it was inof before, and no connector of either name is stored"
+    assert said in applied("plan").err
+    assert said in applied("apply", "--auto-approve").err
+    applied.apply_untested()
+    assert said not in applied("plan").err
