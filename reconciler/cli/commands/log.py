@@ -8,6 +8,7 @@ import click
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.duration import DURATION
+from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import (
     acting,
     color_option,
@@ -67,7 +68,7 @@ def command(
     yes: bool,
     actor: str | None,
     color: bool | None,
-) -> None:
+) -> ExitCode:
     """Show which mails were sent or refused, by whom and how that ended, newest first.
 
     What a mail says and its subject are never kept. A result is sent, partly (some recipients were
@@ -80,8 +81,7 @@ def command(
 
     space = workspace(config, state=state)
     if prune is not None:
-        _prune(space, prune, yes=yes, actor=actor)
-        return
+        return _prune(space, prune, yes=yes, actor=actor)
     wanted = SendingFilter(
         since=moment_before(since) if since is not None else None,
         connector=connector or "",
@@ -93,11 +93,12 @@ def command(
     if not found and form == "human":
         nothing = "The log of sending is empty." if wanted == EVERY_SENDING else "No mail fits."
         click.echo(nothing)
-        return
+        return ExitCode.OK
     click.echo(log_text(found, form, stdout_style(colour=color)))
+    return ExitCode.OK
 
 
-def _prune(space: Workspace, age: timedelta, *, yes: bool, actor: str | None) -> None:
+def _prune(space: Workspace, age: timedelta, *, yes: bool, actor: str | None) -> ExitCode:
     from reconciler.app.journal import moment_before, prune
     from reconciler.cli.console import is_interactive
     from reconciler.render.moment import minute
@@ -107,6 +108,9 @@ def _prune(space: Workspace, age: timedelta, *, yes: bool, actor: str | None) ->
         if not is_interactive():
             raise click.UsageError("There is no terminal to ask on; confirm with --yes.")
         question = f"Forget every mail from before {minute(before)} UTC?"
-        click.confirm(question, abort=True, err=True)
+        if not click.confirm(question, err=True):
+            click.echo("Nothing was changed.")
+            return ExitCode.REFUSED
     gone = prune(space, acting(actor), before)
     click.echo(f"Forgot {gone} {'entry' if gone == 1 else 'entries'} of the log.")
+    return ExitCode.OK

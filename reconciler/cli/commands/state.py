@@ -9,6 +9,7 @@ import click
 
 from reconciler.cli.command import ExampleCommand, ExampleGroup
 from reconciler.cli.duration import DURATION
+from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import actor_option, config_option, state_option, workspace
 
 if TYPE_CHECKING:
@@ -42,12 +43,16 @@ def lock(*, config: str, state: str | None) -> None:
         click.echo(lease_text(reader.lease()))
 
 
-@command.command("unlock", cls=ExampleCommand, examples=("reconciler state unlock 3f2a… --yes",))
+@command.command(
+    "unlock",
+    cls=ExampleCommand,
+    examples=("reconciler state unlock 3f2a91c04d7e4b21a9f0c5d8e6b7a413 --yes",),
+)
 @click.argument("token", metavar="ID")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @config_option
 @state_option
-def unlock(*, token: str, yes: bool, config: str, state: str | None) -> None:
+def unlock(*, token: str, yes: bool, config: str, state: str | None) -> ExitCode:
     """Take the lock away from its holder, after showing who that is.
 
     An apply that has lost its lock cannot write any more, so nothing gets lost; it fails.
@@ -62,11 +67,14 @@ def unlock(*, token: str, yes: bool, config: str, state: str | None) -> None:
             if not is_interactive():
                 raise click.UsageError("There is no terminal to ask on; confirm with --yes.")
             click.echo(lease_text(held), err=True)
-            click.confirm("Take it away? An apply that holds it will fail.", abort=True, err=True)
+            if not click.confirm("Take it away? An apply that holds it will fail.", err=True):
+                click.echo("Nothing was changed.")
+                return ExitCode.REFUSED
         lease = store.unlock(token)
     finally:
         store.close()
     click.echo(f"Unlocked. It was held by {lease.holder} on {lease.host} for {lease.operation}.")
+    return ExitCode.OK
 
 
 @command.command("migrate", cls=ExampleCommand, examples=("reconciler state migrate",))
@@ -175,7 +183,7 @@ def forget(
     config: str,
     state: str | None,
     actor: str | None,
-) -> None:
+) -> ExitCode:
     """Let go of a stored resource, with the permissions of a connector, as a revision of its own.
 
     Senders can no longer use it. If its document is still in the configuration, the next plan creates
@@ -203,7 +211,8 @@ def forget(
     revision = let_go(space, parse_address(address), who, lock_timeout, approve)
     if revision is None:
         click.echo("Nothing was changed.")
-        return
+        return ExitCode.REFUSED
     click.echo(
         f"Forgotten, in revision {revision.serial}. `reconciler plan` shows what comes again."
     )
+    return ExitCode.OK

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.functional.terminal import terminal
+
 if TYPE_CHECKING:
     from tests.functional.conftest import Home
 
@@ -84,3 +86,13 @@ def test_it_takes_the_rights_of_a_delete_and_a_yes(home: Home) -> None:
     assert "confirm with --yes" in asked.err
     assert home("state", "forget", "nobody", "--yes").status == 1
     assert home("show", "invoices").status == 0
+
+
+def test_who_says_no_forgets_nothing(home: Home) -> None:
+    home.apply_untested()
+    with terminal(home, "state", "forget", "EmailConnector.info") as shell:
+        shell.read_until("Let the state forget this?")
+        shell.type("n\n")
+        assert shell.wait() == 5, shell.shown
+    assert "Nothing was changed." in shell.shown
+    assert home("show", "info").status == 0

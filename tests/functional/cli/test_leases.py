@@ -136,7 +136,7 @@ def test_a_lease_is_renewed_for_as_long_as_somebody_thinks(applied: Home) -> Non
     assert serial(applied) == 2
 
 
-@pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("n\n", 130), ("\n", 130)])
+@pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("n\n", 5), ("\n", 5)])
 def test_taking_a_lock_away_is_asked_about(answer: str, status: int, applied: Home) -> None:
     with asking(applied, lease=LONG) as holder:
         found = re.search(r"id +(\w+)", applied("state", "lock").out)

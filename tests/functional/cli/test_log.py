@@ -15,6 +15,7 @@ from reconciler.app.schemas import schema
 from reconciler.errors import NotAuthorised, RouteRefused
 from reconciler.sending.message import Message
 from tests.functional.conftest import LEAD
+from tests.functional.terminal import terminal
 
 if TYPE_CHECKING:
     from tests.functional.conftest import Home
@@ -134,3 +135,12 @@ def test_pruning_forgets_what_is_older_and_takes_an_administrator(sent: Home) ->
         sent("log", "--prune", "0s", "--yes", "--as", LEAD).out == "Forgot 3 entries of the log.\n"
     )
     assert entries(sent) == []
+
+
+def test_pruning_is_asked_about(sent: Home) -> None:
+    with terminal(sent, "log", "--prune", "0s", "--as", LEAD) as shell:
+        shell.read_until("Forget every mail")
+        shell.type("n\n")
+        assert shell.wait() == 5, shell.shown
+    assert "Nothing was changed." in shell.shown
+    assert len(entries(sent)) == 3
