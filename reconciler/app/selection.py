@@ -7,15 +7,19 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, assert_never
 
+from reconciler.config.suggest import did_you_mean
 from reconciler.errors import UsageError
 from reconciler.model.snapshot import Status
 from reconciler.plan.planner import plan
 from reconciler.probe.shard import Shard
+from reconciler.wording import listed
 
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector
     from reconciler.model.snapshot import StoredState
     from reconciler.plan.desired import Desired
+
+_NAMED = 10
 
 
 class Which(StrEnum):
@@ -51,10 +55,11 @@ def select(connectors: tuple[Connector, ...], selection: Selection) -> tuple[Con
     for pattern in selection.names:
         if not any(fnmatchcase(item.name, pattern) for item in testable):
             draft = any(fnmatchcase(item.name, pattern) for item in connectors)
+            names = [item.name for item in testable]
             raise UsageError(
                 f"no connector matches {pattern}"
                 + (" but drafts, which are never tested" if draft else ""),
-                hint="`reconciler validate` counts the connectors; `ls connectors.d` names them.",
+                hint=did_you_mean(pattern, names) or f"There are: {listed(names, _NAMED)}.",
             )
     chosen = tuple(item for item in testable if _fits(item, selection))
     if selection.labels and not chosen:

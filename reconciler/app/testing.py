@@ -175,4 +175,6 @@ def try_plan(workspace: Workspace, planned: Planned, progress: Progress) -> None
     tester = LiveTester(probe_options(workspace), workspace.resolver(), progress)
     results = tester(connectors)
     if not all(result.passed for result in results):
-        raise failure(results)
+        raise failure(
+            results, "An apply of this plan would apply nothing. Mend what the test names."
+        )

@@ -14,7 +14,7 @@ from reconciler.plan.stages import ProveEmpty, TestConnectors, WriteRevision, st
 from reconciler.probe.record import last_test
 from reconciler.probe.result import ConnectorResult
 from reconciler.state.base import Commit, Revision, StateStore
-from reconciler.wording import counted
+from reconciler.wording import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,7 +109,7 @@ class Executor:
                         excluded = _connectors_of(asked)
                         self._record(_but(results, excluded, known), current.serial)
                     if failed and not conduct.keep_going:
-                        raise failure(results)
+                        raise failure(results, _MEND)
                 case WriteRevision():
                     if not wanted.empty:
                         left = _connectors_of(asked) - _connectors_of(wanted)
@@ -171,15 +171,19 @@ class Executor:
             )
 
 
-def failure(results: tuple[ConnectorResult, ...]) -> TestsFailed:
+_NAMED = 10
+_MEND = "Nothing was applied. Mend what the test names, or apply the rest with --keep-going."
+
+
+def failure(results: tuple[ConnectorResult, ...], hint: str) -> TestsFailed:
     """The exception for results of which some failed; it tells a no from no answer."""
     failed = [item for item in results if not item.passed]
     rejected = [item for item in failed if not item.unreachable]
     what = counted(len(failed), "connector")
     return TestsFailed(
-        f"{what} failed the live test: {', '.join(i.connector for i in failed)}",
+        f"{what} failed the live test: {listed([item.connector for item in failed], _NAMED)}",
         rejected=bool(rejected),
-        hint="Nothing was applied. Mend what the test names, or apply the rest with --keep-going.",
+        hint=hint,
     )
 
 

@@ -98,6 +98,10 @@ def _text(text: str | None, path: str | None, option: str) -> str | None:
             content = Path(path).read_bytes()
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    if not content.strip():
+        raise UsageError(
+            f"the text from {name} is empty", hint=f"If that is meant, say so with {option} ''."
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

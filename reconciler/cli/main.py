@@ -119,8 +119,9 @@ def main(arguments: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return ExitCode.USAGE if isinstance(error, click.UsageError) else ExitCode.FAILED
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+    except (click.Abort, KeyboardInterrupt) as error:
+        said = str(error.__cause__ or "")  # click makes an Abort of every KeyboardInterrupt
+        click.echo(f"Interrupted: {said}." if said else "Interrupted.", err=True)
         return ExitCode.INTERRUPTED
     except ReconcilerError as error:
         show_error(error)

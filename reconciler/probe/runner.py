@@ -24,6 +24,7 @@ from reconciler.probe.result import (
 )
 from reconciler.probe.schedule import Job, Schedule
 from reconciler.probe.tester import Tester, Timed
+from reconciler.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +49,7 @@ class Interrupted(KeyboardInterrupt):
     """A run was called off. ``results`` are the finished ones, ``not_run`` names the other connectors."""
 
     def __init__(self, results: tuple[ConnectorResult, ...], not_run: tuple[str, ...]) -> None:
-        super().__init__()
+        super().__init__(f"{counted(len(not_run), 'connector')} not tested")
         self.results = results
         self.not_run = not_run
 

@@ -95,6 +95,7 @@ def command(
     from reconciler.cli.approval import TerminalApprover
     from reconciler.cli.console import stderr_style, stdout_style
     from reconciler.cli.progress import ApplyProgress
+    from reconciler.probe.runner import Interrupted
     from reconciler.render.human.applied import applied
 
     style = stdout_style(colour=color)
@@ -119,6 +120,8 @@ def command(
     except ReconcilerError as error:
         problem = error.message
         raise
+    except Interrupted as error:
+        raise KeyboardInterrupt(f"{error}, and nothing applied") from None
     finally:
         _write(reports, request.actor.name, progress, outcome, problem)
     click.echo(applied(outcome.applied, style))

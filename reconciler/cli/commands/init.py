@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 
 from reconciler.cli.command import ExampleCommand
-from reconciler.cli.options import acting, actor_option, config_option
+from reconciler.cli.options import CONFIG_DEFAULT, acting, actor_option, config_option
 
 
 @click.command(
@@ -29,4 +30,5 @@ def command(*, config: str, actor: str | None) -> None:
         click.echo(f"Wrote {path}")
     for path in done.kept:
         click.echo(f"Kept {path}, which is there already")
-    click.echo("\nEdit the connector, then: reconciler validate")
+    where = "" if config == CONFIG_DEFAULT else f" --config {shlex.quote(config)}"
+    click.echo(f"\nEdit the connector, then: reconciler validate{where}")

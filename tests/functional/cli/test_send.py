@@ -169,6 +169,7 @@ def test_recipients_of_the_command_line_replace_those_of_a_whole_mail(offline: H
         (("--text", "x", "--text-file", "a.txt"), "give one of them"),
         (("--text-file", "-", "--html-file", "-"), "cannot come from standard input"),
         (("--text-file", "missing.txt"), "missing.txt cannot be read"),
+        (("--text-file", "empty.txt"), "the text from empty.txt is empty"),
         (("--text-file", "latin1.txt"), "latin1.txt is not text in UTF-8"),
         (("--text", "x", "--attach", "missing.pdf"), "missing.pdf cannot be attached"),
         (("--text", "x", "--attach", "latin1.txt;type="), "names no type"),
@@ -187,6 +188,7 @@ def test_what_is_no_mail_is_refused_with_a_sentence(
     offline: Home, arguments: tuple[str, ...], words: str
 ) -> None:
     (offline.folder / "latin1.txt").write_bytes("Größe".encode("latin-1"))
+    (offline.folder / "empty.txt").write_text("\n")
     usual = USUAL if "--raw" not in arguments else ("--as", ADA, "--to")
     done = offline("send", *usual, "ada@x.example", *arguments)
     assert done.status == 64, done.said

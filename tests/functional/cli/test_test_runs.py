@@ -314,3 +314,8 @@ def test_a_report_with_a_time_that_is_none_is_refused(live: Home) -> None:
     report.write_text(text.replace('"started_at": "', '"started_at": "x'))
     done = live("test", "--merge", "s.json")
     assert (done.status, "is no report of a test" in done.err) == (1, True)
+
+
+def test_a_name_that_nothing_has_gets_a_hint(live: Home) -> None:
+    assert "Did you mean `payroll`?" in live("test", "payrol").err
+    assert "There are: info, invoices, no-reply, payroll, support." in live("test", "zzz").err
