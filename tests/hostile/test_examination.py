@@ -85,7 +85,7 @@ def test_a_server_that_fails_at_quotas_works_all_the_same(
     timeout = 3.0
     started = time.monotonic()
     found = look(Protocol.IMAP, imap(CAPABILITY=QUOTA, GETQUOTAROOT=answer), timeout=timeout)
-    assert time.monotonic() - started < timeout + 3
+    assert time.monotonic() - started < timeout + 10
     assert found.result.failed is None
     assert found.details.quotas is None
     assert "QUOTA" in found.details.capabilities

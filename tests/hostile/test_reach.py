@@ -81,13 +81,13 @@ def test_a_name_service_that_does_not_answer_is_not_waited_for(
     def slow(*arguments: Any, **others: Any) -> Any:
         if others["flags"] & socket.AI_NUMERICHOST:
             return real(*arguments, **others)
-        ended.wait(10)
+        ended.wait(30)
         raise socket.gaierror(socket.EAI_AGAIN, "try again")
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     started = time.monotonic()
     result = probe(IMAP, Passwords(), QUICK)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
     ended.set()
     assert failure(result) == (Stage.DNS, failure(result)[1])
     assert failure(result)[1].error_class is ErrorClass.TIMEOUT
@@ -115,7 +115,13 @@ def test_a_connection_that_is_never_taken_is_a_timeout() -> None:
 
 
 def threads() -> set[threading.Thread]:
-    return {item for item in threading.enumerate() if item.name.startswith("probe-")}
+    """The threads that are still there after a while; a busy machine may take some to end them."""
+    until = time.monotonic() + 10
+    while True:
+        left = {item for item in threading.enumerate() if item.name.startswith("probe-")}
+        if not left or time.monotonic() > until:
+            return left
+        time.sleep(0.01)
 
 
 def call_off_with_an_event(silent: HostileServer, connectors: tuple[Any, ...]) -> Interrupted:
