@@ -111,5 +111,10 @@ def sendmail_code(error: errors.ReconcilerError) -> SendmailCode:
 def _sendmail_code_of_reply(status: str, *, temporary: bool) -> SendmailCode:
     if temporary:
         return SendmailCode.TEMPORARY
-    unknown = status.startswith(_UNKNOWN_RECIPIENT)
+    return sendmail_code_of_refusals(status)
+
+
+def sendmail_code_of_refusals(*statuses: str) -> SendmailCode:
+    """The code for recipients that were refused for good, by their enhanced status codes."""
+    unknown = any(status.startswith(_UNKNOWN_RECIPIENT) for status in statuses)
     return SendmailCode.NO_USER if unknown else SendmailCode.UNAVAILABLE

@@ -17,6 +17,7 @@ from reconciler.probe.replies import meaning
 from reconciler.probe.result import ErrorClass, Failure, Stage
 
 if TYPE_CHECKING:
+    from reconciler.probe.replies import Rule
     from reconciler.probe.where import Where
 
 _ASK_ADMINISTRATOR = "Ask the server's administrator, or test again later."
@@ -77,14 +78,7 @@ def _declined(error: Declined, where: Where) -> Failure:
         return _token_refused(error, where)
     rule = meaning(half.protocol, where.stage, error.command, error.reply, half.host, token=token)
     if rule is not None:
-        names = where.names
-        return Failure(
-            rule.error_class,
-            rule.cause.format(**names),
-            rule.remedy.format(**names),
-            reply,
-            rule.wrong_password,
-        )
+        return _by(rule, where, reply)
     return Failure(
         ErrorClass.PROTOCOL,
         f"{half.host} does not do what {error.command} asks for.",
@@ -132,14 +126,7 @@ def _disconnected(error: Disconnected, where: Where) -> Failure:
             token=half.settings.oauth2 is not None,
         )
         if rule is not None:
-            names = where.names
-            return Failure(
-                rule.error_class,
-                rule.cause.format(**names),
-                rule.remedy.format(**names),
-                where.show(f"{error.reply.code} {error.reply.text}"),
-                rule.wrong_password,
-            )
+            return _by(rule, where, where.show(f"{error.reply.code} {error.reply.text}"))
     if error.silent:
         return Failure(
             ErrorClass.REFUSED,
@@ -156,6 +143,18 @@ def _disconnected(error: Disconnected, where: Where) -> Failure:
         f"{half.host} closed the connection {when}.",
         _ASK_ADMINISTRATOR,
         where.show(error.reply.text) if error.reply else "",
+    )
+
+
+def _by(rule: Rule, where: Where, reply: str) -> Failure:
+    """What a rule says, of this half."""
+    names = where.names
+    return Failure(
+        rule.error_class,
+        rule.cause.format(**names),
+        rule.remedy.format(**names),
+        reply,
+        rule.wrong_password,
     )
 
 

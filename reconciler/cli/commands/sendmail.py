@@ -9,7 +9,7 @@ import click
 
 from reconciler import errors
 from reconciler.cli.command import ExampleCommand
-from reconciler.cli.exit_codes import SendmailCode, sendmail_code
+from reconciler.cli.exit_codes import SendmailCode, sendmail_code, sendmail_code_of_refusals
 from reconciler.cli.options import (
     CONFIG_DEFAULT,
     CONFIG_VARIABLE,
@@ -120,5 +120,4 @@ def _told(sent: Sent, *, verbose: bool) -> int:
     click.echo(
         f"The mail went to the other {len(sent.accepted)}; do not send it to them again.", err=True
     )
-    unknown = any(refused.status.startswith("5.1.") for refused in sent.refused)
-    return SendmailCode.NO_USER if unknown else SendmailCode.UNAVAILABLE
+    return sendmail_code_of_refusals(*(refused.status for refused in sent.refused))
