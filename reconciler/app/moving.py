@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.app.wholly import write_wholly
+from reconciler.app.wholly import read_wholly, write_wholly
 from reconciler.errors import ReconcilerError
 from reconciler.state.exported import StateExport, from_text, to_text
 
@@ -46,7 +45,7 @@ def restore(workspace: Workspace, path: Path, holder: str, wait: timedelta) -> S
     Raises ReconcilerError if the file cannot be read; StateError if it is no whole export, or the
     state is not empty; StateLocked.
     """
-    export = from_text(_read(path))
+    export = from_text(read_wholly(path))
     store = workspace.store()
     try:
         with store.lock(holder=holder, operation="state import", wait=wait) as held:
@@ -54,13 +53,3 @@ def restore(workspace: Workspace, path: Path, holder: str, wait: timedelta) -> S
     finally:
         store.close()
     return export
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe or a device could wait for ever
-            raise ReconcilerError(f"{path} is no ordinary file")
-        return path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
-        what = getattr(error, "strerror", None) or "that is no name of a file"
-        raise ReconcilerError(f"{path} cannot be read: {what}") from error

@@ -8,7 +8,7 @@ import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.app.wholly import write_wholly
+from reconciler.app.wholly import read_wholly, write_wholly
 from reconciler.errors import PlanRefused, PlanStale, ReconcilerError
 from reconciler.plan.planfile import FORMAT, PlanFile, Seal, holds_together, to_text
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.plan.desired import Overrides
     from reconciler.secrets.base import FingerprintKey
 
-_LARGEST = 256 * 1024 * 1024
+_LARGEST = (256 * 1024 * 1024, "a saved plan")
 _MAKE_ONE = "Make one with `reconciler plan --out FILE`."
 _ANEW = "Make a new plan with `reconciler plan --out FILE`, and have that one approved."
 
@@ -75,7 +75,7 @@ def read_plan_file(path: Path) -> PlanFile:
     """
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - only where files are read
 
-    text = _read(path)
+    text = read_wholly(path, hint=_MAKE_ONE, largest=_LARGEST)
     try:
         document = json.loads(text, object_pairs_hook=_mapping)
         whole = holds_together(document)
@@ -106,19 +106,6 @@ def is_plan_file(path: Path) -> bool:
             return stream.read(1) == b"{"
     except (OSError, ValueError):
         return False
-
-
-def _read(path: Path) -> bytes:
-    try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # reading a pipe or a device could wait for ever
-            raise ReconcilerError(f"{path} is no ordinary file", hint=_MAKE_ONE)
-        if found.st_size > _LARGEST:
-            raise ReconcilerError(f"{path} is too large to be a saved plan", hint=_MAKE_ONE)
-        return path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
-        what = getattr(error, "strerror", None) or "that is no name of a file"
-        raise ReconcilerError(f"{path} cannot be read: {what}", hint=_MAKE_ONE) from error
 
 
 def _mapping(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:

@@ -1,4 +1,4 @@
-"""Writing a file so that it is there whole or not at all, whatever happens in between."""
+"""Files as wholes: written so that they are there or not at all, whatever happens, and read as bytes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import stat
 import tempfile
 from pathlib import Path
+
+from reconciler.errors import ReconcilerError
 
 
 def write_wholly(path: Path, text: str, *, like: Path | None = None) -> None:
@@ -35,3 +37,20 @@ def write_wholly(path: Path, text: str, *, like: Path | None = None) -> None:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def read_wholly(path: Path, *, hint: str = "", largest: tuple[int, str] | None = None) -> bytes:
+    """Read an ordinary file; ``largest`` is how many octets a file of what kind may have.
+
+    Raises ReconcilerError, with ``hint``, for what is none, is larger, or cannot be read.
+    """
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # reading a pipe or a device could wait for ever
+            raise ReconcilerError(f"{path} is no ordinary file", hint=hint)
+        if largest is not None and found.st_size > largest[0]:
+            raise ReconcilerError(f"{path} is too large to be {largest[1]}", hint=hint)
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
+        what = getattr(error, "strerror", None) or "that is no name of a file"
+        raise ReconcilerError(f"{path} cannot be read: {what}", hint=hint) from error
