@@ -7,6 +7,8 @@ import shutil
 import sys
 from typing import TextIO
 
+import click
+
 from reconciler.render.style import Style
 
 _LOG_WIDTH = 120
@@ -26,6 +28,12 @@ def stderr_style(*, colour: bool | None = None) -> Style:
 def is_interactive() -> bool:
     """Whether somebody is there who could be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def need_terminal() -> None:
+    """Raise a usage error where nobody is there who could be asked."""
+    if not is_interactive():
+        raise click.UsageError("There is no terminal to ask on; confirm with --yes.")
 
 
 def _style(stream: TextIO, colour: bool | None) -> Style:  # noqa: FBT001 - private

@@ -100,13 +100,12 @@ def command(
 
 def _prune(space: Workspace, age: timedelta, *, yes: bool, actor: str | None) -> ExitCode:
     from reconciler.app.journal import moment_before, prune
-    from reconciler.cli.console import is_interactive
+    from reconciler.cli.console import need_terminal
     from reconciler.render.moment import minute
 
     before = moment_before(age)
     if not yes:
-        if not is_interactive():
-            raise click.UsageError("There is no terminal to ask on; confirm with --yes.")
+        need_terminal()
         question = f"Forget every mail from before {minute(before)} UTC?"
         if not click.confirm(question, err=True):
             click.echo("Nothing was changed.")

@@ -57,15 +57,14 @@ def unlock(*, token: str, yes: bool, config: str, state: str | None) -> ExitCode
 
     An apply that has lost its lock cannot write any more, so nothing gets lost; it fails.
     """
-    from reconciler.cli.console import is_interactive
+    from reconciler.cli.console import need_terminal
     from reconciler.render.stored import lease_text
 
     store = workspace(config, state=state).store()
     try:
         held = store.lease()
         if not yes and held is not None and held.token == token:
-            if not is_interactive():
-                raise click.UsageError("There is no terminal to ask on; confirm with --yes.")
+            need_terminal()
             click.echo(lease_text(held), err=True)
             if not click.confirm("Take it away? An apply that holds it will fail.", err=True):
                 click.echo("Nothing was changed.")
@@ -194,14 +193,13 @@ def forget(
     from reconciler.app.actor import actor as find_actor
     from reconciler.app.forgetting import forget as let_go
     from reconciler.app.stored import parse_address
-    from reconciler.cli.console import is_interactive, stderr_style
+    from reconciler.cli.console import need_terminal, stderr_style
     from reconciler.render.human.plan import change_text
 
     def approve(changes: tuple[Change, ...]) -> bool:
         if yes:
             return True
-        if not is_interactive():
-            raise click.UsageError("There is no terminal to ask on; confirm with --yes.")
+        need_terminal()
         for change in changes:
             click.echo(change_text(change, stderr_style()) + "\n", err=True)
         return click.confirm("Let the state forget this?", err=True)
