@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.app.wholly import write_wholly
 from reconciler.app.workspace import SETTINGS_FILE
 from reconciler.config.compose import compose
-from reconciler.config.files import MAX_BYTES, decode, find, read, shown
+from reconciler.config.files import MAX_BYTES, decode, find, read_bytes, shown
 from reconciler.config.formatting import Formatted, Left, formatted
 from reconciler.diagnostics import Diagnostic
 from reconciler.errors import ConfigurationInvalid, ReconcilerError
@@ -58,34 +58,32 @@ def format_files(
             yield _format(path, write=write)
 
 
-def format_text(data: bytes) -> Formatted:
-    """Lay out one text; raises ConfigurationInvalid if it is no YAML."""
-    text = decode(data, STANDARD_INPUT)
+def format_text(data: bytes, name: str = STANDARD_INPUT) -> Formatted:
+    """Lay out one text; raises ConfigurationInvalid, which calls it ``name``, if it is no YAML."""
+    text = decode(data, name)
     if isinstance(text, Diagnostic):
         raise ConfigurationInvalid((text,))
-    composed = compose(text, STANDARD_INPUT)
+    composed = compose(text, name)
     if not composed.readable:
         raise ConfigurationInvalid(composed.diagnostics)
     return formatted(text)
 
 
 def _format(path: Path, *, write: bool) -> Layout:
-    text = read(path)
-    if isinstance(text, Diagnostic):
-        return Layout(path, diagnostics=(text,))
-    composed = compose(text, shown(path))
-    if not composed.readable:
-        return Layout(path, diagnostics=composed.diagnostics)
+    before = read_bytes(path)
+    if isinstance(before, Diagnostic):
+        return Layout(path, diagnostics=(before,))
     try:
-        before = path.read_bytes()
-        new = formatted(text)
+        new = format_text(before, shown(path))
         after = new.text.encode()
-        if decode(before, "") != text or path.read_bytes() != before:
+        if path.read_bytes() != before:
             raise ReconcilerError(f"{path} was changed by somebody else just now", hint=_AGAIN)
         if len(after) > MAX_BYTES:
             return Layout(path, left=(Left(1, "it would become too large"),))
         if before != after and write:
             write_wholly(path.resolve(), new.text, like=path)
+    except ConfigurationInvalid as error:
+        return Layout(path, diagnostics=error.diagnostics)
     except OSError as error:
         raise ReconcilerError(f"{path} cannot be written: {error.strerror}") from error
     return Layout(path, changed=before != after, left=new.left)

@@ -94,6 +94,12 @@ def shown(path: Path) -> str:
 
 def read(path: Path) -> str | Diagnostic:
     """Read a file as UTF-8, without its byte order mark."""
+    data = read_bytes(path)
+    return decode(data, shown(path)) if isinstance(data, bytes) else data
+
+
+def read_bytes(path: Path) -> bytes | Diagnostic:
+    """Read what a file holds, but of one that is too large only so much that this can be told."""
     try:
         # Without O_NONBLOCK, opening a named pipe would wait for somebody to write into it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -101,10 +107,9 @@ def read(path: Path) -> str | Diagnostic:
             mode = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(mode):
                 return _not_a_file(path, mode)
-            data = stream.read(MAX_BYTES + 1)
+            return stream.read(MAX_BYTES + 1)
     except OSError as error:
         return _not_a_file(path, stat.S_IFDIR) if _is_folder(path) else _unreadable(path, error)
-    return decode(data, shown(path))
 
 
 def decode(data: bytes, file: str) -> str | Diagnostic:

@@ -78,7 +78,8 @@ def formatted(text: str) -> Formatted:
             left.append(Left(before + why.line, why.reason))
             parts.append(piece)
     whole = "".join(parts)
-    if _meaning(whole) != _meaning(text):  # of one document for another, such as where it ends
+    # One document may mean something to another, such as where it ends.
+    if whole != text and _meaning(whole) != _meaning(text):
         return Formatted(text, (Left(1, _OTHERWISE),))
     return Formatted(whole, tuple(left))
 
@@ -229,12 +230,12 @@ def _with_comments_in_line(old: str, new: str) -> str:
     for was, now in zip(before.comments, after.comments, strict=True):
         column = len(written[was]) - len(written[was].lstrip(" "))
         above = written[was - 1] if was else ""
-        if was - 1 in beside and beside[was - 1] >= 0 and above[:column].strip() == "":
-            place = beside[was - 1] if above[column : column + 1] == "#" else -1
-        elif above[column : column + 1] == "#" and above[:column].strip():
-            place = lines[now - 1].find(above[column:].rstrip())
-        else:
-            place = -1
+        place = -1
+        if above[column : column + 1] == "#":
+            goes_on = not above[:column].strip()
+            place = (
+                beside.get(was - 1, -1) if goes_on else lines[now - 1].find(above[column:].rstrip())
+            )
         beside[was] = place
         if place < 0:
             block = _block_of(was, column, before)
