@@ -88,6 +88,9 @@ def make_plan(
     finally:
         store.close()
     made = plan(desired, current, workspace.limits, overrides)
+    of_secrets: tuple[str, ...] = ()
+    if check_secrets and current.serial:
+        of_secrets = notes(desired, unresolved, keyed=key is not None)
     return Planned(
         loaded,
         desired,
@@ -97,14 +100,7 @@ def make_plan(
         overrides=overrides,
         looked=key is not None,
         unresolved=unresolved,
-        notes=(
-            *unknown_renames(desired, current),
-            *(
-                notes(desired, unresolved, keyed=key is not None)
-                if check_secrets and current.serial
-                else ()
-            ),
-        ),
+        notes=(*unknown_renames(desired, current), *of_secrets),
     )
 
 

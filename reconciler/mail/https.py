@@ -102,9 +102,8 @@ class Https:
         if auth is not None:
             url, prepared, body = auth.prepare("POST", url, prepared, body)
         response = self._send(url, prepared, body)
-        if (
-            response.status_code in _OUT_OF_ORDER
-        ):  # Authlib would read a body that looks like an answer
+        # Authlib would read a body that looks like an answer.
+        if response.status_code in _OUT_OF_ORDER:
             response.raise_for_status()
         return response
 

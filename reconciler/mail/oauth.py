@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -23,7 +22,7 @@ from reconciler.mail.faults import (
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from reconciler.mail.deadline import Deadline
     from reconciler.mail.grants import Issued
@@ -75,7 +74,7 @@ class _Kept:
 class _Refusal:
     """What was said no to, until when that counts, and the secrets that were refused; None for any."""
 
-    fault: Callable[[], TokenFault]
+    fault: TokenFault
     until: float
     secrets: tuple[Secret, ...] | None
 
@@ -114,11 +113,12 @@ class AuthlibTokens:
         try:
             if kept.token is None or self._clock() >= kept.good_until:
                 known = {item: self._resolver.resolve(item) for item in oauth2.references}
-                self._refuse_again(oauth2, mailbox, tuple(known.values()))
+                secrets = tuple(known.values())
+                self._refuse_again(oauth2, mailbox, secrets)
                 try:
                     self._renew(kept, oauth2, username, known, deadline)
                 except TokenFault as fault:
-                    self._remember(fault, oauth2, mailbox, tuple(known.values()))
+                    self._remember(fault, oauth2, mailbox, secrets)
                     raise
             return kept.token or Secret("")
         finally:
@@ -132,7 +132,7 @@ class AuthlibTokens:
                 and self._clock() < refusal.until
                 and refusal.secrets in (None, secrets)
             ):
-                raise refusal.fault()
+                raise refusal.fault.again()
 
     def _remember(
         self, fault: TokenFault, oauth2: OAuth2, mailbox: str, secrets: tuple[Secret, ...]
@@ -141,11 +141,11 @@ class AuthlibTokens:
             return
         if fault.temporary:
             until = self._clock() + _BUSY_FOR
-            self._refusals[oauth2.token_endpoint] = _Refusal(fault.again, until, None)
+            self._refusals[oauth2.token_endpoint] = _Refusal(fault.again(), until, None)
         elif not isinstance(fault, TokenUnreachable):
             key = oauth2 if fault.error in _OF_THE_CLIENT else (oauth2, mailbox)
             until = self._clock() + _REFUSED_FOR
-            self._refusals[key] = _Refusal(fault.again, until, secrets)
+            self._refusals[key] = _Refusal(fault.again(), until, secrets)
 
     def _renew(
         self,
