@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from reconciler.connection.failure import ErrorClass, Failure, Protocol, Stage
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector, MailServer, Security
 from reconciler.model.directory import Group, Roles
@@ -18,18 +19,9 @@ from reconciler.model.snapshot import (
     StoredResource,
     StoredState,
 )
-from reconciler.plan.desired import Desired, Limits, Overrides
+from reconciler.plan.inputs import Desired, Limits, Overrides
 from reconciler.plan.planner import Plan, plan
-from reconciler.probe.result import (
-    ConnectorResult,
-    ErrorClass,
-    Failure,
-    Outcome,
-    Protocol,
-    ProtocolResult,
-    Stage,
-    StageResult,
-)
+from reconciler.probe.result import ConnectorResult, ProtocolResult, StageOutcome, StageResult
 
 if TYPE_CHECKING:
     from reconciler.model.resource import Resource
@@ -179,10 +171,13 @@ def result(name: str, error: ErrorClass | None = None) -> ConnectorResult:
         else None
     )
     stages = (
-        StageResult(Stage.TCP, Outcome.OK, 0.01),
+        StageResult(Stage.TCP, StageOutcome.OK, 0.01),
         StageResult(
-            Stage.AUTHENTICATION, Outcome.FAILED if error else Outcome.OK, 0.02, failure=failure
+            Stage.AUTHENTICATION,
+            StageOutcome.FAILED if error else StageOutcome.OK,
+            0.02,
+            failure=failure,
         ),
     )
-    half = ProtocolResult(Protocol.IMAP, "imap.contoso.example", 993, stages)
-    return ConnectorResult(name, NOON, 0.03, (half,))
+    account = ProtocolResult(Protocol.IMAP, "imap.contoso.example", 993, stages)
+    return ConnectorResult(name, NOON, 0.03, (account,))

@@ -28,7 +28,7 @@ from reconciler.model.snapshot import (
     StoredState,
 )
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
-from reconciler.plan.desired import Desired
+from reconciler.plan.inputs import Desired
 
 if TYPE_CHECKING:
     from reconciler.model.resource import Resource

@@ -15,7 +15,7 @@ import pytest
 from reconciler.cli.command import ExampleCommand, ExampleGroup
 from reconciler.cli.exit_codes import ExitCode, SendmailCode
 from reconciler.cli.main import cli
-from reconciler.probe.result import ErrorClass
+from reconciler.connection.failure import ErrorClass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Self
 
 from reconciler.app.actor import Actor
 from reconciler.app.actor import actor as find_actor
-from reconciler.app.journal import StoredJournal
-from reconciler.app.outcomes import of_failure, of_sent
+from reconciler.app.send_log import StoredJournal, of_failure, of_sent
 from reconciler.app.workspace import Workspace, open_workspace
+from reconciler.connection.options import ProbeOptions
 from reconciler.errors import (
     ConfigurationInvalid,
     NotAuthorised,
@@ -27,12 +27,11 @@ from reconciler.errors import (
 )
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.oauth import AuthlibTokens
-from reconciler.probe.options import ProbeOptions
 from reconciler.sending.access import Access
-from reconciler.sending.line import Line
+from reconciler.sending.connector_session import ConnectorSession
 from reconciler.sending.message import Message, RawMessage, Stamp
 from reconciler.sending.outcome import Journal, Outcome, Sent
-from reconciler.sending.prepare import Wish, prepare
+from reconciler.sending.prepare import SendRequest, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.connector import SaveSent
     from reconciler.model.snapshot import Snapshot
-    from reconciler.sending.prepared import Prepared
+    from reconciler.sending.message import Prepared
 
 _FRESH = 1.0
 """Seconds after which it is looked up whether something was applied in the meantime."""
@@ -81,7 +80,7 @@ class Mailer:
             ),
         )
         self._turn = threading.RLock()
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, ConnectorSession] = {}
         self._snapshot: Snapshot | None = None
         self._serial = (-1, "")
         self._looked = 0.0
@@ -146,11 +145,11 @@ class Mailer:
         ``sender`` is the From that is asked for; without it and without ``connector``, the policy's fallback
         carries the mail. Raises RouteRefused, NotAuthorised, UsageError, or StateError.
         """
-        wish = self._wish(
+        request = self._request(
             message, sender=sender, connector=connector, reply_to=reply_to, actor=actor
         )
         with self._turn:
-            return prepare(wish, self._current(), _stamp())
+            return prepare(request, self._current(), _stamp())
 
     def send(
         self,
@@ -168,7 +167,7 @@ class Mailer:
         mail was not taken, with ``temporary`` telling whether to try again; DeliveryUncertain, a SendFailed
         that must not be repeated blindly; and what ``prepare`` raises; SecretError.
         """
-        wish = self._wish(
+        request = self._request(
             message,
             sender=sender,
             connector=connector,
@@ -180,8 +179,8 @@ class Mailer:
             mail = None
             try:
                 snapshot = self._current()
-                mail = prepare(wish, snapshot, _stamp())
-                return self._send(mail, wish, snapshot)
+                mail = prepare(request, snapshot, _stamp())
+                return self._send(mail, request, snapshot)
             except (
                 NotAuthorised,
                 RouteRefused,
@@ -189,7 +188,7 @@ class Mailer:
                 SendFailed,
                 KeyboardInterrupt,
             ) as error:
-                outcome = of_failure(error, wish, self._actor, mail=mail, host=self._host(mail))
+                outcome = of_failure(error, request, self._actor, mail=mail, host=self._host(mail))
                 if problem := self._tell(outcome):
                     error.add_note(problem)
                 raise
@@ -202,7 +201,7 @@ class Mailer:
             self._lines.clear()
             self._store.close()
 
-    def _wish(
+    def _request(
         self,
         message: Message | RawMessage,
         *,
@@ -211,8 +210,8 @@ class Mailer:
         reply_to: str | None,
         actor: str | None,
         save_sent: SaveSent | None = None,
-    ) -> Wish:
-        return Wish(
+    ) -> SendRequest:
+        return SendRequest(
             message=message,
             actor=actor or self._actor.name,
             sender=sender,
@@ -236,10 +235,10 @@ class Mailer:
             self._looked = now
         return self._snapshot
 
-    def _send(self, mail: Prepared, wish: Wish, snapshot: Snapshot) -> Sent:
+    def _send(self, mail: Prepared, request: SendRequest, snapshot: Snapshot) -> Sent:
         line = self._line(mail.route.connector, snapshot)
         accepted, refused, reply = line.outgoing.send(mail)
-        copy = line.copy(mail, wish.save_sent)
+        copy = line.copy(mail, request.save_sent)
         sent = Sent(
             route=mail.route,
             host=line.host,
@@ -253,10 +252,10 @@ class Mailer:
             at=mail.at,
             warnings=mail.route.warnings,
         )
-        problem = self._tell(of_sent(sent, wish, self._actor))
+        problem = self._tell(of_sent(sent, request, self._actor))
         return replace(sent, warnings=(*sent.warnings, problem)) if problem else sent
 
-    def _line(self, name: str, snapshot: Snapshot) -> Line:
+    def _line(self, name: str, snapshot: Snapshot) -> ConnectorSession:
         connector = snapshot.connector(name)
         if connector is None:
             raise RouteRefused(f"there is no connector {name}")
@@ -264,7 +263,7 @@ class Mailer:
         if line is None or line.connector != connector:
             if line is not None:
                 line.close()
-            line = self._lines[name] = Line(connector, self._access)
+            line = self._lines[name] = ConnectorSession(connector, self._access)
         return line
 
     def _host(self, mail: Prepared | None) -> str:

@@ -17,12 +17,12 @@ from reconciler.wording import listed
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector
     from reconciler.model.snapshot import StoredState
-    from reconciler.plan.desired import Desired
+    from reconciler.plan.inputs import Desired
 
 _NAMED = 10
 
 
-class Which(StrEnum):
+class SelectBy(StrEnum):
     """All connectors, those that an apply would test, or those whose stored status is failing."""
 
     ALL = "all"
@@ -32,7 +32,7 @@ class Which(StrEnum):
     @property
     def needs_state(self) -> bool:
         """Whether the stored state has a say."""
-        return self is not Which.ALL
+        return self is not SelectBy.ALL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Selection:
 
     names: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
-    which: Which = Which.ALL
+    which: SelectBy = SelectBy.ALL
     shard: Shard | None = None
 
 
@@ -69,15 +69,15 @@ def select(connectors: tuple[Connector, ...], selection: Selection) -> tuple[Con
 
 
 def narrow(
-    connectors: tuple[Connector, ...], which: Which, desired: Desired, current: StoredState
+    connectors: tuple[Connector, ...], which: SelectBy, desired: Desired, current: StoredState
 ) -> tuple[Connector, ...]:
     """Keep those that the state has reason to test."""
     match which:
-        case Which.ALL:
+        case SelectBy.ALL:
             return connectors
-        case Which.FAILING:
+        case SelectBy.FAILING:
             names = {i.address.name for i in current.resources if i.status is Status.FAILING}
-        case Which.CHANGED:
+        case SelectBy.CHANGED:
             names = {item.connector for item in plan(desired, current).to_test}
         case _:
             assert_never(which)

@@ -14,7 +14,7 @@ from reconciler.config.settings import Settings
 from reconciler.config.settings_file import load_settings
 from reconciler.diagnostics import Diagnostic
 from reconciler.errors import ConfigurationInvalid, SecretError, StateUnavailable
-from reconciler.plan.desired import Desired, Limits
+from reconciler.plan.inputs import Desired, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

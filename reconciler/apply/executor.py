@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 from reconciler.errors import ReconcilerError, StateError, StateUnavailable, TestsFailed
 from reconciler.model.address import Address, Kind
 from reconciler.plan.document import plan_digest
-from reconciler.plan.planner import Plan, plan
-from reconciler.plan.reduce import without
-from reconciler.plan.stages import ProveEmpty, TestConnectors, WriteRevision, stages
-from reconciler.probe.record import last_test
+from reconciler.plan.keep_going import without
+from reconciler.plan.planner import Plan, ProveEmpty, TestConnectors, WriteRevision, plan, stages
+from reconciler.probe.drift import last_test
 from reconciler.probe.result import ConnectorResult
 from reconciler.state.base import Commit, Revision, StateStore
 from reconciler.wording import counted, listed
@@ -24,10 +23,10 @@ if TYPE_CHECKING:
     from reconciler.model.connector import Connector
     from reconciler.model.secret_ref import SecretRef
     from reconciler.model.snapshot import Fingerprint, LastTest, StoredState
-    from reconciler.plan.desired import Desired
+    from reconciler.plan.inputs import Desired
 
 
-class Tester(Protocol):
+class ConnectorTester(Protocol):
     """Tests connectors live and waits for the results."""
 
     def __call__(self, connectors: tuple[Connector, ...]) -> tuple[ConnectorResult, ...]:
@@ -46,7 +45,7 @@ class Author:
 
 
 @dataclass(frozen=True, slots=True)
-class Conduct:
+class ApplyOptions:
     """How an apply is to go about failing tests.
 
     ``skip_tests`` is the reason for leaving them out, which is recorded; empty runs them.
@@ -75,7 +74,7 @@ class Executor:
     """Applies one plan under one lock."""
 
     def __init__(
-        self, store: StateStore, token: str, tester: Tester, author: Author, now: datetime
+        self, store: StateStore, token: str, tester: ConnectorTester, author: Author, now: datetime
     ) -> None:
         self._store = store
         self._token = token
@@ -84,7 +83,7 @@ class Executor:
         self._now = now
 
     def apply(
-        self, desired: Desired, current: StoredState, wanted: Plan, conduct: Conduct
+        self, desired: Desired, current: StoredState, wanted: Plan, conduct: ApplyOptions
     ) -> Applied:
         """Take the steps of ``wanted``.
 
@@ -128,7 +127,7 @@ class Executor:
         wanted: Plan,
         desired: Desired,
         tests: tuple[tuple[str, LastTest], ...],
-        conduct: Conduct,
+        conduct: ApplyOptions,
     ) -> Revision:
         return self._store.commit(
             Commit(

@@ -136,7 +136,7 @@ def main(arguments: list[str]) -> int:
 
 def show_error(error: ReconcilerError) -> None:
     """Say a failure on standard error, with what to do about it."""
-    from reconciler.cli.console import stderr_style  # noqa: PLC0415 - only where there is an error
+    from reconciler.cli.terminal import stderr_style  # noqa: PLC0415 - only where there is an error
     from reconciler.render.human.diagnostics import diagnostics, summary  # noqa: PLC0415 - as above
 
     style = stderr_style()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +15,8 @@ from click.core import ParameterSource
 if TYPE_CHECKING:
     from reconciler.app.actor import Actor
     from reconciler.app.workspace import Workspace
-    from reconciler.plan.desired import Overrides
+    from reconciler.plan.inputs import Overrides
+    from reconciler.probe.shard import Shard
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -156,7 +159,7 @@ def overrides(
     redirects: tuple[str, ...],
 ) -> Overrides:
     """Put the ``--allow-…`` options together."""
-    from reconciler.plan.desired import Overrides  # noqa: PLC0415 - pydantic costs to import
+    from reconciler.plan.inputs import Overrides  # noqa: PLC0415 - pydantic costs to import
 
     return Overrides(deletes, updates, policy_change, frozenset(redirects))
 
@@ -174,3 +177,105 @@ def workspace(
 
     led = joined(connect_to, (os.environ.get("RECONCILER_CONNECT_TO", ""),))
     return open_workspace(Path(config), os.environ, state=state, connect_to=led, ca_file=ca_file)
+
+
+class ShardType(click.ParamType["Shard"]):
+    """Two numbers: which part, of how many."""
+
+    name = "shard"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Shard:
+        """Read the text; a value that is a shard already stays one."""
+        from reconciler.probe.shard import Shard  # noqa: PLC0415 - only where there are shards
+
+        if isinstance(value, Shard):
+            return value
+        found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", str(value).strip(), re.ASCII)
+        number, count = (int(found[1]), int(found[2])) if found else (0, 0)
+        if not 1 <= number <= count:
+            self.fail(f"{value!r} is no shard; write 1/8 to 8/8 for eight of them", param, ctx)
+        return Shard(number, count)
+
+
+SHARD = ShardType()
+
+
+_UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class Duration(click.ParamType[timedelta]):
+    """A number and a unit; without a unit, seconds."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Read the text; a value that is a duration already stays one."""
+        if isinstance(value, timedelta):
+            return value
+        found = re.fullmatch(r"(\d{1,6})([smhd]?)", str(value).strip())
+        if not found:
+            self.fail(f"{value!r} is no time; write 30s, 5m, 1h or 2d", param, ctx)
+        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+DURATION = Duration()
+
+_LONGEST_TIMEOUT = 3600
+
+
+def _seconds(
+    context: click.Context, parameter: click.Parameter, value: timedelta | None
+) -> float | None:
+    seconds = None if value is None else value.total_seconds()
+    if seconds is not None and not 1 <= seconds <= _LONGEST_TIMEOUT:
+        raise click.BadParameter("a test gets from 1s to 1h", context, parameter)
+    return seconds
+
+
+def timeout_option(function: F) -> F:
+    """``--timeout``: seconds that one test may take, or None."""
+    return click.option(
+        "--timeout",
+        type=DURATION,
+        metavar="TIME",
+        callback=_seconds,
+        help="Deadline of each test. [default: 30s, or testing.timeout_seconds]",
+    )(function)
+
+
+def tuning_options(function: F) -> F:
+    """``--concurrency``, ``--per-host``, ``--timeout`` and ``--retries``."""
+    function = click.option(
+        "--retries",
+        type=click.IntRange(0, 20),
+        metavar="N",
+        help="New attempts after a failure that the server calls temporary, waiting longer each time;"
+        " never after a refused sign-in. [default: 1, or testing.retries]",
+    )(function)
+    function = timeout_option(function)
+    function = click.option(
+        "--per-host",
+        type=click.IntRange(1, 1024),
+        metavar="N",
+        help="Tests under way at a time against one host. [default: 3, or testing.per_host]",
+    )(function)
+    return click.option(
+        "--concurrency",
+        type=click.IntRange(1, 1024),
+        metavar="N",
+        help="Tests under way at a time. [default: 32, or testing.concurrency]",
+    )(function)
+
+
+def record_option(function: F) -> F:
+    """``--record/--no-record``: whether the state keeps the results."""
+    return click.option(
+        "--record/--no-record",
+        default=True,
+        show_default=True,
+        help="Keep the results in the state, as the status of the connectors.",
+    )(function)

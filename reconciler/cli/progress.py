@@ -15,14 +15,14 @@ from reconciler.wording import counted
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
-    from reconciler.app.planning import Planned
+    from reconciler.app.plan import Planned
     from reconciler.model.connector import Connector
     from reconciler.probe.result import ConnectorResult
-    from reconciler.render.style import Style
+    from reconciler.render.terminal import Style
     from reconciler.state.base import Lease
 
 
-class TestProgress:
+class TestProgressBar:
     """Follows a run on standard error; with ``out``, the results are the output of the command.
 
     Without ``shown`` there is the bar alone, because the command has its own way to tell the results.
@@ -83,7 +83,7 @@ class TestProgress:
             click.echo(summary(tuple(self.results)), err=self._err)
 
 
-class ApplyProgress(TestProgress):
+class ApplyProgressBar(TestProgressBar):
     """Follows an apply: shows its plan on standard output, and keeps it for the reports."""
 
     def __init__(

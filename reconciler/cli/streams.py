@@ -1,4 +1,4 @@
-"""The standard streams of the process: always there, and able to write whatever is said."""
+"""The standard streams: present, and able to write any character."""
 
 from __future__ import annotations
 

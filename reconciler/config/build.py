@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reconciler.model.connector import ConnectorDocument
     from reconciler.model.provider import OAuth2Defaults, Provider, ServerDefaults
 
-Half = ImapSettings | SmtpSettings
+ProtocolSettings = ImapSettings | SmtpSettings
 
 IMPLICIT_PORTS: Final = frozenset({993, 465})
 """Where "Use SSL" means TLS from the first byte (RFC 8314 section 3)."""
@@ -40,7 +40,7 @@ _ADDRESS: Final = re.compile(ADDRESS_PATTERN.removeprefix("^").removesuffix("$")
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class WrittenCredentials:
     """How to sign in, as written."""
 
     username: str | None = None
@@ -51,12 +51,12 @@ class Credentials:
         return self != _NONE
 
     @classmethod
-    def of(cls, half: Half | None) -> Credentials:
+    def of(cls, account: ProtocolSettings | None) -> WrittenCredentials:
         """The credentials that one half of the form gives."""
-        return cls(half.username, half.password, half.oauth2) if half else _NONE
+        return cls(account.username, account.password, account.oauth2) if account else _NONE
 
 
-_NONE: Final = Credentials()
+_NONE: Final = WrittenCredentials()
 
 
 def build_connector(document: ConnectorDocument, provider: Provider | None) -> Connector:
@@ -68,13 +68,13 @@ def build_connector(document: ConnectorDocument, provider: Provider | None) -> C
         name=document.name,
         display_name=document.display_name or document.name,
         provider=document.provider,
-        imap=_server(imap, Credentials.of(imap), provider.imap if provider else None, oauth2)
+        imap=_server(imap, WrittenCredentials.of(imap), provider.imap if provider else None, oauth2)
         if imap
         else None,
         enable_mail_send_from=document.enable_mail_send_from,
         smtp=_server(
             smtp,
-            Credentials.of(imap if same else smtp),
+            WrittenCredentials.of(imap if same else smtp),
             provider.smtp if provider else None,
             oauth2,
         )
@@ -107,35 +107,35 @@ def uses_same_credentials(document: ConnectorDocument) -> bool:
     """Whether SMTP signs in as IMAP does: as said, else where only IMAP has credentials."""
     if document.smtp is not None and document.smtp.use_same_credentials is not None:
         return document.smtp.use_same_credentials
-    return bool(Credentials.of(document.imap)) and not Credentials.of(document.smtp)
+    return bool(WrittenCredentials.of(document.imap)) and not WrittenCredentials.of(document.smtp)
 
 
 def email_address_of(document: ConnectorDocument) -> str | None:
     """The address that the connector sends as: as said, else a username that is an address."""
     if document.smtp is not None and document.smtp.email_address is not None:
         return document.smtp.email_address
-    usernames = (half.username for half in (document.smtp, document.imap) if half)
+    usernames = (account.username for account in (document.smtp, document.imap) if account)
     return next((name for name in usernames if name and _ADDRESS.fullmatch(name)), None)
 
 
-def port_of(half: Half, defaults: ServerDefaults | None) -> int | None:
+def port_of(account: ProtocolSettings, defaults: ServerDefaults | None) -> int | None:
     """The port that is used."""
-    return half.port if half.port is not None or defaults is None else defaults.port
+    return account.port if account.port is not None or defaults is None else defaults.port
 
 
-def security_of(half: Half, defaults: ServerDefaults | None) -> Security | None:
+def security_of(account: ProtocolSettings, defaults: ServerDefaults | None) -> Security | None:
     """How the connection is protected; None where that is not said, or cannot be told.
 
     One switch, "Use SSL", stands for two things, which the port tells apart. A provider's mode holds
     for the provider's port only.
     """
-    port = port_of(half, defaults)
+    port = port_of(account, defaults)
     known = defaults.security if defaults is not None and port == defaults.port else None
-    if half.security is not None:
-        return half.security
-    if half.use_ssl is None:
+    if account.security is not None:
+        return account.security
+    if account.use_ssl is None:
         return known
-    if not half.use_ssl:
+    if not account.use_ssl:
         return Security.NONE
     if port in IMPLICIT_PORTS:
         return Security.IMPLICIT
@@ -145,8 +145,8 @@ def security_of(half: Half, defaults: ServerDefaults | None) -> Security | None:
 
 
 def _server(
-    half: Half,
-    credentials: Credentials,
+    account: ProtocolSettings,
+    credentials: WrittenCredentials,
     defaults: ServerDefaults | None,
     oauth2: OAuth2Defaults | None,
 ) -> MailServer:
@@ -154,17 +154,21 @@ def _server(
     if username and defaults and defaults.username_form is UsernameForm.LOCAL_PART:
         username = username.partition("@")[0] or username
     return MailServer(
-        server=half.server if half.server is not None or defaults is None else defaults.server,
-        port=port_of(half, defaults),
-        security=security_of(half, defaults),
-        allow_cleartext_auth=half.allow_cleartext_auth,
+        server=account.server
+        if account.server is not None or defaults is None
+        else defaults.server,
+        port=port_of(account, defaults),
+        security=security_of(account, defaults),
+        allow_cleartext_auth=account.allow_cleartext_auth,
         username=username,
         password=credentials.password,
         oauth2=resolve_oauth2(credentials, oauth2),
     )
 
 
-def resolve_oauth2(credentials: Credentials, defaults: OAuth2Defaults | None) -> OAuth2 | None:
+def resolve_oauth2(
+    credentials: WrittenCredentials, defaults: OAuth2Defaults | None
+) -> OAuth2 | None:
     """Fill in token endpoint and scopes; a service account acts for the mailbox it signs in to."""
     oauth2 = credentials.oauth2
     if oauth2 is None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from reconciler.config.documents import Entry
-from reconciler.config.kinds import Document
+from reconciler.config.documents import Document, Entry
 from reconciler.config.raw import RawDocument
 from reconciler.model.address import Kind
 from reconciler.model.connector import ConnectorDocument

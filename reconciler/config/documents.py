@@ -9,13 +9,29 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from reconciler.config.kinds import TYPES, Document
 from reconciler.config.raw import RawDocument
 from reconciler.diagnostics import Diagnostic
 from reconciler.model.address import Kind
+from reconciler.model.connector import ConnectorDocument
+from reconciler.model.directory import Group, Roles
+from reconciler.model.permissions import Permissions
+from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.model.provider import Provider
 
 if TYPE_CHECKING:
     from reconciler.model.resource import JSON
+
+Document = ConnectorDocument | Permissions | GlobalSmtpPolicy | Group | Roles | Provider
+"""What a file may hold, as written."""
+
+TYPES: Final[dict[Kind, type[Document]]] = {
+    Kind.EMAIL_CONNECTOR: ConnectorDocument,
+    Kind.PERMISSIONS: Permissions,
+    Kind.GLOBAL_SMTP_POLICY: GlobalSmtpPolicy,
+    Kind.GROUP: Group,
+    Kind.ROLES: Roles,
+    Kind.PROVIDER: Provider,
+}
 
 _KINDS: Final = frozenset(str(kind) for kind in Kind)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from reconciler.config.kinds import TYPES
+from reconciler.config.documents import TYPES
 from reconciler.config.raw import showable
 from reconciler.config.rules import problem
 from reconciler.config.schema import Validator

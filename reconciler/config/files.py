@@ -39,14 +39,14 @@ _REFUSED: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SourceFile:
     """The files below a folder, sorted, and what was in the way of finding them."""
 
     paths: tuple[Path, ...]
     diagnostics: tuple[Diagnostic, ...]
 
 
-def find(root: Path) -> Found:
+def find(root: Path) -> SourceFile:
     """List every YAML file below ``root``, at any depth; what begins with a dot is left out.
 
     A folder that can be reached in two ways, be it by a loop of links, is read once.
@@ -56,13 +56,13 @@ def find(root: Path) -> Found:
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
         message = "There is no such folder."
         hint = "`reconciler init` starts a configuration; --config names another folder."
-        return Found((), (problem("file/missing", message, hint=hint, file=shown(root)),))
+        return SourceFile((), (problem("file/missing", message, hint=hint, file=shown(root)),))
     except OSError as error:
-        return Found((), (_unreadable(root, error),))
+        return SourceFile((), (_unreadable(root, error),))
     if not stat.S_ISDIR(mode):
         message = "The configuration is a folder of YAML files, and this is none."
         hint = "Name the folder that holds the file."
-        return Found((), (problem("file/not-a-folder", message, hint=hint, file=shown(root)),))
+        return SourceFile((), (problem("file/not-a-folder", message, hint=hint, file=shown(root)),))
     paths: list[Path] = []
     diagnostics: list[Diagnostic] = []
     seen: set[tuple[int, int]] = set()
@@ -84,7 +84,7 @@ def find(root: Path) -> Found:
             for entry in reversed(entries)
             if not entry.name.lower().endswith(_ENDINGS) and _is_folder(entry)
         )
-    return Found(tuple(sorted(paths)), tuple(diagnostics))
+    return SourceFile(tuple(sorted(paths)), tuple(diagnostics))
 
 
 def shown(path: Path) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reconciler.config.concise import concise
 from reconciler.config.load import built_in_providers
+from reconciler.config.unresolve import concise
 from reconciler.config.yaml_text import yaml_text
 from reconciler.model.connector import Connector
 

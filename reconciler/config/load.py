@@ -12,10 +12,9 @@ from reconciler.config.checks import run
 from reconciler.config.compose import compose
 from reconciler.config.documents import Parsed, parse
 from reconciler.config.files import decode, find, read, shown
-from reconciler.config.rules import problem
+from reconciler.config.resolved import ResolvedConfiguration
+from reconciler.config.rules import problem, settled
 from reconciler.config.settings import DEFAULTS
-from reconciler.config.settle import settled
-from reconciler.config.subject import Subject
 from reconciler.diagnostics import Diagnostic
 from reconciler.model.provider import Provider
 from reconciler.model.resource import digest, spec_of
@@ -69,7 +68,7 @@ def load(
         built_in_providers() if providers is None else providers,
         complete=not found.diagnostics and all(source.complete for source in sources),
     )
-    subject = Subject(known, settings)
+    subject = ResolvedConfiguration(known, settings)
     ordered = settled(
         (
             *found.diagnostics,

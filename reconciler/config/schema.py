@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from reconciler.config.kinds import TYPES
+from reconciler.config.documents import TYPES
 from reconciler.config.settings import Settings
 from reconciler.model.secret_ref import REFERENCE_PATTERN
 

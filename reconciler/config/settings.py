@@ -39,7 +39,7 @@ Seconds = Annotated[int, Field(ge=1, le=3600), WHOLE]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class LimitSettings:
     """What makes a plan unsafe."""
 
     __pydantic_config__ = STRICT
@@ -101,7 +101,9 @@ class Settings:
     state_password: Annotated[
         Maybe[Reference], Field(description="Reference to the password of the state's database.")
     ] = None
-    limits: Annotated[Limits, Field(description="What makes a plan unsafe.")] = Limits()
+    limits: Annotated[LimitSettings, Field(description="What makes a plan unsafe.")] = (
+        LimitSettings()
+    )
     allowed_hosts: Annotated[
         tuple[HostGlob, ...],
         Field(description="Hosts that connectors may name, such as *.example.com; empty: any."),

@@ -10,10 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from reconciler.config.compose import compose
 from reconciler.config.files import read, shown
-from reconciler.config.rules import problem
+from reconciler.config.rules import problem, settled
 from reconciler.config.settings import DEFAULTS, Settings
 from reconciler.config.settings_checks import problems
-from reconciler.config.settle import settled
 from reconciler.diagnostics import Diagnostic
 
 if TYPE_CHECKING:

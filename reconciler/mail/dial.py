@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from reconciler.errors import UsageError
 from reconciler.mail.faults import NotRedirected
-from reconciler.mail.hosts import ascii_host
+from reconciler.mail.resolve import ascii_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

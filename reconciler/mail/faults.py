@@ -24,7 +24,7 @@ those with exceptions that no longer say whether time was up or the server hung 
 
 The text of a server is as it came, and may repeat what was sent to it. It is therefore no part of any
 ``str()`` or ``repr()`` here; whoever shows it has to pass it through
-:class:`reconciler.mail.discretion.Discretion`.
+:class:`reconciler.mail.redaction.Redactor`.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Disconnected(MailFault):
         self.reply = reply
 
 
-class Violation(MailFault):
+class ProtocolViolation(MailFault):
     """The server breaks the protocol. ``heard`` is the line in question, if there is one."""
 
     def __init__(self, message: str, heard: str = "") -> None:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_pem_x509_certificate
 from joserfc.jwk import RSAKey
 
-from reconciler.mail.faults import KeyUnusable, MailFault, TokenFault, Violation
+from reconciler.mail.faults import KeyUnusable, MailFault, ProtocolViolation, TokenFault
 from reconciler.model.connector import Grant, OAuth2
 from reconciler.model.secret_ref import SecretRef
 from reconciler.secrets.base import Secret
@@ -164,7 +164,7 @@ def _secret(request: Request, reference: SecretRef | None) -> str:
 def _issued(answer: Any) -> Issued:
     token = answer.get("access_token") if isinstance(answer, dict) else None
     if not isinstance(token, str) or not token:
-        raise Violation("The token endpoint issued no token.")
+        raise ProtocolViolation("The token endpoint issued no token.")
     seconds = answer.get("expires_in")
     refresh_token = answer.get("refresh_token")
     try:

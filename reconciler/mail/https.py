@@ -8,11 +8,10 @@ from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from reconciler.mail.faults import OutOfOrder, Violation
-from reconciler.mail.hosts import ascii_host
-from reconciler.mail.resolve import resolve
+from reconciler.mail.faults import OutOfOrder, ProtocolViolation
+from reconciler.mail.resolve import ascii_host, resolve
 from reconciler.mail.tls import shared_context
-from reconciler.mail.wire import Limits, Wire
+from reconciler.mail.wire import Wire, WireLimits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.mail.deadline import Deadline
     from reconciler.mail.dial import ConnectTo
 
-_LIMITS = Limits(line=64 * 1024, total=1024 * 1024)
+_LIMITS = WireLimits(line=64 * 1024, total=1024 * 1024)
 _HTTPS_PORT = 443
 _TOO_MANY = 429
 _OUT_OF_ORDER = frozenset({_TOO_MANY, *range(500, 600)})
@@ -47,7 +46,7 @@ class Response:
             raise OutOfOrder(f"it wants to be asked less often (HTTP {self.status_code})")
         if self.status_code in _OUT_OF_ORDER:
             raise OutOfOrder(f"it is out of order (HTTP {self.status_code})")
-        raise Violation(f"The token endpoint answered with HTTP {self.status_code}.")
+        raise ProtocolViolation(f"The token endpoint answered with HTTP {self.status_code}.")
 
 
 class _Reader:
@@ -120,7 +119,7 @@ class Https:
         parts = urlsplit(url)
         host, port = ascii_host(parts.hostname or ""), parts.port or _HTTPS_PORT
         if parts.scheme != "https" or not host:
-            raise Violation("The token endpoint is no https address.")
+            raise ProtocolViolation("The token endpoint is no https address.")
         target = self._connect_to.target(host, port)
         wire = Wire.connect(resolve(*target, self._deadline), self._deadline, _LIMITS)
         try:
@@ -142,4 +141,4 @@ def _exchange(
         response = connection.getresponse()
         return Response(response.status, response.read())
     except (HTTPException, ValueError):
-        raise Violation("The token endpoint does not speak HTTP.") from None
+        raise ProtocolViolation("The token endpoint does not speak HTTP.") from None

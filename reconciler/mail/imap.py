@@ -18,10 +18,10 @@ from reconciler.mail.faults import (
     Disconnected,
     MailFault,
     NoMechanism,
+    ProtocolViolation,
     Reply,
     StarttlsMissing,
     TimedOut,
-    Violation,
 )
 
 if TYPE_CHECKING:
@@ -82,12 +82,12 @@ class ImapSession:
     def __init__(self, wire: Wire, *, upgrade: bool = False) -> None:
         self._wire = wire
         with self._answers("greeting"):
-            self._channel = _Channel(wire, upgrade=upgrade)
+            self._channel = _ImapChannel(wire, upgrade=upgrade)
             self._client = _Client(self._channel)
         if self._channel.state != "NONAUTH":
             # With STARTTLS this would skip it (RFC 3501 section 11.1), and without it there is no
             # sign-in to test.
-            raise Violation("The server took us for signed in before we were (PREAUTH).")
+            raise ProtocolViolation("The server took us for signed in before we were (PREAUTH).")
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -298,12 +298,12 @@ class ImapSession:
             return Disconnected(silent=False, reply=reply)
         return Declined(command, reply)
 
-    def _violation(self) -> Violation:
+    def _violation(self) -> ProtocolViolation:
         heard = self._wire.last_line.decode("utf-8", "replace")
-        return Violation("The server's answer is not IMAP.", heard)
+        return ProtocolViolation("The server's answer is not IMAP.", heard)
 
 
-class _Channel(imaplib.IMAP4):
+class _ImapChannel(imaplib.IMAP4):
     """imaplib over a wire of ours, without the round trips that can be spared and without its log."""
 
     def __init__(self, wire: Wire, *, upgrade: bool) -> None:
@@ -408,7 +408,7 @@ class _Continuation:
 
     def answer(self, challenge: bytes) -> bytes:
         if self._stopped:
-            raise Violation("The server goes on asking after the sign-in was called off.")
+            raise ProtocolViolation("The server goes on asking after the sign-in was called off.")
         answer = self._dialogue.answer(challenge or b"")
         self._stopped = answer is None
         return b"*" if answer is None else answer.encode("ascii")
@@ -417,13 +417,13 @@ class _Continuation:
 class _Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
     """imapclient over a channel that is already open."""
 
-    def __init__(self, channel: _Channel) -> None:
+    def __init__(self, channel: _ImapChannel) -> None:
         self._open_channel = channel
         super().__init__(host="", port=0, ssl=False)
         # It makes imaplib log every line, the ones with the passwords too.
         channel.debug = 0
 
-    def _create_IMAP4(self) -> _Channel:  # noqa: N802 - imapclient's name
+    def _create_IMAP4(self) -> _ImapChannel:  # noqa: N802 - imapclient's name
         return self._open_channel
 
     def _set_read_timeout(self) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from reconciler.mail.dial import ConnectTo
-from reconciler.mail.discretion import Discretion
 from reconciler.mail.faults import (
     Cancelled,
     ExtraMissing,
@@ -19,6 +18,7 @@ from reconciler.mail.faults import (
     TokenFault,
     TokenUnreachable,
 )
+from reconciler.mail.redaction import Redactor
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class _Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class _Refusal:
+class _TokenRefusal:
     """What was said no to, until when that counts, and the secrets that were refused; None for any."""
 
     fault: TokenFault
@@ -102,7 +102,7 @@ class AuthlibTokens:
         self._connect_to = connect_to or ConnectTo()
         self._ca_file = ca_file
         self._kept: dict[tuple[OAuth2, str], _Kept] = {}
-        self._refusals: dict[object, _Refusal] = {}
+        self._refusals: dict[object, _TokenRefusal] = {}
 
     def token(self, oauth2: OAuth2, username: str, deadline: Deadline) -> Secret:
         """Give the token that is kept, or fetch one; whoever comes while it is fetched waits for it."""
@@ -141,11 +141,11 @@ class AuthlibTokens:
             return
         if fault.temporary:
             until = self._clock() + _BUSY_FOR
-            self._refusals[oauth2.token_endpoint] = _Refusal(fault.again(), until, None)
+            self._refusals[oauth2.token_endpoint] = _TokenRefusal(fault.again(), until, None)
         elif not isinstance(fault, TokenUnreachable):
             key = oauth2 if fault.error in _OF_THE_CLIENT else (oauth2, mailbox)
             until = self._clock() + _REFUSED_FOR
-            self._refusals[key] = _Refusal(fault.again(), until, secrets)
+            self._refusals[key] = _TokenRefusal(fault.again(), until, secrets)
 
     def _renew(
         self,
@@ -197,11 +197,11 @@ class AuthlibTokens:
         try:
             return issue(request, Https(deadline, self._connect_to, self._ca_file))
         except TokenFault as fault:
-            discretion = Discretion()
+            redactor = Redactor()
             for secret in (*known.values(), *((refresh_token,) if refresh_token else ())):
-                discretion.learn(secret)
-            fault.error = discretion.show(fault.error)
-            fault.description = discretion.show(fault.description)
+                redactor.learn(secret)
+            fault.error = redactor.show(fault.error)
+            fault.description = redactor.show(fault.description)
             raise
         except Cancelled:
             raise

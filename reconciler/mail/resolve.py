@@ -9,17 +9,31 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from reconciler.mail.faults import MailFault, TimedOut, Unresolvable
-from reconciler.mail.hosts import ascii_host
 
 if TYPE_CHECKING:
     from reconciler.mail.deadline import Deadline
+
+
+def ascii_host(host: str) -> str:
+    """The form of a host name that is looked up, compared and checked: lower case and ASCII.
+
+    Names beyond ASCII are encoded as in RFC 3490, which is what :mod:`ssl` and :mod:`socket` do too.
+    What cannot be encoded (a label of more than 63 octets) is returned in lower case as it is; no
+    name server will know it.
+    """
+    name = host.strip("[]").rstrip(".").lower()
+    try:
+        return name.encode("idna").decode("ascii") if name and not name.isascii() else name
+    except UnicodeError:
+        return name
+
 
 _SLICE = 0.2
 """Seconds after which a wait looks up whether it was called off."""
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class ResolvedAddress:
     """One address that a connection can be made to, in the form that the socket library takes."""
 
     family: socket.AddressFamily
@@ -31,7 +45,7 @@ class Endpoint:
         return str(self.address[0])
 
 
-def resolve(host: str, port: int, deadline: Deadline) -> tuple[Endpoint, ...]:
+def resolve(host: str, port: int, deadline: Deadline) -> tuple[ResolvedAddress, ...]:
     """Look up a host; an address is returned as it is, without asking anybody.
 
     Raises Unresolvable, TimedOut or Cancelled. The library's look-up can neither be limited nor
@@ -42,7 +56,7 @@ def resolve(host: str, port: int, deadline: Deadline) -> tuple[Endpoint, ...]:
         return _look_up(name, port, socket.AI_NUMERICHOST)
     except Unresolvable:
         pass
-    answers: SimpleQueue[tuple[Endpoint, ...] | MailFault] = SimpleQueue()
+    answers: SimpleQueue[tuple[ResolvedAddress, ...] | MailFault] = SimpleQueue()
     Thread(target=_ask, args=(name, port, answers), name=f"dns-{name}", daemon=True).start()
     while True:
         try:
@@ -56,14 +70,16 @@ def resolve(host: str, port: int, deadline: Deadline) -> tuple[Endpoint, ...]:
         return answer
 
 
-def _ask(name: str, port: int, answers: SimpleQueue[tuple[Endpoint, ...] | MailFault]) -> None:
+def _ask(
+    name: str, port: int, answers: SimpleQueue[tuple[ResolvedAddress, ...] | MailFault]
+) -> None:
     try:
         answers.put(_look_up(name, port, 0))
     except MailFault as fault:
         answers.put(fault)
 
 
-def _look_up(name: str, port: int, flags: int) -> tuple[Endpoint, ...]:
+def _look_up(name: str, port: int, flags: int) -> tuple[ResolvedAddress, ...]:
     try:
         found = socket.getaddrinfo(
             name, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=flags
@@ -73,4 +89,6 @@ def _look_up(name: str, port: int, flags: int) -> tuple[Endpoint, ...]:
             error.strerror if isinstance(error, OSError) and error.strerror else "no valid name"
         )
         raise Unresolvable(reason) from None
-    return tuple(dict.fromkeys(Endpoint(family, address) for family, _, _, _, address in found))
+    return tuple(
+        dict.fromkeys(ResolvedAddress(family, address) for family, _, _, _, address in found)
+    )

@@ -16,13 +16,13 @@ from reconciler.mail.faults import (
     Disconnected,
     MailFault,
     NoMechanism,
+    ProtocolViolation,
     Reply,
     StarttlsMissing,
     Uncertain,
     Unsendable,
-    Violation,
 )
-from reconciler.mail.hosts import ascii_host
+from reconciler.mail.resolve import ascii_host
 
 if TYPE_CHECKING:
     import ssl
@@ -87,7 +87,7 @@ class SmtpSession:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._channel = _Channel(wire)
+        self._channel = _SmtpChannel(wire)
         self._begun = False
         self._expect("greeting", self._read())
 
@@ -269,10 +269,10 @@ class SmtpSession:
         try:
             answer = dialogue.answer(reply.text.encode("ascii"))
         except ValueError:
-            raise Violation("The server's challenge is not base64.") from None
+            raise ProtocolViolation("The server's challenge is not base64.") from None
         if answer is None:
             self._expect("AUTH", self._ask("*"), only="235")
-            raise Violation("The server goes on asking after the sign-in was called off.")
+            raise ProtocolViolation("The server goes on asking after the sign-in was called off.")
         return self._ask(answer)
 
     def _ask(self, line: str) -> Reply:
@@ -290,12 +290,12 @@ class SmtpSession:
         """Raise Declined unless the reply's code starts with ``only``."""
         if not reply.code:
             heard = self._wire.last_line.decode("utf-8", "replace")
-            raise Violation("The server's answer is not SMTP.", heard)
+            raise ProtocolViolation("The server's answer is not SMTP.", heard)
         if reply.code.startswith(only):
             return
         if reply.code[0] in "45":
             raise Declined(command, reply, challenge)
-        raise Violation(f"The server answered {command} with {reply.code}.", reply.text)
+        raise ProtocolViolation(f"The server answered {command} with {reply.code}.", reply.text)
 
     @contextmanager
     def _answers(self) -> Iterator[None]:
@@ -305,7 +305,7 @@ class SmtpSession:
             raise Disconnected(silent=self._wire.silent) from None
 
 
-class _Channel(smtplib.SMTP):
+class _SmtpChannel(smtplib.SMTP):
     """smtplib over a wire of ours."""
 
     def __init__(self, wire: Wire) -> None:

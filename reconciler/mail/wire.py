@@ -15,11 +15,11 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.mail.faults import Disconnected, TimedOut, Unreachable, Violation
+from reconciler.mail.faults import Disconnected, ProtocolViolation, TimedOut, Unreachable
 
 if TYPE_CHECKING:
     from reconciler.mail.deadline import Deadline
-    from reconciler.mail.resolve import Endpoint
+    from reconciler.mail.resolve import ResolvedAddress
 
 _SLICE = 0.2
 """Seconds after which a wait looks up whether it was called off."""
@@ -30,7 +30,7 @@ _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class WireLimits:
     """How much of a server's text is read at most: octets of one line, octets and lines altogether."""
 
     line: int = 64 * 1024
@@ -38,14 +38,14 @@ class Limits:
     lines: int = 50_000
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = WireLimits()
 
 
 class Wire:
     """One TCP connection, with or without TLS. ``deadline`` may be replaced between operations."""
 
     def __init__(
-        self, sock: socket.socket, deadline: Deadline, limits: Limits = DEFAULT_LIMITS
+        self, sock: socket.socket, deadline: Deadline, limits: WireLimits = DEFAULT_LIMITS
     ) -> None:
         sock.settimeout(0)  # do not block
         self.deadline = deadline
@@ -59,7 +59,10 @@ class Wire:
 
     @classmethod
     def connect(
-        cls, endpoints: tuple[Endpoint, ...], deadline: Deadline, limits: Limits = DEFAULT_LIMITS
+        cls,
+        endpoints: tuple[ResolvedAddress, ...],
+        deadline: Deadline,
+        limits: WireLimits = DEFAULT_LIMITS,
     ) -> Wire:
         """Connect to the first of several addresses that takes the connection.
 
@@ -107,7 +110,9 @@ class Wire:
         that may have been put there by somebody else (CVE-2011-0411 and its kind); Disconnected; TimedOut.
         """
         if self._buffer:
-            raise Violation("The server sent more text, unprotected, before TLS had started.")
+            raise ProtocolViolation(
+                "The server sent more text, unprotected, before TLS had started."
+            )
         try:
             self._sock = sock = context.wrap_socket(
                 self._sock,
@@ -132,13 +137,17 @@ class Wire:
         """Read one line with its end; raises Violation if it has none within the limit."""
         while (end := self._buffer.find(b"\n")) < 0:
             if len(self._buffer) >= self._limits.line:
-                raise Violation(f"The server sent a line of more than {self._limits.line} octets.")
+                raise ProtocolViolation(
+                    f"The server sent a line of more than {self._limits.line} octets."
+                )
             self._fill()
         if end >= self._limits.line:
-            raise Violation(f"The server sent a line of more than {self._limits.line} octets.")
+            raise ProtocolViolation(
+                f"The server sent a line of more than {self._limits.line} octets."
+            )
         self._lines += 1
         if self._lines > self._limits.lines:
-            raise Violation(f"The server sent more than {self._limits.lines} lines.")
+            raise ProtocolViolation(f"The server sent more than {self._limits.lines} lines.")
         self.last_line = self._take(end + 1)
         return self.last_line
 
@@ -150,7 +159,7 @@ class Wire:
         if size < 0:
             return self._read_to_end()
         if size > self._limits.total - self._received + len(self._buffer):
-            raise Violation("The server announced more text than is taken from it.")
+            raise ProtocolViolation("The server announced more text than is taken from it.")
         while len(self._buffer) < size:
             self._fill()
         return self._take(size)
@@ -219,7 +228,7 @@ class Wire:
         self._spoke = True
         self._received += len(chunk)
         if self._received > self._limits.total:
-            raise Violation(f"The server sent more than {self._limits.total} octets.")
+            raise ProtocolViolation(f"The server sent more than {self._limits.total} octets.")
         self._buffer += chunk
 
     def _drain(self) -> None:
@@ -242,7 +251,7 @@ class Wire:
             raise TimedOut(silent=self.silent) from None
 
 
-def _connected(endpoint: Endpoint, deadline: Deadline) -> socket.socket:
+def _connected(endpoint: ResolvedAddress, deadline: Deadline) -> socket.socket:
     sock = socket.socket(endpoint.family, socket.SOCK_STREAM)
     try:
         sock.settimeout(0)  # do not block

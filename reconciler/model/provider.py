@@ -20,7 +20,7 @@ class UsernameForm(StrEnum):
     LOCAL_PART = "local_part"
 
 
-class SignIn(StrEnum):
+class SignInMethod(StrEnum):
     """What a provider accepts as proof of identity."""
 
     PASSWORD = "password"  # noqa: S105 - the name of a method
@@ -76,7 +76,7 @@ class Provider:
     imap: Annotated[Maybe[ServerDefaults], Field(description="How mailboxes are read.")] = None
     smtp: Annotated[Maybe[ServerDefaults], Field(description="How mail is sent.")] = None
     sign_in: Annotated[
-        tuple[SignIn, ...],
+        tuple[SignInMethod, ...],
         Field(description="What it accepts; empty: anything."),
     ] = ()
     oauth2: Annotated[Maybe[OAuth2Defaults], Field(description="OAuth 2.0 endpoints.")] = None

@@ -32,7 +32,7 @@ def to_plain(value: object, *, nulls: bool = False) -> JSON:
     if isinstance(value, SecretRef):
         return str(value)
     if isinstance(value, Enum):
-        return cast(str, value.value)
+        return cast("str", value.value)
     if is_dataclass(value) and not isinstance(value, type):
         pairs = ((field.name, getattr(value, field.name)) for field in fields(value))
         return {

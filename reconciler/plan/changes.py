@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.model.address import Kind
 from reconciler.model.resource import JSON, Resource
 from reconciler.model.secret_ref import SecretRef
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from reconciler.model.address import Address
 
 
@@ -103,3 +106,23 @@ class RotateSecret:
 
 Change = Create | Update | Rename | Delete | Forget | RotateSecret
 """Everything that can happen to a resource; match it with ``assert_never``."""
+
+
+_RANK = {kind: rank for rank, kind in enumerate(Kind)}
+
+
+def ordered(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Providers, groups, roles, connectors, permissions, policy; then deletes in reverse.
+
+    Within a kind by name, and a rotation after the update of its connector.
+    """
+    every = tuple(changes)
+    deletes = [change for change in every if isinstance(change, Delete | Forget)]
+    others = [change for change in every if not isinstance(change, Delete | Forget)]
+    others.sort(key=lambda item: (*_key(item), isinstance(item, RotateSecret)))
+    deletes.sort(key=lambda item: (-_key(item)[0], item.address.name))
+    return (*others, *deletes)
+
+
+def _key(change: Change) -> tuple[int, str]:
+    return _RANK[change.address.kind], change.address.name

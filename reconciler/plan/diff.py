@@ -15,14 +15,16 @@ from reconciler.plan.changes import (
     Rename,
     RotateSecret,
     Update,
+    ordered,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from reconciler.model.secret_ref import SecretRef
     from reconciler.model.snapshot import Fingerprint, StoredResource, StoredState
-    from reconciler.plan.desired import Desired
+    from reconciler.plan.inputs import Desired
 
 
 def differences(desired: Desired, current: StoredState) -> tuple[Change, ...]:
@@ -124,3 +126,33 @@ def leaves(spec: dict[str, JSON], prefix: str = "") -> Iterator[tuple[str, JSON]
             yield from leaves(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+_NONE: frozenset[Address] = frozenset()
+
+
+def changes_between(
+    before: Mapping[str, Resource],
+    after: Mapping[str, Resource],
+    rotated: AbstractSet[Address] = _NONE,
+) -> tuple[Change, ...]:
+    """Every change that leads from one to the other, in the order of a plan.
+
+    Both are by uid, which is what tells a rename. What was deleted and came again under its address
+    counts as updated. ``rotated`` are connectors, by their address afterwards, that got another
+    secret; which of their references it was is not known of the past.
+    """
+    gone = {item.address: item for uid, item in before.items() if uid not in after}
+    changes: list[Change] = []
+    for uid, resource in after.items():
+        origin = before.get(uid) or gone.pop(resource.address, None)
+        if origin is None:
+            changes.append(Create(resource))
+        elif origin != resource:
+            fields = field_changes(spec_of(origin), spec_of(resource))
+            change = Update if origin.address == resource.address else Rename
+            changes.append(change(origin, resource, fields))
+        if resource.address in rotated:
+            changes.append(RotateSecret(resource, ()))
+    changes.extend(Delete(item) for item in gone.values())
+    return ordered(changes)

@@ -20,7 +20,7 @@ from reconciler.plan.changes import (
     RotateSecret,
     Update,
 )
-from reconciler.plan.safety import Limit
+from reconciler.plan.limits import Limit
 
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from reconciler.model.resource import JSON, canonical_json, digest, to_plain
-from reconciler.plan.desired import Overrides
 from reconciler.plan.document import PlanDocument
+from reconciler.plan.inputs import Overrides
 from reconciler.wording import listed
 
 if TYPE_CHECKING:

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.snapshot import Forgotten
-from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
+from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update, ordered
 from reconciler.plan.credentials import CredentialRedirect, redirects
-from reconciler.plan.desired import NO_OVERRIDES, Desired, Limits, Overrides
 from reconciler.plan.diff import connector_renames, differences
 from reconciler.plan.impact import Impact, access_changes, reroutes
-from reconciler.plan.order import ordered
-from reconciler.plan.safety import Violation, violations
-from reconciler.plan.testing import ToTest, to_test
+from reconciler.plan.inputs import NO_OVERRIDES, Desired, Limits, Overrides
+from reconciler.plan.limits import LimitViolation, violations
+from reconciler.plan.retest import ToTest, to_test
 from reconciler.routing.table import EffectiveRoute, effective_routes
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class Plan:
     routes_after: tuple[EffectiveRoute, ...]
     impact: Impact
     redirects: tuple[CredentialRedirect, ...]
-    violations: tuple[Violation, ...]
+    violations: tuple[LimitViolation, ...]
     to_test: tuple[ToTest, ...]
     forgotten: tuple[Forgotten, ...] = ()
 
@@ -102,3 +101,39 @@ def plan(
 def _forgotten(changes: tuple[Change, ...], current: StoredState) -> tuple[Forgotten, ...]:
     created = {change.address for change in changes if isinstance(change, Create)}
     return tuple(item for item in current.forgotten if item.address in created)
+
+
+@dataclass(frozen=True, slots=True)
+class TestConnectors:
+    """Test these connectors live; if one fails, nothing after this happens."""
+
+    __test__ = False  # not a test case, whatever pytest makes of the name
+
+    connectors: tuple[ToTest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRevision:
+    """Write these changes as one revision, in one transaction."""
+
+    serial: int
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProveEmpty:
+    """Plan once more and find nothing left to change."""
+
+
+PlanStage = TestConnectors | WriteRevision | ProveEmpty
+"""One step of an apply; match it with ``assert_never``."""
+
+
+def stages(plan: Plan, *, skip_tests: bool = False) -> tuple[PlanStage, ...]:
+    """The steps that applying ``plan`` takes, in order; none if there is nothing to do."""
+    found: list[PlanStage] = []
+    if plan.to_test and not skip_tests:
+        found.append(TestConnectors(plan.to_test))
+    if not plan.empty:
+        found += [WriteRevision(plan.serial + 1, plan.changes), ProveEmpty()]
+    return tuple(found)

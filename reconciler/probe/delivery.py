@@ -6,24 +6,25 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from reconciler.connection.account import accounts
+from reconciler.connection.errors import NotDelivered
+from reconciler.connection.failure import Protocol, Stage
+from reconciler.connection.imap import ImapAccountSession
+from reconciler.connection.smtp import SmtpAccountSession
 from reconciler.mail.faults import Cancelled, Declined, TimedOut
 from reconciler.mail.folders import find_sent
 from reconciler.mail.smtp import Envelope
 from reconciler.mail.testmail import HEADER, compose, new_token
-from reconciler.probe.faults import NotDelivered
-from reconciler.probe.half import halves
-from reconciler.probe.imap import ImapAttempt
-from reconciler.probe.result import Outcome, Protocol, Stage, StageResult
-from reconciler.probe.smtp import SmtpAttempt
+from reconciler.probe.result import StageOutcome, StageResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reconciler.connection.account import Account
     from reconciler.mail.deadline import Deadline
     from reconciler.mail.imap import ImapSession
     from reconciler.mail.smtp import SmtpSession
-    from reconciler.probe.half import Half
-    from reconciler.probe.walk import Walk
+    from reconciler.probe.stages import ConnectionTest
 
 _AT_ONCE = 0.05
 """Seconds that nobody would call a wait."""
@@ -32,14 +33,18 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 """Seconds between two looks into the mailbox; each pause is twice the one before."""
 
 
-class Delivery:
+class TestMailDelivery:
     """Sends one test mail, from the connector that ``sending`` is a half of.
 
     ``walk`` makes the walk that signs in to a half; ``look_for`` is in seconds.
     """
 
     def __init__(
-        self, sending: Half, walk: Callable[[Half], Walk], deadline: Deadline, look_for: float
+        self,
+        sending: Account,
+        walk: Callable[[Account], ConnectionTest],
+        deadline: Deadline,
+        look_for: float,
     ) -> None:
         self._sending = sending
         self._connector = sending.connector
@@ -59,16 +64,17 @@ class Delivery:
         except Exception as error:  # noqa: BLE001 - a defect in one test must not end the run
             failure = self._at_work.explain(error)
             seconds = time.monotonic() - started
-            return StageResult(Stage.DELIVERY, Outcome.FAILED, seconds, failure=failure)
-        return StageResult(Stage.DELIVERY, Outcome.OK, time.monotonic() - started, detail)
+            return StageResult(Stage.DELIVERY, StageOutcome.FAILED, seconds, failure=failure)
+        return StageResult(Stage.DELIVERY, StageOutcome.OK, time.monotonic() - started, detail)
 
     def _deliver(self) -> str:
         with self._at_work.signed_in(self._deadline, Stage.DELIVERY) as attempt:
-            if isinstance(attempt, SmtpAttempt):
+            if isinstance(attempt, SmtpAccountSession):
                 self._send(attempt.session)
         sent = f"sent to {self._sending.address}"
         reading = next(
-            (half for half in halves(self._connector) if half.protocol is Protocol.IMAP), None
+            (account for account in accounts(self._connector) if account.protocol is Protocol.IMAP),
+            None,
         )
         if reading is None:
             return f"{sent}; not looked for, since the connector has no imap"
@@ -77,7 +83,7 @@ class Delivery:
         self._at_work = self._walk(reading)
         found = ""
         with self._at_work.signed_in(self._deadline, Stage.MAILBOX) as attempt:
-            if isinstance(attempt, ImapAttempt):
+            if isinstance(attempt, ImapAccountSession):
                 found = self._find(attempt.session)
         return f"{sent}, {found}"
 
@@ -128,7 +134,7 @@ class Delivery:
         return session.find(folder, (HEADER, self._token), ("Subject", self._token))
 
 
-def reads_own_address(reading: Half) -> bool:
+def reads_own_address(reading: Account) -> bool:
     """Whether mail to the connector's address is to be expected in the mailbox that it reads.
 
     It is if that is the mailbox of the address, by the name of the user, or if one account does both.

@@ -8,13 +8,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from reconciler.model.snapshot import Status
-from reconciler.probe.observed import Observed
-from reconciler.probe.result import ConnectorResult, Protocol
+from pydantic import TypeAdapter
+
+from reconciler.connection.failure import Protocol
+from reconciler.connection.observed import Observed
+from reconciler.model.resource import to_plain
+from reconciler.model.snapshot import LastTest, Status
+from reconciler.probe.report import ObservedDocument, observed, observed_document
+from reconciler.probe.result import ConnectorResult
 from reconciler.wording import counted
 
 if TYPE_CHECKING:
-    from reconciler.model.snapshot import LastTest
     from reconciler.probe.result import ProtocolResult
 
 
@@ -34,7 +38,7 @@ Facts = Mapping[Protocol, Known]
 """What is known of each half."""
 
 
-class Kind(StrEnum):
+class FindingKind(StrEnum):
     """What kind of change it is, in one word that scripts can rely on."""
 
     FAILS = "fails"
@@ -50,10 +54,10 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class DriftFinding:
     """One change. ``summary`` says it in a sentence without its subject; ``before`` may be unknown ("")."""
 
-    kind: Kind
+    kind: FindingKind
     protocol: Protocol
     summary: str
     before: str = ""
@@ -71,7 +75,7 @@ class Checked:
     before: Status
     tested: datetime | None
     failing_since: datetime | None
-    findings: tuple[Finding, ...]
+    findings: tuple[DriftFinding, ...]
 
     @property
     def remarkable(self) -> bool:
@@ -95,14 +99,14 @@ def check(
     before = Status.UNTESTED
     if last is not None:
         before = Status.READY if last.passed else Status.FAILING
-    findings: list[Finding] = []
-    for half in result.protocols:
-        known = facts.get(half.protocol)
-        findings += _outcome(half, known.failure if known else _failure_of(half, last))
-        if half.observed is not None:
-            findings += _expiry(half.protocol, half.observed, now, cert_days)
+    findings: list[DriftFinding] = []
+    for account in result.protocols:
+        known = facts.get(account.protocol)
+        findings += _outcome(account, known.failure if known else _failure_of(account, last))
+        if account.observed is not None:
+            findings += _expiry(account.protocol, account.observed, now, cert_days)
             if known is not None and known.observed is not None:
-                findings += _shown(half, known.observed, half.observed)
+                findings += _shown(account, known.observed, account.observed)
     return Checked(
         result,
         before,
@@ -118,34 +122,36 @@ def _failing_since(result: ConnectorResult, last: LastTest | None) -> datetime |
     return (last.failing_since if last else None) or result.started_at
 
 
-def failure_of(half: ProtocolResult) -> str:
+def failure_of(account: ProtocolResult) -> str:
     """Stage and error class of what failed, "" if nothing did; what a later test is compared with."""
-    failed = half.failed
+    failed = account.failed
     if failed is None or failed.failure is None:
         return ""
     return f"{failed.stage}: {failed.failure.error_class}"
 
 
-def _failure_of(half: ProtocolResult, last: LastTest | None) -> str:
+def _failure_of(account: ProtocolResult, last: LastTest | None) -> str:
     # An older release kept only the first failure, "imap authentication", and nothing of each half.
     if last is None or last.passed:
         return ""
     protocol, _, stage = last.stage.partition(" ")
-    return f"{stage}: {last.error_class}" if protocol == half.protocol else ""
+    return f"{stage}: {last.error_class}" if protocol == account.protocol else ""
 
 
-def _outcome(half: ProtocolResult, before: str) -> Iterator[Finding]:
-    now = failure_of(half)
+def _outcome(account: ProtocolResult, before: str) -> Iterator[DriftFinding]:
+    now = failure_of(account)
     if now == before:
         return
     if not now:
-        kind, summary = Kind.RECOVERED, f"works again; it failed at {_words(before)}"
+        kind, summary = FindingKind.RECOVERED, f"works again; it failed at {_words(before)}"
     elif not before:
-        kind, summary = Kind.FAILS, f"fails now at {_words(now)}"
+        kind, summary = FindingKind.FAILS, f"fails now at {_words(now)}"
     else:
-        kind = Kind.FAILS_OTHERWISE
+        kind = FindingKind.FAILS_OTHERWISE
         summary = f"fails now at {_words(now)}, and no longer at {_words(before)}"
-    yield Finding(kind=kind, protocol=half.protocol, summary=summary, before=before, after=now)
+    yield DriftFinding(
+        kind=kind, protocol=account.protocol, summary=summary, before=before, after=now
+    )
 
 
 def _words(failure: str) -> str:
@@ -153,14 +159,16 @@ def _words(failure: str) -> str:
     return f"{stage} ({error_class})"
 
 
-def _expiry(protocol: Protocol, seen: Observed, now: datetime, cert_days: int) -> Iterator[Finding]:
+def _expiry(
+    protocol: Protocol, seen: Observed, now: datetime, cert_days: int
+) -> Iterator[DriftFinding]:
     expires = seen.certificate_expires
     if expires is None:
         return
     days = (expires - now).days
     if days < cert_days:
-        yield Finding(
-            kind=Kind.CERTIFICATE_EXPIRES,
+        yield DriftFinding(
+            kind=FindingKind.CERTIFICATE_EXPIRES,
             protocol=protocol,
             summary=f"has a certificate that expires in {counted(days, 'day')}, "
             f"on {expires:%Y-%m-%d}",
@@ -168,36 +176,115 @@ def _expiry(protocol: Protocol, seen: Observed, now: datetime, cert_days: int) -
         )
 
 
-def _shown(half: ProtocolResult, old: Observed, new: Observed) -> Iterator[Finding]:
-    def finding(kind: Kind, summary: str, before: str = "", after: str = "") -> Finding:
-        return Finding(
-            kind=kind, protocol=half.protocol, summary=summary, before=before, after=after
+def _shown(account: ProtocolResult, old: Observed, new: Observed) -> Iterator[DriftFinding]:
+    def finding(kind: FindingKind, summary: str, before: str = "", after: str = "") -> DriftFinding:
+        return DriftFinding(
+            kind=kind, protocol=account.protocol, summary=summary, before=before, after=after
         )
 
     if old.tls_version != new.tls_version:
         words = f"speaks {new.tls_version or 'no TLS'}, no longer {old.tls_version or 'plain text'}"
-        yield finding(Kind.TLS_CHANGED, words, old.tls_version, new.tls_version)
+        yield finding(FindingKind.TLS_CHANGED, words, old.tls_version, new.tls_version)
     if old.certificate_issuer and old.certificate_issuer != new.certificate_issuer:
         words = (
             f"has a certificate of {new.certificate_issuer}, no longer of {old.certificate_issuer}"
         )
-        yield finding(Kind.ISSUER_CHANGED, words, old.certificate_issuer, new.certificate_issuer)
+        yield finding(
+            FindingKind.ISSUER_CHANGED, words, old.certificate_issuer, new.certificate_issuer
+        )
     if not new.capabilities and not new.mechanisms:
         return  # the test did not come as far as asking for them
     if not old.capabilities and not old.mechanisms:
         return
     for name in sorted(set(old.mechanisms) - set(new.mechanisms)):
-        yield finding(Kind.MECHANISM_GONE, f"no longer offers to sign in with {name}", before=name)
+        yield finding(
+            FindingKind.MECHANISM_GONE, f"no longer offers to sign in with {name}", before=name
+        )
     for name in sorted(set(new.mechanisms) - set(old.mechanisms)):
-        yield finding(Kind.MECHANISM_NEW, f"now offers to sign in with {name}", after=name)
+        yield finding(FindingKind.MECHANISM_NEW, f"now offers to sign in with {name}", after=name)
     for name in sorted(set(old.capabilities) - set(new.capabilities)):
-        yield finding(Kind.CAPABILITY_GONE, f"can no longer do {name}", before=name)
+        yield finding(FindingKind.CAPABILITY_GONE, f"can no longer do {name}", before=name)
     if old.size_limit != new.size_limit:
         was, now = _size(old.size_limit), _size(new.size_limit)
         yield finding(
-            Kind.SIZE_LIMIT_CHANGED, f"takes messages up to {now}, no longer {was}", was, now
+            FindingKind.SIZE_LIMIT_CHANGED, f"takes messages up to {now}, no longer {was}", was, now
         )
 
 
 def _size(octets: int | None) -> str:
     return "any size" if not octets else f"{octets} octets"
+
+
+def last_test(
+    result: ConnectorResult, before: LastTest | None = None, *, shallow: bool = False
+) -> LastTest:
+    """Boil a result down to the first thing that failed, and to what was found of each half.
+
+    What ``before`` saw of a server that was not seen this time is kept, so that it can be compared with
+    once the server is back. A ``shallow`` test does not prove that a half works that failed before.
+    """
+    known = facts(before)
+    found = {
+        account.protocol: _KnownDocument(
+            failure_of(account) or (earlier.failure if shallow and earlier else ""),
+            _observed(account, earlier),
+        )
+        for account in result.protocols
+        for earlier in (known.get(account.protocol),)
+    }
+    kept = {name.value: to_plain(item, nulls=True) for name, item in found.items()}
+    for account, stage, failure in result.failures:
+        return LastTest(
+            passed=False,
+            at=result.started_at,
+            stage=f"{account.protocol} {stage.stage}",
+            error_class=failure.error_class,
+            summary=failure.cause,
+            facts=kept,
+        )
+    return LastTest(passed=True, at=result.started_at, facts=kept)
+
+
+def facts(last: LastTest | None) -> Facts:
+    """What a stored test has seen of each server; what cannot be read is as if it was never seen."""
+    if last is None:
+        return {}
+    try:
+        found = _FACTS.validate_python(last.facts)
+        return {
+            protocol: Known(item.failure, observed(item.observed) if item.observed else None)
+            for protocol, item in found.items()
+        }
+    except ValueError:  # a newer release may see other things
+        return {}
+
+
+def _observed(account: ProtocolResult, known: Known | None) -> ObservedDocument | None:
+    seen = account.observed or (known.observed if known else None)
+    return observed_document(seen) if seen else None
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownDocument:
+    """How a half is stored within ``LastTest.facts``."""
+
+    failure: str
+    observed: ObservedDocument | None
+
+
+_FACTS = TypeAdapter(dict[Protocol, _KnownDocument])
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What became of the results of a run in the state.
+
+    ``others`` are connectors that the state holds in another version, or not at all. ``shallow`` counts
+    those that passed a test that stopped too early to prove anything. ``problem`` says why the state
+    took nothing.
+    """
+
+    recorded: int = 0
+    others: tuple[str, ...] = ()
+    shallow: int = 0
+    problem: str = ""

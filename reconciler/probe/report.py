@@ -6,17 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from reconciler.probe.observed import Observed
-from reconciler.probe.result import (
-    ConnectorResult,
-    ErrorClass,
-    Failure,
-    Outcome,
-    Protocol,
-    ProtocolResult,
-    Stage,
-    StageResult,
-)
+from reconciler.connection.failure import ErrorClass, Failure, Protocol, Stage
+from reconciler.connection.observed import Observed
+from reconciler.probe.result import ConnectorResult, ProtocolResult, StageOutcome, StageResult
 from reconciler.probe.shard import Shard
 
 
@@ -35,7 +27,7 @@ class StageDocument:
     """One stage of a test; ``seconds`` is its duration."""
 
     stage: Stage
-    outcome: Outcome
+    outcome: StageOutcome
     seconds: float
     detail: str
     failure: FailureDocument | None
@@ -72,7 +64,7 @@ class ProtocolDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectorDocument:
+class ConnectorReport:
     """One connector; ``started_at`` is ISO 8601 in UTC."""
 
     connector: str
@@ -122,7 +114,7 @@ class TestReport:
     unreachable: int
     error: str | None = None
     run: RunDocument | None = None
-    connectors: tuple[ConnectorDocument, ...]
+    connectors: tuple[ConnectorReport, ...]
 
 
 def report(
@@ -135,7 +127,7 @@ def report(
 
 
 def joined(
-    connectors: tuple[ConnectorDocument, ...],
+    connectors: tuple[ConnectorReport, ...],
     run: RunDocument | None = None,
     error: str | None = None,
 ) -> TestReport:
@@ -151,11 +143,11 @@ def joined(
     )
 
 
-def _connector(result: ConnectorResult) -> ConnectorDocument:
+def _connector(result: ConnectorResult) -> ConnectorReport:
     outcome: Literal["passed", "rejected", "unreachable"] = "passed"
     if not result.passed:
         outcome = "unreachable" if result.unreachable else "rejected"
-    return ConnectorDocument(
+    return ConnectorReport(
         connector=result.connector,
         outcome=outcome,
         started_at=result.started_at.isoformat(timespec="milliseconds"),
@@ -227,13 +219,13 @@ def results(report: TestReport) -> tuple[ConnectorResult, ...]:
             item.connector,
             datetime.fromisoformat(item.started_at),
             item.seconds,
-            tuple(_half(half) for half in item.protocols),
+            tuple(_account(account) for account in item.protocols),
         )
         for item in report.connectors
     )
 
 
-def _half(document: ProtocolDocument) -> ProtocolResult:
+def _account(document: ProtocolDocument) -> ProtocolResult:
     return ProtocolResult(
         protocol=document.protocol,
         host=document.host,

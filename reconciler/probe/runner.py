@@ -5,33 +5,97 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from reconciler.connection.account import accounts
+from reconciler.connection.failure import Protocol, Stage
+from reconciler.connection.options import DEFAULT_OPTIONS, ProbeOptions
+from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import Cancelled
 from reconciler.mail.oauth import AuthlibTokens
 from reconciler.mail.tls import shared_context
-from reconciler.probe.half import halves
-from reconciler.probe.options import DEFAULT_OPTIONS, ProbeOptions
-from reconciler.probe.result import (
-    ConnectorResult,
-    Outcome,
-    Protocol,
-    Stage,
-    StageResult,
-)
-from reconciler.probe.schedule import Job, Schedule
-from reconciler.probe.tester import Tester, Timed
+from reconciler.probe.result import ConnectorResult, ProtocolResult, StageOutcome, StageResult
+from reconciler.probe.schedule import Job, Refusals, Schedule
+from reconciler.probe.stages import ConnectionTest
 from reconciler.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from reconciler.connection.account import Account
     from reconciler.mail.oauth import TokenSource
     from reconciler.model.connector import Connector
     from reconciler.secrets.base import SecretResolver
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """The result of one half, and when it was made."""
+
+    job: Job
+    result: ProtocolResult
+    started_at: datetime
+    started: float
+    ended: float
+
+
+class Tester:
+    """Tests halves, in any thread. ``stop`` calls off whatever is under way: then it raises Cancelled."""
+
+    def __init__(
+        self, resolver: SecretResolver, options: ProbeOptions, tokens: TokenSource
+    ) -> None:
+        self.options = options
+        self.stop = threading.Event()
+        self._refusals = Refusals()
+        self._resolver = resolver
+        self._tokens = tokens
+
+    def test(self, job: Job) -> Timed:
+        """Test a half or send its test mail; whatever goes wrong is in the result."""
+        started_at, started = datetime.now(UTC), time.monotonic()
+        if job.test_mail:
+            result = self._test_mail(job.account)
+            return Timed(job, result, started_at, started, time.monotonic())
+        walk = ConnectionTest(
+            job.account,
+            self._resolver,
+            self.options,
+            self._tokens,
+            self.stop,
+            refusals=self._refusals,
+        )
+        try:
+            result = walk.result()
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect in one test must not end the run
+            result = walk.broken(error)
+        return Timed(job, result, started_at, started, time.monotonic())
+
+    def test_mail(self, parts: list[Timed]) -> Job | None:
+        """The test mail that is to follow these tests; None if there is none to send.
+
+        A connector that has failed gets none: signing in again would be one more refused sign-in.
+        """
+        if not self.options.wants(Stage.DELIVERY) or any(part.result.failed for part in parts):
+            return None
+        sending = next((part for part in parts if part.result.protocol is Protocol.SMTP), None)
+        return None if sending is None else replace(sending.job, test_mail=True)
+
+    def _test_mail(self, account: Account) -> ProtocolResult:
+        from reconciler.probe.delivery import TestMailDelivery  # noqa: PLC0415 - hardly ever wanted
+
+        def walk(account: Account) -> ConnectionTest:
+            return ConnectionTest(account, self._resolver, self.options, self._tokens, self.stop)
+
+        deadline = Deadline(self.options.timeout, self.stop)
+        stage = TestMailDelivery(account, walk, deadline, self.options.delivery_seconds).result()
+        return ProtocolResult(account.protocol, account.host, account.port, (stage,))
+
 
 __all__ = ["Interrupted", "ProbeOptions", "probe", "run"]
 
@@ -41,7 +105,7 @@ _SLICE = 0.1
 _CLEAN_UP = 1.0
 """Seconds that tests under way get to close their connections once a run is called off."""
 
-NOT_SENT = (StageResult(Stage.DELIVERY, Outcome.NOT_REACHED),)
+NOT_SENT = (StageResult(Stage.DELIVERY, StageOutcome.NOT_REACHED),)
 """What there is to say of a test mail that was asked for, where the connector itself has failed."""
 
 
@@ -68,7 +132,7 @@ def probe(
     """
     tester = Tester(resolver, options, tokens or _tokens(resolver, options))
     shared_context(options.ca_file)
-    results = [tester.test(Job(0, half)) for half in halves(connector)]
+    results = [tester.test(Job(0, account)) for account in accounts(connector)]
     mail = tester.test_mail(results)
     if mail is not None:
         results.append(tester.test(mail))
@@ -114,16 +178,16 @@ class _Run:
         self._tester = tester
         self._on_result = on_result
         self._jobs = tuple(
-            Job(position, half)
+            Job(position, account)
             for position, connector in enumerate(connectors)
-            for half in halves(connector)
+            for account in accounts(connector)
         )
         self._schedule = Schedule(self._jobs, tester.options.per_host)
         self._mails: list[Job] = []
         self._threads: list[threading.Thread] = []
         self._work: SimpleQueue[Job | None] = SimpleQueue()
         self._done: SimpleQueue[Timed | BaseException] = SimpleQueue()
-        self._halves: dict[int, list[Timed]] = {}
+        self._accounts: dict[int, list[Timed]] = {}
         self._results: dict[int, ConnectorResult] = {}
         self._left = Counter(job.position for job in self._jobs)
 
@@ -183,13 +247,13 @@ class _Run:
 
     def _take(self, timed: Timed) -> None:
         position = timed.job.position
-        self._halves.setdefault(position, []).append(timed)
+        self._accounts.setdefault(position, []).append(timed)
         self._left[position] -= 1
         if self._left[position]:
             return
         job = None
         if not timed.job.test_mail:
-            job = self._tester.test_mail(self._halves[position])
+            job = self._tester.test_mail(self._accounts[position])
         if job is None:
             self._finish(position)
         else:
@@ -198,7 +262,7 @@ class _Run:
 
     def _finish(self, position: int) -> None:
         result = _joined(
-            self._connectors[position], self._halves.pop(position, []), self._tester.options
+            self._connectors[position], self._accounts.pop(position, []), self._tester.options
         )
         self._results[position] = result
         if self._on_result is not None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from reconciler.probe.half import Half
+from reconciler.connection.account import Account
+from reconciler.model.secret_ref import SecretRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from reconciler.model.secret_ref import SecretRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +19,17 @@ class Job:
     """One half of the connector at ``position`` in the run; or its test mail, which that half sends."""
 
     position: int
-    half: Half
+    account: Account
     test_mail: bool = False
 
     @property
     def password_key(self) -> tuple[int, str, SecretRef] | None:
         """What the halves of a connector that sign in with the same password have in common."""
-        password = self.half.settings.password
+        password = self.account.settings.password
         return (
-            None if password is None else (self.position, self.half.username.casefold(), password)
+            None
+            if password is None
+            else (self.position, self.account.username.casefold(), password)
         )
 
 
@@ -66,7 +67,7 @@ class Schedule:
 
     def done(self, job: Job) -> None:
         """Note that a test that was taken is over."""
-        name = job.half.host_key
+        name = job.account.host_key
         self._hosts[name].done(job)
         self._ready.setdefault(name)
         followers = self._followers[job.password_key] if job.password_key else None
@@ -74,7 +75,7 @@ class Schedule:
             self._add(*followers.popleft())
 
     def _add(self, number: int, job: Job) -> None:
-        name = job.half.host_key
+        name = job.account.host_key
         self._hosts.setdefault(name, _Host()).add(number, job)
         self._ready.setdefault(name)
 
@@ -88,7 +89,7 @@ class _Host:
         self._later: dict[tuple[str, str], deque[tuple[int, Job]]] = {}
 
     def add(self, number: int, job: Job) -> None:
-        account = job.half.account_key
+        account = job.account.account_key
         if account in self._later:
             self._later[account].append((number, job))
         else:
@@ -101,8 +102,40 @@ class _Host:
 
     def done(self, job: Job) -> None:
         self.running -= 1
-        account = job.half.account_key
+        account = job.account.account_key
         if self._later[account]:
             heappush(self.free, self._later[account].popleft())
         else:
             del self._later[account]
+
+
+_Key: TypeAlias = tuple[str, str, SecretRef]
+
+
+class Refusals:
+    """Who has refused which password. Two halves with one password must be tested one after the other.
+
+    A password that one half of a connector was refused with is not tried by the other half, whose host
+    mostly has another name and asks the same directory; nor is it by another connector at the same host.
+    """
+
+    def __init__(self) -> None:
+        self._hosts: dict[_Key, str] = {}
+
+    def host(self, account: Account) -> str | None:
+        """The host that has refused what this half would sign in with; None if nobody has."""
+        found = (self._hosts.get(key) for key in _keys(account))
+        return next((host for host in found if host is not None), None)
+
+    def note(self, account: Account) -> None:
+        """Note that what this half signs in with was refused."""
+        for key in _keys(account):
+            self._hosts.setdefault(key, account.host)
+
+
+def _keys(account: Account) -> tuple[_Key, ...]:
+    password = account.settings.password
+    if password is None:
+        return ()
+    user = account.username.casefold()
+    return (str(account.connector.address), user, password), (account.host_key, user, password)

@@ -5,22 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from reconciler.connection.failure import Protocol, Stage
 from reconciler.model.connector import SaveSent, Security
 from reconciler.probe.report import StageDocument, stage_document
-from reconciler.probe.result import Outcome, Protocol, Stage
-from reconciler.render.moment import instant
-from reconciler.render.table import pad
-from reconciler.render.visible import visible
-from reconciler.render.wrap import wrapped
+from reconciler.probe.result import StageOutcome
+from reconciler.render.terminal import instant, pad, visible, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from reconciler.connection.account import Account
     from reconciler.model.connector import Connector
-    from reconciler.probe.examine import ExaminedHalf
-    from reconciler.probe.half import Half
-    from reconciler.render.style import Style
+    from reconciler.probe.doctor import ExaminedAccount
+    from reconciler.render.terminal import Style
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +63,7 @@ class SentDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HalfDocument:
+class AccountDocument:
     """One half of a connector.
 
     ``security`` is the TLS mode that is set and ``speaks`` the one that the port has, null if it could not
@@ -102,14 +100,14 @@ class DoctorDocument:
     examined_at: str
     outcome: Literal["passed", "rejected", "unreachable"]
     verdict: str
-    halves: tuple[HalfDocument, ...]
+    accounts: tuple[AccountDocument, ...]
 
 
 def doctor_document(
-    connector: Connector, halves: tuple[ExaminedHalf, ...], verdict: str, at: datetime
+    connector: Connector, accounts: tuple[ExaminedAccount, ...], verdict: str, at: datetime
 ) -> DoctorDocument:
     """Put an examination made at ``at`` into the shape in which it is published."""
-    failures = [item.result.failed.failure for item in halves if item.result.failed is not None]
+    failures = [item.result.failed.failure for item in accounts if item.result.failed is not None]
     outcome: Literal["passed", "rejected", "unreachable"] = "passed"
     if failures:
         silent = all(item is not None and item.error_class.unreachable for item in failures)
@@ -121,20 +119,20 @@ def doctor_document(
         examined_at=instant(at),
         outcome=outcome,
         verdict=verdict,
-        halves=tuple(_half(item, at) for item in halves),
+        accounts=tuple(_account(item, at) for item in accounts),
     )
 
 
-def _half(item: ExaminedHalf, at: datetime) -> HalfDocument:
-    half, result, details = item.half, item.result, item.details
+def _account(item: ExaminedAccount, at: datetime) -> AccountDocument:
+    account, result, details = item.account, item.result, item.details
     seen = result.observed
-    return HalfDocument(
-        protocol=half.protocol,
-        host=half.host,
-        port=half.port,
+    return AccountDocument(
+        protocol=account.protocol,
+        host=account.host,
+        port=account.port,
         via=result.via,
-        username=half.username,
-        security=half.security,
+        username=account.username,
+        security=account.security,
         speaks=details.speaks,
         stages=tuple(stage_document(stage) for stage in result.stages),
         certificates_verified=details.verified,
@@ -167,17 +165,17 @@ def _half(item: ExaminedHalf, at: datetime) -> HalfDocument:
     )
 
 
-def _sent(item: ExaminedHalf) -> SentDocument:
+def _sent(item: ExaminedAccount) -> SentDocument:
     found = item.details.sent
     return SentDocument(
         folder=found[0] if found else None,
         reason=found[1] if found else "no folder is marked or named for it",
-        copies=_copies(item.half),
+        copies=_copies(item.account),
     )
 
 
-def _copies(half: Half) -> Literal["us", "provider", "nobody"]:
-    connector = half.connector
+def _copies(account: Account) -> Literal["us", "provider", "nobody"]:
+    connector = account.connector
     if not connector.can_send or connector.save_sent is SaveSent.NEVER:
         return "nobody"
     if connector.save_sent is SaveSent.AUTO and connector.files_sent_copies:
@@ -189,17 +187,17 @@ def doctor_text(document: DoctorDocument, style: Style) -> str:
     """The examination for people, the verdict last."""
     provider = f" ({document.provider})" if document.provider else ""
     parts = [style.strong(f"{document.connector}: {document.display_name}{provider}")]
-    for half in document.halves:
-        rows = list(_rows(half))
+    for account in document.accounts:
+        rows = list(_rows(account))
         width = max(len(name) for name in (*Stage, *(name for name, _ in rows)))
-        lines = [style.strong(_title(half))]
-        for item in half.stages:
+        lines = [style.strong(_title(account))]
+        for item in account.stages:
             lines += _stage(f"  {pad(item.stage, width)}  ", item, style)
         for name, texts in rows:
             for number, text in enumerate(texts):
                 head = pad(name if not number else "", width)
                 lines += wrapped(f"  {head}  ", text, style.width)
-        failed = next((item.failure for item in half.stages if item.failure is not None), None)
+        failed = next((item.failure for item in account.stages if item.failure is not None), None)
         if failed is not None:
             lines += ["", f"  {visible(failed.cause)}", f"  {visible(failed.remedy)}"]
             if failed.reply:
@@ -210,56 +208,56 @@ def doctor_text(document: DoctorDocument, style: Style) -> str:
     return "\n\n".join(parts)
 
 
-def _title(half: HalfDocument) -> str:
-    return f"{half.protocol.upper()}  {half.host}:{half.port} as {half.username}"
+def _title(account: AccountDocument) -> str:
+    return f"{account.protocol.upper()}  {account.host}:{account.port} as {account.username}"
 
 
-def _rows(half: HalfDocument) -> Iterator[tuple[str, list[str]]]:
-    if half.via:
-        yield "redirected", [f"to {half.via}, as --connect-to has it"]
-    yield "TLS mode", [_mode(half)]
-    if half.certificates:
-        unproven = [] if half.certificates_verified else ["as the server shows it, not trusted:"]
-        yield "certificates", [*unproven, *(_certificate(item) for item in half.certificates)]
-    if half.mechanisms:
-        yield "signs in with", [", ".join(half.mechanisms)]
-    if half.capabilities:
-        yield "can do", [" ".join(half.capabilities)]
-    if half.folders:
-        yield "folders", [", ".join(_folder(item) for item in half.folders)]
-    if half.sent is not None:
-        yield "sent mail", [_sent_words(half.sent)]
-    if half.protocol is Protocol.IMAP and half.folders:
-        quotas = [_quota(item) for item in half.quotas or ()]
+def _rows(account: AccountDocument) -> Iterator[tuple[str, list[str]]]:
+    if account.via:
+        yield "redirected", [f"to {account.via}, as --connect-to has it"]
+    yield "TLS mode", [_mode(account)]
+    if account.certificates:
+        unproven = [] if account.certificates_verified else ["as the server shows it, not trusted:"]
+        yield "certificates", [*unproven, *(_certificate(item) for item in account.certificates)]
+    if account.mechanisms:
+        yield "signs in with", [", ".join(account.mechanisms)]
+    if account.capabilities:
+        yield "can do", [" ".join(account.capabilities)]
+    if account.folders:
+        yield "folders", [", ".join(_folder(item) for item in account.folders)]
+    if account.sent is not None:
+        yield "sent mail", [_sent_words(account.sent)]
+    if account.protocol is Protocol.IMAP and account.folders:
+        quotas = [_quota(item) for item in account.quotas or ()]
         yield "quota", quotas or ["the server tells of none"]
-    if half.protocol is Protocol.SMTP and half.mechanisms:
-        limit = half.size_limit
+    if account.protocol is Protocol.SMTP and account.mechanisms:
+        limit = account.size_limit
         yield "size limit", [f"{limit / 1e6:.1f} MB" if limit else "the server tells of none"]
 
 
 def _stage(head: str, stage: StageDocument, style: Style) -> list[str]:
     detail = visible(stage.detail)
     took = f"{stage.seconds * 1000:5.0f} ms  "
-    if stage.outcome is Outcome.OK:
+    if stage.outcome is StageOutcome.OK:
         dressed = f"{head}{style.added('ok')}      {took}"
         return wrapped(dressed, detail, style.width, bare=f"{head}ok      {took}")
-    if stage.outcome is Outcome.FAILED and stage.failure is not None:
+    if stage.outcome is StageOutcome.FAILED and stage.failure is not None:
         return [f"{head}{style.removed('failed')}  {took}{style.strong(stage.failure.error_class)}"]
     words = stage.outcome.replace("_", " ")
     return [head + style.faint(f"{words}: {detail}" if detail else words)]
 
 
-def _mode(half: HalfDocument) -> str:
+def _mode(account: AccountDocument) -> str:
     words = {
         Security.IMPLICIT: "implicit TLS",
         Security.STARTTLS: "STARTTLS",
         Security.NONE: "plain text",
     }
-    if half.speaks is None:
-        return f"{words[half.security]} is set; what the port speaks could not be told"
-    if half.speaks is half.security:
-        return f"{words[half.security]}, as it is set"
-    return f"the port speaks {words[half.speaks]}, but {words[half.security]} is set"
+    if account.speaks is None:
+        return f"{words[account.security]} is set; what the port speaks could not be told"
+    if account.speaks is account.security:
+        return f"{words[account.security]}, as it is set"
+    return f"the port speaks {words[account.speaks]}, but {words[account.security]} is set"
 
 
 def _certificate(item: CertificateDocument) -> str:

@@ -5,26 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from reconciler.connection.failure import ErrorClass, Protocol, Stage
 from reconciler.model.snapshot import Status
-from reconciler.probe.drift import Checked, Finding, Kind
-from reconciler.probe.result import ErrorClass, Protocol, Stage
+from reconciler.probe.drift import Checked, DriftFinding, FindingKind
 from reconciler.render.human.tests import result_text, summary
 from reconciler.render.json import to_json
 from reconciler.render.markdown import escape
-from reconciler.render.moment import instant, minute
-from reconciler.render.style import PLAIN
-from reconciler.render.visible import visible
+from reconciler.render.terminal import PLAIN, instant, minute, visible
 from reconciler.wording import counted
 
 if TYPE_CHECKING:
-    from reconciler.render.style import Style
+    from reconciler.render.terminal import Style
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingDocument:
     """One change, in one half of a connector."""
 
-    kind: Kind
+    kind: FindingKind
     protocol: Protocol
     summary: str
     before: str
@@ -125,13 +123,13 @@ def _drifted(item: Checked) -> DriftedDocument:
         ),
         failing=tuple(
             FailingDocument(
-                protocol=half.protocol,
+                protocol=account.protocol,
                 stage=stage.stage,
                 error_class=failure.error_class,
                 cause=failure.cause,
                 remedy=failure.remedy,
             )
-            for half, stage, failure in item.result.failures
+            for account, stage, failure in item.result.failures
         ),
     )
 
@@ -154,28 +152,28 @@ def _human(checked: tuple[Checked, ...], style: Style) -> str:
 def _lines(item: Checked, style: Style) -> list[str]:
     lines = [style.strong(item.result.connector) + style.faint(_since(item))]
     lines += [f"  {_mark(found, style)} {_sentence(found)}" for found in item.findings]
-    for half, _, failure in item.result.failures:
-        lines.append(f"      {half.protocol}: {visible(failure.cause)}")
+    for account, _, failure in item.result.failures:
+        lines.append(f"      {account.protocol}: {visible(failure.cause)}")
         lines.append(f"      {visible(failure.remedy)}")
         if failure.reply:
             lines.append(style.faint(f"      the server said: {visible(failure.reply)}"))
     return lines
 
 
-def _mark(found: Finding, style: Style) -> str:
+def _mark(found: DriftFinding, style: Style) -> str:
     marks = {
-        Kind.RECOVERED: "+",
-        Kind.MECHANISM_NEW: "+",
-        Kind.FAILS: "-",
-        Kind.FAILS_OTHERWISE: "-",
-        Kind.MECHANISM_GONE: "-",
-        Kind.CAPABILITY_GONE: "-",
-        Kind.CERTIFICATE_EXPIRES: "!",
+        FindingKind.RECOVERED: "+",
+        FindingKind.MECHANISM_NEW: "+",
+        FindingKind.FAILS: "-",
+        FindingKind.FAILS_OTHERWISE: "-",
+        FindingKind.MECHANISM_GONE: "-",
+        FindingKind.CAPABILITY_GONE: "-",
+        FindingKind.CERTIFICATE_EXPIRES: "!",
     }
     return style.mark(marks.get(found.kind, "~"))
 
 
-def _sentence(found: Finding) -> str:
+def _sentence(found: DriftFinding) -> str:
     return f"{found.protocol} {visible(found.summary)}"
 
 

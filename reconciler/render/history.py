@@ -10,14 +10,12 @@ from reconciler.plan.diff import field_changes
 from reconciler.plan.document import ChangedField, ResourceChange, SummaryDocument, resource_change
 from reconciler.render.human.plan import change_text
 from reconciler.render.json import to_json
-from reconciler.render.moment import instant, minute
-from reconciler.render.table import table
-from reconciler.render.visible import visible
+from reconciler.render.terminal import instant, minute, table, visible
 from reconciler.state.base import ChangeCounts
 
 if TYPE_CHECKING:
     from reconciler.plan.changes import Change
-    from reconciler.render.style import Style
+    from reconciler.render.terminal import Style
     from reconciler.state.base import HistoryEntry, Revision
 
 

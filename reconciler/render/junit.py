@@ -11,11 +11,11 @@ import unicodedata
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
-from reconciler.render.visible import visible
+from reconciler.render.terminal import visible
 
 if TYPE_CHECKING:
     from reconciler.probe.report import (
-        ConnectorDocument,
+        ConnectorReport,
         FailureDocument,
         ProtocolDocument,
         TestReport,
@@ -26,7 +26,7 @@ _SUITE: Final = "reconciler test"
 
 def junit(report: TestReport) -> str:
     """A suite with a case for each half of each connector, and one for each that was not run."""
-    cases = [_case(item, half) for item in report.connectors for half in item.protocols]
+    cases = [_case(item, account) for item in report.connectors for account in item.protocols]
     cases += [_not_run(name) for name in (report.run.not_run if report.run else ())]
     if report.error is not None:
         cases.append(_broken(report.error))
@@ -47,10 +47,10 @@ def junit(report: TestReport) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}'
 
 
-def _case(connector: ConnectorDocument, half: ProtocolDocument) -> ET.Element:
-    place = f"{half.protocol} {half.host}:{half.port}"
-    case = _new_case(connector.connector, place, sum(stage.seconds for stage in half.stages))
-    for stage in half.stages:
+def _case(connector: ConnectorReport, account: ProtocolDocument) -> ET.Element:
+    place = f"{account.protocol} {account.host}:{account.port}"
+    case = _new_case(connector.connector, place, sum(stage.seconds for stage in account.stages))
+    for stage in account.stages:
         if stage.failure is not None:
             kind = "error" if stage.failure.error_class.unreachable else "failure"
             found = ET.SubElement(
@@ -59,10 +59,10 @@ def _case(connector: ConnectorDocument, half: ProtocolDocument) -> ET.Element:
             found.text = _reason(stage.failure, place, stage.stage)
     lines = [
         f"{stage.stage}: {stage.outcome}" + (f", {stage.detail}" if stage.detail else "")
-        for stage in half.stages
+        for stage in account.stages
     ]
-    if half.via:
-        lines.insert(0, f"redirected to {half.via}")
+    if account.via:
+        lines.insert(0, f"redirected to {account.via}")
     ET.SubElement(case, "system-out").text = "\n".join(_text(line) for line in lines)
     return case
 

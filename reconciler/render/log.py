@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.sending import SendingResult
 from reconciler.render.json import to_json
-from reconciler.render.moment import instant, minute
-from reconciler.render.table import natural_width, table
+from reconciler.render.terminal import instant, minute, natural_width, table
 
 if TYPE_CHECKING:
     from reconciler.model.sending import SendingRecord
-    from reconciler.render.style import Style
+    from reconciler.render.terminal import Style
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reconciler.render.human.impact import access, credential_redirects
 from reconciler.render.human.plan import change_text, steps, summary
 from reconciler.render.human.routes import routes
-from reconciler.render.style import Style
+from reconciler.render.terminal import Style
 
 if TYPE_CHECKING:
     from reconciler.apply.authorise import Denial

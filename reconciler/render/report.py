@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Literal
 
 from reconciler.plan.document import PlanDocument
 from reconciler.probe.report import TestReport, report
+from reconciler.render.human.plan import NO_CHANGES
 from reconciler.render.human.tests import result_text, summary
 from reconciler.render.json import to_json
 from reconciler.render.markdown import plan_markdown
-from reconciler.render.planned import document_for
-from reconciler.render.style import PLAIN
+from reconciler.render.plan import document_for
+from reconciler.render.terminal import PLAIN
 
 if TYPE_CHECKING:
     from reconciler.apply.authorise import Denial
+    from reconciler.apply.executor import Applied
     from reconciler.plan.planner import Plan
     from reconciler.probe.result import ConnectorResult
+    from reconciler.render.terminal import Style
 
 Outcome = Literal["applied", "unchanged", "not_approved", "failed"]
 
@@ -68,3 +71,27 @@ def apply_report(
     }
     parts.append(f"**{ends[outcome]}**")
     return "\n\n".join(parts)
+
+
+def applied(outcome: Applied | None, style: Style) -> str:
+    """The closing lines; None stands for an apply that nobody approved."""
+    if outcome is None:
+        return "Not applied."
+    lines = []
+    if outcome.revision is None:
+        lines.append(NO_CHANGES if not outcome.left_out else "Nothing was left to apply.")
+        retested = [item.connector for item in outcome.results if item.passed]
+        if retested:
+            lines.append(f"Tested again and found ready: {', '.join(retested)}.")
+    else:
+        counts = outcome.revision.counts
+        done = f"{counts.added} added, {counts.changed} changed, {counts.destroyed} destroyed."
+        lines.append(style.added(style.strong(f"Apply complete! Resources: {done}")))
+        lines.append(f"The stored state is at serial {outcome.revision.serial}.")
+    if outcome.left_out:
+        names = ", ".join(outcome.left_out)
+        lines.append(style.removed(f"Left out, because their test failed: {names}"))
+    if outcome.withheld:
+        held = ", ".join(str(address) for address in outcome.withheld)
+        lines.append(style.removed(f"Not applied either, because it depends on them: {held}"))
+    return "\n".join(lines)

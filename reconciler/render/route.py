@@ -8,7 +8,7 @@ from reconciler.render.json import to_json
 from reconciler.routing.request import Route
 
 if TYPE_CHECKING:
-    from reconciler.render.style import Style
+    from reconciler.render.terminal import Style
     from reconciler.routing.request import Refusal
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler.render.moment import instant
 from reconciler.render.route import route_text
-from reconciler.render.visible import visible
+from reconciler.render.terminal import instant, visible
 from reconciler.routing.request import Route
-from reconciler.sending.outcome import Copy, Fate
+from reconciler.sending.outcome import Copy, CopyStatus
 
 if TYPE_CHECKING:
-    from reconciler.render.style import Style
+    from reconciler.render.terminal import Style
+    from reconciler.sending.message import Prepared
     from reconciler.sending.outcome import Sent
-    from reconciler.sending.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedRecipient:
+class RefusedRecipientDocument:
     """A recipient whom the server refused: its reply code, enhanced status code and words."""
 
     recipient: str
@@ -29,7 +28,7 @@ class RefusedRecipient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class DeliveryDocument:
     """What the server made of it; ``reply`` is its last word. ``at`` is ISO 8601 in UTC."""
 
     at: str
@@ -37,7 +36,7 @@ class Delivery:
     port: int
     reply: str
     accepted: tuple[str, ...]
-    refused: tuple[RefusedRecipient, ...]
+    refused: tuple[RefusedRecipientDocument, ...]
     copy: Copy
 
 
@@ -55,7 +54,7 @@ class SendDocument:
     size: int
     recipients: tuple[str, ...]
     message: str | None
-    delivery: Delivery | None
+    delivery: DeliveryDocument | None
     warnings: tuple[str, ...]
 
 
@@ -68,14 +67,14 @@ def sent_document(sent: Sent) -> SendDocument:
         size=sent.size,
         recipients=(*sent.accepted, *(item.recipient for item in sent.refused)),
         message=None,
-        delivery=Delivery(
+        delivery=DeliveryDocument(
             at=instant(sent.at),
             host=sent.host,
             port=sent.port,
             reply=sent.reply,
             accepted=sent.accepted,
             refused=tuple(
-                RefusedRecipient(
+                RefusedRecipientDocument(
                     recipient=item.recipient,
                     code=item.code,
                     status=item.status,
@@ -144,10 +143,10 @@ def prepared_text(mail: Prepared, style: Style) -> str:
 
 def _copy(copy: Copy, style: Style) -> str:
     said = visible(copy.sentence).rstrip(".")
-    if copy.fate is Fate.APPENDED:
+    if copy.fate is CopyStatus.APPENDED:
         return f"filed in {visible(copy.folder)}"
-    if copy.fate is Fate.FOUND:
+    if copy.fate is CopyStatus.FOUND:
         return f"is in {visible(copy.folder)}: {said}"
-    if copy.fate is Fate.FAILED:
+    if copy.fate is CopyStatus.FAILED:
         return f"{style.removed('not filed')}: {said}"
     return f"not filed: {said}"

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 from reconciler.model.connector import Connector
 from reconciler.model.snapshot import Status
 from reconciler.render.json import to_json
-from reconciler.render.moment import instant
-from reconciler.render.table import natural_width, table
-from reconciler.render.visible import visible
+from reconciler.render.terminal import instant, natural_width, table, visible
 from reconciler.wording import listed
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import StoredResource, StoredState
-    from reconciler.render.style import Style
+    from reconciler.render.terminal import Style
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

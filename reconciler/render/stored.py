@@ -8,12 +8,11 @@ from reconciler.model.resource import JSON, spec_of
 from reconciler.plan.diff import leaves
 from reconciler.render.human.plan import show
 from reconciler.render.json import to_json
-from reconciler.render.moment import instant, minute
-from reconciler.render.table import pad, width_of
+from reconciler.render.terminal import instant, minute, pad, width_of
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import StoredResource
-    from reconciler.render.style import Style
+    from reconciler.render.terminal import Style
     from reconciler.state.base import Lease
 
 

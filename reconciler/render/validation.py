@@ -11,7 +11,7 @@ from reconciler.wording import counted
 if TYPE_CHECKING:
     from reconciler.config.load import Loaded
     from reconciler.diagnostics import Diagnostic
-    from reconciler.render.style import Style
+    from reconciler.render.terminal import Style
 
 
 def validation(loaded: Loaded, form: str, style: Style) -> str:

@@ -6,8 +6,9 @@ import hmac
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from reconciler.connection.failure import Protocol
+from reconciler.mail.resolve import ascii_host
 from reconciler.model.connector import Grant, Security
-from reconciler.probe.result import Protocol
 from reconciler.secrets.base import Secret
 
 HTTPS: Final = "https"
@@ -32,7 +33,7 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class SandboxAccount:
     """Who signs in where: a user at the IMAP or the SMTP server of a host, all spelt as keys."""
 
     protocol: Protocol
@@ -54,7 +55,7 @@ class Mailbox:
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class AcceptedPasswords:
     """The passwords that prove who somebody is, any of them; none where only a token does."""
 
     passwords: tuple[Secret, ...]
@@ -70,13 +71,13 @@ class Reader:
 
     host: str
     username: str
-    credentials: Credentials
+    credentials: AcceptedPasswords
     mailbox: str
 
     @property
-    def account(self) -> Account:
+    def account(self) -> SandboxAccount:
         """The account that a token has to be good for."""
-        return Account(Protocol.IMAP, self.host, self.username)
+        return SandboxAccount(Protocol.IMAP, self.host, self.username)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +94,13 @@ class Submitter:
 
     host: str
     username: str
-    credentials: Credentials
+    credentials: AcceptedPasswords
     senders: tuple[Sender, ...]
 
     @property
-    def account(self) -> Account:
+    def account(self) -> SandboxAccount:
         """The account that a token has to be good for."""
-        return Account(Protocol.SMTP, self.host, self.username)
+        return SandboxAccount(Protocol.SMTP, self.host, self.username)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +124,11 @@ class Application:
     refresh_token: Secret | None
     service_account_key: Secret | None
     subject: str
-    accounts: tuple[Account, ...]
+    accounts: tuple[SandboxAccount, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Accounts:
+class SandboxAccounts:
     """Everything that the sandbox holds.
 
     ``exports`` are the made-up secrets by the environment variables that references name.
@@ -143,3 +144,17 @@ class Accounts:
 
 def _equal(octets: bytes, secret: Secret) -> bool:
     return hmac.compare_digest(octets, secret.reveal().encode())
+
+
+def username_key(username: str) -> str:
+    """A user name without regard to case, in which hardly a mail server tells names apart."""
+    return address_key(username) if "@" in username else username.casefold()
+
+
+def address_key(address: str) -> str:
+    """An address without regard to case, with its domain as the network writes it.
+
+    RFC 5321 section 2.4 lets servers tell local parts apart by case and tells them not to.
+    """
+    local, _, domain = address.rpartition("@")
+    return f"{local.casefold()}@{ascii_host(domain)}"

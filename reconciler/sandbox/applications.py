@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from reconciler.mail.hosts import ascii_host
+from reconciler.mail.resolve import ascii_host
 from reconciler.model.connector import Grant
-from reconciler.sandbox.accounts import Account, Application
-from reconciler.sandbox.names import username_key
+from reconciler.sandbox.accounts import Application, SandboxAccount, username_key
 from reconciler.sandbox.references import secret_behind
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def applications_of(
     A service account is one for each mailbox that it acts for. Raises SandboxError, which names
     connector and reference, if a secret cannot be made up or read.
     """
-    accounts: dict[tuple[OAuth2, str], dict[Account, None]] = {}
+    accounts: dict[tuple[OAuth2, str], dict[SandboxAccount, None]] = {}
     first: dict[tuple[OAuth2, str], Service] = {}
     for service in services:
         oauth2 = service.server.oauth2
@@ -59,7 +58,7 @@ def _subject(oauth2: OAuth2, service: Service) -> str:
 
 
 def _application(
-    service: Service, subject: str, accounts: tuple[Account, ...], seed: Seed, base: Path
+    service: Service, subject: str, accounts: tuple[SandboxAccount, ...], seed: Seed, base: Path
 ) -> Application:
     oauth2 = service.server.oauth2
     if oauth2 is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, assert_never
 
 from reconciler.model.connector import Grant
-from reconciler.sandbox.names import username_key
+from reconciler.sandbox.accounts import username_key
 from reconciler.sandbox.tokens import LIFETIME
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pymap.backend.dict.mailbox import MailboxSet
 from pymap.parsing.message import AppendMessage
 from pymap.parsing.specials.flag import Seen
 
+from reconciler.sandbox.accounts import address_key
 from reconciler.sandbox.journal import Stray
-from reconciler.sandbox.names import address_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pymap.parsing.specials.flag import Flag
 
     from reconciler.sandbox.accounts import Mailbox
-    from reconciler.sandbox.journal import Journal
+    from reconciler.sandbox.journal import SandboxLog
 
 
 class Store:
@@ -49,7 +49,7 @@ class Store:
 class PostOffice:
     """Takes submitted mail to the accounts that it is for."""
 
-    def __init__(self, stores: Iterable[Store], journal: Journal) -> None:
+    def __init__(self, stores: Iterable[Store], journal: SandboxLog) -> None:
         self._stores = {store.mailbox.name: store for store in stores}
         self._journal = journal
 

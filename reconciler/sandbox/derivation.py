@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from reconciler.connection.failure import Protocol
 from reconciler.errors import SandboxError
 from reconciler.model.connector import Connector, Security
-from reconciler.probe.result import Protocol
 from reconciler.sandbox.accounts import (
     HTTPS,
-    Account,
-    Accounts,
-    Credentials,
+    AcceptedPasswords,
     Listener,
     Mailbox,
     Reader,
+    SandboxAccount,
+    SandboxAccounts,
     Sender,
     Spoken,
     Submitter,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 DEFAULT_SENT_FOLDER = "Sent"
 
 
-def accounts_of(connectors: tuple[Connector, ...], seed: Seed, *, base: Path) -> Accounts:
+def accounts_of(connectors: tuple[Connector, ...], seed: Seed, *, base: Path) -> SandboxAccounts:
     """Derive the accounts from connectors; drafts and servers that lack something are left out.
 
     IMAP and SMTP of a connector share a mailbox. So do connectors with the same user at the same
@@ -53,7 +53,7 @@ def accounts_of(connectors: tuple[Connector, ...], seed: Seed, *, base: Path) ->
         if service.protocol is Protocol.SMTP:
             plan.add_sending(service)
     credentials = _credentials(services, seed, base)
-    return Accounts(
+    return SandboxAccounts(
         listeners=_listeners(services),
         mailboxes=plan.mailboxes(),
         readers=tuple(
@@ -140,8 +140,8 @@ def _folders(sent_folders: dict[str, None]) -> tuple[str, ...]:
 
 def _credentials(
     services: tuple[Service, ...], seed: Seed, base: Path
-) -> dict[Account, Credentials]:
-    passwords: dict[Account, list[Secret]] = {}
+) -> dict[SandboxAccount, AcceptedPasswords]:
+    passwords: dict[SandboxAccount, list[Secret]] = {}
     for service in services:
         found = passwords.setdefault(service.account, [])
         reference = service.server.password
@@ -149,7 +149,7 @@ def _credentials(
             secret = secret_behind(reference, service.connector, seed, base=base)
             if secret not in found:
                 found.append(secret)
-    return {account: Credentials(tuple(found)) for account, found in passwords.items()}
+    return {account: AcceptedPasswords(tuple(found)) for account, found in passwords.items()}
 
 
 @dataclass(frozen=True, slots=True)

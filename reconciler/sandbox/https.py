@@ -16,7 +16,7 @@ from reconciler.sandbox.listening import Conversation
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from reconciler.sandbox.journal import Journal
+    from reconciler.sandbox.journal import SandboxLog
 
 _PATIENCE = 30.0
 """Seconds that a request may take to arrive."""
@@ -31,7 +31,7 @@ class HttpService:
     """One host's web server; ``answer`` is given the path and the form of each request."""
 
     def __init__(
-        self, answer: Callable[[str, Mapping[str, str]], Answer], journal: Journal
+        self, answer: Callable[[str, Mapping[str, str]], Answer], journal: SandboxLog
     ) -> None:
         self._answer = answer
         self._journal = journal

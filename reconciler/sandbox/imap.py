@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from argparse import Namespace
 from contextlib import asynccontextmanager
@@ -25,11 +24,12 @@ from pysasl.mechanism.oauth import OAuth2Mechanism
 from pysasl.mechanism.plain import PlainMechanism
 
 from reconciler.model.connector import Security
+from reconciler.sandbox.accounts import username_key
 from reconciler.sandbox.listening import Conversation
-from reconciler.sandbox.names import username_key
-from reconciler.sandbox.xoauth2 import REFUSAL, parse_response
+from reconciler.sandbox.tokens import REFUSAL, parse_response
 
 if TYPE_CHECKING:
+    import asyncio
     import ssl
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from reconciler.sandbox.accounts import Listener, Reader
     from reconciler.sandbox.delivery import Store
-    from reconciler.sandbox.journal import Journal
+    from reconciler.sandbox.journal import SandboxLog
     from reconciler.sandbox.tokens import Tokens
 
 # On DEBUG pymap logs every line, LOGIN with its password among them.
@@ -57,7 +57,7 @@ class ImapService:
         stores: Mapping[str, Store],
         tokens: Tokens,
         context: ssl.SSLContext,
-        journal: Journal,
+        journal: SandboxLog,
     ) -> None:
         users = {reader.username: reader for reader in readers}
         config = _Config(listener, context, _XOAuth2(users, tokens))
@@ -70,7 +70,9 @@ class ImapService:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await self._server(reader, cast(asyncio.StreamWriter, _Replies(writer)), _Peer(writer))
+            await self._server(
+                reader, cast("asyncio.StreamWriter", _Replies(writer)), _Peer(writer)
+            )
         except (OSError, EOFError):
             pass  # the client went away in the middle, as clients do
         except Exception as error:  # noqa: BLE001 - whatever pymap stumbled over, the others go on

@@ -14,7 +14,7 @@ class Stray:
     content: bytes = field(repr=False)
 
 
-class Journal:
+class SandboxLog:
     """Filled in by the servers' thread and read by others, which get copies."""
 
     def __init__(self) -> None:

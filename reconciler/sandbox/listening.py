@@ -22,7 +22,7 @@ PARTING_SECONDS = 1.0
 """How long an aborted connection may take to be gone."""
 
 
-class Service(Protocol):
+class ConnectionHandler(Protocol):
     """A server that talks on connections which somebody else accepts."""
 
     def protocol(self, lost: asyncio.Event) -> asyncio.StreamReaderProtocol:
@@ -57,7 +57,7 @@ class Reception:
     """
 
     def __init__(
-        self, listening: socket.socket, service: Service, context: ssl.SSLContext | None
+        self, listening: socket.socket, service: ConnectionHandler, context: ssl.SSLContext | None
     ) -> None:
         self._listening = listening
         self._service = service

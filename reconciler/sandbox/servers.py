@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, assert_never
 
+from reconciler.connection.failure import Protocol
 from reconciler.model.connector import Security
-from reconciler.probe.result import Protocol
 from reconciler.sandbox.accounts import HTTPS
 from reconciler.sandbox.authorisation import AuthorisationServer
 from reconciler.sandbox.certificates import Authority
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from reconciler.sandbox.accounts import Accounts, Listener
-    from reconciler.sandbox.journal import Journal
-    from reconciler.sandbox.listening import Service
+    from reconciler.sandbox.accounts import Listener, SandboxAccounts
+    from reconciler.sandbox.journal import SandboxLog
+    from reconciler.sandbox.listening import ConnectionHandler
     from reconciler.sandbox.tokens import Tokens
 
 
@@ -35,7 +35,7 @@ class Servers:
     SandboxError for a host that no certificate can be made for, and OSError if no port is free.
     """
 
-    def __init__(self, accounts: Accounts, tokens: Tokens, journal: Journal) -> None:
+    def __init__(self, accounts: SandboxAccounts, tokens: Tokens, journal: SandboxLog) -> None:
         self._accounts = accounts
         self._tokens = tokens
         self._journal = journal
@@ -84,7 +84,7 @@ class Servers:
         for listening in self._sockets:
             listening.close()
 
-    def _service(self, listener: Listener) -> Service:
+    def _service(self, listener: Listener) -> ConnectionHandler:
         context = self._authority.context_for(listener.host)
         match listener.protocol:
             case Protocol.IMAP:

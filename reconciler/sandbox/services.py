@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.mail.hosts import ascii_host
+from reconciler.connection.failure import Protocol
+from reconciler.mail.resolve import ascii_host
 from reconciler.model.connector import Connector, MailServer, Security
-from reconciler.probe.result import Protocol
-from reconciler.sandbox.accounts import Account
-from reconciler.sandbox.names import address_key, username_key
+from reconciler.sandbox.accounts import SandboxAccount, address_key, username_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +28,9 @@ class Service:
         return self.host, self.username
 
     @property
-    def account(self) -> Account:
+    def account(self) -> SandboxAccount:
         """Who signs in where."""
-        return Account(self.protocol, self.host, self.username)
+        return SandboxAccount(self.protocol, self.host, self.username)
 
     @property
     def own_address(self) -> str:

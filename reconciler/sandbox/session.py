@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 
 from reconciler.errors import SandboxError
 from reconciler.model.connector import Security
-from reconciler.sandbox.accounts import Accounts, Spoken
+from reconciler.sandbox.accounts import SandboxAccounts, Spoken, username_key
 from reconciler.sandbox.derivation import accounts_of
-from reconciler.sandbox.journal import Journal
-from reconciler.sandbox.names import username_key
+from reconciler.sandbox.journal import SandboxLog
 from reconciler.sandbox.references import CA_FILE, CONNECT_TO, STATE
 from reconciler.sandbox.run import Run
 from reconciler.sandbox.seed import prepare_folder, read_seed, write_certificate
@@ -31,7 +30,7 @@ INSTALL_HINT = "pip install 'reconciler[sandbox]'"
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class ServedEndpoint:
     """A server that is stood in for (``host``, ``port``), and where (``address``, ``local_port``)."""
 
     protocol: Spoken
@@ -57,9 +56,9 @@ class Session:
 
     folder: Path
     environment: Mapping[str, str] = field(repr=False)
-    endpoints: tuple[Endpoint, ...]
-    journal: Journal = field(repr=False)
-    _accounts: Accounts = field(repr=False)
+    endpoints: tuple[ServedEndpoint, ...]
+    journal: SandboxLog = field(repr=False)
+    _accounts: SandboxAccounts = field(repr=False)
     _tokens: Tokens = field(repr=False)
 
     @property
@@ -100,7 +99,7 @@ class Sandbox:
     def __enter__(self) -> Session:
         prepare_folder(self._folder)
         seed = read_seed(self._folder)
-        journal, tokens = Journal(), Tokens()
+        journal, tokens = SandboxLog(), Tokens()
         with ExitStack() as stack:
             with _extra():
                 accounts = accounts_of(self._connectors, seed, base=self._base)
@@ -113,7 +112,7 @@ class Sandbox:
             run.start()
             self._running.callback(stack.pop_all().close)
         endpoints = tuple(
-            Endpoint(
+            ServedEndpoint(
                 listener.protocol,
                 listener.host,
                 listener.port,
@@ -161,7 +160,7 @@ def _extra() -> Iterator[None]:
         ) from None
 
 
-def _servers(accounts: Accounts, tokens: Tokens, journal: Journal) -> Servers:
+def _servers(accounts: SandboxAccounts, tokens: Tokens, journal: SandboxLog) -> Servers:
     from reconciler.sandbox.servers import Servers  # noqa: PLC0415 - heavy, and an extra
 
     try:

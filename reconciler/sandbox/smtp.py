@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, cast
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, LoginPassword, TLSSetupException
 
 from reconciler.model.connector import Security
-from reconciler.sandbox.accounts import Submitter
-from reconciler.sandbox.names import address_key, username_key
-from reconciler.sandbox.xoauth2 import REFUSAL, parse_response
+from reconciler.sandbox.accounts import Submitter, address_key, username_key
+from reconciler.sandbox.tokens import REFUSAL, parse_response
 
 if TYPE_CHECKING:
     import ssl
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     from reconciler.sandbox.accounts import Listener, Sender
     from reconciler.sandbox.delivery import PostOffice
-    from reconciler.sandbox.journal import Journal
+    from reconciler.sandbox.journal import SandboxLog
     from reconciler.sandbox.tokens import Tokens
 
 # aiosmtpd warns of what any client may do, and of its own future, on every login.
@@ -52,7 +51,7 @@ class SmtpService:
         office: PostOffice,
         tokens: Tokens,
         context: ssl.SSLContext,
-        journal: Journal,
+        journal: SandboxLog,
     ) -> None:
         self._listener = listener
         self._context = context if listener.security is Security.STARTTLS else None
@@ -105,7 +104,7 @@ class _Submission:
         submitters: Iterable[Submitter],
         office: PostOffice,
         tokens: Tokens,
-        journal: Journal,
+        journal: SandboxLog,
     ) -> None:
         self._users = {submitter.username: submitter for submitter in submitters}
         self._office = office
@@ -206,7 +205,9 @@ class _Submission:
 
 
 def _sender(session: Session, address: str) -> Sender | None:
-    user = cast(Submitter, session.auth_data)  # put there by _Submission, typed by aiosmtpd as None
+    user = cast(
+        "Submitter", session.auth_data
+    )  # put there by _Submission, typed by aiosmtpd as None
     key = address_key(address)
     return next((sender for sender in user.senders if sender.address == key), None)
 

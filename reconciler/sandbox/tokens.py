@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler.sandbox.accounts import Account
+from reconciler.sandbox.accounts import SandboxAccount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,7 +19,7 @@ LIFETIME = 3599
 
 @dataclass(frozen=True, slots=True)
 class _Issued:
-    accounts: frozenset[Account]
+    accounts: frozenset[SandboxAccount]
     until: float
 
 
@@ -32,13 +33,27 @@ class Tokens:
     def __repr__(self) -> str:
         return "Tokens(…)"
 
-    def issue(self, accounts: Iterable[Account], seconds: int = LIFETIME) -> str:
+    def issue(self, accounts: Iterable[SandboxAccount], seconds: int = LIFETIME) -> str:
         """Make a token that opens these accounts, and no other, for so many seconds."""
         token = f"sandbox-{secrets.token_urlsafe(32)}"
         self._issued[token.encode()] = _Issued(frozenset(accounts), self._clock() + seconds)
         return token
 
-    def open(self, account: Account, octets: bytes) -> bool:
+    def open(self, account: SandboxAccount, octets: bytes) -> bool:
         """Whether these octets are a token that was issued, is still good, and opens this account."""
         issued = self._issued.get(octets)
         return issued is not None and self._clock() < issued.until and account in issued.accounts
+
+
+REFUSAL = b'{"status":"401","schemes":"bearer","scope":"https://mail.google.com/"}'
+"""Sent as a challenge. The client answers with nothing, and then learns that it was refused."""
+
+_RESPONSE = re.compile(rb"user=([^\x01]*)\x01auth=bearer ([^\x01]*)\x01\x01", re.IGNORECASE)
+
+
+def parse_response(response: bytes) -> tuple[str, bytes] | None:
+    """Read user and token from the client's response; None if it is none."""
+    match = _RESPONSE.fullmatch(response)
+    if match is None:
+        return None
+    return match[1].decode("utf-8", "surrogateescape"), match[2]

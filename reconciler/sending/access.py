@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from reconciler.connection.base import Skip
+from reconciler.connection.context import FailureContext
+from reconciler.connection.diagnosis import classify, is_temporary
+from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.imap import ImapAccountSession
+from reconciler.connection.options import ProbeOptions
+from reconciler.connection.sign_in import SignIn
+from reconciler.connection.smtp import SmtpAccountSession
 from reconciler.errors import ReconcilerError, SendFailed
 from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import Declined, Reply
 from reconciler.mail.oauth import TokenSource
-from reconciler.probe.attempt import Skip
-from reconciler.probe.classify import classify, is_temporary
-from reconciler.probe.imap import ImapAttempt
-from reconciler.probe.options import ProbeOptions
-from reconciler.probe.result import ErrorClass, Protocol, Stage
-from reconciler.probe.sign_in import SignIn
-from reconciler.probe.smtp import SmtpAttempt
-from reconciler.probe.where import Where
 from reconciler.secrets.base import SecretResolver
 
 if TYPE_CHECKING:
-    from reconciler.probe.half import Half
+    from reconciler.connection.account import Account
 
-A = TypeVar("A", SmtpAttempt, ImapAttempt)
+A = TypeVar("A", SmtpAccountSession, ImapAccountSession)
 
 _AFTER_SIGN_IN = (Stage.MAILBOX, Stage.ENVELOPE)
 _LATER = frozenset({ErrorClass.RATE_LIMITED, ErrorClass.QUOTA})
@@ -39,35 +39,35 @@ class Access:
     options: ProbeOptions
 
 
-class Door:
+class ConnectorAccess:
     """Opens connections to one half of a connector, and says what its failures mean.
 
     A deadline is not a stopwatch for the whole mail: it is set anew for each command by who sends one.
     """
 
-    def __init__(self, half: Half, access: Access) -> None:
-        self.half = half
+    def __init__(self, account: Account, access: Access) -> None:
+        self.account = account
         self._access = access
-        self._sign_in = SignIn(half, access.resolver, access.options, access.tokens)
+        self._sign_in = SignIn(account, access.resolver, access.options, access.tokens)
 
     @property
     def timeout(self) -> float:
         """Seconds that a command may take."""
         return self._access.options.timeout
 
-    def smtp(self) -> SmtpAttempt:
+    def smtp(self) -> SmtpAccountSession:
         """Connect and sign in; raises SendFailed, or SecretError."""
-        return self._opened(SmtpAttempt)
+        return self._opened(SmtpAccountSession)
 
-    def imap(self) -> ImapAttempt:
+    def imap(self) -> ImapAccountSession:
         """Connect and sign in; raises SendFailed, or SecretError."""
-        return self._opened(ImapAttempt)
+        return self._opened(ImapAccountSession)
 
     def failure(self, error: Exception, stage: Stage) -> SendFailed:
         """What an exception means, with what the server said."""
-        failure = classify(error, Where(self.half, stage, self._sign_in.discretion.show))
+        failure = classify(error, FailureContext(self.account, stage, self._sign_in.redactor.show))
         said = f" The server said: {failure.reply}" if failure.reply else ""
-        by_smtp = self.half.protocol is Protocol.SMTP
+        by_smtp = self.account.protocol is Protocol.SMTP
         reply = error.reply if isinstance(error, Declined) and by_smtp else Reply("")
         temporary = (
             failure.error_class.unreachable
@@ -84,12 +84,12 @@ class Door:
 
     def show(self, text: str) -> str:
         """A server's text, fit to be shown."""
-        return self._sign_in.discretion.show(text)
+        return self._sign_in.redactor.show(text)
 
     def _opened(self, kind: type[A]) -> A:
         deadline = Deadline(self.timeout)
         credential = partial(self._sign_in.credential, deadline)
-        attempt = kind(self.half, self._access.options, deadline, credential)
+        attempt = kind(self.account, self._access.options, deadline, credential)
         stage = Stage.SECRET
         try:
             self._sign_in.prepare()

@@ -9,7 +9,7 @@ from email.policy import SMTP
 from typing import TYPE_CHECKING
 
 from reconciler.errors import UsageError
-from reconciler.mail.hosts import ascii_host
+from reconciler.mail.resolve import ascii_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

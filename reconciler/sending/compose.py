@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from reconciler.errors import UsageError
 from reconciler.mail.smtp import Envelope
 from reconciler.sending.addresses import needs_utf8, read_addresses, refuse_control_characters
-from reconciler.sending.fields import address_field, further_field, plain_field, text_field
-from reconciler.sending.plain import text_of
-from reconciler.sending.prepared import TOKEN_HEADER, Prepared
+from reconciler.sending.headers import address_field, further_field, plain_field, text_field
+from reconciler.sending.html_to_text import text_of
+from reconciler.sending.message import TOKEN_HEADER, Prepared
 
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector

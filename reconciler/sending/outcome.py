@@ -11,7 +11,7 @@ from reconciler.model.sending import SendingResult
 from reconciler.routing.request import Route
 
 
-class Fate(StrEnum):
+class CopyStatus(StrEnum):
     """What became of the copy in the folder for sent mail."""
 
     NOT_WANTED = "not_wanted"
@@ -25,13 +25,13 @@ class Fate(StrEnum):
 class Copy:
     """The sent copy. ``folder`` is where it is, if that is known; ``sentence`` says why it is as it is."""
 
-    fate: Fate
+    fate: CopyStatus
     folder: str = ""
     sentence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedRecipient:
     """A recipient whom the server refused.
 
     ``code`` is its reply code (``550``), ``status`` the enhanced one (``5.1.1``, RFC 3463) if there was one, and
@@ -66,7 +66,7 @@ class Sent:
     port: int
     message_id: str
     accepted: tuple[str, ...]
-    refused: tuple[Refused, ...]
+    refused: tuple[RefusedRecipient, ...]
     size: int
     reply: str
     copy: Copy

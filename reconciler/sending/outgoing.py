@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler.connection.failure import Stage
 from reconciler.errors import DeliveryUncertain, SendFailed
 from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import Declined, Disconnected, MailFault, Uncertain
-from reconciler.probe.result import Stage
-from reconciler.sending.outcome import Refused
+from reconciler.sending.outcome import RefusedRecipient
 
 if TYPE_CHECKING:
+    from reconciler.connection.smtp import SmtpAccountSession
     from reconciler.mail.smtp import Envelope, SmtpSession, Submission
-    from reconciler.probe.smtp import SmtpAttempt
-    from reconciler.sending.access import Door
-    from reconciler.sending.prepared import Prepared
+    from reconciler.sending.access import ConnectorAccess
+    from reconciler.sending.message import Prepared
 
 _MOST = 500
 """Mails after which a connection is made anew: many servers have a limit, and say so with a 421."""
@@ -24,12 +24,12 @@ _MOST = 500
 class Outgoing:
     """Sends the mails of one connector, one after the other."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: ConnectorAccess) -> None:
         self._door = door
-        self._attempt: SmtpAttempt | None = None
+        self._attempt: SmtpAccountSession | None = None
         self._mails = 0
 
-    def send(self, mail: Prepared) -> tuple[tuple[str, ...], tuple[Refused, ...], str]:
+    def send(self, mail: Prepared) -> tuple[tuple[str, ...], tuple[RefusedRecipient, ...], str]:
         """Hand a mail over: who was accepted, who was refused, and the server's last word.
 
         A connection that was kept and turns out to be gone is made anew once; nothing had been taken over
@@ -63,7 +63,7 @@ class Outgoing:
         if self._attempt is None:
             self._attempt = self._door.smtp()
         session = self._attempt.session
-        envelope, content = _suited(mail, session, self._door.half.host)
+        envelope, content = _suited(mail, session, self._door.account.host)
         session.deadline = Deadline(self._door.timeout)
         try:
             submission = session.submit(envelope, content)
@@ -75,7 +75,7 @@ class Outgoing:
 
     def _failed(self, fault: MailFault) -> SendFailed:
         if isinstance(fault, Uncertain):
-            host = self._door.half.host
+            host = self._door.account.host
             return DeliveryUncertain(
                 f"{host} has been given the whole mail, but did not confirm it: it may have been delivered",
                 temporary=False,
@@ -83,15 +83,17 @@ class Outgoing:
             )
         return self._door.failure(fault, Stage.ENVELOPE)
 
-    def _told(self, submission: Submission) -> tuple[tuple[str, ...], tuple[Refused, ...], str]:
+    def _told(
+        self, submission: Submission
+    ) -> tuple[tuple[str, ...], tuple[RefusedRecipient, ...], str]:
         show = self._door.show
         refused = tuple(
-            Refused(recipient, reply.code, reply.status, show(reply.text))
+            RefusedRecipient(recipient, reply.code, reply.status, show(reply.text))
             for recipient, reply in submission.refused
         )
         if submission.reply is None:
             raise SendFailed(
-                f"{self._door.half.host} accepts none of the recipients: "
+                f"{self._door.account.host} accepts none of the recipients: "
                 + "; ".join(str(item) for item in refused),
                 temporary=all(item.temporary for item in refused),
                 code=refused[0].code,

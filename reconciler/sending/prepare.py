@@ -15,12 +15,11 @@ from reconciler.sending.raw import adopt, asked_of
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import Snapshot
-    from reconciler.sending.message import Stamp
-    from reconciler.sending.prepared import Prepared
+    from reconciler.sending.message import Prepared, Stamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class SendRequest:
     """What is to be sent, and how its sender wants it to go. ``sender`` is the From that is asked for."""
 
     message: Message | RawMessage
@@ -31,24 +30,24 @@ class Wish:
     save_sent: SaveSent | None = None
 
 
-def request_of(wish: Wish) -> RouteRequest:
+def request_of(request: SendRequest) -> RouteRequest:
     """What the router is asked; a whole mail may say itself who it is from."""
-    sender, reply_to = wish.sender, wish.reply_to
-    if isinstance(wish.message, RawMessage):
-        own, answers = asked_of(wish.message)
+    sender, reply_to = request.sender, request.reply_to
+    if isinstance(request.message, RawMessage):
+        own, answers = asked_of(request.message)
         sender, reply_to = sender or own, reply_to or answers
     return RouteRequest(
-        actor=wish.actor, sender=sender, connector=wish.connector, reply_to=reply_to
+        actor=request.actor, sender=sender, connector=request.connector, reply_to=reply_to
     )
 
 
-def prepare(wish: Wish, snapshot: Snapshot, stamp: Stamp) -> Prepared:
+def prepare(request: SendRequest, snapshot: Snapshot, stamp: Stamp) -> Prepared:
     """Decide the route and compose the mail. A pure function of its arguments.
 
     Raises NotAuthorised if the actor may not use the connector, RouteRefused if no connector may carry the
     mail for another reason, and UsageError for what cannot be a mail.
     """
-    decision = route(request_of(wish), snapshot)
+    decision = route(request_of(request), snapshot)
     if isinstance(decision, Refusal):
         if decision.reason is RefusalReason.NOT_PERMITTED:
             raise NotAuthorised(decision.sentence, hint="`reconciler route` explains the decision.")
@@ -56,6 +55,6 @@ def prepare(wish: Wish, snapshot: Snapshot, stamp: Stamp) -> Prepared:
     connector = snapshot.connector(decision.connector)
     if connector is None:
         raise RouteRefused(f"there is no connector {decision.connector}")
-    if isinstance(wish.message, RawMessage):
-        return adopt(wish.message, decision, connector, stamp)
-    return compose(wish.message, decision, connector, stamp)
+    if isinstance(request.message, RawMessage):
+        return adopt(request.message, decision, connector, stamp)
+    return compose(request.message, decision, connector, stamp)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from reconciler.errors import UsageError
 from reconciler.mail.smtp import Envelope
 from reconciler.sending.addresses import needs_utf8, read_addresses
-from reconciler.sending.fields import address_field, plain_field
-from reconciler.sending.prepared import TOKEN_HEADER, Prepared
+from reconciler.sending.headers import address_field, plain_field
+from reconciler.sending.message import TOKEN_HEADER, Prepared
 
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector

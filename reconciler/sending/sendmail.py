@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import NoSuchUser, UsageError
 from reconciler.sending.addresses import read_addresses, refuse_control_characters
-from reconciler.sending.fields import address_field
+from reconciler.sending.headers import address_field
 from reconciler.sending.message import RawMessage
 from reconciler.sending.raw import asked_of, recipients_of, without_from
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
-from reconciler.errors import StateConflict
+from reconciler.errors import StateConflict, StateError
 from reconciler.model.address import Address
 from reconciler.model.connector import Connector
 from reconciler.model.resource import Resource
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.secret_ref import SecretRef
     from reconciler.model.snapshot import Fingerprint
+    from reconciler.state.base import Commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +151,28 @@ def fingerprints_after(
     known = {**dict(stored), **dict(new)}
     return tuple((reference, known[reference]) for reference in sorted(connector.references)
                  if reference in known)  # fmt: skip
+
+
+def not_empty(serial: int) -> StateError:
+    """Refuse to put a whole state where there is one."""
+    return StateError(
+        f"the state that is to be filled is not empty: it is at serial {serial}",
+        hint="Name an empty one with --state; nothing is ever merged or overwritten.",
+    )
+
+
+def nothing_to_export() -> StateError:
+    """Say that there is no state yet."""
+    return StateError(
+        "nothing was applied yet, so there is nothing to export",
+        hint="Name the state with --state.",
+    )
+
+
+def moved(commit: Commit, lineage: str, serial: int) -> StateConflict:
+    """Name both sides of a lineage or serial that differs."""
+    if lineage == commit.expected_lineage or not commit.expected_lineage:
+        what = f"the state is at serial {serial}, the plan was made at {commit.expected_serial}"
+    else:
+        what = "the state is not the one that the plan was made for: its lineage differs"
+    return StateConflict(what, hint="nothing was written; plan again and apply the new plan")

@@ -40,23 +40,23 @@ def fresh(holder: str, operation: str, now: datetime) -> Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class LockRefused:
     """Somebody else's lease is in force; ``now`` is the time by which that was judged."""
 
     lease: Lease
     now: datetime
 
 
-class Attempt(Protocol):
+class LockAttempt(Protocol):
     """Tries once to take the lock, also if the lease in force is the one known to be ``dead``."""
 
-    def __call__(self, dead: Lease | None) -> Lease | Refused:
+    def __call__(self, dead: Lease | None) -> Lease | LockRefused:
         """Return the lease that was taken, or whose it is instead."""
         ...
 
 
 def acquire(
-    attempt: Attempt,
+    attempt: LockAttempt,
     *,
     wait: timedelta,
     waiting: Callable[[Lease], None] | None = None,
@@ -84,7 +84,7 @@ def acquire(
         except StateLocked as error:  # the database itself was busy
             refusal = error
         else:
-            if not isinstance(outcome, Refused):
+            if not isinstance(outcome, LockRefused):
                 return outcome
             refusal, holder = locked(outcome), outcome.lease
             if outcome.lease != watched:
@@ -100,7 +100,7 @@ def acquire(
         delay = min(delay * 2, _LONGEST_DELAY)
 
 
-def locked(refused: Refused) -> StateLocked:
+def locked(refused: LockRefused) -> StateLocked:
     """Name the holder, since when, and the way out."""
     lease = refused.lease
     held = _spell(refused.now - lease.since)

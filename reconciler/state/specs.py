@@ -59,7 +59,7 @@ def decode(address: Address, text: str, digest: str) -> Resource:
 def read(address: Address, text: str) -> Resource:
     """Read a resource that no digest stands beside; raises StateCorrupt."""
     try:
-        resource = cast(Resource, _adapter(address.kind).validate_json(text))
+        resource = cast("Resource", _adapter(address.kind).validate_json(text))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"]) or "the whole"

@@ -23,8 +23,8 @@ Deed = Callable[[asyncio.Transport], None]
 class End(asyncio.Protocol):
     """One end of a connection that goes through the proxy, and what is to be done at the other."""
 
-    def __init__(self, half: float, opened: float) -> None:
-        self._half = half
+    def __init__(self, account: float, opened: float) -> None:
+        self._account = account
         self._opened = opened
         self._loop = asyncio.get_running_loop()
         self._due: list[Deed] = []
@@ -52,7 +52,7 @@ class End(asyncio.Protocol):
             deed(other)
 
     def _later(self, deed: Deed) -> None:
-        when = max(self._loop.time(), self._opened) + self._half
+        when = max(self._loop.time(), self._opened) + self._account
         self._loop.call_at(when, self._now, deed)
 
     def _now(self, deed: Deed) -> None:
@@ -76,8 +76,8 @@ class Client(End):
 
     async def _connect(self) -> None:
         # The server hears of the connection with the last of the three segments that open it.
-        await asyncio.sleep(self._opened + self._half - self._loop.time())
-        server = End(self._half, 0.0)
+        await asyncio.sleep(self._opened + self._account - self._loop.time())
+        server = End(self._account, 0.0)
         await self._loop.create_connection(lambda: server, LOOPBACK, self._target)
         assert self.transport is not None
         assert server.transport is not None

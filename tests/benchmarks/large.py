@@ -26,7 +26,7 @@ from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import Fingerprint, LastTest, Snapshot
 from reconciler.plan.changes import Change, Create, FieldChange, Update
-from reconciler.plan.desired import Desired
+from reconciler.plan.inputs import Desired
 from reconciler.plan.planner import plan
 from reconciler.state.base import Commit, StateStore
 from reconciler.state.sql.store import open_store

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from imapclient import IMAPClient
 
+from reconciler.connection.failure import Stage
+from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.tls import shared_context
-from reconciler.probe.options import ProbeOptions
-from reconciler.probe.result import Stage
 from reconciler.probe.runner import run
 from reconciler.secrets.registry import Resolver
 from tests.servers.accounts import ACCOUNTS, Account

@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 
 from reconciler.cli.main import collect_rarely
+from reconciler.connection.failure import Protocol
+from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Connector, MailServer, Security
 from reconciler.model.secret_ref import SecretRef
-from reconciler.probe.options import ProbeOptions
-from reconciler.probe.result import Protocol
 from reconciler.probe.runner import run
 from reconciler.secrets.registry import Resolver
 from tests.servers.loopback import LOOPBACK

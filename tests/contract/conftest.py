@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from reconciler.state.base import Commit, Revision, StateStore
-from reconciler.state.memory import MemoryStore
 from reconciler.state.sql.store import open_store
+from tests.memory_store import MemoryStore
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import StoredState

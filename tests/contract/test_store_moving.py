@@ -10,7 +10,7 @@ from reconciler.errors import StateConflict, StateError
 from reconciler.model.directory import Group
 from reconciler.plan.changes import Create
 from reconciler.state.base import Revision, StateStore
-from reconciler.state.memory import MemoryStore
+from tests.memory_store import MemoryStore
 
 Apply = Callable[..., Revision]
 

@@ -15,12 +15,12 @@ from reconciler.model.permissions import Permissions, Principals
 from reconciler.model.policy import GlobalSmtpPolicy, ReplyTo
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import Fingerprint, LastTest, Snapshot
-from reconciler.plan.desired import Desired
+from reconciler.plan.changes import ordered
 from reconciler.plan.diff import differences
-from reconciler.plan.order import ordered
+from reconciler.plan.inputs import Desired
 from reconciler.state.base import Commit, Revision, StateStore
 from reconciler.state.exported import ExportedEntry, StateExport, from_text, to_text
-from reconciler.state.memory import MemoryStore
+from tests.memory_store import MemoryStore
 
 if TYPE_CHECKING:
     from reconciler.model.resource import Resource

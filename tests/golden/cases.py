@@ -7,28 +7,28 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from reconciler.apply.authorise import denials
+from reconciler.connection.failure import ErrorClass, Protocol
+from reconciler.connection.observed import Observed
 from reconciler.model.connector import Connector
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.plan.document import to_document
 from reconciler.probe.drift import Checked, Facts, Known, check
-from reconciler.probe.observed import Observed
 from reconciler.probe.report import report
-from reconciler.probe.result import ErrorClass, Protocol
 from reconciler.render.drift import drift_document, drift_text
 from reconciler.render.human.plan import plan_text
 from reconciler.render.human.tests import result_text, summary
 from reconciler.render.json import to_json
 from reconciler.render.junit import junit
 from reconciler.render.markdown import plan_markdown
-from reconciler.render.planned import planned as with_denials
+from reconciler.render.plan import planned as with_denials
 from reconciler.render.route import route_text
 from reconciler.render.sent import prepared_text, sent_document, sent_text
-from reconciler.render.style import Style
+from reconciler.render.terminal import Style
 from reconciler.routing.decide import route
 from reconciler.routing.request import Route, RouteRequest
 from reconciler.sending.compose import compose
 from reconciler.sending.message import Message, Stamp
-from reconciler.sending.outcome import Copy, Fate, Refused, Sent
+from reconciler.sending.outcome import Copy, CopyStatus, RefusedRecipient, Sent
 from tests.builders import (
     FAILED,
     NOON,
@@ -260,16 +260,16 @@ def _sent(*, forced: bool = True) -> Sent:
         message_id="<4711@contoso.example>",
         accepted=("grace@x.example",),
         refused=(
-            Refused("gone@x.example", "550", "5.1.1", "5.1.1 User unknown"),
-            Refused("busy@x.example", "450", "4.2.1", "4.2.1 Try again later"),
+            RefusedRecipient("gone@x.example", "550", "5.1.1", "5.1.1 User unknown"),
+            RefusedRecipient("busy@x.example", "450", "4.2.1", "4.2.1 Try again later"),
         )
         if forced
         else (),
         size=48_112,
         reply="250 2.0.0 queued",
-        copy=Copy(Fate.FAILED, "Sent", "The mailbox is full.")
+        copy=Copy(CopyStatus.FAILED, "Sent", "The mailbox is full.")
         if forced
-        else Copy(Fate.APPENDED, "Sent"),
+        else Copy(CopyStatus.APPENDED, "Sent"),
         at=NOON,
     )
 

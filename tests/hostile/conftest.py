@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
+from reconciler.connection.failure import Failure, Protocol, Stage
+from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Connector, MailServer, SaveSent, Security
 from reconciler.model.secret_ref import SecretRef
-from reconciler.probe.options import ProbeOptions
-from reconciler.probe.result import Failure, Outcome, Protocol, ProtocolResult, Stage
+from reconciler.probe.result import ProtocolResult, StageOutcome
 from reconciler.probe.runner import run
 from reconciler.secrets.base import Secret
 from tests.hostile.server import HostileServer, Script
@@ -86,7 +87,7 @@ class Found:
         assert stage.failure.cause.endswith(".")
         assert stage.failure.remedy.endswith(".")
         later = self.result.stages[self.result.stages.index(stage) + 1 :]
-        assert {item.outcome for item in later} <= {Outcome.NOT_REACHED}
+        assert {item.outcome for item in later} <= {StageOutcome.NOT_REACHED}
         return stage.stage, stage.failure
 
     @property

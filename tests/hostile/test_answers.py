@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import SaveSent, Security
-from reconciler.probe.options import ProbeOptions
-from reconciler.probe.result import ErrorClass, Protocol, Stage
 from reconciler.probe.runner import run
 from tests.hostile.conftest import HOST, PASSWORD, Passwords, connector_for
 from tests.hostile.scripts import imap, in_turn, smtp
@@ -248,7 +248,7 @@ def test_only_a_wrong_password_is_not_tried_over_the_other_protocol(
         ),
     )
     (result,) = run([replace(connector, save_sent=SaveSent.NEVER)], Passwords(), options)
-    found = {half.protocol: half.failed for half in result.protocols}
+    found = {account.protocol: account.failed for account in result.protocols}
     assert found[IMAP] is not None
     assert len(sends.commands("AUTH")) == tried
     assert (found[SMTP] is None) is bool(tried)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Security
-from reconciler.probe.options import ProbeOptions
-from reconciler.probe.result import ErrorClass, Protocol, Stage
 from reconciler.probe.runner import run
 from tests.hostile.conftest import HOST, Passwords, connector_for
 from tests.hostile.scripts import CAPABILITIES, hang_up, hold, imap, smtp
@@ -18,7 +18,8 @@ from tests.hostile.scripts import CAPABILITIES, hang_up, hold, imap, smtp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reconciler.probe.result import ConnectorResult, Failure
+    from reconciler.connection.failure import Failure
+    from reconciler.probe.result import ConnectorResult
     from tests.hostile.conftest import Attack
     from tests.hostile.scripts import Answer
     from tests.hostile.server import HostileServer, Peer, Script

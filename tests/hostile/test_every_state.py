@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.options import ProbeOptions
 from reconciler.model.connector import Security
-from reconciler.probe.options import ProbeOptions
-from reconciler.probe.result import ErrorClass, Protocol, Stage
 from tests.hostile.scripts import hang_up, imap, smtp
 from tests.hostile.test_hangs import AT_EACH_COMMAND, BOTH, wrong_at
 from tests.hostile.test_tls import SERVERS, WITH_STARTTLS
@@ -51,11 +51,11 @@ def test_an_octet_at_a_time_ends_at_the_deadline(
 def test_hanging_up_within_a_line_is_told_as_that(
     attack: Attack, protocol: Protocol, command: str, stage: Stage
 ) -> None:
-    def half(peer: Peer, arguments: str) -> None:
+    def account(peer: Peer, arguments: str) -> None:
         peer.send(RIGHT[command])
         hang_up(peer, arguments)
 
-    where, failure = attack(protocol, wrong_at(protocol, command, half)).failure
+    where, failure = attack(protocol, wrong_at(protocol, command, account)).failure
     assert (where, failure.error_class) == (stage, ErrorClass.PROTOCOL)
     assert "closed the connection" in failure.cause
 

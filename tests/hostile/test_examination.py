@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.connection.failure import Protocol
+from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Security
-from reconciler.probe.examine import ExaminedHalf, examine
-from reconciler.probe.options import ProbeOptions
-from reconciler.probe.result import Protocol
+from reconciler.probe.doctor import ExaminedAccount, examine
 from tests.hostile.conftest import HOST, PASSWORD, TIMEOUT, Passwords, connector_for
 from tests.hostile.scripts import CAPABILITIES, Answer, hang_up, hold, imap, smtp
 
@@ -28,7 +28,7 @@ QUOTA = f"* CAPABILITY {CAPABILITIES} QUOTA\r\n{{tag}} OK done\r\n"
 
 
 @pytest.fixture
-def look(serve: Serve, certificates: Certificates) -> Callable[..., ExaminedHalf]:
+def look(serve: Serve, certificates: Certificates) -> Callable[..., ExaminedAccount]:
     """Examine an account at a server that follows this script."""
 
     def examined(
@@ -39,7 +39,7 @@ def look(serve: Serve, certificates: Certificates) -> Callable[..., ExaminedHalf
         context: ssl.SSLContext | None = None,
         plain: bool = False,
         timeout: float = TIMEOUT,
-    ) -> ExaminedHalf:
+    ) -> ExaminedAccount:
         implicit = security is Security.IMPLICIT and not plain  # else it is the script's to do
         server = serve(script, (context or certificates.good) if implicit else None)
         options = ProbeOptions(
@@ -56,7 +56,7 @@ def look(serve: Serve, certificates: Certificates) -> Callable[..., ExaminedHalf
     return examined
 
 
-def test_quotas_are_told_as_the_server_tells_them(look: Callable[..., ExaminedHalf]) -> None:
+def test_quotas_are_told_as_the_server_tells_them(look: Callable[..., ExaminedAccount]) -> None:
     answer = (
         '* QUOTAROOT INBOX ""\r\n* QUOTA "" (STORAGE 10 512 MESSAGE 3 1000)\r\n{tag} OK done\r\n'
     )
@@ -80,7 +80,7 @@ def test_quotas_are_told_as_the_server_tells_them(look: Callable[..., ExaminedHa
     ],
 )
 def test_a_server_that_fails_at_quotas_works_all_the_same(
-    look: Callable[..., ExaminedHalf], answer: Answer
+    look: Callable[..., ExaminedAccount], answer: Answer
 ) -> None:
     timeout = 3.0
     started = time.monotonic()
@@ -91,7 +91,7 @@ def test_a_server_that_fails_at_quotas_works_all_the_same(
     assert "QUOTA" in found.details.capabilities
 
 
-def test_nothing_that_repeats_the_secret_is_shown(look: Callable[..., ExaminedHalf]) -> None:
+def test_nothing_that_repeats_the_secret_is_shown(look: Callable[..., ExaminedAccount]) -> None:
     script = imap(
         CAPABILITY=f"* CAPABILITY IMAP4rev1 QUOTA {PASSWORD}\r\n{{tag}} OK done\r\n",
         LIST=f'* LIST (\\Sent \\{PASSWORD}) "/" "{PASSWORD}"\r\n{{tag}} OK done\r\n',
@@ -104,7 +104,7 @@ def test_nothing_that_repeats_the_secret_is_shown(look: Callable[..., ExaminedHa
 
 
 def test_a_certificate_that_is_refused_is_shown_without_a_word_about_the_account(
-    look: Callable[..., ExaminedHalf], certificates: Certificates
+    look: Callable[..., ExaminedAccount], certificates: Certificates
 ) -> None:
     for security in (Security.IMPLICIT, Security.STARTTLS):
         context = certificates.wrong_name
@@ -115,7 +115,7 @@ def test_a_certificate_that_is_refused_is_shown_without_a_word_about_the_account
         assert found.details.chain
 
 
-def test_a_port_without_tls_is_told(look: Callable[..., ExaminedHalf]) -> None:
+def test_a_port_without_tls_is_told(look: Callable[..., ExaminedAccount]) -> None:
     found = look(Protocol.SMTP, smtp(), plain=True)
     assert found.details.speaks is Security.NONE
     assert found.details.chain == ()

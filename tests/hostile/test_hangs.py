@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.probe.options import ProbeOptions
-from reconciler.probe.result import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.options import ProbeOptions
 from tests.hostile.scripts import hang_up, hold, imap, in_turn, smtp
 
 if TYPE_CHECKING:

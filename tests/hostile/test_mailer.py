@@ -15,8 +15,8 @@ from reconciler.cli.main import main
 from reconciler.errors import DeliveryUncertain, SendFailed
 from reconciler.model.connector import SaveSent
 from reconciler.model.sending import SendingResult
-from reconciler.sending import copies
-from reconciler.sending.outcome import Fate
+from reconciler.sending import sent_copy
+from reconciler.sending.outcome import CopyStatus
 from tests.hostile.conftest import HOST, PASSWORD
 from tests.hostile.scripts import hang_up, hold, imap, in_turn, smtp
 from tests.hostile.server import HostileServer
@@ -92,7 +92,7 @@ def opened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Open]:
     """Apply a connector at servers that follow these scripts, and open a mailer."""
-    monkeypatch.setattr(copies, "_BETWEEN", 0.01)
+    monkeypatch.setattr(sent_copy, "_BETWEEN", 0.01)
     folder = tmp_path / "connectors.d"
     folder.mkdir()
     with ExitStack() as stack:
@@ -417,11 +417,11 @@ def test_a_copy_that_fails_is_told_and_the_mail_goes_out_once(
     office = opened(smtp(DATA=QUEUED), imap(**{**SELECTED, **answers}))
     sent = office.mailer.send(LETTER, connector="support")
     assert sent.accepted == LETTER.to
-    assert sent.copy.fate is Fate.FAILED
+    assert sent.copy.fate is CopyStatus.FAILED
     assert sent.copy.sentence
     assert office.texts == 1
     (outcome,) = office.notes.outcomes
-    assert (outcome.result, outcome.copy) == (SendingResult.SENT, Fate.FAILED)
+    assert (outcome.result, outcome.copy) == (SendingResult.SENT, CopyStatus.FAILED)
 
 
 @pytest.mark.parametrize("wanted", [SaveSent.AUTO, SaveSent.ALWAYS])
@@ -447,7 +447,7 @@ def test_a_copy_that_may_have_been_filed_is_looked_for_before_it_is_filed_again(
         office.mailer.send(LETTER, connector="support", save_sent=wanted).copy.fate
         for _ in range(2)
     ]
-    assert fates == [Fate.APPENDED, Fate.FOUND]
+    assert fates == [CopyStatus.APPENDED, CopyStatus.FOUND]
     assert filed == ["told", "lost"]
 
 
@@ -462,5 +462,5 @@ def test_a_copy_is_filed_once_over_a_connection_that_was_lost_in_between(opened:
 
     office = opened(smtp(DATA=QUEUED), imap(**SELECTED, APPEND=append(appended)))
     fates = [office.mailer.send(LETTER, connector="support").copy.fate for _ in range(3)]
-    assert fates == [Fate.APPENDED] * 3
+    assert fates == [CopyStatus.APPENDED] * 3
     assert filed == [1, 2, 3]

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Security
-from reconciler.probe.options import ProbeOptions
-from reconciler.probe.result import ErrorClass, Outcome, Protocol, Stage
+from reconciler.probe.result import StageOutcome
 from reconciler.probe.runner import Interrupted, probe, run
 from tests.hostile.conftest import HOST, Passwords, connector_for
 from tests.hostile.scripts import imap
@@ -23,7 +24,8 @@ from tests.hostile.scripts import imap
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reconciler.probe.result import ConnectorResult, Failure
+    from reconciler.connection.failure import Failure
+    from reconciler.probe.result import ConnectorResult
     from tests.hostile.server import HostileServer
 
 QUICK = ProbeOptions(timeout=1.0, retries=0)
@@ -242,4 +244,4 @@ def test_a_failing_imap_half_does_not_hide_the_smtp_half(
     result = probe(both, Passwords(), replace(QUICK, connect_to=led_to(unused_port())))
     assert [item.protocol for item in result.protocols] == [Protocol.IMAP, Protocol.SMTP]
     assert [item.failed is not None for item in result.protocols] == [True, True]
-    assert {stage.outcome for stage in result.protocols[1].stages[:2]} == {Outcome.OK}
+    assert {stage.outcome for stage in result.protocols[1].stages[:2]} == {StageOutcome.OK}

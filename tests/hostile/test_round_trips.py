@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.connection.failure import Protocol, Stage
+from reconciler.connection.options import ProbeOptions
 from reconciler.model.connector import Security
-from reconciler.probe.options import ProbeOptions
-from reconciler.probe.result import Protocol, Stage
 from tests.hostile.scripts import CAPABILITIES, imap, smtp
 
 if TYPE_CHECKING:

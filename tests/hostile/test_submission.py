@@ -15,10 +15,17 @@ import pytest
 
 from reconciler.mail import smtp as module
 from reconciler.mail.deadline import Deadline
-from reconciler.mail.faults import Declined, Disconnected, MailFault, TimedOut, Uncertain, Violation
+from reconciler.mail.faults import (
+    Declined,
+    Disconnected,
+    MailFault,
+    ProtocolViolation,
+    TimedOut,
+    Uncertain,
+)
 from reconciler.mail.resolve import resolve
 from reconciler.mail.smtp import Envelope, SmtpSession
-from reconciler.mail.wire import Limits, Wire
+from reconciler.mail.wire import Wire, WireLimits
 from tests.hostile.scripts import hang_up, hold, smtp
 
 if TYPE_CHECKING:
@@ -63,10 +70,10 @@ def says(**replies: str) -> Answer:
 
 
 @contextmanager
-def session_with(server: HostileServer, limits: Limits | None = None) -> Iterator[SmtpSession]:
+def session_with(server: HostileServer, limits: WireLimits | None = None) -> Iterator[SmtpSession]:
     deadline = Deadline(10)
     endpoints = resolve("127.0.0.1", server.port, deadline)
-    session = SmtpSession(Wire.connect(endpoints, deadline, limits or Limits()))
+    session = SmtpSession(Wire.connect(endpoints, deadline, limits or WireLimits()))
     try:
         session.hello()
         yield session
@@ -191,7 +198,7 @@ def test_a_refused_sender_ends_it(serve: Serve, ehlo: str) -> None:
 
 def test_no_text_goes_to_a_server_that_did_not_ask_for_it(serve: Serve) -> None:
     server = serve(smtp(DATA="250 2.0.0 done already\r\n"))
-    with session_with(server) as session, pytest.raises(Violation):
+    with session_with(server) as session, pytest.raises(ProtocolViolation):
         session.submit(ENVELOPE, MAIL)
     assert "Hello." not in server.lines
 
@@ -226,7 +233,7 @@ def test_lines_of_dots_arrive_as_they_are(serve: Serve) -> None:
 
 def test_a_long_session_is_not_taken_for_a_server_that_talks_too_much(serve: Serve) -> None:
     server = serve(smtp(EHLO=PIPELINING, DATA=takes("250 2.0.0 queued\r\n")))
-    limits = Limits(total=1000, lines=30)
+    limits = WireLimits(total=1000, lines=30)
     with session_with(server, limits) as session:
         done = [session.submit(ENVELOPE, MAIL) for _ in range(20)]
     assert {item.accepted for item in done} == {ENVELOPE.recipients}
@@ -234,6 +241,6 @@ def test_a_long_session_is_not_taken_for_a_server_that_talks_too_much(serve: Ser
 
 def test_a_server_that_talks_without_end_about_one_mail_is_stopped(serve: Serve) -> None:
     server = serve(smtp(RCPT="250-2.1.5 and\r\n" * 100 + "250 2.1.5 ok\r\n"))
-    with session_with(server, Limits(lines=30)) as session, pytest.raises(MailFault) as caught:
+    with session_with(server, WireLimits(lines=30)) as session, pytest.raises(MailFault) as caught:
         session.submit(ENVELOPE, MAIL)
-    assert isinstance(caught.value, Violation)
+    assert isinstance(caught.value, ProtocolViolation)

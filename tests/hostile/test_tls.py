@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.options import ProbeOptions
 from reconciler.model.connector import Security
-from reconciler.probe.options import ProbeOptions
-from reconciler.probe.result import ErrorClass, Protocol, Stage
 from tests.hostile.scripts import hang_up, hold, imap, smtp
 
 if TYPE_CHECKING:

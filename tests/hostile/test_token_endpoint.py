@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Grant, OAuth2, Security
 from reconciler.model.secret_ref import SecretRef
-from reconciler.probe.options import ProbeOptions
-from reconciler.probe.result import ErrorClass, Protocol, Stage
 from reconciler.probe.runner import run
 from tests.hostile.conftest import HOST, PASSWORD, Passwords, connector_for
 from tests.hostile.scripts import imap
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from reconciler.probe.result import Failure
+    from reconciler.connection.failure import Failure
     from tests.hostile.conftest import Certificates
     from tests.hostile.server import HostileServer, Peer, Script
 

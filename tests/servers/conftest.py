@@ -17,7 +17,7 @@ import pytest
 
 from reconciler.app import mailer as mailer_module
 from reconciler.app.mailer import Mailer
-from reconciler.sending import copies
+from reconciler.sending import sent_copy
 from tests.servers.authorisation import AuthorisationServer
 from tests.servers.authority import Authority
 from tests.servers.dovecot import Dovecot, dovecot_program
@@ -141,7 +141,7 @@ def mailer(
     workplace: Workplace, apply: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Mailer]:
     monkeypatch.setattr(mailer_module, "_FRESH", 0.0)  # look for a new revision before each mail
-    monkeypatch.setattr(copies, "_BETWEEN", 0.02)
+    monkeypatch.setattr(sent_copy, "_BETWEEN", 0.02)
     apply()
     with Mailer.open(
         config=workplace.folder / "connectors.d", environ=workplace.environ, timeout=30

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from imapclient import IMAPClient
 
-from reconciler.sending.outcome import Fate
+from reconciler.sending.outcome import CopyStatus
 from tests.servers.accounts import INFO, SENT, SUPPORT
 from tests.servers.loopback import LOOPBACK, wait_until
 
@@ -111,7 +111,7 @@ def text_of(mail: bytes, kind: str = "plain") -> str:
 def compare(mailboxes: Mailboxes, sent: Sent, reader: Account, folder: str = SENT) -> bytes:
     """Fetch a mail of support@ from an inbox and from Sent; both are the same, Bcc aside."""
     inbox = on_its_way(mailboxes.one(reader, "INBOX", sent.message_id))
-    assert sent.copy.fate is Fate.APPENDED, sent.copy
+    assert sent.copy.fate is CopyStatus.APPENDED, sent.copy
     assert sent.copy.folder == folder
     carrier = SUPPORT if folder == SENT else INFO
     copy = mailboxes.one(carrier, folder, sent.message_id)

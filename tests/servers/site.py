@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Connector, MailServer, Security
 from reconciler.model.secret_ref import SecretRef
-from reconciler.probe.options import ProbeOptions
 from reconciler.probe.runner import run
 from reconciler.secrets.registry import Resolver
 from tests.servers.accounts import ACCOUNTS, DOMAIN
@@ -118,7 +118,7 @@ def reads(
     password: str = "",
 ) -> MailServer:
     """The IMAP half of a connector for this account. ``password`` names another variable."""
-    return _half(account, security, host, port or PORTS["imap", security], password)
+    return _account(account, security, host, port or PORTS["imap", security], password)
 
 
 def sends(
@@ -130,10 +130,12 @@ def sends(
     password: str = "",
 ) -> MailServer:
     """The SMTP half of a connector for this account. ``password`` names another variable."""
-    return _half(account, security, host, port or PORTS["smtp", security], password)
+    return _account(account, security, host, port or PORTS["smtp", security], password)
 
 
-def _half(account: Account, security: Security, host: str, port: int, password: str) -> MailServer:
+def _account(
+    account: Account, security: Security, host: str, port: int, password: str
+) -> MailServer:
     return MailServer(
         server=host,
         port=port,

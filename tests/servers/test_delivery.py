@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from imapclient import IMAPClient
 
+from reconciler.connection.failure import ErrorClass, Protocol, Stage
 from reconciler.mail.testmail import HEADER
 from reconciler.model.connector import SaveSent
-from reconciler.probe.result import ErrorClass, Outcome, Protocol, Stage
+from reconciler.probe.result import StageOutcome
 from reconciler.probe.runner import probe
 from tests.servers.accounts import ACCOUNTS, INFO, PAYROLL, PAYROLL_RELAY, UNICODE
 from tests.servers.loopback import LOOPBACK, wait_until
@@ -20,8 +21,8 @@ from tests.servers.site import WRONG, connector_for, reads, sends
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from reconciler.connection.options import ProbeOptions
     from reconciler.model.connector import Connector
-    from reconciler.probe.options import ProbeOptions
     from reconciler.probe.result import ConnectorResult, StageResult
     from tests.servers.accounts import Account
     from tests.servers.authority import Authority
@@ -85,7 +86,7 @@ def test_a_mail_is_sent_found_and_removed(
 ) -> None:
     result = mail_site.probe(whole(account), options)
     assert result.failures == ()
-    assert delivery(result).outcome is Outcome.OK
+    assert delivery(result).outcome is StageOutcome.OK
     assert delivery(result).detail.startswith(f"sent to {account.username}, found in the inbox ")
     assert delivery(result).detail.endswith(", removed")
     assert inbox(account).search() == []
@@ -163,7 +164,7 @@ def test_a_connector_that_fails_sends_nothing_and_signs_in_no_second_time(
     connector = replace(whole(INFO), imap=reads(INFO, password=WRONG))
     result = mail_site.probe(connector, options)
     assert [failure.error_class for _, _, failure in result.failures] == [ErrorClass.AUTH_REJECTED]
-    assert delivery(result).outcome is Outcome.NOT_REACHED
+    assert delivery(result).outcome is StageOutcome.NOT_REACHED
     assert dovecot.failed_logins(INFO.username) == failed + 1
     assert "data=" not in postfix.settled_log()[log:]
 

@@ -8,8 +8,8 @@ import pytest
 
 from reconciler.mail.folders import SentBy
 from reconciler.model.connector import Security
-from reconciler.probe.examine import ExaminedHalf, examine
-from reconciler.probe.result import Outcome
+from reconciler.probe.doctor import ExaminedAccount, examine
+from reconciler.probe.result import StageOutcome
 from tests.servers.accounts import SENT, SUPPORT
 from tests.servers.authority import EXPIRED
 from tests.servers.site import connector_for, reads, sends
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.server
 
 
-def look(site: Site, connector: Connector) -> tuple[ExaminedHalf, ...]:
+def look(site: Site, connector: Connector) -> tuple[ExaminedAccount, ...]:
     return examine(connector, site.resolver, site.options)
 
 
@@ -41,9 +41,9 @@ def test_a_mailbox_with_its_folders_its_quota_and_its_chain(imap_site: Site) -> 
 
 def test_an_expired_certificate_is_shown_with_its_date(imap_site: Site) -> None:
     for security in (Security.IMPLICIT, Security.STARTTLS):
-        half = reads(SUPPORT, security, host=EXPIRED)
-        (found,) = look(imap_site, connector_for(SUPPORT, imap=half))
-        assert found.result.stages[-1].outcome is Outcome.NOT_REACHED
+        account = reads(SUPPORT, security, host=EXPIRED)
+        (found,) = look(imap_site, connector_for(SUPPORT, imap=account))
+        assert found.result.stages[-1].outcome is StageOutcome.NOT_REACHED
         assert not found.details.verified
         assert found.details.speaks is security
         assert found.details.chain[0].hosts == (EXPIRED,)

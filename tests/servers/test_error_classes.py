@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Connector, Grant, OAuth2, SaveSent, Security
 from reconciler.model.secret_ref import SecretRef
-from reconciler.probe.options import ProbeOptions
-from reconciler.probe.result import ErrorClass, Protocol, Stage
 from reconciler.probe.runner import run
 from reconciler.secrets.base import Secret, SecretResolver
 from tests.hostile.conftest import HOST, Passwords
@@ -84,8 +84,8 @@ def with_token(bench: Bench, client: Client, *scopes: str) -> Case:
         token_endpoint=ENDPOINT,
         scopes=scopes,
     )
-    half = replace(reads(SUPPORT), password=None, oauth2=oauth2)
-    return real(bench, connector_for(SUPPORT, imap=half))
+    account = replace(reads(SUPPORT), password=None, oauth2=oauth2)
+    return real(bench, connector_for(SUPPORT, imap=account))
 
 
 def config_invalid(bench: Bench) -> Case:

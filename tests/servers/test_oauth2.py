@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from reconciler.connection.failure import ErrorClass, Protocol, Stage
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.oauth import AuthlibTokens
 from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, Security
 from reconciler.model.secret_ref import SecretRef
-from reconciler.probe.result import ErrorClass, Protocol, Stage
 from reconciler.probe.runner import run
 from reconciler.secrets.registry import Resolver
 from tests.servers.accounts import DOMAIN, SUPPORT
@@ -32,7 +32,8 @@ from tests.servers.site import IMAP, PORTS, SMTP, Site, connector_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconciler.probe.result import ConnectorResult, Failure
+    from reconciler.connection.failure import Failure
+    from reconciler.probe.result import ConnectorResult
     from tests.servers.authorisation import AuthorisationServer, Client
     from tests.servers.dovecot import Dovecot
 
@@ -74,7 +75,7 @@ def support_with(
 ) -> Connector:
     """support@, which reads and sends with tokens."""
 
-    def half(protocol: str, host: str) -> MailServer:
+    def account(protocol: str, host: str) -> MailServer:
         return MailServer(
             server=host,
             port=PORTS[protocol, security],
@@ -83,7 +84,7 @@ def support_with(
             oauth2=oauth2,
         )
 
-    return connector_for(SUPPORT, imap=half("imap", imap), smtp=half("smtp", smtp))
+    return connector_for(SUPPORT, imap=account("imap", imap), smtp=account("smtp", smtp))
 
 
 def signed_in_with(result: ConnectorResult) -> dict[Protocol, str]:
@@ -186,7 +187,7 @@ def test_a_token_endpoint_that_is_out_of_order_for_a_moment_is_asked_again(
     result = site.probe(support_with(app()), replace(site.options, retries=1))
     assert result.failures == ()
     assert len(authorisation.requests) == 2
-    notes = [stage.detail for half in result.protocols for stage in half.stages]
+    notes = [stage.detail for account in result.protocols for stage in account.stages]
     assert any("try 2, after refused" in note for note in notes)
 
 

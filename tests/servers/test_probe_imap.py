@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.model.connector import Security
-from reconciler.probe.result import ErrorClass, Outcome, Stage
+from reconciler.probe.result import StageOutcome
 from tests.servers.accounts import (
     ARCHIVE,
     GHOST,
@@ -23,7 +24,8 @@ from tests.servers.authority import ELSEWHERE, EXPIRED, UNTRUSTED
 from tests.servers.site import DOWN, IMAP, MAIL, WRONG, connector_for, reads
 
 if TYPE_CHECKING:
-    from reconciler.probe.result import ConnectorResult, Failure, StageResult
+    from reconciler.connection.failure import Failure
+    from reconciler.probe.result import ConnectorResult, StageResult
     from tests.servers.accounts import Account
     from tests.servers.dovecot import Dovecot
     from tests.servers.site import Site
@@ -52,7 +54,7 @@ def test_a_mailbox_that_is_right_passes_every_stage(
     result = imap_site.probe(connector_for(account, imap=reads(account, security)))
     assert result.passed, result.failures
     (protocol,) = result.protocols
-    assert {item.outcome for item in protocol.stages} == {Outcome.OK}
+    assert {item.outcome for item in protocol.stages} == {StageOutcome.OK}
     assert protocol.via.startswith("127.0.0.")
 
 
@@ -67,7 +69,7 @@ def test_one_wrong_password_is_one_failed_login(
     result = imap_site.probe(connector, replace(imap_site.options, retries=3))
     where, why = failure(result)
     assert (where, why.error_class) == (Stage.AUTHENTICATION, ErrorClass.AUTH_REJECTED)
-    assert stage(result, Stage.MAILBOX).outcome is Outcome.NOT_REACHED
+    assert stage(result, Stage.MAILBOX).outcome is StageOutcome.NOT_REACHED
     assert not result.unreachable
     assert dovecot.failed_logins(account.username) == before + 1
 
@@ -94,7 +96,7 @@ def test_a_bad_certificate_ends_it_before_a_password_is_sent(
     result = imap_site.probe(connector_for(SUPPORT, imap=reads(SUPPORT, security, host=host)))
     where, why = failure(result)
     assert (where, why.error_class) == (Stage.TLS, error_class)
-    assert stage(result, Stage.AUTHENTICATION).outcome is Outcome.NOT_REACHED
+    assert stage(result, Stage.AUTHENTICATION).outcome is StageOutcome.NOT_REACHED
 
 
 def test_an_authority_of_ones_own_is_not_trusted_unless_told_so(imap_site: Site) -> None:

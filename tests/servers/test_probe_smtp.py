@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.connection.failure import ErrorClass, Protocol, Stage
 from reconciler.model.connector import Security
-from reconciler.probe.result import ErrorClass, Outcome, Protocol, Stage
+from reconciler.probe.result import StageOutcome
 from reconciler.probe.runner import run
 from tests.servers.accounts import (
     ARCHIVE,
@@ -26,7 +27,8 @@ from tests.servers.postfix import BUSY, GONE
 from tests.servers.site import DOWN, IMAP, MAIL, PORTS, SMTP, WRONG, connector_for, reads, sends
 
 if TYPE_CHECKING:
-    from reconciler.probe.result import ConnectorResult, Failure
+    from reconciler.connection.failure import Failure
+    from reconciler.probe.result import ConnectorResult
     from tests.servers.accounts import Account
     from tests.servers.dovecot import Dovecot
     from tests.servers.postfix import Postfix
@@ -53,7 +55,7 @@ def test_an_account_that_is_right_passes_every_stage_of_both_protocols(
     assert result.passed, result.failures
     assert [item.protocol for item in result.protocols] == [Protocol.IMAP, Protocol.SMTP]
     outcomes = {stage.outcome for item in result.protocols for stage in item.stages}
-    assert outcomes == {Outcome.OK}
+    assert outcomes == {StageOutcome.OK}
 
 
 def test_smtp_may_have_credentials_of_its_own(mail_site: Site) -> None:
@@ -103,7 +105,7 @@ def test_one_wrong_password_is_one_failed_login_over_both_protocols_together(
         (result,) = run((connector,), mail_site.resolver, mail_site.options)
     else:
         result = mail_site.probe(connector)
-    found = {half.protocol: (stage.stage, why) for half, stage, why in result.failures}
+    found = {account.protocol: (stage.stage, why) for account, stage, why in result.failures}
     assert {(where, why.error_class) for where, why in found.values()} == {
         (Stage.AUTHENTICATION, ErrorClass.AUTH_REJECTED)
     }

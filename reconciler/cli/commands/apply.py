@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.command import ExampleCommand
-from reconciler.cli.duration import DURATION
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
 from reconciler.cli.options import (
+    DURATION,
     acting,
     actor_option,
     color_option,
@@ -27,8 +27,8 @@ from reconciler.errors import ReconcilerError
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from reconciler.app.applying import ApplyOutcome
-    from reconciler.cli.progress import ApplyProgress
+    from reconciler.app.apply import ApplyOutcome
+    from reconciler.cli.progress import ApplyProgressBar
     from reconciler.render.report import Outcome
 
 
@@ -89,14 +89,13 @@ def command(
     With PLAN_FILE, exactly the plan that was saved there is applied, or nothing. Running it again
     changes nothing.
     """
-    from reconciler.app.applying import ApplyRequest, apply
-    from reconciler.app.planfiles import read_plan_file
-    from reconciler.apply.executor import Conduct
-    from reconciler.cli.approval import TerminalApprover
-    from reconciler.cli.console import stderr_style, stdout_style
-    from reconciler.cli.progress import ApplyProgress
+    from reconciler.app.apply import ApplyRequest, apply
+    from reconciler.app.saved_plan import read_plan_file
+    from reconciler.apply.executor import ApplyOptions
+    from reconciler.cli.progress import ApplyProgressBar
+    from reconciler.cli.terminal import TerminalApprover, stderr_style, stdout_style
     from reconciler.probe.runner import Interrupted
-    from reconciler.render.human.applied import applied
+    from reconciler.render.report import applied
 
     style = stdout_style(colour=color)
     space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
@@ -105,11 +104,11 @@ def command(
         overrides=overrides(
             allow_deletes, allow_updates, allow_policy_change, allow_credential_redirect
         ),
-        conduct=Conduct(keep_going=keep_going, skip_tests=skip_tests),
+        conduct=ApplyOptions(keep_going=keep_going, skip_tests=skip_tests),
         plan_file=read_plan_file(plan_file) if plan_file else None,
         lock_timeout=lock_timeout,
     )
-    progress = ApplyProgress(
+    progress = ApplyProgressBar(
         stderr_style(colour=color), space.connect_to, out=style, skip_tests=bool(skip_tests)
     )
     outcome = None
@@ -133,7 +132,7 @@ def command(
 def _write(
     reports: tuple[Report, ...],
     actor: str,
-    progress: ApplyProgress,
+    progress: ApplyProgressBar,
     outcome: ApplyOutcome | None,
     problem: str,
 ) -> None:

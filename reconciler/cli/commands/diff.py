@@ -43,9 +43,9 @@ def command(
     0 is the empty state before the first revision. The other way round, with the newer one first,
     shows what going back would change. Secrets that were rotated are in `history show`.
     """
-    from reconciler.app.past import between
-    from reconciler.app.stored import reading
-    from reconciler.cli.console import stdout_style
+    from reconciler.app.history import between
+    from reconciler.app.state import reading
+    from reconciler.cli.terminal import stdout_style
     from reconciler.render.history import diff_text
 
     with reading(workspace(config, state=state)) as reader:

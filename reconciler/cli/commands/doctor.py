@@ -11,10 +11,10 @@ from reconciler.cli.options import (
     config_option,
     format_option,
     network_options,
+    timeout_option,
     workspace,
 )
 from reconciler.cli.reports import Report, report_option
-from reconciler.cli.tuning import timeout_option
 
 
 @click.command(
@@ -46,15 +46,15 @@ def command(
     which one is for sent mail, quota and size limit; and ends with a verdict. Nothing is sent, nothing is
     recorded, and no secret is shown. Exits as `reconciler test` does.
     """
-    from reconciler.app.examining import examine_connector
-    from reconciler.app.testing import Tuning
-    from reconciler.cli.console import stdout_style
+    from reconciler.app.doctor import examine_connector
+    from reconciler.app.test import Tuning
+    from reconciler.cli.terminal import stdout_style
     from reconciler.render.doctor import doctor_document, doctor_text
     from reconciler.render.json import to_json
 
     space = workspace(config, connect_to=connect_to, ca_file=ca_file)
     found = examine_connector(space, name, Tuning(timeout=timeout))
-    document = doctor_document(found.connector, found.halves, found.verdict, found.at)
+    document = doctor_document(found.connector, found.accounts, found.verdict, found.at)
     for wanted in reports:
         wanted.write(to_json(document))
     style = stdout_style(colour=color)

@@ -9,20 +9,21 @@ import click
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
 from reconciler.cli.options import (
+    SHARD,
     color_option,
     config_option,
     format_option,
     network_options,
+    record_option,
     state_option,
+    tuning_options,
     workspace,
 )
 from reconciler.cli.reports import Report, report_option
-from reconciler.cli.shard import SHARD
-from reconciler.cli.tuning import record_option, tuning_options
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
-    from reconciler.app.drifting import Drift
+    from reconciler.app.drift import Drift
     from reconciler.probe.drift import Checked
     from reconciler.probe.shard import Shard
     from reconciler.render.drift import DriftDocument
@@ -78,10 +79,10 @@ def command(
     Exits with 4 if a server says no, else with 9 if one could not be reached, else with 2 if something
     changed or a certificate is about to expire, else with 0.
     """
-    from reconciler.app.drifting import DriftRequest, find_drift
-    from reconciler.app.testing import Tuning
-    from reconciler.cli.console import stderr_style, stdout_style
-    from reconciler.cli.progress import TestProgress
+    from reconciler.app.drift import DriftRequest, find_drift
+    from reconciler.app.test import Tuning
+    from reconciler.cli.progress import TestProgressBar
+    from reconciler.cli.terminal import stderr_style, stdout_style
     from reconciler.render.drift import drift_text
     from reconciler.render.human.tests import recording_text
 
@@ -94,7 +95,7 @@ def command(
         cert_days=cert_days,
         record=record,
     )
-    progress = TestProgress(stderr_style(colour=color), space.connect_to, shown=False)
+    progress = TestProgressBar(stderr_style(colour=color), space.connect_to, shown=False)
     style = stdout_style(colour=color)
     drift: Drift | None = None
     problem: str | None = "interrupted"

@@ -38,8 +38,8 @@ def command(*, paths: tuple[Path, ...], config: str, check: bool, color: bool | 
     Only white space changes: values, comments, quotes and the order of fields stay. Without PATH, it is all
     of connectors.d/ and reconciler.yaml. With -, a text on standard input is written to standard output.
     """
-    from reconciler.app.formatting import STANDARD_INPUT, format_files, format_text
-    from reconciler.cli.console import stderr_style
+    from reconciler.app.fmt import STANDARD_INPUT, format_files, format_text
+    from reconciler.cli.terminal import stderr_style
     from reconciler.render.human.diagnostics import diagnostics
 
     if any(str(path) == "-" for path in paths):

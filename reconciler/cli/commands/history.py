@@ -45,9 +45,9 @@ def command(
     With ADDRESS, show what happened to that resource, under its former names too; a bare name is a
     connector's. With show SERIAL, show every change of that revision, field by field.
     """
-    from reconciler.app.past import changes_of, entries_of, revision
-    from reconciler.app.stored import parse_address, reading
-    from reconciler.cli.console import stdout_style
+    from reconciler.app.history import changes_of, entries_of, revision
+    from reconciler.app.state import parse_address, reading
+    from reconciler.cli.terminal import stdout_style
     from reconciler.render.history import entries_text, revision_text, revisions_text
 
     style = stdout_style(colour=color)

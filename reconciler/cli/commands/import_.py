@@ -29,8 +29,8 @@ def command(*, config: str, state: str | None, out: Path | None, color: bool | N
     The files are valid, and a plan of them is empty; nothing is written otherwise. No file is
     overwritten.
     """
-    from reconciler.app.writing import write_stored
-    from reconciler.cli.console import stderr_style, stdout_style
+    from reconciler.app.export_yaml import write_stored
+    from reconciler.cli.terminal import stderr_style, stdout_style
     from reconciler.render.human.diagnostics import diagnostics
     from reconciler.render.human.plan import summary
 

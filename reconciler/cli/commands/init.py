@@ -23,7 +23,7 @@ def command(*, config: str, actor: str | None) -> None:
 
     Never overwrites a file.
     """
-    from reconciler.app.starting import start
+    from reconciler.app.init import start
 
     done = start(Path(config), acting(actor).name)
     for path in done.written:

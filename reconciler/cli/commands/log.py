@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.command import ExampleCommand
-from reconciler.cli.duration import DURATION
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import (
+    DURATION,
     acting,
     color_option,
     config_option,
@@ -74,8 +74,8 @@ def command(
     What a mail says and its subject are never kept. A result is sent, partly (some recipients were
     refused), refused, temporary (may succeed later) or uncertain (it may have been delivered).
     """
-    from reconciler.app.journal import attempts, moment_before
-    from reconciler.cli.console import stdout_style
+    from reconciler.app.send_log import attempts, moment_before
+    from reconciler.cli.terminal import stdout_style
     from reconciler.model.sending import EVERY_SENDING, SendingFilter, SendingResult
     from reconciler.render.log import log_text
 
@@ -99,9 +99,9 @@ def command(
 
 
 def _prune(space: Workspace, age: timedelta, *, yes: bool, actor: str | None) -> ExitCode:
-    from reconciler.app.journal import moment_before, prune
-    from reconciler.cli.console import need_terminal
-    from reconciler.render.moment import minute
+    from reconciler.app.send_log import moment_before, prune
+    from reconciler.cli.terminal import need_terminal
+    from reconciler.render.terminal import minute
 
     before = moment_before(age)
     if not yes:

@@ -70,11 +70,11 @@ def command(
 
     Needs no secret and no network, so it is safe to run on the pull request of a stranger.
     """
-    from reconciler.app.planning import make_plan
-    from reconciler.cli.console import stderr_style, stdout_style
-    from reconciler.cli.progress import TestProgress, show_notes
+    from reconciler.app.plan import make_plan
+    from reconciler.cli.progress import TestProgressBar, show_notes
+    from reconciler.cli.terminal import stderr_style, stdout_style
     from reconciler.render.human.diagnostics import diagnostics
-    from reconciler.render.planned import planned as render
+    from reconciler.render.plan import planned as render
 
     space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
     who = acting(actor)
@@ -94,7 +94,7 @@ def command(
     for report in reports:
         report.write(render(made.plan, made.denials, report.form, style, actor=who.name))
     if out is not None:
-        from reconciler.app.planfiles import sealed, write_plan_file
+        from reconciler.app.saved_plan import sealed, write_plan_file
 
         write_plan_file(out, sealed(made.file, space.fingerprint_key(create=False)))
         refused = made.plan.violations or made.denials
@@ -103,9 +103,9 @@ def command(
         )
         click.echo(f"Saved the plan. {advice}", err=True)
     if live:
-        from reconciler.app.testing import try_plan
+        from reconciler.app.test import try_plan
 
-        try_plan(space, made, TestProgress(stderr_style(colour=color), space.connect_to))
+        try_plan(space, made, TestProgressBar(stderr_style(colour=color), space.connect_to))
     if detailed_exitcode and not made.plan.empty:
         return ExitCode.CHANGES_PENDING
     return ExitCode.OK

@@ -27,8 +27,8 @@ def command(*, serial: int, out: Path, config: str, state: str | None, color: bo
     The state is not changed: what applies is what is in git. A connector that was renamed since keeps
     its history, and a secret is the one that its reference leads to now.
     """
-    from reconciler.app.writing import write_revision
-    from reconciler.cli.console import stderr_style, stdout_style
+    from reconciler.app.export_yaml import write_revision
+    from reconciler.cli.terminal import stderr_style, stdout_style
     from reconciler.render.human.diagnostics import diagnostics
     from reconciler.render.human.plan import summary
 

@@ -49,8 +49,8 @@ def command(
 
     The answer is that of the stored state, or with --config that of the files: "what if". Nothing is sent. Exits with 1 if the mail would be refused.
     """
-    from reconciler.app.stored import load_state
-    from reconciler.cli.console import stdout_style
+    from reconciler.app.state import load_state
+    from reconciler.cli.terminal import stdout_style
     from reconciler.render.route import route_text
     from reconciler.routing.decide import route
     from reconciler.routing.request import Route, RouteRequest

@@ -9,7 +9,7 @@ import click
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.letter import Letter
+from reconciler.cli.message_options import MessageOptions
 from reconciler.cli.options import (
     acting,
     color_option,
@@ -132,8 +132,8 @@ def command(
     refused and others have the mail, and with 1 if it failed for good or may have been delivered.
     """
     from reconciler.app.mailer import Mailer
-    from reconciler.cli.console import stderr_style, stdout_style
     from reconciler.cli.streams import mute
+    from reconciler.cli.terminal import stderr_style, stdout_style
     from reconciler.model.connector import SaveSent
     from reconciler.render.json import to_json
     from reconciler.render.sent import (
@@ -142,9 +142,9 @@ def command(
         sent_document,
         sent_text,
     )
-    from reconciler.render.visible import visible
+    from reconciler.render.terminal import visible
 
-    options = Letter(**letter)  # type: ignore[arg-type]  # click has checked them
+    options = MessageOptions(**letter)  # type: ignore[arg-type]  # click has checked them
     message = options.raw_message() if raw else options.message()
     space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
     style = stdout_style(colour=color)

@@ -100,8 +100,8 @@ def command(
 
 def _told(sent: Sent, *, verbose: bool) -> int:
     """Say what the caller has to know of a mail that is out, and end accordingly."""
-    from reconciler.render.visible import visible
-    from reconciler.sending.outcome import Fate
+    from reconciler.render.terminal import visible
+    from reconciler.sending.outcome import CopyStatus
 
     if verbose:
         click.echo(
@@ -109,7 +109,7 @@ def _told(sent: Sent, *, verbose: bool) -> int:
             f"{sent.route.from_address}: {sent.message_id}, copy {sent.copy.fate}"
         )
     problems = list(sent.warnings)
-    if sent.copy.fate is Fate.FAILED:
+    if sent.copy.fate is CopyStatus.FAILED:
         problems.append(f"no copy was filed: {sent.copy.sentence}")
     for problem in problems:
         click.echo(f"Warning: {visible(problem)}", err=True)

@@ -36,16 +36,16 @@ def command(*, what: str, config: str, state: str | None, form: str, color: bool
 
     A resource is named by its address, such as EmailConnector.support; a bare name is a connector's.
     """
-    from reconciler.app.planfiles import is_plan_file, read_plan_file
-    from reconciler.cli.console import stdout_style
+    from reconciler.app.saved_plan import is_plan_file, read_plan_file
+    from reconciler.cli.terminal import stdout_style
 
     style = stdout_style(colour=color)
     if "/" in what or what.endswith(".json") or is_plan_file(Path(what)):
-        from reconciler.render.planfile import plan_file_text
+        from reconciler.render.plan import plan_file_text
 
         click.echo(plan_file_text(read_plan_file(Path(what)), form, style))
         return
-    from reconciler.app.stored import find, load_state, parse_address
+    from reconciler.app.state import find, load_state, parse_address
     from reconciler.render.stored import resource_text
 
     address = parse_address(what)

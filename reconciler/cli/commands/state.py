@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.command import ExampleCommand, ExampleGroup
-from reconciler.cli.duration import DURATION
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.options import actor_option, config_option, state_option, workspace
+from reconciler.cli.options import DURATION, actor_option, config_option, state_option, workspace
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -36,7 +35,7 @@ def command() -> None:
 @state_option
 def lock(*, config: str, state: str | None) -> None:
     """Show who holds the lock, if anybody does."""
-    from reconciler.app.stored import reading
+    from reconciler.app.state import reading
     from reconciler.render.stored import lease_text
 
     with reading(workspace(config, state=state)) as reader:
@@ -57,7 +56,7 @@ def unlock(*, token: str, yes: bool, config: str, state: str | None) -> ExitCode
 
     An apply that has lost its lock cannot write any more, so nothing gets lost; it fails.
     """
-    from reconciler.cli.console import need_terminal
+    from reconciler.cli.terminal import need_terminal
     from reconciler.render.stored import lease_text
 
     store = workspace(config, state=state).store()
@@ -112,7 +111,7 @@ def export(*, out: Path | None, config: str, state: str | None) -> None:
 
     For `state import` into an empty state elsewhere. The key of the fingerprints is not in it.
     """
-    from reconciler.app.moving import export_text, write_export
+    from reconciler.app.state import export_text, write_export
 
     text = export_text(workspace(config, state=state))
     if out is None:
@@ -143,7 +142,7 @@ def import_(
     import os
 
     from reconciler.app.actor import actor as find_actor
-    from reconciler.app.moving import restore
+    from reconciler.app.state import restore
 
     who = find_actor(actor, os.environ)
     done = restore(workspace(config, state=state), file, who.name, lock_timeout)
@@ -191,9 +190,9 @@ def forget(
     import os
 
     from reconciler.app.actor import actor as find_actor
-    from reconciler.app.forgetting import forget as let_go
-    from reconciler.app.stored import parse_address
-    from reconciler.cli.console import need_terminal, stderr_style
+    from reconciler.app.state import forget as let_go
+    from reconciler.app.state import parse_address
+    from reconciler.cli.terminal import need_terminal, stderr_style
     from reconciler.render.human.plan import change_text
 
     def approve(changes: tuple[Change, ...]) -> bool:

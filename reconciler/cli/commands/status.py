@@ -47,8 +47,8 @@ def command(
     NAME is a connector or a shell pattern. The exit code is 0 whatever their status; to have a job
     fail on it, run `reconciler test`.
     """
-    from reconciler.app.stored import load_state, matching
-    from reconciler.cli.console import stdout_style
+    from reconciler.app.state import load_state, matching
+    from reconciler.cli.terminal import stdout_style
     from reconciler.render.status import nothing_listed, status_document, status_text
 
     stored = load_state(workspace(config, state=state))

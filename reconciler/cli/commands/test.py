@@ -11,22 +11,23 @@ from click.core import ParameterSource
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
 from reconciler.cli.options import (
+    SHARD,
     color_option,
     config_option,
     format_option,
     network_options,
+    record_option,
     state_option,
+    tuning_options,
     workspace,
 )
 from reconciler.cli.reports import Report, report_option
-from reconciler.cli.shard import SHARD
-from reconciler.cli.tuning import record_option, tuning_options
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
-    from reconciler.app.testing import TestRun
-    from reconciler.cli.progress import TestProgress
-    from reconciler.probe.record import Recording
+    from reconciler.app.test import TestRun
+    from reconciler.cli.progress import TestProgressBar
+    from reconciler.probe.drift import Recording
     from reconciler.probe.report import TestReport
     from reconciler.probe.shard import Shard
 
@@ -114,17 +115,17 @@ def command(
     """
     if merge:
         return _merge(context, names, form, reports)
-    from reconciler.app.selection import Selection, Which
-    from reconciler.app.testing import TestRequest, TestRun, Tuning
-    from reconciler.cli.console import stderr_style
-    from reconciler.cli.progress import TestProgress
-    from reconciler.probe.result import Stage
+    from reconciler.app.selection import SelectBy, Selection
+    from reconciler.app.test import TestRequest, TestRun, Tuning
+    from reconciler.cli.progress import TestProgressBar
+    from reconciler.cli.terminal import stderr_style
+    from reconciler.connection.failure import Stage
 
     if send_test_mail and depth is not None:
         raise click.UsageError("--send-test-mail tests to the very end, so it takes no --depth.")
     if everything + changed + failing > 1:
         raise click.UsageError("--all, --changed and --failing exclude each other.")
-    which = Which.CHANGED if changed else Which.FAILING if failing else Which.ALL
+    which = SelectBy.CHANGED if changed else SelectBy.FAILING if failing else SelectBy.ALL
     space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
     request = TestRequest(
         selection=Selection(names=names, labels=labels, which=which, shard=shard),
@@ -137,7 +138,7 @@ def command(
         ),
         record=record,
     )
-    progress = TestProgress(stderr_style(colour=color), space.connect_to, out=form == "human")
+    progress = TestProgressBar(stderr_style(colour=color), space.connect_to, out=form == "human")
     run: TestRun | None = None
     problem: str | None = "interrupted"
     try:
@@ -161,8 +162,8 @@ def command(
 def _merge(
     context: click.Context, files: tuple[str, ...], form: str, reports: tuple[Report, ...]
 ) -> ExitCode:
-    from reconciler.app.merging import merge_files
-    from reconciler.cli.console import stdout_style
+    from reconciler.app.test import merge_files
+    from reconciler.cli.terminal import stdout_style
     from reconciler.probe.report import results
     from reconciler.render.human.tests import failures_text
 
@@ -187,7 +188,7 @@ def _merge(
     return exit_code_of_tests(found)
 
 
-def _document(run: TestRun | None, progress: TestProgress, problem: str | None) -> TestReport:
+def _document(run: TestRun | None, progress: TestProgressBar, problem: str | None) -> TestReport:
     from dataclasses import replace
 
     from reconciler.probe.report import report

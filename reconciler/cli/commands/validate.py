@@ -23,7 +23,7 @@ def command(*, config: str, form: str, warnings_as_errors: bool, color: bool | N
 
     Needs no secret, no state and no network.
     """
-    from reconciler.cli.console import stdout_style
+    from reconciler.cli.terminal import stdout_style
     from reconciler.render.validation import validation
 
     loaded = workspace(config).load()

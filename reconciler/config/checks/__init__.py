@@ -24,7 +24,7 @@ from reconciler.config.checks import (
 
 if TYPE_CHECKING:
     from reconciler.config.checks.finding import Check
-    from reconciler.config.subject import Subject
+    from reconciler.config.resolved import ResolvedConfiguration
     from reconciler.diagnostics import Diagnostic
 
 ALL: Final[tuple[Check, ...]] = (
@@ -42,6 +42,6 @@ ALL: Final[tuple[Check, ...]] = (
 )
 
 
-def run(subject: Subject) -> tuple[Diagnostic, ...]:
+def run(subject: ResolvedConfiguration) -> tuple[Diagnostic, ...]:
     """Run every check; none of them stops another."""
     return tuple(finding.placed() for check in ALL for finding in check(subject))

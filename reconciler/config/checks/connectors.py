@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reconciler.config.build import Credentials, smtp_of, uses_same_credentials
+from reconciler.config.build import WrittenCredentials, smtp_of, uses_same_credentials
 from reconciler.config.checks.finding import Finding, location
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.config.checks.finding import Check
-    from reconciler.config.subject import Case, Side, Subject
+    from reconciler.config.resolved import Endpoint, ResolvedConfiguration, ResolvedConnector
     from reconciler.diagnostics import Route
 
 
-def purpose(subject: Subject) -> Iterator[Finding]:
+def purpose(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """A connector reads or sends, and what is written for sending is used."""
     for case in subject.cases:
         document = case.document
@@ -31,7 +31,7 @@ def purpose(subject: Subject) -> Iterator[Finding]:
             yield Finding("connector/does-nothing", case.entry.raw, ("name",), message, hint)
 
 
-def completeness(subject: Subject) -> Iterator[Finding]:
+def completeness(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Nothing that a connection takes is missing, but in a draft."""
     for case in subject.cases:
         document = case.document
@@ -58,7 +58,7 @@ def completeness(subject: Subject) -> Iterator[Finding]:
             yield Finding("connector/no-address", case.entry.raw, route, message, hint)
 
 
-def _missing(case: Case, side: Side) -> Iterator[tuple[str, str]]:
+def _missing(case: ResolvedConnector, side: Endpoint) -> Iterator[tuple[str, str]]:
     server, written = side.server, side.written
     if not case.provider_missing:
         if server.server is None:
@@ -75,15 +75,17 @@ def _missing(case: Case, side: Side) -> Iterator[tuple[str, str]]:
         yield "password", "`password` or `oauth2`"
 
 
-def _told_elsewhere(case: Case) -> bool:
+def _told_elsewhere(case: ResolvedConnector) -> bool:
     """Whether credentials that SMTP lacks are those of IMAP, or the switch contradicts their lack."""
     if uses_same_credentials(case.document):
         return True
     smtp = case.document.smtp
-    return smtp is not None and smtp.use_same_credentials is False and not Credentials.of(smtp)
+    return (
+        smtp is not None and smtp.use_same_credentials is False and not WrittenCredentials.of(smtp)
+    )
 
 
-def labels(subject: Subject) -> Iterator[Finding]:
+def labels(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """No label stands twice."""
     for case in subject.cases:
         seen: set[str] = set()
@@ -97,9 +99,9 @@ def labels(subject: Subject) -> Iterator[Finding]:
             seen.add(label)
 
 
-def renames(subject: Subject) -> Iterator[Finding]:
+def renames(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """A former name is one that nobody has any more, and that one connector had."""
-    taken: dict[str, Case] = {}
+    taken: dict[str, ResolvedConnector] = {}
     for case in subject.cases:
         old = case.document.renamed_from
         if old is None:
@@ -124,9 +126,9 @@ def renames(subject: Subject) -> Iterator[Finding]:
             yield Finding("connector/renamed-from", case.entry.raw, route, message, hint)
 
 
-def addresses(subject: Subject) -> Iterator[Finding]:
+def addresses(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """No two connectors send as the same address."""
-    first: dict[str, Case] = {}
+    first: dict[str, ResolvedConnector] = {}
     for case in subject.cases:
         address = case.connector.email_address
         if address is None or not case.connector.can_send:

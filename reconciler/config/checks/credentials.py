@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reconciler.config.build import Credentials
+from reconciler.config.build import WrittenCredentials
 from reconciler.config.checks.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.config.checks.finding import Check
-    from reconciler.config.subject import Subject
+    from reconciler.config.resolved import ResolvedConfiguration
     from reconciler.diagnostics import Route
 
 
-def one_way(subject: Subject) -> Iterator[Finding]:
+def one_way(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """A half signs in with a password or with OAuth 2.0."""
     for case in subject.cases:
         for protocol in ("imap", "smtp"):
-            half = getattr(case.document, protocol)
-            if half is not None and half.password is not None and half.oauth2 is not None:
+            account = getattr(case.document, protocol)
+            if account is not None and account.password is not None and account.oauth2 is not None:
                 message = f"`{protocol}` has both `password` and `oauth2`."
                 route = (protocol, "oauth2")
                 yield Finding(
@@ -28,14 +28,14 @@ def one_way(subject: Subject) -> Iterator[Finding]:
                 )
 
 
-def same_credentials(subject: Subject) -> Iterator[Finding]:
+def same_credentials(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """``use_same_credentials`` agrees with what else is written."""
     route: Route = ("smtp", "use_same_credentials")
     for case in subject.cases:
         document = case.document
         if document.smtp is None or not document.enable_mail_send_from:
             continue
-        own, of_imap = Credentials.of(document.smtp), Credentials.of(document.imap)
+        own, of_imap = WrittenCredentials.of(document.smtp), WrittenCredentials.of(document.imap)
         message = hint = ""
         match document.smtp.use_same_credentials:
             case True if own:

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.config.checks.finding import Check
-    from reconciler.config.subject import Subject
+    from reconciler.config.resolved import ResolvedConfiguration
 
 
-def administrators(subject: Subject) -> Iterator[Finding]:
+def administrators(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Where roles are declared, somebody is an Administrator."""
     roles, groups = subject.catalogue.roles, subject.catalogue.groups
     if roles is None:
@@ -27,7 +27,7 @@ def administrators(subject: Subject) -> Iterator[Finding]:
         yield Finding("directory/no-administrator", roles.raw, ("administrators",), message, hint)
 
 
-def empty_groups(subject: Subject) -> Iterator[Finding]:
+def empty_groups(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """A group has members."""
     for name, entry in subject.catalogue.groups.items():
         if not entry.value.members:
@@ -36,7 +36,7 @@ def empty_groups(subject: Subject) -> Iterator[Finding]:
             yield Finding("directory/empty-group", entry.raw, ("members",), message, hint)
 
 
-def cycles(subject: Subject) -> Iterator[Finding]:
+def cycles(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """No group is a member of itself, be it by way of others. Each cycle is told once."""
     groups = subject.catalogue.groups
     done: set[str] = set()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.config.raw import RawDocument
+from reconciler.config.resolved import ResolvedConfiguration
 from reconciler.config.rules import problem
-from reconciler.config.subject import Subject
 from reconciler.diagnostics import Route
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Finding:
         )
 
 
-Check = Callable[[Subject], Iterator[Finding]]
+Check = Callable[[ResolvedConfiguration], Iterator[Finding]]
 """Looks at everything, and says what is wrong."""
 
 

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.config.checks.finding import Check
-    from reconciler.config.subject import Case, Subject
+    from reconciler.config.resolved import ResolvedConfiguration, ResolvedConnector
     from reconciler.diagnostics import Route
 
 
-def allowed(subject: Subject) -> Iterator[Finding]:
+def allowed(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Neither a server nor a token endpoint is outside ``allowed_hosts``."""
     if not subject.settings.allowed_hosts:
         return
@@ -27,7 +27,7 @@ def allowed(subject: Subject) -> Iterator[Finding]:
                 yield Finding("connector/host-not-allowed", case.entry.raw, route, message, hint)
 
 
-def _hosts(case: Case) -> Iterator[tuple[Route, str]]:
+def _hosts(case: ResolvedConnector) -> Iterator[tuple[Route, str]]:
     for side in case.sides:
         if side.server.server is not None:
             yield _route(side.protocol, "server", side.written.server), side.server.server

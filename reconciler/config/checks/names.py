@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from reconciler.config.checks.finding import Check
     from reconciler.config.raw import RawDocument
-    from reconciler.config.subject import Subject
+    from reconciler.config.resolved import ResolvedConfiguration
     from reconciler.diagnostics import Route
     from reconciler.model.permissions import Principals
 
 
-def duplicates(subject: Subject) -> Iterator[Finding]:
+def duplicates(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Two documents of one kind have one name, or of a kind that there is one of there are two."""
     for entry, first in subject.catalogue.repeated:
         kind = Kind(entry.value.kind)
@@ -40,7 +40,7 @@ def duplicates(subject: Subject) -> Iterator[Finding]:
         yield Finding("name/duplicate", entry.raw, (field,), message, hint)
 
 
-def connectors(subject: Subject) -> Iterator[Finding]:
+def connectors(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """The policy and permissions refer to connectors."""
     catalogue = subject.catalogue
     known = catalogue.names[Kind.EMAIL_CONNECTOR]
@@ -58,7 +58,7 @@ def connectors(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _connectors_named(subject: Subject) -> Iterator[tuple[RawDocument, Route, str]]:
+def _connectors_named(subject: ResolvedConfiguration) -> Iterator[tuple[RawDocument, Route, str]]:
     if policy := subject.catalogue.policy:
         for field in ("connector", "fallback_connector"):
             name: str | None = getattr(policy.value, field)
@@ -68,7 +68,7 @@ def _connectors_named(subject: Subject) -> Iterator[tuple[RawDocument, Route, st
         yield permissions.raw, ("connector",), permissions.value.connector
 
 
-def groups(subject: Subject) -> Iterator[Finding]:
+def groups(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Roles, groups and permissions refer to groups."""
     known = subject.catalogue.names[Kind.GROUP]
     hints = Hints(known)
@@ -81,7 +81,7 @@ def groups(subject: Subject) -> Iterator[Finding]:
             yield Finding("name/unknown-group", raw, (field, "groups", index), message, hint)
 
 
-def _principals(subject: Subject) -> Iterator[tuple[RawDocument, str, Principals]]:
+def _principals(subject: ResolvedConfiguration) -> Iterator[tuple[RawDocument, str, Principals]]:
     catalogue = subject.catalogue
     if roles := catalogue.roles:
         for field in ("administrators", "manage_data_sources"):
@@ -93,7 +93,7 @@ def _principals(subject: Subject) -> Iterator[tuple[RawDocument, str, Principals
             yield permissions.raw, field, getattr(permissions.value, field)
 
 
-def providers(subject: Subject) -> Iterator[Finding]:
+def providers(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Connectors refer to providers, the built-in ones or a user's own."""
     catalogue = subject.catalogue
     known = catalogue.names[Kind.PROVIDER] | set(catalogue.built_in)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.config.checks.finding import Check
-    from reconciler.config.subject import Case, Side, Subject
+    from reconciler.config.resolved import Endpoint, ResolvedConfiguration, ResolvedConnector
     from reconciler.diagnostics import Route
     from reconciler.model.connector import OAuth2
 
@@ -31,7 +31,7 @@ _TAKEN: Final[dict[Grant, frozenset[str]]] = {
 }
 
 
-def completeness(subject: Subject) -> Iterator[Finding]:
+def completeness(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Every grant has what it takes, but in a draft, and nothing that it does not."""
     for case in subject.cases:
         for side in case.sides:
@@ -51,7 +51,7 @@ def completeness(subject: Subject) -> Iterator[Finding]:
                     )
 
 
-def endpoints(subject: Subject) -> Iterator[Finding]:
+def endpoints(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """It is known where tokens are issued, but in a draft."""
     for case in subject.cases:
         if case.document.draft or case.provider_missing:
@@ -71,7 +71,9 @@ def endpoints(subject: Subject) -> Iterator[Finding]:
                 )
 
 
-def _missing(case: Case, side: Side, oauth2: OAuth2) -> Iterator[tuple[str, str, str]]:
+def _missing(
+    case: ResolvedConnector, side: Endpoint, oauth2: OAuth2
+) -> Iterator[tuple[str, str, str]]:
     """The fields that are missing, with message and hint."""
     for field in _needed(oauth2):
         yield field, f"`grant: {oauth2.grant}` takes a `{field}`.", ""
@@ -103,7 +105,7 @@ def _needed(oauth2: OAuth2) -> Iterator[str]:
     return (field for field in needed if getattr(oauth2, field) is None)
 
 
-def _route(side: Side, field: str) -> Route:
+def _route(side: Endpoint, field: str) -> Route:
     return (side.protocol, "oauth2", field)
 
 

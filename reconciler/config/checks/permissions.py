@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.config.checks.finding import Check
-    from reconciler.config.subject import Subject
+    from reconciler.config.resolved import ResolvedConfiguration
 
 
-def partners(subject: Subject) -> Iterator[Finding]:
+def partners(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Partners can only be let in where it is declared who is none."""
     roles = subject.catalogue.roles
     if (roles is not None and roles.value.internal_domains) or not subject.catalogue.complete:

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
     from reconciler.config.checks.finding import Check
     from reconciler.config.raw import RawDocument
-    from reconciler.config.subject import Subject
+    from reconciler.config.resolved import ResolvedConfiguration
 
 
-def target(subject: Subject) -> Iterator[Finding]:
+def target(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """An enabled policy names a connector that can send; so does a fallback, enabled or not."""
     policy = subject.catalogue.policy
     if policy is None:
@@ -30,7 +30,9 @@ def target(subject: Subject) -> Iterator[Finding]:
         yield from _can_send(subject, policy.raw, "fallback_connector", name)
 
 
-def _can_send(subject: Subject, raw: RawDocument, field: str, name: str) -> Iterator[Finding]:
+def _can_send(
+    subject: ResolvedConfiguration, raw: RawDocument, field: str, name: str
+) -> Iterator[Finding]:
     case = subject.case(name)
     if case is None:
         return  # told as an unknown name

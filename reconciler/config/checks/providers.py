@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.config.checks.finding import Finding
 from reconciler.config.suggest import one_of
-from reconciler.model.provider import SignIn
+from reconciler.model.provider import SignInMethod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.config.checks.finding import Check
-    from reconciler.config.subject import Case, Side, Subject
+    from reconciler.config.resolved import Endpoint, ResolvedConfiguration, ResolvedConnector
 
-_PASSWORDS: Final = frozenset({SignIn.PASSWORD, SignIn.APP_PASSWORD})
+_PASSWORDS: Final = frozenset({SignInMethod.PASSWORD, SignInMethod.APP_PASSWORD})
 
 
-def overrides(subject: Subject) -> Iterator[Finding]:
+def overrides(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """A user's own provider has the name of a built-in one, and takes its place."""
     for name, entry in subject.catalogue.providers.items():
         if name in subject.catalogue.built_in:
@@ -26,7 +26,7 @@ def overrides(subject: Subject) -> Iterator[Finding]:
             yield Finding("provider/overrides-built-in", entry.raw, ("name",), message, hint)
 
 
-def sign_in(subject: Subject) -> Iterator[Finding]:
+def sign_in(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """The provider takes what the connector signs in with."""
     for case in subject.cases:
         for side in case.sides:
@@ -36,7 +36,7 @@ def sign_in(subject: Subject) -> Iterator[Finding]:
             yield from _oauth2(case, side)
 
 
-def _password(case: Case, side: Side) -> Iterator[Finding]:
+def _password(case: ResolvedConnector, side: Endpoint) -> Iterator[Finding]:
     if side.server.password is None or case.provider is None or side.defaults is None:
         return
     if until := side.defaults.password_until:
@@ -54,10 +54,10 @@ def _password(case: Case, side: Side) -> Iterator[Finding]:
         )
 
 
-def _oauth2(case: Case, side: Side) -> Iterator[Finding]:
+def _oauth2(case: ResolvedConnector, side: Endpoint) -> Iterator[Finding]:
     if side.server.oauth2 is None or case.provider is None or not case.provider.sign_in:
         return
-    if SignIn.OAUTH2 not in case.provider.sign_in:
+    if SignInMethod.OAUTH2 not in case.provider.sign_in:
         message = (
             f"`{case.provider.name}` takes no OAuth 2.0, only {one_of(case.provider.sign_in)}."
         )

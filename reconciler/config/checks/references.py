@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.config.checks.finding import Check
-    from reconciler.config.subject import Subject
+    from reconciler.config.resolved import ResolvedConfiguration
     from reconciler.diagnostics import Route
     from reconciler.model.resource import JSON
 
@@ -29,7 +29,7 @@ _FIELDS: Final = frozenset(
 )
 
 
-def schemes(subject: Subject) -> Iterator[Finding]:
+def schemes(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Every reference has a scheme that is known and allowed, in documents with other faults too."""
     for raw in subject.catalogue.raw_connectors:
         for route, text in _references(raw.value):

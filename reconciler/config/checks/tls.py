@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.config.checks.finding import Check
-    from reconciler.config.subject import Protocol, Side, Subject
+    from reconciler.config.resolved import Endpoint, Protocol, ResolvedConfiguration
 
 _PORTS: Final[dict[Protocol, frozenset[int]]] = {
     "imap": frozenset({143, 993}),
@@ -22,7 +22,7 @@ _PORTS: Final[dict[Protocol, frozenset[int]]] = {
 _UPGRADE_ONLY: Final = frozenset({143, 587})
 
 
-def connector_ports(subject: Subject) -> Iterator[Finding]:
+def connector_ports(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Port, ``use_ssl`` and ``security`` of a connector say the same."""
     for case in subject.cases:
         for side in case.sides:
@@ -32,20 +32,20 @@ def connector_ports(subject: Subject) -> Iterator[Finding]:
                 yield Finding(rule, case.entry.raw, side.route(field), message, hint)
 
 
-def provider_ports(subject: Subject) -> Iterator[Finding]:
+def provider_ports(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Port and ``security`` of a provider say the same."""
     for entry in subject.catalogue.providers.values():
-        halves: tuple[Protocol, ...] = ("imap", "smtp")
-        for protocol in halves:
-            half = getattr(entry.value, protocol)
-            if half is None:
+        accounts: tuple[Protocol, ...] = ("imap", "smtp")
+        for protocol in accounts:
+            account = getattr(entry.value, protocol)
+            if account is None:
                 continue
-            if found := _contradiction(protocol, half.port, half.security):
+            if found := _contradiction(protocol, account.port, account.security):
                 rule, message, hint = found
                 yield Finding(rule, entry.raw, (protocol, "port"), message, hint)
 
 
-def _of_side(side: Side) -> tuple[str, str, str, str] | None:
+def _of_side(side: Endpoint) -> tuple[str, str, str, str] | None:
     """The rule, the field, the message and the hint of what is wrong with a half."""
     written, server = side.written, side.server
     field = "security" if written.security is not None else "port"

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reconciler.diagnostics import Diagnostic
-    from reconciler.render.style import Style
+    from reconciler.render.terminal import Style
 
 
 def diagnostics(problems: Sequence[Diagnostic], style: Style) -> str:

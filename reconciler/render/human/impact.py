@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reconciler.plan.document import AccessDocument, RedirectDocument
     from reconciler.plan.impact import AccessChange
     from reconciler.plan.planner import Plan
-    from reconciler.render.style import Style
+    from reconciler.render.terminal import Style
 
 _RIGHTS: dict[str, str] = {
     Right.INTERNAL: "count as an internal user",

@@ -17,16 +17,15 @@ from reconciler.plan.changes import (
     Update,
 )
 from reconciler.plan.diff import leaves
-from reconciler.plan.stages import ProveEmpty, TestConnectors, WriteRevision, stages
+from reconciler.plan.planner import ProveEmpty, TestConnectors, WriteRevision, stages
 from reconciler.render.human.impact import access, credential_redirects, refusals
 from reconciler.render.human.routes import routes
-from reconciler.render.table import pad, width_of
-from reconciler.render.visible import visible
+from reconciler.render.terminal import pad, visible, width_of
 from reconciler.wording import counted
 
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan
-    from reconciler.render.style import Style
+    from reconciler.render.terminal import Style
 
 NO_CHANGES = "No changes. The stored state matches the configuration."
 

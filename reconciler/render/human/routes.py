@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.plan.document import RouteDocument, routes_document
-from reconciler.render.table import natural_width, table
+from reconciler.render.terminal import natural_width, table
 from reconciler.routing.request import Reason
 from reconciler.routing.table import ANY_OTHER
 from reconciler.wording import counted
@@ -14,7 +14,7 @@ from reconciler.wording import counted
 if TYPE_CHECKING:
     from reconciler.plan.document import PlanDocument, RoutesDocument
     from reconciler.plan.planner import Plan
-    from reconciler.render.style import Style
+    from reconciler.render.terminal import Style
 
 _ALL = 25
 """Up to so many senders all are shown, the unchanged ones too; of more, so many that go one way."""

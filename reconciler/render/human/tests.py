@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.probe.result import Outcome, Stage
-from reconciler.render.table import pad, width_of
+from reconciler.connection.failure import Stage
+from reconciler.probe.result import StageOutcome
+from reconciler.render.terminal import pad, width_of
 from reconciler.wording import counted, listed
 
 if TYPE_CHECKING:
-    from reconciler.probe.record import Recording
+    from reconciler.probe.drift import Recording
     from reconciler.probe.result import ConnectorResult, ProtocolResult
-    from reconciler.render.style import Style
+    from reconciler.render.terminal import Style
 
 
 def result_text(result: ConnectorResult, style: Style, *, width: int = 0) -> str:
@@ -45,7 +46,7 @@ def _test_mail(protocol: ProtocolResult) -> tuple[str, ...]:
     return tuple(
         stage.detail
         for stage in protocol.stages
-        if stage.stage is Stage.DELIVERY and stage.outcome is Outcome.OK
+        if stage.stage is Stage.DELIVERY and stage.outcome is StageOutcome.OK
     )
 
 
@@ -54,7 +55,7 @@ def _protocol(protocol: ProtocolResult, style: Style) -> str:
     failed = protocol.failed
     if failed is None:
         place += " (redirected)" if protocol.via else ""
-        done = [item for item in protocol.stages if item.outcome is Outcome.OK]
+        done = [item for item in protocol.stages if item.outcome is StageOutcome.OK]
         seconds = sum(item.seconds for item in protocol.stages)
         deepest = done[-1].stage if done else "nothing"
         return f"{style.added('ok')}      {protocol.protocol} {place} to {deepest}, {seconds * 1000:.0f} ms"

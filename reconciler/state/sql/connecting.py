@@ -59,7 +59,7 @@ class Connecting:
         self._parameters: dict[str, Any] = {
             **_PATIENCE,
             "application_name": "reconciler",
-            **self._discretion(url, psycopg.pq.version()),
+            **self._redactor(url, psycopg.pq.version()),
             **given,
         }
 
@@ -74,7 +74,7 @@ class Connecting:
         return self._connect(**parameters, prepare_threshold=None)
 
     @staticmethod
-    def _discretion(url: PostgresqlUrl, libpq: int) -> dict[str, str]:
+    def _redactor(url: PostgresqlUrl, libpq: int) -> dict[str, str]:
         """Refuse to tell the password itself to a server that has not proved who it is."""
         mode = url.tls or os.environ.get("PGSSLMODE", "")
         proved = url.verified or mode in _CHECKED

@@ -21,11 +21,11 @@ _row = tables.lock.c
 
 def take(
     connection: Connection, wanted: Lease, now: datetime, dead: Lease | None
-) -> Lease | leases.Refused:
+) -> Lease | leases.LockRefused:
     """Take the lock if nobody holds it, if the lease ran out, or if it is the one known as dead."""
     current = reading.any_lease(connection, lock=True)
     if current is not None and current.expires > now and current != dead:
-        return leases.Refused(current, now)
+        return leases.LockRefused(current, now)
     connection.execute(
         update(tables.lock).values(
             token=wanted.token,

@@ -14,7 +14,7 @@ from reconciler.errors import StateUnavailable
 from reconciler.state.sql import schema
 from reconciler.state.sql.connecting import Connecting
 from reconciler.state.sql.faults import told
-from reconciler.state.sql.kept import Kept
+from reconciler.state.sql.pooled import PooledConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,7 +54,7 @@ class PostgresqlDatabase:
         )
         event.listen(engine, "begin", _start)
         self._writer = engine
-        self._kept = Kept(self._connected, lambda: None)
+        self._kept = PooledConnection(self._connected, lambda: None)
         self._reader = engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
@@ -99,7 +99,7 @@ class PostgresqlDatabase:
         """The time of the server."""
         if self._clock:
             return self._clock()
-        now = cast(datetime, connection.execute(select(func.clock_timestamp())).scalar_one())
+        now = cast("datetime", connection.execute(select(func.clock_timestamp())).scalar_one())
         return now.astimezone(UTC)
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ from reconciler.errors import StateCorrupt, StateUnavailable
 from reconciler.state import folder
 from reconciler.state.sql import schema
 from reconciler.state.sql.faults import told
-from reconciler.state.sql.kept import Kept
+from reconciler.state.sql.pooled import PooledConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,7 +56,7 @@ class SqliteDatabase:
         # Within a log, NORMAL loses no more than the newest transactions, and that to a power cut only:
         # https://www.sqlite.org/pragma.html#pragma_synchronous
         adder = _engine(partial(_open, self._path, synchronous="NORMAL"), "BEGIN IMMEDIATE")
-        self._kept = Kept(partial(self._connected, adder), self._place)
+        self._kept = PooledConnection(partial(self._connected, adder), self._place)
 
     @contextmanager
     def view(self) -> Iterator[Connection | None]:
@@ -230,7 +230,7 @@ def _open_to_read(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         if connection is not None:
             connection.close()
-        name = cast(str, getattr(error, "sqlite_errorname", ""))
+        name = cast("str", getattr(error, "sqlite_errorname", ""))
         if not name.startswith(_FOLDER_READ_ONLY) or _log(path).exists():
             raise
         # Without a log nobody has it open to write, so the file alone is the state.

@@ -11,7 +11,7 @@ from reconciler.model.sending import EVERY_SENDING
 from reconciler.model.snapshot import StoredState
 from reconciler.state import lease as leases
 from reconciler.state.base import PastState
-from reconciler.state.conflict import nothing_to_export
+from reconciler.state.effects import nothing_to_export
 from reconciler.state.location import PostgresqlLocation, SqliteLocation, locate
 from reconciler.state.sql import leases as rows
 from reconciler.state.sql import reading, writing
@@ -117,19 +117,19 @@ class SqlStore:
 
     def export(self) -> StateExport:
         """All of it but the lock; raises StateError if nothing was applied."""
-        from reconciler.state.sql import moving  # noqa: PLC0415 - only two commands move a state
+        from reconciler.state.sql import export as sql_export  # noqa: PLC0415 - only two commands move a state
 
         with self._database.view() as view:
             if view is None:
                 raise nothing_to_export()
-            return moving.export(view)
+            return sql_export.export(view)
 
     def restore(self, export: StateExport, *, token: str) -> None:
         """Fill an empty state; raises StateError if it is not empty."""
-        from reconciler.state.sql import moving  # noqa: PLC0415 - likewise
+        from reconciler.state.sql import export as sql_export  # noqa: PLC0415 - likewise
 
         with self._database.transaction() as transaction:
-            moving.restore(transaction, export, token, self._database.now(transaction))
+            sql_export.restore(transaction, export, token, self._database.now(transaction))
 
     def lease(self) -> Lease | None:
         """The lease in force, if any."""
@@ -240,14 +240,14 @@ class SqlStore:
                 self._seen = view is not None
         return self._seen
 
-    def _take(self, holder: str, operation: str, dead: Lease | None) -> Lease | leases.Refused:
+    def _take(self, holder: str, operation: str, dead: Lease | None) -> Lease | leases.LockRefused:
         with self._database.view() as view:
             if view is not None:
                 now = self._database.now(view)
                 current = reading.lease(view, now)
                 # A look comes first, because looking is never kept waiting by a writer.
                 if current is not None and current != dead:
-                    return leases.Refused(current, now)
+                    return leases.LockRefused(current, now)
         with self._database.transaction() as transaction:
             now = self._database.now(transaction)
             return rows.take(transaction, leases.fresh(holder, operation, now), now, dead)

@@ -14,8 +14,7 @@ from reconciler.model.resource import canonical_json
 from reconciler.model.snapshot import Fingerprint
 from reconciler.state import specs
 from reconciler.state.base import ChangeCounts, Commit, Revision
-from reconciler.state.conflict import moved
-from reconciler.state.effects import Effects, effects, fingerprints_after
+from reconciler.state.effects import Effects, effects, fingerprints_after, moved
 from reconciler.state.lease import lost
 from reconciler.state.sql import reading, tables
 

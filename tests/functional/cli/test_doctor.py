@@ -53,7 +53,7 @@ def test_the_document_keeps_to_its_schema_and_holds_the_same(live: Home) -> None
     found = document(done)
     assert json.loads((live.folder / "doctor.json").read_text()) == found
     assert (found["connector"], found["outcome"]) == ("payroll", "passed")
-    imap, smtp = found["halves"]
+    imap, smtp = found["accounts"]
     assert [stage["stage"] for stage in imap["stages"]] == [
         "secret", "dns", "tcp", "tls", "capabilities", "authentication", "mailbox",
     ]  # fmt: skip
@@ -73,9 +73,9 @@ def test_a_refused_certificate_is_shown_as_it_is(live: Home) -> None:
     done = live("doctor", "payroll", "--format", "json")
     found = document(done)
     assert (done.status, found["outcome"]) == (4, "rejected")
-    for half, mode in zip(found["halves"], ("implicit", "starttls"), strict=True):
-        assert (half["speaks"], half["certificates_verified"]) == (mode, False)
-        assert half["certificates"][0]["days_left"] > 80
+    for account, mode in zip(found["accounts"], ("implicit", "starttls"), strict=True):
+        assert (account["speaks"], account["certificates_verified"]) == (mode, False)
+        assert account["certificates"][0]["days_left"] > 80
     shown = live("doctor", "payroll").out
     assert "as the server shows it, not trusted:" in shown
     assert "payroll can neither read mail nor send mail: The certificate of " in shown
@@ -95,7 +95,7 @@ def test_a_server_that_is_down_is_unreachable(live: Home, closed_port: int) -> N
     done = live("doctor", "info", "--format", "json")
     found = document(done)
     assert (done.status, found["outcome"]) == (9, "unreachable")
-    assert [half["speaks"] for half in found["halves"]] == [None, None]
+    assert [account["speaks"] for account in found["accounts"]] == [None, None]
 
 
 def test_a_wrong_password_is_told_with_all_that_comes_before_it(live: Home) -> None:

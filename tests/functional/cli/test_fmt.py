@@ -131,7 +131,7 @@ def test_what_somebody_saves_meanwhile_is_not_overwritten(
         untidy.write_text("kind: Group\nname: theirs\n")
         return formatted(text)
 
-    monkeypatch.setattr("reconciler.app.formatting.formatted", slowly)
+    monkeypatch.setattr("reconciler.app.fmt.formatted", slowly)
     done = home("fmt", "connectors.d/all.yaml")
     assert done.status == 1
     assert "all.yaml was changed by somebody else just now" in done.err
@@ -175,7 +175,7 @@ def test_a_file_that_cannot_be_written_is_told(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("reconciler.app.wholly.tempfile.mkstemp", full)
+    monkeypatch.setattr("reconciler.app.atomic_file.tempfile.mkstemp", full)
     done = home("fmt")
     assert done.status == 1
     assert "all.yaml cannot be written: No space left on device" in done.err

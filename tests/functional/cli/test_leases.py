@@ -159,12 +159,12 @@ def with_a_clock_that_is_ahead(*, hours: int, lease: int = 60) -> str:
     """The command line on a machine whose clock jumped."""
     return f"""
 import datetime
-import reconciler.app.applying, reconciler.state.sql.sqlite
+import reconciler.app.apply, reconciler.state.sql.sqlite
 class Jumped(datetime.datetime):
     @classmethod
     def now(cls, tz=None):
         return super().now(tz) + datetime.timedelta(hours={hours})
-for module in (reconciler.app.applying, reconciler.state.sql.sqlite):
+for module in (reconciler.app.apply, reconciler.state.sql.sqlite):
     module.datetime = Jumped
 {with_leases_of(lease)}
 """

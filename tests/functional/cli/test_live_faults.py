@@ -18,10 +18,10 @@ def failures(done: Done) -> dict[str, str]:
     """The error class by connector and protocol."""
     document: Any = json.loads(done.out)
     return {
-        f"{item['connector']} {half['protocol']}": stage["failure"]["error_class"]
+        f"{item['connector']} {account['protocol']}": stage["failure"]["error_class"]
         for item in document["connectors"]
-        for half in item["protocols"]
-        for stage in half["stages"]
+        for account in item["protocols"]
+        for stage in account["stages"]
         if stage["failure"]
     }
 

@@ -106,7 +106,7 @@ def test_a_file_that_was_tampered_with_is_stale(planned: Home) -> None:
 
 
 def test_a_tampered_file_with_a_digest_that_fits_is_stale_all_the_same(planned: Home) -> None:
-    from reconciler.app.planfiles import read_plan_file
+    from reconciler.app.saved_plan import read_plan_file
     from reconciler.plan.planfile import make_file, to_text
 
     path = planned.folder / "plan.json"

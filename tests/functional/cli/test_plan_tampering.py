@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.app.planfiles import read_plan_file
-from reconciler.app.planning import Planned, make_plan
+from reconciler.app.plan import Planned, make_plan
+from reconciler.app.saved_plan import read_plan_file
 from reconciler.app.workspace import open_workspace
 from reconciler.errors import PlanStale, ReconcilerError
 from reconciler.model.resource import digest
@@ -44,7 +44,7 @@ def made(home: Home) -> Planned:
 
 @pytest.fixture
 def document(made: Planned, tmp_path: Path) -> Any:
-    from reconciler.app.planfiles import write_plan_file
+    from reconciler.app.saved_plan import write_plan_file
 
     write_plan_file(tmp_path / "plan.json", made.file)
     return json.loads((tmp_path / "plan.json").read_text())

@@ -168,7 +168,7 @@ def test_a_traceback_would_not_hold_one_either(watch: Watch) -> None:
     """An exception that nobody expected is shown as Python does; its chain must be clean."""
     import traceback
 
-    from reconciler.app.testing import probe_options
+    from reconciler.app.test import probe_options
     from reconciler.app.workspace import open_workspace
     from reconciler.errors import SecretError
     from reconciler.model.secret_ref import SecretRef

@@ -13,7 +13,7 @@ from unittest import mock
 
 import pytest
 
-from reconciler.sending import copies
+from reconciler.sending import sent_copy
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -29,7 +29,7 @@ USUAL = ("--connector", "support", "--as", ADA, "--subject", "Hello", "--to")
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sandbox files no copies by itself, so that there is nothing to wait for."""
-    monkeypatch.setattr(copies, "_BETWEEN", 0.01)
+    monkeypatch.setattr(sent_copy, "_BETWEEN", 0.01)
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from imapclient import IMAPClient
 
+from reconciler.connection.failure import Protocol
 from reconciler.model.connector import Connector, MailServer, Security
 from reconciler.model.secret_ref import SecretRef
-from reconciler.probe.result import Protocol
-from reconciler.sandbox.session import Endpoint, Sandbox, Session
+from reconciler.sandbox.session import Sandbox, ServedEndpoint, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +78,7 @@ class Clients:
         self._stack = stack
         self.trust = ssl.create_default_context(cafile=session.environment["RECONCILER_CA_FILE"])
 
-    def endpoint(self, protocol: Protocol, connector: str) -> Endpoint:
+    def endpoint(self, protocol: Protocol, connector: str) -> ServedEndpoint:
         """Find what serves a connector."""
         return next(
             endpoint

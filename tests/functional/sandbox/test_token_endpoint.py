@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.connection.failure import ErrorClass
+from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, Security
 from reconciler.model.secret_ref import SecretRef
-from reconciler.probe.options import ProbeOptions
-from reconciler.probe.result import ErrorClass
 from reconciler.probe.runner import run
 from reconciler.sandbox.accounts import HTTPS
 from reconciler.sandbox.session import Sandbox
 from reconciler.secrets.registry import Resolver
 
 if TYPE_CHECKING:
-    from reconciler.probe.result import Failure
+    from reconciler.connection.failure import Failure
     from reconciler.sandbox.session import Session
 
 MICROSOFT = "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token"

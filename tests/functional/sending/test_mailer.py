@@ -19,8 +19,8 @@ from reconciler.errors import (
     UsageError,
 )
 from reconciler.model.sending import SendingResult
-from reconciler.sending import copies
-from reconciler.sending.outcome import Fate, Outcome
+from reconciler.sending import sent_copy
+from reconciler.sending.outcome import CopyStatus, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ class Notes:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sandbox files no copies by itself, so that there is nothing to wait for."""
-    monkeypatch.setattr(copies, "_BETWEEN", 0.01)
+    monkeypatch.setattr(sent_copy, "_BETWEEN", 0.01)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_a_mail_goes_out_as_the_connector_and_shows_no_blind_copies(
         )
     assert sent.route.connector == "payroll"
     assert sent.accepted == (to, "blind@elsewhere.example")
-    assert (sent.copy.fate, sent.copy.folder) == (Fate.APPENDED, "Sent")
+    assert (sent.copy.fate, sent.copy.folder) == (CopyStatus.APPENDED, "Sent")
     received = arrived(example_session, to)
     assert str(received["From"]) == "Payroll <payroll@contoso.example>"
     assert received["Message-ID"] == sent.message_id
@@ -106,7 +106,7 @@ def test_a_policy_that_is_applied_reaches_a_mailer_that_is_open(
         opened._looked = 0.0
         after = opened.send(mail("b@elsewhere.example"), connector="payroll")
     assert (forced.route.connector, after.route.connector) == ("no-reply", "payroll")
-    assert forced.copy.fate is Fate.APPENDED
+    assert forced.copy.fate is CopyStatus.APPENDED
     received = arrived(example_session, "forced@elsewhere.example")
     assert received["From"].addresses[0].addr_spec == "no-reply@contoso.example"
     assert str(received["Reply-To"]) == "payroll@contoso.example"

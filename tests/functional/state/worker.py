@@ -16,10 +16,9 @@ from reconciler.errors import StateConflict, StateError, StateLocked
 from reconciler.model.directory import Group
 from reconciler.model.permissions import Principals
 from reconciler.model.snapshot import Snapshot, StoredState
-from reconciler.plan.changes import Create, Update
-from reconciler.plan.desired import Desired
+from reconciler.plan.changes import Create, Update, ordered
 from reconciler.plan.diff import differences
-from reconciler.plan.order import ordered
+from reconciler.plan.inputs import Desired
 from reconciler.state.base import Commit, StateStore
 from reconciler.state.sql import sqlite
 from reconciler.state.sql.store import open_store

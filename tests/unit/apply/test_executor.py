@@ -8,29 +8,29 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.apply.executor import Applied, Author, Conduct, Executor
+from reconciler.apply.executor import Applied, ApplyOptions, Author, Executor
+from reconciler.connection.failure import ErrorClass, Protocol
+from reconciler.connection.observed import Observed
 from reconciler.errors import ReconcilerError, StateConflict, StateUnavailable, TestsFailed
 from reconciler.model.address import Kind
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import Fingerprint, LastTest, Snapshot, Status, StoredState
-from reconciler.plan.desired import Desired
 from reconciler.plan.document import plan_digest
+from reconciler.plan.inputs import Desired
 from reconciler.plan.planner import plan
-from reconciler.probe.drift import Known
-from reconciler.probe.observed import Observed
-from reconciler.probe.record import facts, last_test
-from reconciler.probe.result import ConnectorResult, ErrorClass, Protocol
-from reconciler.state.memory import MemoryStore
+from reconciler.probe.drift import Known, facts, last_test
 from tests.builders import NOON, at, connector, moved, permissions, receiving, result, users
+from tests.memory_store import MemoryStore
 
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector
     from reconciler.model.resource import Resource
+    from reconciler.probe.result import ConnectorResult
 
 AUTHOR = Author("ada", "--actor", "c0ffee", "0.1")
 A, B = connector("a"), connector("b")
-PLAINLY, KEEP_GOING = Conduct(), Conduct(keep_going=True)
+PLAINLY, KEEP_GOING = ApplyOptions(), ApplyOptions(keep_going=True)
 REJECTED, UNREACHABLE = ErrorClass.AUTH_REJECTED, ErrorClass.REFUSED
 
 
@@ -56,7 +56,7 @@ class Bench:
     def apply(
         self,
         *wanted: Resource,
-        conduct: Conduct = PLAINLY,
+        conduct: ApplyOptions = PLAINLY,
         renames: tuple[tuple[str, str], ...] = (),
         fingerprints: dict[SecretRef, Fingerprint] | None = None,
     ) -> Applied:
@@ -171,7 +171,7 @@ def test_keep_going_does_not_delete_a_connector_that_was_renamed_long_ago(bench:
 
 
 def test_skipped_tests_are_recorded_with_their_reason(bench: Bench) -> None:
-    done = bench.apply(A, conduct=Conduct(skip_tests="the provider is down"))
+    done = bench.apply(A, conduct=ApplyOptions(skip_tests="the provider is down"))
     assert bench.tester.asked == []
     assert done.revision is not None
     assert done.revision.note == "tests skipped: the provider is down"
@@ -179,7 +179,7 @@ def test_skipped_tests_are_recorded_with_their_reason(bench: Bench) -> None:
 
 
 def test_an_untested_connector_is_tested_by_the_next_apply_without_a_revision(bench: Bench) -> None:
-    bench.apply(A, conduct=Conduct(skip_tests="later"))
+    bench.apply(A, conduct=ApplyOptions(skip_tests="later"))
     done = bench.apply(A)
     assert bench.tester.asked == ["a"]
     assert done.revision is None
@@ -188,7 +188,7 @@ def test_an_untested_connector_is_tested_by_the_next_apply_without_a_revision(be
 
 
 def test_a_connector_that_still_fails_is_recorded_so_and_fails_the_apply(bench: Bench) -> None:
-    bench.apply(A, conduct=Conduct(skip_tests="later"))
+    bench.apply(A, conduct=ApplyOptions(skip_tests="later"))
     bench.fail(a=REJECTED)
     with pytest.raises(TestsFailed):
         bench.apply(A)
@@ -201,7 +201,7 @@ def test_a_connector_that_still_fails_is_recorded_so_and_fails_the_apply(bench: 
 
 
 def test_the_permissions_of_a_failing_connector_can_be_changed(bench: Bench) -> None:
-    bench.apply(A, conduct=Conduct(skip_tests="later"))
+    bench.apply(A, conduct=ApplyOptions(skip_tests="later"))
     bench.fail(a=REJECTED)
     wanted = permissions("a", users=users("ada"))
     done = bench.apply(A, wanted, conduct=KEEP_GOING)
@@ -213,7 +213,7 @@ def test_the_permissions_of_a_failing_connector_can_be_changed(bench: Bench) -> 
 def test_permissions_that_change_do_not_hide_what_a_test_found_of_their_connector(
     bench: Bench,
 ) -> None:
-    bench.apply(A, B, conduct=Conduct(skip_tests="later"))
+    bench.apply(A, B, conduct=ApplyOptions(skip_tests="later"))
     bench.fail(b=REJECTED)
     with pytest.raises(TestsFailed):
         bench.apply(A, B, permissions("a", users=users("ada")))
@@ -294,7 +294,7 @@ def test_a_store_that_does_not_write_what_it_was_given_is_found_out(bench: Bench
 
 
 def test_what_is_recorded_of_a_failure_is_its_stage_class_and_cause(bench: Bench) -> None:
-    bench.apply(A, conduct=Conduct(skip_tests="later"))
+    bench.apply(A, conduct=ApplyOptions(skip_tests="later"))
     bench.fail(a=REJECTED)
     with pytest.raises(TestsFailed):
         bench.apply(A)
@@ -344,7 +344,7 @@ def test_what_was_seen_of_a_server_outlives_an_apply_that_finds_it_down(bench: B
     assert facts(stored.last_test) == {Protocol.IMAP: Known("authentication: refused", seen)}
 
     elsewhere = moved(A, server="elsewhere.contoso.example")
-    bench.apply(elsewhere, conduct=Conduct(skip_tests="outage"))
+    bench.apply(elsewhere, conduct=ApplyOptions(skip_tests="outage"))
     with pytest.raises(TestsFailed):
         bench.apply(elsewhere)
     stored = bench.store.load().stored(at(Kind.EMAIL_CONNECTOR, "a"))

@@ -108,7 +108,7 @@ def test_the_mode_of_a_provider_holds_for_its_port_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("half", "port", "mode"),
+    ("account", "port", "mode"),
     [
         ("imap", 993, "implicit"),
         ("imap", 143, "starttls"),
@@ -120,9 +120,12 @@ def test_the_mode_of_a_provider_holds_for_its_port_only() -> None:
         ("imap", 1993, None),
     ],
 )
-def test_use_ssl_means_what_the_port_speaks(half: str, port: int, mode: str | None) -> None:
-    fields: dict[str, Any] = {half: {"port": port, "use_ssl": True}, "enable_mail_send_from": True}
-    server = getattr(build(**fields), half)
+def test_use_ssl_means_what_the_port_speaks(account: str, port: int, mode: str | None) -> None:
+    fields: dict[str, Any] = {
+        account: {"port": port, "use_ssl": True},
+        "enable_mail_send_from": True,
+    }
+    server = getattr(build(**fields), account)
     assert server.security == mode
 
 

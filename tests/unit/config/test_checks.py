@@ -16,8 +16,8 @@ from reconciler.config.checks.references import ENTRY_POINTS, SCHEMES, known_sch
 from reconciler.config.compose import compose
 from reconciler.config.documents import parse
 from reconciler.config.explain import explain
+from reconciler.config.resolved import ResolvedConfiguration
 from reconciler.config.settings import Settings
-from reconciler.config.subject import Subject
 from reconciler.model.connector import Security
 from reconciler.model.provider import OAuth2Defaults, Provider, ServerDefaults
 
@@ -259,7 +259,7 @@ _PROVIDERS = (
 @given(document=_CONNECTORS)
 def test_a_connector_without_errors_is_complete_and_safe(document: dict[str, Any]) -> None:
     (raw,) = compose(json.dumps(document), "a.yaml").documents
-    subject = Subject(catalogue([parse(raw)], _PROVIDERS, complete=True), Settings())
+    subject = ResolvedConfiguration(catalogue([parse(raw)], _PROVIDERS, complete=True), Settings())
     if any(item.is_error for item in run(subject)):
         return
     (case,) = subject.cases

@@ -16,8 +16,8 @@ from reconciler.config.compose import compose
 from reconciler.config.documents import parse
 from reconciler.config.events import fast, fast_only, parsers, reference
 from reconciler.config.files import decode
+from reconciler.config.resolved import ResolvedConfiguration
 from reconciler.config.settings import DEFAULTS
-from reconciler.config.subject import Subject
 from reconciler.diagnostics import Diagnostic
 
 # The marker never occurs in a message by chance, and nothing that can surround it breaks it up.
@@ -138,7 +138,7 @@ def problems(text: str) -> list[Diagnostic]:
     return [
         *composed.diagnostics,
         *(diagnostic for item in parsed for diagnostic in item.diagnostics),
-        *run(Subject(known, DEFAULTS)),
+        *run(ResolvedConfiguration(known, DEFAULTS)),
     ]
 
 

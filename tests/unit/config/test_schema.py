@@ -12,8 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from reconciler.config.documents import adapter, kind_of
-from reconciler.config.kinds import TYPES
+from reconciler.config.documents import TYPES, adapter, kind_of
 from reconciler.config.schema import (
     Validator,
     connectors_schema,

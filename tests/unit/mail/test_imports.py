@@ -11,7 +11,7 @@ import pytest
     ("module", "unwanted"),
     [
         ("reconciler.probe.result", "ssl,imapclient,smtplib,socket,pydantic"),
-        ("reconciler.probe.options", "ssl,imapclient,smtplib,authlib"),
+        ("reconciler.connection.options", "ssl,imapclient,smtplib,authlib"),
         ("reconciler.probe.runner", "imapclient,smtplib,authlib,cryptography,http.client"),
         ("reconciler.mail.imap", "authlib,cryptography,requests"),
     ],

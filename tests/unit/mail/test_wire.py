@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.mail.deadline import Deadline
-from reconciler.mail.faults import Cancelled, Disconnected, TimedOut, Unreachable, Violation
+from reconciler.mail.faults import Cancelled, Disconnected, ProtocolViolation, TimedOut, Unreachable
 from reconciler.mail.resolve import resolve
 from reconciler.mail.tls import shared_context
-from reconciler.mail.wire import Limits, Wire
+from reconciler.mail.wire import Wire, WireLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LIMITS = Limits(line=64, total=256, lines=5)
+LIMITS = WireLimits(line=64, total=256, lines=5)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_a_line_beyond_the_limit_is_a_violation(
 ) -> None:
     wire, theirs = ends
     theirs.sendall(sent)
-    with pytest.raises(Violation):
+    with pytest.raises(ProtocolViolation):
         wire.readline()
 
 
@@ -53,10 +53,10 @@ def test_too_many_octets_are_a_violation_whether_announced_or_sent(
     ends: tuple[Wire, socket.socket],
 ) -> None:
     wire, theirs = ends
-    with pytest.raises(Violation):
+    with pytest.raises(ProtocolViolation):
         wire.read(257)
     theirs.sendall(b"x" * 300)
-    with pytest.raises(Violation):
+    with pytest.raises(ProtocolViolation):
         wire.read(256)
 
 
@@ -65,7 +65,7 @@ def test_too_many_lines_are_a_violation(ends: tuple[Wire, socket.socket]) -> Non
     theirs.sendall(b"\n" * 6)
     for _ in range(5):
         wire.readline()
-    with pytest.raises(Violation):
+    with pytest.raises(ProtocolViolation):
         wire.readline()
 
 
@@ -128,7 +128,7 @@ def test_tls_does_not_start_behind_text_that_was_not_asked_for(
     wire, theirs = ends
     theirs.sendall(b"220 go ahead\r\n235 you are in\r\n")
     wire.readline()
-    with pytest.raises(Violation):
+    with pytest.raises(ProtocolViolation):
         wire.start_tls(shared_context(None), "localhost")
 
 

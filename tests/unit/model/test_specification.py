@@ -21,7 +21,13 @@ from reconciler.model.connector import (
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions, Principals
 from reconciler.model.policy import GlobalSmtpPolicy, ReplyTo
-from reconciler.model.provider import OAuth2Defaults, Provider, ServerDefaults, SignIn, UsernameForm
+from reconciler.model.provider import (
+    OAuth2Defaults,
+    Provider,
+    ServerDefaults,
+    SignInMethod,
+    UsernameForm,
+)
 from reconciler.model.resource import canonical_json, digest, spec_of, to_plain
 from reconciler.model.secret_ref import SecretRef
 
@@ -76,7 +82,7 @@ resources = st.one_of(
         Provider,
         name=names,
         imap=st.none() | defaults,
-        sign_in=st.lists(st.sampled_from(SignIn)).map(tuple),
+        sign_in=st.lists(st.sampled_from(SignInMethod)).map(tuple),
         oauth2=st.none() | st.builds(OAuth2Defaults, token_endpoint=st.just("https://x/{tenant}")),
     ),
 )

@@ -11,11 +11,11 @@ from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, Sec
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import Fingerprint
 from reconciler.plan.credentials import NAMED, CredentialRedirect, Destination
-from reconciler.plan.desired import Overrides
 from reconciler.plan.document import to_document
-from reconciler.plan.safety import Limit
+from reconciler.plan.inputs import Overrides
+from reconciler.plan.limits import Limit
 from reconciler.render.human.impact import credential_redirects
-from reconciler.render.style import Style
+from reconciler.render.terminal import Style
 from tests.builders import EMPTY, connector, mail_server, moved, planned, receiving, stored
 
 if TYPE_CHECKING:

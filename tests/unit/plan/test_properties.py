@@ -14,12 +14,12 @@ from reconciler.model.address import Kind
 from reconciler.model.connector import Connector
 from reconciler.model.snapshot import StoredState
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
-from reconciler.plan.desired import Desired
 from reconciler.plan.document import plan_digest
+from reconciler.plan.inputs import Desired
+from reconciler.plan.keep_going import without
 from reconciler.plan.planner import plan
-from reconciler.plan.reduce import without
 from reconciler.state.base import Commit
-from reconciler.state.memory import MemoryStore
+from tests.memory_store import MemoryStore
 from tests.strategies import NOON, carried_out, situations, states, unresolved
 
 if TYPE_CHECKING:

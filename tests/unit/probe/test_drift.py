@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.connection.failure import ErrorClass, Protocol
+from reconciler.connection.observed import Observed
 from reconciler.model.snapshot import LastTest, Status
-from reconciler.probe.drift import Checked, Facts, Finding, Kind, Known, check
-from reconciler.probe.observed import Observed
-from reconciler.probe.result import ConnectorResult, ErrorClass, Protocol
+from reconciler.probe.drift import Checked, DriftFinding, Facts, FindingKind, Known, check
 from tests.builders import FAILED, NOON, PASSED, result
+
+if TYPE_CHECKING:
+    from reconciler.probe.result import ConnectorResult
 
 SEEN = Observed(
     tls_version="TLSv1.3",
@@ -40,7 +44,7 @@ def compare(
     return check(now, last, known, now=NOON, cert_days=cert_days)
 
 
-def kinds(checked: Checked) -> list[Kind]:
+def kinds(checked: Checked) -> list[FindingKind]:
     return [found.kind for found in checked.findings]
 
 
@@ -54,8 +58,8 @@ def test_what_is_as_it_was_has_not_drifted() -> None:
 def test_a_sign_in_that_is_refused_now() -> None:
     checked = compare(outcome(ErrorClass.AUTH_REJECTED))
     assert checked.findings == (
-        Finding(
-            kind=Kind.FAILS,
+        DriftFinding(
+            kind=FindingKind.FAILS,
             protocol=Protocol.IMAP,
             summary="fails now at authentication (auth_rejected)",
             after="authentication: auth_rejected",
@@ -72,13 +76,13 @@ def test_one_that_fails_as_before_is_remarkable_but_no_change() -> None:
 
 def test_one_that_fails_in_another_way_has_changed() -> None:
     checked = compare(outcome(ErrorClass.MAILBOX_NOT_CONNECTED), FAILED, REFUSED)
-    assert kinds(checked) == [Kind.FAILS_OTHERWISE]
+    assert kinds(checked) == [FindingKind.FAILS_OTHERWISE]
     assert checked.findings[0].before == "authentication: auth_rejected"
 
 
 def test_one_that_works_again() -> None:
     checked = compare(outcome(), FAILED, REFUSED)
-    assert kinds(checked) == [Kind.RECOVERED]
+    assert kinds(checked) == [FindingKind.RECOVERED]
     assert checked.findings[0].summary == (
         "works again; it failed at authentication (auth_rejected)"
     )
@@ -86,7 +90,7 @@ def test_one_that_works_again() -> None:
 
 def test_one_that_was_never_tested_drifts_only_if_it_fails() -> None:
     assert compare(outcome(), None, {}).findings == ()
-    assert kinds(compare(outcome(ErrorClass.TIMEOUT), None, {})) == [Kind.FAILS]
+    assert kinds(compare(outcome(ErrorClass.TIMEOUT), None, {})) == [FindingKind.FAILS]
     assert compare(outcome(), None, {}).before is Status.UNTESTED
 
 
@@ -115,17 +119,17 @@ def test_a_certificate_that_was_renewed_is_no_drift() -> None:
 @pytest.mark.parametrize(
     ("fields", "kind", "before", "after"),
     [
-        ({"mechanisms": ("PLAIN",)}, Kind.MECHANISM_GONE, "XOAUTH2", ""),
-        ({"mechanisms": ("LOGIN", "PLAIN", "XOAUTH2")}, Kind.MECHANISM_NEW, "", "LOGIN"),
-        ({"capabilities": ("IDLE",)}, Kind.CAPABILITY_GONE, "NAMESPACE", ""),
-        ({"size_limit": 10}, Kind.SIZE_LIMIT_CHANGED, "1000 octets", "10 octets"),
-        ({"size_limit": None}, Kind.SIZE_LIMIT_CHANGED, "1000 octets", "any size"),
-        ({"tls_version": "TLSv1.2"}, Kind.TLS_CHANGED, "TLSv1.3", "TLSv1.2"),
-        ({"certificate_issuer": "Another"}, Kind.ISSUER_CHANGED, "An authority", "Another"),
+        ({"mechanisms": ("PLAIN",)}, FindingKind.MECHANISM_GONE, "XOAUTH2", ""),
+        ({"mechanisms": ("LOGIN", "PLAIN", "XOAUTH2")}, FindingKind.MECHANISM_NEW, "", "LOGIN"),
+        ({"capabilities": ("IDLE",)}, FindingKind.CAPABILITY_GONE, "NAMESPACE", ""),
+        ({"size_limit": 10}, FindingKind.SIZE_LIMIT_CHANGED, "1000 octets", "10 octets"),
+        ({"size_limit": None}, FindingKind.SIZE_LIMIT_CHANGED, "1000 octets", "any size"),
+        ({"tls_version": "TLSv1.2"}, FindingKind.TLS_CHANGED, "TLSv1.3", "TLSv1.2"),
+        ({"certificate_issuer": "Another"}, FindingKind.ISSUER_CHANGED, "An authority", "Another"),
     ],
 )
 def test_what_a_server_shows_otherwise(
-    fields: dict[str, object], kind: Kind, before: str, after: str
+    fields: dict[str, object], kind: FindingKind, before: str, after: str
 ) -> None:
     shown = replace(SEEN, **fields)  # type: ignore[arg-type]
     (found,) = compare(outcome(observed=shown)).findings
@@ -151,13 +155,13 @@ def test_the_other_half_that_fails_too_is_a_change_of_its_own() -> None:
     both = replace(first, protocols=(*first.protocols, second))
     checked = compare(both, FAILED, {**REFUSED, Protocol.SMTP: Known("", SEEN)})
     assert [(found.kind, found.protocol) for found in checked.findings] == [
-        (Kind.FAILS, Protocol.SMTP)
+        (FindingKind.FAILS, Protocol.SMTP)
     ]
 
 
 def test_a_test_of_an_older_release_is_compared_by_its_first_failure() -> None:
     assert compare(outcome(ErrorClass.AUTH_REJECTED), FAILED, {}).findings == ()
-    assert kinds(compare(outcome(), FAILED, {})) == [Kind.RECOVERED]
+    assert kinds(compare(outcome(), FAILED, {})) == [FindingKind.RECOVERED]
 
 
 def test_since_when_it_fails() -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.connection.account import accounts
+from reconciler.connection.failure import Protocol
 from reconciler.model.secret_ref import SecretRef
-from reconciler.probe.half import halves
-from reconciler.probe.result import Protocol
 from reconciler.probe.schedule import Job, Schedule
 from tests.builders import connector, mail_server, receiving
 
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from random import Random
 
 
-def jobs(accounts: Iterable[tuple[str, str]]) -> list[Job]:
+def jobs(pairs: Iterable[tuple[str, str]]) -> list[Job]:
     """A job for each pair of a host and a user."""
     return [
-        Job(position, halves(receiving("a", imap=mail_server("a", server=host, username=user)))[0])
-        for position, (host, user) in enumerate(accounts)
+        Job(
+            position, accounts(receiving("a", imap=mail_server("a", server=host, username=user)))[0]
+        )
+        for position, (host, user) in enumerate(pairs)
     ]
 
 
@@ -62,7 +64,7 @@ def test_one_account_is_the_same_over_both_protocols_of_a_host() -> None:
     both = connector("a", imap=mail_server("a", server="m.example"))
     assert both.smtp is not None
     same = connector("a", imap=both.imap, smtp=mail_server("a", "smtp", server="M.example"))
-    schedule = Schedule([Job(0, half) for half in halves(same)], 3)
+    schedule = Schedule([Job(0, account) for account in accounts(same)], 3)
     assert len(taken(schedule)) == 1
 
 
@@ -72,18 +74,20 @@ def test_halves_with_one_password_come_one_after_the_other_wherever_their_server
         mail_server("a", "smtp", server="out.example"),
     )
     other = replace(smtp, password=SecretRef("env", "OTHER"))
-    apart = [Job(0, half) for half in halves(connector("a", imap=imap, smtp=other))]
+    apart = [Job(0, account) for account in accounts(connector("a", imap=imap, smtp=other))]
     assert len(taken(Schedule(apart, 3))) == 2
     both = [
-        Job(position, half)
+        Job(position, account)
         for position in (0, 1)
-        for half in halves(connector("a", imap=imap, smtp=replace(smtp, password=imap.password)))
+        for account in accounts(
+            connector("a", imap=imap, smtp=replace(smtp, password=imap.password))
+        )
     ]
     schedule = Schedule(both, 3)
     (first,) = taken(schedule)
-    assert (first.position, first.half.protocol) == (0, Protocol.IMAP)
+    assert (first.position, first.account.protocol) == (0, Protocol.IMAP)
     schedule.done(first)
-    assert [(job.position, job.half.protocol) for job in taken(schedule)] == [
+    assert [(job.position, job.account.protocol) for job in taken(schedule)] == [
         (1, Protocol.IMAP),
         (0, Protocol.SMTP),
     ]
@@ -102,9 +106,9 @@ def test_every_test_is_run_once_and_no_cap_is_broken(
     done: list[Job] = []
     while True:
         running += taken(schedule)
-        hosts = [job.half.host_key for job in running]
+        hosts = [job.account.host_key for job in running]
         assert all(hosts.count(host) <= per_host for host in hosts)
-        assert len({job.half.account_key for job in running}) == len(running)
+        assert len({job.account.account_key for job in running}) == len(running)
         if not running:
             break
         ended = running.pop(choice.randrange(len(running)))

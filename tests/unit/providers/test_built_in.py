@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.config.load import built_in_providers
 from reconciler.model.connector import Security
-from reconciler.model.provider import Provider, SignIn, UsernameForm
+from reconciler.model.provider import Provider, SignInMethod, UsernameForm
 
 # The names that connectors in the field are written with: one that goes breaks configurations.
 NAMES = (
@@ -45,8 +45,8 @@ def provider(name: str) -> Provider:
 
 
 def servers(item: Provider) -> list[tuple[int, Security, str]]:
-    found = (half for half in (item.imap, item.smtp) if half is not None)
-    return [(half.port, half.security, half.server) for half in found]
+    found = (account for account in (item.imap, item.smtp) if account is not None)
+    return [(account.port, account.security, account.server) for account in found]
 
 
 def test_none_is_missing_and_each_is_named_as_its_file() -> None:
@@ -79,7 +79,7 @@ def test_each_says_where_its_settings_come_from(name: str) -> None:
 def test_endpoints_are_there_exactly_where_oauth_is_taken(name: str) -> None:
     found = provider(name)
 
-    assert (found.oauth2 is not None) is (SignIn.OAUTH2 in found.sign_in)
+    assert (found.oauth2 is not None) is (SignInMethod.OAUTH2 in found.sign_in)
     if found.oauth2 is not None:
         assert found.oauth2.delegated_scopes
 
@@ -101,20 +101,20 @@ def test_those_who_file_sent_copies_themselves_are_known() -> None:
 
 
 def test_the_user_is_the_local_part_only_where_the_vendor_says_so() -> None:
-    halves = {
+    accounts = {
         (item.name, protocol)
         for item in built_in_providers()
-        for protocol, half in (("imap", item.imap), ("smtp", item.smtp))
-        if half is not None and half.username_form is UsernameForm.LOCAL_PART
+        for protocol, account in (("imap", item.imap), ("smtp", item.smtp))
+        if account is not None and account.username_form is UsernameForm.LOCAL_PART
     }
 
-    assert halves == {("icloud", "imap"), ("web.de", "imap"), ("web.de", "smtp")}
+    assert accounts == {("icloud", "imap"), ("web.de", "imap"), ("web.de", "smtp")}
 
 
 def test_microsoft_refuses_passwords_and_says_since_when() -> None:
     microsoft, outlook = provider("microsoft365"), provider("outlook.com")
 
-    assert microsoft.sign_in == outlook.sign_in == (SignIn.OAUTH2,)
+    assert microsoft.sign_in == outlook.sign_in == (SignInMethod.OAUTH2,)
     assert microsoft.imap is not None
     assert microsoft.smtp is not None
     assert microsoft.imap.password_until == "2022-10-01"
@@ -135,4 +135,4 @@ def test_the_tenant_is_asked_for_where_there_are_tenants() -> None:
 
 
 def test_google_takes_its_own_password_from_nobody() -> None:
-    assert provider("gmail").sign_in == (SignIn.OAUTH2, SignIn.APP_PASSWORD)
+    assert provider("gmail").sign_in == (SignInMethod.OAUTH2, SignInMethod.APP_PASSWORD)

@@ -6,20 +6,20 @@ from pathlib import Path
 
 from reconciler.config.load import built_in_providers
 from reconciler.model.connector import Security
-from reconciler.model.provider import Provider, ServerDefaults, SignIn
+from reconciler.model.provider import Provider, ServerDefaults, SignInMethod
 
 PAGE = Path(__file__).parents[3] / "docs" / "providers.md"
 
 MODES = {Security.IMPLICIT: "implicit TLS", Security.STARTTLS: "STARTTLS", Security.NONE: "no TLS"}
 METHODS = {
-    SignIn.PASSWORD: "password",
-    SignIn.APP_PASSWORD: "app password",
-    SignIn.OAUTH2: "OAuth 2.0",
+    SignInMethod.PASSWORD: "password",
+    SignInMethod.APP_PASSWORD: "app password",
+    SignInMethod.OAUTH2: "OAuth 2.0",
 }
 
 
-def server(half: ServerDefaults | None) -> str:
-    return f"{half.server}:{half.port}, {MODES[half.security]}" if half else "none"
+def server(account: ServerDefaults | None) -> str:
+    return f"{account.server}:{account.port}, {MODES[account.security]}" if account else "none"
 
 
 def row(item: Provider) -> str:

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.probe.report import RunDocument, SelectionDocument, TestReport, report
-from reconciler.probe.result import ConnectorResult, ErrorClass, Stage
 from reconciler.render.junit import junit
 from tests.builders import result
+
+if TYPE_CHECKING:
+    from reconciler.probe.result import ConnectorResult
 
 TEXT = st.text(st.characters() | st.sampled_from("\0\x08\x0b\x1b\x7f\ufffe\uffff\ud800]]>&<\"'"))
 
 
 def failing(name: str, said: str, error_class: ErrorClass) -> ConnectorResult:
     made = result(name, error_class)
-    half = made.protocols[0]
-    failure = half.stages[-1].failure
+    account = made.protocols[0]
+    failure = account.stages[-1].failure
     assert failure is not None
     stage = replace(
-        half.stages[-1], detail=said, failure=replace(failure, cause=said, remedy=said, reply=said)
+        account.stages[-1],
+        detail=said,
+        failure=replace(failure, cause=said, remedy=said, reply=said),
     )
-    return replace(made, protocols=(replace(half, stages=(half.stages[0], stage), via=said),))
+    return replace(made, protocols=(replace(account, stages=(account.stages[0], stage), via=said),))
 
 
 def run(*not_run: str) -> RunDocument:

@@ -9,8 +9,7 @@ import pytest
 
 from reconciler.model.snapshot import LastTest
 from reconciler.render.status import nothing_listed, status_document, status_text
-from reconciler.render.style import Style
-from reconciler.render.table import width_of
+from reconciler.render.terminal import Style, width_of
 from tests.builders import EMPTY, NOON, connector, group, stored
 
 _FAILED = LastTest(

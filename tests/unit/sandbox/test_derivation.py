@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.connection.failure import Protocol
 from reconciler.errors import SandboxError
 from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, Security
 from reconciler.model.secret_ref import SecretRef
-from reconciler.probe.result import Protocol
-from reconciler.sandbox.accounts import HTTPS, Accounts, Listener, Sender
+from reconciler.sandbox.accounts import HTTPS, Listener, SandboxAccounts, Sender
 from reconciler.sandbox.derivation import accounts_of
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def derive(seed: Seed) -> Callable[..., Accounts]:
+def derive(seed: Seed) -> Callable[..., SandboxAccounts]:
     return lambda *connectors: accounts_of(connectors, seed, base=Path())
 
 
 def test_a_connector_gets_a_listener_for_each_half_and_one_mailbox(
-    derive: Callable[..., Accounts],
+    derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],
     smtp: Callable[..., MailServer],
@@ -44,7 +44,7 @@ def test_a_connector_gets_a_listener_for_each_half_and_one_mailbox(
 
 
 def test_servers_that_are_the_same_in_another_spelling_share_a_listener(
-    derive: Callable[..., Accounts],
+    derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],
 ) -> None:
@@ -59,7 +59,7 @@ def test_servers_that_are_the_same_in_another_spelling_share_a_listener(
 
 
 def test_drafts_and_halves_that_lack_something_and_disabled_sending_are_left_out(
-    derive: Callable[..., Accounts],
+    derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],
     smtp: Callable[..., MailServer],
@@ -75,7 +75,7 @@ def test_drafts_and_halves_that_lack_something_and_disabled_sending_are_left_out
 
 
 def test_separate_smtp_credentials_lead_to_the_mailbox_of_the_connector(
-    derive: Callable[..., Accounts],
+    derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],
     smtp: Callable[..., MailServer],
@@ -98,7 +98,7 @@ def test_separate_smtp_credentials_lead_to_the_mailbox_of_the_connector(
 
 
 def test_connectors_that_share_an_account_at_a_relay_keep_mailboxes_of_their_own(
-    derive: Callable[..., Accounts],
+    derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],
     smtp: Callable[..., MailServer],
@@ -123,7 +123,7 @@ def test_connectors_that_share_an_account_at_a_relay_keep_mailboxes_of_their_own
 
 
 def test_the_same_user_at_the_same_host_is_one_account_with_every_password(
-    derive: Callable[..., Accounts],
+    derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],
     seed: Seed,
@@ -152,7 +152,7 @@ def test_a_connector_that_only_sends_shares_the_mailbox_of_who_reads_its_mail(
     reading: tuple[str, str],
     sending: tuple[str, str],
     *,
-    derive: Callable[..., Accounts],
+    derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],
     smtp: Callable[..., MailServer],
@@ -168,7 +168,7 @@ def test_a_connector_that_only_sends_shares_the_mailbox_of_who_reads_its_mail(
 
 
 def test_a_connector_that_only_sends_has_a_mailbox_all_the_same(
-    derive: Callable[..., Accounts],
+    derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     smtp: Callable[..., MailServer],
 ) -> None:
@@ -179,7 +179,7 @@ def test_a_connector_that_only_sends_has_a_mailbox_all_the_same(
 
 
 def test_a_user_without_any_address_gets_one_from_user_and_host(
-    derive: Callable[..., Accounts],
+    derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],
 ) -> None:
@@ -188,7 +188,7 @@ def test_a_user_without_any_address_gets_one_from_user_and_host(
 
 
 def test_the_sent_folder_of_a_connector_is_there(
-    derive: Callable[..., Accounts],
+    derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],
 ) -> None:
@@ -204,7 +204,7 @@ def test_the_sent_folder_of_a_connector_is_there(
 def test_a_sent_folder_that_is_there_anyway_is_not_made_twice(
     sent_folder: str,
     folders: tuple[str, ...],
-    derive: Callable[..., Accounts],
+    derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],
 ) -> None:
@@ -214,7 +214,7 @@ def test_a_sent_folder_that_is_there_anyway_is_not_made_twice(
 
 
 def test_one_host_and_port_cannot_be_two_servers(
-    derive: Callable[..., Accounts],
+    derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],
 ) -> None:
@@ -229,7 +229,7 @@ def test_one_host_and_port_cannot_be_two_servers(
 
 
 def test_oauth2_gets_a_token_endpoint_that_knows_the_application(
-    derive: Callable[..., Accounts],
+    derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],
     seed: Seed,
@@ -258,7 +258,7 @@ def test_oauth2_gets_a_token_endpoint_that_knows_the_application(
 
 
 def test_a_service_account_is_an_application_for_each_mailbox_that_it_acts_for(
-    derive: Callable[..., Accounts],
+    derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],
 ) -> None:
@@ -280,7 +280,7 @@ def test_a_service_account_is_an_application_for_each_mailbox_that_it_acts_for(
 
 
 def test_a_token_endpoint_cannot_be_where_a_mail_server_is(
-    derive: Callable[..., Accounts],
+    derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],
 ) -> None:
@@ -295,7 +295,7 @@ def test_a_token_endpoint_cannot_be_where_a_mail_server_is(
 
 
 def test_no_password_is_in_the_text_of_the_accounts(
-    derive: Callable[..., Accounts],
+    derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],
     seed: Seed,

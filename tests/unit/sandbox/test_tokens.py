@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.probe.result import Protocol
-from reconciler.sandbox.accounts import Account
+from reconciler.connection.failure import Protocol
+from reconciler.sandbox.accounts import SandboxAccount
 from reconciler.sandbox.tokens import Tokens
 
-SUPPORT = Account(Protocol.IMAP, "imap.example", "support@x")
+SUPPORT = SandboxAccount(Protocol.IMAP, "imap.example", "support@x")
 OTHERS = (
-    Account(Protocol.SMTP, "imap.example", "support@x"),
-    Account(Protocol.IMAP, "other.example", "support@x"),
-    Account(Protocol.IMAP, "imap.example", "info@x"),
+    SandboxAccount(Protocol.SMTP, "imap.example", "support@x"),
+    SandboxAccount(Protocol.IMAP, "other.example", "support@x"),
+    SandboxAccount(Protocol.IMAP, "imap.example", "info@x"),
 )
 
 

@@ -24,7 +24,7 @@ from reconciler.sending.message import Attachment, Message, Stamp
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
-    from reconciler.sending.prepared import Prepared
+    from reconciler.sending.message import Prepared
 
 CONNECTOR = Connector(
     name="support",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.sending.message import RawMessage, Stamp
-from reconciler.sending.prepare import Wish, prepare
+from reconciler.sending.prepare import SendRequest, prepare
 from tests.builders import connector, snapshot
 
 STAMP = Stamp("5eed", datetime(2026, 3, 1, 12, tzinfo=UTC))
@@ -17,7 +17,9 @@ STAMP = Stamp("5eed", datetime(2026, 3, 1, 12, tzinfo=UTC))
 def sent(fields: bytes, **asked: Any) -> list[bytes]:
     """The lines of the head that goes out when ada sends a mail with these fields."""
     mail = RawMessage(fields + b"To: bob@example.com\r\n\r\nHi\r\n")
-    ready = prepare(Wish(message=mail, actor="ada", **asked), snapshot(connector("info")), STAMP)
+    ready = prepare(
+        SendRequest(message=mail, actor="ada", **asked), snapshot(connector("info")), STAMP
+    )
     assert ready.envelope.sender == "info@contoso.example"
     return ready.content.partition(b"\r\n\r\n")[0].split(b"\r\n")
 

@@ -18,7 +18,7 @@ from reconciler.sending.message import RawMessage, Stamp
 from reconciler.sending.raw import adopt, asked_of
 
 if TYPE_CHECKING:
-    from reconciler.sending.prepared import Prepared
+    from reconciler.sending.message import Prepared
 
 CONNECTOR: Final = Connector(
     name="support",

@@ -15,8 +15,8 @@ from reconciler.model.snapshot import Fingerprint, LastTest
 from reconciler.plan.changes import Change, Create, Rename
 from reconciler.state.base import Commit
 from reconciler.state.exported import from_text, to_text
-from reconciler.state.memory import MemoryStore
 from tests.builders import connector, group
+from tests.memory_store import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable

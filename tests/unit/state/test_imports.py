@@ -26,7 +26,7 @@ def loaded(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["base", "key", "location", "memory", "lease", "effects"])
+@pytest.mark.parametrize("module", ["base", "key", "location", "lease", "effects"])
 def test_the_ports_and_the_key_do_without_a_database(module: str) -> None:
     assert not loaded(f"import reconciler.state.{module}") & {"sqlalchemy", "alembic", "psycopg"}
 

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.errors import StateLocked, StateUnavailable
 from reconciler.state.base import Lease
-from reconciler.state.lease import LASTS, HeldLock, Refused, acquire, fresh, locked
+from reconciler.state.lease import LASTS, HeldLock, LockRefused, acquire, fresh, locked
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 THEIRS = fresh("alice", "apply", NOON)
@@ -36,8 +36,8 @@ class Time:
 def test_waiting_gets_slower_and_ends_in_time() -> None:
     time = Time()
 
-    def attempt(dead: Lease | None) -> Lease | Refused:
-        return Refused(THEIRS, NOON)
+    def attempt(dead: Lease | None) -> Lease | LockRefused:
+        return LockRefused(THEIRS, NOON)
 
     with pytest.raises(StateLocked, match="alice"):
         acquire(attempt, wait=timedelta(seconds=20), monotonic=time.monotonic, sleep=time.sleep)
@@ -50,9 +50,9 @@ def test_waiting_gets_slower_and_ends_in_time() -> None:
 def test_not_waiting_asks_once() -> None:
     asked: list[Lease | None] = []
 
-    def attempt(dead: Lease | None) -> Lease | Refused:
+    def attempt(dead: Lease | None) -> Lease | LockRefused:
         asked.append(dead)
-        return Refused(THEIRS, NOON)
+        return LockRefused(THEIRS, NOON)
 
     time = Time()
     with pytest.raises(StateLocked):
@@ -64,7 +64,7 @@ def test_not_waiting_asks_once() -> None:
 def test_a_busy_database_is_waited_for_too() -> None:
     time = Time()
 
-    def attempt(dead: Lease | None) -> Lease | Refused:
+    def attempt(dead: Lease | None) -> Lease | LockRefused:
         if time.now < 1003:
             raise StateLocked("busy")
         return OURS
@@ -77,10 +77,10 @@ def test_each_holder_that_is_waited_for_is_told_once() -> None:
     first = Lease("t1", "alice", "apply", "host", NOON, NOON + LONG)
     second = Lease("t2", "bob", "apply", "host", NOON, NOON + LONG)
 
-    def attempt(dead: Lease | None) -> Lease | Refused:
+    def attempt(dead: Lease | None) -> Lease | LockRefused:
         if time.now > 1010:
             return OURS
-        return Refused(first if time.now < 1005 else second, NOON)
+        return LockRefused(first if time.now < 1005 else second, NOON)
 
     acquire(
         attempt,
@@ -93,8 +93,8 @@ def test_each_holder_that_is_waited_for_is_told_once() -> None:
 
 
 def test_nobody_is_told_of_who_is_not_waited_for() -> None:
-    def attempt(dead: Lease | None) -> Lease | Refused:
-        return Refused(THEIRS, NOON)
+    def attempt(dead: Lease | None) -> Lease | LockRefused:
+        return LockRefused(THEIRS, NOON)
 
     def waiting(lease: Lease) -> None:
         pytest.fail("nobody waits")
@@ -107,8 +107,8 @@ def test_a_lease_that_nobody_renews_is_dead_whatever_the_store_s_clock_says() ->
     time = Time()
     lasting = Lease("t", "alice", "apply", "host", NOON, NOON + timedelta(hours=5))
 
-    def attempt(dead: Lease | None) -> Lease | Refused:
-        return OURS if dead == lasting else Refused(lasting, NOON)
+    def attempt(dead: Lease | None) -> Lease | LockRefused:
+        return OURS if dead == lasting else LockRefused(lasting, NOON)
 
     assert acquire(attempt, wait=LONG, monotonic=time.monotonic, sleep=time.sleep) == OURS
     assert LASTS.total_seconds() < time.now - 1000 < LASTS.total_seconds() + 5
@@ -117,10 +117,10 @@ def test_a_lease_that_nobody_renews_is_dead_whatever_the_store_s_clock_says() ->
 def test_a_lease_that_is_renewed_is_never_taken_for_dead() -> None:
     time = Time()
 
-    def attempt(dead: Lease | None) -> Lease | Refused:
+    def attempt(dead: Lease | None) -> Lease | LockRefused:
         assert dead is None
         renewed = NOON + timedelta(seconds=(time.now - 1000) // 20 * 20)
-        return Refused(Lease("t", "alice", "apply", "host", NOON, renewed), NOON)
+        return LockRefused(Lease("t", "alice", "apply", "host", NOON, renewed), NOON)
 
     with pytest.raises(StateLocked):
         acquire(attempt, wait=LONG, monotonic=time.monotonic, sleep=time.sleep)
@@ -130,7 +130,7 @@ def test_a_lease_that_is_renewed_is_never_taken_for_dead() -> None:
     ("seconds", "text"), [(3, "for 3 s"), (300, "for 5 min"), (9000, "for 2 h"), (-9, "for 0 s")]
 )
 def test_how_long_it_is_held_is_told_for_people(seconds: int, text: str) -> None:
-    assert text in locked(Refused(THEIRS, NOON + timedelta(seconds=seconds))).message
+    assert text in locked(LockRefused(THEIRS, NOON + timedelta(seconds=seconds))).message
 
 
 def test_the_lease_is_renewed_until_the_block_ends() -> None:

@@ -1,0 +1,51 @@
+"""The doctor: a longer look at one connector of the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from reconciler.app.test import AS_SET, Tuning, probe_options
+from reconciler.config.suggest import did_you_mean
+from reconciler.errors import UsageError
+from reconciler.model.connector import Connector
+from reconciler.probe.doctor import ExaminedAccount, examine, verdict
+from reconciler.probe.result import ConnectorResult
+
+if TYPE_CHECKING:
+    from reconciler.app.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorRun:
+    """What was found at ``at`` (UTC), and the verdict."""
+
+    connector: Connector
+    at: datetime
+    accounts: tuple[ExaminedAccount, ...]
+    verdict: str
+
+    @property
+    def result(self) -> ConnectorResult:
+        """The same as the result of a test."""
+        seconds = sum(stage.seconds for item in self.accounts for stage in item.result.stages)
+        accounts = tuple(item.result for item in self.accounts)
+        return ConnectorResult(self.connector.name, self.at, seconds, accounts)
+
+
+def examine_connector(workspace: Workspace, name: str, tuning: Tuning = AS_SET) -> DoctorRun:
+    """Examine a connector; nothing is recorded.
+
+    Raises ConfigurationInvalid, and UsageError for a name that is no connector's or a draft's.
+    """
+    _, desired = workspace.load_valid()
+    connector = desired.snapshot.connector(name)
+    if connector is None:
+        known = [item.name for item in desired.snapshot.connectors]
+        raise UsageError(f"there is no connector {name}", hint=did_you_mean(name, known))
+    if connector.draft:
+        raise UsageError(f"{name} is a draft, and drafts are never tested")
+    accounts = examine(connector, workspace.resolver(), probe_options(workspace, tuning))
+    now = datetime.now(UTC)
+    return DoctorRun(connector, now, accounts, verdict(name, accounts, now))

@@ -1,0 +1,67 @@
+"""Looking back: one revision, one resource, and what lies between two revisions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.errors import ReconcilerError
+from reconciler.plan.changes import Delete, Forget
+from reconciler.plan.diff import changes_between
+
+if TYPE_CHECKING:
+    from reconciler.model.address import Address
+    from reconciler.plan.changes import Change
+    from reconciler.state.base import HistoryEntry, Revision, StateReader
+
+
+def revision(reader: StateReader, serial: int) -> Revision:
+    """Find one revision; raises ReconcilerError if there is none of that serial."""
+    found = reader.revisions(limit=1, until=serial)
+    if found and found[0].serial == serial:
+        return found[0]
+    newest = found or reader.revisions(limit=1)
+    there = f"The newest is {newest[0].serial}." if newest else "Nothing was applied yet."
+    raise ReconcilerError(f"there is no revision {serial}", hint=there)
+
+
+def changes_of(reader: StateReader, serial: int) -> tuple[Change, ...]:
+    """What one revision changed, with the fields of everything that it touched."""
+    before, after = reader.step(serial)
+    told = {(entry.action, entry.address) for entry in reader.changes_of(serial)}
+    rotated = frozenset(address for action, address in told if action == "rotate_secret")
+    return tuple(
+        Forget(change.before)
+        if isinstance(change, Delete) and ("forget", change.address) in told
+        else change
+        for change in changes_between(before.resources, after.resources, rotated)
+    )
+
+
+def between(reader: StateReader, first: int, second: int | None) -> tuple[int, tuple[Change, ...]]:
+    """What leads from one revision to another, or to the newest, and the serial of that one.
+
+    0 is the empty state before the first revision. Raises ReconcilerError if one does not exist.
+    """
+    if second is None:
+        newest = reader.revisions(limit=1)
+        second = newest[0].serial if newest else 0
+    for serial in (first, second):
+        if serial:
+            revision(reader, serial)
+    before, after = reader.past(first), reader.past(second)
+    return second, changes_between(before.resources, after.resources)
+
+
+def entries_of(
+    reader: StateReader, address: Address, limit: int
+) -> tuple[tuple[HistoryEntry, ...], HistoryEntry | None]:
+    """What happened to a resource, newest first, and what precedes the oldest entry of those.
+
+    Raises ReconcilerError if nothing ever bore that address.
+    """
+    found = reader.history(address, limit=limit + 1)
+    if not found:
+        raise ReconcilerError(
+            f"nothing is known of {address}", hint="`reconciler history` lists every revision."
+        )
+    return found[:limit], found[limit] if len(found) > limit else None

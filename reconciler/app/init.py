@@ -1,0 +1,83 @@
+"""Starting a configuration: the files that a new user edits first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import ReconcilerError
+
+_CONNECTOR = """\
+# The account that support mail is sent from. Replace what is in here, then: reconciler validate
+kind: EmailConnector
+name: support
+display_name: Support mailbox
+imap:
+  server: mail.example.com
+  port: 993
+  use_ssl: true
+  username: support@example.com
+  password: env:SUPPORT_PASSWORD # always a reference, never the password itself
+enable_mail_send_from: true
+smtp:
+  server: mail.example.com
+  port: 587
+  use_ssl: true # on 587 this means mandatory STARTTLS
+  email_address: support@example.com
+  use_same_credentials: true
+---
+# Who may change the connector, and who may send through it.
+kind: Permissions
+connector: support
+users: {users: [you@example.com]}
+"""
+
+_ROLES = """\
+# Who may change what. Rights are judged by what is stored, so a change cannot grant its own author any.
+kind: Roles
+administrators: {users: [%s]}
+"""
+
+_SETTINGS = """\
+# Settings of the tool itself. Everything here is the default.
+state: sqlite:///.reconciler/state.db
+limits:
+  max_delete_percent: 30
+  max_update_percent: 30
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class InitialFiles:
+    """Which files were written, and which were there already."""
+
+    written: tuple[Path, ...]
+    kept: tuple[Path, ...]
+
+
+def start(root: Path, actor: str) -> InitialFiles:
+    """Write the first files of a configuration; ``actor`` becomes its Administrator.
+
+    A folder that holds YAML already only gets the settings. Raises ReconcilerError if a file cannot
+    be written.
+    """
+    files = {root.parent / "reconciler.yaml": _SETTINGS}
+    if not any(root.glob("**/*.y*ml")):
+        files |= {root / "support.yaml": _CONNECTOR, root / "roles.yaml": _ROLES % _quoted(actor)}
+    written, kept = [], []
+    for path, text in files.items():
+        if path.exists():
+            kept.append(path)
+            continue
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as stream:
+                stream.write(text)
+        except OSError as error:
+            raise ReconcilerError(f"{path} cannot be written: {error.strerror}") from error
+        written.append(path)
+    return InitialFiles(tuple(written), tuple(kept))
+
+
+def _quoted(name: str) -> str:
+    return "'" + name.replace("'", "''") + "'"

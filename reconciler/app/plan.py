@@ -1,0 +1,154 @@
+"""Planning: read what is wanted and what is stored, and work out the difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from reconciler import __version__
+from reconciler.apply.authorise import Denial, denials
+from reconciler.config.load import Loaded
+from reconciler.errors import SecretError
+from reconciler.model.address import Kind
+from reconciler.model.secret_ref import SecretRef
+from reconciler.model.snapshot import StoredState
+from reconciler.plan.document import to_document
+from reconciler.plan.inputs import NO_OVERRIDES, Desired, Overrides
+from reconciler.plan.planfile import Basis, PlanFile, SecretMark, make_file
+from reconciler.plan.planner import Plan, plan
+from reconciler.state.key import NO_KEY
+from reconciler.wording import listed
+
+if TYPE_CHECKING:
+    from reconciler.app.workspace import Workspace
+    from reconciler.secrets.base import FingerprintKey, SecretResolver
+
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan with everything that it was made from.
+
+    ``denials`` are the changes that the actor may not make. ``unresolved`` are references whose
+    secret could not be looked at, so that nothing is known of its rotation; ``looked`` is false if
+    nobody tried. ``notes`` are sentences about what could not be looked at.
+    """
+
+    loaded: Loaded
+    desired: Desired
+    current: StoredState
+    plan: Plan
+    denials: tuple[Denial, ...]
+    overrides: Overrides = NO_OVERRIDES
+    looked: bool = False
+    unresolved: tuple[SecretRef, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def basis(self) -> Basis:
+        """What a saved plan is bound to."""
+        marks = tuple(SecretMark.of(*item) for item in self.desired.fingerprints)
+        return Basis(
+            configuration=self.loaded.digest,
+            lineage=self.current.lineage,
+            serial=self.current.serial,
+            secrets=marks if self.looked else None,
+            tool_version=__version__,
+        )
+
+    @property
+    def file(self) -> PlanFile:
+        """The plan as it is saved, not sealed."""
+        return make_file(self.basis, self.overrides, to_document(self.plan))
+
+
+def make_plan(
+    workspace: Workspace,
+    actor: str,
+    *,
+    overrides: Overrides = NO_OVERRIDES,
+    check_secrets: bool = False,
+) -> Planned:
+    """Plan against the stored state, reading it without a lock.
+
+    No secret is resolved and no server is asked unless ``check_secrets`` wants to see rotations.
+    Raises ConfigurationInvalid, or StateError if the state cannot be read.
+    """
+    loaded, desired = workspace.load_valid()
+    unresolved: tuple[SecretRef, ...] = ()
+    key = None
+    if check_secrets:
+        key = workspace.fingerprint_key(create=False)
+        if key is not None:
+            desired, unresolved = with_fingerprints(desired, workspace.resolver(), key)
+    store = workspace.store(read_only=True)
+    try:
+        current = store.load()
+    finally:
+        store.close()
+    made = plan(desired, current, workspace.limits, overrides)
+    of_secrets: tuple[str, ...] = ()
+    if check_secrets and current.serial:
+        of_secrets = notes(desired, unresolved, keyed=key is not None)
+    return Planned(
+        loaded,
+        desired,
+        current,
+        made,
+        denials(made.changes, current, actor),
+        overrides=overrides,
+        looked=key is not None,
+        unresolved=unresolved,
+        notes=(*unknown_renames(desired, current), *of_secrets),
+    )
+
+
+def unknown_renames(desired: Desired, current: StoredState) -> tuple[str, ...]:
+    """What has to be said of connectors that are new and say that they had another name before."""
+    if not current.serial:
+        return ()
+    stored = {
+        item.address.name for item in current.resources if item.address.kind is Kind.EMAIL_CONNECTOR
+    }
+    return tuple(
+        f"{new} says that it was {old} before, and no connector of either name is stored: it is created "
+        "anew, without the history of any other"
+        for new, old in desired.renames
+        if new not in stored and old not in stored
+    )
+
+
+def notes(desired: Desired, unresolved: tuple[SecretRef, ...], *, keyed: bool) -> tuple[str, ...]:
+    """What has to be said of the secrets: that none could be compared, or which could not."""
+    if not keyed:
+        used = any(item.references for item in desired.snapshot.connectors)
+        return (NO_KEY,) if used else ()
+    if not unresolved:
+        return ()
+    names = sorted(str(reference) for reference in unresolved)
+    which = listed(names, _MOST_NAMED)
+    return (f"some secrets could not be looked at, so a rotation goes unseen: {which}",)
+
+
+def with_fingerprints(
+    desired: Desired, resolver: SecretResolver, key: FingerprintKey
+) -> tuple[Desired, tuple[SecretRef, ...]]:
+    """Fingerprint every secret that the connectors in use refer to.
+
+    Also returns the references that could not be resolved: whether that matters is for the live
+    test of their connector to say.
+    """
+    found, missing = [], []
+    references = dict.fromkeys(
+        reference
+        for connector in desired.snapshot.connectors
+        if not connector.draft
+        for reference in connector.references
+    )
+    for reference in references:
+        try:
+            found.append((reference, key.fingerprint(reference, resolver.resolve(reference))))
+        except SecretError:
+            missing.append(reference)
+    return replace(desired, fingerprints=tuple(found)), tuple(missing)

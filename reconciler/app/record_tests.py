@@ -1,0 +1,91 @@
+"""Keeping results of live tests in the state, where they become the status of the connectors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.errors import StateError
+from reconciler.model.connector import Connector
+from reconciler.model.snapshot import StoredState
+from reconciler.probe.drift import Recording, last_test
+from reconciler.state.location import SqliteLocation, locate
+
+if TYPE_CHECKING:
+    from reconciler.app.workspace import Workspace
+    from reconciler.model.snapshot import StoredResource
+    from reconciler.probe.result import ConnectorResult
+
+
+class Recorder:
+    """Knows the state as it was before the tests, and gives it their results afterwards.
+
+    A state that cannot be used fails no test: what is wrong with it is in the recording.
+    """
+
+    def __init__(self, workspace: Workspace, current: StoredState | None = None) -> None:
+        self._workspace = workspace
+        self._problem = ""
+        self._current = StoredState()
+        try:
+            self._current = load_before(workspace) if current is None else current
+        except StateError as error:
+            self._problem = error.message
+
+    def record(
+        self,
+        tested: tuple[Connector, ...],
+        results: tuple[ConnectorResult, ...],
+        *,
+        passes: bool = True,
+    ) -> Recording:
+        """Record results of the connectors that were tested as they are stored.
+
+        Without ``passes``, only failures count: a test that stopped early has proven nothing else.
+        """
+        if self._problem or not self._current.serial:
+            return Recording(problem=self._problem)
+        stored = {item.address.name: item.resource for item in self._stored()}
+        same = {item.name for item in tested if stored.get(item.name) == item}
+        kept = [item for item in results if item.connector in same and (passes or not item.passed)]
+        return Recording(
+            recorded=len(kept),
+            others=tuple(item.name for item in tested if item.name not in same),
+            shallow=sum(item.connector in same for item in results) - len(kept),
+            problem=self._write(kept, shallow=not passes),
+        )
+
+    def _stored(self) -> tuple[StoredResource, ...]:
+        return tuple(
+            item for item in self._current.resources if isinstance(item.resource, Connector)
+        )
+
+    def _write(self, results: list[ConnectorResult], *, shallow: bool) -> str:
+        if not results:
+            return ""
+        before = {item.address.name: item.last_test for item in self._stored()}
+        store = self._workspace.store()
+        try:
+            store.record_tests(
+                tuple(
+                    (item.connector, last_test(item, before.get(item.connector), shallow=shallow))
+                    for item in results
+                ),
+                serial=self._current.serial,
+            )
+        except StateError as error:
+            return error.message
+        finally:
+            store.close()
+        return ""
+
+
+def load_before(workspace: Workspace) -> StoredState:
+    """Read the state, and load nothing to read it with where there is none yet; raises StateError."""
+    location = locate(workspace.state_url)
+    if isinstance(location, SqliteLocation) and not location.path.exists():
+        return StoredState()
+    store = workspace.store()
+    try:
+        return store.load()
+    finally:
+        store.close()

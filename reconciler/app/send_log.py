@@ -1,0 +1,168 @@
+"""The audit of sending: every attempt is written into the stored state, and read from there."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from reconciler.app.state import load_state, reading
+from reconciler.errors import (
+    DeliveryUncertain,
+    NotAuthorised,
+    ReconcilerError,
+    SendFailed,
+    UsageError,
+)
+from reconciler.model.sending import SendingRecord, SendingResult
+from reconciler.sending.outcome import Outcome, Sent
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from reconciler.app.actor import Actor
+    from reconciler.app.workspace import Workspace
+    from reconciler.model.sending import SendingFilter
+    from reconciler.sending.message import Prepared
+    from reconciler.sending.prepare import SendRequest
+    from reconciler.state.base import SendingLog
+
+_LONGEST = 500
+"""Characters of a sentence that are kept: a server may say pages."""
+
+
+class StoredJournal:
+    """Implements :class:`reconciler.sending.outcome.Journal` in the stored state."""
+
+    def __init__(self, log: SendingLog) -> None:
+        self._log = log
+
+    def record(self, outcome: Outcome) -> None:
+        """Keep an attempt; raises StateError if that cannot be done."""
+        self._log.record_sent(
+            SendingRecord(
+                id=_fresh_id(),
+                at=outcome.at,
+                actor=outcome.actor,
+                actor_source=outcome.actor_source,
+                connector=outcome.connector,
+                host=outcome.host,
+                message_id=outcome.message_id,
+                sender=outcome.sender,
+                from_address=outcome.from_address,
+                recipients=outcome.recipients,
+                accepted=outcome.accepted,
+                size=outcome.size,
+                result=outcome.result,
+                code=int(outcome.code) if outcome.code.isdecimal() else None,
+                enhanced=outcome.status,
+                sentence=" ".join(outcome.sentence.split())[:_LONGEST],
+                copy=outcome.copy,
+            )
+        )
+
+
+def _fresh_id() -> str:
+    """An id that nobody else has, and that sorts as time does: many mails go out within a second."""
+    return f"{time.time_ns():016x}{secrets.token_hex(8)}"
+
+
+def attempts(workspace: Workspace, wanted: SendingFilter, limit: int) -> tuple[SendingRecord, ...]:
+    """The newest attempts to send that match, newest first."""
+    with reading(workspace) as reader:
+        return reader.sent(wanted, limit=limit)
+
+
+def moment_before(age: timedelta) -> datetime:
+    """The moment that is so long ago."""
+    return datetime.now(UTC) - age
+
+
+def prune(workspace: Workspace, actor: Actor, before: datetime) -> int:
+    """Forget the attempts from before a moment, and tell how many they were.
+
+    Raises NotAuthorised unless the actor is an Administrator, as a change of the roles would: an audit that
+    its subjects may cut short is none.
+    """
+    administrators = load_state(workspace).snapshot.administrators
+    if administrators and actor.name.casefold() not in administrators:
+        raise NotAuthorised(
+            f"{actor.name} may not prune the log of sending",
+            hint="Administrators may; they are named in Roles.",
+        )
+    store = workspace.store()
+    try:
+        return store.forget_sent(before)
+    finally:
+        store.close()
+
+
+def of_sent(sent: Sent, request: SendRequest, actor: Actor) -> Outcome:
+    """A mail that was taken, for some of its recipients at least."""
+    refused = next(iter(sent.refused), None)
+    return Outcome(
+        at=sent.at,
+        actor=request.actor,
+        actor_source=actor.source,
+        result=SendingResult.PARTLY if refused else SendingResult.SENT,
+        connector=sent.route.connector,
+        host=sent.host,
+        message_id=sent.message_id,
+        sender=sent.route.original_from or sent.route.from_address,
+        from_address=sent.route.from_address,
+        recipients=len(sent.accepted) + len(sent.refused),
+        accepted=len(sent.accepted),
+        size=sent.size,
+        code=refused.code if refused else sent.reply.partition(" ")[0],
+        status=refused.status if refused else "",
+        sentence=f"refused for {len(sent.refused)}: {refused}" if refused else "",
+        copy=sent.copy.fate,
+    )
+
+
+def of_failure(
+    error: BaseException, request: SendRequest, actor: Actor, *, mail: Prepared | None, host: str
+) -> Outcome:
+    """A mail that was not taken, or of which nobody knows; ``mail`` is None if it got no route."""
+    failed = error if isinstance(error, SendFailed) else None
+    result = SendingResult.REFUSED
+    if isinstance(error, DeliveryUncertain) or not isinstance(error, ReconcilerError):
+        result = SendingResult.UNCERTAIN  # interrupted at whatever point
+    elif failed is not None and failed.temporary:
+        result = SendingResult.TEMPORARY
+    known = Outcome(
+        at=datetime.now(UTC).replace(microsecond=0),
+        actor=request.actor,
+        actor_source=actor.source,
+        result=result,
+        connector=request.connector or "",
+        sender=_sender(request),
+        code=failed.code if failed else "",
+        status=failed.status if failed else "",
+        sentence=error.message if isinstance(error, ReconcilerError) else "interrupted",
+    )
+    if mail is None:
+        return known
+    return replace(
+        known,
+        at=mail.at,
+        connector=mail.route.connector,
+        host=host,
+        message_id=mail.message_id,
+        sender=mail.route.original_from or mail.route.from_address,
+        from_address=mail.route.from_address,
+        recipients=len(mail.envelope.recipients),
+        size=len(mail.content),
+    )
+
+
+def _sender(request: SendRequest) -> str:
+    """Who was asked for; a whole mail says so itself."""
+    from reconciler.sending.prepare import request_of  # noqa: PLC0415 - reading the log needs no smtplib
+
+    try:
+        return request_of(request).sender or ""
+    except UsageError:  # it is no mail at all
+        return ""

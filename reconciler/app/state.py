@@ -1,0 +1,180 @@
+"""Reading the stored state: what there is, what happened to it, who holds it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from reconciler import __version__
+from reconciler.app.actor import git_commit
+from reconciler.app.atomic_file import read_wholly, write_wholly
+from reconciler.apply.authorise import denials
+from reconciler.errors import NotAuthorised, PlanRefused, ReconcilerError, UsageError
+from reconciler.model.address import SINGLETON_NAME, Address, Kind
+from reconciler.model.connector import Connector
+from reconciler.model.resource import digest, to_plain
+from reconciler.plan.document import resource_change
+from reconciler.plan.forget import forgetting, objections
+from reconciler.state.base import Commit
+from reconciler.state.exported import StateExport, from_text, to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import timedelta
+    from pathlib import Path
+
+    from reconciler.app.actor import Actor
+    from reconciler.app.workspace import Workspace
+    from reconciler.model.snapshot import StoredResource, StoredState
+    from reconciler.plan.changes import Change
+    from reconciler.state.base import Revision, StateReader
+
+
+@contextmanager
+def reading(workspace: Workspace) -> Iterator[StateReader]:
+    """Open the state for reading, for as long as the block lasts."""
+    store = workspace.store(read_only=True)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def load_state(workspace: Workspace) -> StoredState:
+    """Read what is stored."""
+    with reading(workspace) as reader:
+        return reader.load()
+
+
+def parse_address(text: str) -> Address:
+    """Read an address; a bare name is a connector's. Raises UsageError if it is none."""
+    singletons = {str(kind): kind for kind in (Kind.GLOBAL_SMTP_POLICY, Kind.ROLES)}
+    if text in singletons:
+        return Address(singletons[text], SINGLETON_NAME)
+    if any(text.startswith(f"{kind}.") for kind in Kind):
+        return Address.parse(text)
+    if "." in text:
+        raise UsageError(
+            f"{text} is no address",
+            hint=f"An address is a kind and a name; kinds are {', '.join(Kind)}.",
+        )
+    return Address(Kind.EMAIL_CONNECTOR, text)
+
+
+def find(state: StoredState, address: Address) -> StoredResource:
+    """Find a stored resource; raises ReconcilerError if it is not there."""
+    stored = state.stored(address)
+    if stored is None:
+        names = [item.address.name for item in state.resources if item.address.kind == address.kind]
+        there = (
+            f"Stored are: {', '.join(names[:10])}" if names else "Nothing of its kind is stored."
+        )
+        raise ReconcilerError(f"{address} is not in the state", hint=there)
+    return stored
+
+
+def matching(
+    state: StoredState, patterns: tuple[str, ...], labels: tuple[str, ...], status: str | None
+) -> tuple[StoredResource, ...]:
+    """Choose stored connectors by shell pattern, label and status."""
+    return tuple(
+        item
+        for item in state.resources
+        if isinstance(item.resource, Connector)
+        and (not patterns or any(fnmatchcase(item.address.name, text) for text in patterns))
+        and all(label in item.resource.labels for label in labels)
+        and (status is None or item.status == status)
+    )
+
+
+def export_text(workspace: Workspace) -> str:
+    """The whole state as text; raises StateError."""
+    store = workspace.store(read_only=True)
+    try:
+        return to_text(replace(store.export(), tool_version=__version__))
+    finally:
+        store.close()
+
+
+def write_export(path: Path, text: str) -> None:
+    """Write an export so that the file is there whole or not at all, readable by its owner alone.
+
+    Raises ReconcilerError if it cannot be written, or is there already.
+    """
+    if path.exists():
+        raise ReconcilerError(f"{path} is there already", hint="No file is overwritten.")
+    try:
+        write_wholly(path, text)
+    except OSError as error:
+        raise ReconcilerError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def restore(workspace: Workspace, path: Path, holder: str, wait: timedelta) -> StateExport:
+    """Fill the state of the workspace, which must be empty, with a file that is proved first.
+
+    Raises ReconcilerError if the file cannot be read; StateError if it is no whole export, or the
+    state is not empty; StateLocked.
+    """
+    export = from_text(read_wholly(path))
+    store = workspace.store()
+    try:
+        with store.lock(holder=holder, operation="state import", wait=wait) as held:
+            store.restore(export, token=held.lease.token)
+    finally:
+        store.close()
+    return export
+
+
+def forget(
+    workspace: Workspace,
+    address: Address,
+    actor: Actor,
+    wait: timedelta,
+    approve: Callable[[tuple[Change, ...]], bool],
+) -> Revision | None:
+    """Let go of a stored resource, as a revision of its own; None if ``approve`` says no.
+
+    Raises ReconcilerError if it is not stored, PlanRefused if others depend on it or it is
+    protected, NotAuthorised, StateLocked or StateError; nothing was written then.
+    """
+    store = workspace.store()
+    try:
+        with store.lock(holder=actor.name, operation="state forget", wait=wait) as held:
+            current = store.load()
+            resource = find(current, address).resource
+            reasons = objections(current.snapshot, resource)
+            if reasons:
+                raise PlanRefused(
+                    f"{address} cannot be forgotten: {'; '.join(reasons)}",
+                    hint="Nothing was changed.",
+                )
+            changes = forgetting(current.snapshot, resource)
+            for denial in denials(changes, current, actor.name):
+                raise NotAuthorised(
+                    f"{actor.name} may not let go of {denial.address}: {denial.message}",
+                    hint=f"The name comes from {actor.source}.",
+                )
+            if not approve(changes):
+                return None
+            return store.commit(
+                Commit(
+                    expected_lineage=current.lineage,
+                    expected_serial=current.serial,
+                    changes=changes,
+                    at=datetime.now(UTC),
+                    actor=actor.name,
+                    actor_source=actor.source,
+                    git_commit=git_commit(workspace.home, workspace.environ),
+                    tool_version=__version__,
+                    plan_digest=digest(
+                        [to_plain(resource_change(change), nulls=True) for change in changes]
+                    ),
+                    note=f"state forget {address}",
+                ),
+                token=held.lease.token,
+            )
+    finally:
+        store.close()

@@ -1,0 +1,214 @@
+"""Live tests: which connectors, with which options, and how a run is reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from pydantic import TypeAdapter, ValidationError
+
+from reconciler.app.plan import with_fingerprints
+from reconciler.app.record_tests import Recorder, load_before
+from reconciler.app.selection import SelectBy, Selection, narrow, select
+from reconciler.apply.executor import failure
+from reconciler.connection.failure import Stage
+from reconciler.errors import ReconcilerError
+from reconciler.mail.dial import ConnectTo
+from reconciler.probe.drift import Recording
+from reconciler.probe.merge_shards import merge
+from reconciler.probe.report import RunDocument, SelectionDocument, TestReport, results
+from reconciler.probe.result import ConnectorResult
+from reconciler.probe.runner import ProbeOptions, run
+from reconciler.secrets.base import SecretResolver
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reconciler.app.plan import Planned
+    from reconciler.app.workspace import Workspace
+    from reconciler.model.connector import Connector
+
+
+class Progress(Protocol):
+    """Is told how a run of tests goes, from the thread that runs it."""
+
+    def started(self, connectors: tuple[Connector, ...]) -> None:
+        """So many are about to be tested."""
+        ...
+
+    def finished(self, result: ConnectorResult) -> None:
+        """One is done."""
+        ...
+
+    def ended(self) -> None:
+        """The run is over, whichever way."""
+        ...
+
+
+class Silent:
+    """Progress that nobody watches."""
+
+    def started(self, connectors: tuple[Connector, ...]) -> None:
+        """Say nothing."""
+
+    def finished(self, result: ConnectorResult) -> None:
+        """Say nothing."""
+
+    def ended(self) -> None:
+        """Say nothing."""
+
+
+SILENT = Silent()
+EVERYTHING = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTester:
+    """Runs the probes of a workspace; this is what an apply tests with, and ``test`` too."""
+
+    options: ProbeOptions
+    resolver: SecretResolver
+    progress: Progress = SILENT
+
+    def __call__(self, connectors: tuple[Connector, ...]) -> tuple[ConnectorResult, ...]:
+        """Test these connectors and wait for all results."""
+        self.progress.started(connectors)
+        try:
+            return run(connectors, self.resolver, self.options, on_result=self.progress.finished)
+        finally:
+            self.progress.ended()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """What was asked for in place of what the settings file says; None leaves it as it is there.
+
+    ``timeout`` is in seconds.
+    """
+
+    depth: Stage | None = None
+    concurrency: int | None = None
+    per_host: int | None = None
+    timeout: float | None = None
+    retries: int | None = None
+
+
+AS_SET = Tuning()
+
+
+def probe_options(workspace: Workspace, tuning: Tuning = AS_SET) -> ProbeOptions:
+    """The options that the settings file asks for, but for ``tuning``."""
+    testing = workspace.settings.testing
+    return ProbeOptions(
+        concurrency=testing.concurrency if tuning.concurrency is None else tuning.concurrency,
+        per_host=testing.per_host if tuning.per_host is None else tuning.per_host,
+        timeout=float(testing.timeout_seconds) if tuning.timeout is None else tuning.timeout,
+        depth=Stage(testing.depth.value) if tuning.depth is None else tuning.depth,
+        connect_to=ConnectTo.parse(workspace.connect_to),
+        ca_file=workspace.ca_file,
+        allowed_hosts=workspace.settings.allowed_hosts,
+        retries=testing.retries if tuning.retries is None else tuning.retries,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestRequest:
+    """What a run of tests was asked to do; ``record`` keeps the results in the state."""
+
+    __test__ = False  # not a test case, whatever pytest makes of the name
+
+    selection: Selection = EVERYTHING
+    tuning: Tuning = AS_SET
+    record: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """How a run of tests went, and what of it the state keeps."""
+
+    results: tuple[ConnectorResult, ...]
+    recording: Recording
+
+
+class TestRun:
+    """A run of tests of connectors that are chosen already, from a configuration that is valid.
+
+    Raises ConfigurationInvalid, UsageError for a selection that makes no sense, and StateError if the
+    selection depends on a state that cannot be read.
+    """
+
+    __test__ = False  # not a test case, whatever pytest makes of the name
+
+    def __init__(self, workspace: Workspace, request: TestRequest) -> None:
+        loaded, desired = workspace.load_valid()
+        self._resolver = workspace.resolver()
+        self._options = probe_options(workspace, request.tuning)
+        self._full = probe_options(workspace).depth
+        which = request.selection.which
+        chosen = select(desired.snapshot.connectors, request.selection)
+        current = load_before(workspace) if which.needs_state else None
+        self._recorder = Recorder(workspace, current) if request.record else None
+        if current is not None:
+            key = workspace.fingerprint_key(create=False) if which is SelectBy.CHANGED else None
+            if key is not None:
+                # As an apply does, which tests connectors whose secret was rotated.
+                desired, _ = with_fingerprints(desired, self._resolver, key)
+            chosen = narrow(chosen, which, desired, current)
+        self.connectors = chosen
+        self.about = RunDocument(
+            configuration=loaded.digest,
+            selection=SelectionDocument(
+                names=request.selection.names,
+                labels=request.selection.labels,
+                which=which.value,
+                depth=self._options.depth,
+            ),
+            shard=request.selection.shard,
+        )
+
+    def __call__(self, progress: Progress = SILENT) -> Tested:
+        """Test them, and record the results."""
+        results = LiveTester(self._options, self._resolver, progress)(self.connectors)
+        if self._recorder is None:
+            return Tested(results, Recording())
+        enough = self._options.wants(self._full)
+        return Tested(results, self._recorder.record(self.connectors, results, passes=enough))
+
+
+def try_plan(workspace: Workspace, planned: Planned, progress: Progress) -> None:
+    """Test what an apply of this plan would test; raises TestsFailed if one fails."""
+    by_name = {item.name: item for item in planned.desired.snapshot.connectors}
+    connectors = tuple(by_name[item.connector] for item in planned.plan.to_test)
+    tester = LiveTester(probe_options(workspace), workspace.resolver(), progress)
+    results = tester(connectors)
+    if not all(result.passed for result in results):
+        raise failure(
+            results, "An apply of this plan would apply nothing. Mend what the test names."
+        )
+
+
+_ADAPTER = TypeAdapter(TestReport)
+
+
+def merge_files(paths: tuple[Path, ...]) -> TestReport:
+    """Read reports of shards and join them; raises ReconcilerError if they are not one whole run."""
+    return merge([(str(path), _read(path)) for path in paths])
+
+
+def _read(path: Path) -> TestReport:
+    try:
+        report = _ADAPTER.validate_json(path.read_bytes())
+    except OSError as error:
+        raise ReconcilerError(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise ReconcilerError(
+            f"{path} is no report of a test: {f'{where}: ' if where else ''}{first['msg']}",
+            hint="Reports of shards are written with `reconciler test --shard K/N --report json=FILE`.",
+        ) from None
+    try:
+        results(report)
+    except ValueError as error:
+        raise ReconcilerError(f"{path} is no report of a test: {error}") from None
+    return report

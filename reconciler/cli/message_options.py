@@ -1,0 +1,133 @@
+"""A mail from what a command line says: its texts, files and headers, from arguments, files or standard input."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.errors import UsageError
+
+if TYPE_CHECKING:
+    from reconciler.sending.message import Attachment, Message, RawMessage
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageOptions:
+    """The options of ``send`` that say what is in the mail. Paths are as they were given; ``-`` is standard input."""
+
+    to: tuple[str, ...]
+    cc: tuple[str, ...]
+    bcc: tuple[str, ...]
+    subject: str | None
+    from_name: str
+    text: str | None
+    text_file: str | None
+    html: str | None
+    html_file: str | None
+    attach: tuple[str, ...]
+    inline: tuple[str, ...]
+    headers: tuple[str, ...]
+    auto_submitted: bool
+
+    def message(self) -> Message:
+        """Read everything; raises UsageError for what cannot be read or contradicts itself."""
+        from reconciler.sending.message import Message  # noqa: PLC0415 - mimetypes cost to import
+
+        if (self.text, self.text_file, self.html, self.html_file) == (None, None, None, None):
+            raise UsageError(
+                "the mail has no text",
+                hint="Give --text or --html, or --text-file - for what is on standard input.",
+            )
+        if self.text_file == STDIN and self.html_file == STDIN:
+            raise UsageError("both texts cannot come from standard input")
+        return Message(
+            to=self.to,
+            cc=self.cc,
+            bcc=self.bcc,
+            subject=self.subject or "",
+            text=_text(self.text, self.text_file, "--text"),
+            html=_text(self.html, self.html_file, "--html"),
+            attachments=(
+                *(_attachment(item, "") for item in self.attach),
+                *(_image(item) for item in self.inline),
+            ),
+            from_name=self.from_name,
+            headers=tuple(_header(item) for item in self.headers),
+            auto_submitted=self.auto_submitted,
+        )
+
+    def raw_message(self) -> RawMessage:
+        """Read a whole mail from standard input; To, Cc and Bcc of the command line replace its own."""
+        from reconciler.sending.message import RawMessage  # noqa: PLC0415 - as above
+
+        told = {
+            "--subject": self.subject,
+            "--from-name": self.from_name,
+            "--text": self.text,
+            "--text-file": self.text_file,
+            "--html": self.html,
+            "--html-file": self.html_file,
+            "--attach": self.attach,
+            "--inline": self.inline,
+            "--header": self.headers,
+            "--auto-submitted": self.auto_submitted,
+        }
+        for option, value in told.items():
+            if value:
+                raise UsageError(
+                    f"{option} says what is in the mail, and with --raw that is standard input"
+                )
+        content = sys.stdin.buffer.read()
+        return RawMessage(content, (*self.to, *self.cc, *self.bcc))
+
+
+def _text(text: str | None, path: str | None, option: str) -> str | None:
+    if path is None:
+        return text
+    if text is not None:
+        raise UsageError(f"{option} and {option}-file say the same: give one of them")
+    if path == STDIN:
+        content, name = sys.stdin.buffer.read(), "standard input"
+    else:
+        name = path
+        try:
+            content = Path(path).read_bytes()
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    if not content.strip():
+        raise UsageError(
+            f"the text from {name} is empty", hint=f"If that is meant, say so with {option} ''."
+        )
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"{name} is not text in UTF-8", hint="Convert it with iconv.") from None
+
+
+def _attachment(item: str, content_id: str) -> Attachment:
+    from reconciler.sending.message import Attachment  # noqa: PLC0415 - mimetypes cost to import
+
+    path, mark, kind = item.partition(";type=")
+    if mark and not kind:
+        raise UsageError(f"{item!r} names no type", hint="Such as report;type=application/pdf.")
+    return Attachment.read(path, content_type=kind, content_id=content_id)
+
+
+def _image(item: str) -> Attachment:
+    content_id, equals, path = item.partition("=")
+    if not (equals and content_id and path):
+        raise UsageError(
+            f"{item!r} is no inline image", hint="Write logo=logo.png, and cid:logo in the HTML."
+        )
+    return _attachment(path, content_id)
+
+
+def _header(item: str) -> tuple[str, str]:
+    name, colon, value = item.partition(":")
+    if not colon:
+        raise UsageError(f"{item!r} is no header field", hint="Write 'X-Ticket: 4711'.")
+    return name.strip(), value.strip()

@@ -1,0 +1,90 @@
+"""What the terminal can do, and how things get onto it."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import TextIO
+
+import click
+
+from reconciler.errors import PlanRefused
+from reconciler.render.terminal import Style
+from reconciler.signals import wakened
+
+_LOG_WIDTH = 120
+"""Columns where there is no terminal: logs of CI systems wrap later than terminals do."""
+
+
+def stdout_style(*, colour: bool | None = None) -> Style:
+    """How to dress standard output."""
+    return _style(sys.stdout, colour)
+
+
+def stderr_style(*, colour: bool | None = None) -> Style:
+    """How to dress standard error."""
+    return _style(sys.stderr, colour)
+
+
+def is_interactive() -> bool:
+    """Whether somebody is there who could be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def need_terminal() -> None:
+    """Raise a usage error where nobody is there who could be asked."""
+    if not is_interactive():
+        raise click.UsageError("There is no terminal to ask on; confirm with --yes.")
+
+
+def _style(stream: TextIO, colour: bool | None) -> Style:  # noqa: FBT001 - private
+    terminal = stream.isatty()
+    if colour is None:
+        colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    width = shutil.get_terminal_size((_LOG_WIDTH, 24)).columns if terminal else _LOG_WIDTH
+    return Style(colour, max(width, 40))
+
+
+def ask(question: str) -> str:
+    """Ask on standard error and read one line, without its end.
+
+    Raises click.Abort at the end of the input. A signal that comes between the question and the
+    reading would not wake ``input()``, which then waits for a line with the lock held; so nothing is
+    read before there is something to read.
+    """
+    click.echo(f"{question}: ", nl=False, err=True)
+    if sys.platform != "win32":
+        with wakened() as waker:
+            select.select([sys.stdin, waker], [], [])
+    line = sys.stdin.readline()
+    if not line:
+        click.echo(err=True)
+        raise click.Abort
+    return line.rstrip("\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalApprover:
+    """Asks whoever has just been shown the plan, unless ``auto`` has answered already."""
+
+    auto: bool
+
+    @property
+    def is_person(self) -> bool:
+        """Whether a person is asked."""
+        return not self.auto and is_interactive()
+
+    def approve(self) -> bool:
+        """Get an answer; raises PlanRefused if there is nobody to ask."""
+        if self.auto:
+            return True
+        if not is_interactive():
+            raise PlanRefused(
+                "nobody approved the plan, and there is no terminal to ask on",
+                hint="Approve it beforehand with --auto-approve, or apply a saved plan.",
+            )
+        answer = ask("Do you want to apply this? Only 'yes' will be accepted")
+        return answer.strip() == "yes"

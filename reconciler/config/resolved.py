@@ -1,0 +1,115 @@
+"""What the checks look at: the catalogue, the settings, and every connector already filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from reconciler.config.build import ProtocolSettings, build_connector, smtp_of
+from reconciler.config.catalogue import Catalogue
+from reconciler.config.documents import Entry
+from reconciler.config.settings import Settings
+from reconciler.model.connector import Connector, ConnectorDocument, MailServer
+from reconciler.model.directory import Directory
+from reconciler.model.provider import Provider, ServerDefaults
+from reconciler.model.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.diagnostics import Route
+
+Protocol = Literal["imap", "smtp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The IMAP or the SMTP half of a connector: as written, as filled in, and its provider's."""
+
+    protocol: Protocol
+    written: ProtocolSettings
+    server: MailServer
+    defaults: ServerDefaults | None
+
+    def route(self, field: str) -> Route:
+        """The way to one of its fields."""
+        return (self.protocol, field)
+
+    @property
+    def label(self) -> str:
+        """The half as people call it."""
+        return self.protocol.upper()
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedConnector:
+    """A connector as written, its provider, and what comes of the two."""
+
+    entry: Entry[ConnectorDocument]
+    provider: Provider | None
+    connector: Connector
+
+    @property
+    def document(self) -> ConnectorDocument:
+        """The connector as written."""
+        return self.entry.value
+
+    @property
+    def provider_missing(self) -> bool:
+        """Whether it names a provider that is not there, so that much of it cannot be judged."""
+        return self.document.provider is not None and self.provider is None
+
+    @property
+    def sides(self) -> Iterator[Endpoint]:
+        """The halves that are used."""
+        imap, smtp = self.document.imap, smtp_of(self.document, self.provider)
+        known = self.provider
+        if imap is not None and self.connector.imap is not None:
+            yield Endpoint("imap", imap, self.connector.imap, known.imap if known else None)
+        if smtp is not None and self.connector.smtp is not None:
+            yield Endpoint("smtp", smtp, self.connector.smtp, known.smtp if known else None)
+
+
+@dataclass(frozen=True)
+class ResolvedConfiguration:
+    """A whole configuration, valid or not."""
+
+    catalogue: Catalogue
+    settings: Settings
+
+    @cached_property
+    def cases(self) -> tuple[ResolvedConnector, ...]:
+        """Every connector, by name."""
+        found = sorted(self.catalogue.connectors.items())
+        return tuple(self._case(entry) for _, entry in found)
+
+    @cached_property
+    def directory(self) -> Directory:
+        """The groups and roles."""
+        roles = self.catalogue.roles
+        groups = (entry.value for entry in self.catalogue.groups.values())
+        return Directory(groups, roles.value if roles else None)
+
+    def case(self, name: str) -> ResolvedConnector | None:
+        """Find a connector by its name."""
+        entry = self.catalogue.connectors.get(name)
+        return self._case(entry) if entry else None
+
+    def snapshot(self) -> Snapshot:
+        """Build what the configuration stands for. It must have passed the checks."""
+        known = self.catalogue
+        return Snapshot.of(
+            (
+                *(entry.value for entry in known.providers.values()),
+                *(entry.value for entry in known.groups.values()),
+                *((known.roles.value,) if known.roles else ()),
+                *(case.connector for case in self.cases),
+                *(entry.value for entry in known.permissions.values()),
+                *((known.policy.value,) if known.policy else ()),
+            )
+        )
+
+    def _case(self, entry: Entry[ConnectorDocument]) -> ResolvedConnector:
+        provider = self.catalogue.provider(entry.value.provider)
+        return ResolvedConnector(entry, provider, build_connector(entry.value, provider))

@@ -1,0 +1,134 @@
+"""The document that stands for a resource: as short as it can be and still mean the very same.
+
+Nothing here knows which field which provider fills in. A field is left out if the document without
+it is read back as the same resource, so what is left out is what would have been filled in.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+
+from reconciler.config.build import build_connector
+from reconciler.config.documents import adapter
+from reconciler.errors import ReconcilerError
+from reconciler.model.address import Kind
+from reconciler.model.connector import Connector, ConnectorDocument, MailServer, Security
+from reconciler.model.resource import JSON, Resource, to_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.model.provider import Provider
+
+Written = dict[str, JSON]
+"""A document as YAML or JSON has it."""
+
+_SPOKEN: Final = frozenset({"enabled"})
+"""Fields that are written even where they say what holds anyway: without them a reader would wonder."""
+
+
+def concise(resource: Resource, provider: Provider | None, renamed_from: str = "") -> Written:
+    """The shortest document that is read back as the resource.
+
+    ``provider`` is the one that a connector names. Raises ReconcilerError if there is no such
+    document, because a connector holds what only an earlier version of its provider fills in.
+    """
+    found = _in_full(resource, provider)
+    if _read(found, provider) != resource:
+        raise ReconcilerError(
+            f"no document says what is stored as {resource.address}",
+            hint="Its provider is another one by now: run `reconciler plan` to see what differs, and "
+            "apply that first.",
+        )
+    for path in tuple(_paths(found)):
+        shorter = _without(found, path)
+        if path[-1] not in _SPOKEN and _read(shorter, provider) == resource:
+            found = shorter
+    if renamed_from:
+        head = {"kind": found["kind"], "name": found["name"]}
+        found = {**head, "renamed_from": renamed_from, **found}
+    return found
+
+
+def _in_full(resource: Resource, provider: Provider | None) -> Written:
+    if isinstance(resource, Connector):
+        return _connector(resource, provider)
+    plain = to_plain(resource)
+    if not isinstance(plain, dict):
+        raise TypeError(f"{type(resource).__name__} is no resource")
+    return plain
+
+
+def _connector(connector: Connector, provider: Provider | None) -> Written:
+    document: Written = {"kind": str(Kind.EMAIL_CONNECTOR), "name": connector.name}
+    document["display_name"] = connector.display_name
+    if connector.provider is not None:
+        document["provider"] = connector.provider
+    if connector.imap is not None:
+        document["imap"] = _account(connector.imap)
+    document["enable_mail_send_from"] = connector.enable_mail_send_from
+    if connector.smtp is not None:
+        smtp = _account(connector.smtp)
+        if connector.email_address is not None:
+            smtp["email_address"] = connector.email_address
+        if connector.use_same_credentials:
+            for field in ("username", "password", "oauth2"):
+                smtp.pop(field, None)
+        smtp["use_same_credentials"] = connector.use_same_credentials
+        document["smtp"] = smtp
+    for field in ("sent_folder", "save_sent", "labels", "draft", "prevent_destroy"):
+        value = to_plain(getattr(connector, field))
+        if value is not None:
+            document[field] = value
+    return _as_the_form_has_it(document, connector, provider)
+
+
+def _account(server: MailServer) -> Written:
+    plain = to_plain(server)
+    return plain if isinstance(plain, dict) else {}
+
+
+def _as_the_form_has_it(
+    document: Written, connector: Connector, provider: Provider | None
+) -> Written:
+    """Say ``use_ssl`` in place of ``security``, as the settings form does, where it means the same."""
+    for side in ("imap", "smtp"):
+        account = document.get(side)
+        if not isinstance(account, dict) or "security" not in account:
+            continue
+        switch = account["security"] != Security.NONE
+        fields = {
+            ("use_ssl" if name == "security" else name): (switch if name == "security" else value)
+            for name, value in account.items()
+        }
+        other = {**document, side: fields}
+        if _read(other, provider) == connector:
+            document = other
+    return document
+
+
+def _read(document: Written, provider: Provider | None) -> Resource | None:
+    try:
+        value = adapter(Kind(str(document["kind"]))).validate_json(json.dumps(document))
+    except (KeyError, ValidationError):  # something is left out that has to be there
+        return None
+    return build_connector(value, provider) if isinstance(value, ConnectorDocument) else value
+
+
+def _paths(document: Written, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every field, those inside a mapping before the mapping itself."""
+    for name, value in document.items():
+        if isinstance(value, dict):
+            yield from _paths(value, (*before, name))
+        yield (*before, name)
+
+
+def _without(document: Written, path: tuple[str, ...]) -> Written:
+    name, *rest = path
+    inner: Any = document.get(name)
+    if not rest:
+        return {key: value for key, value in document.items() if key != name}
+    return {**document, name: _without(inner, tuple(rest))}

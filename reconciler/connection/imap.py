@@ -1,0 +1,85 @@
+"""The test of a mailbox that is read over IMAP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.connection.base import AccountSession
+from reconciler.connection.errors import FolderMissing
+from reconciler.connection.failure import Stage
+from reconciler.connection.observed import Offer
+from reconciler.mail.folders import SentBy, choose_sent
+from reconciler.mail.imap import ImapSession, Survey
+from reconciler.model.connector import Security
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+
+class ImapAccountSession(AccountSession):
+    """Signing in is no proof: Exchange says OK and then knows no mailbox. So folders are looked at too."""
+
+    _session: ImapSession | None = None
+    survey: Survey | None = None
+    sent: tuple[str, SentBy] | None = None
+
+    @property
+    def stages(self) -> tuple[tuple[Stage, Callable[[], str]], ...]:
+        """The stages of both protocols, and the mailbox."""
+        return (*super().stages, (Stage.MAILBOX, self.mailbox))
+
+    @property
+    def session(self) -> ImapSession:
+        """The session, once the server has greeted."""
+        if self._session is None:
+            raise RuntimeError("there is no session yet")
+        return self._session
+
+    def greet(self) -> None:
+        """Read the greeting and, if it does not list them and no STARTTLS follows, the capabilities."""
+        upgrade = self.account.security is Security.STARTTLS
+        self._session = ImapSession(self.wire, upgrade=upgrade)
+
+    def upgrade(self, context: ssl.SSLContext, server_hostname: str) -> None:
+        """Do STARTTLS, and read the capabilities again."""
+        self.session.start_tls(context, server_hostname)
+
+    def ask_capabilities(self) -> str:
+        """Say what the server offers to sign in with; it has listed everything by now."""
+        return f"signs in with {', '.join(self.session.mechanisms) or 'nothing'}"
+
+    def offer(self) -> Offer:
+        """What it has listed."""
+        listed = self.session.capabilities
+        return Offer(
+            self.session.mechanisms,
+            frozenset(item for item in listed if not item.startswith("AUTH=")),
+        )
+
+    def authentication(self) -> str:
+        """Sign in once."""
+        return f"signed in with {self.session.sign_in(self.sign_in_with())}"
+
+    def mailbox(self) -> str:
+        """NAMESPACE, LIST, EXAMINE INBOX, and the folder for sent mail where one is needed.
+
+        A ``sent_folder`` that is set must be there in any case. Otherwise there must be one where we
+        would file the copies ourselves: the connector sends, copies are wanted, and the provider is not
+        known to file them.
+        """
+        found = self.session.survey("INBOX")
+        folders, messages = found.folders, found.messages
+        prefixes = tuple(prefix for prefix, _ in found.namespaces)
+        wanted = self.account.connector.sent_folder
+        self.survey = found
+        sent = self.sent = choose_sent(folders, prefixes, wanted)
+        if sent is None and (wanted is not None or self.account.needs_sent_folder):
+            raise FolderMissing(wanted)
+        detail = f"{len(folders)} folders, {messages} messages in INBOX"
+        return detail if sent is None else f"{detail}, sent mail in {sent[0]}"
+
+    def say_goodbye(self) -> None:
+        """End the session."""
+        if self._session is not None:
+            self._session.close()

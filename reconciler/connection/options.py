@@ -1,0 +1,51 @@
+"""How a run of live tests is to be made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from reconciler.connection.failure import Stage
+from reconciler.mail.dial import ConnectTo
+
+NOWHERE_ELSE = ConnectTo()
+"""Every connection goes where it says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeOptions:
+    """How many tests at a time, how long each, how deep, and where connections may go.
+
+    ``concurrency`` counts tests of one protocol that are under way, ``per_host`` those against one host
+    name. ``timeout`` is in seconds and covers everything from the look-up of the host to the last stage,
+    retries too; a secret has a limit of its own. ``depth`` is the last stage that is tested. ``ca_file``
+    holds authorities to trust besides those of the system. ``allowed_hosts`` are shell patterns, and
+    empty ones allow every host. ``retries`` is how often a test begins anew after a failure that the
+    server itself calls temporary, or a dropped connection; never after a rejected login.
+    ``delivery_seconds`` is how long a test mail is looked for; one is sent if ``depth`` says so.
+    """
+
+    concurrency: int = 32
+    per_host: int = 3
+    timeout: float = 30.0
+    depth: Stage = Stage.ENVELOPE
+    connect_to: ConnectTo = NOWHERE_ELSE
+    ca_file: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    retries: int = 1
+    delivery_seconds: float = 10.0
+
+    def allows_host(self, host: str) -> bool:
+        """Whether a connection may be made in the name of ``host``."""
+        name = host.casefold().rstrip(".")
+        return not self.allowed_hosts or any(
+            fnmatchcase(name, pattern.casefold()) for pattern in self.allowed_hosts
+        )
+
+    def wants(self, stage: Stage) -> bool:
+        """Whether the stage is to be tested."""
+        order = tuple(Stage)
+        return order.index(stage) <= order.index(self.depth)
+
+
+DEFAULT_OPTIONS = ProbeOptions()

@@ -1,0 +1,72 @@
+"""The test of an account that sends over SMTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.connection.base import AccountSession
+from reconciler.connection.failure import Stage
+from reconciler.connection.observed import Offer
+from reconciler.mail.smtp import SmtpSession
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+
+class SmtpAccountSession(AccountSession):
+    """Signs in and begins a mail to the address itself, but takes it back before there is any text."""
+
+    _session: SmtpSession | None = None
+
+    @property
+    def stages(self) -> tuple[tuple[Stage, Callable[[], str]], ...]:
+        """The stages of both protocols, and the envelope."""
+        return (*super().stages, (Stage.ENVELOPE, self.envelope))
+
+    @property
+    def session(self) -> SmtpSession:
+        """The session, once the server has greeted."""
+        if self._session is None:
+            raise RuntimeError("there is no session yet")
+        return self._session
+
+    def greet(self) -> None:
+        """Read the greeting."""
+        self._session = SmtpSession(self.wire)
+
+    def upgrade(self, context: ssl.SSLContext, server_hostname: str) -> None:
+        """Do STARTTLS; EHLO comes before it and again after it."""
+        self.session.hello()
+        self.session.start_tls(context, server_hostname)
+
+    def ask_capabilities(self) -> str:
+        """EHLO."""
+        self.session.hello()
+        return f"signs in with {', '.join(self.session.mechanisms) or 'nothing'}"
+
+    def offer(self) -> Offer:
+        """What it has answered to EHLO."""
+        session = self.session
+        return Offer(session.mechanisms, session.capabilities - {"AUTH"}, session.size_limit)
+
+    def authentication(self) -> str:
+        """Sign in once."""
+        return f"signed in with {self.session.sign_in(self.sign_in_with())}"
+
+    def envelope(self) -> str:
+        """MAIL FROM and RCPT TO the connector's own address, then RSET.
+
+        Passing proves less than it seems: some servers check the right to send as an address only after
+        the text of a mail.
+        """
+        address = self.account.address
+        self.session.envelope(address, address)
+        limit = self.session.size_limit
+        detail = f"takes mail from and to {address}"
+        return f"{detail}, up to {limit // 1_000_000} MB" if limit else detail
+
+    def say_goodbye(self) -> None:
+        """End the session."""
+        if self._session is not None:
+            self._session.close()

@@ -1,0 +1,156 @@
+"""Which TLS mode a server really speaks, found out without a credential.
+
+A client that starts TLS on a port without it is told so at once, by nonsense. A client that waits for a
+greeting on a port with TLS waits for ever, because the server waits too.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+from reconciler.connection.failure import Protocol
+from reconciler.mail.faults import Cancelled, MailFault
+from reconciler.mail.resolve import ascii_host
+from reconciler.mail.tls import chain, unverified_context
+from reconciler.mail.wire import Wire, WireLimits
+from reconciler.model.connector import Security
+
+if TYPE_CHECKING:
+    from reconciler.mail.deadline import Deadline
+    from reconciler.mail.resolve import ResolvedAddress
+    from reconciler.mail.tls import Certificate
+
+_LIMITS = WireLimits(line=8 * 1024, total=64 * 1024)
+
+_NOT_TLS = frozenset(
+    {
+        "WRONG_VERSION_NUMBER",
+        "RECORD_LAYER_FAILURE",
+        "PACKET_LENGTH_TOO_LONG",
+        "UNKNOWN_PROTOCOL",
+        "HTTP_REQUEST",
+        "BAD_RECORD_TYPE",
+        "UNEXPECTED_MESSAGE",
+    }
+)
+
+
+def is_not_tls(error: ssl.SSLError) -> bool:
+    """Whether a handshake failed because the other side said something that is not TLS."""
+    return error.reason in _NOT_TLS
+
+
+def speaks_tls(
+    endpoints: tuple[ResolvedAddress, ...], host: str, context: ssl.SSLContext, deadline: Deadline
+) -> bool:
+    """Whether the server answers with TLS at once; a certificate that is no good is an answer too."""
+    try:
+        wire = Wire.connect(endpoints, deadline, _LIMITS)
+    except Cancelled:
+        raise
+    except MailFault:
+        return False
+    try:
+        wire.start_tls(context, ascii_host(host))
+    except ssl.SSLCertVerificationError:
+        return True
+    except Cancelled:
+        raise
+    except (ssl.SSLError, MailFault):
+        return False
+    finally:
+        wire.close()
+    return True
+
+
+def spoken_mode(
+    protocol: Protocol, endpoints: tuple[ResolvedAddress, ...], host: str, deadline: Deadline
+) -> Security | None:
+    """The mode that a server really speaks, whatever is set; None if it cannot be told.
+
+    A greeting in plain text comes at once or never, so the wait for it gets half of the time.
+    """
+    plain = speaks_plainly(protocol, endpoints, deadline.part(0.5))
+    if plain is not None:
+        return plain
+    context = unverified_context()
+    return Security.IMPLICIT if speaks_tls(endpoints, host, context, deadline) else None
+
+
+def presented_chain(
+    protocol: Protocol,
+    endpoints: tuple[ResolvedAddress, ...],
+    host: str,
+    mode: Security,
+    deadline: Deadline,
+) -> tuple[Certificate, ...]:
+    """The certificates that a server shows, believed or not; none if it shows none.
+
+    For a look at a chain that was refused: nothing else is said over this connection.
+    """
+    context, name = unverified_context(), ascii_host(host)
+    try:
+        wire = Wire.connect(endpoints, deadline, _LIMITS)
+    except Cancelled:
+        raise
+    except MailFault:
+        return ()
+    try:
+        if mode is Security.STARTTLS:
+            _upgrade(protocol, wire, context, name)
+        else:
+            wire.start_tls(context, name)
+        return chain(wire.tls) if wire.tls is not None else ()
+    except Cancelled:
+        raise
+    except (ssl.SSLError, MailFault):
+        return ()
+    finally:
+        wire.close()
+
+
+def _upgrade(protocol: Protocol, wire: Wire, context: ssl.SSLContext, name: str) -> None:
+    if protocol is Protocol.IMAP:
+        from reconciler.mail.imap import ImapSession  # noqa: PLC0415 - as below
+
+        ImapSession(wire, upgrade=True).start_tls(context, name)
+        return
+    from reconciler.mail.smtp import SmtpSession  # noqa: PLC0415 - as below
+
+    session = SmtpSession(wire)
+    session.hello()
+    session.start_tls(context, name)
+
+
+def speaks_plainly(
+    protocol: Protocol, endpoints: tuple[ResolvedAddress, ...], deadline: Deadline
+) -> Security | None:
+    """STARTTLS or none if the server greets in plain text; None if it does not greet at all."""
+    try:
+        wire = Wire.connect(endpoints, deadline, _LIMITS)
+    except Cancelled:
+        raise
+    except MailFault:
+        return None
+    try:
+        capabilities = _capabilities(protocol, wire)
+    except Cancelled:
+        raise
+    except MailFault:
+        return None
+    finally:
+        wire.close()
+    return Security.STARTTLS if "STARTTLS" in capabilities else Security.NONE
+
+
+def _capabilities(protocol: Protocol, wire: Wire) -> frozenset[str]:
+    if protocol is Protocol.IMAP:
+        from reconciler.mail.imap import ImapSession  # noqa: PLC0415 - SMTP alone needs no imapclient
+
+        return ImapSession(wire).capabilities
+    from reconciler.mail.smtp import SmtpSession  # noqa: PLC0415 - and IMAP alone no smtplib
+
+    session = SmtpSession(wire)
+    session.hello()
+    return session.capabilities

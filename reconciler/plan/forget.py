@@ -1,0 +1,69 @@
+"""Letting go of a stored resource: what goes along, and what stands against it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.address import Kind
+from reconciler.model.connector import Connector
+from reconciler.plan.changes import Forget, ordered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.model.address import Address
+    from reconciler.model.permissions import Principals
+    from reconciler.model.resource import Resource
+    from reconciler.model.snapshot import Snapshot
+    from reconciler.plan.changes import Change
+
+
+def forgetting(snapshot: Snapshot, resource: Resource) -> tuple[Change, ...]:
+    """The resource goes, and the permissions of a connector go with it."""
+    going = [resource]
+    if isinstance(resource, Connector):
+        going += [item for item in snapshot.permissions if item.connector == resource.name]
+    return ordered(Forget(item) for item in going)
+
+
+def objections(snapshot: Snapshot, resource: Resource) -> tuple[str, ...]:
+    """Why the state has to keep it, in sentences; none if it may go."""
+    address = resource.address
+    found = [f"{holder} names it" for holder in dict.fromkeys(_holders(snapshot, address))]
+    match address.kind:
+        case Kind.PERMISSIONS:
+            found.append("without them others could use the connector; forget that as a whole")
+        case Kind.ROLES:
+            found.append("without roles everybody would be an Administrator")
+        case Kind.GLOBAL_SMTP_POLICY if snapshot.policy is not None and snapshot.policy.enabled:
+            found.append("it carries all mail; disable it with an apply first")
+        case Kind.EMAIL_CONNECTOR if isinstance(resource, Connector) and resource.prevent_destroy:
+            found.append("prevent_destroy protects it; lift that with an apply of its own first")
+        case _:
+            pass
+    return tuple(found)
+
+
+def _holders(snapshot: Snapshot, address: Address) -> Iterator[Address]:
+    """What names the resource, the permissions of a connector left out: they go with it."""
+    policy = snapshot.policy
+    if address.kind is Kind.EMAIL_CONNECTOR and policy is not None:
+        if address.name in (policy.connector, policy.fallback_connector):
+            yield policy.address
+    elif address.kind is Kind.PROVIDER:
+        yield from (item.address for item in snapshot.connectors if item.provider == address.name)
+    elif address.kind is Kind.GROUP:
+        yield from (
+            holder for holder, named in _principals(snapshot) if address.name in named.groups
+        )
+
+
+def _principals(snapshot: Snapshot) -> Iterator[tuple[Address, Principals]]:
+    for group in snapshot.groups:
+        yield group.address, group.members
+    if snapshot.roles is not None:
+        yield snapshot.roles.address, snapshot.roles.administrators
+        yield snapshot.roles.address, snapshot.roles.manage_data_sources
+    for permissions in snapshot.permissions:
+        yield permissions.address, permissions.administrators
+        yield permissions.address, permissions.users

@@ -1,0 +1,118 @@
+"""What is left to apply when some connectors failed their tests (``--keep-going``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.address import Kind
+from reconciler.model.directory import Group
+from reconciler.model.permissions import Permissions
+from reconciler.model.snapshot import Snapshot
+from reconciler.plan.diff import renames
+from reconciler.plan.inputs import Desired
+from reconciler.plan.limits import renamed
+
+if TYPE_CHECKING:
+    from reconciler.model.connector import Connector
+    from reconciler.model.policy import GlobalSmtpPolicy
+    from reconciler.model.resource import Resource
+    from reconciler.model.snapshot import StoredState
+
+
+def without(desired: Desired, current: StoredState, failed: frozenset[str]) -> Desired:
+    """The configuration in which the failed connectors stay as they are stored, or stay away.
+
+    What depends on them stays too: the permissions that were meant for them as they would have been,
+    and the stored policy if the wanted one names a failed connector. The stored policy in turn keeps
+    the connectors that it needs, and whatever stays keeps its provider and its groups. Nothing is
+    changed that was not to be changed anyway.
+    """
+    stored, wanted = current.snapshot, desired.snapshot
+    former = {
+        new.name: old.name
+        for new, old in renames(desired, current).items()
+        if new.kind is Kind.EMAIL_CONNECTOR
+    }
+    policy = wanted.policy
+    back, extra = set(failed), frozenset[str]()
+    if policy is not None and {policy.connector, policy.fallback_connector} & failed:
+        later = {old: new for new, old in former.items() if new not in failed}
+        policy = stored.policy
+        if policy is not None:
+            extra = _lost_to(policy, wanted, later)
+            back |= {later.get(name, name) for name in extra}
+            policy = renamed(policy, {old: new for old, new in later.items() if old not in extra})
+    held = {former.get(name, name) for name in back} | extra
+    goes_on = tuple(item for item in wanted.connectors if item.name not in back)
+    stays = tuple(item for item in stored.connectors if item.name in held)
+    providers = {item.provider for item in stays} - {item.name for item in wanted.providers}
+    resources: list[Resource] = [
+        *wanted.providers,
+        *(item for item in stored.providers if item.name in providers),
+        *wanted.groups,
+        *((wanted.roles,) if wanted.roles else ()),
+        *goes_on,
+        *stays,
+        *_permissions(stored, wanted, goes_on, stays),
+        *((policy,) if policy else ()),
+    ]
+    resources += _groups_needed(resources, stored)
+    # A rotation of what stays is still pending, so its new fingerprint is not looked at.
+    pending = {
+        reference
+        for item in (*stays, *(item for item in wanted.connectors if item.name in back))
+        for reference in item.references
+    }
+    return Desired(
+        Snapshot.of(tuple(resources)),
+        tuple((new, old) for new, old in desired.renames if new not in back),
+        tuple(item for item in desired.fingerprints if item[0] not in pending),
+    )
+
+
+def _lost_to(policy: GlobalSmtpPolicy, wanted: Snapshot, later: dict[str, str]) -> frozenset[str]:
+    """Name the stored connectors that a policy needs and that would be gone or no longer send."""
+    by_name = {item.name: item for item in wanted.connectors}
+    lost = set()
+    for name, sends in (
+        (policy.connector, policy.enabled),
+        (policy.fallback_connector, True),
+    ):
+        found = by_name.get(later.get(name, name)) if name is not None else None
+        if name is not None and (found is None or (sends and not found.can_send)):
+            lost.add(name)
+    return frozenset(lost)
+
+
+def _permissions(
+    stored: Snapshot,
+    wanted: Snapshot,
+    goes_on: tuple[Connector, ...],
+    stays: tuple[Connector, ...],
+) -> tuple[Permissions, ...]:
+    """Pair each connector with the permissions that were meant for it as it will be."""
+    unchanged = set(stays) & set(wanted.connectors)
+    current = {item.name for item in goes_on} | {item.name for item in unchanged}
+    former = {item.name for item in stays} - current
+    return (
+        *(item for item in wanted.permissions if item.connector in current),
+        *(item for item in stored.permissions if item.connector in former),
+    )
+
+
+def _groups_needed(resources: list[Resource], stored: Snapshot) -> tuple[Group, ...]:
+    present = {item.name for item in resources if isinstance(item, Group)}
+    pending = [
+        group
+        for item in resources
+        if isinstance(item, Permissions)
+        for group in (*item.administrators.groups, *item.users.groups)
+    ]
+    by_name = {item.name: item for item in stored.groups}
+    found: dict[str, Group] = {}
+    while pending:
+        name = pending.pop()
+        if name not in present and name not in found and name in by_name:
+            found[name] = by_name[name]
+            pending.extend(by_name[name].members.groups)
+    return tuple(found.values())

@@ -1,0 +1,209 @@
+"""The limits that a plan breaks. They never stop it from being shown, only from being applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from reconciler.model.connector import Connector
+from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
+from reconciler.plan.diff import connector_renames
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.model.snapshot import StoredState
+    from reconciler.plan.credentials import CredentialRedirect
+    from reconciler.plan.inputs import Desired, Limits, Overrides
+
+
+class Limit(StrEnum):
+    """What a plan can be too much of."""
+
+    DELETES = "deletes"
+    UPDATES = "updates"
+    EMPTY = "empty"
+    PROTECTED = "protected"
+    LAST_ADMINISTRATOR = "last_administrator"
+    CREDENTIAL_REDIRECT = "credential_redirect"
+    POLICY_CHANGE = "policy_change"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitViolation:
+    """A limit that stops the apply, why, and what to say if it is meant.
+
+    ``override`` is the option that lets it pass; empty where none does.
+    """
+
+    limit: Limit
+    message: str
+    override: str
+
+    @property
+    def needs_only_a_person(self) -> bool:
+        """Whether somebody who reads the plan on a terminal and says yes is approval enough."""
+        return self.limit is Limit.POLICY_CHANGE
+
+
+def violations(
+    changes: tuple[Change, ...],
+    desired: Desired,
+    current: StoredState,
+    *,
+    redirected: tuple[CredentialRedirect, ...],
+    limits: Limits,
+    overrides: Overrides,
+) -> tuple[LimitViolation, ...]:
+    """Every limit that the changes break and that no override lets pass."""
+    return (
+        *_protected(changes),
+        *_last_administrator(desired, current),
+        *_deletes(changes, desired, current, limits, overrides),
+        *_updates(changes, current, limits, overrides),
+        *_redirects(redirected, overrides),
+        *_policy(changes, current, overrides),
+    )
+
+
+def _protected(changes: tuple[Change, ...]) -> Iterator[LimitViolation]:
+    for change in changes:
+        if (
+            isinstance(change, Delete)
+            and isinstance(change.before, Connector)
+            and change.before.prevent_destroy
+        ):
+            yield LimitViolation(
+                Limit.PROTECTED,
+                f"{change.address} is protected by prevent_destroy, which was applied with it; set"
+                " prevent_destroy: false, apply that, and delete the document after",
+                "",
+            )
+
+
+def _last_administrator(desired: Desired, current: StoredState) -> Iterator[LimitViolation]:
+    """Without an Administrator everybody is one, so taking the last away opens everything to all.
+
+    Where nothing at all is left, there is nothing to open.
+    """
+    wanted = desired.snapshot
+    if wanted.resources and current.snapshot.administrators and not wanted.administrators:
+        yield LimitViolation(
+            Limit.LAST_ADMINISTRATOR,
+            "no Administrator would be left, and then everybody would be one; name at least one user"
+            " in Roles, or in a group that it names",
+            "",
+        )
+
+
+def _deletes(
+    changes: tuple[Change, ...],
+    desired: Desired,
+    current: StoredState,
+    limits: Limits,
+    overrides: Overrides,
+) -> Iterator[LimitViolation]:
+    deleted = [item for item in changes if isinstance(item, Delete)]
+    count = sum(isinstance(item.before, Connector) for item in deleted)
+    if deleted and not desired.snapshot.resources:
+        enough = max(count, 1)  # of connectors, as the option counts; and something has to be said
+        if overrides.deletes < enough:
+            yield LimitViolation(
+                Limit.EMPTY,
+                f"the configuration is empty, and all {len(deleted)} stored resources would be deleted",
+                f"--allow-deletes {enough}",
+            )
+        return
+    maximum = (limits.max_delete_percent, limits.max_deletes)
+    if count > overrides.deletes:
+        yield from _share(Limit.DELETES, count, current, maximum, limits.min_connectors)
+
+
+def _updates(
+    changes: tuple[Change, ...], current: StoredState, limits: Limits, overrides: Overrides
+) -> Iterator[LimitViolation]:
+    touched = {
+        item.address
+        for item in changes
+        if (isinstance(item, Update | Rename) and isinstance(item.after, Connector))
+        or isinstance(item, RotateSecret)
+    }
+    maximum = (limits.max_update_percent, limits.max_updates)
+    if len(touched) > overrides.updates:
+        yield from _share(Limit.UPDATES, len(touched), current, maximum, limits.min_connectors)
+
+
+def _share(
+    limit: Limit, count: int, current: StoredState, maximum: tuple[int, int], least: int
+) -> Iterator[LimitViolation]:
+    percent, absolute = maximum
+    stored = sum(isinstance(item.resource, Connector) for item in current.resources)
+    option = f"--allow-{limit} {count}"
+    if stored >= least and count * 100 > stored * percent:
+        share = count * 100 // stored
+        yield LimitViolation(
+            limit,
+            f"{count} of {stored} stored connectors ({share} %) would be {_verb(limit)}; the limit"
+            f" is {percent} %",
+            option,
+        )
+    elif count > absolute:
+        yield LimitViolation(
+            limit,
+            f"{count} connectors would be {_verb(limit)}; the limit is {absolute}",
+            option,
+        )
+
+
+def _verb(limit: Limit) -> str:
+    return "deleted" if limit is Limit.DELETES else "changed"
+
+
+def _redirects(
+    redirected: tuple[CredentialRedirect, ...], overrides: Overrides
+) -> Iterator[LimitViolation]:
+    by_connector: dict[str, dict[str, None]] = {}
+    for item in redirected:
+        by_connector.setdefault(item.connector, {})[str(item.reference)] = None
+    for name, references in by_connector.items():
+        if name not in overrides.credential_redirects:
+            yield LimitViolation(
+                Limit.CREDENTIAL_REDIRECT,
+                f"{name} would send {', '.join(references)} to a place that it is not sent to now",
+                f"--allow-credential-redirect {name}",
+            )
+
+
+def _policy(
+    changes: tuple[Change, ...], current: StoredState, overrides: Overrides
+) -> Iterator[LimitViolation]:
+    if overrides.policy_change or not current.serial:
+        return
+    # Only what is renamed in this very plan: documents keep an old renamed_from for as long as they like.
+    names = {old: new for new, old in connector_renames(changes).items()}
+    for change in changes:
+        if isinstance(change, RotateSecret):
+            continue
+        before = None if isinstance(change, Create) else change.before
+        after = None if isinstance(change, Delete | Forget) else change.after
+        if not isinstance(before or after, GlobalSmtpPolicy):
+            continue
+        if isinstance(before, GlobalSmtpPolicy) and renamed(before, names) == after:
+            continue  # the same policy; only a connector it names has another name now
+        yield LimitViolation(
+            Limit.POLICY_CHANGE,
+            "the global SMTP policy changes, which decides as whom everybody sends",
+            "--allow-policy-change",
+        )
+
+
+def renamed(policy: GlobalSmtpPolicy, names: dict[str, str]) -> GlobalSmtpPolicy:
+    """The same policy after connectors were renamed; ``names`` leads from old names to new ones."""
+    carrier, fallback = policy.connector, policy.fallback_connector
+    return replace(
+        policy,
+        connector=names.get(carrier, carrier) if carrier else None,
+        fallback_connector=names.get(fallback, fallback) if fallback else None,
+    )

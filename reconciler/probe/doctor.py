@@ -1,0 +1,212 @@
+"""A longer look at one connector: its test, and what the servers tell besides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from reconciler.connection.account import Account, accounts
+from reconciler.connection.failure import Protocol, Stage
+from reconciler.connection.imap import ImapAccountSession
+from reconciler.connection.observed import names
+from reconciler.connection.options import DEFAULT_OPTIONS, ProbeOptions
+from reconciler.connection.tls_mode import presented_chain, spoken_mode
+from reconciler.mail.deadline import Deadline
+from reconciler.mail.faults import Cancelled, MailFault
+from reconciler.mail.folders import SentBy
+from reconciler.mail.imap import Folder, Quota
+from reconciler.mail.oauth import AuthlibTokens
+from reconciler.mail.tls import Certificate, shared_context
+from reconciler.model.connector import Security
+from reconciler.probe.result import ProtocolResult, StageOutcome
+from reconciler.probe.schedule import Refusals
+from reconciler.probe.stages import ConnectionTest
+from reconciler.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.connection.base import AccountSession
+    from reconciler.model.connector import Connector
+    from reconciler.probe.result import StageResult
+    from reconciler.secrets.base import SecretResolver
+
+    Show = Callable[[str], str]
+    from collections.abc import Iterator
+    from datetime import datetime
+
+
+_LOOK = 5.0
+"""Seconds for looks beyond the test, such as which TLS mode a server speaks that does not speak ours."""
+
+_MOST_FOLDERS = 500
+_MOST_HOSTS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """What was seen of a server besides the stages; every text is fit to be shown.
+
+    ``speaks`` is the TLS mode of the port, None if it could not be told. ``verified`` is whether the
+    ``chain`` was. ``capabilities`` are those after the sign-in, where there was one. ``quotas`` is None
+    if the server tells nothing of quotas, or was not asked.
+    """
+
+    speaks: Security | None = None
+    chain: tuple[Certificate, ...] = ()
+    verified: bool = False
+    capabilities: tuple[str, ...] = ()
+    folders: tuple[Folder, ...] = ()
+    sent: tuple[str, SentBy] | None = None
+    quotas: tuple[Quota, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExaminedAccount:
+    """One half of a connector: how its test went, and what was seen."""
+
+    account: Account
+    result: ProtocolResult
+    details: Details
+
+
+def examine(
+    connector: Connector, resolver: SecretResolver, options: ProbeOptions = DEFAULT_OPTIONS
+) -> tuple[ExaminedAccount, ...]:
+    """Test a connector in this thread and look around; raises as ``probe`` does.
+
+    What cannot be seen is left out: only the test itself decides whether the connector works.
+    """
+    shared_context(options.ca_file)
+    tokens = AuthlibTokens(resolver, connect_to=options.connect_to, ca_file=options.ca_file)
+    refusals = Refusals()
+    found = []
+    for account in accounts(connector):
+        inspector = _Inspector(account)
+        walk = ConnectionTest(
+            account, resolver, options, tokens, inspect=inspector, refusals=refusals
+        )
+        result = walk.result()
+        found.append(ExaminedAccount(account, result, inspector.details))
+    return tuple(found)
+
+
+class _Inspector:
+    """Looks around in each attempt; what the last one shows is what counts."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self.details = Details()
+
+    def __call__(
+        self, attempt: AccountSession, results: tuple[StageResult, ...], show: Show
+    ) -> None:
+        passed = {item.stage for item in results if item.outcome is StageOutcome.OK}
+        if Stage.TCP not in passed:
+            return
+        verified = Stage.TLS in passed
+        speaks, certificates = self._tls(attempt, verified=verified)
+        seen = Details(
+            speaks=speaks,
+            chain=tuple(_shown_certificate(item, show) for item in certificates),
+            verified=verified,
+        )
+        if isinstance(attempt, ImapAccountSession) and attempt.survey is not None:
+            seen = _mailbox(seen, attempt, show)
+        elif Stage.CAPABILITIES in passed:
+            seen = replace(seen, capabilities=names(attempt.offer().capabilities, show))
+        self.details = seen
+
+    def _tls(
+        self, attempt: AccountSession, *, verified: bool
+    ) -> tuple[Security | None, tuple[Certificate, ...]]:
+        account = self._account
+        if verified:
+            return account.security, attempt.chain
+        where = (account.protocol, attempt.endpoints, account.host)
+        try:
+            speaks = spoken_mode(*where, Deadline(_LOOK))
+            if speaks is None or speaks is Security.NONE:
+                return speaks, ()
+            return speaks, presented_chain(*where, speaks, Deadline(_LOOK))
+        except Cancelled:
+            raise
+        except MailFault:
+            return None, ()  # there was no time to find out
+
+
+def _mailbox(seen: Details, attempt: ImapAccountSession, show: Show) -> Details:
+    survey, sent = attempt.survey, attempt.sent
+    listed = survey.folders[:_MOST_FOLDERS] if survey is not None else ()
+    seen = replace(
+        seen,
+        folders=tuple(
+            replace(item, name=show(item.name), flags=frozenset(names(item.flags, show)))
+            for item in listed
+        ),
+        sent=(show(sent[0]), sent[1]) if sent is not None else None,
+        capabilities=names(attempt.offer().capabilities, show),
+    )
+    try:
+        attempt.session.ask_again()
+        seen = replace(seen, capabilities=names(attempt.offer().capabilities, show))
+        quotas = attempt.session.quotas("INBOX")
+    except Cancelled:
+        raise
+    except MailFault:
+        return seen  # the account works all the same
+    return replace(seen, quotas=tuple(_shown_quota(item, show) for item in quotas) or None)
+
+
+def _shown_certificate(certificate: Certificate, show: Show) -> Certificate:
+    return replace(
+        certificate,
+        subject=show(certificate.subject),
+        issuer=show(certificate.issuer),
+        hosts=tuple(show(host) for host in certificate.hosts[:_MOST_HOSTS]),
+    )
+
+
+def _shown_quota(quota: Quota, show: Show) -> Quota:
+    return replace(quota, root=show(quota.root), resource=show(quota.resource))
+
+
+_SOON = 21
+"""Days that a certificate should have left."""
+
+_NEARLY_FULL = 0.9
+
+_DOES = {Protocol.IMAP: "reads mail", Protocol.SMTP: "sends mail"}
+_DOING = {Protocol.IMAP: "read mail", Protocol.SMTP: "send mail"}
+
+
+def verdict(name: str, accounts: tuple[ExaminedAccount, ...], now: datetime) -> str:
+    """Say whether it works, and what stands against it or soon will. A pure function."""
+    failed = [item for item in accounts if item.result.failed is not None]
+    if failed:
+        first = failed[0].result.failed
+        cause = first.failure.cause if first is not None and first.failure is not None else ""
+        cannot = " nor ".join(_DOING[item.account.protocol] for item in failed)
+        works = [_DOES[item.account.protocol] for item in accounts if item not in failed]
+        but = f"{works[0]}, but it cannot" if works else "can neither" if failed[1:] else "cannot"
+        return f"{name} {but} {cannot}: {cause}"
+    if not accounts:
+        return f"{name} neither reads nor sends mail, so there is nothing to test."
+    verbs = " and ".join(_DOES[item.account.protocol].split()[0] for item in accounts)
+    does = f"{verbs} mail"
+    warnings = [text for item in accounts for text in _warnings(item, now)]
+    if warnings:
+        return f"{name} {does}, but {', and '.join(dict.fromkeys(warnings))}."
+    return f"{name} {does}; nothing stands against it."
+
+
+def _warnings(item: ExaminedAccount, now: datetime) -> Iterator[str]:
+    for certificate in item.details.chain:
+        days = certificate.days_left(now)
+        if days < _SOON:
+            what = certificate.subject or item.account.host
+            yield f"the certificate of {what} expires in {counted(days, 'day')}"
+    for quota in item.details.quotas or ():
+        if quota.limit > 0 and quota.usage / quota.limit >= _NEARLY_FULL:
+            percent = 100 * quota.usage // quota.limit
+            yield f"the mailbox is {percent} % full ({quota.resource})"

@@ -1,0 +1,125 @@
+"""A plan with what the actor may not do, in each of its forms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reconciler.plan.document import (
+    AuthorizationDocument,
+    DenialDocument,
+    PlanDocument,
+    to_document,
+)
+from reconciler.render.human.impact import access_changes, redirects
+from reconciler.render.human.plan import plan_text, show
+from reconciler.render.human.routes import saved_routes
+from reconciler.render.json import to_json
+from reconciler.render.markdown import plan_markdown
+from reconciler.render.terminal import table, visible
+from reconciler.wording import counted
+
+if TYPE_CHECKING:
+    from reconciler.apply.authorise import Denial
+    from reconciler.plan.document import PlanDocument, ResourceChange
+    from reconciler.plan.planfile import PlanFile
+    from reconciler.plan.planner import Plan
+    from reconciler.render.terminal import Style
+
+
+def document_for(plan: Plan, denials: tuple[Denial, ...], actor: str) -> PlanDocument:
+    """The document of a plan, with what ``actor`` may not do of it."""
+    denied = tuple(
+        DenialDocument(address=str(item.address), message=item.message) for item in denials
+    )
+    judged = AuthorizationDocument(actor=actor, denied=denied)
+    return replace(to_document(plan), authorization=judged)
+
+
+def planned(plan: Plan, denials: tuple[Denial, ...], form: str, style: Style, *, actor: str) -> str:
+    """Render as ``human``, ``markdown`` or ``json``."""
+    if form == "json":
+        return to_json(document_for(plan, denials, actor))
+    if form == "markdown":
+        return plan_markdown(plan, denials, actor)
+    text = plan_text(plan, style)
+    if denials:
+        lines = [style.strong(f"An apply by {visible(actor)} is refused:")]
+        lines += [f"  {style.mark('!')} {item.address}: {item.message}" for item in denials]
+        text += "\n\n" + "\n".join(lines)
+    return text
+
+
+_SHOWN = 20
+_SYMBOLS = {"create": "+", "delete": "-", "update": "~", "rename": "~", "rotate_secret": "~"}
+
+
+def plan_file_text(file: PlanFile, form: str, style: Style) -> str:
+    """The saved plan for people, or as the JSON that it is."""
+    if form == "json":
+        return to_json(file)
+    document = file.plan
+    counts = document.summary
+    saved_with = " ".join(file.allowed.options)
+    parts = [
+        f"A plan against serial {file.basis.serial}, made by release {file.basis.tool_version}."
+        + (f"\nSaved with {saved_with}." if saved_with else ""),
+        *(_change(change, style) for change in document.resource_changes),
+        saved_routes(document, style) if document.resource_changes else "",
+        access_changes(document.access_changes if document.serial else (), style),
+        redirects(document.credential_redirects, style),
+        _forgotten(document, style),
+        _tests(document, style),
+        _refusals(document, style),
+        style.strong(
+            f"Plan: {counts.add} to add, {counts.change} to change, {counts.destroy} to destroy."
+        ),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _forgotten(document: PlanDocument, style: Style) -> str:
+    if not document.forgotten:
+        return ""
+    lines = [
+        f"  {item.address} was forgotten in revision {item.serial} by {visible(item.by)}, {item.at}"
+        for item in document.forgotten
+    ]
+    title = "Created again, since the configuration still holds it:"
+    return "\n".join([style.strong(title), *lines])
+
+
+def _tests(document: PlanDocument, style: Style) -> str:
+    if not document.tests:
+        return ""
+    title = f"An apply will test {counted(len(document.tests), 'connector')} live:"
+    rows = [(item.connector, item.reason) for item in document.tests[:_SHOWN]]
+    lines = [f"  {line}" for line in table(("", ""), rows, style.width - 2)[1:]]
+    more = len(document.tests) - _SHOWN
+    return "\n".join([style.strong(title), *lines, *([f"  and {more} more"] if more > 0 else [])])
+
+
+def _refusals(document: PlanDocument, style: Style) -> str:
+    broken = [check for check in document.checks if check.status == "fail"]
+    if not broken:
+        return ""
+    lines = [style.strong("An apply refuses this:")]
+    for check in broken:
+        lines.append(f"  {style.mark('!')} {check.message}")
+        if check.override:
+            lines.append(f"      if it is meant: make a new plan with {check.override}")
+    return "\n".join(lines)
+
+
+def _change(item: ResourceChange, style: Style) -> str:
+    symbol = _SYMBOLS[item.change.actions[0]]
+    lines = [f"  {style.mark(symbol)} {item.address}: {', '.join(item.change.actions)}"]
+    lines += [
+        f"      {style.mark('~')} {field.path} = {show(field.before)} -> {show(field.after)}"
+        for field in item.change.fields
+    ]
+    lines += [
+        f"      {style.mark('~')} {reference} (rotated)"
+        for reference in item.change.rotated_secrets
+    ]
+    return "\n".join(lines)

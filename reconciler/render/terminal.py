@@ -1,0 +1,203 @@
+"""Text on a terminal: colour, width, wrapping, tables, and what must be escaped to be seen."""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+_RESET = "\033[0m"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How to dress text. ``width`` is the columns of the terminal, or of a log line."""
+
+    colour: bool = False
+    width: int = 100
+
+    def added(self, text: str) -> str:
+        """Green, for what comes."""
+        return self._paint("32", text)
+
+    def changed(self, text: str) -> str:
+        """Yellow, for what changes."""
+        return self._paint("33", text)
+
+    def removed(self, text: str) -> str:
+        """Red, for what goes and what fails."""
+        return self._paint("31", text)
+
+    def strong(self, text: str) -> str:
+        """Bold, for headings."""
+        return self._paint("1", text)
+
+    def faint(self, text: str) -> str:
+        """Dim, for what is there only to be complete."""
+        return self._paint("2", text)
+
+    def mark(self, symbol: str) -> str:
+        """One of the symbols of a plan, in its colour."""
+        paint = {"+": self.added, "~": self.changed, "-": self.removed, "!": self.removed}
+        return paint[symbol](symbol) if symbol in paint else symbol
+
+    def _paint(self, code: str, text: str) -> str:
+        return f"\033[{code}m{text}{_RESET}" if self.colour and text else text
+
+
+PLAIN = Style()
+
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_JOINERS = "\u200c\u200d"  # part of how Persian and some emoji are written
+
+
+def visible(text: str) -> str:
+    r"""Write control characters, marks of direction and the like as ``\u202e``.
+
+    Documents hold none, but names of actors, notes and answers of servers come from elsewhere; and
+    what moves a cursor or turns text around would make a plan say what it does not.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    if char in _JOINERS or unicodedata.category(char) not in _HIDDEN:
+        return char
+    return f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else f"\\U{ord(char):08x}"  # noqa: PLR2004 - where \u ends
+
+
+_NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
+_JOINER = "\u200d"
+_AS_EMOJI = "\ufe0f"
+
+
+def width_of(text: str) -> int:
+    """The columns that a text takes on a terminal: wide characters two, combining ones none.
+
+    An emoji that is put together of several characters counts once.
+    """
+    if text.isascii():
+        return len(text)
+    return sum(columns for _, columns in _clusters(text))
+
+
+def _clusters(text: str) -> Iterator[tuple[str, int]]:
+    """What a terminal shows as one character, and the columns that it takes.
+
+    Marks, joined emoji and shades of skin belong to what stands before them (UAX #29, in short).
+    """
+    cluster, columns = "", 0
+    for char in text:
+        if cluster and (cluster[-1] == _JOINER or _goes_along(char)):
+            cluster += char
+            columns = 2 if char == _AS_EMOJI else columns
+            continue
+        if cluster:
+            yield cluster, columns
+        cluster, columns = char, _columns(char)
+    if cluster:
+        yield cluster, columns
+
+
+def _goes_along(char: str) -> bool:
+    return unicodedata.category(char) in _NO_WIDTH or "\U0001f3fb" <= char <= "\U0001f3ff"
+
+
+def _columns(char: str) -> int:
+    if unicodedata.category(char) in _NO_WIDTH:
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def clip(text: str, width: int) -> str:
+    """Cut a text to ``width`` columns, with an ellipsis where something is gone."""
+    if width_of(text) <= width:
+        return text
+    cut, room = "", width - 1
+    for cluster, columns in _clusters(text):
+        room -= columns
+        if room < 0:
+            break
+        cut += cluster
+    return cut + "…"
+
+
+def pad(text: str, width: int) -> str:
+    """Fill a text with blanks to ``width`` columns."""
+    return text + " " * max(0, width - width_of(text))
+
+
+_NARROWEST_TEXT = 20
+"""Columns of text below which wrapping would make it worse."""
+
+
+def wrapped(head: str, text: str, width: int, *, bare: str | None = None) -> list[str]:
+    """``head`` and the text in lines of at most ``width`` columns, if that is possible at all.
+
+    ``bare`` is the head without its colours, where it has any.
+    """
+    indent = width_of(head if bare is None else bare)
+    room = width - indent
+    if room < _NARROWEST_TEXT or width_of(text) <= room:
+        return [(head + text).rstrip()]
+    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    return [(head if not number else pad("", indent)) + line for number, line in enumerate(lines)]
+
+
+_NARROWEST_COLUMN = 8
+"""No column gets narrower than this, since what is left of a cell would say nothing."""
+
+
+def natural_width(rows: Sequence[tuple[str, ...]]) -> int:
+    """The columns that rows take if nothing is cut."""
+    return _whole(_widths(rows))
+
+
+def table(
+    header: tuple[str, ...],
+    rows: Sequence[tuple[str, ...]],
+    width: int,
+    *,
+    gives: tuple[int, ...] = (-1,),
+) -> list[str]:
+    """Lay out rows under a header, two blanks apart.
+
+    Where that is wider than ``width``, the columns of ``gives`` are cut, one after the other.
+    """
+    shown = [header, *(tuple(visible(cell) for cell in row) for row in rows)]
+    widths = _widths(shown)
+    for column in gives:
+        least = max(_NARROWEST_COLUMN, width_of(header[column]))
+        widths[column] -= max(0, min(_whole(widths) - width, widths[column] - least))
+    return [
+        "  ".join(
+            pad(clip(cell, room), room) for cell, room in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in shown
+    ]
+
+
+def _widths(rows: Sequence[tuple[str, ...]]) -> list[int]:
+    return [max(width_of(cell) for cell in column) for column in zip(*rows, strict=True)]
+
+
+def _whole(widths: list[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def instant(when: datetime) -> str:
+    """An instant as machines read it (ISO 8601, UTC)."""
+    return when.isoformat(timespec="seconds")
+
+
+def minute(when: datetime) -> str:
+    """An instant as people read it, to the minute, in UTC."""
+    return when.strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,127 @@
+"""Copies of sent mail, in the account that really carried it.
+
+Gmail, Exchange Online and others file what is sent over SMTP themselves, so that one of ours would be the
+second. Where a provider is not known to, we look before we file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.connection.errors import FolderMissing
+from reconciler.connection.failure import Stage
+from reconciler.errors import ReconcilerError
+from reconciler.mail.deadline import Deadline
+from reconciler.mail.faults import Disconnected, MailFault
+from reconciler.mail.folders import choose_sent
+from reconciler.model.connector import SaveSent
+from reconciler.sending.message import TOKEN_HEADER
+from reconciler.sending.outcome import Copy, CopyStatus
+
+if TYPE_CHECKING:
+    from reconciler.connection.imap import ImapAccountSession
+    from reconciler.mail.imap import ImapSession
+    from reconciler.model.connector import Connector
+    from reconciler.routing.request import Route
+    from reconciler.sending.access import ConnectorAccess
+    from reconciler.sending.message import Prepared
+
+_LOOKS, _BETWEEN = 6, 0.5
+"""How often the first copy is looked for, and the seconds between: servers file theirs after a while."""
+
+
+def without_filing(route: Route, connector: Connector, asked: SaveSent | None) -> Copy | SaveSent:
+    """What becomes of the copy if nothing is to be filed, or else the way in which it is filed.
+
+    ``asked`` is the wish of whoever sends; where the global policy speaks, it alone decides. A pure
+    function of its arguments.
+    """
+    forced = route.save_to_sent_items
+    if forced is False:
+        return Copy(CopyStatus.NOT_WANTED, sentence="the global SMTP policy wants no copy")
+    wanted = connector.save_sent if forced or asked is None else asked
+    if forced and wanted is SaveSent.NEVER:
+        wanted = SaveSent.AUTO
+    if wanted is SaveSent.NEVER:
+        return Copy(CopyStatus.NOT_WANTED, sentence="no copy is wanted")
+    if wanted is SaveSent.AUTO and connector.files_sent_copies:
+        return Copy(
+            CopyStatus.FILED_BY_PROVIDER, sentence="the provider files what is sent by itself"
+        )
+    if connector.imap is None:
+        sentence = f"{connector.name} has no IMAP settings, so that nothing can be filed"
+        lenient = wanted is SaveSent.AUTO and not forced
+        return Copy(CopyStatus.NOT_WANTED if lenient else CopyStatus.FAILED, sentence=sentence)
+    return wanted
+
+
+class Copies:
+    """Files the copies of one connector, over a connection that is kept for many mails."""
+
+    def __init__(self, door: ConnectorAccess, connector: Connector) -> None:
+        self._door = door
+        self._connector = connector
+        self._attempt: ImapAccountSession | None = None
+        self._folder = ""
+        self._knows_server = False
+
+    def file(self, mail: Prepared, wanted: SaveSent) -> Copy:
+        """File the copy of a mail, unless it is there already. Raises nothing: a mail that is sent is sent."""
+        kept = self._attempt is not None
+        try:
+            try:
+                return self._file(mail, wanted)
+            except Disconnected:
+                if not kept:
+                    raise
+                # It may have been filed before the connection was lost, so look first.
+                return self._file(mail, SaveSent.AUTO)
+        except MailFault as fault:
+            failure = self._door.failure(fault, Stage.MAILBOX)
+            return Copy(CopyStatus.FAILED, self._folder, failure.message)
+        except ReconcilerError as error:
+            return Copy(CopyStatus.FAILED, self._folder, error.message)
+
+    def close(self) -> None:
+        """End the connection, if there is one."""
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.close()
+
+    def _file(self, mail: Prepared, wanted: SaveSent) -> Copy:
+        try:
+            session = self._session()
+            session.deadline = Deadline(self._door.timeout + len(mail.copy) / 20_000)
+            if wanted is SaveSent.AUTO and self._is_there(session, mail):
+                return Copy(CopyStatus.FOUND, self._folder, "the server has filed it by itself")
+            session.append(self._folder, mail.copy, mail.at)
+        except BaseException:
+            self.close()
+            raise
+        return Copy(CopyStatus.APPENDED, self._folder)
+
+    def _session(self) -> ImapSession:
+        if self._attempt is None:
+            self._attempt = self._door.imap()
+            session = self._attempt.session
+            session.deadline = Deadline(self._door.timeout)
+            found = session.survey("INBOX")
+            prefixes = tuple(prefix for prefix, _ in found.namespaces)
+            chosen = choose_sent(found.folders, prefixes, self._connector.sent_folder)
+            if chosen is None:
+                raise FolderMissing(self._connector.sent_folder)
+            self._folder = chosen[0]
+        return self._attempt.session
+
+    def _is_there(self, session: ImapSession, mail: Prepared) -> bool:
+        """Look for the copy: patiently for the first mail, and once for those after it."""
+        looks = 1 if self._knows_server else _LOOKS
+        self._knows_server = True
+        for look in range(looks):
+            if look:
+                session.deadline.pause(_BETWEEN)
+            if session.find(
+                self._folder, ("Message-ID", mail.message_id), (TOKEN_HEADER, mail.token)
+            ):
+                return True
+        return False

@@ -1,0 +1,395 @@
+"""A state that lives as long as the object: for tests, and as the plainest reading of the ports."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reconciler.model.address import Address, Kind
+from reconciler.model.connector import Connector
+from reconciler.model.resource import Resource, canonical_json
+from reconciler.model.sending import EVERY_SENDING, SendingFilter, SendingRecord
+from reconciler.model.snapshot import Forgotten, LastTest, StoredResource, StoredState
+from reconciler.state import lease as leases
+from reconciler.state import specs
+from reconciler.state.base import (
+    ChangeCounts,
+    Commit,
+    HistoryEntry,
+    Lease,
+    PastState,
+    Revision,
+    StateLock,
+)
+from reconciler.state.effects import (
+    Effects,
+    effects,
+    fingerprints_after,
+    moved,
+    not_empty,
+    nothing_to_export,
+)
+from reconciler.state.exported import (
+    ExportedEntry,
+    ExportedRevision,
+    StateExport,
+    exported,
+    restored,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    stored: StoredResource
+    serial: int
+
+
+class MemoryStore:
+    """Implements :class:`reconciler.state.base.StateStore`. Safe to use from several threads."""
+
+    def __init__(self, *, clock: Callable[[], datetime] = _utc_now) -> None:
+        self._clock = clock
+        self._mutex = threading.Lock()
+        self._lineage = ""
+        self._rows: dict[str, _Row] = {}
+        self._revisions: list[Revision] = []
+        self._history: list[tuple[str, HistoryEntry]] = []
+        self._sent: list[SendingRecord] = []
+        self._lease: Lease | None = None
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def load(self) -> StoredState:
+        """Read the newest revision."""
+        with self._mutex:
+            rows = sorted((row.stored for row in self._rows.values()), key=_address)
+            return StoredState(self._lineage, len(self._revisions), tuple(rows), self._forgotten())
+
+    def _forgotten(self) -> tuple[Forgotten, ...]:
+        newest = {entry.address: entry for _, entry in self._history}
+        return tuple(
+            Forgotten(entry.address, entry.serial, entry.at, entry.actor)
+            for _, entry in self._history
+            if entry.action == "forget" and newest[entry.address] is entry
+        )
+
+    def revisions(self, *, limit: int = 50, until: int | None = None) -> tuple[Revision, ...]:
+        """The newest revisions, those after ``until`` left out, newest first."""
+        with self._mutex:
+            return tuple(self._revisions[:until][::-1][:limit])
+
+    def changes_of(self, serial: int) -> tuple[HistoryEntry, ...]:
+        """What one revision did, in order."""
+        with self._mutex:
+            return tuple(entry for _, entry in self._history if entry.serial == serial)
+
+    def past(self, serial: int) -> PastState:
+        """Everything as it was at that revision."""
+        with self._mutex:
+            found: dict[str, Resource] = {}
+            for uid, entry in self._history:
+                if entry.serial <= serial:
+                    found.pop(uid, None)
+                    if entry.spec is not None:
+                        found[uid] = specs.read(entry.address, canonical_json(entry.spec))
+            return PastState(serial, found)
+
+    def step(self, serial: int) -> tuple[PastState, PastState]:
+        """Before and after one revision, of the resources that it touched and no others."""
+        touched = {uid for uid, entry in self._history if entry.serial == serial}
+        before, after = (
+            PastState(
+                state.serial,
+                {uid: state.resources[uid] for uid in touched & state.resources.keys()},
+            )
+            for state in (self.past(serial - 1), self.past(serial))
+        )
+        return before, after
+
+    def history(self, address: Address, *, limit: int = 50) -> tuple[HistoryEntry, ...]:
+        """What happened to whatever bears that address or, if nothing does now, once bore it."""
+        with self._mutex:
+            last = {uid: entry.address for uid, entry in self._history}
+            uids = {uid for uid, known in last.items() if known == address} or {
+                uid for uid, entry in self._history if entry.address == address
+            }
+            found = [entry for uid, entry in self._history if uid in uids]
+            return tuple(found[::-1][:limit])
+
+    def export(self) -> StateExport:
+        """All of it but the lock; raises StateError if nothing was applied."""
+        with self._mutex:
+            if not self._revisions:
+                raise nothing_to_export()
+            positions = [
+                position
+                for serial in range(1, len(self._revisions) + 1)
+                for position, _ in enumerate(e for _, e in self._history if e.serial == serial)
+            ]
+            return StateExport(
+                lineage=self._lineage,
+                serial=len(self._revisions),
+                revisions=tuple(
+                    ExportedRevision(
+                        **{name: getattr(item, name) for name in _OF_REVISION},
+                        **asdict(item.counts),
+                    )
+                    for item in self._revisions
+                ),
+                resources=tuple(
+                    exported(uid, row.stored, row.serial)
+                    for uid, row in sorted(
+                        self._rows.items(),
+                        key=lambda item: (item[1].stored.address.kind, item[1].stored.address.name),
+                    )
+                ),
+                history=tuple(
+                    ExportedEntry(
+                        serial=entry.serial,
+                        position=position,
+                        uid=uid,
+                        kind=entry.address.kind.value,
+                        name=entry.address.name,
+                        action=entry.action,
+                        spec=entry.spec,
+                        renamed_from=entry.renamed_from,
+                    )
+                    for (uid, entry), position in zip(self._history, positions, strict=True)
+                ),
+                sent=tuple(sorted(self._sent, key=_moment)),
+            )
+
+    def restore(self, export: StateExport, *, token: str) -> None:
+        """Fill an empty state; raises StateError if it is not empty."""
+        with self._mutex:
+            if self._lease is None or self._lease.token != token:
+                raise leases.lost(self._in_force(self._clock()))
+            if self._revisions:
+                raise not_empty(len(self._revisions))
+            self._lineage = export.lineage
+            self._revisions = [
+                Revision(
+                    **{name: getattr(item, name) for name in _OF_REVISION},
+                    counts=ChangeCounts(item.added, item.changed, item.destroyed),
+                )
+                for item in export.revisions
+            ]
+            self._rows = {
+                item.uid: _Row(restored(item), item.modified_serial) for item in export.resources
+            }
+            for item in export.history:
+                of = self._revisions[item.serial - 1]
+                entry = HistoryEntry(
+                    serial=item.serial,
+                    at=of.at,
+                    actor=of.actor,
+                    address=specs.address_of(item.kind, item.name),
+                    action=item.action,
+                    spec=item.spec,
+                    renamed_from=item.renamed_from,
+                    git_commit=of.git_commit,
+                )
+                self._history.append((item.uid, entry))
+            self._sent = list(export.sent)
+
+    def lease(self) -> Lease | None:
+        """The lease in force, if any."""
+        with self._mutex:
+            return self._in_force(self._clock())
+
+    # --- the lock ---------------------------------------------------------------------------------
+
+    def lock(
+        self,
+        *,
+        holder: str,
+        operation: str,
+        wait: timedelta = timedelta(),
+        waiting: Callable[[Lease], None] | None = None,
+    ) -> StateLock:
+        """Take the lock; raises StateLocked."""
+        taken = leases.acquire(
+            partial(self._attempt, holder, operation), wait=wait, waiting=waiting
+        )
+        return leases.HeldLock(
+            taken,
+            renew=partial(self._renew, taken.token),
+            release=partial(self._release, taken.token),
+        )
+
+    def unlock(self, token: str) -> Lease:
+        """Take the lock away from whoever holds it under that token."""
+        with self._mutex:
+            found = self._lease
+            if found is None or found.token != token:
+                raise leases.no_such_lease(token, self._in_force(self._clock()))
+            self._lease = None
+            return found
+
+    def _in_force(self, now: datetime) -> Lease | None:
+        return self._lease if self._lease is not None and self._lease.expires > now else None
+
+    def _attempt(
+        self, holder: str, operation: str, dead: Lease | None
+    ) -> Lease | leases.LockRefused:
+        with self._mutex:
+            now = self._clock()
+            current = self._in_force(now)
+            if current is not None and current != dead:
+                return leases.LockRefused(current, now)
+            self._lease = leases.fresh(holder, operation, now)
+            return self._lease
+
+    def _renew(self, token: str) -> bool:
+        with self._mutex:
+            if self._lease is None or self._lease.token != token:
+                return False
+            self._lease = replace(self._lease, expires=self._clock() + leases.LASTS)
+            return True
+
+    def _release(self, token: str) -> None:
+        with self._mutex:
+            if self._lease is not None and self._lease.token == token:
+                self._lease = None
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    def commit(self, commit: Commit, *, token: str) -> Revision:
+        """Write one apply; raises StateConflict."""
+        commit = replace(commit, at=commit.at.astimezone(UTC))
+        with self._mutex:
+            if self._lease is None or self._lease.token != token:
+                raise leases.lost(self._in_force(self._clock()))
+            serial = len(self._revisions)
+            if (commit.expected_lineage, commit.expected_serial) != (self._lineage, serial):
+                raise moved(commit, self._lineage, serial)
+            live = {row.stored.address: uid for uid, row in self._rows.items()}
+            done = effects(commit.changes, live, serial + 1)
+            self._lineage = self._lineage or uuid.uuid4().hex
+            self._rows = self._rows_after(done, commit)
+            revision = Revision(
+                serial=serial + 1,
+                at=commit.at,
+                actor=commit.actor,
+                actor_source=commit.actor_source,
+                git_commit=commit.git_commit,
+                tool_version=commit.tool_version,
+                plan_digest=commit.plan_digest,
+                counts=ChangeCounts.of(commit.changes),
+                note=commit.note,
+            )
+            self._revisions.append(revision)
+            self._history.extend(
+                (
+                    event.uid,
+                    HistoryEntry(
+                        serial=serial + 1,
+                        at=commit.at,
+                        actor=commit.actor,
+                        address=event.address,
+                        action=event.action,
+                        spec=None if event.spec is None else json.loads(event.spec),
+                        renamed_from=event.renamed_from,
+                        git_commit=commit.git_commit,
+                    ),
+                )
+                for event in done.events
+            )
+            return revision
+
+    def _rows_after(self, done: Effects, commit: Commit) -> dict[str, _Row]:
+        rows = {uid: row for uid, row in self._rows.items() if uid not in done.deleted}
+        for uid, resource in (*done.created.items(), *done.changed.items()):
+            before = rows.get(uid)
+            rows[uid] = _Row(
+                StoredResource(
+                    resource=resource,
+                    created_at=before.stored.created_at if before else commit.at,
+                    modified_at=commit.at,
+                    modified_by=commit.actor,
+                    fingerprints=before.stored.fingerprints if before else (),
+                    last_test=before.stored.last_test
+                    if before and uid not in done.unsettled
+                    else None,
+                ),
+                commit.expected_serial + 1,
+            )
+        supplied, tests = dict(commit.fingerprints), dict(commit.tests)
+        for uid, row in rows.items():
+            resource = row.stored.resource
+            if isinstance(resource, Connector):
+                stored = replace(
+                    row.stored,
+                    fingerprints=fingerprints_after(
+                        resource, row.stored.fingerprints, supplied.get(resource.name, ())
+                    ),
+                    last_test=_kept(row.stored, tests.get(resource.name)),
+                )
+                rows[uid] = replace(row, stored=stored)
+        return rows
+
+    def record_tests(self, tests: tuple[tuple[str, LastTest], ...], *, serial: int) -> None:
+        """Keep results of live tests of connectors that did not change after ``serial``."""
+        with self._mutex:
+            for name, result in tests:
+                address = Address(Kind.EMAIL_CONNECTOR, name)
+                for uid, row in self._rows.items():
+                    if row.stored.address == address and row.serial <= serial:
+                        stored = replace(row.stored, last_test=_kept(row.stored, result))
+                        self._rows[uid] = replace(row, stored=stored)
+
+    def record_sent(self, record: SendingRecord) -> None:
+        """Add one attempt to send to the audit."""
+        record = replace(record, at=record.at.astimezone(UTC))
+        with self._mutex:
+            if self._revisions:
+                self._sent.append(record)
+
+    def forget_sent(self, before: datetime) -> int:
+        """Remove old attempts to send from the audit."""
+        with self._mutex:
+            kept = [record for record in self._sent if record.at >= before]
+            gone = len(self._sent) - len(kept)
+            self._sent = kept
+            return gone
+
+    def sent(
+        self, wanted: SendingFilter = EVERY_SENDING, *, limit: int = 50
+    ) -> tuple[SendingRecord, ...]:
+        """The newest attempts to send that match, newest first."""
+        with self._mutex:
+            found = sorted(filter(wanted.matches, self._sent), key=_moment, reverse=True)
+            return tuple(found[:limit])
+
+    def close(self) -> None:
+        """Let go of nothing: there is nothing to let go of."""
+
+
+_OF_REVISION = (
+    "serial", "at", "actor", "actor_source", "git_commit", "tool_version", "plan_digest", "note",
+)  # fmt: skip
+
+
+def _kept(before: StoredResource, result: LastTest | None) -> LastTest | None:
+    last = before.last_test
+    return last if result is None else result.after(last.failing_since if last else None)
+
+
+def _moment(record: SendingRecord) -> tuple[datetime, str]:
+    return record.at, record.id
+
+
+def _address(stored: StoredResource) -> Address:
+    return stored.address
