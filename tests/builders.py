@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.connection.failure import ErrorClass, Failure, Protocol, Stage
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector, MailServer, Security
+from reconciler.model.credential_rule import CredentialRule
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import NOBODY, Permissions, Principals
 from reconciler.model.secret_ref import SecretRef
@@ -152,10 +153,16 @@ def planned(
     fingerprints: dict[SecretRef, Fingerprint] | None = None,
     limits: Limits | None = None,
     overrides: Overrides | None = None,
+    rules: tuple[str, ...] = ("*",),
+    real_paths: tuple[tuple[SecretRef, str], ...] = (),
 ) -> Plan:
-    """The plan from ``current`` to what is wanted."""
-    desired = Desired(Snapshot.of(wanted), renames, tuple((fingerprints or {}).items()))
-    return plan(desired, current, limits or Limits(), overrides or Overrides())
+    """The plan from ``current`` to what is desired; ``rules`` allow credentials to go anywhere."""
+    desired = Desired(
+        Snapshot.of(wanted), renames, tuple((fingerprints or {}).items()), real_paths=real_paths
+    )
+    allowed = tuple(CredentialRule.parse(rule) for rule in rules)
+    limits = replace(limits or Limits(), credentials=allowed)
+    return plan(desired, current, limits, overrides or Overrides())
 
 
 def at(kind: Kind, name: str = "default") -> Address:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -80,15 +81,38 @@ def git_commit(directory: Path, environ: Mapping[str, str]) -> str:
     for system in CI_SYSTEMS:
         if environ.get(system.present) and environ.get(system.commit):
             return environ[system.commit]
-    described = _git(directory, "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
+    described = _git(
+        directory, environ, "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"
+    )
     return described or ""
 
 
-def _git(directory: Path, *arguments: str) -> str | None:
+_GIT = (
+    "git",
+    "--no-pager",
+    "--no-optional-locks",
+    "-c",
+    "safe.bareRepository=explicit",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    f"core.hooksPath={os.devnull}",
+    "-c",
+    "core.pager=cat",
+    "-c",
+    "diff.external=",
+)
+"""git as it may be run in a folder that a stranger filled: such a folder can pose as a bare repository,
+whose configuration names programs (https://git-scm.com/docs/git-config, safe.bareRepository)."""
+
+
+def _git(directory: Path, environ: Mapping[str, str], *arguments: str) -> str | None:
+    kept = {name: environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in environ}
     try:
         done = subprocess.run(  # noqa: S603 - fixed arguments
-            ["git", *arguments],  # noqa: S607 - the git of the user's PATH is the one meant
+            [*_GIT, *arguments],
             cwd=directory,
+            env={**kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

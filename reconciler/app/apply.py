@@ -8,24 +8,23 @@ from typing import TYPE_CHECKING, Protocol
 
 from reconciler import __version__
 from reconciler.app.actor import Actor, git_commit
-from reconciler.app.plan import Planned, notes, unknown_renames, with_fingerprints
-from reconciler.app.saved_plan import prove_allowed
+from reconciler.app.plan import Planned, plan_offline, plan_with_secrets
+from reconciler.app.saved_plan import is_sealed, prove_allowed
 from reconciler.app.test import LiveTester, Progress, probe_options
-from reconciler.apply.authorise import denials
 from reconciler.apply.executor import Applied, ApplyOptions, Author, Executor
 from reconciler.errors import NotAuthorised, PlanRefused, PlanStale
 from reconciler.plan.document import to_document
 from reconciler.plan.inputs import NO_OVERRIDES, Overrides
-from reconciler.plan.planfile import PlanFile, differences
-from reconciler.plan.planner import plan
+from reconciler.plan.planfile import PlanFile, basis_differences, differences
 
 if TYPE_CHECKING:
     from reconciler.app.workspace import Workspace
     from reconciler.config.load import Loaded
-    from reconciler.model.secret_ref import SecretRef
+    from reconciler.model.snapshot import StoredState
     from reconciler.plan.inputs import Desired
-    from reconciler.secrets.base import FingerprintKey, SecretResolver
-    from reconciler.state.base import Lease, StateStore
+    from reconciler.plan.limits import LimitViolation
+    from reconciler.secrets.base import FingerprintKey
+    from reconciler.state.base import Lease
 
 
 PLAINLY = ApplyOptions()
@@ -52,7 +51,14 @@ class ApplyProgress(Progress, Protocol):
         ...
 
     def planned(self, planned: Planned) -> None:
-        """Show what the apply is about, whether it will be refused or not."""
+        """Show what the apply is about, whether it will be refused or not.
+
+        A second call shows what the secrets added: the rotations.
+        """
+        ...
+
+    def noted(self, notes: tuple[str, ...]) -> None:
+        """Tell what could not be looked at."""
         ...
 
 
@@ -65,6 +71,7 @@ class ApplyRequest:
     conduct: ApplyOptions = PLAINLY
     plan_file: PlanFile | None = None
     lock_timeout: timedelta = timedelta()
+    first_apply: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +102,15 @@ def apply(
             wait=request.lock_timeout,
             waiting=progress.waiting,
         ) as lock:
-            resolver = workspace.resolver()
             key = workspace.fingerprint_key(create=True)
-            planned = _plan(workspace, request, wanted, resolver, key=key, store=store)
-            progress.planned(planned)
-            if request.plan_file is not None:
-                _compare(request.plan_file, planned)
-                prove_allowed(request.plan_file, key, request.overrides)
-            if not _go_ahead(planned, request, approver):
+            decision = _Decision(workspace, request, approver, progress, key)
+            planned, approved = decision.make(wanted, store.load())
+            if not approved:
                 return ApplyOutcome(planned, None)
             executor = Executor(
                 store,
                 lock.lease.token,
-                LiveTester(probe_options(workspace), resolver, progress),
+                LiveTester(probe_options(workspace), decision.resolver, progress),
                 _author(workspace, request),
                 datetime.now(UTC),
             )
@@ -119,42 +122,68 @@ def apply(
         store.close()
 
 
-def _plan(
-    workspace: Workspace,
-    request: ApplyRequest,
-    wanted: tuple[Loaded, Desired],
-    resolver: SecretResolver,
-    *,
-    key: FingerprintKey | None,
-    store: StateStore,
-) -> Planned:
-    loaded, desired = wanted
-    missing: tuple[SecretRef, ...] = ()
-    if key is not None:
-        desired, missing = with_fingerprints(desired, resolver, key)
-    current = store.load()
-    overrides = request.plan_file.allowed if request.plan_file else request.overrides
-    made = plan(desired, current, workspace.limits, overrides)
-    denied = denials(made.changes, current, request.actor.name)
-    return Planned(
-        loaded,
-        desired,
-        current,
-        made,
-        denied,
-        looked=key is not None,
-        unresolved=missing,
-        notes=(
-            *unknown_renames(desired, current),
-            *notes(desired, missing, keyed=key is not None),
-        ),
-    )
+class _Decision:
+    """Decides about an apply, first without any secret: what is refused has fetched none and run nothing."""
 
+    def __init__(
+        self,
+        workspace: Workspace,
+        request: ApplyRequest,
+        approver: Approver,
+        progress: ApplyProgress,
+        key: FingerprintKey | None,
+    ) -> None:
+        self.resolver = workspace.resolver()
+        self._workspace = workspace
+        self._request = request
+        self._approver = approver
+        self._progress = progress
+        self._key = key
+        file = request.plan_file
+        self._vouched = file is not None and is_sealed(file, key)
 
-def _go_ahead(planned: Planned, request: ApplyRequest, approver: Approver) -> bool:
-    _refuse_denied(planned, request.actor)
-    _refuse_unsafe(planned, approver, saved=request.plan_file is not None)
-    return planned.plan.empty or approver.approve()
+    def make(self, wanted: tuple[Loaded, Desired], current: StoredState) -> tuple[Planned, bool]:
+        """Return the plan, and whether it was approved."""
+        workspace, request, file = self._workspace, self._request, self._request.plan_file
+        workspace.trust.check_state(current, first_apply=request.first_apply)
+        overrides = file.allowed if file else request.overrides
+        actor = request.actor.name
+        offline = plan_offline(workspace, actor, wanted, current, overrides)
+        empty = offline.plan.empty
+        if not empty or self._refused(offline):
+            self._progress.planned(offline)
+        if file is not None:
+            _refuse_stale(basis_differences(file, offline.basis, to_document(offline.plan)))
+            prove_allowed(file, self._key, request.overrides)
+        if not self._go_ahead(offline):
+            return offline, False
+        planned = plan_with_secrets(workspace, actor, offline, self.resolver, self._key)
+        rotated = planned.plan != offline.plan
+        if empty or rotated:
+            self._progress.planned(planned)
+        else:
+            self._progress.noted(planned.notes[len(offline.notes) :])
+        if file is not None:
+            _refuse_stale(differences(file, planned.basis, to_document(planned.plan)))
+        return planned, not rotated or self._go_ahead(planned)
+
+    def _go_ahead(self, planned: Planned) -> bool:
+        if planned.denials:
+            raise _denied(planned, self._request.actor)
+        if broken := self._broken(planned):
+            raise _unsafe(broken, saved=self._request.plan_file is not None)
+        return planned.plan.empty or self._approver.approve()
+
+    def _refused(self, planned: Planned) -> bool:
+        return bool(planned.denials or self._broken(planned))
+
+    def _broken(self, planned: Planned) -> list[LimitViolation]:
+        return [
+            item
+            for item in planned.plan.violations
+            if not (item.needs_only_a_person and self._approver.is_person)
+            and not (item.needs_only_a_saved_plan and self._vouched)
+        ]
 
 
 def _author(workspace: Workspace, request: ApplyRequest) -> Author:
@@ -162,8 +191,7 @@ def _author(workspace: Workspace, request: ApplyRequest) -> Author:
     return Author(request.actor.name, request.actor.source, commit, __version__)
 
 
-def _compare(file: PlanFile, planned: Planned) -> None:
-    found = differences(file, planned.basis, to_document(planned.plan))
+def _refuse_stale(found: tuple[str, ...]) -> None:
     if found:
         raise PlanStale(
             "the saved plan no longer holds: " + "; ".join(found),
@@ -171,28 +199,20 @@ def _compare(file: PlanFile, planned: Planned) -> None:
         )
 
 
-def _refuse_denied(planned: Planned, actor: Actor) -> None:
-    if planned.denials:
-        lines = "".join(f"\n  {item.address}: {item.message}" for item in planned.denials)
-        raise NotAuthorised(
-            f"{actor.name} may not make this change:{lines}",
-            hint=f"The name comes from {actor.source}. Rights are those that were applied before, not"
-            " those in the change.",
-        )
+def _denied(planned: Planned, actor: Actor) -> NotAuthorised:
+    lines = "".join(f"\n  {item.address}: {item.message}" for item in planned.denials)
+    return NotAuthorised(
+        f"{actor.name} may not make this change:{lines}",
+        hint=f"The name comes from {actor.source}. Rights are those that were applied before, not"
+        " those in the change.",
+    )
 
 
-def _refuse_unsafe(planned: Planned, approver: Approver, *, saved: bool) -> None:
-    broken = [
-        item
-        for item in planned.plan.violations
-        if not (item.needs_only_a_person and approver.is_person)
-    ]
-    if broken:
-        lines = "".join(f"\n  {item.message}" for item in broken)
-        options = " ".join(dict.fromkeys(item.override for item in broken if item.override))
-        if saved:
-            options = f"make a new plan with {options}" if options else ""
-        raise PlanRefused(
-            f"the plan is refused:{lines}",
-            hint=f"If it is meant: {options}" if options else "",
-        )
+def _unsafe(broken: list[LimitViolation], *, saved: bool) -> PlanRefused:
+    lines = "".join(f"\n  {item.message}" for item in broken)
+    options = " ".join(dict.fromkeys(item.override for item in broken if item.override))
+    if saved:
+        options = f"make a new plan with {options}" if options else ""
+    return PlanRefused(
+        f"the plan is refused:{lines}", hint=f"If it is meant: {options}" if options else ""
+    )

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from reconciler.app.credential_gate import CredentialApprover, refuse_new_credentials
 from reconciler.app.test import AS_SET, Tuning, probe_options
 from reconciler.config.suggest import did_you_mean
 from reconciler.errors import UsageError
 from reconciler.model.connector import Connector
+from reconciler.plan.inputs import NO_OVERRIDES, Overrides
 from reconciler.probe.doctor import ExaminedAccount, examine, verdict
 from reconciler.probe.result import ConnectorResult
 
@@ -34,10 +36,17 @@ class DoctorRun:
         return ConnectorResult(self.connector.name, self.at, seconds, accounts)
 
 
-def examine_connector(workspace: Workspace, name: str, tuning: Tuning = AS_SET) -> DoctorRun:
+def examine_connector(
+    workspace: Workspace,
+    name: str,
+    tuning: Tuning = AS_SET,
+    *,
+    overrides: Overrides = NO_OVERRIDES,
+    approver: CredentialApprover | None = None,
+) -> DoctorRun:
     """Examine a connector; nothing is recorded.
 
-    Raises ConfigurationInvalid, and UsageError for a name that is no connector's or a draft's.
+    Raises ConfigurationInvalid, PlanRefused if a secret would go where nobody allowed it, and UsageError for a name that is no connector's or a draft's.
     """
     _, desired = workspace.load_valid()
     connector = desired.snapshot.connector(name)
@@ -46,6 +55,10 @@ def examine_connector(workspace: Workspace, name: str, tuning: Tuning = AS_SET) 
         raise UsageError(f"there is no connector {name}", hint=did_you_mean(name, known))
     if connector.draft:
         raise UsageError(f"{name} is a draft, and drafts are never tested")
-    accounts = examine(connector, workspace.resolver(), probe_options(workspace, tuning))
+    options = probe_options(workspace, tuning)
+    refuse_new_credentials(
+        workspace, desired, (connector,), options, overrides=overrides, approver=approver
+    )
+    accounts = examine(connector, workspace.resolver(), options)
     now = datetime.now(UTC)
     return DoctorRun(connector, now, accounts, verdict(name, accounts, now))

@@ -32,7 +32,7 @@ class Planned:
 
     ``denials`` are the changes that the actor may not make. ``unresolved`` are references whose
     secret could not be looked at, so that nothing is known of its rotation; ``looked`` is false if
-    nobody tried. ``notes`` are sentences about what could not be looked at.
+    nobody tried. ``settings`` is the digest of the settings in force. ``notes`` are sentences about what could not be looked at.
     """
 
     loaded: Loaded
@@ -41,6 +41,7 @@ class Planned:
     plan: Plan
     denials: tuple[Denial, ...]
     overrides: Overrides = NO_OVERRIDES
+    settings: str = ""
     looked: bool = False
     unresolved: tuple[SecretRef, ...] = ()
     notes: tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class Planned:
             serial=self.current.serial,
             secrets=marks if self.looked else None,
             tool_version=__version__,
+            settings=self.settings,
         )
 
     @property
@@ -69,28 +71,39 @@ def make_plan(
     *,
     overrides: Overrides = NO_OVERRIDES,
     check_secrets: bool = False,
+    first_apply: bool = False,
 ) -> Planned:
     """Plan against the stored state, reading it without a lock.
 
-    No secret is resolved and no server is asked unless ``check_secrets`` wants to see rotations.
-    Raises ConfigurationInvalid, or StateError if the state cannot be read.
+    No secret is resolved and no server is asked unless ``check_secrets`` wants to see rotations; what a
+    plan refuses without secrets is not fetched. Raises ConfigurationInvalid, PlanRefused for an empty
+    state in CI, or StateError if the state cannot be read or is another one.
     """
-    loaded, desired = workspace.load_valid()
-    unresolved: tuple[SecretRef, ...] = ()
-    key = None
-    if check_secrets:
-        key = workspace.fingerprint_key(create=False)
-        if key is not None:
-            desired, unresolved = with_fingerprints(desired, workspace.resolver(), key)
+    wanted = workspace.load_valid()
     store = workspace.store(read_only=True)
     try:
         current = store.load()
     finally:
         store.close()
+    workspace.trust.check_state(current, first_apply=first_apply)
+    offline = plan_offline(workspace, actor, wanted, current, overrides)
+    if not check_secrets or any(item.about_credentials for item in offline.plan.violations):
+        return offline
+    key = workspace.fingerprint_key(create=False)
+    planned = plan_with_secrets(workspace, actor, offline, workspace.resolver(), key)
+    return planned if current.serial else replace(planned, notes=offline.notes)
+
+
+def plan_offline(
+    workspace: Workspace,
+    actor: str,
+    wanted: tuple[Loaded, Desired],
+    current: StoredState,
+    overrides: Overrides,
+) -> Planned:
+    """Plan from the files and the stored state alone: no secret is fetched."""
+    loaded, desired = wanted
     made = plan(desired, current, workspace.limits, overrides)
-    of_secrets: tuple[str, ...] = ()
-    if check_secrets and current.serial:
-        of_secrets = notes(desired, unresolved, keyed=key is not None)
     return Planned(
         loaded,
         desired,
@@ -98,9 +111,32 @@ def make_plan(
         made,
         denials(made.changes, current, actor),
         overrides=overrides,
+        settings=workspace.in_force.digest,
+        notes=(*workspace.in_force.ignored, *unknown_renames(desired, current)),
+    )
+
+
+def plan_with_secrets(
+    workspace: Workspace,
+    actor: str,
+    offline: Planned,
+    resolver: SecretResolver,
+    key: FingerprintKey | None,
+) -> Planned:
+    """Plan again with the secrets fingerprinted, so that rotations are seen; None is no key."""
+    desired = offline.desired
+    unresolved: tuple[SecretRef, ...] = ()
+    if key is not None:
+        desired, unresolved = with_fingerprints(desired, resolver, key)
+    made = plan(desired, offline.current, workspace.limits, offline.overrides)
+    return replace(
+        offline,
+        desired=desired,
+        plan=made,
+        denials=denials(made.changes, offline.current, actor),
         looked=key is not None,
         unresolved=unresolved,
-        notes=(*unknown_renames(desired, current), *of_secrets),
+        notes=(*offline.notes, *notes(desired, unresolved, keyed=key is not None)),
     )
 
 

@@ -31,6 +31,13 @@ def sealed(file: PlanFile, key: FingerprintKey | None) -> PlanFile:
     return replace(file, seal=Seal(key_id=key.key_id, mac=key.seal(file.digest)))
 
 
+def is_sealed(file: PlanFile, key: FingerprintKey | None) -> bool:
+    """Whether a saved plan has a seal of this key that fits."""
+    if key is None or file.seal is None or file.seal.key_id != key.key_id:
+        return False
+    return hmac.compare_digest(file.seal.mac.encode(), key.seal(file.digest).encode())
+
+
 def prove_allowed(file: PlanFile, key: FingerprintKey | None, given: Overrides) -> None:
     """Prove that what a saved plan allows can be relied on.
 

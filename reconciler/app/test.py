@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
+from reconciler.app.credential_gate import CredentialApprover, refuse_new_credentials
 from reconciler.app.plan import with_fingerprints
 from reconciler.app.record_tests import Recorder, load_before
 from reconciler.app.selection import SelectBy, Selection, narrow, select
@@ -14,6 +15,7 @@ from reconciler.apply.executor import failure
 from reconciler.connection.failure import Stage
 from reconciler.errors import ReconcilerError
 from reconciler.mail.dial import ConnectTo
+from reconciler.plan.inputs import NO_OVERRIDES, Overrides
 from reconciler.probe.drift import Recording
 from reconciler.probe.merge_shards import merge
 from reconciler.probe.report import RunDocument, SelectionDocument, TestReport, results
@@ -120,6 +122,7 @@ class TestRequest:
     selection: Selection = EVERYTHING
     tuning: Tuning = AS_SET
     record: bool = True
+    overrides: Overrides = NO_OVERRIDES
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,12 @@ class TestRun:
 
     __test__ = False  # not a test case, whatever pytest makes of the name
 
-    def __init__(self, workspace: Workspace, request: TestRequest) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        request: TestRequest,
+        approver: CredentialApprover | None = None,
+    ) -> None:
         loaded, desired = workspace.load_valid()
         self._resolver = workspace.resolver()
         self._options = probe_options(workspace, request.tuning)
@@ -147,6 +155,14 @@ class TestRun:
         which = request.selection.which
         chosen = select(desired.snapshot.connectors, request.selection)
         current = load_before(workspace) if which.needs_state else None
+        refuse_new_credentials(
+            workspace,
+            desired,
+            chosen,
+            self._options,
+            overrides=request.overrides,
+            approver=approver,
+        )
         self._recorder = Recorder(workspace, current) if request.record else None
         if current is not None:
             key = workspace.fingerprint_key(create=False) if which is SelectBy.CHANGED else None
@@ -175,12 +191,28 @@ class TestRun:
         return Tested(results, self._recorder.record(self.connectors, results, passes=enough))
 
 
-def try_plan(workspace: Workspace, planned: Planned, progress: Progress) -> None:
-    """Test what an apply of this plan would test; raises TestsFailed if one fails."""
+def try_plan(
+    workspace: Workspace,
+    planned: Planned,
+    progress: Progress,
+    approver: CredentialApprover | None = None,
+) -> None:
+    """Test what an apply of this plan would test; raises TestsFailed if one fails.
+
+    Raises PlanRefused, before any secret is fetched, if one would go where nobody allowed it.
+    """
     by_name = {item.name: item for item in planned.desired.snapshot.connectors}
     connectors = tuple(by_name[item.connector] for item in planned.plan.to_test)
-    tester = LiveTester(probe_options(workspace), workspace.resolver(), progress)
-    results = tester(connectors)
+    options = probe_options(workspace)
+    refuse_new_credentials(
+        workspace,
+        planned.desired,
+        connectors,
+        options,
+        overrides=planned.overrides,
+        approver=approver,
+    )
+    results = LiveTester(options, workspace.resolver(), progress)(connectors)
     if not all(result.passed for result in results):
         raise failure(
             results, "An apply of this plan would apply nothing. Mend what the test names."

@@ -9,16 +9,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.app.trust import Trust, find_trust
+from reconciler.config.effective import (
+    DEFAULT,
+    FILE,
+    OPTION,
+    RULES,
+    EffectiveSettings,
+    effective,
+)
 from reconciler.config.load import Loaded, load
-from reconciler.config.settings import Settings
+from reconciler.config.settings import DEFAULTS, Settings
 from reconciler.config.settings_file import load_settings
 from reconciler.diagnostics import Diagnostic
-from reconciler.errors import ConfigurationInvalid, SecretError, StateUnavailable
+from reconciler.errors import ConfigurationInvalid, SecretError, StateUnavailable, UsageError
+from reconciler.model.secret_ref import SecretRef
 from reconciler.plan.inputs import Desired, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reconciler.model.snapshot import Snapshot
     from reconciler.secrets.base import FingerprintKey, Secret
     from reconciler.secrets.registry import Resolver
     from reconciler.state.base import StateStore
@@ -32,6 +43,7 @@ class Workspace:
 
     ``root`` is the folder of the connectors; relative paths of the settings start beside it. The
     environment holds secrets, and the URL of a database may hold a password, so no repr shows them.
+    ``settings`` are those in force; ``in_force`` says who set them, ``state_source`` who named the state.
     """
 
     root: Path
@@ -41,6 +53,10 @@ class Workspace:
     environ: Mapping[str, str] = field(repr=False)
     connect_to: tuple[str, ...]
     ca_file: str | None
+    trust: Trust
+    in_force: EffectiveSettings
+    state_source: str
+    state_password: SecretRef | None = None
 
     @property
     def home(self) -> Path:
@@ -55,6 +71,7 @@ class Workspace:
             max_delete_percent=limits.max_delete_percent,
             max_update_percent=limits.max_update_percent,
             min_connectors=limits.min_connectors,
+            credentials=None if self.trust.sandboxed else self.trust.credential_rules,
         )
 
     def load(self) -> Loaded:
@@ -70,24 +87,39 @@ class Workspace:
         loaded = self.load()
         if loaded.snapshot is None:
             raise ConfigurationInvalid(loaded.diagnostics)
-        return loaded, Desired(loaded.snapshot, loaded.renames)
+        return loaded, Desired(
+            loaded.snapshot, loaded.renames, real_paths=self._real_paths(loaded.snapshot)
+        )
+
+    def _real_paths(self, snapshot: Snapshot) -> tuple[tuple[SecretRef, str], ...]:
+        """Where the ``file:`` references lead; no file is read."""
+        from reconciler.secrets.file import real_path  # noqa: PLC0415 - only where secrets are
+
+        references = dict.fromkeys(
+            reference
+            for connector in snapshot.connectors
+            for reference in connector.references
+            if reference.scheme == "file"
+        )
+        return tuple((item, real_path(item.target, base=self.home)) for item in references)
 
     def store(self, *, read_only: bool = False) -> StateStore:
         """Open the stored state; raises ConfigurationInvalid if it is unknown which one is meant."""
         if any(problem.is_error for problem in self.settings_problems):
             raise ConfigurationInvalid(self.settings_problems)
+        self.trust.refuse_state_of_file(self.state_source)
         from reconciler.state.sql.store import open_store  # noqa: PLC0415 - SQLAlchemy costs to import
 
         return open_store(self.state_url, read_only=read_only, password=self._state_password())
 
     def _state_password(self) -> Callable[[], Secret] | None:
-        reference = self.settings.state_password
+        reference = self.state_password
         if reference is None:
             return None
 
         def fetch() -> Secret:
             try:
-                return self.resolver().resolve(reference)
+                return self._state_resolver().resolve(reference)
             except SecretError as error:
                 raise StateUnavailable(
                     f"the state cannot be opened: {error.message}", hint=error.hint
@@ -95,15 +127,22 @@ class Workspace:
 
         return fetch
 
+    def _state_resolver(self) -> Resolver:
+        """Make what fetches the state's password: a reference of the owner's may run a program."""
+        from reconciler.secrets.registry import Resolver  # noqa: PLC0415 - only where secrets are
+
+        return Resolver(self.environ, allow_command=self.state_source != FILE, base=self.home)
+
     def resolver(self, *, keep: float = math.inf) -> Resolver:
         """Make what fetches the secrets, and keeps each for so many seconds."""
         from reconciler.secrets.registry import Resolver  # noqa: PLC0415 - only where secrets are
 
         return Resolver(
             self.environ,
-            allow_command=self.settings.secrets.allow_command,
+            allow_command=self.in_force.allow_command,
             base=self.home,
             keep=keep,
+            folders=self.trust.rules.secrets.file_folders,
         )
 
     def fingerprint_key(self, *, create: bool) -> FingerprintKey | None:
@@ -123,16 +162,53 @@ def open_workspace(
 ) -> Workspace:
     """Put together what was told with what ``reconciler.yaml`` says; what was told comes first."""
     home = root.absolute().parent
+    trust = find_trust(environ, home, connect_to)
     settings, problems = load_settings(root.parent / SETTINGS_FILE)
+    in_force = effective(
+        settings, trust.rules, restricted=trust.restricted, allow_command=trust.allow_command
+    )
+    place = _place_of_state(settings, trust, state, home)
     return Workspace(
         root=root,
-        settings=settings,
+        settings=in_force.settings,
         settings_problems=problems,
-        state_url=_absolute(state or settings.state, home if state is None else Path.cwd()),
+        state_url=place.url,
         environ=environ,
         connect_to=connect_to,
         ca_file=ca_file,
+        trust=trust,
+        in_force=in_force,
+        state_source=place.source,
+        state_password=place.password,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _StatePlace:
+    url: str = field(repr=False)
+    source: str
+    password: SecretRef | None
+
+
+def _place_of_state(settings: Settings, trust: Trust, state: str | None, home: Path) -> _StatePlace:
+    """Which state is meant, who says so, and the password that goes with it and with no other."""
+    if state is not None:
+        return _StatePlace(_absolute(state, Path.cwd()), OPTION, trust.state_password)
+    if trust.rules.state is not None:
+        return _StatePlace(
+            _absolute(trust.rules.state, home),
+            RULES,
+            trust.state_password or trust.rules.state_password,
+        )
+    if settings.state != DEFAULTS.state:
+        password = trust.state_password or settings.state_password
+        if password is not None and password.scheme == "command" and trust.state_password is None:
+            raise UsageError(
+                "state_password in reconciler.yaml may not run a program",
+                hint="Set RECONCILER_STATE_PASSWORD to the reference, or name it in the owner's rules.",
+            )
+        return _StatePlace(_absolute(settings.state, home), FILE, password)
+    return _StatePlace(_absolute(settings.state, home), DEFAULT, trust.state_password)
 
 
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?):///(?!/)(.+)")

@@ -35,6 +35,7 @@ COMMANDS = {
     "log": "Show which mails were sent, by whom and how that ended.",
     "route": "Explain through which connector a mail would go, and as whom.",
     "send": "Send a mail through what was applied.",
+    "settings": "Show the settings in force, and who set them.",
     "schema": "Print or write the JSON Schemas.",
     "state": "Look after the stored state: its lock, moving it.",
     "sandbox": "Run a command against mail servers of its own on this machine.",

@@ -136,11 +136,22 @@ def format_option(*formats: str) -> Callable[[F], F]:
     return decorate
 
 
+def credential_option(function: F) -> F:
+    """``--allow-credential``: which secrets may go where they were never sent."""
+    return click.option(
+        "--allow-credential",
+        multiple=True,
+        metavar="PATTERN",
+        help="Let secrets go where they were never sent: REFERENCE or REFERENCE=HOST, with shell"
+        " patterns. Repeatable. [env var: RECONCILER_ALLOW_CREDENTIAL]",
+    )(function)
+
+
 def override_options(function: F) -> F:
     """``--allow-…``: what somebody says is meant, each for itself."""
     for option in (
-        click.option("--allow-credential-redirect", multiple=True, metavar="NAME",
-                     help="Let this connector send a known credential somewhere new. Repeatable."),
+        click.option("--first-apply", is_flag=True,
+                     help="Take an empty state for the right one; CI systems have to say so."),
         click.option("--allow-policy-change", is_flag=True,
                      help="Let the global SMTP policy change without anybody to ask."),
         click.option("--allow-updates", type=click.IntRange(min=0), default=0, metavar="N",
@@ -149,19 +160,26 @@ def override_options(function: F) -> F:
                      help="Let up to N connectors be deleted, whatever the limits say."),
     ):  # fmt: skip
         function = option(function)
-    return function
+    return credential_option(function)
+
+
+def credential_overrides(patterns: tuple[str, ...]) -> Overrides:
+    """Put the patterns of ``--allow-credential`` together, for a command that has no other override."""
+    return overrides(0, 0, False, patterns)  # noqa: FBT003 - the order is that of the options
 
 
 def overrides(
     deletes: int,
     updates: int,
     policy_change: bool,  # noqa: FBT001 - the order is that of the options
-    redirects: tuple[str, ...],
+    credentials: tuple[str, ...],
 ) -> Overrides:
     """Put the ``--allow-…`` options together."""
+    from reconciler.app.trust import credential_patterns  # noqa: PLC0415 - likewise
     from reconciler.plan.inputs import Overrides  # noqa: PLC0415 - pydantic costs to import
 
-    return Overrides(deletes, updates, policy_change, frozenset(redirects))
+    rules = credential_patterns(credentials)
+    return Overrides(deletes, updates, policy_change, frozenset(rules))
 
 
 def workspace(

@@ -108,13 +108,17 @@ class ApplyProgressBar(TestProgressBar):
         problems = planned.loaded.diagnostics
         if problems:
             click.echo(diagnostics(problems, self._style), err=True)
-        show_notes(planned)
+        self.noted(planned.notes)
         if not planned.plan.empty:
             click.echo(plan_text(planned.plan, self._out, skip_tests=self._skip_tests))
             click.echo()
 
+    def noted(self, notes: tuple[str, ...]) -> None:
+        """Say what could not be looked at, and what is stranger than it looks."""
+        show_notes(notes)
 
-def show_notes(planned: Planned) -> None:
-    """Say what could not be looked at, and what is stranger than it looks."""
-    for note in planned.notes:
+
+def show_notes(notes: tuple[str, ...]) -> None:
+    """Print notes about a plan on standard error."""
+    for note in notes:
         click.echo(f"Note: {note}.", err=True)

@@ -7,13 +7,16 @@ import select
 import shutil
 import sys
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from reconciler.errors import PlanRefused
 from reconciler.render.terminal import Style
 from reconciler.signals import wakened
+
+if TYPE_CHECKING:
+    from reconciler.plan.credentials import NewCredentialUse
 
 _LOG_WIDTH = 120
 """Columns where there is no terminal: logs of CI systems wrap later than terminals do."""
@@ -76,6 +79,15 @@ class TerminalApprover:
     def is_person(self) -> bool:
         """Whether a person is asked."""
         return not self.auto and is_interactive()
+
+    def approve_credentials(self, uses: tuple[NewCredentialUse, ...]) -> bool:
+        """Show where secrets would go for the first time, and ask; False if there is nobody to ask."""
+        if not is_interactive():
+            return False
+        from reconciler.render.human.impact import credential_uses  # noqa: PLC0415 - rarely needed
+
+        click.echo(credential_uses(uses, stderr_style()), err=True)
+        return ask("Send them there for this test? Only 'yes' will be accepted").strip() == "yes"
 
     def approve(self) -> bool:
         """Get an answer; raises PlanRefused if there is nobody to ask."""

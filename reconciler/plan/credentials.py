@@ -1,22 +1,24 @@
-"""Where each credential goes, and whether a change would send one somewhere new.
+"""Where each credential goes, and whether an apply would send one somewhere new.
 
 A pull request that points a connector at a host of its author's, and leaves the secret reference as
-it is, would have the credential delivered there. So would a new connector that borrows the reference
-of an old one; therefore references are followed across the whole configuration. And a connector that was made a
-draft could come back elsewhere; therefore a draft's references stay known, though it sends nothing.
+it is, would have the credential delivered there. So would a new connector that borrows the reference of
+an old one, or names any other secret of the pipeline. Therefore every pair of a reference and a
+destination that was never applied is listed, across the whole configuration. References compare by what
+they lead to: two spellings of one file are one secret.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import nsmallest
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import urlsplit
 
 from reconciler.model.connector import Connector
 from reconciler.model.secret_ref import SecretRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from reconciler.model.connector import MailServer
     from reconciler.model.snapshot import Snapshot, StoredState
@@ -36,6 +38,11 @@ class Destination:
     security: str
     username: str
 
+    @property
+    def host_name(self) -> str:
+        """The host that rules are about; for a token endpoint, the one of its URL."""
+        return urlsplit(self.host).hostname or "" if self.security == _HTTPS else self.host
+
     def __str__(self) -> str:
         if self.security == _HTTPS:
             return f"{self.host} as {self.username}"
@@ -44,10 +51,10 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
-class CredentialRedirect:
-    """A known reference, and a destination that nothing stored sends it to.
+class NewCredentialUse:
+    """A reference, and a destination that nothing stored sends it to.
 
-    ``before`` are those that it is sent to now; none if only drafts have it. Of many, those of the same
+    ``before`` are those that it is sent to now; none if it was never in use. Of many, those of the same
     user come first, and ``others`` counts the ones that are not named.
     """
 
@@ -59,23 +66,29 @@ class CredentialRedirect:
     others: int = 0
 
 
-def redirects(current: StoredState, wanted: Snapshot) -> tuple[CredentialRedirect, ...]:
-    """Every use of a known reference at a destination that is new to it."""
-    known = {reference: _Known(places) for reference, places in _known(current).items()}
+Identify: TypeAlias = "Callable[[SecretRef], str]"
+"""Gives a reference the one name that all its spellings have."""
+
+
+def new_uses(
+    current: StoredState, desired: Snapshot, identify: Identify
+) -> tuple[NewCredentialUse, ...]:
+    """Every use of a reference at a destination where nothing stored uses it."""
+    known = {identity: _Known(places) for identity, places in _known(current, identify).items()}
     found = (
         (connector.name, protocol, reference, destination)
-        for connector in wanted.connectors
-        for protocol, reference, destination in _uses(connector)
-        if reference in known and destination not in known[reference].places
+        for connector in desired.connectors
+        for protocol, reference, destination in uses(connector)
+        if destination not in known.get(identify(reference), _NOWHERE).places
     )
     return tuple(
-        CredentialRedirect(
+        NewCredentialUse(
             name,
             protocol,
             reference,
-            known[reference].before(after),
+            (before := known.get(identify(reference), _NOWHERE)).before(after),
             after,
-            known[reference].others,
+            before.others,
         )
         for name, protocol, reference, after in dict.fromkeys(found)
     )
@@ -99,21 +112,22 @@ class _Known:
         return tuple(dict.fromkeys((*same_user, *self._first)))[:NAMED]
 
 
-def _known(current: StoredState) -> dict[SecretRef, set[Destination]]:
-    known: dict[SecretRef, set[Destination]] = {}
+_NOWHERE: Final = _Known(set())
+
+
+def _known(current: StoredState, identify: Identify) -> dict[str, set[Destination]]:
+    known: dict[str, set[Destination]] = {}
     for item in current.resources:
         connector = item.resource
         if not isinstance(connector, Connector):
             continue
-        # What a draft refers to was never sent, unless a fingerprint tells that it once was in use.
-        for reference in dict(item.fingerprints) if connector.draft else connector.references:
-            known.setdefault(reference, set())
-        for _, reference, destination in _uses(connector):
-            known[reference].add(destination)
+        for _, reference, destination in uses(connector):
+            known.setdefault(identify(reference), set()).add(destination)
     return known
 
 
-def _uses(connector: Connector) -> Iterator[tuple[str, SecretRef, Destination]]:
+def uses(connector: Connector) -> Iterator[tuple[str, SecretRef, Destination]]:
+    """Yield what a connector sends where: the protocol, the reference, the destination."""
     if connector.draft:
         return
     for protocol, server in (

@@ -100,8 +100,8 @@ class AccessDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RedirectDocument:
-    """A credential that would go somewhere it was never sent before.
+class CredentialUseDocument:
+    """A secret that would go somewhere it was never sent before.
 
     ``before`` names some of the places that it is sent to now, and ``others`` counts the rest.
     """
@@ -187,7 +187,7 @@ class PlanDocument:
     summary: SummaryDocument
     routes: RoutesDocument
     access_changes: tuple[AccessDocument, ...]
-    credential_redirects: tuple[RedirectDocument, ...]
+    new_credential_uses: tuple[CredentialUseDocument, ...]
     tests: tuple[TestDocument, ...]
     checks: tuple[CheckDocument, ...]
     forgotten: tuple[ForgottenDocument, ...] = ()
@@ -217,8 +217,8 @@ def to_document(plan: Plan) -> PlanDocument:
             )
             for item in plan.impact.access
         ),
-        credential_redirects=tuple(
-            RedirectDocument(
+        new_credential_uses=tuple(
+            CredentialUseDocument(
                 connector=item.connector,
                 protocol=item.protocol,
                 reference=str(item.reference),
@@ -226,7 +226,7 @@ def to_document(plan: Plan) -> PlanDocument:
                 after=str(item.after),
                 others=item.others,
             )
-            for item in plan.redirects
+            for item in plan.new_credentials
         ),
         tests=tuple(
             TestDocument(connector=item.connector, reason=item.reason) for item in plan.to_test

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from shlex import quote
 
+from reconciler.model.credential_rule import CredentialRule
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import Fingerprint, Snapshot
 
@@ -13,12 +15,14 @@ class Desired:
     """The configuration as it is wanted.
 
     ``renames`` are pairs of new and former connector names. ``fingerprints`` are of the secrets that
-    were resolved; where one is missing, nothing is said about its rotation.
+    were resolved; where one is missing, nothing is said about its rotation. ``real_paths`` are where
+    ``file:`` references lead, links followed: two spellings of one file are one secret.
     """
 
     snapshot: Snapshot
     renames: tuple[tuple[str, str], ...] = ()
     fingerprints: tuple[tuple[SecretRef, Fingerprint], ...] = ()
+    real_paths: tuple[tuple[SecretRef, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,8 @@ class Limits:
     """How much one apply may change before somebody has to say that it is meant.
 
     The percentages are of the stored connectors and hold from ``min_connectors`` of them on; the
-    absolute numbers hold always.
+    absolute numbers hold always. ``credentials`` may go where they say without further approval;
+    None asks nobody, for in a sandbox no credential leaves the machine.
     """
 
     max_delete_percent: int = 30
@@ -34,16 +39,17 @@ class Limits:
     min_connectors: int = 10
     max_deletes: int = 100
     max_updates: int = 1000
+    credentials: tuple[CredentialRule, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What somebody has said is meant: numbers of changes, connectors by name, the policy."""
+    """What somebody has said is meant: numbers of changes, the policy, patterns of credentials."""
 
     deletes: int = 0
     updates: int = 0
     policy_change: bool = False
-    credential_redirects: frozenset[str] = frozenset()
+    credentials: frozenset[CredentialRule] = frozenset()
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -52,7 +58,7 @@ class Overrides:
         return (
             *(f"{option} {number}" for option, number in numbers if number),
             *(("--allow-policy-change",) if self.policy_change else ()),
-            *(f"--allow-credential-redirect {name}" for name in sorted(self.credential_redirects)),
+            *(f"--allow-credential {quote(str(rule))}" for rule in sorted(self.credentials)),
         )
 
 

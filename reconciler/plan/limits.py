@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from reconciler.model.connector import Connector
+from reconciler.model.credential_rule import CredentialRule, is_reserved
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 from reconciler.plan.diff import connector_renames
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.model.snapshot import StoredState
-    from reconciler.plan.credentials import CredentialRedirect
+    from reconciler.plan.credentials import Identify, NewCredentialUse
     from reconciler.plan.inputs import Desired, Limits, Overrides
 
 
@@ -27,7 +29,8 @@ class Limit(StrEnum):
     EMPTY = "empty"
     PROTECTED = "protected"
     LAST_ADMINISTRATOR = "last_administrator"
-    CREDENTIAL_REDIRECT = "credential_redirect"
+    CREDENTIAL = "credential"
+    RESERVED_CREDENTIAL = "reserved_credential"
     POLICY_CHANGE = "policy_change"
 
 
@@ -45,7 +48,17 @@ class LimitViolation:
     @property
     def needs_only_a_person(self) -> bool:
         """Whether somebody who reads the plan on a terminal and says yes is approval enough."""
-        return self.limit is Limit.POLICY_CHANGE
+        return self.limit in (Limit.POLICY_CHANGE, Limit.CREDENTIAL)
+
+    @property
+    def about_credentials(self) -> bool:
+        """Whether nobody has allowed yet that a secret goes where it would go."""
+        return self.limit in (Limit.CREDENTIAL, Limit.RESERVED_CREDENTIAL)
+
+    @property
+    def needs_only_a_saved_plan(self) -> bool:
+        """Whether a sealed plan, which was approved with this in it, is approval enough."""
+        return self.limit is Limit.CREDENTIAL
 
 
 def violations(
@@ -53,7 +66,8 @@ def violations(
     desired: Desired,
     current: StoredState,
     *,
-    redirected: tuple[CredentialRedirect, ...],
+    new_credentials: tuple[NewCredentialUse, ...],
+    identify: Identify,
     limits: Limits,
     overrides: Overrides,
 ) -> tuple[LimitViolation, ...]:
@@ -63,7 +77,7 @@ def violations(
         *_last_administrator(desired, current),
         *_deletes(changes, desired, current, limits, overrides),
         *_updates(changes, current, limits, overrides),
-        *_redirects(redirected, overrides),
+        *unapproved(new_credentials, limits, overrides, identify),
         *_policy(changes, current, overrides),
     )
 
@@ -161,19 +175,34 @@ def _verb(limit: Limit) -> str:
     return "deleted" if limit is Limit.DELETES else "changed"
 
 
-def _redirects(
-    redirected: tuple[CredentialRedirect, ...], overrides: Overrides
+def unapproved(
+    new: tuple[NewCredentialUse, ...], limits: Limits, overrides: Overrides, identify: Identify
 ) -> Iterator[LimitViolation]:
-    by_connector: dict[str, dict[str, None]] = {}
-    for item in redirected:
-        by_connector.setdefault(item.connector, {})[str(item.reference)] = None
-    for name, references in by_connector.items():
-        if name not in overrides.credential_redirects:
-            yield LimitViolation(
-                Limit.CREDENTIAL_REDIRECT,
-                f"{name} would send {', '.join(references)} to a place that it is not sent to now",
-                f"--allow-credential-redirect {name}",
-            )
+    """Yield what nobody allowed yet, a violation for each connector."""
+    if limits.credentials is None:
+        return
+    rules = (*limits.credentials, *overrides.credentials)
+    pairs: dict[tuple[bool, str], dict[CredentialRule, None]] = {}
+    for item in new:
+        host = item.after.host_name
+        names = {str(item.reference), identify(item.reference)}
+        reserved = is_reserved(item.reference)
+        if not any(
+            rule.covers(name, host) and (rule.names_reserved or not reserved)
+            for rule in rules
+            for name in names
+        ):
+            pair = CredentialRule(str(item.reference), host)
+            pairs.setdefault((reserved, item.connector), {})[pair] = None
+    for (reserved, connector), found in pairs.items():
+        sentence = ", ".join(f"{rule.references} to {rule.hosts}" for rule in found)
+        options = " ".join(f"--allow-credential {quote(str(rule))}" for rule in found)
+        if reserved:
+            message = f"{connector} would send a secret of the pipeline: {sentence}"
+        else:
+            message = f"{connector} would send {sentence}, which was never applied"
+        limit = Limit.RESERVED_CREDENTIAL if reserved else Limit.CREDENTIAL
+        yield LimitViolation(limit, message, options)
 
 
 def _policy(

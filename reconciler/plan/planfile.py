@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, Self
 
+from reconciler.model.credential_rule import CredentialRule
 from reconciler.model.resource import JSON, canonical_json, digest, to_plain
 from reconciler.plan.document import PlanDocument
 from reconciler.plan.inputs import Overrides
@@ -44,13 +45,17 @@ class SecretMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
-    """What a plan was made from. ``secrets`` is None if no secret was looked at."""
+    """What a plan was made from.
+
+    ``secrets`` is None if no secret was looked at; ``settings`` is the digest of those in force.
+    """
 
     configuration: str
     lineage: str
     serial: int
     secrets: tuple[SecretMark, ...] | None
     tool_version: str
+    settings: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +65,7 @@ class OverridesDocument:
     deletes: int = 0
     updates: int = 0
     policy_change: bool = False
-    credential_redirects: tuple[str, ...] = ()
+    credentials: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +101,7 @@ class PlanFile:
             self.overrides.deletes,
             self.overrides.updates,
             self.overrides.policy_change,
-            frozenset(self.overrides.credential_redirects),
+            frozenset(CredentialRule.parse(text) for text in self.overrides.credentials),
         )
 
 
@@ -106,7 +111,7 @@ def make_file(basis: Basis, overrides: Overrides, plan: PlanDocument) -> PlanFil
         deletes=overrides.deletes,
         updates=overrides.updates,
         policy_change=overrides.policy_change,
-        credential_redirects=tuple(sorted(overrides.credential_redirects)),
+        credentials=tuple(str(rule) for rule in sorted(overrides.credentials)),
     )
     draft = PlanFile(basis=basis, overrides=allowed, plan=plan, digest="")
     return replace(draft, digest=_digest(draft))
@@ -117,8 +122,8 @@ def to_text(file: PlanFile) -> str:
     return canonical_json(to_plain(file, nulls=True)) + "\n"
 
 
-def differences(file: PlanFile, basis: Basis, plan: PlanDocument) -> tuple[str, ...]:
-    """What no longer holds of a saved plan, a sentence each; empty if all of it does."""
+def basis_differences(file: PlanFile, basis: Basis, plan: PlanDocument) -> tuple[str, ...]:
+    """What no longer holds of a saved plan, as far as it can be told without any secret."""
     saved = file.basis
     found = []
     if file.digest != _digest(file):
@@ -129,10 +134,19 @@ def differences(file: PlanFile, basis: Basis, plan: PlanDocument) -> tuple[str, 
         )
     if saved.configuration != basis.configuration:
         found.append(f"the configuration is another one{_where(file.plan, plan)}")
+    if saved.settings != basis.settings:
+        found.append("the settings in force are different (`reconciler settings` shows them)")
     if saved.lineage != basis.lineage:
         found.append("the stored state is another one (its lineage differs)")
     elif saved.serial != basis.serial:
         found.append(f"the stored state has moved on from serial {saved.serial} to {basis.serial}")
+    return tuple(found)
+
+
+def differences(file: PlanFile, basis: Basis, plan: PlanDocument) -> tuple[str, ...]:
+    """What no longer holds of a saved plan, a sentence each; empty if all of it does."""
+    saved = file.basis
+    found = list(basis_differences(file, basis, plan))
     if saved.secrets is not None and basis.secrets is None:
         found.append("the secrets cannot be compared without the key of their fingerprints")
     elif saved.secrets is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.snapshot import Forgotten
 from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update, ordered
-from reconciler.plan.credentials import CredentialRedirect, redirects
+from reconciler.plan.credentials import NewCredentialUse, new_uses
 from reconciler.plan.diff import connector_renames, differences
 from reconciler.plan.impact import Impact, access_changes, reroutes
 from reconciler.plan.inputs import NO_OVERRIDES, Desired, Limits, Overrides
@@ -16,7 +16,9 @@ from reconciler.plan.retest import ToTest, to_test
 from reconciler.routing.table import EffectiveRoute, effective_routes
 
 if TYPE_CHECKING:
+    from reconciler.model.secret_ref import SecretRef
     from reconciler.model.snapshot import StoredState
+    from reconciler.plan.credentials import Identify
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Plan:
     routes_before: tuple[EffectiveRoute, ...]
     routes_after: tuple[EffectiveRoute, ...]
     impact: Impact
-    redirects: tuple[CredentialRedirect, ...]
+    new_credentials: tuple[NewCredentialUse, ...]
     violations: tuple[LimitViolation, ...]
     to_test: tuple[ToTest, ...]
     forgotten: tuple[Forgotten, ...] = ()
@@ -80,7 +82,8 @@ def plan(
     stored, wanted = current.snapshot, desired.snapshot
     changes = ordered(differences(desired, current))
     before, after = effective_routes(stored), effective_routes(wanted)
-    redirected = redirects(current, wanted)
+    identify = identities(desired)
+    new_credentials = new_uses(current, wanted, identify) if limits.credentials is not None else ()
     renamed = connector_renames(changes)
     return Plan(
         lineage=current.lineage,
@@ -89,13 +92,30 @@ def plan(
         routes_before=before,
         routes_after=after,
         impact=Impact(access_changes(stored, wanted, renamed), reroutes(before, after)),
-        redirects=redirected,
+        new_credentials=new_credentials,
         violations=violations(
-            changes, desired, current, redirected=redirected, limits=limits, overrides=overrides
+            changes,
+            desired,
+            current,
+            new_credentials=new_credentials,
+            identify=identify,
+            limits=limits,
+            overrides=overrides,
         ),
         to_test=to_test(changes, wanted, current),
         forgotten=_forgotten(changes, current),
     )
+
+
+def identities(desired: Desired) -> Identify:
+    """Give every reference one name: ``file:`` references by the file that they lead to."""
+    paths = dict(desired.real_paths)
+
+    def identify(reference: SecretRef) -> str:
+        path = paths.get(reference)
+        return f"file:{path}" if path is not None else str(reference)
+
+    return identify
 
 
 def _forgotten(changes: tuple[Change, ...], current: StoredState) -> tuple[Forgotten, ...]:

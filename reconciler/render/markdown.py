@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.render.human.impact import access, credential_redirects
+from reconciler.render.human.impact import access, new_credential_uses
 from reconciler.render.human.plan import change_text, steps, summary
 from reconciler.render.human.routes import routes
 from reconciler.render.terminal import Style
@@ -30,7 +30,7 @@ def plan_markdown(plan: Plan, denials: tuple[Denial, ...], actor: str) -> str:
     ]
     parts += warnings
     if not plan.empty:
-        for section in (routes, access, credential_redirects):
+        for section in (routes, access, new_credential_uses):
             parts += _fenced(section(plan, _WIDE))
         body = "\n\n".join(_as_diff(change_text(change, _WIDE)) for change in plan.changes)
         fence = _fence(body)

@@ -11,7 +11,8 @@ from reconciler.plan.document import (
     PlanDocument,
     to_document,
 )
-from reconciler.render.human.impact import access_changes, redirects
+from reconciler.plan.limits import Limit
+from reconciler.render.human.impact import access_changes, credential_uses
 from reconciler.render.human.plan import plan_text, show
 from reconciler.render.human.routes import saved_routes
 from reconciler.render.json import to_json
@@ -67,10 +68,10 @@ def plan_file_text(file: PlanFile, form: str, style: Style) -> str:
         *(_change(change, style) for change in document.resource_changes),
         saved_routes(document, style) if document.resource_changes else "",
         access_changes(document.access_changes if document.serial else (), style),
-        redirects(document.credential_redirects, style),
+        credential_uses(document.new_credential_uses, style),
         _forgotten(document, style),
         _tests(document, style),
-        _refusals(document, style),
+        _refusals(document, style, sealed=file.seal is not None),
         style.strong(
             f"Plan: {counts.add} to add, {counts.change} to change, {counts.destroy} to destroy."
         ),
@@ -99,8 +100,13 @@ def _tests(document: PlanDocument, style: Style) -> str:
     return "\n".join([style.strong(title), *lines, *([f"  and {more} more"] if more > 0 else [])])
 
 
-def _refusals(document: PlanDocument, style: Style) -> str:
-    broken = [check for check in document.checks if check.status == "fail"]
+def _refusals(document: PlanDocument, style: Style, *, sealed: bool) -> str:
+    """The checks that fail, without those that a seal of this state's key approves."""
+    broken = [
+        check
+        for check in document.checks
+        if check.status == "fail" and not (sealed and check.name == Limit.CREDENTIAL)
+    ]
     if not broken:
         return ""
     lines = [style.strong("An apply refuses this:")]

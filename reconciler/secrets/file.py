@@ -4,22 +4,53 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from reconciler.secrets.outcome import SIZE_LIMIT, Flaw, Outcome, from_octets
 
-if TYPE_CHECKING:
-    from pathlib import Path
+_PRIVATE = frozenset({".git", ".reconciler"})
+"""Folders of git and of this tool: what they hold is never the password of an account."""
+
+_KERNEL = ("/proc", "/sys")
 
 
-def fetch(target: str, *, base: Path) -> Outcome:
+def real_path(target: str, *, base: Path) -> str:
+    """Where a reference leads: one spelling for a file, however it is written, links followed."""
+    return os.path.realpath(base / target)
+
+
+def refusal(path: str, folders: tuple[str, ...] = ()) -> Flaw | None:
+    """Why the file at a real path may not be a secret, or None. Empty ``folders`` allow every folder."""
+    parts = Path(path).parts
+    if name := next((part for part in parts if part in _PRIVATE), None):
+        return Flaw(f"may not be read from {name}", "Keep secrets in a folder of their own.")
+    if any(path == top or path.startswith(f"{top}/") for top in _KERNEL):
+        return Flaw("may not be read from /proc or /sys", "Point the reference at a file.")
+    if folders and not any(_within(path, os.path.realpath(folder)) for folder in folders):
+        return Flaw(
+            f"may be read only from {', '.join(folders)}", "The owner's rules name these folders."
+        )
+    return None
+
+
+def _within(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def fetch(target: str, *, base: Path, folders: tuple[str, ...] = ()) -> Outcome:
     """Read a regular file, or what a link to one leads to; a relative path starts at ``base``.
 
-    What is no regular file is refused, because reading a pipe or a device could wait for ever.
+    What is not a regular file is refused, because reading a pipe or a device could wait for ever; so is
+    what :func:`refusal` names. The file is opened by its real path, so that a link that changes between
+    the check and the reading leads nowhere else.
     """
+    path = real_path(target, base=base)
+    if flaw := refusal(path, folders):
+        return flaw
     try:
         # O_NONBLOCK: to open a pipe that nobody writes to would wait for a writer.
-        descriptor = os.open(base / target, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+        descriptor = os.open(path, flags)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return Flaw("is not a regular file", "Point the reference at a file.")

@@ -53,7 +53,7 @@ class Resolver:
     """Fetches each secret once and keeps it in memory, a failure too.
 
     ``environ`` is where ``env:`` looks and what commands inherit; relative paths and commands start
-    at ``base``. After ``keep`` seconds by ``clock`` a secret is fetched anew; a run of a command sees
+    at ``base``; with ``folders``, files are read from these alone. After ``keep`` seconds by ``clock`` a secret is fetched anew; a run of a command sees
     one and the same all the time. What cannot be fetched anew, as in the middle of a rotation, stays as
     it was, and is looked for again soon. It may be used from several threads: who asks for a secret that is
     being fetched waits for it.
@@ -66,12 +66,14 @@ class Resolver:
         allow_command: bool,
         base: Path,
         keep: float = math.inf,
+        folders: tuple[str, ...] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._environ = environ
         self._allow_command = allow_command
         self._base = base
         self._keep = keep
+        self._folders = folders
         self._clock = clock
         self._fetched: dict[SecretRef, _Fetched] = {}
 
@@ -100,7 +102,7 @@ class Resolver:
             case "env":
                 return env.fetch(reference.target, environ=self._environ)
             case "file":
-                return file.fetch(reference.target, base=self._base)
+                return file.fetch(reference.target, base=self._base, folders=self._folders)
             case "keyring":
                 return keyring.fetch(reference.target)
             case "command" if self._allow_command:
@@ -109,8 +111,9 @@ class Resolver:
                 return command.fetch(reference.target, environ=self._environ, base=self._base)
             case "command":
                 return Flaw(
-                    "may not be fetched: commands are not allowed here",
-                    "Set secrets.allow_command: true in reconciler.yaml to allow them.",
+                    "may not be fetched: `command:` references are disabled",
+                    "Set secrets.allow_command: true in reconciler.yaml, and have the owner of the run"
+                    " set RECONCILER_ALLOW_COMMAND=1.",
                 )
             case scheme:
                 return _fetch_by_entry_point(scheme, reference.target)

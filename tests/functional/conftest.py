@@ -63,6 +63,7 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.environ = {
+            "RECONCILER_ALLOW_CREDENTIAL": "*",
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
             "LANG": "C.UTF-8",

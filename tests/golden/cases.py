@@ -94,6 +94,7 @@ def _everything() -> Plan:
         connector("support", draft=True),
         permissions("payroll", users=groups("hr"), administrators=users("ada@contoso.example")),
         GlobalSmtpPolicy(enabled=True, connector="no-reply", save_to_sent_items=True),
+        rules=(),
     )
 
 

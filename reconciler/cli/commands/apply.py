@@ -81,7 +81,8 @@ def command(
     allow_deletes: int,
     allow_updates: int,
     allow_policy_change: bool,
-    allow_credential_redirect: tuple[str, ...],
+    allow_credential: tuple[str, ...],
+    first_apply: bool,
     reports: tuple[Report, ...],
 ) -> ExitCode:
     """Test what changed, and write it to the stored state, all or nothing.
@@ -101,12 +102,11 @@ def command(
     space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
     request = ApplyRequest(
         actor=acting(actor),
-        overrides=overrides(
-            allow_deletes, allow_updates, allow_policy_change, allow_credential_redirect
-        ),
+        overrides=overrides(allow_deletes, allow_updates, allow_policy_change, allow_credential),
         conduct=ApplyOptions(keep_going=keep_going, skip_tests=skip_tests),
         plan_file=read_plan_file(plan_file) if plan_file else None,
         lock_timeout=lock_timeout,
+        first_apply=first_apply,
     )
     progress = ApplyProgressBar(
         stderr_style(colour=color), space.connect_to, out=style, skip_tests=bool(skip_tests)

@@ -9,8 +9,11 @@ from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
 from reconciler.cli.options import (
     color_option,
     config_option,
+    credential_option,
+    credential_overrides,
     format_option,
     network_options,
+    state_option,
     timeout_option,
     workspace,
 )
@@ -24,6 +27,8 @@ from reconciler.cli.reports import Report, report_option
 )
 @click.argument("name")
 @config_option
+@state_option
+@credential_option
 @format_option("human", "json")
 @timeout_option
 @report_option("json")
@@ -33,6 +38,8 @@ def command(
     *,
     name: str,
     config: str,
+    state: str | None,
+    allow_credential: tuple[str, ...],
     form: str,
     timeout: float | None,
     connect_to: tuple[str, ...],
@@ -48,12 +55,18 @@ def command(
     """
     from reconciler.app.doctor import examine_connector
     from reconciler.app.test import Tuning
-    from reconciler.cli.terminal import stdout_style
+    from reconciler.cli.terminal import TerminalApprover, stdout_style
     from reconciler.render.doctor import doctor_document, doctor_text
     from reconciler.render.json import to_json
 
-    space = workspace(config, connect_to=connect_to, ca_file=ca_file)
-    found = examine_connector(space, name, Tuning(timeout=timeout))
+    space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
+    found = examine_connector(
+        space,
+        name,
+        Tuning(timeout=timeout),
+        overrides=credential_overrides(allow_credential),
+        approver=TerminalApprover(auto=False),
+    )
     document = doctor_document(found.connector, found.accounts, found.verdict, found.at)
     for wanted in reports:
         wanted.write(to_json(document))

@@ -63,7 +63,8 @@ def command(
     allow_deletes: int,
     allow_updates: int,
     allow_policy_change: bool,
-    allow_credential_redirect: tuple[str, ...],
+    allow_credential: tuple[str, ...],
+    first_apply: bool,
     reports: tuple[Report, ...],
 ) -> ExitCode:
     """Show what an apply would change, and who then sends as whom.
@@ -72,7 +73,7 @@ def command(
     """
     from reconciler.app.plan import make_plan
     from reconciler.cli.progress import TestProgressBar, show_notes
-    from reconciler.cli.terminal import stderr_style, stdout_style
+    from reconciler.cli.terminal import TerminalApprover, stderr_style, stdout_style
     from reconciler.render.human.diagnostics import diagnostics
     from reconciler.render.plan import planned as render
 
@@ -81,14 +82,13 @@ def command(
     made = make_plan(
         space,
         who.name,
-        overrides=overrides(
-            allow_deletes, allow_updates, allow_policy_change, allow_credential_redirect
-        ),
+        overrides=overrides(allow_deletes, allow_updates, allow_policy_change, allow_credential),
         check_secrets=check_secrets or live,
+        first_apply=first_apply,
     )
     if made.loaded.diagnostics:
         click.echo(diagnostics(made.loaded.diagnostics, stderr_style(colour=color)), err=True)
-    show_notes(made)
+    show_notes(made.notes)
     style = stdout_style(colour=color)
     click.echo(render(made.plan, made.denials, form, style, actor=who.name))
     for report in reports:
@@ -96,8 +96,11 @@ def command(
     if out is not None:
         from reconciler.app.saved_plan import sealed, write_plan_file
 
-        write_plan_file(out, sealed(made.file, space.fingerprint_key(create=False)))
-        refused = made.plan.violations or made.denials
+        key = space.fingerprint_key(create=False)
+        write_plan_file(out, sealed(made.file, key))
+        refused = made.denials or [
+            item for item in made.plan.violations if not (key and item.needs_only_a_saved_plan)
+        ]
         advice = (
             "An apply of it is refused." if refused else f"Apply it with: reconciler apply {out}"
         )
@@ -105,7 +108,8 @@ def command(
     if live:
         from reconciler.app.test import try_plan
 
-        try_plan(space, made, TestProgressBar(stderr_style(colour=color), space.connect_to))
+        progress = TestProgressBar(stderr_style(colour=color), space.connect_to)
+        try_plan(space, made, progress, TerminalApprover(auto=False))
     if detailed_exitcode and not made.plan.empty:
         return ExitCode.CHANGES_PENDING
     return ExitCode.OK

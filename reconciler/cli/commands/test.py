@@ -14,6 +14,8 @@ from reconciler.cli.options import (
     SHARD,
     color_option,
     config_option,
+    credential_option,
+    credential_overrides,
     format_option,
     network_options,
     record_option,
@@ -74,6 +76,7 @@ class TestCommand(ExampleCommand):
 @click.option("--send-test-mail", is_flag=True,
               help="Send a mail from each connector to its own address, find it over IMAP, remove it.")  # fmt: skip
 @tuning_options
+@credential_option
 @record_option
 @report_option("json", "junit")
 @network_options
@@ -99,6 +102,7 @@ def command(
     timeout: float | None,
     retries: int | None,
     record: bool,
+    allow_credential: tuple[str, ...],
     connect_to: tuple[str, ...],
     ca_file: str | None,
     color: bool | None,
@@ -118,7 +122,7 @@ def command(
     from reconciler.app.selection import SelectBy, Selection
     from reconciler.app.test import TestRequest, TestRun, Tuning
     from reconciler.cli.progress import TestProgressBar
-    from reconciler.cli.terminal import stderr_style
+    from reconciler.cli.terminal import TerminalApprover, stderr_style
     from reconciler.connection.failure import Stage
 
     if send_test_mail and depth is not None:
@@ -137,12 +141,13 @@ def command(
             retries=retries,
         ),
         record=record,
+        overrides=credential_overrides(allow_credential),
     )
     progress = TestProgressBar(stderr_style(colour=color), space.connect_to, out=form == "human")
     run: TestRun | None = None
     problem: str | None = "interrupted"
     try:
-        run = TestRun(space, request)
+        run = TestRun(space, request, TerminalApprover(auto=False))
         tested = run(progress)
         problem = None
     except ReconcilerError as error:

@@ -10,8 +10,8 @@ from reconciler.wording import listed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reconciler.plan.credentials import CredentialRedirect
-    from reconciler.plan.document import AccessDocument, RedirectDocument
+    from reconciler.plan.credentials import NewCredentialUse
+    from reconciler.plan.document import AccessDocument, CredentialUseDocument
     from reconciler.plan.impact import AccessChange
     from reconciler.plan.planner import Plan
     from reconciler.render.terminal import Style
@@ -57,20 +57,19 @@ def _access(item: AccessChange | AccessDocument, style: Style) -> list[str]:
     return lines
 
 
-def credential_redirects(plan: Plan, style: Style) -> str:
-    """Credentials that would be sent somewhere new."""
-    return redirects(plan.redirects, style)
+def new_credential_uses(plan: Plan, style: Style) -> str:
+    """Secrets that would be sent somewhere new."""
+    return credential_uses(plan.new_credentials, style)
 
 
-def redirects(items: Sequence[CredentialRedirect | RedirectDocument], style: Style) -> str:
+def credential_uses(items: Sequence[NewCredentialUse | CredentialUseDocument], style: Style) -> str:
     """The same of what a plan says, be it saved or not."""
     if not items:
         return ""
-    lines = [style.strong("Credentials that would go somewhere new:")]
+    lines = [style.strong("Secrets that would go somewhere new:")]
     for item in items:
         lines.append(f"  {style.mark('!')} {item.reference}, by {item.connector} ({item.protocol})")
-        known = [str(destination) for destination in item.before] or ["nowhere, as a draft"]
-        lines += [f"      sent to now   {destination}" for destination in known]
+        lines += [f"      sent to now   {destination}" for destination in item.before]
         if item.others:
             lines.append(f"      and to        {item.others} more")
         lines.append(f"      would go to   {item.after}")
@@ -84,7 +83,12 @@ def refusals(plan: Plan, style: Style) -> str:
     lines = [style.strong("An apply refuses this:")]
     for item in plan.violations:
         lines.append(f"  {style.mark('!')} {item.message}")
-        if item.needs_only_a_person:
+        if item.needs_only_a_saved_plan:
+            lines.append(
+                "      if it is meant: answer yes on a terminal, apply a sealed plan, or"
+                f" {item.override}"
+            )
+        elif item.needs_only_a_person:
             lines.append(f"      if it is meant: answer yes on a terminal, or {item.override}")
         elif item.override:
             lines.append(f"      if it is meant: {item.override}")

@@ -18,7 +18,7 @@ from reconciler.plan.changes import (
 )
 from reconciler.plan.diff import leaves
 from reconciler.plan.planner import ProveEmpty, TestConnectors, WriteRevision, stages
-from reconciler.render.human.impact import access, credential_redirects, refusals
+from reconciler.render.human.impact import access, new_credential_uses, refusals
 from reconciler.render.human.routes import routes
 from reconciler.render.terminal import pad, visible, width_of
 from reconciler.wording import counted
@@ -38,7 +38,7 @@ def plan_text(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
         sections.append(f"reconciler will perform the following actions:\n\n{body}")
         sections.append(routes(plan, style))
         sections.append(access(plan, style))
-        sections.append(credential_redirects(plan, style))
+        sections.append(new_credential_uses(plan, style))
         sections.append(_forgotten(plan, style))
     sections.append(steps(plan, style, skip_tests=skip_tests))
     sections.append(refusals(plan, style))

@@ -115,11 +115,13 @@ def test_a_credential_goes_nowhere_new_by_accident(home: Home) -> None:
     home.edit("support.yaml", "outlook.office365.com", "imap.attacker.example")
     planned = home("plan").out
     assert "imap.attacker.example:993 (implicit) as support@contoso.example" in planned
+    del home.environ["RECONCILER_ALLOW_CREDENTIAL"]
     done = home("apply", "--auto-approve")
     assert done.status == REFUSED
-    assert "support would send env:SUPPORT_CLIENT_SECRET to a place" in done.err
-    assert home("apply", "--auto-approve", "--allow-credential-redirect", "info").status == REFUSED
-    home.apply_untested("--allow-credential-redirect", "support")
+    assert "support would send env:SUPPORT_CLIENT_SECRET to imap.attacker.example" in done.err
+    elsewhere = ("--allow-credential", "env:SUPPORT_*=*.office365.com")
+    assert home("apply", "--auto-approve", *elsewhere).status == REFUSED
+    home.apply_untested("--allow-credential", "env:SUPPORT_CLIENT_SECRET=imap.attacker.example")
 
 
 def test_a_plan_that_nobody_approves_is_refused_without_a_terminal(home: Home) -> None:

@@ -50,12 +50,14 @@ def test_a_saved_plan_is_its_own_approval(planned: Home) -> None:
 def test_what_an_approver_has_to_see_is_shown_of_a_saved_plan_too(policy: Home) -> None:
     policy.edit("groups.yaml", "finance-lead@contoso.example", "linus@contoso.example")
     policy.edit("info.yaml", "provider: gmail", "provider: fastmail")
+    del policy.environ["RECONCILER_ALLOW_CREDENTIAL"]
     planned = policy("plan", "--out", "plan.json", "--allow-policy-change").out
+    assert "or --allow-credential env:INFO_APP_PASSWORD=imap.fastmail.com" in planned
     shown = policy("show", "plan.json").out
     for title in (
         "Who sends as whom after this apply (3 senders rerouted):",
         "Who may do what changes:",
-        "Credentials that would go somewhere new:",
+        "Secrets that would go somewhere new:",
     ):
         assert title in planned
         assert title in shown
@@ -64,7 +66,8 @@ def test_what_an_approver_has_to_see_is_shown_of_a_saved_plan_too(policy: Home) 
     assert re.search(
         r"An apply will test \d connectors live:\n  no-reply  the global policy", shown
     )
-    assert "make a new plan with --allow-credential-redirect info" in shown
+    assert "An apply refuses this" not in shown, "the seal approves where the secret goes"
+    assert policy("apply", "plan.json", *SKIP).status == 0
 
 
 def test_another_configuration_makes_it_stale(planned: Home) -> None:
@@ -202,7 +205,7 @@ def test_other_overrides_than_those_of_the_saved_plan_are_refused(policy: Home) 
     for option in (
         ("--allow-deletes", "3"),
         ("--allow-updates", "3"),
-        ("--allow-policy-change", "--allow-credential-redirect", "support"),
+        ("--allow-policy-change", "--allow-credential", "support"),
     ):
         done = policy("apply", "plan.json", *option, *SKIP)
         assert done.status == 5, option

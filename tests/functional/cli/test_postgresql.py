@@ -107,15 +107,18 @@ def test_settings_that_are_wrong_do_not_lead_to_another_state(team: Home) -> Non
         assert "hunter2" not in done.said
 
 
-def test_the_option_comes_before_the_settings_and_takes_their_password(
+def test_the_password_of_the_settings_goes_with_their_own_state_alone(
     team: Home, database: Postgresql
 ) -> None:
     tls = f"sslmode=verify-full&sslrootcert={database.certificate}"
     url = database.tcp_url("writer", tls=tls)
     team.write("../reconciler.yaml", "state_password: env:STATE_PASSWORD\n")
     done = team("apply", "--state", url, *SKIP)
+    assert done.status != 0, "reconciler.yaml must not say what another state is opened with"
+    owner = {"RECONCILER_STATE_PASSWORD": "env:STATE_PASSWORD"}
+    done = team("apply", "--state", url, *SKIP, **owner)
     assert done.status == 0, done.said
-    assert team("plan", "--detailed-exitcode", RECONCILER_STATE=url).status == 0
+    assert team("plan", "--detailed-exitcode", RECONCILER_STATE=url, **owner).status == 0
 
 
 def test_without_a_key_of_the_fingerprints_that_is_said(team: Home) -> None:

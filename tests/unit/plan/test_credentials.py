@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, Security
+from reconciler.model.credential_rule import CredentialRule, is_reserved
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import Fingerprint
-from reconciler.plan.credentials import NAMED, CredentialRedirect, Destination
+from reconciler.plan.credentials import NAMED, Destination, NewCredentialUse
 from reconciler.plan.document import to_document
 from reconciler.plan.inputs import Overrides
 from reconciler.plan.limits import Limit
-from reconciler.render.human.impact import credential_redirects
+from reconciler.render.human.impact import new_credential_uses
 from reconciler.render.terminal import Style
-from tests.builders import EMPTY, connector, mail_server, moved, planned, receiving, stored
+from tests.builders import EMPTY, connector, mail_server, moved, receiving, stored
+from tests.builders import planned as planned_with
 
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan
@@ -25,9 +27,14 @@ PASSWORD = SecretRef("env", "INFO_PASSWORD")
 INFO = connector("info")
 
 
+def planned(*arguments: Any, rules: tuple[str, ...] = (), **options: Any) -> Plan:
+    """A plan for which the owner has written these credential rules."""
+    return planned_with(*arguments, rules=rules, **options)
+
+
 def refused(made: Plan) -> bool:
-    found = [item for item in made.violations if item.limit is Limit.CREDENTIAL_REDIRECT]
-    assert bool(found) == bool(made.redirects)
+    found = [item for item in made.violations if item.limit is Limit.CREDENTIAL]
+    assert bool(found) == bool(made.new_credentials)
     return bool(found)
 
 
@@ -45,41 +52,89 @@ def test_another_host_port_tls_mode_or_user_under_the_same_reference_is_a_redire
     fields: dict[str, Any],
 ) -> None:
     made = planned(stored(INFO), moved(INFO, **fields))
-    assert {(item.connector, item.protocol, item.reference) for item in made.redirects} == {
+    assert {(item.connector, item.protocol, item.reference) for item in made.new_credentials} == {
         ("info", "imap", PASSWORD),
         ("info", "smtp", PASSWORD),
     }
     assert refused(made)
-    allowed = Overrides(credential_redirects=frozenset({"info"}))
+    allowed = Overrides(credentials=frozenset({CredentialRule("env:INFO_*")}))
     assert planned(stored(INFO), moved(INFO, **fields), overrides=allowed).violations == ()
+    assert planned(stored(INFO), moved(INFO, **fields), rules=("env:INFO_*",)).violations == ()
 
 
-def test_an_override_for_one_connector_is_none_for_another() -> None:
+def test_an_override_for_one_reference_is_none_for_another() -> None:
     a, b = connector("a"), connector("b")
-    wanted = [moved(item, server="new.example") for item in (a, b)]
-    allowed = Overrides(credential_redirects=frozenset({"a", "unrelated"}))
-    made = planned(stored(a, b), *wanted, overrides=allowed)
-    assert [item.override for item in made.violations] == ["--allow-credential-redirect b"]
+    desired = [moved(item, server="new.example") for item in (a, b)]
+    allowed = Overrides(
+        credentials=frozenset({CredentialRule("env:A_*"), CredentialRule("unrelated")})
+    )
+    made = planned(stored(a, b), *desired, overrides=allowed)
+    assert [item.override for item in made.violations] == [
+        "--allow-credential env:B_PASSWORD=new.example"
+    ]
+
+
+def test_a_rule_for_one_host_is_none_for_another() -> None:
+    there = moved(INFO, server="evil.example")
+    assert refused_by(planned(stored(INFO), there, rules=("env:*_PASSWORD=*.contoso.example",)))
+    assert not refused_by(planned(stored(INFO), there, rules=("env:*_PASSWORD=EVIL.example.",)))
+
+
+def refused_by(made: Plan) -> bool:
+    return any(item.about_credentials for item in made.violations)
+
+
+@pytest.mark.parametrize(
+    "name", ["AWS_SECRET_ACCESS_KEY", "RECONCILER_FINGERPRINT_KEY", "GITHUB_TOKEN", "PGPASSWORD"]
+)
+@pytest.mark.parametrize("pattern", ["*", "env:*", "e*:*", "[e]nv:*", "env:?*"])
+def test_a_secret_of_the_pipeline_needs_a_rule_that_names_it(name: str, pattern: str) -> None:
+    thief = receiving("thief", imap=mail_server("thief", password=SecretRef("env", name)))
+    (violation,) = planned(EMPTY, thief, rules=(pattern,)).violations
+    assert violation.limit is Limit.RESERVED_CREDENTIAL
+    assert not violation.needs_only_a_person
+    assert not violation.needs_only_a_saved_plan
+    assert planned(EMPTY, thief, rules=(f"env:{name}=imap.*",)).violations == ()
+
+
+def test_variables_of_mail_accounts_are_not_reserved() -> None:
+    for name in ("SUPPORT_PASSWORD", "PAYROLL_CLIENT_SECRET", "SMTP_TOKEN"):
+        assert not is_reserved(SecretRef("env", name))
+    assert is_reserved(SecretRef("env", "aws_secret_access_key"))
+
+
+def test_two_spellings_of_one_file_are_one_secret() -> None:
+    known, other = SecretRef("file", "/run/x/support"), SecretRef("file", "//run/./x/support")
+    before = receiving("info", imap=mail_server("info", password=known))
+    after = receiving("info", imap=mail_server("info", server="evil.example", password=other))
+    paths = ((known, "/run/x/support"), (other, "/run/x/support"))
+    made = planned(stored(before), after, real_paths=paths)
+    assert refused(made)
+    assert [item.host for item in made.new_credentials[0].before] == ["imap.contoso.example"]
+    same = receiving("info", imap=mail_server("info", password=other))
+    assert planned(stored(before), same, real_paths=paths).new_credentials == ()
 
 
 def test_the_same_place_in_another_spelling_of_its_name_is_no_redirect() -> None:
     assert INFO.imap is not None
     louder = replace(INFO, imap=replace(INFO.imap, server="IMAP.CONTOSO.EXAMPLE"))
     made = planned(stored(INFO), louder)
-    assert made.redirects == ()
+    assert made.new_credentials == ()
     assert not made.empty
 
 
-def test_another_reference_at_the_new_place_is_no_redirect() -> None:
-    wanted = moved(INFO, server="new.example", password=SecretRef("env", "NEW_PASSWORD"))
-    assert planned(stored(INFO), wanted).redirects == ()
+def test_another_reference_at_the_new_place_was_never_sent_anywhere() -> None:
+    desired = moved(INFO, server="new.example", password=SecretRef("env", "NEW_PASSWORD"))
+    made = planned(stored(INFO), desired)
+    assert refused(made)
+    assert {item.before for item in made.new_credentials} == {()}
 
 
 def test_a_new_connector_that_borrows_a_stored_reference_is_a_redirect() -> None:
     thief = receiving("thief", imap=mail_server("thief", server="evil.example", password=PASSWORD))
     made = planned(stored(INFO), INFO, thief)
-    assert made.redirects == (
-        CredentialRedirect(
+    assert made.new_credentials == (
+        NewCredentialUse(
             "thief",
             "imap",
             PASSWORD,
@@ -92,13 +147,13 @@ def test_a_new_connector_that_borrows_a_stored_reference_is_a_redirect() -> None
     )
     assert refused(made)
     assert made.violations[0].message == (
-        "thief would send env:INFO_PASSWORD to a place that it is not sent to now"
+        "thief would send env:INFO_PASSWORD to evil.example, which was never applied"
     )
 
 
 def test_a_connector_that_shares_a_reference_and_its_place_is_none() -> None:
     twin = replace(INFO, name="twin")
-    assert planned(stored(INFO), INFO, twin).redirects == ()
+    assert planned(stored(INFO), INFO, twin).new_credentials == ()
 
 
 def test_a_rename_does_not_hide_a_redirect() -> None:
@@ -113,14 +168,19 @@ def test_references_that_are_swapped_are_redirects_of_both() -> None:
         "info", imap=mail_server("info", password=other), smtp=mail_server("info", "smtp")
     )
     made = planned(stored(split), swapped)
-    assert {(item.protocol, item.reference) for item in made.redirects} == {
+    assert {(item.protocol, item.reference) for item in made.new_credentials} == {
         ("imap", other),
         ("smtp", PASSWORD),
     }
 
 
-def test_the_first_apply_redirects_nothing() -> None:
-    assert planned(EMPTY, INFO).redirects == ()
+def test_the_first_apply_is_a_decision_too() -> None:
+    assert refused(planned(EMPTY, INFO))
+
+
+def test_a_connector_that_is_deleted_and_created_anew_elsewhere_is_asked_about() -> None:
+    other = connector("other")
+    assert refused(planned(stored(other), other, moved(INFO, server="evil.example")))
 
 
 # --- drafts ---------------------------------------------------------------------------------------
@@ -128,13 +188,13 @@ def test_the_first_apply_redirects_nothing() -> None:
 
 def test_a_draft_sends_nothing_so_it_redirects_nothing() -> None:
     draft = replace(moved(INFO, server="evil.example"), draft=True)
-    assert planned(stored(INFO), draft).redirects == ()
+    assert planned(stored(INFO), draft).new_credentials == ()
 
 
-def test_a_draft_that_is_completed_with_a_reference_of_its_own_redirects_nothing() -> None:
+def test_a_draft_that_is_completed_sends_its_reference_for_the_first_time() -> None:
     draft = receiving("new", draft=True, imap=MailServer(password=SecretRef("env", "NEW")))
     ready = receiving("new", imap=mail_server("new", password=SecretRef("env", "NEW")))
-    assert planned(stored(INFO, draft), INFO, ready).redirects == ()
+    assert refused(planned(stored(INFO, draft), INFO, ready))
 
 
 def test_a_draft_that_is_completed_with_the_reference_of_another_does() -> None:
@@ -149,7 +209,7 @@ def test_a_connector_that_was_made_a_draft_cannot_come_back_elsewhere_unseen() -
     state = stored(draft, fingerprints=used_before)
     made = planned(state, replace(draft, draft=False))
     assert refused(made)
-    assert {item.before for item in made.redirects} == {()}
+    assert {item.before for item in made.new_credentials} == {()}
 
 
 # --- OAuth 2.0 ------------------------------------------------------------------------------------
@@ -168,7 +228,7 @@ def test_another_token_endpoint_is_a_redirect_of_the_client_secret() -> None:
     elsewhere = replace(CLIENT, token_endpoint="https://evil.example/token")
     wanted = receiving("modern", imap=mail_server("modern", password=None, oauth2=elsewhere))
     made = planned(stored(MODERN), wanted)
-    assert [str(item.after) for item in made.redirects] == [
+    assert [str(item.after) for item in made.new_credentials] == [
         "https://evil.example/token as an OAuth 2.0 client"
     ]
     assert refused(made)
@@ -192,7 +252,7 @@ def test_a_reference_that_is_used_twice_for_one_place_is_told_once() -> None:
     wanted = receiving(
         "modern", imap=mail_server("modern", server="new.example", password=None, oauth2=twice)
     )
-    assert len(planned(stored(stored_one), wanted).redirects) == 1
+    assert len(planned(stored(stored_one), wanted).new_credentials) == 1
 
 
 @pytest.mark.parametrize(
@@ -218,12 +278,12 @@ def test_of_many_destinations_those_of_the_same_user_are_named_first_and_the_res
     ]
     elsewhere = mail_server("box-19", server="new.example", password=shared)
     made = planned(stored(*many), *many[:-1], receiving("box-19", imap=elsewhere))
-    (redirect,) = made.redirects
+    (redirect,) = made.new_credentials
     assert [item.username for item in redirect.before] == [
         "box-19@contoso.example",
         *(f"box-{number:02}@contoso.example" for number in range(NAMED - 1)),
     ]
     assert redirect.others == 20 - NAMED
-    (document,) = to_document(made).credential_redirects
+    (document,) = to_document(made).new_credential_uses
     assert (len(document.before), document.others) == (NAMED, 20 - NAMED)
-    assert f"and to        {20 - NAMED} more" in credential_redirects(made, Style())
+    assert f"and to        {20 - NAMED} more" in new_credential_uses(made, Style())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.model.credential_rule import CredentialRule
 from reconciler.model.policy import GlobalSmtpPolicy, ReplyTo
 from reconciler.plan.inputs import Limits, Overrides
 from reconciler.plan.limits import Limit, LimitViolation
@@ -124,7 +125,7 @@ def test_a_limit_never_keeps_the_plan_from_being_shown() -> None:
 def test_a_protected_connector_cannot_be_deleted_by_any_override() -> None:
     payroll = connector("payroll", prevent_destroy=True)
     state = stored(payroll, roles("ada"))
-    everything = Overrides(99, 99, policy_change=True, credential_redirects=frozenset({"payroll"}))
+    everything = Overrides(99, 99, policy_change=True, credentials=frozenset({CredentialRule("*")}))
     (violation,) = planned(state, roles("ada"), overrides=everything).violations
     assert violation.limit is Limit.PROTECTED
     assert violation.override == ""

@@ -66,7 +66,7 @@ def test_a_plan_after_its_apply_is_empty(situation: Situation) -> None:
     after = carried_out(current, plan(desired, current).changes, desired)
     again = plan(desired, after)
     assert again.changes == ()
-    assert again.redirects == ()
+    assert again.new_credentials == ()
     assert again.impact.access == ()
     assert again.impact.rerouted == ()
     assert again.violations == ()

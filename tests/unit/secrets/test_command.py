@@ -69,7 +69,7 @@ def test_it_is_run_only_where_the_settings_allow_it(tmp_path: Path) -> None:
     with pytest.raises(SecretError) as caught:
         resolver.resolve(SecretRef.parse("command:touch ran"))
 
-    assert "commands are not allowed here" in caught.value.message
+    assert "`command:` references are disabled" in caught.value.message
     assert "secrets.allow_command" in caught.value.hint
     assert not tmp_path.joinpath("ran").exists()
 

@@ -1,0 +1,62 @@
+"""Asks before a live test sends a secret where it was never applied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from reconciler.app.record_tests import load_before
+from reconciler.connection.failure import Stage
+from reconciler.errors import PlanRefused
+from reconciler.model.snapshot import Snapshot, StoredState
+from reconciler.plan.credentials import NewCredentialUse, new_uses
+from reconciler.plan.inputs import NO_OVERRIDES
+from reconciler.plan.limits import unapproved
+from reconciler.plan.planner import identities
+
+if TYPE_CHECKING:
+    from reconciler.app.workspace import Workspace
+    from reconciler.connection.options import ProbeOptions
+    from reconciler.model.connector import Connector
+    from reconciler.plan.inputs import Desired, Overrides
+
+
+class CredentialApprover(Protocol):
+    """Shows where secrets would go for the first time, and asks."""
+
+    def approve_credentials(self, uses: tuple[NewCredentialUse, ...]) -> bool:
+        """Return whether they may; False too where nobody can be asked."""
+        ...
+
+
+def refuse_new_credentials(
+    workspace: Workspace,
+    desired: Desired,
+    connectors: tuple[Connector, ...],
+    options: ProbeOptions,
+    *,
+    overrides: Overrides = NO_OVERRIDES,
+    approver: CredentialApprover | None = None,
+) -> None:
+    """Raise PlanRefused if testing these connectors would send a secret where nobody allowed it.
+
+    What was applied is allowed, and so is what the owner's rules, ``overrides`` or a person allow. Tests
+    that end before the sign-in send no secret. The state is read only if the rules leave something open.
+    """
+    limits = workspace.limits
+    if limits.credentials is None or not options.wants(Stage.AUTHENTICATION):
+        return
+    identify = identities(desired)
+    snapshot = Snapshot.of(connectors)
+
+    uses = new_uses(StoredState(), snapshot, identify)
+    if not tuple(unapproved(uses, limits, overrides, identify)):
+        return
+    uses = new_uses(load_before(workspace), snapshot, identify)
+    broken = tuple(unapproved(uses, limits, overrides, identify))
+    by_person = all(item.needs_only_a_person for item in broken)
+    if not broken or (by_person and approver is not None and approver.approve_credentials(uses)):
+        return
+    raise PlanRefused(
+        "the test is refused:" + "".join(f"\n  {item.message}" for item in broken),
+        hint="If it is meant: " + " ".join(dict.fromkeys(item.override for item in broken)),
+    )

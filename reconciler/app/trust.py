@@ -1,0 +1,143 @@
+"""What the owner of a run allows: the rules, the environment, and whether a CI system runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.app.actor import CI_SYSTEMS
+from reconciler.config.effective import FILE
+from reconciler.config.owner_rules import NO_RULES, OwnerRules, load_owner_rules
+from reconciler.errors import PlanRefused, StateError, UsageError
+from reconciler.model.credential_rule import CredentialRule
+from reconciler.model.secret_ref import SecretRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reconciler.model.snapshot import StoredState
+
+VARIABLES = (
+    "RECONCILER_STATE",
+    "RECONCILER_STATE_PASSWORD",
+    "RECONCILER_CONFIG",
+    "RECONCILER_POLICY",
+    "RECONCILER_LINEAGE",
+    "RECONCILER_ACTOR",
+    "RECONCILER_FINGERPRINT_KEY",
+    "RECONCILER_CONNECT_TO",
+    "RECONCILER_CA_FILE",
+    "RECONCILER_ALLOW_COMMAND",
+    "RECONCILER_ALLOW_CREDENTIAL",
+)
+"""The variables that a run reads. CI systems set those that a fork may not see to the empty text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Who may widen what in this run.
+
+    ``restricted`` is true in CI and under rules: there ``reconciler.yaml`` only tightens. ``sandboxed`` is
+    true where no connection leaves the machine, so that no credential can go anywhere.
+    """
+
+    rules: OwnerRules = NO_RULES
+    restricted: bool = False
+    ci: str = ""
+    sandboxed: bool = False
+    allow_command: bool = False
+    state_password: SecretRef | None = None
+    lineage: str = ""
+    credentials: tuple[CredentialRule, ...] = ()
+
+    @property
+    def credential_rules(self) -> tuple[CredentialRule, ...]:
+        """What needs no further approval, by the rules and by the environment."""
+        return (*self.rules.credential_rules, *self.credentials)
+
+    def refuse_state_of_file(self, source: str) -> None:
+        """Raise UsageError if a file of the repository names the state where it may not."""
+        if self.restricted and source == FILE:
+            where = self.ci or "a run under the owner's rules"
+            raise UsageError(
+                f"reconciler.yaml names the state, and in {where} only the owner may",
+                hint="Set RECONCILER_STATE, or `state` in the owner's rules.",
+            )
+
+    def check_state(self, current: StoredState, *, first_apply: bool) -> None:
+        """Raise StateError if this is not the state that must be there.
+
+        An empty state in CI is most often one that was not found; PlanRefused says so, unless
+        ``first_apply`` or the sandbox explains it.
+        """
+        pinned = self.lineage or self.rules.lineage
+        if pinned and (not current.serial or current.lineage != pinned):
+            found = f"this one has {current.lineage}" if current.serial else "this one is empty"
+            raise StateError(
+                f"the state must have the lineage {pinned}, and {found}",
+                hint="Check RECONCILER_STATE; the lineage is pinned by RECONCILER_LINEAGE or the rules.",
+            )
+        if self.ci and not current.serial and not first_apply and not self.sandboxed:
+            raise PlanRefused(
+                f"the state is empty, and {self.ci} runs this: it may be the wrong state",
+                hint="Check RECONCILER_STATE. If this is the first apply, say so with --first-apply.",
+            )
+
+
+def find_trust(environ: Mapping[str, str], home: Path, connect_to: Iterable[str]) -> Trust:
+    """Find out what the owner allows; raises UsageError for a variable or rules that make no sense."""
+    for name in VARIABLES:
+        if name in environ and not environ[name].strip():
+            raise UsageError(
+                f"{name} is set and empty",
+                hint="Unset it, or give it its value. CI systems empty variables that a run may not see.",
+            )
+    policy = environ.get("RECONCILER_POLICY")
+    rules = load_owner_rules(Path(policy), home) if policy else NO_RULES
+    ci = _ci(environ)
+    return Trust(
+        rules=rules,
+        restricted=bool(ci or policy),
+        ci=ci,
+        sandboxed="*" in tuple(connect_to),
+        allow_command=_flag(environ, "RECONCILER_ALLOW_COMMAND"),
+        state_password=_reference(environ, "RECONCILER_STATE_PASSWORD"),
+        lineage=environ.get("RECONCILER_LINEAGE", "").strip(),
+        credentials=credential_patterns(environ.get("RECONCILER_ALLOW_CREDENTIAL", "").split()),
+    )
+
+
+def credential_patterns(texts: Iterable[str]) -> tuple[CredentialRule, ...]:
+    """Read the patterns of ``--allow-credential``; raises UsageError."""
+    try:
+        return tuple(CredentialRule.parse(text) for text in texts)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _ci(environ: Mapping[str, str]) -> str:
+    """The name of the CI system that runs this, or the empty text."""
+    for system in CI_SYSTEMS:
+        if environ.get(system.present):
+            return system.name
+    return "CI" if environ.get("CI", "").casefold() not in ("", "false", "0") else ""
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "0")
+    if text not in ("0", "1"):
+        raise UsageError(f"invalid {name}: expected 1 or 0")
+    return text == "1"
+
+
+def _reference(environ: Mapping[str, str], name: str) -> SecretRef | None:
+    text = environ.get(name)
+    if text is None:
+        return None
+    try:
+        return SecretRef.parse(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{name} {error}", hint="It names where the password is, and is not the password."
+        ) from None

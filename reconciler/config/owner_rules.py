@@ -1,0 +1,153 @@
+"""The owner's rules: what whoever runs the pipeline allows, in a file outside the repository.
+
+A file of the repository speaks for whoever proposes a change. Only the rules, the environment and the
+command line may allow more than the built-in defaults.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from reconciler.config.compose import compose
+from reconciler.config.settings import STATE_URL, HostGlob, LimitSettings, Testing
+from reconciler.errors import UsageError
+from reconciler.model.connector import STRICT
+from reconciler.model.credential_rule import CredentialRule
+from reconciler.model.fields import Matches, Maybe, Reference
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reconciler.config.raw import RawDocument
+
+_LARGEST = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialRuleDocument:
+    """Which references may go to which hosts; both are lists of shell patterns."""
+
+    __pydantic_config__ = STRICT
+
+    references: Annotated[tuple[str, ...], Field(min_length=1)]
+    hosts: Annotated[tuple[HostGlob, ...], Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerSecrets:
+    """Which kinds of references are taken at all."""
+
+    __pydantic_config__ = STRICT
+
+    allow_command: bool = False
+    file_folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerRules:
+    """The file that ``RECONCILER_POLICY`` names. What it leaves out is as without rules.
+
+    ``file_folders`` are absolute; with any, ``file:`` references lead into them alone. ``lineage`` is
+    the state that must be there. ``credentials`` need no further approval.
+    """
+
+    __pydantic_config__ = STRICT
+
+    state: Maybe[Annotated[str, Matches(STATE_URL)]] = None
+    state_password: Maybe[Reference] = None
+    lineage: Maybe[str] = None
+    limits: Maybe[LimitSettings] = None
+    allowed_hosts: tuple[HostGlob, ...] = ()
+    secrets: OwnerSecrets = OwnerSecrets()
+    testing: Maybe[Testing] = None
+    credentials: tuple[CredentialRuleDocument, ...] = ()
+
+    def __repr__(self) -> str:
+        return "OwnerRules(…)"  # the URL of a state may hold a password
+
+    @property
+    def credential_rules(self) -> tuple[CredentialRule, ...]:
+        """The pairs of references and hosts that are allowed."""
+        return tuple(
+            CredentialRule(reference, host)
+            for item in self.credentials
+            for reference in item.references
+            for host in item.hosts
+        )
+
+
+NO_RULES = OwnerRules()
+"""What is allowed where nobody wrote rules."""
+
+_ADAPTER = TypeAdapter(OwnerRules)
+
+
+def load_owner_rules(path: Path, home: Path) -> OwnerRules:
+    """Read the rules.
+
+    Raises UsageError if the file is missing, not valid, inside ``home`` (where a pull request could
+    change it), or writable by anybody but the user and root.
+    """
+    text = _read(path, home)
+    composed = compose(text, path.as_posix())
+    for problem in composed.diagnostics:
+        raise UsageError(
+            f"the owner's rules are invalid: {problem.file}:{problem.line}:{problem.column}:"
+            f" {problem.message}",
+            hint=problem.hint,
+        )
+    if len(composed.documents) != 1:
+        raise UsageError(f"the owner's rules {path} must hold exactly one YAML document")
+    return _validated(composed.documents[0], path)
+
+
+def _validated(raw: RawDocument, path: Path) -> OwnerRules:
+    try:
+        return _ADAPTER.validate_json(json.dumps(raw.value))
+    except ValidationError as error:
+        first: Any = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        route = tuple(first["loc"])
+        at = raw.positions.of(route)
+        raise UsageError(
+            f"the owner's rules are invalid: {path}:{at.line}:{at.column}:"
+            f" {'.'.join(map(str, route))}: {first['msg']}",
+            hint="docs/security.md lists the fields of the rules.",
+        ) from None
+
+
+def _read(path: Path, home: Path) -> str:
+    real = path.resolve()
+    if real.is_relative_to(home.resolve()):
+        raise UsageError(
+            f"the owner's rules {path} lie inside the project, where a pull request can change them",
+            hint="Keep them outside, for example in /etc/reconciler/rules.yaml.",
+        )
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise UsageError(
+            f"the owner's rules {path} cannot be read: {error.strerror}",
+            hint="RECONCILER_POLICY names them.",
+        ) from None
+    with os.fdopen(descriptor, "rb") as stream:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise UsageError(f"the owner's rules {path} must be a regular file")
+        if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
+            raise UsageError(
+                f"the owner's rules {path} can be changed by other users",
+                hint=f"Make them yours alone: chown $(id -u) {path}; chmod go-w {path}",
+            )
+        octets = stream.read(_LARGEST + 1)
+    if len(octets) > _LARGEST:
+        raise UsageError(f"the owner's rules {path} are larger than {_LARGEST // 1024} KiB")
+    try:
+        return octets.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"the owner's rules {path} are not UTF-8") from None

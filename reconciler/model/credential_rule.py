@@ -1,0 +1,63 @@
+"""Which secret may go where: patterns that somebody allowed, and names that need a rule of the owner's."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from reconciler.model.secret_ref import SecretRef
+
+RESERVED_VARIABLES = (
+    "RECONCILER_*", "PG*", "AWS_*", "AZURE_*", "ARM_*", "GOOGLE_*", "GCP_*", "GCLOUD_*",
+    "GITHUB_*", "GH_*", "ACTIONS_*", "RUNNER_*", "GITLAB_*", "CI_*", "CI", "BITBUCKET_*",
+    "SYSTEM_*", "BUILD_*", "CIRCLE_*", "JENKINS_*", "BUILDKITE_*", "TRAVIS_*", "VAULT_*",
+    "KUBERNETES_*", "DOCKER_*", "NPM_*", "NODE_AUTH_TOKEN", "TWINE_*", "UV_PUBLISH_*", "PYPI_*",
+    "SSH_*", "GPG_*", "TF_*", "DATABASE_URL", "PATH", "HOME",
+)  # fmt: skip
+"""Variables that belong to the pipeline and its platforms, not to mail accounts."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CredentialRule:
+    """A shell pattern for references, and one for the hosts that they may go to."""
+
+    references: str
+    hosts: str = "*"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``REFERENCES`` or ``REFERENCES=HOSTS``; raises ValueError for anything else."""
+        references, sign, hosts = text.rpartition("=")
+        if not sign:
+            references, hosts = text, "*"
+        if not references or not hosts:
+            raise ValueError(
+                f"invalid credential pattern {text!r}: expected REFERENCE or REFERENCE=HOST,"
+                " such as 'env:SUPPORT_*=*.office365.com'"
+            )
+        return cls(references, hosts)
+
+    def covers(self, reference: str, host: str) -> bool:
+        """Whether the rule allows this pair; hosts compare without case and the final dot."""
+        return fnmatchcase(reference, self.references) and fnmatchcase(
+            host.casefold().rstrip("."), self.hosts.casefold().rstrip(".")
+        )
+
+    @property
+    def names_reserved(self) -> bool:
+        """Whether the pattern spells out some of a name: ``*`` and ``env:*`` hand out nothing reserved."""
+        literal = re.split(r"[*?\[]", self.references, maxsplit=1)[0]
+        return not "env:".startswith(literal)
+
+    def __str__(self) -> str:
+        return self.references if self.hosts == "*" else f"{self.references}={self.hosts}"
+
+
+def is_reserved(reference: SecretRef) -> bool:
+    """Whether a reference names a variable of the pipeline, which only a rule may hand out."""
+    return reference.scheme == "env" and any(
+        fnmatchcase(reference.target.upper(), pattern) for pattern in RESERVED_VARIABLES
+    )
