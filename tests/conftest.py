@@ -4,7 +4,8 @@
 a test is skipped, so that the suite passes on a machine without Dovecot, Postfix and PostgreSQL.
 
 Property tests try the same examples at every run, so that a change is judged by the change; to look for
-new ones: ``pytest --hypothesis-profile explore``. No example has a time limit, on a busy machine least
+new ones: ``pytest --hypothesis-profile explore``. Those of the planner try 25 examples, and as many as the
+others with ``--hypothesis-profile full``. No example has a time limit, on a busy machine least
 of all.
 """
 
@@ -29,6 +30,7 @@ SERVERS: Final = Path(__file__).parent / "servers"
 
 UNTIMED: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", UNTIMED, derandomize=True, database=None)
+settings.register_profile("full", UNTIMED, derandomize=True, database=None)
 settings.register_profile("explore", UNTIMED, max_examples=1000, print_blob=True)
 settings.load_profile("repeatable")
 

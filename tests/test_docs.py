@@ -112,6 +112,13 @@ def test_every_line_of_the_documentation_calls_what_there_is(line: str) -> None:
     _parses(line)
 
 
+def test_every_path_that_contributors_are_sent_to_exists() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:reconciler|tests|docs)/[\w./-]+)`", text)
+    assert len(named) > 30
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 def test_every_exit_code_has_its_row_and_every_row_its_code() -> None:
     page = (ROOT / "docs" / "apply.md").read_text(encoding="utf-8")
     section = page[page.index("## Exit codes") :]
