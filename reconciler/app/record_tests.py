@@ -44,8 +44,12 @@ class Recorder:
         """
         if self._problem or not self._current.serial:
             return Recording(problem=self._problem)
-        stored = {item.address.name: item.resource for item in self._stored()}
-        same = {item.name for item in tested if stored.get(item.name) == item}
+        stored = {
+            item.address.name: item.resource.tested
+            for item in self._stored()
+            if isinstance(item.resource, Connector)
+        }
+        same = {item.name for item in tested if stored.get(item.name) == item.tested}
         kept = [item for item in results if item.connector in same and (passes or not item.passed)]
         return Recording(
             recorded=len(kept),

@@ -51,15 +51,15 @@ def load_state(workspace: Workspace) -> StoredState:
 
 def parse_address(text: str) -> Address:
     """Read an address; a bare name is a connector's. Raises UsageError if it is none."""
-    singletons = {str(kind): kind for kind in (Kind.GLOBAL_SMTP_POLICY, Kind.ROLES)}
+    singletons = {str(kind): kind for kind in Kind if kind.is_singleton}
     if text in singletons:
         return Address(singletons[text], SINGLETON_NAME)
     if any(text.startswith(f"{kind}.") for kind in Kind):
         return Address.parse(text)
     if "." in text:
         raise UsageError(
-            f"{text} is no address",
-            hint=f"An address is a kind and a name; kinds are {', '.join(Kind)}.",
+            f"invalid address {text!r}: expected KIND.NAME, such as EmailConnector.support",
+            hint=f"The kinds are {', '.join(Kind)}.",
         )
     return Address(Kind.EMAIL_CONNECTOR, text)
 

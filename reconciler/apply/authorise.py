@@ -64,11 +64,15 @@ class _Judge:
     def objection(self, change: Change) -> str:
         """Why the change is denied; empty if it is not."""
         kind = change.address.kind
-        if kind in (Kind.EMAIL_CONNECTOR, Kind.PERMISSIONS):
-            return self._about_connector(change)
-        if kind in (Kind.GROUP, Kind.ROLES, Kind.GLOBAL_SMTP_POLICY):
-            return "" if self._administrator else "takes an Administrator"
-        return "" if self._manager else "takes an Administrator or Manage data sources"
+        match kind:
+            case Kind.EMAIL_CONNECTOR | Kind.PERMISSIONS:
+                return self._about_connector(change)
+            case Kind.GROUP | Kind.ROLES | Kind.GLOBAL_SMTP_POLICY:
+                return "" if self._administrator else "takes an Administrator"
+            case Kind.PROVIDER:
+                return self._create_or_delete()
+            case _:
+                assert_never(kind)
 
     def _about_connector(self, change: Change) -> str:
         name = change.address.name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Self, assert_never
 
 
 class Kind(StrEnum):
@@ -16,6 +16,17 @@ class Kind(StrEnum):
     EMAIL_CONNECTOR = "EmailConnector"
     PERMISSIONS = "Permissions"
     GLOBAL_SMTP_POLICY = "GlobalSmtpPolicy"
+
+    @property
+    def is_singleton(self) -> bool:
+        """Whether there is at most one of its kind, which then has no name of its own."""
+        match self:
+            case Kind.ROLES | Kind.GLOBAL_SMTP_POLICY:
+                return True
+            case Kind.PROVIDER | Kind.GROUP | Kind.EMAIL_CONNECTOR | Kind.PERMISSIONS:
+                return False
+            case _:
+                assert_never(self)
 
 
 SINGLETON_NAME = "default"

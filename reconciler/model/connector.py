@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -231,34 +232,44 @@ class MailServer:
         )
 
 
+UNTESTED: Final = MappingProxyType({"tested": False})
+"""Marks a field of a connector that no live test depends on: what it is called and who may delete it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
     """A connector as it is planned, stored and used: nothing is left to look up.
 
-    ``imap`` is None where mail is only sent, ``smtp`` where it is only read.
+    ``imap`` is None where mail is only sent, ``smtp`` where it is only read. A field that no live test
+    depends on is marked as :data:`UNTESTED`; a new field counts as tested until somebody marks it.
     """
 
     __pydantic_config__ = STRICT
 
-    name: str
-    display_name: str
-    provider: str | None = None
+    name: str = field(metadata=UNTESTED)
+    display_name: str = field(metadata=UNTESTED)
+    provider: str | None = field(default=None, metadata=UNTESTED)
     imap: MailServer | None = None
     enable_mail_send_from: bool = False
     smtp: MailServer | None = None
     email_address: str | None = None
-    use_same_credentials: bool = False
+    use_same_credentials: bool = field(default=False, metadata=UNTESTED)
     sent_folder: str | None = None
     save_sent: SaveSent = SaveSent.AUTO
     files_sent_copies: bool = False
-    labels: tuple[str, ...] = ()
+    labels: tuple[str, ...] = field(default=(), metadata=UNTESTED)
     draft: bool = False
-    prevent_destroy: bool = False
+    prevent_destroy: bool = field(default=False, metadata=UNTESTED)
 
     @property
     def address(self) -> Address:
         """``EmailConnector.name``."""
         return Address(Kind.EMAIL_CONNECTOR, self.name)
+
+    @property
+    def tested(self) -> tuple[object, ...]:
+        """Everything that a live test depends on: where it is equal, a result still holds."""
+        return tuple(getattr(self, name) for name in TESTED_FIELDS)
 
     @property
     def can_send(self) -> bool:
@@ -271,3 +282,9 @@ class Connector:
         servers = (self.imap, self.smtp if self.enable_mail_send_from else None)
         found = (ref for server in servers if server is not None for ref in server.references)
         return tuple(dict.fromkeys(found))
+
+
+TESTED_FIELDS: Final = tuple(
+    item.name for item in fields(Connector) if item.metadata.get("tested", True)
+)
+"""The fields whose change wants a new live test; ``plan``, the state and the record of tests ask here."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from reconciler.model.address import Kind
 from reconciler.model.connector import Connector
@@ -30,32 +30,46 @@ def objections(snapshot: Snapshot, resource: Resource) -> tuple[str, ...]:
     """Why the state has to keep it, in sentences; none if it may go."""
     address = resource.address
     found = [f"{holder} names it" for holder in dict.fromkeys(_holders(snapshot, address))]
-    match address.kind:
+    kind = address.kind
+    match kind:
         case Kind.PERMISSIONS:
             found.append("without them others could use the connector; forget that as a whole")
         case Kind.ROLES:
             found.append("without roles everybody would be an Administrator")
-        case Kind.GLOBAL_SMTP_POLICY if snapshot.policy is not None and snapshot.policy.enabled:
-            found.append("it carries all mail; disable it with an apply first")
-        case Kind.EMAIL_CONNECTOR if isinstance(resource, Connector) and resource.prevent_destroy:
-            found.append("prevent_destroy protects it; lift that with an apply of its own first")
+        case Kind.GLOBAL_SMTP_POLICY:
+            if snapshot.policy is not None and snapshot.policy.enabled:
+                found.append("it carries all mail; disable it with an apply first")
+        case Kind.EMAIL_CONNECTOR:
+            if isinstance(resource, Connector) and resource.prevent_destroy:
+                found.append(
+                    "prevent_destroy protects it; lift that with an apply of its own first"
+                )
+        case Kind.PROVIDER | Kind.GROUP:
+            pass  # whoever names them holds them
         case _:
-            pass
+            assert_never(kind)
     return tuple(found)
 
 
 def _holders(snapshot: Snapshot, address: Address) -> Iterator[Address]:
     """What names the resource, the permissions of a connector left out: they go with it."""
-    policy = snapshot.policy
-    if address.kind is Kind.EMAIL_CONNECTOR and policy is not None:
-        if address.name in (policy.connector, policy.fallback_connector):
-            yield policy.address
-    elif address.kind is Kind.PROVIDER:
-        yield from (item.address for item in snapshot.connectors if item.provider == address.name)
-    elif address.kind is Kind.GROUP:
-        yield from (
-            holder for holder, named in _principals(snapshot) if address.name in named.groups
-        )
+    policy, kind = snapshot.policy, address.kind
+    match kind:
+        case Kind.EMAIL_CONNECTOR:
+            if policy and address.name in (policy.connector, policy.fallback_connector):
+                yield policy.address
+        case Kind.PROVIDER:
+            yield from (
+                item.address for item in snapshot.connectors if item.provider == address.name
+            )
+        case Kind.GROUP:
+            yield from (
+                holder for holder, named in _principals(snapshot) if address.name in named.groups
+            )
+        case Kind.PERMISSIONS | Kind.ROLES | Kind.GLOBAL_SMTP_POLICY:
+            return  # nothing names them
+        case _:
+            assert_never(kind)
 
 
 def _principals(snapshot: Snapshot) -> Iterator[tuple[Address, Principals]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, assert_never
 
 from reconciler.model.address import Kind
 from reconciler.model.directory import Group
 from reconciler.model.permissions import Permissions
 from reconciler.model.snapshot import Snapshot
 from reconciler.plan.diff import renames
-from reconciler.plan.inputs import Desired
 from reconciler.plan.limits import renamed
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reconciler.model.policy import GlobalSmtpPolicy
     from reconciler.model.resource import Resource
     from reconciler.model.snapshot import StoredState
+    from reconciler.plan.inputs import Desired
 
 
 def without(desired: Desired, current: StoredState, failed: frozenset[str]) -> Desired:
@@ -45,17 +46,31 @@ def without(desired: Desired, current: StoredState, failed: frozenset[str]) -> D
     held = {former.get(name, name) for name in back} | extra
     goes_on = tuple(item for item in wanted.connectors if item.name not in back)
     stays = tuple(item for item in stored.connectors if item.name in held)
-    providers = {item.provider for item in stays} - {item.name for item in wanted.providers}
-    resources: list[Resource] = [
-        *wanted.providers,
-        *(item for item in stored.providers if item.name in providers),
-        *wanted.groups,
-        *((wanted.roles,) if wanted.roles else ()),
-        *goes_on,
-        *stays,
-        *_permissions(stored, wanted, goes_on, stays),
-        *((policy,) if policy else ()),
-    ]
+
+    def left(kind: Kind) -> tuple[Resource, ...]:
+        match kind:
+            case Kind.PROVIDER:
+                needed = {item.provider for item in stays} - {
+                    item.name for item in wanted.providers
+                }
+                return (
+                    *wanted.providers,
+                    *(item for item in stored.providers if item.name in needed),
+                )
+            case Kind.GROUP:
+                return wanted.groups
+            case Kind.ROLES:
+                return (wanted.roles,) if wanted.roles else ()
+            case Kind.EMAIL_CONNECTOR:
+                return (*goes_on, *stays)
+            case Kind.PERMISSIONS:
+                return _permissions(stored, wanted, goes_on, stays)
+            case Kind.GLOBAL_SMTP_POLICY:
+                return (policy,) if policy else ()
+            case _:
+                assert_never(kind)
+
+    resources = [resource for kind in Kind for resource in left(kind)]
     resources += _groups_needed(resources, stored)
     # A rotation of what stays is still pending, so its new fingerprint is not looked at.
     pending = {
@@ -63,10 +78,11 @@ def without(desired: Desired, current: StoredState, failed: frozenset[str]) -> D
         for item in (*stays, *(item for item in wanted.connectors if item.name in back))
         for reference in item.references
     }
-    return Desired(
-        Snapshot.of(tuple(resources)),
-        tuple((new, old) for new, old in desired.renames if new not in back),
-        tuple(item for item in desired.fingerprints if item[0] not in pending),
+    return replace(
+        desired,
+        snapshot=Snapshot.of(tuple(resources)),
+        renames=tuple((new, old) for new, old in desired.renames if new not in back),
+        fingerprints=tuple(item for item in desired.fingerprints if item[0] not in pending),
     )
 
 

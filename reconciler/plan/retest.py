@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.address import Kind
+from reconciler.model.connector import TESTED_FIELDS
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.snapshot import Status
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import Snapshot, StoredState
-
-_CONNECTION = ("imap", "smtp", "email_address", "enable_mail_send_from", "sent_folder", "draft")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,5 +66,5 @@ def _reason(change: Change) -> str:
         return "it is new"
     if isinstance(change, RotateSecret):
         return "its secret was rotated"
-    touched = [field.path for field in change.fields if field.path.split(".")[0] in _CONNECTION]
+    touched = [field.path for field in change.fields if field.path.split(".")[0] in TESTED_FIELDS]
     return f"{touched[0]} changes" if touched else ""

@@ -115,22 +115,12 @@ def _spec(uid: str, resource: Resource, result: Effects) -> str:
 
 def _replace(uid: str, before: Resource, after: Resource, result: Effects) -> None:
     (result.created if uid in result.created else result.changed)[uid] = after
-    if _connection(before) != _connection(after):
+    if _tested(before) != _tested(after):
         result.unsettled.add(uid)
 
 
-def _connection(resource: Resource) -> tuple[object, ...]:
-    """All of a connector that a live test looks at; a change of anything else leaves its result true."""
-    if not isinstance(resource, Connector):
-        return ()
-    return (
-        resource.imap,
-        resource.smtp,
-        resource.email_address,
-        resource.enable_mail_send_from,
-        resource.sent_folder,
-        resource.draft,
-    )
+def _tested(resource: Resource) -> tuple[object, ...]:
+    return resource.tested if isinstance(resource, Connector) else ()
 
 
 def _misfit(address: Address, what: str) -> StateConflict:

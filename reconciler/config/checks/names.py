@@ -23,7 +23,7 @@ def duplicates(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Two documents of one kind have one name, or of a kind that there is one of there are two."""
     for entry, first in subject.catalogue.repeated:
         kind = Kind(entry.value.kind)
-        if kind in {Kind.ROLES, Kind.GLOBAL_SMTP_POLICY}:
+        if kind.is_singleton:
             message = (
                 f"There can be only one {kind}, and one is declared at {location(first.raw, ())}."
             )
