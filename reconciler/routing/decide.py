@@ -1,7 +1,7 @@
 """The routing decision.
 
-In this order: what the request asks for must exist, be able to send, and be the actor's to use; only
-then does the global policy take over. So the policy never gives anybody the use of a connector that
+In this order: what the request asks for must exist, be able to send, and be the actor's to use, and no
+address of a connector may be claimed that is not; only then does the global policy take over. So the policy never gives anybody the use of a connector that
 they may not use.
 """
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.policy import GlobalSmtpPolicy, ReplyTo
 from reconciler.routing.audience import refusal
+from reconciler.routing.claims import claimed
 from reconciler.routing.request import Reason, Refusal, RefusalReason, Route, RouteRequest
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ def route(request: RouteRequest, snapshot: Snapshot) -> Route | Refusal:
         if problem is not None:
             return Refusal(reason=problem[0], sentence=problem[1], steps=tuple(steps))
         steps.append(_permitted(connector, request.actor, snapshot))
+    texts = (text for text in (request.sender, request.reply_to) if text)
+    if sentence := claimed(texts, request.actor, snapshot):
+        return Refusal(reason=RefusalReason.NOT_PERMITTED, sentence=sentence, steps=tuple(steps))
     if policy.enabled:
         return _forced(request, snapshot, policy, connector, steps)
     if connector is None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from reconciler.errors import NotAuthorised, RouteRefused
 from reconciler.model.connector import SaveSent
+from reconciler.routing.claims import AUTHOR_FIELDS, claimed
 from reconciler.routing.decide import route
 from reconciler.routing.request import Refusal, RefusalReason, RouteRequest
 from reconciler.sending.compose import compose
 from reconciler.sending.message import Message, RawMessage
-from reconciler.sending.raw import adopt, asked_of
+from reconciler.sending.raw import adopt, asked_of, values_of
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import Snapshot
@@ -41,6 +42,17 @@ def request_of(request: SendRequest) -> RouteRequest:
     )
 
 
+_CLAIMED = "Nobody may claim an address of a connector that they may not send through, in no field and no name."
+
+
+def _author_texts(message: Message | RawMessage) -> tuple[str, ...]:
+    """Everything in a mail that says who it is from, or to whom an answer goes."""
+    if isinstance(message, RawMessage):
+        return values_of(message, AUTHOR_FIELDS)
+    further = (value for field, value in message.headers if field.strip().lower() in AUTHOR_FIELDS)
+    return (message.from_name, *further)
+
+
 def prepare(request: SendRequest, snapshot: Snapshot, stamp: Stamp) -> Prepared:
     """Decide the route and compose the mail. A pure function of its arguments.
 
@@ -48,6 +60,8 @@ def prepare(request: SendRequest, snapshot: Snapshot, stamp: Stamp) -> Prepared:
     mail for another reason, and UsageError for what cannot be a mail.
     """
     decision = route(request_of(request), snapshot)
+    if sentence := claimed(_author_texts(request.message), request.actor, snapshot):
+        raise NotAuthorised(sentence, hint=_CLAIMED)
     if isinstance(decision, Refusal):
         if decision.reason is RefusalReason.NOT_PERMITTED:
             raise NotAuthorised(decision.sentence, hint="`reconciler route` explains the decision.")

@@ -38,6 +38,16 @@ def asked_of(message: RawMessage) -> tuple[str | None, str | None]:
     return _first(head, "From"), _first(head, "Reply-To")
 
 
+def values_of(message: RawMessage, names: frozenset[str]) -> tuple[str, ...]:
+    """The values of every field with one of these names (in lower case), unfolded, repeated ones too."""
+    head, _ = _split(message.content)
+    return tuple(
+        text.partition(b":")[2].decode(errors="replace").replace("\r\n", "").strip()
+        for name, text in _fields(head)
+        if name.decode("ascii") in names
+    )
+
+
 def recipients_of(message: RawMessage) -> tuple[str, ...]:
     """The addresses of To, Cc and Bcc, as the mail has them, or those that it is resent to."""
     head, _ = _split(message.content)

@@ -66,6 +66,7 @@ def environ(
     environ = {
         "RECONCILER_CONFIG": str(folder),
         "RECONCILER_ACTOR": "lead@contoso.example",
+        "RECONCILER_ALLOW_CREDENTIAL": "*",
         "RECONCILER_CONNECT_TO": f"{HOST}:465={LOOPBACK}:{port}",
         "RECONCILER_CA_FILE": str(certificates[1]),
         "SUPPORT_PASSWORD": PASSWORD,

@@ -82,8 +82,8 @@ class Peer:
 
     def hold(self, seconds: float = _PATIENCE) -> None:
         """Say nothing, until the client hangs up or the test is over."""
-        self._sock.settimeout(min(seconds, _PATIENCE))
         try:
+            self._sock.settimeout(min(seconds, _PATIENCE))  # it may be closed by now
             while not self._ended.is_set() and self._sock.recv(4096):
                 pass
         except OSError:

@@ -116,6 +116,7 @@ def opened(
                 "RECONCILER_ACTOR": "lead@hostile.example",
                 "RECONCILER_CONNECT_TO": " ".join(places),
                 "RECONCILER_CA_FILE": str(certificates.ca_file),
+                "RECONCILER_ALLOW_CREDENTIAL": "*",
                 "PASSWORD": PASSWORD,
             }
             for name, value in environ.items():

@@ -104,6 +104,7 @@ class Workplace:
             **site.environ,
             "HOME": str(folder),
             "RECONCILER_ACTOR": "lead@contoso.example",
+            "RECONCILER_ALLOW_CREDENTIAL": "*",
             "RECONCILER_CA_FILE": str(site.certificate),
             "RECONCILER_CONNECT_TO": " ".join(site.connect_to),
         }

@@ -51,7 +51,9 @@ def test_of_several_processes_one_migrates_and_the_others_go_on(
     # A second backup would be of the new schema, in the place of the old one.
     with closing(sqlite3.connect(tmp_path / BACKUP)) as copy:
         assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
-    assert sorted(item.name for item in tmp_path.iterdir()) == ["state.db", BACKUP]
+    # If the last two close at the same instant, SQLite leaves its log for the next one to take up.
+    left = {item.name for item in tmp_path.iterdir()} - {"state.db-wal", "state.db-shm"}
+    assert left == {"state.db", BACKUP}
 
 
 @pytest.mark.server

@@ -1,0 +1,104 @@
+"""Whether a mail claims to be from somebody: an address of a connector that its sender may not use.
+
+Receivers see names and addresses, not rights. So an address is compared as they would read it: however
+it is quoted, encoded, folded or spelled in other characters, and in a display name too.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from typing import TYPE_CHECKING, Final
+
+from reconciler.routing.audience import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reconciler.model.snapshot import Snapshot
+
+AUTHOR_FIELDS: Final = frozenset(
+    {
+        "from", "sender", "reply-to", "return-path", "x-original-from", "x-original-sender",
+        "x-sender", "resent-from", "resent-sender", "resent-reply-to", "mail-reply-to",
+        "mail-followup-to", "disposition-notification-to", "return-receipt-to", "errors-to",
+        "author", "apparently-from", "original-from", "original-sender", "on-behalf-of",
+    }
+)  # fmt: skip
+"""Header fields that name an author, or whom an answer goes to, in lower case."""
+
+_COMMENT: Final = re.compile(r"\((?:[^()\\]|\\.)*\)")
+_QUOTING: Final = re.compile(r"[\"'`\\\u2018-\u201f]")
+_AROUND: Final = re.compile(r"\s*([@.])\s*")
+_CANDIDATE: Final = re.compile(r"[^\s<>()\[\],;:@]+@\[?[^\s<>()\[\],;:@]+")
+_DOTS: Final = str.maketrans(dict.fromkeys("\u3002\uff0e\uff61\u2024", "."))
+_NOT_SEEN: Final = frozenset({"Cc", "Cf", "Co", "Cs"})
+_IGNORED: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {
+    chr(code)
+    for first, last in ((0x180B, 0x180F), (0xFE00, 0xFE0F))
+    for code in range(first, last + 1)
+}
+"""Characters that are letters or marks to Unicode, and nothing to a reader (Default_Ignorable_Code_Point)."""
+
+
+def normal_address(address: str) -> str:
+    """One spelling of an address: NFKC, unquoted, without case, the domain as A-labels (RFC 5891)."""
+    local, _, domain = _visible(_QUOTING.sub("", address)).strip().rpartition("@")
+    return f"{local.strip()}@{_ascii(domain.strip().rstrip('.'))}"
+
+
+def claimed(texts: Iterable[str], actor: str, snapshot: Snapshot) -> str:
+    """Say whose address a mail claims that its sender may not use; empty if none.
+
+    ``texts`` are values of header fields, display names and envelope addresses, as they stand in the mail.
+    An address of several connectors is free to whoever may use one of them.
+    """
+    found = {candidate for text in texts for candidate in _candidates(text)}
+    if not found:
+        return ""
+    reasons: dict[str, str] = {}
+    for connector in snapshot.connectors:
+        address = normal_address(connector.email_address) if connector.email_address else ""
+        if address not in found or reasons.get(address) == "":
+            continue
+        why_not = refusal(snapshot.permissions_of(connector.name), snapshot.directory, actor)
+        reasons[address] = f"{connector.email_address} is claimed, and {why_not}" if why_not else ""
+    return next((reason for _, reason in sorted(reasons.items()) if reason), "")
+
+
+def _candidates(text: str) -> set[str]:
+    """Everything in a text that reads as an address."""
+    found = set()
+    for form in {text, _decoded(text)}:
+        for shown in (_COMMENT.sub(" ", form), form):
+            plain = _AROUND.sub(r"\1", _visible(_QUOTING.sub("", shown)))
+            found |= {normal_address(match.strip("[].")) for match in _CANDIDATE.findall(plain)}
+    return found
+
+
+def _decoded(text: str) -> str:
+    """The text with its encoded words decoded (RFC 2047), wherever they stand."""
+    try:
+        return str(make_header(decode_header(text.replace("\r", "").replace("\n", " "))))
+    except (HeaderParseError, LookupError, ValueError):
+        return text
+
+
+def _visible(text: str) -> str:
+    """What a reader takes a text for: NFKC, without case and without invisible characters."""
+    spaced = "".join(c if c not in "\r\n\t" else " " for c in text.translate(_DOTS))
+    kept = "".join(
+        c for c in spaced if c not in _IGNORED and unicodedata.category(c) not in _NOT_SEEN
+    )
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", kept).casefold())
+
+
+def _ascii(domain: str) -> str:
+    if domain.isascii():
+        return domain
+    try:
+        return domain.encode("idna").decode()
+    except UnicodeError:
+        return domain
