@@ -112,6 +112,17 @@ def test_every_line_of_the_documentation_calls_what_there_is(line: str) -> None:
     _parses(line)
 
 
+def test_every_test_that_the_page_on_security_names_exists() -> None:
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\b(test_[a-z0-9_]+)(?!\.py)\b", text))
+    sources = {path.stem: path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+    defined = {
+        name for source in sources.values() for name in re.findall(r"def (test_\w+)", source)
+    }
+    assert len(named) > 20
+    assert sorted(named - defined - set(sources)) == []
+
+
 def test_every_path_that_contributors_are_sent_to_exists() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     named = re.findall(r"`((?:reconciler|tests|docs)/[\w./-]+)`", text)

@@ -10,13 +10,31 @@ from pathlib import Path
 from reconciler.errors import ReconcilerError
 
 
+def refuse_escape(path: Path) -> None:
+    """Raise ReconcilerError if a path within the working folder leads out of it by a link.
+
+    A pull request could otherwise have a plan or a report written over any file of whoever runs it. Paths
+    that lie elsewhere to begin with are those of the user, and go where they lead.
+    """
+    here = os.path.realpath(Path.cwd())
+    named = Path(os.path.normpath(Path.cwd() / path))
+    if not (named.is_relative_to(Path.cwd()) or named.is_relative_to(here)):
+        return
+    if not Path(os.path.realpath(named)).is_relative_to(here):
+        raise ReconcilerError(
+            f"{path} leads out of the working folder by a link, so nothing is written to it",
+            hint="Remove the link, or name the file that it leads to.",
+        )
+
+
 def write_wholly(path: Path, text: str, *, like: Path | None = None) -> None:
     """Put a text in the place of a file, readable by its owner alone.
 
     With ``like``, owner, group and mode are those of that file. A link stays, and what it leads to is
     replaced; what is there and is no file (a device, a pipe) is written to as it is. Raises OSError; then
-    the file is as it was, and nothing is left beside it.
+    the file is as it was, and nothing is left beside it. Raises ReconcilerError as :func:`refuse_escape`.
     """
+    refuse_escape(path)
     path = path.resolve()
     if path.exists() and not path.is_file():
         path.write_text(text, encoding="utf-8")

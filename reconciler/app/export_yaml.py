@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from reconciler.app.atomic_file import refuse_escape
 from reconciler.app.history import revision
 from reconciler.config.files import find
 from reconciler.config.layout import files_of
@@ -100,6 +101,7 @@ def _write(
             "there is nothing to write: no resource is stored",
             hint="`reconciler init` starts a configuration.",
         )
+    refuse_escape(folder)
     _refuse_what_is_there(folder)
     files = files_of(snapshot, origin, renames)
     draft = folder.parent / f".{folder.name}-{uuid.uuid4().hex[:8]}"

@@ -12,12 +12,14 @@ from reconciler.config.compose import compose
 from reconciler.config.files import MAX_BYTES, decode, find, read_bytes, shown
 from reconciler.config.formatting import Formatted, Left, formatted
 from reconciler.diagnostics import Diagnostic
-from reconciler.errors import ConfigurationInvalid, ReconcilerError
+from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
+from reconciler.model.address import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from reconciler.app.workspace import Workspace
+    from reconciler.config.raw import Composed
 
 STANDARD_INPUT = "<stdin>"
 """What a text is called that is in no file."""
@@ -39,23 +41,48 @@ class Layout:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A file as it was found, and as it is to be."""
+
+    layout: Layout
+    before: bytes = b""
+    after: str = ""
+
+
 def format_files(
     workspace: Workspace, paths: Sequence[Path] = (), *, write: bool
 ) -> Iterator[Layout]:
     """Lay out files and all that is below folders: without any, the configuration and the settings.
 
-    Only white space changes. Files that are no YAML stay as they are. Raises ReconcilerError if a file
-    cannot be written.
+    Only white space changes, and only in files that hold a document with a ``kind`` of ours, or the
+    settings. Everything is read before anything is written. Raises UsageError for a folder that holds none
+    of ours, and ReconcilerError if a file cannot be written.
     """
     settings = workspace.root.parent / SETTINGS_FILE
+    found: list[_Read] = []
     for place in paths or (workspace.root, *((settings,) if settings.exists() else ())):
         if place != workspace.root and not place.is_dir():
-            yield _format(place, write=write)
-            continue
-        found = find(place)
-        yield from (Layout(place, diagnostics=(item,)) for item in found.diagnostics)
-        for path in found.paths:
-            yield _format(path, write=write)
+            found.append(_read(place, settings=place.name == SETTINGS_FILE, named=True))
+        else:
+            found += _read_folder(place)
+    for item in found:
+        if write and item.layout.changed:
+            _write(item)
+        yield item.layout
+
+
+def _read_folder(folder: Path) -> list[_Read]:
+    files = find(folder)
+    found = [_Read(Layout(folder, diagnostics=(item,))) for item in files.diagnostics]
+    # A link is another name of a file that is laid out where it lies.
+    read = [_read(path) for path in files.paths if not path.is_symlink() or not path.exists()]
+    if files.paths and not any(item.before or item.layout.diagnostics for item in read):
+        raise UsageError(
+            f"{folder} holds no document of reconciler",
+            hint=f"Each of its documents has a `kind`: {', '.join(Kind)}.",
+        )
+    return found + [item for item in read if item.before or item.layout.diagnostics]
 
 
 def format_text(data: bytes, name: str = STANDARD_INPUT) -> Formatted:
@@ -69,21 +96,46 @@ def format_text(data: bytes, name: str = STANDARD_INPUT) -> Formatted:
     return formatted(text)
 
 
-def _format(path: Path, *, write: bool) -> Layout:
+def _read(path: Path, *, settings: bool = False, named: bool = False) -> _Read:
+    """Read a file and lay it out; one without documents of ours comes back without its text."""
     before = read_bytes(path)
     if isinstance(before, Diagnostic):
-        return Layout(path, diagnostics=(before,))
+        return _Read(Layout(path, diagnostics=(before,)))
+    text = decode(before, shown(path))
+    if isinstance(text, Diagnostic):
+        return _Read(Layout(path, diagnostics=(text,)))
+    composed = compose(text, shown(path))
+    if not composed.readable:
+        return _Read(Layout(path, diagnostics=composed.diagnostics))
+    if not settings and not _is_ours(composed):
+        if named:
+            raise UsageError(
+                f"{path} holds no document of reconciler",
+                hint=f"A document has a `kind`: {', '.join(Kind)}.",
+            )
+        return _Read(Layout(path))
+    new = formatted(text)
+    if len(new.text.encode()) > MAX_BYTES:
+        return _Read(Layout(path, left=(Left(1, "it would become too large"),)), before)
+    changed = new.text.encode() != before
+    return _Read(Layout(path, changed=changed, left=new.left), before, new.text)
+
+
+def _is_ours(composed: Composed) -> bool:
+    """Whether a file holds a document with a kind of ours, or none at all."""
+    kinds = {
+        str(document.value.get("kind"))
+        for document in composed.documents
+        if isinstance(document.value, dict)
+    }
+    return not composed.documents or not kinds.isdisjoint(map(str, Kind))
+
+
+def _write(item: _Read) -> None:
+    path = item.layout.path
     try:
-        new = format_text(before, shown(path))
-        after = new.text.encode()
-        if path.read_bytes() != before:
+        if path.read_bytes() != item.before:
             raise ReconcilerError(f"{path} was changed by somebody else just now", hint=_AGAIN)
-        if len(after) > MAX_BYTES:
-            return Layout(path, left=(Left(1, "it would become too large"),))
-        if before != after and write:
-            write_wholly(path.resolve(), new.text, like=path)
-    except ConfigurationInvalid as error:
-        return Layout(path, diagnostics=error.diagnostics)
+        write_wholly(path, item.after, like=path)
     except OSError as error:
         raise ReconcilerError(f"{path} cannot be written: {error.strerror}") from error
-    return Layout(path, changed=before != after, left=new.left)

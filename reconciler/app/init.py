@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.app.atomic_file import refuse_escape
 from reconciler.errors import ReconcilerError
 
 _CONNECTOR = """\
@@ -66,6 +67,7 @@ def start(root: Path, actor: str) -> InitialFiles:
         files |= {root / "support.yaml": _CONNECTOR, root / "roles.yaml": _ROLES % _quoted(actor)}
     written, kept = [], []
     for path, text in files.items():
+        refuse_escape(path)
         if path.exists():
             kept.append(path)
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from reconciler.app.atomic_file import refuse_escape
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def write_schemas(folder: Path) -> tuple[Path, ...]:
     written = []
     for name in NAMES:
         path = folder / f"{name}.schema.json"
+        refuse_escape(path)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             path.write_text(schema_text(name), encoding="utf-8")

@@ -21,7 +21,10 @@ class Report:
     path: Path
 
     def write(self, text: str) -> None:
-        """Write the file; raises click.FileError if that is not possible."""
+        """Write the file; raises click.FileError if that is not possible, and ReconcilerError for a link."""
+        from reconciler.app.atomic_file import refuse_escape  # noqa: PLC0415 - only where it is written
+
+        refuse_escape(self.path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_text(text.rstrip("\n") + "\n", encoding="utf-8")

@@ -49,7 +49,8 @@ class SourceFile:
 def find(root: Path) -> SourceFile:
     """List every YAML file below ``root``, at any depth; what begins with a dot is left out.
 
-    A folder that can be reached in two ways, be it by a loop of links, is read once.
+    A folder that can be reached in two ways, be it by a loop of links, is read once. Links that lead out of
+    ``root`` are not followed: each is a diagnostic.
     """
     try:
         mode = root.stat().st_mode
@@ -67,6 +68,7 @@ def find(root: Path) -> SourceFile:
     diagnostics: list[Diagnostic] = []
     seen: set[tuple[int, int]] = set()
     pending = [root]
+    home = os.path.realpath(root)
     while pending:
         folder = pending.pop()
         try:
@@ -74,7 +76,9 @@ def find(root: Path) -> SourceFile:
             if (status.st_dev, status.st_ino) in seen:
                 continue
             seen.add((status.st_dev, status.st_ino))
-            entries = sorted(item for item in folder.iterdir() if not item.name.startswith("."))
+            listed = sorted(item for item in folder.iterdir() if not item.name.startswith("."))
+            entries = [item for item in listed if not _leads_out(item, home)]
+            diagnostics += (_outside(item) for item in listed if item not in entries)
         except OSError as error:
             diagnostics.append(_unreadable(folder, error))
             continue
@@ -85,6 +89,21 @@ def find(root: Path) -> SourceFile:
             if not entry.name.lower().endswith(_ENDINGS) and _is_folder(entry)
         )
     return SourceFile(tuple(sorted(paths)), tuple(diagnostics))
+
+
+def _leads_out(path: Path, home: str) -> bool:
+    """Whether a link leads out of the folder: a pull request could name any file of the machine by one."""
+    if not path.is_symlink():
+        return False
+    return not Path(os.path.realpath(path)).is_relative_to(home)
+
+
+def _outside(path: Path) -> Diagnostic:
+    message = "The link leads out of the folder of the configuration, so it is not followed."
+    hint = (
+        "Put the file itself here; for files that lie elsewhere, name their folder with --config."
+    )
+    return problem("file/link-outside", message, hint=hint, file=shown(path))
 
 
 def shown(path: Path) -> str:

@@ -21,6 +21,7 @@ RULES: Final[dict[str, Severity]] = {
     "file/missing": _ERROR,
     "file/not-a-folder": _ERROR,
     "file/unreadable": _ERROR,
+    "file/link-outside": _ERROR,
     "file/too-large": _ERROR,
     "file/encoding": _ERROR,
     "file/empty": _WARNING,

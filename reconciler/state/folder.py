@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -36,6 +37,30 @@ def prepare(folder: Path) -> None:
             ignore.write_text("*\n", encoding="utf-8")
     except OSError as error:
         raise unavailable(folder, "created", error) from None
+
+
+def refuse_shared(folder: Path) -> None:
+    """Raise StateUnavailable for a ``.reconciler`` that is not this user's alone to write.
+
+    Whoever may write there can put a key and a state of their own in place, and so can whoever gets a link
+    into a repository. A folder of another name is the user's choice, and is not looked at.
+    """
+    if folder.name != USUAL_NAME:
+        return
+    try:
+        status = folder.lstat()
+    except OSError:
+        return  # whoever opens it says what is in the way
+    if stat.S_ISLNK(status.st_mode):
+        raise StateUnavailable(
+            f"{folder} is a link, which a pull request could have brought",
+            hint="Remove it, or name the state that it leads to with --state or RECONCILER_STATE.",
+        )
+    if os.name != "nt" and (status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022):
+        raise StateUnavailable(
+            f"{folder} can be changed by other users, so its key and its state cannot be trusted",
+            hint=f"Make it yours alone: chown $(id -u) {folder}; chmod go-w {folder}",
+        )
 
 
 @contextmanager

@@ -50,6 +50,7 @@ def fingerprint_key(
     location = locate(state_url)
     if isinstance(location, PostgresqlLocation):
         return None
+    folder.refuse_shared(location.path.parent)
     path = location.real_path.with_name(FILE_NAME)
     found = _read(path)
     if found is None and create:

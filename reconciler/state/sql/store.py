@@ -12,6 +12,7 @@ from reconciler.model.snapshot import StoredState
 from reconciler.state import lease as leases
 from reconciler.state.base import PastState
 from reconciler.state.effects import nothing_to_export
+from reconciler.state.folder import refuse_shared
 from reconciler.state.location import PostgresqlLocation, SqliteLocation, locate
 from reconciler.state.sql import leases as rows
 from reconciler.state.sql import reading, writing
@@ -55,6 +56,8 @@ def open_store(
     match location:
         case SqliteLocation():
             from reconciler.state.sql.sqlite import SqliteDatabase  # noqa: PLC0415 - only one is used
+
+            refuse_shared(location.path.parent)
 
             return SqlStore(SqliteDatabase(location, read_only=read_only, clock=clock))
         case PostgresqlLocation():

@@ -76,7 +76,8 @@ def test_what_is_no_file_is_not_waited_for(bare: Home) -> None:
     (bare.config / "folder.yaml").mkdir()
     done = bare.run("validate")
     assert done.status == 3
-    assert done.out.count("[file/unreadable]") == 5
+    assert done.out.count("[file/unreadable]") == 4
+    assert done.out.count("[file/link-outside]") == 1
     assert "Traceback" not in done.err
 
 

@@ -72,10 +72,13 @@ def test_what_is_shipped_or_written_from_the_state_is_laid_out(home: Home) -> No
         assert home("fmt", "--check", command[-1]).out == ""
 
 
-def test_a_link_stays_a_link(home: Home, untidy: Path) -> None:
-    target = untidy.rename(home.folder / "elsewhere.yaml")
+def test_a_link_stays_a_link_and_what_it_leads_to_is_laid_out_once(
+    home: Home, untidy: Path
+) -> None:
+    target = untidy.rename(home.config / "..data.yaml")
+    target = target.rename(home.config / "elsewhere.yaml")
     untidy.symlink_to(target)
-    assert home("fmt").out == "connectors.d/all.yaml\n"
+    assert home("fmt").out == "connectors.d/elsewhere.yaml\n"
     assert untidy.is_symlink()
     assert target.read_bytes() == TIDY
 
@@ -110,7 +113,7 @@ def test_a_document_that_cannot_be_laid_out_is_named(home: Home) -> None:
 def test_no_secret_in_the_wrong_place_is_shown(home: Home) -> None:
     text = "password:   hunter2\n---\na:  &hunter2 x\nb:  &hunter2 y\nc:  [hunter2\n"
     home.write("more.yaml", text)
-    home.write("tags.yaml", "password:   !!bool hunter2\nother:  !!int hunter2\n")
+    home.write("tags.yaml", "kind:  Group\npassword:   !!bool hunter2\nother:  !!int hunter2\n")
     done = home("fmt")
     assert "hunter2" not in done.said
     assert "tags.yaml:1: this document stays as it is" in done.err

@@ -33,6 +33,7 @@ WITHOUT_EXAMPLE: Final = {
     "file/missing",
     "file/not-a-folder",
     "file/unreadable",
+    "file/link-outside",
     "file/too-large",
     "file/encoding",
     "schema/invalid",
