@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from hypothesis import HealthCheck, settings
 
-from reconciler.app.actor import CI_SYSTEMS
+from reconciler.ci_systems import CI_SYSTEMS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

@@ -8,40 +8,11 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.ci_systems import CI_SYSTEMS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-
-@dataclass(frozen=True, slots=True)
-class CiSystem:
-    """How a CI system tells that it is running, for whom, and on which commit."""
-
-    name: str
-    present: str
-    actors: tuple[str, ...]
-    commit: str
-
-
-CI_SYSTEMS = (
-    CiSystem("GitHub Actions", "GITHUB_ACTIONS", ("GITHUB_ACTOR",), "GITHUB_SHA"),
-    CiSystem("GitLab CI", "GITLAB_CI", ("GITLAB_USER_LOGIN", "GITLAB_USER_EMAIL"), "CI_COMMIT_SHA"),
-    CiSystem(
-        "Bitbucket Pipelines",
-        "BITBUCKET_BUILD_NUMBER",
-        ("BITBUCKET_STEP_TRIGGERER_UUID",),
-        "BITBUCKET_COMMIT",
-    ),
-    CiSystem(
-        "Azure DevOps",
-        "TF_BUILD",
-        ("BUILD_REQUESTEDFOREMAIL", "BUILD_REQUESTEDFOR"),
-        "BUILD_SOURCEVERSION",
-    ),
-    CiSystem("Jenkins", "JENKINS_URL", ("BUILD_USER_EMAIL", "BUILD_USER_ID"), "GIT_COMMIT"),
-    CiSystem("CircleCI", "CIRCLECI", ("CIRCLE_USERNAME",), "CIRCLE_SHA1"),
-)
-"""The variables are those of each vendor's reference of predefined variables."""
 
 
 @dataclass(frozen=True, slots=True)

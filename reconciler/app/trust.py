@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.app.actor import CI_SYSTEMS
+from reconciler.ci_systems import running_in
 from reconciler.config.effective import FILE
 from reconciler.config.owner_rules import NO_RULES, OwnerRules, load_owner_rules
 from reconciler.errors import PlanRefused, StateError, UsageError
@@ -95,7 +95,7 @@ def find_trust(environ: Mapping[str, str], home: Path, connect_to: Iterable[str]
             )
     policy = environ.get("RECONCILER_POLICY")
     rules = load_owner_rules(Path(policy), home) if policy else NO_RULES
-    ci = _ci(environ)
+    ci = running_in(environ)
     return Trust(
         rules=rules,
         restricted=bool(ci or policy),
@@ -114,14 +114,6 @@ def credential_patterns(texts: Iterable[str]) -> tuple[CredentialRule, ...]:
         return tuple(CredentialRule.parse(text) for text in texts)
     except ValueError as error:
         raise UsageError(str(error)) from None
-
-
-def _ci(environ: Mapping[str, str]) -> str:
-    """The name of the CI system that runs this, or the empty text."""
-    for system in CI_SYSTEMS:
-        if environ.get(system.present):
-            return system.name
-    return "CI" if environ.get("CI", "").casefold() not in ("", "false", "0") else ""
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

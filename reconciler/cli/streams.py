@@ -6,7 +6,9 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Self, TextIO
+
+from reconciler.ci_systems import break_commands, running_in
 
 
 def prepare() -> None:
@@ -20,9 +22,44 @@ def prepare() -> None:
         if getattr(sys, name) is None:
             null = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - stays open
             setattr(sys, name, null)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    in_ci = running_in(os.environ)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if not isinstance(stream, io.TextIOWrapper):
+            continue
+        stream.reconfigure(errors="backslashreplace")
+        if in_ci:
+            setattr(sys, name, _LogOfCi.instead_of(stream))
+
+
+class _LogOfCi(io.TextIOWrapper):
+    """A stream that a CI system reads: what it would take for a command is broken up."""
+
+    @classmethod
+    def instead_of(cls, stream: io.TextIOWrapper) -> Self:
+        """Take the place of a stream, and write to the same descriptor."""
+        encoding, buffered = stream.encoding, stream.line_buffering
+        stream.flush()
+        return cls(
+            stream.detach(), encoding=encoding, errors="backslashreplace", line_buffering=buffered
+        )
+
+    def write(self, text: str) -> int:
+        """Write the text, with a blank in what would be a command."""
+        super().write(break_commands(text))
+        return len(text)
+
+    def write_commands(self, text: str) -> None:
+        """Write commands that are meant."""
+        super().write(text)
+
+
+def echo_commands(text: str) -> None:
+    """Write commands for the CI system to standard output, each on a line of its own."""
+    if isinstance(sys.stdout, _LogOfCi):
+        sys.stdout.write_commands(f"{text}\n")
+    else:
+        sys.stdout.write(f"{text}\n")
 
 
 def mute(stream: TextIO) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from reconciler.ci_systems import break_commands
 from reconciler.render.human.diagnostics import diagnostics, summary
+from reconciler.render.json import to_json
 from reconciler.wording import counted
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _json(loaded: Loaded) -> str:
             for item in loaded.diagnostics
         ],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return to_json(document)
 
 
 def _annotation(item: Diagnostic) -> str:
@@ -62,11 +63,12 @@ def _annotation(item: Diagnostic) -> str:
     if item.line:
         place += f",line={item.line},col={item.column}"
     text = f"{item.message} {item.hint}".strip()
-    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    escaped = break_commands(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     return f"::{item.severity} {place},title={_property(item.rule)}::{escaped}"
 
 
 def _property(text: str) -> str:
+    text = break_commands(text)
     for char, escape in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C")):
         text = text.replace(char, escape)
     return text

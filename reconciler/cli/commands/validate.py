@@ -23,10 +23,15 @@ def command(*, config: str, form: str, warnings_as_errors: bool, color: bool | N
 
     Needs no secret, no state and no network.
     """
+    from reconciler.cli.streams import echo_commands
     from reconciler.cli.terminal import stdout_style
     from reconciler.render.validation import validation
 
     loaded = workspace(config).load()
-    click.echo(validation(loaded, form, stdout_style(colour=color)))
+    text = validation(loaded, form, stdout_style(colour=color))
+    if form == "github":
+        echo_commands(text)
+    else:
+        click.echo(text)
     bad = any(item.is_error or warnings_as_errors for item in loaded.diagnostics)
     return ExitCode.CONFIGURATION_INVALID if bad else ExitCode.OK

@@ -49,6 +49,7 @@ def test_help_loads_no_command_and_no_pydantic(home: Home) -> None:
     modules = loaded(home, "--help")
     assert modules & (HEAVY | {"pydantic", "ruamel", "ruamel.yaml"}) == set()
     assert {name for name in modules if name.startswith("reconciler.")} == {
+        "reconciler.ci_systems",
         "reconciler.cli",
         "reconciler.cli.command",
         "reconciler.cli.exit_codes",

@@ -6,7 +6,8 @@ import getpass
 
 import pytest
 
-from reconciler.app.actor import CI_SYSTEMS, Actor, actor
+from reconciler.app.actor import Actor, actor
+from reconciler.ci_systems import CI_SYSTEMS, running_in
 
 SYSTEMS = {
     "GitHub Actions": {"GITHUB_ACTIONS": "true", "GITHUB_ACTOR": "ada"},
@@ -17,12 +18,20 @@ SYSTEMS = {
     },
     "Azure DevOps": {"TF_BUILD": "True", "BUILD_REQUESTEDFOREMAIL": "ada@contoso.example"},
     "Jenkins": {"JENKINS_URL": "https://ci.example/", "BUILD_USER_ID": "ada"},
+    "Buildkite": {"BUILDKITE": "true", "BUILDKITE_BUILD_CREATOR_EMAIL": "ada@contoso.example"},
     "CircleCI": {"CIRCLECI": "true", "CIRCLE_USERNAME": "ada"},
 }
 
 
 def test_every_system_that_is_known_is_tried_here() -> None:
-    assert set(SYSTEMS) == {system.name for system in CI_SYSTEMS}
+    assert set(SYSTEMS) == {system.name for system in CI_SYSTEMS if system.actors}
+
+
+def test_a_system_is_known_by_its_variable_and_any_other_by_ci() -> None:
+    for system in CI_SYSTEMS:
+        assert running_in({system.present: "1", "CI": "true"}) == system.name
+    assert running_in({"CI": "true"}) == "CI"
+    assert [running_in({"CI": text}) for text in ("", "false", "0")] == ["", "", ""]
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
