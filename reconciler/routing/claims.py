@@ -6,6 +6,9 @@ it is quoted, encoded, folded or spelled in other characters, and in a display n
 
 from __future__ import annotations
 
+import base64
+import binascii
+import quopri
 import re
 import unicodedata
 from email.errors import HeaderParseError
@@ -33,6 +36,10 @@ _COMMENT: Final = re.compile(r"\((?:[^()\\]|\\.)*\)")
 _QUOTING: Final = re.compile(r"[\"'`\\\u2018-\u201f]")
 _AROUND: Final = re.compile(r"\s*([@.])\s*")
 _CANDIDATE: Final = re.compile(r"[^\s<>()\[\],;:@]+@\[?[^\s<>()\[\],;:@]+")
+_BARE: Final = re.compile(r"(?<![\w.+-])[\w.+-]+@\[?[\w-]+(?:\.[\w-]+)*")
+"""An address without the signs around it that few addresses hold, as in ``{ada@x.example}``."""
+_ENCODED_WORD: Final = re.compile(r"=\?([^?\s]*)\?([bBqQ])\?([^?]*)\?=")
+_BETWEEN_WORDS: Final = re.compile(r"(?<=\?=)\s+(?==\?)")
 _DOTS: Final = str.maketrans(dict.fromkeys("\u3002\uff0e\uff61\u2024", "."))
 _NOT_SEEN: Final = frozenset({"Cc", "Cf", "Co", "Cs"})
 _IGNORED: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {
@@ -71,19 +78,71 @@ def claimed(texts: Iterable[str], actor: str, snapshot: Snapshot) -> str:
 def _candidates(text: str) -> set[str]:
     """Everything in a text that reads as an address."""
     found = set()
-    for form in {text, _decoded(text)}:
-        for shown in (_COMMENT.sub(" ", form), form):
+    for form in {text, _decoded(text), *_decoded_by_word(text)}:
+        for shown in {_without_comments(form), _COMMENT.sub(" ", form), form}:
             plain = _AROUND.sub(r"\1", _visible(_QUOTING.sub("", shown)))
-            found |= {normal_address(match.strip("[].")) for match in _CANDIDATE.findall(plain)}
+            for match in (*_CANDIDATE.findall(plain), *_BARE.findall(plain)):
+                found.add(normal_address(match.replace("@[", "@").strip("[].-")))
+                found.add(normal_address(match.strip("[].")))
     return found
 
 
+def _without_comments(text: str) -> str:
+    """The text without its comments, which may stand in each other (RFC 5322 section 3.2.2)."""
+    kept: list[str] = []
+    depth, quoted, escaped = 0, False, False
+    for character in text:
+        if escaped:
+            escaped = False
+        elif character == "\\":
+            escaped = True
+        elif character == '"' and not depth:
+            quoted = not quoted
+        elif character == "(" and not quoted:
+            depth += 1
+        elif character == ")" and depth:
+            depth -= 1
+            kept.append(" ")
+            continue
+        if not depth:
+            kept.append(character)
+    return "".join(kept)
+
+
 def _decoded(text: str) -> str:
-    """The text with its encoded words decoded (RFC 2047), wherever they stand."""
+    """The text with its encoded words decoded as RFC 2047 has it; as it stands if one of them is wrong."""
     try:
         return str(make_header(decode_header(text.replace("\r", "").replace("\n", " "))))
     except (HeaderParseError, LookupError, ValueError):
         return text
+
+
+def _decoded_by_word(text: str) -> tuple[str, str]:
+    """The text with every encoded word decoded by itself, as lenient readers do.
+
+    A wrong word hides no other one, a word may touch its neighbours, and a charset may name a language
+    (RFC 2231 section 5). First with the space between two words taken out, as RFC 2047 has it, then with it.
+    """
+    return (
+        _ENCODED_WORD.sub(_word, _BETWEEN_WORDS.sub("", text)),
+        _ENCODED_WORD.sub(_word, text),
+    )
+
+
+def _word(match: re.Match[str]) -> str:
+    charset, encoding, content = match[1].partition("*")[0], match[2], match[3]
+    raw = content.encode(errors="replace")
+    if encoding in "qQ":
+        raw = quopri.decodestring(raw, header=True)
+    else:
+        try:
+            raw = base64.b64decode(raw + b"==")
+        except binascii.Error:
+            return match[0]
+    try:
+        return raw.decode(charset, errors="ignore")
+    except (LookupError, ValueError):  # an unknown charset, or one that is none
+        return raw.decode(errors="ignore")
 
 
 def _visible(text: str) -> str:
