@@ -22,6 +22,7 @@ HostGlob = Annotated[str, Matches(HOST_GLOB)]
 class Depth(StrEnum):
     """Where a live test stops, from the shallowest to the deepest."""
 
+    SECRET = "secret"  # noqa: S105 - the name of a stage
     DNS = "dns"
     TCP = "tcp"
     TLS = "tls"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.config.checks.references import SCHEMES, known_schemes
 from reconciler.config.rules import problem
 from reconciler.config.suggest import did_you_mean, one_of
 from reconciler.model import state_url
+from reconciler.secrets.schemes import BUILT_IN_SCHEMES, known_schemes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,16 +58,18 @@ def _password(raw: RawDocument, settings: Settings) -> Iterator[Diagnostic]:
             raw,
             "secret/scheme-not-allowed",
             "state_password",
-            "References that run a program are not allowed here.",
+            "`command:` references are disabled.",
             "Set `secrets: {allow_command: true}` to allow them.",
         )
-    if reference.scheme not in SCHEMES and reference.scheme not in (known := known_schemes()):
+    if reference.scheme not in BUILT_IN_SCHEMES and reference.scheme not in (
+        known := known_schemes()
+    ):
         hint = did_you_mean(reference.scheme, known)
         yield _at(
             raw,
             "secret/unknown-scheme",
             "state_password",
-            f"There is no such scheme of references. Known are {one_of(known)}.",
+            f"Unknown secret scheme; expected {one_of(known)}.",
             hint or "If this is the secret itself, put it elsewhere and refer to it.",
         )
 

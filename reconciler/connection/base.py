@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ssl
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reconciler.connection.errors import WrongMode
 from reconciler.connection.failure import Stage
@@ -33,6 +34,22 @@ _GREETING_SHARE = 0.6
 
 class Skip(Exception):
     """Raised by a stage that there is nothing to do in; the message says why."""
+
+
+SIGNED_IN: Final = (Stage.DNS, Stage.TCP, Stage.TLS, Stage.CAPABILITIES, Stage.AUTHENTICATION)
+"""The stages that lead to a session that is signed in. A stage that tests add is not among them."""
+
+
+def sign_in(session: AccountSession, reached: Callable[[Stage], None]) -> None:
+    """Take a session to where it is signed in; ``reached`` is told each stage before it begins.
+
+    What goes wrong is raised as it is; nothing is tried twice, and the session stays open.
+    """
+    steps = dict(session.stages)
+    for stage in SIGNED_IN:
+        reached(stage)
+        with suppress(Skip):
+            steps[stage]()
 
 
 class AccountSession(ABC):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reconciler.connection.base import Skip
+from reconciler.connection.base import Skip, sign_in
 from reconciler.connection.context import FailureContext
 from reconciler.connection.diagnosis import classify, is_temporary
 from reconciler.connection.errors import AlreadyRefused
@@ -119,16 +119,14 @@ class ConnectionTest:
         self._sign_in.prepare()
         attempt = self._new_attempt(deadline)
         try:
-            for stage, step in attempt.stages:
-                self.stage = stage
-                with suppress(Skip):
-                    step()
-                if stage is Stage.AUTHENTICATION:
-                    break
-            self.stage = then
+            sign_in(attempt, self._reach)
+            self._reach(then)
             yield attempt
         finally:
             attempt.close()
+
+    def _reach(self, stage: Stage) -> None:
+        self.stage = stage
 
     def explain(self, error: Exception) -> Failure:
         """What an error means at the stage that :meth:`signed_in` has come to."""

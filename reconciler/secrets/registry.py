@@ -9,35 +9,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.errors import SecretError
-from reconciler.secrets import env, file, keyring
+from reconciler.secrets import env, file, keyring, schemes
 from reconciler.secrets.base import Secret
 from reconciler.secrets.outcome import Flaw, Outcome, from_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from importlib.metadata import EntryPoints
     from pathlib import Path
 
     from reconciler.model.secret_ref import SecretRef
 
-ENTRY_POINT_GROUP = "reconciler.secrets"
-"""Packages add a scheme with an entry point of this group.
-
-Its name is the scheme; what it loads is called with the target and returns the secret as text. It
-raises SecretError, without the value, to say why there is none.
-"""
-
 _LOOK_AGAIN = 5.0
 """Seconds after which a secret that could not be fetched is looked for again, if secrets are fetched anew."""
-
-BUILT_IN_SCHEMES = ("env", "file", "keyring", "command")
-"""The schemes that need no further package. No entry point can take their place."""
-
-
-def known_schemes() -> tuple[str, ...]:
-    """Every scheme that a reference may have here: the built-in ones, then those of packages."""
-    added = sorted(_entry_points().names.difference(BUILT_IN_SCHEMES))
-    return (*BUILT_IN_SCHEMES, *added)
 
 
 @dataclass(slots=True)
@@ -120,9 +103,11 @@ class Resolver:
 
 
 def _fetch_by_entry_point(scheme: str, target: str) -> Outcome:
-    points = tuple(_entry_points().select(name=scheme))
+    points = tuple(schemes.entry_points_of_schemes().select(name=scheme))
     if not points:
-        return Flaw(f"has an unknown scheme: {scheme}", f"Known are {', '.join(known_schemes())}.")
+        return Flaw(
+            f"has an unknown scheme: {scheme}", f"Known are {', '.join(schemes.known_schemes())}."
+        )
     if len(points) > 1:
         return Flaw(f"has a scheme that {len(points)} packages claim", "Uninstall all but one.")
     try:
@@ -134,9 +119,3 @@ def _fetch_by_entry_point(scheme: str, target: str) -> Outcome:
     if not isinstance(text, str):
         return Flaw(f"cannot be fetched: {points[0].value} returned no text")
     return from_text(text)
-
-
-def _entry_points() -> EntryPoints:
-    from importlib.metadata import entry_points  # noqa: PLC0415 - costs more than all the rest here
-
-    return entry_points(group=ENTRY_POINT_GROUP)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from reconciler.connection.base import Skip
+from reconciler.connection.base import sign_in
 from reconciler.connection.context import FailureContext
 from reconciler.connection.diagnosis import classify, is_temporary
 from reconciler.connection.failure import ErrorClass, Protocol, Stage
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", SmtpAccountSession, ImapAccountSession)
 
-_AFTER_SIGN_IN = (Stage.MAILBOX, Stage.ENVELOPE)
 _LATER = frozenset({ErrorClass.RATE_LIMITED, ErrorClass.QUOTA})
 
 
@@ -90,13 +88,10 @@ class ConnectorAccess:
         deadline = Deadline(self.timeout)
         credential = partial(self._sign_in.credential, deadline)
         attempt = kind(self.account, self._access.options, deadline, credential)
-        stage = Stage.SECRET
+        reached = [Stage.SECRET]
         try:
             self._sign_in.prepare()
-            for stage, step in attempt.stages:
-                if stage not in _AFTER_SIGN_IN:
-                    with suppress(Skip):
-                        step()
+            sign_in(attempt, reached.append)
         except ReconcilerError:
             attempt.close()
             raise
@@ -104,5 +99,5 @@ class ConnectorAccess:
             attempt.close()
             if not isinstance(error, Exception):
                 raise
-            raise self.failure(error, stage) from None
+            raise self.failure(error, reached[-1]) from None
         return attempt

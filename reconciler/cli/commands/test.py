@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from reconciler.probe.report import TestReport
     from reconciler.probe.shard import Shard
 
-_DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mailbox", "envelope")
+DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mailbox", "envelope")
 
 
 class TestCommand(ExampleCommand):
@@ -72,7 +72,7 @@ class TestCommand(ExampleCommand):
               help="Only the K-th of N parts, the same connectors every time.")  # fmt: skip
 @click.option("--merge", is_flag=True,
               help="Test nothing: join the JSON reports of all shards, which are given as arguments.")  # fmt: skip
-@click.option("--depth", type=click.Choice(_DEPTHS), help="Stop after this stage.")
+@click.option("--depth", type=click.Choice(DEPTHS), help="Stop after this stage.")
 @click.option("--send-test-mail", is_flag=True,
               help="Send a mail from each connector to its own address, find it over IMAP, remove it.")  # fmt: skip
 @tuning_options

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from reconciler.config.checks.finding import Finding
 from reconciler.config.suggest import did_you_mean, one_of
 from reconciler.model.secret_ref import SecretRef
+from reconciler.secrets.schemes import BUILT_IN_SCHEMES, known_schemes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
     from reconciler.config.resolved import ResolvedConfiguration
     from reconciler.diagnostics import Route
     from reconciler.model.resource import JSON
-
-SCHEMES: Final = ("env", "file", "keyring", "command")
-"""The schemes that the package itself knows."""
-ENTRY_POINTS: Final = "reconciler.secrets"
-"""The group of entry points under which others add schemes: the name of one is its scheme."""
 
 _FIELDS: Final = frozenset(
     {"password", "client_secret", "certificate", "refresh_token", "service_account_key"}
@@ -38,24 +34,16 @@ def schemes(subject: ResolvedConfiguration) -> Iterator[Finding]:
             except ValueError:
                 continue  # the model has refused it
             if scheme == "command" and not subject.settings.secrets.allow_command:
-                message = "References that run a program are not allowed here."
+                message = "`command:` references are disabled."
                 hint = "Set `secrets: {allow_command: true}` in reconciler.yaml to allow them."
                 yield Finding("secret/scheme-not-allowed", raw, route, message, hint)
-            if scheme not in SCHEMES and scheme not in (known := known_schemes()):
-                message = f"There is no such scheme of references. Known are {one_of(known)}."
+            if scheme not in BUILT_IN_SCHEMES and scheme not in (known := known_schemes()):
+                message = f"Unknown secret scheme; expected {one_of(known)}."
                 hint = (
                     did_you_mean(scheme, known)
                     or "If this is the secret itself, put it elsewhere and refer to it."
                 )
                 yield Finding("secret/unknown-scheme", raw, route, message, hint)
-
-
-def known_schemes() -> tuple[str, ...]:
-    """The schemes of the package and of whatever is installed beside it."""
-    from importlib.metadata import entry_points  # noqa: PLC0415 - reads the metadata of all packages
-
-    added = sorted({point.name for point in entry_points(group=ENTRY_POINTS)})
-    return (*SCHEMES, *(name for name in added if name not in SCHEMES))
 
 
 def _references(value: JSON, route: Route = ()) -> Iterator[tuple[Route, str]]:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from reconciler.config.catalogue import catalogue
 from reconciler.config.checks import run
-from reconciler.config.checks.references import ENTRY_POINTS, SCHEMES, known_schemes
 from reconciler.config.compose import compose
 from reconciler.config.documents import parse
 from reconciler.config.explain import explain
@@ -20,6 +19,7 @@ from reconciler.config.resolved import ResolvedConfiguration
 from reconciler.config.settings import Settings
 from reconciler.model.connector import Security
 from reconciler.model.provider import OAuth2Defaults, Provider, ServerDefaults
+from reconciler.secrets.schemes import BUILT_IN_SCHEMES, ENTRY_POINT_GROUP, known_schemes
 
 
 def rules(loaded: Any) -> list[str]:
@@ -182,9 +182,9 @@ def test_every_field_that_is_missing_is_told(load_text: Any) -> None:
 
 
 def test_schemes_of_entry_points_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = EntryPoints([EntryPoint("vault", "x:y", ENTRY_POINTS)])
+    points = EntryPoints([EntryPoint("vault", "x:y", ENTRY_POINT_GROUP)])
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points.select(group=group))
-    assert known_schemes() == (*SCHEMES, "vault")
+    assert known_schemes() == (*BUILT_IN_SCHEMES, "vault")
 
 
 def test_a_token_endpoint_that_names_no_host_is_not_allowed(load_text: Any) -> None:

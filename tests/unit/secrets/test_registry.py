@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from reconciler.errors import SecretError
 from reconciler.model.secret_ref import SecretRef
-from reconciler.secrets import registry
-from reconciler.secrets.registry import Resolver, known_schemes
+from reconciler.secrets import schemes
+from reconciler.secrets.registry import Resolver
+from reconciler.secrets.schemes import known_schemes
 
 if TYPE_CHECKING:
     from reconciler.secrets.base import Secret, SecretResolver
@@ -66,12 +67,12 @@ def packages(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def install(*points: tuple[str, Callable[[str], object]]) -> None:
         found = EntryPoints(
-            EntryPoint(scheme, f"{load.__module__}:{load.__name__}", registry.ENTRY_POINT_GROUP)
+            EntryPoint(scheme, f"{load.__module__}:{load.__name__}", schemes.ENTRY_POINT_GROUP)
             for scheme, load in points
         )
         loads = {load.__name__: load for _, load in points}
         monkeypatch.setattr(EntryPoint, "load", lambda point: loads[point.attr])
-        monkeypatch.setattr(registry, "_entry_points", lambda: found)
+        monkeypatch.setattr(schemes, "entry_points_of_schemes", lambda: found)
 
     return install
 

@@ -1,0 +1,31 @@
+"""The schemes of references: those that the package itself fetches, and those of packages beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
+
+BUILT_IN_SCHEMES: Final = ("env", "file", "keyring", "command")
+"""The schemes that need no further package. No entry point can take their place."""
+
+ENTRY_POINT_GROUP: Final = "reconciler.secrets"
+"""Packages add a scheme with an entry point of this group.
+
+Its name is the scheme; what it loads is called with the target and returns the secret as text. It
+raises SecretError, without the value, to say why there is none.
+"""
+
+
+def known_schemes() -> tuple[str, ...]:
+    """Every scheme that a reference may have here: the built-in ones, then those of packages."""
+    added = sorted(entry_points_of_schemes().names.difference(BUILT_IN_SCHEMES))
+    return (*BUILT_IN_SCHEMES, *added)
+
+
+def entry_points_of_schemes() -> EntryPoints:
+    """The entry points under which packages add schemes."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - reads the metadata of all packages
+
+    return entry_points(group=ENTRY_POINT_GROUP)
