@@ -50,6 +50,10 @@ _IGNORED: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {
 """Characters that are letters or marks to Unicode, and nothing to a reader (Default_Ignorable_Code_Point)."""
 
 
+LONGEST: Final = 8_000
+"""Characters of all such fields together: far more than authors need, and little enough to be looked through."""
+
+
 def normal_address(address: str) -> str:
     """One spelling of an address: NFKC, unquoted, without case, the domain as A-labels (RFC 5891)."""
     local, _, domain = _visible(_QUOTING.sub("", address)).strip().rpartition("@")
@@ -60,8 +64,12 @@ def claimed(texts: Iterable[str], actor: str, snapshot: Snapshot) -> str:
     """Say whose address a mail claims that its sender may not use; empty if none.
 
     ``texts`` are values of header fields, display names and envelope addresses, as they stand in the mail.
-    An address of several connectors is free to whoever may use one of them.
+    An address of several connectors is free to whoever may use one of them. Fields of absurd length, which
+    would take long to be looked through, are refused as they are.
     """
+    texts = tuple(texts)
+    if sum(map(len, texts)) > LONGEST:
+        return f"the fields that name an author hold more than {LONGEST:,} characters"
     found = {candidate for text in texts for candidate in _candidates(text)}
     if not found:
         return ""

@@ -199,5 +199,11 @@ def test_an_address_of_two_connectors_is_free_to_the_users_of_either() -> None:
     assert claimed([PAYROLL], "eve@contoso.example", twin) != ""
 
 
+def test_fields_of_absurd_length_are_refused_and_not_looked_through() -> None:
+    assert "8,000 characters" in claimed(["a." * 5_000], JOAN, SNAPSHOT)
+    assert "8,000 characters" in claimed(["(a" * 50] * 100, JOAN, SNAPSHOT)
+    assert claimed(["-" * 7_000], JOAN, SNAPSHOT) == ""
+
+
 def test_an_address_has_one_normal_spelling() -> None:
     assert normal_address('"A b"@X.Example.') == "a b@x.example"
