@@ -9,18 +9,8 @@ import click
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
-from reconciler.cli.options import (
-    DURATION,
-    acting,
-    actor_option,
-    color_option,
-    config_option,
-    network_options,
-    override_options,
-    overrides,
-    state_option,
-    workspace,
-)
+from reconciler.cli.options import DURATION
+from reconciler.cli.project import Project, Uses, project_options
 from reconciler.cli.reports import Report, report_option
 from reconciler.errors import ReconcilerError
 
@@ -51,8 +41,6 @@ def _reason(context: click.Context, parameter: click.Parameter, value: str | Non
 )
 @click.argument("plan_file", required=False,
                 type=click.Path(exists=True, dir_okay=False, path_type=Path))  # fmt: skip
-@config_option
-@state_option
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 @click.option("--keep-going", is_flag=True,
               help="If connectors fail their test, apply the rest.")  # fmt: skip
@@ -60,29 +48,16 @@ def _reason(context: click.Context, parameter: click.Parameter, value: str | Non
               help="Do not test live; the reason is recorded.")  # fmt: skip
 @click.option("--lock-timeout", type=DURATION, default="0s", show_default=True, metavar="TIME",
               help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
-@override_options
 @report_option("json", "markdown")
-@actor_option
-@network_options
-@color_option
+@project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.ACTOR | Uses.OVERRIDES | Uses.COLOR)
 def command(
+    project: Project,
     *,
     plan_file: Path | None,
-    config: str,
-    state: str | None,
     auto_approve: bool,
     keep_going: bool,
     skip_tests: str,
     lock_timeout: timedelta,
-    actor: str | None,
-    connect_to: tuple[str, ...],
-    ca_file: str | None,
-    color: bool | None,
-    allow_deletes: int,
-    allow_updates: int,
-    allow_policy_change: bool,
-    allow_credential: tuple[str, ...],
-    first_apply: bool,
     reports: tuple[Report, ...],
 ) -> ExitCode:
     """Test what changed, and write it to the stored state, all or nothing.
@@ -94,22 +69,22 @@ def command(
     from reconciler.app.saved_plan import read_plan_file
     from reconciler.apply.executor import ApplyOptions
     from reconciler.cli.progress import ApplyProgressBar
-    from reconciler.cli.terminal import TerminalApprover, stderr_style, stdout_style
+    from reconciler.cli.terminal import TerminalApprover
     from reconciler.probe.runner import Interrupted
     from reconciler.render.report import applied
 
-    style = stdout_style(colour=color)
-    space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
+    style = project.stdout_style()
+    space = project.workspace()
     request = ApplyRequest(
-        actor=acting(actor),
-        overrides=overrides(allow_deletes, allow_updates, allow_policy_change, allow_credential),
+        actor=project.actor(),
+        overrides=project.overrides(),
         conduct=ApplyOptions(keep_going=keep_going, skip_tests=skip_tests),
         plan_file=read_plan_file(plan_file) if plan_file else None,
         lock_timeout=lock_timeout,
-        first_apply=first_apply,
+        first_apply=project.first_apply,
     )
     progress = ApplyProgressBar(
-        stderr_style(colour=color), space.connect_to, out=style, skip_tests=bool(skip_tests)
+        project.stderr_style(), space.connect_to, out=style, skip_tests=bool(skip_tests)
     )
     outcome = None
     problem = "interrupted"

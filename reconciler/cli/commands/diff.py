@@ -5,13 +5,8 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.command import ExampleCommand
-from reconciler.cli.options import (
-    color_option,
-    config_option,
-    format_option,
-    state_option,
-    workspace,
-)
+from reconciler.cli.options import format_option
+from reconciler.cli.project import Project, Uses, project_options
 
 
 @click.command(
@@ -25,19 +20,9 @@ from reconciler.cli.options import (
 )
 @click.argument("first", type=click.IntRange(min=0), metavar="SERIAL")
 @click.argument("second", type=click.IntRange(min=0), metavar="[SERIAL]", required=False)
-@config_option
-@state_option
 @format_option("human", "json")
-@color_option
-def command(
-    *,
-    first: int,
-    second: int | None,
-    config: str,
-    state: str | None,
-    form: str,
-    color: bool | None,
-) -> None:
+@project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
+def command(project: Project, *, first: int, second: int | None, form: str) -> None:
     """Show what differs between two revisions, or between one and what is stored now.
 
     0 is the empty state before the first revision. The other way round, with the newer one first,
@@ -45,9 +30,8 @@ def command(
     """
     from reconciler.app.history import between
     from reconciler.app.state import reading
-    from reconciler.cli.terminal import stdout_style
     from reconciler.render.history import diff_text
 
-    with reading(workspace(config, state=state)) as reader:
+    with reading(project.workspace()) as reader:
         last, changes = between(reader, first, second)
-    click.echo(diff_text(first, last, changes, form, stdout_style(colour=color)))
+    click.echo(diff_text(first, last, changes, form, project.stdout_style()))

@@ -6,17 +6,8 @@ import click
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
-from reconciler.cli.options import (
-    color_option,
-    config_option,
-    credential_option,
-    credential_overrides,
-    format_option,
-    network_options,
-    state_option,
-    timeout_option,
-    workspace,
-)
+from reconciler.cli.options import format_option, timeout_option
+from reconciler.cli.project import Project, Uses, project_options
 from reconciler.cli.reports import Report, report_option
 
 
@@ -26,26 +17,12 @@ from reconciler.cli.reports import Report, report_option
     examples=("reconciler doctor support", "reconciler doctor support --format json"),
 )
 @click.argument("name")
-@config_option
-@state_option
-@credential_option
 @format_option("human", "json")
 @timeout_option
 @report_option("json")
-@network_options
-@color_option
+@project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.CREDENTIALS | Uses.COLOR)
 def command(
-    *,
-    name: str,
-    config: str,
-    state: str | None,
-    allow_credential: tuple[str, ...],
-    form: str,
-    timeout: float | None,
-    connect_to: tuple[str, ...],
-    ca_file: str | None,
-    color: bool | None,
-    reports: tuple[Report, ...],
+    project: Project, *, name: str, form: str, timeout: float | None, reports: tuple[Report, ...]
 ) -> ExitCode:
     """Look closely at one connector: what its servers are, offer and hold.
 
@@ -55,21 +32,21 @@ def command(
     """
     from reconciler.app.doctor import examine_connector
     from reconciler.app.test import Tuning
-    from reconciler.cli.terminal import TerminalApprover, stdout_style
+    from reconciler.cli.terminal import TerminalApprover
     from reconciler.render.doctor import doctor_document, doctor_text
     from reconciler.render.json import to_json
 
-    space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
+    space = project.workspace()
     found = examine_connector(
         space,
         name,
         Tuning(timeout=timeout),
-        overrides=credential_overrides(allow_credential),
+        overrides=project.overrides(),
         approver=TerminalApprover(auto=False),
     )
     document = doctor_document(found.connector, found.accounts, found.verdict, found.at)
     for wanted in reports:
         wanted.write(to_json(document))
-    style = stdout_style(colour=color)
+    style = project.stdout_style()
     click.echo(to_json(document) if form == "json" else doctor_text(document, style))
     return exit_code_of_tests((found.result,))

@@ -8,17 +8,8 @@ import click
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
-from reconciler.cli.options import (
-    SHARD,
-    color_option,
-    config_option,
-    format_option,
-    network_options,
-    record_option,
-    state_option,
-    tuning_options,
-    workspace,
-)
+from reconciler.cli.options import SHARD, format_option, record_option, tuning_options
+from reconciler.cli.project import Project, Uses, project_options
 from reconciler.cli.reports import Report, report_option
 from reconciler.errors import ReconcilerError
 
@@ -40,8 +31,6 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@config_option
-@state_option
 @format_option("human", "json", "markdown")
 @click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
               help="Only connectors with this label. Repeatable: all of them.")  # fmt: skip
@@ -52,13 +41,11 @@ if TYPE_CHECKING:
 @tuning_options
 @record_option
 @report_option("json", "markdown")
-@network_options
-@color_option
+@project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.COLOR)
 def command(
+    project: Project,
     *,
     names: tuple[str, ...],
-    config: str,
-    state: str | None,
     form: str,
     labels: tuple[str, ...],
     shard: Shard | None,
@@ -68,9 +55,6 @@ def command(
     timeout: float | None,
     retries: int | None,
     record: bool,
-    connect_to: tuple[str, ...],
-    ca_file: str | None,
-    color: bool | None,
     reports: tuple[Report, ...],
 ) -> ExitCode:
     """Test what is applied, and say what has changed since the last tests.
@@ -82,11 +66,10 @@ def command(
     from reconciler.app.drift import DriftRequest, find_drift
     from reconciler.app.test import Tuning
     from reconciler.cli.progress import TestProgressBar
-    from reconciler.cli.terminal import stderr_style, stdout_style
     from reconciler.render.drift import drift_text
     from reconciler.render.human.tests import recording_text
 
-    space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
+    space = project.workspace()
     request = DriftRequest(
         names=names,
         labels=labels,
@@ -95,8 +78,8 @@ def command(
         cert_days=cert_days,
         record=record,
     )
-    progress = TestProgressBar(stderr_style(colour=color), space.connect_to, shown=False)
-    style = stdout_style(colour=color)
+    progress = TestProgressBar(project.stderr_style(), space.connect_to, shown=False)
+    style = project.stdout_style()
     drift: Drift | None = None
     problem: str | None = "interrupted"
     try:

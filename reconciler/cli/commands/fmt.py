@@ -10,7 +10,7 @@ import click
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.options import color_option, config_option, workspace
+from reconciler.cli.project import Project, Uses, project_options
 
 if TYPE_CHECKING:
     from reconciler.config.formatting import Left
@@ -28,18 +28,16 @@ if TYPE_CHECKING:
 )
 @click.argument("paths", nargs=-1, metavar="[PATH|-]...",
                 type=click.Path(exists=True, allow_dash=True, path_type=Path))  # fmt: skip
-@config_option
 @click.option("--check", is_flag=True,
               help="Write nothing, and exit with 1 if a file would change.")  # fmt: skip
-@color_option
-def command(*, paths: tuple[Path, ...], config: str, check: bool, color: bool | None) -> ExitCode:
+@project_options(Uses.CONFIG | Uses.COLOR)
+def command(project: Project, *, paths: tuple[Path, ...], check: bool) -> ExitCode:
     """Lay out the files of the configuration, and name those that change.
 
     Only white space changes: values, comments, quotes and the order of fields stay. Without PATH, it is all
     of connectors.d/ and reconciler.yaml. With -, a text on standard input is written to standard output.
     """
     from reconciler.app.fmt import STANDARD_INPUT, format_files, format_text
-    from reconciler.cli.terminal import stderr_style
     from reconciler.render.human.diagnostics import diagnostics
 
     if any(str(path) == "-" for path in paths):
@@ -51,14 +49,14 @@ def command(*, paths: tuple[Path, ...], config: str, check: bool, color: bool | 
         return ExitCode.OK
     changed = False
     problems: list[Diagnostic] = []
-    for item in format_files(workspace(config), paths, write=not check):
+    for item in format_files(project.workspace(), paths, write=not check):
         changed = changed or item.changed
         problems += item.diagnostics
         if item.changed:
             click.echo(str(item.path))
         _tell_left(str(item.path), item.left)
     if problems:
-        click.echo(diagnostics(tuple(problems), stderr_style(colour=color)), err=True)
+        click.echo(diagnostics(tuple(problems), project.stderr_style()), err=True)
         return ExitCode.CONFIGURATION_INVALID
     return ExitCode.FAILED if check and changed else ExitCode.OK
 

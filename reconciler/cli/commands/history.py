@@ -5,13 +5,8 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.command import ExampleCommand
-from reconciler.cli.options import (
-    color_option,
-    config_option,
-    format_option,
-    state_option,
-    workspace,
-)
+from reconciler.cli.options import format_option
+from reconciler.cli.project import Project, Uses, project_options
 
 
 @click.command(
@@ -25,21 +20,11 @@ from reconciler.cli.options import (
     ),
 )
 @click.argument("what", nargs=-1, metavar="[ADDRESS | show SERIAL]")
-@config_option
-@state_option
 @format_option("human", "json")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N",
               help="List at most so many.")  # fmt: skip
-@color_option
-def command(
-    *,
-    what: tuple[str, ...],
-    config: str,
-    state: str | None,
-    form: str,
-    limit: int,
-    color: bool | None,
-) -> None:
+@project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
+def command(project: Project, *, what: tuple[str, ...], form: str, limit: int) -> None:
     """Show who applied what, when, and from which git commit, newest first.
 
     With ADDRESS, show what happened to that resource, under its former names too; a bare name is a
@@ -47,13 +32,12 @@ def command(
     """
     from reconciler.app.history import changes_of, entries_of, revision
     from reconciler.app.state import parse_address, reading
-    from reconciler.cli.terminal import stdout_style
     from reconciler.render.history import entries_text, revision_text, revisions_text
 
-    style = stdout_style(colour=color)
+    style = project.stdout_style()
     serial = _serial(what)
     address = parse_address(what[0]) if what and serial is None else None
-    with reading(workspace(config, state=state)) as reader:
+    with reading(project.workspace()) as reader:
         if serial is not None:
             found = revision(reader, serial)
             text = revision_text(found, changes_of(reader, serial), form, style)

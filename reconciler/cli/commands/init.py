@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.command import ExampleCommand
-from reconciler.cli.options import CONFIG_DEFAULT, acting, actor_option, config_option
+from reconciler.cli.project import CONFIG_DEFAULT, Project, Uses, project_options
 
 
 @click.command(
@@ -16,19 +16,18 @@ from reconciler.cli.options import CONFIG_DEFAULT, acting, actor_option, config_
     cls=ExampleCommand,
     examples=("reconciler init", "reconciler init --config mail/connectors.d"),
 )
-@config_option
-@actor_option
-def command(*, config: str, actor: str | None) -> None:
+@project_options(Uses.CONFIG | Uses.ACTOR)
+def command(project: Project) -> None:
     """Start a configuration: a first connector to edit, roles, and settings.
 
     Never overwrites a file.
     """
     from reconciler.app.init import start
 
-    done = start(Path(config), acting(actor).name)
+    done = start(Path(project.config), project.actor().name)
     for path in done.written:
         click.echo(f"Wrote {path}")
     for path in done.kept:
         click.echo(f"Kept {path}, which is there already")
-    where = "" if config == CONFIG_DEFAULT else f" --config {shlex.quote(config)}"
+    where = "" if project.config == CONFIG_DEFAULT else f" --config {shlex.quote(project.config)}"
     click.echo(f"\nEdit the connector, then: reconciler validate{where}")

@@ -8,20 +8,11 @@ import click
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.options import (
-    DURATION,
-    acting,
-    color_option,
-    config_option,
-    format_option,
-    state_option,
-    workspace,
-)
+from reconciler.cli.options import DURATION, format_option
+from reconciler.cli.project import Project, Uses, project_options
 
 if TYPE_CHECKING:
     from datetime import timedelta
-
-    from reconciler.app.workspace import Workspace
 
 _RESULTS = ("sent", "partly", "refused", "temporary", "uncertain")
 
@@ -36,8 +27,6 @@ _RESULTS = ("sent", "partly", "refused", "temporary", "uncertain")
         "reconciler log --prune 400d",
     ),
 )
-@config_option
-@state_option
 @format_option("human", "json")
 @click.option("--connector", metavar="NAME", help="Only mail through this connector.")
 @click.option("--actor", "who", metavar="NAME", help="Only mail that this user sent.")
@@ -50,13 +39,10 @@ _RESULTS = ("sent", "partly", "refused", "temporary", "uncertain")
 @click.option("--prune", type=DURATION, metavar="AGE",
               help="Forget what is older, after asking. Takes an Administrator.")  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask before --prune.")
-@click.option("--as", "actor", envvar="RECONCILER_ACTOR", show_envvar=True, metavar="NAME",
-              help="Who prunes. [default: who the CI or operating system says]")  # fmt: skip
-@color_option
+@project_options(Uses.CONFIG | Uses.STATE | Uses.SENDER | Uses.COLOR)
 def command(
+    project: Project,
     *,
-    config: str,
-    state: str | None,
     form: str,
     connector: str | None,
     who: str | None,
@@ -66,8 +52,6 @@ def command(
     limit: int,
     prune: timedelta | None,
     yes: bool,
-    actor: str | None,
-    color: bool | None,
 ) -> ExitCode:
     """Show which mails were sent or refused, by whom and how that ended, newest first.
 
@@ -75,13 +59,11 @@ def command(
     refused), refused, temporary (may succeed later) or uncertain (it may have been delivered).
     """
     from reconciler.app.send_log import attempts, moment_before
-    from reconciler.cli.terminal import stdout_style
     from reconciler.model.sending import EVERY_SENDING, SendingFilter, SendingResult
     from reconciler.render.log import log_text
 
-    space = workspace(config, state=state)
     if prune is not None:
-        return _prune(space, prune, yes=yes, actor=actor)
+        return _prune(project, prune, yes=yes)
     wanted = SendingFilter(
         since=moment_before(since) if since is not None else None,
         connector=connector or "",
@@ -89,16 +71,16 @@ def command(
         message_id=message_id or "",
         result=SendingResult(result) if result else None,
     )
-    found = attempts(space, wanted, limit)
+    found = attempts(project.workspace(), wanted, limit)
     if not found and form == "human":
         nothing = "The log of sending is empty." if wanted == EVERY_SENDING else "No mail fits."
         click.echo(nothing)
         return ExitCode.OK
-    click.echo(log_text(found, form, stdout_style(colour=color)))
+    click.echo(log_text(found, form, project.stdout_style()))
     return ExitCode.OK
 
 
-def _prune(space: Workspace, age: timedelta, *, yes: bool, actor: str | None) -> ExitCode:
+def _prune(project: Project, age: timedelta, *, yes: bool) -> ExitCode:
     from reconciler.app.send_log import moment_before, prune
     from reconciler.cli.terminal import need_terminal
     from reconciler.render.terminal import minute
@@ -110,6 +92,6 @@ def _prune(space: Workspace, age: timedelta, *, yes: bool, actor: str | None) ->
         if not click.confirm(question, err=True):
             click.echo("Nothing was changed.")
             return ExitCode.REFUSED
-    gone = prune(space, acting(actor), before)
+    gone = prune(project.workspace(), project.actor(), before)
     click.echo(f"Forgot {gone} {'entry' if gone == 1 else 'entries'} of the log.")
     return ExitCode.OK

@@ -8,18 +8,8 @@ import click
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.options import (
-    acting,
-    actor_option,
-    color_option,
-    config_option,
-    format_option,
-    network_options,
-    override_options,
-    overrides,
-    state_option,
-    workspace,
-)
+from reconciler.cli.options import format_option
+from reconciler.cli.project import Project, Uses, project_options
 from reconciler.cli.reports import Report, report_option
 
 
@@ -32,8 +22,6 @@ from reconciler.cli.reports import Report, report_option
         "reconciler plan --format markdown >> $GITHUB_STEP_SUMMARY",
     ),
 )
-@config_option
-@state_option
 @format_option("human", "markdown", "json")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Save the plan, for `reconciler apply FILE`.")  # fmt: skip
@@ -42,29 +30,16 @@ from reconciler.cli.reports import Report, report_option
               help="Resolve the secrets, to see which were rotated. Asks no server.")  # fmt: skip
 @click.option("--test", "live", is_flag=True,
               help="Test live what an apply would test. Resolves secrets and asks servers.")  # fmt: skip
-@override_options
 @report_option("json", "markdown")
-@actor_option
-@network_options
-@color_option
+@project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.ACTOR | Uses.OVERRIDES | Uses.COLOR)
 def command(
+    project: Project,
     *,
-    config: str,
-    state: str | None,
     form: str,
     out: Path | None,
     detailed_exitcode: bool,
     check_secrets: bool,
     live: bool,
-    actor: str | None,
-    connect_to: tuple[str, ...],
-    ca_file: str | None,
-    color: bool | None,
-    allow_deletes: int,
-    allow_updates: int,
-    allow_policy_change: bool,
-    allow_credential: tuple[str, ...],
-    first_apply: bool,
     reports: tuple[Report, ...],
 ) -> ExitCode:
     """Show what an apply would change, and who then sends as whom.
@@ -73,23 +48,23 @@ def command(
     """
     from reconciler.app.plan import make_plan
     from reconciler.cli.progress import TestProgressBar, show_notes
-    from reconciler.cli.terminal import TerminalApprover, stderr_style, stdout_style
+    from reconciler.cli.terminal import TerminalApprover
     from reconciler.render.human.diagnostics import diagnostics
     from reconciler.render.plan import planned as render
 
-    space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
-    who = acting(actor)
+    space = project.workspace()
+    who = project.actor()
     made = make_plan(
         space,
         who.name,
-        overrides=overrides(allow_deletes, allow_updates, allow_policy_change, allow_credential),
+        overrides=project.overrides(),
         check_secrets=check_secrets or live,
-        first_apply=first_apply,
+        first_apply=project.first_apply,
     )
     if made.loaded.diagnostics:
-        click.echo(diagnostics(made.loaded.diagnostics, stderr_style(colour=color)), err=True)
+        click.echo(diagnostics(made.loaded.diagnostics, project.stderr_style()), err=True)
     show_notes(made.notes)
-    style = stdout_style(colour=color)
+    style = project.stdout_style()
     click.echo(render(made.plan, made.denials, form, style, actor=who.name))
     for report in reports:
         report.write(render(made.plan, made.denials, report.form, style, actor=who.name))
@@ -108,7 +83,7 @@ def command(
     if live:
         from reconciler.app.test import try_plan
 
-        progress = TestProgressBar(stderr_style(colour=color), space.connect_to)
+        progress = TestProgressBar(project.stderr_style(), space.connect_to)
         try_plan(space, made, progress, TerminalApprover(auto=False))
     if detailed_exitcode and not made.plan.empty:
         return ExitCode.CHANGES_PENDING

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.command import ExampleCommand
-from reconciler.cli.options import color_option, config_option, state_option, workspace
+from reconciler.cli.project import Project, Uses, project_options
 
 
 @click.command(
@@ -18,30 +18,27 @@ from reconciler.cli.options import color_option, config_option, state_option, wo
 @click.argument("serial", type=click.IntRange(min=1), metavar="SERIAL")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", required=True,
               help="Write there; no file is overwritten.")  # fmt: skip
-@config_option
-@state_option
-@color_option
-def command(*, serial: int, out: Path, config: str, state: str | None, color: bool | None) -> None:
+@project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
+def command(project: Project, *, serial: int, out: Path) -> None:
     """Write the YAML of a revision, to go back to it by way of git.
 
     The state is not changed: what applies is what is in git. A connector that was renamed since keeps
     its history, and a secret is the one that its reference leads to now.
     """
     from reconciler.app.export_yaml import write_revision
-    from reconciler.cli.terminal import stderr_style, stdout_style
     from reconciler.render.human.diagnostics import diagnostics
     from reconciler.render.human.plan import summary
 
-    done = write_revision(workspace(config, state=state), out, serial)
+    done = write_revision(project.workspace(), out, serial)
     if done.warnings:
-        click.echo(diagnostics(done.warnings, stderr_style(colour=color)), err=True)
+        click.echo(diagnostics(done.warnings, project.stderr_style()), err=True)
     for path in done.files:
         click.echo(f"Wrote {path}")
-    style = stdout_style(colour=color)
+    style = project.stdout_style()
     click.echo(f"\nAgainst what is stored now: {style.strong(summary(done.plan))}")
     click.echo(
         f"Nothing was applied. To go back to revision {serial}:\n"
         f"  1. reconciler plan --config {out}   shows what would change\n"
-        f"  2. put these files in place of those in {config}, and commit them\n"
+        f"  2. put these files in place of those in {project.config}, and commit them\n"
         "  3. reconciler apply, as for any other change"
     )

@@ -7,13 +7,8 @@ from click.core import ParameterSource
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.options import (
-    color_option,
-    default_config,
-    format_option,
-    state_option,
-    workspace,
-)
+from reconciler.cli.options import format_option
+from reconciler.cli.project import Project, Uses, project_options
 
 
 @click.command(
@@ -31,26 +26,23 @@ from reconciler.cli.options import (
 @click.option("-c", "--config", "files", is_flag=False, flag_value="", metavar="[FOLDER]",
               help="Ask the files as they are, not what was applied: those of FOLDER, or of"
               " RECONCILER_CONFIG, or of connectors.d.")  # fmt: skip
-@state_option
 @format_option("human", "json")
-@color_option
+@project_options(Uses.STATE | Uses.COLOR)
 def command(
+    project: Project,
     *,
     sender: str | None,
     actor: str,
     connector: str | None,
     reply_to: str | None,
     files: str | None,
-    state: str | None,
     form: str,
-    color: bool | None,
 ) -> ExitCode:
     """Explain through which connector a mail would go, as whom, and why.
 
     The answer is that of the stored state, or with --config that of the files: "what if". Nothing is sent. Exits with 1 if the mail would be refused.
     """
     from reconciler.app.state import load_state
-    from reconciler.cli.terminal import stdout_style
     from reconciler.render.route import route_text
     from reconciler.routing.decide import route
     from reconciler.routing.request import Route, RouteRequest
@@ -58,9 +50,9 @@ def command(
     source = click.get_current_context().get_parameter_source("state")
     if files is not None and source is ParameterSource.COMMANDLINE:
         raise click.UsageError("--state asks what was applied, and --config the files: give one.")
-    space = workspace(files or default_config(), state=state)
+    space = project.at(files or "").workspace()
     snapshot = load_state(space).snapshot if files is None else space.load_valid()[1].snapshot
     request = RouteRequest(actor=actor, sender=sender, connector=connector, reply_to=reply_to)
     decision = route(request, snapshot)
-    click.echo(route_text(decision, form, stdout_style(colour=color)))
+    click.echo(route_text(decision, form, project.stdout_style()))
     return ExitCode.OK if isinstance(decision, Route) else ExitCode.FAILED

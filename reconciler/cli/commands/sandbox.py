@@ -8,7 +8,7 @@ import click
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.options import config_option, workspace
+from reconciler.cli.project import Project, Uses, project_options
 
 
 @click.command(
@@ -22,11 +22,11 @@ from reconciler.cli.options import config_option, workspace
     ),
 )
 @click.argument("argv", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
-@config_option
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path),
               default=Path(".reconciler/sandbox"), show_default=True, metavar="FOLDER",
               help="Where the sandbox keeps its own state and made-up secrets.")  # fmt: skip
-def command(*, argv: tuple[str, ...], config: str, folder: Path) -> int:
+@project_options(Uses.CONFIG)
+def command(project: Project, *, argv: tuple[str, ...], folder: Path) -> int:
     """Run COMMAND against mail servers of its own on this machine.
 
     IMAP and SMTP servers with TLS, and token endpoints of OAuth 2.0, stand in for every server that
@@ -38,7 +38,7 @@ def command(*, argv: tuple[str, ...], config: str, folder: Path) -> int:
     from reconciler.sandbox.command import run_command, signals_awaited
     from reconciler.sandbox.session import Sandbox
 
-    space = workspace(config)
+    space = project.workspace()
     _, desired = space.load_valid()
     with Sandbox(desired.snapshot.connectors, folder, base=space.home) as session:
         click.echo(f"Sandbox: {len(session.endpoints)} servers on this machine.", err=True)

@@ -10,15 +10,8 @@ import click
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.message_options import MessageOptions
-from reconciler.cli.options import (
-    acting,
-    color_option,
-    config_option,
-    format_option,
-    network_options,
-    state_option,
-    workspace,
-)
+from reconciler.cli.options import format_option
+from reconciler.cli.project import Project, Uses, project_options
 
 
 @click.command(
@@ -43,14 +36,6 @@ from reconciler.cli.options import (
     default="",
     metavar="NAME",
     help="The name beside it. [default: the display name of the connector]",
-)
-@click.option(
-    "--as",
-    "actor",
-    envvar="RECONCILER_ACTOR",
-    show_envvar=True,
-    metavar="NAME",
-    help="Who sends. [default: who the CI system or the operating system says]",
 )
 @click.option("--to", multiple=True, metavar="ADDRESS", help="A recipient. Repeatable.")
 @click.option("--cc", multiple=True, metavar="ADDRESS", help="A recipient of a copy. Repeatable.")
@@ -103,26 +88,18 @@ from reconciler.cli.options import (
 )
 @click.option("-n", "--dry-run", is_flag=True,
               help="Show the mail, its way and why; needs no secret and no network.")  # fmt: skip
-@config_option
-@state_option
 @format_option("human", "json")
-@network_options
-@color_option
+@project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.SENDER | Uses.COLOR)
 def command(
+    project: Project,
     *,
     connector: str | None,
     sender: str | None,
-    actor: str | None,
     reply_to: str | None,
     raw: bool,
     save_sent: str | None,
     dry_run: bool,
-    config: str,
-    state: str | None,
     form: str,
-    connect_to: tuple[str, ...],
-    ca_file: str | None,
-    color: bool | None,
     **letter: str | tuple[str, ...] | bool | None,
 ) -> ExitCode:
     """Send a mail through what was applied.
@@ -133,7 +110,6 @@ def command(
     """
     from reconciler.app.mailer import Mailer
     from reconciler.cli.streams import mute
-    from reconciler.cli.terminal import stderr_style, stdout_style
     from reconciler.model.connector import SaveSent
     from reconciler.render.json import to_json
     from reconciler.render.sent import (
@@ -146,9 +122,9 @@ def command(
 
     options = MessageOptions(**letter)  # type: ignore[arg-type]  # click has checked them
     message = options.raw_message() if raw else options.message()
-    space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
-    style = stdout_style(colour=color)
-    with Mailer(space, acting(actor)) as mailer:
+    space = project.workspace()
+    style = project.stdout_style()
+    with Mailer(space, project.actor()) as mailer:
         if dry_run:
             mail = mailer.prepare(message, sender=sender, connector=connector, reply_to=reply_to)
             said = (
@@ -170,7 +146,7 @@ def command(
         # The mail is out: a caller that took this for a failure would send it again.
         mute(sys.stdout)
         warnings.append(f"the mail is sent, but this could not be written: {error.strerror}")
-    warning = stderr_style(colour=color).changed("Warning:")
+    warning = project.stderr_style().changed("Warning:")
     with suppress(OSError):
         for text in warnings:
             click.echo(f"{warning} {visible(text)}.", err=True)

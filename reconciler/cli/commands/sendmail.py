@@ -10,14 +10,7 @@ import click
 from reconciler import errors
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import SendmailCode, sendmail_code, sendmail_code_of_refusals
-from reconciler.cli.options import (
-    CONFIG_DEFAULT,
-    CONFIG_VARIABLE,
-    acting,
-    network_options,
-    state_option,
-    workspace,
-)
+from reconciler.cli.project import Project, Uses, project_options
 
 if TYPE_CHECKING:
     from reconciler.sending.outcome import Sent
@@ -53,22 +46,8 @@ class _SendmailCommand(ExampleCommand):
 @click.option(
     "--connector", metavar="NAME", help="Send through this connector, whatever From says."
 )
-@click.option("--as", "actor", envvar="RECONCILER_ACTOR", show_envvar=True, metavar="NAME",
-              help="Who sends. [default: who the CI or operating system says]")  # fmt: skip
-@click.option("--config", default=CONFIG_DEFAULT, envvar=CONFIG_VARIABLE, show_default=True,
-              show_envvar=True, metavar="FOLDER", help="The folder of the connectors.")  # fmt: skip
-@state_option
-@network_options
-def command(
-    *,
-    arguments: tuple[str, ...],
-    connector: str | None,
-    actor: str | None,
-    config: str,
-    state: str | None,
-    connect_to: tuple[str, ...],
-    ca_file: str | None,
-) -> int:
+@project_options(Uses.CONFIG_WITHOUT_SHORT | Uses.STATE | Uses.NETWORK | Uses.SENDER)
+def command(project: Project, *, arguments: tuple[str, ...], connector: str | None) -> int:
     """Send a whole mail from standard input, called as sendmail is.
 
     \b
@@ -86,11 +65,11 @@ def command(
     from reconciler.sending.sendmail import mail_of, parse, until_dot
 
     call = parse(arguments)
-    space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
+    space = project.workspace()
     try:
         source = sys.stdin.buffer
         mail = mail_of(call, until_dot(source) if call.dot_ends else source.read())
-        with Mailer(space, acting(actor)) as mailer:
+        with Mailer(space, project.actor()) as mailer:
             sent = mailer.send(mail, connector=connector)
     except errors.ReconcilerError as error:
         show_error(error)

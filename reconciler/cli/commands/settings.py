@@ -6,7 +6,8 @@ import click
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.options import config_option, format_option, state_option, workspace
+from reconciler.cli.options import format_option
+from reconciler.cli.project import Project, Uses, project_options
 
 
 @click.command(
@@ -17,26 +18,26 @@ from reconciler.cli.options import config_option, format_option, state_option, w
         "RECONCILER_POLICY=/etc/reconciler/rules.yaml reconciler settings",
     ),
 )
-@config_option
-@state_option
 @format_option("human", "json")
-def command(*, config: str, state: str | None, form: str) -> ExitCode:
+@project_options(Uses.CONFIG | Uses.STATE)
+def command(project: Project, *, form: str) -> ExitCode:
     """Show the settings in force, and who set each: the owner, the repository, or the defaults.
 
     In CI, and under the owner's rules, reconciler.yaml only tightens; what it may not set is listed as
     ignored. Needs no secret, no state and no network.
     """
-    from reconciler.cli.terminal import stdout_style
     from reconciler.errors import ConfigurationInvalid
     from reconciler.render.settings import settings_json, settings_text
 
-    space = workspace(config, state=state)
+    space = project.workspace()
     if any(problem.is_error for problem in space.settings_problems):
         raise ConfigurationInvalid(space.settings_problems)
     rules = tuple(str(rule) for rule in space.trust.credential_rules)
     arguments = (space.in_force, space.state_source, rules, space.trust.ci)
     text = (
-        settings_json(*arguments) if form == "json" else settings_text(*arguments, stdout_style())
+        settings_json(*arguments)
+        if form == "json"
+        else settings_text(*arguments, project.stdout_style())
     )
     click.echo(text)
     return ExitCode.OK

@@ -7,13 +7,8 @@ from pathlib import Path
 import click
 
 from reconciler.cli.command import ExampleCommand
-from reconciler.cli.options import (
-    color_option,
-    config_option,
-    format_option,
-    state_option,
-    workspace,
-)
+from reconciler.cli.options import format_option
+from reconciler.cli.project import Project, Uses, project_options
 
 
 @click.command(
@@ -27,19 +22,16 @@ from reconciler.cli.options import (
     ),
 )
 @click.argument("what", metavar="ADDRESS|FILE")
-@config_option
-@state_option
 @format_option("human", "json")
-@color_option
-def command(*, what: str, config: str, state: str | None, form: str, color: bool | None) -> None:
+@project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
+def command(project: Project, *, what: str, form: str) -> None:
     """Show one stored resource, or a saved plan.
 
     A resource is named by its address, such as EmailConnector.support; a bare name is a connector's.
     """
     from reconciler.app.saved_plan import is_plan_file, read_plan_file
-    from reconciler.cli.terminal import stdout_style
 
-    style = stdout_style(colour=color)
+    style = project.stdout_style()
     if "/" in what or what.endswith(".json") or is_plan_file(Path(what)):
         from reconciler.render.plan import plan_file_text
 
@@ -49,5 +41,5 @@ def command(*, what: str, config: str, state: str | None, form: str, color: bool
     from reconciler.render.stored import resource_text
 
     address = parse_address(what)
-    stored = load_state(workspace(config, state=state))
+    stored = load_state(project.workspace())
     click.echo(resource_text(find(stored, address), form, style))

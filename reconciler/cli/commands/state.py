@@ -9,7 +9,8 @@ import click
 
 from reconciler.cli.command import ExampleCommand, ExampleGroup
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.options import DURATION, actor_option, config_option, state_option, workspace
+from reconciler.cli.options import DURATION
+from reconciler.cli.project import Project, Uses, project_options
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -31,14 +32,13 @@ def command() -> None:
 
 
 @command.command("lock", cls=ExampleCommand, examples=("reconciler state lock",))
-@config_option
-@state_option
-def lock(*, config: str, state: str | None) -> None:
+@project_options(Uses.CONFIG | Uses.STATE)
+def lock(project: Project) -> None:
     """Show who holds the lock, if anybody does."""
     from reconciler.app.state import reading
     from reconciler.render.stored import lease_text
 
-    with reading(workspace(config, state=state)) as reader:
+    with reading(project.workspace()) as reader:
         click.echo(lease_text(reader.lease()))
 
 
@@ -49,9 +49,8 @@ def lock(*, config: str, state: str | None) -> None:
 )
 @click.argument("token", metavar="ID")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@config_option
-@state_option
-def unlock(*, token: str, yes: bool, config: str, state: str | None) -> ExitCode:
+@project_options(Uses.CONFIG | Uses.STATE)
+def unlock(project: Project, *, token: str, yes: bool) -> ExitCode:
     """Take the lock away from its holder, after showing who that is.
 
     An apply that has lost its lock cannot write any more, so nothing gets lost; it fails.
@@ -59,7 +58,7 @@ def unlock(*, token: str, yes: bool, config: str, state: str | None) -> ExitCode
     from reconciler.cli.terminal import need_terminal
     from reconciler.render.stored import lease_text
 
-    store = workspace(config, state=state).store()
+    store = project.workspace().store()
     try:
         held = store.lease()
         if not yes and held is not None and held.token == token:
@@ -76,14 +75,13 @@ def unlock(*, token: str, yes: bool, config: str, state: str | None) -> ExitCode
 
 
 @command.command("migrate", cls=ExampleCommand, examples=("reconciler state migrate",))
-@config_option
-@state_option
-def migrate(*, config: str, state: str | None) -> None:
+@project_options(Uses.CONFIG | Uses.STATE)
+def migrate(project: Project) -> None:
     """Bring a state of an older release to this one; an apply does so too.
 
     Older releases then refuse it, so upgrade them as well. A SQLite file is kept as it was beside it.
     """
-    store = workspace(config, state=state).store()
+    store = project.workspace().store()
     try:
         serial = store.load().serial
     finally:
@@ -104,16 +102,15 @@ def migrate(*, config: str, state: str | None) -> None:
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE",
               help="Write there; no file is overwritten. [default: standard output]")  # fmt: skip
-@config_option
-@state_option
-def export(*, out: Path | None, config: str, state: str | None) -> None:
+@project_options(Uses.CONFIG | Uses.STATE)
+def export(project: Project, *, out: Path | None) -> None:
     """Write the whole state as JSON, with its history and without any secret.
 
     For `state import` into an empty state elsewhere. The key of the fingerprints is not in it.
     """
     from reconciler.app.state import export_text, write_export
 
-    text = export_text(workspace(config, state=state))
+    text = export_text(project.workspace())
     if out is None:
         click.echo(text, nl=False)
         return
@@ -129,23 +126,16 @@ def export(*, out: Path | None, config: str, state: str | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--lock-timeout", type=DURATION, default="0s", show_default=True, metavar="TIME",
               help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
-@config_option
-@state_option
-@actor_option
-def import_(
-    *, file: Path, lock_timeout: timedelta, config: str, state: str | None, actor: str | None
-) -> None:
+@project_options(Uses.CONFIG | Uses.STATE | Uses.ACTOR)
+def import_(project: Project, *, file: Path, lock_timeout: timedelta) -> None:
     """Fill an empty state with an export, in one transaction: lineage, history and all.
 
     The file is proved before anything is written. A state that is not empty is refused.
     """
-    import os
-
-    from reconciler.app.actor import actor as find_actor
     from reconciler.app.state import restore
 
-    who = find_actor(actor, os.environ)
-    done = restore(workspace(config, state=state), file, who.name, lock_timeout)
+    who = project.actor()
+    done = restore(project.workspace(), file, who.name, lock_timeout)
     click.echo(
         f"Imported revisions 1 to {done.serial} with {len(done.resources)} resources; the lineage is "
         f"{done.lineage}."
@@ -170,29 +160,16 @@ def import_(
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--lock-timeout", type=DURATION, default="0s", show_default=True, metavar="TIME",
               help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
-@config_option
-@state_option
-@actor_option
-def forget(
-    *,
-    address: str,
-    yes: bool,
-    lock_timeout: timedelta,
-    config: str,
-    state: str | None,
-    actor: str | None,
-) -> ExitCode:
+@project_options(Uses.CONFIG | Uses.STATE | Uses.ACTOR)
+def forget(project: Project, *, address: str, yes: bool, lock_timeout: timedelta) -> ExitCode:
     """Let go of a stored resource, with the permissions of a connector, as a revision of its own.
 
     Senders can no longer use it. If its document is still in the configuration, the next plan creates
     it again and says so. What others depend on, or prevent_destroy protects, is refused.
     """
-    import os
-
-    from reconciler.app.actor import actor as find_actor
     from reconciler.app.state import forget as let_go
     from reconciler.app.state import parse_address
-    from reconciler.cli.terminal import need_terminal, stderr_style
+    from reconciler.cli.terminal import need_terminal
     from reconciler.render.human.plan import change_text
 
     def approve(changes: tuple[Change, ...]) -> bool:
@@ -200,11 +177,11 @@ def forget(
             return True
         need_terminal()
         for change in changes:
-            click.echo(change_text(change, stderr_style()) + "\n", err=True)
+            click.echo(change_text(change, project.stderr_style()) + "\n", err=True)
         return click.confirm("Let the state forget this?", err=True)
 
-    space = workspace(config, state=state)
-    who = find_actor(actor, os.environ)
+    space = project.workspace()
+    who = project.actor()
     revision = let_go(space, parse_address(address), who, lock_timeout, approve)
     if revision is None:
         click.echo("Nothing was changed.")

@@ -5,13 +5,8 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.command import ExampleCommand
-from reconciler.cli.options import (
-    color_option,
-    config_option,
-    format_option,
-    state_option,
-    workspace,
-)
+from reconciler.cli.options import format_option
+from reconciler.cli.project import Project, Uses, project_options
 
 
 @click.command(
@@ -24,23 +19,19 @@ from reconciler.cli.options import (
     ),
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@config_option
-@state_option
 @format_option("human", "json")
 @click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
               help="Only connectors with this label. Repeatable: all of them.")  # fmt: skip
 @click.option("--only", type=click.Choice(("ready", "failing", "incomplete", "untested")),
               help="Only connectors in this status.")  # fmt: skip
-@color_option
+@project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
 def command(
+    project: Project,
     *,
     names: tuple[str, ...],
-    config: str,
-    state: str | None,
     form: str,
     labels: tuple[str, ...],
     only: str | None,
-    color: bool | None,
 ) -> None:
     """List the stored connectors: what they are, how they are, who changed them last.
 
@@ -48,12 +39,11 @@ def command(
     fail on it, run `reconciler test`.
     """
     from reconciler.app.state import load_state, matching
-    from reconciler.cli.terminal import stdout_style
     from reconciler.render.status import nothing_listed, status_document, status_text
 
-    stored = load_state(workspace(config, state=state))
+    stored = load_state(project.workspace())
     document = status_document(stored, matching(stored, names, labels, only))
     if not document.connectors and form == "human":
         click.echo(nothing_listed(stored, names, labels, only))
         return
-    click.echo(status_text(document, form, stdout_style(colour=color)))
+    click.echo(status_text(document, form, project.stdout_style()))

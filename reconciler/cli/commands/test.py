@@ -10,19 +10,8 @@ from click.core import ParameterSource
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
-from reconciler.cli.options import (
-    SHARD,
-    color_option,
-    config_option,
-    credential_option,
-    credential_overrides,
-    format_option,
-    network_options,
-    record_option,
-    state_option,
-    tuning_options,
-    workspace,
-)
+from reconciler.cli.options import SHARD, format_option, record_option, tuning_options
+from reconciler.cli.project import Project, Uses, project_options
 from reconciler.cli.reports import Report, report_option
 from reconciler.errors import ReconcilerError
 
@@ -60,8 +49,6 @@ class TestCommand(ExampleCommand):
     ),
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@config_option
-@state_option
 @format_option("human", "json", "junit")
 @click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
               help="Only connectors with this label. Repeatable: all of them.")  # fmt: skip
@@ -76,18 +63,13 @@ class TestCommand(ExampleCommand):
 @click.option("--send-test-mail", is_flag=True,
               help="Send a mail from each connector to its own address, find it over IMAP, remove it.")  # fmt: skip
 @tuning_options
-@credential_option
 @record_option
 @report_option("json", "junit")
-@network_options
-@color_option
-@click.pass_context
+@project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.CREDENTIALS | Uses.COLOR)
 def command(
-    context: click.Context,
+    project: Project,
     *,
     names: tuple[str, ...],
-    config: str,
-    state: str | None,
     form: str,
     labels: tuple[str, ...],
     everything: bool,
@@ -102,10 +84,6 @@ def command(
     timeout: float | None,
     retries: int | None,
     record: bool,
-    allow_credential: tuple[str, ...],
-    connect_to: tuple[str, ...],
-    ca_file: str | None,
-    color: bool | None,
     reports: tuple[Report, ...],
 ) -> ExitCode:
     """Test connectors live, over IMAP and SMTP, without sending anything unless asked to.
@@ -118,11 +96,11 @@ def command(
     and the exit code is the one of the whole.
     """
     if merge:
-        return _merge(context, names, form, reports)
+        return _merge(project, names, form, reports)
     from reconciler.app.selection import SelectBy, Selection
     from reconciler.app.test import TestRequest, TestRun, Tuning
     from reconciler.cli.progress import TestProgressBar
-    from reconciler.cli.terminal import TerminalApprover, stderr_style
+    from reconciler.cli.terminal import TerminalApprover
     from reconciler.connection.failure import Stage
 
     if send_test_mail and depth is not None:
@@ -130,7 +108,7 @@ def command(
     if everything + changed + failing > 1:
         raise click.UsageError("--all, --changed and --failing exclude each other.")
     which = SelectBy.CHANGED if changed else SelectBy.FAILING if failing else SelectBy.ALL
-    space = workspace(config, state=state, connect_to=connect_to, ca_file=ca_file)
+    space = project.workspace()
     request = TestRequest(
         selection=Selection(names=names, labels=labels, which=which, shard=shard),
         tuning=Tuning(
@@ -141,9 +119,9 @@ def command(
             retries=retries,
         ),
         record=record,
-        overrides=credential_overrides(allow_credential),
+        overrides=project.overrides(),
     )
-    progress = TestProgressBar(stderr_style(colour=color), space.connect_to, out=form == "human")
+    progress = TestProgressBar(project.stderr_style(), space.connect_to, out=form == "human")
     run: TestRun | None = None
     problem: str | None = "interrupted"
     try:
@@ -165,13 +143,13 @@ def command(
 
 
 def _merge(
-    context: click.Context, files: tuple[str, ...], form: str, reports: tuple[Report, ...]
+    project: Project, files: tuple[str, ...], form: str, reports: tuple[Report, ...]
 ) -> ExitCode:
     from reconciler.app.test import merge_files
-    from reconciler.cli.terminal import stdout_style
     from reconciler.probe.report import results
     from reconciler.render.human.tests import failures_text
 
+    context = click.get_current_context()
     senseless = [
         option.opts[-1]
         for option in context.command.params
@@ -187,7 +165,7 @@ def _merge(
         wanted.write(_render(wanted.form, whole))
     found = results(whole)
     if form == "human":
-        click.echo(failures_text(found, stdout_style(colour=context.params["color"])))
+        click.echo(failures_text(found, project.stdout_style()))
     else:
         click.echo(_render(form, whole))
     return exit_code_of_tests(found)

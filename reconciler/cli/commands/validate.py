@@ -6,7 +6,8 @@ import click
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.options import color_option, config_option, format_option, workspace
+from reconciler.cli.options import format_option
+from reconciler.cli.project import Project, Uses, project_options
 
 
 @click.command(
@@ -14,21 +15,19 @@ from reconciler.cli.options import color_option, config_option, format_option, w
     cls=ExampleCommand,
     examples=("reconciler validate", "reconciler validate --config mail/ --format json"),
 )
-@config_option
 @format_option("human", "json", "github")
 @click.option("--warnings-as-errors", is_flag=True, help="Fail on warnings too.")
-@color_option
-def command(*, config: str, form: str, warnings_as_errors: bool, color: bool | None) -> ExitCode:
+@project_options(Uses.CONFIG | Uses.COLOR)
+def command(project: Project, *, form: str, warnings_as_errors: bool) -> ExitCode:
     """Check the configuration: every problem at once, with its place.
 
     Needs no secret, no state and no network.
     """
     from reconciler.cli.streams import echo_commands
-    from reconciler.cli.terminal import stdout_style
     from reconciler.render.validation import validation
 
-    loaded = workspace(config).load()
-    text = validation(loaded, form, stdout_style(colour=color))
+    loaded = project.workspace().load()
+    text = validation(loaded, form, project.stdout_style())
     if form == "github":
         echo_commands(text)
     else:

@@ -295,7 +295,7 @@ def test_a_file_that_is_no_report_is_refused(text: str, says: str, bare: Home) -
     ("options", "says"),
     [
         (("--shard", "1/2", "s.json"), "so it takes no --shard."),
-        (("--failing", "--config", "x", "s.json"), "so it takes no --config, --failing."),
+        (("--failing", "--config", "x", "s.json"), "so it takes no --failing, --config."),
         ((), "wants the JSON reports"),
     ],
 )
