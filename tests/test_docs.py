@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import pytest
 
-from reconciler.cli.command import ExampleCommand, ExampleGroup
+from reconciler.cli.command import CommandWithSubcommands, ExampleCommand, ExampleGroup
 from reconciler.cli.exit_codes import ExitCode, SendmailCode
 from reconciler.cli.main import cli
 from reconciler.connection.failure import ErrorClass
@@ -86,6 +86,8 @@ def _parses(line: str) -> None:
     rest = words[1:]
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         found = command.get_command(click.Context(command), rest[0])
+        if found is None and isinstance(command, CommandWithSubcommands):
+            break
         assert found is not None, line
         command, rest = found, rest[1:]
     known = {name for item in command.params for name in (*item.opts, *item.secondary_opts)}

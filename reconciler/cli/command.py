@@ -1,4 +1,4 @@
-"""A command that shows an example in its help."""
+"""Commands that show examples in their help, and commands that have subcommands beside their arguments."""
 
 from __future__ import annotations
 
@@ -31,6 +31,44 @@ class ExampleGroup(click.Group):
         """Write the examples after the commands."""
         super().format_epilog(ctx, formatter)
         write_examples(self.examples, formatter)
+
+
+class CommandWithSubcommands(ExampleGroup):
+    """A command with arguments and options of its own, and subcommands: ``test NAME`` and ``test merge``.
+
+    The first word decides. An argument that is spelled like a subcommand cannot come first.
+    """
+
+    allow_extra_args = False
+    allow_interspersed_args = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, no_args_is_help=False, **kwargs)
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Parse the arguments for the subcommand that the first word names, else for the command itself."""
+        subcommand = self.commands.get(args[0]) if args else None
+        if subcommand is None:
+            return super().make_context(info_name, args, parent, **extra)
+        return subcommand.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse as a command does: no word is left for a subcommand."""
+        return click.Command.parse_args(self, ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command itself."""
+        return click.Command.invoke(self, ctx)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """List the pieces of the command's own line of usage."""
+        return click.Command.collect_usage_pieces(self, ctx)
 
 
 def write_examples(examples: tuple[str, ...], formatter: click.HelpFormatter) -> None:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
-from reconciler.cli.command import ExampleCommand
+from reconciler.cli.command import CommandWithSubcommands, ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
 from reconciler.cli.options import SHARD, format_option, record_option, tuning_options
 from reconciler.cli.project import Project, Uses, project_options
@@ -25,19 +24,9 @@ if TYPE_CHECKING:
 DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mailbox", "envelope")
 
 
-class TestCommand(ExampleCommand):
-    """``test merge FILE...`` says the same as ``test --merge FILE...``."""
-
-    __test__ = False  # not a test case, whatever pytest makes of the name
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the first word as what it says; a connector of that name is called ``merg[e]``."""
-        return super().parse_args(ctx, ["--merge", *args[1:]] if args[:1] == ["merge"] else args)
-
-
-@click.command(
+@click.group(
     "test",
-    cls=TestCommand,
+    cls=CommandWithSubcommands,
     examples=(
         "reconciler test",
         "reconciler test payroll 'info*'",
@@ -57,8 +46,6 @@ class TestCommand(ExampleCommand):
 @click.option("--failing", is_flag=True, help="Only those whose last test failed.")
 @click.option("--shard", type=SHARD, metavar="K/N",
               help="Only the K-th of N parts, the same connectors every time.")  # fmt: skip
-@click.option("--merge", is_flag=True,
-              help="Test nothing: join the JSON reports of all shards, which are given as arguments.")  # fmt: skip
 @click.option("--depth", type=click.Choice(DEPTHS), help="Stop after this stage.")
 @click.option("--send-test-mail", is_flag=True,
               help="Send a mail from each connector to its own address, find it over IMAP, remove it.")  # fmt: skip
@@ -76,7 +63,6 @@ def command(
     changed: bool,
     failing: bool,
     shard: Shard | None,
-    merge: bool,
     depth: str | None,
     send_test_mail: bool,
     concurrency: int | None,
@@ -91,12 +77,7 @@ def command(
     NAME is a connector or a shell pattern; without one, all connectors are tested. The results become the
     status of connectors that are stored as they were tested. Exits with 4 if a server said no, and with 9
     if servers could not be reached.
-
-    With --merge, or merge as the first word, the arguments are files: the reports of shards. They must be exactly those of one run,
-    and the exit code is the one of the whole.
     """
-    if merge:
-        return _merge(project, names, form, reports)
     from reconciler.app.selection import SelectBy, Selection
     from reconciler.app.test import TestRequest, TestRun, Tuning
     from reconciler.cli.progress import TestProgressBar
@@ -142,27 +123,31 @@ def command(
     return exit_code_of_tests(tested.results)
 
 
-def _merge(
-    project: Project, files: tuple[str, ...], form: str, reports: tuple[Report, ...]
+@command.command(
+    "merge",
+    cls=ExampleCommand,
+    examples=("reconciler test merge shard-*.json --report junit=test.xml",),
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...",
+                type=click.Path(path_type=Path))  # fmt: skip
+@format_option("human", "json", "junit")
+@report_option("json", "junit")
+@project_options(Uses.COLOR)
+def merge(
+    project: Project, *, files: tuple[Path, ...], form: str, reports: tuple[Report, ...]
 ) -> ExitCode:
+    """Join the JSON reports of the shards of one run, and show what failed.
+
+    Nothing is tested. The files must be the reports of all shards of one run. The exit code is that of the
+    whole run.
+    """
     from reconciler.app.test import merge_files
     from reconciler.probe.report import results
     from reconciler.render.human.tests import failures_text
 
-    context = click.get_current_context()
-    senseless = [
-        option.opts[-1]
-        for option in context.command.params
-        if option.name not in ("merge", "names", "form", "reports", "color")
-        and context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
-    ]
-    if senseless:
-        raise click.UsageError(f"--merge tests nothing, so it takes no {', '.join(senseless)}.")
-    if not files:
-        raise click.UsageError("--merge wants the JSON reports of the shards as arguments.")
-    whole = merge_files(tuple(Path(file) for file in files))
-    for wanted in reports:
-        wanted.write(_render(wanted.form, whole))
+    whole = merge_files(files)
+    for report in reports:
+        report.write(_render(report.form, whole))
     found = results(whole)
     if form == "human":
         click.echo(failures_text(found, project.stdout_style()))

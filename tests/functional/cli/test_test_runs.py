@@ -264,9 +264,9 @@ def test_the_reports_of_shards_are_joined_with_the_exit_code_of_the_whole(
     assert {item["connector"] for item in merged["connectors"]} == ALL
     assert merged["run"]["shard"] is None
     assert len(list(ET.parse(live.folder / "all.xml").getroot().iter("testcase"))) == 9
-    assert names_in(live("test", "--merge", *files, "--format", "json")) == ALL
+    assert names_in(live("test", "merge", *files, "--format", "json")) == ALL
 
-    missing = live("test", "--merge", "s1.json", "s2.json", "--report", "json=none.json")
+    missing = live("test", "merge", "s1.json", "s2.json", "--report", "json=none.json")
     assert missing.status == 1
     assert "Error: of 3 shards, 3 is missing\n" in missing.err
     assert not (live.folder / "none.json").exists()
@@ -283,28 +283,36 @@ def test_the_reports_of_shards_are_joined_with_the_exit_code_of_the_whole(
 )
 def test_a_file_that_is_no_report_is_refused(text: str, says: str, bare: Home) -> None:
     (bare.folder / "s.json").write_text(text)
-    done = bare("test", "--merge", "s.json")
+    done = bare("test", "merge", "s.json")
     assert done.status == 1
     assert says in done.err
     assert "Traceback" not in done.said
-    missing = bare("test", "--merge", "no.json")
+    missing = bare("test", "merge", "no.json")
     assert (missing.status, "no.json cannot be read" in missing.err) == (1, True)
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--shard", "1/2", "s.json"), "so it takes no --shard."),
-        (("--failing", "--config", "x", "s.json"), "so it takes no --failing, --config."),
-        ((), "wants the JSON reports"),
+        (("--shard", "1/2", "s.json"), "--shard"),
+        (("--failing", "s.json"), "--failing"),
+        (("s.json", "--config", "x"), "--config"),
+        ((), "Missing argument 'FILE...'"),
     ],
 )
-def test_a_merge_takes_files_and_nothing_to_test_with(
+def test_a_merge_takes_files_and_no_option_of_a_test(
     options: tuple[str, ...], says: str, bare: Home
 ) -> None:
-    done = bare("test", "--merge", *options)
+    done = bare("test", "merge", *options)
     assert done.status == 64
-    assert says in done.err
+    assert says in done.err.partition("Error: ")[2]
+
+
+def test_the_help_of_a_test_lists_its_subcommand(bare: Home) -> None:
+    text = bare("test", "--help").out
+    assert "Usage: reconciler test [OPTIONS] [NAME]...\n" in text
+    assert "Commands:\n  merge  Join the JSON reports" in text
+    assert "Usage: reconciler test merge [OPTIONS] FILE...\n" in bare("test", "merge", "-h").out
 
 
 def test_a_report_with_a_time_that_is_none_is_refused(live: Home) -> None:
@@ -312,7 +320,7 @@ def test_a_report_with_a_time_that_is_none_is_refused(live: Home) -> None:
     report = live.folder / "s.json"
     text = report.read_text()
     report.write_text(text.replace('"started_at": "', '"started_at": "x'))
-    done = live("test", "--merge", "s.json")
+    done = live("test", "merge", "s.json")
     assert (done.status, "is no report of a test" in done.err) == (1, True)
 
 
