@@ -65,10 +65,10 @@ def read_wholly(path: Path, *, hint: str = "", largest: tuple[int, str] | None =
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):  # reading a pipe or a device could wait for ever
-            raise ReconcilerError(f"{path} is no ordinary file", hint=hint)
+            raise ReconcilerError(f"{path} is not a regular file", hint=hint)
         if largest is not None and found.st_size > largest[0]:
             raise ReconcilerError(f"{path} is too large to be {largest[1]}", hint=hint)
         return path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
-        what = getattr(error, "strerror", None) or "that is no name of a file"
+        what = getattr(error, "strerror", None) or "the name is not valid"
         raise ReconcilerError(f"{path} cannot be read: {what}", hint=hint) from error

@@ -128,7 +128,7 @@ def _refuse_what_is_there(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise ReconcilerError(f"{folder} is no folder", hint="Name another one with --out.")
+        raise ReconcilerError(f"{folder} is not a folder", hint="Name another one with --out.")
     there = find(folder).paths
     if there:
         names = ", ".join(path.name for path in there[:5]) + (" and more" if there[5:] else "")

@@ -54,7 +54,7 @@ def prove_allowed(file: PlanFile, key: FingerprintKey | None, given: Overrides) 
     saved = " ".join(file.allowed.options)
     if given.options:
         raise PlanRefused(
-            f"the plan was saved with {saved or 'no --allow-… option'}, and others are given",
+            f"the plan was saved with {saved or 'no --allow-… option'}, but different options were given",
             hint="Give those of the saved plan, or none.",
         )
     raise PlanRefused(
@@ -123,4 +123,4 @@ def _mapping(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
 
 
 def _no_plan(path: Path) -> ReconcilerError:
-    return ReconcilerError(f"{path} is no saved plan", hint=_MAKE_ONE)
+    return ReconcilerError(f"{path} is not a saved plan", hint=_MAKE_ONE)

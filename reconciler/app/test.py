@@ -236,11 +236,11 @@ def _read(path: Path) -> TestReport:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"])
         raise ReconcilerError(
-            f"{path} is no report of a test: {f'{where}: ' if where else ''}{first['msg']}",
+            f"{path} is not a test report: {f'{where}: ' if where else ''}{first['msg']}",
             hint="Reports of shards are written with `reconciler test --shard K/N --report json=FILE`.",
         ) from None
     try:
         results(report)
     except ValueError as error:
-        raise ReconcilerError(f"{path} is no report of a test: {error}") from None
+        raise ReconcilerError(f"{path} is not a test report: {error}") from None
     return report

@@ -121,7 +121,7 @@ def _image(item: str) -> Attachment:
     content_id, equals, path = item.partition("=")
     if not (equals and content_id and path):
         raise UsageError(
-            f"{item!r} is no inline image", hint="Write logo=logo.png, and cid:logo in the HTML."
+            f"invalid inline image {item!r}", hint="Write logo=logo.png, and cid:logo in the HTML."
         )
     return _attachment(path, content_id)
 
@@ -129,5 +129,5 @@ def _image(item: str) -> Attachment:
 def _header(item: str) -> tuple[str, str]:
     name, colon, value = item.partition(":")
     if not colon:
-        raise UsageError(f"{item!r} is no header field", hint="Write 'X-Ticket: 4711'.")
+        raise UsageError(f"invalid header field {item!r}", hint="Write 'X-Ticket: 4711'.")
     return name.strip(), value.strip()

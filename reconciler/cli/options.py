@@ -47,7 +47,7 @@ class ShardType(click.ParamType["Shard"]):
         found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", str(value).strip(), re.ASCII)
         number, count = (int(found[1]), int(found[2])) if found else (0, 0)
         if not 1 <= number <= count:
-            self.fail(f"{value!r} is no shard; write 1/8 to 8/8 for eight of them", param, ctx)
+            self.fail(f"invalid shard {value!r}: expected K/N, such as 1/4", param, ctx)
         return Shard(number, count)
 
 
@@ -70,7 +70,7 @@ class Duration(click.ParamType[timedelta]):
             return value
         found = re.fullmatch(r"(\d{1,6})([smhd]?)", str(value).strip())
         if not found:
-            self.fail(f"{value!r} is no time; write 30s, 5m, 1h or 2d", param, ctx)
+            self.fail(f"invalid time {value!r}: expected 30s, 5m, 1h or 2d", param, ctx)
         return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 

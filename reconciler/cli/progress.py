@@ -95,7 +95,7 @@ class ApplyProgressBar(TestProgressBar):
         self.plan: Planned | None = None
 
     def waiting(self, lease: Lease) -> None:
-        """Say who is waited for, so that nobody takes it for standing still."""
+        """Report the lock holder while waiting."""
         click.echo(
             f"Waiting for the lock: {lease.holder} ({lease.operation}) on {lease.host} holds it since "
             f"{lease.since:%Y-%m-%d %H:%M:%S} UTC.",

@@ -47,7 +47,11 @@ class _ReportType(click.ParamType[Report]):
         form, equals, path = str(value).partition("=")
         if not equals or not path or form not in self._formats:
             forms = ", ".join(self._formats)
-            self.fail(f"{value!r} is no FORMAT=FILE; formats are {forms}", param, ctx)
+            self.fail(
+                f"invalid report {value!r}: expected FORMAT=FILE with one of the formats {forms}",
+                param,
+                ctx,
+            )
         return Report(form, Path(path))
 
 

@@ -95,7 +95,7 @@ class TerminalApprover:
             return True
         if not is_interactive():
             raise PlanRefused(
-                "nobody approved the plan, and there is no terminal to ask on",
+                "the plan needs approval, and there is no terminal to ask on",
                 hint="Approve it beforehand with --auto-approve, or apply a saved plan.",
             )
         answer = ask("Do you want to apply this? Only 'yes' will be accepted")

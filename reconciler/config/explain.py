@@ -82,7 +82,7 @@ def explain_kind(raw: RawDocument) -> Diagnostic:
         hint = f"Kinds of documents are {one_of(kinds)}."
         return _at(raw, "schema/missing-kind", ("kind",), message, hint)
     hint = did_you_mean(kind, kinds) if isinstance(kind, str) else ""
-    message = "There is no such kind of document."
+    message = "Unknown kind of document."
     hint = hint or f"Kinds of documents are {one_of(kinds)}."
     return _at(raw, "schema/unknown-kind", ("kind",), message, hint)
 
@@ -105,7 +105,7 @@ def _told(raw: RawDocument, root: Schema, error: ValidationError) -> Iterator[Di
         if value is None:
             yield _at(raw, "schema/null", route, f"{dotted(route)} has no value.", _REFERENCE_HINT)
         else:
-            message = f"{dotted(route)} must be a reference to a secret, and this is none."
+            message = f"{dotted(route)} must be a secret reference, such as env:NAME."
             yield _at(raw, "secret/plain-text", route, message, _REFERENCE_HINT)
     else:
         yield _wrong_value(raw, route, value, keyword, schema)

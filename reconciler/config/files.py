@@ -61,7 +61,7 @@ def find(root: Path) -> SourceFile:
     except OSError as error:
         return SourceFile((), (_unreadable(root, error),))
     if not stat.S_ISDIR(mode):
-        message = "The configuration is a folder of YAML files, and this is none."
+        message = "The configuration must be a folder of YAML files."
         hint = "Name the folder that holds the file."
         return SourceFile((), (problem("file/not-a-folder", message, hint=hint, file=shown(root)),))
     paths: list[Path] = []

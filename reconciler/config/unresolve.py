@@ -58,7 +58,7 @@ def _in_full(resource: Resource, provider: Provider | None) -> Written:
         return _connector(resource, provider)
     plain = to_plain(resource)
     if not isinstance(plain, dict):
-        raise TypeError(f"{type(resource).__name__} is no resource")
+        raise TypeError(f"not a resource: {type(resource).__name__}")
     return plain
 
 

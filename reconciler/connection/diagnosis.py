@@ -71,7 +71,7 @@ def fault_failure(error: MailFault, where: FailureContext) -> Failure:
 def _host_not_allowed(error: HostNotAllowed, _where: FailureContext) -> Failure:
     return Failure(
         ErrorClass.CONFIG_INVALID,
-        f"{error.host} is none of the hosts that may be connected to.",
+        f"Connections to {error.host} are not allowed.",
         "Add it to `allowed_hosts` in reconciler.yaml, if it is to be trusted with credentials.",
     )
 

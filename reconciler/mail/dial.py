@@ -60,7 +60,7 @@ class ConnectTo:
                 continue
             match = _ENTRY.fullmatch(entry)
             if match is None:
-                raise UsageError(f"{entry!r} is no redirection of a connection", hint=_HINT)
+                raise UsageError(f"invalid redirection {entry!r}", hint=_HINT)
             source = _place(entry, match[1] or match[2], match[3])
             target = _place(entry, match[4] or match[5], match[6])
             if found.setdefault(source, target) != target:
@@ -100,5 +100,5 @@ def _entries(texts: Iterable[str]) -> Iterator[str]:
 
 def _place(entry: str, host: str, port: str) -> Place:
     if not 1 <= int(port) <= _HIGHEST_PORT:
-        raise UsageError(f"{port} in {entry!r} is no port", hint=_HINT)
+        raise UsageError(f"invalid port {port} in {entry!r}", hint=_HINT)
     return ascii_host(host), int(port)

@@ -119,7 +119,7 @@ class Https:
         parts = urlsplit(url)
         host, port = ascii_host(parts.hostname or ""), parts.port or _HTTPS_PORT
         if parts.scheme != "https" or not host:
-            raise ProtocolViolation("The token endpoint is no https address.")
+            raise ProtocolViolation("The token endpoint is not an https URL.")
         target = self._connect_to.target(host, port)
         wire = Wire.connect(resolve(*target, self._deadline), self._deadline, _LIMITS)
         try:

@@ -51,7 +51,7 @@ def spec_of(resource: Resource) -> dict[str, JSON]:
     """The canonical specification of a resource: equal resources have equal specifications."""
     plain = to_plain(resource)
     if not isinstance(plain, dict):
-        raise TypeError(f"{type(resource).__name__} is no resource")
+        raise TypeError(f"not a resource: {type(resource).__name__}")
     plain.pop("kind", None)
     return plain
 

@@ -1,4 +1,4 @@
-"""Letting go of a stored resource: what goes along, and what stands against it."""
+"""Letting go of a stored resource: what goes with it, and what keeps it."""
 
 from __future__ import annotations
 

@@ -133,11 +133,11 @@ def basis_differences(file: PlanFile, basis: Basis, plan: PlanDocument) -> tuple
             f"it was made by release {saved.tool_version}, and this is {basis.tool_version}"
         )
     if saved.configuration != basis.configuration:
-        found.append(f"the configuration is another one{_where(file.plan, plan)}")
+        found.append(f"the configuration changed{_where(file.plan, plan)}")
     if saved.settings != basis.settings:
         found.append("the settings in force are different (`reconciler settings` shows them)")
     if saved.lineage != basis.lineage:
-        found.append("the stored state is another one (its lineage differs)")
+        found.append("the state is a different one (its lineage differs)")
     elif saved.serial != basis.serial:
         found.append(f"the stored state has moved on from serial {saved.serial} to {basis.serial}")
     return tuple(found)
@@ -174,9 +174,7 @@ def _rotated(saved: Iterable[SecretMark], now: Iterable[SecretMark]) -> list[str
     after = {item.reference: item.mark for item in now}
     names = [name for name in sorted(before | after) if before.get(name, "") != after.get(name, "")]
     return (
-        [f"secrets are others than when the plan was made: {listed(names, _MOST_NAMED)}"]
-        if names
-        else []
+        [f"secrets changed since the plan was made: {listed(names, _MOST_NAMED)}"] if names else []
     )
 
 

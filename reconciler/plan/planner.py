@@ -32,7 +32,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an apply would do, whom it would affect, and what stands against it.
+    """What an apply would do, whom it would affect, and which limits it breaks.
 
     ``lineage`` and ``serial`` name the stored state that it was made against. ``forgotten`` are
     those of the resources to create that ``state forget`` had let go of.

@@ -181,7 +181,7 @@ _DOING = {Protocol.IMAP: "read mail", Protocol.SMTP: "send mail"}
 
 
 def verdict(name: str, accounts: tuple[ExaminedAccount, ...], now: datetime) -> str:
-    """Say whether it works, and what stands against it or soon will. A pure function."""
+    """Say whether it works, and what is wrong or soon will be. A pure function."""
     failed = [item for item in accounts if item.result.failed is not None]
     if failed:
         first = failed[0].result.failed
@@ -197,7 +197,7 @@ def verdict(name: str, accounts: tuple[ExaminedAccount, ...], now: datetime) -> 
     warnings = [text for item in accounts for text in _warnings(item, now)]
     if warnings:
         return f"{name} {does}, but {', and '.join(dict.fromkeys(warnings))}."
-    return f"{name} {does}; nothing stands against it."
+    return f"{name} {does}; no problems found."
 
 
 def _warnings(item: ExaminedAccount, now: datetime) -> Iterator[str]:

@@ -20,7 +20,7 @@ class Shard:
 
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.count:
-            raise ValueError(f"there is no shard {self}")
+            raise ValueError(f"invalid shard {self}")
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"

@@ -29,7 +29,7 @@ def fetch(target: str) -> Outcome:
         except Exception as error:  # noqa: BLE001 - backends are plug-ins, which raise what they like
             return Flaw(
                 f"cannot be read: the keyring raised {type(error).__name__}",
-                "Unlock the keyring, or use another scheme where there is none, as in CI.",
+                "Unlock the keyring, or use another scheme on machines without one, such as CI runners.",
             )
     if text is None:
         return Flaw("is not in the keyring", f"Store it with: keyring set {service} {user}")

@@ -57,9 +57,9 @@ def _read(text: str, field: str) -> tuple[Address, ...]:
         header = SMTP.header_factory("To", text)
         defects = [item for item in header.defects if not isinstance(item, NonASCIILocalPartDefect)]
     except Exception:  # noqa: BLE001 - the library's parser breaks in many ways at what is no address
-        raise UsageError(f"{field}: {text!r} is no address", hint=_HINT) from None
+        raise UsageError(f"{field}: invalid address {text!r}", hint=_HINT) from None
     if defects:
-        raise UsageError(f"{field}: {text!r} is no address", hint=_HINT)
+        raise UsageError(f"{field}: invalid address {text!r}", hint=_HINT)
     return tuple(_checked(address, field) for address in header.addresses)
 
 
@@ -69,7 +69,7 @@ def _checked(address: Address, field: str) -> Address:
     # Encoded words are decoded by now, and may have held anything.
     refuse_control_characters(address.display_name, field)
     if not address.username or not _DOMAIN.fullmatch(domain) or not spec.isprintable():
-        raise UsageError(f"{field}: {address.addr_spec!r} is no address", hint=_HINT)
+        raise UsageError(f"{field}: invalid address {address.addr_spec!r}", hint=_HINT)
     if len(spec.encode()) > _LONGEST:
         raise UsageError(f"{field}: an address is longer than {_LONGEST} octets")
     return Address(address.display_name.strip(), address.username, domain)

@@ -116,7 +116,7 @@ def _subject(subject: str) -> str:
 def _further(field: str, value: str) -> str:
     lower = field.lower()
     if not _FIELD_NAME.fullmatch(field):
-        raise UsageError(f"{field!r} is no name of a header field")
+        raise UsageError(f"invalid header field name {field!r}")
     if lower in _OURS or lower.startswith(
         ("content-", "resent-", "x-reconciler-", "dkim-", "arc-")
     ):
@@ -161,7 +161,7 @@ def _lines(text: str) -> str:
 def _attach(part: EmailMessage, item: Attachment) -> None:
     refuse_control_characters(item.name, "the name of an attachment")
     if not _TYPE.fullmatch(item.content_type):
-        raise UsageError(f"{item.content_type!r} is no type of content", hint="Such as image/png.")
+        raise UsageError(f"invalid content type {item.content_type!r}", hint="Such as image/png.")
     # The library would decode an encoded word, and write what is in it as it is.
     name = item.name.replace("/", "_").replace("\\", "_").replace("=?", "=_")
     kind = item.content_type.lower()
@@ -176,7 +176,7 @@ def _attach(part: EmailMessage, item: Attachment) -> None:
         part.add_attachment(item.content, maintype, subtype, filename=name)
         return
     if not _CONTENT_ID.fullmatch(item.content_id) or "=?" in item.content_id:
-        raise UsageError(f"{item.content_id!r} is no id of an image")
+        raise UsageError(f"invalid image id {item.content_id!r}")
     part.add_related(
         item.content,
         maintype,

@@ -124,7 +124,7 @@ def _split(content: bytes) -> tuple[bytes, bytes]:
     match = _HEAD.fullmatch(text if text.endswith(b"\r\n") else text + b"\r\n")
     if match is None or b"".join(field for _, field in _fields(match[1])) != match[1]:
         raise UsageError(
-            "the input is no mail: it does not begin with header fields",
+            "the input is not a mail: it does not begin with header fields",
             hint="It is a whole mail as in RFC 5322: header fields, an empty line, the text.",
         )
     if b"\0" in text:
@@ -189,7 +189,7 @@ def _addresses(head: bytes, field: str) -> list[str]:
     values = [value for value in _values(head, field) if value and not value.endswith(":;")]
     pairs = getaddresses(values) if values else []
     if not all(address for _, address in pairs):
-        raise UsageError(f"{field} of the mail holds what is no address")
+        raise UsageError(f"{field} of the mail holds an invalid address")
     return [address for _, address in pairs]
 
 

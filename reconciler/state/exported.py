@@ -149,10 +149,10 @@ def from_text(text: str | bytes) -> StateExport:
         plain = json.loads(text)
     except (ValueError, RecursionError):
         raise StateCorrupt(
-            "the file is no whole export of a state: it is not JSON, or breaks off", hint=_AGAIN
+            "the file is not a complete state export: it is not JSON, or is cut short", hint=_AGAIN
         ) from None
     if not isinstance(plain, dict) or "lineage" not in plain or "format_version" not in plain:
-        raise StateError("the file is no export of a state", hint=_AGAIN)
+        raise StateError("the file is not a state export", hint=_AGAIN)
     if plain["format_version"] != FORMAT:
         raise StateError(
             f"the file is an export of format {str(plain['format_version'])[:20]}, and this release "

@@ -94,7 +94,7 @@ def test_a_wrong_password_is_told_and_not_repeated(server: Postgresql) -> None:
 
 
 def test_no_password_at_all_says_where_to_put_one(server: Postgresql) -> None:
-    with pytest.raises(StateUnavailable, match="wants a password, and there is none") as caught:
+    with pytest.raises(StateUnavailable, match="asks for a password, and none is set") as caught:
         open_store(server.tcp_url("member", tls=verified(server))).load()
     assert "state_password" in caught.value.hint
 

@@ -60,7 +60,7 @@ def command(
     """Test what is applied, and say what has changed since the last tests.
 
     NAME is a stored connector or a shell pattern. Tested is what the state holds, whatever the files say.
-    Exits with 4 if a server says no, else with 9 if one could not be reached, else with 2 if something
+    Exits with 4 if a server rejects a connector, else with 9 if one could not be reached, else with 2 if something
     changed or a certificate is about to expire, else with 0.
     """
     from reconciler.app.drift import DriftRequest, find_drift

@@ -75,7 +75,7 @@ def command(
     """Test connectors live, over IMAP and SMTP, without sending anything unless asked to.
 
     NAME is a connector or a shell pattern; without one, all connectors are tested. The results become the
-    status of connectors that are stored as they were tested. Exits with 4 if a server said no, and with 9
+    status of connectors that are stored as they were tested. Exits with 4 if a server rejected the connector, and with 9
     if servers could not be reached.
     """
     from reconciler.app.selection import SelectBy, Selection

@@ -1,4 +1,4 @@
-"""The plan as text: what changes, who then sends as whom, and what stands against it."""
+"""The plan as text: what changes, who then sends as whom, and which limits it breaks."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ _SQLITE: tuple[_Fault, ...] = (
     _Fault(
         ("SQLITE_NOTADB",),
         StateCorrupt,
-        "is no state: it is not a SQLite database",
+        "is not a state: it is not a SQLite database",
         "set the right state URL, or restore the file from a backup",
     ),
     _Fault(("SQLITE_CORRUPT",), StateCorrupt, "is damaged: {text}", _BACKUP),
@@ -131,7 +131,7 @@ _POSTGRESQL: tuple[_Fault, ...] = (
     _Fault(
         (_UNTOLD,),
         StateUnavailable,
-        "wants a password, and there is none",
+        "asks for a password, and none is set",
         "set state_password in reconciler.yaml to a reference such as env:STATE_PASSWORD, or use "
         "PGPASSWORD or ~/.pgpass",
     ),

@@ -108,7 +108,7 @@ def _result(text: str) -> SendingResult:
         return SendingResult(text)
     except ValueError:
         raise StateCorrupt(
-            f"the audit of sending holds the result {text[:40]!r}, which there is none of",
+            f"the audit of sending holds the unknown result {text[:40]!r}",
             hint="restore the state from a backup",
         ) from None
 
@@ -262,6 +262,6 @@ def reference(text: str) -> SecretRef:
         return SecretRef.parse(text)
     except ValueError:
         raise StateCorrupt(
-            "the state holds a fingerprint of something that is no reference",
+            "the state holds a fingerprint of an invalid reference",
             hint="restore the state from a backup",
         ) from None

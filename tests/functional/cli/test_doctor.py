@@ -41,7 +41,7 @@ def test_a_connector_that_works_is_told_from_end_to_end(live: Home) -> None:
         " days left (",
         "  sent mail       Sent, because the server marks it \\Sent; the provider files copies itself",
         "  size limit      33.6 MB",
-        "support reads and sends mail; nothing stands against it.",
+        "support reads and sends mail; no problems found.",
     ):
         assert line in done.out
     no_secret(live, done)

@@ -100,4 +100,4 @@ def test_a_lock_that_nobody_holds_cannot_be_taken_away(home: Home) -> None:
 def test_a_time_must_be_one(text: str, home: Home) -> None:
     done = home("apply", "--lock-timeout", text)
     assert done.status == 64
-    assert "write 30s, 5m, 1h or 2d" in done.err
+    assert "expected 30s, 5m, 1h or 2d" in done.err

@@ -74,7 +74,7 @@ def test_another_configuration_makes_it_stale(planned: Home) -> None:
     planned.edit("support.yaml", "Help desk ", "Help desk of mine ")
     stale(
         planned,
-        "the configuration is another one (it would change EmailConnector.support differently)",
+        "the configuration changed (it would change EmailConnector.support differently)",
     )
 
 
@@ -209,7 +209,10 @@ def test_other_overrides_than_those_of_the_saved_plan_are_refused(policy: Home) 
     ):
         done = policy("apply", "plan.json", *option, *SKIP)
         assert done.status == 5, option
-        assert "the plan was saved with --allow-policy-change, and others are given" in done.err
+        assert (
+            "the plan was saved with --allow-policy-change, but different options were given"
+            in done.err
+        )
     done = policy("apply", "plan.json", "--allow-policy-change", *SKIP)
     assert done.status == 0, done.said
 
@@ -237,7 +240,7 @@ def test_what_is_no_plan_is_told_so(data: bytes, home: Home) -> None:
     for command in ("apply", "show"):
         done = home(command, "plan.json")
         assert done.status == 1
-        assert "plan.json is no saved plan" in done.err
+        assert "plan.json is not a saved plan" in done.err
 
 
 @pytest.mark.parametrize("kept", [1, 1000, -2])
@@ -247,7 +250,7 @@ def test_half_a_plan_is_none(kept: int, planned: Home) -> None:
     for command in ("apply", "show"):
         done = planned(command, "plan.json")
         assert done.status == 1
-        assert "plan.json is no saved plan" in done.err
+        assert "plan.json is not a saved plan" in done.err
 
 
 def test_a_huge_file_is_not_even_read(home: Home) -> None:
@@ -264,7 +267,7 @@ def test_a_pipe_is_not_waited_for(home: Home) -> None:
     for command in ("apply", "show"):
         done = home(command, "plan.json")
         assert done.status == 1
-        assert "plan.json is no ordinary file" in done.err
+        assert "plan.json is not a regular file" in done.err
 
 
 def test_a_folder_is_no_plan(home: Home) -> None:
@@ -273,7 +276,7 @@ def test_a_folder_is_no_plan(home: Home) -> None:
     assert home("plan", "--out", "plan.json").status == 64
     done = home("show", "plan.json")
     assert done.status == 1
-    assert "plan.json is no ordinary file" in done.err
+    assert "plan.json is not a regular file" in done.err
 
 
 def test_a_link_is_followed_to_read_and_to_write(planned: Home) -> None:

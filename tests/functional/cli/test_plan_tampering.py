@@ -132,7 +132,7 @@ def test_only_what_means_the_same_is_taken(document: Any, tmp_path: Path) -> Non
 def test_a_field_that_is_there_twice_is_refused(document: Any, tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text('{"plan": {}, ' + json.dumps(document)[1:])
-    with pytest.raises(ReconcilerError, match="is no saved plan"):
+    with pytest.raises(ReconcilerError, match="is not a saved plan"):
         read_plan_file(path)
 
 
@@ -162,7 +162,7 @@ def test_a_changed_file_whose_digest_was_made_anew_is_refused_at_the_apply(
             file = read_plan_file(path)
         except ReconcilerError as error:
             refused += 1
-            if "is no saved plan" not in error.message:
+            if "is not a saved plan" not in error.message:
                 raise
             continue
         read += 1

@@ -163,7 +163,7 @@ def test_a_shard_may_be_empty(live: Home) -> None:
 def test_a_shard_must_be_one(shard: str, home: Home) -> None:
     done = home("test", f"--shard={shard}")
     assert done.status == 64
-    assert "is no shard; write 1/8 to 8/8" in done.err
+    assert "expected K/N, such as 1/4" in done.err
 
 
 @pytest.mark.parametrize(
@@ -275,10 +275,10 @@ def test_the_reports_of_shards_are_joined_with_the_exit_code_of_the_whole(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "is no report of a test: Invalid JSON"),
-        ("{}", "is no report of a test: passed: "),
-        ('{"format_version": "9"}', "is no report of a test: format_version: "),
-        ("\0\0", "is no report of a test: Invalid JSON"),
+        ("", "is not a test report: Invalid JSON"),
+        ("{}", "is not a test report: passed: "),
+        ('{"format_version": "9"}', "is not a test report: format_version: "),
+        ("\0\0", "is not a test report: Invalid JSON"),
     ],
 )
 def test_a_file_that_is_no_report_is_refused(text: str, says: str, bare: Home) -> None:
@@ -321,7 +321,7 @@ def test_a_report_with_a_time_that_is_none_is_refused(live: Home) -> None:
     text = report.read_text()
     report.write_text(text.replace('"started_at": "', '"started_at": "x'))
     done = live("test", "merge", "s.json")
-    assert (done.status, "is no report of a test" in done.err) == (1, True)
+    assert (done.status, "is not a test report" in done.err) == (1, True)
 
 
 def test_a_name_that_nothing_has_gets_a_hint(live: Home) -> None:

@@ -36,9 +36,9 @@ def certificate(days: int) -> Certificate:
 def test_one_that_works() -> None:
     accounts = (passed(chain=(certificate(21),)), passed(SMTP))
     assert verdict("support", accounts, NOON) == (
-        "support reads and sends mail; nothing stands against it."
+        "support reads and sends mail; no problems found."
     )
-    assert verdict("info", (passed(),), NOON) == "info reads mail; nothing stands against it."
+    assert verdict("info", (passed(),), NOON) == "info reads mail; no problems found."
 
 
 def test_one_that_soon_will_not() -> None:
@@ -58,7 +58,7 @@ def test_one_that_soon_will_not() -> None:
 
 def test_a_quota_without_a_limit_is_never_full() -> None:
     accounts = (passed(quotas=(Quota("", "STORAGE", 95, 0),)),)
-    assert verdict("info", accounts, NOON) == "info reads mail; nothing stands against it."
+    assert verdict("info", accounts, NOON) == "info reads mail; no problems found."
 
 
 def test_one_half_that_fails() -> None:

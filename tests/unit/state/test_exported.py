@@ -67,7 +67,7 @@ def test_what_was_exported_is_read_back(text: str) -> None:
 
 def test_a_file_that_breaks_off_is_refused(text: str) -> None:
     for length in range(0, len(text) - 3, 97):
-        with pytest.raises(StateError, match="no whole export"):
+        with pytest.raises(StateError, match="not a complete state export"):
             from_text(text[:length])
 
 
@@ -84,7 +84,7 @@ def test_any_change_of_the_file_is_noticed(text: str) -> None:
 
 @pytest.mark.parametrize("other", ["[]", "{}", "null", "3", '{"format_version": "1.0"}'])
 def test_other_json_is_no_export(other: str) -> None:
-    with pytest.raises(StateError, match="no export of a state"):
+    with pytest.raises(StateError, match="not a state export"):
         from_text(other)
 
 
