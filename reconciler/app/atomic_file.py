@@ -11,11 +11,16 @@ from reconciler.errors import ReconcilerError
 
 
 def refuse_escape(path: Path) -> None:
-    """Raise ReconcilerError if a path within the working folder leads out of it by a link.
+    """Raise ReconcilerError for a path that is a link, or leads out of the working folder by one.
 
-    A pull request could otherwise have a plan or a report written over any file of whoever runs it. Paths
-    that lie elsewhere to begin with are those of the user, and go where they lead.
+    A pull request could otherwise have a plan or a report written over any file of whoever runs it. The
+    links of the system to streams, such as ``/dev/stdout``, are written to.
     """
+    if path.is_symlink() and not os.path.realpath(path.parent).startswith(("/dev", "/proc")):
+        raise ReconcilerError(
+            f"{path} is a link, so nothing is written to it",
+            hint="Remove the link, or name the file that it leads to.",
+        )
     here = os.path.realpath(Path.cwd())
     named = Path(os.path.normpath(Path.cwd() / path))
     if not (named.is_relative_to(Path.cwd()) or named.is_relative_to(here)):
@@ -30,8 +35,7 @@ def refuse_escape(path: Path) -> None:
 def write_wholly(path: Path, text: str, *, like: Path | None = None) -> None:
     """Put a text in the place of a file, readable by its owner alone.
 
-    With ``like``, owner, group and mode are those of that file. A link stays, and what it leads to is
-    replaced; what is there and is no file (a device, a pipe) is written to as it is. Raises OSError; then
+    With ``like``, owner, group and mode are those of that file. What is there and is no file (a device, a pipe) is written to as it is. Raises OSError; then
     the file is as it was, and nothing is left beside it. Raises ReconcilerError as :func:`refuse_escape`.
     """
     refuse_escape(path)

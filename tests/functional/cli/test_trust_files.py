@@ -117,14 +117,25 @@ def test_nothing_is_written_through_a_link_that_leads_out(
         path = "link/victim"
     done = home(*(word.format(path) for word in command))
     assert done.status != 0
-    assert "leads out of the working folder by a link" in done.err
+    assert "is a link, so" in done.err or "leads out of the working folder by a link" in done.err
     assert sorted(item.name for item in outside.iterdir()) == ["other.yaml"]
 
 
-def test_a_path_elsewhere_is_the_users_and_goes_where_it_leads(home: Home, outside: Path) -> None:
+def test_no_link_is_written_over_what_it_leads_to_wherever_it_lies(home: Home) -> None:
     home.apply_untested()
-    (outside / "link").symlink_to(outside / "plan.json")
-    assert home("plan", "--out", str(outside / "link")).status == 0
+    victim = home.folder / "victim"
+    victim.write_text("as it was")
+    (home.folder / "link").symlink_to("victim")
+    for option in (("--out", "link"), ("--report", "markdown=link"),
+                   ("--out", str(home.folder / "link"))):  # fmt: skip
+        assert home("plan", *option).status == 1
+    assert victim.read_text() == "as it was"
+    assert home("plan", "--out", "/dev/stdout").status == 0
+
+
+def test_a_path_elsewhere_is_the_users(home: Home, outside: Path) -> None:
+    home.apply_untested()
+    assert home("plan", "--out", str(outside / "plan.json")).status == 0
     assert (outside / "plan.json").exists()
 
 
