@@ -15,6 +15,7 @@ from reconciler.app.actor import Actor
 from reconciler.app.actor import actor as find_actor
 from reconciler.app.send_log import StoredJournal, of_failure, of_sent
 from reconciler.app.workspace import Workspace, open_workspace
+from reconciler.connection.access import Access
 from reconciler.connection.options import ProbeOptions
 from reconciler.errors import (
     ConfigurationInvalid,
@@ -27,7 +28,6 @@ from reconciler.errors import (
 )
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.oauth import AuthlibTokens
-from reconciler.sending.access import Access
 from reconciler.sending.connector_session import ConnectorSession
 from reconciler.sending.message import Message, RawMessage, Stamp
 from reconciler.sending.outcome import Journal, Outcome, Sent

@@ -13,6 +13,7 @@ from reconciler.app.record_tests import Recorder, load_before
 from reconciler.app.selection import SelectBy, Selection, narrow, select
 from reconciler.apply.executor import failure
 from reconciler.connection.failure import Stage
+from reconciler.connection.options import ProbeOptions
 from reconciler.errors import ReconcilerError
 from reconciler.mail.dial import ConnectTo
 from reconciler.plan.inputs import NO_OVERRIDES, Overrides
@@ -20,7 +21,7 @@ from reconciler.probe.drift import Recording
 from reconciler.probe.merge_shards import merge
 from reconciler.probe.report import RunDocument, SelectionDocument, TestReport, results
 from reconciler.probe.result import ConnectorResult
-from reconciler.probe.runner import ProbeOptions, run
+from reconciler.probe.runner import run
 from reconciler.secrets.base import SecretResolver
 
 if TYPE_CHECKING:

@@ -1,17 +1,21 @@
-"""One attempt at one half of a connector: the stages that both protocols have."""
+"""A session with the server of one account, and the stages that both protocols have."""
 
 from __future__ import annotations
 
 import ssl
+import time
 from abc import ABC, abstractmethod
-from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from reconciler.connection.context import FailureContext
+from reconciler.connection.diagnosis import classify
 from reconciler.connection.errors import WrongMode
 from reconciler.connection.failure import Stage
 from reconciler.connection.observed import Observed, Offer, names
 from reconciler.connection.tls_mode import is_not_tls, speaks_plainly, speaks_tls
+from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import MailFault, TimedOut
 from reconciler.mail.resolve import ascii_host, resolve
 from reconciler.mail.tls import PeerCertificate, chain, shared_context
@@ -19,56 +23,64 @@ from reconciler.mail.wire import Wire
 from reconciler.model.connector import Security
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
+    from threading import Event
 
     from reconciler.connection.account import Account
+    from reconciler.connection.account_secrets import AccountSecrets
+    from reconciler.connection.failure import Failure
     from reconciler.connection.options import ProbeOptions
     from reconciler.mail.credentials import Credential
-    from reconciler.mail.deadline import Deadline
     from reconciler.mail.resolve import ResolvedAddress
     from reconciler.mail.tls import Certificate
 
 _GREETING_SHARE = 0.6
-"""How much of the time is given to a greeting in plain text, so that some is left to ask why none came."""
+"""Share of the time that is given to a greeting in plain text; the rest is to find out why none came."""
 
 
 class Skip(Exception):
-    """Raised by a stage that there is nothing to do in; the message says why."""
+    """Raised by a stage with nothing to do; the message says why."""
 
 
-SIGNED_IN: Final = (Stage.DNS, Stage.TCP, Stage.TLS, Stage.CAPABILITIES, Stage.AUTHENTICATION)
-"""The stages that lead to a session that is signed in. A stage that tests add is not among them."""
+@dataclass(frozen=True, slots=True)
+class PassedStage:
+    """A stage that went well, in ``seconds``; ``skipped`` if there was nothing to do.
 
-
-def sign_in(session: AccountSession, reached: Callable[[Stage], None]) -> None:
-    """Take a session to where it is signed in; ``reached`` is told each stage before it begins.
-
-    What goes wrong is raised as it is; nothing is tried twice, and the session stays open.
+    ``detail`` is for a report and may hold a server's words as they came.
     """
-    steps = dict(session.stages)
-    for stage in SIGNED_IN:
-        reached(stage)
-        with suppress(Skip):
-            steps[stage]()
+
+    stage: Stage
+    seconds: float
+    detail: str
+    skipped: bool = False
+
+
+def _ignore(_: PassedStage) -> None:
+    """Keep nothing of a stage that went well."""
 
 
 class AccountSession(ABC):
-    """One connection and what is done over it.
+    """One connection to the server of an account, and what is done over it.
 
-    Each stage returns what is worth telling of it, which may hold a server's words as they came.
-    ``sign_in_with`` obtains the credential; it is called after TLS is up and not before.
+    ``stage`` is the stage that it has come to and ``began`` when that began, by the monotonic clock.
+    ``cancelled`` ends every wait with Cancelled. Without ``deadline``, the options' ``timeout`` begins to
+    count when the secrets are resolved.
     """
 
     def __init__(
         self,
         account: Account,
+        secrets: AccountSecrets,
         options: ProbeOptions,
-        deadline: Deadline,
-        sign_in_with: Callable[[], Credential],
+        cancelled: Event | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         self.account = account
-        self.sign_in_with = sign_in_with
+        self.stage = Stage.SECRET
+        self.began = time.monotonic()
+        self._secrets = secrets
         self._options = options
+        self._cancelled = cancelled
         self._deadline = deadline
         self._endpoints: tuple[ResolvedAddress, ...] = ()
         self._wire: Wire | None = None
@@ -76,19 +88,53 @@ class AccountSession(ABC):
         self._offer: Offer | None = None
 
     @property
-    def stages(self) -> tuple[tuple[Stage, Callable[[], str]], ...]:
-        """The stages in order, each with what it does."""
-        return (
-            (Stage.DNS, self.dns),
-            (Stage.TCP, self.tcp),
-            (Stage.TLS, self.tls),
-            (Stage.CAPABILITIES, self.capabilities),
-            (Stage.AUTHENTICATION, self.authentication),
-        )
+    def steps(self) -> Mapping[Stage, Callable[[], str]]:
+        """What each stage does. It returns a detail for reports, which may hold a server's words."""
+        return {
+            Stage.SECRET: self._secrets.resolve,
+            Stage.DNS: self.dns,
+            Stage.TCP: self.tcp,
+            Stage.TLS: self.tls,
+            Stage.CAPABILITIES: self.capabilities,
+            Stage.AUTHENTICATION: self.authentication,
+        }
+
+    def open(
+        self, stages: Iterable[Stage], passed: Callable[[PassedStage], None] = _ignore
+    ) -> None:
+        """Go through exactly these stages, in this order; ``passed`` is called after each.
+
+        The first that fails ends it: its exception is raised as it is, and :meth:`explain` says what it
+        means. Nothing is tried twice. The caller closes the session.
+        """
+        steps = self.steps
+        for stage in stages:
+            self.stage, self.began = stage, time.monotonic()
+            skipped = False
+            try:
+                detail = steps[stage]()
+            except Skip as reason:
+                detail, skipped = str(reason), True
+            passed(PassedStage(stage, time.monotonic() - self.began, detail, skipped))
+
+    def explain(self, error: Exception) -> Failure:
+        """Say what an exception means that was raised at the stage that the session has come to."""
+        return classify(error, FailureContext(self.account, self.stage, self.show))
+
+    def show(self, text: str) -> str:
+        """Make a server's text fit to be shown."""
+        return self._secrets.redactor.show(text)
+
+    @property
+    def deadline(self) -> Deadline:
+        """When everything after the secrets must be done; it begins to count when it is first asked for."""
+        if self._deadline is None:
+            self._deadline = Deadline(self._options.timeout, self._cancelled)
+        return self._deadline
 
     @property
     def endpoints(self) -> tuple[ResolvedAddress, ...]:
-        """Where the host is, once it was looked up."""
+        """The addresses of the host, once they were looked up."""
         return self._endpoints
 
     @property
@@ -107,12 +153,12 @@ class AccountSession(ABC):
     def dns(self) -> str:
         """Look up where to connect to."""
         host, port = self._options.connect_to.target(self.account.host, self.account.port)
-        self._endpoints = resolve(host, port, self._deadline)
+        self._endpoints = resolve(host, port, self.deadline)
         return ", ".join(endpoint.text for endpoint in self._endpoints)
 
     def tcp(self) -> str:
         """Connect."""
-        self._wire = Wire.connect(self._endpoints, self._deadline)
+        self._wire = Wire.connect(self._endpoints, self.deadline)
         return ""
 
     def tls(self) -> str:
@@ -137,9 +183,10 @@ class AccountSession(ABC):
         self._offer = self.offer()
         return detail
 
-    def observed(self, show: Callable[[str], str]) -> Observed | None:
-        """What the server has shown of itself so far; None for nothing. ``show`` masks its words."""
-        peer, offer = self._peer, self._offer
+    @property
+    def observed(self) -> Observed | None:
+        """What the server has shown of itself so far; None for nothing."""
+        peer, offer, show = self._peer, self._offer, self.show
         if peer is None and offer is None:
             return None
         return Observed(
@@ -151,20 +198,24 @@ class AccountSession(ABC):
             size_limit=offer.size_limit if offer else None,
         )
 
+    def authentication(self) -> str:
+        """Sign in, with exactly one attempt."""
+        return f"signed in with {self.sign_in(self._secrets.credential(self.deadline))}"
+
     def greet_plainly(self) -> None:
         """Read the greeting; if none comes, find out whether the server waits for TLS."""
         wire = self.wire
-        wire.deadline = self._deadline.part(_GREETING_SHARE)
+        wire.deadline = self.deadline.part(_GREETING_SHARE)
         try:
             self.greet()
         except TimedOut as fault:
             if fault.silent and speaks_tls(
-                self._endpoints, self.account.host, self._context, self._deadline
+                self._endpoints, self.account.host, self._context, self.deadline
             ):
                 raise WrongMode(Security.IMPLICIT) from None
             raise
         finally:
-            wire.deadline = self._deadline
+            wire.deadline = self.deadline
 
     @abstractmethod
     def greet(self) -> None:
@@ -183,8 +234,8 @@ class AccountSession(ABC):
         """What it has said that it can do."""
 
     @abstractmethod
-    def authentication(self) -> str:
-        """Sign in."""
+    def sign_in(self, credential: Credential) -> str:
+        """Sign in once and return the mechanism."""
 
     @abstractmethod
     def say_goodbye(self) -> None:
@@ -208,7 +259,7 @@ class AccountSession(ABC):
             self.wire.start_tls(self._context, ascii_host(self.account.host))
         except ssl.SSLError as error:
             if is_not_tls(error):
-                speaks = speaks_plainly(self.account.protocol, self._endpoints, self._deadline)
+                speaks = speaks_plainly(self.account.protocol, self._endpoints, self.deadline)
                 if speaks is not None:
                     raise WrongMode(speaks) from None
             raise

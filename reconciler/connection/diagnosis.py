@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.connection.certificates import tls_failure
 from reconciler.connection.errors import (
-    AlreadyRefused,
+    AlreadyRejected,
     FolderMissing,
     HostNotAllowed,
     NotDelivered,
@@ -219,7 +219,7 @@ def _violation(error: ProtocolViolation, where: FailureContext) -> Failure:
     )
 
 
-def _already_refused(error: AlreadyRefused, where: FailureContext) -> Failure:
+def _already_rejected(error: AlreadyRejected, where: FailureContext) -> Failure:
     account = where.account
     return Failure(
         ErrorClass.AUTH_REJECTED,
@@ -236,7 +236,7 @@ _EXPLANATIONS: Final[tuple[tuple[type[MailFault], Callable[..., Failure]], ...]]
     (Unreachable, _unreachable),
     (TimedOut, _timed_out),
     (TokenFault, token_failure),
-    (AlreadyRefused, _already_refused),
+    (AlreadyRejected, _already_rejected),
     (WrongMode, _wrong_mode),
     (StarttlsMissing, _starttls_missing),
     (NoMechanism, _no_mechanism),

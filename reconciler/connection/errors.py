@@ -18,11 +18,11 @@ class HostNotAllowed(MailFault):
         self.host = host
 
 
-class AlreadyRefused(MailFault):
-    """The password was refused by ``host`` in the same run, and so was not tried again."""
+class AlreadyRejected(MailFault):
+    """``host`` has rejected the password in the same run, so it was not sent again."""
 
     def __init__(self, host: str) -> None:
-        super().__init__(f"{host} has refused the password already")
+        super().__init__(f"{host} has rejected the password already")
         self.host = host
 
 

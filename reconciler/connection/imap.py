@@ -14,7 +14,9 @@ from reconciler.model.connector import Security
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from reconciler.mail.credentials import Credential
 
 
 class ImapAccountSession(AccountSession):
@@ -25,9 +27,9 @@ class ImapAccountSession(AccountSession):
     sent: tuple[str, SentBy] | None = None
 
     @property
-    def stages(self) -> tuple[tuple[Stage, Callable[[], str]], ...]:
+    def steps(self) -> Mapping[Stage, Callable[[], str]]:
         """The stages of both protocols, and the mailbox."""
-        return (*super().stages, (Stage.MAILBOX, self.mailbox))
+        return {**super().steps, Stage.MAILBOX: self.mailbox}
 
     @property
     def session(self) -> ImapSession:
@@ -57,9 +59,9 @@ class ImapAccountSession(AccountSession):
             frozenset(item for item in listed if not item.startswith("AUTH=")),
         )
 
-    def authentication(self) -> str:
-        """Sign in once."""
-        return f"signed in with {self.session.sign_in(self.sign_in_with())}"
+    def sign_in(self, credential: Credential) -> str:
+        """Sign in once and return the mechanism, or LOGIN for the command of that name."""
+        return self.session.sign_in(credential)
 
     def mailbox(self) -> str:
         """NAMESPACE, LIST, EXAMINE INBOX, and the folder for sent mail where one is needed.

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from reconciler.connection.failure import Stage
 from reconciler.mail.dial import ConnectTo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NOWHERE_ELSE = ConnectTo()
 """Every connection goes where it says."""
@@ -46,6 +50,10 @@ class ProbeOptions:
         """Whether the stage is to be tested."""
         order = tuple(Stage)
         return order.index(stage) <= order.index(self.depth)
+
+    def tested(self, stages: Iterable[Stage]) -> tuple[Stage, ...]:
+        """Return those of the stages that are to be tested."""
+        return tuple(stage for stage in stages if self.wants(stage))
 
 
 DEFAULT_OPTIONS = ProbeOptions()

@@ -11,7 +11,9 @@ from reconciler.mail.smtp import SmtpSession
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from reconciler.mail.credentials import Credential
 
 
 class SmtpAccountSession(AccountSession):
@@ -20,9 +22,9 @@ class SmtpAccountSession(AccountSession):
     _session: SmtpSession | None = None
 
     @property
-    def stages(self) -> tuple[tuple[Stage, Callable[[], str]], ...]:
+    def steps(self) -> Mapping[Stage, Callable[[], str]]:
         """The stages of both protocols, and the envelope."""
-        return (*super().stages, (Stage.ENVELOPE, self.envelope))
+        return {**super().steps, Stage.ENVELOPE: self.envelope}
 
     @property
     def session(self) -> SmtpSession:
@@ -50,9 +52,9 @@ class SmtpAccountSession(AccountSession):
         session = self.session
         return Offer(session.mechanisms, session.capabilities - {"AUTH"}, session.size_limit)
 
-    def authentication(self) -> str:
-        """Sign in once."""
-        return f"signed in with {self.session.sign_in(self.sign_in_with())}"
+    def sign_in(self, credential: Credential) -> str:
+        """Sign in once and return the mechanism."""
+        return self.session.sign_in(credential)
 
     def envelope(self) -> str:
         """MAIL FROM and RCPT TO the connector's own address, then RSET.

@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from reconciler.mail.dial import ConnectTo
@@ -36,8 +36,11 @@ _LEEWAY = 60.0
 _REFUSED_FOR = 300.0
 """Seconds for which a refusal is passed on to whoever wants the same token, without asking again."""
 
-_BUSY_FOR = 0.4
-"""The same for a server that is out of order; shorter than the shortest wait before a new try."""
+BUSY_SECONDS: Final = 0.4
+"""Seconds for which a token endpoint that is out of order is not asked again.
+
+Fewer than a test waits before its next try, so that the next try does ask.
+"""
 
 _OF_THE_CLIENT = frozenset({
     "invalid_client", "unauthorized_client", "invalid_scope", "unsupported_grant_type",
@@ -140,7 +143,7 @@ class AuthlibTokens:
         if isinstance(fault, (ExtraMissing, KeyUnusable)):
             return
         if fault.temporary:
-            until = self._clock() + _BUSY_FOR
+            until = self._clock() + BUSY_SECONDS
             self._refusals[oauth2.token_endpoint] = _TokenRefusal(fault.again(), until, None)
         elif not isinstance(fault, TokenUnreachable):
             key = oauth2 if fault.error in _OF_THE_CLIENT else (oauth2, mailbox)

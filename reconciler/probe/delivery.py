@@ -3,75 +3,80 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from reconciler.back_off import BackOff
 from reconciler.connection.account import accounts
+from reconciler.connection.account_secrets import AccountSecrets
 from reconciler.connection.errors import NotDelivered
 from reconciler.connection.failure import Protocol, Stage
 from reconciler.connection.imap import ImapAccountSession
+from reconciler.connection.session import SIGN_IN_STAGES
 from reconciler.connection.smtp import SmtpAccountSession
+from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import Cancelled, Declined, TimedOut
 from reconciler.mail.folders import find_sent
 from reconciler.mail.smtp import Envelope
 from reconciler.mail.testmail import HEADER, compose, new_token
-from reconciler.probe.result import StageOutcome, StageResult
+from reconciler.probe.result import ProtocolResult, StageOutcome, StageResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
+    from threading import Event
+    from typing import TypeVar
 
+    from reconciler.connection.access import Access
     from reconciler.connection.account import Account
-    from reconciler.mail.deadline import Deadline
+    from reconciler.connection.base import AccountSession
     from reconciler.mail.imap import ImapSession
     from reconciler.mail.smtp import SmtpSession
-    from reconciler.probe.stages import ConnectionTest
 
-_AT_ONCE = 0.05
-"""Seconds that nobody would call a wait."""
+    S = TypeVar("S", bound=AccountSession)
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
-"""Seconds between two looks into the mailbox; each pause is twice the one before."""
+_AT_ONCE: Final = 0.05
+"""Seconds below which a mail is reported as found at once."""
+
+LOOKS: Final = BackOff(first=0.1, longest=1.0)
+"""The waits between two looks into the mailbox."""
 
 
 class TestMailDelivery:
-    """Sends one test mail, from the connector that ``sending`` is a half of.
+    """Sends one test mail through ``smtp``, the SMTP account of a connector, and looks for it over IMAP."""
 
-    ``walk`` makes the walk that signs in to a half; ``look_for`` is in seconds.
-    """
+    __test__ = False  # not a test case, whatever pytest makes of the name
 
-    def __init__(
-        self,
-        sending: Account,
-        walk: Callable[[Account], ConnectionTest],
-        deadline: Deadline,
-        look_for: float,
-    ) -> None:
-        self._sending = sending
-        self._connector = sending.connector
-        self._walk = walk
-        self._deadline = deadline
-        self._look_for = look_for
+    def __init__(self, smtp: Account, access: Access, cancelled: Event | None = None) -> None:
+        self._smtp = smtp
+        self._connector = smtp.connector
+        self._access = access
+        self._deadline = Deadline(access.options.timeout, cancelled)
         self._token = new_token()
-        self._at_work = walk(sending)
+        self._session: AccountSession = self._new(SmtpAccountSession, smtp)
 
-    def result(self) -> StageResult:
-        """Send it and look for it; whatever goes wrong is in the result."""
+    def result(self) -> ProtocolResult:
+        """Send it and look for it; what goes wrong is in the result. Raises Cancelled."""
         started = time.monotonic()
         try:
             detail = self._deliver()
         except Cancelled:
             raise
         except Exception as error:  # noqa: BLE001 - a defect in one test must not end the run
-            failure = self._at_work.explain(error)
+            failure = self._session.explain(error)
             seconds = time.monotonic() - started
-            return StageResult(Stage.DELIVERY, StageOutcome.FAILED, seconds, failure=failure)
-        return StageResult(Stage.DELIVERY, StageOutcome.OK, time.monotonic() - started, detail)
+            stage = StageResult(Stage.DELIVERY, StageOutcome.FAILED, seconds, failure=failure)
+        else:
+            seconds = time.monotonic() - started
+            stage = StageResult(Stage.DELIVERY, StageOutcome.OK, seconds, detail)
+        smtp = self._smtp
+        return ProtocolResult(smtp.protocol, smtp.host, smtp.port, (stage,))
 
     def _deliver(self) -> str:
-        with self._at_work.signed_in(self._deadline, Stage.DELIVERY) as attempt:
-            if isinstance(attempt, SmtpAccountSession):
-                self._send(attempt.session)
-        sent = f"sent to {self._sending.address}"
+        with self._signed_in(SmtpAccountSession, self._smtp) as smtp:
+            smtp.stage = Stage.DELIVERY
+            self._send(smtp.session)
+        sent = f"sent to {self._smtp.address}"
         reading = next(
             (account for account in accounts(self._connector) if account.protocol is Protocol.IMAP),
             None,
@@ -80,15 +85,26 @@ class TestMailDelivery:
             return f"{sent}; not looked for, since the connector has no imap"
         if not reads_own_address(reading):
             return f"{sent}; not looked for, since imap reads the mailbox of {reading.username}"
-        self._at_work = self._walk(reading)
-        found = ""
-        with self._at_work.signed_in(self._deadline, Stage.MAILBOX) as attempt:
-            if isinstance(attempt, ImapAccountSession):
-                found = self._find(attempt.session)
-        return f"{sent}, {found}"
+        with self._signed_in(ImapAccountSession, reading) as imap:
+            imap.stage = Stage.MAILBOX
+            return f"{sent}, {self._find(imap.session)}"
+
+    def _new(self, kind: type[S], account: Account) -> S:
+        secrets = AccountSecrets(account, self._access)
+        return kind(account, secrets, self._access.options, deadline=self._deadline)
+
+    @contextmanager
+    def _signed_in(self, kind: type[S], account: Account) -> Iterator[S]:
+        session = self._new(kind, account)
+        self._session = session  # which explains what goes wrong
+        try:
+            session.open(SIGN_IN_STAGES)
+            yield session
+        finally:
+            session.close()
 
     def _send(self, session: SmtpSession) -> None:
-        address = self._sending.address
+        address = self._smtp.address
         content = compose(
             address=address,
             connector=self._connector.name,
@@ -116,18 +132,18 @@ class TestMailDelivery:
         return f"found in the inbox {when}, {how}"
 
     def _await(self, session: ImapSession) -> tuple[int, ...]:
-        until = time.monotonic() + self._look_for
-        pause = _FIRST_PAUSE
-        while not (found := self._look(session, "INBOX")):
+        until = time.monotonic() + self._access.options.delivery_seconds
+        for delay in LOOKS:
+            if found := self._look(session, "INBOX"):
+                return found
             try:
                 left = until - time.monotonic()
                 if left <= 0:
-                    raise NotDelivered
-                self._deadline.pause(min(pause, left))
+                    break
+                self._deadline.pause(min(delay, left))
             except TimedOut:
-                raise NotDelivered from None
-            pause = min(pause * 2, _LONGEST_PAUSE)
-        return found
+                break
+        raise NotDelivered
 
     def _look(self, session: ImapSession, folder: str) -> tuple[int, ...]:
         # In the subject too: some servers look for no header but the well-known ones.

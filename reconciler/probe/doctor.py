@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from reconciler.connection.access import Access
 from reconciler.connection.account import Account, accounts
 from reconciler.connection.failure import Protocol, Stage
 from reconciler.connection.imap import ImapAccountSession
 from reconciler.connection.observed import names
 from reconciler.connection.options import DEFAULT_OPTIONS, ProbeOptions
+from reconciler.connection.rejections import Rejections
 from reconciler.connection.tls_mode import presented_chain, spoken_mode
 from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import Cancelled, MailFault
@@ -19,7 +21,6 @@ from reconciler.mail.oauth import AuthlibTokens
 from reconciler.mail.tls import Certificate, shared_context
 from reconciler.model.connector import Security
 from reconciler.probe.result import ProtocolResult, StageOutcome
-from reconciler.probe.schedule import Refusals
 from reconciler.probe.stages import ConnectionTest
 from reconciler.wording import counted
 
@@ -79,51 +80,47 @@ def examine(
     """
     shared_context(options.ca_file)
     tokens = AuthlibTokens(resolver, connect_to=options.connect_to, ca_file=options.ca_file)
-    refusals = Refusals()
+    access, rejections = Access(resolver, tokens, options), Rejections()
     found = []
     for account in accounts(connector):
         inspector = _Inspector(account)
-        walk = ConnectionTest(
-            account, resolver, options, tokens, inspect=inspector, refusals=refusals
-        )
-        result = walk.result()
-        found.append(ExaminedAccount(account, result, inspector.details))
+        test = ConnectionTest(account, access, rejections=rejections, inspect=inspector)
+        found.append(ExaminedAccount(account, test.result(), inspector.details))
     return tuple(found)
 
 
 class _Inspector:
-    """Looks around in each attempt; what the last one shows is what counts."""
+    """Looks around in each session of a test; the last one counts."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
         self.details = Details()
 
-    def __call__(
-        self, attempt: AccountSession, results: tuple[StageResult, ...], show: Show
-    ) -> None:
+    def __call__(self, session: AccountSession, results: tuple[StageResult, ...]) -> None:
+        show = session.show
         passed = {item.stage for item in results if item.outcome is StageOutcome.OK}
         if Stage.TCP not in passed:
             return
         verified = Stage.TLS in passed
-        speaks, certificates = self._tls(attempt, verified=verified)
+        speaks, certificates = self._tls(session, verified=verified)
         seen = Details(
             speaks=speaks,
             chain=tuple(_shown_certificate(item, show) for item in certificates),
             verified=verified,
         )
-        if isinstance(attempt, ImapAccountSession) and attempt.survey is not None:
-            seen = _mailbox(seen, attempt, show)
+        if isinstance(session, ImapAccountSession) and session.survey is not None:
+            seen = _mailbox(seen, session, show)
         elif Stage.CAPABILITIES in passed:
-            seen = replace(seen, capabilities=names(attempt.offer().capabilities, show))
+            seen = replace(seen, capabilities=names(session.offer().capabilities, show))
         self.details = seen
 
     def _tls(
-        self, attempt: AccountSession, *, verified: bool
+        self, session: AccountSession, *, verified: bool
     ) -> tuple[Security | None, tuple[Certificate, ...]]:
         account = self._account
         if verified:
-            return account.security, attempt.chain
-        where = (account.protocol, attempt.endpoints, account.host)
+            return account.security, session.chain
+        where = (account.protocol, session.endpoints, account.host)
         try:
             speaks = spoken_mode(*where, Deadline(_LOOK))
             if speaks is None or speaks is Security.NONE:
@@ -135,8 +132,8 @@ class _Inspector:
             return None, ()  # there was no time to find out
 
 
-def _mailbox(seen: Details, attempt: ImapAccountSession, show: Show) -> Details:
-    survey, sent = attempt.survey, attempt.sent
+def _mailbox(seen: Details, session: ImapAccountSession, show: Show) -> Details:
+    survey, sent = session.survey, session.sent
     listed = survey.folders[:_MOST_FOLDERS] if survey is not None else ()
     seen = replace(
         seen,
@@ -145,12 +142,12 @@ def _mailbox(seen: Details, attempt: ImapAccountSession, show: Show) -> Details:
             for item in listed
         ),
         sent=(show(sent[0]), sent[1]) if sent is not None else None,
-        capabilities=names(attempt.offer().capabilities, show),
+        capabilities=names(session.offer().capabilities, show),
     )
     try:
-        attempt.session.ask_again()
-        seen = replace(seen, capabilities=names(attempt.offer().capabilities, show))
-        quotas = attempt.session.quotas("INBOX")
+        session.session.ask_again()
+        seen = replace(seen, capabilities=names(session.offer().capabilities, show))
+        quotas = session.session.quotas("INBOX")
     except Cancelled:
         raise
     except MailFault:

@@ -10,24 +10,25 @@ from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from reconciler.connection.access import Access
 from reconciler.connection.account import accounts
 from reconciler.connection.failure import Protocol, Stage
 from reconciler.connection.options import DEFAULT_OPTIONS, ProbeOptions
-from reconciler.mail.deadline import Deadline
+from reconciler.connection.rejections import Rejections
 from reconciler.mail.faults import Cancelled
 from reconciler.mail.oauth import AuthlibTokens
 from reconciler.mail.tls import shared_context
 from reconciler.probe.result import ConnectorResult, ProtocolResult, StageOutcome, StageResult
-from reconciler.probe.schedule import Job, Refusals, Schedule
+from reconciler.probe.schedule import Job, Schedule
 from reconciler.probe.stages import ConnectionTest
 from reconciler.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from reconciler.connection.account import Account
     from reconciler.mail.oauth import TokenSource
     from reconciler.model.connector import Connector
+    from reconciler.probe.delivery import TestMailDelivery
     from reconciler.secrets.base import SecretResolver
 
 
@@ -42,71 +43,14 @@ class Timed:
     ended: float
 
 
-class Tester:
-    """Tests halves, in any thread. ``stop`` calls off whatever is under way: then it raises Cancelled."""
-
-    def __init__(
-        self, resolver: SecretResolver, options: ProbeOptions, tokens: TokenSource
-    ) -> None:
-        self.options = options
-        self.stop = threading.Event()
-        self._refusals = Refusals()
-        self._resolver = resolver
-        self._tokens = tokens
-
-    def test(self, job: Job) -> Timed:
-        """Test a half or send its test mail; whatever goes wrong is in the result."""
-        started_at, started = datetime.now(UTC), time.monotonic()
-        if job.test_mail:
-            result = self._test_mail(job.account)
-            return Timed(job, result, started_at, started, time.monotonic())
-        walk = ConnectionTest(
-            job.account,
-            self._resolver,
-            self.options,
-            self._tokens,
-            self.stop,
-            refusals=self._refusals,
-        )
-        try:
-            result = walk.result()
-        except Cancelled:
-            raise
-        except Exception as error:  # noqa: BLE001 - a defect in one test must not end the run
-            result = walk.broken(error)
-        return Timed(job, result, started_at, started, time.monotonic())
-
-    def test_mail(self, parts: list[Timed]) -> Job | None:
-        """The test mail that is to follow these tests; None if there is none to send.
-
-        A connector that has failed gets none: signing in again would be one more refused sign-in.
-        """
-        if not self.options.wants(Stage.DELIVERY) or any(part.result.failed for part in parts):
-            return None
-        sending = next((part for part in parts if part.result.protocol is Protocol.SMTP), None)
-        return None if sending is None else replace(sending.job, test_mail=True)
-
-    def _test_mail(self, account: Account) -> ProtocolResult:
-        from reconciler.probe.delivery import TestMailDelivery  # noqa: PLC0415 - hardly ever wanted
-
-        def walk(account: Account) -> ConnectionTest:
-            return ConnectionTest(account, self._resolver, self.options, self._tokens, self.stop)
-
-        deadline = Deadline(self.options.timeout, self.stop)
-        stage = TestMailDelivery(account, walk, deadline, self.options.delivery_seconds).result()
-        return ProtocolResult(account.protocol, account.host, account.port, (stage,))
-
-
-__all__ = ["Interrupted", "ProbeOptions", "probe", "run"]
-
 _SLICE = 0.1
-"""Seconds after which a wait for results looks up whether the run was called off."""
+"""Seconds between two looks, while waiting for results, whether the run was called off."""
 
 _CLEAN_UP = 1.0
 """Seconds that tests under way get to close their connections once a run is called off."""
 
 NOT_SENT = (StageResult(Stage.DELIVERY, StageOutcome.NOT_REACHED),)
-"""What there is to say of a test mail that was asked for, where the connector itself has failed."""
+"""The result of a test mail that was asked for, where the connector itself failed."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -116,27 +60,6 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(f"{counted(len(not_run), 'connector')} not tested")
         self.results = results
         self.not_run = not_run
-
-
-def probe(
-    connector: Connector,
-    resolver: SecretResolver,
-    options: ProbeOptions = DEFAULT_OPTIONS,
-    *,
-    tokens: TokenSource | None = None,
-) -> ConnectorResult:
-    """Test one connector, its halves one after the other, in this thread.
-
-    Raises ValueError for a draft, and UsageError if the CA file cannot be used. Everything else that goes
-    wrong is in the result.
-    """
-    tester = Tester(resolver, options, tokens or _tokens(resolver, options))
-    shared_context(options.ca_file)
-    results = [tester.test(Job(0, account)) for account in accounts(connector)]
-    mail = tester.test_mail(results)
-    if mail is not None:
-        results.append(tester.test(mail))
-    return _joined(connector, results, options)
 
 
 def run(
@@ -157,12 +80,10 @@ def run(
     """
     shared_context(options.ca_file)
     chosen = tuple(connector for connector in connectors if not connector.draft)
-    tester = Tester(resolver, options, tokens or _tokens(resolver, options))
-    return _Run(chosen, tester, on_result).results(cancelled)
-
-
-def _tokens(resolver: SecretResolver, options: ProbeOptions) -> TokenSource:
-    return AuthlibTokens(resolver, connect_to=options.connect_to, ca_file=options.ca_file)
+    tokens = tokens or AuthlibTokens(
+        resolver, connect_to=options.connect_to, ca_file=options.ca_file
+    )
+    return _Run(chosen, Access(resolver, tokens, options), on_result).results(cancelled)
 
 
 class _Run:
@@ -171,18 +92,21 @@ class _Run:
     def __init__(
         self,
         connectors: tuple[Connector, ...],
-        tester: Tester,
+        access: Access,
         on_result: Callable[[ConnectorResult], None] | None,
     ) -> None:
         self._connectors = connectors
-        self._tester = tester
+        self._access = access
+        self._options = access.options
+        self._rejections = Rejections()
+        self._called_off = threading.Event()
         self._on_result = on_result
         self._jobs = tuple(
             Job(position, account)
             for position, connector in enumerate(connectors)
             for account in accounts(connector)
         )
-        self._schedule = Schedule(self._jobs, tester.options.per_host)
+        self._schedule = Schedule(self._jobs, self._options.per_host)
         self._mails: list[Job] = []
         self._threads: list[threading.Thread] = []
         self._work: SimpleQueue[Job | None] = SimpleQueue()
@@ -198,7 +122,7 @@ class _Run:
                     self._finish(position)
             self._work_through(self._schedule, len(self._jobs), cancelled)
             # Only now, so that nothing else is done to the mailboxes that they are looked for in.
-            mails = Schedule(self._mails, self._tester.options.per_host)
+            mails = Schedule(self._mails, self._options.per_host)
             self._work_through(mails, len(self._mails), cancelled)
         except KeyboardInterrupt:
             raise Interrupted(self._in_order(), self._not_run()) from None
@@ -211,7 +135,7 @@ class _Run:
     ) -> None:
         running = 0
         while remaining:
-            while running < self._tester.options.concurrency and (job := schedule.next()):
+            while running < self._options.concurrency and (job := schedule.next()):
                 running += 1
                 self._start(job, running)
             if cancelled is not None and cancelled.is_set():
@@ -236,14 +160,25 @@ class _Run:
         self._work.put(job)
 
     def _thread(self) -> None:
-        while (job := self._work.get()) is not None and not self._tester.stop.is_set():
+        while (job := self._work.get()) is not None and not self._called_off.is_set():
+            started_at, started = datetime.now(UTC), time.monotonic()
             try:
-                self._done.put(self._tester.test(job))
+                result = self._new_test(job).result()
+                self._done.put(Timed(job, result, started_at, started, time.monotonic()))
             except Cancelled:
                 return
             except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
                 self._done.put(error)
                 return
+
+    def _new_test(self, job: Job) -> ConnectionTest | TestMailDelivery:
+        if not job.test_mail:
+            return ConnectionTest(
+                job.account, self._access, self._called_off, rejections=self._rejections
+            )
+        from reconciler.probe.delivery import TestMailDelivery  # noqa: PLC0415 - rarely asked for
+
+        return TestMailDelivery(job.account, self._access, self._called_off)
 
     def _take(self, timed: Timed) -> None:
         position = timed.job.position
@@ -253,23 +188,33 @@ class _Run:
             return
         job = None
         if not timed.job.test_mail:
-            job = self._tester.test_mail(self._accounts[position])
+            job = self._test_mail(self._accounts[position])
         if job is None:
             self._finish(position)
         else:
             self._left[position] = 1
             self._mails.append(job)
 
+    def _test_mail(self, parts: list[Timed]) -> Job | None:
+        """Return the test mail that is to follow these tests, None if there is none to send.
+
+        A connector that has failed sends none: its sign-in could be rejected once more.
+        """
+        if not self._options.wants(Stage.DELIVERY) or any(part.result.failed for part in parts):
+            return None
+        smtp = next((part for part in parts if part.result.protocol is Protocol.SMTP), None)
+        return None if smtp is None else replace(smtp.job, test_mail=True)
+
     def _finish(self, position: int) -> None:
         result = _joined(
-            self._connectors[position], self._accounts.pop(position, []), self._tester.options
+            self._connectors[position], self._accounts.pop(position, []), self._options
         )
         self._results[position] = result
         if self._on_result is not None:
             self._on_result(result)
 
     def _stop(self) -> None:
-        self._tester.stop.set()
+        self._called_off.set()
         for _ in self._threads:
             self._work.put(None)
         until = time.monotonic() + _CLEAN_UP

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from reconciler.connection.account import Account
-from reconciler.model.secret_ref import SecretRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from reconciler.model.secret_ref import SecretRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,35 +108,3 @@ class _Host:
             heappush(self.free, self._later[account].popleft())
         else:
             del self._later[account]
-
-
-_Key: TypeAlias = tuple[str, str, SecretRef]
-
-
-class Refusals:
-    """Who has refused which password. Two halves with one password must be tested one after the other.
-
-    A password that one half of a connector was refused with is not tried by the other half, whose host
-    mostly has another name and asks the same directory; nor is it by another connector at the same host.
-    """
-
-    def __init__(self) -> None:
-        self._hosts: dict[_Key, str] = {}
-
-    def host(self, account: Account) -> str | None:
-        """The host that has refused what this half would sign in with; None if nobody has."""
-        found = (self._hosts.get(key) for key in _keys(account))
-        return next((host for host in found if host is not None), None)
-
-    def note(self, account: Account) -> None:
-        """Note that what this half signs in with was refused."""
-        for key in _keys(account):
-            self._hosts.setdefault(key, account.host)
-
-
-def _keys(account: Account) -> tuple[_Key, ...]:
-    password = account.settings.password
-    if password is None:
-        return ()
-    user = account.username.casefold()
-    return (str(account.connector.address), user, password), (account.host_key, user, password)

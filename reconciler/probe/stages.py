@@ -1,246 +1,169 @@
-"""The walk through the stages of one half of a connector, with a second try where that may help."""
+"""The test of one account: its stages in order, with a second try where that may help."""
 
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from reconciler.connection.base import Skip, sign_in
+from reconciler.back_off import BackOff
+from reconciler.connection.account_secrets import AccountSecrets
 from reconciler.connection.context import FailureContext
 from reconciler.connection.diagnosis import classify, is_temporary
-from reconciler.connection.errors import AlreadyRefused
-from reconciler.connection.failure import Failure, Protocol, Stage
-from reconciler.connection.sign_in import SignIn
-from reconciler.mail.deadline import Deadline
+from reconciler.connection.failure import Protocol, Stage
+from reconciler.connection.rejections import Rejections
+from reconciler.connection.session import SIGN_IN_STAGES, new_session
 from reconciler.mail.faults import Cancelled, TimedOut
 from reconciler.probe.result import ProtocolResult, StageOutcome, StageResult
-from reconciler.probe.schedule import Refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from threading import Event
     from typing import TypeAlias
 
+    from reconciler.connection.access import Access
     from reconciler.connection.account import Account
-    from reconciler.connection.base import AccountSession
+    from reconciler.connection.base import AccountSession, PassedStage
     from reconciler.connection.observed import Observed
-    from reconciler.connection.options import ProbeOptions
-    from reconciler.mail.oauth import TokenSource
-    from reconciler.secrets.base import SecretResolver
+    from reconciler.mail.deadline import Deadline
 
-    Inspect: TypeAlias = Callable[
-        [AccountSession, tuple[StageResult, ...], Callable[[str], str]], None
-    ]
+    Inspect: TypeAlias = Callable[[AccountSession, tuple[StageResult, ...]], None]
 
-_BACK_OFF = 0.5
-"""Seconds before a second try; every further one waits twice as long as the one before it."""
+RETRY: Final = BackOff(first=0.5, longest=8.0)
+"""The waits before a test is tried again; the options say how often."""
 
-_LONGEST_BACK_OFF = 8.0
-"""Seconds that no wait for a new try exceeds."""
-
-_STAGES = {
-    Protocol.IMAP: (
-        Stage.DNS,
-        Stage.TCP,
-        Stage.TLS,
-        Stage.CAPABILITIES,
-        Stage.AUTHENTICATION,
-        Stage.MAILBOX,
-    ),
-    Protocol.SMTP: (
-        Stage.DNS,
-        Stage.TCP,
-        Stage.TLS,
-        Stage.CAPABILITIES,
-        Stage.AUTHENTICATION,
-        Stage.ENVELOPE,
-    ),
+TESTED: Final = {
+    Protocol.IMAP: (*SIGN_IN_STAGES, Stage.MAILBOX),
+    Protocol.SMTP: (*SIGN_IN_STAGES, Stage.ENVELOPE),
 }
+"""The stages of the test of an account."""
 
 
 class ConnectionTest:
-    """Tests one half, once. ``cancelled`` calls it off: then it raises Cancelled.
+    """Tests one account, once. ``cancelled`` calls it off.
 
-    ``inspect`` gets to see each attempt when its stages are through, before the connection is closed.
-    ``refusals`` is what other halves were refused with; what this one is refused with is added to it.
+    ``inspect`` is called with each session and its results before it is closed. ``rejections`` are the
+    passwords that were rejected before; one that is rejected here is added.
     """
 
     def __init__(
         self,
         account: Account,
-        resolver: SecretResolver,
-        options: ProbeOptions,
-        tokens: TokenSource,
+        access: Access,
         cancelled: Event | None = None,
         *,
+        rejections: Rejections | None = None,
         inspect: Inspect | None = None,
-        refusals: Refusals | None = None,
     ) -> None:
         self._account = account
-        self._inspect = inspect
-        self._refusals = refusals or Refusals()
-        self._options = options
+        self._options = access.options
         self._cancelled = cancelled
-        self._sign_in = SignIn(account, resolver, options, tokens)
-        self._error: Exception | None = None
+        self._rejections = rejections or Rejections()
+        self._secrets = AccountSecrets(account, access, self._rejections)
+        self._inspect = inspect
+        self._deadline: Deadline | None = None
         self._observed: Observed | None = None
-        self.stage = Stage.SECRET
+        self._temporary = False
 
     def result(self) -> ProtocolResult:
-        """Walk through the stages; whatever goes wrong is in the result."""
+        """Go through the stages that the options ask for; what goes wrong is in the result.
+
+        Raises Cancelled.
+        """
+        try:
+            stages = self._options.tested(TESTED[self._account.protocol])
+            done = self._attempt(stages)
+            for number, delay in zip(range(2, self._options.retries + 2), RETRY, strict=False):
+                failure = done[-1].failure
+                if failure is None or not self._may_try_again(delay):
+                    break
+                again = self._attempt(stages[1:])  # the secret is there already
+                note = f"try {number}, after {failure.error_class}"
+                detail = "; ".join(part for part in (again[0].detail, note) if part)
+                done = (done[0], replace(again[0], detail=detail), *again[1:])
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect in one test must not end the run
+            done = (self._broken(error),)
+        return self._result(done)
+
+    def _attempt(self, stages: tuple[Stage, ...]) -> tuple[StageResult, ...]:
+        results: list[StageResult] = []
+
+        def passed(stage: PassedStage) -> None:
+            if stage.skipped:
+                results.append(StageResult(stage.stage, StageOutcome.SKIPPED, detail=stage.detail))
+                return
+            detail = session.show(stage.detail)
+            results.append(StageResult(stage.stage, StageOutcome.OK, stage.seconds, detail))
+
+        session = new_session(
+            self._account, self._secrets, self._options, self._cancelled, self._deadline
+        )
+        self._temporary = False
+        try:
+            try:
+                session.open(stages, passed)
+            except Cancelled:
+                raise
+            except Exception as error:  # noqa: BLE001 - what it means is in the result
+                results.append(self._failed(session, error))
+            self._deadline = session.deadline
+            self._observed = session.observed or self._observed
+            if self._inspect is not None:
+                self._inspect(session, tuple(results))
+        finally:
+            session.close()
+        return tuple(results)
+
+    def _failed(self, session: AccountSession, error: Exception) -> StageResult:
+        self._temporary = is_temporary(error, session.stage)
+        failure = session.explain(error)
+        if failure.wrong_password:
+            self._rejections.note(self._account)
+        return StageResult(
+            session.stage,
+            StageOutcome.FAILED,
+            time.monotonic() - session.began,
+            failure=failure,
+        )
+
+    def _may_try_again(self, delay: float) -> bool:
+        if self._deadline is None or not self._temporary:
+            return False
+        try:
+            self._deadline.pause(delay)
+        except TimedOut:
+            return False  # the first failure stands
+        return True
+
+    def _broken(self, error: Exception) -> StageResult:
+        where = FailureContext(self._account, Stage.SECRET, self._secrets.redactor.show)
+        failure = classify(error, where)
+        return StageResult(Stage.SECRET, StageOutcome.FAILED, failure=failure)
+
+    def _result(self, done: tuple[StageResult, ...]) -> ProtocolResult:
         account = self._account
-        first = self._stage(Stage.SECRET, self._sign_in.prepare)
-        rest = self._attempts() if first.outcome is StageOutcome.OK else ()
-        done = (first, *rest)
         stopped = done[-1].outcome is StageOutcome.FAILED
         untouched = tuple(
-            StageResult(stage, self._untouched(stage, stopped=stopped))
-            for stage in _STAGES[account.protocol][len(rest) :]
+            StageResult(
+                stage,
+                StageOutcome.NOT_REACHED
+                if stopped and self._options.wants(stage)
+                else StageOutcome.SKIPPED,
+            )
+            for stage in TESTED[account.protocol][len(done) :]
         )
+        place = self._options.connect_to.led(account.host, account.port)
+        via = ""
+        if place is not None:
+            host, port = place
+            via = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         return ProtocolResult(
             account.protocol,
             account.host,
             account.port,
             (*done, *untouched),
-            self._via(),
+            via,
             self._observed,
         )
-
-    @contextmanager
-    def signed_in(self, deadline: Deadline, then: Stage) -> Iterator[AccountSession]:
-        """Sign in, for whatever is to be done at the stage ``then``; nothing is tried twice.
-
-        What goes wrong is raised as it is, in the block too, and :meth:`explain` says what it means.
-        """
-        self.stage = Stage.SECRET
-        self._sign_in.prepare()
-        attempt = self._new_attempt(deadline)
-        try:
-            sign_in(attempt, self._reach)
-            self._reach(then)
-            yield attempt
-        finally:
-            attempt.close()
-
-    def _reach(self, stage: Stage) -> None:
-        self.stage = stage
-
-    def explain(self, error: Exception) -> Failure:
-        """What an error means at the stage that :meth:`signed_in` has come to."""
-        return classify(
-            error, FailureContext(self._account, self.stage, self._sign_in.redactor.show)
-        )
-
-    def broken(self, error: Exception) -> ProtocolResult:
-        """What is left to say if the walk itself did not end as it should."""
-        account = self._account
-        failure = classify(
-            error, FailureContext(account, Stage.SECRET, self._sign_in.redactor.show)
-        )
-        stage = StageResult(Stage.SECRET, StageOutcome.FAILED, failure=failure)
-        return ProtocolResult(account.protocol, account.host, account.port, (stage,))
-
-    def _via(self) -> str:
-        place = self._options.connect_to.led(self._account.host, self._account.port)
-        if place is None:
-            return ""
-        host, port = place
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-    def _untouched(self, stage: Stage, *, stopped: bool) -> StageOutcome:
-        if not self._options.wants(stage):
-            return StageOutcome.SKIPPED
-        return StageOutcome.NOT_REACHED if stopped else StageOutcome.SKIPPED
-
-    def _attempts(self) -> tuple[StageResult, ...]:
-        deadline = Deadline(self._options.timeout, self._cancelled)
-        results = self._attempt(deadline)
-        for number in range(2, self._options.retries + 2):
-            before = results[-1].failure if results else None
-            if before is None or not self._may_try_again(results[-1].stage, number, deadline):
-                break
-            results = self._attempt(deadline)
-            note = f"try {number}, after {before.error_class}"
-            detail = "; ".join(part for part in (results[0].detail, note) if part)
-            results = (replace(results[0], detail=detail), *results[1:])
-        return results
-
-    def _may_try_again(self, stage: Stage, number: int, deadline: Deadline) -> bool:
-        if self._error is None or not is_temporary(self._error, stage):
-            return False
-        try:
-            deadline.pause(back_off(number))
-        except TimedOut:
-            return False  # the first failure stands
-        return True
-
-    def _attempt(self, deadline: Deadline) -> tuple[StageResult, ...]:
-        attempt = self._new_attempt(deadline)
-        results: list[StageResult] = []
-        try:
-            for stage, step in attempt.stages:
-                if not self._options.wants(stage):
-                    break
-                if stage is Stage.AUTHENTICATION:
-                    results.append(self._sign_in_once(step))
-                else:
-                    results.append(self._stage(stage, step))
-                if results[-1].outcome is StageOutcome.FAILED:
-                    break
-            self._observed = attempt.observed(self._sign_in.redactor.show) or self._observed
-            if self._inspect is not None:
-                self._inspect(attempt, tuple(results), self._sign_in.redactor.show)
-        finally:
-            attempt.close()
-        return tuple(results)
-
-    def _sign_in_once(self, step: Callable[[], str]) -> StageResult:
-        def sign_in() -> str:
-            host = self._refusals.host(self._account)
-            if host is not None:
-                raise AlreadyRefused(host)
-            return step()
-
-        result = self._stage(Stage.AUTHENTICATION, sign_in)
-        if result.failure is not None and result.failure.wrong_password:
-            self._refusals.note(self._account)
-        return result
-
-    def _new_attempt(self, deadline: Deadline) -> AccountSession:
-        credential = partial(self._sign_in.credential, deadline)
-        arguments = (self._account, self._options, deadline, credential)
-        if self._account.protocol is Protocol.IMAP:
-            from reconciler.connection.imap import ImapAccountSession  # noqa: PLC0415 - SMTP needs no imapclient
-
-            return ImapAccountSession(*arguments)
-        from reconciler.connection.smtp import SmtpAccountSession  # noqa: PLC0415 - IMAP needs no smtplib
-
-        return SmtpAccountSession(*arguments)
-
-    def _stage(self, stage: Stage, step: Callable[[], str]) -> StageResult:
-        started = time.monotonic()
-        self._error = None
-        try:
-            detail = step()
-        except Cancelled:
-            raise
-        except Skip as reason:
-            return StageResult(stage, StageOutcome.SKIPPED, detail=str(reason))
-        except Exception as error:  # noqa: BLE001 - a defect in one test must not end the run
-            self._error = error
-            failure = classify(
-                error, FailureContext(self._account, stage, self._sign_in.redactor.show)
-            )
-            return StageResult(
-                stage, StageOutcome.FAILED, time.monotonic() - started, failure=failure
-            )
-        shown = self._sign_in.redactor.show(detail)
-        return StageResult(stage, StageOutcome.OK, time.monotonic() - started, shown)
-
-
-def back_off(number: int) -> float:
-    """Seconds to wait before try ``number``; the first one that waits is 2."""
-    return float(min(_BACK_OFF * 2 ** min(number - 2, 10), _LONGEST_BACK_OFF))

@@ -1,40 +1,27 @@
-"""Getting at the servers of a connector, in the way in which the live tests do it."""
+"""Opening the sessions of an account for sending, as live tests open theirs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from reconciler.connection.base import sign_in
+from reconciler.connection.account_secrets import AccountSecrets
 from reconciler.connection.context import FailureContext
 from reconciler.connection.diagnosis import classify, is_temporary
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Protocol
 from reconciler.connection.imap import ImapAccountSession
-from reconciler.connection.options import ProbeOptions
-from reconciler.connection.sign_in import SignIn
+from reconciler.connection.session import SIGN_IN_STAGES
 from reconciler.connection.smtp import SmtpAccountSession
 from reconciler.errors import ReconcilerError, SendFailed
-from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import Declined, Reply
-from reconciler.mail.oauth import TokenSource
-from reconciler.secrets.base import SecretResolver
 
 if TYPE_CHECKING:
+    from reconciler.connection.access import Access
     from reconciler.connection.account import Account
+    from reconciler.connection.failure import Stage
 
 A = TypeVar("A", SmtpAccountSession, ImapAccountSession)
 
 _LATER = frozenset({ErrorClass.RATE_LIMITED, ErrorClass.QUOTA})
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What signing in takes. The options' ``timeout`` is that of one connection, or of one command."""
-
-    resolver: SecretResolver
-    tokens: TokenSource
-    options: ProbeOptions
 
 
 class ConnectorAccess:
@@ -46,7 +33,7 @@ class ConnectorAccess:
     def __init__(self, account: Account, access: Access) -> None:
         self.account = account
         self._access = access
-        self._sign_in = SignIn(account, access.resolver, access.options, access.tokens)
+        self._secrets = AccountSecrets(account, access)
 
     @property
     def timeout(self) -> float:
@@ -63,7 +50,7 @@ class ConnectorAccess:
 
     def failure(self, error: Exception, stage: Stage) -> SendFailed:
         """What an exception means, with what the server said."""
-        failure = classify(error, FailureContext(self.account, stage, self._sign_in.redactor.show))
+        failure = classify(error, FailureContext(self.account, stage, self._secrets.redactor.show))
         said = f" The server said: {failure.reply}" if failure.reply else ""
         by_smtp = self.account.protocol is Protocol.SMTP
         reply = error.reply if isinstance(error, Declined) and by_smtp else Reply("")
@@ -82,22 +69,18 @@ class ConnectorAccess:
 
     def show(self, text: str) -> str:
         """A server's text, fit to be shown."""
-        return self._sign_in.redactor.show(text)
+        return self._secrets.redactor.show(text)
 
     def _opened(self, kind: type[A]) -> A:
-        deadline = Deadline(self.timeout)
-        credential = partial(self._sign_in.credential, deadline)
-        attempt = kind(self.account, self._access.options, deadline, credential)
-        reached = [Stage.SECRET]
+        session = kind(self.account, self._secrets, self._access.options)
         try:
-            self._sign_in.prepare()
-            sign_in(attempt, reached.append)
+            session.open(SIGN_IN_STAGES)
         except ReconcilerError:
-            attempt.close()
+            session.close()
             raise
         except BaseException as error:
-            attempt.close()
+            session.close()
             if not isinstance(error, Exception):
                 raise
-            raise self.failure(error, reached[-1]) from None
-        return attempt
+            raise self.failure(error, session.stage) from None
+        return session

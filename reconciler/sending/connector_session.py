@@ -12,8 +12,8 @@ from reconciler.sending.outgoing import Outgoing
 from reconciler.sending.sent_copy import Copies, without_filing
 
 if TYPE_CHECKING:
+    from reconciler.connection.access import Access
     from reconciler.model.connector import Connector, SaveSent
-    from reconciler.sending.access import Access
     from reconciler.sending.message import Prepared
 
 

@@ -17,7 +17,7 @@ from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Security
 from reconciler.probe.result import StageOutcome
-from reconciler.probe.runner import Interrupted, probe, run
+from reconciler.probe.runner import Interrupted, run
 from tests.hostile.conftest import HOST, Passwords, connector_for
 from tests.hostile.scripts import imap
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.connection.failure import Failure
+    from reconciler.model.connector import Connector
     from reconciler.probe.result import ConnectorResult
     from tests.hostile.server import HostileServer
 
@@ -43,13 +44,18 @@ def failure(result: ConnectorResult) -> tuple[Stage, Failure]:
     return stage.stage, why
 
 
+def outcome_of(connector: Connector, options: ProbeOptions) -> ConnectorResult:
+    (result,) = run((connector,), Passwords(), options)
+    return result
+
+
 def unused_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 def test_a_port_on_which_nobody_listens_is_refused() -> None:
-    result = probe(IMAP, Passwords(), replace(QUICK, connect_to=led_to(unused_port())))
+    result = outcome_of(IMAP, replace(QUICK, connect_to=led_to(unused_port())))
     stage, why = failure(result)
     assert (stage, why.error_class) == (Stage.TCP, ErrorClass.REFUSED)
     assert result.unreachable
@@ -62,7 +68,7 @@ def test_a_name_that_nobody_knows_is_a_matter_of_the_name_service(
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    result = probe(IMAP, Passwords(), QUICK)
+    result = outcome_of(IMAP, QUICK)
     stage, why = failure(result)
     assert (stage, why.error_class) == (Stage.DNS, ErrorClass.DNS)
     assert result.unreachable
@@ -71,7 +77,7 @@ def test_a_name_that_nobody_knows_is_a_matter_of_the_name_service(
 def test_a_name_that_cannot_be_written_is_a_matter_of_the_name_service() -> None:
     assert IMAP.imap is not None
     long = replace(IMAP, imap=replace(IMAP.imap, server=f"{'ü' * 70}.example"))
-    assert failure(probe(long, Passwords(), QUICK))[1].error_class is ErrorClass.DNS
+    assert failure(outcome_of(long, QUICK))[1].error_class is ErrorClass.DNS
 
 
 def test_a_name_service_that_does_not_answer_is_not_waited_for(
@@ -88,7 +94,7 @@ def test_a_name_service_that_does_not_answer_is_not_waited_for(
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     started = time.monotonic()
-    result = probe(IMAP, Passwords(), QUICK)
+    result = outcome_of(IMAP, QUICK)
     assert time.monotonic() - started < 15
     ended.set()
     assert failure(result) == (Stage.DNS, failure(result)[1])
@@ -108,7 +114,7 @@ def test_a_connection_that_is_never_taken_is_a_timeout() -> None:
                 client.setblocking(False)
                 client.connect_ex(("127.0.0.1", port))
                 waiting.append(client)
-            result = probe(IMAP, Passwords(), replace(QUICK, connect_to=led_to(port)))
+            result = outcome_of(IMAP, replace(QUICK, connect_to=led_to(port)))
         finally:
             for client in waiting:
                 client.close()
@@ -241,7 +247,7 @@ def test_a_failing_imap_half_does_not_hide_the_smtp_half(
 ) -> None:
     smtp = connector_for(Protocol.SMTP, Security.NONE)
     both = replace(smtp, imap=IMAP.imap)
-    result = probe(both, Passwords(), replace(QUICK, connect_to=led_to(unused_port())))
+    result = outcome_of(both, replace(QUICK, connect_to=led_to(unused_port())))
     assert [item.protocol for item in result.protocols] == [Protocol.IMAP, Protocol.SMTP]
     assert [item.failed is not None for item in result.protocols] == [True, True]
     assert {stage.outcome for stage in result.protocols[1].stages[:2]} == {StageOutcome.OK}

@@ -13,7 +13,6 @@ from reconciler.connection.failure import ErrorClass, Protocol, Stage
 from reconciler.mail.testmail import HEADER
 from reconciler.model.connector import SaveSent
 from reconciler.probe.result import StageOutcome
-from reconciler.probe.runner import probe
 from tests.servers.accounts import ACCOUNTS, INFO, PAYROLL, PAYROLL_RELAY, UNICODE
 from tests.servers.loopback import LOOPBACK, wait_until
 from tests.servers.site import WRONG, connector_for, reads, sends
@@ -99,7 +98,7 @@ def test_who_sends_need_not_be_who_reads(
     connector = connector_for(
         PAYROLL, imap=reads(PAYROLL), smtp=sends(PAYROLL_RELAY), email_address=PAYROLL.username
     )
-    result = probe(connector, mail_site.resolver, options)
+    result = mail_site.probe(connector, options)
     assert result.failures == ()
     assert "found in the inbox" in delivery(result).detail
     assert inbox(PAYROLL).search() == before
