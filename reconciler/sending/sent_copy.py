@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.back_off import BackOff
 from reconciler.connection.errors import FolderMissing
 from reconciler.connection.failure import Stage
 from reconciler.errors import ReconcilerError
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from reconciler.sending.access import ConnectorAccess
     from reconciler.sending.message import Prepared
 
-_LOOKS, _BETWEEN = 6, 0.5
-"""How often the first copy is looked for, and the seconds between: servers file theirs after a while."""
+_LOOKS = BackOff(first=0.5, longest=0.5, tries=6)
+"""The waits between two looks for the first copy: some servers file theirs only after a while."""
 
 
 def without_filing(route: Route, connector: Connector, asked: SaveSent | None) -> Copy | SaveSent:
@@ -115,13 +116,13 @@ class Copies:
 
     def _is_there(self, session: ImapSession, mail: Prepared) -> bool:
         """Look for the copy: patiently for the first mail, and once for those after it."""
-        looks = 1 if self._knows_server else _LOOKS
+        looks = () if self._knows_server else _LOOKS
         self._knows_server = True
-        for look in range(looks):
-            if look:
-                session.deadline.pause(_BETWEEN)
+        for delay in (*looks, None):
             if session.find(
                 self._folder, ("Message-ID", mail.message_id), (TOKEN_HEADER, mail.token)
             ):
                 return True
+            if delay is not None:
+                session.deadline.pause(delay)
         return False

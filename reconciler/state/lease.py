@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
+from reconciler.back_off import BackOff
 from reconciler.errors import StateConflict, StateError, StateLocked
 from reconciler.state.base import Lease
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 LASTS = timedelta(seconds=60)
 """How long a lease is good for unless it is renewed; it is renewed three times as often."""
 
-_FIRST_DELAY = 0.1
-_LONGEST_DELAY = 2.0
+_WAITS = BackOff(first=0.1, longest=2.0)
+"""The waits before the lock is asked for again."""
 
 
 def fresh(holder: str, operation: str, now: datetime) -> Lease:
@@ -75,8 +76,7 @@ def acquire(
     watched: Lease | None = None
     watched_since = monotonic()
     told = ""
-    delay = _FIRST_DELAY
-    while True:
+    for delay in _WAITS:
         dead = watched if monotonic() - watched_since > LASTS.total_seconds() else None
         holder: Lease | None = None
         try:
@@ -97,7 +97,7 @@ def acquire(
             told = holder.token
         jitter = random.uniform(0.5, 1)  # noqa: S311 - keeps two waiters apart, hides nothing
         sleep(min(remaining, delay * jitter))
-        delay = min(delay * 2, _LONGEST_DELAY)
+    raise AssertionError("the waits never end")
 
 
 def locked(refused: LockRefused) -> StateLocked:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from reconciler import Attachment, Mailer, Message, RawMessage
+from reconciler.back_off import BackOff
 from reconciler.cli.main import main
 from reconciler.errors import DeliveryUncertain, SendFailed
 from reconciler.model.connector import SaveSent
@@ -92,7 +93,7 @@ def opened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Open]:
     """Apply a connector at servers that follow these scripts, and open a mailer."""
-    monkeypatch.setattr(sent_copy, "_BETWEEN", 0.01)
+    monkeypatch.setattr(sent_copy, "_LOOKS", BackOff(first=0.01, longest=0.01, tries=6))
     folder = tmp_path / "connectors.d"
     folder.mkdir()
     with ExitStack() as stack:

@@ -17,6 +17,7 @@ import pytest
 
 from reconciler.app import mailer as mailer_module
 from reconciler.app.mailer import Mailer
+from reconciler.back_off import BackOff
 from reconciler.sending import sent_copy
 from tests.servers.authorisation import AuthorisationServer
 from tests.servers.authority import Authority
@@ -141,7 +142,7 @@ def mailer(
     workplace: Workplace, apply: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Mailer]:
     monkeypatch.setattr(mailer_module, "_FRESH", 0.0)  # look for a new revision before each mail
-    monkeypatch.setattr(sent_copy, "_BETWEEN", 0.02)
+    monkeypatch.setattr(sent_copy, "_LOOKS", BackOff(first=0.02, longest=0.02, tries=6))
     apply()
     with Mailer.open(
         config=workplace.folder / "connectors.d", environ=workplace.environ, timeout=30

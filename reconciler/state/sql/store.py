@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
+from reconciler.back_off import BackOff
 from reconciler.model.sending import EVERY_SENDING
 from reconciler.model.snapshot import StoredState
 from reconciler.state import lease as leases
@@ -72,8 +73,8 @@ def open_store(
             assert_never(location)
 
 
-_DELAYS = (0.2, 0.5, 1, 2, 4, 8)
-"""Seconds between attempts to reach a database that was there a moment ago."""
+_WAITS = BackOff(first=0.25, longest=8.0, tries=7)
+"""The waits before a database that was there a moment ago is tried again."""
 
 
 class SqlStore:
@@ -169,7 +170,7 @@ class SqlStore:
 
         A database that restarts is waited for: what was planned and tested may have taken long.
         """
-        for delay in (*_DELAYS, None):
+        for delay in (*_WAITS, None):
             begun = False
             try:
                 with self._database.transaction() as transaction:
@@ -188,7 +189,7 @@ class SqlStore:
 
     def _settle(self, commit: Commit, error: BrokenOff) -> Revision:
         """Find out whether a revision was written before the connection broke off."""
-        for delay in (*_DELAYS, None):
+        for delay in (*_WAITS, None):
             try:
                 newest = self.revisions(limit=1)
             except BrokenOff:

@@ -28,7 +28,7 @@ READING: tuple[tuple[str, ...], ...] = (
     ("state", "lock"),
     ("show", "info"),
 )
-IMPATIENT = f"import reconciler.state.sql.store as store; store._DELAYS = (0.01,); {PLAINLY}"
+IMPATIENT = f"import reconciler.state.sql.store as store; store._WAITS = (0.01,); {PLAINLY}"
 
 pytestmark = pytest.mark.server
 

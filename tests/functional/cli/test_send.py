@@ -13,6 +13,7 @@ from unittest import mock
 
 import pytest
 
+from reconciler.back_off import BackOff
 from reconciler.sending import sent_copy
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ USUAL = ("--connector", "support", "--as", ADA, "--subject", "Hello", "--to")
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sandbox files no copies by itself, so that there is nothing to wait for."""
-    monkeypatch.setattr(sent_copy, "_BETWEEN", 0.01)
+    monkeypatch.setattr(sent_copy, "_LOOKS", BackOff(first=0.01, longest=0.01, tries=6))
 
 
 @pytest.fixture

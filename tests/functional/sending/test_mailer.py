@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler import Mailer, Message, RawMessage
+from reconciler.back_off import BackOff
 from reconciler.errors import (
     NotAuthorised,
     RouteRefused,
@@ -46,7 +47,7 @@ class Notes:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sandbox files no copies by itself, so that there is nothing to wait for."""
-    monkeypatch.setattr(sent_copy, "_BETWEEN", 0.01)
+    monkeypatch.setattr(sent_copy, "_LOOKS", BackOff(first=0.01, longest=0.01, tries=6))
 
 
 @pytest.fixture

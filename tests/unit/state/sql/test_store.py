@@ -77,7 +77,7 @@ class Shaky:
 
 @pytest.fixture
 def shaky(path: Path, monkeypatch: pytest.MonkeyPatch) -> Shaky:
-    monkeypatch.setattr(stores, "_DELAYS", (0, 0, 0))
+    monkeypatch.setattr(stores, "_WAITS", (0, 0, 0))
     return Shaky(SqliteDatabase(SqliteLocation(path), read_only=False))
 
 
