@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from collections import Counter
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 PACKAGE: Final = Path(__file__).parents[1] / "reconciler"
 MODULES: Final = sorted(PACKAGE.rglob("*.py"))
 LONGEST: Final = 400
+_WITHOUT_CODE: Final = ("providers",)
 
 
 def test_no_module_is_too_long_to_be_read() -> None:
@@ -25,6 +29,20 @@ def test_a_class_name_means_one_thing() -> None:
         if isinstance(node, ast.ClassDef)
     )
     assert sorted(name for name, count in names.items() if count > 1) == []
+
+
+LIBRARIES: Final = {"click": "cli", "imapclient": "mail", "sqlalchemy": "state", "ruamel": "config"}
+"""Each library with the one package that may import it."""
+
+
+@pytest.mark.parametrize(("library", "owner"), LIBRARIES.items())
+def test_every_other_package_is_held_away_from_a_library(library: str, owner: str) -> None:
+    document = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))
+    contracts = document["tool"]["importlinter"]["contracts"]
+    (contract,) = (item for item in contracts if library in item.get("forbidden_modules", ()))
+    packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    named = {item.removeprefix("reconciler.") for item in contract["source_modules"]}
+    assert packages - named == {owner, *_WITHOUT_CODE}
 
 
 def test_every_command_has_its_module() -> None:
