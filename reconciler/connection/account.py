@@ -1,21 +1,17 @@
-"""One half of a connector, ready to be tested: its IMAP or its SMTP settings, none of them missing."""
+"""An account: the IMAP or the SMTP settings of a connector, complete enough to connect with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from reconciler.connection.failure import Protocol
 from reconciler.mail.resolve import ascii_host
 from reconciler.model.connector import Connector, MailServer, SaveSent, Security
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is tested. ``settings`` is where the credential is named."""
+    """What a session is opened for. ``settings`` names the credential; the rest of it is repeated here."""
 
     protocol: Protocol
     connector: Connector
@@ -27,12 +23,12 @@ class Account:
 
     @property
     def host_key(self) -> str:
-        """What the cap for each host counts by."""
+        """The host in the one spelling that limits and listeners go by."""
         return ascii_host(self.host)
 
     @property
     def account_key(self) -> tuple[str, str]:
-        """What only one test at a time is made of."""
+        """Host and user; at most one test at a time has these in common."""
         return self.host_key, self.username.casefold()
 
     @property
@@ -42,7 +38,7 @@ class Account:
 
     @property
     def needs_sent_folder(self) -> bool:
-        """Whether copies of sent mail would be filed by us, so that there must be a folder for them."""
+        """Whether we file copies of sent mail for this connector, so that a folder must be there."""
         connector = self.connector
         if not connector.can_send or connector.save_sent is SaveSent.NEVER:
             return False
@@ -50,24 +46,41 @@ class Account:
 
 
 def accounts(connector: Connector) -> tuple[Account, ...]:
-    """The halves of a connector that are in use; SMTP is not where sending is disabled.
+    """Return the accounts that a connector uses, IMAP first; SMTP only if sending is enabled.
 
-    Raises ValueError for a draft, which is never tested, and for a connector that lacks a setting.
+    Raises ValueError for a draft, which is never connected to, and for a connector that lacks a setting.
     """
     if connector.draft:
         raise ValueError(f"{connector.address} is a draft, and drafts are never tested")
-    return tuple(_accounts(connector))
+    found = []
+    for protocol, settings in _used(connector):
+        account = _account(protocol, connector, settings)
+        if account is None:
+            raise ValueError(f"{connector.address} is incomplete: {protocol}")
+        found.append(account)
+    return tuple(found)
 
 
-def _accounts(connector: Connector) -> Iterator[Account]:
-    used = (
+def complete_accounts(connector: Connector) -> tuple[Account, ...]:
+    """Return those accounts of a connector that lack nothing; a draft may have some too."""
+    made = (_account(protocol, connector, settings) for protocol, settings in _used(connector))
+    return tuple(account for account in made if account is not None)
+
+
+def _used(connector: Connector) -> tuple[tuple[Protocol, MailServer], ...]:
+    found = (
         (Protocol.IMAP, connector.imap),
         (Protocol.SMTP, connector.smtp if connector.enable_mail_send_from else None),
     )
-    for protocol, settings in used:
-        if settings is None:
-            continue
-        host, port, security = settings.server, settings.port, settings.security
-        if host is None or port is None or security is None or settings.username is None:
-            raise ValueError(f"{connector.address} is incomplete: {protocol}")
-        yield Account(protocol, connector, settings, host, port, security, settings.username)
+    return tuple((protocol, settings) for protocol, settings in found if settings is not None)
+
+
+def _account(protocol: Protocol, connector: Connector, settings: MailServer) -> Account | None:
+    host, port, security = settings.server, settings.port, settings.security
+    username = settings.username
+    if not settings.complete:
+        return None
+    # `complete` says the same to people as these comparisons say to the type checker.
+    if host is None or port is None or security is None or username is None:
+        return None
+    return Account(protocol, connector, settings, host, port, security, username)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from reconciler.connection.failure import Protocol
 from reconciler.mail.resolve import ascii_host
 from reconciler.model.connector import Grant, Security
 from reconciler.secrets.base import Secret
+
+if TYPE_CHECKING:
+    from reconciler.connection.account import Account
 
 HTTPS: Final = "https"
 """What token endpoints speak."""
@@ -34,11 +37,29 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class SandboxAccount:
-    """Who signs in where: a user at the IMAP or the SMTP server of a host, all spelt as keys."""
+    """Who signs in where: a user at the IMAP or the SMTP server of a host, spelt as keys.
+
+    Connectors that spell host or user in different ways have the same one.
+    """
 
     protocol: Protocol
     host: str
     username: str
+
+    @classmethod
+    def of(cls, account: Account) -> SandboxAccount:
+        """Return the sandbox's account for an account of a connector."""
+        return cls(account.protocol, account.host_key, username_key(account.username))
+
+    @property
+    def user(self) -> tuple[str, str]:
+        """Host and user name, which have one mailbox in common."""
+        return self.host, self.username
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The user name where it is an address."""
+        return (self.username,) if "@" in self.username else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +179,11 @@ def address_key(address: str) -> str:
     """
     local, _, domain = address.rpartition("@")
     return f"{local.casefold()}@{ascii_host(domain)}"
+
+
+def own_address(account: Account) -> str:
+    """The address of an account; where none is set, the user name, with the host if it has no domain."""
+    if account.connector.email_address is not None:
+        return address_key(account.connector.email_address)
+    username = username_key(account.username)
+    return username if "@" in username else f"{username}@{account.host_key}"

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from reconciler.connection.account import Account
     from reconciler.model.connector import OAuth2
     from reconciler.model.secret_ref import SecretRef
     from reconciler.sandbox.seed import Seed
-    from reconciler.sandbox.services import Service
     from reconciler.secrets.base import Secret
 
 _PORT = 443
@@ -30,44 +30,44 @@ def endpoint_of(oauth2: OAuth2) -> tuple[str, int, str]:
 
 
 def applications_of(
-    services: Iterable[Service], seed: Seed, *, base: Path
+    accounts: Iterable[Account], seed: Seed, *, base: Path
 ) -> tuple[Application, ...]:
     """Find the applications that connectors sign in with; those written alike are one.
 
     A service account is one for each mailbox that it acts for. Raises SandboxError, which names
     connector and reference, if a secret cannot be made up or read.
     """
-    accounts: dict[tuple[OAuth2, str], dict[SandboxAccount, None]] = {}
-    first: dict[tuple[OAuth2, str], Service] = {}
-    for service in services:
-        oauth2 = service.server.oauth2
+    opened: dict[tuple[OAuth2, str], dict[SandboxAccount, None]] = {}
+    first: dict[tuple[OAuth2, str], Account] = {}
+    for account in accounts:
+        oauth2 = account.settings.oauth2
         if oauth2 is not None:
-            key = (oauth2, _subject(oauth2, service))
-            accounts.setdefault(key, {})[service.account] = None
-            first.setdefault(key, service)
+            key = (oauth2, _subject(oauth2, account))
+            opened.setdefault(key, {})[SandboxAccount.of(account)] = None
+            first.setdefault(key, account)
     return tuple(
         _application(first[oauth2, subject], subject, tuple(found), seed, base)
-        for (oauth2, subject), found in accounts.items()
+        for (oauth2, subject), found in opened.items()
     )
 
 
-def _subject(oauth2: OAuth2, service: Service) -> str:
+def _subject(oauth2: OAuth2, account: Account) -> str:
     if oauth2.grant is not Grant.JWT_BEARER:
         return ""
-    return username_key(oauth2.subject or service.username)
+    return username_key(oauth2.subject or account.username)
 
 
 def _application(
-    service: Service, subject: str, accounts: tuple[SandboxAccount, ...], seed: Seed, base: Path
+    account: Account, subject: str, accounts: tuple[SandboxAccount, ...], seed: Seed, base: Path
 ) -> Application:
-    oauth2 = service.server.oauth2
+    oauth2 = account.settings.oauth2
     if oauth2 is None:
         raise ValueError("it signs in with a password")
 
     def secret(reference: SecretRef | None) -> Secret | None:
         if reference is None:
             return None
-        return secret_behind(reference, service.connector, seed, base=base)
+        return secret_behind(reference, account.connector, seed, base=base)
 
     host, port, path = endpoint_of(oauth2)
     return Application(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from reconciler.connection.account import Account, complete_accounts
 from reconciler.connection.failure import Protocol
 from reconciler.errors import SandboxError
 from reconciler.model.connector import Connector, Security
@@ -19,10 +20,10 @@ from reconciler.sandbox.accounts import (
     Sender,
     Spoken,
     Submitter,
+    own_address,
 )
 from reconciler.sandbox.applications import applications_of, endpoint_of
 from reconciler.sandbox.references import exports_of, secret_behind
-from reconciler.sandbox.services import Service, services_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,31 +45,34 @@ def accounts_of(connectors: tuple[Connector, ...], seed: Seed, *, base: Path) ->
     Raises SandboxError, which names connector and reference, if a secret cannot be made up or read,
     and if one host and port would have to be two servers.
     """
-    services = tuple(service for connector in connectors for service in services_of(connector))
+    accounts = tuple(
+        account
+        for connector in connectors
+        if not connector.draft
+        for account in complete_accounts(connector)
+    )
     plan = _Mailboxes()
-    for service in services:
-        if service.protocol is Protocol.IMAP:
-            plan.add_reading(service)
-    for service in services:
-        if service.protocol is Protocol.SMTP:
-            plan.add_sending(service)
-    credentials = _credentials(services, seed, base)
+    for account in accounts:
+        if account.protocol is Protocol.IMAP:
+            plan.add_reading(account)
+    for account in accounts:
+        if account.protocol is Protocol.SMTP:
+            plan.add_sending(account)
+    credentials = _credentials(accounts, seed, base)
     return SandboxAccounts(
-        listeners=_listeners(services),
+        listeners=_listeners(accounts),
         mailboxes=plan.mailboxes(),
         readers=tuple(
-            Reader(key.host, key.username, found, plan.read_by[key.host, key.username])
+            Reader(key.host, key.username, found, plan.read_by[key.user])
             for key, found in credentials.items()
             if key.protocol is Protocol.IMAP
         ),
         submitters=tuple(
-            Submitter(
-                key.host, key.username, found, tuple(plan.sent_by[key.host, key.username].values())
-            )
+            Submitter(key.host, key.username, found, tuple(plan.sent_by[key.user].values()))
             for key, found in credentials.items()
             if key.protocol is Protocol.SMTP
         ),
-        applications=applications_of(services, seed, base=base),
+        applications=applications_of(accounts, seed, base=base),
         exports=exports_of(connectors, seed),
     )
 
@@ -89,19 +93,19 @@ class _Mailboxes:
         self.sent_by: dict[tuple[str, str], dict[str, Sender]] = {}
         self._of_connector: dict[str, str] = {}
 
-    def add_reading(self, service: Service) -> None:
-        draft = self._draft(f"{service.username} at {service.host}", service)
-        if "@" in service.username:
-            draft.addresses[service.username] = None
-        self.read_by[service.user] = draft.name
-        self._of_connector[service.connector.name] = draft.name
+    def add_reading(self, account: Account) -> None:
+        key = SandboxAccount.of(account)
+        draft = self._draft(f"{key.username} at {key.host}", account)
+        draft.addresses.update(dict.fromkeys(key.addresses))
+        self.read_by[key.user] = draft.name
+        self._of_connector[account.connector.name] = draft.name
 
-    def add_sending(self, service: Service) -> None:
-        draft = self._draft(self._mailbox_for(service), service)
-        copies_to = draft.name if service.connector.files_sent_copies else None
-        senders = self.sent_by.setdefault(service.user, {})
-        own = [service.own_address, *([service.username] if "@" in service.username else [])]
-        for address in own:
+    def add_sending(self, account: Account) -> None:
+        key = SandboxAccount.of(account)
+        draft = self._draft(self._mailbox_for(account), account)
+        copies_to = draft.name if account.connector.files_sent_copies else None
+        senders = self.sent_by.setdefault(key.user, {})
+        for address in (own_address(account), *key.addresses):
             known = senders.get(address)
             if known is None or known.copies_to is None:
                 senders[address] = Sender(address, copies_to)
@@ -113,24 +117,24 @@ class _Mailboxes:
             for sent in [next(iter(draft.sent_folders), DEFAULT_SENT_FOLDER)]
         )
 
-    def _draft(self, name: str, service: Service) -> _MailboxDraft:
+    def _draft(self, name: str, account: Account) -> _MailboxDraft:
         draft = self._drafts.setdefault(name, _MailboxDraft(name))
-        draft.addresses[service.own_address] = None
-        if service.connector.sent_folder is not None:
-            draft.sent_folders[service.connector.sent_folder] = None
+        draft.addresses[own_address(account)] = None
+        if account.connector.sent_folder is not None:
+            draft.sent_folders[account.connector.sent_folder] = None
         return draft
 
-    def _mailbox_for(self, service: Service) -> str:
-        """The mailbox of a sending half: its connector's, its user's, its address's, or a new one."""
-        own = self._of_connector.get(service.connector.name)
+    def _mailbox_for(self, account: Account) -> str:
+        """The mailbox of an SMTP account: its connector's, its user's, its address's, or a new one."""
+        own = self._of_connector.get(account.connector.name)
         if own is not None:
             return own
-        if service.user in self.read_by:
-            return self.read_by[service.user]
-        reading = (
-            draft.name for draft in self._drafts.values() if service.own_address in draft.addresses
-        )
-        return next(reading, service.own_address)
+        user = SandboxAccount.of(account).user
+        if user in self.read_by:
+            return self.read_by[user]
+        address = own_address(account)
+        reading = (draft.name for draft in self._drafts.values() if address in draft.addresses)
+        return next(reading, address)
 
 
 def _folders(sent_folders: dict[str, None]) -> tuple[str, ...]:
@@ -139,17 +143,17 @@ def _folders(sent_folders: dict[str, None]) -> tuple[str, ...]:
 
 
 def _credentials(
-    services: tuple[Service, ...], seed: Seed, base: Path
+    accounts: tuple[Account, ...], seed: Seed, base: Path
 ) -> dict[SandboxAccount, AcceptedPasswords]:
     passwords: dict[SandboxAccount, list[Secret]] = {}
-    for service in services:
-        found = passwords.setdefault(service.account, [])
-        reference = service.server.password
+    for account in accounts:
+        found = passwords.setdefault(SandboxAccount.of(account), [])
+        reference = account.settings.password
         if reference is not None:
-            secret = secret_behind(reference, service.connector, seed, base=base)
+            secret = secret_behind(reference, account.connector, seed, base=base)
             if secret not in found:
                 found.append(secret)
-    return {account: AcceptedPasswords(tuple(found)) for account, found in passwords.items()}
+    return {key: AcceptedPasswords(tuple(found)) for key, found in passwords.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,21 +167,25 @@ class _Demand:
     connector: Connector
 
 
-def _demands(services: tuple[Service, ...]) -> Iterator[_Demand]:
-    for service in services:
+def _demands(accounts: tuple[Account, ...]) -> Iterator[_Demand]:
+    for account in accounts:
         yield _Demand(
-            service.protocol, service.host, service.port, service.security, service.connector
+            account.protocol,
+            account.host_key,
+            account.port,
+            account.security,
+            account.connector,
         )
-    for service in services:
-        if service.server.oauth2 is not None:
-            host, port, _ = endpoint_of(service.server.oauth2)
-            yield _Demand(HTTPS, host, port, Security.IMPLICIT, service.connector)
+    for account in accounts:
+        if account.settings.oauth2 is not None:
+            host, port, _ = endpoint_of(account.settings.oauth2)
+            yield _Demand(HTTPS, host, port, Security.IMPLICIT, account.connector)
 
 
-def _listeners(services: tuple[Service, ...]) -> tuple[Listener, ...]:
+def _listeners(accounts: tuple[Account, ...]) -> tuple[Listener, ...]:
     users: dict[tuple[Spoken, str, int, Security], dict[str, None]] = {}
     servers: dict[tuple[str, int], _Demand] = {}
-    for demand in _demands(services):
+    for demand in _demands(accounts):
         first = servers.setdefault((demand.host, demand.port), demand)
         if (first.protocol, first.security) != (demand.protocol, demand.security):
             raise SandboxError(
