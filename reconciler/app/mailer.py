@@ -69,16 +69,19 @@ class Mailer:
         self._actor = actor
         self._store = workspace.store()
         self._journal = journal or StoredJournal(self._store)
-        self._access = Access(
-            resolver,
-            AuthlibTokens(resolver, connect_to=connect_to, ca_file=workspace.ca_file),
-            ProbeOptions(
-                timeout=timeout,
-                connect_to=connect_to,
-                ca_file=workspace.ca_file,
-                allowed_hosts=workspace.settings.allowed_hosts,
-            ),
+        options = ProbeOptions(
+            timeout=timeout,
+            connect_to=connect_to,
+            ca_file=workspace.ca_file,
+            allowed_hosts=workspace.settings.allowed_hosts,
         )
+        tokens = AuthlibTokens(
+            resolver,
+            connect_to=connect_to,
+            ca_file=workspace.ca_file,
+            winners=options.winners,
+        )
+        self._access = Access(resolver, tokens, options)
         self._turn = threading.RLock()
         self._lines: dict[str, ConnectorSession] = {}
         self._snapshot: Snapshot | None = None

@@ -134,7 +134,7 @@ class AccountSession(ABC):
 
     @property
     def endpoints(self) -> tuple[ResolvedAddress, ...]:
-        """The addresses of the host, once they were looked up."""
+        """The addresses of the host once they were looked up, and the one that is used once it is known."""
         return self._endpoints
 
     @property
@@ -158,7 +158,10 @@ class AccountSession(ABC):
 
     def tcp(self) -> str:
         """Connect."""
-        self._wire = Wire.connect(self._endpoints, self.deadline)
+        wire = Wire.connect(self._endpoints, self.deadline, winners=self._options.winners)
+        self._wire = wire
+        if wire.address is not None:
+            self._endpoints = (wire.address,)
         return ""
 
     def tls(self) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from reconciler.connection.failure import Stage
 from reconciler.mail.dial import ConnectTo
+from reconciler.mail.happy_eyeballs import Winners
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +28,7 @@ class ProbeOptions:
     empty ones allow every host. ``retries`` is how often a test begins anew after a failure that the
     server itself calls temporary, or a dropped connection; never after a rejected login.
     ``delivery_seconds`` is how long a test mail is looked for; one is sent if ``depth`` says so.
+    ``winners`` makes every connection of the run try the address first that took the last one.
     """
 
     concurrency: int = 32
@@ -38,6 +40,7 @@ class ProbeOptions:
     allowed_hosts: tuple[str, ...] = ()
     retries: int = 1
     delivery_seconds: float = 10.0
+    winners: Winners = field(default_factory=Winners, repr=False, compare=False)
 
     def allows_host(self, host: str) -> bool:
         """Whether a connection may be made in the name of ``host``."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from reconciler.mail.deadline import Deadline
     from reconciler.mail.dial import ConnectTo
+    from reconciler.mail.happy_eyeballs import Winners
 
 _LIMITS = WireLimits(line=64 * 1024, total=1024 * 1024)
 _HTTPS_PORT = 443
@@ -86,10 +87,13 @@ class Https:
     ``asked`` is true once there was a request to send.
     """
 
-    def __init__(self, deadline: Deadline, connect_to: ConnectTo, ca_file: str | None) -> None:
+    def __init__(
+        self, deadline: Deadline, connect_to: ConnectTo, ca_file: str | None, winners: Winners
+    ) -> None:
         self._deadline = deadline
         self._connect_to = connect_to
         self._ca_file = ca_file
+        self._winners = winners
         self.asked = False
 
     def post(
@@ -120,8 +124,8 @@ class Https:
         host, port = ascii_host(parts.hostname or ""), parts.port or _HTTPS_PORT
         if parts.scheme != "https" or not host:
             raise ProtocolViolation("The token endpoint is not an https URL.")
-        target = self._connect_to.target(host, port)
-        wire = Wire.connect(resolve(*target, self._deadline), self._deadline, _LIMITS)
+        addresses = resolve(*self._connect_to.target(host, port), self._deadline)
+        wire = Wire.connect(addresses, self._deadline, _LIMITS, self._winners)
         try:
             wire.start_tls(shared_context(self._ca_file), host)
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

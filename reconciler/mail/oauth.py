@@ -18,6 +18,7 @@ from reconciler.mail.faults import (
     TokenFault,
     TokenUnreachable,
 )
+from reconciler.mail.happy_eyeballs import Winners
 from reconciler.mail.redaction import Redactor
 from reconciler.secrets.base import Secret
 
@@ -85,7 +86,8 @@ class _TokenRefusal:
 class AuthlibTokens:
     """Fetches tokens with Authlib, which comes with the extra ``oauth``.
 
-    ``clock`` gives seconds that only ever grow; tokens are renewed by it.
+    ``clock`` gives seconds that only ever grow; tokens are renewed by it. ``winners`` remembers which address
+    of an endpoint took the last connection.
 
     A refusal is remembered as well, for some minutes or until a secret is another one: what is wrong with
     a client's secret is wrong for all its mailboxes, and a hundred refused requests get the client
@@ -98,12 +100,14 @@ class AuthlibTokens:
         *,
         connect_to: ConnectTo | None = None,
         ca_file: str | None = None,
+        winners: Winners | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
         self._resolver = resolver
         self._connect_to = connect_to or ConnectTo()
         self._ca_file = ca_file
+        self._winners = winners or Winners()
         self._kept: dict[tuple[OAuth2, str], _Kept] = {}
         self._refusals: dict[object, _TokenRefusal] = {}
 
@@ -198,7 +202,7 @@ class AuthlibTokens:
             oauth2, oauth2.token_endpoint, host, username, known.__getitem__, refresh_token
         )
         try:
-            return issue(request, Https(deadline, self._connect_to, self._ca_file))
+            return issue(request, Https(deadline, self._connect_to, self._ca_file, self._winners))
         except TokenFault as fault:
             redactor = Redactor()
             for secret in (*known.values(), *((refresh_token,) if refresh_token else ())):

@@ -7,18 +7,19 @@ a second ends at the deadline, and one that was called off ends at once.
 
 from __future__ import annotations
 
-import errno
-import os
 import selectors
-import socket
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.mail.faults import Disconnected, ProtocolViolation, TimedOut, Unreachable
+from reconciler.mail.faults import Disconnected, ProtocolViolation, TimedOut
+from reconciler.mail.happy_eyeballs import connect
 
 if TYPE_CHECKING:
+    import socket
+
     from reconciler.mail.deadline import Deadline
+    from reconciler.mail.happy_eyeballs import Winners
     from reconciler.mail.resolve import ResolvedAddress
 
 _SLICE = 0.2
@@ -42,12 +43,20 @@ DEFAULT_LIMITS = WireLimits()
 
 
 class Wire:
-    """One TCP connection, with or without TLS. ``deadline`` may be replaced between operations."""
+    """One TCP connection, with or without TLS. ``deadline`` may be replaced between operations.
+
+    ``address`` is the server's, None for a socket whose address does not matter.
+    """
 
     def __init__(
-        self, sock: socket.socket, deadline: Deadline, limits: WireLimits = DEFAULT_LIMITS
+        self,
+        sock: socket.socket,
+        deadline: Deadline,
+        limits: WireLimits = DEFAULT_LIMITS,
+        address: ResolvedAddress | None = None,
     ) -> None:
         sock.settimeout(0)  # do not block
+        self.address = address
         self.deadline = deadline
         self.last_line = b""
         self._sock = sock
@@ -63,25 +72,14 @@ class Wire:
         endpoints: tuple[ResolvedAddress, ...],
         deadline: Deadline,
         limits: WireLimits = DEFAULT_LIMITS,
+        winners: Winners | None = None,
     ) -> Wire:
-        """Connect to the first of several addresses that takes the connection.
+        """Connect to whichever of the addresses takes the connection first.
 
-        Each gets an equal share of the time that is left. Raises Unreachable, TimedOut if one of them
-        did not answer in time, or Cancelled.
+        Raises Unreachable, TimedOut if one of them did not answer in time, or Cancelled.
         """
-        timed_out = False
-        reason = "there is no address"
-        for position, endpoint in enumerate(endpoints):
-            share = deadline.part(1 / (len(endpoints) - position))
-            try:
-                return cls(_connected(endpoint, share), deadline, limits)
-            except TimedOut:
-                timed_out = True
-            except OSError as error:
-                reason = os.strerror(error.errno) if error.errno else type(error).__name__
-        if timed_out:
-            raise TimedOut(silent=True)
-        raise Unreachable(reason)
+        sock, address = connect(endpoints, deadline, winners)
+        return cls(sock, deadline, limits, address)
 
     @property
     def silent(self) -> bool:
@@ -249,24 +247,6 @@ class Wire:
             _wait(self._sock, event, self.deadline)
         except TimedOut:
             raise TimedOut(silent=self.silent) from None
-
-
-def _connected(endpoint: ResolvedAddress, deadline: Deadline) -> socket.socket:
-    sock = socket.socket(endpoint.family, socket.SOCK_STREAM)
-    try:
-        sock.settimeout(0)  # do not block
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        code = sock.connect_ex(endpoint.address)
-        if code in (errno.EINPROGRESS, errno.EWOULDBLOCK):
-            _wait(sock, selectors.EVENT_WRITE, deadline)
-            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    except BaseException:
-        sock.close()
-        raise
-    if code:
-        sock.close()
-        raise OSError(code, os.strerror(code))
-    return sock
 
 
 def _wait(sock: socket.socket, event: int, deadline: Deadline) -> None:

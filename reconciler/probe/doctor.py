@@ -79,7 +79,9 @@ def examine(
     What cannot be seen is left out: only the test itself decides whether the connector works.
     """
     shared_context(options.ca_file)
-    tokens = AuthlibTokens(resolver, connect_to=options.connect_to, ca_file=options.ca_file)
+    tokens = AuthlibTokens(
+        resolver, connect_to=options.connect_to, ca_file=options.ca_file, winners=options.winners
+    )
     access, rejections = Access(resolver, tokens, options), Rejections()
     found = []
     for account in accounts(connector):

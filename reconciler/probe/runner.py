@@ -81,7 +81,10 @@ def run(
     shared_context(options.ca_file)
     chosen = tuple(connector for connector in connectors if not connector.draft)
     tokens = tokens or AuthlibTokens(
-        resolver, connect_to=options.connect_to, ca_file=options.ca_file
+        resolver,
+        connect_to=options.connect_to,
+        ca_file=options.ca_file,
+        winners=options.winners,
     )
     return _Run(chosen, Access(resolver, tokens, options), on_result).results(cancelled)
 

@@ -18,6 +18,7 @@ from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Security
 from reconciler.probe.result import StageOutcome
 from reconciler.probe.runner import Interrupted, run
+from tests.dead_address import dead_address
 from tests.hostile.conftest import HOST, Passwords, connector_for
 from tests.hostile.scripts import imap
 
@@ -102,22 +103,8 @@ def test_a_name_service_that_does_not_answer_is_not_waited_for(
 
 
 def test_a_connection_that_is_never_taken_is_a_timeout() -> None:
-    # A queue of one that is full: the kernel lets no further connection complete.
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        port = listener.getsockname()[1]
-        waiting = []
-        try:
-            for _ in range(4):
-                client = socket.socket()
-                client.setblocking(False)
-                client.connect_ex(("127.0.0.1", port))
-                waiting.append(client)
-            result = outcome_of(IMAP, replace(QUICK, connect_to=led_to(port)))
-        finally:
-            for client in waiting:
-                client.close()
+    with dead_address(host="127.0.0.1") as (_, port):
+        result = outcome_of(IMAP, replace(QUICK, connect_to=led_to(port)))
     stage, why = failure(result)
     assert (stage, why.error_class) == (Stage.TCP, ErrorClass.TIMEOUT)
 

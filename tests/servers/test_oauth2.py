@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from reconciler.connection.access import Access
+from reconciler.connection.account import accounts
 from reconciler.connection.failure import ErrorClass, Protocol, Stage
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.oauth import AuthlibTokens
@@ -15,6 +18,8 @@ from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, Sec
 from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.runner import run
 from reconciler.secrets.registry import Resolver
+from reconciler.sending.access import ConnectorAccess
+from tests.dead_address import DEAD, dead_address
 from tests.servers.accounts import DOMAIN, SUPPORT
 from tests.servers.authorisation import (
     CALENDAR,
@@ -253,3 +258,71 @@ def test_the_token_and_the_client_secret_are_in_no_result(site: Site) -> None:
         text = repr(site.probe(support_with(app(client))))
         assert SECRET not in text
         assert "xxxx" not in text
+
+
+POOL: Final = "pool.example"
+"""A host of two addresses, the first of them dead."""
+
+
+@pytest.fixture
+def pool(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """Every server, under a name whose first address answers nothing."""
+    usual = socket.getaddrinfo
+
+    def addresses(host: str, port: int, *rest: Any, **others: Any) -> list[Any]:
+        if host != POOL:
+            return usual(host, port, *rest, **others)
+        if others["flags"]:
+            raise socket.gaierror(socket.EAI_NONAME, "not an address")
+        return [*usual(DEAD, port, *rest, **others), *usual(LOOPBACK, port, *rest, **others)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", addresses)
+    standing = site.options.connect_to
+    places = {
+        place: standing.target(*place)[1] for place in ((IMAP, 993), (SMTP, 465), (LOGIN, 443))
+    }
+    with ExitStack() as stack:
+        for port in places.values():
+            stack.enter_context(dead_address(port))
+        yield replace(
+            site,
+            connect_to=tuple(f"{host}:{at}={POOL}:{port}" for (host, at), port in places.items()),
+        )
+
+
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Each address that a connection is attempted to, in order."""
+    found: list[str] = []
+    usual = socket.socket.connect_ex
+
+    def noted(sock: socket.socket, place: tuple[str, int]) -> int:
+        found.append(place[0])
+        return usual(sock, place)
+
+    monkeypatch.setattr(socket.socket, "connect_ex", noted)
+    return found
+
+
+def test_a_run_of_tests_meets_a_dead_address_once(pool: Site, tried: list[str]) -> None:
+    result = pool.probe(support_with(app()), replace(pool.options, concurrency=1))
+    assert result.failures == ()
+    assert tried[:2] == [DEAD, LOOPBACK]
+    assert tried[2:] == [LOOPBACK] * 2  # the token endpoint and the other protocol
+
+
+def test_mail_its_copy_and_its_token_meet_a_dead_address_once(pool: Site, tried: list[str]) -> None:
+    options = pool.options
+    tokens = AuthlibTokens(
+        pool.resolver,
+        connect_to=options.connect_to,
+        ca_file=options.ca_file,
+        winners=options.winners,
+    )
+    by_protocol = {account.protocol: account for account in accounts(support_with(app()))}
+    access = Access(pool.resolver, tokens, options)
+    smtp = ConnectorAccess(by_protocol[Protocol.SMTP], access).smtp()
+    smtp.close()
+    imap = ConnectorAccess(by_protocol[Protocol.IMAP], access).imap()
+    imap.close()
+    assert tried == [DEAD, *[LOOPBACK] * 3]
