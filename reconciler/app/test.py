@@ -86,7 +86,7 @@ class LiveTester:
 class Tuning:
     """What was asked for in place of what the settings file says; None leaves it as it is there.
 
-    ``timeout`` is in seconds.
+    ``timeout`` is in seconds. ``show_server_text`` keeps answers to a sign-in for a terminal.
     """
 
     depth: Stage | None = None
@@ -94,6 +94,7 @@ class Tuning:
     per_host: int | None = None
     timeout: float | None = None
     retries: int | None = None
+    show_server_text: bool = False
 
 
 AS_SET = Tuning()
@@ -111,6 +112,7 @@ def probe_options(workspace: Workspace, tuning: Tuning = AS_SET) -> ProbeOptions
         ca_file=workspace.ca_file,
         allowed_hosts=workspace.settings.allowed_hosts,
         retries=testing.retries if tuning.retries is None else tuning.retries,
+        show_server_text=tuning.show_server_text,
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from reconciler.ci_systems import running_in
 
 if TYPE_CHECKING:
     from reconciler.probe.shard import Shard
@@ -99,6 +103,28 @@ def timeout_option(function: F) -> F:
     )(function)
 
 
+def _terminal_alone(context: click.Context, parameter: click.Parameter, value: bool) -> bool:  # noqa: FBT001 - click's signature
+    if value and (not sys.stdout.isatty() or running_in(os.environ)):
+        raise click.BadParameter(
+            "it needs a terminal that is not part of a CI job: an answer to a sign-in can repeat the "
+            "password, and would stay in a file or a log",
+            context,
+            parameter,
+        )
+    return value
+
+
+def server_text_option(function: F) -> F:
+    """``--show-server-text``: whether answers to a sign-in are shown word for word, on a terminal."""
+    return click.option(
+        "--show-server-text",
+        is_flag=True,
+        callback=_terminal_alone,
+        help="Show answers to a sign-in word for word, not only codes and known words. On a terminal"
+        " only: they can repeat the password.",
+    )(function)
+
+
 def tuning_options(function: F) -> F:
     """``--concurrency``, ``--per-host``, ``--timeout`` and ``--retries``."""
     function = click.option(
@@ -106,7 +132,7 @@ def tuning_options(function: F) -> F:
         type=click.IntRange(0, 20),
         metavar="N",
         help="New attempts after a failure that the server calls temporary, waiting longer each time;"
-        " never after a refused sign-in. [default: 1, or testing.retries]",
+        " never after a rejected sign-in. [default: 1, or testing.retries]",
     )(function)
     function = timeout_option(function)
     function = click.option(

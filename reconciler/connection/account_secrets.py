@@ -28,6 +28,8 @@ class AccountSecrets:
         self, account: Account, access: Access, rejections: Rejections | None = None
     ) -> None:
         self.redactor = Redactor()
+        for public in (account.host, account.username, account.address):
+            self.redactor.allow(public)
         self._account = account
         self._access = access
         self._rejections = rejections or Rejections()
@@ -48,8 +50,6 @@ class AccountSecrets:
             if reference == account.settings.password:
                 self._password = secret
                 check_sendable(Password(account.username, secret))
-                # As PLAIN sends it: a server that quotes its beginning quotes part of the secret.
-                self.redactor.learn_encoded(f"\0{account.username}\0{secret.reveal()}")
         return ", ".join(str(reference) for reference in account.settings.references)
 
     def credential(self, deadline: Deadline) -> Credential:

@@ -13,7 +13,7 @@ from reconciler.connection.context import FailureContext
 from reconciler.connection.diagnosis import classify
 from reconciler.connection.errors import WrongMode
 from reconciler.connection.failure import Stage
-from reconciler.connection.observed import Observed, Offer, names
+from reconciler.connection.observed import Observed, Offer, fit, names
 from reconciler.connection.tls_mode import is_not_tls, speaks_plainly, speaks_tls
 from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import MailFault, TimedOut
@@ -46,7 +46,7 @@ class Skip(Exception):
 class PassedStage:
     """A stage that went well, in ``seconds``; ``skipped`` if there was nothing to do.
 
-    ``detail`` is for a report and may hold a server's words as they came.
+    ``detail`` is for a report.
     """
 
     stage: Stage
@@ -89,7 +89,7 @@ class AccountSession(ABC):
 
     @property
     def steps(self) -> Mapping[Stage, Callable[[], str]]:
-        """What each stage does. It returns a detail for reports, which may hold a server's words."""
+        """What each stage does. It returns a detail, in which a server's words are fit to be shown."""
         return {
             Stage.SECRET: self._secrets.resolve,
             Stage.DNS: self.dns,
@@ -119,11 +119,22 @@ class AccountSession(ABC):
 
     def explain(self, error: Exception) -> Failure:
         """Say what an exception means that was raised at the stage that the session has come to."""
-        return classify(error, FailureContext(self.account, self.stage, self.show))
+        return classify(error, self.context)
+
+    @property
+    def context(self) -> FailureContext:
+        """What a failure at the stage that the session has come to is about."""
+        return FailureContext(
+            self.account, self.stage, self._secrets.redactor, self._options.show_server_text
+        )
 
     def show(self, text: str) -> str:
         """Make a server's text fit to be shown."""
         return self._secrets.redactor.show(text)
+
+    def show_all(self, texts: Iterable[str]) -> tuple[str, ...]:
+        """Make texts of a server fit to be shown together."""
+        return self._secrets.redactor.show_all(texts)
 
     @property
     def deadline(self) -> Deadline:
@@ -182,9 +193,9 @@ class AccountSession(ABC):
             self.greet()
         elif self.account.security is Security.NONE:
             self.greet_plainly()
-        detail = self.ask_capabilities()
+        self.ask_capabilities()
         self._offer = self.offer()
-        return detail
+        return f"signs in with {', '.join(fit(self._offer.mechanisms, self.show_all)) or 'nothing'}"
 
     @property
     def observed(self) -> Observed | None:
@@ -196,8 +207,8 @@ class AccountSession(ABC):
             tls_version=peer.version if peer else "",
             certificate_issuer=show(peer.issuer[:60]) if peer else "",
             certificate_expires=peer.not_after if peer else None,
-            mechanisms=names(offer.mechanisms, show) if offer else (),
-            capabilities=names(offer.capabilities, show) if offer else (),
+            mechanisms=names(offer.mechanisms, self.show_all) if offer else (),
+            capabilities=names(offer.capabilities, self.show_all) if offer else (),
             size_limit=offer.size_limit if offer else None,
         )
 
@@ -229,7 +240,7 @@ class AccountSession(ABC):
         """Do STARTTLS."""
 
     @abstractmethod
-    def ask_capabilities(self) -> str:
+    def ask_capabilities(self) -> None:
         """Ask what the server can do, if it has not said so yet."""
 
     @abstractmethod
@@ -273,5 +284,5 @@ class AccountSession(ABC):
             raise MailFault("TLS is not up")
         certificate = self._peer = PeerCertificate.of(sock)
         days = certificate.days_left(datetime.now(UTC))
-        issuer = f", issued by {certificate.issuer[:60]}" if certificate.issuer else ""
+        issuer = f", issued by {self.show(certificate.issuer[:60])}" if certificate.issuer else ""
         return f"{certificate.version}{issuer}, certificate expires in {days} days"

@@ -1,21 +1,29 @@
-"""What a failure is about: which half of which connector, at which stage."""
+"""What a failure is about: which account, and at which stage."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from reconciler.connection.account import Account
 from reconciler.connection.failure import Stage
+from reconciler.mail.redaction import Redactor
 
 
 @dataclass(frozen=True, slots=True)
 class FailureContext:
-    """At which stage of testing what it happened; ``show`` makes a server's text fit to be shown."""
+    """The account and the stage at which something failed, and what makes a server's text fit to be shown.
+
+    With ``server_text``, a failure keeps the server's text as well.
+    """
 
     account: Account
     stage: Stage
-    show: Callable[[str], str]
+    redactor: Redactor
+    server_text: bool = False
+
+    def show(self, text: str) -> str:
+        """Make a server's text fit to be shown."""
+        return self.redactor.show(text)
 
     @property
     def names(self) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -67,10 +67,11 @@ _UNREACHABLE = frozenset({ErrorClass.DNS, ErrorClass.REFUSED, ErrorClass.TIMEOUT
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a stage failed: one sentence of cause, one of remedy, and the server's own words.
+    """Why a stage failed: one sentence of cause, one of remedy, and what may be shown of the server's answer.
 
-    ``reply`` is what the server said, cut to 300 printable characters; it never holds a secret.
-    ``wrong_password`` is true if the password itself was refused, and not this use of it.
+    ``reply`` is at most 300 printable characters and holds no secret: of the answer to a sign-in only codes
+    and known words. ``server_text`` is the whole text, for a terminal alone; "" unless it was asked for.
+    ``wrong_password`` is true if the password itself was rejected, and not this use of it.
     """
 
     error_class: ErrorClass
@@ -78,3 +79,4 @@ class Failure:
     remedy: str
     reply: str = ""
     wrong_password: bool = False
+    server_text: str = field(default="", repr=False)

@@ -11,6 +11,7 @@ from reconciler.connection.observed import Offer
 from reconciler.mail.folders import SentBy, choose_sent
 from reconciler.mail.imap import ImapSession, Survey
 from reconciler.model.connector import Security
+from reconciler.wording import counted
 
 if TYPE_CHECKING:
     import ssl
@@ -47,9 +48,8 @@ class ImapAccountSession(AccountSession):
         """Do STARTTLS, and read the capabilities again."""
         self.session.start_tls(context, server_hostname)
 
-    def ask_capabilities(self) -> str:
-        """Say what the server offers to sign in with; it has listed everything by now."""
-        return f"signs in with {', '.join(self.session.mechanisms) or 'nothing'}"
+    def ask_capabilities(self) -> None:
+        """Do nothing: the server has listed them by now."""
 
     def offer(self) -> Offer:
         """What it has listed."""
@@ -78,8 +78,8 @@ class ImapAccountSession(AccountSession):
         sent = self.sent = choose_sent(folders, prefixes, wanted)
         if sent is None and (wanted is not None or self.account.needs_sent_folder):
             raise FolderMissing(wanted)
-        detail = f"{len(folders)} folders, {messages} messages in INBOX"
-        return detail if sent is None else f"{detail}, sent mail in {sent[0]}"
+        detail = f"{counted(len(folders), 'folder')}, {counted(messages, 'message')} in INBOX"
+        return detail if sent is None else f"{detail}, sent mail in {self.show(sent[0])}"
 
     def say_goodbye(self) -> None:
         """End the session."""

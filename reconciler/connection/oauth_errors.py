@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from reconciler.connection.failure import ErrorClass, Failure
 from reconciler.mail.faults import (
+    ENTRA_CODE,
     ExtraMissing,
     KeyUnusable,
     TimedOut,
@@ -119,11 +119,10 @@ _STANDARD: Final = {
 }
 """Codes of RFC 6749 section 5.2, and one of section 4.1.2.1 that Microsoft uses here too."""
 
-_ENTRA_CODE: Final = re.compile(r"AADSTS(\d+)")
 _OTHER: Final = "Check `grant`, `client_id`, `scopes` and the secrets; the authorisation server's log says more."
 
 
-def token_failure(error: TokenFault, where: FailureContext) -> Failure:
+def token_failure(error: TokenFault, _where: FailureContext) -> Failure:
     """Say why there is no token. A server that is down is unreachable, and not the token's fault."""
     if isinstance(error, ExtraMissing):
         return Failure(
@@ -145,15 +144,13 @@ def token_failure(error: TokenFault, where: FailureContext) -> Failure:
             f"No token from {error.host}: {str(error).rstrip('.')}.",
             "Check `token_endpoint`, and that this machine may reach it.",
         )
-    code = _ENTRA_CODE.search(error.description)
+    code = ENTRA_CODE.search(error.description)
     known = _ENTRA.get(code[1]) if code else None
     known = known or _STANDARD.get(error.error)
     if known is not None:
         error_class, cause, remedy = known
-        reply = where.show(f"{error.error}: {error.description}")
-        return Failure(error_class, f"{place}{cause}", remedy, reply)
+        return Failure(error_class, f"{place}{cause}", remedy)
     if error.error:
-        reply = where.show(f"{error.error}: {error.description}")
-        return Failure(_TOKEN, f"{place}the request for a token was refused.", _OTHER, reply)
+        return Failure(_TOKEN, f"{place}the request for a token was rejected.", _OTHER)
     source = f"from {error.host}" if error.host else "could be obtained"
     return Failure(_TOKEN, f"No token {source}: {str(error).rstrip('.')}.", _OTHER)

@@ -10,9 +10,28 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    ShowAll = Callable[[Iterable[str]], tuple[str, ...]]
+
 _NAME: Final = re.compile(r"[!-~]{1,64}")
 _MOST: Final = 100
-"""Names of one kind that are kept; no server has half as many."""
+"""Names of one kind that are kept; servers have far fewer."""
+
+_REGISTERED: Final = """
+    ANONYMOUS CRAM-MD5 DIGEST-MD5 EXTERNAL GSSAPI LOGIN NTLM OAUTHBEARER PLAIN PLAIN-CLIENTTOKEN SCRAM-SHA-1
+    SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-256-PLUS XOAUTH2
+    8BITMIME AUTH BINARYMIME BURL CHUNKING DELIVERBY DSN ENHANCEDSTATUSCODES ETRN FUTURERELEASE HELP LIMITS
+    MT-PRIORITY NO-SOLICITING PIPELINING REQUIRETLS RRVS SIZE SMTPUTF8 STARTTLS VRFY
+    ACL APPENDLIMIT BINARY CATENATE CHILDREN COMPRESS=DEFLATE CONDSTORE CONTEXT=SEARCH CONTEXT=SORT
+    CREATE-SPECIAL-USE ENABLE ESEARCH ESORT FILTERS I18NLEVEL=1 I18NLEVEL=2 ID IDLE IMAP4 IMAP4REV1 IMAP4REV2
+    INPROGRESS LANGUAGE LIST-EXTENDED LIST-METADATA LIST-MYRIGHTS LIST-STATUS LITERAL+ LITERAL-
+    LOGIN-REFERRALS LOGINDISABLED MAILBOX-REFERRALS METADATA METADATA-SERVER MOVE MULTIAPPEND MULTISEARCH
+    NAMESPACE NOTIFY OBJECTID PARTIAL PREVIEW QRESYNC QUOTA QUOTASET REPLACE RIGHTS= SASL-IR SAVEDATE
+    SEARCH=FUZZY SEARCHRES SORT SORT=DISPLAY SPECIAL-USE STATUS=SIZE THREAD=ORDEREDSUBJECT THREAD=REFERENCES
+    UIDONLY UIDPLUS UNAUTHENTICATE UNSELECT URL-PARTIAL URLAUTH UTF8=ACCEPT WITHIN X-GM-EXT-1 XLIST
+"""
+
+KNOWN: Final = frozenset(_REGISTERED.split())
+"""Registered mechanisms and extensions: they stay visible if a password happens to hold such a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +60,16 @@ class Offer:
     size_limit: int | None = None
 
 
-def names(words: Iterable[str], show: Callable[[str], str]) -> tuple[str, ...]:
-    """Sort a server's words, without those that are none or that ``show`` would not show."""
-    fit = sorted({word for word in words if _NAME.fullmatch(word) and show(word) == word})
-    return tuple(fit[:_MOST])
+def fit(words: Iterable[str], show_all: ShowAll) -> tuple[str, ...]:
+    """Keep the words of a server that are names and that may be shown together, in their order."""
+    kept = [word for word in words if word in KNOWN or _NAME.fullmatch(word)]
+    unknown = [word for word in kept if word not in KNOWN]
+    showable = {
+        word for word, shown in zip(unknown, show_all(unknown), strict=True) if shown == word
+    }
+    return tuple(word for word in kept if word in KNOWN or word in showable)
+
+
+def names(words: Iterable[str], show_all: ShowAll) -> tuple[str, ...]:
+    """Sort the words that :func:`fit` keeps."""
+    return fit(sorted(set(words)), show_all)[:_MOST]

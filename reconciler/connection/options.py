@@ -29,6 +29,7 @@ class ProbeOptions:
     server itself calls temporary, or a dropped connection; never after a rejected login.
     ``delivery_seconds`` is how long a test mail is looked for; one is sent if ``depth`` says so.
     ``winners`` makes every connection of the run try the address first that took the last one.
+    ``show_server_text`` keeps the text of answers to a sign-in, for a terminal.
     """
 
     concurrency: int = 32
@@ -41,6 +42,7 @@ class ProbeOptions:
     retries: int = 1
     delivery_seconds: float = 10.0
     winners: Winners = field(default_factory=Winners, repr=False, compare=False)
+    show_server_text: bool = False
 
     def allows_host(self, host: str) -> bool:
         """Whether a connection may be made in the name of ``host``."""

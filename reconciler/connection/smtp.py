@@ -42,10 +42,9 @@ class SmtpAccountSession(AccountSession):
         self.session.hello()
         self.session.start_tls(context, server_hostname)
 
-    def ask_capabilities(self) -> str:
+    def ask_capabilities(self) -> None:
         """EHLO."""
         self.session.hello()
-        return f"signs in with {', '.join(self.session.mechanisms) or 'nothing'}"
 
     def offer(self) -> Offer:
         """What it has answered to EHLO."""

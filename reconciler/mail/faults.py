@@ -29,7 +29,22 @@ The text of a server is as it came, and may repeat what was sent to it. It is th
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from typing import Final
+
+TOKEN_ERRORS: Final = frozenset(
+    {
+        "access_denied", "consent_required", "interaction_required", "invalid_client", "invalid_grant",
+        "invalid_request", "invalid_resource", "invalid_scope", "login_required", "server_error",
+        "temporarily_unavailable", "unauthorized_client", "unsupported_grant_type",
+    }
+)  # fmt: skip
+"""What a token endpoint may answer with (RFC 6749 sections 4.1.2.1 and 5.2, OpenID Connect, Microsoft)."""
+
+
+ENTRA_CODE: Final = re.compile(r"AADSTS([0-9]{4,8})")
+"""The code that Microsoft Entra begins a description with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.faults import (
+    ENTRA_CODE,
+    TOKEN_ERRORS,
     Cancelled,
     ExtraMissing,
     KeyUnusable,
@@ -19,7 +21,7 @@ from reconciler.mail.faults import (
     TokenUnreachable,
 )
 from reconciler.mail.happy_eyeballs import Winners
-from reconciler.mail.redaction import Redactor
+from reconciler.mail.redaction import HIDDEN, Redactor
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
@@ -207,8 +209,10 @@ class AuthlibTokens:
             redactor = Redactor()
             for secret in (*known.values(), *((refresh_token,) if refresh_token else ())):
                 redactor.learn(secret)
-            fault.error = redactor.show(fault.error)
-            fault.description = redactor.show(fault.description)
+            if fault.error not in TOKEN_ERRORS:
+                fault.error = redactor.show(fault.error)
+            code, text = ENTRA_CODE.search(fault.description), redactor.show(fault.description)
+            fault.description = f"{code[0]}: {text}" if code and text == HIDDEN else text
             raise
         except Cancelled:
             raise

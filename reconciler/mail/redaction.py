@@ -1,9 +1,13 @@
-"""What a server said, made fit to be shown: one short line, and nothing of what it was told in confidence.
+"""Makes a server's text fit to be shown: one short line that repeats no secret.
 
-A server that has been given a password can repeat it: in an error message that quotes the line it did
-not like, or as the name of a folder. Masking goes by type wherever the text is ours; text of others has
-no type, so here it is searched. A text that holds any piece of a secret is not shown at all, because
-what is left of it could still tell.
+A server can repeat the password that it was sent: in an error message that quotes the line it rejects, or
+as the name of a folder. Our own text is masked by type. A server's text has no type, so it is searched
+here, in every encoding of :mod:`reconciler.mail.decoding`. A text that holds a piece of a secret is hidden
+as a whole, because the rest could still reveal some of it.
+
+A search cannot find every encoding: not base85, compression, a hash, a cipher, or letters replaced by
+others. For answers to a sign-in, which are the most likely to repeat one,
+:mod:`reconciler.connection.server_answer` therefore shows only known words.
 """
 
 from __future__ import annotations
@@ -11,76 +15,153 @@ from __future__ import annotations
 import base64
 import json
 import re
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+import unicodedata
+from typing import TYPE_CHECKING, Final
+
+from reconciler.mail.decoding import readings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from reconciler.secrets.base import Secret
 
-LIMIT = 300
+LIMIT: Final = 300
 """The most characters of a server's text that are shown."""
 
-HIDDEN = "(not shown: it repeats what was sent in confidence)"
+HIDDEN: Final = "(hidden: the server's text repeats part of a secret)"
 
-_PIECE = 8
-"""Characters of a secret that are enough to hide a text: servers quote lines cut short.
+_PIECE: Final = 5
+"""Characters in a row of a secret that hide a text; half of a secret that is shorter than twice that."""
 
-A password that holds a word of the server's hides the text too; the failure's cause remains.
-"""
+_SHORTEST: Final = 3
+"""Characters of the smallest piece. A shorter secret is searched as a whole."""
 
-_PEM = re.compile(r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----(?P<body>.+?)-----END ", re.DOTALL)
+_ENCODED_PIECE: Final = 8
+"""The same for base64 whose letters have changed case: more, since case is all that tells many apart."""
 
-_QUOTING = re.compile(r"[\s\\\"]+")
+_LONG_PIECE: Final = 8
+"""The same for a secret too long to be chosen by a person, such as a token, in which words occur by chance."""
+
+_WORDY: Final = 128
+"""Characters of a secret that a person may have chosen."""
+
+_PEM: Final = re.compile(r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----(?P<body>.+?)-----END ", re.DOTALL)
+_NEITHER: Final = re.compile(r"[\W_]+")
+_QUOTING: Final = re.compile(r"[\s\\\"]+")
 
 
 class Redactor:
-    """Knows the secrets of one test, and shows no text that holds one."""
+    """Knows the secrets of one account, and hides every text that repeats a piece of one."""
 
-    __slots__ = ("_pieces", "_whole")
+    __slots__ = ("_ascii", "_encoded", "_forms", "_pieces", "_public", "_texts")
 
     def __init__(self) -> None:
-        self._whole: set[str] = set()
-        self._pieces: set[str] = set()
+        self._forms: list[frozenset[str]] = []
+        self._public: set[str] = set()
+        self._texts: set[str] = set()
+        self._pieces: dict[int, set[str]] = {}
+        self._encoded: set[str] = set()
+        self._ascii = True
 
     def __repr__(self) -> str:
         return "Redactor(…)"
 
     def learn(self, secret: Secret) -> None:
-        """Keep a secret in mind, with the forms in which protocols and servers write it."""
+        """Remember a secret, with the forms in which servers may repeat it."""
         for text in _confidential(secret.reveal()):
-            for form in (text, text[::-1], quote(text, safe="")):
-                self._keep(_compact(form))
-            self.learn_encoded(text)
+            self._ascii = self._ascii and text.isascii()
+            self._texts |= {_letters(text)} if len(text) <= _WORDY else set()
+            for form in (text, text[::-1]):
+                self._forms += [
+                    frozenset(_pieces(normal, _size(normal))) for normal in _normal_forms(form)
+                ]
+            for form in _base64(text.encode("utf-8", "surrogatepass")):
+                self._encoded.update(_pieces(_compact(form), _ENCODED_PIECE))
+        self._rebuild()
 
-    def learn_encoded(self, text: str) -> None:
-        """Keep in mind what a text looks like in base64 and in hexadecimal, but not as it is."""
-        octets = text.encode("utf-8", "surrogatepass")
-        for form in (octets.hex(), *_base64(octets)):
-            self._keep(_compact(form))
+    def allow(self, text: str) -> None:
+        """Let pieces that a public text has in common with a secret hide nothing.
+
+        A password may begin with the name of its account, which servers name all the time. A secret that
+        is wholly public stays hidden.
+        """
+        for form in (text, text[::-1]):
+            for normal in _normal_forms(form):
+                for size in range(_SHORTEST, _LONG_PIECE + 1):
+                    self._public |= set(_pieces(normal, size))
+        self._rebuild()
 
     def show(self, text: str, *, limit: int = LIMIT) -> str:
-        """The text on one line of printable characters, at most ``limit`` of them."""
-        compact = _compact(text)
-        windows = (compact[i : i + _PIECE] for i in range(len(compact) - _PIECE + 1))
-        if any(form in compact for form in self._whole) or not self._pieces.isdisjoint(windows):
-            return HIDDEN
-        shown = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
-        line = " ".join(shown.split())
-        return line if len(line) <= limit else f"{line[: limit - 1]}…"
+        """Return the text on one line of printable characters, at most ``limit`` of them, or HIDDEN."""
+        line = _line(text, limit)
+        return HIDDEN if self._repeats(line) else line
 
-    def _keep(self, form: str) -> None:
-        if len(form) <= _PIECE:
-            self._whole |= {form} if form else set()
-        else:
-            self._pieces |= {form[i : i + _PIECE] for i in range(len(form) - _PIECE + 1)}
+    def show_all(self, texts: Iterable[str]) -> tuple[str, ...]:
+        """Show each text; a secret that is spread over several of them hides them all."""
+        lines = tuple(_line(text, LIMIT) for text in texts)
+        if self._occurs("".join(lines)):
+            return (HIDDEN,) * len(lines)
+        return tuple(self.show(line) for line in lines)
+
+    def holds(self, word: str) -> bool:
+        """Whether a word is part of a secret that a person may have chosen."""
+        return any(_letters(word) in text for text in self._texts)
+
+    def _repeats(self, line: str) -> bool:
+        if not self._pieces:
+            return False
+        if not self._encoded.isdisjoint(_pieces(_compact(line), _ENCODED_PIECE)):
+            return True
+        return any(self._occurs(reading) for reading in readings(line, ascii_only=self._ascii))
+
+    def _occurs(self, reading: str) -> bool:
+        return any(
+            not known.isdisjoint(_pieces(normal, size))
+            for normal in {reading.casefold(), _compact(reading), _letters(reading)}
+            for size, known in self._pieces.items()
+        )
+
+    def _rebuild(self) -> None:
+        self._pieces = {}
+        for form in self._forms:
+            for piece in form - self._public or form:
+                self._pieces.setdefault(len(piece), set()).add(piece)
+
+
+def _line(text: str, limit: int) -> str:
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else " " for character in text)
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def _normal_forms(text: str) -> set[str]:
+    """Return the forms in which a secret is searched for: whole, without quoting, letters and digits alone.
+
+    The last one is left out for a secret of which too few are left: it would hide too much.
+    """
+    letters, compact = _letters(text), _compact(text)
+    wordy = len(letters) > _SHORTEST or len(letters) == len(compact)
+    return {text.casefold(), compact, *((letters,) if wordy else ())}
+
+
+def _size(text: str) -> int:
+    if len(text) > _WORDY:
+        return _LONG_PIECE
+    return min(_PIECE, max(_SHORTEST, (len(text) + 1) // 2))
+
+
+def _pieces(text: str, size: int) -> list[str]:
+    """Return every piece of a text, the text itself if it is shorter than one."""
+    if len(text) <= size:
+        return [text] if text else []
+    return [text[start : start + size] for start in range(len(text) - size + 1)]
 
 
 def _confidential(text: str) -> Iterator[str]:
-    """What of a secret is secret: of a key in PEM (RFC 7468), or in Google's JSON, only the key itself.
+    """Yield the secret parts of a secret: of a key in PEM (RFC 7468), or in Google's JSON, the key itself.
 
-    The rest are words that servers use too: a certificate that is about to expire could not be told of.
+    Servers use the words around it too: a report that a certificate is about to expire would be hidden.
     """
     if text.lstrip().startswith("{"):
         try:
@@ -98,9 +179,9 @@ def _confidential(text: str) -> Iterator[str]:
 
 
 def _base64(octets: bytes) -> Iterator[str]:
-    """What octets look like in base64 at each of three places that they can have in a group.
+    """Yield octets in base64, for each of the three places that they can have in a group.
 
-    The characters at both ends are left out where they depend on what stands next to it.
+    The characters at both ends are left out where they depend on the octets next to them.
     """
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + octets).decode().rstrip("=")
@@ -109,8 +190,15 @@ def _base64(octets: bytes) -> Iterator[str]:
         yield certain.replace("+", "-").replace("/", "_")
 
 
+def _letters(text: str) -> str:
+    """Letters and digits alone, without regard to case: separators and quoting do not count."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return _NEITHER.sub("", text).casefold()
+
+
 def _compact(text: str) -> str:
-    """Without case, and without what servers change when they quote: blanks, backslashes and quotes."""
-    if not text.isprintable():  # which is quick to tell, and rare
+    """All characters but blanks, quotes and backslashes, which servers add, without regard to case."""
+    if not text.isprintable():
         text = "".join(c for c in text if c.isprintable() or c.isspace())
     return _QUOTING.sub("", text).casefold()

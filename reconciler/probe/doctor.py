@@ -25,16 +25,13 @@ from reconciler.probe.stages import ConnectionTest
 from reconciler.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
+    from datetime import datetime
 
     from reconciler.connection.base import AccountSession
     from reconciler.model.connector import Connector
     from reconciler.probe.result import StageResult
     from reconciler.secrets.base import SecretResolver
-
-    Show = Callable[[str], str]
-    from collections.abc import Iterator
-    from datetime import datetime
 
 
 _LOOK = 5.0
@@ -99,7 +96,6 @@ class _Inspector:
         self.details = Details()
 
     def __call__(self, session: AccountSession, results: tuple[StageResult, ...]) -> None:
-        show = session.show
         passed = {item.stage for item in results if item.outcome is StageOutcome.OK}
         if Stage.TCP not in passed:
             return
@@ -107,13 +103,13 @@ class _Inspector:
         speaks, certificates = self._tls(session, verified=verified)
         seen = Details(
             speaks=speaks,
-            chain=tuple(_shown_certificate(item, show) for item in certificates),
+            chain=tuple(_shown_certificate(item, session) for item in certificates),
             verified=verified,
         )
         if isinstance(session, ImapAccountSession) and session.survey is not None:
-            seen = _mailbox(seen, session, show)
+            seen = _mailbox(seen, session)
         elif Stage.CAPABILITIES in passed:
-            seen = replace(seen, capabilities=names(session.offer().capabilities, show))
+            seen = replace(seen, capabilities=names(session.offer().capabilities, session.show_all))
         self.details = seen
 
     def _tls(
@@ -134,40 +130,45 @@ class _Inspector:
             return None, ()  # there was no time to find out
 
 
-def _mailbox(seen: Details, session: ImapAccountSession, show: Show) -> Details:
+def _mailbox(seen: Details, session: ImapAccountSession) -> Details:
     survey, sent = session.survey, session.sent
     listed = survey.folders[:_MOST_FOLDERS] if survey is not None else ()
     seen = replace(
         seen,
         folders=tuple(
-            replace(item, name=show(item.name), flags=frozenset(names(item.flags, show)))
-            for item in listed
+            replace(item, name=name, flags=frozenset(names(item.flags, session.show_all)))
+            for item, name in zip(
+                listed, session.show_all(item.name for item in listed), strict=True
+            )
         ),
-        sent=(show(sent[0]), sent[1]) if sent is not None else None,
-        capabilities=names(session.offer().capabilities, show),
+        sent=(session.show(sent[0]), sent[1]) if sent is not None else None,
+        capabilities=names(session.offer().capabilities, session.show_all),
     )
     try:
         session.session.ask_again()
-        seen = replace(seen, capabilities=names(session.offer().capabilities, show))
+        seen = replace(seen, capabilities=names(session.offer().capabilities, session.show_all))
         quotas = session.session.quotas("INBOX")
     except Cancelled:
         raise
     except MailFault:
         return seen  # the account works all the same
-    return replace(seen, quotas=tuple(_shown_quota(item, show) for item in quotas) or None)
+    return replace(seen, quotas=_shown_quotas(quotas, session) or None)
 
 
-def _shown_certificate(certificate: Certificate, show: Show) -> Certificate:
-    return replace(
-        certificate,
-        subject=show(certificate.subject),
-        issuer=show(certificate.issuer),
-        hosts=tuple(show(host) for host in certificate.hosts[:_MOST_HOSTS]),
+def _shown_certificate(certificate: Certificate, session: AccountSession) -> Certificate:
+    subject, issuer, *hosts = session.show_all(
+        (certificate.subject, certificate.issuer, *certificate.hosts[:_MOST_HOSTS])
     )
+    return replace(certificate, subject=subject, issuer=issuer, hosts=tuple(hosts))
 
 
-def _shown_quota(quota: Quota, show: Show) -> Quota:
-    return replace(quota, root=show(quota.root), resource=show(quota.resource))
+def _shown_quotas(quotas: tuple[Quota, ...], session: AccountSession) -> tuple[Quota, ...]:
+    roots = session.show_all(quota.root for quota in quotas)
+    resources = session.show_all(quota.resource for quota in quotas)
+    return tuple(
+        replace(quota, root=root, resource=resource)
+        for quota, root, resource in zip(quotas, roots, resources, strict=True)
+    )
 
 
 _SOON = 21

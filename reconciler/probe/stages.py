@@ -94,8 +94,7 @@ class ConnectionTest:
             if stage.skipped:
                 results.append(StageResult(stage.stage, StageOutcome.SKIPPED, detail=stage.detail))
                 return
-            detail = session.show(stage.detail)
-            results.append(StageResult(stage.stage, StageOutcome.OK, stage.seconds, detail))
+            results.append(StageResult(stage.stage, StageOutcome.OK, stage.seconds, stage.detail))
 
         session = new_session(
             self._account, self._secrets, self._options, self._cancelled, self._deadline
@@ -138,7 +137,7 @@ class ConnectionTest:
         return True
 
     def _broken(self, error: Exception) -> StageResult:
-        where = FailureContext(self._account, Stage.SECRET, self._secrets.redactor.show)
+        where = FailureContext(self._account, Stage.SECRET, self._secrets.redactor)
         failure = classify(error, where)
         return StageResult(Stage.SECRET, StageOutcome.FAILED, failure=failure)
 

@@ -12,7 +12,7 @@ from reconciler.probe.result import StageOutcome
 from reconciler.render.terminal import instant, pad, visible, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from reconciler.connection.account import Account
@@ -183,8 +183,20 @@ def _copies(account: Account) -> Literal["us", "provider", "nobody"]:
     return "us"
 
 
-def doctor_text(document: DoctorDocument, style: Style) -> str:
-    """The examination for people, the verdict last."""
+def server_texts(accounts: tuple[ExaminedAccount, ...]) -> dict[Protocol, str]:
+    """Return the texts of servers that were kept for a terminal, which are in no document."""
+    failed = ((item.account.protocol, item.result.failed) for item in accounts)
+    return {
+        protocol: stage.failure.server_text
+        for protocol, stage in failed
+        if stage is not None and stage.failure is not None and stage.failure.server_text
+    }
+
+
+def doctor_text(
+    document: DoctorDocument, style: Style, texts: Mapping[Protocol, str] | None = None
+) -> str:
+    """Render the examination for people, the verdict last; ``texts`` are those of :func:`server_texts`."""
     provider = f" ({document.provider})" if document.provider else ""
     parts = [style.strong(f"{document.connector}: {document.display_name}{provider}")]
     for account in document.accounts:
@@ -193,8 +205,8 @@ def doctor_text(document: DoctorDocument, style: Style) -> str:
         lines = [style.strong(_title(account))]
         for item in account.stages:
             lines += _stage(f"  {pad(item.stage, width)}  ", item, style)
-        for name, texts in rows:
-            for number, text in enumerate(texts):
+        for name, values in rows:
+            for number, text in enumerate(values):
                 head = pad(name if not number else "", width)
                 lines += wrapped(f"  {head}  ", text, style.width)
         failed = next((item.failure for item in account.stages if item.failure is not None), None)
@@ -202,6 +214,8 @@ def doctor_text(document: DoctorDocument, style: Style) -> str:
             lines += ["", f"  {visible(failed.cause)}", f"  {visible(failed.remedy)}"]
             if failed.reply:
                 lines.append(style.faint(f"  The server said: {visible(failed.reply)}"))
+            if said := (texts or {}).get(account.protocol):
+                lines.append(style.faint(f"  Word for word: {visible(said)}"))
         parts.append("\n".join(lines))
     paint = style.added if document.outcome == "passed" else style.removed
     parts.append(paint(visible(document.verdict)))

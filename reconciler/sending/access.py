@@ -50,7 +50,7 @@ class ConnectorAccess:
 
     def failure(self, error: Exception, stage: Stage) -> SendFailed:
         """What an exception means, with what the server said."""
-        failure = classify(error, FailureContext(self.account, stage, self._secrets.redactor.show))
+        failure = classify(error, FailureContext(self.account, stage, self._secrets.redactor))
         said = f" The server said: {failure.reply}" if failure.reply else ""
         by_smtp = self.account.protocol is Protocol.SMTP
         reply = error.reply if isinstance(error, Declined) and by_smtp else Reply("")

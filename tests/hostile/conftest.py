@@ -35,10 +35,13 @@ PATIENCE = (0.6, 2.4, 9.6)
 
 
 class Passwords:
-    """Resolves every reference to the one password."""
+    """Resolves every reference to one password."""
+
+    def __init__(self, password: str = PASSWORD) -> None:
+        self._password = password
 
     def resolve(self, reference: SecretRef) -> Secret:
-        return Secret(PASSWORD)
+        return Secret(self._password)
 
 
 class Certificates:
@@ -144,6 +147,7 @@ def attack(serve: Callable[..., HostileServer], certificates: Certificates) -> A
         plain: bool = False,
         connector: Connector | None = None,
         options: ProbeOptions | None = None,
+        password: str = PASSWORD,
     ) -> Found:
         implicit = security is Security.IMPLICIT and not plain
         server = serve(script, (context or certificates.good) if implicit else context)
@@ -153,7 +157,9 @@ def attack(serve: Callable[..., HostileServer], certificates: Certificates) -> A
             ca_file=str(certificates.ca_file),
         )
         started = time.monotonic()
-        (result,) = run([connector or connector_for(protocol, security)], Passwords(), options)
+        (result,) = run(
+            [connector or connector_for(protocol, security)], Passwords(password), options
+        )
         seconds = time.monotonic() - started
         # Generous, for machines that do many things at a time; what hangs would take far longer.
         assert seconds < options.timeout + 10

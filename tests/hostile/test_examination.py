@@ -10,6 +10,7 @@ import pytest
 from reconciler.connection.failure import Protocol
 from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
+from reconciler.mail.redaction import HIDDEN
 from reconciler.model.connector import Security
 from reconciler.probe.doctor import ExaminedAccount, examine
 from tests.hostile.conftest import HOST, PASSWORD, TIMEOUT, Passwords, connector_for
@@ -101,6 +102,14 @@ def test_nothing_that_repeats_the_secret_is_shown(look: Callable[..., ExaminedAc
     found = look(Protocol.IMAP, script)
     assert found.details.quotas is not None
     assert found.details.capabilities == ("IMAP4REV1", "QUOTA")
+
+
+def test_a_secret_in_pieces_is_not_shown(look: Callable[..., ExaminedAccount]) -> None:
+    pieces = [PASSWORD[start : start + 3] for start in range(0, len(PASSWORD), 3)]
+    listed = "".join(f'* LIST () "/" {piece}\r\n' for piece in pieces)
+    script = imap(LIST=f'{listed}* LIST (\\Sent) "/" Sent\r\n{{tag}} OK done\r\n')
+    found = look(Protocol.IMAP, script)
+    assert {folder.name for folder in found.details.folders} == {HIDDEN}
 
 
 def test_a_certificate_that_is_refused_is_shown_without_a_word_about_the_account(

@@ -93,14 +93,21 @@ def echo_cut(peer: Peer, arguments: str) -> None:
     peer.send(f"535 5.7.8 wrong: {arguments[:50]}\r\n")
 
 
-@pytest.mark.parametrize("answer", [echo_smtp, echo_decoded, echo_cut])
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (echo_smtp, "535 5.7.8 … not understand: AUTH PLAIN …"),
+        (echo_decoded, "535 5.7.8 wrong: …"),
+        (echo_cut, "535 5.7.8 wrong: PLAIN …"),
+    ],
+)
 def test_a_server_that_quotes_what_it_was_sent_is_not_quoted(
-    attack: Attack, answer: object
+    attack: Attack, answer: object, shown: str
 ) -> None:
     found = attack(Protocol.SMTP, smtp(AUTH=answer))  # type: ignore[arg-type]
     stage, failure = found.failure
     assert stage is Stage.AUTHENTICATION
-    assert failure.reply == HIDDEN
+    assert failure.reply == shown
     assert_silent(found.result)
 
 
@@ -111,7 +118,7 @@ def test_an_imap_server_that_quotes_a_login_is_not_quoted(attack: Attack) -> Non
 
     script = imap(greeting="* OK [CAPABILITY IMAP4rev1] hi\r\n", LOGIN=login)
     found = attack(Protocol.IMAP, script)
-    assert found.failure[1].reply == HIDDEN
+    assert found.failure[1].reply == "BAD cannot … LOGIN …"
     assert_silent(found.result)
 
 
@@ -119,13 +126,13 @@ def test_a_folder_named_like_the_secret_is_not_named(attack: Attack) -> None:
     script = imap(LIST=f'* LIST (\\Sent) "/" "{PASSWORD}"\r\n{{tag}} OK done\r\n')
     found = attack(Protocol.IMAP, script)
     assert found.result.failed is None
-    assert found.detail[Stage.MAILBOX] == HIDDEN
+    assert found.detail[Stage.MAILBOX].endswith(f"sent mail in {HIDDEN}")
     assert_silent(found.result)
 
 
 def test_a_reply_is_one_short_printable_line(attack: Attack) -> None:
     said = "535 5.7.8 \x1b[31mred\x07 \u202eback\u202c " + "long " * 200
-    found = attack(Protocol.SMTP, smtp(AUTH=f"{said}\r\n"))
+    found = attack(Protocol.SMTP, smtp(MAIL=f"{said}\r\n"))
     reply = found.failure[1].reply
     assert len(reply) <= 300
     assert reply.isprintable()

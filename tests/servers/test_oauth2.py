@@ -140,7 +140,7 @@ def test_a_token_that_is_not_right_is_refused_and_the_reason_shown(
     assert found.keys() == {Protocol.IMAP, Protocol.SMTP}
     for failure in found.values():
         assert failure.error_class is ErrorClass.OAUTH_TOKEN
-        assert '"status"' in failure.reply
+        assert "(status " in failure.reply
         assert SUPPORT.username in failure.cause
         assert "the token is for this user" in failure.remedy
         assert ("names the scope mail" in failure.remedy) is (imap == IMAP)

@@ -6,7 +6,7 @@ import click
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
-from reconciler.cli.options import format_option, timeout_option
+from reconciler.cli.options import format_option, server_text_option, timeout_option
 from reconciler.cli.project import Project, Uses, project_options
 from reconciler.cli.reports import Report, report_option
 
@@ -19,10 +19,17 @@ from reconciler.cli.reports import Report, report_option
 @click.argument("name")
 @format_option("human", "json")
 @timeout_option
+@server_text_option
 @report_option("json")
 @project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.CREDENTIALS | Uses.COLOR)
 def command(
-    project: Project, *, name: str, form: str, timeout: float | None, reports: tuple[Report, ...]
+    project: Project,
+    *,
+    name: str,
+    form: str,
+    timeout: float | None,
+    show_server_text: bool,
+    reports: tuple[Report, ...],
 ) -> ExitCode:
     """Look closely at one connector: what its servers are, offer and hold.
 
@@ -33,14 +40,16 @@ def command(
     from reconciler.app.doctor import examine_connector
     from reconciler.app.test import Tuning
     from reconciler.cli.terminal import TerminalApprover
-    from reconciler.render.doctor import doctor_document, doctor_text
+    from reconciler.render.doctor import doctor_document, doctor_text, server_texts
     from reconciler.render.json import to_json
 
+    if show_server_text and form != "human":
+        raise click.UsageError(f"--format {form} never holds the server's text.")
     space = project.workspace()
     found = examine_connector(
         space,
         name,
-        Tuning(timeout=timeout),
+        Tuning(timeout=timeout, show_server_text=show_server_text),
         overrides=project.overrides(),
         approver=TerminalApprover(auto=False),
     )
@@ -48,5 +57,8 @@ def command(
     for wanted in reports:
         wanted.write(to_json(document))
     style = project.stdout_style()
-    click.echo(to_json(document) if form == "json" else doctor_text(document, style))
+    if form == "json":
+        click.echo(to_json(document))
+    else:
+        click.echo(doctor_text(document, style, server_texts(found.accounts)))
     return exit_code_of_tests((found.result,))

@@ -9,7 +9,13 @@ import click
 
 from reconciler.cli.command import CommandWithSubcommands, ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
-from reconciler.cli.options import SHARD, format_option, record_option, tuning_options
+from reconciler.cli.options import (
+    SHARD,
+    format_option,
+    record_option,
+    server_text_option,
+    tuning_options,
+)
 from reconciler.cli.project import Project, Uses, project_options
 from reconciler.cli.reports import Report, report_option
 from reconciler.errors import ReconcilerError
@@ -49,6 +55,7 @@ DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mail
 @click.option("--depth", type=click.Choice(DEPTHS), help="Stop after this stage.")
 @click.option("--send-test-mail", is_flag=True,
               help="Send a mail from each connector to its own address, find it over IMAP, remove it.")  # fmt: skip
+@server_text_option
 @tuning_options
 @record_option
 @report_option("json", "junit")
@@ -65,6 +72,7 @@ def command(
     shard: Shard | None,
     depth: str | None,
     send_test_mail: bool,
+    show_server_text: bool,
     concurrency: int | None,
     per_host: int | None,
     timeout: float | None,
@@ -86,6 +94,8 @@ def command(
 
     if send_test_mail and depth is not None:
         raise click.UsageError("--send-test-mail tests to the very end, so it takes no --depth.")
+    if show_server_text and form != "human":
+        raise click.UsageError(f"--format {form} never holds the server's text.")
     if everything + changed + failing > 1:
         raise click.UsageError("--all, --changed and --failing exclude each other.")
     which = SelectBy.CHANGED if changed else SelectBy.FAILING if failing else SelectBy.ALL
@@ -98,6 +108,7 @@ def command(
             per_host=per_host,
             timeout=timeout,
             retries=retries,
+            show_server_text=show_server_text,
         ),
         record=record,
         overrides=project.overrides(),

@@ -28,6 +28,8 @@ def result_text(result: ConnectorResult, style: Style, *, width: int = 0) -> str
             lines.append(f"      {failed.failure.cause}")
             if failed.failure.reply:
                 lines.append(style.faint(f"      the server said: {failed.failure.reply}"))
+            if failed.failure.server_text:
+                lines.append(style.faint(f"      word for word: {failed.failure.server_text}"))
             lines.append(f"      {failed.failure.remedy}")
     return "\n".join(lines)
 

@@ -57,9 +57,9 @@ def test_a_text_that_repeats_a_secret_is_not_shown(said: str) -> None:
 
 
 def test_a_short_secret_is_looked_for_as_a_whole() -> None:
-    redactor = knowing("xyz9")
-    assert redactor.show("it was xyz9") == HIDDEN
-    assert redactor.show("it was xyz") == "it was xyz"
+    redactor = knowing("xyz")
+    assert redactor.show("it was xyz") == HIDDEN
+    assert redactor.show("it was xy") == "it was xy"
 
 
 @given(

@@ -1,0 +1,233 @@
+"""What a fault other than a server's reply means: each kind has a function that explains it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from reconciler.connection.errors import (
+    AlreadyRejected,
+    FolderMissing,
+    HostNotAllowed,
+    NotDelivered,
+    WrongMode,
+)
+from reconciler.connection.failure import ErrorClass, Failure, Stage
+from reconciler.connection.oauth_errors import token_failure
+from reconciler.mail.faults import (
+    MailFault,
+    NoMechanism,
+    NotRedirected,
+    ProtocolViolation,
+    StarttlsMissing,
+    TimedOut,
+    TokenFault,
+    Uncertain,
+    Unreachable,
+    Unresolvable,
+    Unsendable,
+)
+from reconciler.model.connector import Security
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.connection.context import FailureContext
+
+_OTHER_PROTOCOLS: Final = (
+    (re.compile(r"\* (OK|PREAUTH|BYE)\b"), "IMAP"),
+    (re.compile(r"(220|421|554)[ -]"), "SMTP"),
+    (re.compile(r"\+OK|-ERR"), "POP3"),
+    (re.compile(r"HTTP/|<!DOCTYPE|<html", re.IGNORECASE), "HTTP"),
+    (re.compile(r"SSH-"), "SSH"),
+)
+
+
+def fault_failure(error: MailFault, where: FailureContext) -> Failure:
+    """Say what a fault means; each kind has a function of its own below."""
+    for kind, explain in _EXPLANATIONS:
+        if isinstance(error, kind):
+            return explain(error, where)
+    return Failure(
+        ErrorClass.PROTOCOL,
+        f"{where.account.host} does not keep to the protocol.",
+        "Ask the server's administrator, or test again later.",
+    )
+
+
+def _host_not_allowed(error: HostNotAllowed, _where: FailureContext) -> Failure:
+    return Failure(
+        ErrorClass.CONFIG_INVALID,
+        f"Connections to {error.host} are not allowed.",
+        "Add it to `allowed_hosts` in reconciler.yaml, if it is to be trusted with credentials.",
+    )
+
+
+def _unresolvable(error: Unresolvable, where: FailureContext) -> Failure:
+    return Failure(
+        ErrorClass.DNS,
+        f"The name {where.account.host} cannot be resolved: {error}.",
+        "Check the spelling of `server`, and the name service of this machine.",
+    )
+
+
+def _unreachable(error: Unreachable, where: FailureContext) -> Failure:
+    return Failure(
+        ErrorClass.REFUSED,
+        f"No connection to {where.account.host} on port {where.account.port}: {error}.",
+        "Check `port`, that the server is up, and that no firewall is in between.",
+    )
+
+
+def _not_redirected(_error: NotRedirected, where: FailureContext) -> Failure:
+    account = where.account
+    return Failure(
+        ErrorClass.REFUSED,
+        f"{account.host}:{account.port} is not among the servers of the sandbox, and nothing else is connected to.",
+        "Start the sandbox anew, so that it plays this server too.",
+    )
+
+
+def _starttls_missing(_error: StarttlsMissing, where: FailureContext) -> Failure:
+    account = where.account
+    return Failure(
+        ErrorClass.STARTTLS_MISSING,
+        f"{account.host} does not offer STARTTLS on port {account.port}, so no password was sent to it.",
+        "Use a port that offers TLS; if this one always did, something in between strips it.",
+    )
+
+
+def _no_mechanism(error: NoMechanism, where: FailureContext) -> Failure:
+    offered = where.show(", ".join(error.offered))
+    what = f": it offers {offered}" if offered else ""
+    return Failure(
+        ErrorClass.AUTH_MECH_UNAVAILABLE,
+        f"{where.account.host} offers no way to sign in that can be used here{what}.",
+        "Check port and TLS mode: many servers offer sign-in only with TLS, and none on port 25. A "
+        "password beyond ASCII needs PLAIN.",
+    )
+
+
+def _unsendable(error: Unsendable, where: FailureContext) -> Failure:
+    if where.stage in (Stage.ENVELOPE, Stage.DELIVERY):
+        return Failure(ErrorClass.RECIPIENT_REJECTED, str(error), "Use an address in ASCII.")
+    return Failure(
+        ErrorClass.CONFIG_INVALID, str(error), "Correct the user name, or what the reference names."
+    )
+
+
+def _timed_out(error: TimedOut, where: FailureContext) -> Failure:
+    account = where.account
+    if where.stage is Stage.DNS:
+        cause = f"The name service did not answer in time for {account.host}."
+    elif where.stage is Stage.TCP:
+        cause = f"{account.host} did not take the connection on port {account.port} in time."
+    elif error.silent:
+        cause = f"{account.host} takes the connection on port {account.port}, but says nothing."
+    else:
+        cause = f"{account.host} did not answer in time at the stage {where.stage}."
+    return Failure(
+        ErrorClass.TIMEOUT,
+        cause,
+        "Check host and port, and whether a firewall drops the connection; a slow server may need a "
+        "longer timeout.",
+    )
+
+
+def _wrong_mode(error: WrongMode, where: FailureContext) -> Failure:
+    account = where.account
+    speaks = {
+        Security.IMPLICIT: "expects TLS from the first byte",
+        Security.STARTTLS: "starts in plain text and offers STARTTLS",
+        Security.NONE: "speaks plain text and offers no TLS",
+    }[error.speaks]
+    remedy = (
+        "Use a port that offers TLS: on this one the password would travel in plain text."
+        if error.speaks is Security.NONE
+        else f"Set `security: {error.speaks}`, or the port that goes with {account.security}."
+    )
+    return Failure(
+        ErrorClass.TLS_MODE_MISMATCH,
+        f"{account.host} {speaks} on port {account.port}; the connector has `security: {account.security}`.",
+        remedy,
+    )
+
+
+def _folder_missing(error: FolderMissing, where: FailureContext) -> Failure:
+    account = where.account
+    if error.wanted is not None:
+        return Failure(
+            ErrorClass.FOLDER_MISSING,
+            f"There is no folder {error.wanted} in the mailbox of {account.username}.",
+            "Create the folder, or correct `sent_folder`.",
+        )
+    return Failure(
+        ErrorClass.FOLDER_MISSING,
+        f"No folder for sent mail was found in the mailbox of {account.username}.",
+        "Name it with `sent_folder`, or set `save_sent: never`.",
+    )
+
+
+def _not_delivered(_error: NotDelivered, where: FailureContext) -> Failure:
+    account = where.account
+    return Failure(
+        ErrorClass.NOT_DELIVERED,
+        f"The test mail to {account.address} was sent, but is not in the inbox of {account.username} at "
+        f"{account.host}.",
+        "Look for it in the spam folder, and at the rules and forwardings of the mailbox; if it comes "
+        "later, the servers in between are slow.",
+    )
+
+
+def _uncertain(_error: Uncertain, where: FailureContext) -> Failure:
+    return Failure(
+        ErrorClass.NOT_DELIVERED,
+        f"The test mail was handed over, but {where.account.host} did not say that it has it.",
+        "Test again; the mail may have arrived all the same, and can be deleted.",
+    )
+
+
+def _violation(error: ProtocolViolation, where: FailureContext) -> Failure:
+    account = where.account
+    own = account.protocol.upper()
+    other = next((name for pattern, name in _OTHER_PROTOCOLS if pattern.match(error.heard)), own)
+    if other != own and where.stage in (Stage.TLS, Stage.CAPABILITIES):
+        return Failure(
+            ErrorClass.PROTOCOL,
+            f"{account.host} speaks {other} on port {account.port}, and not {own}.",
+            f"Set the port of the server's {own} service.",
+        )
+    return Failure(
+        ErrorClass.PROTOCOL,
+        f"{account.host} does not keep to the protocol: {error}",
+        "Check host and port; if they are right, the server or something in between is at fault.",
+    )
+
+
+def _already_rejected(error: AlreadyRejected, where: FailureContext) -> Failure:
+    account = where.account
+    return Failure(
+        ErrorClass.AUTH_REJECTED,
+        f"The password of {account.username} was not tried at {account.host}: {error.host} has refused it.",
+        "Put it right and test again; one wrong password is one failed sign-in, so that no account is "
+        "locked.",
+    )
+
+
+_EXPLANATIONS: Final[tuple[tuple[type[MailFault], Callable[..., Failure]], ...]] = (
+    (HostNotAllowed, _host_not_allowed),
+    (Unresolvable, _unresolvable),
+    (NotRedirected, _not_redirected),
+    (Unreachable, _unreachable),
+    (TimedOut, _timed_out),
+    (TokenFault, token_failure),
+    (AlreadyRejected, _already_rejected),
+    (WrongMode, _wrong_mode),
+    (StarttlsMissing, _starttls_missing),
+    (NoMechanism, _no_mechanism),
+    (Unsendable, _unsendable),
+    (FolderMissing, _folder_missing),
+    (NotDelivered, _not_delivered),
+    (Uncertain, _uncertain),
+    (ProtocolViolation, _violation),
+)
