@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reconciler.ci_systems import running_in
+from reconciler.render.formats import OutputFormat, formats_of
 
 if TYPE_CHECKING:
     from reconciler.probe.shard import Shard
@@ -19,17 +20,24 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def format_option(*formats: str) -> Callable[[F], F]:
-    """``--format``: the form of what goes to standard output."""
+def _output_format(context: click.Context, parameter: click.Parameter, value: str) -> OutputFormat:
+    del context, parameter
+    return OutputFormat(value)
+
+
+def format_option(formats: object) -> Callable[[F], F]:
+    """``--format``: the format of standard output, one of a set in `render.formats`."""
+    names = [item.value for item in formats_of(formats)]
 
     def decorate(function: F) -> F:
         return click.option(
             "--format",
-            "form",
-            type=click.Choice(formats),
-            default=formats[0],
+            "output_format",
+            type=click.Choice(names),
+            default=names[0],
             show_default=True,
-            help="The form of the output.",
+            callback=_output_format,
+            help="The format of the output.",
         )(function)
 
     return decorate
@@ -147,6 +155,12 @@ def tuning_options(function: F) -> F:
         metavar="N",
         help="Tests under way at a time. [default: 32, or testing.concurrency]",
     )(function)
+
+
+def check_server_text(output_format: OutputFormat, *, shown: bool) -> None:
+    """Raise UsageError if the text of servers is to be shown in a format that never holds it."""
+    if shown and output_format is not OutputFormat.HUMAN:
+        raise click.UsageError(f"--format {output_format} never holds the server's text.")
 
 
 def record_option(function: F) -> F:

@@ -1,4 +1,4 @@
-"""``--report FORMAT=FILE``: what a command has to say, in further forms, whatever its outcome."""
+"""``--report FORMAT=FILE``: files that a command writes beside its output, whatever its outcome."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import click
 
+from reconciler.render.formats import OutputFormat, formats_of
+
+FormatT = TypeVar("FormatT", bound=OutputFormat)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """A form, and the file that it goes to."""
+class Report(Generic[FormatT]):
+    """A format, and the file that it is written to."""
 
-    form: str
+    output_format: FormatT
     path: Path
 
     def write(self, text: str) -> None:
@@ -32,40 +35,41 @@ class Report:
             raise click.FileError(os.fspath(self.path), error.strerror) from error
 
 
-class _ReportType(click.ParamType[Report]):
+class _ReportType(click.ParamType[Report[OutputFormat]]):
     """Reads ``FORMAT=FILE``."""
 
     name = "report"
 
-    def __init__(self, formats: tuple[str, ...]) -> None:
+    def __init__(self, formats: tuple[OutputFormat, ...]) -> None:
         self._formats = formats
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Report:
+    ) -> Report[OutputFormat]:
         """Split the text; the format must be one of those that the command has."""
-        form, equals, path = str(value).partition("=")
-        if not equals or not path or form not in self._formats:
-            forms = ", ".join(self._formats)
+        name, equals, path = str(value).partition("=")
+        if not equals or not path or name not in self._formats:
+            names = ", ".join(self._formats)
             self.fail(
-                f"invalid report {value!r}: expected FORMAT=FILE with one of the formats {forms}",
+                f"invalid report {value!r}: expected FORMAT=FILE with one of the formats {names}",
                 param,
                 ctx,
             )
-        return Report(form, Path(path))
+        return Report(OutputFormat(name), Path(path))
 
 
-def report_option(*formats: str) -> Callable[[F], F]:
-    """``--report``: may be given any number of times."""
+def report_option(formats: object) -> Callable[[F], F]:
+    """``--report``: may be given any number of times, each with a format of a set in `render.formats`."""
+    offered = formats_of(formats)
 
     def decorate(function: F) -> F:
         return click.option(
             "--report",
             "reports",
             multiple=True,
-            type=_ReportType(formats),
+            type=_ReportType(offered),
             metavar="FORMAT=FILE",
-            help=f"Write a report too, as {' or '.join(formats)}. Repeatable.",
+            help=f"Write a report too, as {' or '.join(offered)}. Repeatable.",
         )(function)
 
     return decorate

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.connection.failure import Protocol, Stage
 from reconciler.model.connector import SaveSent, Security
 from reconciler.probe.report import StageDocument, stage_document
 from reconciler.probe.result import StageOutcome
+from reconciler.render.formats import OutputFormat
+from reconciler.render.json import to_json
 from reconciler.render.terminal import instant, pad, visible, wrapped
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from reconciler.connection.account import Account
     from reconciler.model.connector import Connector
     from reconciler.probe.doctor import ExaminedAccount
+    from reconciler.render.formats import TextOrJson
     from reconciler.render.terminal import Style
 
 
@@ -194,9 +197,22 @@ def server_texts(accounts: tuple[ExaminedAccount, ...]) -> dict[Protocol, str]:
 
 
 def doctor_text(
-    document: DoctorDocument, style: Style, texts: Mapping[Protocol, str] | None = None
+    document: DoctorDocument,
+    output_format: TextOrJson,
+    style: Style,
+    texts: Mapping[Protocol, str] | None = None,
 ) -> str:
-    """Render the examination for people, the verdict last; ``texts`` are those of :func:`server_texts`."""
+    """Render the examination, the verdict last; ``texts`` are those of :func:`server_texts`, for people only."""
+    match output_format:
+        case OutputFormat.HUMAN:
+            return _examination(document, style, texts or {})
+        case OutputFormat.JSON:
+            return to_json(document)
+        case _:
+            assert_never(output_format)
+
+
+def _examination(document: DoctorDocument, style: Style, texts: Mapping[Protocol, str]) -> str:
     provider = f" ({document.provider})" if document.provider else ""
     parts = [style.strong(f"{document.connector}: {document.display_name}{provider}")]
     for account in document.accounts:
@@ -214,7 +230,7 @@ def doctor_text(
             lines += ["", f"  {visible(failed.cause)}", f"  {visible(failed.remedy)}"]
             if failed.reply:
                 lines.append(style.faint(f"  The server said: {visible(failed.reply)}"))
-            if said := (texts or {}).get(account.protocol):
+            if said := texts.get(account.protocol):
                 lines.append(style.faint(f"  Word for word: {visible(said)}"))
         parts.append("\n".join(lines))
     paint = style.added if document.outcome == "passed" else style.removed

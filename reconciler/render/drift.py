@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.connection.failure import ErrorClass, Protocol, Stage
 from reconciler.model.snapshot import Status
 from reconciler.probe.drift import Checked, DriftFinding, FindingKind
+from reconciler.render.formats import OutputFormat
 from reconciler.render.human.tests import result_text, summary
 from reconciler.render.json import to_json
 from reconciler.render.markdown import escape
@@ -15,6 +16,7 @@ from reconciler.render.terminal import PLAIN, instant, minute, visible
 from reconciler.wording import counted
 
 if TYPE_CHECKING:
+    from reconciler.render.formats import DriftFormat
     from reconciler.render.terminal import Style
 
 
@@ -76,11 +78,19 @@ class DriftDocument:
     connectors: tuple[DriftedDocument, ...]
 
 
-def drift_text(form: str, drift: DriftDocument, checked: tuple[Checked, ...], style: Style) -> str:
-    """Render as ``human``, ``json`` or ``markdown``."""
-    if form == "json":
-        return to_json(drift)
-    return _markdown(drift, checked) if form == "markdown" else _human(checked, style)
+def drift_text(
+    output_format: DriftFormat, drift: DriftDocument, checked: tuple[Checked, ...], style: Style
+) -> str:
+    """What has changed since the last tests, and what fails."""
+    match output_format:
+        case OutputFormat.HUMAN:
+            return _human(checked, style)
+        case OutputFormat.JSON:
+            return to_json(drift)
+        case OutputFormat.MARKDOWN:
+            return _markdown(drift, checked)
+        case _:
+            assert_never(output_format)
 
 
 def drift_document(

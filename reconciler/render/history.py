@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.model.resource import JSON
 from reconciler.plan.diff import field_changes
 from reconciler.plan.document import ChangedField, ResourceChange, SummaryDocument, resource_change
+from reconciler.render.formats import OutputFormat
 from reconciler.render.human.plan import change_text
 from reconciler.render.json import to_json
 from reconciler.render.terminal import instant, minute, table, visible
@@ -15,6 +16,7 @@ from reconciler.state.base import ChangeCounts
 
 if TYPE_CHECKING:
     from reconciler.plan.changes import Change
+    from reconciler.render.formats import TextOrJson
     from reconciler.render.terminal import Style
     from reconciler.state.base import HistoryEntry, Revision
 
@@ -98,10 +100,19 @@ HistoryDocument = RevisionsDocument | EntriesDocument | ChangesDocument
 """What ``history`` prints: without arguments, with an address, and as ``history show``."""
 
 
-def revisions_text(revisions: tuple[Revision, ...], form: str, style: Style) -> str:
+def revisions_text(revisions: tuple[Revision, ...], output_format: TextOrJson, style: Style) -> str:
     """The revisions, newest first."""
-    if form == "json":
-        return to_json(RevisionsDocument(revisions=tuple(_revision(item) for item in revisions)))
+    match output_format:
+        case OutputFormat.HUMAN:
+            return _revisions_table(revisions, style)
+        case OutputFormat.JSON:
+            documents = tuple(_revision(item) for item in revisions)
+            return to_json(RevisionsDocument(revisions=documents))
+        case _:
+            assert_never(output_format)
+
+
+def _revisions_table(revisions: tuple[Revision, ...], style: Style) -> str:
     if not revisions:
         return "Nothing was applied yet."
     rows = [
@@ -120,14 +131,27 @@ def revisions_text(revisions: tuple[Revision, ...], form: str, style: Style) -> 
 
 
 def entries_text(
-    entries: tuple[HistoryEntry, ...], before: HistoryEntry | None, form: str, style: Style
+    entries: tuple[HistoryEntry, ...],
+    before: HistoryEntry | None,
+    output_format: TextOrJson,
+    style: Style,
 ) -> str:
     """What happened to one resource; ``before`` is the entry that precedes the oldest of them."""
     specs = [item.spec for item in (*entries[1:], *((before,) if before else ()))]
     former = [*specs, *([] if before else [None])]
     documents = [_entry(item, was) for item, was in zip(entries, former, strict=False)]
-    if form == "json":
-        return to_json(EntriesDocument(entries=tuple(documents)))
+    match output_format:
+        case OutputFormat.HUMAN:
+            return _entries_table(entries, documents, style)
+        case OutputFormat.JSON:
+            return to_json(EntriesDocument(entries=tuple(documents)))
+        case _:
+            assert_never(output_format)
+
+
+def _entries_table(
+    entries: tuple[HistoryEntry, ...], documents: list[EntryDocument], style: Style
+) -> str:
     if not entries:
         return "Nothing is known of it."
     rows = [
@@ -145,15 +169,25 @@ def entries_text(
     return "\n".join([style.strong(lines[0]), *lines[1:]])
 
 
-def revision_text(revision: Revision, changes: tuple[Change, ...], form: str, style: Style) -> str:
+def revision_text(
+    revision: Revision, changes: tuple[Change, ...], output_format: TextOrJson, style: Style
+) -> str:
     """One revision with everything that it changed."""
-    if form == "json":
-        return to_json(
-            ChangesDocument(
-                revision=_revision(revision),
-                resource_changes=tuple(resource_change(change) for change in changes),
+    match output_format:
+        case OutputFormat.HUMAN:
+            return _revision_block(revision, changes, style)
+        case OutputFormat.JSON:
+            return to_json(
+                ChangesDocument(
+                    revision=_revision(revision),
+                    resource_changes=tuple(resource_change(change) for change in changes),
+                )
             )
-        )
+        case _:
+            assert_never(output_format)
+
+
+def _revision_block(revision: Revision, changes: tuple[Change, ...], style: Style) -> str:
     facts = [
         ("when", f"{revision.at:%Y-%m-%d %H:%M:%S} UTC"),
         ("who", f"{visible(revision.actor)} ({visible(revision.actor_source)})"),
@@ -175,20 +209,35 @@ def revision_text(revision: Revision, changes: tuple[Change, ...], form: str, st
     )
 
 
-def diff_text(first: int, second: int, changes: tuple[Change, ...], form: str, style: Style) -> str:
-    """What leads from one revision to another, be it backwards."""
-    counts = ChangeCounts.of(changes)
-    if form == "json":
-        return to_json(
-            DiffDocument(
-                from_serial=first,
-                to_serial=second,
-                resource_changes=tuple(resource_change(change) for change in changes),
-                summary=SummaryDocument(
-                    add=counts.added, change=counts.changed, destroy=counts.destroyed
-                ),
+def diff_text(
+    first: int,
+    second: int,
+    changes: tuple[Change, ...],
+    output_format: TextOrJson,
+    style: Style,
+) -> str:
+    """The changes from one revision to another, older or newer."""
+    match output_format:
+        case OutputFormat.HUMAN:
+            return _differences(first, second, changes, style)
+        case OutputFormat.JSON:
+            counts = ChangeCounts.of(changes)
+            return to_json(
+                DiffDocument(
+                    from_serial=first,
+                    to_serial=second,
+                    resource_changes=tuple(resource_change(change) for change in changes),
+                    summary=SummaryDocument(
+                        add=counts.added, change=counts.changed, destroy=counts.destroyed
+                    ),
+                )
             )
-        )
+        case _:
+            assert_never(output_format)
+
+
+def _differences(first: int, second: int, changes: tuple[Change, ...], style: Style) -> str:
+    counts = ChangeCounts.of(changes)
     if not changes:
         return f"No differences between revision {first} and revision {second}."
     be = "was" if first <= second else "would be"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from reconciler.model.sending import SendingResult
+from reconciler.render.formats import OutputFormat
 from reconciler.render.json import to_json
 from reconciler.render.terminal import instant, minute, natural_width, table
 
 if TYPE_CHECKING:
     from reconciler.model.sending import SendingRecord
+    from reconciler.render.formats import TextOrJson
     from reconciler.render.terminal import Style
 
 
@@ -84,10 +86,20 @@ _DISPENSABLE = ("HOST", "MESSAGE-ID", "SIZE", "FROM")
 """Columns that a narrow terminal goes without, the first one first; JSON has them all."""
 
 
-def log_text(records: tuple[SendingRecord, ...], form: str, style: Style) -> str:
-    """The attempts as a table, or as JSON."""
-    if form == "json":
-        return to_json(log_document(records))
+def log_text(
+    records: tuple[SendingRecord, ...], output_format: TextOrJson, style: Style, nothing: str
+) -> str:
+    """The attempts as a table, or ``nothing`` if there are none; or as JSON."""
+    match output_format:
+        case OutputFormat.HUMAN:
+            return _table(records, style) if records else nothing
+        case OutputFormat.JSON:
+            return to_json(log_document(records))
+        case _:
+            assert_never(output_format)
+
+
+def _table(records: tuple[SendingRecord, ...], style: Style) -> str:
     columns = {
         "WHEN (UTC)": [minute(item.at) for item in records],
         "WHO": [item.actor for item in records],

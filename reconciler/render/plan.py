@@ -1,9 +1,9 @@
-"""A plan with what the actor may not do, in each of its forms."""
+"""A plan with what the actor may not do, in each of its formats."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from reconciler.plan.document import (
     AuthorizationDocument,
@@ -12,6 +12,7 @@ from reconciler.plan.document import (
     to_document,
 )
 from reconciler.plan.limits import Limit
+from reconciler.render.formats import OutputFormat
 from reconciler.render.human.impact import access_changes, credential_uses
 from reconciler.render.human.plan import plan_text, show
 from reconciler.render.human.routes import saved_routes
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from reconciler.plan.document import PlanDocument, ResourceChange
     from reconciler.plan.planfile import PlanFile
     from reconciler.plan.planner import Plan
+    from reconciler.render.formats import PlanFormat, TextOrJson
     from reconciler.render.terminal import Style
 
 
@@ -37,12 +39,27 @@ def document_for(plan: Plan, denials: tuple[Denial, ...], actor: str) -> PlanDoc
     return replace(to_document(plan), authorization=judged)
 
 
-def planned(plan: Plan, denials: tuple[Denial, ...], form: str, style: Style, *, actor: str) -> str:
-    """Render as ``human``, ``markdown`` or ``json``."""
-    if form == "json":
-        return to_json(document_for(plan, denials, actor))
-    if form == "markdown":
-        return plan_markdown(plan, denials, actor)
+def planned(
+    plan: Plan,
+    denials: tuple[Denial, ...],
+    output_format: PlanFormat,
+    style: Style,
+    *,
+    actor: str,
+) -> str:
+    """A plan, and what ``actor`` may not do of it."""
+    match output_format:
+        case OutputFormat.HUMAN:
+            return _with_denials(plan, denials, style, actor=actor)
+        case OutputFormat.MARKDOWN:
+            return plan_markdown(plan, denials, actor)
+        case OutputFormat.JSON:
+            return to_json(document_for(plan, denials, actor))
+        case _:
+            assert_never(output_format)
+
+
+def _with_denials(plan: Plan, denials: tuple[Denial, ...], style: Style, *, actor: str) -> str:
     text = plan_text(plan, style)
     if denials:
         lines = [style.strong(f"An apply by {visible(actor)} is refused:")]
@@ -55,10 +72,18 @@ _SHOWN = 20
 _SYMBOLS = {"create": "+", "delete": "-", "update": "~", "rename": "~", "rotate_secret": "~"}
 
 
-def plan_file_text(file: PlanFile, form: str, style: Style) -> str:
+def plan_file_text(file: PlanFile, output_format: TextOrJson, style: Style) -> str:
     """The saved plan for people, or as the JSON that it is."""
-    if form == "json":
-        return to_json(file)
+    match output_format:
+        case OutputFormat.HUMAN:
+            return _saved(file, style)
+        case OutputFormat.JSON:
+            return to_json(file)
+        case _:
+            assert_never(output_format)
+
+
+def _saved(file: PlanFile, style: Style) -> str:
     document = file.plan
     counts = document.summary
     saved_with = " ".join(file.allowed.options)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.plan.document import PlanDocument
 from reconciler.probe.report import TestReport, report
+from reconciler.render.formats import OutputFormat
 from reconciler.render.human.plan import NO_CHANGES
 from reconciler.render.human.tests import result_text, summary
 from reconciler.render.json import to_json
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from reconciler.apply.executor import Applied
     from reconciler.plan.planner import Plan
     from reconciler.probe.result import ConnectorResult
+    from reconciler.render.formats import ChangeReport
     from reconciler.render.terminal import Style
 
 Outcome = Literal["applied", "unchanged", "not_approved", "failed"]
@@ -40,7 +42,7 @@ class ApplyReport:
 
 
 def apply_report(
-    form: str,
+    output_format: ChangeReport,
     *,
     outcome: Outcome,
     error: str | None,
@@ -48,17 +50,31 @@ def apply_report(
     planned: tuple[Plan, tuple[Denial, ...], str] | None,
     results: tuple[ConnectorResult, ...],
 ) -> str:
-    """Render as ``json`` or ``markdown``; ``planned`` is the plan, what is denied, and to whom."""
-    if form == "json":
-        return to_json(
-            ApplyReport(
-                outcome=outcome,
-                error=error,
-                serial=serial,
-                plan=document_for(*planned) if planned else None,
-                tests=report(results),
+    """Render the report; ``planned`` is the plan, what is denied, and to whom."""
+    match output_format:
+        case OutputFormat.JSON:
+            return to_json(
+                ApplyReport(
+                    outcome=outcome,
+                    error=error,
+                    serial=serial,
+                    plan=document_for(*planned) if planned else None,
+                    tests=report(results),
+                )
             )
-        )
+        case OutputFormat.MARKDOWN:
+            return _markdown(outcome, error, serial, planned, results)
+        case _:
+            assert_never(output_format)
+
+
+def _markdown(
+    outcome: Outcome,
+    error: str | None,
+    serial: int | None,
+    planned: tuple[Plan, tuple[Denial, ...], str] | None,
+    results: tuple[ConnectorResult, ...],
+) -> str:
     parts = [plan_markdown(*planned)] if planned else []
     if results:
         lines = "\n".join(result_text(result, PLAIN) for result in results)

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
+from reconciler.render.formats import OutputFormat
 from reconciler.render.json import to_json
 from reconciler.routing.request import Route
 
 if TYPE_CHECKING:
+    from reconciler.render.formats import TextOrJson
     from reconciler.render.terminal import Style
     from reconciler.routing.request import Refusal
 
 
-def route_text(decision: Route | Refusal, form: str, style: Style) -> str:
+def route_text(decision: Route | Refusal, output_format: TextOrJson, style: Style) -> str:
     """The decision as sentences, or as JSON."""
-    if form == "json":
-        return to_json({"format_version": "1.0", "allowed": isinstance(decision, Route),
-                        "decision": decision})  # fmt: skip
+    match output_format:
+        case OutputFormat.HUMAN:
+            return _sentences(decision, style)
+        case OutputFormat.JSON:
+            return to_json({"format_version": "1.0", "allowed": isinstance(decision, Route),
+                            "decision": decision})  # fmt: skip
+        case _:
+            assert_never(output_format)
+
+
+def _sentences(decision: Route | Refusal, style: Style) -> str:
     lines = [f"  {number}. {step}" for number, step in enumerate(decision.steps, 1)]
     if not isinstance(decision, Route):
         return "\n".join([f"{style.removed('Refused:')} {decision.sentence}.", *lines])

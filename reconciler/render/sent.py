@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
+from reconciler.render.formats import OutputFormat
+from reconciler.render.json import to_json
 from reconciler.render.route import route_text
 from reconciler.render.terminal import instant, visible
 from reconciler.routing.request import Route
 from reconciler.sending.outcome import Copy, CopyStatus
 
 if TYPE_CHECKING:
+    from reconciler.render.formats import TextOrJson
     from reconciler.render.terminal import Style
     from reconciler.sending.message import Prepared
     from reconciler.sending.outcome import Sent
@@ -103,8 +106,18 @@ def prepared_document(mail: Prepared) -> SendDocument:
     )
 
 
-def sent_text(sent: Sent, style: Style) -> str:
-    """A mail that was sent, for people."""
+def sent_text(sent: Sent, output_format: TextOrJson, style: Style) -> str:
+    """A mail that was sent: who accepted it, and what became of the copy."""
+    match output_format:
+        case OutputFormat.HUMAN:
+            return _sent(sent, style)
+        case OutputFormat.JSON:
+            return to_json(sent_document(sent))
+        case _:
+            assert_never(output_format)
+
+
+def _sent(sent: Sent, style: Style) -> str:
     went = "Sent" if not sent.refused else style.changed("Sent to some")
     carrier = f"{style.strong(sent.route.connector)} ({sent.host}:{sent.port})"
     lines = [
@@ -125,9 +138,19 @@ def _replaced(route: Route) -> tuple[str, ...]:
     return (f"  asked for   {visible(route.original_from)}, kept in X-Original-From",)
 
 
-def prepared_text(mail: Prepared, style: Style) -> str:
-    """A mail that would be sent: its way, its envelope, and itself."""
-    explained = route_text(mail.route, "human", style)
+def prepared_text(mail: Prepared, output_format: TextOrJson, style: Style) -> str:
+    """A mail that would be sent: its route, its envelope and its content."""
+    match output_format:
+        case OutputFormat.HUMAN:
+            return _prepared(mail, style)
+        case OutputFormat.JSON:
+            return to_json(prepared_document(mail))
+        case _:
+            assert_never(output_format)
+
+
+def _prepared(mail: Prepared, style: Style) -> str:
+    explained = route_text(mail.route, OutputFormat.HUMAN, style)
     text = mail.content.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
     return "\n".join([
         "Nothing is sent. " + explained,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from reconciler.model.connector import Connector
 from reconciler.model.snapshot import Status
+from reconciler.render.formats import OutputFormat
 from reconciler.render.json import to_json
 from reconciler.render.terminal import instant, natural_width, table, visible
 from reconciler.wording import listed
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import StoredResource, StoredState
+    from reconciler.render.formats import TextOrJson
     from reconciler.render.terminal import Style
 
 
@@ -85,10 +87,20 @@ _DISPENSABLE = ("DISPLAY NAME", "MODIFIED BY", "TYPE", "MODIFIED (UTC)")
 """Columns that a narrow terminal goes without, the first one first; ``show`` has them all."""
 
 
-def status_text(document: StatusDocument, form: str, style: Style) -> str:
-    """The list as a table, or as JSON."""
-    if form == "json":
-        return to_json(document)
+def status_text(
+    document: StatusDocument, output_format: TextOrJson, style: Style, nothing: str = ""
+) -> str:
+    """The list as a table, or ``nothing`` for an empty one; or as JSON."""
+    match output_format:
+        case OutputFormat.HUMAN:
+            return _table(document, style) if document.connectors else nothing
+        case OutputFormat.JSON:
+            return to_json(document)
+        case _:
+            assert_never(output_format)
+
+
+def _table(document: StatusDocument, style: Style) -> str:
     columns = {
         "NAME": [item.name for item in document.connectors],
         "DISPLAY NAME": [item.display_name for item in document.connectors],

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from reconciler.model.resource import JSON, spec_of
 from reconciler.plan.diff import leaves
+from reconciler.render.formats import OutputFormat
 from reconciler.render.human.plan import show
 from reconciler.render.json import to_json
 from reconciler.render.terminal import instant, minute, pad, width_of
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import StoredResource
+    from reconciler.render.formats import TextOrJson
     from reconciler.render.terminal import Style
     from reconciler.state.base import Lease
 
 
-def resource_text(stored: StoredResource, form: str, style: Style) -> str:
+def resource_text(stored: StoredResource, output_format: TextOrJson, style: Style) -> str:
     """One stored resource with its fields, or as JSON."""
-    spec = spec_of(stored.resource)
-    if form == "json":
-        return to_json(
-            {
-                "format_version": "1.0",
-                "address": str(stored.address),
-                "status": stored.status,
-                "created_at": instant(stored.created_at),
-                "modified_at": instant(stored.modified_at),
-                "modified_by": stored.modified_by,
-                "spec": spec,
-            }
-        )
-    values: list[tuple[str, JSON]] = list(leaves(spec))
+    match output_format:
+        case OutputFormat.HUMAN:
+            return _fields(stored, style)
+        case OutputFormat.JSON:
+            return to_json(
+                {
+                    "format_version": "1.0",
+                    "address": str(stored.address),
+                    "status": stored.status,
+                    "created_at": instant(stored.created_at),
+                    "modified_at": instant(stored.modified_at),
+                    "modified_by": stored.modified_by,
+                    "spec": spec_of(stored.resource),
+                }
+            )
+        case _:
+            assert_never(output_format)
+
+
+def _fields(stored: StoredResource, style: Style) -> str:
+    values: list[tuple[str, JSON]] = list(leaves(spec_of(stored.resource)))
     width = max(width_of(path) for path, _ in values)
     lines = [style.strong(f"# {stored.address}")]
     lines += [f"    {pad(path, width)} = {show(value)}" for path, value in values]

@@ -1,10 +1,11 @@
-"""The outcome of a validation, in each of its forms."""
+"""The outcome of a validation, in each of its formats."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from reconciler.ci_systems import break_commands
+from reconciler.render.formats import OutputFormat
 from reconciler.render.human.diagnostics import diagnostics, summary
 from reconciler.render.json import to_json
 from reconciler.wording import counted
@@ -12,17 +13,22 @@ from reconciler.wording import counted
 if TYPE_CHECKING:
     from reconciler.config.load import Loaded
     from reconciler.diagnostics import Diagnostic
+    from reconciler.render.formats import ValidationFormat
     from reconciler.render.terminal import Style
 
 
-def validation(loaded: Loaded, form: str, style: Style) -> str:
-    """Render as ``human``, ``json``, or ``github`` (workflow commands that annotate the diff)."""
-    if form == "json":
-        return _json(loaded)
-    if form == "github":
-        return "\n".join([*(_annotation(item) for item in loaded.diagnostics), _last(loaded)])
-    text = diagnostics(loaded.diagnostics, style)
-    return f"{text}\n\n{_last(loaded)}" if text else _last(loaded)
+def validation(loaded: Loaded, output_format: ValidationFormat, style: Style) -> str:
+    """Every problem with its place, and the outcome."""
+    match output_format:
+        case OutputFormat.HUMAN:
+            text = diagnostics(loaded.diagnostics, style)
+            return f"{text}\n\n{_last(loaded)}" if text else _last(loaded)
+        case OutputFormat.JSON:
+            return _json(loaded)
+        case OutputFormat.GITHUB:
+            return "\n".join([*(_annotation(item) for item in loaded.diagnostics), _last(loaded)])
+        case _:
+            assert_never(output_format)
 
 
 def _last(loaded: Loaded) -> str:

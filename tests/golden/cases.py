@@ -15,6 +15,7 @@ from reconciler.plan.document import to_document
 from reconciler.probe.drift import Checked, Facts, Known, check
 from reconciler.probe.report import report
 from reconciler.render.drift import drift_document, drift_text
+from reconciler.render.formats import OutputFormat
 from reconciler.render.human.plan import plan_text
 from reconciler.render.human.tests import result_text, summary
 from reconciler.render.json import to_json
@@ -22,7 +23,7 @@ from reconciler.render.junit import junit
 from reconciler.render.markdown import plan_markdown
 from reconciler.render.plan import planned as with_denials
 from reconciler.render.route import route_text
-from reconciler.render.sent import prepared_text, sent_document, sent_text
+from reconciler.render.sent import prepared_text, sent_text
 from reconciler.render.terminal import Style
 from reconciler.routing.decide import route
 from reconciler.routing.request import Route, RouteRequest
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from reconciler.model.snapshot import LastTest
     from reconciler.plan.planner import Plan
     from reconciler.probe.result import ConnectorResult
+    from reconciler.render.formats import DriftFormat, TextOrJson
 
 CASES: Final[dict[str, Callable[[], str]]] = {}
 PLAIN: Final = Style(colour=False, width=100)
@@ -117,7 +119,7 @@ def plan_on_a_terminal_with_colours() -> str:
 def plan_for_somebody_who_may_not() -> str:
     plan = _everything()
     denied = denials(plan.changes, stored(*_BEFORE), "grace@contoso.example")
-    return with_denials(plan, denied, "human", PLAIN, actor="grace@contoso.example")
+    return with_denials(plan, denied, OutputFormat.HUMAN, PLAIN, actor="grace@contoso.example")
 
 
 @case("plan.md")
@@ -203,50 +205,52 @@ def _drifted() -> tuple[Checked, ...]:
     return tuple(check(now, last, facts, now=NOON, cert_days=21) for now, last, facts in compared)
 
 
-def _drift_text(form: str) -> str:
+def _drift_text(output_format: DriftFormat) -> str:
     checked = _drifted()
-    return drift_text(form, drift_document(checked, serial=7, cert_days=21), checked, PLAIN)
+    return drift_text(
+        output_format, drift_document(checked, serial=7, cert_days=21), checked, PLAIN
+    )
 
 
 @case("drift.txt")
 def what_has_drifted() -> str:
-    return _drift_text("human")
+    return _drift_text(OutputFormat.HUMAN)
 
 
 @case("drift.json")
 def what_has_drifted_for_machines() -> str:
-    return _drift_text("json")
+    return _drift_text(OutputFormat.JSON)
 
 
 @case("drift.md")
 def what_has_drifted_for_a_comment() -> str:
-    return _drift_text("markdown")
+    return _drift_text(OutputFormat.MARKDOWN)
 
 
-def _routed(form: str, *, forced: bool, actor: str) -> str:
+def _routed(output_format: TextOrJson, *, forced: bool, actor: str) -> str:
     policy = GlobalSmtpPolicy(enabled=forced, connector="no-reply")
     request = RouteRequest(actor=actor, sender="payroll@contoso.example")
-    return route_text(route(request, snapshot(*_BEFORE, policy)), form, PLAIN)
+    return route_text(route(request, snapshot(*_BEFORE, policy)), output_format, PLAIN)
 
 
 @case("route.txt")
 def a_route() -> str:
-    return _routed("human", forced=False, actor="ada@contoso.example")
+    return _routed(OutputFormat.HUMAN, forced=False, actor="ada@contoso.example")
 
 
 @case("route-forced.txt")
 def a_forced_route() -> str:
-    return _routed("human", forced=True, actor="ada@contoso.example")
+    return _routed(OutputFormat.HUMAN, forced=True, actor="ada@contoso.example")
 
 
 @case("route-refused.txt")
 def a_refusal() -> str:
-    return _routed("human", forced=True, actor="clerk@contoso.example")
+    return _routed(OutputFormat.HUMAN, forced=True, actor="clerk@contoso.example")
 
 
 @case("route.json")
 def a_route_for_machines() -> str:
-    return _routed("json", forced=True, actor="ada@contoso.example")
+    return _routed(OutputFormat.JSON, forced=True, actor="ada@contoso.example")
 
 
 def _sent(*, forced: bool = True) -> Sent:
@@ -277,17 +281,17 @@ def _sent(*, forced: bool = True) -> Sent:
 
 @case("send.txt")
 def a_mail_that_was_sent() -> str:
-    return sent_text(_sent(forced=False), PLAIN)
+    return sent_text(_sent(forced=False), OutputFormat.HUMAN, PLAIN)
 
 
 @case("send-partly.txt")
 def a_forced_mail_that_some_did_not_get() -> str:
-    return sent_text(_sent(), PLAIN)
+    return sent_text(_sent(), OutputFormat.HUMAN, PLAIN)
 
 
 @case("send-partly.json")
 def the_same_for_machines() -> str:
-    return to_json(sent_document(_sent()))
+    return sent_text(_sent(), OutputFormat.JSON, PLAIN)
 
 
 @case("send-dry-run.txt")
@@ -300,4 +304,4 @@ def a_mail_that_would_be_sent() -> str:
     )
     carrier = next(item for item in _BEFORE if isinstance(item, Connector))
     mail = compose(message, _sent().route, carrier, Stamp("4711", NOON))
-    return prepared_text(mail, PLAIN)
+    return prepared_text(mail, OutputFormat.HUMAN, PLAIN)

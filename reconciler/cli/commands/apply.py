@@ -13,6 +13,7 @@ from reconciler.cli.options import DURATION
 from reconciler.cli.project import Project, Uses, project_options
 from reconciler.cli.reports import Report, report_option
 from reconciler.errors import ReconcilerError
+from reconciler.render.formats import ChangeReport
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -48,7 +49,7 @@ def _reason(context: click.Context, parameter: click.Parameter, value: str | Non
               help="Do not test live; the reason is recorded.")  # fmt: skip
 @click.option("--lock-timeout", type=DURATION, default="0s", show_default=True, metavar="TIME",
               help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
-@report_option("json", "markdown")
+@report_option(ChangeReport)
 @project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.ACTOR | Uses.OVERRIDES | Uses.COLOR)
 def command(
     project: Project,
@@ -58,7 +59,7 @@ def command(
     keep_going: bool,
     skip_tests: str,
     lock_timeout: timedelta,
-    reports: tuple[Report, ...],
+    reports: tuple[Report[ChangeReport], ...],
 ) -> ExitCode:
     """Test what changed, and write it to the stored state, all or nothing.
 
@@ -105,7 +106,7 @@ def command(
 
 
 def _write(
-    reports: tuple[Report, ...],
+    reports: tuple[Report[ChangeReport], ...],
     actor: str,
     progress: ApplyProgressBar,
     outcome: ApplyOutcome | None,
@@ -120,7 +121,7 @@ def _write(
     plan = progress.plan
     for report in reports:
         text = apply_report(
-            report.form,
+            report.output_format,
             outcome=ending,
             error=None if outcome else problem,
             serial=done.revision.serial if done and done.revision else None,

@@ -7,6 +7,7 @@ import click
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.options import format_option
 from reconciler.cli.project import Project, Uses, project_options
+from reconciler.render.formats import TextOrJson
 
 
 @click.command(
@@ -20,9 +21,9 @@ from reconciler.cli.project import Project, Uses, project_options
 )
 @click.argument("first", type=click.IntRange(min=0), metavar="SERIAL")
 @click.argument("second", type=click.IntRange(min=0), metavar="[SERIAL]", required=False)
-@format_option("human", "json")
+@format_option(TextOrJson)
 @project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
-def command(project: Project, *, first: int, second: int | None, form: str) -> None:
+def command(project: Project, *, first: int, second: int | None, output_format: TextOrJson) -> None:
     """Show what differs between two revisions, or between one and what is stored now.
 
     0 is the empty state before the first revision. The other way round, with the newer one first,
@@ -34,4 +35,4 @@ def command(project: Project, *, first: int, second: int | None, form: str) -> N
 
     with reading(project.workspace()) as reader:
         last, changes = between(reader, first, second)
-    click.echo(diff_text(first, last, changes, form, project.stdout_style()))
+    click.echo(diff_text(first, last, changes, output_format, project.stdout_style()))

@@ -6,9 +6,15 @@ import click
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
-from reconciler.cli.options import format_option, server_text_option, timeout_option
+from reconciler.cli.options import (
+    check_server_text,
+    format_option,
+    server_text_option,
+    timeout_option,
+)
 from reconciler.cli.project import Project, Uses, project_options
 from reconciler.cli.reports import Report, report_option
+from reconciler.render.formats import JsonReport, TextOrJson
 
 
 @click.command(
@@ -17,19 +23,19 @@ from reconciler.cli.reports import Report, report_option
     examples=("reconciler doctor support", "reconciler doctor support --format json"),
 )
 @click.argument("name")
-@format_option("human", "json")
+@format_option(TextOrJson)
 @timeout_option
 @server_text_option
-@report_option("json")
+@report_option(JsonReport)
 @project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.CREDENTIALS | Uses.COLOR)
 def command(
     project: Project,
     *,
     name: str,
-    form: str,
+    output_format: TextOrJson,
     timeout: float | None,
     show_server_text: bool,
-    reports: tuple[Report, ...],
+    reports: tuple[Report[JsonReport], ...],
 ) -> ExitCode:
     """Look closely at one connector: what its servers are, offer and hold.
 
@@ -41,10 +47,8 @@ def command(
     from reconciler.app.test import Tuning
     from reconciler.cli.terminal import TerminalApprover
     from reconciler.render.doctor import doctor_document, doctor_text, server_texts
-    from reconciler.render.json import to_json
 
-    if show_server_text and form != "human":
-        raise click.UsageError(f"--format {form} never holds the server's text.")
+    check_server_text(output_format, shown=show_server_text)
     space = project.workspace()
     found = examine_connector(
         space,
@@ -54,11 +58,9 @@ def command(
         approver=TerminalApprover(auto=False),
     )
     document = doctor_document(found.connector, found.accounts, found.verdict, found.at)
-    for wanted in reports:
-        wanted.write(to_json(document))
     style = project.stdout_style()
-    if form == "json":
-        click.echo(to_json(document))
-    else:
-        click.echo(doctor_text(document, style, server_texts(found.accounts)))
+    texts = server_texts(found.accounts)
+    for report in reports:
+        report.write(doctor_text(document, report.output_format, style))
+    click.echo(doctor_text(document, output_format, style, texts))
     return exit_code_of_tests((found.result,))

@@ -12,6 +12,7 @@ from reconciler.cli.options import SHARD, format_option, record_option, tuning_o
 from reconciler.cli.project import Project, Uses, project_options
 from reconciler.cli.reports import Report, report_option
 from reconciler.errors import ReconcilerError
+from reconciler.render.formats import ChangeReport, DriftFormat
 
 if TYPE_CHECKING:
     from reconciler.app.drift import Drift
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@format_option("human", "json", "markdown")
+@format_option(DriftFormat)
 @click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
               help="Only connectors with this label. Repeatable: all of them.")  # fmt: skip
 @click.option("--shard", type=SHARD, metavar="K/N",
@@ -40,13 +41,13 @@ if TYPE_CHECKING:
               help="Report certificates with fewer days left.")  # fmt: skip
 @tuning_options
 @record_option
-@report_option("json", "markdown")
+@report_option(ChangeReport)
 @project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.COLOR)
 def command(
     project: Project,
     *,
     names: tuple[str, ...],
-    form: str,
+    output_format: DriftFormat,
     labels: tuple[str, ...],
     shard: Shard | None,
     cert_days: int,
@@ -55,7 +56,7 @@ def command(
     timeout: float | None,
     retries: int | None,
     record: bool,
-    reports: tuple[Report, ...],
+    reports: tuple[Report[ChangeReport], ...],
 ) -> ExitCode:
     """Test what is applied, and say what has changed since the last tests.
 
@@ -90,9 +91,9 @@ def command(
         raise
     finally:
         document, checked = _document(drift, cert_days, problem)
-        for wanted in reports:
-            wanted.write(drift_text(wanted.form, document, checked, style))
-    click.echo(drift_text(form, document, checked, style))
+        for report in reports:
+            report.write(drift_text(report.output_format, document, checked, style))
+    click.echo(drift_text(output_format, document, checked, style))
     kept = recording_text(drift.recording)
     if kept:
         click.echo(kept, err=True)

@@ -7,6 +7,7 @@ import click
 from reconciler.cli.command import CommandWithSubcommands, ExampleCommand
 from reconciler.cli.options import format_option
 from reconciler.cli.project import Project, Uses, project_options
+from reconciler.render.formats import TextOrJson
 
 
 @click.group(
@@ -19,11 +20,13 @@ from reconciler.cli.project import Project, Uses, project_options
     ),
 )
 @click.argument("address", required=False)
-@format_option("human", "json")
+@format_option(TextOrJson)
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N",
               help="List at most N entries.")  # fmt: skip
 @project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
-def command(project: Project, *, address: str | None, form: str, limit: int) -> None:
+def command(
+    project: Project, *, address: str | None, output_format: TextOrJson, limit: int
+) -> None:
     """Show who applied what, when, and from which git commit, newest first.
 
     With ADDRESS, such as EmailConnector.support, show the history of that resource, including its former
@@ -37,9 +40,9 @@ def command(project: Project, *, address: str | None, form: str, limit: int) -> 
     found = parse_address(address) if address is not None else None
     with reading(project.workspace()) as reader:
         if found is not None:
-            text = entries_text(*entries_of(reader, found, limit), form, style)
+            text = entries_text(*entries_of(reader, found, limit), output_format, style)
         else:
-            text = revisions_text(reader.revisions(limit=limit), form, style)
+            text = revisions_text(reader.revisions(limit=limit), output_format, style)
     click.echo(text)
 
 
@@ -49,9 +52,9 @@ def command(project: Project, *, address: str | None, form: str, limit: int) -> 
     examples=("reconciler history show 12", "reconciler history show 12 --format json"),
 )
 @click.argument("serial", type=click.IntRange(min=1))
-@format_option("human", "json")
+@format_option(TextOrJson)
 @project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
-def show(project: Project, *, serial: int, form: str) -> None:
+def show(project: Project, *, serial: int, output_format: TextOrJson) -> None:
     """Show every change of one revision, field by field."""
     from reconciler.app.history import changes_of, revision
     from reconciler.app.state import reading
@@ -60,4 +63,4 @@ def show(project: Project, *, serial: int, form: str) -> None:
     with reading(project.workspace()) as reader:
         found = revision(reader, serial)
         changes = changes_of(reader, serial)
-    click.echo(revision_text(found, changes, form, project.stdout_style()))
+    click.echo(revision_text(found, changes, output_format, project.stdout_style()))

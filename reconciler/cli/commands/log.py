@@ -10,6 +10,7 @@ from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import DURATION, format_option
 from reconciler.cli.project import Project, Uses, project_options
+from reconciler.render.formats import TextOrJson
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -27,7 +28,7 @@ _RESULTS = ("sent", "partly", "refused", "temporary", "uncertain")
         "reconciler log --prune 400d",
     ),
 )
-@format_option("human", "json")
+@format_option(TextOrJson)
 @click.option("--connector", metavar="NAME", help="Only mail through this connector.")
 @click.option("--actor", "who", metavar="NAME", help="Only mail that this user sent.")
 @click.option("--since", type=DURATION, metavar="AGE",
@@ -43,7 +44,7 @@ _RESULTS = ("sent", "partly", "refused", "temporary", "uncertain")
 def command(
     project: Project,
     *,
-    form: str,
+    output_format: TextOrJson,
     connector: str | None,
     who: str | None,
     since: timedelta | None,
@@ -64,19 +65,16 @@ def command(
 
     if prune is not None:
         return _prune(project, prune, yes=yes)
-    wanted = SendingFilter(
+    asked = SendingFilter(
         since=moment_before(since) if since is not None else None,
         connector=connector or "",
         actor=who or "",
         message_id=message_id or "",
         result=SendingResult(result) if result else None,
     )
-    found = attempts(project.workspace(), wanted, limit)
-    if not found and form == "human":
-        nothing = "The log of sending is empty." if wanted == EVERY_SENDING else "No mail fits."
-        click.echo(nothing)
-        return ExitCode.OK
-    click.echo(log_text(found, form, project.stdout_style()))
+    found = attempts(project.workspace(), asked, limit)
+    nothing = "The log of sending is empty." if asked == EVERY_SENDING else "No such mail."
+    click.echo(log_text(found, output_format, project.stdout_style(), nothing))
     return ExitCode.OK
 
 

@@ -11,6 +11,7 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import format_option
 from reconciler.cli.project import Project, Uses, project_options
 from reconciler.cli.reports import Report, report_option
+from reconciler.render.formats import ChangeReport, PlanFormat
 
 
 @click.command(
@@ -22,7 +23,7 @@ from reconciler.cli.reports import Report, report_option
         "reconciler plan --format markdown >> $GITHUB_STEP_SUMMARY",
     ),
 )
-@format_option("human", "markdown", "json")
+@format_option(PlanFormat)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Save the plan, for `reconciler apply FILE`.")  # fmt: skip
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there are changes.")
@@ -30,17 +31,17 @@ from reconciler.cli.reports import Report, report_option
               help="Resolve the secrets, to see which were rotated. Asks no server.")  # fmt: skip
 @click.option("--test", "live", is_flag=True,
               help="Test live what an apply would test. Resolves secrets and asks servers.")  # fmt: skip
-@report_option("json", "markdown")
+@report_option(ChangeReport)
 @project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.ACTOR | Uses.OVERRIDES | Uses.COLOR)
 def command(
     project: Project,
     *,
-    form: str,
+    output_format: PlanFormat,
     out: Path | None,
     detailed_exitcode: bool,
     check_secrets: bool,
     live: bool,
-    reports: tuple[Report, ...],
+    reports: tuple[Report[ChangeReport], ...],
 ) -> ExitCode:
     """Show what an apply would change, and who then sends as whom.
 
@@ -65,9 +66,9 @@ def command(
         click.echo(diagnostics(made.loaded.diagnostics, project.stderr_style()), err=True)
     show_notes(made.notes)
     style = project.stdout_style()
-    click.echo(render(made.plan, made.denials, form, style, actor=who.name))
+    click.echo(render(made.plan, made.denials, output_format, style, actor=who.name))
     for report in reports:
-        report.write(render(made.plan, made.denials, report.form, style, actor=who.name))
+        report.write(render(made.plan, made.denials, report.output_format, style, actor=who.name))
     if out is not None:
         from reconciler.app.saved_plan import sealed, write_plan_file
 

@@ -9,6 +9,7 @@ from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import format_option
 from reconciler.cli.project import Project, Uses, project_options
+from reconciler.render.formats import TextOrJson
 
 
 @click.command(
@@ -26,7 +27,7 @@ from reconciler.cli.project import Project, Uses, project_options
 @click.option("-c", "--config", "files", is_flag=False, flag_value="", metavar="[FOLDER]",
               help="Ask the files as they are, not what was applied: those of FOLDER, or of"
               " RECONCILER_CONFIG, or of connectors.d.")  # fmt: skip
-@format_option("human", "json")
+@format_option(TextOrJson)
 @project_options(Uses.STATE | Uses.COLOR)
 def command(
     project: Project,
@@ -36,7 +37,7 @@ def command(
     connector: str | None,
     reply_to: str | None,
     files: str | None,
-    form: str,
+    output_format: TextOrJson,
 ) -> ExitCode:
     """Explain through which connector a mail would go, as whom, and why.
 
@@ -54,5 +55,5 @@ def command(
     snapshot = load_state(space).snapshot if files is None else space.load_valid()[1].snapshot
     request = RouteRequest(actor=actor, sender=sender, connector=connector, reply_to=reply_to)
     decision = route(request, snapshot)
-    click.echo(route_text(decision, form, project.stdout_style()))
+    click.echo(route_text(decision, output_format, project.stdout_style()))
     return ExitCode.OK if isinstance(decision, Route) else ExitCode.FAILED

@@ -12,6 +12,7 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.message_options import MessageOptions
 from reconciler.cli.options import format_option
 from reconciler.cli.project import Project, Uses, project_options
+from reconciler.render.formats import TextOrJson
 
 
 @click.command(
@@ -88,7 +89,7 @@ from reconciler.cli.project import Project, Uses, project_options
 )
 @click.option("-n", "--dry-run", is_flag=True,
               help="Show the mail, its way and why; needs no secret and no network.")  # fmt: skip
-@format_option("human", "json")
+@format_option(TextOrJson)
 @project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.SENDER | Uses.COLOR)
 def command(
     project: Project,
@@ -99,7 +100,7 @@ def command(
     raw: bool,
     save_sent: str | None,
     dry_run: bool,
-    form: str,
+    output_format: TextOrJson,
     **letter: str | tuple[str, ...] | bool | None,
 ) -> ExitCode:
     """Send a mail through what was applied.
@@ -111,13 +112,7 @@ def command(
     from reconciler.app.mailer import Mailer
     from reconciler.cli.streams import mute
     from reconciler.model.connector import SaveSent
-    from reconciler.render.json import to_json
-    from reconciler.render.sent import (
-        prepared_document,
-        prepared_text,
-        sent_document,
-        sent_text,
-    )
+    from reconciler.render.sent import prepared_text, sent_text
     from reconciler.render.terminal import visible
 
     options = MessageOptions(**letter)  # type: ignore[arg-type]  # click has checked them
@@ -127,10 +122,7 @@ def command(
     with Mailer(space, project.actor()) as mailer:
         if dry_run:
             mail = mailer.prepare(message, sender=sender, connector=connector, reply_to=reply_to)
-            said = (
-                to_json(prepared_document(mail)) if form == "json" else prepared_text(mail, style)
-            )
-            click.echo(said)
+            click.echo(prepared_text(mail, output_format, style))
             return ExitCode.OK
         sent = mailer.send(
             message,
@@ -141,7 +133,7 @@ def command(
         )
     warnings = list(sent.warnings)
     try:
-        click.echo(to_json(sent_document(sent)) if form == "json" else sent_text(sent, style))
+        click.echo(sent_text(sent, output_format, style))
     except OSError as error:
         # The mail is out: a caller that took this for a failure would send it again.
         mute(sys.stdout)

@@ -8,6 +8,7 @@ from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import format_option
 from reconciler.cli.project import Project, Uses, project_options
+from reconciler.render.formats import TextOrJson
 
 
 @click.command(
@@ -18,26 +19,29 @@ from reconciler.cli.project import Project, Uses, project_options
         "RECONCILER_POLICY=/etc/reconciler/rules.yaml reconciler settings",
     ),
 )
-@format_option("human", "json")
+@format_option(TextOrJson)
 @project_options(Uses.CONFIG | Uses.STATE)
-def command(project: Project, *, form: str) -> ExitCode:
+def command(project: Project, *, output_format: TextOrJson) -> ExitCode:
     """Show the settings in force, and who set each: the owner, the repository, or the defaults.
 
     In CI, and under the owner's rules, reconciler.yaml only tightens; what it may not set is listed as
     ignored. Needs no secret, no state and no network.
     """
     from reconciler.errors import ConfigurationInvalid
-    from reconciler.render.settings import settings_json, settings_text
+    from reconciler.render.settings import settings_text
 
     space = project.workspace()
     if any(problem.is_error for problem in space.settings_problems):
         raise ConfigurationInvalid(space.settings_problems)
     rules = tuple(str(rule) for rule in space.trust.credential_rules)
-    arguments = (space.in_force, space.state_source, rules, space.trust.ci)
-    text = (
-        settings_json(*arguments)
-        if form == "json"
-        else settings_text(*arguments, project.stdout_style())
+    click.echo(
+        settings_text(
+            space.in_force,
+            space.state_source,
+            rules,
+            space.trust.ci,
+            output_format=output_format,
+            style=project.stdout_style(),
+        )
     )
-    click.echo(text)
     return ExitCode.OK

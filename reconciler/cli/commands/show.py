@@ -9,6 +9,7 @@ import click
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.options import format_option
 from reconciler.cli.project import Project, Uses, project_options
+from reconciler.render.formats import TextOrJson
 
 
 @click.command(
@@ -22,9 +23,9 @@ from reconciler.cli.project import Project, Uses, project_options
     ),
 )
 @click.argument("what", metavar="ADDRESS|FILE")
-@format_option("human", "json")
+@format_option(TextOrJson)
 @project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
-def command(project: Project, *, what: str, form: str) -> None:
+def command(project: Project, *, what: str, output_format: TextOrJson) -> None:
     """Show one stored resource, or a saved plan.
 
     A resource is named by its address, such as EmailConnector.support; a bare name is a connector's.
@@ -35,11 +36,11 @@ def command(project: Project, *, what: str, form: str) -> None:
     if "/" in what or what.endswith(".json") or is_plan_file(Path(what)):
         from reconciler.render.plan import plan_file_text
 
-        click.echo(plan_file_text(read_plan_file(Path(what)), form, style))
+        click.echo(plan_file_text(read_plan_file(Path(what)), output_format, style))
         return
     from reconciler.app.state import find, load_state, parse_address
     from reconciler.render.stored import resource_text
 
     address = parse_address(what)
     stored = load_state(project.workspace())
-    click.echo(resource_text(find(stored, address), form, style))
+    click.echo(resource_text(find(stored, address), output_format, style))

@@ -7,6 +7,7 @@ import click
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.options import format_option
 from reconciler.cli.project import Project, Uses, project_options
+from reconciler.render.formats import TextOrJson
 
 
 @click.command(
@@ -19,7 +20,7 @@ from reconciler.cli.project import Project, Uses, project_options
     ),
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@format_option("human", "json")
+@format_option(TextOrJson)
 @click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
               help="Only connectors with this label. Repeatable: all of them.")  # fmt: skip
 @click.option("--only", type=click.Choice(("ready", "failing", "incomplete", "untested")),
@@ -29,7 +30,7 @@ def command(
     project: Project,
     *,
     names: tuple[str, ...],
-    form: str,
+    output_format: TextOrJson,
     labels: tuple[str, ...],
     only: str | None,
 ) -> None:
@@ -43,7 +44,5 @@ def command(
 
     stored = load_state(project.workspace())
     document = status_document(stored, matching(stored, names, labels, only))
-    if not document.connectors and form == "human":
-        click.echo(nothing_listed(stored, names, labels, only))
-        return
-    click.echo(status_text(document, form, project.stdout_style()))
+    nothing = nothing_listed(stored, names, labels, only)
+    click.echo(status_text(document, output_format, project.stdout_style(), nothing))

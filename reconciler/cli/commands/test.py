@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import click
 
@@ -11,6 +11,7 @@ from reconciler.cli.command import CommandWithSubcommands, ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
 from reconciler.cli.options import (
     SHARD,
+    check_server_text,
     format_option,
     record_option,
     server_text_option,
@@ -19,6 +20,7 @@ from reconciler.cli.options import (
 from reconciler.cli.project import Project, Uses, project_options
 from reconciler.cli.reports import Report, report_option
 from reconciler.errors import ReconcilerError
+from reconciler.render.formats import OutputFormat, TestFormat, TestReportFormat
 
 if TYPE_CHECKING:
     from reconciler.app.test import TestRun
@@ -44,7 +46,7 @@ DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mail
     ),
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@format_option("human", "json", "junit")
+@format_option(TestFormat)
 @click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
               help="Only connectors with this label. Repeatable: all of them.")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="All of them, which is the default.")
@@ -58,13 +60,13 @@ DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mail
 @server_text_option
 @tuning_options
 @record_option
-@report_option("json", "junit")
+@report_option(TestReportFormat)
 @project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.CREDENTIALS | Uses.COLOR)
 def command(
     project: Project,
     *,
     names: tuple[str, ...],
-    form: str,
+    output_format: TestFormat,
     labels: tuple[str, ...],
     everything: bool,
     changed: bool,
@@ -78,7 +80,7 @@ def command(
     timeout: float | None,
     retries: int | None,
     record: bool,
-    reports: tuple[Report, ...],
+    reports: tuple[Report[TestReportFormat], ...],
 ) -> ExitCode:
     """Test connectors live, over IMAP and SMTP, without sending anything unless asked to.
 
@@ -91,11 +93,11 @@ def command(
     from reconciler.cli.progress import TestProgressBar
     from reconciler.cli.terminal import TerminalApprover
     from reconciler.connection.failure import Stage
+    from reconciler.render.test import report_text
 
     if send_test_mail and depth is not None:
         raise click.UsageError("--send-test-mail tests to the very end, so it takes no --depth.")
-    if show_server_text and form != "human":
-        raise click.UsageError(f"--format {form} never holds the server's text.")
+    check_server_text(output_format, shown=show_server_text)
     if everything + changed + failing > 1:
         raise click.UsageError("--all, --changed and --failing exclude each other.")
     which = SelectBy.CHANGED if changed else SelectBy.FAILING if failing else SelectBy.ALL
@@ -113,7 +115,9 @@ def command(
         record=record,
         overrides=project.overrides(),
     )
-    progress = TestProgressBar(project.stderr_style(), space.connect_to, out=form == "human")
+    progress = TestProgressBar(
+        project.stderr_style(), space.connect_to, out=output_format is OutputFormat.HUMAN
+    )
     run: TestRun | None = None
     problem: str | None = "interrupted"
     try:
@@ -124,12 +128,16 @@ def command(
         problem = error.message
         raise
     finally:
-        for wanted in reports:
-            wanted.write(_render(wanted.form, _document(run, progress, problem)))
-    if form != "human":
-        click.echo(_render(form, _document(run, progress, None)))
-    elif not run.connectors:
-        click.echo(_nothing(which, shard))
+        for report in reports:
+            report.write(report_text(_document(run, progress, problem), report.output_format))
+    match output_format:
+        case OutputFormat.HUMAN:  # the progress bar has written the results
+            if not run.connectors:
+                click.echo(_nothing(which, shard))
+        case OutputFormat.JSON | OutputFormat.JUNIT:
+            click.echo(report_text(_document(run, progress, None), output_format))
+        case _:
+            assert_never(output_format)
     _say(tested.recording)
     return exit_code_of_tests(tested.results)
 
@@ -141,11 +149,15 @@ def command(
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...",
                 type=click.Path(path_type=Path))  # fmt: skip
-@format_option("human", "json", "junit")
-@report_option("json", "junit")
+@format_option(TestFormat)
+@report_option(TestReportFormat)
 @project_options(Uses.COLOR)
 def merge(
-    project: Project, *, files: tuple[Path, ...], form: str, reports: tuple[Report, ...]
+    project: Project,
+    *,
+    files: tuple[Path, ...],
+    output_format: TestFormat,
+    reports: tuple[Report[TestReportFormat], ...],
 ) -> ExitCode:
     """Join the JSON reports of the shards of one run, and show what failed.
 
@@ -154,16 +166,13 @@ def merge(
     """
     from reconciler.app.test import merge_files
     from reconciler.probe.report import results
-    from reconciler.render.human.tests import failures_text
+    from reconciler.render.test import merged_text, report_text
 
     whole = merge_files(files)
     for report in reports:
-        report.write(_render(report.form, whole))
+        report.write(report_text(whole, report.output_format))
     found = results(whole)
-    if form == "human":
-        click.echo(failures_text(found, project.stdout_style()))
-    else:
-        click.echo(_render(form, whole))
+    click.echo(merged_text(whole, found, output_format, project.stdout_style()))
     return exit_code_of_tests(found)
 
 
@@ -178,16 +187,6 @@ def _document(run: TestRun | None, progress: TestProgressBar, problem: str | Non
     done = {item.connector for item in results}
     left = tuple(item.name for item in run.connectors if item.name not in done)
     return report(tuple(results), replace(run.about, not_run=left), problem)
-
-
-def _render(form: str, document: TestReport) -> str:
-    if form == "junit":
-        from reconciler.render.junit import junit
-
-        return junit(document)
-    from reconciler.render.json import to_json
-
-    return to_json(document)
 
 
 def _nothing(which: str, shard: Shard | None) -> str:

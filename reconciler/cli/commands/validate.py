@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import click
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import format_option
 from reconciler.cli.project import Project, Uses, project_options
+from reconciler.render.formats import OutputFormat, ValidationFormat
 
 
 @click.command(
@@ -15,10 +18,12 @@ from reconciler.cli.project import Project, Uses, project_options
     cls=ExampleCommand,
     examples=("reconciler validate", "reconciler validate --config mail/ --format json"),
 )
-@format_option("human", "json", "github")
+@format_option(ValidationFormat)
 @click.option("--warnings-as-errors", is_flag=True, help="Fail on warnings too.")
 @project_options(Uses.CONFIG | Uses.COLOR)
-def command(project: Project, *, form: str, warnings_as_errors: bool) -> ExitCode:
+def command(
+    project: Project, *, output_format: ValidationFormat, warnings_as_errors: bool
+) -> ExitCode:
     """Check the configuration: every problem at once, with its place.
 
     Needs no secret, no state and no network.
@@ -27,10 +32,13 @@ def command(project: Project, *, form: str, warnings_as_errors: bool) -> ExitCod
     from reconciler.render.validation import validation
 
     loaded = project.workspace().load()
-    text = validation(loaded, form, project.stdout_style())
-    if form == "github":
-        echo_commands(text)
-    else:
-        click.echo(text)
+    text = validation(loaded, output_format, project.stdout_style())
+    match output_format:
+        case OutputFormat.HUMAN | OutputFormat.JSON:
+            click.echo(text)
+        case OutputFormat.GITHUB:
+            echo_commands(text)
+        case _:
+            assert_never(output_format)
     bad = any(item.is_error or warnings_as_errors for item in loaded.diagnostics)
     return ExitCode.CONFIGURATION_INVALID if bad else ExitCode.OK

@@ -98,7 +98,7 @@ def test_people_get_a_table_and_a_sentence_where_there_is_nothing(sent: Home) ->
     assert mail.endswith("sent")
     assert f"refused: {JOAN}" in refused
     assert "refused: there is no connector" in unknown
-    assert sent("log", "--connector", "info", "--result", "refused").out == "No mail fits.\n"
+    assert sent("log", "--connector", "info", "--result", "refused").out == "No such mail.\n"
 
 
 def test_a_state_without_mail_has_an_empty_log(home: Home) -> None:

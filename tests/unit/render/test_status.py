@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.model.snapshot import LastTest
+from reconciler.render.formats import OutputFormat
 from reconciler.render.status import nothing_listed, status_document, status_text
 from reconciler.render.terminal import Style, width_of
 from tests.builders import EMPTY, NOON, connector, group, stored
@@ -26,7 +27,7 @@ _ALL = status_document(_STATE, _STATE.resources)
 
 
 def test_the_list_has_the_columns_of_the_page_of_data_sources() -> None:
-    header = status_text(_ALL, "human", Style(width=300)).splitlines()[0]
+    header = status_text(_ALL, OutputFormat.HUMAN, Style(width=300)).splitlines()[0]
     assert header.replace(" (UTC)", "").split("  ")[0] == "NAME"
     assert [word for word in ("DISPLAY NAME", "TYPE", "MODIFIED (UTC)", "MODIFIED BY", "STATUS")
             if word not in header] == []  # fmt: skip
@@ -37,7 +38,7 @@ def test_the_list_has_the_columns_of_the_page_of_data_sources() -> None:
 def test_no_line_is_wider_than_the_terminal_and_every_connector_has_one(
     width: int, colour: bool
 ) -> None:
-    text = status_text(_ALL, "human", Style(colour=colour, width=width))
+    text = status_text(_ALL, OutputFormat.HUMAN, Style(colour=colour, width=width))
     for code in ("\033[0m", "\033[1m", "\033[2m", "\033[31m", "\033[32m"):
         text = text.replace(code, "")
     lines = text.splitlines()
@@ -46,7 +47,7 @@ def test_no_line_is_wider_than_the_terminal_and_every_connector_has_one(
 
 
 def test_a_failing_connector_says_where() -> None:
-    text = status_text(_ALL, "human", Style(width=300))
+    text = status_text(_ALL, OutputFormat.HUMAN, Style(width=300))
     assert "failing at imap authentication (auth_failed) since 2026-" in text
 
 
