@@ -77,6 +77,10 @@ class MemoryStore:
             rows = sorted((row.stored for row in self._rows.values()), key=_address)
             return StoredState(self._lineage, len(self._revisions), tuple(rows), self._forgotten())
 
+    def migrate(self) -> bool:
+        """There is no older schema in memory."""
+        return False
+
     def _forgotten(self) -> tuple[Forgotten, ...]:
         newest = {entry.address: entry for _, entry in self._history}
         return tuple(

@@ -93,33 +93,30 @@ def apply(
     Raises ConfigurationInvalid, StateLocked, PlanStale, NotAuthorised, PlanRefused, TestsFailed or
     StateError; in every one of these cases nothing was applied.
     """
-    wanted = workspace.load_valid()
-    store = workspace.store()
-    try:
-        with store.lock(
+    desired = workspace.load_valid()
+    with (
+        workspace.writing() as store,
+        store.lock(
             holder=request.actor.name,
             operation="apply",
             wait=request.lock_timeout,
             waiting=progress.waiting,
-        ) as lock:
-            key = workspace.fingerprint_key(create=True)
-            decision = _Decision(workspace, request, approver, progress, key)
-            planned, approved = decision.make(wanted, store.load())
-            if not approved:
-                return ApplyOutcome(planned, None)
-            executor = Executor(
-                store,
-                lock.lease.token,
-                LiveTester(probe_options(workspace), decision.resolver, progress),
-                _author(workspace, request),
-                datetime.now(UTC),
-            )
-            applied = executor.apply(
-                planned.desired, planned.current, planned.plan, request.conduct
-            )
-            return ApplyOutcome(planned, applied)
-    finally:
-        store.close()
+        ) as lock,
+    ):
+        key = workspace.fingerprint_key(create=True)
+        decision = _Decision(workspace, request, approver, progress, key)
+        planned, approved = decision.make(desired, store.load())
+        if not approved:
+            return ApplyOutcome(planned, None)
+        executor = Executor(
+            store,
+            lock.lease.token,
+            LiveTester(probe_options(workspace), decision.resolver, progress),
+            _author(workspace, request),
+            datetime.now(UTC),
+        )
+        applied = executor.apply(planned.desired, planned.current, planned.plan, request.conduct)
+        return ApplyOutcome(planned, applied)
 
 
 class _Decision:
@@ -142,13 +139,13 @@ class _Decision:
         file = request.plan_file
         self._vouched = file is not None and is_sealed(file, key)
 
-    def make(self, wanted: tuple[Loaded, Desired], current: StoredState) -> tuple[Planned, bool]:
+    def make(self, desired: tuple[Loaded, Desired], current: StoredState) -> tuple[Planned, bool]:
         """Return the plan, and whether it was approved."""
         workspace, request, file = self._workspace, self._request, self._request.plan_file
         workspace.trust.check_state(current, first_apply=request.first_apply)
         overrides = file.allowed if file else request.overrides
         actor = request.actor.name
-        offline = plan_offline(workspace, actor, wanted, current, overrides)
+        offline = plan_offline(workspace, actor, desired, current, overrides)
         empty = offline.plan.empty
         if not empty or self._refused(offline):
             self._progress.planned(offline)

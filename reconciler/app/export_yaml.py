@@ -45,11 +45,8 @@ def write_stored(workspace: Workspace, folder: Path) -> ExportedFiles:
     Raises ReconcilerError, and writes nothing, if that cannot be: nothing is stored, the folder
     holds YAML already, or the stored connectors break a rule of the settings.
     """
-    store = workspace.store(read_only=True)
-    try:
-        current = store.load()
-    finally:
-        store.close()
+    with workspace.reading() as reader:
+        current = reader.load()
     origin = f"Written by `reconciler import` from revision {current.serial} of the state."
     return _write(workspace, folder, current.snapshot, current, origin=origin)
 
@@ -60,13 +57,10 @@ def write_revision(workspace: Workspace, folder: Path, serial: int) -> ExportedF
     Connectors that have got another name since say so with ``renamed_from``, so that going back
     keeps their history. Raises ReconcilerError as above, and if there is no such revision.
     """
-    store = workspace.store(read_only=True)
-    try:
-        revision(store, serial)
-        current, past = store.load(), store.past(serial)
-        now = store.past(current.serial)
-    finally:
-        store.close()
+    with workspace.reading() as reader:
+        revision(reader, serial)
+        current, past = reader.load(), reader.past(serial)
+        now = reader.past(current.serial)
     origin = f"As it was at revision {serial} of the state; written by `reconciler rollback`."
     return _write(
         workspace, folder, past.snapshot, current, origin=origin, renames=_renames(past, now)

@@ -226,6 +226,8 @@ class Mailer:
     def _current(self) -> Snapshot:
         now = time.monotonic()
         if self._snapshot is None or now - self._looked >= _FRESH:
+            if self._snapshot is None:
+                self._store.migrate()  # an upgrade of the tool does not stop the mail
             newest = self._store.revisions(limit=1)
             if not newest:  # a volume that is not mounted, more often than a first day
                 raise StateUnavailable(

@@ -80,11 +80,8 @@ def make_plan(
     state in CI, or StateError if the state cannot be read or is another one.
     """
     wanted = workspace.load_valid()
-    store = workspace.store(read_only=True)
-    try:
-        current = store.load()
-    finally:
-        store.close()
+    with workspace.reading() as reader:
+        current = reader.load()
     workspace.trust.check_state(current, first_apply=first_apply)
     offline = plan_offline(workspace, actor, wanted, current, overrides)
     if not check_secrets or any(item.about_credentials for item in offline.plan.violations):

@@ -67,19 +67,15 @@ class Recorder:
         if not results:
             return ""
         before = {item.address.name: item.last_test for item in self._stored()}
-        store = self._workspace.store()
+        tests = tuple(
+            (item.connector, last_test(item, before.get(item.connector), shallow=shallow))
+            for item in results
+        )
         try:
-            store.record_tests(
-                tuple(
-                    (item.connector, last_test(item, before.get(item.connector), shallow=shallow))
-                    for item in results
-                ),
-                serial=self._current.serial,
-            )
+            with self._workspace.writing() as store:
+                store.record_tests(tests, serial=self._current.serial)
         except StateError as error:
             return error.message
-        finally:
-            store.close()
         return ""
 
 
@@ -88,8 +84,5 @@ def load_before(workspace: Workspace) -> StoredState:
     location = locate(workspace.state_url)
     if isinstance(location, SqliteLocation) and not location.path.exists():
         return StoredState()
-    store = workspace.store()
-    try:
+    with workspace.writing() as store:
         return store.load()
-    finally:
-        store.close()

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from reconciler.app.state import load_state, reading
 from reconciler.errors import (
     DeliveryUncertain,
     NotAuthorised,
@@ -71,7 +70,7 @@ def _fresh_id() -> str:
 
 def attempts(workspace: Workspace, wanted: SendingFilter, limit: int) -> tuple[SendingRecord, ...]:
     """The newest attempts to send that match, newest first."""
-    with reading(workspace) as reader:
+    with workspace.reading() as reader:
         return reader.sent(wanted, limit=limit)
 
 
@@ -86,17 +85,14 @@ def prune(workspace: Workspace, actor: Actor, before: datetime) -> int:
     Raises NotAuthorised unless the actor is an Administrator, as a change of the roles would: an audit that
     its subjects may cut short is none.
     """
-    administrators = load_state(workspace).snapshot.administrators
-    if administrators and actor.name.casefold() not in administrators:
-        raise NotAuthorised(
-            f"{actor.name} may not prune the log of sending",
-            hint="Administrators may; they are named in Roles.",
-        )
-    store = workspace.store()
-    try:
+    with workspace.writing() as store:
+        administrators = store.load().snapshot.administrators
+        if administrators and actor.name.casefold() not in administrators:
+            raise NotAuthorised(
+                f"{actor.name} may not prune the log of sending",
+                hint="Administrators may; they are named in Roles.",
+            )
         return store.forget_sent(before)
-    finally:
-        store.close()
 
 
 def of_sent(sent: Sent, request: SendRequest, actor: Actor) -> Outcome:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from reconciler.state.base import Commit
 from reconciler.state.exported import StateExport, from_text, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import timedelta
     from pathlib import Path
 
@@ -30,23 +30,40 @@ if TYPE_CHECKING:
     from reconciler.app.workspace import Workspace
     from reconciler.model.snapshot import StoredResource, StoredState
     from reconciler.plan.changes import Change
-    from reconciler.state.base import Revision, StateReader
-
-
-@contextmanager
-def reading(workspace: Workspace) -> Iterator[StateReader]:
-    """Open the state for reading, for as long as the block lasts."""
-    store = workspace.store(read_only=True)
-    try:
-        yield store
-    finally:
-        store.close()
+    from reconciler.state.base import Lease, Revision
 
 
 def load_state(workspace: Workspace) -> StoredState:
     """Read what is stored."""
-    with reading(workspace) as reader:
+    with workspace.reading() as reader:
         return reader.load()
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """How a migration ended: the serial of the state, and whether its schema was older than this release's."""
+
+    serial: int
+    was_older: bool
+
+
+def migrate(workspace: Workspace) -> Migrated:
+    """Bring a state of an older release to this one; serial 0 is a state that does not exist yet."""
+    with closing(workspace.store()) as store:
+        was_older = store.migrate()
+        return Migrated(store.load().serial, was_older)
+
+
+def unlock(workspace: Workspace, token: str, approve: Callable[[Lease], bool]) -> Lease | None:
+    """Take the lock away from whoever holds it under a token; None if ``approve`` says no.
+
+    Raises StateError if nothing is locked under that token.
+    """
+    with workspace.writing() as store:
+        held = store.lease()
+        if held is not None and held.token == token and not approve(held):
+            return None
+        return store.unlock(token)
 
 
 def parse_address(text: str) -> Address:
@@ -92,11 +109,8 @@ def matching(
 
 def export_text(workspace: Workspace) -> str:
     """The whole state as text; raises StateError."""
-    store = workspace.store(read_only=True)
-    try:
-        return to_text(replace(store.export(), tool_version=__version__))
-    finally:
-        store.close()
+    with workspace.reading() as reader:
+        return to_text(replace(reader.export(), tool_version=__version__))
 
 
 def write_export(path: Path, text: str) -> None:
@@ -119,12 +133,11 @@ def restore(workspace: Workspace, path: Path, holder: str, wait: timedelta) -> S
     state is not empty; StateLocked.
     """
     export = from_text(read_wholly(path))
-    store = workspace.store()
-    try:
-        with store.lock(holder=holder, operation="state import", wait=wait) as held:
-            store.restore(export, token=held.lease.token)
-    finally:
-        store.close()
+    with (
+        workspace.writing() as store,
+        store.lock(holder=holder, operation="state import", wait=wait) as held,
+    ):
+        store.restore(export, token=held.lease.token)
     return export
 
 
@@ -140,41 +153,40 @@ def forget(
     Raises ReconcilerError if it is not stored, PlanRefused if others depend on it or it is
     protected, NotAuthorised, StateLocked or StateError; nothing was written then.
     """
-    store = workspace.store()
-    try:
-        with store.lock(holder=actor.name, operation="state forget", wait=wait) as held:
-            current = store.load()
-            resource = find(current, address).resource
-            reasons = objections(current.snapshot, resource)
-            if reasons:
-                raise PlanRefused(
-                    f"{address} cannot be forgotten: {'; '.join(reasons)}",
-                    hint="Nothing was changed.",
-                )
-            changes = forgetting(current.snapshot, resource)
-            for denial in denials(changes, current, actor.name):
-                raise NotAuthorised(
-                    f"{actor.name} may not let go of {denial.address}: {denial.message}",
-                    hint=f"The name comes from {actor.source}.",
-                )
-            if not approve(changes):
-                return None
-            return store.commit(
-                Commit(
-                    expected_lineage=current.lineage,
-                    expected_serial=current.serial,
-                    changes=changes,
-                    at=datetime.now(UTC),
-                    actor=actor.name,
-                    actor_source=actor.source,
-                    git_commit=git_commit(workspace.home, workspace.environ),
-                    tool_version=__version__,
-                    plan_digest=digest(
-                        [to_plain(resource_change(change), nulls=True) for change in changes]
-                    ),
-                    note=f"state forget {address}",
-                ),
-                token=held.lease.token,
+    with (
+        workspace.writing() as store,
+        store.lock(holder=actor.name, operation="state forget", wait=wait) as held,
+    ):
+        current = store.load()
+        resource = find(current, address).resource
+        reasons = objections(current.snapshot, resource)
+        if reasons:
+            raise PlanRefused(
+                f"{address} cannot be forgotten: {'; '.join(reasons)}",
+                hint="Nothing was changed.",
             )
-    finally:
-        store.close()
+        changes = forgetting(current.snapshot, resource)
+        for denial in denials(changes, current, actor.name):
+            raise NotAuthorised(
+                f"{actor.name} may not let go of {denial.address}: {denial.message}",
+                hint=f"The name comes from {actor.source}.",
+            )
+        if not approve(changes):
+            return None
+        return store.commit(
+            Commit(
+                expected_lineage=current.lineage,
+                expected_serial=current.serial,
+                changes=changes,
+                at=datetime.now(UTC),
+                actor=actor.name,
+                actor_source=actor.source,
+                git_commit=git_commit(workspace.home, workspace.environ),
+                tool_version=__version__,
+                plan_digest=digest(
+                    [to_plain(resource_change(change), nulls=True) for change in changes]
+                ),
+                note=f"state forget {address}",
+            ),
+            token=held.lease.token,
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,12 +28,12 @@ from reconciler.model.secret_ref import SecretRef
 from reconciler.plan.inputs import Desired, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from reconciler.model.snapshot import Snapshot
     from reconciler.secrets.base import FingerprintKey, Secret
     from reconciler.secrets.registry import Resolver
-    from reconciler.state.base import StateStore
+    from reconciler.state.base import StateReader, StateStore
 
 SETTINGS_FILE = "reconciler.yaml"
 
@@ -102,6 +103,25 @@ class Workspace:
             if reference.scheme == "file"
         )
         return tuple((item, real_path(item.target, base=self.home)) for item in references)
+
+    @contextmanager
+    def reading(self) -> Iterator[StateReader]:
+        """Open the state to read it, for as long as the block lasts; one of an older release is refused."""
+        store = self.store(read_only=True)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[StateStore]:
+        """Open the state to write to it, for as long as the block lasts; an older one is migrated first."""
+        store = self.store()
+        try:
+            store.migrate()
+            yield store
+        finally:
+            store.close()
 
     def store(self, *, read_only: bool = False) -> StateStore:
         """Open the stored state; raises ConfigurationInvalid if it is unknown which one is meant."""

@@ -203,6 +203,14 @@ class SendingLog(Protocol):
 class StateStore(StateReader, SendingLog, Protocol):
     """A state that can be written."""
 
+    def migrate(self) -> bool:
+        """Bring a state of an older release to this one; False if there is none or it is current.
+
+        Everything else refuses such a state with StateUnavailable. Raises StateError if it cannot be
+        written, or a newer release wrote it.
+        """
+        ...
+
     def lock(
         self,
         *,

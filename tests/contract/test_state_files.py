@@ -65,6 +65,7 @@ def test_a_state_file_opens_and_nothing_is_lost(version: str, tmp_path: Path) ->
     path = tmp_path / "state.db"
     shutil.copy(STATES / f"{version}.db", path)
     store = open_store(f"sqlite:///{path}")
+    assert store.migrate() is (version != schema.CURRENT)
     now, then = everything(store), expected(version)
     assert contains(now, then)
     assert not contains(then, now) or version == schema.CURRENT
@@ -84,7 +85,9 @@ def test_a_state_file_opens_and_nothing_is_lost(version: str, tmp_path: Path) ->
 
 def test_a_connector_that_failed_has_failed_since_its_last_test(tmp_path: Path) -> None:
     shutil.copy(STATES / "0001.db", tmp_path / "state.db")
-    failed = last_test(open_store(f"sqlite:///{tmp_path}/state.db").load(), "support")
+    store = open_store(f"sqlite:///{tmp_path}/state.db")
+    store.migrate()
+    failed = last_test(store.load(), "support")
     assert failed.failing_since == NOON
     assert failed.facts == {}
 
@@ -120,4 +123,6 @@ def test_a_state_in_postgresql_is_migrated_with_the_same_rows(
                     for name, value in zip(names, row, strict=True)
                 ]
                 target.execute(f"INSERT INTO {table} VALUES ({marks})", values)
-    assert contains(everything(open_store(postgresql_url)), expected(version))
+    store = open_store(postgresql_url)
+    assert store.migrate()
+    assert contains(everything(store), expected(version))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import pytest
 
@@ -13,6 +13,7 @@ from reconciler.model.directory import Group
 from reconciler.plan.changes import Create
 from reconciler.state.base import Revision, StateStore
 from reconciler.state.sql import schema
+from reconciler.state.sql.store import SqlStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,13 +58,20 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 
 @both_databases
-def test_an_older_state_is_migrated_when_it_is_opened(
+def test_an_older_state_is_refused_until_it_is_migrated(
     place: Place, apply: Apply, release: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     apply(place.open(), Create(Group(name="team")))
     before = place.open().load()
     with monkeypatch.context() as older:
         release("pass")
+        for refused in (SqlStore.load, SqlStore.revisions, SqlStore.lease):
+            with pytest.raises(StateUnavailable, match="older release"):
+                refused(cast("SqlStore", place.open()))
+        with pytest.raises(StateUnavailable, match="older release"):
+            place.open().lock(holder="alice", operation="apply")
+        assert place.open().migrate()
+        assert not place.open().migrate()
         assert place.open().load() == before
         apply(place.open(), Create(Group(name="other")))
         older.setattr(schema, "CURRENT", "0002")
@@ -72,11 +80,10 @@ def test_an_older_state_is_migrated_when_it_is_opened(
 
 
 @both_databases
-def test_the_lock_migrates_too(place: Place, apply: Apply, release: Callable[[str], None]) -> None:
-    apply(place.open(), Create(Group(name="team")))
-    release("pass")
-    with place.open().lock(holder="alice", operation="apply"):
-        assert place.open().load().serial == 1
+def test_where_there_is_no_state_nothing_is_migrated_or_made(place: Place) -> None:
+    assert not place.open().migrate()
+    assert place.open().load().serial == 0
+    assert place.open().lease() is None
 
 
 @both_databases
@@ -88,7 +95,7 @@ def test_a_migration_that_fails_changes_nothing(
     with monkeypatch.context():
         release('raise RuntimeError("no")')
         with pytest.raises(RuntimeError):
-            place.open().load()
+            place.open().migrate()
     monkeypatch.undo()
     assert schema.CURRENT == "0002"
     assert place.open().load() == before
@@ -106,7 +113,7 @@ def test_a_backup_is_taken_before_a_migration_and_only_then(
     before = place.open().load()
     assert [item.name for item in folder.glob("state*")] == ["state.db"]
     release("pass")
-    place.open().load()
+    place.open().migrate()
     backup = folder / "state.db.schema-0002.bak"
     assert backup.stat().st_mode & 0o777 == 0o600
     assert sorted(item.name for item in folder.glob("*state*")) == [
@@ -114,7 +121,9 @@ def test_a_backup_is_taken_before_a_migration_and_only_then(
         "state.db.schema-0002.bak",
     ]
     shutil.copy(backup, folder / "old.db")
-    assert open_store(f"sqlite:///{folder}/old.db").load() == before
+    old = open_store(f"sqlite:///{folder}/old.db")
+    old.migrate()
+    assert old.load() == before
 
 
 @both_databases
@@ -129,7 +138,7 @@ def test_an_older_state_cannot_be_read_where_nothing_may_be_written(
     store = place.open()
     monkeypatch.setattr(store._database, "_read_only", True)  # type: ignore[attr-defined]
     with pytest.raises(StateUnavailable, match="older release") as caught:
-        store.load()
+        store.migrate()
     assert "reconciler state migrate" in caught.value.hint
 
 
@@ -139,6 +148,7 @@ def test_a_failed_commit_of_a_migrated_state_is_still_a_conflict(
 ) -> None:
     apply(place.open(), Create(Group(name="team")))
     release("pass")
+    place.open().migrate()
     with pytest.raises(StateConflict):
         apply(place.open(), Create(Group(name="team")))
     assert place.open().load().serial == 1

@@ -30,9 +30,8 @@ def command(project: Project, *, first: int, second: int | None, output_format: 
     shows what going back would change. Secrets that were rotated are in `history show`.
     """
     from reconciler.app.history import between
-    from reconciler.app.state import reading
     from reconciler.render.history import diff_text
 
-    with reading(project.workspace()) as reader:
+    with project.workspace().reading() as reader:
         last, changes = between(reader, first, second)
     click.echo(diff_text(first, last, changes, output_format, project.stdout_style()))

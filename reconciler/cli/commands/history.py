@@ -33,12 +33,12 @@ def command(
     names. A bare name is the name of a connector.
     """
     from reconciler.app.history import entries_of
-    from reconciler.app.state import parse_address, reading
+    from reconciler.app.state import parse_address
     from reconciler.render.history import entries_text, revisions_text
 
     style = project.stdout_style()
     found = parse_address(address) if address is not None else None
-    with reading(project.workspace()) as reader:
+    with project.workspace().reading() as reader:
         if found is not None:
             text = entries_text(*entries_of(reader, found, limit), output_format, style)
         else:
@@ -57,10 +57,9 @@ def command(
 def show(project: Project, *, serial: int, output_format: TextOrJson) -> None:
     """Show every change of one revision, field by field."""
     from reconciler.app.history import changes_of, revision
-    from reconciler.app.state import reading
     from reconciler.render.history import revision_text
 
-    with reading(project.workspace()) as reader:
+    with project.workspace().reading() as reader:
         found = revision(reader, serial)
         changes = changes_of(reader, serial)
     click.echo(revision_text(found, changes, output_format, project.stdout_style()))

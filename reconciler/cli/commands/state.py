@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from reconciler.plan.changes import Change
+    from reconciler.state.base import Lease
 
 
 @click.group(
@@ -35,10 +36,9 @@ def command() -> None:
 @project_options(Uses.CONFIG | Uses.STATE)
 def lock(project: Project) -> None:
     """Show who holds the lock, if anybody does."""
-    from reconciler.app.state import reading
     from reconciler.render.stored import lease_text
 
-    with reading(project.workspace()) as reader:
+    with project.workspace().reading() as reader:
         click.echo(lease_text(reader.lease()))
 
 
@@ -55,21 +55,21 @@ def unlock(project: Project, *, token: str, yes: bool) -> ExitCode:
 
     An apply that has lost its lock cannot write any more, so nothing gets lost; it fails.
     """
+    from reconciler.app.state import unlock as take_away
     from reconciler.cli.terminal import need_terminal
     from reconciler.render.stored import lease_text
 
-    store = project.workspace().store()
-    try:
-        held = store.lease()
-        if not yes and held is not None and held.token == token:
-            need_terminal()
-            click.echo(lease_text(held), err=True)
-            if not click.confirm("Take it away? An apply that holds it will fail.", err=True):
-                click.echo("Nothing was changed.")
-                return ExitCode.REFUSED
-        lease = store.unlock(token)
-    finally:
-        store.close()
+    def approve(held: Lease) -> bool:
+        if yes:
+            return True
+        need_terminal()
+        click.echo(lease_text(held), err=True)
+        return click.confirm("Take it away? An apply that holds it will fail.", err=True)
+
+    lease = take_away(project.workspace(), token, approve)
+    if lease is None:
+        click.echo("Nothing was changed.")
+        return ExitCode.REFUSED
     click.echo(f"Unlocked. It was held by {lease.holder} on {lease.host} for {lease.operation}.")
     return ExitCode.OK
 
@@ -81,13 +81,13 @@ def migrate(project: Project) -> None:
 
     Older releases then refuse it, so upgrade them as well. A SQLite file is kept as it was beside it.
     """
-    store = project.workspace().store()
-    try:
-        serial = store.load().serial
-    finally:
-        store.close()
-    if serial:
-        click.echo(f"The state, at serial {serial}, is as this release wants it.")
+    from reconciler.app.state import migrate as bring_to_this_release
+
+    done = bring_to_this_release(project.workspace())
+    if done.was_older:
+        click.echo(f"Migrated the state, at serial {done.serial}, to the schema of this release.")
+    elif done.serial:
+        click.echo(f"The state, at serial {done.serial}, has the schema of this release already.")
     else:
         click.echo("Nothing was applied yet, so there is nothing to migrate.")
 

@@ -37,6 +37,13 @@ class Database(Protocol):
         """
         ...
 
+    def migrate(self) -> bool:
+        """Bring an older state to this release's schema; False if there is none, or it has it already.
+
+        Nothing else migrates: a view and a transaction refuse an older state.
+        """
+        ...
+
     def now(self, connection: Connection) -> datetime:
         """The time by which leases expire, in UTC."""
         ...

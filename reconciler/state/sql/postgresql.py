@@ -62,15 +62,8 @@ class PostgresqlDatabase:
     @contextmanager
     def view(self) -> Iterator[Connection | None]:
         """One consistent view to read from; None where no state was created."""
-        with told(self.location):
-            with self._reader.begin() as connection:
-                found = schema.version(connection, SCHEMA)
-                if found is None or schema.is_current(found, self.location):
-                    yield None if found is None else connection
-                    return
-            self._upgrade()
-            with self._reader.begin() as connection:
-                yield connection
+        with told(self.location), self._reader.begin() as connection:
+            yield connection if self._is_present(connection) else None
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -79,11 +72,10 @@ class PostgresqlDatabase:
             raise StateUnavailable(f"{self.location} was opened for reading only")
         with told(self.location):
             with self._writer.begin() as connection:
-                found = schema.version(connection, SCHEMA)
-                if found is not None and schema.is_current(found, self.location):
+                if self._is_present(connection):
                     yield connection
                     return
-            self._upgrade()
+            self._upgrade()  # which creates it
             with self._writer.begin() as connection:
                 yield connection
 
@@ -94,6 +86,17 @@ class PostgresqlDatabase:
             raise StateUnavailable(f"{self.location} was opened for reading only")
         with told(self.location), self._kept.transaction() as connection:
             yield connection
+
+    def migrate(self) -> bool:
+        """Bring an older state to this release's schema, in one transaction."""
+        with told(self.location):
+            with self._reader.begin() as connection:
+                found = schema.version(connection, SCHEMA)
+                if found is None or schema.is_current(found, self.location):
+                    return False
+            if self._read_only:
+                raise schema.older(self.location)
+            return self._upgrade()
 
     def now(self, connection: Connection) -> datetime:
         """The time of the server."""
@@ -108,25 +111,28 @@ class PostgresqlDatabase:
         self._writer.dispose()
 
     def _connected(self) -> Connection:
-        with self.view() as view:  # which migrates an older state, and refuses a newer one
+        with self.view() as view:  # which refuses an older state, and a newer one
             if view is None:
                 raise StateUnavailable(f"{self.location} is gone")
         return self._writer.connect()
 
-    def _upgrade(self) -> None:
-        if self._read_only:
-            raise StateUnavailable(
-                f"{self.location} was written by an older release and is opened for reading only",
-                hint=schema.MIGRATE,
-            )
+    def _is_present(self, connection: Connection) -> bool:
+        found = schema.version(connection, SCHEMA)
+        if found is not None and not schema.is_current(found, self.location):
+            raise schema.older(self.location)
+        return found is not None
+
+    def _upgrade(self) -> bool:
+        """Bring the state to this release's schema, from nothing too; False if it had it already."""
         with self._writer.begin() as connection:
             connection.execute(select(func.pg_advisory_xact_lock(_CREATION)))
             found = schema.version(connection, SCHEMA)
             if found is not None and schema.is_current(found, self.location):
-                return
+                return False
             if not inspect(connection).has_schema(SCHEMA):
                 connection.execute(CreateSchema(SCHEMA))
             schema.migrate(connection)
+            return True
 
 
 def _start(connection: Connection) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, MetaData, String, Table, inspect, select
 
-from reconciler.errors import StateCorrupt, StateTooNew
+from reconciler.errors import StateCorrupt, StateTooNew, StateUnavailable
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
 CURRENT = "0002"
 """The revision that this release reads and writes: four digits, compared as text."""
-
-MIGRATE = (
-    "the next apply migrates it; to do so now, where this user may write: reconciler state migrate"
-)
-"""What to do about an older state that is only to be read: reading never changes what others use."""
 
 SCRIPTS = Path(__file__).parent.parent / "migrations"
 VERSION_TABLE = "alembic_version"
@@ -61,6 +56,14 @@ def is_current(found: str, location: Location) -> bool:
             hint="upgrade reconciler here as well; a newer state is never changed by an older release",
         )
     return False
+
+
+def older(location: Location) -> StateUnavailable:
+    """Refuse a state of an older release: reading never changes what others use."""
+    return StateUnavailable(
+        f"{location} was written by an older release and must be migrated first",
+        hint="the next apply migrates it; to do so now, where this user may write: reconciler state migrate",
+    )
 
 
 def migrate(connection: Connection) -> None:

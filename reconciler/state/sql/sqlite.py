@@ -66,11 +66,7 @@ class SqliteDatabase:
                 yield None
                 return
             with self._reader.begin() as connection:
-                if self._usable(connection):
-                    yield connection
-                    return
-            self._upgrade()
-            with self._reader.begin() as connection:
+                self._require_current(connection)
                 yield connection
 
     @contextmanager
@@ -82,11 +78,7 @@ class SqliteDatabase:
             if not self._present():
                 self._create()
             with self._writer.begin() as connection:
-                if self._usable(connection):
-                    yield connection
-                    return
-            self._upgrade()
-            with self._writer.begin() as connection:
+                self._require_current(connection)
                 yield connection
 
     @contextmanager
@@ -96,6 +88,24 @@ class SqliteDatabase:
             raise StateUnavailable(f"{self.location} was opened for reading only")
         with told(self.location), self._kept.transaction() as connection:
             yield connection
+
+    def migrate(self) -> bool:
+        """Bring an older state to this release's schema, after a backup of the file."""
+        with told(self.location):
+            if not self._present():
+                return False
+            with self._reader.begin() as connection:
+                if self._is_current(connection):
+                    return False
+                if self._read_only:
+                    raise schema.older(self.location)
+            with self._writer.begin() as connection:
+                # Another process may have migrated it while this one waited for its turn.
+                if self._is_current(connection):
+                    return False
+                self._back_up(schema.version(connection) or "")
+                schema.migrate(connection)
+                return True
 
     def now(self, connection: Connection) -> datetime:  # noqa: ARG002 - the port hands it over
         """The time of this machine."""
@@ -108,7 +118,7 @@ class SqliteDatabase:
         self._writer.dispose()
 
     def _connected(self, engine: Engine) -> Connection:
-        with self.view() as view:  # which migrates an older state, and refuses a newer one
+        with self.view() as view:  # which refuses an older state, and a newer one
             if view is None:
                 raise StateUnavailable(f"{self.location} is gone")
         return engine.connect()
@@ -148,7 +158,11 @@ class SqliteDatabase:
             )
         return True
 
-    def _usable(self, connection: Connection) -> bool:
+    def _require_current(self, connection: Connection) -> None:
+        if not self._is_current(connection):
+            raise schema.older(self.location)
+
+    def _is_current(self, connection: Connection) -> bool:
         found = schema.version(connection)
         if found is None:
             raise StateCorrupt(
@@ -166,18 +180,6 @@ class SqliteDatabase:
             with engine.begin() as connection:
                 schema.migrate(connection)
             folder.publish(draft, self._path)
-
-    def _upgrade(self) -> None:
-        if self._read_only:
-            raise StateUnavailable(
-                f"{self.location} was written by an older release and is opened for reading only",
-                hint=schema.MIGRATE,
-            )
-        with self._writer.begin() as connection:
-            # Another process may have migrated it while this one waited for its turn.
-            if not self._usable(connection):
-                self._back_up(schema.version(connection) or "")
-                schema.migrate(connection)
 
     def _back_up(self, found: str) -> None:
         # Whole before anything is changed, and on the disk: a migration has nothing else to fall back on.

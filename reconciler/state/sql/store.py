@@ -89,6 +89,10 @@ class SqlStore:
         with self._database.view() as view:
             return reading.load(view) if view is not None else StoredState()
 
+    def migrate(self) -> bool:
+        """Bring a state of an older release to this one; False if there was nothing to do."""
+        return self._database.migrate()
+
     def revisions(self, *, limit: int = 50, until: int | None = None) -> tuple[Revision, ...]:
         """The newest revisions, those after ``until`` left out, newest first."""
         with self._database.view() as view:

@@ -137,10 +137,30 @@ def test_a_state_of_an_older_release_is_read_once_it_is_migrated(applied: Home) 
         assert "reconciler state migrate" in applied(*command).err
     done = applied("state", "migrate")
     assert done.status == 0, done.said
-    assert "is as this release wants it" in done.out
+    assert "Migrated the state, at serial 3" in done.out
     assert list(applied.state.parent.glob("state.db.*"))
     for command in (("status",), ("history",), ("plan",), ("state", "migrate")):
         assert applied(*command).status == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("apply", "--auto-approve", "--skip-tests", "no servers", "--allow-deletes", "99",
+         "--allow-policy-change", "--actor", "ada@contoso.example"),
+        ("send", "--dry-run", "--connector", "support", "--to", "x@y.example", "--subject", "s",
+         "--text", "b", "--as", "ada@contoso.example"),
+        ("log", "--prune", "1d", "--yes", "--as", "ada@contoso.example"),
+    ],
+)  # fmt: skip
+def test_what_writes_to_a_state_of_an_older_release_migrates_it_first(
+    command: tuple[str, ...], applied: Home
+) -> None:
+    shutil.copy(OLDER, applied.state)
+    done = applied(*command)
+    assert done.status == 0, done.said
+    assert applied("status").status == 0
+    assert list(applied.state.parent.glob("state.db.*.bak"))
 
 
 def test_where_nothing_was_applied_nothing_is_migrated(home: Home) -> None:

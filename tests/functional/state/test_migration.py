@@ -104,4 +104,6 @@ def test_a_disk_too_full_for_the_backup_leaves_the_state_as_it_was(
     assert path.read_bytes() == FIRST.read_bytes()
     assert sorted(item.name for item in small_disk.iterdir()) == ["ballast", "state.db"]
     ballast.unlink()
-    assert open_store(f"sqlite:///{path}").load().serial == 3
+    store = open_store(f"sqlite:///{path}")
+    store.migrate()
+    assert store.load().serial == 3

@@ -177,7 +177,12 @@ def migrate(url: str) -> None:
     store = open_store(url)
     say("ready")
     sys.stdin.readline()
-    told(lambda: say(f"read {store.load().serial}"))
+
+    def read() -> None:
+        store.migrate()
+        say(f"read {store.load().serial}")
+
+    told(read)
 
 
 TASKS: dict[str, Callable[..., None]] = {

@@ -68,6 +68,9 @@ class Shaky:
         with self.real.addition() as addition:
             yield addition
 
+    def migrate(self) -> bool:
+        return self.real.migrate()
+
     def now(self, connection: Connection) -> datetime:
         return self.real.now(connection)
 
