@@ -15,10 +15,10 @@ from reconciler.model.connector import Connector
 from reconciler.model.resource import Resource, canonical_json
 from reconciler.model.sending import EVERY_SENDING, SendingFilter, SendingRecord
 from reconciler.model.snapshot import Forgotten, LastTest, StoredResource, StoredState
+from reconciler.plan.changes import ChangeCounts
 from reconciler.state import lease as leases
 from reconciler.state import specs
 from reconciler.state.base import (
-    ChangeCounts,
     Commit,
     HistoryEntry,
     Lease,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self, assert_never
 
 from reconciler.model.address import Kind
 from reconciler.model.resource import JSON, Resource
@@ -106,6 +106,35 @@ class RotateSecret:
 
 Change = Create | Update | Rename | Delete | Forget | RotateSecret
 """Everything that can happen to a resource; match it with ``assert_never``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeCounts:
+    """How many resources some changes add, change and destroy: of a plan, a revision or a difference.
+
+    A resource that is renamed, updated and gets another secret changes once. What the state forgets is
+    destroyed: senders can no longer use it.
+    """
+
+    added: int = 0
+    changed: int = 0
+    destroyed: int = 0
+
+    @classmethod
+    def of(cls, changes: Iterable[Change]) -> Self:
+        """Count changes, in whatever order they come."""
+        added, destroyed, changed = 0, 0, set()
+        for change in changes:
+            match change:
+                case Create():
+                    added += 1
+                case Update() | Rename() | RotateSecret():
+                    changed.add(change.address)
+                case Delete() | Forget():
+                    destroyed += 1
+                case _:
+                    assert_never(change)
+        return cls(added, len(changed), destroyed)
 
 
 _RANK = {kind: rank for rank, kind in enumerate(Kind)}

@@ -201,7 +201,7 @@ def to_document(plan: Plan) -> PlanDocument:
         serial=plan.serial,
         resource_changes=tuple(resource_change(change) for change in plan.changes),
         summary=SummaryDocument(
-            add=plan.counts.add, change=plan.counts.change, destroy=plan.counts.destroy
+            add=plan.counts.added, change=plan.counts.changed, destroy=plan.counts.destroyed
         ),
         routes=routes_document(plan),
         access_changes=tuple(

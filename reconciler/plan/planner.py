@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.snapshot import Forgotten
-from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update, ordered
+from reconciler.plan.changes import Change, ChangeCounts, Create, ordered
 from reconciler.plan.credentials import NewCredentialUse, new_uses
 from reconciler.plan.diff import connector_renames, differences
 from reconciler.plan.impact import Impact, access_changes, reroutes
@@ -19,15 +19,6 @@ if TYPE_CHECKING:
     from reconciler.model.secret_ref import SecretRef
     from reconciler.model.snapshot import StoredState
     from reconciler.plan.credentials import Identify
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """The numbers of the summary line. A renamed or rotated connector counts as changed, once."""
-
-    add: int
-    change: int
-    destroy: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +46,9 @@ class Plan:
         return not self.changes
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> ChangeCounts:
         """How much there is to add, to change and to destroy."""
-        changed = {
-            change.address
-            for change in self.changes
-            if isinstance(change, Update | Rename | RotateSecret)
-        }
-        return Counts(
-            sum(isinstance(change, Create) for change in self.changes),
-            len(changed),
-            sum(isinstance(change, Delete) for change in self.changes),
-        )
+        return ChangeCounts.of(self.changes)
 
 
 DEFAULT_LIMITS = Limits()

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.model.resource import JSON
+from reconciler.plan.changes import ChangeCounts
 from reconciler.plan.diff import field_changes
 from reconciler.plan.document import ChangedField, ResourceChange, SummaryDocument, resource_change
 from reconciler.render.formats import OutputFormat
 from reconciler.render.human.plan import change_text
 from reconciler.render.json import to_json
 from reconciler.render.terminal import instant, minute, table, visible
-from reconciler.state.base import ChangeCounts
 
 if TYPE_CHECKING:
     from reconciler.plan.changes import Change

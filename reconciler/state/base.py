@@ -12,37 +12,13 @@ from reconciler.model.resource import JSON, Resource
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.sending import EVERY_SENDING, SendingFilter, SendingRecord
 from reconciler.model.snapshot import Fingerprint, LastTest, Snapshot, StoredState
-from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
+from reconciler.plan.changes import Change, ChangeCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
     from reconciler.state.exported import StateExport
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeCounts:
-    """How many resources a revision added, changed (renames and rotations too) and destroyed."""
-
-    added: int = 0
-    changed: int = 0
-    destroyed: int = 0
-
-    @classmethod
-    def of(cls, changes: tuple[Change, ...]) -> Self:
-        """Count as the plan's summary does: a connector that is updated and rotated changes once."""
-        return cls(
-            added=sum(isinstance(change, Create) for change in changes),
-            changed=len(
-                {
-                    change.address
-                    for change in changes
-                    if isinstance(change, Update | Rename | RotateSecret)
-                }
-            ),
-            destroyed=sum(isinstance(change, Delete | Forget) for change in changes),
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider, ServerDefaults
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import Fingerprint, LastTest, Status, StoredResource, StoredState
-from reconciler.plan.changes import Create, Delete, Rename, RotateSecret, Update
-from reconciler.state.base import ChangeCounts, Commit, Revision, StateStore
+from reconciler.plan.changes import ChangeCounts, Create, Delete, Rename, RotateSecret, Update
+from reconciler.state.base import Commit, Revision, StateStore
 
 if TYPE_CHECKING:
     from reconciler.model.resource import Resource

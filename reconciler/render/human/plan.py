@@ -64,7 +64,9 @@ def summary(plan: Plan) -> str:
     if plan.empty:
         return NO_CHANGES
     counts = plan.counts
-    return f"Plan: {counts.add} to add, {counts.change} to change, {counts.destroy} to destroy."
+    return (
+        f"Plan: {counts.added} to add, {counts.changed} to change, {counts.destroyed} to destroy."
+    )
 
 
 def change_text(change: Change, style: Style, *, be: str = "will be") -> str:

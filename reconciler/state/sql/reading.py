@@ -17,8 +17,9 @@ from reconciler.model.snapshot import (
     StoredResource,
     StoredState,
 )
+from reconciler.plan.changes import ChangeCounts
 from reconciler.state import specs
-from reconciler.state.base import ChangeCounts, HistoryEntry, Lease, PastState, Revision
+from reconciler.state.base import HistoryEntry, Lease, PastState, Revision
 from reconciler.state.sql import tables
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector
 from reconciler.model.resource import canonical_json
 from reconciler.model.snapshot import Fingerprint
+from reconciler.plan.changes import ChangeCounts
 from reconciler.state import specs
-from reconciler.state.base import ChangeCounts, Commit, Revision
+from reconciler.state.base import Commit, Revision
 from reconciler.state.effects import Effects, effects, fingerprints_after, moved
 from reconciler.state.lease import lost
 from reconciler.state.sql import reading, tables

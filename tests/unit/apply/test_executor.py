@@ -251,7 +251,7 @@ def test_a_rotation_that_fails_stays_pending(bench: Bench) -> None:
     done = bench.apply(A, B, fingerprints=new, conduct=KEEP_GOING)
     assert done.left_out == ("a",)
     bench.fail()
-    assert bench.apply(A, B, fingerprints=new).plan.counts.change == 1
+    assert bench.apply(A, B, fingerprints=new).plan.counts.changed == 1
 
 
 def test_a_renamed_connector_keeps_what_is_known_of_it(bench: Bench) -> None:

@@ -43,7 +43,7 @@ def test_deletes_of_more_than_30_percent_of_10_or_more_connectors_are_refused(
 ) -> None:
     every = many(there)
     made = planned(stored(*every), *every[gone:])
-    assert made.counts.destroy == gone
+    assert made.counts.destroyed == gone
     assert broken(made.violations) == ([Limit.DELETES] if refused else [])
 
 
