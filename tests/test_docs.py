@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import pytest
 
+from reconciler.app.schemas import NAMES as SCHEMAS
 from reconciler.cli.command import CommandWithSubcommands, ExampleCommand, ExampleGroup
 from reconciler.cli.exit_codes import ExitCode, SendmailCode
 from reconciler.cli.main import cli
@@ -112,6 +113,11 @@ def _lines() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("line", [pytest.param(line, id=name) for name, line in _lines()])
 def test_every_line_of_the_documentation_calls_what_there_is(line: str) -> None:
     _parses(line)
+
+
+def test_every_schema_is_linked_from_a_page_and_no_other_is() -> None:
+    linked = set(re.findall(r"\(\.\./schemas/([a-z-]+)\.schema\.json\)", _documented()))
+    assert linked | {"settings"} == set(SCHEMAS)  # that one is named by the rule that uses it
 
 
 def test_every_test_that_the_page_on_security_names_exists() -> None:

@@ -27,8 +27,12 @@ def schema(name: str) -> dict[str, Any]:
     from reconciler.render.history import DiffDocument, HistoryDocument  # noqa: PLC0415
     from reconciler.render.log import LogDocument  # noqa: PLC0415
     from reconciler.render.report import ApplyReport  # noqa: PLC0415
+    from reconciler.render.route import RouteExplanation  # noqa: PLC0415
     from reconciler.render.sent import SendDocument  # noqa: PLC0415
+    from reconciler.render.settings import SettingsDocument  # noqa: PLC0415
     from reconciler.render.status import StatusDocument  # noqa: PLC0415
+    from reconciler.render.stored import StoredDocument  # noqa: PLC0415
+    from reconciler.render.validation import ValidationDocument  # noqa: PLC0415
     from reconciler.state.exported import StateExport  # noqa: PLC0415
 
     if name == "connectors":
@@ -48,6 +52,10 @@ def schema(name: str) -> dict[str, Any]:
         "doctor": DoctorDocument,
         "send": SendDocument,
         "log": LogDocument,
+        "route": RouteExplanation,
+        "show": StoredDocument,
+        "validate": ValidationDocument,
+        "effective-settings": SettingsDocument,
     }
     made = TypeAdapter(types[name]).json_schema(mode="serialization")
     return {
@@ -71,6 +79,10 @@ NAMES = (
     "diff",
     "send",
     "log",
+    "route",
+    "show",
+    "validate",
+    "effective-settings",
     "state-export",
 )
 

@@ -69,9 +69,10 @@ def effective(
         ignored += [
             f"limits.{name}"
             for name in _LIMITS
-            if getattr(limits, name) != getattr(file.limits, name)
+            if getattr(file.limits, name)
+            not in {getattr(limits, name), getattr(DEFAULTS.limits, name)}
         ]
-        if depth is not file.testing.depth:
+        if file.testing.depth not in {depth, DEFAULTS.testing.depth}:
             ignored.append("testing.depth")
     hosts = intersection(file.allowed_hosts, rules.allowed_hosts)
     settings = replace(

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.render.formats import OutputFormat
 from reconciler.render.json import to_json
-from reconciler.routing.request import Route
+from reconciler.routing.request import Refusal, Route
 
 if TYPE_CHECKING:
     from reconciler.render.formats import TextOrJson
     from reconciler.render.terminal import Style
-    from reconciler.routing.request import Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteExplanation:
+    """The route of a mail, or why it is refused; ``allowed`` tells which."""
+
+    format_version: Literal["1.0"] = "1.0"
+    allowed: bool
+    decision: Route | Refusal
 
 
 def route_text(decision: Route | Refusal, output_format: TextOrJson, style: Style) -> str:
@@ -20,8 +29,8 @@ def route_text(decision: Route | Refusal, output_format: TextOrJson, style: Styl
         case OutputFormat.HUMAN:
             return _sentences(decision, style)
         case OutputFormat.JSON:
-            return to_json({"format_version": "1.0", "allowed": isinstance(decision, Route),
-                            "decision": decision})  # fmt: skip
+            allowed = isinstance(decision, Route)
+            return to_json(RouteExplanation(allowed=allowed, decision=decision))
         case _:
             assert_never(output_format)
 

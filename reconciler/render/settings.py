@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, assert_never
 
+from reconciler.config.effective import EffectiveSetting
 from reconciler.render.formats import OutputFormat
 from reconciler.render.json import to_json
 from reconciler.render.terminal import table
@@ -14,43 +16,55 @@ if TYPE_CHECKING:
     from reconciler.render.terminal import Style
 
 
-def settings_text(
-    in_force: EffectiveSettings,
-    state_source: str,
-    rules: tuple[str, ...],
-    ci: str,
-    *,
-    output_format: TextOrJson,
-    style: Style,
-) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsDocument:
+    """The settings in force. ``ci`` is the CI system that runs this, empty if there is none.
+
+    ``state_source`` says who names the state, ``ignored`` what the repository may not set, and
+    ``credentials`` are the rules for secrets that need no further approval.
+    """
+
+    format_version: Literal["1.0"] = "1.0"
+    ci: str
+    state_source: str
+    settings: tuple[EffectiveSetting, ...]
+    ignored: tuple[str, ...]
+    credentials: tuple[str, ...]
+
+
+def settings_document(
+    in_force: EffectiveSettings, state_source: str, rules: tuple[str, ...], ci: str
+) -> SettingsDocument:
+    """Put the settings in force into the shape in which they are published."""
+    return SettingsDocument(
+        ci=ci,
+        state_source=state_source,
+        settings=in_force.sources,
+        ignored=in_force.ignored,
+        credentials=rules,
+    )
+
+
+def settings_text(document: SettingsDocument, output_format: TextOrJson, style: Style) -> str:
     """The settings as a table, what is ignored, and which credentials need no approval; or as JSON."""
     match output_format:
         case OutputFormat.HUMAN:
-            return _table(in_force, state_source, rules, ci, style)
+            return _table(document, style)
         case OutputFormat.JSON:
-            return to_json(
-                {
-                    "format_version": "1.0",
-                    "ci": ci,
-                    "state_source": state_source,
-                    "settings": in_force.sources,
-                    "ignored": in_force.ignored,
-                    "credentials": rules,
-                }
-            )
+            return to_json(document)
         case _:
             assert_never(output_format)
 
 
-def _table(
-    in_force: EffectiveSettings, state_source: str, rules: tuple[str, ...], ci: str, style: Style
-) -> str:
-    rows = [(item.name, item.value, item.source) for item in in_force.sources]
-    rows.append(("state", "(not shown)", state_source))
+def _table(document: SettingsDocument, style: Style) -> str:
+    rows = [(item.name, item.value, item.source) for item in document.settings]
+    rows.append(("state", "(not shown)", document.state_source))
     lines = [*table(("setting", "value", "set by"), rows, style.width, gives=(1,)), ""]
     lines.append(
-        f"{ci} runs this, so reconciler.yaml only tightens." if ci else "No CI system runs this."
+        f"{document.ci} runs this, so reconciler.yaml only tightens."
+        if document.ci
+        else "No CI system runs this."
     )
-    lines += [f"Ignored: {sentence}." for sentence in in_force.ignored]
-    lines += [f"Allowed credential: {rule}" for rule in rules]
+    lines += [f"Ignored: {sentence}." for sentence in document.ignored]
+    lines += [f"Allowed credential: {rule}" for rule in document.credentials]
     return "\n".join(lines)

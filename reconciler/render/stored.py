@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.model.resource import JSON, spec_of
+from reconciler.model.snapshot import Status
 from reconciler.plan.diff import leaves
 from reconciler.render.formats import OutputFormat
 from reconciler.render.human.plan import show
@@ -18,6 +20,22 @@ if TYPE_CHECKING:
     from reconciler.state.base import Lease
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDocument:
+    """One stored resource; times are ISO 8601 in UTC, and ``status`` is null for all but connectors.
+
+    ``spec`` has the fields of the kind as `connectors.d/` has them, with what its provider fills in.
+    """
+
+    format_version: Literal["1.0"] = "1.0"
+    address: str
+    status: Status | None
+    created_at: str
+    modified_at: str
+    modified_by: str
+    spec: dict[str, JSON]
+
+
 def resource_text(stored: StoredResource, output_format: TextOrJson, style: Style) -> str:
     """One stored resource with its fields, or as JSON."""
     match output_format:
@@ -25,15 +43,14 @@ def resource_text(stored: StoredResource, output_format: TextOrJson, style: Styl
             return _fields(stored, style)
         case OutputFormat.JSON:
             return to_json(
-                {
-                    "format_version": "1.0",
-                    "address": str(stored.address),
-                    "status": stored.status,
-                    "created_at": instant(stored.created_at),
-                    "modified_at": instant(stored.modified_at),
-                    "modified_by": stored.modified_by,
-                    "spec": spec_of(stored.resource),
-                }
+                StoredDocument(
+                    address=str(stored.address),
+                    status=stored.status,
+                    created_at=instant(stored.created_at),
+                    modified_at=instant(stored.modified_at),
+                    modified_by=stored.modified_by,
+                    spec=spec_of(stored.resource),
+                )
             )
         case _:
             assert_never(output_format)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.ci_systems import break_commands
+from reconciler.diagnostics import Diagnostic
 from reconciler.render.formats import OutputFormat
 from reconciler.render.human.diagnostics import diagnostics, summary
 from reconciler.render.json import to_json
@@ -12,9 +14,22 @@ from reconciler.wording import counted
 
 if TYPE_CHECKING:
     from reconciler.config.load import Loaded
-    from reconciler.diagnostics import Diagnostic
     from reconciler.render.formats import ValidationFormat
     from reconciler.render.terminal import Style
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationDocument:
+    """The outcome of a validation: how many files and documents were read, and every problem.
+
+    With warnings alone, ``valid`` is true.
+    """
+
+    format_version: Literal["1.0"] = "1.0"
+    valid: bool
+    files: int
+    documents: int
+    diagnostics: tuple[Diagnostic, ...]
 
 
 def validation(loaded: Loaded, output_format: ValidationFormat, style: Style) -> str:
@@ -24,7 +39,14 @@ def validation(loaded: Loaded, output_format: ValidationFormat, style: Style) ->
             text = diagnostics(loaded.diagnostics, style)
             return f"{text}\n\n{_last(loaded)}" if text else _last(loaded)
         case OutputFormat.JSON:
-            return _json(loaded)
+            return to_json(
+                ValidationDocument(
+                    valid=loaded.snapshot is not None,
+                    files=loaded.files,
+                    documents=loaded.documents,
+                    diagnostics=loaded.diagnostics,
+                )
+            )
         case OutputFormat.GITHUB:
             return "\n".join([*(_annotation(item) for item in loaded.diagnostics), _last(loaded)])
         case _:
@@ -40,28 +62,6 @@ def _last(loaded: Loaded) -> str:
     what = counted(len(connectors), "connector") + (f", {drafts} of them a draft" if drafts else "")
     said = f" {summary(loaded.diagnostics).capitalize()}." if loaded.diagnostics else ""
     return f"The configuration is valid: {read}, {what}.{said}"
-
-
-def _json(loaded: Loaded) -> str:
-    document = {
-        "format_version": "1.0",
-        "valid": loaded.snapshot is not None,
-        "files": loaded.files,
-        "documents": loaded.documents,
-        "diagnostics": [
-            {
-                "rule": item.rule,
-                "severity": item.severity,
-                "message": item.message,
-                "hint": item.hint,
-                "file": item.file,
-                "line": item.line,
-                "column": item.column,
-            }
-            for item in loaded.diagnostics
-        ],
-    }
-    return to_json(document)
 
 
 def _annotation(item: Diagnostic) -> str:

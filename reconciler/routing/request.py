@@ -40,7 +40,7 @@ class RefusalReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """The way a mail takes.
+    """The connector that carries a mail, and the addresses that the mail bears.
 
     ``from_address`` is both the envelope sender and From. ``reply_to`` and ``original_from`` are the
     header fields to set, if any. ``steps`` are the decisions in order, each a sentence; ``warnings``
@@ -59,7 +59,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """No way: why not, in a sentence, after the decisions that led there."""
+    """A mail that is refused: why, in a sentence, after the decisions that led to it."""
 
     reason: RefusalReason
     sentence: str

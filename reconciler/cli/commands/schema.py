@@ -6,12 +6,9 @@ from pathlib import Path
 
 import click
 
+from reconciler.app.schemas import NAMES, outdated, schema_text, write_schemas
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
-
-_NAMES = ("connectors", "settings", "plan", "plan-file", "test-report", "apply-report", "status",
-          "drift", "doctor", "history", "diff", "send", "log",
-          "state-export")  # fmt: skip
 
 
 @click.command(
@@ -23,17 +20,15 @@ _NAMES = ("connectors", "settings", "plan", "plan-file", "test-report", "apply-r
         "reconciler schema --check schemas/",
     ),
 )
-@click.argument("name", type=click.Choice(_NAMES), required=False)
+@click.argument("name", type=click.Choice(NAMES), required=False)
 @click.option("--write", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
               help="Write all schemas into this folder.")  # fmt: skip
 @click.option("--check", type=click.Path(file_okay=False, exists=True, path_type=Path),
               metavar="FOLDER", help="Fail if the schemas in this folder are not these.")  # fmt: skip
 def command(*, name: str | None, write: Path | None, check: Path | None) -> ExitCode:
     """Print a JSON Schema (2020-12), or write or check all of them."""
-    from reconciler.app.schemas import outdated, schema_text, write_schemas
-
     if sum(item is not None for item in (name, write, check)) != 1:
-        raise click.UsageError(f"Give one of {', '.join(_NAMES)}, --write or --check.")
+        raise click.UsageError(f"Give one of {', '.join(NAMES)}, --write or --check.")
     if write is not None:
         for path in write_schemas(write):
             click.echo(f"Wrote {path}")

@@ -28,20 +28,12 @@ def command(project: Project, *, output_format: TextOrJson) -> ExitCode:
     ignored. Needs no secret, no state and no network.
     """
     from reconciler.errors import ConfigurationInvalid
-    from reconciler.render.settings import settings_text
+    from reconciler.render.settings import settings_document, settings_text
 
     space = project.workspace()
     if any(problem.is_error for problem in space.settings_problems):
         raise ConfigurationInvalid(space.settings_problems)
     rules = tuple(str(rule) for rule in space.trust.credential_rules)
-    click.echo(
-        settings_text(
-            space.in_force,
-            space.state_source,
-            rules,
-            space.trust.ci,
-            output_format=output_format,
-            style=project.stdout_style(),
-        )
-    )
+    document = settings_document(space.in_force, space.state_source, rules, space.trust.ci)
+    click.echo(settings_text(document, output_format, project.stdout_style()))
     return ExitCode.OK
