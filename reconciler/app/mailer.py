@@ -30,7 +30,7 @@ from reconciler.mail.dial import ConnectTo
 from reconciler.mail.oauth import AuthlibTokens
 from reconciler.sending.connector_session import ConnectorSession
 from reconciler.sending.message import Message, RawMessage, Stamp
-from reconciler.sending.outcome import Journal, Outcome, Sent
+from reconciler.sending.outcome import Journal, Sent
 from reconciler.sending.prepare import SendRequest, prepare
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from reconciler.model.connector import SaveSent
+    from reconciler.model.sending import SendingRecord
     from reconciler.model.snapshot import Snapshot
     from reconciler.sending.message import Prepared
 
@@ -191,8 +192,8 @@ class Mailer:
                 SendFailed,
                 KeyboardInterrupt,
             ) as error:
-                outcome = of_failure(error, request, self._actor, mail=mail, host=self._host(mail))
-                if problem := self._tell(outcome):
+                record = of_failure(error, request, self._actor, mail=mail, host=self._host(mail))
+                if problem := self._tell(record):
                     error.add_note(problem)
                 raise
 
@@ -275,10 +276,10 @@ class Mailer:
         line = self._lines.get(mail.route.connector) if mail is not None else None
         return line.host if line is not None else ""
 
-    def _tell(self, outcome: Outcome) -> str:
-        """Give an outcome to the journal; what is wrong with that is a sentence, and fails no mail."""
+    def _tell(self, record: SendingRecord) -> str:
+        """Give a record to the journal; a failure of that is a sentence, and fails no mail."""
         try:
-            self._journal.record(outcome)
+            self._journal.record(record)
         except ReconcilerError as error:
             return f"the outcome was not written to the log: {error.message}"
         return ""

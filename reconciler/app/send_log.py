@@ -16,7 +16,6 @@ from reconciler.errors import (
     UsageError,
 )
 from reconciler.model.sending import SendingRecord, SendingResult
-from reconciler.sending.outcome import Outcome, Sent
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from reconciler.app.workspace import Workspace
     from reconciler.model.sending import SendingFilter
     from reconciler.sending.message import Prepared
+    from reconciler.sending.outcome import Sent
     from reconciler.sending.prepare import SendRequest
     from reconciler.state.base import SendingLog
 
@@ -38,29 +38,9 @@ class StoredJournal:
     def __init__(self, log: SendingLog) -> None:
         self._log = log
 
-    def record(self, outcome: Outcome) -> None:
+    def record(self, record: SendingRecord) -> None:
         """Keep an attempt; raises StateError if that cannot be done."""
-        self._log.record_sent(
-            SendingRecord(
-                id=_fresh_id(),
-                at=outcome.at,
-                actor=outcome.actor,
-                actor_source=outcome.actor_source,
-                connector=outcome.connector,
-                host=outcome.host,
-                message_id=outcome.message_id,
-                sender=outcome.sender,
-                from_address=outcome.from_address,
-                recipients=outcome.recipients,
-                accepted=outcome.accepted,
-                size=outcome.size,
-                result=outcome.result,
-                code=int(outcome.code) if outcome.code.isdecimal() else None,
-                enhanced=outcome.status,
-                sentence=" ".join(outcome.sentence.split())[:_LONGEST],
-                copy=outcome.copy,
-            )
-        )
+        self._log.record_sent(record)
 
 
 def _fresh_id() -> str:
@@ -95,10 +75,11 @@ def prune(workspace: Workspace, actor: Actor, before: datetime) -> int:
         return store.forget_sent(before)
 
 
-def of_sent(sent: Sent, request: SendRequest, actor: Actor) -> Outcome:
+def of_sent(sent: Sent, request: SendRequest, actor: Actor) -> SendingRecord:
     """A mail that was taken, for some of its recipients at least."""
     refused = next(iter(sent.refused), None)
-    return Outcome(
+    return SendingRecord(
+        id=_fresh_id(),
         at=sent.at,
         actor=request.actor,
         actor_source=actor.source,
@@ -111,33 +92,34 @@ def of_sent(sent: Sent, request: SendRequest, actor: Actor) -> Outcome:
         recipients=len(sent.accepted) + len(sent.refused),
         accepted=len(sent.accepted),
         size=sent.size,
-        code=refused.code if refused else sent.reply.partition(" ")[0],
-        status=refused.status if refused else "",
-        sentence=f"refused for {len(sent.refused)}: {refused}" if refused else "",
-        copy=sent.copy.fate,
+        code=_code(refused.code if refused else sent.reply.partition(" ")[0]),
+        enhanced=refused.status if refused else "",
+        sentence=_short(f"refused for {len(sent.refused)}: {refused}") if refused else "",
+        copy=sent.copy.status,
     )
 
 
 def of_failure(
     error: BaseException, request: SendRequest, actor: Actor, *, mail: Prepared | None, host: str
-) -> Outcome:
-    """A mail that was not taken, or of which nobody knows; ``mail`` is None if it got no route."""
+) -> SendingRecord:
+    """A mail that was refused, or may have been delivered; ``mail`` is None if it got no route."""
     failed = error if isinstance(error, SendFailed) else None
     result = SendingResult.REFUSED
     if isinstance(error, DeliveryUncertain) or not isinstance(error, ReconcilerError):
         result = SendingResult.UNCERTAIN  # interrupted at whatever point
     elif failed is not None and failed.temporary:
         result = SendingResult.TEMPORARY
-    known = Outcome(
+    known = SendingRecord(
+        id=_fresh_id(),
         at=datetime.now(UTC).replace(microsecond=0),
         actor=request.actor,
         actor_source=actor.source,
         result=result,
         connector=request.connector or "",
         sender=_sender(request),
-        code=failed.code if failed else "",
-        status=failed.status if failed else "",
-        sentence=error.message if isinstance(error, ReconcilerError) else "interrupted",
+        code=_code(failed.code) if failed else None,
+        enhanced=failed.status if failed else "",
+        sentence=_short(error.message if isinstance(error, ReconcilerError) else "interrupted"),
     )
     if mail is None:
         return known
@@ -152,6 +134,14 @@ def of_failure(
         recipients=len(mail.envelope.recipients),
         size=len(mail.content),
     )
+
+
+def _code(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() else None
+
+
+def _short(sentence: str) -> str:
+    return " ".join(sentence.split())[:_LONGEST]
 
 
 def _sender(request: SendRequest) -> str:

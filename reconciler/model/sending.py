@@ -22,31 +22,30 @@ class SendingResult(StrEnum):
     UNCERTAIN = "uncertain"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SendingRecord:
-    """One attempt to send one message.
+    """One attempt to send one message: what its journal is given, and what the state keeps.
 
-    ``connector`` and ``host`` are those that carried it, and empty where none could be found;
-    ``sender`` is who was asked for, ``from_address`` who it went out as. ``size`` is in bytes, as sent.
-    ``code`` and ``enhanced`` are the server's reply (RFC 5321 and RFC 3463), ``code`` None where there
-    was none. ``sentence`` tells the end in one line, ``copy`` what became of the sent copy ("" if
-    none was wanted). ``id`` is unique, and sorts by time
-    what was recorded within one second.
+    ``connector`` and ``host`` are those that carried it; ``sender`` is the From that was asked for,
+    ``from_address`` the one it went out with. ``recipients`` and ``accepted`` are numbers, ``size`` is in
+    octets. What is not known is empty or 0. ``code`` and ``enhanced`` are the server's reply (RFC 5321 and
+    RFC 3463), ``code`` None where there was none. ``sentence`` gives the end in one line, ``copy`` what
+    became of the sent copy. ``id`` is unique, and sorts by time what was recorded within one second.
     """
 
     id: str
     at: datetime
     actor: str
     actor_source: str
-    connector: str
-    host: str
-    message_id: str
-    sender: str
-    from_address: str
-    recipients: int
-    accepted: int
-    size: int
     result: SendingResult
+    connector: str = ""
+    host: str = ""
+    message_id: str = ""
+    sender: str = ""
+    from_address: str = ""
+    recipients: int = 0
+    accepted: int = 0
+    size: int = 0
     code: int | None = None
     enhanced: str = ""
     sentence: str = ""

@@ -166,10 +166,10 @@ def _prepared(mail: Prepared, style: Style) -> str:
 
 def _copy(copy: Copy, style: Style) -> str:
     said = visible(copy.sentence).rstrip(".")
-    if copy.fate is CopyStatus.APPENDED:
+    if copy.status is CopyStatus.APPENDED:
         return f"filed in {visible(copy.folder)}"
-    if copy.fate is CopyStatus.FOUND:
+    if copy.status is CopyStatus.FOUND:
         return f"is in {visible(copy.folder)}: {said}"
-    if copy.fate is CopyStatus.FAILED:
+    if copy.status is CopyStatus.FAILED:
         return f"{style.removed('not filed')}: {said}"
     return f"not filed: {said}"

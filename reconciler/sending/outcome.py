@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from reconciler.model.sending import SendingResult
 from reconciler.routing.request import Route
+
+if TYPE_CHECKING:
+    from reconciler.model.sending import SendingRecord
 
 
 class CopyStatus(StrEnum):
@@ -23,9 +25,9 @@ class CopyStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The sent copy. ``folder`` is where it is, if that is known; ``sentence`` says why it is as it is."""
+    """The sent copy. ``folder`` is where it is, if that is known; ``sentence`` gives the reason."""
 
-    fate: CopyStatus
+    status: CopyStatus
     folder: str = ""
     sentence: str = ""
 
@@ -74,36 +76,9 @@ class Sent:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """One attempt to send, as it is kept for an audit: everything about the mail but what it says.
-
-    ``sender`` is the From that was asked for, ``from_address`` the one that it went out with. ``recipients``
-    and ``accepted`` are numbers, ``size`` is in octets. ``code`` and ``status`` are the server's, if it spoke.
-    What is not known is empty or 0.
-    """
-
-    at: datetime
-    actor: str
-    actor_source: str
-    result: SendingResult
-    connector: str = ""
-    host: str = ""
-    message_id: str = ""
-    sender: str = ""
-    from_address: str = ""
-    recipients: int = 0
-    accepted: int = 0
-    size: int = 0
-    code: str = ""
-    status: str = ""
-    sentence: str = ""
-    copy: str = ""
-
-
 class Journal(Protocol):
-    """Is told of every attempt to send, the refused ones too."""
+    """Keeps a record of every attempt to send, of refused ones too."""
 
-    def record(self, outcome: Outcome) -> None:
+    def record(self, record: SendingRecord) -> None:
         """Keep one; raises ReconcilerError if that cannot be done, which fails no mail."""
         ...

@@ -100,7 +100,7 @@ class Outgoing:
                 status=refused[0].status,
                 hint="Check the addresses, and whether the account may send to them.",
             )
-        final = show(f"{submission.reply.code} {submission.reply.text}")
+        final = f"{submission.reply.code} {show(submission.reply.text)}"
         return submission.accepted, refused, final
 
 

@@ -15,7 +15,7 @@ from reconciler.back_off import BackOff
 from reconciler.cli.main import main
 from reconciler.errors import DeliveryUncertain, SendFailed
 from reconciler.model.connector import SaveSent
-from reconciler.model.sending import SendingResult
+from reconciler.model.sending import SendingRecord, SendingResult
 from reconciler.sending import sent_copy
 from reconciler.sending.outcome import CopyStatus
 from tests.hostile.conftest import HOST, PASSWORD
@@ -26,7 +26,6 @@ from tests.hostile.test_submission import says, takes
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reconciler.sending.outcome import Outcome
     from tests.hostile.conftest import Certificates
     from tests.hostile.scripts import Answer
     from tests.hostile.server import Peer, Script
@@ -54,10 +53,10 @@ class Notes:
     """A journal in memory."""
 
     def __init__(self) -> None:
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[SendingRecord] = []
 
-    def record(self, outcome: Outcome) -> None:
-        self.outcomes.append(outcome)
+    def record(self, record: SendingRecord) -> None:
+        self.outcomes.append(record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +260,7 @@ def test_the_servers_code_says_whether_to_try_again(
     assert answer.split(maxsplit=2)[-1].strip() in failed.message
     (outcome,) = office.notes.outcomes
     assert outcome.result is (SendingResult.TEMPORARY if temporary else SendingResult.REFUSED)
-    assert (outcome.code, outcome.status, outcome.accepted) == (code, status, 0)
+    assert (outcome.code, outcome.enhanced, outcome.accepted) == (int(code), status, 0)
 
 
 def test_the_session_goes_on_after_a_mail_that_was_refused(opened: Open) -> None:
@@ -419,7 +418,7 @@ def test_a_copy_that_fails_is_told_and_the_mail_goes_out_once(
     office = opened(smtp(DATA=QUEUED), imap(**{**SELECTED, **answers}))
     sent = office.mailer.send(LETTER, connector="support")
     assert sent.accepted == LETTER.to
-    assert sent.copy.fate is CopyStatus.FAILED
+    assert sent.copy.status is CopyStatus.FAILED
     assert sent.copy.sentence
     assert office.texts == 1
     (outcome,) = office.notes.outcomes
@@ -445,11 +444,11 @@ def test_a_copy_that_may_have_been_filed_is_looked_for_before_it_is_filed_again(
 
     answers = {**SELECTED, "SEARCH": search, "UID": search, "APPEND": append(appended)}
     office = opened(smtp(DATA=QUEUED), imap(**answers))
-    fates = [
-        office.mailer.send(LETTER, connector="support", save_sent=wanted).copy.fate
+    found = [
+        office.mailer.send(LETTER, connector="support", save_sent=wanted).copy.status
         for _ in range(2)
     ]
-    assert fates == [CopyStatus.APPENDED, CopyStatus.FOUND]
+    assert found == [CopyStatus.APPENDED, CopyStatus.FOUND]
     assert filed == ["told", "lost"]
 
 
@@ -463,6 +462,6 @@ def test_a_copy_is_filed_once_over_a_connection_that_was_lost_in_between(opened:
         hang_up(peer, arguments)
 
     office = opened(smtp(DATA=QUEUED), imap(**SELECTED, APPEND=append(appended)))
-    fates = [office.mailer.send(LETTER, connector="support").copy.fate for _ in range(3)]
-    assert fates == [CopyStatus.APPENDED] * 3
+    found = [office.mailer.send(LETTER, connector="support").copy.status for _ in range(3)]
+    assert found == [CopyStatus.APPENDED] * 3
     assert filed == [1, 2, 3]

@@ -111,7 +111,7 @@ def text_of(mail: bytes, kind: str = "plain") -> str:
 def compare(mailboxes: Mailboxes, sent: Sent, reader: Account, folder: str = SENT) -> bytes:
     """Fetch a mail of support@ from an inbox and from Sent; both are the same, Bcc aside."""
     inbox = on_its_way(mailboxes.one(reader, "INBOX", sent.message_id))
-    assert sent.copy.fate is CopyStatus.APPENDED, sent.copy
+    assert sent.copy.status is CopyStatus.APPENDED, sent.copy
     assert sent.copy.folder == folder
     carrier = SUPPORT if folder == SENT else INFO
     copy = mailboxes.one(carrier, folder, sent.message_id)

@@ -63,7 +63,7 @@ def test_a_forced_whole_mail_keeps_who_it_was_from(
     apply(POLICY.format(enabled="true", saved="false"))
     raw = f"From: Cron <root@hosts.example>\nSender: root@hosts.example\nTo: {ADA.username}\nSubject: x\n\nx\n"
     sent = mailer.send(RawMessage(raw.encode()))
-    assert sent.copy.fate is CopyStatus.NOT_WANTED
+    assert sent.copy.status is CopyStatus.NOT_WANTED
     mail = parsed(mailboxes.one(ADA, "INBOX", sent.message_id))
     assert [item.addr_spec for item in mail["From"].addresses] == [INFO.username]
     assert mail["Reply-To"] == mail["X-Original-From"] == "root@hosts.example"
@@ -97,7 +97,7 @@ def test_a_copy_that_the_server_has_filed_itself_is_found(
     apply(support=SUPPORT_DOCUMENT + "sent_folder: INBOX\n")
     letter = Message(to=(SUPPORT.username,), subject="To myself", text="ok\n")
     sent = mailer.send(letter, connector="support")
-    assert (sent.copy.fate, sent.copy.folder) == (CopyStatus.FOUND, "INBOX")
+    assert (sent.copy.status, sent.copy.folder) == (CopyStatus.FOUND, "INBOX")
     assert mailboxes.count(SUPPORT, "INBOX", sent.message_id) == 1
 
 
@@ -107,7 +107,7 @@ def test_a_copy_that_cannot_be_filed_is_told_and_the_mail_is_sent_once(
     apply(support=SUPPORT_DOCUMENT + "sent_folder: No such folder\n")
     letter = Message(to=(ADA.username,), subject="No copy", text="ok\n")
     sent = mailer.send(letter, connector="support")
-    assert sent.copy.fate is CopyStatus.FAILED
+    assert sent.copy.status is CopyStatus.FAILED
     assert "No such folder" in sent.copy.sentence
     assert mailboxes.one(ADA, "INBOX", sent.message_id)
 
@@ -120,6 +120,6 @@ def test_the_password_of_the_mailbox_may_be_wrong_and_the_mail_is_sent(
     letter = Message(to=(ADA.username,), subject="Payslip", text="ok\n")
     with Mailer.open(config=workplace.folder / "connectors.d", environ=environ) as mailer:
         sent = mailer.send(letter, connector="payroll")
-    assert sent.copy.fate is CopyStatus.FAILED
+    assert sent.copy.status is CopyStatus.FAILED
     assert environ[PAYROLL.variable] not in repr(sent)
     assert mailboxes.one(ADA, "INBOX", sent.message_id)

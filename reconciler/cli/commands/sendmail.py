@@ -85,10 +85,10 @@ def _told(sent: Sent, *, verbose: bool) -> int:
     if verbose:
         click.echo(
             f"Sent through {sent.route.connector} ({sent.host}:{sent.port}) as "
-            f"{sent.route.from_address}: {sent.message_id}, copy {sent.copy.fate}"
+            f"{sent.route.from_address}: {sent.message_id}, copy {sent.copy.status}"
         )
     problems = list(sent.warnings)
-    if sent.copy.fate is CopyStatus.FAILED:
+    if sent.copy.status is CopyStatus.FAILED:
         problems.append(f"no copy was filed: {sent.copy.sentence}")
     for problem in problems:
         click.echo(f"Warning: {visible(problem)}", err=True)

@@ -63,7 +63,7 @@ def body(mail: EmailMessage, kind: str) -> str:
     return str(part.get_content()).rstrip("\r\n")
 
 
-def test_it_tells_the_server_the_recipients_and_the_fate_of_the_copy(
+def test_it_tells_the_server_the_recipients_and_the_status_of_the_copy(
     applied: Home, example_session: Session
 ) -> None:
     to = "told@elsewhere.example"
@@ -91,7 +91,7 @@ def test_as_json_it_is_a_document_with_every_field(applied: Home) -> None:
     assert document["route"]["connector"] == "support"
     assert document["delivery"]["accepted"] == ["json@elsewhere.example"]
     assert document["delivery"]["refused"] == []
-    assert document["delivery"]["copy"]["fate"] == "filed_by_provider"
+    assert document["delivery"]["copy"]["status"] == "filed_by_provider"
 
 
 def test_every_mail_is_in_the_log(applied: Home) -> None:

@@ -19,9 +19,9 @@ from reconciler.errors import (
     StateUnavailable,
     UsageError,
 )
-from reconciler.model.sending import SendingResult
+from reconciler.model.sending import SendingRecord, SendingResult
 from reconciler.sending import sent_copy
-from reconciler.sending.outcome import CopyStatus, Outcome
+from reconciler.sending.outcome import CopyStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,10 +38,10 @@ class Notes:
     """A journal in memory."""
 
     def __init__(self) -> None:
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[SendingRecord] = []
 
-    def record(self, outcome: Outcome) -> None:
-        self.outcomes.append(outcome)
+    def record(self, record: SendingRecord) -> None:
+        self.outcomes.append(record)
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +85,7 @@ def test_a_mail_goes_out_as_the_connector_and_shows_no_blind_copies(
         )
     assert sent.route.connector == "payroll"
     assert sent.accepted == (to, "blind@elsewhere.example")
-    assert (sent.copy.fate, sent.copy.folder) == (CopyStatus.APPENDED, "Sent")
+    assert (sent.copy.status, sent.copy.folder) == (CopyStatus.APPENDED, "Sent")
     received = arrived(example_session, to)
     assert str(received["From"]) == "Payroll <payroll@contoso.example>"
     assert received["Message-ID"] == sent.message_id
@@ -107,7 +107,7 @@ def test_a_policy_that_is_applied_reaches_a_mailer_that_is_open(
         opened._looked = 0.0
         after = opened.send(mail("b@elsewhere.example"), connector="payroll")
     assert (forced.route.connector, after.route.connector) == ("no-reply", "payroll")
-    assert forced.copy.fate is CopyStatus.APPENDED
+    assert forced.copy.status is CopyStatus.APPENDED
     received = arrived(example_session, "forced@elsewhere.example")
     assert received["From"].addresses[0].addr_spec == "no-reply@contoso.example"
     assert str(received["Reply-To"]) == "payroll@contoso.example"
@@ -161,8 +161,8 @@ def test_what_is_sent_is_noted_without_what_it_says(applied: Home) -> None:
 
 def test_a_journal_that_cannot_be_written_fails_no_mail(applied: Home) -> None:
     class Full:
-        def record(self, outcome: Outcome) -> None:
-            raise StateUnavailable(f"the disk is full at {outcome.at:%Y}")
+        def record(self, record: SendingRecord) -> None:
+            raise StateUnavailable(f"the disk is full at {record.at:%Y}")
 
     with mailer(applied, journal=Full()) as opened:
         sent = opened.send(mail("full@elsewhere.example"), connector="support")
