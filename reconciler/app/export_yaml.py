@@ -19,6 +19,7 @@ from reconciler.errors import ConfigurationInvalid, ReconcilerError
 from reconciler.model.address import Kind
 from reconciler.plan.inputs import Desired
 from reconciler.plan.planner import Plan, plan
+from reconciler.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,7 +126,7 @@ def _refuse_what_is_there(folder: Path) -> None:
         raise ReconcilerError(f"{folder} is not a folder", hint="Name another one with --out.")
     there = find(folder).paths
     if there:
-        names = ", ".join(path.name for path in there[:5]) + (" and more" if there[5:] else "")
+        names = listed([path.name for path in there])
         raise ReconcilerError(
             f"{folder} holds a configuration already: {names}",
             hint="No file is overwritten. Name a new folder with --out, and compare the two.",

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from reconciler.app.workspace import Workspace
     from reconciler.secrets.base import FingerprintKey, SecretResolver
 
-_MOST_NAMED = 5
-
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -160,7 +158,7 @@ def notes(desired: Desired, unresolved: tuple[SecretRef, ...], *, keyed: bool) -
     if not unresolved:
         return ()
     names = sorted(str(reference) for reference in unresolved)
-    which = listed(names, _MOST_NAMED)
+    which = listed(names)
     return (f"some secrets could not be looked at, so a rotation goes unseen: {which}",)
 
 

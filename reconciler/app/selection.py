@@ -12,14 +12,12 @@ from reconciler.errors import UsageError
 from reconciler.model.snapshot import Status
 from reconciler.plan.planner import plan
 from reconciler.probe.shard import Shard
-from reconciler.wording import listed
+from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector
     from reconciler.model.snapshot import StoredState
     from reconciler.plan.inputs import Desired
-
-_NAMED = 10
 
 
 class SelectBy(StrEnum):
@@ -59,7 +57,7 @@ def select(connectors: tuple[Connector, ...], selection: Selection) -> tuple[Con
             raise UsageError(
                 f"no connector matches {pattern}"
                 + (" but drafts, which are never tested" if draft else ""),
-                hint=did_you_mean(pattern, names) or f"There are: {listed(names, _NAMED)}.",
+                hint=did_you_mean(pattern, names) or f"There are: {listed(names, TO_ACT_ON)}.",
             )
     chosen = tuple(item for item in testable if _fits(item, selection))
     if selection.labels and not chosen:

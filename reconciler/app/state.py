@@ -20,6 +20,7 @@ from reconciler.plan.document import resource_change
 from reconciler.plan.forget import forgetting, objections
 from reconciler.state.base import Commit
 from reconciler.state.exported import StateExport, from_text, to_text
+from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +88,9 @@ def find(state: StoredState, address: Address) -> StoredResource:
     if stored is None:
         names = [item.address.name for item in state.resources if item.address.kind == address.kind]
         there = (
-            f"Stored are: {', '.join(names[:10])}" if names else "Nothing of its kind is stored."
+            f"Stored are: {listed(names, TO_ACT_ON)}."
+            if names
+            else "Nothing of its kind is stored."
         )
         raise ReconcilerError(f"{address} is not in the state", hint=there)
     return stored

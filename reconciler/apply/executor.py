@@ -13,7 +13,7 @@ from reconciler.plan.planner import Plan, ProveEmpty, TestConnectors, WriteRevis
 from reconciler.probe.drift import last_test
 from reconciler.probe.result import ConnectorResult
 from reconciler.state.base import Commit, Revision, StateStore
-from reconciler.wording import counted, listed
+from reconciler.wording import TO_ACT_ON, counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -163,14 +163,13 @@ class Executor:
             ) from error
         left = plan(desired, stored)
         if not left.empty:
-            names = ", ".join(str(change.address) for change in left.changes[:5])
+            names = listed([change.address for change in left.changes])
             raise ReconcilerError(
                 f"the apply was written, but a new plan is not empty: {names}",
                 hint="This is a fault of reconciler; please report it with the output of `plan`.",
             )
 
 
-_NAMED = 10
 _MEND = "Nothing was applied. Mend what the test names, or apply the rest with --keep-going."
 
 
@@ -180,7 +179,7 @@ def failure(results: tuple[ConnectorResult, ...], hint: str) -> TestsFailed:
     rejected = [item for item in failed if not item.unreachable]
     what = counted(len(failed), "connector")
     return TestsFailed(
-        f"{what} failed the live test: {listed([item.connector for item in failed], _NAMED)}",
+        f"{what} failed the live test: {listed([item.connector for item in failed], TO_ACT_ON)}",
         rejected=bool(rejected),
         hint=hint,
     )

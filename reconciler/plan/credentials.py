@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from reconciler.model.connector import Connector
 from reconciler.model.secret_ref import SecretRef
+from reconciler.wording import TO_ACT_ON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from reconciler.model.connector import MailServer
     from reconciler.model.snapshot import Snapshot, StoredState
 
-NAMED: Final = 8
 """So many present destinations of a reference are named; one secret may serve thousands of mailboxes."""
 
 _HTTPS = "https"
@@ -99,8 +99,8 @@ class _Known:
 
     def __init__(self, places: set[Destination]) -> None:
         self.places = places
-        self.others = max(0, len(places) - NAMED)
-        self._first = sorted(places)[:NAMED]
+        self.others = max(0, len(places) - TO_ACT_ON)
+        self._first = sorted(places)[:TO_ACT_ON]
         self._by_user: dict[str, list[Destination]] = {}
         if self.others:
             for place in places:
@@ -108,8 +108,8 @@ class _Known:
 
     def before(self, after: Destination) -> tuple[Destination, ...]:
         """The destinations to name beside ``after``."""
-        same_user = nsmallest(NAMED, self._by_user.get(after.username, ()))
-        return tuple(dict.fromkeys((*same_user, *self._first)))[:NAMED]
+        same_user = nsmallest(TO_ACT_ON, self._by_user.get(after.username, ()))
+        return tuple(dict.fromkeys((*same_user, *self._first)))[:TO_ACT_ON]
 
 
 _NOWHERE: Final = _Known(set())

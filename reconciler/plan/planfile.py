@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 FORMAT: Final = "1.0"
 """The format of the files that this release writes and reads."""
 
-_MOST_NAMED: Final = 5
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretMark:
@@ -173,9 +171,7 @@ def _rotated(saved: Iterable[SecretMark], now: Iterable[SecretMark]) -> list[str
     before = {item.reference: item.mark for item in saved}
     after = {item.reference: item.mark for item in now}
     names = [name for name in sorted(before | after) if before.get(name, "") != after.get(name, "")]
-    return (
-        [f"secrets changed since the plan was made: {listed(names, _MOST_NAMED)}"] if names else []
-    )
+    return [f"secrets changed since the plan was made: {listed(names)}"] if names else []
 
 
 def _where(saved: PlanDocument, now: PlanDocument) -> str:
@@ -183,7 +179,7 @@ def _where(saved: PlanDocument, now: PlanDocument) -> str:
     before = {item.address: item for item in saved.resource_changes}
     after = {item.address: item for item in now.resource_changes}
     names = [name for name in sorted(before | after) if before.get(name) != after.get(name)]
-    return f" (it would change {listed(names, _MOST_NAMED)} differently)" if names else ""
+    return f" (it would change {listed(names)} differently)" if names else ""
 
 
 def _compared(plan: PlanDocument) -> JSON:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 from reconciler.errors import ReconcilerError
 from reconciler.probe.report import RunDocument, TestReport, joined
 from reconciler.probe.shard import Shard
-from reconciler.wording import listed
+from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_NAMED = 10
 """How many things a sentence names before it counts the rest."""
 
 
@@ -41,7 +40,7 @@ def _run(file: str, report: TestReport) -> RunDocument:
     if run is None or run.shard is None:
         raise _refused(f"{file} is not the report of a shard")
     if run.not_run:
-        raise _refused(f"{file} is incomplete, without {listed(run.not_run, _NAMED)}")
+        raise _refused(f"{file} is incomplete, without {listed(run.not_run, TO_ACT_ON)}")
     return run
 
 
@@ -70,7 +69,7 @@ def _check_complete(runs: list[tuple[str, RunDocument]]) -> None:
     ]
     if missing:
         are = "is" if len(missing) == 1 else "are"
-        raise _refused(f"of {count} shards, {listed(missing, _NAMED)} {are} missing")
+        raise _refused(f"of {count} shards, {listed(missing, TO_ACT_ON)} {are} missing")
 
 
 def _check_own(file: str, report: TestReport) -> None:
@@ -78,10 +77,10 @@ def _check_own(file: str, report: TestReport) -> None:
     shard = report.run.shard if report.run else None
     strange = [name for name in names if shard is not None and not shard.takes(name)]
     if strange:
-        raise _refused(f"{file} holds connectors of another shard: {listed(strange, _NAMED)}")
+        raise _refused(f"{file} holds connectors of another shard: {listed(strange, TO_ACT_ON)}")
     twice = [name for name, number in Counter(names).items() if number > 1]
     if twice:
-        raise _refused(f"{file} holds connectors more than once: {listed(twice, _NAMED)}")
+        raise _refused(f"{file} holds connectors more than once: {listed(twice, TO_ACT_ON)}")
 
 
 def _count(run: RunDocument) -> int:

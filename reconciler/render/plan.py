@@ -19,7 +19,7 @@ from reconciler.render.human.routes import saved_routes
 from reconciler.render.json import to_json
 from reconciler.render.markdown import plan_markdown
 from reconciler.render.terminal import table, visible
-from reconciler.wording import counted
+from reconciler.wording import counted, shortened
 
 if TYPE_CHECKING:
     from reconciler.apply.authorise import Denial
@@ -68,7 +68,6 @@ def _with_denials(plan: Plan, denials: tuple[Denial, ...], style: Style, *, acto
     return text
 
 
-_SHOWN = 20
 _SYMBOLS = {"create": "+", "delete": "-", "update": "~", "rename": "~", "rotate_secret": "~"}
 
 
@@ -119,10 +118,10 @@ def _tests(document: PlanDocument, style: Style) -> str:
     if not document.tests:
         return ""
     title = f"An apply will test {counted(len(document.tests), 'connector')} live:"
-    rows = [(item.connector, item.reason) for item in document.tests[:_SHOWN]]
+    shown, more = shortened(document.tests)
+    rows = [(item.connector, item.reason) for item in shown]
     lines = [f"  {line}" for line in table(("", ""), rows, style.width - 2)[1:]]
-    more = len(document.tests) - _SHOWN
-    return "\n".join([style.strong(title), *lines, *([f"  and {more} more"] if more > 0 else [])])
+    return "\n".join([style.strong(title), *lines, *([f"  {more}"] if more else [])])
 
 
 def _refusals(document: PlanDocument, style: Style, *, sealed: bool) -> str:

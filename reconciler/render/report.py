@@ -14,6 +14,7 @@ from reconciler.render.json import to_json
 from reconciler.render.markdown import plan_markdown
 from reconciler.render.plan import document_for
 from reconciler.render.terminal import PLAIN
+from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
     from reconciler.apply.authorise import Denial
@@ -98,16 +99,16 @@ def applied(outcome: Applied | None, style: Style) -> str:
         lines.append(NO_CHANGES if not outcome.left_out else "Nothing was left to apply.")
         retested = [item.connector for item in outcome.results if item.passed]
         if retested:
-            lines.append(f"Tested again and found ready: {', '.join(retested)}.")
+            lines.append(f"Tested again and found ready: {listed(retested)}.")
     else:
         counts = outcome.revision.counts
         done = f"{counts.added} added, {counts.changed} changed, {counts.destroyed} destroyed."
         lines.append(style.added(style.strong(f"Apply complete! Resources: {done}")))
         lines.append(f"The stored state is at serial {outcome.revision.serial}.")
     if outcome.left_out:
-        names = ", ".join(outcome.left_out)
+        names = listed(outcome.left_out, TO_ACT_ON)
         lines.append(style.removed(f"Left out, because their test failed: {names}"))
     if outcome.withheld:
-        held = ", ".join(str(address) for address in outcome.withheld)
+        held = listed(outcome.withheld, TO_ACT_ON)
         lines.append(style.removed(f"Not applied either, because it depends on them: {held}"))
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from reconciler.model.snapshot import Status
 from reconciler.render.formats import OutputFormat
 from reconciler.render.json import to_json
 from reconciler.render.terminal import instant, natural_width, table, visible
-from reconciler.wording import listed
+from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import StoredResource, StoredState
@@ -82,7 +82,6 @@ def kind_of(connector: Connector) -> str:
     return "+".join(protocols) or "none"
 
 
-_SHOWN = 10
 _DISPENSABLE = ("DISPLAY NAME", "MODIFIED BY", "TYPE", "MODIFIED (UTC)")
 """Columns that a narrow terminal goes without, the first one first; ``show`` has them all."""
 
@@ -135,7 +134,9 @@ def nothing_listed(
     asked = [f"named {' or '.join(names)}"] if names else []
     asked += [f"labelled {label}" for label in labels]
     asked += [f"that is {only}"] if only else []
-    return visible(f"No stored connector {' and '.join(asked)}. Stored: {listed(known, _SHOWN)}.")
+    return visible(
+        f"No stored connector {' and '.join(asked)}. Stored: {listed(known, TO_ACT_ON)}."
+    )
 
 
 def _status_words(item: ConnectorStatus) -> str:

@@ -102,16 +102,12 @@ def refusal(permissions: Permissions, directory: Directory, actor: str) -> str:
     return ""
 
 
-_NAMED = 4
-"""So many groups and users fit into a line."""
-
-
 def _label(principals: Principals, members: frozenset[str], partners: frozenset[str]) -> str:
     names = [f"group {group}" for group in principals.groups]
     names += [user for user in principals.users if user.casefold() in members]
     if not names:
         return "nobody"
-    shown = listed(names, _NAMED)
+    shown = listed(names)
     if not principals.groups:
         return shown
     people = counted(len(members - partners), "user")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.plan.impact import Right
-from reconciler.wording import listed
+from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +23,6 @@ _RIGHTS: dict[str, str] = {
     Right.ADMINISTRATOR: "act as Administrator",
     Right.MANAGE_DATA_SOURCES: "manage data sources",
 }
-
-_NAMED = 8
 
 
 def access(plan: Plan, style: Style) -> str:
@@ -46,9 +44,9 @@ def _access(item: AccessChange | AccessDocument, style: Style) -> list[str]:
     right = _RIGHTS[item.right].format(subject=item.subject)
     lines = []
     if item.gained:
-        lines.append(f"  {style.mark('+')} may {right}: {listed(item.gained, _NAMED)}")
+        lines.append(f"  {style.mark('+')} may {right}: {listed(item.gained, TO_ACT_ON)}")
     if item.lost:
-        lines.append(f"  {style.mark('-')} may no longer {right}: {listed(item.lost, _NAMED)}")
+        lines.append(f"  {style.mark('-')} may no longer {right}: {listed(item.lost, TO_ACT_ON)}")
     # Whoever cannot be named, such as any internal user, is told by what the configuration says.
     unnamed = (item.widened and not item.gained, item.narrowed and not item.lost)
     if any(unnamed):

@@ -21,7 +21,7 @@ from reconciler.plan.planner import ProveEmpty, TestConnectors, WriteRevision, s
 from reconciler.render.human.impact import access, new_credential_uses, refusals
 from reconciler.render.human.routes import routes
 from reconciler.render.terminal import pad, visible, width_of
-from reconciler.wording import counted
+from reconciler.wording import counted, shortened
 
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan
@@ -161,12 +161,11 @@ def steps(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
             case TestConnectors(connectors):
                 lines.append(f"Test {counted(len(connectors), 'connector')} live:")
                 width = max(width_of(item.connector) for item in connectors)
+                shown, more = shortened(connectors)
                 lines += [
-                    f"   {pad(item.connector, width)}  {style.faint(item.reason)}"
-                    for item in connectors[:_SHOWN]
+                    f"   {pad(item.connector, width)}  {style.faint(item.reason)}" for item in shown
                 ]
-                if len(connectors) > _SHOWN:
-                    lines.append(f"   and {len(connectors) - _SHOWN} more")
+                lines += [f"   {more}"] if more else []
             case WriteRevision(serial, changes):
                 lines.append(
                     f"Write {counted(len(changes), 'change')} as revision {serial}, all or nothing."
@@ -185,6 +184,3 @@ def steps(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
             number += 1
             numbered.append(f"  {number}. {line}")
     return "\n".join([style.strong("An apply will:"), *numbered])
-
-
-_SHOWN = 20

@@ -82,10 +82,6 @@ def summary(results: tuple[ConnectorResult, ...]) -> str:
     return f"Tested {len(results)}: {', '.join(parts)}."
 
 
-_NAMED = 5
-"""How many connectors a sentence names before it counts the rest."""
-
-
 def recording_text(recording: Recording) -> str:
     """What became of the results in the state, one line for each thing to know; "" for nothing."""
     lines = []
@@ -94,7 +90,7 @@ def recording_text(recording: Recording) -> str:
     elif recording.recorded:
         lines.append(f"Recorded {counted(recording.recorded, 'result')} in the state.")
     if recording.others and not recording.problem:
-        names = listed(recording.others, _NAMED)
+        names = listed(recording.others)
         lines.append(f"Not recorded, since the state holds no such version of them: {names}.")
     if recording.shallow and not recording.problem:
         lines.append("Not recorded: that they pass down to this depth, which proves too little.")

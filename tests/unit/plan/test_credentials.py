@@ -11,12 +11,13 @@ from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, Sec
 from reconciler.model.credential_rule import CredentialRule, is_reserved
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import Fingerprint
-from reconciler.plan.credentials import NAMED, Destination, NewCredentialUse
+from reconciler.plan.credentials import Destination, NewCredentialUse
 from reconciler.plan.document import to_document
 from reconciler.plan.inputs import Overrides
 from reconciler.plan.limits import Limit
 from reconciler.render.human.impact import new_credential_uses
 from reconciler.render.terminal import Style
+from reconciler.wording import TO_ACT_ON
 from tests.builders import EMPTY, connector, mail_server, moved, receiving, stored
 from tests.builders import planned as planned_with
 
@@ -281,9 +282,9 @@ def test_of_many_destinations_those_of_the_same_user_are_named_first_and_the_res
     (redirect,) = made.new_credentials
     assert [item.username for item in redirect.before] == [
         "box-19@contoso.example",
-        *(f"box-{number:02}@contoso.example" for number in range(NAMED - 1)),
+        *(f"box-{number:02}@contoso.example" for number in range(TO_ACT_ON - 1)),
     ]
-    assert redirect.others == 20 - NAMED
+    assert redirect.others == 20 - TO_ACT_ON
     (document,) = to_document(made).new_credential_uses
-    assert (len(document.before), document.others) == (NAMED, 20 - NAMED)
-    assert f"and to        {20 - NAMED} more" in new_credential_uses(made, Style())
+    assert (len(document.before), document.others) == (TO_ACT_ON, 20 - TO_ACT_ON)
+    assert f"and to        {20 - TO_ACT_ON} more" in new_credential_uses(made, Style())

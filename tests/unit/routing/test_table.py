@@ -79,7 +79,7 @@ INSIDE = roles("ada", internal=("contoso.example",))
         (permissions("info", users=users("joan@else.example")), "nobody"),
         (
             permissions("info", users=users("a", "b", "c", "d", "e", "f")),
-            "a, b, c, d and 2 more",
+            "a, b, c, d, e and 1 more",
         ),
         (permissions("info", users=groups("empty")), "group empty (0 users)"),
     ],
