@@ -1,4 +1,4 @@
-"""Which connectors of the configuration a test is for."""
+"""Which connectors a command is for: chosen by name, shell pattern, label, status and shard."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, assert_never
 
 from reconciler.config.suggest import did_you_mean
 from reconciler.errors import UsageError
+from reconciler.model.connector import Connector
 from reconciler.model.snapshot import Status
 from reconciler.plan.planner import plan
 from reconciler.probe.shard import Shard
 from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
-    from reconciler.model.connector import Connector
-    from reconciler.model.snapshot import StoredState
+    from reconciler.model.snapshot import StoredResource, StoredState
     from reconciler.plan.inputs import Desired
 
 
@@ -35,19 +35,31 @@ class SelectBy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What was asked for; everything that is given narrows it down."""
+    """Which connectors: by name or shell pattern, label, state and shard; each narrows the others down."""
 
     names: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     which: SelectBy = SelectBy.ALL
     shard: Shard | None = None
 
+    def matches(self, connector: Connector) -> bool:
+        """Whether a connector has one of the names and all of the labels."""
+        return (
+            not self.names or any(fnmatchcase(connector.name, name) for name in self.names)
+        ) and all(label in connector.labels for label in self.labels)
 
-def select(connectors: tuple[Connector, ...], selection: Selection) -> tuple[Connector, ...]:
-    """Choose connectors by name, shell pattern, label and shard; drafts are never tested.
 
-    Raises UsageError for a name, pattern or label that fits none, since a typing error must not look like
-    a test that passed. A shard may well be empty.
+EVERYTHING = Selection()
+"""Leaves nothing out."""
+
+
+def select(
+    connectors: tuple[Connector, ...], selection: Selection, *, what: str = "connector"
+) -> tuple[Connector, ...]:
+    """Choose connectors to test by name, label and shard; drafts are never tested.
+
+    Raises UsageError for a name, pattern or label that matches none, since a typing error must not look
+    like a test that passed; ``what`` is what the message calls them. A shard may well be empty.
     """
     testable = tuple(item for item in connectors if not item.draft)
     for pattern in selection.names:
@@ -55,13 +67,13 @@ def select(connectors: tuple[Connector, ...], selection: Selection) -> tuple[Con
             draft = any(fnmatchcase(item.name, pattern) for item in connectors)
             names = [item.name for item in testable]
             raise UsageError(
-                f"no connector matches {pattern}"
+                f"no {what} matches {pattern}"
                 + (" but drafts, which are never tested" if draft else ""),
                 hint=did_you_mean(pattern, names) or f"There are: {listed(names, TO_ACT_ON)}.",
             )
-    chosen = tuple(item for item in testable if _fits(item, selection))
+    chosen = tuple(item for item in testable if selection.matches(item))
     if selection.labels and not chosen:
-        raise UsageError(f"no connector has the labels {', '.join(selection.labels)}")
+        raise UsageError(f"no {what} has the labels {', '.join(selection.labels)}")
     shard = selection.shard
     return chosen if shard is None else tuple(item for item in chosen if shard.takes(item.name))
 
@@ -82,8 +94,14 @@ def narrow(
     return tuple(item for item in connectors if item.name in names)
 
 
-def _fits(connector: Connector, selection: Selection) -> bool:
-    names = selection.names
-    return (not names or any(fnmatchcase(connector.name, name) for name in names)) and all(
-        label in connector.labels for label in selection.labels
+def list_stored(
+    state: StoredState, selection: Selection, status: str | None
+) -> tuple[StoredResource, ...]:
+    """Choose stored connectors to list, drafts too, by name, label and status; there may be none."""
+    return tuple(
+        item
+        for item in state.resources
+        if isinstance(item.resource, Connector)
+        and selection.matches(item.resource)
+        and (status is None or item.status == status)
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
@@ -14,7 +13,6 @@ from reconciler.app.atomic_file import read_wholly, write_wholly
 from reconciler.apply.authorise import denials
 from reconciler.errors import NotAuthorised, PlanRefused, ReconcilerError, UsageError
 from reconciler.model.address import SINGLETON_NAME, Address, Kind
-from reconciler.model.connector import Connector
 from reconciler.model.resource import digest, to_plain
 from reconciler.plan.document import resource_change
 from reconciler.plan.forget import forgetting, objections
@@ -94,20 +92,6 @@ def find(state: StoredState, address: Address) -> StoredResource:
         )
         raise ReconcilerError(f"{address} is not in the state", hint=there)
     return stored
-
-
-def matching(
-    state: StoredState, patterns: tuple[str, ...], labels: tuple[str, ...], status: str | None
-) -> tuple[StoredResource, ...]:
-    """Choose stored connectors by shell pattern, label and status."""
-    return tuple(
-        item
-        for item in state.resources
-        if isinstance(item.resource, Connector)
-        and (not patterns or any(fnmatchcase(item.address.name, text) for text in patterns))
-        and all(label in item.resource.labels for label in labels)
-        and (status is None or item.status == status)
-    )
 
 
 def export_text(workspace: Workspace) -> str:

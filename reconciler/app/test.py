@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from reconciler.app.credential_gate import CredentialApprover, refuse_new_credentials
 from reconciler.app.plan import with_fingerprints
 from reconciler.app.record_tests import Recorder, load_before
-from reconciler.app.selection import SelectBy, Selection, narrow, select
+from reconciler.app.selection import EVERYTHING, SelectBy, Selection, narrow, select
 from reconciler.apply.executor import failure
 from reconciler.connection.failure import Stage
 from reconciler.connection.options import ProbeOptions
@@ -62,7 +62,6 @@ class Silent:
 
 
 SILENT = Silent()
-EVERYTHING = Selection()
 
 
 @dataclass(frozen=True, slots=True)

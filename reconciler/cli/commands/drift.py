@@ -65,6 +65,7 @@ def command(
     changed or a certificate is about to expire, else with 0.
     """
     from reconciler.app.drift import DriftRequest, find_drift
+    from reconciler.app.selection import Selection
     from reconciler.app.test import Tuning
     from reconciler.cli.progress import TestProgressBar
     from reconciler.render.drift import drift_text
@@ -72,9 +73,7 @@ def command(
 
     space = project.workspace()
     request = DriftRequest(
-        names=names,
-        labels=labels,
-        shard=shard,
+        selection=Selection(names=names, labels=labels, shard=shard),
         tuning=Tuning(concurrency=concurrency, per_host=per_host, timeout=timeout, retries=retries),
         cert_days=cert_days,
         record=record,

@@ -39,10 +39,12 @@ def command(
     NAME is a connector or a shell pattern. The exit code is 0 whatever their status; to have a job
     fail on it, run `reconciler test`.
     """
-    from reconciler.app.state import load_state, matching
+    from reconciler.app.selection import Selection, list_stored
+    from reconciler.app.state import load_state
     from reconciler.render.status import nothing_listed, status_document, status_text
 
     stored = load_state(project.workspace())
-    document = status_document(stored, matching(stored, names, labels, only))
+    chosen = list_stored(stored, Selection(names=names, labels=labels), only)
+    document = status_document(stored, chosen)
     nothing = nothing_listed(stored, names, labels, only)
     click.echo(status_text(document, output_format, project.stdout_style(), nothing))
