@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, assert_never, cast
 
 from reconciler.config.documents import Document, Entry
 from reconciler.config.raw import RawDocument
@@ -91,4 +91,10 @@ def catalogue(
 
 def name_of(document: Document) -> str:
     """The name of a document within its kind: that of its address."""
-    return document.connector if isinstance(document, Permissions) else document.name
+    match document:
+        case Permissions():
+            return document.connector
+        case ConnectorDocument() | Group() | Provider() | GlobalSmtpPolicy() | Roles():
+            return document.name
+        case _:
+            assert_never(document)

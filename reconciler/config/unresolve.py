@@ -7,7 +7,7 @@ it is read back as the same resource, so what is left out is what would have bee
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from pydantic import ValidationError
 
@@ -16,12 +16,15 @@ from reconciler.config.documents import adapter
 from reconciler.errors import ReconcilerError
 from reconciler.model.address import Kind
 from reconciler.model.connector import Connector, ConnectorDocument, MailServer, Security
+from reconciler.model.directory import Group, Roles
+from reconciler.model.permissions import Permissions
+from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.model.provider import Provider
 from reconciler.model.resource import JSON, Resource, to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconciler.model.provider import Provider
 
 Written = dict[str, JSON]
 """A document as YAML or JSON has it."""
@@ -54,12 +57,16 @@ def concise(resource: Resource, provider: Provider | None, renamed_from: str = "
 
 
 def _in_full(resource: Resource, provider: Provider | None) -> Written:
-    if isinstance(resource, Connector):
-        return _connector(resource, provider)
-    plain = to_plain(resource)
-    if not isinstance(plain, dict):
-        raise TypeError(f"not a resource: {type(resource).__name__}")
-    return plain
+    match resource:
+        case Connector():
+            return _connector(resource, provider)
+        case Permissions() | GlobalSmtpPolicy() | Group() | Roles() | Provider():
+            plain = to_plain(resource)
+            if not isinstance(plain, dict):
+                raise TypeError(f"not a resource: {type(resource).__name__}")
+            return plain
+        case _:
+            assert_never(resource)
 
 
 def _connector(connector: Connector, provider: Provider | None) -> Written:

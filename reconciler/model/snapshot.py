@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 from reconciler.model.address import Address
 from reconciler.model.connector import Connector
@@ -30,14 +31,30 @@ class Snapshot:
     @classmethod
     def of(cls, resources: tuple[Resource, ...]) -> Snapshot:
         """Sort resources into their places; the addresses must be unique."""
-        ordered = sorted(resources, key=lambda resource: resource.address)
+        providers: list[Provider] = []
+        groups: list[Group] = []
+        roles: Roles | None = None
+        connectors: list[Connector] = []
+        permissions: list[Permissions] = []
+        policy: GlobalSmtpPolicy | None = None
+        for item in sorted(resources, key=lambda resource: resource.address):
+            match item:
+                case Provider():
+                    providers.append(item)
+                case Group():
+                    groups.append(item)
+                case Roles():
+                    roles = item
+                case Connector():
+                    connectors.append(item)
+                case Permissions():
+                    permissions.append(item)
+                case GlobalSmtpPolicy():
+                    policy = item
+                case _:
+                    assert_never(item)
         return cls(
-            providers=tuple(item for item in ordered if isinstance(item, Provider)),
-            groups=tuple(item for item in ordered if isinstance(item, Group)),
-            roles=next((item for item in ordered if isinstance(item, Roles)), None),
-            connectors=tuple(item for item in ordered if isinstance(item, Connector)),
-            permissions=tuple(item for item in ordered if isinstance(item, Permissions)),
-            policy=next((item for item in ordered if isinstance(item, GlobalSmtpPolicy)), None),
+            tuple(providers), tuple(groups), roles, tuple(connectors), tuple(permissions), policy
         )
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from reconciler.config.catalogue import name_of
 from reconciler.config.checks.finding import Finding, location
@@ -20,24 +20,28 @@ if TYPE_CHECKING:
 
 
 def duplicates(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """Two documents of one kind have one name, or of a kind that there is one of there are two."""
+    """Two documents of a kind have the same name, or a kind that allows only one document has two."""
     for entry, first in subject.catalogue.repeated:
         kind = Kind(entry.value.kind)
-        if kind.is_singleton:
-            message = (
-                f"There can be only one {kind}, and one is declared at {location(first.raw, ())}."
-            )
-            hint = "Merge the two documents."
-            yield Finding("name/second-singleton", entry.raw, (), message, hint)
-            continue
-        if kind is Kind.PERMISSIONS:
-            field, what = "connector", "The permissions of"
-            told, hint = "stand a second time here; the first are", "Merge the two documents."
-        else:
-            field, what = "name", str(kind)
-            told, hint = "is declared a second time here; the first is", "Rename or delete one."
-        message = f"{what} `{name_of(entry.value)}` {told} at {location(first.raw, (field,))}."
-        yield Finding("name/duplicate", entry.raw, (field,), message, hint)
+        name = name_of(entry.value)
+        match kind:
+            case Kind.ROLES | Kind.GLOBAL_SMTP_POLICY:
+                place = location(first.raw, ())
+                message = f"There can be only one {kind}, and one is declared at {place}."
+                hint = "Merge the two documents."
+                yield Finding("name/second-singleton", entry.raw, (), message, hint)
+            case Kind.PERMISSIONS:
+                place = location(first.raw, ("connector",))
+                message = f"The permissions of `{name}` are declared twice; first at {place}."
+                hint = "Merge the two documents."
+                yield Finding("name/duplicate", entry.raw, ("connector",), message, hint)
+            case Kind.PROVIDER | Kind.GROUP | Kind.EMAIL_CONNECTOR:
+                place = location(first.raw, ("name",))
+                message = f"{kind} `{name}` is declared twice; first at {place}."
+                hint = "Rename or delete one."
+                yield Finding("name/duplicate", entry.raw, ("name",), message, hint)
+            case _:
+                assert_never(kind)
 
 
 def connectors(subject: ResolvedConfiguration) -> Iterator[Finding]:
