@@ -39,8 +39,12 @@ class NotDelivered(MailFault):
 
 
 class FolderMissing(MailFault):
-    """There is no folder for sent mail; ``wanted`` is the one that is set, or None."""
+    """There is no folder for sent mail; ``desired`` is the one that is set, or None.
 
-    def __init__(self, wanted: str | None) -> None:
+    ``existing`` are the folders that there are, as the server names them.
+    """
+
+    def __init__(self, desired: str | None, existing: tuple[str, ...] = ()) -> None:
         super().__init__("there is no folder for sent mail")
-        self.wanted = wanted
+        self.desired = desired
+        self.existing = existing

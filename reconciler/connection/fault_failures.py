@@ -27,6 +27,7 @@ from reconciler.mail.faults import (
     Unresolvable,
     Unsendable,
 )
+from reconciler.mail.folders import nearest
 from reconciler.model.connector import Security
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ _OTHER_PROTOCOLS: Final = (
     (re.compile(r"HTTP/|<!DOCTYPE|<html", re.IGNORECASE), "HTTP"),
     (re.compile(r"SSH-"), "SSH"),
 )
+
+_FOLDERS: Final = 10
+"""Folders that are listed at most."""
+
+_NAME: Final = 60
+"""Characters of the name of one."""
 
 
 def fault_failure(error: MailFault, where: FailureContext) -> Failure:
@@ -154,16 +161,22 @@ def _wrong_mode(error: WrongMode, where: FailureContext) -> Failure:
 
 
 def _folder_missing(error: FolderMissing, where: FailureContext) -> Failure:
-    account = where.account
-    if error.wanted is not None:
+    user = where.account.username
+    shown = where.redactor.show_all(nearest(error.existing, error.desired, _FOLDERS))
+    left = len(error.existing) - len(shown)
+    names = ", ".join(dict.fromkeys(name[:_NAME] for name in shown))
+    there = (
+        f" The folders there are: {names}{f' and {left} more' if left else ''}." if names else ""
+    )
+    if error.desired is not None:
         return Failure(
             ErrorClass.FOLDER_MISSING,
-            f"There is no folder {error.wanted} in the mailbox of {account.username}.",
+            f"There is no folder {error.desired} in the mailbox of {user}.{there}",
             "Create the folder, or correct `sent_folder`.",
         )
     return Failure(
         ErrorClass.FOLDER_MISSING,
-        f"No folder for sent mail was found in the mailbox of {account.username}.",
+        f"No folder for sent mail was found in the mailbox of {user}.{there}",
         "Name it with `sent_folder`, or set `save_sent: never`.",
     )
 

@@ -72,12 +72,11 @@ class ImapAccountSession(AccountSession):
         """
         found = self.session.survey("INBOX")
         folders, messages = found.folders, found.messages
-        prefixes = tuple(prefix for prefix, _ in found.namespaces)
-        wanted = self.account.connector.sent_folder
+        desired = self.account.connector.sent_folder
         self.survey = found
-        sent = self.sent = choose_sent(folders, prefixes, wanted)
-        if sent is None and (wanted is not None or self.account.needs_sent_folder):
-            raise FolderMissing(wanted)
+        sent = self.sent = choose_sent(folders, found.namespaces, desired)
+        if sent is None and (desired is not None or self.account.needs_sent_folder):
+            raise FolderMissing(desired, tuple(folder.name for folder in folders))
         detail = f"{counted(len(folders), 'folder')}, {counted(messages, 'message')} in INBOX"
         return detail if sent is None else f"{detail}, sent mail in {self.show(sent[0])}"
 

@@ -187,7 +187,10 @@ RULES: tuple[Rule, ...] = (
         error_class=ErrorClass.QUOTA,
         cause="The mailbox of {address} at {host} is full, or its quota of mail is used up.",
         remedy="Make room in the mailbox, or wait until the quota starts anew.",
-        text=r"over ?quota|quota (is )?exceeded|mailbox (is )?full",
+        text=(
+            r"over ?quota|quota (is |has been )?exceeded|exceed\w* .{0,30}quota|over (your|the|its) quota"
+            r"|mailbox (is )?full|not enough (disk )?(quota|space)|disk full|no space left"
+        ),
     ),
     Rule(
         error_class=ErrorClass.RATE_LIMITED,
@@ -203,6 +206,68 @@ RULES: tuple[Rule, ...] = (
             r"too many|rate.?limit|throttl|limit (is )?(reached|exceeded)|maximum number of connections"
             r"|greylist|grey.?list"
         ),
+    ),
+    # A copy of a sent mail.
+    Rule(
+        error_class=ErrorClass.FOLDER_MISSING,
+        cause="The folder for sent mail of {user} is not there any more at {host}.",
+        remedy="Create it, or set `sent_folder` to a folder that exists.",
+        command="APPEND",
+        status=r"TRYCREATE|NONEXISTENT",
+    ),
+    Rule(
+        error_class=ErrorClass.FOLDER_MISSING,
+        cause="The folder for sent mail of {user} is not there any more at {host}.",
+        remedy="Create it, or set `sent_folder` to a folder that exists.",
+        command="APPEND",
+        text=(
+            r"(mailbox|folder)\b.{0,80} (doesn't|does not) exist|no such (mailbox|folder)"
+            r"|unknown (mailbox|folder)|(mailbox|folder) (is )?(not found|unknown)"
+        ),
+    ),
+    Rule(
+        error_class=ErrorClass.MAILBOX_NOT_CONNECTED,
+        cause="{user} may not file mail in the folder for sent mail at {host}.",
+        remedy="Give {user} the right to insert mail there, or set `sent_folder` to a folder of its own.",
+        command="APPEND",
+        status=r"NOPERM|READ-ONLY|CANNOT|AUTHORIZATIONFAILED",
+    ),
+    Rule(
+        error_class=ErrorClass.MAILBOX_NOT_CONNECTED,
+        cause="{user} may not file mail in the folder for sent mail at {host}.",
+        remedy="Give {user} the right to insert mail there, or set `sent_folder` to a folder of its own.",
+        command="APPEND",
+        text=r"permission denied|access denied|read.?only|not (permitted|allowed|authori[sz]ed)",
+    ),
+    Rule(
+        error_class=ErrorClass.QUOTA,
+        cause="{host} files no mail of this size.",
+        remedy="Send smaller attachments, or set `save_sent: never`.",
+        command="APPEND",
+        status="TOOBIG",
+    ),
+    Rule(
+        error_class=ErrorClass.QUOTA,
+        cause="{host} files no mail of this size.",
+        remedy="Send smaller attachments, or set `save_sent: never`.",
+        command="APPEND",
+        text=r"too (large|big)|(size|message).{0,20} (exceed|over|limit)",
+    ),
+    Rule(
+        error_class=ErrorClass.MAILBOX_NOT_CONNECTED,
+        cause="{host} refuses to file the copy of a sent mail of {user}.",
+        remedy="Ask the server's administrator why; `save_sent: never` files no copies.",
+        command="APPEND",
+        code="NO|BAD",
+        status=r"(?!UNAVAILABLE).*",
+    ),
+    Rule(
+        error_class=ErrorClass.MAILBOX_NOT_CONNECTED,
+        cause="{host} refuses to search the mailbox of {user}.",
+        remedy="Ask the server's administrator why.",
+        command="SEARCH",
+        code="NO|BAD",
+        status=r"(?!UNAVAILABLE).*",
     ),
     # TLS that the server insists on.
     Rule(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
+from dataclasses import dataclass
+from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -82,7 +85,25 @@ _NAMES = (
     "البريد المرسل",
     "العناصر المرسلة",
 )
-_RANK = {name.casefold(): position for position, name in reversed(tuple(enumerate(_NAMES)))}
+_SEPARATORS = ("/", ".", "\\")
+"""Delimiters that people write in a name, whichever one the server uses."""
+
+_INBOX = "INBOX"
+
+
+def _canonical(name: str) -> str:
+    """One spelling for a name: in NFC, and with INBOX in upper case (RFC 9051 section 5.1)."""
+    name = unicodedata.normalize("NFC", name)
+    top = name[: len(_INBOX)]
+    ends = not name[len(top) : len(top) + 1].isalnum()
+    return _INBOX + name[len(top) :] if ends and top.upper() == _INBOX else name
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+_RANK = {_plain(name): position for position, name in reversed(tuple(enumerate(_NAMES)))}
 
 
 class Listed(Protocol):
@@ -98,6 +119,27 @@ class Listed(Protocol):
     def selectable(self) -> bool: ...  # noqa: D102 - whether it can hold messages
 
 
+@dataclass(frozen=True, slots=True)
+class Namespaces:
+    """Prefixes of folder names (RFC 2342): of the user's own folders, and of those of other people."""
+
+    own: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+
+    def owns(self, name: str) -> bool:
+        """Whether a folder is the user's own: the longest prefix that its name begins with decides."""
+        name = _canonical(name)
+        own, foreign = (
+            max((len(item) for item in map(_canonical, some) if name.startswith(item)), default=0)
+            for some in (self.own, self.foreign)
+        )
+        return own >= foreign
+
+
+NO_NAMESPACES = Namespaces()
+"""Those of a server without the extension."""
+
+
 class SentBy(StrEnum):
     """Why a folder is taken for the one of sent mail."""
 
@@ -107,35 +149,69 @@ class SentBy(StrEnum):
 
 
 def find_sent(
-    folders: Iterable[Listed], prefixes: Iterable[str], wanted: str | None = None
+    folders: Iterable[Listed], namespaces: Namespaces = NO_NAMESPACES, desired: str | None = None
 ) -> str | None:
-    """The name of the folder for sent copies, or None."""
-    found = choose_sent(folders, prefixes, wanted)
+    """Return the name of the folder for sent copies, or None."""
+    found = choose_sent(folders, namespaces, desired)
     return None if found is None else found[0]
 
 
 def choose_sent(
-    folders: Iterable[Listed], prefixes: Iterable[str], wanted: str | None = None
+    folders: Iterable[Listed], namespaces: Namespaces = NO_NAMESPACES, desired: str | None = None
 ) -> tuple[str, SentBy] | None:
-    """The name of the folder for sent copies and why it is that one, or None.
+    """Return the name of the folder for sent copies, as the server spells it, and why; or None.
 
-    ``wanted``, if given, is the only one that counts. Otherwise the one that the server marks, else the
-    first well-known name at the top level or directly below one of the ``prefixes`` of our name spaces.
+    ``desired``, if given, is the only one that counts. Otherwise it is the folder that the server marks,
+    or the first well-known name at the top level or directly below a prefix; both among the user's own
+    folders alone, because a copy in somebody else's Sent would show them the mail.
     """
     usable = [folder for folder in folders if folder.selectable]
-    if wanted is not None:
-        named = next((item.name for item in usable if item.name == wanted), None)
+    if desired is not None:
+        named = _named(usable, namespaces, desired)
         return None if named is None else (named, SentBy.SETTING)
-    marked = next((item.name for item in usable if SENT_FLAG in item.flags), None)
+    own = [item for item in usable if namespaces.owns(item.name)]
+    marked = next((item.name for item in own if SENT_FLAG in item.flags), None)
     if marked is not None:
         return marked, SentBy.MARK
-    heads = {"", *prefixes}
-    heads |= {f"INBOX{item.delimiter}" for item in usable if item.delimiter}
     known = [
         (rank, item.name)
-        for item in usable
-        for head in heads
-        if item.name.startswith(head)
-        and (rank := _RANK.get(item.name[len(head) :].casefold())) is not None
+        for item in own
+        for head in _heads(item, namespaces)
+        if (name := _canonical(item.name)).startswith(head)
+        and (rank := _RANK.get(_plain(name[len(head) :]))) is not None
     ]
     return (min(known)[1], SentBy.NAME) if known else None
+
+
+def nearest(names: Iterable[str], desired: str | None, limit: int) -> tuple[str, ...]:
+    """Return ``limit`` of the names at most: those most like ``desired``, else the first."""
+    if desired is None:
+        return tuple(names)[:limit]
+    wish = _plain(desired)
+    by_likeness = sorted(names, key=lambda name: -SequenceMatcher(None, wish, _plain(name)).ratio())
+    return tuple(by_likeness[:limit])
+
+
+def _heads(folder: Listed, namespaces: Namespaces) -> set[str]:
+    """Return what may come before the name of a folder at the top level; "" is always among it."""
+    heads = {"", *map(_canonical, namespaces.own)}
+    return heads | {f"{_INBOX}{folder.delimiter}"} if folder.delimiter else heads
+
+
+def _named(folders: list[Listed], namespaces: Namespaces, desired: str) -> str | None:
+    """Return the folder that people mean by a name.
+
+    In this order: the name itself; the name below a prefix of the user's own; both with the delimiter of
+    the server in place of another one.
+    """
+    wish = _canonical(desired)
+    for separators in ((), _SEPARATORS):
+        for below in (False, True):
+            for item in folders:
+                name = wish
+                for separator in separators if item.delimiter else ():
+                    name = name.replace(separator, item.delimiter)
+                heads = _heads(item, namespaces) if below else {""}
+                if _canonical(item.name) in {head + name for head in heads}:
+                    return item.name
+    return None

@@ -22,6 +22,7 @@ from reconciler.mail.faults import (
     StarttlsMissing,
     TimedOut,
 )
+from reconciler.mail.folders import NO_NAMESPACES, Namespaces
 from reconciler.mail.imap_channel import ImapChannel, ImapClient
 
 if TYPE_CHECKING:
@@ -55,9 +56,9 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What is in an account: prefix and delimiter of our own name spaces, the folders, the messages in one."""
+    """What is in an account: the name spaces, the folders, the messages in one of them."""
 
-    namespaces: tuple[tuple[str, str], ...]
+    namespaces: Namespaces
     folders: tuple[Folder, ...]
     messages: int
 
@@ -143,14 +144,17 @@ class ImapSession:
             self._channel.send_ahead(*naming, *listing)
         return Survey(self.namespaces(), self.folders(), self.examine(mailbox))
 
-    def namespaces(self) -> tuple[tuple[str, str], ...]:
-        """Prefix and delimiter of each of our own name spaces; none if the server knows none."""
+    def namespaces(self) -> Namespaces:
+        """Prefixes of our own name spaces and of those of others; none if the server knows none."""
         if "NAMESPACE" not in self.capabilities:
-            return ()
+            return NO_NAMESPACES
         with self._answers("NAMESPACE"):
             self._client._cached_capabilities = (b"NAMESPACE",)  # noqa: SLF001 - else it asks again
-            personal = self._client.namespace().personal or ()
-            return tuple((str(prefix), str(delimiter or "")) for prefix, delimiter in personal)
+            personal, others, shared = (
+                tuple(str(prefix) for prefix, *_ in spaces or ())
+                for spaces in self._client.namespace()
+            )
+            return Namespaces(personal, (*others, *shared))
 
     def folders(self) -> tuple[Folder, ...]:
         """Every folder there is (LIST)."""
@@ -181,12 +185,21 @@ class ImapSession:
             self._client.append(folder, data, flags=(b"\\Seen",), msg_time=at)
 
     def find(self, folder: str, *headers: tuple[str, str]) -> tuple[int, ...]:
-        """The UIDs of the mails in ``folder`` that have one of these header fields."""
+        """The UIDs of the mails in ``folder`` that have one of these header fields.
+
+        Some servers search only some fields. Raises Declined if nothing was found and a search refused.
+        """
         self.examine(folder)
         found: set[int] = set()
-        with self._answers("SEARCH"):
-            for name, value in headers:
-                found.update(int(uid) for uid in self._client.search(["HEADER", name, value]))
+        declined: Declined | None = None
+        for name, value in headers:
+            try:
+                with self._answers("SEARCH"):
+                    found.update(int(uid) for uid in self._client.search(["HEADER", name, value]))
+            except Declined as fault:
+                declined = fault
+        if declined is not None and not found:
+            raise declined
         return tuple(sorted(found))
 
     def remove(self, folder: str, uids: tuple[int, ...]) -> bool:

@@ -123,8 +123,8 @@ class TestMailDelivery:
         seconds = time.monotonic() - started
         removed = session.remove("INBOX", found)
         if self._connector.files_sent_copies:
-            prefixes = tuple(prefix for prefix, _ in session.namespaces())
-            sent = find_sent(session.folders(), prefixes, self._connector.sent_folder)
+            desired = self._connector.sent_folder
+            sent = find_sent(session.folders(), session.namespaces(), desired)
             if sent is not None:
                 session.remove(sent, self._look(session, sent))
         when = f"after {seconds:.1f} s" if seconds >= _AT_ONCE else "at once"

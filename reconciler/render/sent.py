@@ -167,7 +167,7 @@ def _prepared(mail: Prepared, style: Style) -> str:
 def _copy(copy: Copy, style: Style) -> str:
     said = visible(copy.sentence).rstrip(".")
     if copy.status is CopyStatus.APPENDED:
-        return f"filed in {visible(copy.folder)}"
+        return f"filed in {visible(copy.folder)}{f'; {said}' if said else ''}"
     if copy.status is CopyStatus.FOUND:
         return f"is in {visible(copy.folder)}: {said}"
     if copy.status is CopyStatus.FAILED:

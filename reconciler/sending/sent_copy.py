@@ -13,7 +13,7 @@ from reconciler.connection.errors import FolderMissing
 from reconciler.connection.failure import Stage
 from reconciler.errors import ReconcilerError
 from reconciler.mail.deadline import Deadline
-from reconciler.mail.faults import Disconnected, MailFault
+from reconciler.mail.faults import Declined, Disconnected, MailFault, ProtocolViolation, TimedOut
 from reconciler.mail.folders import choose_sent
 from reconciler.model.connector import SaveSent
 from reconciler.sending.message import TOKEN_HEADER
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _LOOKS = BackOff(first=0.5, longest=0.5, tries=6)
 """The waits between two looks for the first copy: some servers file theirs only after a while."""
+
+_GONE = frozenset({"TRYCREATE", "NONEXISTENT"})
+"""What a server answers whose folder was renamed or removed since it was chosen."""
 
 
 def without_filing(route: Route, connector: Connector, asked: SaveSent | None) -> Copy | SaveSent:
@@ -66,17 +69,21 @@ class Copies:
         self._folder = ""
         self._knows_server = False
 
-    def file(self, mail: Prepared, wanted: SaveSent) -> Copy:
+    def file(self, mail: Prepared, desired: SaveSent) -> Copy:
         """File the copy of a mail, unless it is there already. Raises nothing: a mail that is sent is sent."""
         kept = self._attempt is not None
         try:
             try:
-                return self._file(mail, wanted)
+                return self._file(mail, desired, kept=kept)
             except Disconnected:
                 if not kept:
                     raise
                 # It may have been filed before the connection was lost, so look first.
                 return self._file(mail, SaveSent.AUTO)
+            except Declined as fault:
+                if not kept or fault.reply.status not in _GONE:
+                    raise
+                return self._file(mail, desired)  # into the folder that there is now
         except MailFault as fault:
             failure = self._door.failure(fault, Stage.MAILBOX)
             return Copy(CopyStatus.FAILED, self._folder, failure.message)
@@ -89,17 +96,35 @@ class Copies:
         if attempt is not None:
             attempt.close()
 
-    def _file(self, mail: Prepared, wanted: SaveSent) -> Copy:
+    def _file(self, mail: Prepared, desired: SaveSent, *, kept: bool = False) -> Copy:
+        sentence = ""
         try:
             session = self._session()
             session.deadline = Deadline(self._door.timeout + len(mail.copy) / 20_000)
-            if wanted is SaveSent.AUTO and self._is_there(session, mail):
-                return Copy(CopyStatus.FOUND, self._folder, "the server has filed it by itself")
+            if desired is SaveSent.AUTO:
+                try:
+                    if self._is_there(session, mail):
+                        return Copy(
+                            CopyStatus.FOUND, self._folder, "the server has filed it by itself"
+                        )
+                except (Declined, Disconnected, ProtocolViolation, TimedOut) as fault:
+                    if kept and isinstance(fault, Disconnected):
+                        raise
+                    # Two copies are better than none.
+                    sentence = "the folder could not be searched, so a copy of the server's may be there too"
+                    session = self._after(fault)
+                    session.deadline = Deadline(self._door.timeout + len(mail.copy) / 20_000)
             session.append(self._folder, mail.copy, mail.at)
         except BaseException:
             self.close()
             raise
-        return Copy(CopyStatus.APPENDED, self._folder)
+        return Copy(CopyStatus.APPENDED, self._folder, sentence)
+
+    def _after(self, fault: MailFault) -> ImapSession:
+        """Return a session that is in order after a search that failed: the same after a clear no."""
+        if not isinstance(fault, Declined):
+            self.close()
+        return self._session()
 
     def _session(self) -> ImapSession:
         if self._attempt is None:
@@ -107,10 +132,10 @@ class Copies:
             session = self._attempt.session
             session.deadline = Deadline(self._door.timeout)
             found = session.survey("INBOX")
-            prefixes = tuple(prefix for prefix, _ in found.namespaces)
-            chosen = choose_sent(found.folders, prefixes, self._connector.sent_folder)
+            desired = self._connector.sent_folder
+            chosen = choose_sent(found.folders, found.namespaces, desired)
             if chosen is None:
-                raise FolderMissing(self._connector.sent_folder)
+                raise FolderMissing(desired, tuple(folder.name for folder in found.folders))
             self._folder = chosen[0]
         return self._attempt.session
 
@@ -118,10 +143,10 @@ class Copies:
         """Look for the copy: patiently for the first mail, and once for those after it."""
         looks = () if self._knows_server else _LOOKS
         self._knows_server = True
+        headers = (("Message-ID", mail.message_id), (TOKEN_HEADER, mail.token))
+        searched = tuple(item for item in headers if item[1].isascii())
         for delay in (*looks, None):
-            if session.find(
-                self._folder, ("Message-ID", mail.message_id), (TOKEN_HEADER, mail.token)
-            ):
+            if session.find(self._folder, *searched):
                 return True
             if delay is not None:
                 session.deadline.pause(delay)

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import trustme
 
+from reconciler import Mailer, Message, RawMessage
+from reconciler.back_off import BackOff
+from reconciler.cli.main import main
 from reconciler.connection.failure import Failure, Protocol, Stage
 from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
@@ -19,10 +22,13 @@ from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.result import ProtocolResult, StageOutcome
 from reconciler.probe.runner import run
 from reconciler.secrets.base import Secret
+from reconciler.sending import sent_copy
 from tests.hostile.server import HostileServer, Script
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from reconciler.model.sending import SendingRecord, SendingResult
 
 HOST = "hostile.example"
 PASSWORD = "Tr0ub4dor&3-zq9"
@@ -187,3 +193,101 @@ def connector_for(protocol: Protocol, security: Security, **fields: object) -> C
         save_sent=SaveSent.AUTO,
     )
     return replace(base, **fields)  # type: ignore[arg-type]  # whatever the test wants changed
+
+
+ADDRESS: Final = "support@hostile.example"
+LETTER: Final = Message(
+    to=("ada@x.example", "bob@x.example"), subject="Hello", text="Hello, both of you.\n"
+)
+CONNECTOR: Final = """\
+kind: EmailConnector
+name: support
+display_name: Support
+enable_mail_send_from: true
+smtp: {{server: {host}, port: 465, use_ssl: true, email_address: {address}, use_same_credentials: {same}{own}}}
+"""
+IMAP: Final = """\
+imap: {{server: {host}, port: 993, use_ssl: true, username: {address}, password: env:PASSWORD}}
+"""
+
+
+class Notes:
+    """A journal in memory."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[SendingRecord] = []
+
+    def record(self, record: SendingRecord) -> None:
+        self.outcomes.append(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """A mailer whose only connector is at a hostile server, and what it noted."""
+
+    mailer: Mailer
+    server: HostileServer
+    notes: Notes
+    environ: dict[str, str]
+
+    def send(self, message: Message | RawMessage = LETTER) -> object:
+        return self.mailer.send(message, connector="support")
+
+    @property
+    def texts(self) -> int:
+        """How many mails the server was given the text of."""
+        return len(self.server.commands("DATA"))
+
+    @property
+    def results(self) -> list[SendingResult]:
+        return [outcome.result for outcome in self.notes.outcomes]
+
+
+Open = Callable[..., Office]
+
+
+@pytest.fixture
+def opened(
+    tmp_path: Path,
+    serve: Callable[..., HostileServer],
+    certificates: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Open]:
+    """Apply a connector at servers that follow these scripts, and open a mailer."""
+    monkeypatch.setattr(sent_copy, "_LOOKS", BackOff(first=0.01, longest=0.01, tries=6))
+    folder = tmp_path / "connectors.d"
+    folder.mkdir()
+    with ExitStack() as stack:
+
+        def make(script: Script, reads: Script | None = None, *, timeout: float = 10.0) -> Office:
+            server = serve(script, certificates.good)
+            places = [f"{HOST}:465=127.0.0.1:{server.port}"]
+            own = f", username: {ADDRESS}, password: env:PASSWORD"
+            text = CONNECTOR.format(
+                host=HOST,
+                address=ADDRESS,
+                same="true" if reads else "false",
+                own="" if reads else own,
+            )
+            if reads is not None:
+                places.append(f"{HOST}:993=127.0.0.1:{serve(reads, certificates.good).port}")
+                text += IMAP.format(host=HOST, address=ADDRESS)
+            (folder / "support.yaml").write_text(text)
+            environ = {
+                "RECONCILER_CONFIG": str(folder),
+                "RECONCILER_ACTOR": "lead@hostile.example",
+                "RECONCILER_CONNECT_TO": " ".join(places),
+                "RECONCILER_CA_FILE": str(certificates.ca_file),
+                "RECONCILER_ALLOW_CREDENTIAL": "*",
+                "PASSWORD": PASSWORD,
+            }
+            for name, value in environ.items():
+                monkeypatch.setenv(name, value)
+            assert main(["apply", "--auto-approve", "--skip-tests", "hostile"]) == 0
+            notes = Notes()
+            mailer = stack.enter_context(
+                Mailer.open(environ=environ, timeout=timeout, journal=notes)
+            )
+            return Office(mailer, server, notes, environ)
+
+        yield make

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import ssl
@@ -97,3 +97,61 @@ def _reply(peer: Peer, answer: Answer, arguments: str, tag: str = "") -> None:
         peer.send(answer.replace(b"{tag}", tag.encode()))
     else:
         peer.send(answer.replace("{tag}", tag))
+
+
+def append(answer: Answer) -> Answer:
+    """Read what is to be appended, and answer."""
+
+    def command(peer: Peer, arguments: str) -> None:
+        tag = peer.lines[-1].partition(" ")[0]
+        size = int(arguments.rpartition("{")[2].rstrip("}+"))
+        peer.send("+ go ahead\r\n")
+        while size > 0:
+            size -= len(peer.line().encode()) + 2
+        peer.line()  # the end of the command
+        if callable(answer):
+            answer(peer, arguments)
+        else:
+            peer.send(str(answer).replace("{tag}", tag))
+
+    return command
+
+
+SELECTED: Final = {
+    "SELECT": "* 3 EXISTS\r\n{tag} OK [READ-WRITE] done\r\n",
+    "SEARCH": "* SEARCH\r\n{tag} OK done\r\n",
+    "UID": "* SEARCH\r\n{tag} OK done\r\n",
+    "NOOP": "{tag} OK done\r\n",
+    "UNSELECT": "{tag} OK done\r\n",
+    "CLOSE": "{tag} OK done\r\n",
+}
+
+
+def takes(*answers: str | Answer) -> Answer:
+    """Read the text to its final dot, and give one of these answers after the other for each mail."""
+    rest = list(answers)
+
+    def data(peer: Peer, arguments: str) -> None:
+        peer.send("354 go ahead\r\n")
+        while peer.line() != ".":
+            pass
+        answer = rest.pop(0) if len(rest) > 1 else rest[0]
+        if callable(answer):
+            answer(peer, arguments)
+        else:
+            peer.send(answer)
+
+    return data
+
+
+def says(**replies: str) -> Answer:
+    """Answer RCPT by the local part of the address; the others are welcome."""
+
+    def recipient(peer: Peer, arguments: str) -> None:
+        name = arguments.removeprefix("TO:<").partition("@")[0]
+        peer.send(replies.get(name, "250 2.1.5 ok\r\n"))
+
+    return recipient
+
+
+QUEUED: Final = takes("250 2.0.0 queued\r\n")

@@ -3,132 +3,38 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from reconciler import Attachment, Mailer, Message, RawMessage
-from reconciler.back_off import BackOff
-from reconciler.cli.main import main
+from reconciler import Attachment, RawMessage
 from reconciler.errors import DeliveryUncertain, SendFailed
 from reconciler.model.connector import SaveSent
-from reconciler.model.sending import SendingRecord, SendingResult
-from reconciler.sending import sent_copy
+from reconciler.model.sending import SendingResult
 from reconciler.sending.outcome import CopyStatus
-from tests.hostile.conftest import HOST, PASSWORD
-from tests.hostile.scripts import hang_up, hold, imap, in_turn, smtp
-from tests.hostile.server import HostileServer
-from tests.hostile.test_submission import says, takes
+from tests.hostile.conftest import LETTER, PASSWORD
+from tests.hostile.scripts import (
+    QUEUED,
+    SELECTED,
+    append,
+    hang_up,
+    hold,
+    imap,
+    in_turn,
+    says,
+    smtp,
+    takes,
+)
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
-    from tests.hostile.conftest import Certificates
+    from tests.hostile.conftest import Open
     from tests.hostile.scripts import Answer
-    from tests.hostile.server import Peer, Script
+    from tests.hostile.server import Peer
 
-ADDRESS: Final = "support@hostile.example"
-LETTER: Final = Message(
-    to=("ada@x.example", "bob@x.example"), subject="Hello", text="Hello, both of you.\n"
-)
-QUEUED: Final = takes("250 2.0.0 queued\r\n")
 EHLO: Final = "250-hostile.example\r\n{}250-AUTH PLAIN\r\n250 SIZE 1000000\r\n"
-
-CONNECTOR: Final = """\
-kind: EmailConnector
-name: support
-display_name: Support
-enable_mail_send_from: true
-smtp: {{server: {host}, port: 465, use_ssl: true, email_address: {address}, use_same_credentials: {same}{own}}}
-"""
-IMAP: Final = """\
-imap: {{server: {host}, port: 993, use_ssl: true, username: {address}, password: env:PASSWORD}}
-"""
-
-
-class Notes:
-    """A journal in memory."""
-
-    def __init__(self) -> None:
-        self.outcomes: list[SendingRecord] = []
-
-    def record(self, record: SendingRecord) -> None:
-        self.outcomes.append(record)
-
-
-@dataclass(frozen=True, slots=True)
-class Office:
-    """A mailer whose only connector is at a hostile server, and what it noted."""
-
-    mailer: Mailer
-    server: HostileServer
-    notes: Notes
-    environ: dict[str, str]
-
-    def send(self, message: Message | RawMessage = LETTER) -> object:
-        return self.mailer.send(message, connector="support")
-
-    @property
-    def texts(self) -> int:
-        """How many mails the server was given the text of."""
-        return len(self.server.commands("DATA"))
-
-    @property
-    def results(self) -> list[SendingResult]:
-        return [outcome.result for outcome in self.notes.outcomes]
-
-
-Open = Callable[..., Office]
-
-
-@pytest.fixture
-def opened(
-    tmp_path: Path,
-    serve: Callable[..., HostileServer],
-    certificates: Certificates,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Open]:
-    """Apply a connector at servers that follow these scripts, and open a mailer."""
-    monkeypatch.setattr(sent_copy, "_LOOKS", BackOff(first=0.01, longest=0.01, tries=6))
-    folder = tmp_path / "connectors.d"
-    folder.mkdir()
-    with ExitStack() as stack:
-
-        def make(script: Script, reads: Script | None = None, *, timeout: float = 10.0) -> Office:
-            server = serve(script, certificates.good)
-            places = [f"{HOST}:465=127.0.0.1:{server.port}"]
-            own = f", username: {ADDRESS}, password: env:PASSWORD"
-            text = CONNECTOR.format(
-                host=HOST,
-                address=ADDRESS,
-                same="true" if reads else "false",
-                own="" if reads else own,
-            )
-            if reads is not None:
-                places.append(f"{HOST}:993=127.0.0.1:{serve(reads, certificates.good).port}")
-                text += IMAP.format(host=HOST, address=ADDRESS)
-            (folder / "support.yaml").write_text(text)
-            environ = {
-                "RECONCILER_CONFIG": str(folder),
-                "RECONCILER_ACTOR": "lead@hostile.example",
-                "RECONCILER_CONNECT_TO": " ".join(places),
-                "RECONCILER_CA_FILE": str(certificates.ca_file),
-                "RECONCILER_ALLOW_CREDENTIAL": "*",
-                "PASSWORD": PASSWORD,
-            }
-            for name, value in environ.items():
-                monkeypatch.setenv(name, value)
-            assert main(["apply", "--auto-approve", "--skip-tests", "hostile"]) == 0
-            notes = Notes()
-            mailer = stack.enter_context(
-                Mailer.open(environ=environ, timeout=timeout, journal=notes)
-            )
-            return Office(mailer, server, notes, environ)
-
-        yield make
 
 
 def then(peer_says: str, act: Callable[[Peer, str], None]) -> Answer:
@@ -368,34 +274,6 @@ def test_a_server_that_never_answers_may_be_asked_again(opened: Open) -> None:
         office.send()
     assert caught.value.temporary
     assert office.results == [SendingResult.TEMPORARY]
-
-
-def append(answer: Answer) -> Answer:
-    """Read what is to be appended, and answer."""
-
-    def command(peer: Peer, arguments: str) -> None:
-        tag = peer.lines[-1].partition(" ")[0]
-        size = int(arguments.rpartition("{")[2].rstrip("}+"))
-        peer.send("+ go ahead\r\n")
-        while size > 0:
-            size -= len(peer.line().encode()) + 2
-        peer.line()  # the end of the command
-        if callable(answer):
-            answer(peer, arguments)
-        else:
-            peer.send(str(answer).replace("{tag}", tag))
-
-    return command
-
-
-SELECTED: Final = {
-    "SELECT": "* 3 EXISTS\r\n{tag} OK [READ-WRITE] done\r\n",
-    "SEARCH": "* SEARCH\r\n{tag} OK done\r\n",
-    "UID": "* SEARCH\r\n{tag} OK done\r\n",
-    "NOOP": "{tag} OK done\r\n",
-    "UNSELECT": "{tag} OK done\r\n",
-    "CLOSE": "{tag} OK done\r\n",
-}
 
 
 @pytest.mark.parametrize(

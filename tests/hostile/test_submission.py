@@ -26,7 +26,7 @@ from reconciler.mail.faults import (
 from reconciler.mail.resolve import resolve
 from reconciler.mail.smtp import Envelope, SmtpSession
 from reconciler.mail.wire import Wire, WireLimits
-from tests.hostile.scripts import hang_up, hold, smtp
+from tests.hostile.scripts import hang_up, hold, says, smtp, takes
 
 if TYPE_CHECKING:
     from tests.hostile.scripts import Answer
@@ -40,33 +40,6 @@ LONG_MAIL = MAIL + b"The same again.\r\n" * 500_000
 PIPELINING = "250-hostile.example\r\n250-PIPELINING\r\n250 SIZE 10000000\r\n"
 
 Serve = Callable[["Script"], "HostileServer"]
-
-
-def takes(*answers: str | Answer) -> Answer:
-    """Read the text to its final dot, and give one of these answers after the other for each mail."""
-    rest = list(answers)
-
-    def data(peer: Peer, arguments: str) -> None:
-        peer.send("354 go ahead\r\n")
-        while peer.line() != ".":
-            pass
-        answer = rest.pop(0) if len(rest) > 1 else rest[0]
-        if callable(answer):
-            answer(peer, arguments)
-        else:
-            peer.send(answer)
-
-    return data
-
-
-def says(**replies: str) -> Answer:
-    """Answer RCPT by the local part of the address; the others are welcome."""
-
-    def recipient(peer: Peer, arguments: str) -> None:
-        name = arguments.removeprefix("TO:<").partition("@")[0]
-        peer.send(replies.get(name, "250 2.1.5 ok\r\n"))
-
-    return recipient
 
 
 @contextmanager
