@@ -6,6 +6,7 @@ The tree, with the exit code that :mod:`reconciler.cli.exit_codes` gives each::
     ├── UsageError                     64
     │   └── NoSuchUser                 64   a recipient without a domain
     ├── ConfigurationInvalid            3
+    ├── NoProject                       3   nowhere, or of somebody else
     ├── SecretError                     4
     ├── StateError                      1
     │   ├── StateUnavailable            1   no file, no permission, disk full
@@ -57,6 +58,10 @@ class ConfigurationInvalid(ReconcilerError):
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         super().__init__("the configuration is not valid")
         self.diagnostics = tuple(diagnostics)
+
+
+class NoProject(ReconcilerError):
+    """There is no project where one was looked for, or one that belongs to another user."""
 
 
 class SecretError(ReconcilerError):

@@ -15,7 +15,7 @@ from reconciler.config.files import find
 from reconciler.config.layout import files_of
 from reconciler.config.load import load
 from reconciler.diagnostics import Diagnostic
-from reconciler.errors import ConfigurationInvalid, ReconcilerError
+from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
 from reconciler.model.address import Kind
 from reconciler.plan.inputs import Desired
 from reconciler.plan.planner import Plan, plan
@@ -117,6 +117,15 @@ def _write(
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return ExportedFiles(tuple(folder / name for name in files), warnings, made)
+
+
+def only_folder(roots: tuple[Path, ...]) -> Path:
+    """The folder to write to where none is named; raises UsageError if there are several."""
+    if len(roots) > 1:
+        raise UsageError(
+            f"the connectors are in {len(roots)} folders", hint="Name one of them with --out."
+        )
+    return roots[0]
 
 
 def _refuse_what_is_there(folder: Path) -> None:

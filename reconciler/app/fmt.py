@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.app.atomic_file import write_wholly
-from reconciler.app.workspace import SETTINGS_FILE
+from reconciler.app.project_folder import SETTINGS_FILE
 from reconciler.config.compose import compose
 from reconciler.config.files import MAX_BYTES, decode, find, read_bytes, shown
 from reconciler.config.formatting import Formatted, Left, formatted
@@ -59,21 +59,24 @@ def format_files(
     settings. Everything is read before anything is written. Raises UsageError for a folder that holds none
     of ours, and ReconcilerError if a file cannot be written.
     """
-    settings = workspace.root.parent / SETTINGS_FILE
+    project = workspace.project
+    settings, roots = project.settings_file, project.roots
+    if not paths:
+        workspace.require_project()
     found: list[_Read] = []
-    for place in paths or (workspace.root, *((settings,) if settings.exists() else ())):
-        if place != workspace.root and not place.is_dir():
+    for place in paths or (*roots, *((settings,) if settings.exists() else ())):
+        if place not in roots and not place.is_dir():
             found.append(_read(place, settings=place.name == SETTINGS_FILE, named=True))
         else:
-            found += _read_folder(place)
+            found += _read_folder(place, None if paths else project.bounds_of_roots)
     for item in found:
         if write and item.layout.changed:
             _write(item)
         yield item.layout
 
 
-def _read_folder(folder: Path) -> list[_Read]:
-    files = find(folder)
+def _read_folder(folder: Path, within: Path | None) -> list[_Read]:
+    files = find(folder, within=within)
     found = [_Read(Layout(folder, diagnostics=(item,))) for item in files.diagnostics]
     # A link is another name of a file that is laid out where it lies.
     read = [_read(path) for path in files.paths if not path.is_symlink() or not path.exists()]

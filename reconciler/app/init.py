@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.app.atomic_file import refuse_escape
-from reconciler.errors import ReconcilerError
+from reconciler.app.project_folder import CONNECTORS, SETTINGS_FILE, enclosing_project
+from reconciler.errors import ReconcilerError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _CONNECTOR = """\
 # The account that support mail is sent from. Replace what is in here, then: reconciler validate
@@ -54,6 +60,30 @@ class InitialFiles:
 
     written: tuple[Path, ...]
     kept: tuple[Path, ...]
+
+
+def place_to_start(named: tuple[Path, ...], environ: Mapping[str, str]) -> Path:
+    """The folder for the connectors of a new project; raises UsageError where there is a project already.
+
+    A folder that somebody named may lie inside another project, but not among its connectors.
+    """
+    if len(named) > 1:
+        raise UsageError("a project is started in one folder", hint="Give --config once.")
+    root = named[0] if named else Path(CONNECTORS)
+    home = Path(os.path.realpath(root.parent))
+    found = enclosing_project(home, environ)
+    if found == home and os.path.lexists(home / SETTINGS_FILE) and any(root.glob("**/*.y*ml")):
+        raise UsageError(
+            f"there is a project in {home} already",
+            hint=f"Its connectors are in {root}. To check them: reconciler validate",
+        )
+    if found not in (None, home) and (not named or home.is_relative_to(found / CONNECTORS)):
+        raise UsageError(
+            f"{home} is inside the project {found}",
+            hint="Add connectors to that one. To start another one in here all the same:"
+            f" reconciler init --config {CONNECTORS}",
+        )
+    return root
 
 
 def start(root: Path, actor: str) -> InitialFiles:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from reconciler.app.actor import Actor
 from reconciler.app.actor import actor as find_actor
+from reconciler.app.project_folder import find_project
 from reconciler.app.send_log import StoredJournal, of_failure, of_sent
 from reconciler.app.workspace import Workspace, open_workspace
 from reconciler.connection.access import Access
@@ -112,8 +113,11 @@ class Mailer:
         variables = os.environ if environ is None else environ
         if connect_to is None:
             connect_to = tuple(variables.get("RECONCILER_CONNECT_TO", "").split())
+        named = (
+            (str(config),) if config else variables.get("RECONCILER_CONFIG", "").split(os.pathsep)
+        )
         workspace = open_workspace(
-            Path(config or variables.get("RECONCILER_CONFIG") or "connectors.d"),
+            find_project(variables, tuple(Path(item) for item in named if item)),
             variables,
             state=state or variables.get("RECONCILER_STATE"),
             connect_to=connect_to,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.app.project_folder import CONNECTORS, SETTINGS_FILE, ProjectFolder
 from reconciler.app.trust import Trust, find_trust
 from reconciler.config.effective import (
     DEFAULT,
@@ -23,7 +24,13 @@ from reconciler.config.load import Loaded, load
 from reconciler.config.settings import DEFAULTS, Settings
 from reconciler.config.settings_file import load_settings
 from reconciler.diagnostics import Diagnostic
-from reconciler.errors import ConfigurationInvalid, SecretError, StateUnavailable, UsageError
+from reconciler.errors import (
+    ConfigurationInvalid,
+    NoProject,
+    SecretError,
+    StateUnavailable,
+    UsageError,
+)
 from reconciler.model.secret_ref import SecretRef
 from reconciler.plan.inputs import Desired, Limits
 
@@ -35,19 +42,17 @@ if TYPE_CHECKING:
     from reconciler.secrets.registry import Resolver
     from reconciler.state.base import StateReader, StateStore
 
-SETTINGS_FILE = "reconciler.yaml"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
     """Everything that the command line, the environment and ``reconciler.yaml`` say together.
 
-    ``root`` is the folder of the connectors; relative paths of the settings start beside it. The
-    environment holds secrets, and the URL of a database may hold a password, so no repr shows them.
+    Relative paths of the settings start at ``home``. The environment holds secrets, and the URL of a
+    database may hold a password, so no repr shows them.
     ``settings`` are those in force; ``in_force`` says who set them, ``state_source`` who named the state.
     """
 
-    root: Path
+    project: ProjectFolder
     settings: Settings
     settings_problems: tuple[Diagnostic, ...]
     state_url: str = field(repr=False)
@@ -62,7 +67,7 @@ class Workspace:
     @property
     def home(self) -> Path:
         """The folder that holds ``connectors.d/`` and ``reconciler.yaml``."""
-        return self.root.absolute().parent
+        return self.project.home
 
     @property
     def limits(self) -> Limits:
@@ -76,12 +81,20 @@ class Workspace:
         )
 
     def load(self) -> Loaded:
-        """Read and check the configuration, the settings file with it."""
-        loaded = load(self.root, settings=self.settings)
+        """Read and check the configuration, the settings file with it; raises NoProject."""
+        self.require_project()
+        loaded = load(
+            *self.project.roots, settings=self.settings, within=self.project.bounds_of_roots
+        )
         problems = (*self.settings_problems, *loaded.diagnostics)
         broken = any(problem.is_error for problem in self.settings_problems)
         snapshot = None if broken else loaded.snapshot
         return replace(loaded, diagnostics=problems, snapshot=snapshot)
+
+    def require_project(self) -> None:
+        """Raise NoProject if nothing was found; a folder that was named is looked at when it is read."""
+        if not (self.project.exists or self.project.named):
+            raise self._no_project()
 
     def load_valid(self) -> tuple[Loaded, Desired]:
         """Read the configuration; raises ConfigurationInvalid if it has errors."""
@@ -124,13 +137,30 @@ class Workspace:
             store.close()
 
     def store(self, *, read_only: bool = False) -> StateStore:
-        """Open the stored state; raises ConfigurationInvalid if it is unknown which one is meant."""
+        """Open the stored state; raises ConfigurationInvalid or NoProject if it is unknown which one is meant."""
+        if self._is_nowhere():
+            raise self._no_project()
         if any(problem.is_error for problem in self.settings_problems):
             raise ConfigurationInvalid(self.settings_problems)
         self.trust.refuse_state_of_file(self.state_source)
         from reconciler.state.sql.store import open_store  # noqa: PLC0415 - SQLAlchemy costs to import
 
         return open_store(self.state_url, read_only=read_only, password=self._state_password())
+
+    def _is_nowhere(self) -> bool:
+        """Whether the state would be at its usual place in a project, and neither of the two is there."""
+        if self.project.exists or self.state_source != DEFAULT:
+            return False
+        return not Path(self.state_url.partition(":///")[2]).exists()
+
+    def _no_project(self) -> NoProject:
+        folder = self.project.roots[0] if self.project.named else Path.cwd()
+        where = "that folder" if self.project.named else "it or in a folder above it"
+        return NoProject(
+            f"there is no project in {folder}: neither {SETTINGS_FILE} nor {CONNECTORS}/ is in {where}",
+            hint="Name the project with -C DIR, the state with --state, or start a project with"
+            " `reconciler init`.",
+        )
 
     def _state_password(self) -> Callable[[], Secret] | None:
         reference = self.state_password
@@ -173,7 +203,7 @@ class Workspace:
 
 
 def open_workspace(
-    root: Path,
+    project: ProjectFolder,
     environ: Mapping[str, str],
     *,
     state: str | None = None,
@@ -181,15 +211,15 @@ def open_workspace(
     ca_file: str | None = None,
 ) -> Workspace:
     """Put together what was told with what ``reconciler.yaml`` says; what was told comes first."""
-    home = root.absolute().parent
+    home = project.home
     trust = find_trust(environ, home, connect_to)
-    settings, problems = load_settings(root.parent / SETTINGS_FILE)
+    settings, problems = load_settings(project.settings_file, within=home)
     in_force = effective(
         settings, trust.rules, restricted=trust.restricted, allow_command=trust.allow_command
     )
     place = _place_of_state(settings, trust, state, home)
     return Workspace(
-        root=root,
+        project=project,
         settings=in_force.settings,
         settings_problems=problems,
         state_url=place.url,

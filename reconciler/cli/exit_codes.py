@@ -35,6 +35,7 @@ class ExitCode(IntEnum):
 _BY_ERROR: tuple[tuple[type[errors.ReconcilerError], ExitCode], ...] = (
     (errors.UsageError, ExitCode.USAGE),
     (errors.ConfigurationInvalid, ExitCode.CONFIGURATION_INVALID),
+    (errors.NoProject, ExitCode.CONFIGURATION_INVALID),
     (errors.SecretError, ExitCode.TEST_REJECTED),
     (errors.StateLocked, ExitCode.LOCKED),
     (errors.PlanRefused, ExitCode.REFUSED),
@@ -92,6 +93,7 @@ _SENDMAIL_BY_ERROR: tuple[tuple[type[errors.ReconcilerError], SendmailCode], ...
     (errors.RouteRefused, SendmailCode.UNAVAILABLE),
     (errors.SecretError, SendmailCode.CONFIGURATION),
     (errors.ConfigurationInvalid, SendmailCode.CONFIGURATION),
+    (errors.NoProject, SendmailCode.CONFIGURATION),
     (errors.StateError, SendmailCode.CONFIGURATION),
 )
 

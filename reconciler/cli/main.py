@@ -6,6 +6,7 @@ import gc
 import importlib
 import signal
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -13,6 +14,7 @@ import click
 from reconciler import __version__
 from reconciler.cli.command import ExampleGroup
 from reconciler.cli.exit_codes import ExitCode, exit_code
+from reconciler.cli.project import go_to
 from reconciler.cli.streams import mute, prepare
 from reconciler.errors import ConfigurationInvalid, ReconcilerError
 
@@ -79,6 +81,9 @@ class LazyGroup(ExampleGroup):
     context_settings={"help_option_names": ["-h", "--help"]},
     examples=("reconciler validate", "reconciler plan", "reconciler apply"),
 )
+@click.option("-C", "directory", type=click.Path(path_type=Path), is_eager=True, callback=go_to,
+              expose_value=False, metavar="DIR",
+              help="Go to DIR first: all relative paths start there.")  # fmt: skip
 @click.version_option(__version__, "-V", "--version", message="reconciler %(version)s")
 def cli() -> None:
     """Email connectors as code.

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, fields, replace
 from enum import Flag, auto
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reconciler.app.actor import Actor
+    from reconciler.app.project_folder import ProjectFolder
     from reconciler.app.workspace import Workspace
     from reconciler.plan.inputs import Overrides
     from reconciler.render.terminal import Style
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 CONFIG_VARIABLE = "RECONCILER_CONFIG"
-CONFIG_DEFAULT = "connectors.d"
 ACTOR_VARIABLE = "RECONCILER_ACTOR"
 
 _NAMES = "names"
@@ -71,6 +71,26 @@ def _keep_colour(
     return color
 
 
+def go_to(context: click.Context, parameter: click.Parameter, value: Path | None) -> bool:
+    """Change the working folder for the rest of the command; returns whether somebody named it.
+
+    ``-C`` stands before the command or after it.
+    """
+    if value is not None:
+        before = Path.cwd()
+        try:
+            os.chdir(value)
+        except OSError as error:
+            message = f"{value}: {error.strerror}"
+            raise click.BadParameter(message, context, parameter) from None
+        context.call_on_close(partial(os.chdir, before))
+        context.meta[_WORKING_FOLDER_IS_NAMED] = True
+    return bool(context.meta.get(_WORKING_FOLDER_IS_NAMED))
+
+
+_WORKING_FOLDER_IS_NAMED = f"{__name__}.working_folder_is_named"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """The common options of a command line; those that the command does not take have their default.
@@ -78,14 +98,25 @@ class Project:
     The methods open what the options lead to. Their imports are local, so that ``--help`` needs none.
     """
 
-    config: str = _option(
+    config: tuple[Path, ...] = _option(
         {Uses.CONFIG: ("-c", "--config"), Uses.CONFIG_WITHOUT_SHORT: ("--config",)},
-        CONFIG_DEFAULT,
+        (),
+        multiple=True,
+        type=click.Path(path_type=Path),
         envvar=CONFIG_VARIABLE,
-        show_default=True,
         show_envvar=True,
         metavar="FOLDER",
-        help="The folder of the connectors, with reconciler.yaml beside it.",
+        help="A project, or a folder of connectors. Repeatable: the connectors of all the folders."
+        " [default: connectors.d of the project, which is found upwards from the working folder]",
+    )
+    directory: bool = _option(
+        {Uses.CONFIG: ("-C", "--directory")},
+        default=None,
+        is_eager=True,
+        type=click.Path(path_type=Path),
+        callback=go_to,
+        metavar="DIR",
+        help="Go to DIR first: all relative paths start there.",
     )
     state: str | None = _option(
         {Uses.STATE: ("--state",)},
@@ -162,7 +193,15 @@ class Project:
 
     def at(self, folder: str) -> Self:
         """Return the same project with the connectors of another folder; "" is the default one."""
-        return replace(self, config=folder or os.environ.get(CONFIG_VARIABLE) or CONFIG_DEFAULT)
+        text = folder or os.environ.get(CONFIG_VARIABLE, "")
+        named = (folder,) if folder else text.split(os.pathsep) if text else ()
+        return replace(self, config=tuple(map(Path, named)))
+
+    def folder(self) -> ProjectFolder:
+        """Find the project: upwards from the working folder, unless its folders are named."""
+        from reconciler.app.project_folder import find_project  # noqa: PLC0415 - as below
+
+        return find_project(os.environ, self.config, trusted=self.directory)
 
     def workspace(self) -> Workspace:
         """Open the workspace: the options, the environment and the settings file together."""
@@ -170,7 +209,7 @@ class Project:
         from reconciler.mail.dial import joined  # noqa: PLC0415 - as above
 
         return open_workspace(
-            Path(self.config),
+            self.folder(),
             os.environ,
             state=self.state,
             connect_to=joined(self.connect_to, (os.environ.get("RECONCILER_CONNECT_TO", ""),)),

@@ -18,7 +18,7 @@ from reconciler.config.rules import problem
 from reconciler.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 MAX_BYTES: Final = 1024 * 1024
 """The size of the largest file that is read: some two thousand connectors."""
@@ -46,12 +46,16 @@ class SourceFile:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def find(root: Path) -> SourceFile:
+def find(root: Path, *, within: Path | None = None) -> SourceFile:
     """List every YAML file below ``root``, at any depth; what begins with a dot is left out.
+
+    ``root`` itself may be a link, but none that leads out of ``within``.
 
     A folder that can be reached in two ways, be it by a loop of links, is read once. Links that lead out of
     ``root`` are not followed: each is a diagnostic.
     """
+    if within is not None and leads_out(root, within):
+        return SourceFile((), (outside(root),))
     try:
         mode = root.stat().st_mode
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
@@ -68,7 +72,7 @@ def find(root: Path) -> SourceFile:
     diagnostics: list[Diagnostic] = []
     seen: set[tuple[int, int]] = set()
     pending = [root]
-    home = os.path.realpath(root)
+    home = Path(os.path.realpath(root))
     while pending:
         folder = pending.pop()
         try:
@@ -77,8 +81,8 @@ def find(root: Path) -> SourceFile:
                 continue
             seen.add((status.st_dev, status.st_ino))
             listed = sorted(item for item in folder.iterdir() if not item.name.startswith("."))
-            entries = [item for item in listed if not _leads_out(item, home)]
-            diagnostics += (_outside(item) for item in listed if item not in entries)
+            entries = [item for item in listed if not leads_out(item, home)]
+            diagnostics += (outside(item) for item in listed if item not in entries)
         except OSError as error:
             diagnostics.append(_unreadable(folder, error))
             continue
@@ -91,14 +95,30 @@ def find(root: Path) -> SourceFile:
     return SourceFile(tuple(sorted(paths)), tuple(diagnostics))
 
 
-def _leads_out(path: Path, home: str) -> bool:
-    """Whether a link leads out of the folder: a pull request could name any file of the machine by one."""
+def find_all(roots: Sequence[Path], *, within: Path | None = None) -> SourceFile:
+    """List the files below several folders; one that is below two of them counts once."""
+    if len(roots) == 1:
+        return find(roots[0], within=within)
+    found = [find(root, within=within) for root in roots]
+    paths = {os.path.realpath(path): path for item in found for path in reversed(item.paths)}
+    return SourceFile(
+        tuple(sorted(paths.values())),
+        tuple(diagnostic for item in found for diagnostic in item.diagnostics),
+    )
+
+
+def leads_out(path: Path, home: Path) -> bool:
+    """Whether a link leads out of the folder: a pull request could name any file of the machine by one.
+
+    ``home`` has no links in it.
+    """
     if not path.is_symlink():
         return False
     return not Path(os.path.realpath(path)).is_relative_to(home)
 
 
-def _outside(path: Path) -> Diagnostic:
+def outside(path: Path) -> Diagnostic:
+    """The problem of a link that leads out."""
     message = "The link leads out of the folder of the configuration, so it is not followed."
     hint = (
         "Put the file itself here; for files that lie elsewhere, name their folder with --config."

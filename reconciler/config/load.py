@@ -11,7 +11,7 @@ from reconciler.config.catalogue import catalogue
 from reconciler.config.checks import run
 from reconciler.config.compose import compose
 from reconciler.config.documents import Parsed, parse
-from reconciler.config.files import decode, find, read, shown
+from reconciler.config.files import decode, find_all, read, shown
 from reconciler.config.resolved import ResolvedConfiguration
 from reconciler.config.rules import problem, settled
 from reconciler.config.settings import DEFAULTS
@@ -53,14 +53,17 @@ class _Source:
 
 
 def load(
-    root: Path, *, providers: Iterable[Provider] | None = None, settings: Settings = DEFAULTS
+    *roots: Path,
+    providers: Iterable[Provider] | None = None,
+    settings: Settings = DEFAULTS,
+    within: Path | None = None,
 ) -> Loaded:
-    """Load every YAML file below ``root``.
+    """Load every YAML file below ``roots``, as one configuration; none of the roots leads out of ``within``.
 
     ``providers`` are those that exist besides the user's own; left out, the built-in ones. Neither
     secrets nor the network are touched, and whatever the files hold, nothing is raised.
     """
-    found = find(root)
+    found = find_all(roots, within=within)
     sources = [_source(read(path), shown(path)) for path in found.paths]
     parsed = [item for source in sources for item in source.parsed]
     known = catalogue(

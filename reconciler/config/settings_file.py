@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from reconciler.config.compose import compose
-from reconciler.config.files import read, shown
+from reconciler.config.files import leads_out, outside, read, shown
 from reconciler.config.rules import problem, settled
 from reconciler.config.settings import DEFAULTS, Settings
 from reconciler.config.settings_checks import problems
@@ -21,14 +21,21 @@ if TYPE_CHECKING:
     from reconciler.config.raw import RawDocument
 
 
-def load_settings(path: Path) -> tuple[Settings, tuple[Diagnostic, ...]]:
-    """Read the settings; the defaults, if there is no such file or if it has errors."""
+def load_settings(
+    path: Path, *, within: Path | None = None
+) -> tuple[Settings, tuple[Diagnostic, ...]]:
+    """Read the settings; the defaults, if there is no such file or if it has errors.
+
+    A link that leads out of ``within`` is an error.
+    """
     try:
         path.lstat()  # not stat: a link that leads nowhere is a fault, and no missing file
     except FileNotFoundError:
         return DEFAULTS, ()
     except OSError:
         pass  # reading it says what is in the way
+    if within is not None and leads_out(path, within):
+        return DEFAULTS, (outside(path),)
     text = read(path)
     if isinstance(text, Diagnostic):
         return DEFAULTS, (text,)

@@ -27,12 +27,12 @@ def command(project: Project, *, out: Path | None) -> None:
     The files are valid, and a plan of them is empty; nothing is written otherwise. No file is
     overwritten.
     """
-    from reconciler.app.export_yaml import write_stored
+    from reconciler.app.export_yaml import only_folder, write_stored
     from reconciler.render.human.diagnostics import diagnostics
     from reconciler.render.human.plan import summary
 
     space = project.workspace()
-    folder = out or Path(project.config)
+    folder = out or only_folder(space.project.roots)
     done = write_stored(space, folder)
     if done.warnings:
         click.echo(diagnostics(done.warnings, project.stderr_style()), err=True)

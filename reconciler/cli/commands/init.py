@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 
 import click
 
 from reconciler.cli.command import ExampleCommand
-from reconciler.cli.project import CONFIG_DEFAULT, Project, Uses, project_options
+from reconciler.cli.project import Project, Uses, project_options
 
 
 @click.command(
@@ -18,16 +19,18 @@ from reconciler.cli.project import CONFIG_DEFAULT, Project, Uses, project_option
 )
 @project_options(Uses.CONFIG | Uses.ACTOR)
 def command(project: Project) -> None:
-    """Start a configuration: a first connector to edit, roles, and settings.
+    """Start a project: a first connector to edit, roles, and settings.
 
-    Never overwrites a file.
+    Never overwrites a file. Within a project it starts none.
     """
-    from reconciler.app.init import start
+    from reconciler.app.init import place_to_start, start
+    from reconciler.app.project_folder import CONNECTORS
 
-    done = start(Path(project.config), project.actor().name)
+    root = place_to_start(project.config, os.environ)
+    done = start(root, project.actor().name)
     for path in done.written:
         click.echo(f"Wrote {path}")
     for path in done.kept:
         click.echo(f"Kept {path}, which is there already")
-    where = "" if project.config == CONFIG_DEFAULT else f" --config {shlex.quote(project.config)}"
+    where = "" if root == Path(CONNECTORS) else f" --config {shlex.quote(str(root))}"
     click.echo(f"\nEdit the connector, then: reconciler validate{where}")

@@ -29,7 +29,8 @@ def command(project: Project, *, serial: int, out: Path) -> None:
     from reconciler.render.human.diagnostics import diagnostics
     from reconciler.render.human.plan import summary
 
-    done = write_revision(project.workspace(), out, serial)
+    space = project.workspace()
+    done = write_revision(space, out, serial)
     if done.warnings:
         click.echo(diagnostics(done.warnings, project.stderr_style()), err=True)
     for path in done.files:
@@ -39,6 +40,6 @@ def command(project: Project, *, serial: int, out: Path) -> None:
     click.echo(
         f"Nothing was applied. To go back to revision {serial}:\n"
         f"  1. reconciler plan --config {out}   shows what would change\n"
-        f"  2. put these files in place of those in {project.config}, and commit them\n"
+        f"  2. put these files in place of those in {', '.join(map(str, space.project.roots))}, and commit them\n"
         "  3. reconciler apply, as for any other change"
     )

@@ -54,6 +54,7 @@ def test_help_loads_no_command_and_no_pydantic(home: Home) -> None:
         "reconciler.cli.command",
         "reconciler.cli.exit_codes",
         "reconciler.cli.main",
+        "reconciler.cli.project",
         "reconciler.cli.streams",
         "reconciler.errors",
     }

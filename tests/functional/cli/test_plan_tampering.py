@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.app.plan import Planned, make_plan
+from reconciler.app.project_folder import find_project
 from reconciler.app.saved_plan import read_plan_file
 from reconciler.app.workspace import open_workspace
 from reconciler.errors import PlanStale, ReconcilerError
@@ -37,7 +38,8 @@ def made(home: Home) -> Planned:
     home.edit("policy.yaml", "enabled: false", "enabled: true")
     home.write("more.yaml", "kind: Group\nname: more\nmembers: {users: [ada@contoso.example]}\n")
     space = open_workspace(
-        home.config, {"RECONCILER_FINGERPRINT_KEY": "0123456789abcdef", "INFO_APP_PASSWORD": "x"}
+        find_project({}, (home.config,)),
+        {"RECONCILER_FINGERPRINT_KEY": "0123456789abcdef", "INFO_APP_PASSWORD": "x"},
     )
     return make_plan(space, "mail-lead@contoso.example", check_secrets=True)
 

@@ -52,13 +52,13 @@ def test_a_common_option_has_the_same_help_everywhere() -> None:
 @pytest.mark.parametrize(
     ("command", "options"),
     [
-        ("validate", {"config", "color"}),
-        ("init", {"config", "actor_name"}),
-        ("status", {"config", "state", "color"}),
+        ("validate", {"config", "directory", "color"}),
+        ("init", {"config", "directory", "actor_name"}),
+        ("status", {"config", "directory", "state", "color"}),
         ("route", {"state", "color"}),
         ("schema", set()),
-        ("state unlock", {"config", "state"}),
-        ("state forget", {"config", "state", "actor_name"}),
+        ("state unlock", {"config", "directory", "state"}),
+        ("state forget", {"config", "directory", "state", "actor_name"}),
         ("sendmail", {"config", "state", "actor_name", "connect_to", "ca_file"}),
         ("plan", COMMON),
         ("apply", COMMON),

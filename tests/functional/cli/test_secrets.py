@@ -168,12 +168,15 @@ def test_a_traceback_would_not_hold_one_either(watch: Watch) -> None:
     """An exception that nobody expected is shown as Python does; its chain must be clean."""
     import traceback
 
+    from reconciler.app.project_folder import find_project
     from reconciler.app.test import probe_options
     from reconciler.app.workspace import open_workspace
     from reconciler.errors import SecretError
     from reconciler.model.secret_ref import SecretRef
 
-    space = open_workspace(Path("connectors.d"), {"A": "with \udc80 surrogate"})
+    space = open_workspace(
+        find_project({}, (Path("connectors.d"),)), {"A": "with \udc80 surrogate"}
+    )
     assert probe_options(space).retries >= 0
     for reference in ("env:B", "file:/no/such/file", "command:false"):
         with pytest.raises(SecretError) as caught:
