@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, assert_never
 from hypothesis import strategies as st
 
 from reconciler.model.address import Address, Kind
-from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, SaveSent, Security
+from reconciler.model.connector import (
+    Connector,
+    Grant,
+    MailServer,
+    OAuth2,
+    SaveSent,
+    Security,
+    SmtpSignIn,
+)
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions, Principals
 from reconciler.model.policy import GlobalSmtpPolicy, ReplyTo
@@ -97,6 +105,13 @@ _SERVERS = [
 mail_servers = st.sampled_from(_SERVERS)
 """Halves of a connector with everything that a connection takes."""
 
+_RELAYS = [
+    MailServer(server=host, port=25, security=security, sign_in=SmtpSignIn.NONE)
+    for host, security in product(HOSTS, (Security.NONE, Security.STARTTLS))
+]
+submission_servers = st.sampled_from([*_SERVERS, *_RELAYS * 6])
+"""The same for SMTP, which some servers offer without a sign-in."""
+
 
 @st.composite
 def connectors(draw: st.DrawFn, name: str) -> Connector:
@@ -105,7 +120,8 @@ def connectors(draw: st.DrawFn, name: str) -> Connector:
     sends = shape != "receives"
     servers = st.just(MailServer()) if shape == "empty draft" else mail_servers
     imap = None if shape == "sends" else draw(servers)
-    smtp = draw(servers) if sends else None
+    relays = servers if shape == "empty draft" else submission_servers
+    smtp = draw(relays) if sends else None
     display_name, labels = draw(st.sampled_from(_LOOKS))
     return Connector(
         name=name,

@@ -18,6 +18,7 @@ from reconciler.model.connector import (
     OAuth2,
     Security,
     SmtpSettings,
+    SmtpSignIn,
 )
 from reconciler.model.fields import ADDRESS_PATTERN
 from reconciler.model.provider import UsernameForm
@@ -105,6 +106,8 @@ def smtp_of(document: ConnectorDocument, provider: Provider | None) -> SmtpSetti
 
 def uses_same_credentials(document: ConnectorDocument) -> bool:
     """Whether SMTP signs in as IMAP does: as said, else where only IMAP has credentials."""
+    if document.smtp is not None and document.smtp.sign_in is SmtpSignIn.NONE:
+        return False
     if document.smtp is not None and document.smtp.use_same_credentials is not None:
         return document.smtp.use_same_credentials
     return bool(WrittenCredentials.of(document.imap)) and not WrittenCredentials.of(document.smtp)
@@ -160,6 +163,7 @@ def _server(
         port=port_of(account, defaults),
         security=security_of(account, defaults),
         allow_cleartext_auth=account.allow_cleartext_auth,
+        sign_in=account.sign_in if isinstance(account, SmtpSettings) else None,
         username=username,
         password=credentials.password,
         oauth2=resolve_oauth2(credentials, oauth2),

@@ -11,7 +11,10 @@ from reconciler.model.connector import Connector, MailServer, SaveSent, Security
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a session is opened for. ``settings`` names the credential; the rest of it is repeated here."""
+    """What a session is opened for. ``settings`` names the credential; the rest of it is repeated here.
+
+    ``username`` is empty where nobody signs in.
+    """
 
     protocol: Protocol
     connector: Connector
@@ -29,7 +32,7 @@ class Account:
     @property
     def account_key(self) -> tuple[str, str]:
         """Host and user; at most one test at a time has these in common."""
-        return self.host_key, self.username.casefold()
+        return self.host_key, (self.username or self.address).casefold()
 
     @property
     def address(self) -> str:
@@ -77,7 +80,7 @@ def _used(connector: Connector) -> tuple[tuple[Protocol, MailServer], ...]:
 
 def _account(protocol: Protocol, connector: Connector, settings: MailServer) -> Account | None:
     host, port, security = settings.server, settings.port, settings.security
-    username = settings.username
+    username = settings.username if settings.signs_in else ""
     if not settings.complete:
         return None
     # `complete` says the same to people as these comparisons say to the type checker.

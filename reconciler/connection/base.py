@@ -91,7 +91,7 @@ class AccountSession(ABC):
     def steps(self) -> Mapping[Stage, Callable[[], str]]:
         """What each stage does. It returns a detail, in which a server's words are fit to be shown."""
         return {
-            Stage.SECRET: self._secrets.resolve,
+            Stage.SECRET: self.secret,
             Stage.DNS: self.dns,
             Stage.TCP: self.tcp,
             Stage.TLS: self.tls,
@@ -161,6 +161,13 @@ class AccountSession(ABC):
         sock = self._wire.tls if self._wire is not None else None
         return () if sock is None else chain(sock)
 
+    def secret(self) -> str:
+        """Resolve every secret that the account takes."""
+        references = self._secrets.resolve()
+        if not references:
+            raise Skip("no secret is needed")
+        return references
+
     def dns(self) -> str:
         """Look up where to connect to."""
         host, port = self._options.connect_to.target(self.account.host, self.account.port)
@@ -214,6 +221,8 @@ class AccountSession(ABC):
 
     def authentication(self) -> str:
         """Sign in, with exactly one attempt."""
+        if not self.account.settings.signs_in:
+            raise Skip("no sign-in, as the configuration has it")
         return f"signed in with {self.sign_in(self._secrets.credential(self.deadline))}"
 
     def greet_plainly(self) -> None:

@@ -29,4 +29,5 @@ class FailureContext:
     def names(self) -> dict[str, str]:
         """What causes and remedies may name."""
         account = self.account
-        return {"host": account.host, "user": account.username, "address": account.address}
+        user = account.username or "this machine"
+        return {"host": account.host, "user": user, "address": account.address}

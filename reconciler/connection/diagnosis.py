@@ -9,6 +9,7 @@ import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler.connection.anonymous import sign_in_demanded
 from reconciler.connection.certificates import tls_failure
 from reconciler.connection.failure import ErrorClass, Failure, Stage
 from reconciler.connection.fault_failures import fault_failure
@@ -85,6 +86,8 @@ def _declined(error: Declined, where: FailureContext) -> Failure:
     token = account.settings.oauth2 is not None
     if error.challenge:
         return _token_rejected(error, where)
+    if not account.settings.signs_in and (found := sign_in_demanded(error.reply, where)):
+        return found
     rule = meaning(
         account.protocol, where.stage, error.command, error.reply, account.host, token=token
     )

@@ -42,6 +42,7 @@ class ErrorClass(StrEnum):
     STARTTLS_MISSING = "starttls_missing"
     PROTOCOL = "protocol"
     AUTH_MECH_UNAVAILABLE = "auth_mech_unavailable"
+    AUTH_REQUIRED = "auth_required"
     AUTH_REJECTED = "auth_rejected"
     AUTH_BASIC_DISABLED = "auth_basic_disabled"
     SMTP_AUTH_DISABLED = "smtp_auth_disabled"

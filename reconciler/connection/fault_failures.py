@@ -99,7 +99,7 @@ def _starttls_missing(_error: StarttlsMissing, where: FailureContext) -> Failure
     account = where.account
     return Failure(
         ErrorClass.STARTTLS_MISSING,
-        f"{account.host} does not offer STARTTLS on port {account.port}, so no password was sent to it.",
+        f"{account.host} does not offer STARTTLS on port {account.port}, so nothing was sent to it.",
         "Use a port that offers TLS; if this one always did, something in between strips it.",
     )
 

@@ -44,6 +44,13 @@ class Security(StrEnum):
     """Plain text."""
 
 
+class SmtpSignIn(StrEnum):
+    """How SMTP signs in where that does not follow from a credential."""
+
+    NONE = "none"
+    """Not at all: the server permits mail by network."""
+
+
 class SaveSent(StrEnum):
     """Whether a copy of a sent mail is filed in the account's Sent folder."""
 
@@ -146,6 +153,10 @@ class SmtpSettings:
     allow_cleartext_auth: Annotated[
         bool, Field(description="Allow the password to travel without TLS beyond this machine.")
     ] = False
+    sign_in: Annotated[
+        Maybe[SmtpSignIn],
+        Field(description="none: the server takes mail from this network without a sign-in."),
+    ] = None
     email_address: Annotated[
         Maybe[EmailAddress],
         Field(description="The address that the connector sends as, and test mail goes to."),
@@ -205,7 +216,7 @@ class MailServer:
     """One protocol's settings of a connector, with everything filled in that can be.
 
     Only a draft may lack ``server``, ``port``, ``security``, ``username`` or a credential; of the
-    two credentials at most one is set.
+    two credentials at most one is set. With ``sign_in`` none there is neither a user nor a credential.
     """
 
     __pydantic_config__ = STRICT
@@ -214,6 +225,7 @@ class MailServer:
     port: int | None = None
     security: Security | None = None
     allow_cleartext_auth: bool = False
+    sign_in: SmtpSignIn | None = None
     username: str | None = None
     password: Reference | None = None
     oauth2: OAuth2 | None = None
@@ -226,10 +238,17 @@ class MailServer:
 
     @property
     def complete(self) -> bool:
-        """Whether a connection could be tried and a sign-in made."""
-        return None not in (self.server, self.port, self.security, self.username) and (
-            self.password is not None or self.oauth2 is not None
+        """Whether a connection could be tried, and a sign-in made where one is."""
+        if None in (self.server, self.port, self.security):
+            return False
+        return not self.signs_in or (
+            self.username is not None and (self.password is not None or self.oauth2 is not None)
         )
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether a user and a credential are sent at all."""
+        return self.sign_in is not SmtpSignIn.NONE
 
 
 UNTESTED: Final = MappingProxyType({"tested": False})

@@ -239,7 +239,8 @@ def _examination(document: DoctorDocument, style: Style, texts: Mapping[Protocol
 
 
 def _title(account: AccountDocument) -> str:
-    return f"{account.protocol.upper()}  {account.host}:{account.port} as {account.username}"
+    user = f"as {account.username}" if account.username else "without a sign-in"
+    return f"{account.protocol.upper()}  {account.host}:{account.port} {user}"
 
 
 def _rows(account: AccountDocument) -> Iterator[tuple[str, list[str]]]:

@@ -39,7 +39,8 @@ class Listener:
 class SandboxAccount:
     """Who signs in where: a user at the IMAP or the SMTP server of a host, spelt as keys.
 
-    Connectors that spell host or user in different ways have the same one.
+    Connectors that spell host or user in different ways have the same one. ``username`` is empty for
+    those that send without a sign-in.
     """
 
     protocol: Protocol

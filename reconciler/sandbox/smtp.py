@@ -156,9 +156,10 @@ class _Submission:
         options: list[str],
     ) -> str:
         """Take the sender of a mail, which must be an address of the user's own."""
-        if not session.authenticated:
+        user = self._sending(session)
+        if user is None:
             return NOT_SIGNED_IN
-        if _sender(session, address) is None:
+        if _sender(user, address) is None:
             return MAY_NOT_SEND_AS
         envelope.mail_from = address
         envelope.mail_options.extend(options)
@@ -181,11 +182,13 @@ class _Submission:
         self, _server: SMTP, session: Session, envelope: Envelope
     ) -> str:
         """Deliver a mail whose From, too, is an address of the user's own."""
-        content = envelope.content
-        sender = _sender(session, envelope.mail_from or "")
+        content, user = envelope.content, self._sending(session)
+        if user is None:
+            return NOT_SIGNED_IN
+        sender = _sender(user, envelope.mail_from or "")
         if not isinstance(content, bytes) or sender is None:
             return MAY_NOT_SEND_AS
-        if any(_sender(session, address) is None for address in _authors(content)):
+        if any(_sender(user, address) is None for address in _authors(content)):
             return MAY_NOT_SEND_AS
         await self._office.deliver(
             content, sender=envelope.mail_from or "", recipients=envelope.rcpt_tos
@@ -201,13 +204,17 @@ class _Submission:
         return "451 4.3.0 The sandbox has failed"
 
     def _user(self, username: str) -> Submitter | None:
-        return self._users.get(username_key(username))
+        return self._users.get(username_key(username)) if username else None
+
+    def _sending(self, session: Session) -> Submitter | None:
+        """Who is signed in; else those who need no sign-in at this server, if there are any."""
+        if not session.authenticated:
+            return self._users.get("")
+        # put there by authenticate, typed by aiosmtpd as None
+        return cast("Submitter", session.auth_data)
 
 
-def _sender(session: Session, address: str) -> Sender | None:
-    user = cast(
-        "Submitter", session.auth_data
-    )  # put there by _Submission, typed by aiosmtpd as None
+def _sender(user: Submitter, address: str) -> Sender | None:
     key = address_key(address)
     return next((sender for sender in user.senders if sender.address == key), None)
 

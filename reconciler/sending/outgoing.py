@@ -13,6 +13,7 @@ from reconciler.sending.outcome import RefusedRecipient
 
 if TYPE_CHECKING:
     from reconciler.connection.smtp import SmtpAccountSession
+    from reconciler.mail.faults import Reply
     from reconciler.mail.smtp import Envelope, SmtpSession, Submission
     from reconciler.sending.access import ConnectorAccess
     from reconciler.sending.message import Prepared
@@ -98,10 +99,16 @@ class Outgoing:
                 temporary=all(item.temporary for item in refused),
                 code=refused[0].code,
                 status=refused[0].status,
-                hint="Check the addresses, and whether the account may send to them.",
+                hint=self._hint(submission.refused[0][1]),
             )
         final = f"{submission.reply.code} {show(submission.reply.text)}"
         return submission.accepted, refused, final
+
+    def _hint(self, reply: Reply) -> str:
+        """What to do about a refused recipient; without a sign-in, that may be what is missing."""
+        if self._door.account.settings.signs_in:
+            return "Check the addresses, and whether the account may send to them."
+        return self._door.failure(Declined("RCPT", reply), Stage.ENVELOPE).hint or ""
 
 
 def _suited(mail: Prepared, session: SmtpSession, host: str) -> tuple[Envelope, bytes]:

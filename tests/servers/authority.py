@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES: Final = tuple(
-    f"{name}.contoso.example" for name in ("imap", "smtp", "mail", "bearer", "login")
+    f"{name}.contoso.example" for name in ("imap", "smtp", "mail", "bearer", "login", "relay")
 )
 """What the good certificate is for."""
 

@@ -28,6 +28,9 @@ GONE: Final = f"gone@{DOMAIN}"
 BUSY: Final = f"busy@{DOMAIN}"
 """An address that support@ may send as, and whose mailbox is always busy: 450."""
 
+RELAY: Final = f"relay.{DOMAIN}"
+"""A host that takes mail without a sign-in."""
+
 UTF8: Final = f"jürgen@utf8.{DOMAIN}"
 """An address that takes SMTPUTF8. Dovecot's LMTP does not, so Postfix itself files this mail."""
 
@@ -115,6 +118,13 @@ class Door:
 
 
 _IMPLICIT: Final = "smtpd_tls_wrappermode=yes"
+_BY_NETWORK: Final = (
+    "smtpd_sasl_auth_enable=no",
+    "mynetworks=127.0.0.0/8",
+    "smtpd_sender_restrictions=",
+    "smtpd_recipient_restrictions=reject_unlisted_recipient,permit_mynetworks,reject",
+)
+"""A relay: whoever is in its network may send without a sign-in."""
 
 DOORS: Final = (
     Door(f"smtp.{DOMAIN}", 465, (_IMPLICIT,)),
@@ -125,6 +135,19 @@ DOORS: Final = (
     Door(f"mail.{DOMAIN}", 587, ("smtpd_sasl_auth_enable=no",)),
     Door(f"bearer.{DOMAIN}", 465, (_IMPLICIT, "smtpd_sasl_mechanism_filter=oauthbearer")),
     Door(f"bearer.{DOMAIN}", 587, ("smtpd_sasl_mechanism_filter=oauthbearer",)),
+    Door(RELAY, 25, ("smtpd_tls_security_level=none", *_BY_NETWORK)),
+    Door(RELAY, 587, _BY_NETWORK),
+    # Nobody is in its network, so that it relays for nobody.
+    Door(
+        RELAY,
+        2525,
+        (
+            *_BY_NETWORK[:1],
+            _BY_NETWORK[2],
+            "smtpd_tls_security_level=none",
+            "smtpd_recipient_restrictions=reject_unauth_destination",
+        ),
+    ),
     Door(EXPIRED, 465, (_IMPLICIT, "smtpd_tls_chain_files={expired}")),
     Door(UNTRUSTED, 465, (_IMPLICIT, "smtpd_tls_chain_files={untrusted}")),
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
-from reconciler.model.connector import Connector, MailServer, Security
+from reconciler.model.connector import Connector, MailServer, Security, SmtpSignIn
 from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.runner import run
 from reconciler.secrets.registry import Resolver
@@ -17,6 +17,7 @@ from tests.servers.accounts import ACCOUNTS, DOMAIN
 from tests.servers.authority import ELSEWHERE, EXPIRED, UNTRUSTED
 from tests.servers.dovecot import LOGIN_DISABLED, NO_STARTTLS
 from tests.servers.loopback import LOOPBACK, free_port
+from tests.servers.postfix import RELAY
 
 if TYPE_CHECKING:
     from reconciler.probe.result import ConnectorResult
@@ -131,6 +132,18 @@ def sends(
 ) -> MailServer:
     """The SMTP half of a connector for this account. ``password`` names another variable."""
     return _account(account, security, host, port or PORTS["smtp", security], password)
+
+
+def relays(
+    security: Security = Security.STARTTLS, *, host: str = RELAY, port: int | None = None
+) -> MailServer:
+    """The SMTP half of a connector that sends without a sign-in."""
+    return MailServer(
+        server=host,
+        port=port or PORTS["smtp", security],
+        security=security,
+        sign_in=SmtpSignIn.NONE,
+    )
 
 
 def _account(

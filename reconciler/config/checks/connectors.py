@@ -67,7 +67,7 @@ def _missing(case: ResolvedConnector, side: Endpoint) -> Iterator[tuple[str, str
             yield "port", "`port`"
         elif server.security is None and written.use_ssl is None:
             yield "security", "`use_ssl` or `security`"
-    if side.protocol == "smtp" and _told_elsewhere(case):
+    if not server.signs_in or (side.protocol == "smtp" and _told_elsewhere(case)):
         return
     if server.username is None:
         yield "username", "`username`"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.config.build import WrittenCredentials
 from reconciler.config.checks.finding import Finding
+from reconciler.model.connector import SmtpSignIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,12 +29,29 @@ def one_way(subject: ResolvedConfiguration) -> Iterator[Finding]:
                 )
 
 
+def no_sign_in(subject: ResolvedConfiguration) -> Iterator[Finding]:
+    """``sign_in: none`` stands beside no credential."""
+    for case in subject.cases:
+        smtp = case.document.smtp
+        if smtp is None or smtp.sign_in is not SmtpSignIn.NONE:
+            continue
+        for field in ("username", "password", "oauth2", "use_same_credentials"):
+            if getattr(smtp, field):
+                message = f"`smtp` has `sign_in: none`, and `{field}` says how to sign in."
+                hint = f"Delete `{field}`; or delete `sign_in`, if the server wants a sign-in."
+                yield Finding(
+                    "connector/sign-in-none", case.entry.raw, ("smtp", field), message, hint
+                )
+
+
 def same_credentials(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """``use_same_credentials`` agrees with what else is written."""
     route: Route = ("smtp", "use_same_credentials")
     for case in subject.cases:
         document = case.document
         if document.smtp is None or not document.enable_mail_send_from:
+            continue
+        if document.smtp.sign_in is SmtpSignIn.NONE:
             continue
         own, of_imap = WrittenCredentials.of(document.smtp), WrittenCredentials.of(document.imap)
         message = hint = ""
@@ -55,4 +73,4 @@ def same_credentials(subject: ResolvedConfiguration) -> Iterator[Finding]:
             yield Finding("connector/same-credentials", case.entry.raw, route, message, hint)
 
 
-CHECKS: Final[tuple[Check, ...]] = (one_way, same_credentials)
+CHECKS: Final[tuple[Check, ...]] = (one_way, no_sign_in, same_credentials)

@@ -32,8 +32,20 @@ def sign_in(subject: ResolvedConfiguration) -> Iterator[Finding]:
         for side in case.sides:
             if side.defaults is None or side.server.server != side.defaults.server:
                 continue
+            yield from _nothing(case, side)
             yield from _password(case, side)
             yield from _oauth2(case, side)
+
+
+def _nothing(case: ResolvedConnector, side: Endpoint) -> Iterator[Finding]:
+    if side.server.signs_in or case.provider is None or not case.provider.sign_in:
+        return
+    message = (
+        f"`{case.provider.name}` takes no mail without a sign-in, only with "
+        f"{one_of(case.provider.sign_in)}."
+    )
+    hint = "Sign in, or name the server that takes mail from your network."
+    yield Finding("provider/sign-in", case.entry.raw, side.route("sign_in"), message, hint)
 
 
 def _password(case: ResolvedConnector, side: Endpoint) -> Iterator[Finding]:

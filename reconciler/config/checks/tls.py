@@ -63,16 +63,23 @@ def _of_side(side: Endpoint) -> tuple[str, str, str, str] | None:
         message = f"On port {server.port}, `use_ssl: true` does not say which kind of TLS is meant."
         hint = "Write `security: implicit` or `security: starttls` instead."
         return "tls/mode", "use_ssl", message, hint
-    if (
-        server.security is Security.NONE
-        and not server.allow_cleartext_auth
-        and not _is_loopback(server.server)
-    ):
-        message = "The password would travel without TLS, readable by everybody on the way."
-        hint = "Use TLS; if this network is yours alone, set `allow_cleartext_auth: true`."
-        field = "security" if written.security is not None else "use_ssl"
-        return "tls/cleartext", field, message, hint
+    if server.security is Security.NONE and not _is_loopback(server.server):
+        return _in_the_clear(side)
     return None
+
+
+def _in_the_clear(side: Endpoint) -> tuple[str, str, str, str] | None:
+    """What others on the way can read: a password, or without a sign-in the mail."""
+    field = "security" if side.written.security is not None else "use_ssl"
+    if not side.server.signs_in:
+        message = "The mail would travel without TLS, readable by everybody on the way."
+        hint = "Use `security: starttls` if the server offers it; no credential travels here."
+        return "tls/cleartext-mail", field, message, hint
+    if side.server.allow_cleartext_auth:
+        return None
+    message = "The password would travel without TLS, readable by everybody on the way."
+    hint = "Use TLS; if this network is yours alone, set `allow_cleartext_auth: true`."
+    return "tls/cleartext", field, message, hint
 
 
 def _contradiction(

@@ -10,7 +10,7 @@ from reconciler.config.load import load
 from reconciler.connection.failure import ErrorClass, Protocol, Stage
 from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
-from reconciler.model.connector import Connector, Security
+from reconciler.model.connector import Connector, Security, SmtpSignIn
 from reconciler.probe.runner import run
 from reconciler.sandbox.session import Sandbox, Session
 from reconciler.secrets.registry import Resolver
@@ -63,6 +63,33 @@ def test_a_test_mail_arrives_and_leaves_nothing_behind(
         imap = clients.signed_in_imap(support)
         for folder in ("INBOX", "Sent"):
             assert imap.select_folder(folder)[b"EXISTS"] == 0
+
+
+@pytest.mark.parametrize("security", [Security.NONE, Security.STARTTLS])
+def test_mail_without_a_sign_in_passes_and_arrives(
+    security: Security, sandbox: Callable[..., Any], connector: Callable[..., Connector]
+) -> None:
+    support = connector("support", security)
+    assert support.smtp is not None
+    relay = replace(support.smtp, sign_in=SmtpSignIn.NONE, username=None, password=None)
+    printer = replace(support, smtp=relay)
+    with sandbox(printer) as clients:
+        (result,) = probe(clients.session, printer, depth=Stage.DELIVERY)
+        assert result.failures == ()
+        assert clients.session.journal.delivered == 1
+        assert clients.session.journal.strays == ()
+
+
+def test_a_sign_in_that_is_needed_is_demanded(
+    sandbox: Callable[..., Any], connector: Callable[..., Connector]
+) -> None:
+    support = connector("support")
+    assert support.smtp is not None
+    relay = replace(support.smtp, sign_in=SmtpSignIn.NONE, username=None, password=None)
+    with sandbox(support) as clients:
+        (result,) = probe(clients.session, replace(support, imap=None, smtp=relay))
+    ((_, stage, why),) = result.failures
+    assert (stage.stage, why.error_class) == (Stage.ENVELOPE, ErrorClass.AUTH_REQUIRED)
 
 
 @pytest.mark.parametrize("security", list(Security))
