@@ -100,13 +100,14 @@ class Mailer:
         environ: Mapping[str, str] | None = None,
         connect_to: tuple[str, ...] | None = None,
         ca_file: str | None = None,
+        policy: str | Path | None = None,
         timeout: float = 60.0,
         journal: Journal | None = None,
     ) -> Self:
         """Make one from what the command line would take: options, else ``RECONCILER_*`` variables.
 
         ``actor`` is who sends, and must be among the users of the connectors; by default it is who the CI
-        system or the operating system says. ``timeout`` is in seconds, for a connection and for each command.
+        system or the operating system says. ``policy`` is the file of the owner's rules. ``timeout`` is in seconds, for a connection and for each command.
         ``journal`` is told of every attempt; by default that is the audit in the state, which ``log`` shows.
         Raises ConfigurationInvalid if ``reconciler.yaml`` is not valid, and UsageError.
         """
@@ -122,6 +123,7 @@ class Mailer:
             state=state or variables.get("RECONCILER_STATE"),
             connect_to=connect_to,
             ca_file=ca_file or variables.get("RECONCILER_CA_FILE"),
+            policy=None if policy is None else str(policy),
         )
         if any(problem.is_error for problem in workspace.settings_problems):
             raise ConfigurationInvalid(workspace.settings_problems)

@@ -85,15 +85,22 @@ class Trust:
             )
 
 
-def find_trust(environ: Mapping[str, str], home: Path, connect_to: Iterable[str]) -> Trust:
-    """Find out what the owner allows; raises UsageError for a variable or rules that make no sense."""
+def find_trust(
+    environ: Mapping[str, str], home: Path, connect_to: Iterable[str], policy: str | None = None
+) -> Trust:
+    """Find out what the owner allows; ``policy`` is the file of the rules, in place of the variable's.
+
+    Raises UsageError for a variable or rules that make no sense.
+    """
     for name in VARIABLES:
         if name in environ and not environ[name].strip():
             raise UsageError(
                 f"{name} is set and empty",
                 hint="Unset it, or give it its value. CI systems empty variables that a run may not see.",
             )
-    policy = environ.get("RECONCILER_POLICY")
+    if policy is not None and not policy.strip():
+        raise UsageError("--policy is empty: expected a file with the owner's rules")
+    policy = policy if policy is not None else environ.get("RECONCILER_POLICY")
     rules = load_owner_rules(Path(policy), home) if policy else NO_RULES
     ci = running_in(environ)
     return Trust(

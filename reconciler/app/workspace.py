@@ -209,10 +209,11 @@ def open_workspace(
     state: str | None = None,
     connect_to: tuple[str, ...] = (),
     ca_file: str | None = None,
+    policy: str | None = None,
 ) -> Workspace:
     """Put together what was told with what ``reconciler.yaml`` says; what was told comes first."""
     home = project.home
-    trust = find_trust(environ, home, connect_to)
+    trust = find_trust(environ, home, connect_to, policy)
     settings, problems = load_settings(project.settings_file, within=home)
     in_force = effective(
         settings, trust.rules, restricted=trust.restricted, allow_command=trust.allow_command

@@ -45,6 +45,8 @@ class Uses(Flag):
     CONFIG = auto()
     CONFIG_WITHOUT_SHORT = auto()
     """As CONFIG, without ``-c``: for `sendmail`, whose callers write clusters of short options."""
+    FOLDER = auto()
+    """As CONFIG, without the owner's rules: for `init`, which reads none."""
     STATE = auto()
     NETWORK = auto()
     ACTOR = auto()
@@ -99,7 +101,7 @@ class Project:
     """
 
     config: tuple[Path, ...] = _option(
-        {Uses.CONFIG: ("-c", "--config"), Uses.CONFIG_WITHOUT_SHORT: ("--config",)},
+        {Uses.CONFIG | Uses.FOLDER: ("-c", "--config"), Uses.CONFIG_WITHOUT_SHORT: ("--config",)},
         (),
         multiple=True,
         type=click.Path(path_type=Path),
@@ -110,7 +112,7 @@ class Project:
         " [default: connectors.d of the project, which is found upwards from the working folder]",
     )
     directory: bool = _option(
-        {Uses.CONFIG: ("-C", "--directory")},
+        {Uses.CONFIG | Uses.FOLDER: ("-C", "--directory")},
         default=None,
         is_eager=True,
         type=click.Path(path_type=Path),
@@ -125,6 +127,14 @@ class Project:
         show_envvar=True,
         metavar="URL",
         help="The stored state. [default: `state` in reconciler.yaml, or .reconciler/state.db]",
+    )
+    policy: str | None = _option(
+        {Uses.CONFIG | Uses.CONFIG_WITHOUT_SHORT | Uses.STATE: ("--policy",)},
+        None,
+        envvar="RECONCILER_POLICY",
+        show_envvar=True,
+        metavar="FILE",
+        help="The owner's rules: a file outside the project that allows more, or less, than the defaults.",
     )
     first_apply: bool = _option(
         {Uses.OVERRIDES: ("--first-apply",)},
@@ -214,6 +224,7 @@ class Project:
             state=self.state,
             connect_to=joined(self.connect_to, (os.environ.get("RECONCILER_CONNECT_TO", ""),)),
             ca_file=self.ca_file,
+            policy=self.policy,
         )
 
     def actor(self) -> Actor:

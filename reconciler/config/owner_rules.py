@@ -51,7 +51,7 @@ class OwnerSecrets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerRules:
-    """The file that ``RECONCILER_POLICY`` names. What it leaves out is as without rules.
+    """The file that ``--policy`` or ``RECONCILER_POLICY`` names. What it leaves out is as without rules.
 
     ``file_folders`` are absolute; with any, ``file:`` references lead into them alone. ``lineage`` is
     the state that must be there. ``credentials`` need no further approval.
@@ -133,7 +133,7 @@ def _read(path: Path, home: Path) -> str:
     except OSError as error:
         raise UsageError(
             f"the owner's rules {path} cannot be read: {error.strerror}",
-            hint="RECONCILER_POLICY names them.",
+            hint="Name another file with --policy or RECONCILER_POLICY.",
         ) from None
     with os.fdopen(descriptor, "rb") as stream:
         status = os.fstat(descriptor)

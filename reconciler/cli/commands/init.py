@@ -17,7 +17,7 @@ from reconciler.cli.project import Project, Uses, project_options
     cls=ExampleCommand,
     examples=("reconciler init", "reconciler init --config mail/connectors.d"),
 )
-@project_options(Uses.CONFIG | Uses.ACTOR)
+@project_options(Uses.FOLDER | Uses.ACTOR)
 def command(project: Project) -> None:
     """Start a project: a first connector to edit, roles, and settings.
 

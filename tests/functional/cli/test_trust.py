@@ -356,3 +356,76 @@ def test_rules_that_are_missing_stop_everything(strict: Home) -> None:
     os.mkfifo(strict.folder.parent / "pipe")
     assert stat.S_ISFIFO((strict.folder.parent / "pipe").stat().st_mode)
     assert strict("plan", RECONCILER_POLICY=str(strict.folder.parent / "pipe")).status == USAGE
+
+
+READS_RULES = {
+    "validate": (),
+    "fmt": ("--check",),
+    "plan": (),
+    "test": (),
+    "doctor": ("support",),
+    "apply": (),
+    "status": (),
+    "drift": (),
+    "show": ("support",),
+    "history": (),
+    "history show": ("1",),
+    "diff": ("0",),
+    "rollback": ("1", "--out", "back"),
+    "import": ("--out", "written"),
+    "sendmail": ("-t",),
+    "log": (),
+    "route": ("--as", "clerk"),
+    "send": ("--to", "ada@example.com", "--subject", "Hello", "--text", "Hello."),
+    "settings": (),
+    "sandbox": (),
+    "state lock": (),
+    "state unlock": ("3f2a",),
+    "state migrate": (),
+    "state export": (),
+    "state import": ("state.json",),
+    "state forget": ("support",),
+}
+"""Every command that opens a project, and the arguments that it cannot do without."""
+
+NO_RULES = {"init", "schema", "state", "state key", "test merge"}
+"""Commands that open no project."""
+
+
+def test_every_command_that_reads_rules_takes_them_as_an_option(strict: Home) -> None:
+    from tests.test_docs import COMMANDS
+
+    assert READS_RULES.keys() | NO_RULES >= COMMANDS.keys() - {""}
+    for name in COMMANDS.keys() - {""}:
+        options = {item for parameter in COMMANDS[name].params for item in parameter.opts}
+        assert ("--policy" in options) is (name in READS_RULES), name
+
+
+@pytest.mark.parametrize("name", READS_RULES)
+def test_rules_named_by_the_option_hold_as_those_of_the_variable_do(
+    name: str, strict: Home
+) -> None:
+    allows = rules(strict, "{}\n")["RECONCILER_POLICY"]
+    broken = strict.folder.parent / "broken.yaml"
+    broken.write_text("limit: {}\n")
+    broken.chmod(0o600)
+    done = strict(
+        *name.split(), "--policy", str(broken), *READS_RULES[name], RECONCILER_POLICY=allows
+    )
+    assert done.status == USAGE
+    assert f"the owner's rules are invalid: {broken}:1:1" in done.err
+
+
+def test_rules_are_taken_from_the_option_first(strict: Home) -> None:
+    variable = rules(strict, "allowed_hosts: [of-the-variable.example]\n")
+    option = strict.folder.parent / "option.yaml"
+    option.write_text("allowed_hosts: [of-the-option.example]\n")
+    option.chmod(0o600)
+    done = strict("settings", "--policy", str(option), **variable)
+    assert "of-the-option.example" in done.out
+    assert "of-the-variable.example" not in done.out
+    assert "of-the-variable.example" in strict("settings", **variable).out
+    inside = strict.write("rules.yaml", "{}\n")
+    assert "lie inside the project" in strict("plan", "--policy", str(inside)).err
+    for empty in ("", " "):
+        assert strict("plan", "--policy", empty, **variable).status == USAGE
