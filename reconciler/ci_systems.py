@@ -53,16 +53,47 @@ def running_in(environ: Mapping[str, str]) -> str:
 
 _COMMANDS = re.compile(
     r"(?m)"
-    r"#(?=#(?:\[|vso\[|teamcity\[))"  # GitHub and Azure: ##[…] and ##vso[…]; TeamCity: ##teamcity[…]
-    r"|^[^\S\n]*:(?=:)"  # GitHub: ::command:: at the start of a line, blanks before it or not
-    r"|section_(?:start|end)(?=:)"  # GitLab: sections, which hide what they hold
+    r"(?P<number>#)#(?:\[|vso\[|teamcity\[)"  # GitHub, Azure: ##[…], ##vso[…]; TeamCity: ##teamcity[…]
+    r"|(?P<colon>(?:^|(?<=\r))[^\S\r\n]*:):"  # GitHub: ::command:: at the start of a line, after blanks too
+    r"|(?P<section>section_(?:start|end)):"  # GitLab: sections, which hide what they hold
 )
+_LONGEST = 16
+"""Characters of a line's end that can be the beginning of a command."""
 
 
-def break_commands(text: str) -> str:
+def has_command(text: str) -> bool:
+    """Whether a CI system would take some of a text for a command."""
+    return _COMMANDS.search(text) is not None
+
+
+def break_commands(text: str, line: str = "") -> str:
     """Put a blank into whatever a CI system would take for a command, so that it stays text.
 
     Display names, file names and answers of servers come from strangers; a line of theirs could hide what
-    follows, or set a variable.
+    follows, or set a variable. ``line`` is what the text is written after, as :func:`open_line` returns it.
     """
-    return _COMMANDS.sub(lambda match: match[0] + " ", text)
+    whole, broken, done = line + text, [], len(line)
+    for match in _COMMANDS.finditer(whole):
+        if match.end() > len(line):
+            place = max(match.end(match.lastgroup or 0), len(line))
+            broken += [whole[done:place], " "]
+            done = place
+    return "".join((*broken, whole[done:]))
+
+
+def open_line(text: str, line: str = "") -> str:
+    """Return what of the unfinished last line decides whether the next text makes a command of it."""
+    before, newline, last = text.replace("\r", "\n").rpartition("\n")
+    last = last if newline else line + before + last
+    if not last.strip():
+        return last[:1]
+    return last if len(last) <= _LONGEST else f".{last[-_LONGEST:]}"
+
+
+_IN_JSON = re.compile(r"##|section_(?:start|end):")
+"""What a command begins with, in the middle of a line too. JSON has it within strings alone."""
+
+
+def escape_commands(json: str) -> str:
+    """Write JSON so that no CI system finds a command in it, and every parser reads the same text."""
+    return _IN_JSON.sub(lambda match: f"{match[0][:-1]}\\u{ord(match[0][-1]):04x}", json)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Self, TextIO
 
-from reconciler.ci_systems import break_commands, running_in
+from reconciler.ci_systems import break_commands, open_line, running_in
 
 
 def prepare() -> None:
@@ -33,7 +33,12 @@ def prepare() -> None:
 
 
 class _LogOfCi(io.TextIOWrapper):
-    """A stream that a CI system reads: what it would take for a command is broken up."""
+    """A stream that a CI system reads: what it would take for a command is broken up.
+
+    So is a command that is written in pieces.
+    """
+
+    _line = ""
 
     @classmethod
     def instead_of(cls, stream: io.TextIOWrapper) -> Self:
@@ -46,12 +51,14 @@ class _LogOfCi(io.TextIOWrapper):
 
     def write(self, text: str) -> int:
         """Write the text, with a blank in what would be a command."""
-        super().write(break_commands(text))
+        super().write(break_commands(text, self._line))
+        self._line = open_line(text, self._line)
         return len(text)
 
     def write_commands(self, text: str) -> None:
-        """Write commands that are meant."""
+        """Write commands that are intended."""
         super().write(text)
+        self._line = open_line(text, self._line)
 
 
 def echo_commands(text: str) -> None:

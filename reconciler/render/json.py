@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields, is_dataclass
 
+from reconciler.ci_systems import escape_commands
 from reconciler.model.resource import to_plain
 
 
@@ -14,7 +15,7 @@ def to_json(document: object) -> str:
     The members of a long list are written one after the other: the report of 100,000 connectors must not
     be in memory a second time as a tree of dictionaries.
     """
-    return _to_json(document).replace("##", "#\\u0023")  # to a CI system it could begin a command
+    return escape_commands(_to_json(document))
 
 
 def _to_json(document: object) -> str:

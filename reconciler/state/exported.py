@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from reconciler.ci_systems import escape_commands
 from reconciler.errors import StateCorrupt, StateError
 from reconciler.model.connector import STRICT, Connector
 from reconciler.model.resource import JSON, canonical_json, digest, spec_of
@@ -137,7 +138,7 @@ def to_text(export: StateExport) -> str:
     """The text of the file, with its digest."""
     plain = _in_order(_adapter().dump_python(export, mode="json"))
     plain["digest"] = _digest(plain)
-    return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
+    return escape_commands(json.dumps(plain, indent=1, ensure_ascii=False)) + "\n"
 
 
 def from_text(text: str | bytes) -> StateExport:
