@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.parser import BytesParser
 from email.policy import SMTP
-from email.utils import format_datetime, getaddresses
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from reconciler.errors import UsageError
@@ -16,15 +15,13 @@ from reconciler.mail.smtp import Envelope
 from reconciler.sending.addresses import needs_utf8, read_addresses
 from reconciler.sending.headers import address_field, plain_field
 from reconciler.sending.message import TOKEN_HEADER, Prepared
+from reconciler.sending.raw_head import bare_addresses, fields, split
 
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector
     from reconciler.routing.request import Route
     from reconciler.sending.message import RawMessage, Stamp
 
-_BREAK = re.compile(rb"\r\n|\r|\n")
-_HEAD = re.compile(rb"(?s)(.*?\n)(?:\r?\n|\Z)(.*)")
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(?:[^\n]*\n)(?:[ \t][^\n]*\n)*")
 _BLIND = frozenset({b"bcc", b"resent-bcc"})
 _OURS = frozenset({b"x-original-from", TOKEN_HEADER.lower().encode()})
 _NOT_SENT = _BLIND | _OURS | frozenset({b"return-path", b"sender"})
@@ -34,32 +31,32 @@ _LONGEST_LINE = 998
 
 def asked_of(message: RawMessage) -> tuple[str | None, str | None]:
     """The address of From and that of Reply-To, as the mail has them; None where it has none."""
-    head, _ = _split(message.content)
+    head, _ = split(message.content)
     return _first(head, "From"), _first(head, "Reply-To")
 
 
 def values_of(message: RawMessage, names: frozenset[str]) -> tuple[str, ...]:
     """The values of every field with one of these names (in lower case), unfolded, repeated ones too."""
-    head, _ = _split(message.content)
+    head, _ = split(message.content)
     return tuple(
         text.partition(b":")[2].decode(errors="replace").replace("\r\n", "").strip()
-        for name, text in _fields(head)
+        for name, text in fields(head)
         if name.decode("ascii") in names
     )
 
 
 def recipients_of(message: RawMessage) -> tuple[str, ...]:
     """The addresses of To, Cc and Bcc, as the mail has them, or those that it is resent to."""
-    head, _ = _split(message.content)
+    head, _ = split(message.content)
     return _named(head)
 
 
 def without_from(message: RawMessage, instead: str = "") -> RawMessage:
     """The same mail with another From field, or with none."""
-    head, body = _split(message.content)
-    kept = b"".join(field for name, field in _fields(head) if name != b"from")
-    fields = instead.encode() + kept or b"To: undisclosed-recipients:;\r\n"
-    return replace(message, content=fields + b"\r\n" + body)
+    head, body = split(message.content)
+    kept = b"".join(field for name, field in fields(head) if name != b"from")
+    new = instead.encode() + kept or b"To: undisclosed-recipients:;\r\n"
+    return replace(message, content=new + b"\r\n" + body)
 
 
 def adopt(message: RawMessage, route: Route, connector: Connector, stamp: Stamp) -> Prepared:
@@ -68,10 +65,10 @@ def adopt(message: RawMessage, route: Route, connector: Connector, stamp: Stamp)
     From stays as it is if it has the address that the route gives, and becomes that address otherwise.
     Bcc and Return-Path are taken out; Sender too, for it would say the same as From; and X-Original-From,
     which says what the route has changed and nothing else. Date and Message-ID are added where they are
-    missing. The body is not touched, but for its line ends: a lone CR or LF would let it end early at some
-    servers. Raises UsageError for what is no mail.
+    missing. Header fields beyond ASCII are encoded anew, and so are line ends: a lone CR or LF would let the
+    mail end early at some servers. Raises UsageError for what is no mail.
     """
-    head, body = _split(message.content)
+    head, body = split(message.content)
     recipients = _recipients(message, head)
     (author,) = read_addresses([route.from_address], "From")
     # Whoever names the sender apart from the mail cannot say another one in it.
@@ -101,7 +98,7 @@ def adopt(message: RawMessage, route: Route, connector: Connector, stamp: Stamp)
             f"the mail has a line of more than {_LONGEST_LINE} octets",
             hint="Encode its body (quoted-printable or base64).",
         )
-    bcc = b"".join(field for name, field in _fields(head) if name in _BLIND)
+    bcc = b"".join(field for name, field in fields(head) if name in _BLIND)
     utf8 = not (new + kept).isascii() or needs_utf8((author.addr_spec, *recipients))
     eight_bit = utf8 or not body.isascii()
     return Prepared(
@@ -116,40 +113,17 @@ def adopt(message: RawMessage, route: Route, connector: Connector, stamp: Stamp)
     )
 
 
-def _split(content: bytes) -> tuple[bytes, bytes]:
-    """Head and body, with every line ending in CRLF."""
-    text = _BREAK.sub(b"\r\n", content)
-    if text.startswith(b"From "):  # the line that mailboxes put in front
-        text = text.partition(b"\r\n")[2]
-    match = _HEAD.fullmatch(text if text.endswith(b"\r\n") else text + b"\r\n")
-    if match is None or b"".join(field for _, field in _fields(match[1])) != match[1]:
-        raise UsageError(
-            "the input is not a mail: it does not begin with header fields",
-            hint="It is a whole mail as in RFC 5322: header fields, an empty line, the text.",
-        )
-    if b"\0" in text:
-        raise UsageError("the mail holds a NUL character, which no server takes")
-    return match[1], match[2]
-
-
-def _fields(head: bytes) -> list[tuple[bytes, bytes]]:
-    return [(match[1].lower(), match[0]) for match in _FIELD.finditer(head)]
-
-
 def _kept(head: bytes, *, replaced: bool) -> tuple[bytes, frozenset[bytes]]:
     dropped = _NOT_SENT | ({b"from"} if replaced else set())
-    kept = [(name, field) for name, field in _fields(head) if name not in dropped]
+    kept = [(name, field) for name, field in fields(head) if name not in dropped]
     return b"".join(field for _, field in kept), frozenset(name for name, _ in kept)
 
 
 def _values(head: bytes, field: str) -> list[str]:
-    """The values of a field, unfolded; raises UsageError for what is not in UTF-8."""
+    """The values of a field, unfolded."""
     wanted = field.lower().encode()
-    raw = [text.partition(b":")[2] for name, text in _fields(head) if name == wanted]
-    try:
-        return [value.decode().replace("\r\n", "").strip() for value in raw]
-    except UnicodeDecodeError:
-        raise UsageError(f"{field} of the mail is neither ASCII nor UTF-8") from None
+    raw = [text.partition(b":")[2] for name, text in fields(head) if name == wanted]
+    return [value.decode().replace("\r\n", "").strip() for value in raw]
 
 
 def _named(head: bytes) -> tuple[str, ...]:
@@ -166,7 +140,7 @@ def _recipients(message: RawMessage, head: bytes) -> tuple[str, ...]:
 
 def _destinations(head: bytes) -> tuple[str, ...]:
     """The fields that name who a mail goes to now: those of resending, where it is resent (RFC 5322 3.6.6)."""
-    names = [name for name, _ in _fields(head)]
+    names = [name for name, _ in fields(head)]
     if not any(name in (b"resent-to", b"resent-cc", b"resent-bcc") for name in names):
         return "To", "Cc", "Bcc"
     if names.count(b"resent-to") > 1 or names.count(b"resent-from") > 1:
@@ -182,15 +156,7 @@ def _first(head: bytes, field: str) -> str | None:
 
 
 def _addresses(head: bytes, field: str) -> list[str]:
-    """The bare addresses of a field; raises UsageError for one that cannot be read.
-
-    Encoded words are not decoded before: an address that is hidden in one is none (RFC 2047 section 5).
-    """
-    values = [value for value in _values(head, field) if value and not value.endswith(":;")]
-    pairs = getaddresses(values) if values else []
-    if not all(address for _, address in pairs):
-        raise UsageError(f"{field} of the mail holds an invalid address")
-    return [address for _, address in pairs]
+    return bare_addresses(_values(head, field), field)
 
 
 def _in_seven_bit(content: bytes) -> bytes | None:

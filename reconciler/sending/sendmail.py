@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getopt
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from email.headerregistry import Address
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from reconciler.sending.addresses import read_addresses, refuse_control_characte
 from reconciler.sending.headers import address_field
 from reconciler.sending.message import RawMessage
 from reconciler.sending.raw import asked_of, recipients_of, without_from
+from reconciler.sending.raw_head import without_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,6 +33,9 @@ _MODES = {
 }
 _NO_QUEUE = "there is no queue to run: a mail goes out at once"
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[^\n]*\n?")
+_LINE_END = re.compile(rb"\r+\n")
+_LONE_BREAK = re.compile(rb"\r+")
+_NO_LETTER = re.compile(r"[^a-z]")
 _FURTHER_LINE = re.compile(rb"[ \t][^\n]*\n?")
 _KNOWN = frozenset({
     b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc", b"subject", b"date", b"message-id", b"received",
@@ -110,7 +115,8 @@ def mail_of(call: Call, content: bytes) -> RawMessage:
     begins the text, as with every sendmail, so that nothing of it is lost. A sender without a domain (``root``, in mail from cron) is nobody out there, so -f stands in for it, and
     without that the connector's own address. Raises NoSuchUser, and UsageError for what is no mail.
     """
-    mail = RawMessage(_with_head(content.replace(b"\r\n", b"\n")))
+    text = _LINE_END.sub(b"\n", without_marks(content))
+    mail = RawMessage(_with_head(text, asked=call.from_fields))
     named = recipients_of(mail) if call.from_fields else ()
     recipients = tuple(dict.fromkeys((*call.recipients, *named)))
     for recipient in recipients:
@@ -126,19 +132,50 @@ def mail_of(call: Call, content: bytes) -> RawMessage:
     return replace(mail, recipients=recipients)
 
 
-def _with_head(content: bytes) -> bytes:
-    """The input with a head of fields, and an empty line after it."""
-    end = len(content.partition(b"\n")[0]) + 1 if content.startswith(b"From ") else 0
+def _with_head(content: bytes, *, asked: bool) -> bytes:
+    """The input with a head of fields, and an empty line after it.
+
+    ``asked`` is whether the recipients are asked for in the fields. Raises UsageError if a hidden recipient
+    would become part of the text.
+    """
+    end = 0
     names = set()
     while field := _FIELD.match(content, end):
         names.add(field[1].lower())
         end = field.end()
         while further := _FURTHER_LINE.match(content, end):
             end = further.end()
-    if not any(name in _KNOWN or name.startswith(_KNOWN_BEGINNINGS) for name in names):
+    known = any(map(_is_known, names))
+    text = content[end:] if known else content
+    if not known or not text.startswith(b"\n"):
+        _refuse_hidden(text, asked=asked or known)
+    if not known:
         return b"To: undisclosed-recipients:;\n\n" + content.removeprefix(b"\n")
-    head, text = content[:end], content[end:]
-    return head.rstrip(b"\n") + b"\n\n" + text.removeprefix(b"\n")
+    return content[:end].rstrip(b"\n") + b"\n\n" + text.removeprefix(b"\n")
+
+
+def _is_known(name: bytes) -> bool:
+    return name in _KNOWN or name.startswith(_KNOWN_BEGINNINGS)
+
+
+def _refuse_hidden(text: bytes, *, asked: bool) -> None:
+    """Raise UsageError if a Bcc field is among the first lines of what is taken for the text.
+
+    That happens where a line before it is no field, so that the head ends there; all would read the address.
+    """
+    paragraph = _LONE_BREAK.sub(b"\n", text.lstrip(b"\n").partition(b"\n\n")[0])
+    names = [
+        _NO_LETTER.sub("", unicodedata.normalize("NFKC", line.decode("utf-8", "ignore")).lower())
+        for line, colon, _ in (item.partition(b":") for item in paragraph.split(b"\n"))
+        if colon
+    ]
+    if not {"bcc", "resentbcc"}.isdisjoint(names) and (
+        asked or any(_is_known(name.encode()) for name in names if name != "bcc")
+    ):
+        raise UsageError(
+            "the mail names a hidden recipient (Bcc) below a line that is no header field",
+            hint="Put the line right: everything after it is text that all recipients read.",
+        )
 
 
 def _author(sender: str, name: str) -> str:
