@@ -10,6 +10,7 @@ The tree, with the exit code that :mod:`reconciler.cli.exit_codes` gives each::
     ├── SecretError                     4
     ├── StateError                      1
     │   ├── StateUnavailable            1   no file, no permission, disk full
+    │   │   └── CommitUnknown           1   the connection broke off within a commit
     │   ├── StateCorrupt                1   not a state, or damaged
     │   ├── StateTooNew                 1   written by a newer release
     │   ├── StateConflict               1   somebody else committed in between
@@ -74,6 +75,10 @@ class StateError(ReconcilerError):
 
 class StateUnavailable(StateError):
     """The state cannot be reached or written: no such place, no permission, no space."""
+
+
+class CommitUnknown(StateUnavailable):
+    """The connection broke off while a revision was written, and it is not known whether it was."""
 
 
 class StateCorrupt(StateError):

@@ -1,19 +1,90 @@
-"""Waiting in a way that a signal always ends.
+"""Signals that end a command: when they are acted on, and how a wait hears of them.
 
-Python runs a signal's handler between two steps of the main thread. A signal that comes after the
-last step and before the system call that waits is noted, and the call waits on without it. So whoever
-waits with no end in sight waits for a descriptor too that the signal itself makes readable.
+Python runs a signal's handler between two steps of the main thread. An exception raised there can hit
+code that does not survive one, such as SQLAlchemy and psycopg in the middle of a transaction, so it waits
+until such code is through.
+
+A signal that comes after the last step and before a system call that waits is noted, and the call waits
+on without it. So whoever waits with no end in sight waits for a descriptor too that the signal itself
+makes readable.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
+
+ENDING: Final = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Ctrl-C, the end of a cancelled pipeline, and of a terminal that was closed."""
+
+
+@dataclass(slots=True)
+class _Deferral:
+    """How many blocks of the main thread are not to be interrupted, and whether a signal has come."""
+
+    blocks: int = 0
+    came: bool = False
+
+
+_deferral = _Deferral()
+
+
+def raise_interrupt_on_signals() -> None:
+    """Let every signal that ends a command raise KeyboardInterrupt, within ``deferred`` at its end.
+
+    What the process was told to ignore, by nohup for example, stays ignored. To be called in the main
+    thread.
+    """
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+class deferred:  # noqa: N801 - read as a function, as contextlib's classes are
+    """A block of the main thread that a signal interrupts at its end only, or when it comes twice.
+
+    Blocks may be nested; the outermost counts. In other threads, which signals never interrupt, it does
+    nothing.
+    """
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = _deferral.blocks
+        if threading.current_thread() is threading.main_thread():
+            _deferral.blocks = self._before + 1
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        _deferral.blocks = self._before
+        if not self._before and _deferral.came:
+            _deferral.came = False
+            raise KeyboardInterrupt
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    if _deferral.blocks and not _deferral.came:
+        _deferral.came = True
+        return
+    # Twice: whoever sends it does not want to wait for a database that hangs.
+    _deferral.came = False
+    raise KeyboardInterrupt
 
 
 @contextmanager

@@ -253,7 +253,7 @@ class MemoryStore:
             current = self._in_force(now)
             if current is not None and current != dead:
                 return leases.LockRefused(current, now)
-            self._lease = leases.fresh(holder, operation, now)
+            self._lease = leases.fresh(uuid.uuid4().hex, holder, operation, now)
             return self._lease
 
     def _renew(self, token: str) -> bool:

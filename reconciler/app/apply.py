@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,15 +17,18 @@ from reconciler.errors import NotAuthorised, PlanRefused, PlanStale
 from reconciler.plan.document import to_document
 from reconciler.plan.inputs import NO_OVERRIDES, Overrides
 from reconciler.plan.planfile import PlanFile, basis_differences, differences
+from reconciler.state.write_outcome import WriteOutcome
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reconciler.app.workspace import Workspace
     from reconciler.config.load import Loaded
     from reconciler.model.snapshot import StoredState
     from reconciler.plan.inputs import Desired
     from reconciler.plan.limits import LimitViolation
     from reconciler.secrets.base import FingerprintKey
-    from reconciler.state.base import Lease
+    from reconciler.state.base import Lease, StateLock, StateStore
 
 
 PLAINLY = ApplyOptions()
@@ -64,7 +68,7 @@ class ApplyProgress(Progress, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyRequest:
-    """What an apply was asked to do."""
+    """What an apply was asked to do; ``outcome`` says at any time whether it has written."""
 
     actor: Actor
     overrides: Overrides = NO_OVERRIDES
@@ -72,6 +76,7 @@ class ApplyRequest:
     plan_file: PlanFile | None = None
     lock_timeout: timedelta = timedelta()
     first_apply: bool = False
+    outcome: WriteOutcome = field(default_factory=WriteOutcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +96,10 @@ def apply(
     """Bring the stored state to the configuration.
 
     Raises ConfigurationInvalid, StateLocked, PlanStale, NotAuthorised, PlanRefused, TestsFailed or
-    StateError; in every one of these cases nothing was applied.
+    StateError; ``request.outcome`` says whether a revision was written.
     """
     desired = workspace.load_valid()
-    with (
-        workspace.writing() as store,
-        store.lock(
-            holder=request.actor.name,
-            operation="apply",
-            wait=request.lock_timeout,
-            waiting=progress.waiting,
-        ) as lock,
-    ):
+    with workspace.writing() as store, _locked(store, request, progress) as lock:
         key = workspace.fingerprint_key(create=True)
         decision = _Decision(workspace, request, approver, progress, key)
         planned, approved = decision.make(desired, store.load())
@@ -114,9 +111,29 @@ def apply(
             LiveTester(probe_options(workspace), decision.resolver, progress),
             _author(workspace, request),
             datetime.now(UTC),
+            outcome=request.outcome,
         )
         applied = executor.apply(planned.desired, planned.current, planned.plan, request.conduct)
         return ApplyOutcome(planned, applied)
+
+
+@contextmanager
+def _locked(
+    store: StateStore, request: ApplyRequest, progress: ApplyProgress
+) -> Iterator[StateLock]:
+    lock = store.lock(
+        holder=request.actor.name,
+        operation="apply",
+        wait=request.lock_timeout,
+        waiting=progress.waiting,
+    )
+    try:
+        with lock:
+            yield lock
+    finally:
+        if lock.not_released is not None:
+            why = lock.not_released.message
+            progress.noted((f"the lock was not given back: {why}; it expires within a minute",))
 
 
 class _Decision:

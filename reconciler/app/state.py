@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from reconciler.model.snapshot import StoredResource, StoredState
     from reconciler.plan.changes import Change
     from reconciler.state.base import Lease, Revision
+    from reconciler.state.write_outcome import WriteOutcome
 
 
 def load_state(workspace: Workspace) -> StoredState:
@@ -113,18 +114,20 @@ def write_export(path: Path, text: str) -> None:
         raise ReconcilerError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def restore(workspace: Workspace, path: Path, holder: str, wait: timedelta) -> StateExport:
+def restore(
+    workspace: Workspace, path: Path, holder: str, wait: timedelta, outcome: WriteOutcome
+) -> StateExport:
     """Fill the state of the workspace, which must be empty, with a file that is proved first.
 
-    Raises ReconcilerError if the file cannot be read; StateError if it is no whole export, or the
-    state is not empty; StateLocked.
+    ``outcome`` says at any time whether it was written. Raises ReconcilerError if the file cannot be read;
+    StateError if it is no whole export, or the state is not empty; StateLocked.
     """
     export = from_text(read_wholly(path))
     with (
         workspace.writing() as store,
         store.lock(holder=holder, operation="state import", wait=wait) as held,
     ):
-        store.restore(export, token=held.lease.token)
+        outcome.of(export.serial, lambda: store.restore(export, token=held.lease.token))
     return export
 
 
@@ -134,8 +137,12 @@ def forget(
     actor: Actor,
     wait: timedelta,
     approve: Callable[[tuple[Change, ...]], bool],
+    *,
+    outcome: WriteOutcome,
 ) -> Revision | None:
     """Let go of a stored resource, as a revision of its own; None if ``approve`` says no.
+
+    ``outcome`` says at any time whether that was written.
 
     Raises ReconcilerError if it is not stored, PlanRefused if others depend on it or it is
     protected, NotAuthorised, StateLocked or StateError; nothing was written then.
@@ -160,20 +167,19 @@ def forget(
             )
         if not approve(changes):
             return None
-        return store.commit(
-            Commit(
-                expected_lineage=current.lineage,
-                expected_serial=current.serial,
-                changes=changes,
-                at=datetime.now(UTC),
-                actor=actor.name,
-                actor_source=actor.source,
-                git_commit=git_commit(workspace.home, workspace.environ),
-                tool_version=__version__,
-                plan_digest=digest(
-                    [to_plain(resource_change(change), nulls=True) for change in changes]
-                ),
-                note=f"state forget {address}",
+        new = Commit(
+            expected_lineage=current.lineage,
+            expected_serial=current.serial,
+            changes=changes,
+            at=datetime.now(UTC),
+            actor=actor.name,
+            actor_source=actor.source,
+            git_commit=git_commit(workspace.home, workspace.environ),
+            tool_version=__version__,
+            plan_digest=digest(
+                [to_plain(resource_change(change), nulls=True) for change in changes]
             ),
-            token=held.lease.token,
+            note=f"state forget {address}",
         )
+        token = held.lease.token
+        return outcome.of(current.serial + 1, lambda: store.commit(new, token=token))

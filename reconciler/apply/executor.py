@@ -13,6 +13,7 @@ from reconciler.plan.planner import Plan, ProveEmpty, TestConnectors, WriteRevis
 from reconciler.probe.drift import last_test
 from reconciler.probe.result import ConnectorResult
 from reconciler.state.base import Commit, Revision, StateStore
+from reconciler.state.write_outcome import WriteOutcome
 from reconciler.wording import TO_ACT_ON, counted, listed
 
 if TYPE_CHECKING:
@@ -74,13 +75,22 @@ class Executor:
     """Applies one plan under one lock."""
 
     def __init__(
-        self, store: StateStore, token: str, tester: ConnectorTester, author: Author, now: datetime
+        self,
+        store: StateStore,
+        token: str,
+        tester: ConnectorTester,
+        author: Author,
+        now: datetime,
+        *,
+        outcome: WriteOutcome | None = None,
     ) -> None:
+        """``outcome`` is told whether the revision was written, however the apply ends."""
         self._store = store
         self._token = token
         self._tester = tester
         self._author = author
         self._now = now
+        self._outcome = outcome or WriteOutcome()
 
     def apply(
         self, desired: Desired, current: StoredState, wanted: Plan, conduct: ApplyOptions
@@ -129,22 +139,22 @@ class Executor:
         tests: tuple[tuple[str, LastTest], ...],
         conduct: ApplyOptions,
     ) -> Revision:
-        return self._store.commit(
-            Commit(
-                expected_lineage=wanted.lineage,
-                expected_serial=wanted.serial,
-                changes=wanted.changes,
-                at=self._now,
-                actor=self._author.actor,
-                actor_source=self._author.source,
-                git_commit=self._author.git_commit,
-                tool_version=self._author.tool_version,
-                plan_digest=plan_digest(wanted),
-                note=f"tests skipped: {conduct.skip_tests}" if conduct.skip_tests else "",
-                fingerprints=_fingerprints(desired),
-                tests=tests,
-            ),
-            token=self._token,
+        new = Commit(
+            expected_lineage=wanted.lineage,
+            expected_serial=wanted.serial,
+            changes=wanted.changes,
+            at=self._now,
+            actor=self._author.actor,
+            actor_source=self._author.source,
+            git_commit=self._author.git_commit,
+            tool_version=self._author.tool_version,
+            plan_digest=plan_digest(wanted),
+            note=f"tests skipped: {conduct.skip_tests}" if conduct.skip_tests else "",
+            fingerprints=_fingerprints(desired),
+            tests=tests,
+        )
+        return self._outcome.of(
+            wanted.serial + 1, lambda: self._store.commit(new, token=self._token)
         )
 
     def _record(self, tests: tuple[tuple[str, LastTest], ...], serial: int) -> None:
@@ -158,19 +168,19 @@ class Executor:
             if revision is None:
                 raise
             raise StateUnavailable(
-                f"revision {revision.serial} was written, but cannot be read back: {error.message}",
+                f"the revision cannot be read back: {error.message}",
                 hint="`reconciler plan` will find nothing to do; if it does not, apply again",
             ) from error
         left = plan(desired, stored)
         if not left.empty:
             names = listed([change.address for change in left.changes])
             raise ReconcilerError(
-                f"the apply was written, but a new plan is not empty: {names}",
+                f"a new plan after the apply is not empty: {names}",
                 hint="This is a fault of reconciler; please report it with the output of `plan`.",
             )
 
 
-_MEND = "Nothing was applied. Mend what the test names, or apply the rest with --keep-going."
+_MEND = "Mend what the test names, or apply the rest with --keep-going."
 
 
 def failure(results: tuple[ConnectorResult, ...], hint: str) -> TestsFailed:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gc
 import importlib
-import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -17,6 +16,10 @@ from reconciler.cli.exit_codes import ExitCode, exit_code
 from reconciler.cli.project import go_to
 from reconciler.cli.streams import mute, prepare
 from reconciler.errors import ConfigurationInvalid, ReconcilerError
+from reconciler.signals import raise_interrupt_on_signals
+
+if TYPE_CHECKING:
+    from reconciler.state.write_outcome import WriteOutcome
 
 COMMANDS = {
     "init": "Start a connectors.d/ with a first connector to edit.",
@@ -95,7 +98,7 @@ def cli() -> None:
 
 def run() -> NoReturn:
     """Run the command line and end the process with its exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    raise_interrupt_on_signals()
     collect_rarely()
     prepare()
     code = main(sys.argv[1:])
@@ -122,22 +125,52 @@ def main(arguments: list[str]) -> int:
         result = cli.main(arguments, prog_name="reconciler", standalone_mode=False)
     except click.exceptions.Exit as error:
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return ExitCode.USAGE if isinstance(error, click.UsageError) else ExitCode.FAILED
-    except (click.Abort, KeyboardInterrupt) as error:
-        said = str(error.__cause__ or "")  # click makes an Abort of every KeyboardInterrupt
-        click.echo(f"Interrupted: {said}." if said else "Interrupted.", err=True)
-        return ExitCode.INTERRUPTED
-    except ReconcilerError as error:
-        show_error(error)
-        return exit_code(error)
-    except OSError as error:  # standard output is on a full disk, for example
-        if not isinstance(error, BrokenPipeError):  # as in `… | head`, which is no news to anybody
+    except (
+        click.ClickException,
+        click.Abort,  # click makes one of every KeyboardInterrupt
+        KeyboardInterrupt,
+        ReconcilerError,
+        OSError,  # standard output is on a full disk, for example
+        SystemExit,  # click makes one of a pipe that nobody reads any more
+    ) as error:
+        return _ended_early(error)
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def _ended_early(error: BaseException) -> int:
+    """Say why a command ended early and, if it writes revisions, whether it has; return the exit code."""
+    from reconciler.cli.closing import write_outcome  # noqa: PLC0415 - only where there is an error
+
+    outcome = write_outcome(error)
+    try:
+        code = _show(error, outcome)
+        if outcome is not None:
+            click.echo(outcome.sentence, err=True)
+    except OSError:  # nobody can read it: the terminal was closed
+        mute(sys.stderr)
+        return ExitCode.FAILED
+    return code
+
+
+def _show(error: BaseException, outcome: WriteOutcome | None) -> int:
+    match error:
+        case click.ClickException():
+            error.show()
+            return ExitCode.USAGE if isinstance(error, click.UsageError) else ExitCode.FAILED
+        case ReconcilerError():
+            show_error(error)
+            return exit_code(error)
+        case BrokenPipeError() | SystemExit():  # as in `… | head`, which is no news to anybody
+            return ExitCode.FAILED
+        case OSError():
             place = f"{error.filename}: " if error.filename else ""
             show_error(ReconcilerError(f"{place}{error.strerror or error}"))
-        return ExitCode.FAILED
-    return result if isinstance(result, int) else ExitCode.OK
+            return ExitCode.FAILED
+    said = str(error.__cause__ or "")
+    click.echo(f"Interrupted: {said}." if said else "Interrupted.", err=True)
+    if outcome is None or outcome.nothing:
+        return ExitCode.INTERRUPTED
+    return ExitCode.INTERRUPTED_AFTER_WRITE if outcome.known else ExitCode.FAILED
 
 
 def show_error(error: ReconcilerError) -> None:
@@ -155,9 +188,3 @@ def show_error(error: ReconcilerError) -> None:
         click.echo(f"  {error.hint}", err=True)
     for note in getattr(error, "__notes__", ()):
         click.echo(f"{style.changed('Warning:')} {note}", err=True)
-
-
-def _interrupt(signum: int, frame: object) -> NoReturn:
-    # A pipeline that is cancelled sends SIGTERM; it deserves the same care as Ctrl-C.
-    del signum, frame
-    raise KeyboardInterrupt

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from reconciler.errors import StateError
     from reconciler.state.exported import StateExport
 
 
@@ -149,6 +150,11 @@ class StateLock(Protocol):
     @property
     def lease(self) -> Lease:
         """What is held."""
+        ...
+
+    @property
+    def not_released(self) -> StateError | None:
+        """Why the lock could not be given back, after the block; None if it was."""
         ...
 
     def __enter__(self) -> Self: ...

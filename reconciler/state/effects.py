@@ -126,7 +126,7 @@ def _tested(resource: Resource) -> tuple[object, ...]:
 def _misfit(address: Address, what: str) -> StateConflict:
     return StateConflict(
         f"the changes do not fit the stored state: {address} is to {what}",
-        hint="plan again and apply the new plan; nothing was written",
+        hint="plan again and apply the new plan",
     )
 
 
@@ -165,4 +165,4 @@ def moved(commit: Commit, lineage: str, serial: int) -> StateConflict:
         what = f"the state is at serial {serial}, the plan was made at {commit.expected_serial}"
     else:
         what = "the state is not the one that the plan was made for: its lineage differs"
-    return StateConflict(what, hint="nothing was written; plan again and apply the new plan")
+    return StateConflict(what, hint="plan again and apply the new plan")

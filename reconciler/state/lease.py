@@ -7,7 +7,6 @@ import random
 import socket
 import threading
 import time
-import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from reconciler.back_off import BackOff
 from reconciler.errors import StateConflict, StateError, StateLocked
+from reconciler.signals import deferred
 from reconciler.state.base import Lease
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ _WAITS = BackOff(first=0.1, longest=2.0)
 """The waits before the lock is asked for again."""
 
 
-def fresh(holder: str, operation: str, now: datetime) -> Lease:
-    """A lease of this process, good from ``now`` on."""
+def fresh(token: str, holder: str, operation: str, now: datetime) -> Lease:
+    """A lease of this process under ``token``, good from ``now`` on."""
     return Lease(
-        token=uuid.uuid4().hex,
+        token=token,
         holder=holder,
         operation=operation,
         host=f"{socket.gethostname()} (process {os.getpid()})",
@@ -118,7 +118,7 @@ def lost(lease: Lease | None) -> StateConflict:
     taken = f"; {lease.holder} ({lease.operation}) on {lease.host} holds it now" if lease else ""
     return StateConflict(
         f"the lock was lost before the revision could be written{taken}",
-        hint="nothing was written; run the command again",
+        hint="run the command again",
     )
 
 
@@ -143,6 +143,7 @@ class HeldLock:
     """A lock that is held: a thread renews the lease inside the ``with`` block, the end gives it back.
 
     ``renew`` and ``release`` are the store's; ``renew`` returns whether the lease was still there.
+    ``not_released`` is why it could not be given back at the end, if it could not.
     """
 
     def __init__(
@@ -159,6 +160,7 @@ class HeldLock:
         self._every = (every or LASTS / 3).total_seconds()
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
+        self.not_released: StateError | None = None
 
     @property
     def lease(self) -> Lease:
@@ -176,12 +178,15 @@ class HeldLock:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._done.set()
-        if self._thread is not None:
-            self._thread.join()
-        # What cannot be given back runs out by itself, and must not hide how the block ended.
-        with suppress(StateError):
-            self._release()
+        with deferred():
+            self._done.set()
+            if self._thread is not None:
+                self._thread.join()
+            # What cannot be given back runs out by itself, and must not hide how the block ended.
+            try:
+                self._release()
+            except StateError as error:
+                self.not_released = error
 
     def _keep(self) -> None:
         while not self._done.wait(self._every):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from reconciler.app.apply import ApplyOutcome
     from reconciler.cli.progress import ApplyProgressBar
     from reconciler.render.report import Outcome
+    from reconciler.state.write_outcome import WriteOutcome
 
 
 def _reason(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
@@ -69,40 +70,45 @@ def command(
     from reconciler.app.apply import ApplyRequest, apply
     from reconciler.app.saved_plan import read_plan_file
     from reconciler.apply.executor import ApplyOptions
+    from reconciler.cli.closing import closing_line
     from reconciler.cli.progress import ApplyProgressBar
     from reconciler.cli.terminal import TerminalApprover
     from reconciler.probe.runner import Interrupted
     from reconciler.render.report import applied
+    from reconciler.state.write_outcome import WriteOutcome
 
-    style = project.stdout_style()
-    space = project.workspace()
-    request = ApplyRequest(
-        actor=project.actor(),
-        overrides=project.overrides(),
-        conduct=ApplyOptions(keep_going=keep_going, skip_tests=skip_tests),
-        plan_file=read_plan_file(plan_file) if plan_file else None,
-        lock_timeout=lock_timeout,
-        first_apply=project.first_apply,
-    )
-    progress = ApplyProgressBar(
-        project.stderr_style(), space.connect_to, out=style, skip_tests=bool(skip_tests)
-    )
-    outcome = None
-    problem = "interrupted"
-    try:
-        approver = TerminalApprover(auto_approve or plan_file is not None)
-        outcome = apply(space, request, approver, progress)
-    except ReconcilerError as error:
-        problem = error.message
-        raise
-    except Interrupted as error:
-        raise KeyboardInterrupt(f"{error}, and nothing applied") from None
-    finally:
-        _write(reports, request.actor.name, progress, outcome, problem)
-    click.echo(applied(outcome.applied, style))
-    if outcome.applied is None:
-        return ExitCode.REFUSED
-    return exit_code_of_tests(outcome.applied.results)
+    written = WriteOutcome()
+    with closing_line(written):
+        style = project.stdout_style()
+        space = project.workspace()
+        request = ApplyRequest(
+            actor=project.actor(),
+            overrides=project.overrides(),
+            conduct=ApplyOptions(keep_going=keep_going, skip_tests=skip_tests),
+            plan_file=read_plan_file(plan_file) if plan_file else None,
+            lock_timeout=lock_timeout,
+            first_apply=project.first_apply,
+            outcome=written,
+        )
+        progress = ApplyProgressBar(
+            project.stderr_style(), space.connect_to, out=style, skip_tests=bool(skip_tests)
+        )
+        ended = None
+        problem = "interrupted"
+        try:
+            approver = TerminalApprover(auto_approve or plan_file is not None)
+            ended = apply(space, request, approver, progress)
+        except ReconcilerError as error:
+            problem = error.message
+            raise
+        except Interrupted as error:
+            raise KeyboardInterrupt(str(error)) from None
+        finally:
+            _write(reports, request.actor.name, progress, ended, problem, written=written)
+        click.echo(applied(ended.applied, style))
+        if ended.applied is None:
+            return ExitCode.REFUSED
+        return exit_code_of_tests(ended.applied.results)
 
 
 def _write(
@@ -111,6 +117,8 @@ def _write(
     progress: ApplyProgressBar,
     outcome: ApplyOutcome | None,
     problem: str,
+    *,
+    written: WriteOutcome,
 ) -> None:
     from reconciler.render.report import apply_report
 
@@ -124,7 +132,7 @@ def _write(
             report.output_format,
             outcome=ending,
             error=None if outcome else problem,
-            serial=done.revision.serial if done and done.revision else None,
+            serial=written.serial if written.known else None,
             planned=(plan.plan, plan.denials, actor) if plan else None,
             results=tuple(progress.results),
         )

@@ -133,9 +133,13 @@ def import_(project: Project, *, file: Path, lock_timeout: timedelta) -> None:
     The file is proved before anything is written. A state that is not empty is refused.
     """
     from reconciler.app.state import restore
+    from reconciler.cli.closing import closing_line
+    from reconciler.state.write_outcome import WriteOutcome
 
-    who = project.actor()
-    done = restore(project.workspace(), file, who.name, lock_timeout)
+    outcome = WriteOutcome()
+    with closing_line(outcome):
+        who = project.actor()
+        done = restore(project.workspace(), file, who.name, lock_timeout, outcome)
     click.echo(
         f"Imported revisions 1 to {done.serial} with {len(done.resources)} resources; the lineage is "
         f"{done.lineage}."
@@ -169,8 +173,10 @@ def forget(project: Project, *, address: str, yes: bool, lock_timeout: timedelta
     """
     from reconciler.app.state import forget as let_go
     from reconciler.app.state import parse_address
+    from reconciler.cli.closing import closing_line
     from reconciler.cli.terminal import need_terminal
     from reconciler.render.human.plan import change_text
+    from reconciler.state.write_outcome import WriteOutcome
 
     def approve(changes: tuple[Change, ...]) -> bool:
         if yes:
@@ -180,9 +186,13 @@ def forget(project: Project, *, address: str, yes: bool, lock_timeout: timedelta
             click.echo(change_text(change, project.stderr_style()) + "\n", err=True)
         return click.confirm("Let the state forget this?", err=True)
 
-    space = project.workspace()
-    who = project.actor()
-    revision = let_go(space, parse_address(address), who, lock_timeout, approve)
+    outcome = WriteOutcome()
+    with closing_line(outcome):
+        space = project.workspace()
+        who = project.actor()
+        revision = let_go(
+            space, parse_address(address), who, lock_timeout, approve, outcome=outcome
+        )
     if revision is None:
         click.echo("Nothing was changed.")
         return ExitCode.REFUSED

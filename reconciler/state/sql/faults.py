@@ -20,6 +20,7 @@ from reconciler.errors import (
     StateLocked,
     StateUnavailable,
 )
+from reconciler.signals import deferred
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,7 @@ _SQLITE: tuple[_Fault, ...] = (
         ("SQLITE_FULL",),
         StateUnavailable,
         "cannot be written: the disk is full",
-        "free some space and run the command again; nothing was written",
+        "free some space and run the command again",
     ),
     _Fault(
         ("SQLITE_READONLY",),
@@ -94,7 +95,7 @@ _POSTGRESQL: tuple[_Fault, ...] = (
         ("40001", "40P01"),
         StateConflict,
         "changed while it was being written: another transaction came in between",
-        "nothing was written; run the command again",
+        "run the command again",
     ),
     _Fault(
         ("55P03", "57014"),
@@ -119,7 +120,7 @@ _POSTGRESQL: tuple[_Fault, ...] = (
         ("25006",),
         StateUnavailable,
         "can only be read here: {text}",
-        "nothing was written; if this is a replica, connect to the primary server, else ask why "
+        "if this is a replica, connect to the primary server, else ask why "
         "default_transaction_read_only is on for this user or database",
     ),
     _Fault(
@@ -145,7 +146,7 @@ _POSTGRESQL: tuple[_Fault, ...] = (
         ("53100",),
         StateUnavailable,
         "cannot be written: the server's disk is full",
-        "free some space there and run the command again; nothing was written",
+        "free some space there and run the command again",
     ),
     _Fault(
         ("",),
@@ -158,12 +159,14 @@ _POSTGRESQL: tuple[_Fault, ...] = (
 
 @contextmanager
 def told(location: Location) -> Iterator[None]:
-    """Turn every failure of the database within the block into a StateError.
+    """Turn every failure of the database within the block into a StateError, and defer signals.
 
-    The original is not chained: its text holds the statement with its parameters.
+    The original is not chained: its text holds the statement with its parameters. SQLAlchemy and the
+    drivers do not survive the exception of a signal, so it is raised at the end of the block.
     """
     try:
-        yield
+        with deferred():
+            yield
     except DBAPIError as error:
         raise _translate(location, error.orig) from None
     except sqlite3.Error as error:

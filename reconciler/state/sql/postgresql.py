@@ -11,6 +11,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema
 
 from reconciler.errors import StateUnavailable
+from reconciler.signals import deferred
 from reconciler.state.sql import schema
 from reconciler.state.sql.connecting import Connecting
 from reconciler.state.sql.faults import told
@@ -107,8 +108,9 @@ class PostgresqlDatabase:
 
     def close(self) -> None:
         """Nothing but the connection for additions stays open between transactions."""
-        self._kept.close()
-        self._writer.dispose()
+        with deferred():
+            self._kept.close()
+            self._writer.dispose()
 
     def _connected(self) -> Connection:
         with self.view() as view:  # which refuses an older state, and a newer one

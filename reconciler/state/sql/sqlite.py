@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.pool import NullPool
 
 from reconciler.errors import StateCorrupt, StateUnavailable
+from reconciler.signals import deferred
 from reconciler.state import folder
 from reconciler.state.sql import schema
 from reconciler.state.sql.faults import told
@@ -113,9 +114,10 @@ class SqliteDatabase:
 
     def close(self) -> None:
         """Nothing but the connection for additions stays open between transactions."""
-        self._kept.close()
-        self._reader.dispose()
-        self._writer.dispose()
+        with deferred():
+            self._kept.close()
+            self._reader.dispose()
+            self._writer.dispose()
 
     def _connected(self, engine: Engine) -> Connection:
         with self.view() as view:  # which refuses an older state, and a newer one

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+import uuid
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.back_off import BackOff
+from reconciler.errors import CommitUnknown, StateError, StateLocked
 from reconciler.model.sending import EVERY_SENDING
 from reconciler.model.snapshot import StoredState
+from reconciler.signals import deferred
 from reconciler.state import lease as leases
 from reconciler.state.base import PastState
 from reconciler.state.effects import nothing_to_export
@@ -77,6 +81,9 @@ _WAITS = BackOff(first=0.25, longest=8.0, tries=7)
 """The waits before a database that was there a moment ago is tried again."""
 
 
+_LOOK = "once the database is back, `reconciler history` shows whether the revision was written"
+
+
 class SqlStore:
     """Implements :class:`reconciler.state.base.StateStore`. Safe to use from several threads."""
 
@@ -136,8 +143,15 @@ class SqlStore:
         """Fill an empty state; raises StateError if it is not empty."""
         from reconciler.state.sql import export as sql_export  # noqa: PLC0415 - likewise
 
-        with self._database.transaction() as transaction:
-            sql_export.restore(transaction, export, token, self._database.now(transaction))
+        begun = False
+        try:
+            with self._database.transaction() as transaction:
+                begun = True
+                sql_export.restore(transaction, export, token, self._database.now(transaction))
+        except BrokenOff as error:
+            if not begun:
+                raise
+            raise CommitUnknown(error.message, hint=_LOOK) from None
 
     def lease(self) -> Lease | None:
         """The lease in force, if any."""
@@ -153,11 +167,19 @@ class SqlStore:
         waiting: Callable[[Lease], None] | None = None,
     ) -> StateLock:
         """Take the lock; raises StateLocked."""
-        taken = leases.acquire(partial(self._take, holder, operation), wait=wait, waiting=waiting)
+        token = uuid.uuid4().hex
+        attempt = partial(self._take, token, holder, operation)
+        try:
+            taken = leases.acquire(attempt, wait=wait, waiting=waiting)
+        except BaseException as error:
+            if not isinstance(
+                error, StateError
+            ):  # a signal, which may have come after the lock was taken
+                with deferred(), suppress(StateError):
+                    self._release(token)
+            raise
         return leases.HeldLock(
-            taken,
-            renew=partial(self._renew, taken.token),
-            release=partial(self._release, taken.token),
+            taken, renew=partial(self._renew, token), release=partial(self._release, token)
         )
 
     def unlock(self, token: str) -> Lease:
@@ -185,28 +207,30 @@ class SqlStore:
                 if begun:
                     return self._settle(commit, error)
                 if delay is None:
-                    raise BrokenOff(
-                        error.message, hint=f"nothing was written; {error.hint}"
-                    ) from None
+                    raise
                 time.sleep(delay)
         raise AssertionError("the last turn returns or raises")
 
     def _settle(self, commit: Commit, error: BrokenOff) -> Revision:
-        """Find out whether a revision was written before the connection broke off."""
+        """Find out whether a revision was written before the connection broke off.
+
+        The server may still be at it, so the look waits for the rows that a commit holds to its end.
+        """
         for delay in (*_WAITS, None):
             try:
-                newest = self.revisions(limit=1)
-            except BrokenOff:
+                with self._database.transaction() as transaction:
+                    reading.any_lease(transaction, lock=True)
+                    newest = reading.revisions(transaction, 1, None)
+            except (BrokenOff, StateLocked):
                 if delay is not None:
                     time.sleep(delay)
                 continue
             if newest and _is_of(newest[0], commit):
                 return newest[0]
-            raise BrokenOff(error.message, hint="nothing was written; run the command again")
-        raise BrokenOff(
+            raise BrokenOff(error.message, hint="run the command again")
+        raise CommitUnknown(
             error.message,
-            hint="whether the revision was written is not known; once the database is back, "
-            "`reconciler history` and `reconciler plan` say so",
+            hint=_LOOK,
         )
 
     def record_tests(self, tests: tuple[tuple[str, LastTest], ...], *, serial: int) -> None:
@@ -248,7 +272,9 @@ class SqlStore:
                 self._seen = view is not None
         return self._seen
 
-    def _take(self, holder: str, operation: str, dead: Lease | None) -> Lease | leases.LockRefused:
+    def _take(
+        self, token: str, holder: str, operation: str, dead: Lease | None
+    ) -> Lease | leases.LockRefused:
         with self._database.view() as view:
             if view is not None:
                 now = self._database.now(view)
@@ -258,7 +284,7 @@ class SqlStore:
                     return leases.LockRefused(current, now)
         with self._database.transaction() as transaction:
             now = self._database.now(transaction)
-            return rows.take(transaction, leases.fresh(holder, operation, now), now, dead)
+            return rows.take(transaction, leases.fresh(token, holder, operation, now), now, dead)
 
     def _renew(self, token: str) -> bool:
         with self._database.transaction() as transaction:

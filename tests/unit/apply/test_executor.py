@@ -20,6 +20,7 @@ from reconciler.plan.document import plan_digest
 from reconciler.plan.inputs import Desired
 from reconciler.plan.planner import plan
 from reconciler.probe.drift import Known, facts, last_test
+from reconciler.state.write_outcome import WriteOutcome
 from tests.builders import NOON, at, connector, moved, permissions, receiving, result, users
 from tests.memory_store import MemoryStore
 
@@ -51,6 +52,7 @@ class Bench:
     """A store, a tester, and applies of whatever is wanted."""
 
     store: MemoryStore = field(default_factory=lambda: MemoryStore(clock=lambda: NOON))
+    outcome: WriteOutcome = field(default_factory=WriteOutcome)
     tester: Probes = field(default_factory=Probes)
 
     def apply(
@@ -63,7 +65,9 @@ class Bench:
         desired = Desired(Snapshot.of(wanted), renames, tuple((fingerprints or {}).items()))
         current = self.store.load()
         with self.store.lock(holder="ada", operation="apply", wait=timedelta()) as lock:
-            executor = Executor(self.store, lock.lease.token, self.tester, AUTHOR, NOON)
+            executor = Executor(
+                self.store, lock.lease.token, self.tester, AUTHOR, NOON, outcome=self.outcome
+            )
             return executor.apply(desired, current, plan(desired, current), conduct)
 
     def fail(self, **failing: ErrorClass) -> None:
@@ -289,7 +293,9 @@ def test_a_store_that_does_not_write_what_it_was_given_is_found_out(bench: Bench
             return replace(super().load(), resources=())
 
     bench.store = Forgetful(clock=lambda: NOON)
-    with pytest.raises(ReconcilerError, match=r"a new plan is not empty: EmailConnector\.a"):
+    with pytest.raises(
+        ReconcilerError, match=r"a new plan after the apply is not empty: EmailConnector\.a"
+    ):
         bench.apply(A)
 
 
@@ -324,9 +330,8 @@ def test_what_was_written_is_said_to_be_even_if_it_cannot_be_proved() -> None:
     bench = Bench(store=Unreadable(clock=lambda: NOON))
     with pytest.raises(StateUnavailable) as caught:
         bench.apply(A)
-    assert caught.value.message == (
-        "revision 1 was written, but cannot be read back: the database is gone"
-    )
+    assert caught.value.message == "the revision cannot be read back: the database is gone"
+    assert bench.outcome.sentence == "Revision 1 was written."
     assert "reconciler plan" in caught.value.hint
 
 

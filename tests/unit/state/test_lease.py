@@ -13,8 +13,8 @@ from reconciler.state.base import Lease
 from reconciler.state.lease import LASTS, HeldLock, LockRefused, acquire, fresh, locked
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-THEIRS = fresh("alice", "apply", NOON)
-OURS = fresh("bob", "apply", NOON)
+THEIRS = fresh("theirs", "alice", "apply", NOON)
+OURS = fresh("ours", "bob", "apply", NOON)
 LONG = timedelta(minutes=10)
 
 

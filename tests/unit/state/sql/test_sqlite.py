@@ -300,6 +300,6 @@ def test_a_state_that_may_not_grow_refuses_and_keeps_what_it_had(
     small = open_store(url)
     with pytest.raises(StateUnavailable, match="disk is full") as caught:
         apply(small, *(Create(Group(name=f"g{number}")) for number in range(500)))
-    assert "nothing was written" in caught.value.hint
+    assert "free some space" in caught.value.hint
     assert store.load() == before
     assert store.lease() is None

@@ -1,0 +1,222 @@
+"""A signal at any moment of an apply: the last line and the exit code say whether it has written."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.functional.conftest import DEADLINE, Done
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.functional.conftest import Home
+    from tests.servers.postgresql import Postgresql
+
+NOTHING: Final = (130, "Nothing was written.")
+WRITTEN: Final = (11, "Revision 1 was written.")
+
+ENDINGS: Final = {
+    "before reconciler.state.sql.leases.take": NOTHING,
+    "after reconciler.state.sql.leases.take": NOTHING,
+    "before reconciler.state.sql.reading.load": NOTHING,
+    "before reconciler.apply.executor.Executor.apply": NOTHING,
+    "before reconciler.state.sql.writing.commit": WRITTEN,
+    "after reconciler.state.sql.writing.commit": WRITTEN,
+    "after reconciler.state.sql.store.SqlStore.commit": WRITTEN,
+    "before reconciler.apply.executor.Executor._prove": WRITTEN,
+    "before reconciler.state.sql.leases.release": WRITTEN,
+    "after reconciler.state.sql.leases.release": WRITTEN,
+    "before reconciler.render.report.applied": WRITTEN,
+}
+"""Where in an apply the signal comes, and how that apply ends."""
+
+SIGNALLED: Final = """
+import importlib, os, sys, signal
+
+when, _, place = sys.argv.pop(1).partition(" ")
+numbers = [int(number) for number in sys.argv.pop(1).split(",") if number]
+parts = place.split(".")
+for length in range(len(parts), 0, -1):
+    try:
+        holder = importlib.import_module(".".join(parts[:length]))
+    except ModuleNotFoundError:
+        continue
+    break
+*classes, name = parts[length:]
+for item in classes:
+    holder = getattr(holder, item)
+usual = getattr(holder, name)
+
+def send():
+    while numbers:
+        os.kill(os.getpid(), numbers.pop())
+
+def signalled(*arguments, **named):
+    if when == "before":
+        send()
+    found = usual(*arguments, **named)
+    if when == "after":
+        send()
+    return found
+
+setattr(holder, name, signalled)
+from reconciler.cli.main import run
+run()
+"""
+"""Runs the command line, and sends the process signals when it comes to a function."""
+
+
+def run_signalled(
+    home: Home, moment: str, numbers: tuple[int, ...], *arguments: str, before: str = ""
+) -> Done:
+    """Run a command, of which the last signal comes first."""
+    listed = ",".join(str(int(item)) for item in numbers)
+    done = subprocess.run(
+        [sys.executable, "-c", before + SIGNALLED, moment, listed, *arguments],
+        cwd=home.folder, env=home.environ, capture_output=True, text=True, timeout=DEADLINE,
+        check=False,
+    )  # fmt: skip
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def apply_signalled(home: Home, moment: str, *numbers: int, before: str = "") -> Done:
+    options = ("--auto-approve", "--skip-tests", "no servers here", "--report", "json=report.json")
+    return run_signalled(home, moment, numbers, "apply", *options, before=before)
+
+
+def check(home: Home, done: Done, ending: tuple[int, str]) -> None:
+    """The command ended so, says so, has left no lock, and the state holds what it says."""
+    status, sentence = ending
+    assert done.status == status, done.said
+    assert done.err.splitlines()[-2:] == ["Interrupted.", sentence]
+    assert "Traceback" not in done.said
+    assert "Exception" not in done.said
+    assert home("state", "lock").out == "The state is not locked.\n"
+    stored = json.loads(home("status", "--format", "json").out)
+    assert stored["serial"] == (1 if ending == WRITTEN else 0)
+    report = json.loads((home.folder / "report.json").read_text())
+    if ending == NOTHING:
+        assert (report["outcome"], report["serial"]) == ("failed", None)
+    else:
+        assert report["serial"] == 1
+
+
+LOADING: Final = "before reconciler.state.sql.reading.load"
+WRITING: Final = "before reconciler.state.sql.writing.commit"
+
+
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        *((moment, signal.SIGTERM) for moment in ENDINGS),
+        *((moment, signal.SIGINT) for moment in (LOADING, WRITING)),
+        *((moment, signal.SIGHUP) for moment in (LOADING, WRITING)),
+    ],
+)
+def test_the_last_line_says_whether_it_has_written(
+    home: Home, moment: str, number: signal.Signals
+) -> None:
+    check(home, apply_signalled(home, moment, number), ENDINGS[moment])
+    again = home("apply", "--auto-approve", "--skip-tests", "no servers here")
+    assert again.status == 0, again.said
+
+
+@pytest.fixture
+def team(home: Home, postgresql: Postgresql) -> Iterator[Home]:
+    postgresql.clear()
+    home.environ["RECONCILER_STATE"] = postgresql.url
+    yield home
+    postgresql.clear()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("moment", ENDINGS)
+def test_the_last_line_says_it_of_a_database_too(team: Home, moment: str) -> None:
+    check(team, apply_signalled(team, moment, signal.SIGTERM), ENDINGS[moment])
+
+
+def test_a_second_signal_does_not_wait_for_the_commit(home: Home) -> None:
+    done = apply_signalled(home, WRITING, signal.SIGTERM, signal.SIGINT)
+    assert done.status == 1, done.said
+    assert done.err.splitlines()[-2:] == [
+        "Interrupted.",
+        "Revision 1 may have been written; `reconciler history` shows it.",
+    ]
+    assert "Traceback" not in done.said
+    report = json.loads((home.folder / "report.json").read_text())
+    assert (report["outcome"], report["serial"]) == ("failed", None)
+
+
+def test_what_nohup_ignores_stays_ignored(home: Home) -> None:
+    quiet = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    done = apply_signalled(home, WRITING, signal.SIGHUP, before=quiet)
+    assert done.status == 0, done.said
+    assert "Apply complete!" in done.out
+
+
+FULL: Final = """
+import reconciler.render.report as report
+
+def full(*_):
+    raise OSError(28, "No space left on device", "<stdout>")
+
+report.applied = full
+"""
+
+
+def test_an_output_that_cannot_be_written_does_not_hide_the_revision(home: Home) -> None:
+    done = apply_signalled(home, LOADING, before=FULL)
+    assert done.status == 1
+    assert done.err.splitlines()[-2:] == [
+        "Error: <stdout>: No space left on device",
+        "Revision 1 was written.",
+    ]
+
+
+def test_a_pipe_that_nobody_reads_does_not_hide_it_either(home: Home) -> None:
+    with home.start("apply", "--auto-approve", "--skip-tests", "none") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        said = process.stderr.read()
+        assert process.wait(DEADLINE) == 1
+    assert said == "Error: nobody reads standard output any more\nNothing was written.\n"
+    assert json.loads(home("status", "--format", "json").out)["serial"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("--config", "nowhere"), 3),
+        (("--skip-tests", "none", "--actor", "nobody@contoso.example"), 8),
+        (("--skip-tests", "none", "--report", "json=connectors.d"), 1),
+    ],
+)
+def test_every_failure_ends_with_what_was_written(
+    home: Home, arguments: tuple[str, ...], status: int
+) -> None:
+    home.apply_untested()
+    home.edit("info.yaml", "General enquiries", "Help desk")
+    done = home.run("apply", "--auto-approve", *arguments)
+    assert done.status == status, done.said
+    serial = json.loads(home("status", "--format", "json").out)["serial"]
+    sentence = "Nothing was written." if serial == 1 else f"Revision {serial} was written."
+    assert done.err.splitlines()[-1] == sentence
+
+
+def test_forgetting_and_moving_a_state_say_it_too(home: Home) -> None:
+    home.apply_untested()
+    assert home("state", "export", "--out", "state.json").status == 0
+    for command, serial in (
+        (("state", "forget", "info", "--yes"), 2),
+        (("state", "import", "state.json", "--state", "sqlite:///other.db"), 1),
+    ):
+        done = run_signalled(home, "before reconciler.state.sql.leases.release", (15,), *command)
+        assert done.status == 11, done.said
+        assert done.err.splitlines()[-1] == f"Revision {serial} was written."
