@@ -22,28 +22,28 @@ if TYPE_CHECKING:
     from reconciler.state.write_outcome import WriteOutcome
 
 COMMANDS = {
-    "init": "Start a connectors.d/ with a first connector to edit.",
-    "validate": "Check the configuration: no secret, no state, no network.",
-    "fmt": "Lay out the files of the configuration.",
+    "init": "Create a configuration for you to edit.",
+    "validate": "Check the configuration, without secrets, state or network.",
+    "fmt": "Format the configuration files.",
     "plan": "Show what an apply would change, and who then sends as whom.",
     "test": "Test connectors live, over IMAP and SMTP.",
-    "doctor": "Look closely at one connector: certificates, folders, quota, verdict.",
+    "doctor": "Examine one connector closely: certificates, folders, quota, verdict.",
     "apply": "Test what changed and write it to the state, all or nothing.",
-    "status": "List the stored connectors and how they are.",
-    "drift": "Test what is applied, and say what has changed since the last tests.",
+    "status": "List the stored connectors and their status.",
+    "drift": "Test what is applied, and report what changed since the last test.",
     "show": "Show one stored resource, or a saved plan.",
     "history": "Show who applied what and when, and what one revision changed.",
-    "diff": "Show what differs between two revisions.",
-    "rollback": "Write the YAML of a revision, to go back by way of git.",
-    "import": "Write everything that is stored as YAML.",
-    "sendmail": "Send a whole mail, called as sendmail is: for cron, PHP and git.",
-    "log": "Show which mails were sent, by whom and how that ended.",
-    "route": "Explain through which connector a mail would go, and as whom.",
-    "send": "Send a mail through what was applied.",
+    "diff": "Show what changed between two revisions.",
+    "rollback": "Write the YAML of an earlier revision, to go back through git.",
+    "import": "Write the stored state as YAML.",
+    "sendmail": "Send a mail from standard input like sendmail, for cron, PHP and git.",
+    "log": "Show which mails were sent or refused, and by whom.",
+    "route": "Explain which connector would carry a mail, and as whom.",
+    "send": "Send a mail through an applied connector.",
     "settings": "Show the settings in force, and who set them.",
     "schema": "Print or write the JSON Schemas.",
-    "state": "Look after the stored state: its lock, moving it.",
-    "sandbox": "Run a command against mail servers of its own on this machine.",
+    "state": "Manage the stored state: unlock, move and migrate it.",
+    "sandbox": "Run a command against local mail servers.",
 }
 """Every command with its one line of help, so that ``--help`` need not load any of them."""
 
@@ -69,7 +69,7 @@ class LazyGroup(ExampleGroup):
         )
         command = module.command
         if not isinstance(command, click.Command):
-            raise TypeError(f"{cmd_name} is no command")
+            raise TypeError(f"unknown command {cmd_name}")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -86,7 +86,7 @@ class LazyGroup(ExampleGroup):
 )
 @click.option("-C", "directory", type=click.Path(path_type=Path), is_eager=True, callback=go_to,
               expose_value=False, metavar="DIR",
-              help="Go to DIR first: all relative paths start there.")  # fmt: skip
+              help="Run as if started in DIR.")  # fmt: skip
 @click.version_option(__version__, "-V", "--version", message="reconciler %(version)s")
 def cli() -> None:
     """Email connectors as code.

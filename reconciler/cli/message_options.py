@@ -43,7 +43,7 @@ class MessageOptions:
                 hint="Give --text or --html, or --text-file - for what is on standard input.",
             )
         if self.text_file == STDIN and self.html_file == STDIN:
-            raise UsageError("both texts cannot come from standard input")
+            raise UsageError("only one text can come from standard input")
         return Message(
             to=self.to,
             cc=self.cc,
@@ -79,7 +79,7 @@ class MessageOptions:
         for option, value in told.items():
             if value:
                 raise UsageError(
-                    f"{option} says what is in the mail, and with --raw that is standard input"
+                    f"{option} cannot be combined with --raw, which reads the whole mail from standard input"
                 )
         content = sys.stdin.buffer.read()
         return RawMessage(content, (*self.to, *self.cc, *self.bcc))
@@ -89,7 +89,7 @@ def _text(text: str | None, path: str | None, option: str) -> str | None:
     if path is None:
         return text
     if text is not None:
-        raise UsageError(f"{option} and {option}-file say the same: give one of them")
+        raise UsageError(f"give either {option} or {option}-file, not both")
     if path == STDIN:
         content, name = sys.stdin.buffer.read(), "standard input"
     else:
@@ -100,7 +100,7 @@ def _text(text: str | None, path: str | None, option: str) -> str | None:
             raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     if not content.strip():
         raise UsageError(
-            f"the text from {name} is empty", hint=f"If that is meant, say so with {option} ''."
+            f"the text from {name} is empty", hint=f"To send an empty text, pass {option} ''."
         )
     try:
         return content.decode("utf-8-sig")
@@ -113,7 +113,9 @@ def _attachment(item: str, content_id: str) -> Attachment:
 
     path, mark, kind = item.partition(";type=")
     if mark and not kind:
-        raise UsageError(f"{item!r} names no type", hint="Such as report;type=application/pdf.")
+        raise UsageError(
+            f"{item!r} names no media type", hint="Write it as in report;type=application/pdf."
+        )
     return Attachment.read(path, content_type=kind, content_id=content_id)
 
 

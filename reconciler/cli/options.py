@@ -96,7 +96,7 @@ def _seconds(
 ) -> float | None:
     seconds = None if value is None else value.total_seconds()
     if seconds is not None and not 1 <= seconds <= _LONGEST_TIMEOUT:
-        raise click.BadParameter("a test gets from 1s to 1h", context, parameter)
+        raise click.BadParameter("expected a time from 1s to 1h", context, parameter)
     return seconds
 
 
@@ -114,8 +114,7 @@ def timeout_option(function: F) -> F:
 def _terminal_alone(context: click.Context, parameter: click.Parameter, value: bool) -> bool:  # noqa: FBT001 - click's signature
     if value and (not sys.stdout.isatty() or running_in(os.environ)):
         raise click.BadParameter(
-            "it needs a terminal that is not part of a CI job: an answer to a sign-in can repeat the "
-            "password, and would stay in a file or a log",
+            "it needs a terminal outside CI: an answer to a sign-in can repeat the password, which would then stay in a file or a log",
             context,
             parameter,
         )
@@ -128,8 +127,7 @@ def server_text_option(function: F) -> F:
         "--show-server-text",
         is_flag=True,
         callback=_terminal_alone,
-        help="Show answers to a sign-in word for word, not only codes and known words. On a terminal"
-        " only: they can repeat the password.",
+        help="Show the full text of answers to a sign-in, not only codes and known words. Needs a terminal: the text can repeat the password.",
     )(function)
 
 
@@ -139,28 +137,27 @@ def tuning_options(function: F) -> F:
         "--retries",
         type=click.IntRange(0, 20),
         metavar="N",
-        help="New attempts after a failure that the server calls temporary, waiting longer each time;"
-        " never after a rejected sign-in. [default: 1, or testing.retries]",
+        help="Retries after a failure that the server calls temporary, with growing delays; never after a rejected sign-in. [default: 1, or testing.retries]",
     )(function)
     function = timeout_option(function)
     function = click.option(
         "--per-host",
         type=click.IntRange(1, 1024),
         metavar="N",
-        help="Tests under way at a time against one host. [default: 3, or testing.per_host]",
+        help="Tests that run at once against one host. [default: 3, or testing.per_host]",
     )(function)
     return click.option(
         "--concurrency",
         type=click.IntRange(1, 1024),
         metavar="N",
-        help="Tests under way at a time. [default: 32, or testing.concurrency]",
+        help="Tests that run at once. [default: 32, or testing.concurrency]",
     )(function)
 
 
 def check_server_text(output_format: OutputFormat, *, shown: bool) -> None:
     """Raise UsageError if the text of servers is to be shown in a format that never holds it."""
     if shown and output_format is not OutputFormat.HUMAN:
-        raise click.UsageError(f"--format {output_format} never holds the server's text.")
+        raise click.UsageError(f"--format {output_format} never includes the server's text.")
 
 
 def record_option(function: F) -> F:
@@ -169,5 +166,5 @@ def record_option(function: F) -> F:
         "--record/--no-record",
         default=True,
         show_default=True,
-        help="Keep the results in the state, as the status of the connectors.",
+        help="Record the results in the state, as the status of the connectors.",
     )(function)

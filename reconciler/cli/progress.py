@@ -97,7 +97,7 @@ class ApplyProgressBar(TestProgressBar):
     def waiting(self, lease: Lease) -> None:
         """Report the lock holder while waiting."""
         click.echo(
-            f"Waiting for the lock: {lease.holder} ({lease.operation}) on {lease.host} holds it since "
+            f"Waiting for the lock, held by {lease.holder} ({lease.operation}) on {lease.host} since "
             f"{lease.since:%Y-%m-%d %H:%M:%S} UTC.",
             err=True,
         )

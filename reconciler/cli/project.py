@@ -108,8 +108,8 @@ class Project:
         envvar=CONFIG_VARIABLE,
         show_envvar=True,
         metavar="FOLDER",
-        help="A project, or a folder of connectors. Repeatable: the connectors of all the folders."
-        " [default: connectors.d of the project, which is found upwards from the working folder]",
+        help="A project, or a folder of connectors. Repeatable, to read several folders."
+        " [default: connectors.d of the project in the working folder or above it]",
     )
     directory: bool = _option(
         {Uses.CONFIG | Uses.FOLDER: ("-C", "--directory")},
@@ -118,7 +118,7 @@ class Project:
         type=click.Path(path_type=Path),
         callback=go_to,
         metavar="DIR",
-        help="Go to DIR first: all relative paths start there.",
+        help="Run as if started in DIR.",
     )
     state: str | None = _option(
         {Uses.STATE: ("--state",)},

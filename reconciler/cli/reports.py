@@ -69,7 +69,7 @@ def report_option(formats: object) -> Callable[[F], F]:
             multiple=True,
             type=_ReportType(offered),
             metavar="FORMAT=FILE",
-            help=f"Write a report too, as {' or '.join(offered)}. Repeatable.",
+            help=f"Also write a report, as {' or '.join(offered)}. Repeatable.",
         )(function)
 
     return decorate

@@ -40,7 +40,7 @@ def is_interactive() -> bool:
 def need_terminal() -> None:
     """Raise a usage error where nobody is there who could be asked."""
     if not is_interactive():
-        raise click.UsageError("There is no terminal to ask on; confirm with --yes.")
+        raise click.UsageError("There is no terminal to ask for confirmation; confirm with --yes.")
 
 
 def _style(stream: TextIO, colour: bool | None) -> Style:  # noqa: FBT001 - private
@@ -95,7 +95,7 @@ class TerminalApprover:
             return True
         if not is_interactive():
             raise PlanRefused(
-                "the plan needs approval, and there is no terminal to ask on",
+                "the plan needs approval, but there is no terminal to ask for it",
                 hint="Approve it beforehand with --auto-approve, or apply a saved plan.",
             )
         answer = ask("Do you want to apply this? Only 'yes' will be accepted")

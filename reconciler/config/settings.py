@@ -74,15 +74,13 @@ class Testing:
     __test__ = False  # not a test case, whatever pytest makes of the name
     __pydantic_config__ = STRICT
 
-    concurrency: Annotated[Parallel, Field(description="Tests under way at a time.")] = 32
-    per_host: Annotated[
-        Parallel, Field(description="Tests under way at a time against one host.")
-    ] = 3
+    concurrency: Annotated[Parallel, Field(description="Tests that run at once.")] = 32
+    per_host: Annotated[Parallel, Field(description="Tests that run at once against one host.")] = 3
     timeout_seconds: Annotated[
         Seconds, Field(description="Deadline of one connector's test, in seconds.")
     ] = 30
     retries: Annotated[
-        Retries, Field(description="New attempts after a failure that the server calls temporary.")
+        Retries, Field(description="Retries after a failure that the server calls temporary.")
     ] = 1
     depth: Annotated[Depth, Field(description="The last stage that is tested.")] = Depth.ENVELOPE
 

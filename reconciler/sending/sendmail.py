@@ -1,7 +1,8 @@
 """What programs mean when they call sendmail: its arguments, and its ways with a mail.
 
-The options are those of sendmail 8 and of Postfix (https://www.postfix.org/sendmail.1.html). What only makes sense
-for a queue or a daemon is refused; what asks for notifications or says how to queue is taken and ignored.
+The options are those of sendmail 8 and of Postfix (https://www.postfix.org/sendmail.1.html). What
+only makes sense for a queue or a daemon is refused; what asks for notifications or says how to
+queue is taken and ignored.
 """
 
 from __future__ import annotations
@@ -110,10 +111,12 @@ def until_dot(lines: Iterable[bytes]) -> bytes:
 def mail_of(call: Call, content: bytes) -> RawMessage:
     """The mail as it is to be sent.
 
-    Text without header fields becomes a mail of its own, as in ``echo hello | sendmail ada@example.com``,
-    and so does text whose first line only looks like one (``Disk: full``). The first line that is no field
-    begins the text, as with every sendmail, so that nothing of it is lost. A sender without a domain (``root``, in mail from cron) is nobody out there, so -f stands in for it, and
-    without that the connector's own address. Raises NoSuchUser, and UsageError for what is no mail.
+    Text without header fields becomes a mail of its own, as in ``echo hello | sendmail
+    ada@example.com``, and so does text whose first line only looks like one (``Disk: full``). The
+    first line that is no field begins the text, as with every sendmail, so that nothing of it is
+    lost. A sender without a domain (``root``, in mail from cron) is nobody out there, so -f stands
+    in for it, and without that the connector's own address. Raises NoSuchUser, and UsageError for
+    what is no mail.
     """
     text = _LINE_END.sub(b"\n", without_marks(content))
     mail = RawMessage(_with_head(text, asked=call.from_fields))

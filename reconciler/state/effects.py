@@ -75,7 +75,7 @@ def _follow(change: Change, result: Effects, new_uid: str) -> None:
         case Rename(before, after):
             uid = _uid(before.address, result, "be renamed")
             if after.address in result.live:
-                raise _misfit(before.address, f"become {after.address}, which is there already")
+                raise _misfit(before.address, f"become {after.address}, which already exists")
             del result.live[before.address]
             result.live[after.address] = uid
             _replace(uid, before, after, result)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def _reason(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
     reason = " ".join((value or "").split())
     if value is not None and not reason:
-        raise click.BadParameter("say why, in a few words", context, parameter)
+        raise click.BadParameter("give the reason in a few words", context, parameter)
     return reason
 
 
@@ -47,7 +47,7 @@ def _reason(context: click.Context, parameter: click.Parameter, value: str | Non
 @click.option("--keep-going", is_flag=True,
               help="If connectors fail their test, apply the rest.")  # fmt: skip
 @click.option("--skip-tests", metavar="REASON", callback=_reason,
-              help="Do not test live; the reason is recorded.")  # fmt: skip
+              help="Skip the live tests; the reason is recorded.")  # fmt: skip
 @click.option("--lock-timeout", type=DURATION, default="0s", show_default=True, metavar="TIME",
               help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
 @report_option(ChangeReport)
@@ -64,7 +64,7 @@ def command(
 ) -> ExitCode:
     """Test what changed, and write it to the stored state, all or nothing.
 
-    With PLAN_FILE, exactly the plan that was saved there is applied, or nothing. Running it again
+    With PLAN_FILE, applies exactly the saved plan, or nothing. Running it again
     changes nothing.
     """
     from reconciler.app.apply import ApplyRequest, apply

@@ -24,10 +24,10 @@ from reconciler.render.formats import TextOrJson
 @format_option(TextOrJson)
 @project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
 def command(project: Project, *, first: int, second: int | None, output_format: TextOrJson) -> None:
-    """Show what differs between two revisions, or between one and what is stored now.
+    """Show what changed between two revisions, or since one.
 
-    0 is the empty state before the first revision. The other way round, with the newer one first,
-    shows what going back would change. Secrets that were rotated are in `history show`.
+    0 is the empty state before the first revision. With the newer revision first, shows what going
+    back would change. For rotated secrets, see `history show`.
     """
     from reconciler.app.history import between
     from reconciler.render.history import diff_text

@@ -37,11 +37,11 @@ def command(
     show_server_text: bool,
     reports: tuple[Report[JsonReport], ...],
 ) -> ExitCode:
-    """Look closely at one connector: what its servers are, offer and hold.
+    """Examine one connector closely: what its servers are, offer and hold.
 
-    Shows each stage of the test with its time, the certificates, what the servers can do, the folders and
-    which one is for sent mail, quota and size limit; and ends with a verdict. Nothing is sent, nothing is
-    recorded, and no secret is shown. Exits as `reconciler test` does.
+    Shows each stage of the test with its time, the certificates, the capabilities of the servers,
+    the folders and which one is for sent mail, quota and size limit, and ends with a verdict. Sends
+    and records nothing, and shows no secret. Exits with the codes of `reconciler test`.
     """
     from reconciler.app.doctor import examine_connector
     from reconciler.app.test import Tuning

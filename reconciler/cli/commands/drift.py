@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @format_option(DriftFormat)
 @click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
-              help="Only connectors with this label. Repeatable: all of them.")  # fmt: skip
+              help="Only connectors with this label; if repeated, with all of the labels.")  # fmt: skip
 @click.option("--shard", type=SHARD, metavar="K/N",
-              help="Only the K-th of N parts, the same connectors every time.")  # fmt: skip
+              help="Only the K-th of N parts; a connector is always in the same part.")  # fmt: skip
 @click.option("--cert-days", type=click.IntRange(0, 3650), default=21, show_default=True, metavar="N",
               help="Report certificates with fewer days left.")  # fmt: skip
 @tuning_options
@@ -58,11 +58,11 @@ def command(
     record: bool,
     reports: tuple[Report[ChangeReport], ...],
 ) -> ExitCode:
-    """Test what is applied, and say what has changed since the last tests.
+    """Test what is applied, and report what changed since the last test.
 
-    NAME is a stored connector or a shell pattern. Tested is what the state holds, whatever the files say.
-    Exits with 4 if a server rejects a connector, else with 9 if one could not be reached, else with 2 if something
-    changed or a certificate is about to expire, else with 0.
+    NAME is a stored connector or a shell pattern. Tests what the state holds, whatever the files
+    say. Exits with 4 if a server rejects a connector, else with 9 if one could not be reached, else
+    with 2 if something changed or a certificate is about to expire, else with 0.
     """
     from reconciler.app.drift import DriftRequest, find_drift
     from reconciler.app.selection import Selection

@@ -32,17 +32,18 @@ if TYPE_CHECKING:
               help="Write nothing, and exit with 1 if a file would change.")  # fmt: skip
 @project_options(Uses.CONFIG | Uses.COLOR)
 def command(project: Project, *, paths: tuple[Path, ...], check: bool) -> ExitCode:
-    """Lay out the files of the configuration, and name those that change.
+    """Format the configuration files, and name those that change.
 
-    Only white space changes: values, comments, quotes and the order of fields stay. Without PATH, it is all
-    of connectors.d/ and reconciler.yaml. With -, a text on standard input is written to standard output.
+    Only white space changes: values, comments, quotes and the order of fields stay. Without PATH,
+    formats all of connectors.d/ and reconciler.yaml. With -, formats standard input to standard
+    output.
     """
     from reconciler.app.fmt import STANDARD_INPUT, format_files, format_text
     from reconciler.render.human.diagnostics import diagnostics
 
     if any(str(path) == "-" for path in paths):
         if len(paths) > 1 or check:
-            raise click.UsageError("- is given alone, and without --check.")
+            raise click.UsageError("- cannot be combined with other paths or --check.")
         new = format_text(sys.stdin.buffer.read())
         click.echo(new.text, nl=False)
         _tell_left(STANDARD_INPUT, new.left)

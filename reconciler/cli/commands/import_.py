@@ -19,13 +19,12 @@ from reconciler.cli.project import Project, Uses, project_options
     ),
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER",
-              help="Write there. [default: the folder of --config]")  # fmt: skip
+              help="Write to this folder. [default: the folder of --config]")  # fmt: skip
 @project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
 def command(project: Project, *, out: Path | None) -> None:
-    """Write everything that is stored as YAML, with references in place of secrets.
+    """Write the stored state as YAML, with references instead of secrets.
 
-    The files are valid, and a plan of them is empty; nothing is written otherwise. No file is
-    overwritten.
+    Writes nothing unless the files are valid and their plan is empty. Never overwrites a file.
     """
     from reconciler.app.export_yaml import only_folder, write_stored
     from reconciler.render.human.diagnostics import diagnostics

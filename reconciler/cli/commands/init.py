@@ -21,7 +21,7 @@ from reconciler.cli.project import Project, Uses, project_options
 def command(project: Project) -> None:
     """Start a project: a first connector to edit, roles, and settings.
 
-    Never overwrites a file. Within a project it starts none.
+    Never overwrites a file, and starts no project inside another one.
     """
     from reconciler.app.init import place_to_start, start
     from reconciler.app.project_folder import CONNECTORS
@@ -31,6 +31,6 @@ def command(project: Project) -> None:
     for path in done.written:
         click.echo(f"Wrote {path}")
     for path in done.kept:
-        click.echo(f"Kept {path}, which is there already")
+        click.echo(f"Kept {path}, which already exists")
     where = "" if root == Path(CONNECTORS) else f" --config {shlex.quote(str(root))}"
     click.echo(f"\nEdit the connector, then: reconciler validate{where}")

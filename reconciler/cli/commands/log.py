@@ -32,13 +32,13 @@ _RESULTS = ("sent", "partly", "refused", "temporary", "uncertain")
 @click.option("--connector", metavar="NAME", help="Only mail through this connector.")
 @click.option("--actor", "who", metavar="NAME", help="Only mail that this user sent.")
 @click.option("--since", type=DURATION, metavar="AGE",
-              help="Only mail that is no older, such as 30m, 12h or 2d.")  # fmt: skip
-@click.option("--result", type=click.Choice(_RESULTS), help="Only mail that ended so.")
+              help="Only mail of at most this age, such as 30m, 12h or 2d.")  # fmt: skip
+@click.option("--result", type=click.Choice(_RESULTS), help="Only mail with this result.")
 @click.option("--message-id", metavar="ID", help="Only the mail with this Message-ID.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N",
-              help="Show at most so many.")  # fmt: skip
+              help="List at most N entries.")  # fmt: skip
 @click.option("--prune", type=DURATION, metavar="AGE",
-              help="Forget what is older, after asking. Takes an Administrator.")  # fmt: skip
+              help="Delete older entries, after asking. Requires an Administrator.")  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask before --prune.")
 @project_options(Uses.CONFIG | Uses.STATE | Uses.SENDER | Uses.COLOR)
 def command(
@@ -54,9 +54,9 @@ def command(
     prune: timedelta | None,
     yes: bool,
 ) -> ExitCode:
-    """Show which mails were sent or refused, by whom and how that ended, newest first.
+    """Show which mails were sent or refused, by whom, and the result, newest first.
 
-    What a mail says and its subject are never kept. A result is sent, partly (some recipients were
+    The content and the subject of a mail are never kept. The result is sent, partly (some recipients were
     refused), refused, temporary (may succeed later) or uncertain (it may have been delivered).
     """
     from reconciler.app.send_log import attempts, moment_before
@@ -86,10 +86,10 @@ def _prune(project: Project, age: timedelta, *, yes: bool) -> ExitCode:
     before = moment_before(age)
     if not yes:
         need_terminal()
-        question = f"Forget every mail from before {minute(before)} UTC?"
+        question = f"Delete all log entries from before {minute(before)} UTC?"
         if not click.confirm(question, err=True):
             click.echo("Nothing was changed.")
             return ExitCode.REFUSED
     gone = prune(project.workspace(), project.actor(), before)
-    click.echo(f"Forgot {gone} {'entry' if gone == 1 else 'entries'} of the log.")
+    click.echo(f"Deleted {gone} log {'entry' if gone == 1 else 'entries'}.")
     return ExitCode.OK

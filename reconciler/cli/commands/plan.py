@@ -28,9 +28,9 @@ from reconciler.render.formats import ChangeReport, PlanFormat
               help="Save the plan, for `reconciler apply FILE`.")  # fmt: skip
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there are changes.")
 @click.option("--check-secrets", is_flag=True,
-              help="Resolve the secrets, to see which were rotated. Asks no server.")  # fmt: skip
+              help="Resolve the secrets, to find rotated ones. Contacts no mail server.")  # fmt: skip
 @click.option("--test", "live", is_flag=True,
-              help="Test live what an apply would test. Resolves secrets and asks servers.")  # fmt: skip
+              help="Run the live tests that an apply would run. Resolves secrets and contacts servers.")  # fmt: skip
 @report_option(ChangeReport)
 @project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.ACTOR | Uses.OVERRIDES | Uses.COLOR)
 def command(
@@ -45,7 +45,7 @@ def command(
 ) -> ExitCode:
     """Show what an apply would change, and who then sends as whom.
 
-    Needs no secret and no network, so it is safe to run on the pull request of a stranger.
+    Needs no secret and no network, so it is safe to run on a stranger's pull request.
     """
     from reconciler.app.plan import make_plan
     from reconciler.cli.progress import TestProgressBar, show_notes
@@ -78,7 +78,9 @@ def command(
             item for item in made.plan.violations if not (key and item.needs_only_a_saved_plan)
         ]
         advice = (
-            "An apply of it is refused." if refused else f"Apply it with: reconciler apply {out}"
+            "An apply of it would be refused."
+            if refused
+            else f"Apply it with: reconciler apply {out}"
         )
         click.echo(f"Saved the plan. {advice}", err=True)
     if live:

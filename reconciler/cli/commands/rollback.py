@@ -17,13 +17,13 @@ from reconciler.cli.project import Project, Uses, project_options
 )
 @click.argument("serial", type=click.IntRange(min=1), metavar="SERIAL")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", required=True,
-              help="Write there; no file is overwritten.")  # fmt: skip
+              help="Write to this folder; never overwrite a file.")  # fmt: skip
 @project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
 def command(project: Project, *, serial: int, out: Path) -> None:
-    """Write the YAML of a revision, to go back to it by way of git.
+    """Write the YAML of an earlier revision, to go back through git.
 
-    The state is not changed: what applies is what is in git. A connector that was renamed since keeps
-    its history, and a secret is the one that its reference leads to now.
+    Does not change the state: commit the files and apply them. A connector that was renamed since
+    keeps its history. Secrets are not restored: references resolve to their current values.
     """
     from reconciler.app.export_yaml import write_revision
     from reconciler.render.human.diagnostics import diagnostics
@@ -36,10 +36,10 @@ def command(project: Project, *, serial: int, out: Path) -> None:
     for path in done.files:
         click.echo(f"Wrote {path}")
     style = project.stdout_style()
-    click.echo(f"\nAgainst what is stored now: {style.strong(summary(done.plan))}")
+    click.echo(f"\nCompared with the current state: {style.strong(summary(done.plan))}")
     click.echo(
         f"Nothing was applied. To go back to revision {serial}:\n"
         f"  1. reconciler plan --config {out}   shows what would change\n"
-        f"  2. put these files in place of those in {', '.join(map(str, space.project.roots))}, and commit them\n"
+        f"  2. replace the files in {', '.join(map(str, space.project.roots))} with these, and commit them\n"
         "  3. reconciler apply, as for any other change"
     )

@@ -20,13 +20,12 @@ from reconciler.render.formats import TextOrJson
         "reconciler route --connector support --as clerk@contoso.example --config",
     ),
 )
-@click.option("--from", "sender", metavar="ADDRESS", help="The From address that is asked for.")
-@click.option("--as", "actor", metavar="NAME", required=True, help="Who wants to send.")
-@click.option("--connector", metavar="NAME", help="The connector that is asked for.")
+@click.option("--from", "sender", metavar="ADDRESS", help="The requested From address.")
+@click.option("--as", "actor", metavar="NAME", required=True, help="Who sends.")
+@click.option("--connector", metavar="NAME", help="The requested connector.")
 @click.option("--reply-to", metavar="ADDRESS", help="The Reply-To that the mail would have.")
 @click.option("-c", "--config", "files", is_flag=False, flag_value="", metavar="[FOLDER]",
-              help="Ask the files as they are, not what was applied: those of FOLDER, or of"
-              " RECONCILER_CONFIG, or of connectors.d.")  # fmt: skip
+              help="Read the files, not the stored state: those in FOLDER, else in RECONCILER_CONFIG, else in connectors.d.")  # fmt: skip
 @format_option(TextOrJson)
 @project_options(Uses.STATE | Uses.COLOR)
 def command(
@@ -39,9 +38,10 @@ def command(
     files: str | None,
     output_format: TextOrJson,
 ) -> ExitCode:
-    """Explain through which connector a mail would go, as whom, and why.
+    """Explain which connector would carry a mail, as whom, and why.
 
-    The answer is that of the stored state, or with --config that of the files: "what if". Nothing is sent. Exits with 1 if the mail would be refused.
+    Reads the stored state, or with --config the files, to answer "what if". Sends nothing. Exits
+    with 1 if the mail would be refused.
     """
     from reconciler.app.state import load_state
     from reconciler.render.route import route_text
@@ -50,7 +50,9 @@ def command(
 
     source = click.get_current_context().get_parameter_source("state")
     if files is not None and source is ParameterSource.COMMANDLINE:
-        raise click.UsageError("--state asks what was applied, and --config the files: give one.")
+        raise click.UsageError(
+            "--state reads the stored state and --config the files: give one of them."
+        )
     space = project.at(files or "").workspace()
     snapshot = load_state(space).snapshot if files is None else space.load_valid()[1].snapshot
     request = RouteRequest(actor=actor, sender=sender, connector=connector, reply_to=reply_to)

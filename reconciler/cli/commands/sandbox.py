@@ -24,14 +24,14 @@ from reconciler.cli.project import Project, Uses, project_options
 @click.argument("argv", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path),
               default=Path(".reconciler/sandbox"), show_default=True, metavar="FOLDER",
-              help="Where the sandbox keeps its own state and made-up secrets.")  # fmt: skip
+              help="The folder for the sandbox's state and made-up secrets.")  # fmt: skip
 @project_options(Uses.CONFIG)
 def command(project: Project, *, argv: tuple[str, ...], folder: Path) -> int:
-    """Run COMMAND against mail servers of its own on this machine.
+    """Run COMMAND against local mail servers.
 
-    IMAP and SMTP servers with TLS, and token endpoints of OAuth 2.0, stand in for every server that
-    the connectors name, with made-up secrets under the names that the references want, and with a
-    state of their own. No mail and no request leaves the machine. Without COMMAND, the servers stay up until Ctrl-C.
+    Local IMAP and SMTP servers with TLS, and OAuth 2.0 token endpoints, replace every server that
+    the connectors name. The secrets that references name are made up, and the state is separate. No
+    mail and no request leaves the machine. Without COMMAND, the servers stay up until Ctrl-C.
     """
     import os
 

@@ -24,7 +24,7 @@ from reconciler.cli.exit_codes import ExitCode
 @click.option("--write", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
               help="Write all schemas into this folder.")  # fmt: skip
 @click.option("--check", type=click.Path(file_okay=False, exists=True, path_type=Path),
-              metavar="FOLDER", help="Fail if the schemas in this folder are not these.")  # fmt: skip
+              metavar="FOLDER", help="Fail if the schemas in this folder differ.")  # fmt: skip
 def command(*, name: str | None, write: Path | None, check: Path | None) -> ExitCode:
     """Print a JSON Schema (2020-12), or write or check all of them."""
     if sum(item is not None for item in (name, write, check)) != 1:
@@ -36,7 +36,7 @@ def command(*, name: str | None, write: Path | None, check: Path | None) -> Exit
     if check is not None:
         old = outdated(check)
         for path in old:
-            click.echo(f"{path} is not current", err=True)
+            click.echo(f"{path} is out of date", err=True)
         return ExitCode.FAILED if old else ExitCode.OK
     click.echo(schema_text(str(name)), nl=False)
     return ExitCode.OK

@@ -30,13 +30,13 @@ from reconciler.render.formats import TextOrJson
     "--from",
     "sender",
     metavar="ADDRESS",
-    help="The From address that is asked for; its connector carries the mail.",
+    help="The requested From address; its connector carries the mail.",
 )
 @click.option(
     "--from-name",
     default="",
     metavar="NAME",
-    help="The name beside it. [default: the display name of the connector]",
+    help="The display name of the sender. [default: the display name of the connector]",
 )
 @click.option("--to", multiple=True, metavar="ADDRESS", help="A recipient. Repeatable.")
 @click.option("--cc", multiple=True, metavar="ADDRESS", help="A recipient of a copy. Repeatable.")
@@ -44,14 +44,14 @@ from reconciler.render.formats import TextOrJson
     "--bcc",
     multiple=True,
     metavar="ADDRESS",
-    help="A recipient whom the others do not see. Repeatable.",
+    help="A hidden recipient. Repeatable.",
 )
-@click.option("--reply-to", metavar="ADDRESS", help="Where answers go.")
-@click.option("--subject", metavar="TEXT", help="The subject; it may not be empty.")
+@click.option("--reply-to", metavar="ADDRESS", help="Where replies go.")
+@click.option("--subject", metavar="TEXT", help="The subject; it must not be empty.")
 @click.option("--text", metavar="TEXT", help="The text.")
 @click.option("--text-file", metavar="FILE", help="The text, from a file; - is standard input.")
 @click.option("--html", metavar="TEXT", help="The text as HTML; plain text is made from it.")
-@click.option("--html-file", metavar="FILE", help="The same, from a file; - is standard input.")
+@click.option("--html-file", metavar="FILE", help="The HTML, from a file; - is standard input.")
 @click.option(
     "--attach",
     multiple=True,
@@ -69,17 +69,17 @@ from reconciler.render.formats import TextOrJson
     "headers",
     multiple=True,
     metavar="'NAME: VALUE'",
-    help="A further header field. Repeatable.",
+    help="An additional header field. Repeatable.",
 )
 @click.option(
     "--auto-submitted",
     is_flag=True,
-    help="No person wrote it: keep absence notes quiet (RFC 3834).",
+    help="Mark the mail as automatic, to suppress out-of-office replies (RFC 3834).",
 )
 @click.option(
     "--raw",
     is_flag=True,
-    help="Send the whole mail on standard input (RFC 5322), to its To, Cc and Bcc"
+    help="Send the complete message from standard input (RFC 5322), to its To, Cc and Bcc"
     " unless the options name recipients.",
 )
 @click.option(
@@ -88,7 +88,7 @@ from reconciler.render.formats import TextOrJson
     help="File a copy in Sent. [default: as the connector says]",
 )
 @click.option("-n", "--dry-run", is_flag=True,
-              help="Show the mail, its way and why; needs no secret and no network.")  # fmt: skip
+              help="Show the mail, its route and why, without sending it; needs no secret and no network.")  # fmt: skip
 @format_option(TextOrJson)
 @project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.SENDER | Uses.COLOR)
 def command(
@@ -103,11 +103,12 @@ def command(
     output_format: TextOrJson,
     **letter: str | tuple[str, ...] | bool | None,
 ) -> ExitCode:
-    """Send a mail through what was applied.
+    """Send a mail through an applied connector.
 
-    Shows the connector, the server, the Message-ID, who was accepted and refused, and what became of the copy
-    in Sent. Exits with 75 if nothing was sent and it may work later, with 10 if some recipients were
-    refused and others have the mail, and with 1 if it failed for good or may have been delivered.
+    Shows the connector, the server, the Message-ID, the accepted and refused recipients, and what
+    happened to the sent copy. Exits with 75 if nothing was sent and it may work later, with 10 if
+    some recipients were refused and others have the mail, and with 1 if it failed for good or may
+    have been delivered.
     """
     from reconciler.app.mailer import Mailer
     from reconciler.cli.streams import mute
@@ -137,7 +138,9 @@ def command(
     except OSError as error:
         # The mail is out: a caller that took this for a failure would send it again.
         mute(sys.stdout)
-        warnings.append(f"the mail is sent, but this could not be written: {error.strerror}")
+        warnings.append(
+            f"the mail was sent, but this output could not be written: {error.strerror}"
+        )
     warning = project.stderr_style().changed("Warning:")
     with suppress(OSError):
         for text in warnings:

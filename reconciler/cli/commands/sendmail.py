@@ -48,17 +48,18 @@ class _SendmailCommand(ExampleCommand):
 )
 @project_options(Uses.CONFIG_WITHOUT_SHORT | Uses.STATE | Uses.NETWORK | Uses.SENDER)
 def command(project: Project, *, arguments: tuple[str, ...], connector: str | None) -> int:
-    """Send a whole mail from standard input, called as sendmail is.
+    """Send a mail from standard input, with the arguments of sendmail.
 
     \b
-    -t          take recipients from To, Cc and Bcc; Bcc is taken out
-    -i, -oi     a lone dot does not end the mail
-    -f, -r      the sender, if the mail does not say
-    -F          their name, likewise
-    -v          say what became of it
+    -t          take the recipients from To, Cc and Bcc; Bcc is removed
+    -i, -oi     a line with a single dot does not end the mail
+    -f, -r      the sender, if the mail names none
+    -F          the name of the sender, likewise
+    -v          report what happened to the mail
 
-    Further options of sendmail are taken and ignored; a daemon, a queue and -bs are refused. The exit
-    codes are those of sysexits.h: 75 is worth another try, 67 an unknown recipient, 77 no permission.
+    Other options of sendmail are accepted and ignored; a daemon, a queue and -bs are refused. Exits
+    with the codes of sysexits.h: 75 means try again later, 67 an unknown recipient, 77 no
+    permission.
     """  # noqa: D301 - click's mark for lines that are not to be wrapped
     from reconciler.app.mailer import Mailer
     from reconciler.cli.main import show_error

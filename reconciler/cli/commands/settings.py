@@ -24,8 +24,8 @@ from reconciler.render.formats import TextOrJson
 def command(project: Project, *, output_format: TextOrJson) -> ExitCode:
     """Show the settings in force, and who set each: the owner, the repository, or the defaults.
 
-    In CI, and under the owner's rules, reconciler.yaml only tightens; what it may not set is listed as
-    ignored. Needs no secret, no state and no network.
+    In CI, and under the owner's rules, reconciler.yaml can only tighten; what it may not set is
+    listed as ignored. Needs no secret, no state and no network.
     """
     from reconciler.errors import ConfigurationInvalid
     from reconciler.render.settings import settings_document, settings_text

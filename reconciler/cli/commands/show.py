@@ -28,7 +28,7 @@ from reconciler.render.formats import TextOrJson
 def command(project: Project, *, what: str, output_format: TextOrJson) -> None:
     """Show one stored resource, or a saved plan.
 
-    A resource is named by its address, such as EmailConnector.support; a bare name is a connector's.
+    Name a resource by its address, such as EmailConnector.support; a bare name means a connector.
     """
     from reconciler.app.saved_plan import is_plan_file, read_plan_file
 

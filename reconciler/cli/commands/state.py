@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     ),
 )
 def command() -> None:
-    """Look after the stored state."""
+    """Manage the stored state."""
 
 
 @command.command("lock", cls=ExampleCommand, examples=("reconciler state lock",))
 @project_options(Uses.CONFIG | Uses.STATE)
 def lock(project: Project) -> None:
-    """Show who holds the lock, if anybody does."""
+    """Show who holds the lock, if anyone does."""
     from reconciler.render.stored import lease_text
 
     with project.workspace().reading() as reader:
@@ -51,9 +51,9 @@ def lock(project: Project) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @project_options(Uses.CONFIG | Uses.STATE)
 def unlock(project: Project, *, token: str, yes: bool) -> ExitCode:
-    """Take the lock away from its holder, after showing who that is.
+    """Remove the lock, after showing who holds it.
 
-    An apply that has lost its lock cannot write any more, so nothing gets lost; it fails.
+    The apply that held it fails and cannot write any more, so nothing is lost.
     """
     from reconciler.app.state import unlock as take_away
     from reconciler.cli.terminal import need_terminal
@@ -64,7 +64,7 @@ def unlock(project: Project, *, token: str, yes: bool) -> ExitCode:
             return True
         need_terminal()
         click.echo(lease_text(held), err=True)
-        return click.confirm("Take it away? An apply that holds it will fail.", err=True)
+        return click.confirm("Remove the lock? The apply that holds it will fail.", err=True)
 
     lease = take_away(project.workspace(), token, approve)
     if lease is None:
@@ -77,9 +77,9 @@ def unlock(project: Project, *, token: str, yes: bool) -> ExitCode:
 @command.command("migrate", cls=ExampleCommand, examples=("reconciler state migrate",))
 @project_options(Uses.CONFIG | Uses.STATE)
 def migrate(project: Project) -> None:
-    """Bring a state of an older release to this one; an apply does so too.
+    """Migrate the state of an older release; an apply does so too.
 
-    Older releases then refuse it, so upgrade them as well. A SQLite file is kept as it was beside it.
+    Older releases then refuse it, so upgrade them as well. A SQLite file is backed up next to it.
     """
     from reconciler.app.state import migrate as bring_to_this_release
 
@@ -101,12 +101,12 @@ def migrate(project: Project) -> None:
     ),
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE",
-              help="Write there; no file is overwritten. [default: standard output]")  # fmt: skip
+              help="Write to this file, which must not exist. [default: standard output]")  # fmt: skip
 @project_options(Uses.CONFIG | Uses.STATE)
 def export(project: Project, *, out: Path | None) -> None:
-    """Write the whole state as JSON, with its history and without any secret.
+    """Write the whole state as JSON, with its history and without secrets.
 
-    For `state import` into an empty state elsewhere. The key of the fingerprints is not in it.
+    `state import` reads it into an empty state elsewhere. The fingerprint key is not included.
     """
     from reconciler.app.state import export_text, write_export
 
@@ -128,9 +128,9 @@ def export(project: Project, *, out: Path | None) -> None:
               help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
 @project_options(Uses.CONFIG | Uses.STATE | Uses.ACTOR)
 def import_(project: Project, *, file: Path, lock_timeout: timedelta) -> None:
-    """Fill an empty state with an export, in one transaction: lineage, history and all.
+    """Fill an empty state from an export, with lineage and history, in one transaction.
 
-    The file is proved before anything is written. A state that is not empty is refused.
+    Checks the file before it writes anything. Refuses a state that is not empty.
     """
     from reconciler.app.state import restore
     from reconciler.cli.closing import closing_line
@@ -166,10 +166,10 @@ def import_(project: Project, *, file: Path, lock_timeout: timedelta) -> None:
               help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
 @project_options(Uses.CONFIG | Uses.STATE | Uses.ACTOR)
 def forget(project: Project, *, address: str, yes: bool, lock_timeout: timedelta) -> ExitCode:
-    """Let go of a stored resource, with the permissions of a connector, as a revision of its own.
+    """Remove a resource from the state as a revision; a connector with its permissions.
 
     Senders can no longer use it. If its document is still in the configuration, the next plan creates
-    it again and says so. What others depend on, or prevent_destroy protects, is refused.
+    it again and says so. Refused if other resources depend on it, or prevent_destroy protects it.
     """
     from reconciler.app.state import forget as let_go
     from reconciler.app.state import parse_address
@@ -184,7 +184,7 @@ def forget(project: Project, *, address: str, yes: bool, lock_timeout: timedelta
         need_terminal()
         for change in changes:
             click.echo(change_text(change, project.stderr_style()) + "\n", err=True)
-        return click.confirm("Let the state forget this?", err=True)
+        return click.confirm("Forget this resource?", err=True)
 
     outcome = WriteOutcome()
     with closing_line(outcome):
@@ -197,6 +197,6 @@ def forget(project: Project, *, address: str, yes: bool, lock_timeout: timedelta
         click.echo("Nothing was changed.")
         return ExitCode.REFUSED
     click.echo(
-        f"Forgotten, in revision {revision.serial}. `reconciler plan` shows what comes again."
+        f"Forgotten, in revision {revision.serial}. `reconciler plan` shows what would be created again."
     )
     return ExitCode.OK

@@ -22,7 +22,7 @@ from reconciler.render.formats import TextOrJson
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @format_option(TextOrJson)
 @click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
-              help="Only connectors with this label. Repeatable: all of them.")  # fmt: skip
+              help="Only connectors with this label; if repeated, with all of the labels.")  # fmt: skip
 @click.option("--only", type=click.Choice(("ready", "failing", "incomplete", "untested")),
               help="Only connectors in this status.")  # fmt: skip
 @project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
@@ -34,10 +34,10 @@ def command(
     labels: tuple[str, ...],
     only: str | None,
 ) -> None:
-    """List the stored connectors: what they are, how they are, who changed them last.
+    """List the stored connectors, their status, and who changed them last.
 
-    NAME is a connector or a shell pattern. The exit code is 0 whatever their status; to have a job
-    fail on it, run `reconciler test`.
+    NAME is a connector or a shell pattern. Exits with 0 whatever the status; to make a job fail,
+    run `reconciler test`.
     """
     from reconciler.app.selection import Selection, list_stored
     from reconciler.app.state import load_state

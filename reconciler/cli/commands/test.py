@@ -48,12 +48,12 @@ DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mail
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @format_option(TestFormat)
 @click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
-              help="Only connectors with this label. Repeatable: all of them.")  # fmt: skip
-@click.option("--all", "everything", is_flag=True, help="All of them, which is the default.")
+              help="Only connectors with this label; if repeated, with all of the labels.")  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="Test all connectors (the default).")
 @click.option("--changed", is_flag=True, help="Only those that an apply would test.")
 @click.option("--failing", is_flag=True, help="Only those whose last test failed.")
 @click.option("--shard", type=SHARD, metavar="K/N",
-              help="Only the K-th of N parts, the same connectors every time.")  # fmt: skip
+              help="Only the K-th of N parts; a connector is always in the same part.")  # fmt: skip
 @click.option("--depth", type=click.Choice(DEPTHS), help="Stop after this stage.")
 @click.option("--send-test-mail", is_flag=True,
               help="Send a mail from each connector to its own address, find it over IMAP, remove it.")  # fmt: skip
@@ -84,9 +84,9 @@ def command(
 ) -> ExitCode:
     """Test connectors live, over IMAP and SMTP, without sending anything unless asked to.
 
-    NAME is a connector or a shell pattern; without one, all connectors are tested. The results become the
-    status of connectors that are stored as they were tested. Exits with 4 if a server rejected the connector, and with 9
-    if servers could not be reached.
+    NAME is a connector or a shell pattern; without one, all connectors are tested. The results
+    become the status of connectors that are stored as they were tested. Exits with 4 if a server
+    rejected the connector, and with 9 if servers could not be reached.
     """
     from reconciler.app.selection import SelectBy, Selection
     from reconciler.app.test import TestRequest, TestRun, Tuning
@@ -96,10 +96,12 @@ def command(
     from reconciler.render.test import report_text
 
     if send_test_mail and depth is not None:
-        raise click.UsageError("--send-test-mail tests to the very end, so it takes no --depth.")
+        raise click.UsageError(
+            "--send-test-mail runs every stage, so it cannot be combined with --depth."
+        )
     check_server_text(output_format, shown=show_server_text)
     if everything + changed + failing > 1:
-        raise click.UsageError("--all, --changed and --failing exclude each other.")
+        raise click.UsageError("--all, --changed and --failing are mutually exclusive.")
     which = SelectBy.CHANGED if changed else SelectBy.FAILING if failing else SelectBy.ALL
     space = project.workspace()
     request = TestRequest(
@@ -159,10 +161,10 @@ def merge(
     output_format: TestFormat,
     reports: tuple[Report[TestReportFormat], ...],
 ) -> ExitCode:
-    """Join the JSON reports of the shards of one run, and show what failed.
+    """Merge the JSON reports of the shards of one run, and show what failed.
 
-    Nothing is tested. The files must be the reports of all shards of one run. The exit code is that of the
-    whole run.
+    Tests nothing. The files must be the reports of all shards of one run. Exits with the code of
+    the whole run.
     """
     from reconciler.app.test import merge_files
     from reconciler.probe.report import results
@@ -191,12 +193,12 @@ def _document(run: TestRun | None, progress: TestProgressBar, problem: str | Non
 
 def _nothing(which: str, shard: Shard | None) -> str:
     if shard is not None:
-        return f"Nothing to test: no such connector is in shard {shard}."
+        return f"Nothing to test: no matching connector is in shard {shard}."
     reasons = {
-        "changed": "no such connector is new, changed, or not known to work",
-        "failing": "no such connector is failing",
+        "changed": "no matching connector is new, changed or not ready",
+        "failing": "no matching connector is failing",
     }
-    return f"Nothing to test: {reasons.get(which, 'there is no connector but drafts')}."
+    return f"Nothing to test: {reasons.get(which, 'there are no connectors except drafts')}."
 
 
 def _say(recording: Recording) -> None:

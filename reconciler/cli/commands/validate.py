@@ -24,7 +24,7 @@ from reconciler.render.formats import OutputFormat, ValidationFormat
 def command(
     project: Project, *, output_format: ValidationFormat, warnings_as_errors: bool
 ) -> ExitCode:
-    """Check the configuration: every problem at once, with its place.
+    """Check the configuration, and report every problem with its file, line and column.
 
     Needs no secret, no state and no network.
     """

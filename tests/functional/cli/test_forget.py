@@ -91,7 +91,7 @@ def test_it_takes_the_rights_of_a_delete_and_a_yes(home: Home) -> None:
 def test_who_says_no_forgets_nothing(home: Home) -> None:
     home.apply_untested()
     with terminal(home, "state", "forget", "EmailConnector.info") as shell:
-        shell.read_until("Let the state forget this?")
+        shell.read_until("Forget this resource?")
         shell.type("n\n")
         assert shell.wait() == 5, shell.shown
     assert "Nothing was changed." in shell.shown

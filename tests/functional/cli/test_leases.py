@@ -131,7 +131,10 @@ def test_a_lease_is_renewed_for_as_long_as_somebody_thinks(applied: Home) -> Non
         # More than twice as long as a lease lasts, and then some for a machine that is busy.
         done = applied("apply", *OTHER, "--lock-timeout", "3s")
         assert done.status == 7, done.said
-        assert done.err.count("Waiting for the lock: mail-lead@contoso.example (apply) on ") == 1
+        assert (
+            done.err.count("Waiting for the lock, held by mail-lead@contoso.example (apply) on ")
+            == 1
+        )
         shell.type("yes\n")
         assert shell.wait() == 0, shell.shown
     assert serial(applied) == 2

@@ -128,7 +128,7 @@ def test_a_plan_that_nobody_approves_is_refused_without_a_terminal(home: Home) -
     done = home("apply")
     assert done.status == REFUSED
     assert "Plan: 18 to add" in done.out, "the plan is shown all the same"
-    assert "the plan needs approval, and there is no terminal to ask on" in done.err
+    assert "the plan needs approval, but there is no terminal to ask for it" in done.err
     assert "--auto-approve" in done.err
     assert "Nothing was applied yet" in home("status").out
 

@@ -167,13 +167,13 @@ def test_recipients_of_the_command_line_replace_those_of_a_whole_mail(offline: H
     [
         (("--text", "x", "--subject", " "), "no subject"),
         ((), "no text"),
-        (("--text", "x", "--text-file", "a.txt"), "give one of them"),
-        (("--text-file", "-", "--html-file", "-"), "cannot come from standard input"),
+        (("--text", "x", "--text-file", "a.txt"), "not both"),
+        (("--text-file", "-", "--html-file", "-"), "only one text can come from standard input"),
         (("--text-file", "missing.txt"), "missing.txt cannot be read"),
         (("--text-file", "empty.txt"), "the text from empty.txt is empty"),
         (("--text-file", "latin1.txt"), "latin1.txt is not text in UTF-8"),
         (("--text", "x", "--attach", "missing.pdf"), "missing.pdf cannot be attached"),
-        (("--text", "x", "--attach", "latin1.txt;type="), "names no type"),
+        (("--text", "x", "--attach", "latin1.txt;type="), "names no media type"),
         (("--text", "x", "--attach", "latin1.txt;type=pdf"), "invalid content type"),
         (("--html", "x", "--inline", "latin1.txt"), "invalid inline image"),
         (("--text", "x", "--inline", "a=latin1.txt"), "needs HTML"),
@@ -182,7 +182,7 @@ def test_recipients_of_the_command_line_replace_those_of_a_whole_mail(offline: H
         (("--text", "x", "--header", "X-A: a\r\nBcc: eve@x.example"), "line break"),
         (("--text", "x", "--subject", "a\nBcc: eve@x.example"), "line break"),
         (("--text", "x", "--cc", "not an address"), "invalid address"),
-        (("--raw", "--text", "x"), "--text says what is in the mail"),
+        (("--raw", "--text", "x"), "--text cannot be combined with --raw"),
     ],
 )
 def test_what_is_no_mail_is_refused_with_a_sentence(

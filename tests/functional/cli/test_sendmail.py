@@ -123,7 +123,7 @@ def test_a_state_that_is_not_there_is_worth_another_try(applied: Home) -> None:
 def test_the_help_has_a_line_for_each_option(applied: Home) -> None:
     out = applied("sendmail", "--help").out
     assert (
-        "\n  -t          take recipients from To, Cc and Bcc; Bcc is taken out\n  -i, -oi " in out
+        "\n  -t          take the recipients from To, Cc and Bcc; Bcc is removed\n  -i, -oi " in out
     )
     assert "\\b" not in out
 

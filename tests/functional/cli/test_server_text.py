@@ -84,4 +84,4 @@ def test_in_a_ci_job_and_for_other_formats_it_is_refused_on_a_terminal_too(rejec
         assert shell.wait() == 64, shell.shown
     with terminal(rejecting, "test", "--show-server-text", "--format", "junit") as shell:
         assert shell.wait() == 64, shell.shown
-    assert "--format junit never holds the server's text." in shell.shown
+    assert "--format junit never includes the server's text." in shell.shown

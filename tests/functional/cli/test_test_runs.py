@@ -44,7 +44,7 @@ def test_changed_is_what_an_apply_would_test(applied: Home) -> None:
     nothing = applied("test", "--changed")
     assert (nothing.status, nothing.out) == (
         0,
-        "Nothing to test: no such connector is new, changed, or not known to work.\n",
+        "Nothing to test: no matching connector is new, changed or not ready.\n",
     )
     applied.edit("support.yaml", "Support mailbox ", "Help desk ")
     assert names_in(applied("test", "--changed", "--format", "json")) == set()
@@ -71,7 +71,7 @@ def test_changed_sees_a_rotated_secret(live: Home) -> None:
 
 def test_without_a_state_everything_has_changed_and_nothing_fails(live: Home) -> None:
     assert names_in(live("test", "--changed", "--format", "json")) == ALL
-    assert live("test", "--failing").out == "Nothing to test: no such connector is failing.\n"
+    assert live("test", "--failing").out == "Nothing to test: no matching connector is failing.\n"
     assert not live.state.exists()
 
 
@@ -156,7 +156,7 @@ def test_a_shard_may_be_empty(live: Home) -> None:
         if "Nothing" in (done := live("test", "--shard", f"{number}/6", "--depth", "dns")).out
     )
     assert done.status == 0
-    assert done.out.startswith("Nothing to test: no such connector is in shard ")
+    assert done.out.startswith("Nothing to test: no matching connector is in shard ")
 
 
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "3", "a/b", "1/0", "-1/3", "1/3/5"])
@@ -311,7 +311,7 @@ def test_a_merge_takes_files_and_no_option_of_a_test(
 def test_the_help_of_a_test_lists_its_subcommand(bare: Home) -> None:
     text = bare("test", "--help").out
     assert "Usage: reconciler test [OPTIONS] [NAME]...\n" in text
-    assert "Commands:\n  merge  Join the JSON reports" in text
+    assert "Commands:\n  merge  Merge the JSON reports" in text
     assert "Usage: reconciler test merge [OPTIONS] FILE...\n" in bare("test", "merge", "-h").out
 
 

@@ -161,4 +161,4 @@ def test_schemas_are_printed_written_and_checked(home: Home) -> None:
     path.write_text(path.read_text() + " ")
     done = home("schema", "--check", "schemas")
     assert done.status == 1
-    assert "schemas/plan.schema.json is not current" in done.err
+    assert "schemas/plan.schema.json is out of date" in done.err
