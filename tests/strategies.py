@@ -131,12 +131,15 @@ def connectors(draw: st.DrawFn, name: str) -> Connector:
         enable_mail_send_from=sends,
         smtp=smtp,
         email_address=draw(addresses) if sends else None,
+        also_sends_as=draw(st.sampled_from(_FURTHER)) if sends else (),
         save_sent=SaveSent.NEVER if labels else SaveSent.AUTO,
         labels=labels,
         draft="draft" in shape,
         prevent_destroy=draw(st.booleans()),
     )
 
+
+_FURTHER = ((), (), (), ("orders@in.example",), ("*@shop.example", "Payroll@in.example"))
 
 _LOOKS = (("A mailbox", ()), ("Ein Postfach", ("hr",)), ("郵便 | `箱`", ("eu", "hr")))
 

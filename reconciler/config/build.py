@@ -82,6 +82,7 @@ def build_connector(document: ConnectorDocument, provider: Provider | None) -> C
         if smtp
         else None,
         email_address=email_address_of(document) if document.enable_mail_send_from else None,
+        also_sends_as=document.also_sends_as if document.enable_mail_send_from else (),
         use_same_credentials=same and smtp is not None,
         sent_folder=document.sent_folder,
         save_sent=document.save_sent,
@@ -118,7 +119,9 @@ def email_address_of(document: ConnectorDocument) -> str | None:
     if document.smtp is not None and document.smtp.email_address is not None:
         return document.smtp.email_address
     usernames = (account.username for account in (document.smtp, document.imap) if account)
-    return next((name for name in usernames if name and _ADDRESS.fullmatch(name)), None)
+    return next(
+        (name for name in usernames if name and "*" not in name and _ADDRESS.fullmatch(name)), None
+    )
 
 
 def port_of(account: ProtocolSettings, defaults: ServerDefaults | None) -> int | None:

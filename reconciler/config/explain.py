@@ -146,6 +146,8 @@ def _unknown_field(
     homes = [field for field, part in known.items() if key in _fields_of(part, root)]
     if homes:
         hint = f"It belongs in {one_of(homes)}."
+    elif len(route) > 1 and key in (root.get("properties") or _fields_of(root, root)):
+        hint = f"It belongs beside {dotted(route[:1])}."
     else:
         hint = did_you_mean(key, known) or f"Fields are {one_of(known)}."
     at = raw.positions.of_key(route)

@@ -86,7 +86,14 @@ def _connector(connector: Connector, provider: Provider | None) -> Written:
                 smtp.pop(field, None)
         smtp["use_same_credentials"] = connector.use_same_credentials
         document["smtp"] = smtp
-    for field in ("sent_folder", "save_sent", "labels", "draft", "prevent_destroy"):
+    for field in (
+        "also_sends_as",
+        "sent_folder",
+        "save_sent",
+        "labels",
+        "draft",
+        "prevent_destroy",
+    ):
         value = to_plain(getattr(connector, field))
         if value is not None:
             document[field] = value

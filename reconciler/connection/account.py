@@ -13,7 +13,8 @@ from reconciler.model.connector import Connector, MailServer, SaveSent, Security
 class Account:
     """What a session is opened for. ``settings`` names the credential; the rest of it is repeated here.
 
-    ``username`` is empty where nobody signs in.
+    ``username`` is empty where nobody signs in. ``sender`` is one of the connector's further addresses while
+    the session sends as that.
     """
 
     protocol: Protocol
@@ -23,6 +24,7 @@ class Account:
     port: int
     security: Security
     username: str
+    sender: str = ""
 
     @property
     def host_key(self) -> str:
@@ -37,7 +39,7 @@ class Account:
     @property
     def address(self) -> str:
         """The address that the connector sends as."""
-        return self.connector.email_address or self.username
+        return self.sender or self.connector.email_address or self.username
 
     @property
     def needs_sent_folder(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.connection.base import AccountSession
@@ -56,15 +57,22 @@ class SmtpAccountSession(AccountSession):
         return self.session.sign_in(credential)
 
     def envelope(self) -> str:
-        """MAIL FROM and RCPT TO the connector's own address, then RSET.
+        """MAIL FROM each address of the connector, RCPT TO its own, then RSET.
 
         Passing proves less than it seems: some servers check the right to send as an address only after
         the text of a mail.
         """
         address = self.account.address
         self.session.envelope(address, address)
+        further = [item for item in self.account.connector.also_sends_as if "*" not in item]
+        for item in further:
+            self.account = replace(self.account, sender=item)  # whom a failure is then about
+            self.session.envelope(item, address)
+        self.account = replace(self.account, sender="")
         limit = self.session.size_limit
         detail = f"takes mail from and to {address}"
+        if further:
+            detail += f", and from {len(further)} further"
         return f"{detail}, up to {limit // 1_000_000} MB" if limit else detail
 
     def say_goodbye(self) -> None:

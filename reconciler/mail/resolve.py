@@ -9,6 +9,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from reconciler.mail.faults import MailFault, TimedOut, Unresolvable
+from reconciler.model.domain import domain_key
 
 if TYPE_CHECKING:
     from reconciler.mail.deadline import Deadline
@@ -17,15 +18,10 @@ if TYPE_CHECKING:
 def ascii_host(host: str) -> str:
     """The form of a host name that is looked up, compared and checked: lower case and ASCII.
 
-    Names beyond ASCII are encoded as in RFC 3490, which is what :mod:`ssl` and :mod:`socket` do too.
-    What cannot be encoded (a label of more than 63 octets) is returned in lower case as it is; no
-    name server will know it.
+    Names beyond ASCII are encoded by IDNA 2008, unlike in :mod:`ssl` and :mod:`socket`, which must
+    therefore never see one. What has no such form is returned in lower case as it is; nothing connects to it.
     """
-    name = host.strip("[]").rstrip(".").lower()
-    try:
-        return name.encode("idna").decode("ascii") if name and not name.isascii() else name
-    except UnicodeError:
-        return name
+    return domain_key(host.strip("[]"))
 
 
 _SLICE = 0.2
@@ -52,6 +48,8 @@ def resolve(host: str, port: int, deadline: Deadline) -> tuple[ResolvedAddress, 
     stopped, so it runs in a thread of its own that is left behind when time is up.
     """
     name = ascii_host(host)
+    if not name.isascii():
+        raise Unresolvable("the name is not valid under IDNA 2008")
     try:
         return _look_up(name, port, socket.AI_NUMERICHOST)
     except Unresolvable:

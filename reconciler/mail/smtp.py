@@ -263,7 +263,9 @@ class SmtpSession:
 
     def _path(self, address: str) -> str:
         local, _, domain = address.rpartition("@")
-        return f"{local}@{domain if domain.isascii() else ascii_host(domain)}"
+        if not (name := domain if domain.isascii() else ascii_host(domain)).isascii():
+            raise Unsendable("The domain of the address is not valid under IDNA 2008.")
+        return f"{local}@{name}"
 
     def _answer(self, dialogue: Dialogue, reply: Reply) -> Reply:
         try:

@@ -190,6 +190,10 @@ class ConnectorDocument:
         bool, Field(description="Whether mail may be sent through this connector.")
     ] = False
     smtp: Annotated[Maybe[SmtpSettings], Field(description="How mail is sent.")] = None
+    also_sends_as: Annotated[
+        tuple[EmailAddress, ...],
+        Field(description="Further addresses to send as; *@domain stands for a whole domain."),
+    ] = ()
     sent_folder: Annotated[
         Maybe[Text], Field(description="The folder for sent copies, if it cannot be found.")
     ] = None
@@ -251,6 +255,9 @@ class MailServer:
         return self.sign_in is not SmtpSignIn.NONE
 
 
+ANY_LOCAL_PART: Final = "*"
+"""Stands for every address of a domain, as in ``*@shop.example``."""
+
 UNTESTED: Final = MappingProxyType({"tested": False})
 """Marks a field of a connector that no live test depends on: what it is called and who may delete it."""
 
@@ -272,6 +279,7 @@ class Connector:
     enable_mail_send_from: bool = False
     smtp: MailServer | None = None
     email_address: str | None = None
+    also_sends_as: tuple[str, ...] = ()
     use_same_credentials: bool = field(default=False, metadata=UNTESTED)
     sent_folder: str | None = None
     save_sent: SaveSent = SaveSent.AUTO

@@ -15,11 +15,14 @@ from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from typing import TYPE_CHECKING, Final
 
+from reconciler.model.connector import ANY_LOCAL_PART
+from reconciler.model.domain import domain_key
 from reconciler.routing.audience import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from reconciler.model.connector import Connector
     from reconciler.model.snapshot import Snapshot
 
 AUTHOR_FIELDS: Final = frozenset(
@@ -50,6 +53,8 @@ _IGNORED: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {
 """Characters that are letters or marks to Unicode, and nothing to a reader (Default_Ignorable_Code_Point)."""
 
 
+_WHOLE: Final = f"{ANY_LOCAL_PART}@"
+
 LONGEST: Final = 8_000
 """Characters of all such fields together: far more than authors need, and little enough to be looked through."""
 
@@ -57,7 +62,7 @@ LONGEST: Final = 8_000
 def normal_address(address: str) -> str:
     """One spelling of an address: NFKC, unquoted, without case, the domain as A-labels (RFC 5891)."""
     local, _, domain = _visible(_QUOTING.sub("", address)).strip().rpartition("@")
-    return f"{local.strip()}@{_ascii(domain.strip().rstrip('.'))}"
+    return f"{local.strip()}@{domain_key(domain.strip())}"
 
 
 def claimed(texts: Iterable[str], actor: str, snapshot: Snapshot) -> str:
@@ -74,13 +79,34 @@ def claimed(texts: Iterable[str], actor: str, snapshot: Snapshot) -> str:
     if not found:
         return ""
     reasons: dict[str, str] = {}
-    for connector in snapshot.connectors:
-        address = normal_address(connector.email_address) if connector.email_address else ""
-        if address not in found or reasons.get(address) == "":
+    for address, shown, connector in _owners(found, snapshot):
+        if reasons.get(address) == "":
             continue
         why_not = refusal(snapshot.permissions_of(connector.name), snapshot.directory, actor)
-        reasons[address] = f"{connector.email_address} is claimed, and {why_not}" if why_not else ""
+        reasons[address] = f"{shown} is claimed, and {why_not}" if why_not else ""
     return next((reason for _, reason in sorted(reasons.items()) if reason), "")
+
+
+def _owners(found: set[str], snapshot: Snapshot) -> Iterator[tuple[str, str, Connector]]:
+    """Each address that belongs to connectors, as it is shown, with each of them.
+
+    Those that name it come before those that have its whole domain, which then do not count.
+    """
+    named: set[str] = set()
+    whole: list[tuple[str, Connector]] = []
+    for connector in snapshot.connectors:
+        own = (connector.email_address,) if connector.email_address is not None else ()
+        for item in (*own, *connector.also_sends_as):
+            address = normal_address(item)
+            if address.startswith(_WHOLE):
+                whole.append((address.removeprefix(ANY_LOCAL_PART), connector))
+            elif address in found:
+                named.add(address)
+                yield address, item, connector
+    for domain, connector in whole:
+        for address in sorted(found - named):
+            if address.endswith(domain):
+                yield address, address, connector
 
 
 def _candidates(text: str) -> set[str]:
@@ -159,13 +185,4 @@ def _visible(text: str) -> str:
     kept = "".join(
         c for c in spaced if c not in _IGNORED and unicodedata.category(c) not in _NOT_SEEN
     )
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", kept).casefold())
-
-
-def _ascii(domain: str) -> str:
-    if domain.isascii():
-        return domain
-    try:
-        return domain.encode("idna").decode()
-    except UnicodeError:
-        return domain
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", kept).lower())

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.model.domain import address_key, domain_key
 from reconciler.model.policy import GlobalSmtpPolicy, ReplyTo
 from reconciler.routing.audience import refusal
 from reconciler.routing.claims import claimed
 from reconciler.routing.request import Reason, Refusal, RefusalReason, Route, RouteRequest
+from reconciler.routing.senders import owner_of, sends_as
 
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector
@@ -88,19 +90,6 @@ def _asked_for(request: RouteRequest, snapshot: Snapshot) -> _Asked | Refusal:
     return fallback, Reason.FALLBACK, steps
 
 
-def owner_of(sender: str, snapshot: Snapshot) -> Connector | None:
-    """Find the connector that sends as an address; the first by name if there are several."""
-    folded = sender.casefold()
-    return next(
-        (
-            connector
-            for connector in snapshot.connectors
-            if connector.can_send and (connector.email_address or "").casefold() == folded
-        ),
-        None,
-    )
-
-
 def _unusable(
     connector: Connector, actor: str, snapshot: Snapshot
 ) -> tuple[RefusalReason, str] | None:
@@ -173,8 +162,8 @@ def _through(
     *,
     save: bool | None,
 ) -> Route:
-    address = connector.email_address or ""
-    replaced = request.sender is not None and request.sender.casefold() != address.casefold()
+    address = _author(connector, request.sender, reason)
+    replaced = request.sender is not None and address_key(request.sender) != address_key(address)
     original = request.sender if replaced else None
     answer = request.reply_to
     warnings: tuple[str, ...] = ()
@@ -197,6 +186,16 @@ def _through(
     )
 
 
+def _author(connector: Connector, sender: str | None, reason: Reason) -> str:
+    """The address that the mail goes out as: one of the connector's, in the connector's spelling."""
+    own = connector.email_address or ""
+    if sender is None or reason is Reason.GLOBAL_POLICY or not sends_as(connector, sender):
+        return own
+    key = address_key(sender)
+    listed = (own, *connector.also_sends_as)
+    return next((item for item in listed if address_key(item) == key), sender)
+
+
 def _other_domain(original: str, address: str) -> str:
     return (
         f"{original} is of another domain than {address}: "
@@ -205,4 +204,4 @@ def _other_domain(original: str, address: str) -> str:
 
 
 def _domain(address: str) -> str:
-    return address.rpartition("@")[2].casefold()
+    return domain_key(address.rpartition("@")[2])

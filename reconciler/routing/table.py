@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.model.domain import address_key
 from reconciler.model.permissions import Permissions
 from reconciler.routing.audience import ANYONE, Audience, Audiences, users_of
 from reconciler.routing.request import Reason
@@ -49,15 +50,18 @@ def effective_routes(snapshot: Snapshot) -> tuple[EffectiveRoute, ...]:
     forced = policy is not None and policy.enabled
     carrier = _sending(snapshot, policy.connector) if policy is not None else None
     rows: dict[str, EffectiveRoute] = {}
-    for owner in snapshot.connectors:
-        sender = owner.email_address
-        if not owner.can_send or sender is None or sender.casefold() in rows:
+    sending = [item for item in snapshot.connectors if item.can_send and item.email_address]
+    senders = [(item.email_address or "", item) for item in sending]
+    senders += [(sender, item) for item in sending for sender in item.also_sends_as]
+    for sender, owner in senders:
+        key = address_key(sender)
+        if key in rows:
             continue  # of several connectors with one address, the first by name has it
         way = carrier if forced else owner
-        rows[sender.casefold()] = EffectiveRoute(
+        rows[key] = EffectiveRoute(
             sender,
             way.name if way else None,
-            way.email_address if way else None,
+            (way.email_address if forced else sender) if way else None,
             Reason.GLOBAL_POLICY if forced else Reason.SENDER,
             audiences.users_of(permissions.get(owner.name, Permissions(connector=owner.name))),
         )

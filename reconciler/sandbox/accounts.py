@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from reconciler.connection.failure import Protocol
-from reconciler.mail.resolve import ascii_host
 from reconciler.model.connector import Grant, Security
+from reconciler.model.domain import address_key
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
@@ -170,16 +170,7 @@ def _equal(octets: bytes, secret: Secret) -> bool:
 
 def username_key(username: str) -> str:
     """A user name without regard to case, in which hardly a mail server tells names apart."""
-    return address_key(username) if "@" in username else username.casefold()
-
-
-def address_key(address: str) -> str:
-    """An address without regard to case, with its domain as the network writes it.
-
-    RFC 5321 section 2.4 lets servers tell local parts apart by case and tells them not to.
-    """
-    local, _, domain = address.rpartition("@")
-    return f"{local.casefold()}@{ascii_host(domain)}"
+    return address_key(username)
 
 
 def own_address(account: Account) -> str:

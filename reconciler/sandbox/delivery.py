@@ -10,7 +10,8 @@ from pymap.backend.dict.mailbox import MailboxSet
 from pymap.parsing.message import AppendMessage
 from pymap.parsing.specials.flag import Seen
 
-from reconciler.sandbox.accounts import address_key
+from reconciler.model.connector import ANY_LOCAL_PART
+from reconciler.model.domain import address_key
 from reconciler.sandbox.journal import Stray
 
 if TYPE_CHECKING:
@@ -61,13 +62,17 @@ class PostOffice:
         """
         for recipient in {address_key(item): item for item in recipients}.values():
             key = address_key(recipient)
-            found = [store for store in self._stores.values() if key in store.mailbox.addresses]
+            whole = f"{ANY_LOCAL_PART}@{key.rpartition('@')[2]}"
+            found = self._having(key) or self._having(whole)
             trace = f"Return-Path: <{sender}>\r\nDelivered-To: {recipient}\r\n"
             for store in found:
                 await store.file(trace.encode("utf-8", "surrogateescape") + content, "INBOX")
                 self._journal.count_delivery()
             if not found:
                 self._journal.keep_stray(Stray(sender, recipient, content))
+
+    def _having(self, key: str) -> list[Store]:
+        return [store for store in self._stores.values() if key in store.mailbox.addresses]
 
     async def file_copy(self, content: bytes, mailbox: str) -> None:
         """File what was sent in the account's Sent folder, read, as Gmail and Exchange do."""

@@ -9,6 +9,7 @@ from reconciler.connection.account import Account, complete_accounts
 from reconciler.connection.failure import Protocol
 from reconciler.errors import SandboxError
 from reconciler.model.connector import Connector, Security
+from reconciler.model.domain import address_key
 from reconciler.sandbox.accounts import (
     HTTPS,
     AcceptedPasswords,
@@ -105,7 +106,8 @@ class _Mailboxes:
         draft = self._draft(self._mailbox_for(account), account)
         copies_to = draft.name if account.connector.files_sent_copies else None
         senders = self.sent_by.setdefault(key.user, {})
-        for address in (own_address(account), *key.addresses):
+        further = tuple(address_key(item) for item in account.connector.also_sends_as)
+        for address in (own_address(account), *key.addresses, *further):
             known = senders.get(address)
             if known is None or known.copies_to is None:
                 senders[address] = Sender(address, copies_to)
@@ -120,6 +122,9 @@ class _Mailboxes:
     def _draft(self, name: str, account: Account) -> _MailboxDraft:
         draft = self._drafts.setdefault(name, _MailboxDraft(name))
         draft.addresses[own_address(account)] = None
+        draft.addresses.update(
+            dict.fromkeys(address_key(item) for item in account.connector.also_sends_as)
+        )
         if account.connector.sent_folder is not None:
             draft.sent_folders[account.connector.sent_folder] = None
         return draft

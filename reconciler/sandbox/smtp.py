@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, LoginPassword, TLSSetupException
 
-from reconciler.model.connector import Security
-from reconciler.sandbox.accounts import Submitter, address_key, username_key
+from reconciler.model.connector import ANY_LOCAL_PART, Security
+from reconciler.model.domain import address_key
+from reconciler.sandbox.accounts import Submitter, username_key
 from reconciler.sandbox.tokens import REFUSAL, parse_response
 
 if TYPE_CHECKING:
@@ -216,7 +217,9 @@ class _Submission:
 
 def _sender(user: Submitter, address: str) -> Sender | None:
     key = address_key(address)
-    return next((sender for sender in user.senders if sender.address == key), None)
+    of_domain = f"{ANY_LOCAL_PART}@{key.rpartition('@')[2]}"
+    senders = {sender.address: sender for sender in user.senders}
+    return senders.get(key) or senders.get(of_domain)
 
 
 def _authors(content: bytes) -> tuple[str, ...]:

@@ -206,6 +206,20 @@ def test_an_address_that_is_not_the_accounts_own_is_refused_as_a_sender(
     assert "not owned by user" in why.reply
 
 
+def test_every_further_address_is_tried_as_a_sender(mail_site: Site, postfix: Postfix) -> None:
+    before = len(postfix.settled_log())
+    connector = replace(
+        connector_for(SUPPORT, smtp=sends(SUPPORT)), also_sends_as=(GONE, BUSY, f"*@{DOMAIN}")
+    )
+    assert mail_site.probe(connector).passed
+    (counts,) = re.findall(r"disconnect from .* ehlo=.*", postfix.settled_log()[before:])
+    assert {"mail=3", "rcpt=3"} <= set(counts.split())
+    foreign = replace(connector, also_sends_as=(GONE, INFO.username))
+    where, why = failure(mail_site.probe(foreign))
+    assert (where, why.error_class) == (Stage.ENVELOPE, ErrorClass.SEND_AS_DENIED)
+    assert INFO.username in why.cause
+
+
 @pytest.mark.parametrize(
     ("account", "address", "error_class"),
     [

@@ -19,6 +19,7 @@ from reconciler.config.checks import (
     policy,
     providers,
     references,
+    senders,
     tls,
 )
 
@@ -31,6 +32,7 @@ ALL: Final[tuple[Check, ...]] = (
     *names.CHECKS,
     *references.CHECKS,
     *connectors.CHECKS,
+    *senders.CHECKS,
     *credentials.CHECKS,
     *tls.CHECKS,
     *oauth2.CHECKS,

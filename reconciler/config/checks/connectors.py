@@ -126,22 +126,4 @@ def renames(subject: ResolvedConfiguration) -> Iterator[Finding]:
             yield Finding("connector/renamed-from", case.entry.raw, route, message, hint)
 
 
-def addresses(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """No two connectors send as the same address."""
-    first: dict[str, ResolvedConnector] = {}
-    for case in subject.cases:
-        address = case.connector.email_address
-        if address is None or not case.connector.can_send:
-            continue
-        other = first.setdefault(address.casefold(), case)
-        if other is not case:
-            message = f"The connector sends as the same address as `{other.document.name}`."
-            hint = (
-                f"Mail from that address goes through `{other.document.name}`, the first by name, "
-                "unless the sender names a connector."
-            )
-            route = ("smtp", "email_address")
-            yield Finding("connector/same-address", case.entry.raw, route, message, hint)
-
-
-CHECKS: Final[tuple[Check, ...]] = (purpose, completeness, labels, renames, addresses)
+CHECKS: Final[tuple[Check, ...]] = (purpose, completeness, labels, renames)

@@ -80,6 +80,21 @@ def test_mail_without_a_sign_in_passes_and_arrives(
         assert clients.session.journal.strays == ()
 
 
+def test_every_address_of_an_account_may_be_sent_as_and_gets_mail(
+    sandbox: Callable[..., Any], connector: Callable[..., Connector]
+) -> None:
+    further = ("orders@corp.example", "*@shop.example")
+    shop = replace(connector("shop"), also_sends_as=further)
+    with sandbox(shop) as clients:
+        (result,) = probe(clients.session, shop)
+        assert result.failures == ()
+        smtp = clients.signed_in_smtp(shop)
+        for sender in ("orders@corp.example", "anybody@shop.example"):
+            text = f"From: {sender}\r\nSubject: x\r\n\r\nx\r\n"
+            assert smtp.sendmail(sender, [sender], text) == {}
+        assert clients.session.journal.delivered == 2
+
+
 def test_a_sign_in_that_is_needed_is_demanded(
     sandbox: Callable[..., Any], connector: Callable[..., Connector]
 ) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from reconciler.sandbox.accounts import address_key, username_key
+from reconciler.model.domain import address_key
+from reconciler.sandbox.accounts import username_key
 
 
 def test_addresses_are_the_same_in_capitals_and_with_a_domain_in_a_labels() -> None:

@@ -1,0 +1,93 @@
+"""Addresses to send as: one of each, and whole domains only where several addresses may stand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reconciler.config.checks.finding import Finding, location
+from reconciler.model.connector import ANY_LOCAL_PART
+from reconciler.model.domain import address_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.config.checks.finding import Check
+    from reconciler.config.resolved import ResolvedConfiguration, ResolvedConnector
+    from reconciler.diagnostics import Route
+
+_WHOLE: Final = f"{ANY_LOCAL_PART}@"
+_LISTED: Final = "also_sends_as"
+
+
+def patterns(subject: ResolvedConfiguration) -> Iterator[Finding]:
+    """``email_address`` is one address; an asterisk elsewhere stands for a whole local part."""
+    rule = "connector/address-pattern"
+    for case in subject.cases:
+        smtp = case.document.smtp
+        own = smtp.email_address if smtp is not None else None
+        if own is not None and "*" in own:
+            message = "`email_address` is a pattern, and mail goes out as one address."
+            hint = f"Write one address, and the pattern in `{_LISTED}`."
+            yield Finding(rule, case.entry.raw, ("smtp", "email_address"), message, hint)
+        for index, item in enumerate(case.document.also_sends_as):
+            if "*" in item.removeprefix(_WHOLE):
+                message = "An asterisk stands for all addresses of a domain, not for a part of one."
+                hint = "Write `*@` and the domain, or each address."
+                yield Finding(rule, case.entry.raw, (_LISTED, index), message, hint)
+
+
+def unused(subject: ResolvedConfiguration) -> Iterator[Finding]:
+    """What is said about sending is said of a connector that sends."""
+    for case in subject.cases:
+        if case.document.also_sends_as and not case.document.enable_mail_send_from:
+            message = f"`{_LISTED}` is not used, because `enable_mail_send_from` is not true."
+            hint = f"Set `enable_mail_send_from: true`, or delete `{_LISTED}`."
+            yield Finding("connector/smtp-unused", case.entry.raw, (_LISTED,), message, hint)
+
+
+def own_addresses(subject: ResolvedConfiguration) -> Iterator[Finding]:
+    """No two connectors send as the same address."""
+    first: dict[str, ResolvedConnector] = {}
+    for case in subject.cases:
+        address = case.connector.email_address
+        if address is None or not case.connector.can_send:
+            continue
+        other = first.setdefault(address_key(address), case)
+        if other is not case:
+            message = f"The connector sends as the same address as `{other.document.name}`."
+            hint = (
+                f"Mail from that address goes through `{other.document.name}`, the first by name, "
+                "unless the sender names a connector."
+            )
+            route = ("smtp", "email_address")
+            yield Finding("connector/same-address", case.entry.raw, route, message, hint)
+
+
+def further_addresses(subject: ResolvedConfiguration) -> Iterator[Finding]:
+    """An address that is listed belongs to one connector, and stands there once."""
+    sending = [case for case in subject.cases if case.connector.can_send]
+    first: dict[str, tuple[ResolvedConnector, Route]] = {}
+    for case in sending:
+        own = case.connector.email_address
+        if own is not None:
+            first.setdefault(address_key(own), (case, ("smtp", "email_address")))
+    for case in sending:
+        for index, item in enumerate(case.document.also_sends_as):
+            route = (_LISTED, index)
+            other, place = first.setdefault(address_key(item), (case, route))
+            if place == route and other is case:
+                continue
+            where = location(other.entry.raw, place)
+            if other is case:
+                message = f"`{item}` is an address of this connector already, at {where}."
+                yield Finding(
+                    "connector/repeated-sender", case.entry.raw, route, message, "Delete one."
+                )
+            else:
+                name = other.document.name
+                message = f"`{item}` is an address of `{name}` too, at {where}."
+                hint = "Mail from one address goes through one connector: delete one of the two."
+                yield Finding("connector/duplicate-sender", case.entry.raw, route, message, hint)
+
+
+CHECKS: Final[tuple[Check, ...]] = (patterns, unused, own_addresses, further_addresses)

@@ -1,0 +1,57 @@
+"""Domains and addresses in the one spelling that they are compared in (IDNA 2008, RFC 5891).
+
+Python's own codec follows IDNA 2003, which turns ``ß`` into ``ss``: the domain of somebody else.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
+
+
+def a_labels(domain: str) -> str:
+    """Return a domain in lower case and ASCII, without a dot at the end.
+
+    Raises ValueError for a domain that has no such form under IDNA 2008 and UTS 46 (non-transitional).
+    """
+    name = domain.rstrip(".\u3002\uff0e\uff61")
+    if name.isascii() and "xn--" not in name.lower():
+        return name.lower()
+    import idna  # noqa: PLC0415 - most domains are ASCII, and its tables take time to load
+
+    try:
+        found = idna.encode(name, uts46=True, transitional=False, std3_rules=False)
+    except idna.IDNAError as error:
+        raise ValueError(f"{domain!r} is not a domain under IDNA 2008: {error}") from None
+    return found.decode("ascii")
+
+
+def domain_key(domain: str) -> str:
+    """Return the spelling that a domain is compared in.
+
+    What is not a domain comes back in lower case, and equals no other domain.
+    """
+    try:
+        return a_labels(domain)
+    except ValueError:
+        return domain.rstrip(".").lower()
+
+
+def pattern_key(pattern: str) -> str:
+    """Return the spelling that a shell pattern of hosts is compared in, label by label."""
+    labels = (
+        label.lower() if label.isascii() else domain_key(label) for label in _DOTS.split(pattern)
+    )
+    return ".".join(labels).rstrip(".")
+
+
+def address_key(address: str) -> str:
+    """Return the spelling that an address is compared in: without regard to case, the domain as A-labels.
+
+    RFC 5321 section 2.4 lets servers tell local parts apart by case and tells them not to. A name
+    without an ``@`` is a local part.
+    """
+    local, at, domain = address.rpartition("@")
+    return f"{local.lower()}@{domain_key(domain)}" if at else address.lower()

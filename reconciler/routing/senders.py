@@ -1,0 +1,62 @@
+"""Which connector an address belongs to: as its own, as a further one, or by its domain."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from reconciler.model.connector import ANY_LOCAL_PART
+from reconciler.model.domain import address_key
+
+if TYPE_CHECKING:
+    from reconciler.model.connector import Connector
+    from reconciler.model.snapshot import Snapshot
+
+_PLAIN: Final = re.compile(r"(?!.*=\?)[^\s\"(),:;<>@\[\]\\*]{1,64}@[^\s\"(),:;<>@\[\]\\*]{1,253}")
+"""An address that every reader takes for the same one; a whole domain permits no other."""
+
+
+def sender_keys(connector: Connector) -> tuple[str, ...]:
+    """Every address and ``*@domain`` that a connector sends as, its own first."""
+    own = (connector.email_address,) if connector.email_address is not None else ()
+    return tuple(address_key(item) for item in (*own, *connector.also_sends_as))
+
+
+def sends_as(connector: Connector, sender: str) -> bool:
+    """Whether a connector keeps this address in From."""
+    keys = {address_key(sender), domain_pattern(sender)}
+    return not _is_pattern(sender) and bool(keys.intersection(sender_keys(connector)))
+
+
+def owner_of(sender: str, snapshot: Snapshot) -> Connector | None:
+    """Find the connector that sends as an address.
+
+    Its own address comes before one that is listed, and that before a whole domain; of several
+    connectors the first by name has it.
+    """
+    key, pattern = address_key(sender), domain_pattern(sender)
+    if _is_pattern(sender):
+        return None
+    listed = whole_domain = None
+    for connector in snapshot.connectors:
+        if not connector.can_send:
+            continue
+        if address_key(connector.email_address or "") == key:
+            return connector
+        if not connector.also_sends_as:
+            continue
+        further = {address_key(item) for item in connector.also_sends_as}
+        listed = listed or (connector if key in further else None)
+        whole_domain = whole_domain or (connector if pattern in further else None)
+    return listed or whole_domain
+
+
+def _is_pattern(sender: str) -> bool:
+    return sender.startswith(f"{ANY_LOCAL_PART}@")
+
+
+def domain_pattern(address: str) -> str | None:
+    """The ``*@domain`` that an address falls under; None for one that is not plainly an address."""
+    if not _PLAIN.fullmatch(address):
+        return None
+    return f"{ANY_LOCAL_PART}@{address_key(address).rpartition('@')[2]}"

@@ -1,0 +1,56 @@
+"""Domains follow IDNA 2008: none turns into another one, and what has no answer is refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.model.domain import a_labels, address_key, domain_key, pattern_key
+
+
+@pytest.mark.parametrize(
+    ("domain", "expected"),
+    [
+        ("Contoso.Example.", "contoso.example"),
+        ("straße.example", "xn--strae-oqa.example"),
+        ("STRAẞE.example", "xn--strae-oqa.example"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("bu\u0308cher.example", "xn--bcher-kva.example"),
+        ("βόλος.example", "xn--nxasmm1c.example"),
+        ("日本語。example", "xn--wgv71a119e.example"),
+        ("xn--STRAE-oqa.example", "xn--strae-oqa.example"),
+        ("_dmarc.contoso.example", "_dmarc.contoso.example"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:DB8::1", "2001:db8::1"),
+    ],
+)
+def test_domains_become_a_labels(domain: str, expected: str) -> None:
+    assert a_labels(domain) == expected
+    assert domain_key(domain) == expected
+
+
+@pytest.mark.parametrize(
+    "domain",
+    ["☃.example", "xn--n3h.example", "a\u200db.example", "xn--0.example", "-ä.example", "ä" * 64],
+)
+def test_what_has_no_answer_is_refused_and_equals_nothing_else(domain: str) -> None:
+    with pytest.raises(ValueError, match="IDNA 2008"):
+        a_labels(domain)
+    assert domain_key(domain) == domain
+
+
+def test_letters_that_the_older_standard_takes_for_others_keep_domains_apart() -> None:
+    assert domain_key("faß.example") != domain_key("fass.example")
+    assert domain_key("βόλος.example") != domain_key("βόλοσ.example")
+    assert address_key("groß@x.example") != address_key("gross@x.example")
+
+
+def test_patterns_are_compared_label_by_label() -> None:
+    assert pattern_key("*.Straße.example") == "*.xn--strae-oqa.example"
+    assert pattern_key("Mail?.contoso.example") == "mail?.contoso.example"
+
+
+@given(st.text(max_size=40))
+def test_a_key_is_its_own_key(text: str) -> None:
+    assert domain_key(domain_key(text)) == domain_key(text)

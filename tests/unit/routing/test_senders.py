@@ -1,0 +1,135 @@
+"""One account that sends as several addresses, or as all of a domain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.routing.claims import claimed
+from reconciler.routing.decide import route
+from reconciler.routing.request import Reason, Refusal, RefusalReason, Route, RouteRequest
+from reconciler.routing.senders import owner_of, sends_as
+from reconciler.routing.table import effective_routes
+from tests.builders import connector, permissions, roles, snapshot, users
+
+ADA: Final = "ada@contoso.example"
+EVE: Final = "eve@contoso.example"
+SHOP: Final = connector("shop", also_sends_as=("orders@contoso.example", "*@shop.example"))
+SALES: Final = connector("sales", email_address="sales@shop.example")
+EVERYTHING: Final = snapshot(
+    SHOP,
+    SALES,
+    permissions("shop", users=users(ADA)),
+    permissions("sales", users=users(EVE)),
+    roles("root@contoso.example", internal=("contoso.example",)),
+)
+
+
+def routed(sender: str, actor: str = ADA, **fields: str) -> Route:
+    found = route(RouteRequest(actor=actor, sender=sender, **fields), EVERYTHING)
+    assert isinstance(found, Route), found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("sender", "as_address"),
+    [
+        ("orders@contoso.example", "orders@contoso.example"),
+        ("Orders@CONTOSO.example", "orders@contoso.example"),
+        ("anybody@shop.example", "anybody@shop.example"),
+        ("first.last+tag@Shop.Example", "first.last+tag@Shop.Example"),
+        ("grüße@shop.example", "grüße@shop.example"),
+    ],
+)
+def test_a_further_address_is_kept_in_from(sender: str, as_address: str) -> None:
+    found = routed(sender)
+    assert (found.connector, found.reason) == ("shop", Reason.SENDER)
+    assert found.from_address == as_address
+    assert found.original_from is None
+    assert found.reply_to is None
+    assert routed(sender, connector="shop").from_address == as_address
+
+
+def test_an_address_that_a_connector_names_is_not_part_of_the_domain_of_another() -> None:
+    owner = owner_of("sales@SHOP.example", EVERYTHING)
+    assert owner is not None
+    assert owner.name == "sales"
+    assert routed("sales@shop.example", actor=EVE).connector == "sales"
+    refused = route(RouteRequest(actor=ADA, sender="sales@shop.example"), EVERYTHING)
+    assert isinstance(refused, Refusal)
+    assert refused.reason is RefusalReason.NOT_PERMITTED
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "a@deep.shop.example",
+        "a@notshop.example",
+        "shop.example",
+        "@shop.example",
+        "*@shop.example",
+        "a@evil.example,b@shop.example",
+        '"a"@shop.example',
+        "Ada <a@shop.example>",
+        "a@evil.example@shop.example",
+        "=?utf-8?q?a=40evil.example=2C?=@shop.example",
+        "a(comment)@shop.example",
+        "a b@shop.example",
+    ],
+)
+def test_what_is_not_plainly_an_address_of_the_domain_is_not_one(sender: str) -> None:
+    assert not sends_as(SHOP, sender)
+    found = route(RouteRequest(actor=ADA, sender=sender), snapshot(SHOP))
+    assert isinstance(found, Refusal) or found.from_address != sender
+
+
+@pytest.mark.parametrize(
+    "text", ["orders@contoso.example", "Boss <boss@shop.example>", "boss (at) x, b@SHOP.EXAMPLE"]
+)
+def test_further_addresses_are_reserved(text: str) -> None:
+    assert claimed([text], EVE, EVERYTHING)
+    assert not claimed([text], ADA, EVERYTHING)
+
+
+def test_what_a_connector_names_is_not_reserved_by_the_domain_of_another() -> None:
+    assert claimed(["sales@shop.example"], ADA, EVERYTHING)
+    assert not claimed(["sales@shop.example"], EVE, EVERYTHING)
+
+
+def test_a_policy_forces_further_addresses_through_its_connector_as_its_own_address() -> None:
+    policy = GlobalSmtpPolicy(enabled=True, connector="shop")
+    forced = snapshot(SHOP, policy)
+    found = route(RouteRequest(actor=ADA, sender="orders@contoso.example"), forced)
+    assert isinstance(found, Route)
+    assert found.from_address == "shop@contoso.example"
+    assert found.original_from == "orders@contoso.example"
+    assert {row.as_address for row in effective_routes(forced)} == {"shop@contoso.example"}
+
+
+def test_the_table_has_a_row_for_each_address_and_each_domain() -> None:
+    rows = {row.sender: row.destination for row in effective_routes(EVERYTHING)[:-1]}
+    assert rows == {
+        "shop@contoso.example": ("shop", "shop@contoso.example"),
+        "orders@contoso.example": ("shop", "orders@contoso.example"),
+        "*@shop.example": ("shop", "*@shop.example"),
+        "sales@shop.example": ("sales", "sales@shop.example"),
+    }
+
+
+def test_own_addresses_come_before_further_ones_of_whatever_name() -> None:
+    first = replace(SHOP, name="a", also_sends_as=("info@contoso.example",))
+    own = connector("info")
+    owner = owner_of("info@contoso.example", snapshot(first, own))
+    assert owner == own
+    rows = effective_routes(snapshot(first, own))
+    assert ("info@contoso.example", "info") in {(row.sender, row.via) for row in rows}
+
+
+def test_domains_that_differ_in_one_letter_are_two() -> None:
+    street = connector("street", also_sends_as=("*@straße.example",))
+    assert sends_as(street, "a@xn--strae-oqa.example")
+    assert not sends_as(street, "a@strasse.example")
+    assert sends_as(street, "a@STRAẞE.example")
