@@ -7,29 +7,44 @@ import stat
 import tempfile
 from pathlib import Path
 
+from reconciler.app.project_folder import is_project
 from reconciler.errors import ReconcilerError
 
 
 def refuse_escape(path: Path) -> None:
-    """Raise ReconcilerError for a path that is a link, or leads out of the working folder by one.
+    """Raise ReconcilerError for a path that is a link, or that a link of a repository leads out of it.
 
-    A pull request could otherwise have a plan or a report written over any file of whoever runs it. The
-    links of the system to streams, such as ``/dev/stdout``, are written to.
+    A pull request could otherwise have a plan or a report written over any file of whoever runs it. Each
+    link on the way is judged where it lies: one in a checkout, in a project or below the working folder may
+    not leave it; what lies elsewhere is the user's own. The links of the system to streams, such as
+    ``/dev/stdout``, are written to.
     """
     if path.is_symlink() and not os.path.realpath(path.parent).startswith(("/dev", "/proc")):
         raise ReconcilerError(
             f"{path} is a link, so nothing is written to it",
             hint="Remove the link, or name the file that it leads to.",
         )
-    here = os.path.realpath(Path.cwd())
-    named = Path(os.path.normpath(Path.cwd() / path))
-    if not (named.is_relative_to(Path.cwd()) or named.is_relative_to(here)):
-        return
-    if not Path(os.path.realpath(named)).is_relative_to(here):
-        raise ReconcilerError(
-            f"{path} leads out of the working folder by a link, so nothing is written to it",
-            hint="Remove the link, or name the file that it leads to.",
-        )
+    at = Path(path.anchor) if path.is_absolute() else Path.cwd()
+    for part in path.parts[1:-1] if path.is_absolute() else path.parts[:-1]:
+        at = Path(os.path.realpath(at))
+        # Not by way of the text: link/../file lies beside what the link leads to.
+        at = at.parent if part == ".." else at / part
+        bounds = _repository_of(at.parent) if at.is_symlink() else None
+        if bounds is not None and not Path(os.path.realpath(at)).is_relative_to(bounds):
+            raise ReconcilerError(
+                f"{path} leads out of {bounds} by the link {at.name}, so nothing is written to it",
+                hint="Remove the link, or name the file that it leads to.",
+            )
+
+
+def _repository_of(folder: Path) -> Path | None:
+    """What may have come with a pull request: the checkout, the project or the working folder around."""
+    around = (folder, *folder.parents)
+    here = Path(os.path.realpath(Path.cwd()))
+    return next(
+        (item for item in around if os.path.lexists(item / ".git")),
+        next((item for item in around if is_project(item)), here if here in around else None),
+    )
 
 
 def write_wholly(path: Path, text: str, *, like: Path | None = None) -> None:

@@ -71,7 +71,7 @@ def find_project(
     if named:
         return _of_named(environ, named)
     start = Path(os.path.realpath(Path.cwd()))
-    home = next((item for item in _upwards(start) if _is_project(item)), None)
+    home = next((item for item in _upwards(start) if is_project(item)), None)
     if home is None:
         return ProjectFolder(start, (Path(CONNECTORS),), named=False, exists=False)
     if not (trusted and home == start):
@@ -82,7 +82,7 @@ def find_project(
 def enclosing_project(folder: Path, environ: Mapping[str, str]) -> Path | None:
     """The nearest project that holds a folder, leaving out those that are not ours."""
     for item in _upwards(folder):
-        if _is_project(item) and not _foreign(item, folder, environ):
+        if is_project(item) and not _foreign(item, folder, environ):
             return item
     return None
 
@@ -97,16 +97,16 @@ def _of_named(environ: Mapping[str, str], named: tuple[Path, ...]) -> ProjectFol
             hint="A project is the folder with reconciler.yaml or connectors.d; plan each on its own.",
         )
     roots = tuple({os.path.realpath(root): root for _, root in found}.values())
-    exists = _is_project(homes[0]) or any(os.path.isdir(root) for root in roots)  # noqa: PTH112 - raises nothing
+    exists = is_project(homes[0]) or any(os.path.isdir(root) for root in roots)  # noqa: PTH112 - raises nothing
     return ProjectFolder(homes[0], roots, named=True, exists=exists)
 
 
 def _named(environ: Mapping[str, str], folder: Path) -> tuple[Path, Path]:
     """The project and the connectors that a named folder stands for: it may be either of the two."""
     real = Path(os.path.realpath(folder))
-    if _is_project(real):
+    if is_project(real):
         return real, folder / CONNECTORS
-    home = next((item for item in _upwards(real.parent) if _is_project(item)), real.parent)
+    home = next((item for item in _upwards(real.parent) if is_project(item)), real.parent)
     if home != real.parent:
         _refuse_foreign(home, real.parent, environ)
     return home, folder
@@ -117,7 +117,8 @@ def _upwards(folder: Path) -> Iterator[Path]:
     yield from folder.parents
 
 
-def _is_project(folder: Path) -> bool:
+def is_project(folder: Path) -> bool:
+    """Whether a folder holds settings or connectors."""
     # os.path raises nothing where a folder may not be searched; a link that leads nowhere is there, too.
     return os.path.lexists(folder / SETTINGS_FILE) or os.path.isdir(folder / CONNECTORS)  # noqa: PTH112
 

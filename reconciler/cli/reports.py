@@ -55,6 +55,9 @@ class _ReportType(click.ParamType[Report[OutputFormat]]):
                 param,
                 ctx,
             )
+        from reconciler.app.atomic_file import refuse_escape  # noqa: PLC0415 - only where there is one
+
+        refuse_escape(Path(path))  # before the command does anything
         return Report(OutputFormat(name), Path(path))
 
 

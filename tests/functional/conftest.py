@@ -89,10 +89,14 @@ class Home:
 
     def __call__(self, *arguments: str, **environ: str) -> Done:
         """Run a command in this process."""
+        return self.run_in(self.folder, *arguments, **environ)
+
+    def run_in(self, folder: Path, *arguments: str, **environ: str) -> Done:
+        """Run a command in this process, in another working folder."""
         out, err = io.StringIO(), io.StringIO()
         with (
             mock.patch.dict(os.environ, self.environ | environ, clear=True),
-            contextlib.chdir(self.folder),
+            contextlib.chdir(folder),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):

@@ -35,9 +35,11 @@ def command(project: Project, *, argv: tuple[str, ...], folder: Path) -> int:
     """
     import os
 
+    from reconciler.app.atomic_file import refuse_escape
     from reconciler.sandbox.command import run_command, signals_awaited
     from reconciler.sandbox.session import Sandbox
 
+    refuse_escape(folder / "state.db")
     space = project.workspace()
     _, desired = space.load_valid()
     with Sandbox(desired.snapshot.connectors, folder, base=space.home) as session:

@@ -93,32 +93,103 @@ def test_fmt_writes_nothing_before_it_has_read_everything(
     assert (home.config / "aaa.yaml").read_text() == UNTIDY
 
 
-@pytest.mark.parametrize("how", ["file", "parent"])
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("plan", "--out", "{}"),
-        ("plan", "--report", "markdown={}"),
-        ("state", "export", "--out", "{}"),
-        ("import", "--out", "{}"),
-        ("schema", "--write", "{}"),
-    ],
+WRITES = (
+    ("plan", "--out", "{}"),
+    ("plan", "--report", "markdown={}"),
+    ("apply", "--auto-approve", "--skip-tests", "no servers", "--report", "json={}"),
+    ("drift", "--no-record", "--report", "json={}"),
+    ("test", "--no-record", "--report", "junit={}"),
+    ("test", "merge", "shard.json", "--report", "junit={}"),
+    ("doctor", "support", "--report", "json={}"),
+    ("state", "export", "--out", "{}"),
+    ("import", "--out", "{}"),
+    ("rollback", "1", "--out", "{}"),
+    ("schema", "--write", "{}"),
+    ("init", "-c", "{}"),
+    ("sandbox", "--folder", "{}", "--", "true"),
 )
+"""Every option that names something to write."""
+
+
+def test_every_option_that_names_something_to_write_is_tried() -> None:
+    from tests.test_docs import COMMANDS
+
+    tried = {(" ".join(word for word in line if word.isalpha() and word.islower()), option)
+             for line in WRITES for option in line if option.startswith("-")}  # fmt: skip
+    for name, command in COMMANDS.items():
+        for option in (item for parameter in command.params for item in parameter.opts):
+            if option in {"--out", "--report", "--write", "--folder"}:
+                assert any(line.startswith(name) and option == other for line, other in tried), name
+
+
+@pytest.mark.parametrize("how", ["file", "parent", "back from a link", "link to another checkout"])
+@pytest.mark.parametrize("command", WRITES, ids=" ".join)
 def test_nothing_is_written_through_a_link_that_leads_out(
     command: tuple[str, ...], how: str, home: Home, outside: Path
 ) -> None:
     home.apply_untested()
+    (home.folder / "shard.json").write_text(home("test", "--shard", "1/1", "--format", "json").out)
     victim = outside / "victim"
     if how == "file":
         (home.folder / "link").symlink_to(victim)
         path = "link"
+    elif how == "back from a link":
+        (outside / "deep").mkdir()
+        (home.folder / "link").symlink_to(outside / "deep")
+        path = "link/../victim"
     else:
         (home.folder / "link").symlink_to(outside)
         path = "link/victim"
+    if how == "link to another checkout":
+        (outside / ".git").mkdir()
+    before = sorted(item.name for item in outside.rglob("*"))
+    if command[0] == "init":
+        path = f"{path}/connectors.d"
     done = home(*(word.format(path) for word in command))
     assert done.status != 0
-    assert "is a link, so" in done.err or "leads out of the working folder by a link" in done.err
-    assert sorted(item.name for item in outside.iterdir()) == ["other.yaml"]
+    assert "is a link, so" in done.err or "by the link link, so" in done.err
+    assert sorted(item.name for item in outside.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", WRITES, ids=" ".join)
+def test_links_are_judged_where_they_lie_and_not_from_the_working_folder(
+    command: tuple[str, ...], home: Home, outside: Path
+) -> None:
+    home.apply_untested()
+    (home.folder / "linked-folder").symlink_to(outside)
+    below = home.folder / "below"
+    below.mkdir()
+    (below / "shard.json").write_text(home("test", "--shard", "1/1", "--format", "json").out)
+    words = [word.format("../linked-folder/x/connectors.d" if command[0] == "init" else "../linked-folder/x")
+             for word in command]  # fmt: skip
+    if command[0] not in {"init", "schema"} and command[:2] != ("test", "merge"):
+        at = 2 if command[0] == "state" else 1
+        words[at:at] = ["-c", "../connectors.d"]
+    done = home.run_in(below, *words)
+    assert done.status != 0
+    assert "leads out of" in done.err, done.said
+    assert "by the link linked-folder" in done.err
+    assert [item.name for item in outside.iterdir()] == ["other.yaml"]
+
+
+def test_a_report_that_cannot_be_written_stops_the_command_before_it_begins(
+    home: Home, outside: Path
+) -> None:
+    (home.folder / "link").symlink_to(outside)
+    done = home("apply", "--auto-approve", "--skip-tests", "no servers", "--report", "json=link/x")
+    assert done.status == 1
+    assert not home.state.exists()
+
+
+def test_links_within_the_repository_are_written_through(home: Home) -> None:
+    home.apply_untested()
+    (home.folder / ".git").mkdir()
+    (home.folder / "real").mkdir()
+    below = home.folder / "below"
+    below.mkdir()
+    (below / "link").symlink_to("../real")
+    assert home.run_in(below, "plan", "--out", "link/plan.json").status == 0
+    assert (home.folder / "real" / "plan.json").exists()
 
 
 def test_no_link_is_written_over_what_it_leads_to_wherever_it_lies(home: Home) -> None:
