@@ -159,7 +159,7 @@ class _Decision:
     def make(self, desired: tuple[Loaded, Desired], current: StoredState) -> tuple[Planned, bool]:
         """Return the plan, and whether it was approved."""
         workspace, request, file = self._workspace, self._request, self._request.plan_file
-        workspace.trust.check_state(current, first_apply=request.first_apply)
+        workspace.check_state(current, first_apply=request.first_apply)
         overrides = file.allowed if file else request.overrides
         actor = request.actor.name
         offline = plan_offline(workspace, actor, desired, current, overrides)

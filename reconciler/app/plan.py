@@ -80,7 +80,7 @@ def make_plan(
     wanted = workspace.load_valid()
     with workspace.reading() as reader:
         current = reader.load()
-    workspace.trust.check_state(current, first_apply=first_apply)
+    workspace.check_state(current, first_apply=first_apply)
     offline = plan_offline(workspace, actor, wanted, current, overrides)
     if not check_secrets or any(item.about_credentials for item in offline.plan.violations):
         return offline
@@ -107,7 +107,11 @@ def plan_offline(
         denials(made.changes, current, actor),
         overrides=overrides,
         settings=workspace.in_force.digest,
-        notes=(*workspace.in_force.ignored, *unknown_renames(desired, current)),
+        notes=(
+            *workspace.beside(current),
+            *workspace.in_force.ignored,
+            *unknown_renames(desired, current),
+        ),
     )
 
 

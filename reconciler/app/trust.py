@@ -65,23 +65,28 @@ class Trust:
                 hint="Set RECONCILER_STATE, or `state` in the owner's rules.",
             )
 
-    def check_state(self, current: StoredState, *, first_apply: bool) -> None:
+    def check_state(
+        self, current: StoredState, *, first_apply: bool, beside: tuple[str, ...]
+    ) -> None:
         """Raise StateError if this is not the state that must be there.
 
         An empty state in CI is most often one that was not found; PlanRefused says so, unless
-        ``first_apply`` or the sandbox explains it.
+        ``first_apply`` or the sandbox explains it. ``beside`` is what lies beside an empty state.
         """
+        lying = "".join(f"\n  {text[:1].upper()}{text[1:]}." for text in beside)
         pinned = self.lineage or self.rules.lineage
         if pinned and (not current.serial or current.lineage != pinned):
             found = f"this one has {current.lineage}" if current.serial else "this one is empty"
             raise StateError(
                 f"the state must have the lineage {pinned}, and {found}",
-                hint="Check RECONCILER_STATE; the lineage is pinned by RECONCILER_LINEAGE or the rules.",
+                hint="Check RECONCILER_STATE; the lineage is pinned by RECONCILER_LINEAGE or the rules."
+                + lying,
             )
         if self.ci and not current.serial and not first_apply and not self.sandboxed:
             raise PlanRefused(
                 f"the state is empty, and {self.ci} runs this: it may be the wrong state",
-                hint="Check RECONCILER_STATE. If this is the first apply, say so with --first-apply.",
+                hint="Check RECONCILER_STATE. If this is the first apply, say so with --first-apply."
+                + lying,
             )
 
 

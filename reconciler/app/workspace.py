@@ -37,7 +37,7 @@ from reconciler.plan.inputs import Desired, Limits
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from reconciler.model.snapshot import Snapshot
+    from reconciler.model.snapshot import Snapshot, StoredState
     from reconciler.secrets.base import FingerprintKey, Secret
     from reconciler.secrets.registry import Resolver
     from reconciler.state.base import StateReader, StateStore
@@ -135,6 +135,18 @@ class Workspace:
             yield store
         finally:
             store.close()
+
+    def check_state(self, current: StoredState, *, first_apply: bool) -> None:
+        """Raise StateError or PlanRefused if this is not the state that must be there."""
+        self.trust.check_state(current, first_apply=first_apply, beside=self.beside(current))
+
+    def beside(self, current: StoredState) -> tuple[str, ...]:
+        """Say what lies beside an empty state and tells that another one is meant."""
+        if current.serial or self.trust.sandboxed:
+            return ()
+        from reconciler.state.beside import lying_beside  # noqa: PLC0415 - only beside an empty state
+
+        return lying_beside(self.state_url, self.home)
 
     def store(self, *, read_only: bool = False) -> StateStore:
         """Open the stored state; raises ConfigurationInvalid or NoProject if it is unknown which one is meant."""

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from reconciler.errors import StateUnavailable
@@ -32,9 +32,11 @@ def prepare(folder: Path) -> None:
         except FileExistsError:
             if folder.name != USUAL_NAME:
                 return
-        ignore = folder / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
+        with (
+            suppress(FileExistsError),
+            (folder / ".gitignore").open("x", encoding="utf-8") as ignore,
+        ):
+            ignore.write("*\n")  # "x" follows no link
     except OSError as error:
         raise unavailable(folder, "created", error) from None
 
@@ -60,6 +62,46 @@ def refuse_shared(folder: Path) -> None:
         raise StateUnavailable(
             f"{folder} can be changed by other users, so its key and its state cannot be trusted",
             hint=f"Make it yours alone: chown $(id -u) {folder}; chmod go-w {folder}",
+        )
+
+
+OWNER_ALONE = 0o077
+"""Bits of a mode that a key may not have, as ssh has it for a private key."""
+
+NO_STRANGER = 0o027
+"""Bits that a state may not have: a group may read it. git writes no file without one of these."""
+
+
+def refuse_exposed(file: Path, forbidden: int) -> None:
+    """Raise StateUnavailable for a file in ``.reconciler`` that is a link, another user's, or too open.
+
+    A checkout brings files along that everybody may read; those that are written here have mode 0600. In a
+    folder of another name the file is the user's choice, and is not looked at.
+    """
+    if file.parent.name != USUAL_NAME:
+        return
+    try:
+        status = file.lstat()
+    except OSError:
+        return  # whoever opens it says what is in the way
+    if stat.S_ISLNK(status.st_mode):
+        raise StateUnavailable(
+            f"{file} is a link, which a pull request could have brought",
+            hint="Remove it, or name the state that it belongs to with --state or RECONCILER_STATE.",
+        )
+    if os.name == "nt":
+        return
+    if status.st_uid not in (0, os.geteuid()):
+        raise StateUnavailable(
+            f"{file} belongs to another user, so it cannot be trusted",
+            hint=f"If it is yours: chown $(id -u) {file}",
+        )
+    if status.st_mode & forbidden:
+        mode = stat.S_IMODE(status.st_mode)
+        raise StateUnavailable(
+            f"{file} is open to other users (mode {mode:04o}), so it cannot be trusted",
+            hint=f"If you put it there: chmod {mode & ~forbidden & 0o777:04o} {file}. If git did: remove it"
+            " from the repository, and use a key and a state of your own.",
         )
 
 

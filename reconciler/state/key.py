@@ -51,6 +51,7 @@ def fingerprint_key(
     if isinstance(location, PostgresqlLocation):
         return None
     folder.refuse_shared(location.path.parent)
+    folder.refuse_exposed(location.path.with_name(FILE_NAME), folder.OWNER_ALONE)
     path = location.real_path.with_name(FILE_NAME)
     found = _read(path)
     if found is None and create:

@@ -17,7 +17,7 @@ from reconciler.signals import deferred
 from reconciler.state import lease as leases
 from reconciler.state.base import PastState
 from reconciler.state.effects import nothing_to_export
-from reconciler.state.folder import refuse_shared
+from reconciler.state.folder import NO_STRANGER, refuse_exposed, refuse_shared
 from reconciler.state.location import PostgresqlLocation, SqliteLocation, locate
 from reconciler.state.sql import leases as rows
 from reconciler.state.sql import reading, writing
@@ -63,6 +63,9 @@ def open_store(
             from reconciler.state.sql.sqlite import SqliteDatabase  # noqa: PLC0415 - only one is used
 
             refuse_shared(location.path.parent)
+            for suffix in ("", "-wal", "-shm"):
+                file = location.path.with_name(f"{location.path.name}{suffix}")
+                refuse_exposed(file, NO_STRANGER)
 
             return SqlStore(SqliteDatabase(location, read_only=read_only, clock=clock))
         case PostgresqlLocation():

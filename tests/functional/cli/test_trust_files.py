@@ -237,3 +237,118 @@ def test_a_folder_of_the_state_of_another_user_is_refused(home: Home) -> None:
     home.apply_untested()
     os.chown(home.folder / ".reconciler", 12345, 12345)
     assert "can be changed by other users" in home("plan").err
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "refused"),
+    [
+        ("fingerprint.key", 0o644, True),
+        ("fingerprint.key", 0o640, True),
+        ("fingerprint.key", 0o620, True),
+        ("fingerprint.key", 0o400, False),
+        ("state.db", 0o644, True),
+        ("state.db", 0o664, True),
+        ("state.db", 0o660, True),
+        ("state.db", 0o640, False),
+    ],
+)
+def test_a_key_and_a_state_that_others_may_open_are_refused(
+    name: str, mode: int, refused: bool, home: Home
+) -> None:
+    home.apply_untested()
+    (home.folder / ".reconciler" / name).chmod(mode)
+    done = home("plan", "--check-secrets")
+    assert (done.status == 1) is refused, done.said
+    if refused:
+        assert f"{name} is open to other users (mode {mode:04o})" in done.err
+        assert f"chmod 0{mode & ~(0o077 if name.endswith('key') else 0o027):03o} " in done.err
+        assert home("apply", "--auto-approve", "--skip-tests", "no servers").status == 1
+
+
+@pytest.mark.parametrize("name", ["fingerprint.key", "state.db", "state.db-wal", "state.db-shm"])
+def test_a_link_in_the_folder_of_the_state_is_refused(name: str, home: Home, outside: Path) -> None:
+    home.apply_untested()
+    file = home.folder / ".reconciler" / name
+    if file.exists():
+        file.rename(outside / name)
+    file.symlink_to(outside / name)
+    done = home("plan", "--check-secrets")
+    assert done.status == 1
+    assert f"{name} is a link" in done.err
+    assert home("apply", "--auto-approve", "--skip-tests", "no servers").status == 1
+
+
+def test_a_state_that_git_brings_along_is_refused(home: Home) -> None:
+    import subprocess
+
+    home.apply_untested()
+    (home.folder / ".reconciler" / ".gitignore").unlink()
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.com")
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "a state")):
+        subprocess.run([*git, *words], cwd=home.folder, check=True)
+    for umask in (0o022, 0o002):
+        clone = home.folder.parent / f"clone-{umask:03o}"
+        subprocess.run([*git, "clone", "-q", str(home.folder), str(clone)], check=True, umask=umask)
+        done = home.run_in(clone, "plan")
+        assert done.status == 1
+        assert "state.db is open to other users" in done.err or "can be changed by" in done.err
+
+
+def test_a_link_that_poses_as_the_ignore_file_is_not_written_through(
+    home: Home, outside: Path
+) -> None:
+    (home.folder / ".reconciler").mkdir(mode=0o700)
+    (home.folder / ".reconciler" / ".gitignore").symlink_to(outside / "made")
+    home.apply_untested()
+    assert not (outside / "made").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("name", ["fingerprint.key", "state.db"])
+def test_a_key_and_a_state_of_another_user_are_refused(name: str, home: Home) -> None:
+    home.apply_untested()
+    os.chown(home.folder / ".reconciler" / name, 12345, 12345)
+    assert "belongs to another user" in home("plan", "--check-secrets").err
+
+
+def test_another_state_beside_an_empty_one_is_named_with_the_way_to_move_it(home: Home) -> None:
+    home.apply_untested()
+    other = f"sqlite:///{home.folder.parent}/elsewhere/state.db"
+    told = f"nother state lies in {home.state}; "
+    done = home("plan", "--state", other)
+    assert done.status == 0
+    assert f"Note: a{told}" in done.err
+    done = home("apply", "--auto-approve", "--state", other, CI="true")
+    assert done.status == 5
+    assert f"  A{told}" in done.err
+    # The advice works as it stands.
+    assert f"--state {home.state}" in done.err
+    assert home("state", "export", "--state", str(home.state), "--out", "state.json").status == 0
+    assert home("state", "import", "state.json", "--state", other).status == 0
+    assert "lies in" not in home("plan", "--state", other).err
+
+
+@pytest.mark.parametrize("renamed", ["state.db.schema-0001.bak", "old.db"])
+def test_a_state_under_another_name_in_the_folder_is_named(renamed: str, home: Home) -> None:
+    home.apply_untested()
+    home.state.rename(home.state.with_name(renamed))
+    done = home("plan")
+    assert done.status == 0
+    assert str(home.state.with_name(renamed)) in done.err
+    assert ("cp " in done.err) is renamed.endswith(".bak")
+
+
+def test_a_key_whose_state_is_gone_is_named(home: Home) -> None:
+    home.apply_untested()
+    home.state.unlink()
+    for environ in ({}, {"CI": "true"}):
+        done = home("plan", **environ)
+        assert "fingerprint.key is the key of a state that is not there" in done.err
+        assert "restore state.db from a backup" in done.err
+
+
+def test_nothing_is_said_beside_a_new_project_or_after_a_refused_apply(home: Home) -> None:
+    for _ in range(2):
+        assert "Note:" not in home("plan").err
+        assert home("apply", "--auto-approve", CI="true").status == 5
+        (home.folder / ".reconciler" / "notes.txt").write_text("not a state")

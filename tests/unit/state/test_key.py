@@ -64,6 +64,7 @@ def test_a_short_variable_is_refused_without_repeating_it(url: str, text: str) -
 def test_a_damaged_key_file_is_named(url: str, path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.with_name(FILE_NAME).write_bytes(content)
+    path.with_name(FILE_NAME).chmod(0o600)
     with pytest.raises(StateCorrupt, match=FILE_NAME) as caught:
         fingerprint_key(url, {}, create=True)
     assert "restore it" in caught.value.hint
