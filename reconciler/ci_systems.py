@@ -66,6 +66,17 @@ def has_command(text: str) -> bool:
     return _COMMANDS.search(text) is not None
 
 
+_WORKFLOW_COMMAND = re.compile(r"\s*::[a-zA-Z][^:]*::")
+
+
+def is_command(name: str) -> bool:
+    """Whether a name was made to be a command. Unlike :func:`has_command`, no IPv6 address is one."""
+    return any(
+        match.lastgroup != "colon" or _WORKFLOW_COMMAND.match(name, match.start())
+        for match in _COMMANDS.finditer(name)
+    )
+
+
 def break_commands(text: str, line: str = "") -> str:
     """Put a blank into whatever a CI system would take for a command, so that it stays text.
 

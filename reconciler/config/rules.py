@@ -61,6 +61,7 @@ RULES: Final[dict[str, Severity]] = {
     "name/unknown-connector": _ERROR,
     "name/unknown-group": _ERROR,
     "name/unknown-provider": _ERROR,
+    "text/log-command": _WARNING,
     # connectors
     "connector/does-nothing": _ERROR,
     "connector/incomplete": _ERROR,
@@ -84,6 +85,7 @@ RULES: Final[dict[str, Severity]] = {
     "tls/cleartext-mail": _WARNING,
     "oauth2/incomplete": _ERROR,
     "oauth2/no-endpoint": _ERROR,
+    "oauth2/endpoint": _ERROR,
     "oauth2/unused": _WARNING,
     # providers
     "provider/overrides-built-in": _WARNING,

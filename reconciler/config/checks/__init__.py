@@ -20,6 +20,7 @@ from reconciler.config.checks import (
     providers,
     references,
     senders,
+    texts,
     tls,
 )
 
@@ -41,6 +42,7 @@ ALL: Final[tuple[Check, ...]] = (
     *policy.CHECKS,
     *permissions.CHECKS,
     *directory.CHECKS,
+    *texts.CHECKS,
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, assert_never
+from urllib.parse import urlsplit
 
 from reconciler.config.build import TENANT
 from reconciler.config.checks.finding import Finding
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.config.checks.finding import Check
+    from reconciler.config.raw import RawDocument
     from reconciler.config.resolved import Endpoint, ResolvedConfiguration, ResolvedConnector
     from reconciler.diagnostics import Route
     from reconciler.model.connector import OAuth2
@@ -71,6 +73,42 @@ def endpoints(subject: ResolvedConfiguration) -> Iterator[Finding]:
                 )
 
 
+def addresses(subject: ResolvedConfiguration) -> Iterator[Finding]:
+    """The URL of a token endpoint names one host, in one way that everybody reads alike."""
+    for case in subject.cases:
+        for side in case.sides:
+            oauth2 = side.written.oauth2
+            if oauth2 is not None and (flaw := _flaw(oauth2.token_endpoint)):
+                yield _unclear(case.entry.raw, _route(side, "token_endpoint"), flaw)
+    for entry in subject.catalogue.providers.values():
+        known = entry.value.oauth2
+        if known is not None and (flaw := _flaw(known.token_endpoint.replace(TENANT, "tenant"))):
+            yield _unclear(entry.raw, ("oauth2", "token_endpoint"), flaw)
+
+
+def _unclear(raw: RawDocument, route: Route, flaw: str) -> Finding:
+    hint = "Write it as https://HOST/PATH; the client's name and secret have fields of their own."
+    return Finding("oauth2/endpoint", raw, route, f"The URL of the token endpoint {flaw}.", hint)
+
+
+def _flaw(url: str | None) -> str:
+    """Say what makes a URL mean different hosts to different readers; "" for nothing."""
+    if url is None:
+        return ""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return "names no valid host and port"
+    if "\\" in url:
+        return "holds a backslash"
+    if "@" in parts.netloc:
+        return "holds a user name before the host"
+    if "#" in url:
+        return "holds a fragment"
+    return "" if host and port != 0 else "names no host"
+
+
 def _missing(
     case: ResolvedConnector, side: Endpoint, oauth2: OAuth2
 ) -> Iterator[tuple[str, str, str]]:
@@ -109,4 +147,4 @@ def _route(side: Endpoint, field: str) -> Route:
     return (side.protocol, "oauth2", field)
 
 
-CHECKS: Final[tuple[Check, ...]] = (completeness, endpoints)
+CHECKS: Final[tuple[Check, ...]] = (completeness, endpoints, addresses)
