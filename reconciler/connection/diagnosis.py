@@ -20,7 +20,7 @@ from reconciler.mail.faults import Declined, Disconnected, MailFault, Reply, Tok
 
 if TYPE_CHECKING:
     from reconciler.connection.context import FailureContext
-    from reconciler.connection.reply_rules import Rule
+    from reconciler.connection.reply_rule import Rule
 
 _ASK_ADMINISTRATOR = "Ask the server's administrator, or test again later."
 

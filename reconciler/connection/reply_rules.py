@@ -1,17 +1,23 @@
-"""What servers and providers mean by what they answer, as data: the first rule that fits decides.
+"""What servers mean by what they answer, as data: the first rule that fits decides.
 
 Sources: RFC 3463 and RFC 5248 (enhanced status codes), RFC 4954 section 6 (AUTH), RFC 5530 (IMAP response
-codes), Microsoft's "Fix issues with SMTP client submission" and "Non-delivery reports in Exchange Online",
-Google's "SMTP error reference" for Gmail and Workspace.
+codes), and those of :mod:`reconciler.connection.provider_reply_rules`.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.provider_reply_rules import PROVIDER_RULES
+from reconciler.connection.reply_rule import (
+    CHECK_GRANT,
+    CHECK_SIGN_IN,
+    NEEDS_APP_ACCESS,
+    USE_OAUTH,
+    WAIT,
+    Rule,
+)
 
 if TYPE_CHECKING:
     from reconciler.mail.faults import Reply
@@ -19,163 +25,11 @@ if TYPE_CHECKING:
 _MICROSOFT = (".office365.com", ".outlook.com", "outlook.com", ".hotmail.com", ".live.com")
 _GOOGLE = (".gmail.com", ".googlemail.com", ".google.com")
 
+SMTP: Final = Protocol.SMTP
+IMAP: Final = Protocol.IMAP
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One meaning. What is empty fits anything; ``code``, ``status`` and ``text`` are patterns.
-
-    ``command`` is the one that was answered; ``hosts`` are ends of host names; ``token`` tells sign-ins
-    with a token from those with a password. ``wrong_password`` is for what any other protocol would say
-    of the same password too. Cause and remedy may name {host}, {user} and {address}.
-    """
-
-    error_class: ErrorClass
-    cause: str
-    remedy: str
-    protocol: Protocol | None = None
-    stage: Stage | None = None
-    command: str = ""
-    code: str = ""
-    status: str = ""
-    text: str = ""
-    hosts: tuple[str, ...] = ()
-    token: bool | None = None
-    wrong_password: bool = False
-
-    def fits(
-        self,
-        protocol: Protocol,
-        stage: Stage,
-        command: str,
-        reply: Reply,
-        host: str,
-        *,
-        token: bool,
-    ) -> bool:
-        """Whether this is what such an answer to this command means."""
-        return (
-            self.protocol in (None, protocol)
-            and self.stage in (None, stage)
-            and (not self.command or command in self.command.split())
-            and (not self.code or re.fullmatch(self.code, reply.code) is not None)
-            and (not self.status or re.fullmatch(self.status, reply.status) is not None)
-            and (not self.text or re.search(self.text, reply.text, re.IGNORECASE) is not None)
-            and (not self.hosts or host.endswith(self.hosts))
-            and self.token in (None, token)
-        )
-
-
-_TURN_ON_SMTP_AUTH = (
-    "Turn on authenticated SMTP for the mailbox (Set-CASMailbox -SmtpClientAuthenticationDisabled "
-    "$false) or for the tenant, or sign in with OAuth 2.0."
-)
-_USE_OAUTH = "Sign in with OAuth 2.0: replace `password` by `oauth2` in the connector."
-_NEEDS_APP_ACCESS = (
-    "Create an app password for {user} at the provider and put it where the reference points, or sign "
-    "in with OAuth 2.0."
-)
-_CHECK_SIGN_IN = (
-    "Check the user name and what the reference resolves to. It was tried once and not again, so that "
-    "the account is not locked."
-)
-_CHECK_GRANT = (
-    "Check that the token is for {user}, and that the application may use this mailbox over this "
-    "protocol: its permissions, and at Microsoft 365 the service principal's rights on the mailbox."
-)
-_WAIT = "Wait a few minutes and test again; if it goes on, test fewer connectors of this host at a time."
-
-_SMTP = Protocol.SMTP
-_IMAP = Protocol.IMAP
-
-RULES: tuple[Rule, ...] = (
-    # Microsoft, by the words first: 5.7.139 stands in front of several of them.
-    Rule(
-        error_class=ErrorClass.AUTH_BASIC_DISABLED,
-        cause="{host} takes no passwords any more: basic authentication is disabled.",
-        remedy=_USE_OAUTH,
-        text=r"basic auth\w* is (disabled|not supported)",
-    ),
-    Rule(
-        error_class=ErrorClass.AUTH_BASIC_DISABLED,
-        cause="{host} takes no passwords for sending any more.",
-        remedy=_USE_OAUTH,
-        protocol=_SMTP,
-        status=r"5\.7\.30",
-    ),
-    Rule(
-        error_class=ErrorClass.AUTH_REJECTED,
-        cause="{host} does not accept the user name or password of {user}.",
-        remedy=_CHECK_SIGN_IN,
-        protocol=_SMTP,
-        status=r"5\.7\.139",
-        text=r"credentials were incorrect",
-        wrong_password=True,
-    ),
-    Rule(
-        error_class=ErrorClass.SMTP_AUTH_DISABLED,
-        cause="Authenticated SMTP is disabled for {user} or its whole tenant at {host}.",
-        remedy=_TURN_ON_SMTP_AUTH,
-        protocol=_SMTP,
-        status=r"5\.7\.139",
-    ),
-    Rule(
-        error_class=ErrorClass.SMTP_AUTH_DISABLED,
-        cause="Authenticated SMTP is disabled for {user} or its whole tenant at {host}.",
-        remedy=_TURN_ON_SMTP_AUTH,
-        text=r"SmtpClientAuthentication is disabled",
-    ),
-    Rule(
-        error_class=ErrorClass.RATE_LIMITED,
-        cause="{host} has too many connections of {user} already.",
-        remedy=_WAIT,
-        protocol=_SMTP,
-        code="432",
-    ),
-    Rule(
-        error_class=ErrorClass.MAILBOX_NOT_CONNECTED,
-        cause="{host} accepts the sign-in of {user}, but does not connect it to a mailbox.",
-        remedy=(
-            "Check that {user} has a mailbox with a licence and IMAP turned on, and, with OAuth 2.0, that "
-            "the user named is that of the mailbox."
-        ),
-        text=r"authenticated but not connected",
-    ),
-    Rule(
-        error_class=ErrorClass.SEND_AS_DENIED,
-        cause="{user} may not send as {address} at {host}.",
-        remedy="Give {user} the right to send as {address}, or set `email_address` to one of its own.",
-        protocol=_SMTP,
-        status=r"5\.7\.60",
-    ),
-    Rule(
-        error_class=ErrorClass.SEND_AS_DENIED,
-        cause="{user} may not send as {address} at {host}.",
-        remedy="Give {user} the right to send as {address}, or set `email_address` to one of its own.",
-        protocol=_SMTP,
-        text=r"SendAsDenied|permissions? to send as|not owned by user|not allowed to send",
-    ),
-    # Google.
-    Rule(
-        error_class=ErrorClass.AUTH_REJECTED,
-        cause="{host} takes an app password from {user} and not the password of the account.",
-        remedy=_NEEDS_APP_ACCESS,
-        text=r"application-specific password|app(lication)?[ -]password required|InvalidSecondFactor",
-        wrong_password=True,
-    ),
-    Rule(
-        error_class=ErrorClass.AUTH_REJECTED,
-        cause="{host} wants {user} to sign in with a browser first.",
-        remedy="Sign in as {user} in a browser and answer what the provider asks, then test again.",
-        stage=Stage.AUTHENTICATION,
-        text=r"via your web browser|WebLoginRequired",
-    ),
-    Rule(
-        error_class=ErrorClass.AUTH_REJECTED,
-        cause="The account {user} may not be used over this protocol at {host}.",
-        remedy="Turn on IMAP (or POP and IMAP) for the account in the provider's settings.",
-        stage=Stage.AUTHENTICATION,
-        text=r"not enabled for (IMAP|SMTP)|(IMAP|SMTP) (access|use) is (disabled|not enabled)",
-    ),
+RULES: Final[tuple[Rule, ...]] = (
+    *PROVIDER_RULES,
     # Limits and space, wherever they are met.
     Rule(
         error_class=ErrorClass.QUOTA,
@@ -195,13 +49,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         error_class=ErrorClass.RATE_LIMITED,
         cause="{host} lets {user} in no more for now: a limit is reached.",
-        remedy=_WAIT,
+        remedy=WAIT,
         status=r"LIMIT|INUSE|4\.7\.28|4\.2\.1|4\.4\.5",
     ),
     Rule(
         error_class=ErrorClass.RATE_LIMITED,
         cause="{host} lets {user} in no more for now: a limit is reached.",
-        remedy=_WAIT,
+        remedy=WAIT,
         text=(
             r"too many|rate.?limit|throttl|limit (is )?(reached|exceeded)|maximum number of connections"
             r"|greylist|grey.?list"
@@ -327,8 +181,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         error_class=ErrorClass.AUTH_BASIC_DISABLED,
         cause="Microsoft takes no passwords over IMAP, for {user} neither.",
-        remedy=_USE_OAUTH,
-        protocol=_IMAP,
+        remedy=USE_OAUTH,
+        protocol=IMAP,
         stage=Stage.AUTHENTICATION,
         code="NO",
         hosts=_MICROSOFT,
@@ -337,7 +191,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         error_class=ErrorClass.AUTH_REJECTED,
         cause="{host} does not accept the user name or password of {user}.",
-        remedy=_NEEDS_APP_ACCESS,
+        remedy=NEEDS_APP_ACCESS,
         stage=Stage.AUTHENTICATION,
         code=r"535|NO",
         hosts=_GOOGLE,
@@ -354,14 +208,14 @@ RULES: tuple[Rule, ...] = (
     Rule(
         error_class=ErrorClass.AUTH_REJECTED,
         cause="{host} does not accept the token for {user}.",
-        remedy=_CHECK_GRANT,
+        remedy=CHECK_GRANT,
         stage=Stage.AUTHENTICATION,
         token=True,
     ),
     Rule(
         error_class=ErrorClass.AUTH_REJECTED,
         cause="{host} does not accept the user name or password of {user}.",
-        remedy=_CHECK_SIGN_IN,
+        remedy=CHECK_SIGN_IN,
         stage=Stage.AUTHENTICATION,
         token=False,
         wrong_password=True,
@@ -398,7 +252,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         error_class=ErrorClass.RATE_LIMITED,
         cause="{host} takes no mail from {address} for now.",
-        remedy=_WAIT,
+        remedy=WAIT,
         command="MAIL RSET",
         code=r"4\d\d",
     ),
@@ -419,7 +273,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         error_class=ErrorClass.RATE_LIMITED,
         cause="{host} takes no mail from {address} for now.",
-        remedy=_WAIT,
+        remedy=WAIT,
         command="DATA",
         code=r"4\d\d",
     ),

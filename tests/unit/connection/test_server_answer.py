@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from reconciler.connection.account import accounts
 from reconciler.connection.context import FailureContext
 from reconciler.connection.diagnosis import classify
 from reconciler.connection.failure import Stage
-from reconciler.connection.reply_rules import RULES, Rule
+from reconciler.connection.reply_rules import RULES
 from reconciler.connection.sign_in_words import STATUSES, known_word
 from reconciler.mail.faults import (
     TOKEN_ERRORS,
@@ -26,6 +27,9 @@ from reconciler.mail.redaction import HIDDEN, Redactor
 from reconciler.secrets.base import Secret
 from tests.builders import connector
 from tests.echoes import COVERED, NOT_COVERED, pieces
+
+if TYPE_CHECKING:
+    from reconciler.connection.reply_rule import Rule
 
 EVERY_ENCODING = {**COVERED, **NOT_COVERED}
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=6, max_size=24) | (
