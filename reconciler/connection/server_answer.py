@@ -72,7 +72,8 @@ def shown(answer: ServerAnswer, where: FailureContext) -> str:
     words = _words(answer.text, where.redactor)
     code = answer.code if _CODES.fullmatch(answer.code) else ""
     status, scope = rejected_token(answer.challenge, where)
-    parts = (code, words, f"(status {status})" if status else "", scope)
+    status = f"(status {status})" if status and not where.redactor.holds(status) else ""
+    parts = (code, words, status, scope)
     return " ".join(part for part in parts if part)[:LIMIT]
 
 
@@ -89,7 +90,8 @@ def rejected_token(challenge: str, where: FailureContext) -> tuple[str, str]:
     status, scope = str(said.get("status", "")), str(said.get("scope", ""))
     oauth2 = where.account.settings.oauth2
     known = SCOPES.union(oauth2.scopes if oauth2 is not None else ())
-    return status if status in STATUSES else "", scope if scope in known else ""
+    named = scope in known and not where.redactor.holds(scope)
+    return status if status in STATUSES else "", scope if named else ""
 
 
 def _words(text: str, redactor: Redactor) -> str:

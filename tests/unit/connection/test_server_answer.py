@@ -178,7 +178,11 @@ def test_the_text_is_hidden_if_it_repeats_a_secret_even_then() -> None:
     assert failure.server_text == HIDDEN
 
 
-@pytest.mark.parametrize("rule", [item for item in RULES if item.text], ids=lambda item: item.text)
+@pytest.mark.parametrize(
+    "rule",
+    [item for item in RULES if item.text and "AUTH" in (item.command or "AUTH")],
+    ids=lambda item: item.text,
+)
 def test_words_that_a_rule_looks_for_are_known(rule: Rule) -> None:
     """A reply is best understood by the words that decided what it means."""
     alternatives = re.split(r"\|", re.sub(r"\([^)]*\)\??|\.\?|\\w\*|\[ -\]| \?", " ", rule.text))
