@@ -109,4 +109,14 @@ PROVIDER_RULES: Final[tuple[Rule, ...]] = (
         stage=Stage.AUTHENTICATION,
         text=r"not enabled for (IMAP|SMTP)|(IMAP|SMTP) (access|use) is (disabled|not enabled)",
     ),
+    # NetEase.
+    Rule(
+        error_class=ErrorClass.MAILBOX_NOT_CONNECTED,
+        cause="{host} accepts the sign-in of {user}, but takes it for unsafe and opens no mailbox.",
+        remedy=(
+            "Turn on IMAP in the settings of the account, and sign in with the authorisation code that they "
+            "show, not with the password."
+        ),
+        text=r"unsafe login",
+    ),
 )

@@ -105,7 +105,7 @@ RULES: Final[tuple[Rule, ...]] = (
         cause="{host} files no mail of this size.",
         remedy="Send smaller attachments, or set `save_sent: never`.",
         command="APPEND",
-        text=r"too (large|big)|(size|message).{0,20} (exceed|over|limit)",
+        text=r"too large|too big|size (limit )?exceed\w*|exceeds? .{0,20}(size|limit)",
     ),
     Rule(
         error_class=ErrorClass.MAILBOX_NOT_CONNECTED,

@@ -83,7 +83,7 @@ _WORDS: Final = """
     time timed timeout tls token tokens too transport tried trust try trying turn turned two-factor
     two-step type
     unable unauthorized unavailable undefined under understand understood unexpected unencrypted unique unknown unlock unrecognized
-    unsecured unsuccessful unsupported until unusual update upgrade usage use used user username users using
+    unsafe unsecured unsuccessful unsupported until unusual update upgrade usage use used user username users using
     valid value verification verified verify version via violation virtual visit
     wait waiting was web website webmail were when where which while will with within without works would
     wrong

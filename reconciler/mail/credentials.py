@@ -52,7 +52,8 @@ def choose(
     if isinstance(credential, BearerToken):
         wanted = _TOKEN_MECHANISMS
     elif not is_ascii(credential):
-        wanted = ("PLAIN",)  # the only one whose encoding is defined (RFC 4616: UTF-8)
+        # PLAIN is the only one with a defined encoding (RFC 4616: UTF-8); LOGIN is sent the same octets.
+        wanted = ("PLAIN", "LOGIN")
     elif encrypted:
         wanted = ("PLAIN", "LOGIN", "CRAM-MD5")
     else:
@@ -115,11 +116,13 @@ class Dialogue:
     def answer(self, challenge: bytes) -> str | None:
         """The answer in base64 to a challenge in base64; None to give up.
 
-        Raises ValueError if the challenge is not base64.
+        The challenges of LOGIN are prompts, in any words and not always in base64: they come in a fixed
+        order, user name and password, and are not read. Raises ValueError if another one is not base64.
         """
         if self._pending is not None:
             return self.start()
-        decoded = base64.b64decode(challenge, validate=True)
+        prompts = self._mechanism == "LOGIN"
+        decoded = b"" if prompts else base64.b64decode(challenge, validate=True)
         self._steps += 1
         credential = self._credential
         if isinstance(credential, BearerToken) and self._steps == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import imaplib
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from reconciler.mail.deadline import Deadline
     from reconciler.mail.wire import Wire
 
-_MECHANISMS = ("PLAIN", "XOAUTH2", "OAUTHBEARER")
+_MECHANISMS = ("PLAIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER")
+_IDENTITY = ('("name" "reconciler")',)
+"""What we say of ourselves (RFC 2971)."""
+
 _ANSWER = re.compile(
     rb"(?:\*|[A-Z]{4}\d+) (NO|BAD|BYE)\b *(?:\[([A-Za-z0-9-]+)[^\]]*\])? *(.*)", re.DOTALL
 )
@@ -82,6 +85,7 @@ class ImapSession:
 
     def __init__(self, wire: Wire, *, upgrade: bool = False) -> None:
         self._wire = wire
+        self._introduced = False
         with self._answers("greeting"):
             self._channel = ImapChannel(wire, upgrade=upgrade)
             self._client = ImapClient(self._channel)
@@ -135,13 +139,14 @@ class ImapSession:
     def survey(self, mailbox: str) -> Survey:
         """Name spaces, folders, and the number of messages in ``mailbox``, for one round trip.
 
-        None of the three commands changes what another one means, so they may be under way together
+        They come after ID, where it is offered. None of the commands changes what another one means, so they may be under way together
         (RFC 9051 section 5.5). Raises for the first that fails; only ``close`` makes sense then.
         """
         listing = (("LIST", '""', '"*"'), ("EXAMINE", _mailbox(mailbox)))
         naming = (("NAMESPACE",),) if "NAMESPACE" in self.capabilities else ()
         with self._answers("NAMESPACE"):
-            self._channel.send_ahead(*naming, *listing)
+            self._channel.send_ahead(*self._introduction(), *naming, *listing)
+        self._introduce()
         return Survey(self.namespaces(), self.folders(), self.examine(mailbox))
 
     def namespaces(self) -> Namespaces:
@@ -176,6 +181,10 @@ class ImapSession:
 
     def examine(self, name: str) -> int:
         """Open a folder for reading only, and say how many messages it holds (EXAMINE)."""
+        if introduction := self._introduction():
+            with self._answers("ID"):
+                self._channel.send_ahead(*introduction, ("EXAMINE", _mailbox(name)))
+            self._introduce()
         with self._answers("EXAMINE"):
             return self._channel.examine(_mailbox(name))
 
@@ -256,12 +265,27 @@ class ImapSession:
         finally:
             self._wire.close()
 
+    def _introduction(self) -> tuple[tuple[str, ...], ...]:
+        """ID, once in a session, where it is offered: NetEase opens no mailbox before it."""
+        if self._introduced or "ID" not in self.capabilities:
+            return ()
+        return (("ID", *_IDENTITY),)
+
+    def _introduce(self) -> None:
+        """Wait for the answer to ID, if it is under way. A server may refuse what nobody needs."""
+        if not self._introduction():
+            return
+        self._introduced = True
+        with suppress(Declined):  # not even a BAD says anything about the mailbox
+            self._command("ID", *_IDENTITY)
+
     def _choose(self, credential: Credential) -> str:
         offered = self.mechanisms
         encrypted = self._wire.encrypted
         plain_at_once = {"SASL-IR", "AUTH=PLAIN"} <= self.capabilities
         simple = isinstance(credential, Password) and is_ascii(credential)
-        if simple and not plain_at_once and "LOGINDISABLED" not in self.capabilities:
+        unseen = not encrypted and "AUTH=CRAM-MD5" in self.capabilities
+        if not unseen and simple and not plain_at_once and "LOGINDISABLED" not in self.capabilities:
             # The command LOGIN is a round trip less where no initial response is taken.
             return "LOGIN"
         try:

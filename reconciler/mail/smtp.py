@@ -269,7 +269,7 @@ class SmtpSession:
 
     def _answer(self, dialogue: Dialogue, reply: Reply) -> Reply:
         try:
-            answer = dialogue.answer(reply.text.encode("ascii"))
+            answer = dialogue.answer(reply.text.encode())
         except ValueError:
             raise ProtocolViolation("The server's challenge is not base64.") from None
         if answer is None:

@@ -136,9 +136,12 @@ def test_without_starttls_on_offer_there_is_no_falling_back_to_plain_text(imap_s
 def test_a_server_that_disables_login_in_plain_text_is_not_sent_the_password(
     imap_site: Site, host: str
 ) -> None:
-    connector = connector_for(SUPPORT, imap=reads(SUPPORT, Security.NONE, host=host))
-    where, why = failure(imap_site.probe(connector))
+    plain = connector_for(UNICODE, imap=reads(UNICODE, Security.NONE, host=host))
+    where, why = failure(imap_site.probe(plain))
     assert (where, why.error_class) == (Stage.AUTHENTICATION, ErrorClass.AUTH_MECH_UNAVAILABLE)
+    result = imap_site.probe(connector_for(SUPPORT, imap=reads(SUPPORT, Security.NONE, host=host)))
+    assert result.passed, result.failures
+    assert stage(result, Stage.AUTHENTICATION).detail == "signed in with CRAM-MD5"
 
 
 def test_the_sent_folder_is_found_by_its_special_use_whatever_its_name(imap_site: Site) -> None:
