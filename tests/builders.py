@@ -143,6 +143,11 @@ def stored(
     )
 
 
+FINGERPRINT_KEY = (
+    "reconciler_key_cfd997b6bd743749b885341eff1220da35b01b9739736f6a5cf5bb5f1a9a6fe2a06aef4f"
+)
+"""A key as `reconciler state key` makes it."""
+
 EMPTY = StoredState()
 
 

@@ -1,7 +1,15 @@
-"""The key of the secrets' fingerprints: from the environment, or from a file beside the state."""
+"""The key of the secrets' fingerprints: from the environment, or from a file beside the state.
+
+A key is generated, never chosen: whoever has a fingerprint can try words until one fits. It is written
+as ``reconciler_key_``, 64 hexadecimal digits, and 8 more that are the beginning of the SHA-256 of what
+precedes them, so that a mistake in copying is found and a scanner recognises a key that leaked.
+"""
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import re
 import secrets
 from typing import TYPE_CHECKING
 
@@ -17,13 +25,44 @@ if TYPE_CHECKING:
 VARIABLE = "RECONCILER_FINGERPRINT_KEY"
 FILE_NAME = "fingerprint.key"
 NO_KEY = (
-    f"no fingerprint key is set, so rotated secrets go unnoticed; set {VARIABLE} to one and the same "
-    "text of at least 16 characters wherever this state is applied"
+    f"no fingerprint key is set, so rotated secrets go unnoticed; make one with `reconciler state key`,"
+    f" and set {VARIABLE} to it wherever this state is applied"
 )
 """What to tell the user when there is no key although secrets are about to be applied."""
 
-_LEAST_CHARACTERS = 16
 _BYTES = 32
+_PREFIX = "reconciler_key_"
+_CHECKSUM = 8
+_GENERATED = re.compile(rf"{_PREFIX}([0-9a-f]{{{2 * _BYTES}}})([0-9a-f]{{{_CHECKSUM}}})")
+_HEXADECIMAL = re.compile(rf"[0-9a-fA-F]{{{2 * _BYTES}}}")
+_FEWEST_DIGITS = 8
+"""Different digits among 64: chance gives fewer less than once in 10¹⁵ keys, a person soon does."""
+_MAKE = f"Make one with `reconciler state key`, and set {VARIABLE} to it wherever this state is applied."
+
+
+def generated() -> str:
+    """Make a new key, in the form in which it is written down."""
+    return _written(secrets.token_bytes(_BYTES))
+
+
+def written_key(path: Path) -> str:
+    """Return the key of a file, be it of an older release, in the form that the variable takes.
+
+    Raises StateCorrupt for a file that holds no key, and StateUnavailable for one that cannot be read.
+    """
+    octets = _octets(path)
+    if octets is None:
+        raise folder.unavailable(path, "read", FileNotFoundError(errno.ENOENT, "No such file"))
+    return _written(octets)
+
+
+def _written(octets: bytes) -> str:
+    text = _PREFIX + octets.hex()
+    return text + _checksum(text)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:_CHECKSUM]
 
 
 def fingerprint_key(
@@ -36,17 +75,12 @@ def fingerprint_key(
     would not do there: every machine would fingerprint under a key of its own. Plans and applies work
     without; see NO_KEY.
 
-    Raises UsageError for a variable that is too short, StateCorrupt for a file that holds no key and
-    StateUnavailable for one that cannot be read or created.
+    Raises UsageError for a variable that holds no generated key, StateCorrupt for a file that holds none
+    and StateUnavailable for one that cannot be read or created.
     """
     text = environ.get(VARIABLE, "")
-    if text:
-        if len(text.strip()) < _LEAST_CHARACTERS:
-            raise UsageError(
-                f"{VARIABLE} is shorter than {_LEAST_CHARACTERS} characters",
-                hint="make one with: openssl rand -hex 32",
-            )
-        return FingerprintKey(text.encode("utf-8", "surrogateescape"))
+    if text.strip():
+        return _of_variable(text)
     location = locate(state_url)
     if isinstance(location, PostgresqlLocation):
         return None
@@ -60,11 +94,38 @@ def fingerprint_key(
     return found
 
 
+def _of_variable(value: str) -> FingerprintKey:
+    text = value.strip()
+    octets = _parsed(text)
+    if octets is not None:
+        return FingerprintKey(octets)
+    if text.startswith(_PREFIX):
+        raise UsageError(
+            f"{VARIABLE} is damaged: its checksum does not fit",
+            hint=f"Copy the whole key again, {len(_PREFIX) + 2 * _BYTES + _CHECKSUM} characters.",
+        )
+    if not _HEXADECIMAL.fullmatch(text) or len(set(text.lower())) < _FEWEST_DIGITS:
+        raise UsageError(
+            f"{VARIABLE} is not a generated key, and a chosen one can be guessed",
+            hint=f"{_MAKE} Rotated secrets are noticed again after the next apply that changes something;"
+            " saved plans have to be made again.",
+        )
+    # As releases took it that had no form of their own: what was fingerprinted under it stays comparable.
+    return FingerprintKey(value.encode("ascii"))
+
+
+def _parsed(text: str) -> bytes | None:
+    found = _GENERATED.fullmatch(text)
+    if found is None or _checksum(_PREFIX + found[1]) != found[2]:
+        return None
+    return bytes.fromhex(found[1])
+
+
 def _create(path: Path) -> None:
     folder.prepare(path.parent)
     with folder.draft(path) as draft:
         try:
-            draft.write_text(f"{secrets.token_hex(_BYTES)}\n", encoding="ascii")
+            draft.write_text(f"{generated()}\n", encoding="ascii")
         except OSError as error:
             raise folder.unavailable(path, "created", error) from None
         # If another process published its key first, that one is the key.
@@ -72,6 +133,12 @@ def _create(path: Path) -> None:
 
 
 def _read(path: Path) -> FingerprintKey | None:
+    octets = _octets(path)
+    return None if octets is None else FingerprintKey(octets)
+
+
+def _octets(path: Path) -> bytes | None:
+    """Read a key file, one of 64 hexadecimal digits too, as older releases wrote it."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -79,13 +146,16 @@ def _read(path: Path) -> FingerprintKey | None:
     except OSError as error:
         raise folder.unavailable(path, "read", error) from None
     try:
-        key = bytes.fromhex(content.decode("ascii"))
-    except ValueError:
-        key = b""
-    if len(key) != _BYTES:
+        text = content.decode("ascii").strip()
+    except UnicodeDecodeError:
+        text = ""
+    octets = _parsed(text)
+    if octets is not None:
+        return octets
+    if not _HEXADECIMAL.fullmatch(text):
         raise StateCorrupt(
             f"{path} holds no fingerprint key",
-            hint="restore it from a backup, or delete it; a new one is made by the next apply, which "
-            "then cannot tell which secrets were rotated before",
+            hint="Restore it from a backup, or delete it: the next apply then makes a new one, and cannot"
+            " tell which secrets were rotated before.",
         )
-    return FingerprintKey(key)
+    return bytes.fromhex(text)

@@ -146,8 +146,8 @@ def import_(project: Project, *, file: Path, lock_timeout: timedelta) -> None:
     )
     if any(item.fingerprints for item in done.resources):
         click.echo(
-            "Rotated secrets are noticed only under the same key: set RECONCILER_FINGERPRINT_KEY, or "
-            "copy the file fingerprint.key beside a SQLite state.",
+            "Rotated secrets are noticed only under the same key: set RECONCILER_FINGERPRINT_KEY to what "
+            "`reconciler state key FILE` prints of the old fingerprint.key, or copy that file.",
             err=True,
         )
 
@@ -200,3 +200,24 @@ def forget(project: Project, *, address: str, yes: bool, lock_timeout: timedelta
         f"Forgotten, in revision {revision.serial}. `reconciler plan` shows what would be created again."
     )
     return ExitCode.OK
+
+
+@command.command(
+    "key",
+    cls=ExampleCommand,
+    examples=(
+        "reconciler state key",
+        "reconciler state key | gh secret set RECONCILER_FINGERPRINT_KEY",
+        "reconciler state key .reconciler/fingerprint.key",
+    ),
+)
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+def key(*, file: Path | None) -> None:
+    """Print a new key for the fingerprints of secrets, for RECONCILER_FINGERPRINT_KEY.
+
+    With FILE, print the key of that file instead, as the variable takes it: for a state that moves from
+    SQLite to PostgreSQL. Keep the key as you keep a password; nothing else of the state is secret.
+    """
+    from reconciler.state.key import generated, written_key
+
+    click.echo(generated() if file is None else written_key(file))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from tests.builders import FINGERPRINT_KEY
+
 if TYPE_CHECKING:
     from tests.functional.conftest import Home
 
@@ -85,7 +87,7 @@ def test_what_was_deleted_and_came_again_is_an_update_in_a_diff(eventful: Home) 
 
 
 def test_a_rotated_secret_is_shown_by_the_revision(shared: Home) -> None:
-    shared.environ |= {"RECONCILER_FINGERPRINT_KEY": "k" * 64, "INFO_APP_PASSWORD": "one"}
+    shared.environ |= {"RECONCILER_FINGERPRINT_KEY": FINGERPRINT_KEY, "INFO_APP_PASSWORD": "one"}
     shared.apply_untested()
     shared.environ["INFO_APP_PASSWORD"] = "two"
     shared.apply_untested()

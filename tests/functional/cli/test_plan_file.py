@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.state.key import generated
+from tests.builders import FINGERPRINT_KEY
+
 if TYPE_CHECKING:
     from tests.functional.conftest import Home
 
@@ -123,7 +126,7 @@ def test_a_tampered_file_with_a_digest_that_fits_is_stale_all_the_same(planned: 
 
 
 def test_a_rotated_secret_makes_it_stale(live: Home) -> None:
-    live.environ["RECONCILER_FINGERPRINT_KEY"] = "0123456789abcdef0123456789abcdef"
+    live.environ["RECONCILER_FINGERPRINT_KEY"] = FINGERPRINT_KEY
     assert live("apply", "--auto-approve").status == 0
     live.edit("support.yaml", "Support mailbox ", "Help desk ")
     for options in ((), ("--check-secrets",)):
@@ -136,7 +139,7 @@ def test_a_rotated_secret_makes_it_stale(live: Home) -> None:
     assert live("apply", "plan.json").status == 0
 
 
-KEY = {"RECONCILER_FINGERPRINT_KEY": "0123456789abcdef"}
+KEY = {"RECONCILER_FINGERPRINT_KEY": FINGERPRINT_KEY}
 
 
 @pytest.fixture
@@ -170,7 +173,7 @@ def test_overrides_of_a_plan_that_nothing_vouches_for_are_given_again(policy: Ho
     for left, applied in (
         (KEY, {}),
         ({}, KEY),
-        (KEY, KEY | {next(iter(KEY)): "another key, longer"}),
+        (KEY, KEY | {next(iter(KEY)): generated()}),
     ):
         assert policy("plan", "--out", "plan.json", "--allow-policy-change", **left).status == 0
         done = policy("apply", "plan.json", *SKIP, **applied)

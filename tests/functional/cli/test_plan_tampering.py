@@ -18,6 +18,7 @@ from reconciler.errors import PlanStale, ReconcilerError
 from reconciler.model.resource import digest
 from reconciler.plan.document import to_document
 from reconciler.plan.planfile import Basis, differences
+from tests.builders import FINGERPRINT_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ def made(home: Home) -> Planned:
     home.write("more.yaml", "kind: Group\nname: more\nmembers: {users: [ada@contoso.example]}\n")
     space = open_workspace(
         find_project({}, (home.config,)),
-        {"RECONCILER_FINGERPRINT_KEY": "0123456789abcdef", "INFO_APP_PASSWORD": "x"},
+        {"RECONCILER_FINGERPRINT_KEY": FINGERPRINT_KEY, "INFO_APP_PASSWORD": "x"},
     )
     return make_plan(space, "mail-lead@contoso.example", check_secrets=True)
 

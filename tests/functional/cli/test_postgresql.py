@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders import FINGERPRINT_KEY
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -126,12 +128,12 @@ def test_without_a_key_of_the_fingerprints_that_is_said(team: Home) -> None:
     assert note in team.apply_untested().err
     assert note in team("plan", "--check-secrets").err
     assert note not in team("plan").err
-    team.environ["RECONCILER_FINGERPRINT_KEY"] = "0123456789abcdef"
+    team.environ["RECONCILER_FINGERPRINT_KEY"] = FINGERPRINT_KEY
     assert note not in team.apply_untested().err
 
 
 def test_a_plan_that_is_bound_to_secrets_wants_the_key_for_its_apply(team: Home) -> None:
-    team.environ |= {"RECONCILER_FINGERPRINT_KEY": "0123456789abcdef", "INFO_APP_PASSWORD": "x"}
+    team.environ |= {"RECONCILER_FINGERPRINT_KEY": FINGERPRINT_KEY, "INFO_APP_PASSWORD": "x"}
     done = team("plan", "--check-secrets", "--out", "plan.json")
     assert done.status == 0
     del team.environ["RECONCILER_FINGERPRINT_KEY"]

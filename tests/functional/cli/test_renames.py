@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders import FINGERPRINT_KEY
+
 if TYPE_CHECKING:
     from tests.functional.conftest import Home
 
@@ -29,7 +31,7 @@ def rename(home: Home, old: str, new: str, former: str | None = None) -> None:
 @pytest.fixture
 def applied(shared: Home) -> Home:
     """The example, applied with a fingerprint of the secret of info."""
-    shared.environ |= {"RECONCILER_FINGERPRINT_KEY": "k" * 64, "INFO_APP_PASSWORD": "one"}
+    shared.environ |= {"RECONCILER_FINGERPRINT_KEY": FINGERPRINT_KEY, "INFO_APP_PASSWORD": "one"}
     shared.apply_untested()
     return shared
 

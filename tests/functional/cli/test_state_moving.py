@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jsonschema
 import pytest
+
+from tests.builders import FINGERPRINT_KEY
 
 if TYPE_CHECKING:
     from tests.functional.conftest import Home
@@ -21,7 +24,7 @@ USAGE = 64
 @pytest.fixture
 def eventful(shared: Home) -> Home:
     """Two revisions, with a fingerprint."""
-    shared.environ |= {"RECONCILER_FINGERPRINT_KEY": "k" * 64, "INFO_APP_PASSWORD": SECRET}
+    shared.environ |= {"RECONCILER_FINGERPRINT_KEY": FINGERPRINT_KEY, "INFO_APP_PASSWORD": SECRET}
     shared.apply_untested()
     shared.edit("support.yaml", "Support mailbox", "Help desk 📬")
     shared.apply_untested()
@@ -114,3 +117,43 @@ def test_where_nothing_is_stored_nothing_is_exported(bare: Home) -> None:
     assert done.status == 1
     assert "nothing to export" in done.err
     assert bare("state", "import").status == USAGE
+
+
+def test_a_key_is_printed_alone_and_is_another_each_time(home: Home) -> None:
+    made = [home("state", "key") for _ in range(2)]
+    assert all(done.status == 0 and not done.err for done in made)
+    assert made[0].out != made[1].out
+    assert re.fullmatch(r"reconciler_key_[0-9a-f]{72}\n", made[0].out)
+    home.apply_untested()
+    assert home("plan", "--check-secrets", RECONCILER_FINGERPRINT_KEY=made[0].out).status == 0
+    for name in ("connectors.d/info.yaml", "nowhere"):
+        done = home("state", "key", name)
+        assert done.status == 1
+        assert name in done.err
+
+
+def test_rotations_are_noticed_after_a_state_and_its_key_have_moved(
+    home: Home, tmp_path: Path
+) -> None:
+    environ = {"INFO_APP_PASSWORD": "one"}
+    home.environ |= environ
+    home.apply_untested()
+    home("state", "export", "--out", "there.json")
+    key = home("state", "key", ".reconciler/fingerprint.key").out.strip()
+    moved = {
+        "RECONCILER_STATE": f"sqlite:///{tmp_path}/moved.db",
+        "RECONCILER_FINGERPRINT_KEY": key,
+    }
+    assert home("state", "import", "there.json", **moved).status == 0
+    assert "rotated" not in home("plan", "--check-secrets", **moved).out
+    assert "rotated" in home("plan", "--check-secrets", **moved, INFO_APP_PASSWORD="two").out
+
+
+def test_a_chosen_key_stops_what_needs_one(home: Home) -> None:
+    done = home(
+        "apply", "--auto-approve", RECONCILER_FINGERPRINT_KEY="correct horse battery staple"
+    )
+    assert done.status == USAGE
+    assert "is not a generated key" in done.err
+    assert "`reconciler state key`" in done.err
+    assert "correct horse" not in done.said

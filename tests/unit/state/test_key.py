@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.errors import StateCorrupt, StateUnavailable, UsageError
-from reconciler.secrets.base import Secret
-from reconciler.state.key import FILE_NAME, fingerprint_key
+from reconciler.secrets.base import FingerprintKey, Secret
+from reconciler.state.key import FILE_NAME, fingerprint_key, generated, written_key
+from tests.builders import FINGERPRINT_KEY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-VARIABLE = {"RECONCILER_FINGERPRINT_KEY": "correct horse battery"}
+VARIABLE = {"RECONCILER_FINGERPRINT_KEY": FINGERPRINT_KEY}
+SIXTY_FOUR_DIGITS = "5f1c09a4e3b27d68" * 4
 
 
 def test_reading_makes_no_key(url: str, path: Path) -> None:
@@ -53,11 +55,63 @@ def test_a_shared_state_without_the_variable_has_no_key() -> None:
     assert fingerprint_key("postgresql://db.example/x", {}, create=True) is None
 
 
-@pytest.mark.parametrize("text", ["hunter2", " " * 40, "x" * 15])
-def test_a_short_variable_is_refused_without_repeating_it(url: str, text: str) -> None:
-    with pytest.raises(UsageError, match="16 characters") as caught:
+@pytest.mark.parametrize(
+    "text",
+    ["hunter2", "correct horse battery staple", "k" * 64, "deadbeef" * 8, "0" * 64, SIXTY_FOUR_DIGITS[:-1],
+     "reconciler_key", "Reconciler_Key_" + SIXTY_FOUR_DIGITS, "schlüssel" * 8],
+)  # fmt: skip
+def test_a_chosen_word_is_refused_with_the_way_out_and_not_repeated(url: str, text: str) -> None:
+    with pytest.raises(UsageError, match="is not a generated key") as caught:
         fingerprint_key(url, {"RECONCILER_FINGERPRINT_KEY": text}, create=False)
-    assert text not in str(caught.value)
+    assert "`reconciler state key`" in caught.value.hint
+    assert text not in str(caught.value) + caught.value.hint
+
+
+def test_every_mistake_in_copying_a_key_is_found(url: str) -> None:
+    digits = "0123456789abcdef"
+    for at in range(len("reconciler_key_"), len(FINGERPRINT_KEY)):
+        other = digits[digits.index(FINGERPRINT_KEY[at]) - 1]
+        copied = FINGERPRINT_KEY[:at] + other + FINGERPRINT_KEY[at + 1 :]
+        for text in (
+            copied,
+            FINGERPRINT_KEY[:at],
+            FINGERPRINT_KEY[:at] + FINGERPRINT_KEY[at + 1 :],
+        ):
+            with pytest.raises(UsageError, match="checksum does not fit") as caught:
+                fingerprint_key(url, {"RECONCILER_FINGERPRINT_KEY": text}, create=False)
+            assert text not in str(caught.value) + caught.value.hint
+
+
+def test_generated_keys_are_all_different_and_taken(url: str) -> None:
+    made = {generated() for _ in range(100)}
+    keys = [
+        fingerprint_key(url, {"RECONCILER_FINGERPRINT_KEY": f"{text}\n"}, create=False)
+        for text in made
+    ]
+    assert len({key.key_id for key in keys if key is not None}) == 100
+
+
+def test_a_variable_of_64_hexadecimal_digits_is_the_key_that_it_was(url: str) -> None:
+    for text in (SIXTY_FOUR_DIGITS, SIXTY_FOUR_DIGITS.upper(), f"{SIXTY_FOUR_DIGITS}\n"):
+        key = fingerprint_key(url, {"RECONCILER_FINGERPRINT_KEY": text}, create=False)
+        assert key is not None
+        assert key.key_id == FingerprintKey(text.encode()).key_id
+
+
+def test_a_key_file_of_an_older_release_is_the_key_that_it_was(url: str, path: Path) -> None:
+    path.parent.mkdir()
+    file = path.with_name(FILE_NAME)
+    file.write_text(f"{SIXTY_FOUR_DIGITS}\n")
+    file.chmod(0o600)
+    before = FingerprintKey(bytes.fromhex(SIXTY_FOUR_DIGITS)).key_id
+    found = fingerprint_key(url, {}, create=True)
+    assert found is not None
+    assert found.key_id == before
+    # And as the variable, in the form that `reconciler state key FILE` prints.
+    moved = {"RECONCILER_FINGERPRINT_KEY": written_key(file)}
+    key = fingerprint_key("postgresql://db.example/x", moved, create=False)
+    assert key is not None
+    assert key.key_id == before
 
 
 @pytest.mark.parametrize("content", [b"", b"00", b"\xff\x00", b"zz" * 32, b"00" * 31 + b"\n"])
@@ -67,7 +121,7 @@ def test_a_damaged_key_file_is_named(url: str, path: Path, content: bytes) -> No
     path.with_name(FILE_NAME).chmod(0o600)
     with pytest.raises(StateCorrupt, match=FILE_NAME) as caught:
         fingerprint_key(url, {}, create=True)
-    assert "restore it" in caught.value.hint
+    assert "Restore it" in caught.value.hint
     assert path.with_name(FILE_NAME).read_bytes() == content
 
 
