@@ -18,7 +18,8 @@ _CONNECTOR = """\
 # The account that support mail is sent from. Replace what is in here, then: reconciler validate
 kind: EmailConnector
 name: support
-display_name: Support mailbox
+display_name: Support mailbox # what plans and lists call it
+from_name: Example Support # the name that people see who get the mail
 imap:
   server: mail.example.com
   port: 993

@@ -7,6 +7,7 @@ it is read back as the same resource, so what is left out is what would have bee
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from pydantic import ValidationError
@@ -31,6 +32,13 @@ Written = dict[str, JSON]
 
 _SPOKEN: Final = frozenset({"enabled"})
 """Fields that are written even where they say what holds anyway: without them a reader would wonder."""
+
+
+_WRITTEN_OTHERWISE: Final = frozenset({
+    "name", "display_name", "provider", "imap", "enable_mail_send_from", "smtp",
+    "email_address", "use_same_credentials", "files_sent_copies",
+})  # fmt: skip
+"""Fields of a connector that have another place in its document, or none."""
 
 
 def concise(resource: Resource, provider: Provider | None, renamed_from: str = "") -> Written:
@@ -86,17 +94,10 @@ def _connector(connector: Connector, provider: Provider | None) -> Written:
                 smtp.pop(field, None)
         smtp["use_same_credentials"] = connector.use_same_credentials
         document["smtp"] = smtp
-    for field in (
-        "also_sends_as",
-        "sent_folder",
-        "save_sent",
-        "labels",
-        "draft",
-        "prevent_destroy",
-    ):
-        value = to_plain(getattr(connector, field))
-        if value is not None:
-            document[field] = value
+    for item in fields(Connector):
+        value = to_plain(getattr(connector, item.name))
+        if item.name not in _WRITTEN_OTHERWISE and value is not None:
+            document[item.name] = value
     return _as_the_form_has_it(document, connector, provider)
 
 

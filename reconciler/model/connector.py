@@ -181,7 +181,15 @@ class ConnectorDocument:
 
     kind: Literal["EmailConnector"]
     name: Annotated[Name, Field(description="Stable identifier.")]
-    display_name: Annotated[Maybe[Text], Field(description="What people see it called.")] = None
+    display_name: Annotated[
+        Maybe[Text], Field(description="What plans and lists call it; no mail shows it.")
+    ] = None
+    from_name: Annotated[Maybe[Text], Field(description="The name beside the address in From.")] = (
+        None
+    )
+    reply_to: Annotated[
+        Maybe[EmailAddress], Field(description="Where answers go, unless the mail says otherwise.")
+    ] = None
     provider: Annotated[
         Maybe[ProviderName], Field(description="Fills in servers, ports, TLS and OAuth endpoints.")
     ] = None
@@ -280,6 +288,8 @@ class Connector:
     smtp: MailServer | None = None
     email_address: str | None = None
     also_sends_as: tuple[str, ...] = ()
+    from_name: str | None = field(default=None, metadata=UNTESTED)
+    reply_to: str | None = field(default=None, metadata=UNTESTED)
     use_same_credentials: bool = field(default=False, metadata=UNTESTED)
     sent_folder: str | None = None
     save_sent: SaveSent = SaveSent.AUTO

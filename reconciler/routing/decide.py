@@ -137,11 +137,13 @@ def _forced(
             return Refusal(reason=RefusalReason.NOT_PERMITTED, sentence=why_not, steps=tuple(steps))
     steps.append(f"The global SMTP policy forces all mail through {carrier.name}.")
     wanted = request.sender or (asked.email_address if asked is not None else None)
+    answer = request.reply_to
+    if answer is None and asked is not None and policy.reply_to is ReplyTo.ORIGINAL_SENDER:
+        answer = asked.reply_to
+        if answer is not None:
+            steps.append(f"Answers go to {answer}, the `reply_to` of {asked.name}.")
     forced = RouteRequest(
-        actor=request.actor,
-        sender=wanted,
-        connector=carrier.name,
-        reply_to=request.reply_to,
+        actor=request.actor, sender=wanted, connector=carrier.name, reply_to=answer
     )
     return _through(
         forced,
@@ -174,6 +176,9 @@ def _through(
             steps.append(f"Answers go to {original} (Reply-To).")
         if _domain(original) != _domain(address):
             warnings = (_other_domain(original, address),)
+    if answer is None and connector.reply_to is not None:
+        answer = connector.reply_to
+        steps.append(f"Answers go to {answer}, the `reply_to` of {connector.name}.")
     return Route(
         connector=connector.name,
         from_address=address,

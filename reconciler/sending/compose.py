@@ -64,7 +64,7 @@ def compose(message: Message, route: Route, connector: Connector, stamp: Stamp) 
     utf8 = needs_utf8(address.addr_spec for address in everybody)
     message_id = f"<{stamp.token}@{author.domain}>"
     fields = [
-        address_field("From", [_named(author, message, route, connector)]),
+        address_field("From", [_named(author, message, connector)]),
         _to(to, cc),
         address_field("Cc", cc) if cc else "",
         address_field("Reply-To", answers) if answers else "",
@@ -98,9 +98,9 @@ def _to(to: tuple[Address, ...], cc: tuple[Address, ...]) -> str:
     return plain_field("To", "undisclosed-recipients:;")
 
 
-def _named(author: Address, message: Message, route: Route, connector: Connector) -> Address:
-    """The author with a name: the one that is asked for, else the mailbox's own."""
-    name = message.from_name or ("" if route.original_from else connector.display_name)
+def _named(author: Address, message: Message, connector: Connector) -> Address:
+    """The author with a name: the one that is asked for, else that of the connector."""
+    name = message.from_name or connector.from_name or ""
     refuse_control_characters(name, "the sender's name")
     return Address(name, author.username, author.domain)
 

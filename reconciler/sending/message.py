@@ -43,8 +43,8 @@ class Message:
 
     Addresses are as people write them, ``ada@x.example`` or ``"Lovelace, Ada" <ada@x.example>``; several
     may stand in one text, with commas between. At least one of ``text`` and ``html`` has to be there, and a
-    ``subject``. ``from_name`` is shown beside the address that the mail goes out as; the connector's display
-    name if it is empty. ``auto_submitted`` marks a mail that no person wrote, so that nobody's absence is
+    ``subject``. ``from_name`` is shown beside the address that the mail goes out as; the connector's
+    ``from_name`` if it is empty. ``auto_submitted`` marks a mail that no person wrote, so that nobody's absence is
     answered to it (RFC 3834). ``headers`` are further fields, such as ``List-Unsubscribe``.
     """
 

@@ -77,7 +77,7 @@ def adopt(message: RawMessage, route: Route, connector: Connector, stamp: Stamp)
     kept, names = _kept(head, replaced=route.original_from is not None or foreign)
     added = []
     if b"from" not in names:
-        name = "" if route.original_from else connector.display_name
+        name = connector.from_name or ""
         added.append(address_field("From", [Address(name, author.username, author.domain)]))
     if route.reply_to and b"reply-to" not in names:
         added.append(address_field("Reply-To", read_addresses([route.reply_to], "Reply-To")))

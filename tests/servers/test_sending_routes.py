@@ -41,7 +41,7 @@ def test_the_global_policy_forces_all_mail_and_off_again_none(
     after = mailer.send(letter, connector="support")
 
     mail = compare(mailboxes, forced, ADA, LOCAL_SENT)
-    assert people(mail, "From")[0][1] == INFO.username
+    assert people(mail, "From") == [('Info, "Contoso"', INFO.username)]
     assert parsed(mail)["Reply-To"] == SUPPORT.username
     assert parsed(mail)["X-Original-From"] == SUPPORT.username
     assert "Sender" not in parsed(mail)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 SUPPORT_DOCUMENT: Final = f"""\
 kind: EmailConnector
 name: support
-display_name: Support mailbox
+display_name: an internal label of support
+from_name: Support mailbox
 imap:
   server: {IMAP}
   port: 143
@@ -44,7 +45,7 @@ smtp:
 PAYROLL_DOCUMENT: Final = f"""\
 kind: EmailConnector
 name: payroll
-display_name: Payroll
+display_name: an internal label of payroll
 imap:
   server: {IMAP}
   port: 993
@@ -66,7 +67,8 @@ smtp:
 INFO_DOCUMENT: Final = f"""\
 kind: EmailConnector
 name: info
-display_name: Info, "Contoso"
+display_name: an internal label of info
+from_name: Info, "Contoso"
 imap: {{server: {IMAP}, port: 993, use_ssl: true, username: {INFO.username}, password: env:{INFO.variable}}}
 enable_mail_send_from: true
 smtp: {{server: {SMTP}, port: 587, use_ssl: true, use_same_credentials: true, email_address: {INFO.username}}}

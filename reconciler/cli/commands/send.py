@@ -36,7 +36,7 @@ from reconciler.render.formats import TextOrJson
     "--from-name",
     default="",
     metavar="NAME",
-    help="The display name of the sender. [default: the display name of the connector]",
+    help="The display name of the sender. [default: from_name of the connector]",
 )
 @click.option("--to", multiple=True, metavar="ADDRESS", help="A recipient. Repeatable.")
 @click.option("--cc", multiple=True, metavar="ADDRESS", help="A recipient of a copy. Repeatable.")

@@ -39,10 +39,13 @@ def patterns(subject: ResolvedConfiguration) -> Iterator[Finding]:
 def unused(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """What is said about sending is said of a connector that sends."""
     for case in subject.cases:
-        if case.document.also_sends_as and not case.document.enable_mail_send_from:
-            message = f"`{_LISTED}` is not used, because `enable_mail_send_from` is not true."
-            hint = f"Set `enable_mail_send_from: true`, or delete `{_LISTED}`."
-            yield Finding("connector/smtp-unused", case.entry.raw, (_LISTED,), message, hint)
+        if case.document.enable_mail_send_from:
+            continue
+        for field in ("from_name", "reply_to", _LISTED):
+            if getattr(case.document, field):
+                message = f"`{field}` is not used, because `enable_mail_send_from` is not true."
+                hint = f"Set `enable_mail_send_from: true`, or delete `{field}`."
+                yield Finding("connector/smtp-unused", case.entry.raw, (field,), message, hint)
 
 
 def own_addresses(subject: ResolvedConfiguration) -> Iterator[Finding]:

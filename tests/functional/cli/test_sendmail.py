@@ -77,7 +77,7 @@ def test_mail_from_cron_goes_through_the_connector_that_is_named(
     line = "--connector info -FCronDaemon -i -odi -oem -oi -t -f root"
     assert sendmail(applied, line, content).status == 0
     mail = arrived(example_session, "cron@x.example")
-    assert b"<info@contoso.example>" in mail
+    assert b"From: info@contoso.example\r\n" in mail
     assert b"(Cron Daemon)" not in mail
 
 

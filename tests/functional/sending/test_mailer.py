@@ -87,7 +87,7 @@ def test_a_mail_goes_out_as_the_connector_and_shows_no_blind_copies(
     assert sent.accepted == (to, "blind@elsewhere.example")
     assert (sent.copy.status, sent.copy.folder) == (CopyStatus.APPENDED, "Sent")
     received = arrived(example_session, to)
-    assert str(received["From"]) == "Payroll <payroll@contoso.example>"
+    assert str(received["From"]) == "Contoso Payroll <payroll@contoso.example>"
     assert received["Message-ID"] == sent.message_id
     assert received["Bcc"] is None
     assert received.get_content().splitlines() == ["Hello,", ".", "yours"]

@@ -133,3 +133,34 @@ def test_domains_that_differ_in_one_letter_are_two() -> None:
     assert sends_as(street, "a@xn--strae-oqa.example")
     assert not sends_as(street, "a@strasse.example")
     assert sends_as(street, "a@STRAẞE.example")
+
+
+def test_answers_go_where_the_connector_says_unless_the_mail_says_otherwise() -> None:
+    answering = replace(SHOP, reply_to="help@contoso.example")
+    given = snapshot(answering)
+    for sender, reply_to, expected in (
+        (None, None, "help@contoso.example"),
+        ("orders@contoso.example", None, "help@contoso.example"),
+        ("orders@contoso.example", "ada@x.example", "ada@x.example"),
+        ("ada@contoso.example", None, "ada@contoso.example"),
+    ):
+        request = RouteRequest(actor=ADA, connector="shop", sender=sender, reply_to=reply_to)
+        found = route(request, given)
+        assert isinstance(found, Route)
+        assert found.reply_to == expected
+
+
+def test_answers_go_where_the_sending_connector_says_under_a_policy_too() -> None:
+    carrier = connector("no-reply", reply_to="office@contoso.example")
+    answering = replace(SHOP, reply_to="help@contoso.example")
+    policy = GlobalSmtpPolicy(enabled=True, connector="no-reply")
+    forced = snapshot(carrier, answering, policy)
+    for fields, expected in (
+        ({"sender": "shop@contoso.example"}, "help@contoso.example"),
+        ({"connector": "shop"}, "help@contoso.example"),
+        ({"sender": "ada@contoso.example"}, "ada@contoso.example"),
+        ({}, "office@contoso.example"),
+    ):
+        found = route(RouteRequest(actor=ADA, **fields), forced)
+        assert isinstance(found, Route)
+        assert found.reply_to == expected
