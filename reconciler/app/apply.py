@@ -17,6 +17,7 @@ from reconciler.errors import NotAuthorised, PlanRefused, PlanStale
 from reconciler.plan.document import to_document
 from reconciler.plan.inputs import NO_OVERRIDES, Overrides
 from reconciler.plan.planfile import PlanFile, basis_differences, differences
+from reconciler.plan.scope import WHOLE, Scope
 from reconciler.state.write_outcome import WriteOutcome
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class ApplyRequest:
     lock_timeout: timedelta = timedelta()
     first_apply: bool = False
     outcome: WriteOutcome = field(default_factory=WriteOutcome)
+    scope: Scope = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,10 @@ class _Decision:
         workspace.check_state(current, first_apply=request.first_apply)
         overrides = file.allowed if file else request.overrides
         actor = request.actor.name
-        offline = plan_offline(workspace, actor, desired, current, overrides)
+        scope = request.scope
+        if file is not None:
+            scope = _scope_of(file, request.scope)
+        offline = plan_offline(workspace, actor, desired, current, overrides=overrides, scope=scope)
         empty = offline.plan.empty
         if not empty or self._refused(offline):
             self._progress.planned(offline)
@@ -198,6 +203,17 @@ class _Decision:
             if not (item.needs_only_a_person and self._approver.is_person)
             and not (item.needs_only_a_saved_plan and self._vouched)
         ]
+
+
+def _scope_of(file: PlanFile, asked: Scope) -> Scope:
+    """The scope of a saved plan; raises PlanRefused if another one is asked for."""
+    saved = file.basis.scope.scope
+    if asked.is_whole or asked == saved:
+        return saved
+    raise PlanRefused(
+        f"the plan was saved for {saved}, but {asked} was given",
+        hint="Leave the scope to the saved plan, or make a new one.",
+    )
 
 
 def _author(workspace: Workspace, request: ApplyRequest) -> Author:

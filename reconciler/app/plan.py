@@ -6,16 +6,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
+from reconciler.app.selection import refuse_empty_scope
 from reconciler.apply.authorise import Denial, denials
 from reconciler.config.load import Loaded
 from reconciler.errors import SecretError
 from reconciler.model.address import Kind
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import StoredState
-from reconciler.plan.document import to_document
+from reconciler.plan.changes import Change, RotateSecret
+from reconciler.plan.document import ScopeDocument, to_document
 from reconciler.plan.inputs import NO_OVERRIDES, Desired, Overrides
 from reconciler.plan.planfile import Basis, PlanFile, SecretMark, make_file
 from reconciler.plan.planner import Plan, plan
+from reconciler.plan.scope import WHOLE, Scope, narrow_to
 from reconciler.state.key import NO_KEY
 from reconciler.wording import listed
 
@@ -55,6 +58,7 @@ class Planned:
             secrets=marks if self.looked else None,
             tool_version=__version__,
             settings=self.settings,
+            scope=ScopeDocument.of(self.plan.partial.scope if self.plan.partial else WHOLE),
         )
 
     @property
@@ -70,18 +74,20 @@ def make_plan(
     overrides: Overrides = NO_OVERRIDES,
     check_secrets: bool = False,
     first_apply: bool = False,
+    scope: Scope = WHOLE,
 ) -> Planned:
     """Plan against the stored state, reading it without a lock.
 
     No secret is resolved and no server is asked unless ``check_secrets`` wants to see rotations; what a
     plan refuses without secrets is not fetched. Raises ConfigurationInvalid, PlanRefused for an empty
-    state in CI, or StateError if the state cannot be read or is another one.
+    state in CI, UsageError for a scope that holds nothing, or StateError if the state cannot be read or is
+    another one.
     """
     wanted = workspace.load_valid()
     with workspace.reading() as reader:
         current = reader.load()
     workspace.check_state(current, first_apply=first_apply)
-    offline = plan_offline(workspace, actor, wanted, current, overrides)
+    offline = plan_offline(workspace, actor, wanted, current, overrides=overrides, scope=scope)
     if not check_secrets or any(item.about_credentials for item in offline.plan.violations):
         return offline
     key = workspace.fingerprint_key(create=False)
@@ -94,11 +100,15 @@ def plan_offline(
     actor: str,
     wanted: tuple[Loaded, Desired],
     current: StoredState,
+    *,
     overrides: Overrides,
+    scope: Scope = WHOLE,
 ) -> Planned:
     """Plan from the files and the stored state alone: no secret is fetched."""
-    loaded, desired = wanted
-    made = plan(desired, current, workspace.limits, overrides)
+    loaded, everything = wanted
+    refuse_empty_scope(scope, everything, current)
+    desired, partial = narrow_to(everything, current, scope)
+    made = replace(plan(desired, current, workspace.limits, overrides), partial=partial)
     return Planned(
         loaded,
         desired,
@@ -128,15 +138,42 @@ def plan_with_secrets(
     if key is not None:
         desired, unresolved = with_fingerprints(desired, resolver, key)
     made = plan(desired, offline.current, workspace.limits, offline.overrides)
+    refused = denials(made.changes, offline.current, actor)
+    rotated = rotated_for_others(made.changes, refused)
+    if rotated:
+        names = frozenset(item.name for item in desired.snapshot.connectors)
+        desired = replace(desired, compared=(desired.compared or names) - rotated.keys())
+        made = plan(desired, offline.current, workspace.limits, offline.overrides)
+        refused = denials(made.changes, offline.current, actor)
     return replace(
         offline,
         desired=desired,
-        plan=made,
-        denials=denials(made.changes, offline.current, actor),
+        plan=replace(made, partial=offline.plan.partial),
+        denials=refused,
         looked=key is not None,
         unresolved=unresolved,
-        notes=(*offline.notes, *notes(desired, unresolved, keyed=key is not None)),
+        notes=(
+            *offline.notes,
+            *(
+                f"the secret of {name} was rotated, which is left for another apply: it {message}"
+                for name, message in rotated.items()
+            ),
+            *notes(desired, unresolved, keyed=key is not None),
+        ),
     )
+
+
+def rotated_for_others(changes: tuple[Change, ...], refused: tuple[Denial, ...]) -> dict[str, str]:
+    """Connectors that differ in nothing but a secret, which is for others to apply, and who they are.
+
+    Their secrets change outside of the configuration, so they must not stop a change of somebody else's.
+    """
+    changed = {item.address for item in changes if not isinstance(item, RotateSecret)}
+    return {
+        item.address.name: item.message
+        for item in refused
+        if item.address.kind is Kind.EMAIL_CONNECTOR and item.address not in changed
+    }
 
 
 def unknown_renames(desired: Desired, current: StoredState) -> tuple[str, ...]:
@@ -178,7 +215,7 @@ def with_fingerprints(
     references = dict.fromkeys(
         reference
         for connector in desired.snapshot.connectors
-        if not connector.draft
+        if not connector.draft and desired.compares(connector.name)
         for reference in connector.references
     )
     for reference in references:

@@ -12,6 +12,7 @@ from reconciler.errors import UsageError
 from reconciler.model.connector import Connector
 from reconciler.model.snapshot import Status
 from reconciler.plan.planner import plan
+from reconciler.plan.scope import Scope, chosen_by, matches
 from reconciler.probe.shard import Shard
 from reconciler.wording import TO_ACT_ON, listed
 
@@ -88,7 +89,8 @@ def narrow(
         case SelectBy.FAILING:
             names = {i.address.name for i in current.resources if i.status is Status.FAILING}
         case SelectBy.CHANGED:
-            names = {item.connector for item in plan(desired, current).to_test}
+            made = plan(desired, current)
+            names = {item.connector for item in (*made.to_test, *made.not_ready)}
         case _:
             assert_never(which)
     return tuple(item for item in connectors if item.name in names)
@@ -105,3 +107,28 @@ def list_stored(
         and selection.matches(item.resource)
         and (status is None or item.status == status)
     )
+
+
+def refuse_empty_scope(scope: Scope, desired: Desired, current: StoredState) -> None:
+    """Raise UsageError for a pattern, label or kind that fits nothing in the configuration or the state."""
+    resources = {
+        item.address: item for item in (*current.snapshot.resources, *desired.snapshot.resources)
+    }
+    for pattern in scope.patterns:
+        if not any(matches(pattern, address) for address in resources):
+            known = sorted({item.name for item in resources} | set(map(str, resources)))
+            raise UsageError(
+                f"nothing matches --only {pattern}",
+                hint=did_you_mean(pattern, known)
+                or "A pattern is for the name of a connector, or for an address such as 'Group.*'.",
+            )
+    connectors = [item for item in resources.values() if isinstance(item, Connector)]
+    for label in scope.labels:
+        if not any(label in item.labels for item in connectors):
+            labels = sorted({text for item in connectors for text in item.labels})
+            raise UsageError(
+                f"no connector has the label {label}",
+                hint=did_you_mean(label, labels) or f"The labels are: {listed(labels, TO_ACT_ON)}.",
+            )
+    if resources and not chosen_by(scope, desired.snapshot, current.snapshot):
+        raise UsageError(f"nothing matches {scope}", hint="Each option narrows the others down.")

@@ -10,13 +10,22 @@ from pydantic import TypeAdapter, ValidationError
 from reconciler.app.credential_gate import CredentialApprover, refuse_new_credentials
 from reconciler.app.plan import with_fingerprints
 from reconciler.app.record_tests import Recorder, load_before
-from reconciler.app.selection import EVERYTHING, SelectBy, Selection, narrow, select
+from reconciler.app.selection import (
+    EVERYTHING,
+    SelectBy,
+    Selection,
+    narrow,
+    refuse_empty_scope,
+    select,
+)
 from reconciler.apply.executor import failure
 from reconciler.connection.failure import Stage
 from reconciler.connection.options import ProbeOptions
 from reconciler.errors import ReconcilerError
 from reconciler.mail.dial import ConnectTo
+from reconciler.model.snapshot import StoredState
 from reconciler.plan.inputs import NO_OVERRIDES, Overrides
+from reconciler.plan.scope import WHOLE, Scope, connectors_of
 from reconciler.probe.drift import Recording
 from reconciler.probe.merge_shards import merge
 from reconciler.probe.report import RunDocument, SelectionDocument, TestReport, results
@@ -125,6 +134,7 @@ class TestRequest:
     tuning: Tuning = AS_SET
     record: bool = True
     overrides: Overrides = NO_OVERRIDES
+    scope: Scope = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +166,10 @@ class TestRun:
         self._full = probe_options(workspace).depth
         which = request.selection.which
         chosen = select(desired.snapshot.connectors, request.selection)
+        if not request.scope.is_whole:
+            refuse_empty_scope(request.scope, desired, StoredState())
+            names = connectors_of(desired.snapshot, request.scope)
+            chosen = tuple(item for item in chosen if item.name in names)
         current = load_before(workspace) if which.needs_state else None
         refuse_new_credentials(
             workspace,

@@ -244,7 +244,8 @@ def _fingerprints(
     return tuple(
         (connector.name, found)
         for connector in desired.snapshot.connectors
-        if (
+        if desired.compares(connector.name)
+        and (
             found := tuple(
                 (reference, known[reference])
                 for reference in connector.references

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import click
 from click.core import ParameterSource
 
+from reconciler.model.address import Kind
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from reconciler.app.project_folder import ProjectFolder
     from reconciler.app.workspace import Workspace
     from reconciler.plan.inputs import Overrides
+    from reconciler.plan.scope import Scope
     from reconciler.render.terminal import Style
 
 R = TypeVar("R")
@@ -54,6 +57,9 @@ class Uses(Flag):
     """As ACTOR, by the name ``--as``: for the commands about mail."""
     CREDENTIALS = auto()
     OVERRIDES = auto()
+    SCOPE = auto()
+    SCOPE_WITHOUT_LABEL = auto()
+    """As SCOPE, for `test`, which has an option for labels of its own."""
     COLOR = auto()
 
 
@@ -170,6 +176,28 @@ class Project:
         help="Allow secrets to be sent to servers where they were never applied: REFERENCE or"
         " REFERENCE=HOST, with shell patterns. Repeatable. [env var: RECONCILER_ALLOW_CREDENTIAL]",
     )
+    scope_only: tuple[str, ...] = _option(
+        {Uses.SCOPE | Uses.SCOPE_WITHOUT_LABEL: ("--only",)},
+        (),
+        multiple=True,
+        metavar="PATTERN",
+        help="Only this: a connector with its permissions, or an address such as Group.staff, with shell"
+        " patterns. Repeatable: any of them. What it depends on comes along.",
+    )
+    scope_labels: tuple[str, ...] = _option(
+        {Uses.SCOPE: ("-l", "--label")},
+        (),
+        multiple=True,
+        metavar="LABEL",
+        help="Only connectors with this label. Repeatable: all of them.",
+    )
+    scope_kinds: tuple[str, ...] = _option(
+        {Uses.SCOPE | Uses.SCOPE_WITHOUT_LABEL: ("--kind",)},
+        (),
+        multiple=True,
+        type=click.Choice([item.value for item in Kind], case_sensitive=False),
+        help="Only resources of this kind. Repeatable: any of them.",
+    )
     actor_name: str | None = _option(
         {Uses.ACTOR: ("--actor",), Uses.SENDER: ("--as",)},
         None,
@@ -236,6 +264,13 @@ class Project:
         option = next(item for item in context.command.params if item.name == "actor_name")
         by = ACTOR_VARIABLE if source is ParameterSource.ENVIRONMENT else option.opts[0]
         return actor(self.actor_name, os.environ, by=by)
+
+    def scope(self) -> Scope:
+        """Read what the command is to be about."""
+        from reconciler.plan.scope import Scope  # noqa: PLC0415 - as above
+
+        kinds = tuple(Kind(item) for item in self.scope_kinds)
+        return Scope(self.scope_only, self.scope_labels, kinds)
 
     def overrides(self) -> Overrides:
         """Read the ``--allow-…`` options; raises UsageError for a pattern that is not valid."""

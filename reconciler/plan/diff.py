@@ -41,7 +41,8 @@ def differences(desired: Desired, current: StoredState) -> tuple[Change, ...]:
             changes.append(Create(resource))
             continue
         kept.add(origin)
-        changes.extend(_kept(before, resource, fingerprints))
+        compared = desired.compares(resource.address.name)
+        changes.extend(_kept(before, resource, fingerprints if compared else {}))
     changes.extend(Delete(item.resource) for address, item in stored.items() if address not in kept)
     return tuple(changes)
 

@@ -7,8 +7,9 @@ something is taken away or means something else.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, assert_never
+from typing import TYPE_CHECKING, Literal, Self, assert_never
 
+from reconciler.model.address import Kind
 from reconciler.model.resource import JSON, digest, spec_of, to_plain
 from reconciler.plan.changes import (
     Change,
@@ -21,9 +22,11 @@ from reconciler.plan.changes import (
     Update,
 )
 from reconciler.plan.limits import Limit
+from reconciler.plan.scope import Scope
 
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan
+    from reconciler.plan.scope import PartialPlan
     from reconciler.routing.table import EffectiveRoute
 
 FORMAT_VERSION = "1.0"
@@ -173,11 +176,43 @@ class ForgottenDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeDocument:
+    """What a plan was to be about: patterns, labels and kinds, each empty where it leaves nothing out."""
+
+    only: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    kinds: tuple[Kind, ...] = ()
+
+    @classmethod
+    def of(cls, scope: Scope) -> Self:
+        """Put a scope into the shape in which it is published."""
+        return cls(only=scope.patterns, labels=scope.labels, kinds=scope.kinds)
+
+    @property
+    def scope(self) -> Scope:
+        """The scope as the planner takes it."""
+        return Scope(self.only, self.labels, self.kinds)
+
+
+EVERYTHING = ScopeDocument()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartialDocument:
+    """A plan of a part. ``dependencies`` are addresses that come along, ``left_out`` those that do not."""
+
+    scope: ScopeDocument
+    dependencies: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanDocument:
     """The whole plan. It holds references to secrets and never a secret.
 
     ``authorization`` is null where nobody was asked for, as in a saved plan, which anybody may apply
-    who has the rights.
+    who has the rights. ``not_ready`` are connectors that are not known to work and that the plan does not
+    touch. ``partial`` is null for a plan of everything.
     """
 
     format_version: Literal["1.0"] = "1.0"
@@ -191,6 +226,8 @@ class PlanDocument:
     tests: tuple[TestDocument, ...]
     checks: tuple[CheckDocument, ...]
     forgotten: tuple[ForgottenDocument, ...] = ()
+    not_ready: tuple[TestDocument, ...] = ()
+    partial: PartialDocument | None = None
     authorization: AuthorizationDocument | None = None
 
 
@@ -241,6 +278,20 @@ def to_document(plan: Plan) -> PlanDocument:
             )
             for item in plan.forgotten
         ),
+        not_ready=tuple(
+            TestDocument(connector=item.connector, reason=item.reason) for item in plan.not_ready
+        ),
+        partial=_partial(plan.partial),
+    )
+
+
+def _partial(partial: PartialPlan | None) -> PartialDocument | None:
+    if partial is None:
+        return None
+    return PartialDocument(
+        scope=ScopeDocument.of(partial.scope),
+        dependencies=tuple(map(str, partial.dependencies)),
+        left_out=tuple(map(str, partial.left_out)),
     )
 
 

@@ -16,13 +16,19 @@ class Desired:
 
     ``renames`` are pairs of new and former connector names. ``fingerprints`` are of the secrets that
     were resolved; where one is missing, nothing is said about its rotation. ``real_paths`` are where
-    ``file:`` references lead, links followed: two spellings of one file are one secret.
+    ``file:`` references lead, links followed: two spellings of one file are one secret. ``compared``
+    names the connectors whose secrets are compared with those that were applied; None is all of them.
     """
 
     snapshot: Snapshot
     renames: tuple[tuple[str, str], ...] = ()
     fingerprints: tuple[tuple[SecretRef, Fingerprint], ...] = ()
     real_paths: tuple[tuple[SecretRef, str], ...] = ()
+    compared: frozenset[str] | None = None
+
+    def compares(self, connector: str) -> bool:
+        """Whether the secrets of a connector are looked at."""
+        return self.compared is None or connector in self.compared
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from reconciler.model.credential_rule import CredentialRule
 from reconciler.model.resource import JSON, canonical_json, digest, to_plain
-from reconciler.plan.document import PlanDocument
+from reconciler.plan.document import EVERYTHING, PlanDocument, ScopeDocument
 from reconciler.plan.inputs import Overrides
 from reconciler.wording import listed
 
@@ -45,7 +45,8 @@ class SecretMark:
 class Basis:
     """What a plan was made from.
 
-    ``secrets`` is None if no secret was looked at; ``settings`` is the digest of those in force.
+    ``secrets`` is None if no secret was looked at; ``settings`` is the digest of those in force. ``scope``
+    is what the plan was to be about.
     """
 
     configuration: str
@@ -54,6 +55,7 @@ class Basis:
     secrets: tuple[SecretMark, ...] | None
     tool_version: str
     settings: str = ""
+    scope: ScopeDocument = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,8 @@ def basis_differences(file: PlanFile, basis: Basis, plan: PlanDocument) -> tuple
         found.append(f"the configuration changed{_where(file.plan, plan)}")
     if saved.settings != basis.settings:
         found.append("the settings in force are different (`reconciler settings` shows them)")
+    if saved.scope != basis.scope:
+        found.append(f"it is about another part: {saved.scope.scope}")
     if saved.lineage != basis.lineage:
         found.append("the state is a different one (its lineage differs)")
     elif saved.serial != basis.serial:
@@ -184,7 +188,7 @@ def _where(saved: PlanDocument, now: PlanDocument) -> str:
 
 def _compared(plan: PlanDocument) -> JSON:
     # Which connectors are known to work may change at any time; what is tested is no part of the word.
-    return to_plain(replace(plan, tests=()), nulls=True)
+    return to_plain(replace(plan, tests=(), not_ready=()), nulls=True)
 
 
 def _digest(file: PlanFile) -> str:

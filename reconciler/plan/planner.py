@@ -12,7 +12,8 @@ from reconciler.plan.diff import connector_renames, differences
 from reconciler.plan.impact import Impact, access_changes, reroutes
 from reconciler.plan.inputs import NO_OVERRIDES, Desired, Limits, Overrides
 from reconciler.plan.limits import LimitViolation, violations
-from reconciler.plan.retest import ToTest, to_test
+from reconciler.plan.retest import ToTest, not_ready, to_test
+from reconciler.plan.scope import PartialPlan
 from reconciler.routing.table import EffectiveRoute, effective_routes
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ class Plan:
     """What an apply would do, whom it would affect, and which limits it breaks.
 
     ``lineage`` and ``serial`` name the stored state that it was made against. ``forgotten`` are
-    those of the resources to create that ``state forget`` had let go of.
+    those of the resources to create that ``state forget`` had let go of. ``not_ready`` are connectors that
+    are not known to work and that the plan does not touch: an apply does not test them. ``partial`` is None
+    for a plan of everything.
     """
 
     lineage: str
@@ -39,10 +42,12 @@ class Plan:
     violations: tuple[LimitViolation, ...]
     to_test: tuple[ToTest, ...]
     forgotten: tuple[Forgotten, ...] = ()
+    not_ready: tuple[ToTest, ...] = ()
+    partial: PartialPlan | None = None
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to write. Connectors may want testing all the same."""
+        """Whether there is nothing to write."""
         return not self.changes
 
     @property
@@ -67,6 +72,7 @@ def plan(
     identify = identities(desired)
     new_credentials = new_uses(current, wanted, identify) if limits.credentials is not None else ()
     renamed = connector_renames(changes)
+    tested = _compared(desired, to_test(changes, wanted, current))
     return Plan(
         lineage=current.lineage,
         serial=current.serial,
@@ -84,8 +90,9 @@ def plan(
             limits=limits,
             overrides=overrides,
         ),
-        to_test=to_test(changes, wanted, current),
+        to_test=tested,
         forgotten=_forgotten(changes, current),
+        not_ready=_compared(desired, not_ready(changes, wanted, current, tested)),
     )
 
 
@@ -98,6 +105,10 @@ def identities(desired: Desired) -> Identify:
         return f"file:{path}" if path is not None else str(reference)
 
     return identify
+
+
+def _compared(desired: Desired, tests: tuple[ToTest, ...]) -> tuple[ToTest, ...]:
+    return tuple(item for item in tests if desired.compares(item.connector))
 
 
 def _forgotten(changes: tuple[Change, ...], current: StoredState) -> tuple[Forgotten, ...]:

@@ -24,13 +24,13 @@ class ToTest:
 
 
 def to_test(
-    changes: tuple[Change, ...],
-    wanted: Snapshot,
-    current: StoredState,
+    changes: tuple[Change, ...], wanted: Snapshot, current: StoredState
 ) -> tuple[ToTest, ...]:
-    """New connectors, those changed in what a connection uses, and those not known to work.
+    """New connectors, and those changed in what a connection uses.
 
-    The connector that a changed policy forces everybody through comes first.
+    The connector that a changed policy forces everybody through comes first. What the changes do not touch
+    is not tested, so that it cannot stop them. Where nothing changes, connectors that were applied untested
+    have their turn.
     """
     reasons: dict[str, str] = {}
     for change in changes:
@@ -43,18 +43,41 @@ def to_test(
         reason = _reason(change)
         if reason:
             reasons.setdefault(change.address.name, reason)
+    if not changes:
+        reasons |= _by_status(changes, current, (Status.UNTESTED,))
+    return _testable(reasons, wanted)
+
+
+def not_ready(
+    changes: tuple[Change, ...],
+    wanted: Snapshot,
+    current: StoredState,
+    tested: tuple[ToTest, ...],
+) -> tuple[ToTest, ...]:
+    """Connectors that are not known to work, but for those that are tested anyway."""
+    reasons = _by_status(changes, current, (Status.FAILING, Status.UNTESTED))
+    known = {item.connector for item in tested}
+    return tuple(item for item in _testable(reasons, wanted) if item.connector not in known)
+
+
+def _by_status(
+    changes: tuple[Change, ...], current: StoredState, statuses: tuple[Status, ...]
+) -> dict[str, str]:
+    """Connectors in one of these statuses, by their names after the changes, and what it is."""
     names = {
         change.before.address: change.after.address
         for change in changes
         if isinstance(change, Rename)
     }
+    reasons: dict[str, str] = {}
     for item in current.resources:
         address = names.get(item.address, item.address)
-        if address.kind is Kind.EMAIL_CONNECTOR and item.status in (
-            Status.FAILING,
-            Status.UNTESTED,
-        ):
-            reasons.setdefault(address.name, f"it is {item.status}")
+        if address.kind is Kind.EMAIL_CONNECTOR and item.status in statuses:
+            reasons[address.name] = f"it is {item.status}"
+    return reasons
+
+
+def _testable(reasons: dict[str, str], wanted: Snapshot) -> tuple[ToTest, ...]:
     testable = {item.name for item in wanted.connectors if not item.draft}
     return tuple(ToTest(name, why) for name, why in reasons.items() if name in testable)
 

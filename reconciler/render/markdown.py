@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.render.human.impact import access, new_credential_uses
-from reconciler.render.human.plan import change_text, steps, summary
+from reconciler.render.human.plan import change_text, left_out, not_tested, steps, summary
 from reconciler.render.human.routes import routes
 from reconciler.render.terminal import Style
 
@@ -29,6 +29,7 @@ def plan_markdown(plan: Plan, denials: tuple[Denial, ...], actor: str) -> str:
         for item in denials
     ]
     parts += warnings
+    parts += [escape(text) for text in (not_tested(plan), left_out(plan)) if text]
     if not plan.empty:
         for section in (routes, access, new_credential_uses):
             parts += _fenced(section(plan, _WIDE))

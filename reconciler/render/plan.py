@@ -19,7 +19,7 @@ from reconciler.render.human.routes import saved_routes
 from reconciler.render.json import to_json
 from reconciler.render.markdown import plan_markdown
 from reconciler.render.terminal import table, visible
-from reconciler.wording import counted, shortened
+from reconciler.wording import counted, listed, shortened
 
 if TYPE_CHECKING:
     from reconciler.apply.authorise import Denial
@@ -88,7 +88,8 @@ def _saved(file: PlanFile, style: Style) -> str:
     saved_with = " ".join(file.allowed.options)
     parts = [
         f"A plan against serial {file.basis.serial}, made by release {file.basis.tool_version}."
-        + (f"\nSaved with {saved_with}." if saved_with else ""),
+        + (f"\nSaved with {saved_with}." if saved_with else "")
+        + _part(document),
         *(_change(change, style) for change in document.resource_changes),
         saved_routes(document, style) if document.resource_changes else "",
         access_changes(document.access_changes if document.serial else (), style),
@@ -101,6 +102,16 @@ def _saved(file: PlanFile, style: Style) -> str:
         ),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _part(document: PlanDocument) -> str:
+    partial = document.partial
+    if partial is None:
+        return ""
+    text = f"\nIt is partial: {visible(str(partial.scope.scope))}."
+    if partial.left_out:
+        text += f" It leaves out {visible(listed(partial.left_out))}."
+    return text
 
 
 def _forgotten(document: PlanDocument, style: Style) -> str:

@@ -38,6 +38,7 @@ def _reason(context: click.Context, parameter: click.Parameter, value: str | Non
         "reconciler apply",
         "reconciler apply --auto-approve",
         "reconciler apply plan.json",
+        "reconciler apply --only support",
         'reconciler apply --skip-tests "provider outage, ticket 4711"',
     ),
 )
@@ -51,7 +52,9 @@ def _reason(context: click.Context, parameter: click.Parameter, value: str | Non
 @click.option("--lock-timeout", type=DURATION, default="0s", show_default=True, metavar="TIME",
               help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
 @report_option(ChangeReport)
-@project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.ACTOR | Uses.OVERRIDES | Uses.COLOR)
+@project_options(
+    Uses.CONFIG | Uses.STATE | Uses.SCOPE | Uses.NETWORK | Uses.ACTOR | Uses.OVERRIDES | Uses.COLOR
+)
 def command(
     project: Project,
     *,
@@ -88,6 +91,7 @@ def command(
             plan_file=read_plan_file(plan_file) if plan_file else None,
             lock_timeout=lock_timeout,
             first_apply=project.first_apply,
+            scope=project.scope(),
             outcome=written,
         )
         progress = ApplyProgressBar(

@@ -20,6 +20,7 @@ from reconciler.render.formats import ChangeReport, PlanFormat
     examples=(
         "reconciler plan",
         "reconciler plan --detailed-exitcode --out plan.json",
+        "reconciler plan --only 'shop-*' --label team=hr",
         "reconciler plan --format markdown >> $GITHUB_STEP_SUMMARY",
     ),
 )
@@ -32,7 +33,9 @@ from reconciler.render.formats import ChangeReport, PlanFormat
 @click.option("--test", "live", is_flag=True,
               help="Run the live tests that an apply would run. Resolves secrets and contacts servers.")  # fmt: skip
 @report_option(ChangeReport)
-@project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.ACTOR | Uses.OVERRIDES | Uses.COLOR)
+@project_options(
+    Uses.CONFIG | Uses.STATE | Uses.SCOPE | Uses.NETWORK | Uses.ACTOR | Uses.OVERRIDES | Uses.COLOR
+)
 def command(
     project: Project,
     *,
@@ -61,6 +64,7 @@ def command(
         overrides=project.overrides(),
         check_secrets=check_secrets or live,
         first_apply=project.first_apply,
+        scope=project.scope(),
     )
     if made.loaded.diagnostics:
         click.echo(diagnostics(made.loaded.diagnostics, project.stderr_style()), err=True)

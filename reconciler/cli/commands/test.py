@@ -61,7 +61,14 @@ DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mail
 @tuning_options
 @record_option
 @report_option(TestReportFormat)
-@project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.CREDENTIALS | Uses.COLOR)
+@project_options(
+    Uses.CONFIG
+    | Uses.STATE
+    | Uses.SCOPE_WITHOUT_LABEL
+    | Uses.NETWORK
+    | Uses.CREDENTIALS
+    | Uses.COLOR
+)
 def command(
     project: Project,
     *,
@@ -116,6 +123,7 @@ def command(
         ),
         record=record,
         overrides=project.overrides(),
+        scope=project.scope(),
     )
     progress = TestProgressBar(
         project.stderr_style(), space.connect_to, out=output_format is OutputFormat.HUMAN

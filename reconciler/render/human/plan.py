@@ -21,7 +21,7 @@ from reconciler.plan.planner import ProveEmpty, TestConnectors, WriteRevision, s
 from reconciler.render.human.impact import access, new_credential_uses, refusals
 from reconciler.render.human.routes import routes
 from reconciler.render.terminal import pad, visible, width_of
-from reconciler.wording import counted, shortened
+from reconciler.wording import TO_ACT_ON, counted, listed, shortened
 
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan
@@ -42,6 +42,8 @@ def plan_text(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
         sections.append(_forgotten(plan, style))
     sections.append(steps(plan, style, skip_tests=skip_tests))
     sections.append(refusals(plan, style))
+    sections.append(not_tested(plan))
+    sections.append(left_out(plan))
     sections.append(style.strong(summary(plan)))
     return "\n\n".join(section for section in sections if section)
 
@@ -59,8 +61,39 @@ def _forgotten(plan: Plan, style: Style) -> str:
     )
 
 
+def not_tested(plan: Plan) -> str:
+    """Which connectors are not known to work, and that this does not stop the plan."""
+    if not plan.not_ready:
+        return ""
+    names = listed([f"{item.connector} ({item.reason})" for item in plan.not_ready])
+    return (
+        f"Not tested by an apply, which does not change them: {names}."
+        " `reconciler test --changed` tests them."
+    )
+
+
+def left_out(plan: Plan) -> str:
+    """What a plan of a part is about, what comes along, and what it leaves out."""
+    partial = plan.partial
+    if partial is None:
+        return ""
+    sentences = [f"This plan is partial: {visible(str(partial.scope))}."]
+    if partial.dependencies:
+        sentences.append(f"What it is about depends on {listed(partial.dependencies, TO_ACT_ON)}.")
+    count = len(partial.left_out)
+    what = "resources that would change too" if count > 1 else "resource that would change too"
+    sentences.append(
+        f"It leaves out {count} {what}: {listed(partial.left_out, TO_ACT_ON)}."
+        if count
+        else "It leaves out nothing that would change."
+    )
+    return " ".join(sentences)
+
+
 def summary(plan: Plan) -> str:
     """The line that everybody looks for."""
+    if plan.empty and plan.partial is not None:
+        return f"No changes within {visible(str(plan.partial.scope))}."
     if plan.empty:
         return NO_CHANGES
     counts = plan.counts

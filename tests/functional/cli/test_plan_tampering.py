@@ -141,7 +141,14 @@ def test_a_field_that_is_there_twice_is_refused(document: Any, tmp_path: Path) -
 
 # Under which limits a plan was approved is the approver's word and no part of what is worked out: for
 # that there is the seal. Which connectors are known to work may have changed since.
-FREE = (("overrides",), ("seal",), ("plan", "tests"), ("digest",), ("format_version",))
+FREE = (
+    ("overrides",),
+    ("seal",),
+    ("plan", "tests"),
+    ("plan", "not_ready"),
+    ("digest",),
+    ("format_version",),
+)
 
 
 def test_a_changed_file_whose_digest_was_made_anew_is_refused_at_the_apply(

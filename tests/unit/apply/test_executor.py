@@ -191,24 +191,27 @@ def test_an_untested_connector_is_tested_by_the_next_apply_without_a_revision(be
     assert bench.status("a") is Status.READY
 
 
-def test_a_connector_that_still_fails_is_recorded_so_and_fails_the_apply(bench: Bench) -> None:
+def test_a_failing_connector_that_nothing_changes_is_not_tested(bench: Bench) -> None:
     bench.apply(A, conduct=ApplyOptions(skip_tests="later"))
     bench.fail(a=REJECTED)
     with pytest.raises(TestsFailed):
         bench.apply(A)
     assert bench.status("a") is Status.FAILING
-    done = bench.apply(A, conduct=KEEP_GOING)
-    assert done.revision is None
-    bench.fail()
-    bench.apply(A)
-    assert bench.status("a") is Status.READY
+    bench.tester.asked = []
+    for conduct in (PLAINLY, KEEP_GOING):
+        assert bench.apply(A, conduct=conduct).revision is None
+    assert bench.apply(A, permissions("a"), B).left_out == ()
+    assert bench.tester.asked == ["b"]
+    assert bench.status("a") is Status.FAILING
 
 
 def test_the_permissions_of_a_failing_connector_can_be_changed(bench: Bench) -> None:
     bench.apply(A, conduct=ApplyOptions(skip_tests="later"))
     bench.fail(a=REJECTED)
+    with pytest.raises(TestsFailed):
+        bench.apply(A)
     wanted = permissions("a", users=users("ada"))
-    done = bench.apply(A, wanted, conduct=KEEP_GOING)
+    done = bench.apply(A, wanted)
     assert bench.snapshot == Snapshot.of((A, wanted))
     assert done.withheld == ()
     assert bench.status("a") is Status.FAILING
@@ -219,8 +222,9 @@ def test_permissions_that_change_do_not_hide_what_a_test_found_of_their_connecto
 ) -> None:
     bench.apply(A, B, conduct=ApplyOptions(skip_tests="later"))
     bench.fail(b=REJECTED)
+    policy = GlobalSmtpPolicy(enabled=True, connector="b", fallback_connector="a")
     with pytest.raises(TestsFailed):
-        bench.apply(A, B, permissions("a", users=users("ada")))
+        bench.apply(A, B, permissions("a", users=users("ada")), policy)
     assert bench.status("a") is Status.READY
     assert bench.status("b") is Status.FAILING
 
@@ -343,7 +347,7 @@ def test_what_was_seen_of_a_server_outlives_an_apply_that_finds_it_down(bench: B
     bench.store.record_tests((("a", last_test(good)),), serial=1)
     bench.fail(a=UNREACHABLE)
     with pytest.raises(TestsFailed):
-        bench.apply(A)
+        bench.apply(A, GlobalSmtpPolicy(enabled=True, connector="a"))
     stored = bench.store.load().stored(at(Kind.EMAIL_CONNECTOR, "a"))
     assert stored is not None
     assert facts(stored.last_test) == {Protocol.IMAP: Known("authentication: refused", seen)}
