@@ -233,8 +233,7 @@ def _denied(planned: Planned, actor: Actor) -> NotAuthorised:
     lines = "".join(f"\n  {item.address}: {item.message}" for item in planned.denials)
     return NotAuthorised(
         f"{actor.name} may not make this change:{lines}",
-        hint=f"The name comes from {actor.source}. Rights are those that were applied before, not"
-        " those in the change.",
+        hint=f"The name comes from {actor.source}. Rights come from the stored state, not from the change.",
     )
 
 
@@ -244,5 +243,5 @@ def _unsafe(broken: list[LimitViolation], *, saved: bool) -> PlanRefused:
     if saved:
         options = f"make a new plan with {options}" if options else ""
     return PlanRefused(
-        f"the plan is refused:{lines}", hint=f"If it is meant: {options}" if options else ""
+        f"the plan is refused:{lines}", hint=f"To allow it: {options}" if options else ""
     )

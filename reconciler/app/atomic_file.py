@@ -32,7 +32,7 @@ def refuse_escape(path: Path) -> None:
         bounds = _repository_of(at.parent) if at.is_symlink() else None
         if bounds is not None and not Path(os.path.realpath(at)).is_relative_to(bounds):
             raise ReconcilerError(
-                f"{path} leads out of {bounds} by the link {at.name}, so nothing is written to it",
+                f"{path} leads out of {bounds} through the link {at.name}, so nothing is written to it",
                 hint="Remove the link, or name the file that it leads to.",
             )
 
@@ -50,8 +50,9 @@ def _repository_of(folder: Path) -> Path | None:
 def write_wholly(path: Path, text: str, *, like: Path | None = None) -> None:
     """Put a text in the place of a file, readable by its owner alone.
 
-    With ``like``, owner, group and mode are those of that file. What is there and is no file (a device, a pipe) is written to as it is. Raises OSError; then
-    the file is as it was, and nothing is left beside it. Raises ReconcilerError as :func:`refuse_escape`.
+    With ``like``, owner, group and mode are those of that file. What is there and is no file (a
+    device, a pipe) is written to as it is. Raises OSError; then the file is as it was, and nothing
+    is left beside it. Raises ReconcilerError as :func:`refuse_escape`.
     """
     refuse_escape(path)
     path = path.resolve()

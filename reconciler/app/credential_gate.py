@@ -58,5 +58,5 @@ def refuse_new_credentials(
         return
     raise PlanRefused(
         "the test is refused:" + "".join(f"\n  {item.message}" for item in broken),
-        hint="If it is meant: " + " ".join(dict.fromkeys(item.override for item in broken)),
+        hint="To allow it: " + " ".join(dict.fromkeys(item.override for item in broken)),
     )

@@ -51,8 +51,8 @@ def find_drift(workspace: Workspace, request: DriftRequest, progress: Progress =
     current = load_before(workspace)
     if not current.serial:
         raise ReconcilerError(
-            "nothing was applied yet, so nothing can have drifted",
-            hint="Check --state; the first `reconciler apply` stores what there is to compare with.",
+            "nothing was applied yet, so there is nothing to compare with",
+            hint="Check --state, or run the first `reconciler apply`.",
         )
     connectors = select(current.snapshot.connectors, request.selection, what="stored connector")
     last_tests = {item.address.name: item.last_test for item in current.resources

@@ -93,7 +93,7 @@ def _write(
 ) -> ExportedFiles:
     if not snapshot.resources:
         raise ReconcilerError(
-            "there is nothing to write: no resource is stored",
+            "there is nothing to write: the state has no resources",
             hint="`reconciler init` starts a configuration.",
         )
     refuse_escape(folder)
@@ -137,8 +137,8 @@ def _refuse_what_is_there(folder: Path) -> None:
     if there:
         names = listed([path.name for path in there])
         raise ReconcilerError(
-            f"{folder} holds a configuration already: {names}",
-            hint="No file is overwritten. Name a new folder with --out, and compare the two.",
+            f"{folder} already contains a configuration: {names}",
+            hint="Files are never overwritten. Name a new folder with --out, and compare the two.",
         )
 
 
@@ -155,7 +155,7 @@ def _proved(
         raise ConfigurationInvalid(diagnostics)
     if loaded.snapshot != snapshot:
         raise ReconcilerError(
-            "what was written is not read back as what is stored; nothing was kept",
-            hint="This is a fault of reconciler; please report it.",
+            "the written files do not read back as the stored state, so none were kept",
+            hint="This is a bug in reconciler; please report it.",
         )
     return diagnostics, plan(Desired(loaded.snapshot, loaded.renames), current)

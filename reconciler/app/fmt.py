@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "<stdin>"
 """What a text is called that is in no file."""
 
-_AGAIN = "Nothing of theirs is lost. Run it again."
+_AGAIN = "Their changes are kept. Run it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _read_folder(folder: Path, within: Path | None) -> list[_Read]:
     read = [_read(path) for path in files.paths if not path.is_symlink() or not path.exists()]
     if files.paths and not any(item.before or item.layout.diagnostics for item in read):
         raise UsageError(
-            f"{folder} holds no document of reconciler",
+            f"{folder} contains no reconciler document",
             hint=f"Each of its documents has a `kind`: {', '.join(Kind)}.",
         )
     return found + [item for item in read if item.before or item.layout.diagnostics]
@@ -113,7 +113,7 @@ def _read(path: Path, *, settings: bool = False, named: bool = False) -> _Read:
     if not settings and not _is_ours(composed):
         if named:
             raise UsageError(
-                f"{path} holds no document of reconciler",
+                f"{path} contains no reconciler document",
                 hint=f"A document has a `kind`: {', '.join(Kind)}.",
             )
         return _Read(Layout(path))
@@ -138,7 +138,7 @@ def _write(item: _Read) -> None:
     path = item.layout.path
     try:
         if path.read_bytes() != item.before:
-            raise ReconcilerError(f"{path} was changed by somebody else just now", hint=_AGAIN)
+            raise ReconcilerError(f"{path} was changed by another program meanwhile", hint=_AGAIN)
         write_wholly(path, item.after, like=path)
     except OSError as error:
         raise ReconcilerError(f"{path} cannot be written: {error.strerror}") from error

@@ -62,6 +62,6 @@ def entries_of(
     found = reader.history(address, limit=limit + 1)
     if not found:
         raise ReconcilerError(
-            f"nothing is known of {address}", hint="`reconciler history` lists every revision."
+            f"there is no history of {address}", hint="`reconciler history` lists every revision."
         )
     return found[:limit], found[limit] if len(found) > limit else None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _CONNECTOR = """\
-# The account that support mail is sent from. Replace what is in here, then: reconciler validate
+# The account that support mail is sent from. Edit it, then run: reconciler validate
 kind: EmailConnector
 name: support
 display_name: Support mailbox # what plans and lists call it
@@ -41,7 +41,7 @@ users: {users: [you@example.com]}
 """
 
 _ROLES = """\
-# Who may change what. Rights are judged by what is stored, so a change cannot grant its own author any.
+# Who may change what. Rights come from the stored state, so a change cannot grant its own author any.
 kind: Roles
 administrators: {users: [%s]}
 """
@@ -69,7 +69,7 @@ def place_to_start(named: tuple[Path, ...], environ: Mapping[str, str]) -> Path:
     A folder that somebody named may lie inside another project, but not among its connectors.
     """
     if len(named) > 1:
-        raise UsageError("a project is started in one folder", hint="Give --config once.")
+        raise UsageError("a new project has one folder", hint="Give --config once.")
     root = named[0] if named else Path(CONNECTORS)
     home = Path(os.path.realpath(root.parent))
     found = enclosing_project(home, environ)
@@ -81,7 +81,7 @@ def place_to_start(named: tuple[Path, ...], environ: Mapping[str, str]) -> Path:
     if found not in (None, home) and (not named or home.is_relative_to(found / CONNECTORS)):
         raise UsageError(
             f"{home} is inside the project {found}",
-            hint="Add connectors to that one. To start another one in here all the same:"
+            hint="Add connectors to that project. To start another one here anyway:"
             f" reconciler init --config {CONNECTORS}",
         )
     return root

@@ -106,10 +106,11 @@ class Mailer:
     ) -> Self:
         """Make one from what the command line would take: options, else ``RECONCILER_*`` variables.
 
-        ``actor`` is who sends, and must be among the users of the connectors; by default it is who the CI
-        system or the operating system says. ``policy`` is the file of the owner's rules. ``timeout`` is in seconds, for a connection and for each command.
-        ``journal`` is told of every attempt; by default that is the audit in the state, which ``log`` shows.
-        Raises ConfigurationInvalid if ``reconciler.yaml`` is not valid, and UsageError.
+        ``actor`` is who sends, and must be among the users of the connectors; by default it is who
+        the CI system or the operating system says. ``policy`` is the file of the owner's rules.
+        ``timeout`` is in seconds, for a connection and for each command. ``journal`` is told of
+        every attempt; by default that is the audit in the state, which ``log`` shows. Raises
+        ConfigurationInvalid if ``reconciler.yaml`` is not valid, and UsageError.
         """
         variables = os.environ if environ is None else environ
         if connect_to is None:
@@ -238,8 +239,8 @@ class Mailer:
             newest = self._store.revisions(limit=1)
             if not newest:  # a volume that is not mounted, more often than a first day
                 raise StateUnavailable(
-                    "the state holds nothing, so that nothing can be sent through it",
-                    hint="Check --state; the first `reconciler apply` stores what there is to send through.",
+                    "the state is empty, so nothing can be sent through it",
+                    hint="Check --state, or run the first `reconciler apply`.",
                 )
             serial = (newest[0].serial, newest[0].plan_digest)
             if self._snapshot is None or serial != self._serial:

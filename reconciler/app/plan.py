@@ -33,7 +33,8 @@ class Planned:
 
     ``denials`` are the changes that the actor may not make. ``unresolved`` are references whose
     secret could not be looked at, so that nothing is known of its rotation; ``looked`` is false if
-    nobody tried. ``settings`` is the digest of the settings in force. ``notes`` are sentences about what could not be looked at.
+    nobody tried. ``settings`` is the digest of the settings in force. ``notes`` are sentences about
+    what could not be looked at.
     """
 
     loaded: Loaded
@@ -184,8 +185,8 @@ def unknown_renames(desired: Desired, current: StoredState) -> tuple[str, ...]:
         item.address.name for item in current.resources if item.address.kind is Kind.EMAIL_CONNECTOR
     }
     return tuple(
-        f"{new} says that it was {old} before, and no connector of either name is stored: it is created "
-        "anew, without the history of any other"
+        f"{new} has renamed_from: {old}, but the state has no connector of either name: {new} is created "
+        "without any earlier history"
         for new, old in desired.renames
         if new not in stored and old not in stored
     )
@@ -200,7 +201,7 @@ def notes(desired: Desired, unresolved: tuple[SecretRef, ...], *, keyed: bool) -
         return ()
     names = sorted(str(reference) for reference in unresolved)
     which = listed(names)
-    return (f"some secrets could not be looked at, so a rotation goes unseen: {which}",)
+    return (f"some secrets could not be read, so a rotation would go unnoticed: {which}",)
 
 
 def with_fingerprints(

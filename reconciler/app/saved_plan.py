@@ -55,11 +55,11 @@ def prove_allowed(file: PlanFile, key: FingerprintKey | None, given: Overrides) 
     if given.options:
         raise PlanRefused(
             f"the plan was saved with {saved or 'no --allow-… option'}, but different options were given",
-            hint="Give those of the saved plan, or none.",
+            hint="Give the options of the saved plan, or none.",
         )
     raise PlanRefused(
-        f"the plan was saved with {saved}, and no seal under this state's key vouches for that",
-        hint=f"If it is meant, say it to the apply too: {saved}",
+        f"the plan was saved with {saved}, but has no valid seal of this state's key",
+        hint=f"To allow it, pass the same options to the apply: {saved}",
     )
 
 
@@ -118,7 +118,7 @@ def is_plan_file(path: Path) -> bool:
 def _mapping(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     found = dict(pairs)
     if len(found) != len(pairs):  # two readers could see two different plans
-        raise ValueError("a field is there twice")
+        raise ValueError("a field is duplicated")
     return found
 
 

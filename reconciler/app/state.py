@@ -87,9 +87,9 @@ def find(state: StoredState, address: Address) -> StoredResource:
     if stored is None:
         names = [item.address.name for item in state.resources if item.address.kind == address.kind]
         there = (
-            f"Stored are: {listed(names, TO_ACT_ON)}."
+            f"Stored: {listed(names, TO_ACT_ON)}."
             if names
-            else "Nothing of its kind is stored."
+            else "The state has no resource of that kind."
         )
         raise ReconcilerError(f"{address} is not in the state", hint=there)
     return stored
@@ -107,7 +107,9 @@ def write_export(path: Path, text: str) -> None:
     Raises ReconcilerError if it cannot be written, or is there already.
     """
     if path.exists():
-        raise ReconcilerError(f"{path} is there already", hint="No file is overwritten.")
+        raise ReconcilerError(
+            f"{path} already exists", hint="Name another file; none is overwritten."
+        )
     try:
         write_wholly(path, text)
     except OSError as error:
@@ -162,7 +164,7 @@ def forget(
         changes = forgetting(current.snapshot, resource)
         for denial in denials(changes, current, actor.name):
             raise NotAuthorised(
-                f"{actor.name} may not let go of {denial.address}: {denial.message}",
+                f"{actor.name} may not forget {denial.address}: {denial.message}",
                 hint=f"The name comes from {actor.source}.",
             )
         if not approve(changes):

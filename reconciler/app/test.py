@@ -231,7 +231,8 @@ def try_plan(
     results = LiveTester(options, workspace.resolver(), progress)(connectors)
     if not all(result.passed for result in results):
         raise failure(
-            results, "An apply of this plan would apply nothing. Mend what the test names."
+            results,
+            "An apply of this plan would apply nothing. Fix the problems that the test reports.",
         )
 
 
@@ -253,7 +254,7 @@ def _read(path: Path) -> TestReport:
         where = ".".join(str(step) for step in first["loc"])
         raise ReconcilerError(
             f"{path} is not a test report: {f'{where}: ' if where else ''}{first['msg']}",
-            hint="Reports of shards are written with `reconciler test --shard K/N --report json=FILE`.",
+            hint="Write the report of a shard with `reconciler test --shard K/N --report json=FILE`.",
         ) from None
     try:
         results(report)

@@ -61,7 +61,7 @@ class Trust:
         if self.restricted and source == FILE:
             where = self.ci or "a run under the owner's rules"
             raise UsageError(
-                f"reconciler.yaml names the state, and in {where} only the owner may",
+                f"reconciler.yaml names the state, but in {where} only the owner may",
                 hint="Set RECONCILER_STATE, or `state` in the owner's rules.",
             )
 
@@ -78,14 +78,14 @@ class Trust:
         if pinned and (not current.serial or current.lineage != pinned):
             found = f"this one has {current.lineage}" if current.serial else "this one is empty"
             raise StateError(
-                f"the state must have the lineage {pinned}, and {found}",
+                f"the state must have the lineage {pinned}, but {found}",
                 hint="Check RECONCILER_STATE; the lineage is pinned by RECONCILER_LINEAGE or the rules."
                 + lying,
             )
         if self.ci and not current.serial and not first_apply and not self.sandboxed:
             raise PlanRefused(
-                f"the state is empty, and {self.ci} runs this: it may be the wrong state",
-                hint="Check RECONCILER_STATE. If this is the first apply, say so with --first-apply."
+                f"the state is empty, and {self.ci} runs this command: it may be the wrong state",
+                hint="Check RECONCILER_STATE. If this is the first apply, pass --first-apply."
                 + lying,
             )
 
@@ -100,8 +100,8 @@ def find_trust(
     for name in VARIABLES:
         if name in environ and not environ[name].strip():
             raise UsageError(
-                f"{name} is set and empty",
-                hint="Unset it, or give it its value. CI systems empty variables that a run may not see.",
+                f"{name} is set but empty",
+                hint="Unset it, or give it a value. CI systems pass a variable that a run may not see as empty.",
             )
     if policy is not None and not policy.strip():
         raise UsageError("--policy is empty: expected a file with the owner's rules")
@@ -143,5 +143,6 @@ def _reference(environ: Mapping[str, str], name: str) -> SecretRef | None:
         return SecretRef.parse(text)
     except ValueError as error:
         raise UsageError(
-            f"{name} {error}", hint="It names where the password is, and is not the password."
+            f"{name} {error}",
+            hint="It must be a reference to the password, not the password itself.",
         ) from None

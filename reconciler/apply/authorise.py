@@ -68,7 +68,7 @@ class _Judge:
             case Kind.EMAIL_CONNECTOR | Kind.PERMISSIONS:
                 return self._about_connector(change)
             case Kind.GROUP | Kind.ROLES | Kind.GLOBAL_SMTP_POLICY:
-                return "" if self._administrator else "takes an Administrator"
+                return "" if self._administrator else "requires an Administrator"
             case Kind.PROVIDER:
                 return self._create_or_delete()
             case _:
@@ -92,12 +92,12 @@ class _Judge:
                 assert_never(change)
 
     def _create_or_delete(self) -> str:
-        return "" if self._manager else "takes an Administrator or Manage data sources"
+        return "" if self._manager else "requires an Administrator or Manage data sources"
 
     def _edit(self, connector: str) -> str:
         permissions = self._permissions.get(connector)
         if permissions is None or not permissions.administrators:
-            return "" if self._administrator else "takes an Administrator"
+            return "" if self._administrator else "requires an Administrator"
         if self._directory.includes(permissions.administrators, self._actor):
             return ""
-        return f"takes one of the administrators of {connector}"
+        return f"requires one of the administrators of {connector}"

@@ -169,14 +169,14 @@ class Executor:
                 raise
             raise StateUnavailable(
                 f"the revision cannot be read back: {error.message}",
-                hint="`reconciler plan` will find nothing to do; if it does not, apply again",
+                hint="run `reconciler plan`: if it is not empty, apply again",
             ) from error
         left = plan(desired, stored)
         if not left.empty:
             names = listed([change.address for change in left.changes])
             raise ReconcilerError(
                 f"a new plan after the apply is not empty: {names}",
-                hint="This is a fault of reconciler; please report it with the output of `plan`.",
+                hint="This is a bug in reconciler; please report it with the output of `plan`.",
             )
 
 

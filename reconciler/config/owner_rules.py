@@ -142,7 +142,7 @@ def _read(path: Path, home: Path) -> str:
         if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
             raise UsageError(
                 f"the owner's rules {path} can be changed by other users",
-                hint=f"Make them yours alone: chown $(id -u) {path}; chmod go-w {path}",
+                hint=f"Make them writable only by you: chown $(id -u) {path}; chmod go-w {path}",
             )
         octets = stream.read(_LARGEST + 1)
     if len(octets) > _LARGEST:

@@ -181,10 +181,11 @@ class SmtpSession:
     ) -> Submission:
         """Hand over one mail; ``data`` has lines that end in CRLF, the last one too.
 
-        Raises Declined for a no to MAIL or DATA, Uncertain if the whole text is out and no answer to it
-        comes that can be understood, and other faults where nothing can have been delivered. After any of
-        these only ``close`` makes sense; a new deadline is the caller's to set before. ``deadline`` is that of
-        the text and the answer to it, which otherwise get the time of RFC 5321 section 4.5.3.2.
+        Raises Declined for a no to MAIL or DATA, Uncertain if the whole text is out and no answer
+        to it comes that can be understood, and other faults where nothing can have been delivered.
+        After any of these only ``close`` makes sense; a new deadline is the caller's to set before.
+        ``deadline`` is that of the text and the answer to it, which otherwise get the time of RFC
+        5321 section 4.5.3.2.
         """
         self._wire.renew_limits()
         options = f" SIZE={len(data)}" if "SIZE" in self.capabilities else ""

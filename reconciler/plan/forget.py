@@ -33,7 +33,9 @@ def objections(snapshot: Snapshot, resource: Resource) -> tuple[str, ...]:
     kind = address.kind
     match kind:
         case Kind.PERMISSIONS:
-            found.append("without them others could use the connector; forget that as a whole")
+            found.append(
+                "without them others could use the connector; forget the connector instead"
+            )
         case Kind.ROLES:
             found.append("without roles everybody would be an Administrator")
         case Kind.GLOBAL_SMTP_POLICY:
@@ -41,9 +43,7 @@ def objections(snapshot: Snapshot, resource: Resource) -> tuple[str, ...]:
                 found.append("it carries all mail; disable it with an apply first")
         case Kind.EMAIL_CONNECTOR:
             if isinstance(resource, Connector) and resource.prevent_destroy:
-                found.append(
-                    "prevent_destroy protects it; lift that with an apply of its own first"
-                )
+                found.append("prevent_destroy protects it; apply prevent_destroy: false first")
         case Kind.PROVIDER | Kind.GROUP:
             pass  # whoever names them holds them
         case _:

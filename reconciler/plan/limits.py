@@ -91,8 +91,7 @@ def _protected(changes: tuple[Change, ...]) -> Iterator[LimitViolation]:
         ):
             yield LimitViolation(
                 Limit.PROTECTED,
-                f"{change.address} is protected by prevent_destroy, which was applied with it; set"
-                " prevent_destroy: false, apply that, and delete the document after",
+                f"{change.address} is protected by prevent_destroy; set prevent_destroy: false, apply that, then delete the document",
                 "",
             )
 
@@ -106,7 +105,7 @@ def _last_administrator(desired: Desired, current: StoredState) -> Iterator[Limi
     if wanted.resources and current.snapshot.administrators and not wanted.administrators:
         yield LimitViolation(
             Limit.LAST_ADMINISTRATOR,
-            "no Administrator would be left, and then everybody would be one; name at least one user"
+            "no Administrator would be left, which would make everybody one; name at least one user"
             " in Roles, or in a group that it names",
             "",
         )
@@ -198,9 +197,9 @@ def unapproved(
         sentence = ", ".join(f"{rule.references} to {rule.hosts}" for rule in found)
         options = " ".join(f"--allow-credential {quote(str(rule))}" for rule in found)
         if reserved:
-            message = f"{connector} would send a secret of the pipeline: {sentence}"
+            message = f"{connector} would send a variable of the pipeline as a secret: {sentence}"
         else:
-            message = f"{connector} would send {sentence}, which was never applied"
+            message = f"{connector} would send {sentence} for the first time"
         limit = Limit.RESERVED_CREDENTIAL if reserved else Limit.CREDENTIAL
         yield LimitViolation(limit, message, options)
 
@@ -223,7 +222,7 @@ def _policy(
             continue  # the same policy; only a connector it names has another name now
         yield LimitViolation(
             Limit.POLICY_CHANGE,
-            "the global SMTP policy changes, which decides as whom everybody sends",
+            "the global SMTP policy changes, which affects all mail",
             "--allow-policy-change",
         )
 

@@ -139,7 +139,7 @@ def basis_differences(file: PlanFile, basis: Basis, plan: PlanDocument) -> tuple
     if saved.scope != basis.scope:
         found.append(f"it is about another part: {saved.scope.scope}")
     if saved.lineage != basis.lineage:
-        found.append("the state is a different one (its lineage differs)")
+        found.append("it is another state (its lineage differs)")
     elif saved.serial != basis.serial:
         found.append(f"the stored state has moved on from serial {saved.serial} to {basis.serial}")
     return tuple(found)
@@ -150,7 +150,7 @@ def differences(file: PlanFile, basis: Basis, plan: PlanDocument) -> tuple[str, 
     saved = file.basis
     found = list(basis_differences(file, basis, plan))
     if saved.secrets is not None and basis.secrets is None:
-        found.append("the secrets cannot be compared without the key of their fingerprints")
+        found.append("the secrets cannot be compared without the fingerprint key")
     elif saved.secrets is not None:
         found += _rotated(saved.secrets, basis.secrets or ())
     else:

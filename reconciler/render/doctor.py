@@ -172,7 +172,7 @@ def _sent(item: ExaminedAccount) -> SentDocument:
     found = item.details.sent
     return SentDocument(
         folder=found[0] if found else None,
-        reason=found[1] if found else "no folder is marked or named for it",
+        reason=found[1] if found else "no folder is marked or named as Sent",
         copies=_copies(item.account),
     )
 
@@ -245,10 +245,10 @@ def _title(account: AccountDocument) -> str:
 
 def _rows(account: AccountDocument) -> Iterator[tuple[str, list[str]]]:
     if account.via:
-        yield "redirected", [f"to {account.via}, as --connect-to has it"]
+        yield "redirected", [f"to {account.via}, because of --connect-to"]
     yield "TLS mode", [_mode(account)]
     if account.certificates:
-        unproven = [] if account.certificates_verified else ["as the server shows it, not trusted:"]
+        unproven = [] if account.certificates_verified else ["as sent by the server, not trusted:"]
         yield "certificates", [*unproven, *(_certificate(item) for item in account.certificates)]
     if account.mechanisms:
         yield "signs in with", [", ".join(account.mechanisms)]
@@ -260,10 +260,10 @@ def _rows(account: AccountDocument) -> Iterator[tuple[str, list[str]]]:
         yield "sent mail", [_sent_words(account.sent)]
     if account.protocol is Protocol.IMAP and account.folders:
         quotas = [_quota(item) for item in account.quotas or ()]
-        yield "quota", quotas or ["the server tells of none"]
+        yield "quota", quotas or ["the server reports none"]
     if account.protocol is Protocol.SMTP and account.mechanisms:
         limit = account.size_limit
-        yield "size limit", [f"{limit / 1e6:.1f} MB" if limit else "the server tells of none"]
+        yield "size limit", [f"{limit / 1e6:.1f} MB" if limit else "the server reports none"]
 
 
 def _stage(head: str, stage: StageDocument, style: Style) -> list[str]:
@@ -285,9 +285,9 @@ def _mode(account: AccountDocument) -> str:
         Security.NONE: "plain text",
     }
     if account.speaks is None:
-        return f"{words[account.security]} is set; what the port speaks could not be told"
+        return f"{words[account.security]} is set; the mode of the port could not be determined"
     if account.speaks is account.security:
-        return f"{words[account.security]}, as it is set"
+        return f"{words[account.security]}, as configured"
     return f"the port speaks {words[account.speaks]}, but {words[account.security]} is set"
 
 

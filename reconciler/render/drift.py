@@ -217,7 +217,7 @@ def _markdown(drift: DriftDocument, checked: tuple[Checked, ...]) -> str:
         for found in item.findings
     ]
     if rows:
-        head = ["| connector | half | kind | what changed |", "| --- | --- | --- | --- |"]
+        head = ["| connector | account | kind | what changed |", "| --- | --- | --- | --- |"]
         parts.append("\n".join([*head, *rows]))
     failing = [item.result for item in checked if not item.result.passed]
     if failing:

@@ -153,7 +153,7 @@ def _entries_table(
     entries: tuple[HistoryEntry, ...], documents: list[EntryDocument], style: Style
 ) -> str:
     if not entries:
-        return "Nothing is known of it."
+        return "There is no history of it."
     rows = [
         (
             str(item.serial),

@@ -21,7 +21,7 @@ def plan_markdown(plan: Plan, denials: tuple[Denial, ...], actor: str) -> str:
     parts = ["### Email connectors", f"**{summary(plan)}**"]
     warnings = [
         f"> [!CAUTION]\n> {escape(item.message)}"
-        + (f"  \n> If it is meant: `{item.override}`" if item.override else "")
+        + (f"  \n> To allow it: `{item.override}`" if item.override else "")
         for item in plan.violations
     ]
     warnings += [

@@ -121,7 +121,7 @@ def _forgotten(document: PlanDocument, style: Style) -> str:
         f"  {item.address} was forgotten in revision {item.serial} by {visible(item.by)}, {item.at}"
         for item in document.forgotten
     ]
-    title = "Created again, since the configuration still holds it:"
+    title = "Created again, because it is still in the configuration:"
     return "\n".join([style.strong(title), *lines])
 
 
@@ -144,11 +144,11 @@ def _refusals(document: PlanDocument, style: Style, *, sealed: bool) -> str:
     ]
     if not broken:
         return ""
-    lines = [style.strong("An apply refuses this:")]
+    lines = [style.strong("An apply would be refused:")]
     for check in broken:
         lines.append(f"  {style.mark('!')} {check.message}")
         if check.override:
-            lines.append(f"      if it is meant: make a new plan with {check.override}")
+            lines.append(f"      to allow it: make a new plan with {check.override}")
     return "\n".join(lines)
 
 

@@ -82,7 +82,7 @@ def _markdown(
         parts.append(f"**{summary(results)}**\n\n````\n{lines}\n````")
     ends = {
         "applied": f"Applied as revision {serial}.",
-        "unchanged": "Nothing had to be written.",
+        "unchanged": "There was nothing to write.",
         "not_approved": "Not approved, so nothing was applied.",
         "failed": "Failed. " + " ".join((error or "").split()),
     }
@@ -110,5 +110,5 @@ def applied(outcome: Applied | None, style: Style) -> str:
         lines.append(style.removed(f"Left out, because their test failed: {names}"))
     if outcome.withheld:
         held = listed(outcome.withheld, TO_ACT_ON)
-        lines.append(style.removed(f"Not applied either, because it depends on them: {held}"))
+        lines.append(style.removed(f"Also not applied, because it depends on them: {held}"))
     return "\n".join(lines)

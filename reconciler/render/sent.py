@@ -47,7 +47,8 @@ class DeliveryDocument:
 class SendDocument:
     """A mail that was sent, or with ``--dry-run`` one that would be.
 
-    ``size`` is in octets. ``message`` is the whole mail of a dry run, and null otherwise; ``delivery`` the reverse.
+    ``size`` is in octets. ``message`` is the whole mail of a dry run, and null otherwise;
+    ``delivery`` the reverse.
     """
 
     format_version: str = "1.0"
@@ -118,7 +119,7 @@ def sent_text(sent: Sent, output_format: TextOrJson, style: Style) -> str:
 
 
 def _sent(sent: Sent, style: Style) -> str:
-    went = "Sent" if not sent.refused else style.changed("Sent to some")
+    went = "Sent" if not sent.refused else style.changed("Sent to some recipients")
     carrier = f"{style.strong(sent.route.connector)} ({sent.host}:{sent.port})"
     lines = [
         f"{went} through {carrier} as {style.strong(sent.route.from_address)}.",
@@ -135,7 +136,7 @@ def _sent(sent: Sent, style: Style) -> str:
 def _replaced(route: Route) -> tuple[str, ...]:
     if route.original_from is None:
         return ()
-    return (f"  asked for   {visible(route.original_from)}, kept in X-Original-From",)
+    return (f"  requested   {visible(route.original_from)}, kept in X-Original-From",)
 
 
 def prepared_text(mail: Prepared, output_format: TextOrJson, style: Style) -> str:

@@ -61,9 +61,9 @@ def _table(document: SettingsDocument, style: Style) -> str:
     rows.append(("state", "(not shown)", document.state_source))
     lines = [*table(("setting", "value", "set by"), rows, style.width, gives=(1,)), ""]
     lines.append(
-        f"{document.ci} runs this, so reconciler.yaml only tightens."
+        f"{document.ci} runs this command, so reconciler.yaml can only tighten."
         if document.ci
-        else "No CI system runs this."
+        else "No CI system runs this command."
     )
     lines += [f"Ignored: {sentence}." for sentence in document.ignored]
     lines += [f"Allowed credential: {rule}" for rule in document.credentials]

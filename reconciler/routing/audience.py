@@ -96,7 +96,7 @@ def refusal(permissions: Permissions, directory: Directory, actor: str) -> str:
     """
     name = permissions.connector
     if not directory.is_internal(actor) and not permissions.enable_b2b:
-        return f"{actor} is an external partner, and {name} has not enabled B2B"
+        return f"{actor} is an external partner, but {name} has not enabled B2B"
     if permissions.users and not directory.includes(permissions.users, actor):
         return f"{actor} is not among the users of {name}"
     return ""

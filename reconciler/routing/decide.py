@@ -1,8 +1,8 @@
 """The routing decision.
 
-In this order: what the request asks for must exist, be able to send, and be the actor's to use, and no
-address of a connector may be claimed that is not; only then does the global policy take over. So the policy never gives anybody the use of a connector that
-they may not use.
+In this order: what the request asks for must exist, be able to send, and be the actor's to use, and
+no address of a connector may be claimed that is not; only then does the global policy take over. So
+the policy never gives anybody the use of a connector that they may not use.
 """
 
 from __future__ import annotations
@@ -109,9 +109,9 @@ def _unusable(
 
 def _permitted(connector: Connector, actor: str, snapshot: Snapshot) -> str:
     users = snapshot.permissions_of(connector.name).users
-    how = "is one of its users" if users else "may use it, as any internal user may"
+    how = "is one of its users" if users else "may use it, like any internal user"
     if not snapshot.directory.is_internal(actor):
-        how = "is a partner, and it has enabled B2B"
+        how = "is a partner, and B2B is enabled for it"
     return f"{actor} {how}."
 
 
@@ -173,7 +173,7 @@ def _through(
         steps.append(f"From becomes {address}; {original} is kept in X-Original-From.")
         if answer is None and reply_to is ReplyTo.ORIGINAL_SENDER:
             answer = original
-            steps.append(f"Answers go to {original} (Reply-To).")
+            steps.append(f"Replies go to {original} (Reply-To).")
         if _domain(original) != _domain(address):
             warnings = (_other_domain(original, address),)
     if answer is None and connector.reply_to is not None:
@@ -202,10 +202,7 @@ def _author(connector: Connector, sender: str | None, reason: Reason) -> str:
 
 
 def _other_domain(original: str, address: str) -> str:
-    return (
-        f"{original} is of another domain than {address}: "
-        "receivers that compare the two (DMARC alignment, RFC 7489) may refuse or mark the mail"
-    )
+    return f"{original} is in another domain than {address}: servers that compare the two (DMARC alignment, RFC 7489) may reject or flag the mail"
 
 
 def _domain(address: str) -> str:

@@ -64,7 +64,7 @@ def _follow(change: Change, result: Effects, new_uid: str) -> None:
     match change:
         case Create(after):
             if after.address in result.live:
-                raise _misfit(after.address, "be created, but is there already")
+                raise _misfit(after.address, "be created, but already exists")
             result.live[after.address] = new_uid
             result.created[new_uid] = after
             event = Event(new_uid, after.address, "create", _spec(new_uid, after, result))
@@ -146,7 +146,7 @@ def fingerprints_after(
 def not_empty(serial: int) -> StateError:
     """Refuse to put a whole state where there is one."""
     return StateError(
-        f"the state that is to be filled is not empty: it is at serial {serial}",
+        f"the state to import into is not empty: it is at serial {serial}",
         hint="Name an empty one with --state; nothing is ever merged or overwritten.",
     )
 

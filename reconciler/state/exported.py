@@ -204,7 +204,7 @@ def _contradictions(export: StateExport) -> Iterator[str]:
     if [(item.serial, item.position) for item in export.history] != expected:
         yield "its history has gaps or is out of order"
     if positions.keys() - set(range(1, export.serial + 1)):
-        yield "its history speaks of revisions that are not there"
+        yield "its history names revisions that are missing"
     left: dict[str, ExportedEntry] = {item.uid: item for item in export.history}
     then = {
         uid: (item.kind, item.name, canonical_json(item.spec))
@@ -213,15 +213,15 @@ def _contradictions(export: StateExport) -> Iterator[str]:
     }
     now = {item.uid: (item.kind, item.name, canonical_json(item.spec)) for item in export.resources}
     if then != now or len(now) != len(export.resources):
-        yield "its resources are not what its history left behind"
+        yield "its resources do not match its history"
     for item in export.resources:
         yield from _about(item, export)
     if len({item.id for item in export.sent}) != len(export.sent):
-        yield "an attempt to send is there twice"
+        yield "it contains an attempt to send twice"
     addresses = Counter((item.kind, item.name) for item in export.resources)
     for (kind, name), count in addresses.items():
         if count > 1:
-            yield f"{kind}.{name} is there twice"
+            yield f"it contains {kind}.{name} twice"
 
 
 def _about(item: ExportedResource, export: StateExport) -> Iterator[str]:
@@ -237,9 +237,9 @@ def _about(item: ExportedResource, export: StateExport) -> Iterator[str]:
     if len({mark.reference for mark in item.fingerprints}) != len(item.fingerprints):
         yield f"{address} has a fingerprint twice"
     if item.last_test is not None and not isinstance(resource, Connector):
-        yield f"{address} is no connector and was tested"
+        yield f"{address} has a test result, but is not a connector"
     if not 1 <= item.modified_serial <= export.serial:
-        yield f"{address} was modified in a revision that is not there"
+        yield f"{address} was modified in a revision that is missing"
 
 
 def exported(uid: str, stored: StoredResource, serial: int) -> ExportedResource:

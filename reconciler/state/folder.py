@@ -55,13 +55,13 @@ def refuse_shared(folder: Path) -> None:
         return  # whoever opens it says what is in the way
     if stat.S_ISLNK(status.st_mode):
         raise StateUnavailable(
-            f"{folder} is a link, which a pull request could have brought",
+            f"{folder} is a link, which a pull request could have added",
             hint="Remove it, or name the state that it leads to with --state or RECONCILER_STATE.",
         )
     if os.name != "nt" and (status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022):
         raise StateUnavailable(
             f"{folder} can be changed by other users, so its key and its state cannot be trusted",
-            hint=f"Make it yours alone: chown $(id -u) {folder}; chmod go-w {folder}",
+            hint=f"Make it writable only by you: chown $(id -u) {folder}; chmod go-w {folder}",
         )
 
 
@@ -86,7 +86,7 @@ def refuse_exposed(file: Path, forbidden: int) -> None:
         return  # whoever opens it says what is in the way
     if stat.S_ISLNK(status.st_mode):
         raise StateUnavailable(
-            f"{file} is a link, which a pull request could have brought",
+            f"{file} is a link, which a pull request could have added",
             hint="Remove it, or name the state that it belongs to with --state or RECONCILER_STATE.",
         )
     if os.name == "nt":
@@ -159,7 +159,7 @@ def unavailable(path: Path, verb: str, error: OSError) -> StateUnavailable:
     """Tell what could not be done to a path and what to do about it."""
     return StateUnavailable(
         f"{path} cannot be {verb}: {error.strerror or type(error).__name__}",
-        hint=_REMEDIES.get(error.errno or 0, "look at the path and the rights on it"),
+        hint=_REMEDIES.get(error.errno or 0, "check the path and its permissions"),
     )
 
 
@@ -170,8 +170,8 @@ _REMEDIES = {
     errno.ENOSPC: "free some space on that disk and run the command again",
     errno.EDQUOT: "free some of this user's disk quota and run the command again",
     errno.EFBIG: "raise the limit on the size of files (ulimit -f) and run the command again",
-    errno.ENOTDIR: "a file stands where a folder should be; move it, or set another state URL",
-    errno.EISDIR: "a folder stands where a file should be; move it, or set another state URL",
+    errno.ENOTDIR: "there is a file where a folder should be; move it, or set another state URL",
+    errno.EISDIR: "there is a folder where a file should be; move it, or set another state URL",
 }
 
 

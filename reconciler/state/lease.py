@@ -106,7 +106,7 @@ def locked(refused: LockRefused) -> StateLocked:
     held = _spell(refused.now - lease.since)
     return StateLocked(
         f"the state is locked by {lease.holder} ({lease.operation}) on {lease.host} since "
-        f"{lease.since:%Y-%m-%d %H:%M:%S} UTC, for {held}; the lease runs out in "
+        f"{lease.since:%Y-%m-%d %H:%M:%S} UTC, for {held}; the lease expires in "
         f"{_spell(lease.expires - refused.now)} unless it is renewed",
         hint="wait for it with --lock-timeout; if that process is dead, run: "
         f"reconciler state unlock {lease.token}",

@@ -87,14 +87,14 @@ def test_a_wrong_password_is_told_and_not_repeated(server: Postgresql) -> None:
     store = open_store(
         server.tcp_url("member", tls=verified(server)), password=lambda: Secret("wrong-secret")
     )
-    with pytest.raises(StateUnavailable, match="does not let this user in") as caught:
+    with pytest.raises(StateUnavailable, match="does not let this user sign in") as caught:
         store.load()
     assert "wrong-secret" not in f"{caught.value.message} {caught.value.hint}"
     assert "state_password" in caught.value.hint
 
 
 def test_no_password_at_all_says_where_to_put_one(server: Postgresql) -> None:
-    with pytest.raises(StateUnavailable, match="asks for a password, and none is set") as caught:
+    with pytest.raises(StateUnavailable, match="asks for a password, but none is set") as caught:
         open_store(server.tcp_url("member", tls=verified(server))).load()
     assert "state_password" in caught.value.hint
 

@@ -56,7 +56,7 @@ def test_the_error_names_the_holder_and_the_way_out(
         assert "by alice (apply) on " in message
         assert lock.lease.host in message
         assert "since 2026-03-01 12:00:00 UTC, for 12 s" in message
-        assert "runs out in 48 s" in message
+        assert "expires in 48 s" in message
         assert f"reconciler state unlock {lock.lease.token}" in caught.value.hint
 
 

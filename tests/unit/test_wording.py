@@ -48,7 +48,7 @@ def test_a_resource_that_is_not_stored_names_the_others_and_counts_the_rest() ->
     with pytest.raises(ReconcilerError) as raised:
         find(state, parse_address("support"))
     names = ", ".join(f"box-{number:02}" for number in range(TO_ACT_ON))
-    assert raised.value.hint == f"Stored are: {names} and 2 more."
+    assert raised.value.hint == f"Stored: {names} and 2 more."
 
 
 @given(st.lists(st.from_regex("[a-z]{1,3}", fullmatch=True)), st.integers(1, 30))

@@ -34,7 +34,7 @@ def access_changes(items: Sequence[AccessChange | AccessDocument], style: Style)
     """The same of what a plan says, be it saved or not."""
     if not items:
         return ""
-    lines = [style.strong("Who may do what changes:")]
+    lines = [style.strong("Rights that would change:")]
     for item in items:
         lines += _access(item, style)
     return "\n".join(lines)
@@ -67,7 +67,7 @@ def credential_uses(items: Sequence[NewCredentialUse | CredentialUseDocument], s
     lines = [style.strong("Secrets that would go somewhere new:")]
     for item in items:
         lines.append(f"  {style.mark('!')} {item.reference}, by {item.connector} ({item.protocol})")
-        lines += [f"      sent to now   {destination}" for destination in item.before]
+        lines += [f"      now goes to   {destination}" for destination in item.before]
         if item.others:
             lines.append(f"      and to        {item.others} more")
         lines.append(f"      would go to   {item.after}")
@@ -78,16 +78,16 @@ def refusals(plan: Plan, style: Style) -> str:
     """The limits that the plan breaks, with what to say if it is meant."""
     if not plan.violations:
         return ""
-    lines = [style.strong("An apply refuses this:")]
+    lines = [style.strong("An apply would be refused:")]
     for item in plan.violations:
         lines.append(f"  {style.mark('!')} {item.message}")
         if item.needs_only_a_saved_plan:
             lines.append(
-                "      if it is meant: answer yes on a terminal, apply a sealed plan, or"
+                "      to allow it: answer yes at a terminal, apply a sealed plan, or pass"
                 f" {item.override}"
             )
         elif item.needs_only_a_person:
-            lines.append(f"      if it is meant: answer yes on a terminal, or {item.override}")
+            lines.append(f"      to allow it: answer yes at a terminal, or pass {item.override}")
         elif item.override:
-            lines.append(f"      if it is meant: {item.override}")
+            lines.append(f"      to allow it: pass {item.override}")
     return "\n".join(lines)

@@ -57,7 +57,7 @@ def _forgotten(plan: Plan, style: Style) -> str:
         for item in plan.forgotten
     ]
     return "\n".join(
-        [style.strong("Created again, since the configuration still holds it:"), *lines]
+        [style.strong("Created again, because it is still in the configuration:"), *lines]
     )
 
 
@@ -204,7 +204,7 @@ def steps(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
                     f"Write {counted(len(changes), 'change')} as revision {serial}, all or nothing."
                 )
             case ProveEmpty():
-                lines.append("Plan again and find nothing left to do.")
+                lines.append("Plan again, and expect no changes.")
             case _:
                 assert_never(stage)
     if not lines:

@@ -26,7 +26,7 @@ _WHY: dict[str, str] = {
     Reason.SENDER: "its own connector",
 }
 _HEADER = ("", "Mail from", "goes out as", "through", "for")
-_REFUSED = "nothing: it is refused"
+_REFUSED = "nothing (refused)"
 
 
 @dataclass(frozen=True, slots=True)

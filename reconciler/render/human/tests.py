@@ -91,7 +91,7 @@ def recording_text(recording: Recording) -> str:
         lines.append(f"Recorded {counted(recording.recorded, 'result')} in the state.")
     if recording.others and not recording.problem:
         names = listed(recording.others)
-        lines.append(f"Not recorded, since the state holds no such version of them: {names}.")
+        lines.append(f"Not recorded, because the state has another version of them: {names}.")
     if recording.shallow and not recording.problem:
-        lines.append("Not recorded: that they pass down to this depth, which proves too little.")
+        lines.append("Passed tests were not recorded, because this depth proves too little.")
     return "\n".join(lines)

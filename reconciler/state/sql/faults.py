@@ -56,7 +56,7 @@ _SQLITE: tuple[_Fault, ...] = (
         ("SQLITE_BUSY", "SQLITE_LOCKED"),
         StateLocked,
         "is locked: another process is writing to it and did not finish in time",
-        "try again; if it stays so, find the process with: fuser FILE",
+        "try again; if it stays locked, find the process with: fuser FILE",
     ),
     _Fault(
         ("SQLITE_FULL",),
@@ -80,10 +80,10 @@ _SQLITE: tuple[_Fault, ...] = (
         ("SQLITE_IOERR",),
         StateUnavailable,
         "cannot be read or written: {text}",
-        "look at the disk, its quota and the limit on file sizes (ulimit -f); an unfinished revision "
+        "check the disk, its quota and the limit on file sizes (ulimit -f); an unfinished revision "
         "leaves no trace",
     ),
-    _Fault(("",), StateCorrupt, "does not hold what a state must: {text}", _BACKUP),
+    _Fault(("",), StateCorrupt, "is not a valid state: {text}", _BACKUP),
 )
 
 # Where a connection comes to nothing, libpq knows no SQLSTATE.
@@ -101,45 +101,44 @@ _POSTGRESQL: tuple[_Fault, ...] = (
         ("55P03", "57014"),
         StateLocked,
         "is locked: another transaction holds it and did not finish in time",
-        "try again; pg_stat_activity shows who it is",
+        "try again; pg_stat_activity shows which one",
     ),
     _Fault(
         ("42P01", "42703", "XX001", "XX002"),
         StateCorrupt,
-        "does not hold what a state must: {text}",
+        "is not a valid state: {text}",
         "restore the database from a backup",
     ),
     _Fault(
         ("42501",),
         StateUnavailable,
         "does not let this user do that: {text}",
-        "grant the user rights on the schema reconciler; if there is none yet, let its owner make it: "
+        "grant the user rights on the schema reconciler; if it does not exist yet, have an administrator create it: "
         "CREATE SCHEMA reconciler AUTHORIZATION the_writer",
     ),
     _Fault(
         ("25006",),
         StateUnavailable,
-        "can only be read here: {text}",
-        "if this is a replica, connect to the primary server, else ask why "
-        "default_transaction_read_only is on for this user or database",
+        "is read-only here: {text}",
+        "if this is a replica, connect to the primary server, otherwise find out why default_transaction_read_only is on for this user or database",
     ),
     _Fault(
         ("28P01", _REFUSED),
         StateUnavailable,
-        "does not let this user in: {text}",
-        "look at the password that state_password in reconciler.yaml, PGPASSWORD or ~/.pgpass gives",
+        "does not let this user sign in: {text}",
+        "check the password from state_password in reconciler.yaml, PGPASSWORD or ~/.pgpass",
     ),
     _Fault(
         (_UNTOLD,),
         StateUnavailable,
-        "asks for a password, and none is set",
+        "asks for a password, but none is set",
         "set state_password in reconciler.yaml to a reference such as env:STATE_PASSWORD, or use "
         "PGPASSWORD or ~/.pgpass",
     ),
     _Fault(
         ("57P", "08", "25P03"),
         BrokenOff,
-        "broke off: {text}",
+        "dropped the connection: {text}",
         "try again when the server is up; a transaction that was not finished leaves no trace",
     ),
     _Fault(
@@ -152,7 +151,7 @@ _POSTGRESQL: tuple[_Fault, ...] = (
         ("",),
         BrokenOff,
         "cannot be reached or used: {text}",
-        "look at the state URL, the network and the server's log",
+        "check the state URL, the network and the server's log",
     ),
 )
 

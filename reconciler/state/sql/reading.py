@@ -109,7 +109,7 @@ def _result(text: str) -> SendingResult:
         return SendingResult(text)
     except ValueError:
         raise StateCorrupt(
-            f"the audit of sending holds the unknown result {text[:40]!r}",
+            f"the log of sending has an unknown result: {text[:40]!r}",
             hint="restore the state from a backup",
         ) from None
 

@@ -149,7 +149,7 @@ class SqliteDatabase:
         if found.st_size == 0:
             # Ours appear whole, so this is what a full disk or a careless copy left of one.
             raise StateCorrupt(
-                f"{self.location} is empty: it lost what it held, or never was a state",
+                f"{self.location} is empty: its content was lost, or it was never a state",
                 hint="restore it from a backup; delete it only if nothing was ever applied",
             )
         if cut:

@@ -121,7 +121,7 @@ def test_a_connection_that_is_cut_within_the_commit_leaves_nothing(
             server.execute(f"SELECT pg_terminate_backend(pid) {waiting}")
         assert shell.wait() == 1, shell.shown
     said = " ".join(shell.shown.split())
-    assert "broke off: terminating connection" in said
+    assert "dropped the connection: terminating connection" in said
     assert said.endswith("run the command again Nothing was written.")
     is_as_before(team)
     assert "not locked" in team("state", "lock").out
@@ -181,7 +181,7 @@ def reads_only(home: Home, url: str) -> None:
     for command in writing:
         done = home(*command, RECONCILER_STATE=url)
         assert done.status == 1, done.said
-        assert "can only be read here: cannot execute" in done.err
+        assert "is read-only here: cannot execute" in done.err
         assert "default_transaction_read_only" in done.err
         assert "Traceback" not in done.said
 

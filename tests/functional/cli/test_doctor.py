@@ -36,8 +36,8 @@ def test_a_connector_that_works_is_told_from_end_to_end(live: Home) -> None:
         "support: Support mailbox (microsoft365)",
         "IMAP  outlook.office365.com:993 as support@contoso.example\n",
         "  redirected      to 127.0.0.1:",
-        "  TLS mode        implicit TLS, as it is set",
-        "  TLS mode        STARTTLS, as it is set",
+        "  TLS mode        implicit TLS, as configured",
+        "  TLS mode        STARTTLS, as configured",
         " days left (",
         "  sent mail       Sent, because the server marks it \\Sent; the provider files copies itself",
         "  size limit      33.6 MB",
@@ -77,7 +77,7 @@ def test_a_refused_certificate_is_shown_as_it_is(live: Home) -> None:
         assert (account["speaks"], account["certificates_verified"]) == (mode, False)
         assert account["certificates"][0]["days_left"] > 80
     shown = live("doctor", "payroll").out
-    assert "as the server shows it, not trusted:" in shown
+    assert "as sent by the server, not trusted:" in shown
     assert "payroll can neither read mail nor send mail: The certificate of " in shown
 
 

@@ -137,7 +137,7 @@ def test_what_somebody_saves_meanwhile_is_not_overwritten(
     monkeypatch.setattr("reconciler.app.fmt.formatted", slowly)
     done = home("fmt", "connectors.d/all.yaml")
     assert done.status == 1
-    assert "all.yaml was changed by somebody else just now" in done.err
+    assert "all.yaml was changed by another program meanwhile" in done.err
     assert untidy.read_text() == "kind: Group\nname: theirs\n"
 
 

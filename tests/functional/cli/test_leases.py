@@ -72,7 +72,7 @@ def test_until_then_it_is_named(applied: Home) -> None:
         assert done.status == 7
         assert "the state is locked by mail-lead@contoso.example (apply)" in done.err
         assert f"(process {shell.process.pid})" in done.err
-        assert re.search(r" UTC, for \d+ s; the lease runs out in (59|60) min", done.err)
+        assert re.search(r" UTC, for \d+ s; the lease expires in (59|60) min", done.err)
         found = re.search(r"reconciler state unlock (\w+)", done.err)
         assert found
         assert applied("state", "unlock", found[1], "--yes").status == 0

@@ -47,7 +47,7 @@ def test_five_of_eleven_connectors_do_not_vanish_by_accident(eleven: Home) -> No
     assert "5 of 11 stored connectors (45 %) would be deleted; the limit is 30 %" in planned.out
     done = eleven("apply", "--auto-approve")
     assert done.status == REFUSED
-    assert "If it is meant: --allow-deletes 5" in done.err
+    assert "To allow it: --allow-deletes 5" in done.err
     assert done.out.rstrip() == planned.out.rstrip(), "what is refused is shown all the same"
     assert eleven("apply", "--auto-approve", "--allow-deletes", "4").status == REFUSED
     assert eleven("status").out.count("Connector ") == 11

@@ -55,11 +55,11 @@ def test_what_an_approver_has_to_see_is_shown_of_a_saved_plan_too(policy: Home) 
     policy.edit("info.yaml", "provider: gmail", "provider: fastmail")
     del policy.environ["RECONCILER_ALLOW_CREDENTIAL"]
     planned = policy("plan", "--out", "plan.json", "--allow-policy-change").out
-    assert "or --allow-credential env:INFO_APP_PASSWORD=imap.fastmail.com" in planned
+    assert "or pass --allow-credential env:INFO_APP_PASSWORD=imap.fastmail.com" in planned
     shown = policy("show", "plan.json").out
     for title in (
         "Who sends as whom after this apply (3 senders rerouted):",
-        "Who may do what changes:",
+        "Rights that would change:",
         "Secrets that would go somewhere new:",
     ):
         assert title in planned
@@ -69,7 +69,7 @@ def test_what_an_approver_has_to_see_is_shown_of_a_saved_plan_too(policy: Home) 
     assert re.search(
         r"An apply will test \d connectors live:\n  no-reply  the global policy", shown
     )
-    assert "An apply refuses this" not in shown, "the seal approves where the secret goes"
+    assert "An apply would be refused" not in shown, "the seal approves where the secret goes"
     assert policy("apply", "plan.json", *SKIP).status == 0
 
 
@@ -178,8 +178,8 @@ def test_overrides_of_a_plan_that_nothing_vouches_for_are_given_again(policy: Ho
         assert policy("plan", "--out", "plan.json", "--allow-policy-change", **left).status == 0
         done = policy("apply", "plan.json", *SKIP, **applied)
         assert done.status == 5, done.said
-        assert "the plan was saved with --allow-policy-change, and no seal" in done.err
-        assert "say it to the apply too: --allow-policy-change" in done.err
+        assert "the plan was saved with --allow-policy-change, but has no valid seal" in done.err
+        assert "pass the same options to the apply: --allow-policy-change" in done.err
         assert "Plan: 0 to add, 1 to change" in done.out
     done = policy("apply", "plan.json", "--allow-policy-change", *SKIP)
     assert done.status == 0, done.said

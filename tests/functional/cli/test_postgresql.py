@@ -90,7 +90,7 @@ def test_a_password_that_is_not_there_is_named_by_its_reference(
 def test_a_wrong_password_is_a_sentence(command: tuple[str, ...], team: Home) -> None:
     done = team(*command, STATE_PASSWORD="hunter2")
     assert done.status == 1
-    assert "does not let this user in" in done.err
+    assert "does not let this user sign in" in done.err
     assert "hunter2" not in done.said
 
 
@@ -139,7 +139,7 @@ def test_a_plan_that_is_bound_to_secrets_wants_the_key_for_its_apply(team: Home)
     del team.environ["RECONCILER_FINGERPRINT_KEY"]
     done = team("apply", "plan.json", "--skip-tests", "no servers here")
     assert done.status == 6
-    assert "cannot be compared without the key of their fingerprints" in done.err
+    assert "cannot be compared without the fingerprint key" in done.err
 
 
 def test_secrets_that_cannot_be_looked_at_are_named(home: Home) -> None:

@@ -146,7 +146,7 @@ def test_what_prevents_a_destroy_is_held_by_the_state(shared: Home) -> None:
 def test_a_former_name_that_nothing_has_is_told_of(applied: Home) -> None:
     rename(applied, "info", "helpdesk")
     applied.edit("info.yaml", "renamed_from: info\n", "renamed_from: inof\n")
-    said = "helpdesk says that it was inof before, and no connector of either name is stored"
+    said = "helpdesk has renamed_from: inof, but the state has no connector of either name"
     assert said in applied("plan").err
     assert said in applied("apply", "--auto-approve").err
     applied.apply_untested()

@@ -87,7 +87,7 @@ def test_nobody_joins_a_group_of_administrators_and_uses_it_in_the_same_apply(ho
     done = home("apply", "--actor", "ada@contoso.example", *SKIP)
     assert done.status == DENIED
     for address in ("Group.mail-admins", "EmailConnector.info"):
-        assert f"{address}: takes an Administrator" in done.err
+        assert f"{address}: requires an Administrator" in done.err
 
 
 def test_one_change_that_is_denied_stops_all_of_them(home: Home) -> None:
@@ -117,7 +117,7 @@ def test_machines_are_told_what_the_actor_may_not_do(home: Home) -> None:
             assert [item["address"] for item in judged["denied"]] == denied
     home("apply", "--actor", "ada@contoso.example", *SKIP, "--report", "json=apply.json")
     report = json.loads((home.folder / "apply.json").read_text())
-    assert report["plan"]["authorization"]["denied"][0]["message"] == "takes an Administrator"
+    assert report["plan"]["authorization"]["denied"][0]["message"] == "requires an Administrator"
 
 
 LAST = "no Administrator would be left"

@@ -117,7 +117,7 @@ def test_a_state_that_is_not_there_is_worth_another_try(applied: Home) -> None:
     mail = "From: info@contoso.example\n\nx\n"
     done = sendmail(applied, f"--state {missing} a@x.example", mail)
     assert done.status == 75, done.said
-    assert "the state holds nothing" in done.err
+    assert "the state is empty" in done.err
 
 
 def test_the_help_has_a_line_for_each_option(applied: Home) -> None:

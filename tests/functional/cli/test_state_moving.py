@@ -78,7 +78,7 @@ def test_a_state_that_is_not_empty_is_refused(eventful: Home) -> None:
     assert done.status == 1
     assert "is not empty: it is at serial 2" in done.err
     assert eventful("state", "export").out == before
-    assert "is there already" in eventful("state", "export", "--out", "state.json").err
+    assert "already exists" in eventful("state", "export", "--out", "state.json").err
 
 
 def test_a_file_that_is_no_whole_export_writes_nothing(home: Home) -> None:

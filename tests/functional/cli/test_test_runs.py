@@ -104,7 +104,7 @@ def test_nothing_is_recorded_of_a_connector_that_is_stored_otherwise(applied: Ho
     done = applied("test", INFO_NEW_PASSWORD="not the one")
     assert done.status == 4
     assert "Recorded 4 results in the state." in done.err
-    assert "the state holds no such version of them: info." in done.err
+    assert "the state has another version of them: info." in done.err
     assert statuses(applied)["info"] == "ready"
 
 

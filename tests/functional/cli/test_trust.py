@@ -170,7 +170,7 @@ def test_a_secret_of_the_pipeline_takes_a_rule_that_names_it(name: str, strict: 
     done = strict("apply", "--auto-approve", "--allow-credential", "*", *SKIP)
     assert done.status == REFUSED
     assert (
-        f"thief would send a secret of the pipeline: env:{name} to imap.attacker.example"
+        f"thief would send a variable of the pipeline as a secret: env:{name} to imap.attacker.example"
         in done.err
     )
 
@@ -290,7 +290,7 @@ def test_in_ci_the_repository_does_not_say_where_the_state_is(strict: Home) -> N
 def test_a_variable_that_is_set_and_empty_is_an_error(name: str, value: str, strict: Home) -> None:
     done = strict("plan", **{name: value})
     assert done.status == USAGE
-    assert f"{name} is set and empty" in done.err
+    assert f"{name} is set but empty" in done.err
 
 
 def test_an_empty_state_in_ci_is_most_likely_the_wrong_one(home: Home) -> None:

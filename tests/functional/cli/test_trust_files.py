@@ -66,7 +66,7 @@ def test_fmt_changes_nothing_that_is_not_ours(home: Home, outside: Path) -> None
     (outside / "compose.yaml").write_text(foreign)
     done = home("fmt", str(outside))
     assert done.status == 64
-    assert "holds no document of reconciler" in done.err
+    assert "contains no reconciler document" in done.err
     home.write("compose.yaml", foreign)
     home("fmt")
     assert (home.config / "compose.yaml").read_text() == foreign
@@ -147,7 +147,7 @@ def test_nothing_is_written_through_a_link_that_leads_out(
         path = f"{path}/connectors.d"
     done = home(*(word.format(path) for word in command))
     assert done.status != 0
-    assert "is a link, so" in done.err or "by the link link, so" in done.err
+    assert "is a link, so" in done.err or "through the link link, so" in done.err
     assert sorted(item.name for item in outside.rglob("*")) == before
 
 
@@ -168,7 +168,7 @@ def test_links_are_judged_where_they_lie_and_not_from_the_working_folder(
     done = home.run_in(below, *words)
     assert done.status != 0
     assert "leads out of" in done.err, done.said
-    assert "by the link linked-folder" in done.err
+    assert "through the link linked-folder" in done.err
     assert [item.name for item in outside.iterdir()] == ["other.yaml"]
 
 

@@ -148,7 +148,7 @@ def test_a_new_connector_that_borrows_a_stored_reference_is_a_redirect() -> None
     )
     assert refused(made)
     assert made.violations[0].message == (
-        "thief would send env:INFO_PASSWORD to evil.example, which was never applied"
+        "thief would send env:INFO_PASSWORD to evil.example for the first time"
     )
 
 

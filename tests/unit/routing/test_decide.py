@@ -63,7 +63,7 @@ def test_the_connector_that_is_named_carries_the_mail() -> None:
         reason=Reason.NAMED,
         steps=(
             "The request names the connector info.",
-            "ada@contoso.example may use it, as any internal user may.",
+            "ada@contoso.example may use it, like any internal user.",
         ),
     )
 
@@ -89,7 +89,7 @@ def test_a_sender_other_than_the_named_connectors_goes_to_reply_to() -> None:
     assert found.warnings == ()
     assert found.steps[-2:] == (
         "From becomes info@contoso.example; sales@contoso.example is kept in X-Original-From.",
-        "Answers go to sales@contoso.example (Reply-To).",
+        "Replies go to sales@contoso.example (Reply-To).",
     )
 
 
@@ -104,7 +104,7 @@ def test_a_reply_to_of_the_request_is_kept() -> None:
 def test_a_sender_of_another_domain_is_warned_of() -> None:
     found = routed(snapshot(INFO), sender=PARTNER, connector="info")
     assert len(found.warnings) == 1
-    assert "joan@adventure-works.example is of another domain" in found.warnings[0]
+    assert "joan@adventure-works.example is in another domain" in found.warnings[0]
     assert "DMARC" in found.warnings[0]
 
 
@@ -218,11 +218,11 @@ def test_a_partner_needs_b2b_even_if_named(named: tuple[str, ...]) -> None:
     shut = snapshot(INFO, INTERNAL, permissions("info", users=users(*named)))
     found = refused(shut, PARTNER, connector="info")
     assert found.sentence == (
-        "joan@adventure-works.example is an external partner, and info has not enabled B2B"
+        "joan@adventure-works.example is an external partner, but info has not enabled B2B"
     )
     wide = snapshot(INFO, INTERNAL, permissions("info", users=users(*named), enable_b2b=True))
     assert routed(wide, PARTNER, connector="info").steps[-1] == (
-        "joan@adventure-works.example is a partner, and it has enabled B2B."
+        "joan@adventure-works.example is a partner, and B2B is enabled for it."
     )
 
 
@@ -254,10 +254,10 @@ def test_the_policy_forces_all_mail_through_its_connector() -> None:
         reason=Reason.GLOBAL_POLICY,
         steps=(
             "info is the connector of info@contoso.example.",
-            "ada@contoso.example may use it, as any internal user may.",
+            "ada@contoso.example may use it, like any internal user.",
             "The global SMTP policy forces all mail through no-reply.",
             "From becomes no-reply@contoso.example; info@contoso.example is kept in X-Original-From.",
-            "Answers go to info@contoso.example (Reply-To).",
+            "Replies go to info@contoso.example (Reply-To).",
         ),
     )
 
