@@ -177,14 +177,18 @@ def show_error(error: ReconcilerError) -> None:
     """Say a failure on standard error, with what to do about it."""
     from reconciler.cli.terminal import stderr_style  # noqa: PLC0415 - only where there is an error
     from reconciler.render.human.diagnostics import diagnostics, summary  # noqa: PLC0415 - as above
+    from reconciler.render.terminal import visible  # noqa: PLC0415 - as above
+
+    def shown(text: str) -> str:
+        return "\n".join(visible(line) for line in text.split("\n"))
 
     style = stderr_style()
     if isinstance(error, ConfigurationInvalid):
         click.echo(diagnostics(error.diagnostics, style), err=True)
         click.echo(f"\nThe configuration is not valid: {summary(error.diagnostics)}.", err=True)
         return
-    click.echo(f"{style.removed('Error:')} {error.message}", err=True)
+    click.echo(f"{style.removed('Error:')} {shown(error.message)}", err=True)
     if error.hint:
-        click.echo(f"  {error.hint}", err=True)
+        click.echo(f"  {shown(error.hint)}", err=True)
     for note in getattr(error, "__notes__", ()):
-        click.echo(f"{style.changed('Warning:')} {note}", err=True)
+        click.echo(f"{style.changed('Warning:')} {shown(note)}", err=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from reconciler.connection.failure import Protocol
 from reconciler.mail.resolve import ascii_host
 from reconciler.model.connector import Connector, MailServer, SaveSent, Security
+from reconciler.model.domain import with_a_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,11 @@ class Account:
     security: Security
     username: str
     sender: str = ""
+
+    @property
+    def shown_host(self) -> str:
+        """The host for people, with its A-label if it is not ASCII."""
+        return with_a_label(self.host)
 
     @property
     def host_key(self) -> str:

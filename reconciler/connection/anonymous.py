@@ -30,7 +30,7 @@ def sign_in_demanded(reply: Reply, where: FailureContext) -> Failure | None:
     text = reply.text
     if _TLS_FIRST.search(text) or _OF_THE_DOMAIN.search(text):
         return None
-    host = where.account.host
+    host = where.account.shown_host
     if _RELAY.search(text):
         cause = f"{host} does not relay mail for this machine without a sign-in."
     elif reply.code == _DEMANDED or _SIGN_IN.search(text):

@@ -19,7 +19,7 @@ _WRONG_NAME: Final = frozenset({62, 63, 64})
 
 def tls_failure(error: ssl.SSLError, where: FailureContext) -> Failure:
     """Say what is wrong with the certificate, or with TLS itself."""
-    host = where.account.host
+    host = where.account.shown_host
     if not isinstance(error, ssl.SSLCertVerificationError):
         return Failure(
             ErrorClass.PROTOCOL,

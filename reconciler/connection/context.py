@@ -30,4 +30,4 @@ class FailureContext:
         """What causes and remedies may name."""
         account = self.account
         user = account.username or "this machine"
-        return {"host": account.host, "user": user, "address": account.address}
+        return {"host": account.shown_host, "user": user, "address": account.address}

@@ -95,7 +95,7 @@ def _declined(error: Declined, where: FailureContext) -> Failure:
         return _by(rule, where)
     return Failure(
         ErrorClass.PROTOCOL,
-        f"{account.host} does not do what {error.command} asks for.",
+        f"{account.shown_host} does not do what {error.command} asks for.",
         _ASK_ADMINISTRATOR,
     )
 
@@ -107,12 +107,12 @@ def _token_rejected(error: Declined, where: FailureContext) -> Failure:
     if status in ("403", "insufficient_scope"):
         return Failure(
             ErrorClass.OAUTH_SCOPE,
-            f"The token for {account.username} does not allow {account.protocol} at {account.host}.",
+            f"The token for {account.username} does not allow {account.protocol} at {account.shown_host}.",
             "Give the application the permission for this protocol, and ask for its scope in `scopes`.",
         )
     return Failure(
         ErrorClass.OAUTH_TOKEN,
-        f"{account.host} does not accept the token for {account.username}.",
+        f"{account.shown_host} does not accept the token for {account.username}.",
         "Check that tenant, client and scopes are those of this provider, and that the token is for "
         "this user." + (f" The server names the scope {scope}." if scope else ""),
     )
@@ -135,7 +135,7 @@ def _disconnected(error: Disconnected, where: FailureContext) -> Failure:
     if error.silent:
         return Failure(
             ErrorClass.REFUSED,
-            f"{account.host} takes the connection on port {account.port}, but closes it without a word.",
+            f"{account.shown_host} takes the connection on port {account.port}, but closes it without a word.",
             "Check the port; if it is right, the server or what stands before it is out of order.",
         )
     when = {
@@ -145,7 +145,7 @@ def _disconnected(error: Disconnected, where: FailureContext) -> Failure:
     }.get(where.stage, "after the sign-in")
     return Failure(
         ErrorClass.PROTOCOL,
-        f"{account.host} closed the connection {when}.",
+        f"{account.shown_host} closed the connection {when}.",
         _ASK_ADMINISTRATOR,
     )
 

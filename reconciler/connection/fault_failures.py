@@ -29,6 +29,7 @@ from reconciler.mail.faults import (
 )
 from reconciler.mail.folders import nearest
 from reconciler.model.connector import Security
+from reconciler.model.domain import with_a_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +58,7 @@ def fault_failure(error: MailFault, where: FailureContext) -> Failure:
             return explain(error, where)
     return Failure(
         ErrorClass.PROTOCOL,
-        f"{where.account.host} does not keep to the protocol.",
+        f"{where.account.shown_host} does not keep to the protocol.",
         "Ask the server's administrator, or test again later.",
     )
 
@@ -65,7 +66,7 @@ def fault_failure(error: MailFault, where: FailureContext) -> Failure:
 def _host_not_allowed(error: HostNotAllowed, _where: FailureContext) -> Failure:
     return Failure(
         ErrorClass.CONFIG_INVALID,
-        f"Connections to {error.host} are not allowed.",
+        f"Connections to {with_a_label(error.host)} are not allowed.",
         "Add it to `allowed_hosts` in reconciler.yaml, if it is to be trusted with credentials.",
     )
 
@@ -73,7 +74,7 @@ def _host_not_allowed(error: HostNotAllowed, _where: FailureContext) -> Failure:
 def _unresolvable(error: Unresolvable, where: FailureContext) -> Failure:
     return Failure(
         ErrorClass.DNS,
-        f"The name {where.account.host} cannot be resolved: {error}.",
+        f"The name {where.account.shown_host} cannot be resolved: {error}.",
         "Check the spelling of `server`, and the name service of this machine.",
     )
 
@@ -81,7 +82,7 @@ def _unresolvable(error: Unresolvable, where: FailureContext) -> Failure:
 def _unreachable(error: Unreachable, where: FailureContext) -> Failure:
     return Failure(
         ErrorClass.REFUSED,
-        f"No connection to {where.account.host} on port {where.account.port}: {error}.",
+        f"No connection to {where.account.shown_host} on port {where.account.port}: {error}.",
         "Check `port`, that the server is up, and that no firewall is in between.",
     )
 
@@ -90,7 +91,7 @@ def _not_redirected(_error: NotRedirected, where: FailureContext) -> Failure:
     account = where.account
     return Failure(
         ErrorClass.REFUSED,
-        f"{account.host}:{account.port} is not among the servers of the sandbox, and nothing else is connected to.",
+        f"{account.shown_host}:{account.port} is not among the servers of the sandbox, and nothing else is connected to.",
         "Start the sandbox anew, so that it plays this server too.",
     )
 
@@ -99,7 +100,7 @@ def _starttls_missing(_error: StarttlsMissing, where: FailureContext) -> Failure
     account = where.account
     return Failure(
         ErrorClass.STARTTLS_MISSING,
-        f"{account.host} does not offer STARTTLS on port {account.port}, so nothing was sent to it.",
+        f"{account.shown_host} does not offer STARTTLS on port {account.port}, so nothing was sent to it.",
         "Use a port that offers TLS; if this one always did, something in between strips it.",
     )
 
@@ -109,7 +110,7 @@ def _no_mechanism(error: NoMechanism, where: FailureContext) -> Failure:
     what = f": it offers {offered}" if offered else ""
     return Failure(
         ErrorClass.AUTH_MECH_UNAVAILABLE,
-        f"{where.account.host} offers no way to sign in that can be used here{what}.",
+        f"{where.account.shown_host} offers no way to sign in that can be used here{what}.",
         "Check port and TLS mode: many servers offer sign-in only with TLS, and none on port 25. A "
         "password beyond ASCII needs PLAIN.",
     )
@@ -126,13 +127,15 @@ def _unsendable(error: Unsendable, where: FailureContext) -> Failure:
 def _timed_out(error: TimedOut, where: FailureContext) -> Failure:
     account = where.account
     if where.stage is Stage.DNS:
-        cause = f"The name service did not answer in time for {account.host}."
+        cause = f"The name service did not answer in time for {account.shown_host}."
     elif where.stage is Stage.TCP:
-        cause = f"{account.host} did not take the connection on port {account.port} in time."
+        cause = f"{account.shown_host} did not take the connection on port {account.port} in time."
     elif error.silent:
-        cause = f"{account.host} takes the connection on port {account.port}, but says nothing."
+        cause = (
+            f"{account.shown_host} takes the connection on port {account.port}, but says nothing."
+        )
     else:
-        cause = f"{account.host} did not answer in time at the stage {where.stage}."
+        cause = f"{account.shown_host} did not answer in time at the stage {where.stage}."
     return Failure(
         ErrorClass.TIMEOUT,
         cause,
@@ -155,7 +158,7 @@ def _wrong_mode(error: WrongMode, where: FailureContext) -> Failure:
     )
     return Failure(
         ErrorClass.TLS_MODE_MISMATCH,
-        f"{account.host} {speaks} on port {account.port}; the connector has `security: {account.security}`.",
+        f"{account.shown_host} {speaks} on port {account.port}; the connector has `security: {account.security}`.",
         remedy,
     )
 
@@ -186,7 +189,7 @@ def _not_delivered(_error: NotDelivered, where: FailureContext) -> Failure:
     return Failure(
         ErrorClass.NOT_DELIVERED,
         f"The test mail to {account.address} was sent, but is not in the inbox of {account.username} at "
-        f"{account.host}.",
+        f"{account.shown_host}.",
         "Look for it in the spam folder, and at the rules and forwardings of the mailbox; if it comes "
         "later, the servers in between are slow.",
     )
@@ -195,7 +198,7 @@ def _not_delivered(_error: NotDelivered, where: FailureContext) -> Failure:
 def _uncertain(_error: Uncertain, where: FailureContext) -> Failure:
     return Failure(
         ErrorClass.NOT_DELIVERED,
-        f"The test mail was handed over, but {where.account.host} did not say that it has it.",
+        f"The test mail was handed over, but {where.account.shown_host} did not say that it has it.",
         "Test again; the mail may have arrived all the same, and can be deleted.",
     )
 
@@ -207,12 +210,12 @@ def _violation(error: ProtocolViolation, where: FailureContext) -> Failure:
     if other != own and where.stage in (Stage.TLS, Stage.CAPABILITIES):
         return Failure(
             ErrorClass.PROTOCOL,
-            f"{account.host} speaks {other} on port {account.port}, and not {own}.",
+            f"{account.shown_host} speaks {other} on port {account.port}, and not {own}.",
             f"Set the port of the server's {own} service.",
         )
     return Failure(
         ErrorClass.PROTOCOL,
-        f"{account.host} does not keep to the protocol: {error}",
+        f"{account.shown_host} does not keep to the protocol: {error}",
         "Check host and port; if they are right, the server or something in between is at fault.",
     )
 
@@ -221,7 +224,7 @@ def _already_rejected(error: AlreadyRejected, where: FailureContext) -> Failure:
     account = where.account
     return Failure(
         ErrorClass.AUTH_REJECTED,
-        f"The password of {account.username} was not tried at {account.host}: {error.host} has refused it.",
+        f"The password of {account.username} was not tried at {account.shown_host}: {with_a_label(error.host)} has refused it.",
         "Put it right and test again; one wrong password is one failed sign-in, so that no account is "
         "locked.",
     )

@@ -14,6 +14,7 @@ from reconciler.mail.faults import (
     Unreachable,
     Unresolvable,
 )
+from reconciler.model.domain import with_a_label
 
 if TYPE_CHECKING:
     from reconciler.connection.context import FailureContext
@@ -133,7 +134,7 @@ def token_failure(error: TokenFault, _where: FailureContext) -> Failure:
     if isinstance(error, KeyUnusable):
         remedy = f"Put {error.wanted} where the reference points."
         return Failure(_TOKEN, f"{error}.", remedy)
-    place = f"{error.host}: " if error.host else ""
+    place = f"{with_a_label(error.host)}: " if error.host else ""
     if isinstance(error, TokenUnreachable):
         kinds = ((Unresolvable, ErrorClass.DNS), (Unreachable, ErrorClass.REFUSED))
         network = next((kind for type_, kind in kinds if isinstance(error.reason, type_)), None)
@@ -141,7 +142,7 @@ def token_failure(error: TokenFault, _where: FailureContext) -> Failure:
             network = ErrorClass.TIMEOUT
         return Failure(
             network or _TOKEN,
-            f"No token from {error.host}: {str(error).rstrip('.')}.",
+            f"No token from {with_a_label(error.host)}: {str(error).rstrip('.')}.",
             "Check `token_endpoint`, and that this machine may reach it.",
         )
     code = ENTRA_CODE.search(error.description)
@@ -152,5 +153,5 @@ def token_failure(error: TokenFault, _where: FailureContext) -> Failure:
         return Failure(error_class, f"{place}{cause}", remedy)
     if error.error:
         return Failure(_TOKEN, f"{place}the request for a token was rejected.", _OTHER)
-    source = f"from {error.host}" if error.host else "could be obtained"
+    source = f"from {with_a_label(error.host)}" if error.host else "could be obtained"
     return Failure(_TOKEN, f"No token {source}: {str(error).rstrip('.')}.", _OTHER)

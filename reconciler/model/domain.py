@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+_ADDRESS: Final = re.compile(r"[^\s@,;<>()`\"]+@[^\s@,;<>()`\"]+[^\s@,;<>()`\".]")
 _DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
 
 
@@ -26,6 +27,26 @@ def a_labels(domain: str) -> str:
     except idna.IDNAError as error:
         raise ValueError(f"{domain!r} is not a domain under IDNA 2008: {error}") from None
     return found.decode("ascii")
+
+
+def with_a_label(text: str) -> str:
+    """Return a host, an address or a URL for people: with its A-label beside it if its host is not ASCII.
+
+    Letters of different scripts look alike; A-labels do not.
+    """
+    place = text.partition("://")[2].partition("/")[0] if "://" in text else text
+    domain = re.sub(r":[0-9]*$", "", place.rpartition("@")[2])
+    if domain.isascii():
+        return text
+    try:
+        return f"{text} ({a_labels(domain)})"
+    except ValueError:
+        return f"{text} (not a valid domain)"
+
+
+def with_a_labels(sentence: str) -> str:
+    """Return a sentence with the A-label beside every address in it whose domain is not ASCII."""
+    return _ADDRESS.sub(lambda match: with_a_label(match[0]), sentence)
 
 
 def domain_key(domain: str) -> str:

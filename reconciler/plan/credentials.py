@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from reconciler.model.connector import Connector
+from reconciler.model.domain import with_a_label
 from reconciler.model.secret_ref import SecretRef
 from reconciler.wording import TO_ACT_ON
 
@@ -45,8 +46,8 @@ class Destination:
 
     def __str__(self) -> str:
         if self.security == _HTTPS:
-            return f"{self.host} as {self.username}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
+            return f"{with_a_label(self.host)} as {self.username}"
+        host = f"[{self.host}]" if ":" in self.host else with_a_label(self.host)
         return f"{host}:{self.port} ({self.security}) as {self.username}"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.connection.failure import Protocol, Stage
 from reconciler.model.connector import SaveSent, Security
+from reconciler.model.domain import with_a_label
 from reconciler.probe.report import StageDocument, stage_document
 from reconciler.probe.result import StageOutcome
 from reconciler.render.formats import OutputFormat
@@ -214,7 +215,7 @@ def doctor_text(
 
 def _examination(document: DoctorDocument, style: Style, texts: Mapping[Protocol, str]) -> str:
     provider = f" ({document.provider})" if document.provider else ""
-    parts = [style.strong(f"{document.connector}: {document.display_name}{provider}")]
+    parts = [style.strong(visible(f"{document.connector}: {document.display_name}{provider}"))]
     for account in document.accounts:
         rows = list(_rows(account))
         width = max(len(name) for name in (*Stage, *(name for name, _ in rows)))
@@ -240,7 +241,9 @@ def _examination(document: DoctorDocument, style: Style, texts: Mapping[Protocol
 
 def _title(account: AccountDocument) -> str:
     user = f"as {account.username}" if account.username else "without a sign-in"
-    return f"{account.protocol.upper()}  {account.host}:{account.port} {user}"
+    return (
+        f"{account.protocol.upper()}  {with_a_label(account.host)}:{account.port} {visible(user)}"
+    )
 
 
 def _rows(account: AccountDocument) -> Iterator[tuple[str, list[str]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
+from reconciler.model.domain import with_a_label
 from reconciler.model.sending import SendingResult
 from reconciler.render.formats import OutputFormat
 from reconciler.render.json import to_json
@@ -105,7 +106,7 @@ def _table(records: tuple[SendingRecord, ...], style: Style) -> str:
         "WHO": [item.actor for item in records],
         "CONNECTOR": [item.connector or "-" for item in records],
         "FROM": [item.from_address or item.sender or "-" for item in records],
-        "HOST": [item.host or "-" for item in records],
+        "HOST": [with_a_label(item.host) or "-" for item in records],
         "MESSAGE-ID": [item.message_id or "-" for item in records],
         "TO": [_recipients(item) for item in records],
         "SIZE": [size_text(item.size) if item.size else "-" for item in records],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reconciler.render.human.impact import access, new_credential_uses
 from reconciler.render.human.plan import change_text, left_out, not_tested, steps, summary
 from reconciler.render.human.routes import routes
-from reconciler.render.terminal import Style
+from reconciler.render.terminal import Style, visible
 
 if TYPE_CHECKING:
     from reconciler.apply.authorise import Denial
@@ -74,4 +74,4 @@ def _as_diff(text: str) -> str:
 
 def escape(text: str) -> str:
     """Text in which no character means anything to Markdown."""
-    return "".join(f"\\{char}" if char in "\\`*_{}[]<>#|~" else char for char in text)
+    return "".join(f"\\{char}" if char in "\\`*_{}[]<>#|~" else char for char in visible(text))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
+from reconciler.model.domain import with_a_label, with_a_labels
 from reconciler.render.formats import OutputFormat
 from reconciler.render.json import to_json
+from reconciler.render.terminal import visible
 from reconciler.routing.request import Refusal, Route
 
 if TYPE_CHECKING:
@@ -36,15 +38,26 @@ def route_text(decision: Route | Refusal, output_format: TextOrJson, style: Styl
 
 
 def _sentences(decision: Route | Refusal, style: Style) -> str:
-    lines = [f"  {number}. {step}" for number, step in enumerate(decision.steps, 1)]
+    lines = [
+        f"  {number}. {visible(with_a_labels(step))}"
+        for number, step in enumerate(decision.steps, 1)
+    ]
     if not isinstance(decision, Route):
-        return "\n".join([f"{style.removed('Refused:')} {decision.sentence}.", *lines])
-    head = f"Goes out through {style.strong(decision.connector)} as {style.strong(decision.from_address)}."
+        return "\n".join(
+            [f"{style.removed('Refused:')} {visible(with_a_labels(decision.sentence))}.", *lines]
+        )
+    head = f"Goes out through {style.strong(decision.connector)} as {style.strong(with_a_label(decision.from_address))}."
     headers = [("From", decision.from_address), ("Reply-To", decision.reply_to),
                ("X-Original-From", decision.original_from)]  # fmt: skip
-    lines += ["", *(f"  {name}: {value}" for name, value in headers if value)]
+    lines += [
+        "",
+        *(f"  {name}: {visible(with_a_label(value))}" for name, value in headers if value),
+    ]
     if decision.save_to_sent_items is not None:
         saved = "is filed" if decision.save_to_sent_items else "is not filed"
         lines.append(f"  A copy {saved} in the Sent Items of {decision.connector}.")
-    lines += [f"\n{style.changed('Warning:')} {text}." for text in decision.warnings]
+    lines += [
+        f"\n{style.changed('Warning:')} {visible(with_a_labels(text))}."
+        for text in decision.warnings
+    ]
     return "\n".join([head, *lines])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
+from reconciler.model.domain import with_a_label
 from reconciler.render.formats import OutputFormat
 from reconciler.render.json import to_json
 from reconciler.render.route import route_text
@@ -120,7 +121,7 @@ def sent_text(sent: Sent, output_format: TextOrJson, style: Style) -> str:
 
 def _sent(sent: Sent, style: Style) -> str:
     went = "Sent" if not sent.refused else style.changed("Sent to some recipients")
-    carrier = f"{style.strong(sent.route.connector)} ({sent.host}:{sent.port})"
+    carrier = f"{style.strong(sent.route.connector)} ({with_a_label(sent.host)}:{sent.port})"
     lines = [
         f"{went} through {carrier} as {style.strong(sent.route.from_address)}.",
         *_replaced(sent.route),

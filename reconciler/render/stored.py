@@ -11,7 +11,7 @@ from reconciler.plan.diff import leaves
 from reconciler.render.formats import OutputFormat
 from reconciler.render.human.plan import show
 from reconciler.render.json import to_json
-from reconciler.render.terminal import instant, minute, pad, width_of
+from reconciler.render.terminal import instant, minute, pad, visible, width_of
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import StoredResource
@@ -60,12 +60,12 @@ def _fields(stored: StoredResource, style: Style) -> str:
     values: list[tuple[str, JSON]] = list(leaves(spec_of(stored.resource)))
     width = max(width_of(path) for path, _ in values)
     lines = [style.strong(f"# {stored.address}")]
-    lines += [f"    {pad(path, width)} = {show(value)}" for path, value in values]
+    lines += [f"    {pad(path, width)} = {show(value, path)}" for path, value in values]
     lines.append("")
     if stored.status:
         lines.append(f"  status    {stored.status}{_last_test(stored)}")
     lines.append(f"  created   {minute(stored.created_at)}")
-    lines.append(f"  modified  {minute(stored.modified_at)} by {stored.modified_by}")
+    lines.append(f"  modified  {minute(stored.modified_at)} by {visible(stored.modified_by)}")
     return "\n".join(lines)
 
 
@@ -75,7 +75,7 @@ def _last_test(stored: StoredResource) -> str:
         return ""
     if test.passed:
         return f", tested {minute(test.at)}"
-    return f" at {test.stage} ({test.error_class}) since {minute(test.failing_since or test.at)}: {test.summary}"
+    return f" at {test.stage} ({test.error_class}) since {minute(test.failing_since or test.at)}: {visible(test.summary)}"
 
 
 def lease_text(lease: Lease | None) -> str:

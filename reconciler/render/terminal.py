@@ -53,8 +53,13 @@ class Style:
 PLAIN = Style()
 
 
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _JOINERS = "\u200c\u200d"  # part of how Persian and some emoji are written
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Characters that are no format characters to Unicode, and that show nothing all the same."""
+
+_VARIATIONS = (range(0xFE00, 0xFE0F), range(0xE0100, 0xE01F0))
+"""Variation selectors, without the one that makes an emoji of a character."""
 
 
 def visible(text: str) -> str:
@@ -65,11 +70,29 @@ def visible(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_escaped(char) for char in text)
+    return "".join(
+        char if char in _JOINERS and _joins(text, place) else _escaped(char)
+        for place, char in enumerate(text)
+    )
+
+
+def _joins(text: str, place: int) -> bool:
+    """Whether what is at a place stands between characters of a script that is written with joiners."""
+    around = text[max(0, place - 1) : place] + text[place + 1 : place + 2]
+    return len(around) == 2 and all(ord(char) > _LATIN_END for char in around)  # noqa: PLR2004 - one on each side
+
+
+_LATIN_END = 0x058F
+"""The last character of the alphabets (Latin, Greek, Cyrillic, Armenian) that know no joiners."""
 
 
 def _escaped(char: str) -> str:
-    if char in _JOINERS or unicodedata.category(char) not in _HIDDEN:
+    hidden = (
+        unicodedata.category(char) in _HIDDEN
+        or char in _BLANK
+        or any(ord(char) in variations for variations in _VARIATIONS)
+    )
+    if not hidden:
         return char
     return f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else f"\\U{ord(char):08x}"  # noqa: PLR2004 - where \u ends
 

@@ -80,12 +80,13 @@ def command(project: Project, *, arguments: tuple[str, ...], connector: str | No
 
 def _told(sent: Sent, *, verbose: bool) -> int:
     """Say what the caller has to know of a mail that is out, and end accordingly."""
+    from reconciler.model.domain import with_a_label
     from reconciler.render.terminal import visible
     from reconciler.sending.outcome import CopyStatus
 
     if verbose:
         click.echo(
-            f"Sent through {sent.route.connector} ({sent.host}:{sent.port}) as "
+            f"Sent through {sent.route.connector} ({with_a_label(sent.host)}:{sent.port}) as "
             f"{sent.route.from_address}: {sent.message_id}, copy {sent.copy.status}"
         )
     problems = list(sent.warnings)

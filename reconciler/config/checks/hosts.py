@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from reconciler.config.checks.finding import Finding
+from reconciler.model.domain import with_a_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,7 @@ def allowed(subject: ResolvedConfiguration) -> Iterator[Finding]:
     for case in subject.cases:
         for route, host in dict.fromkeys(_hosts(case)):
             if not subject.settings.allows_host(host):
-                message = f"The host {host} is not one of those that reconciler.yaml allows."
+                message = f"The host {with_a_label(host)} is not one of those that reconciler.yaml allows."
                 hint = "Add it to `allowed_hosts` there, if it is right."
                 yield Finding("connector/host-not-allowed", case.entry.raw, route, message, hint)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.render.terminal import visible
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,10 +18,12 @@ def diagnostics(problems: Sequence[Diagnostic], style: Style) -> str:
     lines = []
     for problem in problems:
         word = style.removed("error") if problem.is_error else style.changed("warning")
-        place = f"{style.strong(problem.location)}: " if problem.location else ""
-        lines.append(f"{place}{word}: {problem.message} {style.faint(f'[{problem.rule}]')}")
+        place = f"{style.strong(visible(problem.location))}: " if problem.location else ""
+        lines.append(
+            f"{place}{word}: {visible(problem.message)} {style.faint(f'[{problem.rule}]')}"
+        )
         if problem.hint:
-            lines.append(f"    {problem.hint}")
+            lines.append(f"    {visible(problem.hint)}")
     return "\n".join(lines)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.model.domain import with_a_label, with_a_labels
 from reconciler.plan.impact import Right
+from reconciler.render.terminal import visible
 from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
@@ -40,18 +42,24 @@ def access_changes(items: Sequence[AccessChange | AccessDocument], style: Style)
     return "\n".join(lines)
 
 
+def _people(names: Sequence[str]) -> str:
+    return listed([visible(with_a_label(name)) for name in names], TO_ACT_ON)
+
+
 def _access(item: AccessChange | AccessDocument, style: Style) -> list[str]:
     right = _RIGHTS[item.right].format(subject=item.subject)
     lines = []
     if item.gained:
-        lines.append(f"  {style.mark('+')} may {right}: {listed(item.gained, TO_ACT_ON)}")
+        lines.append(f"  {style.mark('+')} may {right}: {_people(item.gained)}")
     if item.lost:
-        lines.append(f"  {style.mark('-')} may no longer {right}: {listed(item.lost, TO_ACT_ON)}")
+        lines.append(f"  {style.mark('-')} may no longer {right}: {_people(item.lost)}")
     # Whoever cannot be named, such as any internal user, is told by what the configuration says.
     unnamed = (item.widened and not item.gained, item.narrowed and not item.lost)
     if any(unnamed):
         symbol = "~" if all(unnamed) else "+" if unnamed[0] else "-"
-        lines.append(f"  {style.mark(symbol)} may {right}: {item.before} -> {item.after}")
+        lines.append(
+            f"  {style.mark(symbol)} may {right}: {visible(with_a_labels(item.before))} -> {visible(with_a_labels(item.after))}"
+        )
     return lines
 
 
@@ -66,11 +74,13 @@ def credential_uses(items: Sequence[NewCredentialUse | CredentialUseDocument], s
         return ""
     lines = [style.strong("Secrets that would go somewhere new:")]
     for item in items:
-        lines.append(f"  {style.mark('!')} {item.reference}, by {item.connector} ({item.protocol})")
-        lines += [f"      now goes to   {destination}" for destination in item.before]
+        lines.append(
+            f"  {style.mark('!')} {visible(str(item.reference))}, by {item.connector} ({item.protocol})"
+        )
+        lines += [f"      now goes to   {visible(str(destination))}" for destination in item.before]
         if item.others:
             lines.append(f"      and to        {item.others} more")
-        lines.append(f"      would go to   {item.after}")
+        lines.append(f"      would go to   {visible(str(item.after))}")
     return "\n".join(lines)
 
 
@@ -80,7 +90,7 @@ def refusals(plan: Plan, style: Style) -> str:
         return ""
     lines = [style.strong("An apply would be refused:")]
     for item in plan.violations:
-        lines.append(f"  {style.mark('!')} {item.message}")
+        lines.append(f"  {style.mark('!')} {visible(item.message)}")
         if item.needs_only_a_saved_plan:
             lines.append(
                 "      to allow it: answer yes at a terminal, apply a sealed plan, or pass"

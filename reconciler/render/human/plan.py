@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, assert_never
 
+from reconciler.model.domain import with_a_label
 from reconciler.model.resource import JSON, Resource, spec_of
 from reconciler.plan.changes import (
     Change,
@@ -132,9 +134,24 @@ def change_text(change: Change, style: Style, *, be: str = "will be") -> str:
             assert_never(change)
 
 
-def show(value: JSON) -> str:
-    """A value as it would stand in YAML's flow style, with nothing in it that does not show."""
-    return visible(json.dumps(value, ensure_ascii=False))
+def show(value: JSON, path: str = "") -> str:
+    """A value as it would stand in YAML's flow style, with nothing in it that does not show.
+
+    Hosts, addresses and URLs that are not ASCII have their A-label beside them; ``path`` tells a host.
+    """
+    shown = visible(json.dumps(value, ensure_ascii=False))
+    texts = [
+        item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)
+    ]
+    labels = [
+        with_a_label(text).removeprefix(text)
+        for text in texts
+        if path.endswith("server") or _ADDRESS.fullmatch(text)
+    ]
+    return shown + "".join(labels)
+
+
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+|https://\S+")
 
 
 def _values(symbol: str, resource: Resource, style: Style) -> list[str]:
@@ -142,7 +159,7 @@ def _values(symbol: str, resource: Resource, style: Style) -> list[str]:
     width = max((width_of(path) for path, _ in values), default=0)
     gone = " -> null" if symbol == "-" else ""
     return [
-        f"      {style.mark(symbol)} {pad(path, width)} = {show(value)}{gone}"
+        f"      {style.mark(symbol)} {pad(path, width)} = {show(value, path)}{gone}"
         for path, value in values
     ]
 
@@ -164,12 +181,15 @@ def _fields(fields: tuple[FieldChange, ...], style: Style) -> list[str]:
         if isinstance(field.before, list) and isinstance(field.after, list):
             lines += _list(field.path, field.before, field.after, style)
         elif field.before is None:
-            lines.append(f"      {style.mark('+')} {name} = {show(field.after)}")
+            lines.append(f"      {style.mark('+')} {name} = {show(field.after, field.path)}")
         elif field.after is None:
-            lines.append(f"      {style.mark('-')} {name} = {show(field.before)} -> null")
+            lines.append(
+                f"      {style.mark('-')} {name} = {show(field.before, field.path)} -> null"
+            )
         else:
             lines.append(
-                f"      {style.mark('~')} {name} = {show(field.before)} -> {show(field.after)}"
+                f"      {style.mark('~')} {name} = {show(field.before, field.path)}"
+                f" -> {show(field.after, field.path)}"
             )
     return lines
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.model.domain import with_a_label, with_a_labels
 from reconciler.plan.document import RouteDocument, routes_document
-from reconciler.render.terminal import natural_width, table
+from reconciler.render.terminal import natural_width, table, visible
 from reconciler.routing.request import Reason
 from reconciler.routing.table import ANY_OTHER
 from reconciler.wording import counted
@@ -123,15 +124,17 @@ def _rows(line: _Line, other: RouteDocument | None) -> list[tuple[str, ...]]:
     old, mark = line.before, line.mark
     # Mail of an address that no connector has any more goes the way of everybody else's.
     new = line.after or other
-    users = new.users if new else ""
-    rows: list[tuple[str, ...]] = [(mark, line.sender, _as(new), _through(new), users)]
+    users = with_a_labels(new.users) if new else ""
+    rows: list[tuple[str, ...]] = [
+        (mark, with_a_label(line.sender), _as(new), _through(new), users)
+    ]
     if mark in "~-" and old is not None:
-        rows.append(("", "  was", _as(old), _through(old), old.users))
+        rows.append(("", "  was", _as(old), _through(old), with_a_labels(old.users)))
     return rows
 
 
 def _as(row: RouteDocument | None) -> str:
-    return (row.as_address if row else None) or _REFUSED
+    return with_a_label(row.as_address) if row and row.as_address else _REFUSED
 
 
 def _through(row: RouteDocument | None) -> str:
@@ -142,7 +145,8 @@ def _through(row: RouteDocument | None) -> str:
 
 def _stacked(rows: list[tuple[str, ...]]) -> list[str]:
     lines = []
-    for mark, sender, as_whom, through, audience in rows:
+    for row in rows:
+        mark, sender, as_whom, through, audience = map(visible, row)
         indent = "    " if mark else "      "
         lines.append(f"{mark or ' '} {sender}")
         lines.append(f"{indent}as {as_whom}")

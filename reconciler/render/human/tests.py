@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.connection.failure import Stage
+from reconciler.model.domain import with_a_label
 from reconciler.probe.result import StageOutcome
-from reconciler.render.terminal import pad, width_of
+from reconciler.render.terminal import pad, visible, width_of
 from reconciler.wording import counted, listed
 
 if TYPE_CHECKING:
@@ -25,12 +26,12 @@ def result_text(result: ConnectorResult, style: Style, *, width: int = 0) -> str
         lines += [f"      test mail {text}" for text in _test_mail(protocol)]
         failed = protocol.failed
         if failed is not None and failed.failure is not None:
-            lines.append(f"      {failed.failure.cause}")
+            lines.append(f"      {visible(failed.failure.cause)}")
             if failed.failure.reply:
                 lines.append(style.faint(f"      the server said: {failed.failure.reply}"))
             if failed.failure.server_text:
                 lines.append(style.faint(f"      word for word: {failed.failure.server_text}"))
-            lines.append(f"      {failed.failure.remedy}")
+            lines.append(f"      {visible(failed.failure.remedy)}")
     return "\n".join(lines)
 
 
@@ -53,7 +54,7 @@ def _test_mail(protocol: ProtocolResult) -> tuple[str, ...]:
 
 
 def _protocol(protocol: ProtocolResult, style: Style) -> str:
-    place = f"{protocol.host}:{protocol.port}"
+    place = f"{with_a_label(protocol.host)}:{protocol.port}"
     failed = protocol.failed
     if failed is None:
         place += " (redirected)" if protocol.via else ""
