@@ -117,6 +117,7 @@ RUNS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "schema": (("plan",),),
     "state export": (("--out", "state.json"), ()),
     "state forget": (("EmailConnector.none",),),
+    "state key": ((),),
     "state import": (("state.json",),),
     "state lock": ((),),
     "state migrate": ((),),
