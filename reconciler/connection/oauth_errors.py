@@ -1,9 +1,10 @@
-"""What it means if no access token is issued: the codes of RFC 6749, and Microsoft's behind them."""
+"""What it means if no access token is issued, by the error codes of RFC 6749."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from reconciler.connection.entra_codes import entra_failure
 from reconciler.connection.failure import ErrorClass, Failure
 from reconciler.mail.faults import (
     ENTRA_CODE,
@@ -23,78 +24,6 @@ if TYPE_CHECKING:
 _TOKEN: Final = ErrorClass.OAUTH_TOKEN
 _SCOPE: Final = ErrorClass.OAUTH_SCOPE
 
-_ENTRA: Final = {
-    "7000215": (
-        _TOKEN,
-        "The client secret is wrong.",
-        "Put the secret's value, not its id, where the reference points.",
-    ),
-    "7000222": (
-        _TOKEN,
-        "The client secret has expired.",
-        "Create a new one in the application's registration and put it where the reference points.",
-    ),
-    "700016": (
-        _TOKEN,
-        "The tenant knows no application of this client id.",
-        "Check `client_id` and `tenant`; the application may be registered in another tenant.",
-    ),
-    "90002": (_TOKEN, "There is no such tenant.", "Check `tenant`."),
-    "900023": (_TOKEN, "The tenant is neither an id nor a domain.", "Check `tenant`."),
-    "700027": (
-        _TOKEN,
-        "The certificate is not one that the application has registered.",
-        "Upload the certificate to the application's registration, or refer to the right one.",
-    ),
-    "7000112": (
-        _TOKEN,
-        "The application is disabled in the tenant.",
-        "Enable it under Enterprise applications.",
-    ),
-    "700082": (
-        _TOKEN,
-        "The refresh token has expired from not being used.",
-        "Sign in anew to obtain one, and put it where the reference points.",
-    ),
-    "70008": (
-        _TOKEN,
-        "The refresh token has expired.",
-        "Sign in anew to obtain one, and put it where the reference points.",
-    ),
-    "50173": (
-        _TOKEN,
-        "The refresh token was revoked, most likely by a change of the password.",
-        "Sign in anew to obtain one, and put it where the reference points.",
-    ),
-    "50076": (
-        _TOKEN,
-        "The tenant wants a second factor for this sign-in.",
-        "Sign in anew with it, or use `grant: client_credentials`, in which no user takes part.",
-    ),
-    "53003": (
-        _TOKEN,
-        "A conditional access policy of the tenant blocks this sign-in.",
-        "Ask the tenant's administrator to allow the application from this machine.",
-    ),
-    "65001": (
-        _SCOPE,
-        "Nobody has consented to what the application asks for.",
-        "Have an administrator grant consent to the application's permissions.",
-    ),
-    "70011": (_SCOPE, "A scope that is asked for is not valid.", "Check `scopes`."),
-    "1002012": (
-        _SCOPE,
-        "Client credentials take no single scopes.",
-        "Use the one that ends in /.default.",
-    ),
-    "500011": (
-        _SCOPE,
-        "The tenant does not know the resource of the scopes.",
-        "Check `scopes`; for mail the resource is https://outlook.office365.com.",
-    ),
-}
-"""Codes of Microsoft Entra ("Microsoft Entra authentication and authorization error codes")."""
-
 _STANDARD: Final = {
     "invalid_client": (
         _TOKEN,
@@ -104,12 +33,12 @@ _STANDARD: Final = {
     "invalid_grant": (
         _TOKEN,
         "The refresh token or the assertion is not valid, has expired or was revoked.",
-        "Obtain a new one; with a service account check `subject` and this machine's clock.",
+        "Obtain a new one, and put it where the reference points; check this machine's clock.",
     ),
     "unauthorized_client": (
         _SCOPE,
         "The client may not obtain a token in this way or for these scopes.",
-        "Check the grants of the client; for a service account of Google, its domain-wide delegation.",
+        "Check which grants and scopes the client is registered for.",
     ),
     "temporarily_unavailable": (
         ErrorClass.REFUSED,
@@ -119,6 +48,13 @@ _STANDARD: Final = {
     "invalid_scope": (_SCOPE, "A scope that is asked for is not valid.", "Check `scopes`."),
 }
 """Codes of RFC 6749 section 5.2, and one of section 4.1.2.1 that Microsoft uses here too."""
+
+_GOOGLE_HOSTS: Final = (".googleapis.com", ".google.com")
+_GOOGLE: Final = {
+    "invalid_grant": "Obtain a new one; with a service account check `subject` and this machine's clock.",
+    "unauthorized_client": "Give the service account domain-wide delegation for the scopes, and check `subject`.",
+}
+"""What helps at Google, where service accounts act for users."""
 
 _OTHER: Final = "Check `grant`, `client_id`, `scopes` and the secrets; the authorisation server's log says more."
 
@@ -145,11 +81,13 @@ def token_failure(error: TokenFault, _where: FailureContext) -> Failure:
             f"No token from {with_a_label(error.host)}: {str(error).rstrip('.')}.",
             "Check `token_endpoint`, and that this machine may reach it.",
         )
-    code = ENTRA_CODE.search(error.description)
-    known = _ENTRA.get(code[1]) if code else None
-    known = known or _STANDARD.get(error.error)
+    known = _STANDARD.get(error.error)
+    if code := ENTRA_CODE.search(error.description):
+        known = entra_failure(code[1], known[0] if known else _TOKEN)
     if known is not None:
         error_class, cause, remedy = known
+        if error.host.endswith(_GOOGLE_HOSTS):
+            remedy = _GOOGLE.get(error.error, remedy)
         return Failure(error_class, f"{place}{cause}", remedy)
     if error.error:
         return Failure(_TOKEN, f"{place}the request for a token was rejected.", _OTHER)
