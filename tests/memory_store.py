@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector
 from reconciler.model.resource import Resource, canonical_json
-from reconciler.model.sending import EVERY_SENDING, SendingFilter, SendingRecord
+from reconciler.model.sending import EVERY_SENDING, FINAL, SendingFilter, SendingRecord
 from reconciler.model.snapshot import Forgotten, LastTest, StoredResource, StoredState
 from reconciler.plan.changes import ChangeCounts
 from reconciler.state import lease as leases
@@ -172,7 +172,7 @@ class MemoryStore:
                     )
                     for (uid, entry), position in zip(self._history, positions, strict=True)
                 ),
-                sent=tuple(sorted(self._sent, key=_moment)),
+                sent=tuple(sorted(self._endings(), key=_moment)),
             )
 
     def restore(self, export: StateExport, *, token: str) -> None:
@@ -365,17 +365,21 @@ class MemoryStore:
         """Remove old attempts to send from the audit."""
         with self._mutex:
             kept = [record for record in self._sent if record.at >= before]
-            gone = len(self._sent) - len(kept)
+            gone = [record for record in self._endings() if record.at < before]
             self._sent = kept
-            return gone
+            return len(gone)
 
     def sent(
         self, wanted: SendingFilter = EVERY_SENDING, *, limit: int = 50
     ) -> tuple[SendingRecord, ...]:
         """The newest attempts to send that match, newest first."""
         with self._mutex:
-            found = sorted(filter(wanted.matches, self._sent), key=_moment, reverse=True)
+            found = sorted(filter(wanted.matches, self._endings()), key=_moment, reverse=True)
             return tuple(found[:limit])
+
+    def _endings(self) -> list[SendingRecord]:
+        known = {record.id for record in self._sent}
+        return [item for item in self._sent if f"{item.id}{FINAL}" not in known]
 
     def close(self) -> None:
         """Let go of nothing: there is nothing to let go of."""

@@ -6,6 +6,7 @@ import os
 import secrets
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from reconciler.app.actor import Actor
 from reconciler.app.actor import actor as find_actor
 from reconciler.app.project_folder import find_project
-from reconciler.app.send_log import StoredJournal, of_failure, of_sent
+from reconciler.app.send_log import StoredJournal, fresh_id, of_failure, of_handover, of_sent
 from reconciler.app.workspace import Workspace, open_workspace
 from reconciler.connection.access import Access
 from reconciler.connection.options import ProbeOptions
@@ -29,9 +30,17 @@ from reconciler.errors import (
 )
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.oauth import AuthlibTokens
+from reconciler.model.sending import FINAL
 from reconciler.sending.connector_session import ConnectorSession
 from reconciler.sending.message import Message, RawMessage, Stamp
-from reconciler.sending.outcome import Journal, Sent
+from reconciler.sending.outcome import (
+    Copy,
+    CopyStatus,
+    HandoverJournal,
+    Journal,
+    SendingInterrupted,
+    Sent,
+)
 from reconciler.sending.prepare import SendRequest, prepare
 
 if TYPE_CHECKING:
@@ -45,6 +54,9 @@ if TYPE_CHECKING:
 
 _FRESH = 1.0
 """Seconds after which it is looked up whether something was applied in the meantime."""
+
+_TIMEOUT = 60.0
+"""Seconds for a connection and for each command, where nobody says."""
 
 _SECRETS_KEPT = 60.0
 """Seconds after which a secret is fetched anew, in case it was rotated."""
@@ -63,7 +75,7 @@ class Mailer:
         workspace: Workspace,
         actor: Actor,
         *,
-        timeout: float = 60.0,
+        timeout: float | None = None,
         journal: Journal | None = None,
     ) -> None:
         resolver = workspace.resolver(keep=_SECRETS_KEPT)
@@ -72,7 +84,8 @@ class Mailer:
         self._store = workspace.store()
         self._journal = journal or StoredJournal(self._store)
         options = ProbeOptions(
-            timeout=timeout,
+            timeout=_TIMEOUT if timeout is None else timeout,
+            handover_seconds=timeout,
             connect_to=connect_to,
             ca_file=workspace.ca_file,
             allowed_hosts=workspace.settings.allowed_hosts,
@@ -101,16 +114,18 @@ class Mailer:
         connect_to: tuple[str, ...] | None = None,
         ca_file: str | None = None,
         policy: str | Path | None = None,
-        timeout: float = 60.0,
+        timeout: float | None = None,
         journal: Journal | None = None,
     ) -> Self:
         """Make one from what the command line would take: options, else ``RECONCILER_*`` variables.
 
         ``actor`` is who sends, and must be among the users of the connectors; by default it is who
         the CI system or the operating system says. ``policy`` is the file of the owner's rules.
-        ``timeout`` is in seconds, for a connection and for each command. ``journal`` is told of
-        every attempt; by default that is the audit in the state, which ``log`` shows. Raises
-        ConfigurationInvalid if ``reconciler.yaml`` is not valid, and UsageError.
+        ``timeout`` is in seconds, for a connection, for each command, and for handing over a mail,
+        the answer included; without one, that is a minute, and for a mail what RFC 5321 gives it.
+        ``journal`` is told of every attempt; by default that is the audit in the state, which
+        ``log`` shows. Raises ConfigurationInvalid if ``reconciler.yaml`` is not valid, and
+        UsageError.
         """
         variables = os.environ if environ is None else environ
         if connect_to is None:
@@ -187,22 +202,20 @@ class Mailer:
             actor=actor,
         )
         with self._turn:
-            mail = None
+            attempt = _Attempt(request, self._actor, self._journal)
             try:
                 snapshot = self._current()
-                mail = prepare(request, snapshot, _stamp())
-                return self._send(mail, request, snapshot)
-            except (
-                NotAuthorised,
-                RouteRefused,
-                SecretError,
-                SendFailed,
-                KeyboardInterrupt,
-            ) as error:
-                record = of_failure(error, request, self._actor, mail=mail, host=self._host(mail))
-                if problem := self._tell(record):
-                    error.add_note(problem)
+                attempt.mail = prepare(request, snapshot, _stamp())
+                return self._send(attempt.mail, attempt, snapshot)
+            except SendingInterrupted:
                 raise
+            except (NotAuthorised, RouteRefused, SecretError, SendFailed) as error:
+                attempt.failed(error)
+                raise
+            except KeyboardInterrupt as error:
+                known = SendingInterrupted() if attempt.handed_over else error
+                attempt.failed(known)
+                raise known from None
 
     def close(self) -> None:
         """End all connections."""
@@ -248,10 +261,15 @@ class Mailer:
             self._looked = now
         return self._snapshot
 
-    def _send(self, mail: Prepared, request: SendRequest, snapshot: Snapshot) -> Sent:
+    def _send(self, mail: Prepared, attempt: _Attempt, snapshot: Snapshot) -> Sent:
         line = self._line(mail.route.connector, snapshot)
-        accepted, refused, reply = line.outgoing.send(mail)
-        copy = line.copy(mail, request.save_sent)
+        attempt.host = line.host
+        accepted, refused, reply = line.outgoing.send(mail, attempt.hand_over)
+        interrupted = False
+        try:
+            copy = line.copy(mail, attempt.request.save_sent)
+        except KeyboardInterrupt:
+            copy, interrupted = Copy(CopyStatus.FAILED, sentence="interrupted by a signal"), True
         sent = Sent(
             route=mail.route,
             host=line.host,
@@ -265,8 +283,10 @@ class Mailer:
             at=mail.at,
             warnings=mail.route.warnings,
         )
-        problem = self._tell(of_sent(sent, request, self._actor))
-        return replace(sent, warnings=(*sent.warnings, problem)) if problem else sent
+        sent = attempt.sent(sent)
+        if interrupted:
+            raise SendingInterrupted(sent)
+        return sent
 
     def _line(self, name: str, snapshot: Snapshot) -> ConnectorSession:
         connector = snapshot.connector(name)
@@ -279,11 +299,49 @@ class Mailer:
             line = self._lines[name] = ConnectorSession(connector, self._access)
         return line
 
-    def _host(self, mail: Prepared | None) -> str:
-        line = self._lines.get(mail.route.connector) if mail is not None else None
-        return line.host if line is not None else ""
 
-    def _tell(self, record: SendingRecord) -> str:
+class _Attempt:
+    """One attempt to send, and what the journal is told of it: before the server gets the text, and at the end."""
+
+    def __init__(self, request: SendRequest, actor: Actor, journal: Journal) -> None:
+        self.request = request
+        self.mail: Prepared | None = None
+        self.host = ""
+        self.handed_over = False
+        self._actor = actor
+        self._journal = journal
+        self._id = fresh_id()
+
+    def hand_over(self) -> None:
+        """Note that a server gets the text now: from here on, the mail may have been delivered."""
+        first, self.handed_over = not self.handed_over, True
+        if self.mail is None or not first or not isinstance(self._journal, HandoverJournal):
+            return
+        record = of_handover(self._id, self.request, self._actor, mail=self.mail, host=self.host)
+        with suppress(
+            ReconcilerError
+        ):  # a journal that fails now is told of when it fails at the end
+            self._journal.handing_over(record)
+
+    def sent(self, sent: Sent) -> Sent:
+        """Record how it went; a failure of the journal becomes a warning."""
+        problem = self._record(of_sent(sent, self._final_id, self.request, self._actor))
+        return replace(sent, warnings=(*sent.warnings, problem)) if problem else sent
+
+    def failed(self, error: BaseException) -> None:
+        """Record how it failed; a failure of the journal becomes a note on the error."""
+        record = of_failure(
+            error, self._final_id, self.request, self._actor, mail=self.mail, host=self.host
+        )
+        if problem := self._record(record):
+            error.add_note(problem)
+
+    @property
+    def _final_id(self) -> str:
+        noted = self.handed_over and isinstance(self._journal, HandoverJournal)
+        return f"{self._id}{FINAL}" if noted else self._id
+
+    def _record(self, record: SendingRecord) -> str:
         """Give a record to the journal; a failure of that is a sentence, and fails no mail."""
         try:
             self._journal.record(record)

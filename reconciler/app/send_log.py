@@ -16,6 +16,7 @@ from reconciler.errors import (
     UsageError,
 )
 from reconciler.model.sending import SendingRecord, SendingResult
+from reconciler.sending.outcome import SendingInterrupted
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -33,7 +34,7 @@ _LONGEST = 500
 
 
 class StoredJournal:
-    """Implements :class:`reconciler.sending.outcome.Journal` in the stored state."""
+    """Implements :class:`reconciler.sending.outcome.HandoverJournal` in the stored state."""
 
     def __init__(self, log: SendingLog) -> None:
         self._log = log
@@ -42,8 +43,12 @@ class StoredJournal:
         """Keep an attempt; raises StateError if that cannot be done."""
         self._log.record_sent(record)
 
+    def handing_over(self, record: SendingRecord) -> None:
+        """Keep a mail that a server is about to be given; raises StateError if that cannot be done."""
+        self._log.record_sent(record)
 
-def _fresh_id() -> str:
+
+def fresh_id() -> str:
     """An id that nobody else has, and that sorts as time does: many mails go out within a second."""
     return f"{time.time_ns():016x}{secrets.token_hex(8)}"
 
@@ -75,11 +80,21 @@ def prune(workspace: Workspace, actor: Actor, before: datetime) -> int:
         return store.forget_sent(before)
 
 
-def of_sent(sent: Sent, request: SendRequest, actor: Actor) -> SendingRecord:
+def of_handover(
+    attempt: str, request: SendRequest, actor: Actor, *, mail: Prepared, host: str
+) -> SendingRecord:
+    """A mail that a server is about to be given; this is what the log says if nothing follows."""
+    return replace(
+        of_failure(SendingInterrupted(), attempt, request, actor, mail=mail, host=host),
+        sentence="it was being handed over, and nothing more is known",
+    )
+
+
+def of_sent(sent: Sent, attempt: str, request: SendRequest, actor: Actor) -> SendingRecord:
     """A mail that was taken, for some of its recipients at least."""
     refused = next(iter(sent.refused), None)
     return SendingRecord(
-        id=_fresh_id(),
+        id=attempt,
         at=sent.at,
         actor=request.actor,
         actor_source=actor.source,
@@ -100,17 +115,23 @@ def of_sent(sent: Sent, request: SendRequest, actor: Actor) -> SendingRecord:
 
 
 def of_failure(
-    error: BaseException, request: SendRequest, actor: Actor, *, mail: Prepared | None, host: str
+    error: BaseException,
+    attempt: str,
+    request: SendRequest,
+    actor: Actor,
+    *,
+    mail: Prepared | None,
+    host: str,
 ) -> SendingRecord:
     """A mail that was refused, or may have been delivered; ``mail`` is None if it got no route."""
     failed = error if isinstance(error, SendFailed) else None
     result = SendingResult.REFUSED
-    if isinstance(error, DeliveryUncertain) or not isinstance(error, ReconcilerError):
-        result = SendingResult.UNCERTAIN  # interrupted at whatever point
-    elif failed is not None and failed.temporary:
+    if isinstance(error, DeliveryUncertain | SendingInterrupted):
+        result = SendingResult.UNCERTAIN
+    elif isinstance(error, KeyboardInterrupt) or (failed is not None and failed.temporary):
         result = SendingResult.TEMPORARY
     known = SendingRecord(
-        id=_fresh_id(),
+        id=attempt,
         at=datetime.now(UTC).replace(microsecond=0),
         actor=request.actor,
         actor_source=actor.source,
@@ -119,7 +140,9 @@ def of_failure(
         sender=_sender(request),
         code=_code(failed.code) if failed else None,
         enhanced=failed.status if failed else "",
-        sentence=_short(error.message if isinstance(error, ReconcilerError) else "interrupted"),
+        sentence=_short(
+            error.message if isinstance(error, ReconcilerError) else "interrupted by a signal"
+        ),
     )
     if mail is None:
         return known

@@ -28,7 +28,8 @@ class ProbeOptions:
     empty ones allow every host. ``retries`` is how often a test begins anew after a failure that the
     server itself calls temporary, or a dropped connection; never after a rejected login.
     ``delivery_seconds`` is how long a test mail is looked for; one is sent if ``depth`` says so.
-    ``winners`` makes every connection of the run try the address first that took the last one.
+    ``handover_seconds`` is for handing over a mail, its text and the server's answer included; None leaves
+    those two the time of RFC 5321. ``winners`` makes every connection of the run try the address first that took the last one.
     ``show_server_text`` keeps the text of answers to a sign-in, for a terminal.
     """
 
@@ -41,6 +42,7 @@ class ProbeOptions:
     allowed_hosts: tuple[str, ...] = ()
     retries: int = 1
     delivery_seconds: float = 10.0
+    handover_seconds: float | None = None
     winners: Winners = field(default_factory=Winners, repr=False, compare=False)
     show_server_text: bool = False
 

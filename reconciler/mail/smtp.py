@@ -26,7 +26,7 @@ from reconciler.mail.resolve import ascii_host
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from reconciler.mail.credentials import Credential
     from reconciler.mail.wire import Wire
@@ -42,11 +42,11 @@ _LONGEST_RESPONSE = 12288
 _GROUP = 100
 """Commands that go out together at most, so that neither side waits for the other to read."""
 
-_CONTENT_SECONDS, _SLOWEST = 180.0, 20_000.0
-"""Seconds that the text of a mail may take, and octets a second that it is given more time for."""
+_CONTENT_SECONDS, _SLOWEST = 780.0, 20_000.0
+"""Seconds that the text of a mail and the answer to it may take, and octets a second that more is given for.
 
-_FINAL_SECONDS = 600.0
-"""Seconds that a server may take to say that it has the mail (RFC 5321 section 4.5.3.2.6)."""
+RFC 5321 section 4.5.3.2: three minutes for a part of the text, ten for the answer.
+"""
 
 _LINE_START = re.compile(rb"^\.", re.MULTILINE)
 _LAST_WORD = re.compile(rb"([45]\d\d)[ -](.*)")
@@ -177,15 +177,20 @@ class SmtpSession:
             self._begun = True
 
     def submit(
-        self, envelope: Envelope, data: bytes, deadline: Deadline | None = None
+        self,
+        envelope: Envelope,
+        data: bytes,
+        deadline: Deadline | None = None,
+        before_text: Callable[[], None] = lambda: None,
     ) -> Submission:
         """Hand over one mail; ``data`` has lines that end in CRLF, the last one too.
 
         Raises Declined for a no to MAIL or DATA, Uncertain if the whole text is out and no answer
         to it comes that can be understood, and other faults where nothing can have been delivered.
         After any of these only ``close`` makes sense; a new deadline is the caller's to set before.
-        ``deadline`` is that of the text and the answer to it, which otherwise get the time of RFC
-        5321 section 4.5.3.2.
+        ``deadline`` is that of the text and the answer to it, which otherwise have the time of RFC
+        5321 section 4.5.3.2. ``before_text`` is called before the server is asked to take the text:
+        until then, nothing can have been delivered.
         """
         self._wire.renew_limits()
         options = f" SIZE={len(data)}" if "SIZE" in self.capabilities else ""
@@ -208,6 +213,7 @@ class SmtpSession:
         if not accepted:
             self._begun = True
             return Submission((), tuple(refused), None)
+        before_text()
         self._expect("DATA", self._ask("DATA"), only="354")
         final = self._content(data, deadline)
         return Submission(tuple(accepted), tuple(refused), final)
@@ -232,7 +238,6 @@ class SmtpSession:
             if last := _LAST_WORD.match(self._wire.last_line):
                 self._expect("DATA", _reply(int(last[1]), last[2]))
             raise
-        self._wire.deadline = deadline or Deadline(_FINAL_SECONDS)
         try:
             reply = self._read()
         except Cancelled:

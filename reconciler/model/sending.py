@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 
 class SendingResult(StrEnum):
@@ -22,6 +23,10 @@ class SendingResult(StrEnum):
     UNCERTAIN = "uncertain"
 
 
+FINAL: Final = "+"
+"""What the id of a record ends in that takes the place of an earlier one of the same attempt."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendingRecord:
     """One attempt to send one message: what its journal is given, and what the state keeps.
@@ -30,7 +35,8 @@ class SendingRecord:
     ``from_address`` the one it went out with. ``recipients`` and ``accepted`` are numbers, ``size`` is in
     octets. What is not known is empty or 0. ``code`` and ``enhanced`` are the server's reply (RFC 5321 and
     RFC 3463), ``code`` None where there was none. ``sentence`` gives the end in one line, ``copy`` what
-    became of the sent copy. ``id`` is unique, and sorts by time what was recorded within one second.
+    became of the sent copy. ``id`` is unique, and sorts by time what was recorded within one second; one
+    that ends in ``FINAL`` says how the attempt ended that has the id before it.
     """
 
     id: str

@@ -40,6 +40,11 @@ class ConnectorAccess:
         """Seconds that a command may take."""
         return self._access.options.timeout
 
+    @property
+    def handover_seconds(self) -> float | None:
+        """Seconds for handing over one mail, its text and the answer included; None for those of RFC 5321."""
+        return self._access.options.handover_seconds
+
     def smtp(self) -> SmtpAccountSession:
         """Connect and sign in; raises SendFailed, or SecretError."""
         return self._opened(SmtpAccountSession)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from reconciler.routing.request import Route
 
@@ -76,9 +76,29 @@ class Sent:
     warnings: tuple[str, ...] = ()
 
 
+class SendingInterrupted(KeyboardInterrupt):
+    """A signal came once the server had been asked to take a mail.
+
+    ``sent`` says what became of it; None if that is not known: it may have been delivered.
+    """
+
+    def __init__(self, sent: Sent | None = None) -> None:
+        super().__init__("the mail is sent" if sent else "the mail may have been delivered")
+        self.sent = sent
+
+
 class Journal(Protocol):
     """Keeps a record of every attempt to send, of refused ones too."""
 
     def record(self, record: SendingRecord) -> None:
         """Keep one; raises ReconcilerError if that cannot be done, which fails no mail."""
+        ...
+
+
+@runtime_checkable
+class HandoverJournal(Journal, Protocol):
+    """A journal that also hears of a mail before a server is given its text, should the process end there."""
+
+    def handing_over(self, record: SendingRecord) -> None:
+        """Keep a record that calls the mail uncertain; the one of its id and ``FINAL`` takes its place."""
         ...

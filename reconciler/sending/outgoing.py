@@ -12,6 +12,8 @@ from reconciler.mail.faults import Declined, Disconnected, MailFault, Uncertain
 from reconciler.sending.outcome import RefusedRecipient
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconciler.connection.smtp import SmtpAccountSession
     from reconciler.mail.faults import Reply
     from reconciler.mail.smtp import Envelope, SmtpSession, Submission
@@ -30,9 +32,12 @@ class Outgoing:
         self._attempt: SmtpAccountSession | None = None
         self._mails = 0
 
-    def send(self, mail: Prepared) -> tuple[tuple[str, ...], tuple[RefusedRecipient, ...], str]:
+    def send(
+        self, mail: Prepared, before_text: Callable[[], None]
+    ) -> tuple[tuple[str, ...], tuple[RefusedRecipient, ...], str]:
         """Hand a mail over: who was accepted, who was refused, and the server's last word.
 
+        ``before_text`` is called before the text is handed over; what ends before that has delivered nothing.
         A connection that was kept and turns out to be gone is made anew once; nothing had been taken over
         it then. Raises SendFailed if nobody was accepted, DeliveryUncertain if that is not known, SecretError.
         """
@@ -40,14 +45,14 @@ class Outgoing:
             self.close()
         kept = self._attempt is not None
         try:
-            submission = self._submit(mail)
+            submission = self._submit(mail, before_text)
         except SendFailed:
             raise
         except (Declined, Disconnected) as fault:
             if not kept or (isinstance(fault, Declined) and fault.reply.code != "421"):
                 raise self._failed(fault) from None
             try:
-                submission = self._submit(mail)
+                submission = self._submit(mail, before_text)
             except MailFault as again:
                 raise self._failed(again) from None
         except MailFault as fault:
@@ -60,14 +65,16 @@ class Outgoing:
         if attempt is not None:
             attempt.close()
 
-    def _submit(self, mail: Prepared) -> Submission:
+    def _submit(self, mail: Prepared, before_text: Callable[[], None]) -> Submission:
         if self._attempt is None:
             self._attempt = self._door.smtp()
         session = self._attempt.session
         envelope, content = _suited(mail, session, self._door.account.host)
         session.deadline = Deadline(self._door.timeout)
+        seconds = self._door.handover_seconds
+        deadline = None if seconds is None else Deadline(seconds)
         try:
-            submission = session.submit(envelope, content)
+            submission = session.submit(envelope, content, deadline, before_text)
         except BaseException:
             self.close()
             raise

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.directory import Group
-from reconciler.model.sending import SendingFilter, SendingRecord, SendingResult
+from reconciler.model.sending import FINAL, SendingFilter, SendingRecord, SendingResult
 from reconciler.plan.changes import Create
 from reconciler.state.base import Revision, StateStore
 from reconciler.state.exported import from_text, to_text
@@ -79,6 +79,18 @@ def test_a_filter_wants_all_that_it_says(
     audit: StateStore, wanted: dict[str, Any], found: tuple[SendingRecord, ...]
 ) -> None:
     assert audit.sent(SendingFilter(**wanted)) == found
+
+
+def test_an_ending_takes_the_place_of_what_was_noted_before(audit: StateStore) -> None:
+    unknown = replace(SENT, id="a77e", result=SendingResult.UNCERTAIN)
+    audit.record_sent(unknown)
+    assert unknown in audit.sent()
+    ending = replace(SENT, id=f"a77e{FINAL}")
+    audit.record_sent(ending)
+    assert [item.id for item in audit.sent() if item.id.startswith("a77e")] == [ending.id]
+    assert audit.sent(SendingFilter(result=SendingResult.UNCERTAIN)) == ()
+    assert unknown not in audit.export().sent
+    assert audit.forget_sent(NOON + timedelta(days=1)) == 3
 
 
 def test_moments_of_attempts_come_back_in_utc(store: StateStore, apply: Apply) -> None:

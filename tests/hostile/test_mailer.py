@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import os
+import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +14,7 @@ from reconciler import Attachment, RawMessage
 from reconciler.errors import DeliveryUncertain, SendFailed
 from reconciler.model.connector import SaveSent
 from reconciler.model.sending import SendingResult
-from reconciler.sending.outcome import CopyStatus
+from reconciler.sending.outcome import CopyStatus, SendingInterrupted
 from tests.hostile.conftest import LETTER, PASSWORD
 from tests.hostile.scripts import (
     QUEUED,
@@ -343,3 +345,43 @@ def test_a_copy_is_filed_once_over_a_connection_that_was_lost_in_between(opened:
     found = [office.mailer.send(LETTER, connector="support").copy.status for _ in range(3)]
     assert found == [CopyStatus.APPENDED] * 3
     assert filed == [1, 2, 3]
+
+
+def press(peer: Peer, _: str) -> None:
+    """Press Ctrl-C, and say nothing."""
+    os.kill(os.getpid(), signal.SIGINT)
+    peer.hold()
+
+
+def test_a_signal_before_the_text_leaves_nothing_sent(opened: Open) -> None:
+    office = opened(smtp(RCPT=press))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        office.send()
+    assert not isinstance(caught.value, SendingInterrupted)
+    assert office.texts == 0
+    assert office.results == [SendingResult.TEMPORARY]
+
+
+def test_a_signal_once_the_text_is_out_makes_a_mail_uncertain(opened: Open) -> None:
+    office = opened(smtp(DATA=takes(press)))
+    with pytest.raises(SendingInterrupted, match="may have been delivered") as caught:
+        office.send()
+    assert caught.value.sent is None
+    assert office.results == [SendingResult.UNCERTAIN]
+
+
+def test_a_signal_while_the_copy_is_filed_leaves_a_mail_sent(opened: Open) -> None:
+    office = opened(smtp(DATA=QUEUED), imap(SELECT=press, EXAMINE=press))
+    with pytest.raises(SendingInterrupted, match="is sent") as caught:
+        office.mailer.send(LETTER, connector="support", save_sent=SaveSent.ALWAYS)
+    assert caught.value.sent is not None
+    assert caught.value.sent.copy.sentence == "interrupted by a signal"
+    assert office.results == [SendingResult.SENT]
+
+
+def test_the_timeout_of_a_mailer_bounds_the_answer_to_the_text_too(opened: Open) -> None:
+    # Without it, RFC 5321 gives the server thirteen minutes: longer than a test may take.
+    office = opened(smtp(DATA=takes(hold)), timeout=1.0)
+    with pytest.raises(DeliveryUncertain):
+        office.send()
+    assert office.results == [SendingResult.UNCERTAIN]

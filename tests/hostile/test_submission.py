@@ -56,8 +56,8 @@ def session_with(server: HostileServer, limits: WireLimits | None = None) -> Ite
 
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for the last answer as long as a test may take, not for the ten minutes of the standard."""
-    monkeypatch.setattr(module, "_FINAL_SECONDS", 1.0)
+    """Wait for the last answer as long as a test may take, not for the minutes of the standard."""
+    monkeypatch.setattr(module, "_CONTENT_SECONDS", 1.0)
 
 
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])

@@ -111,6 +111,7 @@ def command(
     have been delivered.
     """
     from reconciler.app.mailer import Mailer
+    from reconciler.cli.sending import send_to_the_end
     from reconciler.cli.streams import mute
     from reconciler.model.connector import SaveSent
     from reconciler.render.sent import prepared_text, sent_text
@@ -125,7 +126,8 @@ def command(
             mail = mailer.prepare(message, sender=sender, connector=connector, reply_to=reply_to)
             click.echo(prepared_text(mail, output_format, style))
             return ExitCode.OK
-        sent = mailer.send(
+        sent = send_to_the_end(
+            mailer,
             message,
             sender=sender,
             connector=connector,

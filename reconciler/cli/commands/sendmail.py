@@ -63,6 +63,7 @@ def command(project: Project, *, arguments: tuple[str, ...], connector: str | No
     """  # noqa: D301 - click's mark for lines that are not to be wrapped
     from reconciler.app.mailer import Mailer
     from reconciler.cli.main import show_error
+    from reconciler.cli.sending import send_to_the_end
     from reconciler.sending.sendmail import mail_of, parse, until_dot
 
     call = parse(arguments)
@@ -71,7 +72,10 @@ def command(project: Project, *, arguments: tuple[str, ...], connector: str | No
         source = sys.stdin.buffer
         mail = mail_of(call, until_dot(source) if call.dot_ends else source.read())
         with Mailer(space, project.actor()) as mailer:
-            sent = mailer.send(mail, connector=connector)
+            sent = send_to_the_end(mailer, mail, connector=connector)
+    except KeyboardInterrupt:
+        click.echo("Interrupted: nothing was sent.", err=True)
+        return SendmailCode.TEMPORARY
     except errors.ReconcilerError as error:
         show_error(error)
         return sendmail_code(error)

@@ -9,7 +9,7 @@ from sqlalchemy import and_, func, select
 
 from reconciler.errors import StateCorrupt
 from reconciler.model.secret_ref import SecretRef
-from reconciler.model.sending import EVERY_SENDING, SendingRecord, SendingResult
+from reconciler.model.sending import EVERY_SENDING, FINAL, SendingRecord, SendingResult
 from reconciler.model.snapshot import (
     Fingerprint,
     Forgotten,
@@ -25,7 +25,7 @@ from reconciler.state.sql import tables
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row, Select, Table
+    from sqlalchemy import ColumnElement, Connection, Row, Select, Table
 
     from reconciler.model.address import Address
     from reconciler.model.sending import SendingFilter
@@ -87,12 +87,25 @@ def failing(connection: Connection) -> dict[str, datetime | None]:
     return {row.uid: row.failing_since for row in connection.execute(query)}
 
 
+_final = tables.sent.alias("final")
+
+
+def is_ending() -> ColumnElement[bool]:
+    """Select the rows of which no other says how the attempt ended."""
+    return ~select(_final.c.id).where(_final.c.id == tables.sent.c.id + FINAL).exists()
+
+
 def sent(
     connection: Connection, wanted: SendingFilter = EVERY_SENDING, limit: int | None = None
 ) -> tuple[SendingRecord, ...]:
     """The newest attempts to send that match, newest first; all of them without a limit."""
     columns = tables.sent.c
-    query = select(tables.sent).order_by(columns.at.desc(), columns.id.desc()).limit(limit)
+    query = (
+        select(tables.sent)
+        .where(is_ending())
+        .order_by(columns.at.desc(), columns.id.desc())
+        .limit(limit)
+    )
     if wanted.since is not None:
         query = query.where(columns.at >= wanted.since)
     for name in ("connector", "actor", "message_id", "result"):

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector
@@ -103,7 +103,12 @@ _ADDITION = insert(tables.sent)
 
 def forget_sent(connection: Connection, before: datetime) -> int:
     """Remove the attempts to send from before a moment, and tell how many they were."""
-    return connection.execute(delete(tables.sent).where(tables.sent.c.at < before)).rowcount
+    old = tables.sent.c.at < before
+    attempts = connection.execute(
+        select(func.count()).select_from(tables.sent).where(old, reading.is_ending())
+    ).scalar_one()
+    connection.execute(delete(tables.sent).where(old))
+    return attempts
 
 
 def _live(connection: Connection, until: int | None = None) -> dict[Address, str]:

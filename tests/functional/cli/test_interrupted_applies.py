@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.functional.conftest import DEADLINE, Done
+from tests.functional.conftest import DEADLINE
+from tests.functional.signalled import run_signalled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.functional.conftest import Home
+    from tests.functional.conftest import Done, Home
     from tests.servers.postgresql import Postgresql
 
 NOTHING: Final = (130, "Nothing was written.")
@@ -35,54 +34,6 @@ ENDINGS: Final = {
     "before reconciler.render.report.applied": WRITTEN,
 }
 """Where in an apply the signal comes, and how that apply ends."""
-
-SIGNALLED: Final = """
-import importlib, os, sys, signal
-
-when, _, place = sys.argv.pop(1).partition(" ")
-numbers = [int(number) for number in sys.argv.pop(1).split(",") if number]
-parts = place.split(".")
-for length in range(len(parts), 0, -1):
-    try:
-        holder = importlib.import_module(".".join(parts[:length]))
-    except ModuleNotFoundError:
-        continue
-    break
-*classes, name = parts[length:]
-for item in classes:
-    holder = getattr(holder, item)
-usual = getattr(holder, name)
-
-def send():
-    while numbers:
-        os.kill(os.getpid(), numbers.pop())
-
-def signalled(*arguments, **named):
-    if when == "before":
-        send()
-    found = usual(*arguments, **named)
-    if when == "after":
-        send()
-    return found
-
-setattr(holder, name, signalled)
-from reconciler.cli.main import run
-run()
-"""
-"""Runs the command line, and sends the process signals when it comes to a function."""
-
-
-def run_signalled(
-    home: Home, moment: str, numbers: tuple[int, ...], *arguments: str, before: str = ""
-) -> Done:
-    """Run a command, of which the last signal comes first."""
-    listed = ",".join(str(int(item)) for item in numbers)
-    done = subprocess.run(
-        [sys.executable, "-c", before + SIGNALLED, moment, listed, *arguments],
-        cwd=home.folder, env=home.environ, capture_output=True, text=True, timeout=DEADLINE,
-        check=False,
-    )  # fmt: skip
-    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def apply_signalled(home: Home, moment: str, *numbers: int, before: str = "") -> Done:

@@ -130,16 +130,14 @@ def test_pruning_forgets_what_is_older_and_takes_an_administrator(sent: Home) ->
     denied = sent("log", "--prune", "0s", "--yes", "--as", JOAN)
     assert (denied.status, len(entries(sent))) == (8, 3)
     assert f"{JOAN} may not prune the log" in denied.err
-    assert sent("log", "--prune", "1d", "--yes").out == "Forgot 0 entries of the log.\n"
-    assert (
-        sent("log", "--prune", "0s", "--yes", "--as", LEAD).out == "Forgot 3 entries of the log.\n"
-    )
+    assert sent("log", "--prune", "1d", "--yes").out == "Deleted 0 log entries.\n"
+    assert sent("log", "--prune", "0s", "--yes", "--as", LEAD).out == "Deleted 3 log entries.\n"
     assert entries(sent) == []
 
 
 def test_pruning_is_asked_about(sent: Home) -> None:
     with terminal(sent, "log", "--prune", "0s", "--as", LEAD) as shell:
-        shell.read_until("Forget every mail")
+        shell.read_until("Delete all log entries")
         shell.type("n\n")
         assert shell.wait() == 5, shell.shown
     assert "Nothing was changed." in shell.shown
