@@ -80,6 +80,7 @@ RULES: Final[dict[str, Severity]] = {
     "connector/duplicate-label": _WARNING,
     "tls/mode": _ERROR,
     "tls/contradiction": _ERROR,
+    "tls/unusual-mode": _WARNING,
     "tls/wrong-protocol": _ERROR,
     "tls/cleartext": _ERROR,
     "tls/cleartext-mail": _WARNING,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from pydantic import ValidationError
 
-from reconciler.config.build import build_connector
+from reconciler.config.build import IMPLICIT_PORTS, build_connector
 from reconciler.config.documents import adapter
 from reconciler.errors import ReconcilerError
 from reconciler.model.address import Kind
@@ -115,6 +115,8 @@ def _as_the_form_has_it(
         if not isinstance(account, dict) or "security" not in account:
             continue
         switch = account["security"] != Security.NONE
+        if not switch and account.get("port") in IMPLICIT_PORTS:
+            continue  # the switch would contradict the port, and what is written out does not
         fields = {
             ("use_ssl" if name == "security" else name): (switch if name == "security" else value)
             for name, value in account.items()

@@ -20,84 +20,115 @@ _PORTS: Final[dict[Protocol, frozenset[int]]] = {
     "smtp": frozenset({25, 465, 587, 2525}),
 }
 _UPGRADE_ONLY: Final = frozenset({143, 587})
+_ALSO: Final = dict.fromkeys(_UPGRADE_ONLY, Security.NONE)
+"""What a port speaks as well: plain text, which is told apart from the port."""
+_SPEAKS: Final = {
+    Security.IMPLICIT: "speaks TLS from the first byte",
+    Security.STARTTLS: "starts in plain text",
+    Security.NONE: "speaks plain text",
+}
+
+
+_Problem = tuple[str, str, str, str]
+"""The rule, the field, the message and the hint of what is wrong with an account."""
 
 
 def connector_ports(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Port, ``use_ssl`` and ``security`` of a connector say the same."""
     for case in subject.cases:
         for side in case.sides:
-            found = _of_side(side)
-            if found is not None:
-                rule, field, message, hint = found
+            for rule, field, message, hint in _of_side(side):
                 yield Finding(rule, case.entry.raw, side.route(field), message, hint)
 
 
 def provider_ports(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """Port and ``security`` of a provider say the same."""
+    """Port and ``security`` of a provider fit each other; both are written there."""
     for entry in subject.catalogue.providers.values():
         accounts: tuple[Protocol, ...] = ("imap", "smtp")
         for protocol in accounts:
             account = getattr(entry.value, protocol)
             if account is None:
                 continue
-            if found := _contradiction(protocol, account.port, account.security):
-                rule, message, hint = found
+            if found := _wrong_protocol(protocol, account.port) or _unusual(
+                account.port, account.security, "port"
+            ):
+                rule, _, message, hint = found
                 yield Finding(rule, entry.raw, (protocol, "port"), message, hint)
 
 
-def _of_side(side: Endpoint) -> tuple[str, str, str, str] | None:
-    """The rule, the field, the message and the hint of what is wrong with a half."""
+def _of_side(side: Endpoint) -> Iterator[_Problem]:
     written, server = side.written, side.server
-    field = "security" if written.security is not None else "port"
     if written.use_ssl is not None and written.security is not None:
         encrypted = written.security is not Security.NONE
         if written.use_ssl is not encrypted:
             message = "`use_ssl` and `security` contradict each other."
-            return "tls/contradiction", "security", message, "Keep `security` and delete `use_ssl`."
+            hint = "Keep `security` and delete `use_ssl`."
+            yield "tls/contradiction", "security", message, hint
+            return
     if server.port is None:
-        return None
-    if found := _contradiction(side.protocol, server.port, server.security):
-        rule, message, hint = found
-        return rule, "port" if rule == "tls/wrong-protocol" else field, message, hint
+        return
+    if found := _wrong_protocol(side.protocol, server.port):
+        yield found
+        return
+    if written.security is not None:
+        if found := _unusual(server.port, server.security, "security"):
+            yield found
+    elif found := _contradiction(server.port, server.security):
+        yield found
+        return
     if server.security is None and written.use_ssl:
         message = f"On port {server.port}, `use_ssl: true` does not say which kind of TLS is meant."
         hint = "Write `security: implicit` or `security: starttls` instead."
-        return "tls/mode", "use_ssl", message, hint
-    if server.security is Security.NONE and not _is_loopback(server.server):
-        return _in_the_clear(side)
-    return None
+        yield "tls/mode", "use_ssl", message, hint
+    elif server.security is Security.NONE and not _is_loopback(server.server):
+        yield from _in_the_clear(side)
 
 
-def _in_the_clear(side: Endpoint) -> tuple[str, str, str, str] | None:
+def _in_the_clear(side: Endpoint) -> Iterator[_Problem]:
     """What others on the way can read: a password, or without a sign-in the mail."""
     field = "security" if side.written.security is not None else "use_ssl"
     if not side.server.signs_in:
         message = "The mail would travel without TLS, readable by everybody on the way."
         hint = "Use `security: starttls` if the server offers it; no credential travels here."
-        return "tls/cleartext-mail", field, message, hint
-    if side.server.allow_cleartext_auth:
-        return None
-    message = "The password would travel without TLS, readable by everybody on the way."
-    hint = "Use TLS; if this network is yours alone, set `allow_cleartext_auth: true`."
-    return "tls/cleartext", field, message, hint
+        yield "tls/cleartext-mail", field, message, hint
+    elif not side.server.allow_cleartext_auth:
+        message = "The password would travel without TLS, readable by everybody on the way."
+        hint = "Use TLS; if this network is yours alone, set `allow_cleartext_auth: true`."
+        yield "tls/cleartext", field, message, hint
 
 
-def _contradiction(
-    protocol: Protocol, port: int, security: Security | None
-) -> tuple[str, str, str] | None:
-    """The rule, the message and the hint of a port that does not fit (RFC 8314 section 3)."""
+def _wrong_protocol(protocol: Protocol, port: int) -> _Problem | None:
     other: Protocol = "smtp" if protocol == "imap" else "imap"
-    if port in _PORTS[other]:
-        message = f"Port {port} is one of {other.upper()}, and this is the {protocol.upper()} half."
-        hint = "The usual ones are 993 for IMAP, and 465 or 587 for SMTP."
-        return "tls/wrong-protocol", message, hint
-    if port in IMPLICIT_PORTS and security in {Security.STARTTLS, Security.NONE}:
-        message = f"Port {port} speaks TLS from the first byte, and `security` is {security}."
-        return "tls/contradiction", message, "Use `security: implicit`, or another port."
-    if port in _UPGRADE_ONLY and security is Security.IMPLICIT:
-        message = f"Port {port} starts in plain text, and `security` is {security}."
-        return "tls/contradiction", message, "Use `security: starttls`, or another port."
-    return None
+    if port not in _PORTS[other]:
+        return None
+    message = f"Port {port} is one of {other.upper()}, and this is `{protocol}`."
+    hint = "The usual ones are 993 for IMAP, and 465 or 587 for SMTP."
+    return "tls/wrong-protocol", "port", message, hint
+
+
+def _contradiction(port: int, security: Security | None) -> _Problem | None:
+    """A mode that follows from ``use_ssl`` and that the port does not speak (RFC 8314 section 3)."""
+    usual = _usual(port)
+    if usual is None or security in (None, usual, _ALSO.get(port)):
+        return None
+    message = f"Port {port} {_SPEAKS[usual]}, and `security` is {security}."
+    return "tls/contradiction", "port", message, f"Use `security: {usual}`, or another port."
+
+
+def _unusual(port: int, security: Security | None, field: str) -> _Problem | None:
+    """A mode that is written out, and that few servers speak on that port."""
+    found = _contradiction(port, security)
+    if found is None:
+        return None
+    message = f"Port {port} {_SPEAKS[_usual(port) or Security.NONE]} at most servers, and `security` is {security}."
+    hint = f"Leave it if the server is one of the few; most want `security: {_usual(port)}`."
+    return "tls/unusual-mode", field, message, hint
+
+
+def _usual(port: int) -> Security | None:
+    if port in IMPLICIT_PORTS:
+        return Security.IMPLICIT
+    return Security.STARTTLS if port in _UPGRADE_ONLY else None
 
 
 def _is_loopback(host: str | None) -> bool:

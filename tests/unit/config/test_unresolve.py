@@ -102,6 +102,12 @@ def test_tls_is_said_as_the_form_says_it_where_that_means_the_same() -> None:
     assert written["imap"] == {"server": "mail.contoso.example", "port": 143, "use_ssl": True}
 
 
+def test_plain_text_on_a_port_of_tls_stays_written_out() -> None:
+    odd = MailServer(server="localhost", port=993, security=Security.NONE)
+    written = concise(Connector(name="x", display_name="x", imap=odd, draft=True), None)
+    assert written["imap"] == {"server": "localhost", "port": 993, "security": "none"}
+
+
 def test_what_no_document_can_say_is_refused_with_a_way_out() -> None:
     changed = replace(connector("info", provider="own"), files_sent_copies=True)
     with pytest.raises(ReconcilerError, match=r"EmailConnector\.info") as caught:
