@@ -44,6 +44,9 @@ _ROLES = """\
 # Who may change what. Rights come from the stored state, so a change cannot grant its own author any.
 kind: Roles
 administrators: {users: [%s]}
+# Who belongs to the organisation. Users with an address elsewhere are partners, and send only through
+# connectors with `enable_b2b: true`.
+internal_domains: [%s]
 """
 
 _SETTINGS = """\
@@ -95,7 +98,10 @@ def start(root: Path, actor: str) -> InitialFiles:
     """
     files = {root.parent / "reconciler.yaml": _SETTINGS}
     if not any(root.glob("**/*.y*ml")):
-        files |= {root / "support.yaml": _CONNECTOR, root / "roles.yaml": _ROLES % _quoted(actor)}
+        files |= {
+            root / "support.yaml": _CONNECTOR,
+            root / "roles.yaml": _ROLES % (_quoted(actor), _domains(actor)),
+        }
     written, kept = [], []
     for path, text in files.items():
         refuse_escape(path)
@@ -110,6 +116,12 @@ def start(root: Path, actor: str) -> InitialFiles:
             raise ReconcilerError(f"{path} cannot be written: {error.strerror}") from error
         written.append(path)
     return InitialFiles(tuple(written), tuple(kept))
+
+
+def _domains(actor: str) -> str:
+    """The domain of the example, and that of the Administrator."""
+    domain = actor.rpartition("@")[2] if "@" in actor else ""
+    return ", ".join(dict.fromkeys(filter(None, ("example.com", domain and _quoted(domain)))))
 
 
 def _quoted(name: str) -> str:

@@ -15,6 +15,7 @@ from reconciler.errors import (
     SendFailed,
     UsageError,
 )
+from reconciler.model.domain import address_key
 from reconciler.model.sending import SendingRecord, SendingResult
 from reconciler.sending.outcome import SendingInterrupted
 
@@ -72,7 +73,7 @@ def prune(workspace: Workspace, actor: Actor, before: datetime) -> int:
     """
     with workspace.writing() as store:
         administrators = store.load().snapshot.administrators
-        if administrators and actor.name.casefold() not in administrators:
+        if administrators and address_key(actor.name) not in administrators:
             raise NotAuthorised(
                 f"{actor.name} may not prune the log of sending",
                 hint="Administrators may; they are named in Roles.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.directory import Roles
+from reconciler.model.domain import address_key
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 from reconciler.plan.diff import connector_renames
 
@@ -48,7 +49,7 @@ class _Judge:
         roles = stored.roles or _NO_ROLES
         directory = stored.directory
         administrators = stored.administrators
-        self._actor = actor.casefold()
+        self._actor = address_key(actor)
         self._directory = directory
         self._administrator = not administrators or self._actor in administrators
         self._manager = self._administrator or directory.includes(roles.manage_data_sources, actor)

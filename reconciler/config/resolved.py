@@ -89,7 +89,8 @@ class ResolvedConfiguration:
         """The groups and roles."""
         roles = self.catalogue.roles
         groups = (entry.value for entry in self.catalogue.groups.values())
-        return Directory(groups, roles.value if roles else None)
+        connectors = (case.connector for case in self.cases)
+        return Directory(groups, roles.value if roles else None, connectors)
 
     def case(self, name: str) -> ResolvedConnector | None:
         """Find a connector by its name."""

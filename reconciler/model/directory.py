@@ -9,11 +9,14 @@ from pydantic import Field
 
 from reconciler.model.address import SINGLETON_NAME, Address, Kind
 from reconciler.model.connector import STRICT
+from reconciler.model.domain import address_key, domain_key
 from reconciler.model.fields import Host, Name
 from reconciler.model.permissions import NOBODY, Principals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from reconciler.model.connector import Connector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,7 @@ class Roles:
     internal_domains: Annotated[
         tuple[Host, ...],
         Field(
-            description="Users with an address elsewhere are partners; empty: nobody is.",
+            description="Users with an address elsewhere are partners; empty: the connectors' domains.",
         ),
     ] = ()
 
@@ -64,16 +67,33 @@ class Roles:
 
 
 class Directory:
-    """Answers who belongs to what. Names compare without regard to case, as mail systems do."""
+    """Answers who belongs to what. Names compare without regard to case, as mail systems do.
 
-    __slots__ = ("_groups", "_internal", "_members")
+    ``connectors`` say which domains are internal where the roles do not.
+    """
 
-    def __init__(self, groups: Iterable[Group], roles: Roles | None) -> None:
+    __slots__ = ("_connectors", "_groups", "_internal", "_members")
+
+    def __init__(
+        self, groups: Iterable[Group], roles: Roles | None, connectors: Iterable[Connector] = ()
+    ) -> None:
         self._groups = {group.name: group.members for group in groups}
         self._members: dict[str, frozenset[str]] = {}
-        self._internal = frozenset(
-            domain.casefold() for domain in (roles.internal_domains if roles else ())
-        )
+        self._connectors = tuple(connectors)
+        declared = frozenset(domain_key(item) for item in (roles.internal_domains if roles else ()))
+        self._internal = declared or None
+
+    @property
+    def internal_domains(self) -> frozenset[str]:
+        """The domains of the organisation: those declared, else those that connectors send as."""
+        if self._internal is None:
+            self._internal = frozenset(
+                domain_key(address.rpartition("@")[2])
+                for connector in self._connectors
+                for address in (connector.email_address or "", *connector.also_sends_as)
+                if address
+            )
+        return self._internal
 
     def members(self, group: str) -> frozenset[str]:
         """Everybody in a group and in the groups within it, case-folded; a cycle ends itself."""
@@ -87,25 +107,24 @@ class Directory:
                     continue
                 seen.add(name)
                 members = self._groups.get(name, NOBODY)
-                users.update(user.casefold() for user in members.users)
+                users.update(address_key(user) for user in members.users)
                 pending.extend(members.groups)
             self._members[group] = frozenset(users)
         return self._members[group]
 
     def expand(self, principals: Principals) -> frozenset[str]:
         """Everybody whom ``principals`` stands for, case-folded."""
-        direct = frozenset(user.casefold() for user in principals.users)
+        direct = frozenset(address_key(user) for user in principals.users)
         return direct.union(*(self.members(group) for group in principals.groups))
 
     def includes(self, principals: Principals, user: str) -> bool:
         """Whether ``user`` is one of ``principals``, named or by a group."""
-        return user.casefold() in self.expand(principals)
+        return address_key(user) in self.expand(principals)
 
     def is_internal(self, user: str) -> bool:
         """Whether ``user`` belongs to the organisation.
 
-        So does everybody as long as no internal domains are declared, and every name that is no
-        address: it is one of a machine of ours.
+        So does every name that is not an address: it is one of a machine of ours.
         """
         _, at, domain = user.rpartition("@")
-        return not self._internal or not at or domain.casefold() in self._internal
+        return not at or domain_key(domain) in self.internal_domains

@@ -72,7 +72,7 @@ class Snapshot:
     @property
     def directory(self) -> Directory:
         """The question-and-answer side of the groups and roles."""
-        return Directory(self.groups, self.roles)
+        return Directory(self.groups, self.roles, self.connectors)
 
     @property
     def administrators(self) -> frozenset[str]:

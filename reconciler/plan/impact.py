@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from reconciler.model.directory import Roles
+from reconciler.model.domain import address_key
 from reconciler.model.permissions import NOBODY, Permissions, Principals
 from reconciler.routing.audience import Audience, Audiences
 from reconciler.routing.table import ANY_OTHER, EffectiveRoute
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from reconciler.model.directory import Directory
     from reconciler.model.snapshot import Snapshot
-
-_NO_ROLES = Roles()
 
 
 class Right(StrEnum):
@@ -72,8 +70,8 @@ def reroutes(
 
     Whose connector goes is among "any other sender" afterwards, and takes that way.
     """
-    old = {row.sender.casefold(): row for row in before}
-    new = {row.sender.casefold(): row for row in after}
+    old = {address_key(row.sender): row for row in before}
+    new = {address_key(row.sender): row for row in after}
     rest = new.get(ANY_OTHER)
     ways = [(old[key], row) for key, row in new.items() if key in old]
     if rest is not None:
@@ -100,7 +98,8 @@ def access_changes(
 def _roles(
     before: Snapshot, after: Snapshot, old: Directory, new: Directory
 ) -> Iterator[AccessChange]:
-    yield from _internal(before.roles or _NO_ROLES, after.roles or _NO_ROLES)
+    if before.connectors or before.roles:
+        yield from _internal(old, new)
     for right, field in (
         (Right.ADMINISTRATOR, "administrators"),
         (Right.MANAGE_DATA_SOURCES, "manage_data_sources"),
@@ -114,15 +113,12 @@ def _roles(
         yield from _compare(right, "", was, now)
 
 
-def _internal(before: Roles, after: Roles) -> Iterator[AccessChange]:
+def _internal(before: Directory, after: Directory) -> Iterator[AccessChange]:
     """Compare who counts as internal, on which the use of every open connector rests."""
-    was = frozenset(domain.casefold() for domain in before.internal_domains)
-    now = frozenset(domain.casefold() for domain in after.internal_domains)
-    # None declared means that everybody is internal.
-    widened = bool(was) and (not now or bool(now - was))
-    narrowed = bool(now) and (not was or bool(was - now))
+    was, now = before.internal_domains, after.internal_domains
+    widened, narrowed = bool(now - was), bool(was - now)
     if widened or narrowed:
-        labels = [", ".join(sorted(domains)) or "everybody" for domains in (was, now)]
+        labels = [", ".join(sorted(domains)) or "nobody with an address" for domains in (was, now)]
         yield AccessChange(
             Right.INTERNAL, "", labels[0], labels[1], (), (), widened=widened, narrowed=narrowed
         )

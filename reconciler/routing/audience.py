@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.model.domain import address_key
 from reconciler.wording import counted, listed
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def refusal(permissions: Permissions, directory: Directory, actor: str) -> str:
 
 def _label(principals: Principals, members: frozenset[str], partners: frozenset[str]) -> str:
     names = [f"group {group}" for group in principals.groups]
-    names += [user for user in principals.users if user.casefold() in members]
+    names += [user for user in principals.users if address_key(user) in members]
     if not names:
         return "nobody"
     shown = listed(names)

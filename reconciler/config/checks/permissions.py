@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
 
 def partners(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """Partners can only be let in where it is declared who is none."""
+    """Who is a partner is declared where partners are let in."""
     roles = subject.catalogue.roles
     if (roles is not None and roles.value.internal_domains) or not subject.catalogue.complete:
         return
     for entry in subject.catalogue.permissions.values():
         if entry.value.enable_b2b:
-            message = "`enable_b2b` has no effect: without internal domains, nobody is a partner."
-            hint = (
-                "Declare the `internal_domains` of the organisation in a document of kind `Roles`."
+            message = (
+                "Without `internal_domains`, everybody with an address outside the domains of the "
+                "connectors is a partner."
             )
+            hint = "Declare the organisation's `internal_domains` in a document of kind `Roles`."
             rule = "permissions/b2b-without-domains"
             yield Finding(rule, entry.raw, ("enable_b2b",), message, hint)
 

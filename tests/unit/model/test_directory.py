@@ -4,6 +4,7 @@ import pytest
 
 from reconciler.model.directory import Directory, Group, Roles
 from reconciler.model.permissions import NOBODY, Principals
+from tests.builders import connector, receiving
 
 
 def group(name: str, *users: str, groups: tuple[str, ...] = ()) -> Group:
@@ -36,7 +37,7 @@ def test_an_unknown_group_has_no_members() -> None:
 def test_case_makes_no_difference() -> None:
     directory = Directory([group("a", "Ada@Example.com", "STRASSE@example.com")], None)
     assert directory.includes(Principals(groups=("a",)), "ada@example.COM")
-    assert directory.includes(Principals(groups=("a",)), "straße@example.com")
+    assert not directory.includes(Principals(groups=("a",)), "straße@example.com")
     assert directory.includes(Principals(users=("GRACE",)), "grace")
     assert not directory.includes(NOBODY, "ada@example.com")
 
@@ -50,7 +51,10 @@ def test_principals_are_users_and_everybody_in_groups() -> None:
 @pytest.mark.parametrize(
     ("domains", "user", "internal"),
     [
-        ((), "ada@example.com", True),
+        ((), "ada@example.com", False),
+        ((), "ci-runner", True),
+        (("straße.example",), "ada@xn--strae-oqa.example", True),
+        (("straße.example",), "ada@strasse.example", False),
         (("contoso.example",), "ada@Contoso.example", True),
         (("contoso.example",), "ada@example.com", False),
         (("contoso.example",), "ada@mail.contoso.example", False),
@@ -64,5 +68,18 @@ def test_internal_is_who_has_an_address_in_one_of_the_domains(
     assert Directory([], Roles(internal_domains=domains)).is_internal(user) is internal
 
 
-def test_without_roles_everybody_is_internal() -> None:
-    assert Directory([], None).is_internal("ada@example.com")
+def test_without_declared_domains_those_of_the_connectors_are_internal() -> None:
+    connectors = [
+        connector("info", also_sends_as=("*@shop.example",)),
+        receiving("archive"),
+        connector("later", draft=True, email_address="a@later.example"),
+    ]
+    for roles in (None, Roles()):
+        directory = Directory([], roles, connectors)
+        assert directory.is_internal("ada@Contoso.example")
+        assert directory.is_internal("ada@shop.example")
+        assert directory.is_internal("ci-runner")
+        assert not directory.is_internal("mallory@example.com")
+    declared = Directory([], Roles(internal_domains=("example.com",)), connectors)
+    assert declared.is_internal("ada@example.com")
+    assert not declared.is_internal("ada@contoso.example")

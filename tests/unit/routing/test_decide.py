@@ -231,8 +231,12 @@ def test_b2b_lets_in_only_partners_who_are_among_the_users_where_users_are_named
     assert refused(world, PARTNER, connector="info").reason is RefusalReason.NOT_PERMITTED
 
 
-def test_without_internal_domains_nobody_is_a_partner() -> None:
-    assert routed(snapshot(INFO, roles(ADA)), PARTNER, connector="info").connector == "info"
+def test_without_internal_domains_whoever_is_outside_the_connectors_domains_is_a_partner() -> None:
+    for world in (snapshot(INFO), snapshot(INFO, roles(ADA))):
+        assert routed(world, ADA, connector="info").connector == "info"
+        assert refused(world, PARTNER, connector="info").reason is RefusalReason.NOT_PERMITTED
+    open_to_partners = snapshot(INFO, permissions("info", enable_b2b=True))
+    assert routed(open_to_partners, PARTNER, connector="info").connector == "info"
 
 
 def test_a_login_name_that_is_no_address_is_internal() -> None:
