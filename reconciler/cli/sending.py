@@ -38,7 +38,7 @@ def send_to_the_end(
         raise DeliveryUncertain(
             "interrupted while the mail was being handed over: it may have been delivered",
             temporary=False,
-            hint="Look whether it has arrived before you send it again.",
+            hint="Check whether it arrived before you send it again.",
         ) from None
     except KeyboardInterrupt:
         raise KeyboardInterrupt("nothing was sent") from None

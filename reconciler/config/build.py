@@ -1,4 +1,4 @@
-"""From documents to resolved values: what a provider, a default or the other half fills in.
+"""From documents to resolved values: what a provider, a default or the other account fills in.
 
 Every function here is pure. What is missing stays None, which only a draft may have; the checks say
 so about everything else.
@@ -53,7 +53,7 @@ class WrittenCredentials:
 
     @classmethod
     def of(cls, account: ProtocolSettings | None) -> WrittenCredentials:
-        """The credentials that one half of the form gives."""
+        """Return the credentials that one account's settings give."""
         return cls(account.username, account.password, account.oauth2) if account else _NONE
 
 
@@ -96,7 +96,7 @@ def build_connector(document: ConnectorDocument, provider: Provider | None) -> C
 
 
 def smtp_of(document: ConnectorDocument, provider: Provider | None) -> SmtpSettings | None:
-    """The SMTP half that is used: none without ``enable_mail_send_from``.
+    """The SMTP account that is used: none without ``enable_mail_send_from``.
 
     A provider that knows the server makes an ``smtp:`` without anything in it unnecessary.
     """

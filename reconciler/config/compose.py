@@ -190,8 +190,8 @@ class _Composer:
         self.stack, self.anchors, self.places = [], {}, {}
         self.root, self.whole, self.aliases, self.aliased = None, True, 0, 0
         if event.version is not None and tuple(event.version) != _YAML_1_2:
-            message = "The document says that it is in another version of YAML than 1.2."
-            hint = "Leave the %YAML directive out."
+            message = "The document declares a YAML version other than 1.2."
+            hint = "Delete the %YAML directive."
             self._report("yaml/version", self._position(event), message, hint)
 
     def _end(self, _event: Any) -> None:
@@ -217,7 +217,7 @@ class _Composer:
     def _value_of(self, event: Any, start: Position) -> Scalar:
         text: str = event.value
         if not text.isascii() and _SURROGATE.search(text):
-            message = "An escape in this text stands for half a character."
+            message = "An escape in this text encodes half a character."
             hint = "Write the character itself, or \\U and its eight digits."
             self._report("yaml/character", start, message, hint)
             return _SURROGATE.sub("?", text)
@@ -235,7 +235,7 @@ class _Composer:
         try:
             return resolve(text)
         except NumberOutOfReach:
-            message = "This number is infinite, no number, or too large to be kept exactly."
+            message = "This number is infinite, not a number, or too large to be exact."
             self._report("yaml/number", start, message, "Put it in quotes if it is text.")
             return text
 
@@ -272,7 +272,7 @@ class _Composer:
         start = self._position(event)
         target = self.anchors.get(event.anchor)
         if target is None:
-            message = "The alias stands for nothing that precedes it."
+            message = "The alias has no anchor before it."
             hint = "Put a value that begins with * in quotes."
             self._report("yaml/alias", start, message, hint)
             self.whole = False
@@ -282,7 +282,7 @@ class _Composer:
         self.aliased += target.weight
         if self.aliases > MAX_ALIASES or self.aliased > MAX_ALIASED:
             message = (
-                f"The document uses more than {MAX_ALIASES} aliases, or they stand for more than "
+                f"The document uses more than {MAX_ALIASES} aliases, or they expand to more than "
                 f"{MAX_ALIASED:,} values."
             )
             self._report("yaml/alias-expansion", start, message, "Write the values out.")
@@ -337,16 +337,18 @@ class _Composer:
         return None
 
     def _duplicate(self, key: str, value: JSON, frame: _Frame) -> None:
-        name = f"`{key}`" if showable(key, value) else "A field"
-        message = f"{name} stands twice in the same mapping."
+        name = f"`{key}`" if showable(key, value) else "a field"
+        message = f"The mapping contains {name} twice."
         first = self.places.get((*frame.route, key))
         where = (
-            f" The first is in line {first.key.line}, column {first.key.column}." if first else ""
+            f" The first is at line {first.key.line}, column {first.key.column}." if first else ""
         )
         self._report("yaml/duplicate-key", frame.key_start, message + where, "Keep one of the two.")
 
     def _refuse_tag(self, start: Position) -> None:
-        message = "The tag does not fit: only those of YAML's core schema are known, such as !!str."
+        message = (
+            "This tag is not valid here: only those of YAML's core schema are known, such as !!str."
+        )
         self._report("yaml/tag", start, message, "Put a value that begins with ! in quotes.")
 
 

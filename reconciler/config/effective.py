@@ -88,7 +88,7 @@ def effective(
         settings,
         file.secrets.allow_command and by_owner,
         tuple(_sources(settings, file, rules, by_owner=by_owner)),
-        tuple(f"{FILE} may not loosen {name}, so that is ignored" for name in ignored),
+        tuple(f"{FILE} may not loosen {name}, so it is ignored" for name in ignored),
     )
 
 

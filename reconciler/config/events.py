@@ -123,12 +123,12 @@ _SENTENCES: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     (
         "while scanning a double-quoted scalar",
-        "An escape in this quoted text is not known.",
+        "This quoted text contains an unknown escape.",
         "Write a backslash twice, or use single quotes.",
     ),
     (
         "mapping values are not allowed",
-        "A colon followed by a blank cannot stand here.",
+        "A colon followed by a blank is not allowed here.",
         "Put a value that contains ': ' in quotes, and check the indentation.",
     ),
     (
@@ -148,7 +148,7 @@ _SENTENCES: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     (
         "found unexpected ':'",
-        "A colon within an unquoted text between braces or brackets is not taken in so long a text.",
+        "In a text this long, an unquoted value in braces or brackets cannot contain a colon.",
         'Put the value in quotes, as in {password: "env:NAME"}.',
     ),
     (
@@ -203,7 +203,7 @@ _SENTENCES: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     (
         "expected '<document start>'",
-        "What follows the document does not belong to it.",
+        "Unexpected content follows the document.",
         "Check the indentation, or begin another document with a line of ---.",
     ),
 )
@@ -220,7 +220,7 @@ def _explain(error: MarkedYAMLError, text: str, line: int, column: int) -> Synta
     if mark is not None:
         line, column = mark.line + 1, mark.column + 1
         if text[mark.index : mark.index + 1] == "\t":
-            message = "There is a tab where YAML wants blanks."
+            message = "This line is indented with a tab; YAML requires blanks."
             return SyntaxProblem("yaml/tab", message, "Indent with blanks.", line, column)
     said = f"{error.context or ''} {error.problem or ''}"
     for part, message, hint in _SENTENCES:

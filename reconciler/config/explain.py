@@ -74,11 +74,11 @@ def explain_kind(raw: RawDocument) -> Diagnostic:
     """What is wrong with a document that is of no known kind."""
     kinds = [str(kind) for kind in TYPES]
     if not isinstance(raw.value, dict):
-        message = f"A document must be {_TYPES['object']}, and this is {_name_of(raw.value)}."
+        message = f"A document must be {_TYPES['object']}, but this is {_name_of(raw.value)}."
         return _at(raw, "schema/type", (), message, f"Kinds of documents are {one_of(kinds)}.")
     kind = raw.value.get("kind")
     if kind is None:
-        message = "The document does not say what it declares: `kind` is missing."
+        message = "`kind` is missing."
         hint = f"Kinds of documents are {one_of(kinds)}."
         return _at(raw, "schema/missing-kind", ("kind",), message, hint)
     hint = did_you_mean(kind, kinds) if isinstance(kind, str) else ""
@@ -121,7 +121,7 @@ def _wrong_value(
             return _at(raw, "schema/null", route, f"{name} has no value.", hint)
         case "type":
             wanted = _TYPES.get(str(schema["type"]), "something else")
-            message = f"{name} must be {wanted}, and this is {_name_of(value)}."
+            message = f"{name} must be {wanted}, but this is {_name_of(value)}."
             return _at(raw, "schema/type", route, message, _type_hint(schema, value))
         case "pattern":
             shape = _SHAPES.get(str(schema["pattern"]), "of another form")
@@ -194,7 +194,7 @@ def _type_hint(schema: Schema, value: object) -> str:
         case "array" if not isinstance(value, dict):
             return "Write [in brackets, with commas], or each item after a dash."
         case "boolean" if isinstance(value, str) and value.casefold() in _WORDS_OF_YAML_1_1:
-            return "Since YAML 1.2, yes, no, on and off are words like any other."
+            return "Since YAML 1.2, yes, no, on and off are ordinary strings."
         case "integer" if isinstance(value, str) and value.isdecimal():
             return "Write it without quotes."
         case _:

@@ -119,7 +119,7 @@ def leads_out(path: Path, home: Path) -> bool:
 
 def outside(path: Path) -> Diagnostic:
     """The problem of a link that leads out."""
-    message = "The link leads out of the folder of the configuration, so it is not followed."
+    message = "The link leads out of the configuration folder, so it is not followed."
     hint = (
         "Put the file itself here; for files that lie elsewhere, name their folder with --config."
     )
@@ -158,7 +158,7 @@ def decode(data: bytes, file: str) -> str | Diagnostic:
         return problem("file/too-large", message, hint="Split it into several files.", file=file)
     for mark, name in _MARKS:
         if data.startswith(mark):
-            message = f"The file is in {name}; a configuration is in UTF-8."
+            message = f"The file is {name}; a configuration must be UTF-8."
             return problem("file/encoding", message, hint="Save it as UTF-8.", file=file)
     body = data.removeprefix(codecs.BOM_UTF8)
     try:
@@ -166,12 +166,12 @@ def decode(data: bytes, file: str) -> str | Diagnostic:
     except UnicodeDecodeError as error:
         line, column = _place(body[: error.start].decode())
         offset = len(data) - len(body) + error.start
-        message = f"The file is not in UTF-8: the byte at offset {offset} belongs to no character."
+        message = f"The file is not UTF-8: the byte at offset {offset} is invalid."
         hint = "Save it as UTF-8; it may be in an older encoding such as Latin-1."
         return problem("file/encoding", message, hint=hint, file=file, line=line, column=column)
     if found := _REFUSED.search(text):
         line, column = _place(text[: found.start()])
-        message = f"There is an invisible character here, U+{ord(found.group()):04X}."
+        message = f"This is an invisible character, U+{ord(found.group()):04X}."
         hint = (
             "Save the file as UTF-8; this looks like UTF-16."
             if found.group() == "\0"
@@ -194,14 +194,14 @@ def _place(before: str) -> tuple[int, int]:
 
 def _unreadable(path: Path, error: OSError) -> Diagnostic:
     message = f"It cannot be read: {error.strerror or type(error).__name__}."
-    hint = "The link leads nowhere." if isinstance(error, FileNotFoundError) else ""
+    hint = "The link is broken." if isinstance(error, FileNotFoundError) else ""
     return problem("file/unreadable", message, hint=hint, file=shown(path))
 
 
 def _not_a_file(path: Path, mode: int) -> Diagnostic:
-    what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
-    message = f"The name is that of a YAML file, but this is {what}."
-    hint = "Rename it, or put a dot before its name to have it left out."
+    what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+    message = f"This has the name of a YAML file, but is {what}."
+    hint = "Rename it, or put a dot before its name to exclude it."
     return problem("file/unreadable", message, hint=hint, file=shown(path))
 
 

@@ -85,7 +85,7 @@ def formatted(text: str) -> Formatted:
 
 
 _OTHERWISE: Final = "more than white space would change"
-_NO_WAY: Final = "it cannot be laid out"
+_NO_WAY: Final = "it cannot be formatted"
 
 
 def _piece(piece: str, *, last: bool) -> str:
@@ -93,7 +93,7 @@ def _piece(piece: str, *, last: bool) -> str:
     marker = _MARKER.match(piece)
     if marker is None:
         if piece.startswith("---"):
-            raise _Refused("it begins in the line of its ---")
+            raise _Refused("it starts on the same line as its ---")
         return _document(piece, last=last)
     try:
         body = _document(piece[marker.end() :], last=last)
@@ -224,7 +224,7 @@ def _with_comments_in_line(old: str, new: str) -> str:
         return new
     before, after = _outline(old), _outline(new)
     if len(before.comments) != len(after.comments) or len(before.blocks) != len(after.blocks):
-        raise ValueError("a comment or a value has got lost")
+        raise ValueError("a comment or a value would be lost")
     written, lines = old.split("\n"), new.split("\n")
     beside: dict[int, int] = {}
     for was, now in zip(before.comments, after.comments, strict=True):

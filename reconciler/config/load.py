@@ -133,8 +133,8 @@ def _source(text: str | Diagnostic, file: str) -> _Source:
     composed = compose(text, file)
     empty: tuple[Diagnostic, ...] = ()
     if not composed.documents and not composed.diagnostics:
-        message = "There is no document in this file."
-        empty = (problem("file/empty", message, hint="Delete it, or fill it.", file=file),)
+        message = "The file contains no document."
+        empty = (problem("file/empty", message, hint="Delete it, or add a document.", file=file),)
     return _Source(
         tuple(parse(document) for document in composed.documents),
         composed.diagnostics + empty,

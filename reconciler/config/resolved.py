@@ -25,7 +25,7 @@ Protocol = Literal["imap", "smtp"]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The IMAP or the SMTP half of a connector: as written, as filled in, and its provider's."""
+    """The IMAP or the SMTP account of a connector: as written, as filled in, and its provider's."""
 
     protocol: Protocol
     written: ProtocolSettings
@@ -38,7 +38,7 @@ class Endpoint:
 
     @property
     def label(self) -> str:
-        """The half as people call it."""
+        """Return the protocol's name as people write it."""
         return self.protocol.upper()
 
 

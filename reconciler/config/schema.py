@@ -31,7 +31,7 @@ _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE_EXTRAS: Final[Schema] = {
     "examples": ["env:SUPPORT_PASSWORD", "file:/run/secrets/support"],
     # Known to the YAML and JSON servers of editors, and ignored by everybody else.
-    "patternErrorMessage": "A reference such as env:NAME belongs here, never the secret itself.",
+    "patternErrorMessage": "Write a reference such as env:NAME, never the secret itself.",
 }
 
 

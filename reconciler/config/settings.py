@@ -52,7 +52,7 @@ class LimitSettings:
         Percent, Field(description="Share of the stored connectors that one apply may change.")
     ] = 30
     min_connectors: Annotated[
-        Count, Field(description="Below that many stored connectors, no share is too large.")
+        Count, Field(description="With fewer stored connectors, the shares do not apply.")
     ] = 10
 
 
@@ -82,7 +82,7 @@ class Testing:
     retries: Annotated[
         Retries, Field(description="Retries after a failure that the server calls temporary.")
     ] = 1
-    depth: Annotated[Depth, Field(description="The last stage that is tested.")] = Depth.ENVELOPE
+    depth: Annotated[Depth, Field(description="The last stage to test.")] = Depth.ENVELOPE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ class Settings:
         tuple[HostGlob, ...],
         Field(description="Hosts that connectors may name, such as *.example.com; empty: any."),
     ] = ()
-    secrets: Annotated[SecretSettings, Field(description="Which references are taken.")] = (
+    secrets: Annotated[SecretSettings, Field(description="Which references are allowed.")] = (
         SecretSettings()
     )
     testing: Annotated[Testing, Field(description="How connectors are tested live.")] = Testing()

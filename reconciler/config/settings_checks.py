@@ -35,8 +35,8 @@ def _database(raw: RawDocument, settings: Settings) -> Iterator[Diagnostic]:
             raw,
             "settings/state-password",
             "state",
-            "The state's URL holds a password, which then stands in git.",
-            "Take it out, have it changed, and write `state_password: env:NAME`.",
+            "The URL of the state contains a password, which would be in git.",
+            "Remove it, change it, and write `state_password: env:NAME`.",
         )
     if not url.verified:
         mode = f"sslmode={url.tls}" if url.tls else "without `sslmode`"

@@ -69,7 +69,7 @@ def _validated(raw: RawDocument) -> tuple[Settings, tuple[Diagnostic, ...]]:
 
 def _not_one(raw: RawDocument) -> Diagnostic:
     at = raw.positions.of(())
-    message = "The settings are one document, and this is another."
+    message = "The settings must be one document, but this is a second one."
     hint = "Merge them."
     return problem(
         "settings/second-document",

@@ -50,8 +50,8 @@ def concise(resource: Resource, provider: Provider | None, renamed_from: str = "
     found = _in_full(resource, provider)
     if _read(found, provider) != resource:
         raise ReconcilerError(
-            f"no document says what is stored as {resource.address}",
-            hint="Its provider is another one by now: run `reconciler plan` to see what differs, and "
+            f"{resource.address} cannot be written as a document",
+            hint="Its provider has changed: run `reconciler plan` to see what differs, and "
             "apply that first.",
         )
     for path in tuple(_paths(found)):

@@ -180,7 +180,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         error_class=ErrorClass.AUTH_BASIC_DISABLED,
-        cause="Microsoft takes no passwords over IMAP, for {user} neither.",
+        cause="Microsoft accepts no passwords over IMAP, for {user} neither.",
         remedy=USE_OAUTH,
         protocol=IMAP,
         stage=Stage.AUTHENTICATION,

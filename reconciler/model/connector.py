@@ -80,13 +80,13 @@ class OAuth2:
     client_id: Annotated[Maybe[Text], Field(description="The application's (client) id.")] = None
     tenant: Annotated[Maybe[Text], Field(description="Microsoft Entra tenant id or domain.")] = None
     token_endpoint: Annotated[Maybe[HttpsUrl], Field(description="Where tokens are issued.")] = None
-    scopes: Annotated[tuple[Text, ...], Field(description="What the token is asked to allow.")] = ()
+    scopes: Annotated[tuple[Text, ...], Field(description="The scopes to request.")] = ()
     client_secret: Annotated[
         Maybe[Reference], Field(description="Reference to the client secret.")
     ] = None
     certificate: Annotated[
         Maybe[Reference],
-        Field(description="Reference to a PEM certificate and key, in place of a client secret."),
+        Field(description="Reference to a PEM certificate and key, instead of a client secret."),
     ] = None
     refresh_token: Annotated[
         Maybe[Reference], Field(description="Reference to a refresh token.")
@@ -122,16 +122,16 @@ class ImapSettings:
     ] = None
     security: Annotated[
         Maybe[Security],
-        Field(description="In place of use_ssl: implicit, starttls or none."),
+        Field(description="Instead of use_ssl: implicit, starttls or none."),
     ] = None
     allow_cleartext_auth: Annotated[
-        bool, Field(description="Allow the password to travel without TLS beyond this machine.")
+        bool, Field(description="Allow the password to leave this machine without TLS.")
     ] = False
     username: Annotated[Maybe[Principal], Field(description="Username or email.")] = None
     password: Annotated[
         Maybe[Reference], Field(description="A reference such as env:NAME, never a value.")
     ] = None
-    oauth2: Annotated[Maybe[OAuth2], Field(description="OAuth 2.0 in place of a password.")] = None
+    oauth2: Annotated[Maybe[OAuth2], Field(description="OAuth 2.0 instead of a password.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,10 +148,10 @@ class SmtpSettings:
     ] = None
     security: Annotated[
         Maybe[Security],
-        Field(description="In place of use_ssl: implicit, starttls or none."),
+        Field(description="Instead of use_ssl: implicit, starttls or none."),
     ] = None
     allow_cleartext_auth: Annotated[
-        bool, Field(description="Allow the password to travel without TLS beyond this machine.")
+        bool, Field(description="Allow the password to leave this machine without TLS.")
     ] = False
     sign_in: Annotated[
         Maybe[SmtpSignIn],
@@ -170,7 +170,7 @@ class SmtpSettings:
     password: Annotated[
         Maybe[Reference], Field(description="A reference such as env:NAME, never a value.")
     ] = None
-    oauth2: Annotated[Maybe[OAuth2], Field(description="OAuth 2.0 in place of a password.")] = None
+    oauth2: Annotated[Maybe[OAuth2], Field(description="OAuth 2.0 instead of a password.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,11 +193,11 @@ class ConnectorDocument:
     provider: Annotated[
         Maybe[ProviderName], Field(description="Fills in servers, ports, TLS and OAuth endpoints.")
     ] = None
-    imap: Annotated[Maybe[ImapSettings], Field(description="How the mailbox is read.")] = None
+    imap: Annotated[Maybe[ImapSettings], Field(description="How to read the mailbox.")] = None
     enable_mail_send_from: Annotated[
         bool, Field(description="Whether mail may be sent through this connector.")
     ] = False
-    smtp: Annotated[Maybe[SmtpSettings], Field(description="How mail is sent.")] = None
+    smtp: Annotated[Maybe[SmtpSettings], Field(description="How to send mail.")] = None
     also_sends_as: Annotated[
         tuple[EmailAddress, ...],
         Field(description="Further addresses to send as; *@domain stands for a whole domain."),
@@ -213,10 +213,10 @@ class ConnectorDocument:
         bool, Field(description="Incomplete on purpose: stored, never tested, never used.")
     ] = False
     prevent_destroy: Annotated[
-        bool, Field(description="Refuse a delete until an apply of its own has lifted this.")
+        bool, Field(description="Refuse to delete it; to lift this, apply false first.")
     ] = False
     renamed_from: Annotated[
-        Maybe[Name], Field(description="The former name; history and permissions move along.")
+        Maybe[Name], Field(description="The former name; history and permissions carry over.")
     ] = None
 
 

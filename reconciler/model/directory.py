@@ -27,7 +27,7 @@ class Group:
 
     kind: Literal["Group"] = "Group"
     name: Annotated[Name, Field(description="Stable identifier.")]
-    members: Annotated[Principals, Field(description="Who belongs to it.")] = NOBODY
+    members: Annotated[Principals, Field(description="The members.")] = NOBODY
 
     @property
     def address(self) -> Address:

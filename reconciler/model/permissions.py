@@ -18,7 +18,7 @@ class Principals:
 
     __pydantic_config__ = STRICT
 
-    users: Annotated[tuple[Principal, ...], Field(description="Named one by one.")] = ()
+    users: Annotated[tuple[Principal, ...], Field(description="Individual users.")] = ()
     groups: Annotated[tuple[Name, ...], Field(description="Groups, by name.")] = ()
 
     def __bool__(self) -> bool:
@@ -39,7 +39,7 @@ class Permissions:
     __pydantic_config__ = STRICT
 
     kind: Literal["Permissions"] = "Permissions"
-    connector: Annotated[Name, Field(description="The connector that this is about.")]
+    connector: Annotated[Name, Field(description="The connector that these permissions apply to.")]
     administrators: Annotated[
         Principals, Field(description="Who may change it; empty: any Administrator.")
     ] = NOBODY

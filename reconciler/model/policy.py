@@ -30,10 +30,10 @@ class GlobalSmtpPolicy:
     enabled: Annotated[bool, Field(description="Force all mail through one connector.")] = False
     connector: Annotated[Maybe[Name], Field(description="The connector that carries it.")] = None
     save_to_sent_items: Annotated[
-        bool, Field(description="File what is sent in the connector's Sent Items.")
+        bool, Field(description="File sent mail in the connector's Sent Items.")
     ] = False
     reply_to: Annotated[
-        ReplyTo, Field(description="Where answers go to when the sender is replaced.")
+        ReplyTo, Field(description="Where replies go if the sender is replaced.")
     ] = ReplyTo.ORIGINAL_SENDER
     fallback_connector: Annotated[
         Maybe[Name],

@@ -38,7 +38,7 @@ class ServerDefaults:
     port: Annotated[Port, Field(description="TCP port.")]
     security: Annotated[Security, Field(description="implicit, starttls or none.")]
     username_form: Annotated[
-        UsernameForm, Field(description="The whole address, or what precedes the @.")
+        UsernameForm, Field(description="The whole address, or the part before the @.")
     ] = UsernameForm.ADDRESS
     password_until: Annotated[
         Maybe[IsoDate],
@@ -54,10 +54,10 @@ class OAuth2Defaults:
 
     token_endpoint: Annotated[HttpsUrl, Field(description="Where tokens are issued.")]
     client_credentials_scopes: Annotated[
-        tuple[Text, ...], Field(description="Asked for when no user takes part.")
+        tuple[Text, ...], Field(description="Scopes to request for an application.")
     ] = ()
     delegated_scopes: Annotated[
-        tuple[Text, ...], Field(description="Asked for on behalf of a user.")
+        tuple[Text, ...], Field(description="Scopes to request on behalf of a user.")
     ] = ()
 
 
@@ -68,20 +68,20 @@ class Provider:
     __pydantic_config__ = STRICT
 
     kind: Literal["Provider"] = "Provider"
-    name: Annotated[ProviderName, Field(description="What connectors call it.")]
-    display_name: Annotated[Maybe[Text], Field(description="What people call it.")] = None
+    name: Annotated[ProviderName, Field(description="The name that connectors use.")]
+    display_name: Annotated[Maybe[Text], Field(description="The name that people see.")] = None
     documentation: Annotated[
         Maybe[HttpsUrl], Field(description="The vendor's page of these settings.")
     ] = None
-    imap: Annotated[Maybe[ServerDefaults], Field(description="How mailboxes are read.")] = None
-    smtp: Annotated[Maybe[ServerDefaults], Field(description="How mail is sent.")] = None
+    imap: Annotated[Maybe[ServerDefaults], Field(description="How to read mailboxes.")] = None
+    smtp: Annotated[Maybe[ServerDefaults], Field(description="How to send mail.")] = None
     sign_in: Annotated[
         tuple[SignInMethod, ...],
         Field(description="What it accepts; empty: anything."),
     ] = ()
     oauth2: Annotated[Maybe[OAuth2Defaults], Field(description="OAuth 2.0 endpoints.")] = None
     files_sent_copies: Annotated[
-        bool, Field(description="Files a copy of what is sent by SMTP in Sent by itself.")
+        bool, Field(description="Whether the server files a copy of mail sent by SMTP in Sent.")
     ] = False
 
     @property

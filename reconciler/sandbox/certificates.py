@@ -38,7 +38,7 @@ class Authority:
             except ValueError:
                 raise SandboxError(
                     f"the sandbox cannot make a certificate for the host {host!r}",
-                    hint="Correct the server's name; a name of the DNS or an IP address is meant.",
+                    hint="Correct the server's name; expected a DNS name or an IP address.",
                 ) from None
             certificate.configure_cert(context)
             self._contexts[host] = context

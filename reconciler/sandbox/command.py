@@ -42,7 +42,7 @@ def run_command(session: Session, argv: Sequence[str], environ: Mapping[str, str
 
     The folder that this program's own script is in comes first in PATH, so that the command can be
     ``reconciler`` itself. Signals are passed on to the command. Its exit status is told as a shell
-    tells it: 128 and the signal's number if a signal ended it, 127 if there is no such command, 126
+    tells it: 128 and the signal's number if a signal ended it, 127 if command not found, 126
     if it cannot be executed.
     """
     environment = {**environ, **session.environment}
@@ -54,7 +54,7 @@ def run_command(session: Session, argv: Sequence[str], environ: Mapping[str, str
         try:
             process = subprocess.Popen(argv, env=environment)  # noqa: S603 - running it is the point
         except FileNotFoundError:
-            return Ended(NOT_FOUND, f"{argv[0]}: there is no such command")
+            return Ended(NOT_FOUND, f"{argv[0]}: command not found")
         except OSError as error:
             return Ended(NOT_EXECUTABLE, f"{argv[0]}: cannot be executed: {error.strerror}")
         with process:

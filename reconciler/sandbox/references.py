@@ -80,7 +80,7 @@ def exports_of(connectors: tuple[Connector, ...], seed: Seed) -> tuple[tuple[str
             if "=" in reference.target or reference.target in RESERVED:
                 raise SandboxError(
                     f"the sandbox cannot export {reference} of {connector.address}: "
-                    "the name is taken, or none that a variable can have",
+                    "the name is taken, or is not a valid variable name",
                     hint="Name another variable in the connector.",
                 )
             exports[reference.target] = made_up(reference, connector, seed)

@@ -66,7 +66,7 @@ def _outcome(process: subprocess.Popen[bytes], words: Sequence[str], until: floa
         return Flaw(f"prints more than {SIZE_LIMIT // 1024} KiB", "Print the secret alone.")
     if status != 0:
         end = f"exited with {status}" if status > 0 else f"was ended by signal {-status}"
-        return Flaw(f"failed: {words[0]} {end}", "Run it by hand to see why.")
+        return Flaw(f"failed: {words[0]} {end}", "Run it in a shell to see why.")
     return from_octets(octets)
 
 

@@ -50,9 +50,7 @@ def from_octets(octets: bytes) -> Outcome:
 def from_text(text: str) -> Outcome:
     """Judge a text that is to be a secret."""
     if not text:
-        return Flaw(
-            "is empty", "An empty secret is a forgotten one: set it, or leave the field out."
-        )
+        return Flaw("is empty", "Set it, or leave the field out.")
     if text.startswith("\ufeff"):
         return Flaw("starts with a byte order mark", "Save it as UTF-8 without one.")
     if "\0" in text:

@@ -36,10 +36,11 @@ class Resolver:
     """Fetches each secret once and keeps it in memory, a failure too.
 
     ``environ`` is where ``env:`` looks and what commands inherit; relative paths and commands start
-    at ``base``; with ``folders``, files are read from these alone. After ``keep`` seconds by ``clock`` a secret is fetched anew; a run of a command sees
-    one and the same all the time. What cannot be fetched anew, as in the middle of a rotation, stays as
-    it was, and is looked for again soon. It may be used from several threads: who asks for a secret that is
-    being fetched waits for it.
+    at ``base``; with ``folders``, files are read from these alone. After ``keep`` seconds by
+    ``clock`` a secret is fetched anew; a run of a command sees one and the same all the time. What
+    cannot be fetched anew, as in the middle of a rotation, stays as it was, and is looked for again
+    soon. It may be used from several threads: who asks for a secret that is being fetched waits for
+    it.
     """
 
     def __init__(
@@ -106,7 +107,8 @@ def _fetch_by_entry_point(scheme: str, target: str) -> Outcome:
     points = tuple(schemes.entry_points_of_schemes().select(name=scheme))
     if not points:
         return Flaw(
-            f"has an unknown scheme: {scheme}", f"Known are {', '.join(schemes.known_schemes())}."
+            f"has an unknown scheme: {scheme}",
+            f"Known schemes: {', '.join(schemes.known_schemes())}.",
         )
     if len(points) > 1:
         return Flaw(f"has a scheme that {len(points)} packages claim", "Uninstall all but one.")

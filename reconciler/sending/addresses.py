@@ -29,7 +29,8 @@ def read_addresses(texts: Iterable[str], field: str) -> tuple[Address, ...]:
     """
     if isinstance(texts, str):
         raise UsageError(
-            f"{field} is one text, and takes several", hint="Write to=('ada@example.com',), say."
+            f"{field} is one string, but must be several",
+            hint="For example to=('ada@example.com',).",
         )
     found: dict[str, Address] = {}
     for text in texts:

@@ -109,7 +109,9 @@ def _subject(subject: str) -> str:
     refuse_control_characters(subject, "the subject")
     text = " ".join(subject.split())
     if not text:
-        raise UsageError("the mail has no subject", hint="Give it one; spam filters want it too.")
+        raise UsageError(
+            "the mail has no subject", hint="Give it one; spam filters expect it, too."
+        )
     return text
 
 
@@ -122,11 +124,11 @@ def _further(field: str, value: str) -> str:
     ):
         raise UsageError(
             f"the header field {field} cannot be set",
-            hint="It has an option of its own, or is ours.",
+            hint="It has its own option, or reconciler sets it.",
         )
     refuse_control_characters(value, f"the header field {field}")
     if not value.strip() or max(map(len, value.split())) > _LONGEST_WORD:
-        raise UsageError(f"the header field {field} is empty, or holds too long a word")
+        raise UsageError(f"the header field {field} is empty, or contains a word that is too long")
     return further_field(field, value.strip())
 
 
@@ -154,14 +156,16 @@ def _lines(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UsageError("the text holds half a character, which no encoding can write") from None
+        raise UsageError("the text contains half a character, which cannot be encoded") from None
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
 
 
 def _attach(part: EmailMessage, item: Attachment) -> None:
     refuse_control_characters(item.name, "the name of an attachment")
     if not _TYPE.fullmatch(item.content_type):
-        raise UsageError(f"invalid content type {item.content_type!r}", hint="Such as image/png.")
+        raise UsageError(
+            f"invalid content type {item.content_type!r}", hint="For example image/png."
+        )
     # The library would decode an encoded word, and write what is in it as it is.
     name = item.name.replace("/", "_").replace("\\", "_").replace("=?", "=_")
     kind = item.content_type.lower()

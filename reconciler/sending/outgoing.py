@@ -85,9 +85,9 @@ class Outgoing:
         if isinstance(fault, Uncertain):
             host = self._door.account.host
             return DeliveryUncertain(
-                f"{host} has been given the whole mail, but did not confirm it: it may have been delivered",
+                f"{host} received the whole mail, but did not confirm it: it may have been delivered",
                 temporary=False,
-                hint="Look whether it has arrived before you send it again.",
+                hint="Check whether it arrived before you send it again.",
             )
         return self._door.failure(fault, Stage.ENVELOPE)
 
@@ -123,14 +123,14 @@ def _suited(mail: Prepared, session: SmtpSession, host: str) -> tuple[Envelope, 
     envelope, content, able = mail.envelope, mail.content, session.capabilities
     if envelope.utf8 and "SMTPUTF8" not in able:
         raise SendFailed(
-            f"{host} takes no addresses or header fields beyond ASCII (SMTPUTF8)",
+            f"{host} accepts no non-ASCII addresses or header fields (SMTPUTF8)",
             temporary=False,
-            hint="Write them in ASCII; for most mailboxes there is such an address too.",
+            hint="Write them in ASCII; most mailboxes have such an address, too.",
         )
     if envelope.eight_bit and "8BITMIME" not in able:
         if mail.seven_bit is None:
             raise SendFailed(
-                f"{host} takes no text beyond ASCII (8BITMIME), and this mail cannot be encoded anew",
+                f"{host} accepts no non-ASCII text (8BITMIME), and this mail cannot be re-encoded",
                 temporary=False,
                 hint="Encode its body (quoted-printable or base64).",
             )
@@ -138,7 +138,7 @@ def _suited(mail: Prepared, session: SmtpSession, host: str) -> tuple[Envelope, 
     limit = session.size_limit
     if limit and len(content) > limit:
         raise SendFailed(
-            f"the mail has {_megabytes(len(content))}, and {host} takes {_megabytes(limit)} at most",
+            f"the mail has {_megabytes(len(content))}, but {host} accepts {_megabytes(limit)} at most",
             temporary=False,
             status="5.3.4",
             hint="Attach less. An attachment grows by a third when it is encoded.",

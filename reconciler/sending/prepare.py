@@ -42,7 +42,9 @@ def request_of(request: SendRequest) -> RouteRequest:
     )
 
 
-_CLAIMED = "Nobody may claim an address of a connector that they may not send through, in no field and no name."
+_CLAIMED = (
+    "A sender may not claim the address of a connector that they may not use, in any field or name."
+)
 
 
 def _author_texts(message: Message | RawMessage) -> tuple[str, ...]:

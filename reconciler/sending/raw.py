@@ -145,7 +145,7 @@ def _destinations(head: bytes) -> tuple[str, ...]:
         return "To", "Cc", "Bcc"
     if names.count(b"resent-to") > 1 or names.count(b"resent-from") > 1:
         raise UsageError(
-            "the mail was resent more than once, so that it does not say whom it goes to now",
+            "the mail was resent more than once, so its recipients are ambiguous",
             hint="Name the recipients.",
         )
     return "Resent-To", "Resent-Cc", "Resent-Bcc"

@@ -67,7 +67,7 @@ def without_marks(content: bytes) -> bytes:
             "the mail is in UTF-16 or UTF-32", hint="Save it in UTF-8, or as the bytes it was."
         )
     if b"\0" in content:
-        raise UsageError("the mail holds a NUL character, which no server takes")
+        raise UsageError("the mail contains a NUL character, which no server accepts")
     if b"\n" not in content:
         content = content.replace(b"\r", b"\n")
     while True:

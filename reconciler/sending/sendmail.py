@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 _OPTIONS = "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:q:r:stvx"
 _MODES = {
     "d": "there is no daemon to start",
-    "s": "SMTP on standard input (-bs) is not spoken; hand the mail over with -t, or with recipients",
+    "s": "SMTP on standard input (-bs) is not supported; use -t, or name recipients",
     "p": "there is no queue to list: a mail goes out while sendmail runs, or its exit code says that it did not",
     "i": "there are no aliases to initialise",
-    "v": "addresses are not verified without a mail; `reconciler route` says which way one would take",
+    "v": "addresses are not verified without a mail; `reconciler route` shows the route that one would take",
 }
 _NO_QUEUE = "there is no queue to run: a mail goes out at once"
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[^\n]*\n?")
@@ -126,7 +126,7 @@ def mail_of(call: Call, content: bytes) -> RawMessage:
         if "@" not in recipient:
             raise NoSuchUser(
                 f"{recipient} is a mailbox of this machine, and mail is not delivered there",
-                hint="name a whole address; in a crontab: MAILTO=ada@example.com",
+                hint="name a full address; in a crontab: MAILTO=ada@example.com",
             )
     asked, _ = asked_of(mail)
     if asked is None or "@" not in asked:

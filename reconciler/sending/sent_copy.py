@@ -42,18 +42,16 @@ def without_filing(route: Route, connector: Connector, asked: SaveSent | None) -
     """
     forced = route.save_to_sent_items
     if forced is False:
-        return Copy(CopyStatus.NOT_WANTED, sentence="the global SMTP policy wants no copy")
+        return Copy(CopyStatus.NOT_WANTED, sentence="the global SMTP policy files no copies")
     wanted = connector.save_sent if forced or asked is None else asked
     if forced and wanted is SaveSent.NEVER:
         wanted = SaveSent.AUTO
     if wanted is SaveSent.NEVER:
-        return Copy(CopyStatus.NOT_WANTED, sentence="no copy is wanted")
+        return Copy(CopyStatus.NOT_WANTED, sentence="copies are turned off")
     if wanted is SaveSent.AUTO and connector.files_sent_copies:
-        return Copy(
-            CopyStatus.FILED_BY_PROVIDER, sentence="the provider files what is sent by itself"
-        )
+        return Copy(CopyStatus.FILED_BY_PROVIDER, sentence="the provider files sent mail itself")
     if connector.imap is None:
-        sentence = f"{connector.name} has no IMAP settings, so that nothing can be filed"
+        sentence = f"{connector.name} has no IMAP settings, so nothing can be filed"
         lenient = wanted is SaveSent.AUTO and not forced
         return Copy(CopyStatus.NOT_WANTED if lenient else CopyStatus.FAILED, sentence=sentence)
     return wanted
@@ -104,14 +102,12 @@ class Copies:
             if desired is SaveSent.AUTO:
                 try:
                     if self._is_there(session, mail):
-                        return Copy(
-                            CopyStatus.FOUND, self._folder, "the server has filed it by itself"
-                        )
+                        return Copy(CopyStatus.FOUND, self._folder, "the server filed it")
                 except (Declined, Disconnected, ProtocolViolation, TimedOut) as fault:
                     if kept and isinstance(fault, Disconnected):
                         raise
                     # Two copies are better than none.
-                    sentence = "the folder could not be searched, so a copy of the server's may be there too"
+                    sentence = "the folder could not be searched, so the server's own copy may be there, too"
                     session = self._after(fault)
                     session.deadline = Deadline(self._door.timeout + len(mail.copy) / 20_000)
             session.append(self._folder, mail.copy, mail.at)

@@ -64,4 +64,4 @@ def command(project: Project, *, paths: tuple[Path, ...], check: bool) -> ExitCo
 
 def _tell_left(file: str, left: tuple[Left, ...]) -> None:
     for item in left:
-        click.echo(f"{file}:{item.line}: this document stays as it is: {item.reason}.", err=True)
+        click.echo(f"{file}:{item.line}: left this document unchanged: {item.reason}.", err=True)

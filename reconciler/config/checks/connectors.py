@@ -26,7 +26,7 @@ def purpose(subject: ResolvedConfiguration) -> Iterator[Finding]:
         if document.draft:
             continue
         if document.imap is None and not document.enable_mail_send_from:
-            message = "The connector neither reads mail nor sends any."
+            message = "The connector neither reads nor sends mail."
             hint = "Add `imap`, or `enable_mail_send_from: true` and `smtp`."
             yield Finding("connector/does-nothing", case.entry.raw, ("name",), message, hint)
 
@@ -39,20 +39,20 @@ def completeness(subject: ResolvedConfiguration) -> Iterator[Finding]:
             continue
         for side in case.sides:
             for field, what in _missing(case, side):
-                message = f"The {side.label} half has no {what}."
-                hint = "Add it, or set `draft: true` as long as it is not known."
+                message = f"{side.label} has no {what}."
+                hint = "Add it, or set `draft: true` until you know it."
                 yield Finding(
                     "connector/incomplete", case.entry.raw, side.route(field), message, hint
                 )
         if not document.enable_mail_send_from:
             continue
         if smtp_of(document, case.provider) is None and not case.provider_missing:
-            message = "`enable_mail_send_from` is true, and `smtp` is missing."
-            hint = "Add `smtp`, or name a `provider` that knows the server."
+            message = "`enable_mail_send_from` is true, but `smtp` is missing."
+            hint = "Add `smtp`, or name a `provider` that sets the server."
             route: Route = ("enable_mail_send_from",)
             yield Finding("connector/no-smtp", case.entry.raw, route, message, hint)
         elif case.connector.email_address is None:
-            message = "The address that mail is sent as is not known: no username is an address."
+            message = "The address to send as is unknown: no username is an address."
             hint = "Add `email_address` to `smtp`."
             route = ("smtp", "email_address")
             yield Finding("connector/no-address", case.entry.raw, route, message, hint)
@@ -91,7 +91,7 @@ def labels(subject: ResolvedConfiguration) -> Iterator[Finding]:
         seen: set[str] = set()
         for index, label in enumerate(case.document.labels):
             if label in seen:
-                message = f"The label `{label}` stands twice."
+                message = f"The label `{label}` is given twice."
                 route = ("labels", index)
                 yield Finding(
                     "connector/duplicate-label", case.entry.raw, route, message, "Delete one."
@@ -108,7 +108,7 @@ def renames(subject: ResolvedConfiguration) -> Iterator[Finding]:
             continue
         message = hint = ""
         if old == case.document.name:
-            message = "The connector is said to be renamed from its own name."
+            message = "`renamed_from` is the connector's own name."
             hint = "Delete `renamed_from`, or change `name`."
         elif old in subject.catalogue.connectors:
             first = location(subject.catalogue.connectors[old].raw, ("name",))
@@ -116,9 +116,7 @@ def renames(subject: ResolvedConfiguration) -> Iterator[Finding]:
             hint = "Delete that document, or delete `renamed_from`."
         elif old in taken:
             first = location(taken[old].entry.raw, ("renamed_from",))
-            message = (
-                f"Two connectors are said to be renamed from `{old}`; the other is at {first}."
-            )
+            message = f"Two connectors have `renamed_from: {old}`; the other is at {first}."
             hint = "Delete one of the two `renamed_from`."
         taken.setdefault(old, case)
         if message:

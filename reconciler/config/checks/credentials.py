@@ -1,4 +1,4 @@
-"""Credentials: one way to sign in for each half, and no doubt about whose it is."""
+"""Credentials: one way to sign in for each account, and clearly whose."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def one_way(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """A half signs in with a password or with OAuth 2.0."""
+    """An account signs in with a password or with OAuth 2.0."""
     for case in subject.cases:
         for protocol in ("imap", "smtp"):
             account = getattr(case.document, protocol)
@@ -57,15 +57,15 @@ def same_credentials(subject: ResolvedConfiguration) -> Iterator[Finding]:
         message = hint = ""
         match document.smtp.use_same_credentials:
             case True if own:
-                message = "`use_same_credentials` is true, and `smtp` has credentials of its own."
+                message = "`use_same_credentials` is true, but `smtp` has its own credentials."
                 hint = "Delete those of `smtp`, or set `use_same_credentials: false`."
             case True if document.imap is None:
                 message = (
-                    "`use_same_credentials` is true, and there is no `imap` to take them from."
+                    "`use_same_credentials` is true, but there is no `imap` to take them from."
                 )
-                hint = "Give `smtp` a `username` and a `password` of its own."
+                hint = "Give `smtp` its own `username` and `password`."
             case False if not own and not document.draft:
-                message = "`use_same_credentials` is false, and `smtp` has no credentials."
+                message = "`use_same_credentials` is false, but `smtp` has no credentials."
                 hint = "Add `username` and `password` to `smtp`."
                 if of_imap:
                     hint += " Or set `use_same_credentials: true`."

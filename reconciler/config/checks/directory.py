@@ -22,8 +22,8 @@ def administrators(subject: ResolvedConfiguration) -> Iterator[Finding]:
     if not all(name in groups for name in principals.groups):
         return  # it cannot be said who is in a group that is unknown, which is told elsewhere
     if not subject.directory.expand(principals):
-        message = "Nobody is left as an Administrator, so nobody could change this again."
-        hint = "Name at least one user, or a group that has one."
+        message = "No Administrator is left, so nobody could change this again."
+        hint = "Name at least one user, or a group with members."
         yield Finding("directory/no-administrator", roles.raw, ("administrators",), message, hint)
 
 
@@ -32,7 +32,7 @@ def empty_groups(subject: ResolvedConfiguration) -> Iterator[Finding]:
     for name, entry in subject.catalogue.groups.items():
         if not entry.value.members:
             message = f"The group `{name}` has no members."
-            hint = "Rights that are given to it are given to nobody."
+            hint = "A right granted to it is granted to nobody."
             yield Finding("directory/empty-group", entry.raw, ("members",), message, hint)
 
 
@@ -60,7 +60,7 @@ def cycles(subject: ResolvedConfiguration) -> Iterator[Finding]:
             if member in path:
                 names = list(path)
                 cycle = " → ".join([*names[names.index(member) :], member])
-                message = f"A group is within itself: {cycle}."
+                message = f"A group contains itself: {cycle}."
                 route = ("members", "groups", index)
                 raw = groups[name].raw
                 yield Finding("directory/group-cycle", raw, route, message, "Delete one of them.")

@@ -23,8 +23,8 @@ def allowed(subject: ResolvedConfiguration) -> Iterator[Finding]:
     for case in subject.cases:
         for route, host in dict.fromkeys(_hosts(case)):
             if not subject.settings.allows_host(host):
-                message = f"The host {with_a_label(host)} is not one of those that reconciler.yaml allows."
-                hint = "Add it to `allowed_hosts` there, if it is right."
+                message = f"The host {with_a_label(host)} is not in `allowed_hosts`."
+                hint = "Correct the host, or add it to `allowed_hosts` in reconciler.yaml."
                 yield Finding("connector/host-not-allowed", case.entry.raw, route, message, hint)
 
 

@@ -27,7 +27,7 @@ def duplicates(subject: ResolvedConfiguration) -> Iterator[Finding]:
         match kind:
             case Kind.ROLES | Kind.GLOBAL_SMTP_POLICY:
                 place = location(first.raw, ())
-                message = f"There can be only one {kind}, and one is declared at {place}."
+                message = f"There can be only one {kind}; another is declared at {place}."
                 hint = "Merge the two documents."
                 yield Finding("name/second-singleton", entry.raw, (), message, hint)
             case Kind.PERMISSIONS:
@@ -106,7 +106,7 @@ def providers(subject: ResolvedConfiguration) -> Iterator[Finding]:
         name = case.document.provider
         if name is not None and name not in known and catalogue.complete:
             message = f"There is no provider `{name}`."
-            hint = hints.did_you_mean(name) or "Leave it out and give the servers instead."
+            hint = hints.did_you_mean(name) or "Leave `provider` out and set the servers instead."
             yield Finding("name/unknown-provider", case.entry.raw, ("provider",), message, hint)
 
 

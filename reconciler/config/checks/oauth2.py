@@ -62,8 +62,8 @@ def endpoints(subject: ResolvedConfiguration) -> Iterator[Finding]:
         for side in case.sides:
             oauth2 = side.written.oauth2
             if oauth2 is not None and oauth2.token_endpoint is None and known is None:
-                message = "It is not known where tokens are issued."
-                hint = "Add `token_endpoint`, or name a `provider` that knows it."
+                message = "The token endpoint is unknown."
+                hint = "Add `token_endpoint`, or name a `provider` that sets it."
                 yield Finding(
                     "oauth2/no-endpoint",
                     case.entry.raw,
@@ -114,20 +114,20 @@ def _missing(
 ) -> Iterator[tuple[str, str, str]]:
     """The fields that are missing, with message and hint."""
     for field in _needed(oauth2):
-        yield field, f"`grant: {oauth2.grant}` takes a `{field}`.", ""
+        yield field, f"`grant: {oauth2.grant}` requires `{field}`.", ""
     if oauth2.grant is Grant.CLIENT_CREDENTIALS and bool(oauth2.client_secret) is bool(
         oauth2.certificate
     ):
-        message = f"`grant: {oauth2.grant}` takes either a `client_secret` or a `certificate`."
+        message = f"`grant: {oauth2.grant}` requires either `client_secret` or `certificate`."
         yield "client_secret", message, ""
     if case.provider_missing:
         return
     known = case.provider.oauth2 if case.provider else None
     if known and TENANT in known.token_endpoint and not (oauth2.token_endpoint or oauth2.tenant):
-        message = f"Provider `{case.document.provider}` takes a `tenant`."
+        message = f"Provider `{case.document.provider}` requires `tenant`."
         yield "tenant", message, "It is the id or a domain of the organisation at the provider."
     if side.server.oauth2 is not None and not side.server.oauth2.scopes:
-        yield "scopes", "It is not known what the token is to allow.", "Add `scopes`."
+        yield "scopes", "The scopes of the token are unknown.", "Add `scopes`."
 
 
 def _needed(oauth2: OAuth2) -> Iterator[str]:

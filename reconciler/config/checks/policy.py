@@ -20,7 +20,7 @@ def target(subject: ResolvedConfiguration) -> Iterator[Finding]:
     if policy is None:
         return
     if policy.value.enabled and policy.value.connector is None:
-        message = "The policy is enabled, and names no connector."
+        message = "The policy is enabled, but names no connector."
         hint = "Add `connector`, or set `enabled: false`."
         yield Finding("policy/no-connector", policy.raw, ("enabled",), message, hint)
     if policy.value.enabled and policy.value.connector is not None:

@@ -21,7 +21,7 @@ def overrides(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """A user's own provider has the name of a built-in one, and takes its place."""
     for name, entry in subject.catalogue.providers.items():
         if name in subject.catalogue.built_in:
-            message = f"This takes the place of the built-in provider `{name}`."
+            message = f"This replaces the built-in provider `{name}`."
             hint = "Give it another name, unless that is what you want."
             yield Finding("provider/overrides-built-in", entry.raw, ("name",), message, hint)
 
@@ -52,14 +52,14 @@ def _password(case: ResolvedConnector, side: Endpoint) -> Iterator[Finding]:
     if side.server.password is None or case.provider is None or side.defaults is None:
         return
     if until := side.defaults.password_until:
-        message = f"`{case.provider.name}` takes no passwords over {side.label} after {until}."
+        message = f"`{case.provider.name}` accepts no passwords over {side.label} after {until}."
         hint = "Use `oauth2`." if case.provider.oauth2 else ""
         yield Finding(
             "provider/password-until", case.entry.raw, side.route("password"), message, hint
         )
     elif case.provider.sign_in and not _PASSWORDS.intersection(case.provider.sign_in):
         message = (
-            f"`{case.provider.name}` takes no passwords, only {one_of(case.provider.sign_in)}."
+            f"`{case.provider.name}` accepts no passwords, only {one_of(case.provider.sign_in)}."
         )
         yield Finding(
             "provider/sign-in", case.entry.raw, side.route("password"), message, "Use `oauth2`."
@@ -70,9 +70,7 @@ def _oauth2(case: ResolvedConnector, side: Endpoint) -> Iterator[Finding]:
     if side.server.oauth2 is None or case.provider is None or not case.provider.sign_in:
         return
     if SignInMethod.OAUTH2 not in case.provider.sign_in:
-        message = (
-            f"`{case.provider.name}` takes no OAuth 2.0, only {one_of(case.provider.sign_in)}."
-        )
+        message = f"`{case.provider.name}` does not accept OAuth 2.0, only {one_of(case.provider.sign_in)}."
         yield Finding(
             "provider/sign-in", case.entry.raw, side.route("oauth2"), message, "Use `password`."
         )

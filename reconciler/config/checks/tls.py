@@ -77,7 +77,7 @@ def _of_side(side: Endpoint) -> Iterator[_Problem]:
         yield found
         return
     if server.security is None and written.use_ssl:
-        message = f"On port {server.port}, `use_ssl: true` does not say which kind of TLS is meant."
+        message = f"On port {server.port}, `use_ssl: true` is ambiguous: it can mean implicit TLS or STARTTLS."
         hint = "Write `security: implicit` or `security: starttls` instead."
         yield "tls/mode", "use_ssl", message, hint
     elif server.security is Security.NONE and not _is_loopback(server.server):
@@ -92,8 +92,8 @@ def _in_the_clear(side: Endpoint) -> Iterator[_Problem]:
         hint = "Use `security: starttls` if the server offers it; no credential travels here."
         yield "tls/cleartext-mail", field, message, hint
     elif not side.server.allow_cleartext_auth:
-        message = "The password would travel without TLS, readable by everybody on the way."
-        hint = "Use TLS; if this network is yours alone, set `allow_cleartext_auth: true`."
+        message = "The password would be sent without TLS, readable by anyone on the network path."
+        hint = "Use TLS; if only you use this network, set `allow_cleartext_auth: true`."
         yield "tls/cleartext", field, message, hint
 
 

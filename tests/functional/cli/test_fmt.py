@@ -106,7 +106,7 @@ def test_a_document_that_cannot_be_laid_out_is_named(home: Home) -> None:
     path = home.write("more.yaml", 'kind:   Group\n---\nname:   "caf\\u00e9"\n')
     done = home("fmt")
     assert done.status == 0
-    assert "connectors.d/more.yaml:3: this document stays as it is" in done.err
+    assert "connectors.d/more.yaml:3: left this document unchanged" in done.err
     assert path.read_text() == 'kind: Group\n---\nname:   "caf\\u00e9"\n'
 
 
@@ -116,7 +116,7 @@ def test_no_secret_in_the_wrong_place_is_shown(home: Home) -> None:
     home.write("tags.yaml", "kind:  Group\npassword:   !!bool hunter2\nother:  !!int hunter2\n")
     done = home("fmt")
     assert "hunter2" not in done.said
-    assert "tags.yaml:1: this document stays as it is" in done.err
+    assert "tags.yaml:1: left this document unchanged" in done.err
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for others")
@@ -146,7 +146,7 @@ def test_a_file_does_not_grow_too_large_to_be_read(home: Home) -> None:
     path = home.write("more.yaml", text + "x" * (1024 * 1024 - len(text) - 1) + "\n")
     done = home("fmt", "connectors.d/more.yaml")
     assert (done.status, done.out) == (0, "")
-    assert "more.yaml:1: this document stays as it is" in done.err
+    assert "more.yaml:1: left this document unchanged" in done.err
     assert path.stat().st_size == 1024 * 1024
 
 
@@ -161,7 +161,7 @@ def test_an_editor_gives_a_text_and_takes_it_back(home: Home) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, TIDY, b"")
     done = fmt(b'a:   "caf\\u00e9"\n')
     assert (done.returncode, done.stdout) == (0, b'a:   "caf\\u00e9"\n')
-    assert b"<stdin>:1: this document stays as it is" in done.stderr
+    assert b"<stdin>:1: left this document unchanged" in done.stderr
     done = fmt(b"a: [\n")
     assert (done.returncode, done.stdout) == (3, b"")
     assert b"<stdin>:2:1: error" in done.stderr

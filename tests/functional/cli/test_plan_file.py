@@ -82,7 +82,7 @@ def test_another_configuration_makes_it_stale(planned: Home) -> None:
 
 
 def test_a_comment_does_not_make_it_stale(planned: Home) -> None:
-    planned.edit("support.yaml", "# what people see it called", "# another comment")
+    planned.edit("support.yaml", "# leave users out", "# another comment")
     assert planned("apply", "plan.json", *SKIP).status == 0
 
 

@@ -41,7 +41,7 @@ def test_the_status_is_that_of_the_command_as_a_shell_tells_it(
 def test_a_command_that_is_not_there_is_127(session: Session) -> None:
     ended = run_command(session, ["no-such-command", "x"], os.environ)
     assert ended.status == 127
-    assert ended.problem == "no-such-command: there is no such command"
+    assert ended.problem == "no-such-command: command not found"
 
 
 def test_a_command_that_is_not_executable_is_126(session: Session, tmp_path: Path) -> None:

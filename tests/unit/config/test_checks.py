@@ -171,14 +171,14 @@ def test_what_a_missing_provider_would_fill_in_is_not_called_missing(load_text: 
 def test_every_field_that_is_missing_is_told(load_text: Any) -> None:
     text = connector("a", imap="{}", enable_mail_send_from="true", smtp="{port: 587}")
     told = [item.message for item in load_text(text).diagnostics]
-    assert [message for message in told if message.startswith("The IMAP half")] == [
-        "The IMAP half has no `server`.",
-        "The IMAP half has no `port`.",
-        "The IMAP half has no `username`.",
-        "The IMAP half has no `password` or `oauth2`.",
+    assert [message for message in told if message.startswith("IMAP has no")] == [
+        "IMAP has no `server`.",
+        "IMAP has no `port`.",
+        "IMAP has no `username`.",
+        "IMAP has no `password` or `oauth2`.",
     ]
-    assert "The SMTP half has no `use_ssl` or `security`." in told
-    assert "The SMTP half has no `username`." in told
+    assert "SMTP has no `use_ssl` or `security`." in told
+    assert "SMTP has no `username`." in told
 
 
 def test_schemes_of_entry_points_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +192,7 @@ def test_a_token_endpoint_that_names_no_host_is_not_allowed(load_text: Any) -> N
     imap = f"{{server: mail.example.com, port: 993, use_ssl: true, username: a, oauth2: {oauth2}}}"
     limited = Settings(allowed_hosts=("mail.example.com",))
     loaded = load_text(connector("a", imap=imap), settings=limited)
-    assert rules(loaded) == ["connector/host-not-allowed"]
+    assert rules(loaded) == ["oauth2/endpoint", "connector/host-not-allowed"]
 
 
 def test_what_the_model_refuses_is_never_passed_over() -> None:

@@ -91,7 +91,7 @@ def test_an_unknown_scheme_is_named_with_those_that_are_known(refuse: Refuse) ->
     error = refuse("vault:mail/support")
 
     assert error.message == "the secret vault:mail/support has an unknown scheme: vault"
-    assert error.hint == "Known are env, file, keyring, command."
+    assert error.hint == "Known schemes: env, file, keyring, command."
 
 
 def test_a_package_adds_a_scheme(packages: Callable[..., None], reveal: Reveal) -> None:
