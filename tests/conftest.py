@@ -21,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from reconciler.ci_systems import CI_SYSTEMS
+from tests import interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -57,6 +58,11 @@ def pytest_configure() -> None:
     """Hear Ctrl-C even if we were started in the background, where it is ignored, by us and by every child."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_unconfigure() -> None:
+    """End the server that forks the processes of the tests."""
+    interpreter.FORK_SERVER.end()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

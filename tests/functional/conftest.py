@@ -18,6 +18,7 @@ import pytest
 from reconciler.cli.main import main
 from reconciler.config.load import load
 from reconciler.sandbox.session import Sandbox
+from tests import interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +106,23 @@ class Home:
 
     def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
         """Start a command as a process of its own, without a terminal."""
-        return subprocess.Popen(
+        return self._start(interpreter.Popen, arguments, environ)
+
+    def run(self, *arguments: str, **environ: str) -> Done:
+        """Run a command as a process of its own, without a terminal."""
+        return _done(self.start(*arguments, **environ))
+
+    def run_interpreter(self, *arguments: str, **environ: str) -> Done:
+        """Do the same by an interpreter of its own, for what shows in its start or in its arguments."""
+        return _done(self._start(subprocess.Popen, arguments, environ))
+
+    def _start(
+        self,
+        popen: type[subprocess.Popen[str]],
+        arguments: tuple[str, ...],
+        environ: dict[str, str],
+    ) -> subprocess.Popen[str]:
+        return popen(
             [sys.executable, "-m", "reconciler", *arguments],
             cwd=self.folder,
             env=self.environ | environ,
@@ -116,16 +133,6 @@ class Home:
             encoding="utf-8",
             errors="surrogateescape",
         )
-
-    def run(self, *arguments: str, **environ: str) -> Done:
-        """Run a command as a process of its own, without a terminal."""
-        with self.start(*arguments, **environ) as process:
-            try:
-                out, err = process.communicate(timeout=DEADLINE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
-        return Done(process.returncode, out, err)
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the configuration, or one beside it (``../reconciler.yaml``)."""
@@ -165,6 +172,16 @@ class Home:
             if name == f"{host}:{port}":
                 return int(place.rpartition(":")[2])
         raise KeyError(host, port)
+
+
+def _done(started: subprocess.Popen[str]) -> Done:
+    with started as process:
+        try:
+            out, err = process.communicate(timeout=DEADLINE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return Done(process.returncode, out, err)
 
 
 @pytest.fixture

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import pty
 import select
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from tests import interpreter
+
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator, Mapping
 
     from tests.functional.conftest import Home
@@ -71,7 +73,7 @@ def terminal(
 ) -> Iterator[Terminal]:
     """Run a command on a pseudo-terminal of its own; ``code`` is what the interpreter runs."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
+    with interpreter.Popen(
         [sys.executable, "-c", _START, str(columns), code, *arguments],
         cwd=home.folder,
         env=home.environ | {"TERM": "xterm-256color", **environ},
@@ -89,8 +91,10 @@ def terminal(
 
 
 _START = """
-import fcntl, os, struct, sys, termios
+import fcntl, struct, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, int(sys.argv[1]), 0, 0))
-os.execv(sys.executable, [sys.executable, "-c", *sys.argv[2:]])
+code = sys.argv[2]
+sys.argv[1:3] = []
+exec(code, {"__name__": "__main__"})
 """

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from unittest import mock
 
 from reconciler.cli.main import main
+from tests import interpreter
 from tests.servers.accounts import INFO, PAYROLL, PAYROLL_RELAY, SUPPORT
 from tests.servers.site import IMAP, SMTP
 
@@ -105,6 +106,7 @@ class Workplace:
             **{key: text for key, text in os.environ.items() if key == "PATH" or "COV" in key},
             **site.environ,
             "HOME": str(folder),
+            "LANG": interpreter.LOCALE,
             "RECONCILER_ACTOR": "lead@contoso.example",
             "RECONCILER_ALLOW_CREDENTIAL": "*",
             "RECONCILER_CA_FILE": str(site.certificate),
@@ -119,7 +121,7 @@ class Workplace:
 
     def start(self, *arguments: str) -> Done:
         """Run a command as a process of its own."""
-        done = subprocess.run(
+        done = interpreter.run(
             (sys.executable, "-m", "reconciler", *arguments),
             cwd=self.folder,
             env=self.environ,
@@ -128,7 +130,6 @@ class Workplace:
             stderr=subprocess.STDOUT,
             text=True,
             timeout=60,
-            check=False,
         )
         return self._checked(Done(done.returncode, done.stdout), self.environ)
 

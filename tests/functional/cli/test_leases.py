@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import interpreter
 from tests.functional.terminal import PLAINLY, QUESTION, Terminal, terminal
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def test_taking_a_lock_away_is_asked_about(answer: str, status: int, applied: Ho
         assert done.status == 64
         assert "confirm with --yes" in done.err
         with terminal(applied, "state", "unlock", found[1]) as shell:
-            shell.read_until("Take it away?")
+            shell.read_until("Remove the lock?")
             assert "locked by mail-lead@contoso.example" in shell.shown
             assert f"(process {holder.process.pid})" in shell.shown
             shell.type(answer)
@@ -175,7 +176,7 @@ for module in (reconciler.app.apply, reconciler.state.sql.sqlite):
 
 
 def run(home: Home, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return interpreter.run(
         [sys.executable, "-c", code, *arguments],
         cwd=home.folder,
         env=home.environ,
@@ -183,7 +184,6 @@ def run(home: Home, code: str, *arguments: str) -> subprocess.CompletedProcess[s
         capture_output=True,
         text=True,
         timeout=90,
-        check=False,
     )
 
 

@@ -119,6 +119,7 @@ RUNS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "state forget": (("EmailConnector.none",),),
     "state key": ((),),
     "state import": (("state.json",),),
+    "state key": ((),),
     "state lock": ((),),
     "state migrate": ((),),
     "state unlock": (("0" * 32, "--yes"),),
@@ -356,7 +357,7 @@ def test_no_process_shows_anything_in_the_list_of_processes(
     watcher = threading.Thread(target=look)
     watcher.start()
     try:
-        done = world.home.run(*command)
+        done = world.home.run_interpreter(*command)
     finally:
         ended.set()
         watcher.join()

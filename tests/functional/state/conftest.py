@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import interpreter
+
 HERE = Path(__file__).parent
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -22,10 +24,10 @@ def start() -> Iterator[Start]:
     running: list[subprocess.Popen[str]] = []
     # Coverage would write its own files and complain where a worker is killed, out of space or
     # without rights.
-    untraced = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
+    untraced = {"PATH": os.environ["PATH"], "LANG": interpreter.LOCALE}
 
     def run(*arguments: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
+        process = interpreter.Popen(
             [sys.executable, str(HERE / "worker.py"), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
