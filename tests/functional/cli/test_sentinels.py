@@ -119,7 +119,6 @@ RUNS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "state forget": (("EmailConnector.none",),),
     "state key": ((),),
     "state import": (("state.json",),),
-    "state key": ((),),
     "state lock": ((),),
     "state migrate": ((),),
     "state unlock": (("0" * 32, "--yes"),),
