@@ -19,6 +19,7 @@ from reconciler.plan.inputs import NO_OVERRIDES, Desired, Overrides
 from reconciler.plan.planfile import Basis, PlanFile, SecretMark, make_file
 from reconciler.plan.planner import Plan, plan
 from reconciler.plan.scope import WHOLE, Scope, narrow_to
+from reconciler.secrets.schemes import is_writable
 from reconciler.state.key import NO_KEY
 from reconciler.wording import listed
 
@@ -207,8 +208,9 @@ def notes(desired: Desired, unresolved: tuple[SecretRef, ...], *, keyed: bool) -
 def with_fingerprints(
     desired: Desired, resolver: SecretResolver, key: FingerprintKey
 ) -> tuple[Desired, tuple[SecretRef, ...]]:
-    """Fingerprint every secret that the connectors in use refer to.
+    """Fingerprint every secret that the connectors in use refer to, but for those that use replaces.
 
+    A refresh token that is kept anew with each use would look rotated each time.
     Also returns the references that could not be resolved: whether that matters is for the live
     test of their connector to say.
     """
@@ -218,6 +220,7 @@ def with_fingerprints(
         for connector in desired.snapshot.connectors
         if not connector.draft and desired.compares(connector.name)
         for reference in connector.references
+        if reference not in connector.refresh_tokens or not is_writable(reference.scheme)
     )
     for reference in references:
         try:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class AccountSecrets:
     """The secrets of an account, and ``redactor``, which hides every text that repeats one of them.
 
-    A password that ``rejections`` knows as rejected is not sent again.
+    A password that ``rejections`` knows as rejected is not sent again. ``spent`` is a sentence if fetching a
+    token has used up the refresh token that is named.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class AccountSecrets:
         self._access = access
         self._rejections = rejections or Rejections()
         self._password: Secret | None = None
+        self.spent = ""
 
     def resolve(self) -> str:
         """Resolve every secret and return the references, for a report.
@@ -66,6 +68,7 @@ class AccountSecrets:
             raise RuntimeError("there is no credential")
         token = self._access.tokens.token(account.settings.oauth2, account.username, deadline)
         self.redactor.learn(token)
+        self.spent = self._access.tokens.spent(account.settings.oauth2)
         return BearerToken(account.username, token)
 
 

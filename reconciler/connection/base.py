@@ -46,13 +46,14 @@ class Skip(Exception):
 class PassedStage:
     """A stage that went well, in ``seconds``; ``skipped`` if there was nothing to do.
 
-    ``detail`` is for a report.
+    ``detail`` is for a report, ``warning`` for whoever waits for it.
     """
 
     stage: Stage
     seconds: float
     detail: str
     skipped: bool = False
+    warning: str = ""
 
 
 def _ignore(_: PassedStage) -> None:
@@ -115,7 +116,9 @@ class AccountSession(ABC):
                 detail = steps[stage]()
             except Skip as reason:
                 detail, skipped = str(reason), True
-            passed(PassedStage(stage, time.monotonic() - self.began, detail, skipped))
+            warning = self.warning if stage is Stage.AUTHENTICATION else ""
+            seconds = time.monotonic() - self.began
+            passed(PassedStage(stage, seconds, detail, skipped, warning))
 
     def explain(self, error: Exception) -> Failure:
         """Say what an exception means that was raised at the stage that the session has come to."""
@@ -127,6 +130,11 @@ class AccountSession(ABC):
         return FailureContext(
             self.account, self.stage, self._secrets.redactor, self._options.show_server_text
         )
+
+    @property
+    def warning(self) -> str:
+        """What has to be said of a sign-in that went well; "" for nothing."""
+        return self._secrets.spent
 
     def show(self, text: str) -> str:
         """Make a server's text fit to be shown."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from reconciler.mail.faults import (
 )
 from reconciler.mail.happy_eyeballs import Winners
 from reconciler.mail.redaction import HIDDEN, Redactor
+from reconciler.mail.refresh_tokens import RefreshToken, RefreshTokens
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
@@ -61,19 +63,18 @@ class TokenSource(Protocol):
         """Obtain a token for a mailbox; raises TokenFault, TimedOut or Cancelled."""
         ...
 
+    def spent(self, oauth2: OAuth2) -> str:
+        """Return a sentence if the refresh token was consumed and its successor could not be kept, else nothing."""
+        ...
+
 
 @dataclass(slots=True)
 class _Kept:
-    """What is known of one token; the lock is held by whoever fetches it.
-
-    ``refresh_token`` was issued, with ``secrets`` as they were then, in place of the one that is named.
-    """
+    """What is known of one token; the lock is held by whoever fetches it."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     token: Secret | None = None
     good_until: float = 0.0
-    refresh_token: Secret | None = None
-    secrets: tuple[Secret, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ class AuthlibTokens:
     ) -> None:
         self._clock = clock
         self._resolver = resolver
+        self._refresh_tokens = RefreshTokens(resolver)
         self._connect_to = connect_to or ConnectTo()
         self._ca_file = ca_file
         self._winners = winners or Winners()
@@ -115,23 +117,40 @@ class AuthlibTokens:
 
     def token(self, oauth2: OAuth2, username: str, deadline: Deadline) -> Secret:
         """Give the token that is kept, or fetch one; whoever comes while it is fetched waits for it."""
-        mailbox = _on_behalf_of(oauth2, username)
-        kept = self._kept.setdefault((oauth2, mailbox), _Kept())
+        kept = self._kept.setdefault((oauth2, _on_behalf_of(oauth2, username)), _Kept())
         while not kept.lock.acquire(timeout=min(_SLICE, deadline.remaining())):
             pass
         try:
             if kept.token is None or self._clock() >= kept.good_until:
-                known = {item: self._resolver.resolve(item) for item in oauth2.references}
-                secrets = tuple(known.values())
-                self._refuse_again(oauth2, mailbox, secrets)
-                try:
-                    self._renew(kept, oauth2, username, known, deadline)
-                except TokenFault as fault:
-                    self._remember(fault, oauth2, mailbox, secrets)
-                    raise
+                self._obtain(kept, oauth2, username, deadline)
             return kept.token or Secret("")
         finally:
             kept.lock.release()
+
+    def spent(self, oauth2: OAuth2) -> str:
+        """Return a sentence if the refresh token was consumed and its successor could not be kept, else nothing."""
+        return self._refresh_tokens.spent(oauth2.refresh_token)
+
+    def _obtain(self, kept: _Kept, oauth2: OAuth2, username: str, deadline: Deadline) -> None:
+        """Fetch a token, with the refresh token to ourselves if it takes one."""
+        reference = oauth2.refresh_token
+        with ExitStack() as stack:
+            consumed = None
+            if reference is not None:
+                consumed = stack.enter_context(self._refresh_tokens.held(reference, deadline))
+            known = {
+                item: consumed.named
+                if consumed is not None and consumed.named is not None and item == reference
+                else self._resolver.resolve(item)
+                for item in oauth2.references
+            }
+            secrets, mailbox = tuple(known.values()), _on_behalf_of(oauth2, username)
+            self._refuse_again(oauth2, mailbox, secrets)
+            try:
+                self._renew(kept, oauth2, username, known, deadline, consumed=consumed)
+            except TokenFault as fault:
+                self._remember(fault, oauth2, mailbox, secrets)
+                raise
 
     def _refuse_again(self, oauth2: OAuth2, mailbox: str, secrets: tuple[Secret, ...]) -> None:
         for key in (oauth2.token_endpoint, oauth2, (oauth2, mailbox)):
@@ -163,23 +182,24 @@ class AuthlibTokens:
         username: str,
         known: Mapping[SecretRef, Secret],
         deadline: Deadline,
+        *,
+        consumed: RefreshToken | None,
     ) -> None:
         started = self._clock()
-        secrets = tuple(known.values())
-        issued_before = kept.refresh_token if kept.secrets == secrets else None
+        issued_before = consumed.issued if consumed is not None else None
         try:
             issued = self._fetch(oauth2, username, known, issued_before, deadline)
         except TokenFault as fault:
-            if issued_before is None or fault.error != "invalid_grant":
+            if consumed is None or issued_before is None or fault.error != "invalid_grant":
                 raise
             # It was revoked; the one that is named may have been replaced by the same people.
-            kept.refresh_token = None
+            consumed.issued = None
             issued = self._fetch(oauth2, username, known, None, deadline)
+        if consumed is not None and issued.refresh_token is not None:
+            # First of all: the old one may be worth nothing from now on.
+            consumed.replace(Secret(issued.refresh_token), self._resolver, _host(oauth2))
         kept.token = Secret(issued.access_token)
         kept.good_until = started + max(issued.seconds - _LEEWAY, issued.seconds / 2)
-        if issued.refresh_token is not None:
-            kept.refresh_token = Secret(issued.refresh_token)
-        kept.secrets = secrets
 
     def _fetch(
         self,

@@ -320,6 +320,13 @@ class Connector:
         found = (ref for server in servers if server is not None for ref in server.references)
         return tuple(dict.fromkeys(found))
 
+    @property
+    def refresh_tokens(self) -> frozenset[SecretRef]:
+        """Those of its references whose secret may be replaced by use."""
+        grants = (server.oauth2 for server in (self.imap, self.smtp) if server is not None)
+        found = (oauth2.refresh_token for oauth2 in grants if oauth2 is not None)
+        return frozenset(reference for reference in found if reference is not None)
+
 
 TESTED_FIELDS: Final = tuple(
     item.name for item in fields(Connector) if item.metadata.get("tested", True)

@@ -24,12 +24,16 @@ class FailureDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageDocument:
-    """One stage of a test; ``seconds`` is its duration."""
+    """One stage of a test; ``seconds`` is its duration.
+
+    ``warning`` is a sentence about what went well and may not the next time, or empty.
+    """
 
     stage: Stage
     outcome: StageOutcome
     seconds: float
     detail: str
+    warning: str = ""
     failure: FailureDocument | None
 
 
@@ -201,6 +205,7 @@ def stage_document(result: StageResult) -> StageDocument:
         outcome=result.outcome,
         seconds=round(result.seconds, 4),
         detail=result.detail,
+        warning=result.warning,
         failure=FailureDocument(
             error_class=failure.error_class,
             cause=failure.cause,
@@ -237,6 +242,7 @@ def _account(document: ProtocolDocument) -> ProtocolResult:
                 item.seconds,
                 item.detail,
                 _failure(item.failure) if item.failure else None,
+                item.warning,
             )
             for item in document.stages
         ),

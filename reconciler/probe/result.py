@@ -21,13 +21,17 @@ class StageOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """How one stage went. ``seconds`` is its duration; ``detail`` is what is worth telling."""
+    """How one stage went. ``seconds`` is its duration; ``detail`` is what is worth telling.
+
+    ``warning`` is a sentence about what went well now and may not the next time.
+    """
 
     stage: Stage
     outcome: StageOutcome
     seconds: float = 0.0
     detail: str = ""
     failure: Failure | None = None
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

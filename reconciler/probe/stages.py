@@ -94,7 +94,15 @@ class ConnectionTest:
             if stage.skipped:
                 results.append(StageResult(stage.stage, StageOutcome.SKIPPED, detail=stage.detail))
                 return
-            results.append(StageResult(stage.stage, StageOutcome.OK, stage.seconds, stage.detail))
+            results.append(
+                StageResult(
+                    stage.stage,
+                    StageOutcome.OK,
+                    stage.seconds,
+                    stage.detail,
+                    warning=stage.warning,
+                )
+            )
 
         session = new_session(
             self._account, self._secrets, self._options, self._cancelled, self._deadline

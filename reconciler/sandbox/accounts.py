@@ -131,7 +131,8 @@ class Application:
 
     ``endpoint`` is the address as connectors write it; ``host``, ``port`` and ``path`` are where that
     leads. Of the secrets those are set that the grant takes. ``subject`` is the mailbox that a service
-    account acts for, as a key, and empty with every other grant.
+    account acts for, as a key, and empty with every other grant. With ``rotates`` each answer replaces the
+    refresh token.
     """
 
     endpoint: str
@@ -147,6 +148,7 @@ class Application:
     service_account_key: Secret | None
     subject: str
     accounts: tuple[SandboxAccount, ...]
+    rotates: bool = False
 
 
 @dataclass(frozen=True, slots=True)

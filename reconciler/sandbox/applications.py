@@ -9,6 +9,7 @@ from reconciler.mail.resolve import ascii_host
 from reconciler.model.connector import Grant
 from reconciler.sandbox.accounts import Application, SandboxAccount, username_key
 from reconciler.sandbox.references import secret_behind
+from reconciler.sandbox.tokens import MADE_UP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,6 +71,7 @@ def _application(
         return secret_behind(reference, account.connector, seed, base=base)
 
     host, port, path = endpoint_of(oauth2)
+    refresh_token = secret(oauth2.refresh_token)
     return Application(
         endpoint=oauth2.token_endpoint or "",
         host=host,
@@ -80,8 +82,10 @@ def _application(
         scopes=oauth2.scopes,
         client_secret=secret(oauth2.client_secret),
         certificate=secret(oauth2.certificate),
-        refresh_token=secret(oauth2.refresh_token),
+        refresh_token=refresh_token,
         service_account_key=secret(oauth2.service_account_key),
         subject=subject,
         accounts=accounts,
+        # A real token that somebody keeps in a file must never give way to a made-up one.
+        rotates=refresh_token is not None and refresh_token.reveal().startswith(MADE_UP),
     )

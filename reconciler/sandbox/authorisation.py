@@ -7,19 +7,19 @@ theirs, since people look for those words.
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from reconciler.model.connector import Grant
 from reconciler.sandbox.accounts import username_key
-from reconciler.sandbox.tokens import LIFETIME
+from reconciler.sandbox.tokens import LIFETIME, made_up_token
+from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from reconciler.sandbox.accounts import Application
     from reconciler.sandbox.tokens import Tokens
-    from reconciler.secrets.base import Secret
 
     Form = Mapping[str, str]
     _Question = tuple[Callable[[Application], bool], "_Refusal"]
@@ -81,15 +81,26 @@ class AuthorisationServer:
                 found.status, {"error": found.error, "error_description": self._say(found)}
             )
         accounts = (account for application in found for account in application.accounts)
-        return Answer(
-            200,
-            {
-                "token_type": "Bearer",
-                "access_token": self._tokens.issue(accounts),
-                "expires_in": LIFETIME,
-                "scope": " ".join(_scopes(form)),
-            },
+        document: dict[str, str | int] = {
+            "token_type": "Bearer",
+            "access_token": self._tokens.issue(accounts),
+            "expires_in": LIFETIME,
+            "scope": " ".join(_scopes(form)),
+        }
+        if found[0].rotates:
+            document["refresh_token"] = self._rotate(found[0])
+        return Answer(200, document)
+
+    def _rotate(self, consumed: Application) -> str:
+        """Replace a refresh token that was used, as providers may (RFC 6749 section 6)."""
+        token = made_up_token()
+        self._applications = tuple(
+            replace(item, refresh_token=Secret(token))
+            if item.refresh_token == consumed.refresh_token and item.client_id == consumed.client_id
+            else item
+            for item in self._applications
         )
+        return token
 
     def _judge(self, path: str, form: Form) -> tuple[Application, ...] | _Refusal:
         """The applications that the request is from, or the first reason why it is from none."""

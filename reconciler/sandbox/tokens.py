@@ -6,7 +6,7 @@ import re
 import secrets
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reconciler.sandbox.accounts import SandboxAccount
 
@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 LIFETIME = 3599
 """Seconds that a token is good for, as at Microsoft and Google."""
+
+
+MADE_UP: Final = "sandbox-"
+"""What every token begins with that a sandbox has issued."""
+
+
+def made_up_token() -> str:
+    """Make up a token that nobody can guess."""
+    return f"{MADE_UP}{secrets.token_urlsafe(32)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,7 @@ class Tokens:
 
     def issue(self, accounts: Iterable[SandboxAccount], seconds: int = LIFETIME) -> str:
         """Make a token that opens these accounts, and no other, for so many seconds."""
-        token = f"sandbox-{secrets.token_urlsafe(32)}"
+        token = made_up_token()
         self._issued[token.encode()] = _Issued(frozenset(accounts), self._clock() + seconds)
         return token
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from reconciler.model.snapshot import Fingerprint
 
@@ -57,6 +57,35 @@ class SecretResolver(Protocol):
 
         Raises SecretError, which names the reference and never the value, if there is none or it
         cannot be read.
+        """
+        ...
+
+
+class Hold(Protocol):
+    """A secret that no other process replaces for the time being."""
+
+    def close(self) -> None:
+        """Let others have it."""
+        ...
+
+
+@runtime_checkable
+class SecretKeeper(SecretResolver, Protocol):
+    """Replaces secrets that are consumed by use, where their references can be written."""
+
+    def resolve_anew(self, reference: SecretRef) -> Secret:
+        """Fetch a secret past what is kept in memory: another process may have replaced it."""
+        ...
+
+    def hold(self, reference: SecretRef) -> Hold | None:
+        """Keep other processes from replacing a secret; None if one of them is about to."""
+        ...
+
+    def replace(self, reference: SecretRef, old: Secret, new: Secret) -> None:
+        """Put a secret in the place of the one that is there, all or nothing.
+
+        Raises SecretError, which says why, if the reference cannot be written, or holds another secret by
+        now.
         """
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 
+from reconciler.secrets.base import Secret
 from reconciler.secrets.outcome import Flaw, Outcome, from_text
 
 # The keyring library promises no thread safety, and some of its backends ask the user to unlock.
@@ -34,3 +35,23 @@ def fetch(target: str) -> Outcome:
     if text is None:
         return Flaw("is not in the keyring", f"Store it with: keyring set {service} {user}")
     return from_text(str(text))
+
+
+def replace(target: str, old: Secret | None, new: Secret) -> Flaw | None:
+    """Put a secret in the place of another one, or where there is none; return why not, or None."""
+    found = fetch(target)
+    if isinstance(found, Secret):
+        if old is None or found != old:
+            return Flaw("holds another secret by now", "Fetch it again.")
+    elif old is not None:
+        return found
+    service, _, user = target.rpartition("/")
+    if not service or not user:
+        return Flaw("names no user", "Write keyring:service/user.")
+    try:
+        keyring = importlib.import_module("keyring")
+        with _one_at_a_time:
+            keyring.set_password(service, user, new.reveal())
+    except Exception as error:  # noqa: BLE001 - backends are plug-ins, which raise what they like
+        return Flaw(f"cannot be written: the keyring raised {type(error).__name__}", "Unlock it.")
+    return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.errors import SecretError
-from reconciler.secrets import env, file, keyring, schemes
+from reconciler.secrets import env, file, file_replacement, keyring, schemes
 from reconciler.secrets.base import Secret
 from reconciler.secrets.outcome import Flaw, Outcome, from_text
 
@@ -18,9 +18,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.model.secret_ref import SecretRef
+    from reconciler.secrets.base import Hold
 
 _LOOK_AGAIN = 5.0
 """Seconds after which a secret that could not be fetched is looked for again, if secrets are fetched anew."""
+
+
+class _NothingHeld:
+    """What holds a secret that cannot be locked."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+_NOTHING_HELD = _NothingHeld()
 
 
 @dataclass(slots=True)
@@ -72,6 +83,47 @@ class Resolver:
             raise SecretError(f"the secret {reference} {outcome.message}", hint=outcome.hint)
         return outcome
 
+    def resolve_anew(self, reference: SecretRef) -> Secret:
+        """Fetch the secret past what is kept, if its scheme can be written; no program runs again."""
+        if schemes.is_writable(reference.scheme):
+            self._fetched.pop(reference, None)
+        return self.resolve(reference)
+
+    def hold(self, reference: SecretRef) -> Hold | None:
+        """Keep other processes from replacing the secret; None if one of them is about to.
+
+        Only files can be held; a keyring and the schemes of packages see to themselves.
+        """
+        if reference.scheme == "file":
+            return file_replacement.hold(reference.target, base=self._base)
+        return _NOTHING_HELD
+
+    def replace(self, reference: SecretRef, old: Secret | None, new: Secret) -> None:
+        """Put a secret in the place of ``old``, all or nothing; None is a place that holds none.
+
+        Raises SecretError, which says why not.
+        """
+        flaw = self._replace(reference, old, new)
+        if flaw is not None:
+            raise SecretError(f"the secret {reference} {flaw.message}", hint=flaw.hint)
+        self._fetched[reference] = _Fetched(outcome=new, good_until=self._clock() + self._keep)
+
+    def _replace(self, reference: SecretRef, old: Secret | None, new: Secret) -> Flaw | None:
+        match reference.scheme:
+            case "file":
+                return file_replacement.replace(
+                    reference.target, old, new, base=self._base, folders=self._folders
+                )
+            case "keyring":
+                return keyring.replace(reference.target, old, new)
+            case scheme if schemes.is_writable(scheme):
+                return _replace_by_entry_point(scheme, reference.target, old, new)
+            case scheme:
+                return Flaw(
+                    f"cannot be written: {scheme}: references are only read",
+                    "Keep a secret that is replaced by use in a file: or keyring: reference.",
+                )
+
     def _refresh(self, reference: SecretRef, fetched: _Fetched) -> Outcome:
         found, keep = self._fetch(reference), self._keep
         if isinstance(found, Flaw) and not math.isinf(keep):
@@ -121,3 +173,16 @@ def _fetch_by_entry_point(scheme: str, target: str) -> Outcome:
     if not isinstance(text, str):
         return Flaw(f"cannot be fetched: {points[0].value} returned no text")
     return from_text(text)
+
+
+def _replace_by_entry_point(
+    scheme: str, target: str, old: Secret | None, new: Secret
+) -> Flaw | None:
+    (point,) = schemes.writers_of(scheme)
+    try:
+        point.load()(target, None if old is None else old.reveal(), new.reveal())
+    except SecretError as error:
+        return Flaw(f"cannot be written: {error.message}", error.hint)
+    except Exception as error:  # noqa: BLE001 - a package's own failure, whose text may hold anything
+        return Flaw(f"cannot be written: {point.value} raised {type(error).__name__}")
+    return None

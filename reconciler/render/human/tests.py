@@ -32,6 +32,12 @@ def result_text(result: ConnectorResult, style: Style, *, width: int = 0) -> str
             if failed.failure.server_text:
                 lines.append(style.faint(f"      word for word: {failed.failure.server_text}"))
             lines.append(f"      {visible(failed.failure.remedy)}")
+    warnings = (stage.warning for protocol in result.protocols for stage in protocol.stages)
+    lines += [
+        f"      {style.changed('Warning:')} {visible(text)}."
+        for text in dict.fromkeys(warnings)
+        if text
+    ]
     return "\n".join(lines)
 
 

@@ -245,3 +245,28 @@ def test_what_is_no_request_for_a_token_does_no_harm(
             }
         assert failures(session, support) == ()
     assert session.journal.faults == ()
+
+
+def test_a_refresh_token_that_use_replaces_is_kept_from_run_to_run(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("sandbox-the-first-one\n")
+    file.chmod(0o600)
+    support = signs_in_with(replace(DELEGATED, refresh_token=SecretRef("file", str(file))))
+    with Sandbox((support,), tmp_path / "sandbox") as session:
+        seen = [file.read_text()]
+        for _ in range(2):
+            assert failures(session, support) == ()
+            seen.append(file.read_text())
+        assert len(set(seen)) == 3
+        file.write_text(seen[0])
+        (failure, _) = failures(session, support)
+        assert failure.error_class is ErrorClass.OAUTH_TOKEN
+
+
+def test_a_real_refresh_token_never_gives_way_to_one_of_the_sandbox(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("0.AXoA-a-real-one\n")
+    support = signs_in_with(replace(DELEGATED, refresh_token=SecretRef("file", str(file))))
+    with Sandbox((support,), tmp_path / "sandbox") as session:
+        assert failures(session, support) == ()
+    assert file.read_text() == "0.AXoA-a-real-one\n"
