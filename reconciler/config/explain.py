@@ -47,6 +47,9 @@ _SHAPES: Final = {
     fields.LABEL_PATTERN: "letters, digits and any of . _ / = -, 63 at most",
     fields.TEXT_PATTERN: "one line of 1 to 200 characters, none of them invisible",
     fields.PRINCIPAL_PATTERN: "an email address or a login name, without blanks, commas or brackets",
+    fields.USERNAME_PATTERN: (
+        "an email address or a login name, without blanks, commas or brackets, or a reference"
+    ),
     fields.ADDRESS_PATTERN: "an email address, such as support@example.com",
     fields.HOST_PATTERN: "a host name or an IP address, without a scheme, a port, a path or a user",
     fields.HTTPS_PATTERN: "a URL that begins with https://",
