@@ -111,6 +111,7 @@ class Mailer:
         config: str | Path | None = None,
         state: str | None = None,
         environ: Mapping[str, str] | None = None,
+        environment: str | None = None,
         connect_to: tuple[str, ...] | None = None,
         ca_file: str | None = None,
         policy: str | Path | None = None,
@@ -119,7 +120,7 @@ class Mailer:
     ) -> Self:
         """Make one from what the command line would take: options, else ``RECONCILER_*`` variables.
 
-        ``actor`` is who sends, and must be among the users of the connectors; by default it is who
+        ``environment`` is one of those that ``reconciler.yaml`` declares. ``actor`` is who sends, and must be among the users of the connectors; by default it is who
         the CI system or the operating system says. ``policy`` is the file of the owner's rules.
         ``timeout`` is in seconds, for a connection, for each command, and for handing over a mail,
         the answer included; without one, that is a minute, and for a mail what RFC 5321 gives it.
@@ -139,6 +140,7 @@ class Mailer:
             state=state or variables.get("RECONCILER_STATE"),
             connect_to=connect_to,
             ca_file=ca_file or variables.get("RECONCILER_CA_FILE"),
+            environment=environment,
             policy=None if policy is None else str(policy),
         )
         if any(problem.is_error for problem in workspace.settings_problems):

@@ -110,7 +110,11 @@ def plan_offline(
     loaded, everything = wanted
     refuse_empty_scope(scope, everything, current)
     desired, partial = narrow_to(everything, current, scope)
-    made = replace(plan(desired, current, workspace.limits, overrides), partial=partial)
+    made = replace(
+        plan(desired, current, workspace.limits, overrides),
+        partial=partial,
+        environment=loaded.environment,
+    )
     return Planned(
         loaded,
         desired,
@@ -150,7 +154,7 @@ def plan_with_secrets(
     return replace(
         offline,
         desired=desired,
-        plan=replace(made, partial=offline.plan.partial),
+        plan=replace(made, partial=offline.plan.partial, environment=offline.plan.environment),
         denials=refused,
         looked=key is not None,
         unresolved=unresolved,

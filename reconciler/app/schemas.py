@@ -18,7 +18,7 @@ def schema(name: str) -> dict[str, Any]:
     """Make one schema: one of NAMES."""
     from pydantic import TypeAdapter  # noqa: PLC0415 - only where schemas are made
 
-    from reconciler.config.schema import connectors_schema, settings_schema  # noqa: PLC0415
+    from reconciler.config.schema import editor_schema, settings_schema  # noqa: PLC0415
     from reconciler.plan.document import PlanDocument  # noqa: PLC0415
     from reconciler.plan.planfile import PlanFile  # noqa: PLC0415
     from reconciler.probe.report import TestReport  # noqa: PLC0415
@@ -36,7 +36,7 @@ def schema(name: str) -> dict[str, Any]:
     from reconciler.state.exported import StateExport  # noqa: PLC0415
 
     if name == "connectors":
-        return connectors_schema()
+        return editor_schema()
     if name == "settings":
         return settings_schema()
     types: dict[str, Any] = {

@@ -17,11 +17,13 @@ from reconciler.config.effective import (
     FILE,
     OPTION,
     RULES,
+    EffectiveSetting,
     EffectiveSettings,
     effective,
 )
+from reconciler.config.environments import choose, default_states, in_environment
 from reconciler.config.load import Loaded, load
-from reconciler.config.settings import DEFAULTS, Settings
+from reconciler.config.settings import Settings
 from reconciler.config.settings_file import load_settings
 from reconciler.diagnostics import Diagnostic
 from reconciler.errors import (
@@ -50,6 +52,7 @@ class Workspace:
     Relative paths of the settings start at ``home``. The environment holds secrets, and the URL of a
     database may hold a password, so no repr shows them.
     ``settings`` are those in force; ``in_force`` says who set them, ``state_source`` who named the state.
+    ``environment`` is the chosen one, or empty; ``undecided`` says why none could be chosen.
     """
 
     project: ProjectFolder
@@ -63,6 +66,8 @@ class Workspace:
     in_force: EffectiveSettings
     state_source: str
     state_password: SecretRef | None = None
+    environment: str = ""
+    undecided: UsageError | None = None
 
     @property
     def home(self) -> Path:
@@ -83,11 +88,15 @@ class Workspace:
     def load(self) -> Loaded:
         """Read and check the configuration, the settings file with it; raises NoProject."""
         self.require_project()
+        self.require_environment()
         loaded = load(
-            *self.project.roots, settings=self.settings, within=self.project.bounds_of_roots
+            *self.project.roots,
+            settings=self.settings,
+            environment=self.environment,
+            within=self.project.bounds_of_roots,
         )
         problems = (*self.settings_problems, *loaded.diagnostics)
-        broken = any(problem.is_error for problem in self.settings_problems)
+        broken = self._has_broken_settings()
         snapshot = None if broken else loaded.snapshot
         return replace(loaded, diagnostics=problems, snapshot=snapshot)
 
@@ -95,6 +104,14 @@ class Workspace:
         """Raise NoProject if nothing was found; a folder that was named is looked at when it is read."""
         if not (self.project.exists or self.project.named):
             raise self._no_project()
+
+    def require_environment(self) -> None:
+        """Raise UsageError if several environments are declared and none was chosen, or an unknown one."""
+        if self.undecided is not None and not self._has_broken_settings():
+            raise self.undecided
+
+    def _has_broken_settings(self) -> bool:
+        return any(problem.is_error for problem in self.settings_problems)
 
     def load_valid(self) -> tuple[Loaded, Desired]:
         """Read the configuration; raises ConfigurationInvalid if it has errors."""
@@ -152,8 +169,10 @@ class Workspace:
         """Open the stored state; raises ConfigurationInvalid or NoProject if it is unknown which one is meant."""
         if self._is_nowhere():
             raise self._no_project()
-        if any(problem.is_error for problem in self.settings_problems):
+        if self._has_broken_settings():
             raise ConfigurationInvalid(self.settings_problems)
+        if self.state_source in (DEFAULT, FILE):
+            self.require_environment()
         self.trust.refuse_state_of_file(self.state_source)
         from reconciler.state.sql.store import open_store  # noqa: PLC0415 - SQLAlchemy costs to import
 
@@ -222,14 +241,20 @@ def open_workspace(
     connect_to: tuple[str, ...] = (),
     ca_file: str | None = None,
     policy: str | None = None,
+    environment: str | None = None,
 ) -> Workspace:
     """Put together what was told with what ``reconciler.yaml`` says; what was told comes first."""
     home = project.home
     trust = find_trust(environ, home, connect_to, policy)
     settings, problems = load_settings(project.settings_file, within=home)
+    chosen, undecided = _choose(settings, environment or environ.get("RECONCILER_ENV"))
+    settings = in_environment(settings, chosen)
     in_force = effective(
         settings, trust.rules, restricted=trust.restricted, allow_command=trust.allow_command
     )
+    if chosen:
+        named = EffectiveSetting("environment", chosen, OPTION if environment else FILE)
+        in_force = replace(in_force, sources=(named, *in_force.sources))
     place = _place_of_state(settings, trust, state, home)
     return Workspace(
         project=project,
@@ -243,7 +268,17 @@ def open_workspace(
         in_force=in_force,
         state_source=place.source,
         state_password=place.password,
+        environment=chosen,
+        undecided=undecided,
     )
+
+
+def _choose(settings: Settings, asked: str | None) -> tuple[str, UsageError | None]:
+    """Choose an environment; what stops that is an error for the commands that need one."""
+    try:
+        return choose(settings, asked), None
+    except UsageError as error:
+        return "", error
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +298,7 @@ def _place_of_state(settings: Settings, trust: Trust, state: str | None, home: P
             RULES,
             trust.state_password or trust.rules.state_password,
         )
-    if settings.state != DEFAULTS.state:
+    if settings.state not in default_states(settings):
         password = trust.state_password or settings.state_password
         if password is not None and password.scheme == "command" and trust.state_password is None:
             raise UsageError(

@@ -134,6 +134,14 @@ class Project:
         metavar="URL",
         help="The stored state. [default: `state` in reconciler.yaml, or .reconciler/state.db]",
     )
+    environment: str | None = _option(
+        {Uses.CONFIG | Uses.CONFIG_WITHOUT_SHORT | Uses.STATE: ("--env",)},
+        None,
+        envvar="RECONCILER_ENV",
+        show_envvar=True,
+        metavar="NAME",
+        help="The environment, one of those that reconciler.yaml declares.",
+    )
     policy: str | None = _option(
         {Uses.CONFIG | Uses.CONFIG_WITHOUT_SHORT | Uses.STATE: ("--policy",)},
         None,
@@ -253,6 +261,7 @@ class Project:
             connect_to=joined(self.connect_to, (os.environ.get("RECONCILER_CONNECT_TO", ""),)),
             ca_file=self.ca_file,
             policy=self.policy,
+            environment=self.environment,
         )
 
     def actor(self) -> Actor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from reconciler.config.documents import TYPES
+from reconciler.config.positions import dotted
 from reconciler.config.raw import showable
 from reconciler.config.rules import problem
 from reconciler.config.schema import Validator
@@ -47,9 +48,6 @@ _SHAPES: Final = {
     fields.LABEL_PATTERN: "letters, digits and any of . _ / = -, 63 at most",
     fields.TEXT_PATTERN: "one line of 1 to 200 characters, none of them invisible",
     fields.PRINCIPAL_PATTERN: "an email address or a login name, without blanks, commas or brackets",
-    fields.USERNAME_PATTERN: (
-        "an email address or a login name, without blanks, commas or brackets, or a reference"
-    ),
     fields.ADDRESS_PATTERN: "an email address, such as support@example.com",
     fields.HOST_PATTERN: "a host name or an IP address, without a scheme, a port, a path or a user",
     fields.HTTPS_PATTERN: "a URL that begins with https://",
@@ -114,22 +112,6 @@ def _told(raw: RawDocument, root: Schema, error: ValidationError) -> Iterator[Di
         yield _wrong_value(raw, route, value, keyword, schema)
 
 
-_ESCAPES: Final = {
-    "\0": "\\0", "\a": "\\a", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\v": "\\v", "\f": "\\f", "\r": "\\r",
-    "\x1b": "\\e", "\x85": "\\N", "\xa0": "\\_", "\u2028": "\\L", "\u2029": "\\P",
-}  # fmt: skip
-"""What YAML 1.2.2 section 5.7 makes of a backslash and a letter between double quotes."""
-
-
-def _escape_hint(value: object) -> str:
-    r"""Name the escape that a name with a backslash holds, as in "CONTOSO\nadia"."""
-    text = value if isinstance(value, str) else ""
-    made = next((escape for char, escape in _ESCAPES.items() if char in text), None)
-    if made is None:
-        return ""
-    return f"Between double quotes {made} is an escape. Use single quotes, as in 'DOMAIN\\name'."
-
-
 def _wrong_value(
     raw: RawDocument, route: Route, value: object, keyword: str, schema: Schema
 ) -> Diagnostic:
@@ -139,13 +121,12 @@ def _wrong_value(
             hint = "Leave the field out, or give it a value."
             return _at(raw, "schema/null", route, f"{name} has no value.", hint)
         case "type":
-            wanted = _TYPES.get(str(schema["type"]), "something else")
+            wanted = _wanted(schema["type"])
             message = f"{name} must be {wanted}, but this is {_name_of(value)}."
             return _at(raw, "schema/type", route, message, _type_hint(schema, value))
         case "pattern":
             shape = _SHAPES.get(str(schema["pattern"]), "of another form")
-            hint = _escape_hint(value)
-            return _at(raw, "schema/pattern", route, f"{name} must be {shape}.", hint)
+            return _at(raw, "schema/pattern", route, f"{name} must be {shape}.")
         case "enum":
             known = [str(item) for item in schema["enum"]]
             hint = did_you_mean(value, known) if isinstance(value, str) else ""
@@ -155,6 +136,11 @@ def _wrong_value(
             return _at(raw, "schema/range", route, message)
         case _:
             return _at(raw, "schema/invalid", route, f"{name} is not valid.")
+
+
+def _wanted(types: str | list[str]) -> str:
+    *rest, last = [_TYPES[item] for item in ([types] if isinstance(types, str) else types)]
+    return f"{', '.join(rest)}, or {last}" if rest else last
 
 
 def _unknown_field(
@@ -185,12 +171,6 @@ def _fields_of(part: Schema, root: Schema) -> Schema:
     name = str(part.get("$ref", "")).rpartition("/")[2]
     properties: Schema = root["$defs"].get(name, {}).get("properties", {})
     return properties
-
-
-def dotted(route: Route) -> str:
-    """A route as people write it: `administrators.users[0]`."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in route)
-    return f"`{text.removeprefix('.')}`" if route else "The document"
 
 
 def _name_of(value: object) -> str:

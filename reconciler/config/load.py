@@ -15,6 +15,7 @@ from reconciler.config.files import decode, find_all, read, shown
 from reconciler.config.resolved import ResolvedConfiguration
 from reconciler.config.rules import problem, settled
 from reconciler.config.settings import DEFAULTS
+from reconciler.config.variables import NO_VARIABLES, Variables, substitute
 from reconciler.diagnostics import Diagnostic
 from reconciler.model.provider import Provider
 from reconciler.model.resource import digest, spec_of
@@ -34,7 +35,7 @@ class Loaded:
     ``diagnostics`` are sorted by file, line and column. ``snapshot`` is None if any of them is an
     error. ``renames`` pairs new names of connectors with old ones. ``digest`` stands for what the
     configuration means, whatever its files look like; it is empty without a snapshot. ``files`` and
-    ``documents`` count what was read.
+    ``documents`` count what was read. ``environment`` is the one that it was read for, if any.
     """
 
     diagnostics: tuple[Diagnostic, ...]
@@ -43,6 +44,7 @@ class Loaded:
     digest: str
     files: int
     documents: int
+    environment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +58,17 @@ def load(
     *roots: Path,
     providers: Iterable[Provider] | None = None,
     settings: Settings = DEFAULTS,
+    environment: str = "",
     within: Path | None = None,
 ) -> Loaded:
     """Load every YAML file below ``roots``, as one configuration; none of the roots leads out of ``within``.
 
-    ``providers`` are those that exist besides the user's own; left out, the built-in ones. Neither
+    ``environment`` says which values variables have. ``providers`` are those that exist besides the user's own; left out, the built-in ones. Neither
     secrets nor the network are touched, and whatever the files hold, nothing is raised.
     """
     found = find_all(roots, within=within)
-    sources = [_source(read(path), shown(path)) for path in found.paths]
+    variables = Variables.of(settings, environment)
+    sources = [_source(read(path), shown(path), variables) for path in found.paths]
     parsed = [item for source in sources for item in source.parsed]
     known = catalogue(
         parsed,
@@ -81,7 +85,7 @@ def load(
         )
     )
     if any(diagnostic.is_error for diagnostic in ordered):
-        return Loaded(ordered, None, (), "", len(found.paths), len(parsed))
+        return Loaded(ordered, None, (), "", len(found.paths), len(parsed), environment=environment)
     snapshot = subject.snapshot()
     renames = tuple(
         (entry.value.name, entry.value.renamed_from)
@@ -89,7 +93,13 @@ def load(
         if entry.value.renamed_from is not None
     )
     return Loaded(
-        ordered, snapshot, renames, digest_of(snapshot, renames), len(found.paths), len(parsed)
+        ordered,
+        snapshot,
+        renames,
+        digest_of(snapshot, renames),
+        len(found.paths),
+        len(parsed),
+        environment=environment,
     )
 
 
@@ -127,7 +137,7 @@ def built_in_providers() -> tuple[Provider, ...]:
     return tuple(found)
 
 
-def _source(text: str | Diagnostic, file: str) -> _Source:
+def _source(text: str | Diagnostic, file: str, variables: Variables = NO_VARIABLES) -> _Source:
     if isinstance(text, Diagnostic):
         return _Source((), (text,), complete=False)
     composed = compose(text, file)
@@ -135,8 +145,10 @@ def _source(text: str | Diagnostic, file: str) -> _Source:
     if not composed.documents and not composed.diagnostics:
         message = "The file contains no document."
         empty = (problem("file/empty", message, hint="Delete it, or add a document.", file=file),)
+    substituted = [substitute(document, variables) for document in composed.documents]
+    unknown = tuple(item for _, problems in substituted for item in problems)
     return _Source(
-        tuple(parse(document) for document in composed.documents),
-        composed.diagnostics + empty,
+        tuple(parse(document) for document, _ in substituted),
+        composed.diagnostics + unknown + empty,
         composed.readable,
     )

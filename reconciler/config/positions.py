@@ -46,3 +46,9 @@ class Positions:
         while route and route not in self.places:
             route = route[:-1]
         return self.places[route]
+
+
+def dotted(route: Route) -> str:
+    """A route as people write it: `administrators.users[0]`."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in route)
+    return f"`{text.removeprefix('.')}`" if route else "The document"

@@ -82,9 +82,34 @@ def document_schema(kind: Kind) -> Schema:
 def published() -> dict[str, Schema]:
     """The files of ``schemas/`` that this module makes, by name."""
     return {
-        "connectors.schema.json": connectors_schema(),
+        "connectors.schema.json": editor_schema(),
         "settings.schema.json": settings_schema(),
     }
+
+
+@cache
+def editor_schema() -> Schema:
+    """The schema of documents as people write them: with variables, which are replaced before anything else."""
+    schema = connectors_schema()
+    definitions = {name: _with_variables(item) for name, item in schema["$defs"].items()}
+    return {**schema, "$defs": definitions}
+
+
+_ONE_VARIABLE: Final = r"\$\{var\.[a-z][a-z0-9_]*\}"
+
+
+def _with_variables(schema: Any) -> Any:
+    """Let a variable stand for a number or a boolean, and within a text whatever its shape."""
+    if isinstance(schema, list):
+        return [_with_variables(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _with_variables(value) for key, value in schema.items()}
+    if found.get("type") in ("integer", "boolean"):
+        return found | {"type": [found["type"], "string"], "pattern": f"^{_ONE_VARIABLE}$"}
+    if isinstance(found.get("pattern"), str):
+        return found | {"pattern": f"{found['pattern']}|{_ONE_VARIABLE}"}
+    return found
 
 
 @cache

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from reconciler.model.connector import STRICT
 from reconciler.model.fields import WHOLE, Matches, Maybe, Reference
@@ -54,6 +54,65 @@ class LimitSettings:
     min_connectors: Annotated[
         Count, Field(description="With fewer stored connectors, the shares do not apply.")
     ] = 10
+
+
+class VariableType(StrEnum):
+    """What the value of a variable is."""
+
+    TEXT = "text"
+    HOST = "host"
+    ADDRESS = "address"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+
+
+def _scalar(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, str | int | bool):
+        raise ValueError("neither text nor a whole number nor a boolean")  # noqa: TRY004 - pydantic's way
+    return value
+
+
+ScalarValue = Annotated[
+    Any, BeforeValidator(_scalar), WithJsonSchema({"type": ["string", "integer", "boolean"]})
+]
+"""A value in YAML that is neither a list nor a mapping; which type it must have, its variable says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """What ``${var.NAME}`` stands for in the configuration."""
+
+    __pydantic_config__ = STRICT
+
+    type: Annotated[VariableType, Field(description="What its values are.")] = VariableType.TEXT
+    description: Annotated[str, Field(description="What it is for.")] = ""
+    default: Annotated[
+        ScalarValue, Field(description="Its value in environments that give it none.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentSettings:
+    """What differs in an environment. What it leaves out is as it is for all of them."""
+
+    __pydantic_config__ = STRICT
+
+    state: Annotated[
+        Maybe[Annotated[str, Matches(STATE_URL)]],
+        Field(description="URL of its stored state. [default: .reconciler/NAME/state.db]"),
+    ] = field(default=None, repr=False)
+    state_password: Annotated[
+        Maybe[Reference], Field(description="Reference to the password of its state's database.")
+    ] = None
+    limits: Annotated[Maybe[LimitSettings], Field(description="What makes a plan unsafe.")] = None
+    allowed_hosts: Annotated[
+        Maybe[tuple[HostGlob, ...]], Field(description="Hosts that connectors may name.")
+    ] = None
+    variables: Annotated[
+        dict[str, ScalarValue], Field(description="Values of variables, by their names.")
+    ] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +170,15 @@ class Settings:
         SecretSettings()
     )
     testing: Annotated[Testing, Field(description="How connectors are tested live.")] = Testing()
+    variables: Annotated[
+        dict[str, Variable], Field(description="What ${var.NAME} stands for, by name.")
+    ] = field(default_factory=dict, hash=False)
+    environments: Annotated[
+        dict[str, EnvironmentSettings],
+        Field(
+            description="Places that the same connectors are for, such as dev and prod, by name."
+        ),
+    ] = field(default_factory=dict, hash=False)
 
     def allows_host(self, host: str) -> bool:
         """Whether a connector may point at ``host``."""

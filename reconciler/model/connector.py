@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -22,9 +22,10 @@ from reconciler.model.fields import (
     ProviderName,
     Reference,
     Text,
-    Username,
 )
-from reconciler.model.secret_ref import SecretRef
+
+if TYPE_CHECKING:
+    from reconciler.model.secret_ref import SecretRef
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 """No unknown fields and no conversions. Read documents as JSON (``TypeAdapter.validate_json``): that
@@ -126,9 +127,7 @@ class ImapSettings:
     allow_cleartext_auth: Annotated[
         bool, Field(description="Allow the password to leave this machine without TLS.")
     ] = False
-    username: Annotated[
-        Maybe[Username], Field(description="Username or email, or a reference to it.")
-    ] = None
+    username: Annotated[Maybe[Principal], Field(description="Username or email.")] = None
     password: Annotated[
         Maybe[Reference], Field(description="A reference such as env:NAME, never a value.")
     ] = None
@@ -165,10 +164,9 @@ class SmtpSettings:
     use_same_credentials: Annotated[
         Maybe[bool], Field(description="Use the same credentials as for IMAP.")
     ] = None
-    username: Annotated[
-        Maybe[Username],
-        Field(description="SMTP username, if not the same, or a reference to it."),
-    ] = None
+    username: Annotated[Maybe[Principal], Field(description="SMTP username, if not the same.")] = (
+        None
+    )
     password: Annotated[
         Maybe[Reference], Field(description="A reference such as env:NAME, never a value.")
     ] = None
@@ -247,13 +245,8 @@ class MailServer:
     @property
     def references(self) -> tuple[SecretRef, ...]:
         """Every secret that signing in here takes, in the order in which they are declared."""
-        own = tuple(ref for ref in (self.username_reference, self.password) if ref is not None)
+        own = (self.password,) if self.password is not None else ()
         return (*own, *(self.oauth2.references if self.oauth2 is not None else ()))
-
-    @property
-    def username_reference(self) -> SecretRef | None:
-        """Where the user name is kept, if ``username`` is a reference."""
-        return SecretRef.found_in(self.username)
 
     @property
     def complete(self) -> bool:

@@ -228,6 +228,7 @@ class PlanDocument:
     forgotten: tuple[ForgottenDocument, ...] = ()
     not_ready: tuple[TestDocument, ...] = ()
     partial: PartialDocument | None = None
+    environment: str = ""
     authorization: AuthorizationDocument | None = None
 
 
@@ -282,6 +283,7 @@ def to_document(plan: Plan) -> PlanDocument:
             TestDocument(connector=item.connector, reason=item.reason) for item in plan.not_ready
         ),
         partial=_partial(plan.partial),
+        environment=plan.environment,
     )
 
 

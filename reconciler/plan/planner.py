@@ -29,7 +29,7 @@ class Plan:
     ``lineage`` and ``serial`` name the stored state that it was made against. ``forgotten`` are
     those of the resources to create that ``state forget`` had let go of. ``not_ready`` are connectors that
     are not known to work and that the plan does not touch: an apply does not test them. ``partial`` is None
-    for a plan of everything.
+    for a plan of everything. ``environment`` is the one of ``reconciler.yaml``, if there are any.
     """
 
     lineage: str
@@ -44,6 +44,7 @@ class Plan:
     forgotten: tuple[Forgotten, ...] = ()
     not_ready: tuple[ToTest, ...] = ()
     partial: PartialPlan | None = None
+    environment: str = ""
 
     @property
     def empty(self) -> bool:

@@ -18,7 +18,10 @@ _WIDE = Style(colour=False, width=160)
 
 def plan_markdown(plan: Plan, denials: tuple[Denial, ...], actor: str) -> str:
     """The summary first, then who sends as whom; the field changes fold away."""
-    parts = ["### Email connectors", f"**{summary(plan)}**"]
+    parts = [
+        "### Email connectors" + (f": {escape(plan.environment)}" if plan.environment else ""),
+        f"**{summary(plan)}**",
+    ]
     warnings = [
         f"> [!CAUTION]\n> {escape(item.message)}"
         + (f"  \n> To allow it: `{item.override}`" if item.override else "")

@@ -89,6 +89,7 @@ def _saved(file: PlanFile, style: Style) -> str:
     parts = [
         f"A plan against serial {file.basis.serial}, made by release {file.basis.tool_version}."
         + (f"\nSaved with {saved_with}." if saved_with else "")
+        + (f"\nEnvironment: {visible(document.environment)}" if document.environment else "")
         + _part(document),
         *(_change(change, style) for change in document.resource_changes),
         saved_routes(document, style) if document.resource_changes else "",

@@ -27,6 +27,7 @@ class ValidationDocument:
 
     format_version: Literal["1.0"] = "1.0"
     valid: bool
+    environment: str = ""
     files: int
     documents: int
     diagnostics: tuple[Diagnostic, ...]
@@ -42,6 +43,7 @@ def validation(loaded: Loaded, output_format: ValidationFormat, style: Style) ->
             return to_json(
                 ValidationDocument(
                     valid=loaded.snapshot is not None,
+                    environment=loaded.environment,
                     files=loaded.files,
                     documents=loaded.documents,
                     diagnostics=loaded.diagnostics,
@@ -54,14 +56,15 @@ def validation(loaded: Loaded, output_format: ValidationFormat, style: Style) ->
 
 
 def _last(loaded: Loaded) -> str:
+    where = f" for {loaded.environment}" if loaded.environment else ""
     read = f"{counted(loaded.documents, 'document')} in {counted(loaded.files, 'file')}"
     if loaded.snapshot is None:
-        return f"The configuration is not valid: {summary(loaded.diagnostics)} in {read}."
+        return f"The configuration is not valid{where}: {summary(loaded.diagnostics)} in {read}."
     connectors = loaded.snapshot.connectors
     drafts = sum(item.draft for item in connectors)
     what = counted(len(connectors), "connector") + (f", {drafts} of them a draft" if drafts else "")
     said = f" {summary(loaded.diagnostics).capitalize()}." if loaded.diagnostics else ""
-    return f"The configuration is valid: {read}, {what}.{said}"
+    return f"The configuration is valid{where}: {read}, {what}.{said}"
 
 
 def _annotation(item: Diagnostic) -> str:

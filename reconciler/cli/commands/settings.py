@@ -33,6 +33,7 @@ def command(project: Project, *, output_format: TextOrJson) -> ExitCode:
     space = project.workspace()
     if any(problem.is_error for problem in space.settings_problems):
         raise ConfigurationInvalid(space.settings_problems)
+    space.require_environment()
     rules = tuple(str(rule) for rule in space.trust.credential_rules)
     document = settings_document(space.in_force, space.state_source, rules, space.trust.ci)
     click.echo(settings_text(document, output_format, project.stdout_style()))

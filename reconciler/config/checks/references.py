@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.model.resource import JSON
 
 _FIELDS: Final = frozenset(
-    {"username", "password", "client_secret", "certificate", "refresh_token", "service_account_key"}
+    {"password", "client_secret", "certificate", "refresh_token", "service_account_key"}
 )
 
 

@@ -34,7 +34,7 @@ NO_CHANGES = "No changes. The stored state matches the configuration."
 
 def plan_text(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
     """The whole plan."""
-    sections = []
+    sections = [f"Environment: {visible(plan.environment)}"] if plan.environment else []
     if not plan.empty:
         body = "\n\n".join(change_text(change, style) for change in plan.changes)
         sections.append(f"reconciler will perform the following actions:\n\n{body}")

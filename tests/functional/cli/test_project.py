@@ -52,14 +52,17 @@ def test_a_common_option_has_the_same_help_everywhere() -> None:
 @pytest.mark.parametrize(
     ("command", "options"),
     [
-        ("validate", {"policy", "config", "directory", "color"}),
+        ("validate", {"environment", "policy", "config", "directory", "color"}),
         ("init", {"config", "directory", "actor_name"}),
-        ("status", {"policy", "config", "directory", "state", "color"}),
-        ("route", {"policy", "state", "color"}),
+        ("status", {"environment", "policy", "config", "directory", "state", "color"}),
+        ("route", {"environment", "policy", "state", "color"}),
         ("schema", set()),
-        ("state unlock", {"policy", "config", "directory", "state"}),
-        ("state forget", {"policy", "config", "directory", "state", "actor_name"}),
-        ("sendmail", {"policy", "config", "state", "actor_name", "connect_to", "ca_file"}),
+        ("state unlock", {"environment", "policy", "config", "directory", "state"}),
+        ("state forget", {"environment", "policy", "config", "directory", "state", "actor_name"}),
+        (
+            "sendmail",
+            {"environment", "policy", "config", "state", "actor_name", "connect_to", "ca_file"},
+        ),
         ("plan", COMMON),
         ("apply", COMMON),
     ],

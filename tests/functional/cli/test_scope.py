@@ -125,7 +125,7 @@ def test_a_rotated_secret_of_another_team_is_reported_and_left(home: Home) -> No
     done = home(*UNTESTED)
     assert done.status == 0, done.said
     assert "the secret of payroll was rotated, which is left for another apply" in done.err
-    assert "takes one of the administrators of payroll" in done.err
+    assert "requires one of the administrators of payroll" in done.err
     theirs = ("--actor", "hr-lead@contoso.example")
     pending = home("plan", "--check-secrets", *theirs)
     assert "EmailConnector.payroll has a rotated secret" in pending.out

@@ -17,6 +17,7 @@ from reconciler.config.schema import (
     Validator,
     connectors_schema,
     document_schema,
+    editor_schema,
     published,
     settings_schema,
 )
@@ -49,7 +50,9 @@ JUNK: Final = st.sampled_from(
 )
 
 
-def values(schema: dict[str, Any], root: dict[str, Any]) -> st.SearchStrategy[Any]:
+def values(  # noqa: PLR0911 - one for each type
+    schema: dict[str, Any], root: dict[str, Any]
+) -> st.SearchStrategy[Any]:
     """Values that a schema means to allow."""
     while "$ref" in schema:
         schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
@@ -62,6 +65,13 @@ def values(schema: dict[str, Any], root: dict[str, Any]) -> st.SearchStrategy[An
             return st.integers(schema["minimum"] - 1, schema["maximum"] + 1)
         case "boolean":
             return st.booleans()
+        case list():
+            return st.one_of(st.text(max_size=3), st.integers(-9, 9), st.booleans())
+        case "string":
+            return st.text(max_size=3)
+        case "object" if "properties" not in schema:
+            names = st.sampled_from(("dev", "prod", "no name"))
+            return st.dictionaries(names, values(schema["additionalProperties"], root), max_size=2)
         case "array":
             return st.lists(values(schema["items"], root), max_size=3)
         case _:
@@ -166,6 +176,23 @@ def test_the_published_schema_is_current(name: str) -> None:
     assert (SCHEMAS / name).read_text(encoding="utf-8") == text, "run: reconciler schema --write"
 
 
+def test_an_editor_takes_variables_where_they_are_replaced() -> None:
+    imap = {
+        "server": "imap.${var.domain}",
+        "port": "${var.port}",
+        "use_ssl": "${var.secure}",
+        "username": "support@${var.domain}",
+        "password": "env:${var.prefix}_PASSWORD",
+    }
+    document = {"kind": "EmailConnector", "name": "${var.name}", "imap": imap}
+    editor = Validator(editor_schema())
+    assert editor.is_valid(document)
+    assert editor.is_valid({**document, "imap": {**imap, "port": 993}})
+    for name, value in (("port", "993"), ("port", "x${var.port}"), ("use_ssl", "yes")):
+        assert not editor.is_valid({**document, "imap": {**imap, name: value}}), value
+    assert not editor.is_valid({**document, "name": "No Name"})
+
+
 @pytest.mark.parametrize("schema", published().values())
 def test_the_schema_is_one(schema: dict[str, Any]) -> None:
     Validator.check_schema(schema)
@@ -176,7 +203,8 @@ def fields(schema: Any) -> list[tuple[str, dict[str, Any]]]:
         return [found for item in schema for found in fields(item)]
     if not isinstance(schema, dict):
         return []
-    own = list(schema["properties"].items()) if "additionalProperties" in schema else []
+    own = list(schema["properties"].items()) if "properties" in schema else []
+    own = own if "additionalProperties" in schema else []
     return own + [found for item in schema.values() for found in fields(item)]
 
 
