@@ -121,9 +121,14 @@ def email_address_of(document: ConnectorDocument) -> str | None:
     if document.smtp is not None and document.smtp.email_address is not None:
         return document.smtp.email_address
     usernames = (account.username for account in (document.smtp, document.imap) if account)
-    return next(
-        (name for name in usernames if name and "*" not in name and _ADDRESS.fullmatch(name)), None
-    )
+    return next((name for name in usernames if _is_address(name)), None)
+
+
+def _is_address(username: str | None) -> bool:
+    """Whether mail could go out as the user name; not as a reference or a pattern."""
+    if username is None or "*" in username or SecretRef.found_in(username) is not None:
+        return False
+    return _ADDRESS.fullmatch(username) is not None
 
 
 def port_of(account: ProtocolSettings, defaults: ServerDefaults | None) -> int | None:
@@ -159,7 +164,8 @@ def _server(
     oauth2: OAuth2Defaults | None,
 ) -> MailServer:
     username = credentials.username
-    if username and defaults and defaults.username_form is UsernameForm.LOCAL_PART:
+    written = SecretRef.found_in(username) is None
+    if username and written and defaults and defaults.username_form is UsernameForm.LOCAL_PART:
         username = username.partition("@")[0] or username
     return MailServer(
         server=account.server
@@ -182,7 +188,8 @@ def resolve_oauth2(
     oauth2 = credentials.oauth2
     if oauth2 is None:
         return None
-    if oauth2.grant is Grant.JWT_BEARER and oauth2.subject is None:
+    known = SecretRef.found_in(credentials.username) is None
+    if oauth2.grant is Grant.JWT_BEARER and oauth2.subject is None and known:
         oauth2 = replace(oauth2, subject=credentials.username)
     if defaults is None:
         return oauth2

@@ -124,7 +124,7 @@ _SENTENCES: Final[tuple[tuple[str, str, str], ...]] = (
     (
         "while scanning a double-quoted scalar",
         "This quoted text contains an unknown escape.",
-        "Write a backslash twice, or use single quotes.",
+        "Use single quotes for a name with a backslash, as in 'DOMAIN\\name', or write it twice.",
     ),
     (
         "mapping values are not allowed",

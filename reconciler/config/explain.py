@@ -48,6 +48,9 @@ _SHAPES: Final = {
     fields.LABEL_PATTERN: "letters, digits and any of . _ / = -, 63 at most",
     fields.TEXT_PATTERN: "one line of 1 to 200 characters, none of them invisible",
     fields.PRINCIPAL_PATTERN: "an email address or a login name, without blanks, commas or brackets",
+    fields.USERNAME_PATTERN: (
+        "an email address or a login name, without blanks, commas or brackets, or a reference"
+    ),
     fields.ADDRESS_PATTERN: "an email address, such as support@example.com",
     fields.HOST_PATTERN: "a host name or an IP address, without a scheme, a port, a path or a user",
     fields.HTTPS_PATTERN: "a URL that begins with https://",
@@ -112,6 +115,22 @@ def _told(raw: RawDocument, root: Schema, error: ValidationError) -> Iterator[Di
         yield _wrong_value(raw, route, value, keyword, schema)
 
 
+_ESCAPES: Final = {
+    "\0": "\\0", "\a": "\\a", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\v": "\\v", "\f": "\\f", "\r": "\\r",
+    "\x1b": "\\e", "\x85": "\\N", "\xa0": "\\_", "\u2028": "\\L", "\u2029": "\\P",
+}  # fmt: skip
+"""What YAML 1.2.2 section 5.7 makes of a backslash and a letter between double quotes."""
+
+
+def _escape_hint(value: object) -> str:
+    r"""Name the escape that a name with a backslash holds, as in "CONTOSO\nadia"."""
+    text = value if isinstance(value, str) else ""
+    made = next((escape for char, escape in _ESCAPES.items() if char in text), None)
+    if made is None:
+        return ""
+    return f"Between double quotes {made} is an escape. Use single quotes, as in 'DOMAIN\\name'."
+
+
 def _wrong_value(
     raw: RawDocument, route: Route, value: object, keyword: str, schema: Schema
 ) -> Diagnostic:
@@ -126,7 +145,8 @@ def _wrong_value(
             return _at(raw, "schema/type", route, message, _type_hint(schema, value))
         case "pattern":
             shape = _SHAPES.get(str(schema["pattern"]), "of another form")
-            return _at(raw, "schema/pattern", route, f"{name} must be {shape}.")
+            hint = _escape_hint(value)
+            return _at(raw, "schema/pattern", route, f"{name} must be {shape}.", hint)
         case "enum":
             known = [str(item) for item in schema["enum"]]
             hint = did_you_mean(value, known) if isinstance(value, str) else ""

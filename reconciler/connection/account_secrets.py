@@ -36,6 +36,7 @@ class AccountSecrets:
         self._rejections = rejections or Rejections()
         self._password: Secret | None = None
         self.spent = ""
+        self._username = account.username
 
     def resolve(self) -> str:
         """Resolve every secret and return the references, for a report.
@@ -49,9 +50,11 @@ class AccountSecrets:
         for reference in account.settings.references:
             secret = self._access.resolver.resolve(reference)
             self.redactor.learn(secret)
+            if reference == account.settings.username_reference:
+                self._username = secret.reveal()
             if reference == account.settings.password:
                 self._password = secret
-                check_sendable(Password(account.username, secret))
+                check_sendable(Password(self._username, secret))
         return ", ".join(str(reference) for reference in account.settings.references)
 
     def credential(self, deadline: Deadline) -> Credential:
@@ -63,13 +66,13 @@ class AccountSecrets:
         if (host := self._rejections.host(account)) is not None:
             raise AlreadyRejected(host)
         if self._password is not None:
-            return Password(account.username, self._password)
+            return Password(self._username, self._password)
         if account.settings.oauth2 is None:
             raise RuntimeError("there is no credential")
-        token = self._access.tokens.token(account.settings.oauth2, account.username, deadline)
+        token = self._access.tokens.token(account.settings.oauth2, self._username, deadline)
         self.redactor.learn(token)
         self.spent = self._access.tokens.spent(account.settings.oauth2)
-        return BearerToken(account.username, token)
+        return BearerToken(self._username, token)
 
 
 def _hosts(account: Account) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def is_temporary(error: Exception, stage: Stage) -> bool:
         case Declined(reply=Reply(status="UNAVAILABLE")):
             return True
         case Declined(reply=reply) if stage is Stage.AUTHENTICATION:
-            return reply.code == "454" and "too many" not in reply.text.lower()
+            return reply.code in ("421", "454") and "too many" not in reply.text.lower()
         case Declined(reply=reply):
             return reply.code.startswith("4")
     return False

@@ -28,6 +28,9 @@ _GOOGLE = (".gmail.com", ".googlemail.com", ".google.com")
 SMTP: Final = Protocol.SMTP
 IMAP: Final = Protocol.IMAP
 
+_NO: Final = r"[45]\d\d|NO"
+"""Answers that say no to a sign-in; BYE ends the session, and says nothing about the password."""
+
 RULES: Final[tuple[Rule, ...]] = (
     *PROVIDER_RULES,
     # Limits and space, wherever they are met.
@@ -159,6 +162,12 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         error_class=ErrorClass.REFUSED,
+        cause="{host} ends the session for now.",
+        remedy="Wait and test again; the server says that this is temporary.",
+        code="421",
+    ),
+    Rule(
+        error_class=ErrorClass.REFUSED,
         cause="{host} turns this machine away before anybody has signed in.",
         remedy="Check whether the server lists the address of this machine as unwanted, and the port.",
         command="greeting EHLO",
@@ -210,6 +219,7 @@ RULES: Final[tuple[Rule, ...]] = (
         cause="{host} does not accept the token for {user}.",
         remedy=CHECK_GRANT,
         stage=Stage.AUTHENTICATION,
+        code=_NO,
         token=True,
     ),
     Rule(
@@ -217,6 +227,7 @@ RULES: Final[tuple[Rule, ...]] = (
         cause="{host} does not accept the user name or password of {user}.",
         remedy=CHECK_SIGN_IN,
         stage=Stage.AUTHENTICATION,
+        code=_NO,
         token=False,
         wrong_password=True,
     ),
@@ -233,7 +244,7 @@ RULES: Final[tuple[Rule, ...]] = (
         cause="{host} accepts the sign-in of {user}, but then does not open the mailbox.",
         remedy="Check that the account has a mailbox, and that it may be read over IMAP.",
         stage=Stage.MAILBOX,
-        code=r"NO|BYE",
+        code="NO",
     ),
     # The envelope.
     Rule(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -22,10 +22,9 @@ from reconciler.model.fields import (
     ProviderName,
     Reference,
     Text,
+    Username,
 )
-
-if TYPE_CHECKING:
-    from reconciler.model.secret_ref import SecretRef
+from reconciler.model.secret_ref import SecretRef
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 """No unknown fields and no conversions. Read documents as JSON (``TypeAdapter.validate_json``): that
@@ -127,7 +126,9 @@ class ImapSettings:
     allow_cleartext_auth: Annotated[
         bool, Field(description="Allow the password to leave this machine without TLS.")
     ] = False
-    username: Annotated[Maybe[Principal], Field(description="Username or email.")] = None
+    username: Annotated[
+        Maybe[Username], Field(description="Username or email, or a reference to it.")
+    ] = None
     password: Annotated[
         Maybe[Reference], Field(description="A reference such as env:NAME, never a value.")
     ] = None
@@ -164,9 +165,10 @@ class SmtpSettings:
     use_same_credentials: Annotated[
         Maybe[bool], Field(description="Use the same credentials as for IMAP.")
     ] = None
-    username: Annotated[Maybe[Principal], Field(description="SMTP username, if not the same.")] = (
-        None
-    )
+    username: Annotated[
+        Maybe[Username],
+        Field(description="SMTP username, if not the same, or a reference to it."),
+    ] = None
     password: Annotated[
         Maybe[Reference], Field(description="A reference such as env:NAME, never a value.")
     ] = None
@@ -245,8 +247,13 @@ class MailServer:
     @property
     def references(self) -> tuple[SecretRef, ...]:
         """Every secret that signing in here takes, in the order in which they are declared."""
-        own = (self.password,) if self.password is not None else ()
+        own = tuple(ref for ref in (self.username_reference, self.password) if ref is not None)
         return (*own, *(self.oauth2.references if self.oauth2 is not None else ()))
+
+    @property
+    def username_reference(self) -> SecretRef | None:
+        """Where the user name is kept, if ``username`` is a reference."""
+        return SecretRef.found_in(self.username)
 
     @property
     def complete(self) -> bool:

@@ -75,6 +75,9 @@ PROVIDER_NAME_PATTERN = "^[a-z][a-z0-9.-]{0,62}$"
 LABEL_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._/=-]{0,62}$"
 TEXT_PATTERN = rf"^[^{_INVISIBLE}]{{1,200}}$"
 PRINCIPAL_PATTERN = rf"^[^\s{_INVISIBLE},;<>]{{1,254}}$"
+USERNAME_PATTERN = (
+    f"^(?:{PRINCIPAL_PATTERN.strip('^$')}|{REFERENCE_PATTERN.removeprefix('^').removesuffix('$')})$"
+)
 ADDRESS_PATTERN = rf"^[^\s{_INVISIBLE}@,;<>]{{1,64}}@[^\s{_INVISIBLE}@,;<>]{{1,253}}$"
 # A colon stands in an IPv6 address alone; after a name it would be a port, which has a field of its own.
 HOST_PATTERN = (
@@ -103,6 +106,9 @@ Text = Annotated[str, Matches(TEXT_PATTERN)]
 
 Principal = Annotated[str, Matches(PRINCIPAL_PATTERN)]
 """Who somebody is: an email address, or the login name that CI or the OS reports."""
+
+Username = Annotated[str, Matches(USERNAME_PATTERN)]
+"""The name that a server is told, or a reference to it."""
 
 EmailAddress = Annotated[str, Matches(ADDRESS_PATTERN)]
 """An address in the form local@domain (RFC 5321 section 4.1.2, quoted local parts left out)."""

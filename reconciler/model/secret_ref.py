@@ -26,6 +26,11 @@ class SecretRef:
         return f"{self.scheme}:{self.target}"
 
     @classmethod
+    def found_in(cls, text: str | None) -> Self | None:
+        """Return the reference that a text is; None for any other text, and for None."""
+        return cls.parse(text) if text is not None and _WHOLE.fullmatch(text) else None
+
+    @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``scheme:target``.
 

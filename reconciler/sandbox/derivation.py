@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.connection.account import Account, complete_accounts
@@ -47,7 +47,7 @@ def accounts_of(connectors: tuple[Connector, ...], seed: Seed, *, base: Path) ->
     and if one host and port would have to be two servers.
     """
     accounts = tuple(
-        account
+        _with_name(account, seed, base)
         for connector in connectors
         if not connector.draft
         for account in complete_accounts(connector)
@@ -76,6 +76,15 @@ def accounts_of(connectors: tuple[Connector, ...], seed: Seed, *, base: Path) ->
         applications=applications_of(accounts, seed, base=base),
         exports=exports_of(connectors, seed),
     )
+
+
+def _with_name(account: Account, seed: Seed, base: Path) -> Account:
+    """The account with the name that the server is told, where a reference stands for it."""
+    reference = account.settings.username_reference
+    if reference is None:
+        return account
+    secret = secret_behind(reference, account.connector, seed, base=base)
+    return replace(account, username=secret.reveal())
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from reconciler.model.connector import Security
 from reconciler.sandbox.accounts import SandboxAccounts, Spoken, username_key
 from reconciler.sandbox.derivation import accounts_of
 from reconciler.sandbox.journal import SandboxLog
+from reconciler.sandbox.own_state import own_state
 from reconciler.sandbox.references import CA_FILE, CONNECT_TO, STATE
 from reconciler.sandbox.run import Run
 from reconciler.sandbox.seed import prepare_folder, read_seed, write_certificate
@@ -51,10 +52,11 @@ class ServedEndpoint:
 class Session:
     """What is running. ``environment`` is what a command needs in its own to use the sandbox.
 
-    ``journal`` is filled in while the servers run, and may be read at any time, after the run too.
+    ``state`` is its own as long as it runs. ``journal`` is filled in while the servers run, and may be read at any time, after the run too.
     """
 
     folder: Path
+    state: Path
     environment: Mapping[str, str] = field(repr=False)
     endpoints: tuple[ServedEndpoint, ...]
     journal: SandboxLog = field(repr=False)
@@ -82,7 +84,7 @@ class Sandbox:
     """Stands in for the servers of the connectors while the ``with`` block runs.
 
     ``folder`` is made where it is missing and keeps the seed of the made-up secrets and the state of
-    what is tried out; ``base`` is where relative paths in ``file:`` references start.
+    what is tried out, a further one for each sandbox that runs there at the same time; ``base`` is where relative paths in ``file:`` references start.
 
     Entering raises SandboxError if the extra is not installed, the folder cannot be used, or a
     connector cannot be stood in for.
@@ -105,6 +107,7 @@ class Sandbox:
                 accounts = accounts_of(self._connectors, seed, base=self._base)
                 servers = _servers(accounts, tokens, journal)
             stack.callback(servers.close)
+            state = stack.enter_context(own_state(self._folder))
             certificate = write_certificate(self._folder, servers.certificate)
             stack.callback(certificate.unlink, missing_ok=True)
             run = Run(servers)
@@ -128,10 +131,11 @@ class Sandbox:
         environment = {name: secret.reveal() for name, secret in accounts.exports} | {
             CONNECT_TO: " ".join((*(endpoint.connect_to for endpoint in endpoints), "*")),
             CA_FILE: str(certificate),
-            STATE: f"sqlite:///{self._folder / 'state.db'}",
+            STATE: f"sqlite:///{state}",
         }
         return Session(
             self._folder,
+            state,
             MappingProxyType(environment),
             endpoints,
             journal,

@@ -59,11 +59,11 @@ class ConnectorAccess:
         said = f" The server said: {failure.reply}" if failure.reply else ""
         by_smtp = self.account.protocol is Protocol.SMTP
         reply = error.reply if isinstance(error, Declined) and by_smtp else Reply("")
-        temporary = (
-            failure.error_class.unreachable
-            or failure.error_class in _LATER
-            or is_temporary(error, stage)
-        )
+        if reply.code:  # RFC 5321 section 4.2.1: it decides, whatever the words are
+            temporary = reply.code.startswith("4")
+        else:
+            later = failure.error_class.unreachable or failure.error_class in _LATER
+            temporary = later or is_temporary(error, stage)
         return SendFailed(
             f"{failure.cause}{said}",
             temporary=temporary,

@@ -152,13 +152,43 @@ def test_another_protocol_on_the_port_is_named(
 
 @pytest.mark.parametrize("command", ["NAMESPACE", "LIST", "EXAMINE"])
 @pytest.mark.parametrize(
-    "answer", ["{tag} BAD User is authenticated but not connected.", "{tag} NO no", "* BYE gone"]
+    "answer", ["{tag} BAD User is authenticated but not connected.", "{tag} NO no"]
 )
 def test_a_sign_in_without_a_mailbox_behind_it_is_no_success(
     attack: Attack, command: str, answer: str
 ) -> None:
     stage, failure = attack(IMAP, imap(**{command: f"{answer}\r\n"})).failure
     assert (stage, failure.error_class) == (Stage.MAILBOX, ErrorClass.MAILBOX_NOT_CONNECTED)
+
+
+@pytest.mark.parametrize("command", ["LIST", "EXAMINE"])
+def test_a_server_that_hangs_up_says_nothing_about_the_mailbox(
+    attack: Attack, command: str
+) -> None:
+    script = imap(**{command: "* BYE gone\r\n"})
+    stage, failure = attack(IMAP, script, hangs_at=Stage.MAILBOX).failure
+    assert (stage, failure.error_class) == (Stage.MAILBOX, ErrorClass.PROTOCOL)
+    assert failure.cause == "hostile.example closed the connection after the sign-in."
+    assert failure.reply == "BYE gone"
+
+
+@pytest.mark.parametrize("command", ["AUTHENTICATE", "LOGIN"])
+def test_bye_is_not_a_wrong_password(attack: Attack, command: str) -> None:
+    capabilities = "IMAP4rev1 SASL-IR AUTH=PLAIN" if command == "AUTHENTICATE" else "IMAP4rev1"
+    greeting = f"* OK [CAPABILITY {capabilities}] hi\r\n"
+    script = imap(greeting=greeting, **{command: "* BYE server is going down\r\n"})
+    stage, failure = attack(IMAP, script).failure
+    assert (stage, failure.error_class) == (Stage.AUTHENTICATION, ErrorClass.PROTOCOL)
+    assert not failure.wrong_password
+
+
+@pytest.mark.parametrize("command", ["EHLO", "AUTH", "MAIL", "RCPT", "RSET"])
+def test_421_is_temporary_at_every_stage(attack: Attack, command: str) -> None:
+    good, bad = smtp(), smtp(**{command: "421 4.3.2 closing\r\n"})
+    failure = attack(SMTP, bad).failure[1] if command != "RSET" else None
+    assert failure is None or failure.error_class is ErrorClass.REFUSED
+    found = attack(SMTP, in_turn(bad, good), options=PATIENT)
+    assert found.result.failed is None, found.result
 
 
 def test_a_missing_inbox_is_a_missing_folder(attack: Attack) -> None:

@@ -154,6 +154,8 @@ def test_a_mail_that_may_have_been_delivered_is_never_sent_again_by_itself(
         ("452 4.3.1 Out of storage\r\n", True, "452", "4.3.1"),
         ("550 5.7.1 Looks like spam\r\n", False, "550", "5.7.1"),
         ("554 refused\r\n", False, "554", ""),
+        ("552 5.2.2 Mailbox full\r\n", False, "552", "5.2.2"),
+        ("550 5.4.5 Daily limit reached, too many messages\r\n", False, "550", "5.4.5"),
     ],
 )
 @pytest.mark.parametrize("verb", ["MAIL", "DATA"])

@@ -23,10 +23,11 @@ from reconciler.cli.project import Project, Uses, project_options
 )
 @click.argument("argv", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path),
-              default=Path(".reconciler/sandbox"), show_default=True, metavar="FOLDER",
-              help="The folder for the sandbox's state and made-up secrets.")  # fmt: skip
+              metavar="FOLDER",
+              help="The folder for the sandbox's state and made-up secrets."
+              " [default: .reconciler/sandbox of the project]")  # fmt: skip
 @project_options(Uses.CONFIG)
-def command(project: Project, *, argv: tuple[str, ...], folder: Path) -> int:
+def command(project: Project, *, argv: tuple[str, ...], folder: Path | None) -> int:
     """Run COMMAND against local mail servers.
 
     Local IMAP and SMTP servers with TLS, and OAuth 2.0 token endpoints, replace every server that
@@ -39,11 +40,14 @@ def command(project: Project, *, argv: tuple[str, ...], folder: Path) -> int:
     from reconciler.sandbox.command import run_command, signals_awaited
     from reconciler.sandbox.session import Sandbox
 
-    refuse_escape(folder / "state.db")
     space = project.workspace()
+    folder = folder or space.home / ".reconciler" / "sandbox"
+    refuse_escape(folder / "state.db")
     _, desired = space.load_valid()
     with Sandbox(desired.snapshot.connectors, folder, base=space.home) as session:
         click.echo(f"Sandbox: {len(session.endpoints)} servers on this machine.", err=True)
+        if session.state.name != "state.db":
+            click.echo(f"Another sandbox is running, so the state is {session.state}.", err=True)
         if argv:
             ended = run_command(session, argv, os.environ)
             if ended.problem:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.model.resource import JSON
 
 _FIELDS: Final = frozenset(
-    {"password", "client_secret", "certificate", "refresh_token", "service_account_key"}
+    {"username", "password", "client_secret", "certificate", "refresh_token", "service_account_key"}
 )
 
 

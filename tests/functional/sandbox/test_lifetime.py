@@ -14,6 +14,7 @@ import pytest
 
 from reconciler.errors import SandboxError
 from reconciler.model.connector import Connector, MailServer, Security
+from reconciler.sandbox.own_state import own_state
 from reconciler.sandbox.session import Sandbox, Session
 
 if TYPE_CHECKING:
@@ -141,6 +142,39 @@ def test_two_sandboxes_at_once_do_not_disturb_each_other(
             clients(second).signed_in_imap(support).append("INBOX", b"Subject: x\r\n\r\n")
         imap = clients(first).signed_in_imap(support)
         assert imap.select_folder("INBOX")[b"EXISTS"] == 0
+
+
+def test_each_of_two_sandboxes_at_once_has_a_state_of_its_own(tmp_path: Path) -> None:
+    with Sandbox((), tmp_path) as first:
+        with Sandbox((), tmp_path) as second, Sandbox((), tmp_path) as third:
+            states = [item.environment["RECONCILER_STATE"] for item in (first, second, third)]
+            assert states == [f"sqlite:///{tmp_path}/state{which}.db" for which in ("", "-2", "-3")]
+        with Sandbox((), tmp_path) as fourth:
+            assert fourth.state.name == "state-2.db"
+    with Sandbox((), tmp_path) as later:
+        assert later.state == first.state
+
+
+def test_a_sandbox_that_was_killed_gives_its_state_back(tmp_path: Path) -> None:
+    lines = (
+        "import os, sys, pathlib",
+        "from reconciler.sandbox.own_state import own_state",
+        "with own_state(pathlib.Path(sys.argv[1])):",
+        "    print('in', flush=True)",
+        "    sys.stdin.read()",
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", "\n".join(lines), str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"in\n"
+        with own_state(tmp_path) as state:
+            assert state.name == "state-2.db"
+        other.kill()
+    with own_state(tmp_path) as state:
+        assert state.name == "state.db"
 
 
 def test_an_error_inside_the_block_ends_the_sandbox_and_is_not_swallowed(

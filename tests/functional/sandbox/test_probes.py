@@ -95,6 +95,18 @@ def test_every_address_of_an_account_may_be_sent_as_and_gets_mail(
         assert clients.session.journal.delivered == 2
 
 
+def test_a_user_name_may_be_a_reference(
+    sandbox: Callable[..., Any], connector: Callable[..., Connector]
+) -> None:
+    support = connector("support")
+    assert support.smtp is not None
+    smtp = replace(support.smtp, username="env:ACCESS_KEY")
+    with sandbox(ses := replace(support, imap=None, smtp=smtp)) as clients:
+        assert clients.session.environment["ACCESS_KEY"]
+        (result,) = probe(clients.session, ses, depth=Stage.DELIVERY)
+    assert result.failures == ()
+
+
 def test_a_sign_in_that_is_needed_is_demanded(
     sandbox: Callable[..., Any], connector: Callable[..., Connector]
 ) -> None:
