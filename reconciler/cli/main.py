@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -155,7 +156,9 @@ def _ended_early(error: BaseException) -> int:
 def _show(error: BaseException, outcome: WriteOutcome | None) -> int:
     match error:
         case click.ClickException():
-            error.show()
+            told = io.StringIO()
+            error.show(told)
+            click.echo(_shown(told.getvalue()), nl=False, err=True)
             return ExitCode.USAGE if isinstance(error, click.UsageError) else ExitCode.FAILED
         case ReconcilerError():
             show_error(error)
@@ -177,18 +180,21 @@ def show_error(error: ReconcilerError) -> None:
     """Say a failure on standard error, with what to do about it."""
     from reconciler.cli.terminal import stderr_style  # noqa: PLC0415 - only where there is an error
     from reconciler.render.human.diagnostics import diagnostics, summary  # noqa: PLC0415 - as above
-    from reconciler.render.terminal import visible  # noqa: PLC0415 - as above
-
-    def shown(text: str) -> str:
-        return "\n".join(visible(line) for line in text.split("\n"))
 
     style = stderr_style()
     if isinstance(error, ConfigurationInvalid):
         click.echo(diagnostics(error.diagnostics, style), err=True)
         click.echo(f"\nThe configuration is not valid: {summary(error.diagnostics)}.", err=True)
         return
-    click.echo(f"{style.removed('Error:')} {shown(error.message)}", err=True)
+    click.echo(f"{style.removed('Error:')} {_shown(error.message)}", err=True)
     if error.hint:
-        click.echo(f"  {shown(error.hint)}", err=True)
+        click.echo(f"  {_shown(error.hint)}", err=True)
     for note in getattr(error, "__notes__", ()):
-        click.echo(f"{style.changed('Warning:')} {shown(note)}", err=True)
+        click.echo(f"{style.changed('Warning:')} {_shown(note)}", err=True)
+
+
+def _shown(text: str) -> str:
+    """Escape what a terminal would obey, in a text of several lines."""
+    from reconciler.render.terminal import visible  # noqa: PLC0415 - only where there is an error
+
+    return "\n".join(visible(line) for line in text.split("\n"))

@@ -162,3 +162,21 @@ def test_schemas_are_printed_written_and_checked(home: Home) -> None:
     done = home("schema", "--check", "schemas")
     assert done.status == 1
     assert "schemas/plan.schema.json is out of date" in done.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("\x1b[31mplan",),
+        ("plan", "--no-such-\x1b]0;owned\x07"),
+        ("plan", "--format", "\x1b[2J"),
+        ("show", "\x1b[1A\u202egpj.exe"),
+        ("validate", "--config", "no\x1bsuch\rfolder"),
+        ("test", "--only", "\u2066x\x9b31m"),
+        ("apply", "\x1bplan.json"),
+    ],
+)
+def test_an_error_moves_no_cursor_and_turns_no_text(home: Home, arguments: tuple[str, ...]) -> None:
+    done = home(*arguments)
+    assert done.status != 0
+    assert not [char for char in done.said if char != "\n" and not char.isprintable()]
