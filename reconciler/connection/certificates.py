@@ -31,7 +31,7 @@ def tls_failure(error: ssl.SSLError, where: FailureContext) -> Failure:
         return Failure(
             ErrorClass.CERT_HOSTNAME,
             f"The certificate is not for {host}.",
-            "Set `server` to a name that the certificate is for; never turn the check off.",
+            "Set `server` to a name in the certificate.",
             where.show(error.verify_message),
         )
     if code == _EXPIRED:
@@ -44,12 +44,12 @@ def tls_failure(error: ssl.SSLError, where: FailureContext) -> Failure:
         return Failure(
             ErrorClass.CERT_EXPIRED,
             f"The certificate of {host} is not valid yet.",
-            "Check this machine's clock; if it is right, the certificate is at fault.",
+            "Check this machine's clock; if it is right, the certificate is wrong.",
         )
     who = "itself" if code in _SELF_SIGNED else "an authority that this machine does not know"
     return Failure(
         ErrorClass.CERT_UNTRUSTED,
-        f"The certificate of {host} is vouched for by {who}.",
-        "If the server has an authority of its own, name its certificate with --ca-file.",
+        f"The certificate of {host} is signed by {who}.",
+        "If the server uses a private authority, trust its certificate with --ca-file.",
         where.show(error.verify_message),
     )

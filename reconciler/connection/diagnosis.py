@@ -77,7 +77,7 @@ def _explained(error: Exception, where: FailureContext) -> Failure:
     return Failure(
         ErrorClass.INTERNAL,
         f"The test failed in an unexpected way ({type(error).__name__} at {where.stage}).",
-        "This is a defect of the reconciler: please report it with this line.",
+        "This is a bug in reconciler: please report it with this line.",
     )
 
 
@@ -95,7 +95,7 @@ def _declined(error: Declined, where: FailureContext) -> Failure:
         return _by(rule, where)
     return Failure(
         ErrorClass.PROTOCOL,
-        f"{account.shown_host} does not do what {error.command} asks for.",
+        f"{account.shown_host} does not support {error.command}.",
         _ASK_ADMINISTRATOR,
     )
 
@@ -135,12 +135,12 @@ def _disconnected(error: Disconnected, where: FailureContext) -> Failure:
     if error.silent:
         return Failure(
             ErrorClass.REFUSED,
-            f"{account.shown_host} takes the connection on port {account.port}, but closes it without a word.",
-            "Check the port; if it is right, the server or what stands before it is out of order.",
+            f"{account.shown_host} accepts the connection on port {account.port}, but closes it at once.",
+            "Check the port; if it is right, the server, or a proxy in front of it, has failed.",
         )
     when = {
         Stage.TLS: "while TLS was being set up",
-        Stage.CAPABILITIES: "before anybody had signed in",
+        Stage.CAPABILITIES: "before the sign-in",
         Stage.AUTHENTICATION: "instead of answering the sign-in",
     }.get(where.stage, "after the sign-in")
     return Failure(

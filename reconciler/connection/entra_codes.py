@@ -25,7 +25,7 @@ ENTRA: Final[dict[str, tuple[ErrorClass, str, str]]] = {
         "The tenant has no application with this client id.",
         "Check `client_id` and `tenant`; the application may be registered in another tenant.",
     ),
-    "90002": (_TOKEN, "There is no such tenant.", "Check `tenant`."),
+    "90002": (_TOKEN, "The tenant does not exist.", "Check `tenant`."),
     "900023": (_TOKEN, "The tenant is neither an id nor a domain.", "Check `tenant`."),
     "700027": (
         _TOKEN,
@@ -64,13 +64,13 @@ ENTRA: Final[dict[str, tuple[ErrorClass, str, str]]] = {
     ),
     "65001": (
         _SCOPE,
-        "Nobody has consented to what the application asks for.",
+        "Nobody has consented to the permissions that the application requests.",
         "Have an administrator grant consent to the application's permissions.",
     ),
-    "70011": (_SCOPE, "A scope that is asked for is not valid.", "Check `scopes`."),
+    "70011": (_SCOPE, "A requested scope is not valid.", "Check `scopes`."),
     "1002012": (
         _SCOPE,
-        "Client credentials take no single scopes.",
+        "Client credentials cannot request individual scopes.",
         "Use the one that ends in /.default.",
     ),
     "500011": (

@@ -22,7 +22,7 @@ class AlreadyRejected(MailFault):
     """``host`` has rejected the password in the same run, so it was not sent again."""
 
     def __init__(self, host: str) -> None:
-        super().__init__(f"{host} has rejected the password already")
+        super().__init__(f"{host} has already rejected the password")
         self.host = host
 
 

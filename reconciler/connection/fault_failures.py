@@ -58,7 +58,7 @@ def fault_failure(error: MailFault, where: FailureContext) -> Failure:
             return explain(error, where)
     return Failure(
         ErrorClass.PROTOCOL,
-        f"{where.account.shown_host} does not keep to the protocol.",
+        f"{where.account.shown_host} violates the protocol.",
         "Ask the server's administrator, or test again later.",
     )
 
@@ -67,7 +67,7 @@ def _host_not_allowed(error: HostNotAllowed, _where: FailureContext) -> Failure:
     return Failure(
         ErrorClass.CONFIG_INVALID,
         f"Connections to {with_a_label(error.host)} are not allowed.",
-        "Add it to `allowed_hosts` in reconciler.yaml, if it is to be trusted with credentials.",
+        "Add it to `allowed_hosts` in reconciler.yaml, if you trust it with credentials.",
     )
 
 
@@ -75,7 +75,7 @@ def _unresolvable(error: Unresolvable, where: FailureContext) -> Failure:
     return Failure(
         ErrorClass.DNS,
         f"The name {where.account.shown_host} cannot be resolved: {error}.",
-        "Check the spelling of `server`, and the name service of this machine.",
+        "Check the spelling of `server`, and the DNS settings of this machine.",
     )
 
 
@@ -91,8 +91,8 @@ def _not_redirected(_error: NotRedirected, where: FailureContext) -> Failure:
     account = where.account
     return Failure(
         ErrorClass.REFUSED,
-        f"{account.shown_host}:{account.port} is not among the servers of the sandbox, and nothing else is connected to.",
-        "Start the sandbox anew, so that it plays this server too.",
+        f"{account.shown_host}:{account.port} is not a server of the sandbox, and the sandbox allows no other connections.",
+        "Restart the sandbox, so that it includes this server.",
     )
 
 
@@ -101,7 +101,7 @@ def _starttls_missing(_error: StarttlsMissing, where: FailureContext) -> Failure
     return Failure(
         ErrorClass.STARTTLS_MISSING,
         f"{account.shown_host} does not offer STARTTLS on port {account.port}, so nothing was sent to it.",
-        "Use a port that offers TLS; if this one always did, something in between strips it.",
+        "Use a port that offers TLS; if this port used to offer it, something on the network path strips it.",
     )
 
 
@@ -110,9 +110,8 @@ def _no_mechanism(error: NoMechanism, where: FailureContext) -> Failure:
     what = f": it offers {offered}" if offered else ""
     return Failure(
         ErrorClass.AUTH_MECH_UNAVAILABLE,
-        f"{where.account.shown_host} offers no way to sign in that can be used here{what}.",
-        "Check port and TLS mode: many servers offer sign-in only with TLS, and none on port 25. A "
-        "password beyond ASCII needs PLAIN.",
+        f"{where.account.shown_host} offers no sign-in mechanism that can be used here{what}.",
+        "Check port and TLS mode: many servers offer sign-in only with TLS, and none on port 25. A non-ASCII password needs PLAIN.",
     )
 
 
@@ -120,7 +119,9 @@ def _unsendable(error: Unsendable, where: FailureContext) -> Failure:
     if where.stage in (Stage.ENVELOPE, Stage.DELIVERY):
         return Failure(ErrorClass.RECIPIENT_REJECTED, str(error), "Use an address in ASCII.")
     return Failure(
-        ErrorClass.CONFIG_INVALID, str(error), "Correct the user name, or what the reference names."
+        ErrorClass.CONFIG_INVALID,
+        str(error),
+        "Correct the user name, or the secret that the reference names.",
     )
 
 
@@ -129,11 +130,11 @@ def _timed_out(error: TimedOut, where: FailureContext) -> Failure:
     if where.stage is Stage.DNS:
         cause = f"The name service did not answer in time for {account.shown_host}."
     elif where.stage is Stage.TCP:
-        cause = f"{account.shown_host} did not take the connection on port {account.port} in time."
-    elif error.silent:
         cause = (
-            f"{account.shown_host} takes the connection on port {account.port}, but says nothing."
+            f"{account.shown_host} did not accept the connection on port {account.port} in time."
         )
+    elif error.silent:
+        cause = f"{account.shown_host} accepts the connection on port {account.port}, but sends nothing."
     else:
         cause = f"{account.shown_host} did not answer in time at the stage {where.stage}."
     return Failure(
@@ -152,7 +153,7 @@ def _wrong_mode(error: WrongMode, where: FailureContext) -> Failure:
         Security.NONE: "speaks plain text and offers no TLS",
     }[error.speaks]
     remedy = (
-        "Use a port that offers TLS: on this one the password would travel in plain text."
+        "Use a port that offers TLS: on this one the password would be sent in plain text."
         if error.speaks is Security.NONE
         else f"Set `security: {error.speaks}`, or the port that goes with {account.security}."
     )
@@ -190,16 +191,15 @@ def _not_delivered(_error: NotDelivered, where: FailureContext) -> Failure:
         ErrorClass.NOT_DELIVERED,
         f"The test mail to {account.address} was sent, but is not in the inbox of {account.username} at "
         f"{account.shown_host}.",
-        "Look for it in the spam folder, and at the rules and forwardings of the mailbox; if it comes "
-        "later, the servers in between are slow.",
+        "Look for it in the spam folder, and check the mailbox's rules and forwarding; if it arrives later, a server on the way is slow.",
     )
 
 
 def _uncertain(_error: Uncertain, where: FailureContext) -> Failure:
     return Failure(
         ErrorClass.NOT_DELIVERED,
-        f"The test mail was handed over, but {where.account.shown_host} did not say that it has it.",
-        "Test again; the mail may have arrived all the same, and can be deleted.",
+        f"The test mail was transmitted, but {where.account.shown_host} did not confirm it.",
+        "Test again; the mail may have arrived anyway; you can delete it.",
     )
 
 
@@ -210,13 +210,13 @@ def _violation(error: ProtocolViolation, where: FailureContext) -> Failure:
     if other != own and where.stage in (Stage.TLS, Stage.CAPABILITIES):
         return Failure(
             ErrorClass.PROTOCOL,
-            f"{account.shown_host} speaks {other} on port {account.port}, and not {own}.",
+            f"{account.shown_host} speaks {other} on port {account.port}, not {own}.",
             f"Set the port of the server's {own} service.",
         )
     return Failure(
         ErrorClass.PROTOCOL,
-        f"{account.shown_host} does not keep to the protocol: {error}",
-        "Check host and port; if they are right, the server or something in between is at fault.",
+        f"{account.shown_host} violates the protocol: {error}",
+        "Check host and port; if they are right, the server or something on the network path is at fault.",
     )
 
 
@@ -225,8 +225,7 @@ def _already_rejected(error: AlreadyRejected, where: FailureContext) -> Failure:
     return Failure(
         ErrorClass.AUTH_REJECTED,
         f"The password of {account.username} was not tried at {account.shown_host}: {with_a_label(error.host)} has refused it.",
-        "Put it right and test again; one wrong password is one failed sign-in, so that no account is "
-        "locked.",
+        "Correct it and test again. A wrong password is tried only once, so that no account is locked.",
     )
 
 

@@ -45,7 +45,7 @@ _STANDARD: Final = {
         "It cannot issue tokens at the moment.",
         "Wait and test again; the server says that this is temporary.",
     ),
-    "invalid_scope": (_SCOPE, "A scope that is asked for is not valid.", "Check `scopes`."),
+    "invalid_scope": (_SCOPE, "A requested scope is not valid.", "Check `scopes`."),
 }
 """Codes of RFC 6749 section 5.2, and one of section 4.1.2.1 that Microsoft uses here too."""
 
@@ -64,7 +64,7 @@ def token_failure(error: TokenFault, _where: FailureContext) -> Failure:
     if isinstance(error, ExtraMissing):
         return Failure(
             ErrorClass.CONFIG_INVALID,
-            f"Signing in with OAuth 2.0 takes {error.package}, which is not installed.",
+            f"Signing in with OAuth 2.0 needs {error.package}, which is not installed.",
             f"Install it: pip install 'reconciler[{error.extra}]'.",
         )
     if isinstance(error, KeyUnusable):
@@ -79,7 +79,7 @@ def token_failure(error: TokenFault, _where: FailureContext) -> Failure:
         return Failure(
             network or _TOKEN,
             f"No token from {with_a_label(error.host)}: {str(error).rstrip('.')}.",
-            "Check `token_endpoint`, and that this machine may reach it.",
+            "Check `token_endpoint`, and that this machine can reach it.",
         )
     known = _STANDARD.get(error.error)
     if code := ENTRA_CODE.search(error.description):

@@ -24,13 +24,13 @@ PROVIDER_RULES: Final[tuple[Rule, ...]] = (
     # Microsoft, by the words first: 5.7.139 stands in front of several of them.
     Rule(
         error_class=ErrorClass.AUTH_BASIC_DISABLED,
-        cause="{host} takes no passwords any more: basic authentication is disabled.",
+        cause="{host} no longer accepts passwords: basic authentication is disabled.",
         remedy=USE_OAUTH,
         text=r"basic auth\w* is (disabled|not supported)",
     ),
     Rule(
         error_class=ErrorClass.AUTH_BASIC_DISABLED,
-        cause="{host} takes no passwords for sending any more.",
+        cause="{host} no longer accepts passwords for sending.",
         remedy=USE_OAUTH,
         protocol=SMTP,
         status=r"5\.7\.30",
@@ -59,17 +59,16 @@ PROVIDER_RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         error_class=ErrorClass.RATE_LIMITED,
-        cause="{host} has too many connections of {user} already.",
+        cause="{host} already has too many connections of {user}.",
         remedy=WAIT,
         protocol=SMTP,
         code="432",
     ),
     Rule(
         error_class=ErrorClass.MAILBOX_NOT_CONNECTED,
-        cause="{host} accepts the sign-in of {user}, but does not connect it to a mailbox.",
+        cause="{host} accepts the sign-in of {user}, but opens no mailbox for it.",
         remedy=(
-            "Check that {user} has a mailbox with a licence and IMAP turned on, and, with OAuth 2.0, that "
-            "the user named is that of the mailbox."
+            "Check that {user} has a mailbox with a licence and IMAP turned on, and, with OAuth 2.0, that the user name is the mailbox's."
         ),
         text=r"authenticated but not connected",
     ),
@@ -90,14 +89,14 @@ PROVIDER_RULES: Final[tuple[Rule, ...]] = (
     # Google.
     Rule(
         error_class=ErrorClass.AUTH_REJECTED,
-        cause="{host} takes an app password from {user} and not the password of the account.",
+        cause="{host} accepts only an app password from {user}, not the account's password.",
         remedy=NEEDS_APP_ACCESS,
         text=r"application-specific password|app(lication)?[ -]password required|InvalidSecondFactor",
         wrong_password=True,
     ),
     Rule(
         error_class=ErrorClass.AUTH_REJECTED,
-        cause="{host} wants {user} to sign in with a browser first.",
+        cause="{host} requires {user} to sign in with a browser first.",
         remedy="Sign in as {user} in a browser and answer what the provider asks, then test again.",
         stage=Stage.AUTHENTICATION,
         text=r"via your web browser|WebLoginRequired",

@@ -20,15 +20,14 @@ NEEDS_APP_ACCESS: Final = (
     "Create an app password for {user} at the provider and put it where the reference points, or sign "
     "in with OAuth 2.0."
 )
-CHECK_SIGN_IN: Final = (
-    "Check the user name and what the reference resolves to. It was tried once and not again, so that "
-    "the account is not locked."
-)
+CHECK_SIGN_IN: Final = "Check the user name and what the reference resolves to. It was tried only once, so that the account is not locked."
 CHECK_GRANT: Final = (
     "Check that the token is for {user}, and that the application may use this mailbox over this "
     "protocol: its permissions, and at Microsoft 365 the service principal's rights on the mailbox."
 )
-WAIT: Final = "Wait a few minutes and test again; if it goes on, test fewer connectors of this host at a time."
+WAIT: Final = (
+    "Wait a few minutes and test again; if it persists, test fewer connectors of this host at once."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

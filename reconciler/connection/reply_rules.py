@@ -36,14 +36,14 @@ RULES: Final[tuple[Rule, ...]] = (
     # Limits and space, wherever they are met.
     Rule(
         error_class=ErrorClass.QUOTA,
-        cause="The mailbox of {address} at {host} is full, or its quota of mail is used up.",
-        remedy="Make room in the mailbox, or wait until the quota starts anew.",
+        cause="The mailbox of {address} at {host} is full, or its mail quota is used up.",
+        remedy="Make room in the mailbox, or wait until the quota is reset.",
         status=r"[45]\.2\.2|OVERQUOTA|5\.4\.5",
     ),
     Rule(
         error_class=ErrorClass.QUOTA,
-        cause="The mailbox of {address} at {host} is full, or its quota of mail is used up.",
-        remedy="Make room in the mailbox, or wait until the quota starts anew.",
+        cause="The mailbox of {address} at {host} is full, or its mail quota is used up.",
+        remedy="Make room in the mailbox, or wait until the quota is reset.",
         text=(
             r"over ?quota|quota (is |has been )?exceeded|exceed\w* .{0,30}quota|over (your|the|its) quota"
             r"|mailbox (is )?full|not enough (disk )?(quota|space)|disk full|no space left"
@@ -51,13 +51,13 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         error_class=ErrorClass.RATE_LIMITED,
-        cause="{host} lets {user} in no more for now: a limit is reached.",
+        cause="{host} rejects {user} for now: a limit is reached.",
         remedy=WAIT,
         status=r"LIMIT|INUSE|4\.7\.28|4\.2\.1|4\.4\.5",
     ),
     Rule(
         error_class=ErrorClass.RATE_LIMITED,
-        cause="{host} lets {user} in no more for now: a limit is reached.",
+        cause="{host} rejects {user} for now: a limit is reached.",
         remedy=WAIT,
         text=(
             r"too many|rate.?limit|throttl|limit (is )?(reached|exceeded)|maximum number of connections"
@@ -67,14 +67,14 @@ RULES: Final[tuple[Rule, ...]] = (
     # A copy of a sent mail.
     Rule(
         error_class=ErrorClass.FOLDER_MISSING,
-        cause="The folder for sent mail of {user} is not there any more at {host}.",
+        cause="The folder for sent mail of {user} no longer exists at {host}.",
         remedy="Create it, or set `sent_folder` to a folder that exists.",
         command="APPEND",
         status=r"TRYCREATE|NONEXISTENT",
     ),
     Rule(
         error_class=ErrorClass.FOLDER_MISSING,
-        cause="The folder for sent mail of {user} is not there any more at {host}.",
+        cause="The folder for sent mail of {user} no longer exists at {host}.",
         remedy="Create it, or set `sent_folder` to a folder that exists.",
         command="APPEND",
         text=(
@@ -98,14 +98,14 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         error_class=ErrorClass.QUOTA,
-        cause="{host} files no mail of this size.",
+        cause="{host} cannot file a mail of this size.",
         remedy="Send smaller attachments, or set `save_sent: never`.",
         command="APPEND",
         status="TOOBIG",
     ),
     Rule(
         error_class=ErrorClass.QUOTA,
-        cause="{host} files no mail of this size.",
+        cause="{host} cannot file a mail of this size.",
         remedy="Send smaller attachments, or set `save_sent: never`.",
         command="APPEND",
         text=r"too large|too big|size (limit )?exceed\w*|exceeds? .{0,20}(size|limit)",
@@ -129,19 +129,19 @@ RULES: Final[tuple[Rule, ...]] = (
     # TLS that the server insists on.
     Rule(
         error_class=ErrorClass.TLS_MODE_MISMATCH,
-        cause="{host} lets nobody sign in without TLS.",
+        cause="{host} requires TLS for the sign-in.",
         remedy="Set `security: starttls`, or `security: implicit` with the port for it.",
         text=r"must issue a STARTTLS|STARTTLS (is )?required|TLS (is )?required|encryption required",
     ),
     Rule(
         error_class=ErrorClass.TLS_MODE_MISMATCH,
-        cause="{host} lets nobody sign in without TLS.",
+        cause="{host} requires TLS for the sign-in.",
         remedy="Set `security: starttls`, or `security: implicit` with the port for it.",
         status=r"PRIVACYREQUIRED|5\.7\.11",
     ),
     Rule(
         error_class=ErrorClass.STARTTLS_MISSING,
-        cause="{host} offers STARTTLS, but refuses to do it.",
+        cause="{host} offers STARTTLS, but refuses to start it.",
         remedy="Ask the server's administrator; or use implicit TLS, if it has a port for that.",
         command="STARTTLS",
         code=r"5\d\d|NO|BAD",
@@ -149,13 +149,13 @@ RULES: Final[tuple[Rule, ...]] = (
     # Not now: says nothing about the account.
     Rule(
         error_class=ErrorClass.REFUSED,
-        cause="{host} cannot serve anybody at the moment.",
+        cause="{host} is temporarily unavailable.",
         remedy="Wait and test again; the server says that this is temporary.",
         status=r"UNAVAILABLE",
     ),
     Rule(
         error_class=ErrorClass.REFUSED,
-        cause="{host} cannot serve anybody at the moment.",
+        cause="{host} is temporarily unavailable.",
         remedy="Wait and test again; the server says that this is temporary.",
         command="greeting EHLO STARTTLS AUTH",
         code=r"4\d\d",
@@ -168,8 +168,8 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         error_class=ErrorClass.REFUSED,
-        cause="{host} turns this machine away before anybody has signed in.",
-        remedy="Check whether the server lists the address of this machine as unwanted, and the port.",
+        cause="{host} rejects this machine before the sign-in.",
+        remedy="Check the port, and whether the server blocks the address of this machine.",
         command="greeting EHLO",
         code=r"55\d|521|BYE",
     ),
@@ -184,12 +184,12 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         error_class=ErrorClass.AUTH_REJECTED,
         cause="{host} accepts the credential, but not for the mailbox of {user}.",
-        remedy="Check that this credential may open this mailbox; a shared one needs rights of its own.",
+        remedy="Check that this credential may open this mailbox; a shared mailbox needs separate rights.",
         status=r"AUTHORIZATIONFAILED",
     ),
     Rule(
         error_class=ErrorClass.AUTH_BASIC_DISABLED,
-        cause="Microsoft accepts no passwords over IMAP, for {user} neither.",
+        cause="Microsoft no longer accepts passwords over IMAP, also not for {user}.",
         remedy=USE_OAUTH,
         protocol=IMAP,
         stage=Stage.AUTHENTICATION,
@@ -209,8 +209,8 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         error_class=ErrorClass.AUTH_MECH_UNAVAILABLE,
-        cause="{host} offers this way to sign in, but does not take it.",
-        remedy="Ask the server's administrator which ways to sign in this port takes.",
+        cause="{host} offers this sign-in mechanism, but does not accept it.",
+        remedy="Ask the server's administrator which sign-in mechanisms this port accepts.",
         stage=Stage.AUTHENTICATION,
         code=r"50[0-4]|538|BAD",
     ),
@@ -241,7 +241,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         error_class=ErrorClass.MAILBOX_NOT_CONNECTED,
-        cause="{host} accepts the sign-in of {user}, but then does not open the mailbox.",
+        cause="{host} accepts the sign-in of {user}, but does not open the mailbox.",
         remedy="Check that the account has a mailbox, and that it may be read over IMAP.",
         stage=Stage.MAILBOX,
         code="NO",
@@ -249,20 +249,20 @@ RULES: Final[tuple[Rule, ...]] = (
     # The envelope.
     Rule(
         error_class=ErrorClass.RECIPIENT_REJECTED,
-        cause="{host} takes no mail for {address} from {user}, not for now at least.",
-        remedy="Wait and test again; if it goes on, check that the address exists.",
+        cause="{host} accepts no mail for {address} from {user} at the moment.",
+        remedy="Wait and test again; if it persists, check that the address exists.",
         command="RCPT",
         code=r"4\d\d",
     ),
     Rule(
         error_class=ErrorClass.RECIPIENT_REJECTED,
-        cause="{host} takes no mail for {address} from {user}.",
+        cause="{host} accepts no mail for {address} from {user}.",
         remedy="Check that the address exists, and that {user} may send mail through this server.",
         command="RCPT",
     ),
     Rule(
         error_class=ErrorClass.RATE_LIMITED,
-        cause="{host} takes no mail from {address} for now.",
+        cause="{host} accepts no mail from {address} at the moment.",
         remedy=WAIT,
         command="MAIL RSET",
         code=r"4\d\d",
@@ -276,22 +276,22 @@ RULES: Final[tuple[Rule, ...]] = (
     # The test mail itself. A right to send is often checked only now.
     Rule(
         error_class=ErrorClass.SEND_AS_DENIED,
-        cause="{host} took the addresses, and then refused a mail of {user} from {address}.",
+        cause="{host} accepted the addresses, but then refused a mail of {user} from {address}.",
         remedy="Give {user} the right to send as {address}, or set `email_address` to one of its own.",
         command="DATA",
         status=r"5\.7\.1",
     ),
     Rule(
         error_class=ErrorClass.RATE_LIMITED,
-        cause="{host} takes no mail from {address} for now.",
+        cause="{host} accepts no mail from {address} at the moment.",
         remedy=WAIT,
         command="DATA",
         code=r"4\d\d",
     ),
     Rule(
         error_class=ErrorClass.NOT_DELIVERED,
-        cause="{host} took the addresses, and then refused the test mail of {address}.",
-        remedy="Ask the server's administrator which rule or filter it was that refused it.",
+        cause="{host} accepted the addresses, but then refused the test mail of {address}.",
+        remedy="Ask the server's administrator which rule or filter refused it.",
         command="DATA",
     ),
 )

@@ -62,7 +62,9 @@ def choose(
     for mechanism in wanted:
         if mechanism in upper and mechanism in known:
             return mechanism
-    raise NoMechanism("There is no common way to sign in.", tuple(sorted(upper)))
+    raise NoMechanism(
+        "The server and the connector have no sign-in mechanism in common.", tuple(sorted(upper))
+    )
 
 
 def is_ascii(credential: Password) -> bool:

@@ -65,7 +65,7 @@ class ConnectTo:
             target = _place(entry, match[4] or match[5], match[6])
             if found.setdefault(source, target) != target:
                 raise UsageError(
-                    f"connections to {source[0]}:{source[1]} are led to two places",
+                    f"connections to {source[0]}:{source[1]} are redirected to two places",
                     hint="Keep one of the two redirections.",
                 )
         return cls(tuple(found.items()), only)
@@ -75,7 +75,7 @@ class ConnectTo:
         found = self.led(host, port)
         if found is None and self.only:
             raise NotRedirected(
-                f"{host}:{port} is not redirected, and nothing else may be connected to"
+                f"{host}:{port} is not redirected, and other connections are forbidden"
             )
         return found or (host, port)
 

@@ -44,9 +44,9 @@ class Response:
         Authlib calls this for such a status, and where the body is no JSON object.
         """
         if self.status_code == _TOO_MANY:
-            raise OutOfOrder(f"it wants to be asked less often (HTTP {self.status_code})")
+            raise OutOfOrder(f"it is rate limited (HTTP {self.status_code})")
         if self.status_code in _OUT_OF_ORDER:
-            raise OutOfOrder(f"it is out of order (HTTP {self.status_code})")
+            raise OutOfOrder(f"it has failed (HTTP {self.status_code})")
         raise ProtocolViolation(f"The token endpoint answered with HTTP {self.status_code}.")
 
 

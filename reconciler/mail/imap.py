@@ -92,7 +92,9 @@ class ImapSession:
         if self._channel.state != "NONAUTH":
             # With STARTTLS this would skip it (RFC 3501 section 11.1), and without it there is no
             # sign-in to test.
-            raise ProtocolViolation("The server took us for signed in before we were (PREAUTH).")
+            raise ProtocolViolation(
+                "The server treated the connection as signed in before the sign-in (PREAUTH)."
+            )
 
     @property
     def capabilities(self) -> frozenset[str]:

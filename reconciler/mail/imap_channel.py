@@ -124,7 +124,9 @@ class _Continuation:
 
     def answer(self, challenge: bytes) -> bytes:
         if self._stopped:
-            raise ProtocolViolation("The server goes on asking after the sign-in was called off.")
+            raise ProtocolViolation(
+                "The server keeps sending challenges after the sign-in was cancelled."
+            )
         answer = self._dialogue.answer(challenge or b"")
         self._stopped = answer is None
         return b"*" if answer is None else answer.encode("ascii")

@@ -219,7 +219,7 @@ class AuthlibTokens:
         from reconciler.mail.https import Https  # noqa: PLC0415 - only where tokens are fetched
 
         if oauth2.token_endpoint is None:
-            raise TokenFault("", "it is not known where tokens are issued")
+            raise TokenFault("", "the token endpoint is unknown")
         request = Request(
             oauth2, oauth2.token_endpoint, host, username, known.__getitem__, refresh_token
         )

@@ -129,7 +129,7 @@ class SmtpSession:
         """
         check_sendable(credential)
         if "AUTH" not in self.capabilities:
-            raise NoMechanism("The server offers no way to sign in.")
+            raise NoMechanism("The server offers no sign-in mechanism.")
         mechanism = choose(
             credential, self.mechanisms, encrypted=self._wire.encrypted, known=_MECHANISMS
         )
@@ -163,7 +163,7 @@ class SmtpSession:
         mailbox, path = self._path(sender), self._path(recipient)
         if not (mailbox.isascii() and path.isascii()):
             if "SMTPUTF8" not in self.capabilities:
-                raise Unsendable("The server takes no address beyond ASCII (SMTPUTF8).")
+                raise Unsendable("The server accepts no non-ASCII address (SMTPUTF8).")
             options = " SMTPUTF8"
         commands = (f"MAIL FROM:<{mailbox}>{options}", f"RCPT TO:<{path}>", "RSET")
         if "PIPELINING" in self.capabilities:
@@ -280,7 +280,9 @@ class SmtpSession:
             raise ProtocolViolation("The server's challenge is not base64.") from None
         if answer is None:
             self._expect("AUTH", self._ask("*"), only="235")
-            raise ProtocolViolation("The server goes on asking after the sign-in was called off.")
+            raise ProtocolViolation(
+                "The server keeps sending challenges after the sign-in was cancelled."
+            )
         return self._ask(answer)
 
     def _ask(self, line: str) -> Reply:
@@ -332,7 +334,7 @@ class _SmtpChannel(smtplib.SMTP):
 
 
 def _uncertain() -> Uncertain:
-    return Uncertain("the mail was handed over, but its receipt was not confirmed")
+    return Uncertain("the mail was transmitted, but the server did not confirm it")
 
 
 def _reply(code: int, message: bytes) -> Reply:

@@ -36,7 +36,7 @@ def compose(*, address: str, connector: str, token: str, now: datetime) -> bytes
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     message.set_content(
-        f"This mail tests the email connector {connector}. It is removed once it has been found;\n"
-        "where it was not, it can be deleted.\n"
+        f"This mail tests the email connector {connector}. It is removed once it is found;\n"
+        "if it was not removed, you can delete it.\n"
     )
     return message.as_bytes()

@@ -157,7 +157,7 @@ class Wire:
         if size < 0:
             return self._read_to_end()
         if size > self._limits.total - self._received + len(self._buffer):
-            raise ProtocolViolation("The server announced more text than is taken from it.")
+            raise ProtocolViolation("The server announced more text than the limit allows.")
         while len(self._buffer) < size:
             self._fill()
         return self._take(size)

@@ -82,9 +82,9 @@ class TestMailDelivery:
             None,
         )
         if reading is None:
-            return f"{sent}; not looked for, since the connector has no imap"
+            return f"{sent}; not looked for, because the connector has no imap"
         if not reads_own_address(reading):
-            return f"{sent}; not looked for, since imap reads the mailbox of {reading.username}"
+            return f"{sent}; not looked for, because imap reads the mailbox of {reading.username}"
         with self._signed_in(ImapAccountSession, reading) as imap:
             imap.stage = Stage.MAILBOX
             return f"{sent}, {self._find(imap.session)}"
@@ -128,7 +128,7 @@ class TestMailDelivery:
             if sent is not None:
                 session.remove(sent, self._look(session, sent))
         when = f"after {seconds:.1f} s" if seconds >= _AT_ONCE else "at once"
-        how = "removed" if removed else "marked as deleted, as the server allows no more"
+        how = "removed" if removed else "marked as deleted, because the server cannot remove it"
         return f"found in the inbox {when}, {how}"
 
     def _await(self, session: ImapSession) -> tuple[int, ...]:

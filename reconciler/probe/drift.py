@@ -145,10 +145,10 @@ def _outcome(account: ProtocolResult, before: str) -> Iterator[DriftFinding]:
     if not now:
         kind, summary = FindingKind.RECOVERED, f"works again; it failed at {_words(before)}"
     elif not before:
-        kind, summary = FindingKind.FAILS, f"fails now at {_words(now)}"
+        kind, summary = FindingKind.FAILS, f"now fails at {_words(now)}"
     else:
         kind = FindingKind.FAILS_OTHERWISE
-        summary = f"fails now at {_words(now)}, and no longer at {_words(before)}"
+        summary = f"now fails at {_words(now)}, no longer at {_words(before)}"
     yield DriftFinding(
         kind=kind, protocol=account.protocol, summary=summary, before=before, after=now
     )
@@ -198,16 +198,25 @@ def _shown(account: ProtocolResult, old: Observed, new: Observed) -> Iterator[Dr
         return
     for name in sorted(set(old.mechanisms) - set(new.mechanisms)):
         yield finding(
-            FindingKind.MECHANISM_GONE, f"no longer offers to sign in with {name}", before=name
+            FindingKind.MECHANISM_GONE,
+            f"no longer offers the sign-in mechanism {name}",
+            before=name,
         )
     for name in sorted(set(new.mechanisms) - set(old.mechanisms)):
-        yield finding(FindingKind.MECHANISM_NEW, f"now offers to sign in with {name}", after=name)
+        yield finding(
+            FindingKind.MECHANISM_NEW, f"now offers the sign-in mechanism {name}", after=name
+        )
     for name in sorted(set(old.capabilities) - set(new.capabilities)):
-        yield finding(FindingKind.CAPABILITY_GONE, f"can no longer do {name}", before=name)
+        yield finding(
+            FindingKind.CAPABILITY_GONE, f"no longer has the capability {name}", before=name
+        )
     if old.size_limit != new.size_limit:
         was, now = _size(old.size_limit), _size(new.size_limit)
         yield finding(
-            FindingKind.SIZE_LIMIT_CHANGED, f"takes messages up to {now}, no longer {was}", was, now
+            FindingKind.SIZE_LIMIT_CHANGED,
+            f"accepts messages up to {now}, no longer {was}",
+            was,
+            now,
         )
 
 

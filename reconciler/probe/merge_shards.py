@@ -36,7 +36,7 @@ def merge(reports: Sequence[tuple[str, TestReport]]) -> TestReport:
 def _run(file: str, report: TestReport) -> RunDocument:
     run = report.run
     if report.error is not None:
-        raise _refused(f"{file} is of a run that did not end well: {report.error}")
+        raise _refused(f"{file} is from a run that failed: {report.error}")
     if run is None or run.shard is None:
         raise _refused(f"{file} is not the report of a shard")
     if run.not_run:
@@ -48,11 +48,13 @@ def _check_same(runs: list[tuple[str, RunDocument]]) -> None:
     file, first = runs[0]
     for other, run in runs[1:]:
         if _count(run) != _count(first):
-            raise _refused(f"{file} is of {_count(first)} shards and {other} of {_count(run)}")
+            raise _refused(
+                f"{file} is one of {_count(first)} shards, but {other} is one of {_count(run)}"
+            )
         if run.configuration != first.configuration:
-            raise _refused(f"{file} and {other} are of different configurations")
+            raise _refused(f"{file} and {other} are from different configurations")
         if run.selection != first.selection:
-            raise _refused(f"{file} and {other} were asked to test different things")
+            raise _refused(f"{file} and {other} selected different connectors or tests")
 
 
 def _check_complete(runs: list[tuple[str, RunDocument]]) -> None:
@@ -61,7 +63,7 @@ def _check_complete(runs: list[tuple[str, RunDocument]]) -> None:
         if run.shard is None:
             continue
         if run.shard in by_shard:
-            raise _refused(f"{by_shard[run.shard]} and {file} are both of shard {run.shard}")
+            raise _refused(f"{by_shard[run.shard]} and {file} are both shard {run.shard}")
         by_shard[run.shard] = file
     count = _count(runs[0][1])
     missing = [
@@ -77,10 +79,10 @@ def _check_own(file: str, report: TestReport) -> None:
     shard = report.run.shard if report.run else None
     strange = [name for name in names if shard is not None and not shard.takes(name)]
     if strange:
-        raise _refused(f"{file} holds connectors of another shard: {listed(strange, TO_ACT_ON)}")
+        raise _refused(f"{file} contains connectors of another shard: {listed(strange, TO_ACT_ON)}")
     twice = [name for name, number in Counter(names).items() if number > 1]
     if twice:
-        raise _refused(f"{file} holds connectors more than once: {listed(twice, TO_ACT_ON)}")
+        raise _refused(f"{file} contains connectors more than once: {listed(twice, TO_ACT_ON)}")
 
 
 def _count(run: RunDocument) -> int:
@@ -90,5 +92,5 @@ def _count(run: RunDocument) -> int:
 def _refused(message: str) -> ReconcilerError:
     return ReconcilerError(
         message,
-        hint="Give the JSON reports of all shards of one run, each of them once.",
+        hint="Give the JSON report of every shard of one run, each once.",
     )

@@ -144,7 +144,7 @@ def test_without_uidplus_the_mail_is_only_marked(
 ) -> None:
     known = {verb: answer for verb, answer in UID.items() if verb != "EXPUNGE"}
     assert delivered(deliver(reader(known))).endswith(
-        "marked as deleted, as the server allows no more"
+        "marked as deleted, because the server cannot remove it"
     )
 
 

@@ -129,7 +129,7 @@ def test_starttls_that_is_not_offered_is_never_done_without(
 
 @pytest.mark.parametrize(
     ("capabilities", "cause"),
-    [("", "does not offer STARTTLS"), (" STARTTLS", "offers STARTTLS, but refuses to do it")],
+    [("", "does not offer STARTTLS"), (" STARTTLS", "offers STARTTLS, but refuses to start it")],
 )
 def test_starttls_that_was_tried_before_it_was_known_is_told_from_one_that_is_refused(
     attack: Attack, capabilities: str, cause: str

@@ -121,7 +121,7 @@ def test_without_imap_it_is_sent_and_that_is_said(
     result = mail_site.probe(connector_for(READER, smtp=sends(READER)), options)
     assert result.failures == ()
     assert delivery(result).detail == (
-        f"sent to {READER.username}; not looked for, since the connector has no imap"
+        f"sent to {READER.username}; not looked for, because the connector has no imap"
     )
     empty(inbox(READER))
 
@@ -134,7 +134,7 @@ def test_a_mailbox_of_another_address_is_not_looked_into(
     )
     result = mail_site.probe(connector, options)
     assert result.failures == ()
-    assert f"since imap reads the mailbox of {READER.username}" in delivery(result).detail
+    assert f"because imap reads the mailbox of {READER.username}" in delivery(result).detail
     empty(inbox(SENDER))
 
 

@@ -204,7 +204,7 @@ def test_a_token_endpoint_that_stays_out_of_order_is_unreachable(
     assert result.unreachable
     for failure in failures(result).values():
         assert failure.error_class is ErrorClass.REFUSED
-        assert failure.cause == f"No token from {LOGIN}: it is out of order (HTTP 503)."
+        assert failure.cause == f"No token from {LOGIN}: it has failed (HTTP 503)."
     assert len(authorisation.requests) <= 6
 
 

@@ -101,7 +101,7 @@ def _wrong_protocol(protocol: Protocol, port: int) -> _Problem | None:
     other: Protocol = "smtp" if protocol == "imap" else "imap"
     if port not in _PORTS[other]:
         return None
-    message = f"Port {port} is one of {other.upper()}, and this is `{protocol}`."
+    message = f"Port {port} is one of {other.upper()}, but this is `{protocol}`."
     hint = "The usual ones are 993 for IMAP, and 465 or 587 for SMTP."
     return "tls/wrong-protocol", "port", message, hint
 

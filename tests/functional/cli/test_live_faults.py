@@ -214,7 +214,7 @@ def test_nothing_leaves_the_sandbox_for_a_server_that_it_does_not_play(live: Hom
     live.edit("payroll.yaml", "server: mail.contoso.example", "server: elsewhere.contoso.example")
     done = live("test", "payroll")
     assert done.status == 9, done.said
-    assert "elsewhere.contoso.example:993 is not among the servers of the sandbox" in done.said
+    assert "elsewhere.contoso.example:993 is not a server of the sandbox" in done.said
     led = f"imap.gmail.com:993=127.0.0.1:{live.local_port('imap.gmail.com', 993)}"
     done = live("test", "info", "--connect-to", led)
     assert done.status == 0, done.said

@@ -111,5 +111,5 @@ def test_results_go_to_stdout_and_the_rest_to_stderr(home: Home) -> None:
     home.write("archive.yaml", PASSWORD_AT_MICROSOFT)
     done = home("plan", "--format", "json", "--out", "plan.json")
     assert json.loads(done.out)["format_version"]
-    assert "warning: `microsoft365` takes no passwords" in done.err
+    assert "warning: `microsoft365` accepts no passwords" in done.err
     assert "Saved the plan. Apply it with: reconciler apply plan.json" in done.err

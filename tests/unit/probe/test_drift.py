@@ -61,7 +61,7 @@ def test_a_sign_in_that_is_refused_now() -> None:
         DriftFinding(
             kind=FindingKind.FAILS,
             protocol=Protocol.IMAP,
-            summary="fails now at authentication (auth_rejected)",
+            summary="now fails at authentication (auth_rejected)",
             after="authentication: auth_rejected",
         ),
     )

@@ -79,7 +79,7 @@ def test_a_missing_shard_is_refused() -> None:
 def test_a_shard_that_is_there_twice_is_refused() -> None:
     parts = shards(2)
     assert refusal({**parts, "copy.json": parts["1.json"]}) == (
-        "1.json and copy.json are both of shard 1/2"
+        "1.json and copy.json are both shard 1/2"
     )
 
 
@@ -93,22 +93,20 @@ def test_a_report_of_a_whole_run_is_refused() -> None:
 def test_shards_of_another_count_configuration_or_selection_are_refused() -> None:
     parts = shards(2)
     other = shards(3)["3.json"]
-    assert refusal({**parts, "x": other}) == "1.json is of 2 shards and x of 3"
+    assert refusal({**parts, "x": other}) == "1.json is one of 2 shards, but x is one of 3"
     second = parts["2.json"]
     assert second.run is not None
     moved = replace(second, run=replace(second.run, configuration="sha256:2"))
     assert "different configurations" in refusal({**parts, "2.json": moved})
     deeper = replace(second.run.selection, depth=Stage.TLS)
     asked = replace(second, run=replace(second.run, selection=deeper))
-    assert "different things" in refusal({**parts, "2.json": asked})
+    assert "different connectors or tests" in refusal({**parts, "2.json": asked})
 
 
 def test_a_run_that_was_interrupted_is_refused() -> None:
     parts = shards(2)
     broken = replace(parts["1.json"], error="interrupted")
-    assert refusal({**parts, "1.json": broken}) == (
-        "1.json is of a run that did not end well: interrupted"
-    )
+    assert refusal({**parts, "1.json": broken}) == ("1.json is from a run that failed: interrupted")
     first = parts["1.json"].run
     assert first is not None
     partial = replace(parts["1.json"], run=replace(first, not_run=("c-1", "c-2")))
@@ -122,7 +120,7 @@ def test_a_connector_of_another_shard_or_twice_is_refused() -> None:
         parts["1.json"], connectors=(*parts["1.json"].connectors, *report((result(strange),)).connectors)
     )  # fmt: skip
     assert refusal({**parts, "1.json": more}) == (
-        f"1.json holds connectors of another shard: {strange}"
+        f"1.json contains connectors of another shard: {strange}"
     )
     twice = replace(parts["1.json"], connectors=parts["1.json"].connectors * 2)
     assert "more than once" in refusal({**parts, "1.json": twice})
