@@ -57,6 +57,8 @@ def test_help_loads_no_command_and_no_pydantic(home: Home) -> None:
         "reconciler.cli.project",
         "reconciler.cli.streams",
         "reconciler.errors",
+        "reconciler.model",
+        "reconciler.model.address",
         "reconciler.signals",
     }
 

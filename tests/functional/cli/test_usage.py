@@ -106,7 +106,7 @@ def test_show_names_what_is_there(home: Home) -> None:
 def test_history_of_what_never_was(home: Home) -> None:
     assert home("history").out == "Nothing was applied yet.\n"
     home.apply_untested()
-    assert "nothing is known of EmailConnector.no-such" in home("history", "no-such").err
+    assert "there is no history of EmailConnector.no-such" in home("history", "no-such").err
     for asked in (("history", "show", "7"), ("diff", "7"), ("diff", "1", "7")):
         done = home(*asked)
         assert done.status == 1
@@ -174,6 +174,7 @@ def test_schemas_are_printed_written_and_checked(home: Home) -> None:
         ("validate", "--config", "no\x1bsuch\rfolder"),
         ("test", "--only", "\u2066x\x9b31m"),
         ("apply", "\x1bplan.json"),
+        ("-C", "\x1b]0;owned\x07", "status"),
     ],
 )
 def test_an_error_moves_no_cursor_and_turns_no_text(home: Home, arguments: tuple[str, ...]) -> None:
