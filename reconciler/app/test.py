@@ -110,12 +110,13 @@ AS_SET = Tuning()
 
 def probe_options(workspace: Workspace, tuning: Tuning = AS_SET) -> ProbeOptions:
     """The options that the settings file asks for, but for ``tuning``."""
-    testing = workspace.settings.testing
+    testing, by_owner = workspace.settings.testing, workspace.trust.rules.testing
     return ProbeOptions(
         concurrency=testing.concurrency if tuning.concurrency is None else tuning.concurrency,
         per_host=testing.per_host if tuning.per_host is None else tuning.per_host,
         timeout=float(testing.timeout_seconds) if tuning.timeout is None else tuning.timeout,
         depth=Stage(testing.depth.value) if tuning.depth is None else tuning.depth,
+        least_depth=Stage(by_owner.depth.value) if by_owner is not None else None,
         connect_to=ConnectTo.parse(workspace.connect_to),
         ca_file=workspace.ca_file,
         allowed_hosts=workspace.settings.allowed_hosts,

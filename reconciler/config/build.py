@@ -84,6 +84,8 @@ def build_connector(document: ConnectorDocument, provider: Provider | None) -> C
         email_address=email_address_of(document) if document.enable_mail_send_from else None,
         from_name=document.from_name if document.enable_mail_send_from else None,
         reply_to=document.reply_to if document.enable_mail_send_from else None,
+        test_recipient=document.test_recipient if document.enable_mail_send_from else None,
+        depth=document.depth,
         also_sends_as=document.also_sends_as if document.enable_mail_send_from else (),
         use_same_credentials=same and smtp is not None,
         sent_folder=document.sent_folder,

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
-from reconciler.config.settings import DEFAULTS, Depth, LimitSettings, Settings
+from reconciler.config.settings import DEFAULTS, LimitSettings, Settings
+from reconciler.model.depth import Depth
 from reconciler.model.resource import digest
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from reconciler.model.connector import STRICT
+from reconciler.model.depth import Depth
 from reconciler.model.fields import WHOLE, Matches, Maybe, Reference
 
 HOST_GLOB = r"^(\*\.)?[^\s\uFEFF\x00-\x1F\x7F-\x9F*?\[\]@/,;<>]{1,251}$"
@@ -17,19 +18,6 @@ STATE_URL = r"^[a-z][a-z0-9+]*:[^\s\uFEFF\x00-\x1F\x7F]{1,2000}$"
 
 HostGlob = Annotated[str, Matches(HOST_GLOB)]
 """A host name, or ``*.`` and a domain for every host below it."""
-
-
-class Depth(StrEnum):
-    """Where a live test stops, from the shallowest to the deepest."""
-
-    SECRET = "secret"  # noqa: S105 - the name of a stage
-    DNS = "dns"
-    TCP = "tcp"
-    TLS = "tls"
-    CAPABILITIES = "capabilities"
-    AUTHENTICATION = "authentication"
-    MAILBOX = "mailbox"
-    ENVELOPE = "envelope"
 
 
 Percent = Annotated[int, Field(ge=0, le=100), WHOLE]

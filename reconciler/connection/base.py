@@ -64,6 +64,7 @@ class AccountSession(ABC):
     """One connection to the server of an account, and what is done over it.
 
     ``stage`` is the stage that it has come to and ``began`` when that began, by the monotonic clock.
+    ``warning`` is what has to be said of the stage although it goes well; "" for nothing.
     ``cancelled`` ends every wait with Cancelled. Without ``deadline``, the options' ``timeout`` begins to
     count when the secrets are resolved.
     """
@@ -79,6 +80,7 @@ class AccountSession(ABC):
         self.account = account
         self.stage = Stage.SECRET
         self.began = time.monotonic()
+        self.warning = ""
         self._secrets = secrets
         self._options = options
         self._cancelled = cancelled
@@ -110,15 +112,14 @@ class AccountSession(ABC):
         """
         steps = self.steps
         for stage in stages:
-            self.stage, self.began = stage, time.monotonic()
+            self.stage, self.began, self.warning = stage, time.monotonic(), ""
             skipped = False
             try:
                 detail = steps[stage]()
             except Skip as reason:
                 detail, skipped = str(reason), True
-            warning = self.warning if stage is Stage.AUTHENTICATION else ""
             seconds = time.monotonic() - self.began
-            passed(PassedStage(stage, seconds, detail, skipped, warning))
+            passed(PassedStage(stage, seconds, detail, skipped, self.warning))
 
     def explain(self, error: Exception) -> Failure:
         """Say what an exception means that was raised at the stage that the session has come to."""
@@ -130,11 +131,6 @@ class AccountSession(ABC):
         return FailureContext(
             self.account, self.stage, self._secrets.redactor, self._options.show_server_text
         )
-
-    @property
-    def warning(self) -> str:
-        """What has to be said of a sign-in that went well; "" for nothing."""
-        return self._secrets.spent
 
     def show(self, text: str) -> str:
         """Make a server's text fit to be shown."""
@@ -231,7 +227,9 @@ class AccountSession(ABC):
         """Sign in, with exactly one attempt."""
         if not self.account.settings.signs_in:
             raise Skip("no sign-in, as the configuration has it")
-        return f"signed in with {self.sign_in(self._secrets.credential(self.deadline))}"
+        mechanism = self.sign_in(self._secrets.credential(self.deadline))
+        self.warning = self._secrets.spent
+        return f"signed in with {mechanism}"
 
     def greet_plainly(self) -> None:
         """Read the greeting; if none comes, find out whether the server waits for TLS."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.connection.failure import Stage
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.happy_eyeballs import Winners
+from reconciler.model.depth import Depth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +24,8 @@ class ProbeOptions:
 
     ``concurrency`` counts tests of one protocol that are under way, ``per_host`` those against one host
     name. ``timeout`` is in seconds and covers everything from the look-up of the host to the last stage,
-    retries too; a secret has a limit of its own. ``depth`` is the last stage that is tested. ``ca_file``
+    retries too; a secret has a limit of its own. ``depth`` is the last stage that is tested; the
+    depth of a connector may be less, but not less than ``least_depth``. ``ca_file``
     holds authorities to trust besides those of the system. ``allowed_hosts`` are shell patterns, and
     empty ones allow every host. ``retries`` is how often a test begins anew after a failure that the
     server itself calls temporary, or a dropped connection; never after a rejected login.
@@ -37,6 +39,7 @@ class ProbeOptions:
     per_host: int = 3
     timeout: float = 30.0
     depth: Stage = Stage.ENVELOPE
+    least_depth: Stage | None = None
     connect_to: ConnectTo = NOWHERE_ELSE
     ca_file: str | None = None
     allowed_hosts: tuple[str, ...] = ()
@@ -53,14 +56,18 @@ class ProbeOptions:
             fnmatchcase(name, pattern.casefold()) for pattern in self.allowed_hosts
         )
 
-    def wants(self, stage: Stage) -> bool:
-        """Whether the stage is to be tested."""
+    def wants(self, stage: Stage, own: Depth | None = None) -> bool:
+        """Whether the stage is to be tested; ``own`` is the depth that the connector has, if any."""
         order = tuple(Stage)
-        return order.index(stage) <= order.index(self.depth)
+        deepest = order.index(self.depth)
+        if own is not None and own != Depth.ENVELOPE:
+            least = 0 if self.least_depth is None else order.index(self.least_depth)
+            deepest = min(deepest, max(order.index(Stage(own.value)), least))
+        return order.index(stage) <= deepest
 
-    def tested(self, stages: Iterable[Stage]) -> tuple[Stage, ...]:
+    def tested(self, stages: Iterable[Stage], own: Depth | None = None) -> tuple[Stage, ...]:
         """Return those of the stages that are to be tested."""
-        return tuple(stage for stage in stages if self.wants(stage))
+        return tuple(stage for stage in stages if self.wants(stage, own))
 
 
 DEFAULT_OPTIONS = ProbeOptions()

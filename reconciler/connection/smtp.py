@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.connection.base import AccountSession
 from reconciler.connection.failure import Stage
 from reconciler.connection.observed import Offer
+from reconciler.mail.faults import Declined
 from reconciler.mail.smtp import SmtpSession
 
 if TYPE_CHECKING:
@@ -15,6 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reconciler.mail.credentials import Credential
+
+
+_NO_MAILBOX = re.compile(r"5\.1\.[0-9]{1,3}|5\.2\.1")
+_POLICY = re.compile(r"relay|denied|polic|spam|block|authenticat|not permitted", re.IGNORECASE)
+
+
+def _says_no_mailbox(declined: Declined) -> bool:
+    """Whether a recipient is declined because there is no such mailbox (RFC 3463 section 3.2)."""
+    reply = declined.reply
+    if declined.command != "RCPT" or reply.code not in ("550", "551", "553"):
+        return False
+    if reply.status:
+        return _NO_MAILBOX.fullmatch(reply.status) is not None
+    return not _POLICY.search(reply.text)
 
 
 class SmtpAccountSession(AccountSession):
@@ -57,23 +73,43 @@ class SmtpAccountSession(AccountSession):
         return self.session.sign_in(credential)
 
     def envelope(self) -> str:
-        """MAIL FROM each address of the connector, RCPT TO its own, then RSET.
+        """MAIL FROM each address of the connector, RCPT TO its own or ``test_recipient``, then RSET.
+
+        An address of ours without a mailbox is a warning: sending does not need one.
 
         Passing proves less than it seems: some servers check the right to send as an address only after
         the text of a mail.
         """
         address = self.account.address
-        self.session.envelope(address, address)
+        recipient = self.account.connector.test_recipient or address
+        self._try_envelope(address, recipient)
         further = [item for item in self.account.connector.also_sends_as if "*" not in item]
         for item in further:
             self.account = replace(self.account, sender=item)  # whom a failure is then about
-            self.session.envelope(item, address)
+            self._try_envelope(item, recipient)
         self.account = replace(self.account, sender="")
         limit = self.session.size_limit
-        detail = f"takes mail from and to {address}"
+        detail = (
+            f"takes mail from and to {address}"
+            if recipient == address and not self.warning
+            else f"takes mail from {address}"
+        )
         if further:
             detail += f", and from {len(further)} further"
         return f"{detail}, up to {limit // 1_000_000} MB" if limit else detail
+
+    def _try_envelope(self, sender: str, recipient: str) -> None:
+        try:
+            self.session.envelope(sender, recipient)
+        except Declined as declined:
+            named = self.account.connector.test_recipient is not None
+            if named or not _says_no_mailbox(declined):
+                raise
+            self.warning = (
+                f"{self.account.host} has no mailbox for {recipient} ({declined.reply.code}): mail can "
+                "be sent, but answers and bounces to it are lost; `reply_to` says where answers go, "
+                "and `test_recipient` names an address for tests"
+            )
 
     def say_goodbye(self) -> None:
         """End the session."""

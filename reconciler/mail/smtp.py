@@ -172,9 +172,11 @@ class SmtpSession:
             for name, reply in zip(("MAIL", "RCPT", "RSET"), replies, strict=True):
                 self._expect(name, reply)
         else:
-            for line in commands[:2]:
-                self._expect(line[:4], self._ask(line))
-            self._begun = True
+            try:
+                for line in commands[:2]:
+                    self._expect(line[:4], self._ask(line))
+            finally:
+                self._begun = True
 
     def submit(
         self,

@@ -20,15 +20,17 @@ def new_token() -> str:
     return secrets.token_hex(12)
 
 
-def compose(*, address: str, connector: str, token: str, now: datetime) -> bytes:
-    """Write a test mail from an address to itself, ready for SMTP.
+def compose(
+    *, address: str, connector: str, token: str, now: datetime, recipient: str = ""
+) -> bytes:
+    """Write a test mail from an address to itself, or to ``recipient``, ready for SMTP.
 
     No automatic answer is wanted: RFC 3834 section 5 for ``Auto-Submitted``, [MS-OXCMAIL] for
     ``X-Auto-Response-Suppress``.
     """
-    message = EmailMessage(policy=SMTP if address.isascii() else SMTPUTF8)
+    message = EmailMessage(policy=SMTP if (address + recipient).isascii() else SMTPUTF8)
     message["From"] = address
-    message["To"] = address
+    message["To"] = recipient or address
     message["Subject"] = f"Test of the email connector {connector} ({token})"
     message["Date"] = format_datetime(now)
     message["Message-ID"] = make_msgid(domain="reconciler.invalid")

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 from pydantic import ConfigDict, Field
 
 from reconciler.model.address import Address, Kind
+from reconciler.model.depth import Depth
 from reconciler.model.fields import (
     EmailAddress,
     Host,
@@ -204,6 +205,13 @@ class ConnectorDocument:
         tuple[EmailAddress, ...],
         Field(description="Further addresses to send as; *@domain stands for a whole domain."),
     ] = ()
+    test_recipient: Annotated[
+        Maybe[EmailAddress],
+        Field(description="Whom live tests address, if the address itself has no mailbox."),
+    ] = None
+    depth: Annotated[
+        Maybe[Depth], Field(description="The last stage that live tests of this connector reach.")
+    ] = None
     sent_folder: Annotated[
         Maybe[Text], Field(description="The folder for sent copies, if it cannot be found.")
     ] = None
@@ -297,6 +305,8 @@ class Connector:
     also_sends_as: tuple[str, ...] = ()
     from_name: str | None = field(default=None, metadata=UNTESTED)
     reply_to: str | None = field(default=None, metadata=UNTESTED)
+    test_recipient: str | None = None
+    depth: Depth | None = None
     use_same_credentials: bool = field(default=False, metadata=UNTESTED)
     sent_folder: str | None = None
     save_sent: SaveSent = SaveSent.AUTO

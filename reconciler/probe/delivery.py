@@ -20,6 +20,7 @@ from reconciler.mail.faults import Cancelled, Declined, TimedOut
 from reconciler.mail.folders import find_sent
 from reconciler.mail.smtp import Envelope
 from reconciler.mail.testmail import HEADER, compose, new_token
+from reconciler.model.domain import address_key
 from reconciler.probe.result import ProtocolResult, StageOutcome, StageResult
 
 if TYPE_CHECKING:
@@ -76,7 +77,10 @@ class TestMailDelivery:
         with self._signed_in(SmtpAccountSession, self._smtp) as smtp:
             smtp.stage = Stage.DELIVERY
             self._send(smtp.session)
-        sent = f"sent to {self._smtp.address}"
+        elsewhere = self._connector.test_recipient
+        sent = f"sent to {elsewhere or self._smtp.address}"
+        if elsewhere is not None and address_key(elsewhere) != address_key(self._smtp.address):
+            return f"{sent}; not looked for, since that is not the connector's own address"
         reading = next(
             (account for account in accounts(self._connector) if account.protocol is Protocol.IMAP),
             None,
@@ -105,13 +109,15 @@ class TestMailDelivery:
 
     def _send(self, session: SmtpSession) -> None:
         address = self._smtp.address
+        recipient = self._connector.test_recipient or address
         content = compose(
             address=address,
+            recipient=recipient,
             connector=self._connector.name,
             token=self._token,
             now=datetime.now(UTC),
         )
-        envelope = Envelope(address, (address,), utf8=not address.isascii())
+        envelope = Envelope(address, (recipient,), utf8=not (address + recipient).isascii())
         done = session.submit(envelope, content, self._deadline)
         for _, reply in done.refused:
             raise Declined("RCPT", reply)
@@ -155,6 +161,6 @@ def reads_own_address(reading: Account) -> bool:
 
     It is if that is the mailbox of the address, by the name of the user, or if one account does both.
     """
-    address, user = reading.address.casefold(), reading.username.casefold()
+    address, user = address_key(reading.address), address_key(reading.username)
     named = user in (address, address.rpartition("@")[0])
     return named or reading.connector.use_same_credentials

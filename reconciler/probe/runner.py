@@ -203,7 +203,10 @@ class _Run:
 
         A connector that has failed sends none: its sign-in could be rejected once more.
         """
-        if not self._options.wants(Stage.DELIVERY) or any(part.result.failed for part in parts):
+        own = parts[0].job.account.connector.depth
+        if not self._options.wants(Stage.DELIVERY, own) or any(
+            part.result.failed for part in parts
+        ):
             return None
         smtp = next((part for part in parts if part.result.protocol is Protocol.SMTP), None)
         return None if smtp is None else replace(smtp.job, test_mail=True)
@@ -242,7 +245,7 @@ def _joined(connector: Connector, parts: list[Timed], options: ProbeOptions) -> 
     first = min(parts, key=lambda part: part.started)
     results = {part.result.protocol: part.result for part in parts if not part.job.test_mail}
     sending = results.get(Protocol.SMTP)
-    if sending is not None and options.wants(Stage.DELIVERY):
+    if sending is not None and options.wants(Stage.DELIVERY, connector.depth):
         mail = next((part.result.stages for part in parts if part.job.test_mail), NOT_SENT)
         results[Protocol.SMTP] = replace(sending, stages=(*sending.stages, *mail))
     return ConnectorResult(

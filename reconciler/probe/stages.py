@@ -71,7 +71,9 @@ class ConnectionTest:
         Raises Cancelled.
         """
         try:
-            stages = self._options.tested(TESTED[self._account.protocol])
+            stages = self._options.tested(
+                TESTED[self._account.protocol], self._account.connector.depth
+            )
             done = self._attempt(stages)
             for number, delay in zip(range(2, self._options.retries + 2), RETRY, strict=False):
                 failure = done[-1].failure
@@ -156,7 +158,7 @@ class ConnectionTest:
             StageResult(
                 stage,
                 StageOutcome.NOT_REACHED
-                if stopped and self._options.wants(stage)
+                if stopped and self._options.wants(stage, account.connector.depth)
                 else StageOutcome.SKIPPED,
             )
             for stage in TESTED[account.protocol][len(done) :]

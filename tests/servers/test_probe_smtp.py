@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.connection.failure import ErrorClass, Protocol, Stage
 from reconciler.model.connector import Security
+from reconciler.model.depth import Depth
 from reconciler.probe.result import StageOutcome
 from reconciler.probe.runner import run
 from tests.servers.accounts import (
@@ -206,6 +207,45 @@ def test_an_address_that_is_not_the_accounts_own_is_refused_as_a_sender(
     assert "not owned by user" in why.reply
 
 
+def test_an_address_without_a_mailbox_is_a_warning_with_its_meaning(mail_site: Site) -> None:
+    connector = connector_for(SUPPORT, smtp=sends(SUPPORT), email_address=GONE)
+    result = mail_site.probe(replace(connector, also_sends_as=(SUPPORT.username,)))
+    assert result.passed, result.failures
+    (protocol,) = result.protocols
+    (warning,) = [stage.warning for stage in protocol.stages if stage.warning]
+    assert GONE in warning
+    assert "550" in warning
+    assert "`test_recipient`" in warning
+
+
+def test_another_recipient_takes_the_place_of_the_address(mail_site: Site) -> None:
+    connector = connector_for(SUPPORT, smtp=sends(SUPPORT), email_address=GONE)
+    result = mail_site.probe(replace(connector, test_recipient=INFO.username))
+    assert result.passed
+    assert not any(stage.warning for item in result.protocols for stage in item.stages)
+    named = mail_site.probe(replace(connector, test_recipient=f"nobody@{DOMAIN}"))
+    assert failure(named)[1].error_class is ErrorClass.RECIPIENT_REJECTED
+
+
+@pytest.mark.parametrize(
+    ("own", "least", "reached"),
+    [
+        (Depth.CAPABILITIES, None, Stage.CAPABILITIES),
+        (Depth.CAPABILITIES, Stage.AUTHENTICATION, Stage.AUTHENTICATION),
+        (Depth.ENVELOPE, None, Stage.ENVELOPE),
+    ],
+)
+def test_a_connector_may_be_tested_less_deeply_but_not_less_than_the_owner_says(
+    mail_site: Site, own: Depth, least: Stage | None, reached: Stage
+) -> None:
+    connector = replace(connector_for(SUPPORT, smtp=sends(SUPPORT)), depth=own)
+    result = mail_site.probe(connector, replace(mail_site.options, least_depth=least))
+    assert result.passed
+    (protocol,) = result.protocols
+    done = [stage.stage for stage in protocol.stages if stage.outcome is StageOutcome.OK]
+    assert done[-1] is reached
+
+
 def test_every_further_address_is_tried_as_a_sender(mail_site: Site, postfix: Postfix) -> None:
     before = len(postfix.settled_log())
     connector = replace(
@@ -223,7 +263,6 @@ def test_every_further_address_is_tried_as_a_sender(mail_site: Site, postfix: Po
 @pytest.mark.parametrize(
     ("account", "address", "error_class"),
     [
-        pytest.param(SUPPORT, GONE, ErrorClass.RECIPIENT_REJECTED, id="unknown"),
         pytest.param(FULL, FULL.username, ErrorClass.QUOTA, id="full"),
         pytest.param(SUPPORT, BUSY, ErrorClass.RATE_LIMITED, id="busy"),
     ],
@@ -238,7 +277,7 @@ def test_an_address_that_takes_no_mail_is_told_apart_from_a_sender_without_right
 
 @pytest.mark.parametrize(
     ("address", "attempts"),
-    [pytest.param(BUSY, 3, id="450"), pytest.param(GONE, 1, id="550")],
+    [pytest.param(BUSY, 3, id="450"), pytest.param(FULL.username, 1, id="552")],
 )
 def test_only_what_is_temporary_is_tried_again(
     mail_site: Site, postfix: Postfix, address: str, attempts: int

@@ -41,7 +41,7 @@ def unused(subject: ResolvedConfiguration) -> Iterator[Finding]:
     for case in subject.cases:
         if case.document.enable_mail_send_from:
             continue
-        for field in ("from_name", "reply_to", _LISTED):
+        for field in ("from_name", "reply_to", "test_recipient", _LISTED):
             if getattr(case.document, field):
                 message = f"`{field}` is not used, because `enable_mail_send_from` is not true."
                 hint = f"Set `enable_mail_send_from: true`, or delete `{field}`."

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reconciler.cli.commands.test import DEPTHS
-from reconciler.config.settings import Depth
 from reconciler.connection.failure import Stage
+from reconciler.model.depth import Depth
 
 
 def test_option_setting_and_stages_agree() -> None:

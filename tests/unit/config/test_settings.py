@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.config.settings import Depth, Settings
+from reconciler.config.settings import Settings
 from reconciler.config.settings_file import load_settings
+from reconciler.model.depth import Depth
 
 if TYPE_CHECKING:
     from pathlib import Path
