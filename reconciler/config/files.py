@@ -160,6 +160,11 @@ def decode(data: bytes, file: str) -> str | Diagnostic:
         if data.startswith(mark):
             message = f"The file is {name}; a configuration must be UTF-8."
             return problem("file/encoding", message, hint="Save it as UTF-8.", file=file)
+    if foreign := _not_yaml(data):
+        what, hint, line = foreign
+        return problem(
+            "file/not-yaml", what, hint=hint, file=file, line=line, column=1 if line else 0
+        )
     body = data.removeprefix(codecs.BOM_UTF8)
     try:
         text = body.decode()
@@ -179,6 +184,37 @@ def decode(data: bytes, file: str) -> str | Diagnostic:
         )
         return problem("yaml/character", message, hint=hint, file=file, line=line, column=column)
     return text
+
+
+_HEADS: Final = (
+    (
+        b"\0GITCRYPT\0",
+        "The file is encrypted by git-crypt.",
+        "Unlock the checkout: git-crypt unlock.",
+    ),
+    (
+        b"version https://git-lfs.github.com/spec/",
+        "The file is a pointer of git-lfs, not what it points to.",
+        "Fetch it: git lfs pull. A configuration is small enough for git itself.",
+    ),
+    (
+        b"$ANSIBLE_VAULT;",
+        "The file is encrypted by ansible-vault.",
+        "A configuration holds no secret, so it is not encrypted.",
+    ),
+)
+_CONFLICT: Final = re.compile(rb"^<{7} .*\n(?s:.*?)^>{7} ", re.MULTILINE)
+
+
+def _not_yaml(data: bytes) -> tuple[str, str, int] | None:
+    """What a file is that a tool left in place of YAML: message, hint, and the line if there is one."""
+    for head, message, hint in _HEADS:
+        if data.startswith(head):
+            return message, hint, 0
+    if found := _CONFLICT.search(data):
+        line = data.count(b"\n", 0, found.start()) + 1
+        return "The file holds a merge conflict.", "Resolve it: git diff shows both sides.", line
+    return None
 
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")

@@ -24,6 +24,7 @@ RULES: Final[dict[str, Severity]] = {
     "file/link-outside": _ERROR,
     "file/too-large": _ERROR,
     "file/encoding": _ERROR,
+    "file/not-yaml": _ERROR,
     "file/empty": _WARNING,
     # YAML
     "yaml/syntax": _ERROR,
@@ -68,6 +69,9 @@ RULES: Final[dict[str, Severity]] = {
     "name/unknown-group": _ERROR,
     "name/unknown-provider": _ERROR,
     "text/log-command": _WARNING,
+    "text/placeholder": _ERROR,
+    "text/reference": _ERROR,
+    "text/quotes": _ERROR,
     # connectors
     "connector/does-nothing": _ERROR,
     "connector/incomplete": _ERROR,
@@ -116,15 +120,27 @@ def problem(
     return Diagnostic(rule, RULES[rule], message, hint, file, line, column)
 
 
+_MEANT: Final = frozenset({"text/placeholder", "text/reference", "text/quotes"})
+
+
+def _place(item: Diagnostic) -> tuple[str, int, int]:
+    return item.file, item.line, item.column
+
+
 def settled(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Sort problems by place, and keep one where YAML and schema both object to the same value.
 
-    That is the first, as what follows from it is no news, but for a secret in plain text.
+    That is the first, as what follows from it is no news, but for a secret in plain text. What a text was
+    meant as comes before the shape that it lacks.
     """
+    diagnostics = tuple(diagnostics)
+    meant = {_place(item) for item in diagnostics if item.rule in _MEANT}
     taken: dict[tuple[str, int, int], int] = {}
     kept: list[Diagnostic] = []
     for item in diagnostics:
-        place = (item.file, item.line, item.column)
+        place = _place(item)
+        if place in meant and item.rule.startswith(("schema/", "secret/")):
+            continue
         if item.rule.startswith("yaml/"):
             taken[place] = len(kept)
         elif place in taken and item.rule.startswith(("schema/", "secret/")):

@@ -6,6 +6,7 @@ Python's own codec follows IDNA 2003, which turns ``ß`` into ``ss``: the domain
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final
 
 _ADDRESS: Final = re.compile(r"[^\s@,;<>()`\"]+@[^\s@,;<>()`\"]+[^\s@,;<>()`\".]")
@@ -69,10 +70,17 @@ def pattern_key(pattern: str) -> str:
 
 
 def address_key(address: str) -> str:
-    """Return the spelling that an address is compared in: without regard to case, the domain as A-labels.
+    """Return the spelling that an address is compared in: without case, in NFC, the domain as A-labels.
 
     RFC 5321 section 2.4 lets servers tell local parts apart by case and tells them not to. A name
     without an ``@`` is a local part.
     """
     local, at, domain = address.rpartition("@")
-    return f"{local.lower()}@{domain_key(domain)}" if at else address.lower()
+    return f"{_local_key(local)}@{domain_key(domain)}" if at else _local_key(address)
+
+
+def _local_key(name: str) -> str:
+    """Fold case, and write é as one character: keyboards and file systems differ in that."""
+    if name.isascii():
+        return name.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).lower())

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from reconciler.diagnostics import Route
     from reconciler.model.resource import JSON
 
-_FIELDS: Final = frozenset(
+REFERENCE_FIELDS: Final = frozenset(
     {"username", "password", "client_secret", "certificate", "refresh_token", "service_account_key"}
 )
+"""The fields of a connector that hold a reference to a secret; a test compares them with the model."""
 
 
 def schemes(subject: ResolvedConfiguration) -> Iterator[Finding]:
@@ -50,7 +51,7 @@ def _references(value: JSON, route: Route = ()) -> Iterator[tuple[Route, str]]:
     if not isinstance(value, dict):
         return
     for key, item in value.items():
-        if isinstance(item, str) and key in _FIELDS:
+        if isinstance(item, str) and key in REFERENCE_FIELDS:
             yield (*route, key), item
         elif isinstance(item, dict):
             yield from _references(item, (*route, key))

@@ -1,11 +1,14 @@
-"""Texts: what is written for people does not command the machines that show it."""
+"""Texts: none commands the machine that shows it, and each can be what it stands for."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from reconciler.ci_systems import is_command
 from reconciler.config.checks.finding import Finding
+from reconciler.config.checks.references import REFERENCE_FIELDS
+from reconciler.secrets.schemes import BUILT_IN_SCHEMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +33,61 @@ def log_commands(subject: ResolvedConfiguration) -> Iterator[Finding]:
                 yield Finding("text/log-command", raw, route, message, hint)
 
 
+_PLACEHOLDER: Final = re.compile(
+    r"\$\{|\{\{|\{%|<%|%\([A-Za-z_]+\)s|(?<![A-Za-z0-9$])\$[A-Z_][A-Z0-9_]+\b"
+    r"|\A%[A-Za-z_]+%\Z|\A<[A-Z][A-Z_ -]+>\Z"
+)
+"""What shells, Terraform, Jinja, Go, Python, Windows and templates replace: ``${HOST}``, ``{{ host }}``."""
+
+_OPENING: Final = "\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb\u2039\u203a\u00b4`"
+"""Quotes that word processors write; to YAML they are part of the text."""
+
+_SUSPECT: Final = re.compile(f"[$%{{<:{_OPENING}]")
+"""What is in every text that is looked at closely: most texts have none of it."""
+
+_FOR_PEOPLE: Final = frozenset({"display_name", "from_name", "notes"})
+"""Texts in which people may quote."""
+
+
+def meanings(subject: ResolvedConfiguration) -> Iterator[Finding]:
+    """Every text can be what it stands for: nothing replaces placeholders in it, or removes quotes from it."""
+    raws = {id(raw): raw for raw in (*_documents(subject), *subject.catalogue.raw_connectors)}
+    for raw in raws.values():
+        for route, text in _texts(raw.value, ()):
+            if not _SUSPECT.search(text):
+                continue
+            field = next((part for part in reversed(route) if isinstance(part, str)), "")
+            finding = _meaning(field, text)
+            if finding is not None:
+                rule, message, hint = finding
+                yield Finding(rule, raw, route, message, hint)
+
+
+def _meaning(field: str, text: str) -> tuple[str, str, str] | None:
+    # No message repeats the text: in place of a reference it may be a password.
+    scheme, colon, target = text.partition(":")
+    reference = bool(colon) and scheme in BUILT_IN_SCHEMES
+    is_field = field in REFERENCE_FIELDS and (reference or field != "username")
+    if field not in _FOR_PEOPLE and (text[0] in _OPENING or text[-1] in _OPENING):
+        hint = "Write straight quotes, or none; a word processor may have changed them."
+        return "text/quotes", f"`{field}` has typographic quotes, which are part of the text.", hint
+    # A program of a `command:` reference may well be given such text.
+    if _PLACEHOLDER.search(text) and not (is_field and scheme == "command"):
+        if is_field:
+            hint = (
+                "Name one variable, as in env:SUPPORT_PASSWORD: a reference is taken as it stands."
+            )
+        else:
+            hint = "Write the value itself, or have the tool that knows it write the file."
+        message = f"`{field}` holds a placeholder, and nothing is put in its place."
+        return "text/placeholder", message, hint
+    if reference and field not in REFERENCE_FIELDS and target[:1].strip():
+        message = f"`{field}` takes no reference to a secret, so it would stand for itself."
+        hint = f"Write the value; references go into {', '.join(sorted(REFERENCE_FIELDS))}."
+        return "text/reference", message, hint
+    return None
+
+
 def _documents(subject: ResolvedConfiguration) -> Iterator[RawDocument]:
     known = subject.catalogue
     for entries in (known.connectors, known.permissions, known.groups, known.providers):
@@ -52,4 +110,4 @@ def _texts(value: JSON, route: Route) -> Iterator[tuple[Route, str]]:
                 yield from _texts(item, (*route, index))
 
 
-CHECKS: Final[tuple[Check, ...]] = (log_commands,)
+CHECKS: Final[tuple[Check, ...]] = (log_commands, meanings)

@@ -319,3 +319,56 @@ def test_one_name_that_is_wrong_in_many_places_is_guessed_once(
     text += "---\nkind: Group\nname: staff\nmembers: {users: [a@example.com]}\n"
     found = load_text(text)
     assert [item.hint for item in found.diagnostics] == ["Did you mean `staff`?"] * 2
+
+
+def test_the_fields_that_hold_references_are_those_of_the_model() -> None:
+    from reconciler.config.checks.references import REFERENCE_FIELDS
+    from reconciler.config.schema import connectors_schema
+    from reconciler.model.secret_ref import REFERENCE_PATTERN
+
+    found = set()
+    pending: list[Any] = [connectors_schema()]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            for name, field in item.get("properties", {}).items():
+                if REFERENCE_PATTERN in json.dumps(field).replace("\\\\", "\\"):
+                    found.add(name)
+            pending += item.values()
+        elif isinstance(item, list):
+            pending += item
+    assert found | {"username"} == REFERENCE_FIELDS  # which may be a name as well
+
+
+@pytest.mark.parametrize("text", [
+    "${HOST}", "$HOST", "{{ host }}", "{{host}}", "mail.$DOMAIN", "${HOST}.example.com", "{% if x %}", "<%= host %>",
+    "%(host)s", "%HOST%", "<HOST>", "<YOUR HOST>", "${var.host}",
+])  # fmt: skip
+def test_placeholders_of_all_kinds_are_named_and_not_repeated(load_text: Any, text: str) -> None:
+    loaded = load_text(connector("a", sent_folder=json.dumps(f"{text}")))
+    assert rules(loaded) == ["text/placeholder"]
+    assert text not in loaded.diagnostics[0].message + loaded.diagnostics[0].hint
+
+
+@pytest.mark.parametrize("text", [
+    "a$b", "US$ 5", "$5", "A$AP", "100 %", "50% off", "a < b", "INBOX.Sent", "Sent {2026}", "o\u2019brien", "$", "env: x",
+    "note: this", "files:x", "%d", "pa$$word",
+])  # fmt: skip
+def test_texts_that_only_look_alike_are_taken(load_text: Any, text: str) -> None:
+    assert rules(load_text(connector("a", sent_folder=json.dumps(text)))) == []
+
+
+def test_a_program_of_a_command_may_get_any_text(load_text: Any) -> None:
+    imap = ('{server: mail.example.com, port: 993, use_ssl: true, username: a,'
+            ' password: "command:vault read -format={{.Data}} $PATH"}')  # fmt: skip
+    loaded = load_text(connector("a", imap=imap))
+    assert rules(loaded) == ["secret/scheme-not-allowed"]
+
+
+@pytest.mark.parametrize(
+    "mark", list("\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb\u2039\u203a\u00b4`")
+)
+def test_typographic_quotes_are_named_but_in_texts_for_people(load_text: Any, mark: str) -> None:
+    for text in (f"{mark}Sent", f"Sent{mark}", mark):
+        assert rules(load_text(connector("a", sent_folder=json.dumps(text)))) == ["text/quotes"]
+        assert rules(load_text(connector("a", display_name=json.dumps(text)))) == []

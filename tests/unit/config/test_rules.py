@@ -36,6 +36,7 @@ WITHOUT_EXAMPLE: Final = {
     "file/link-outside",
     "file/too-large",
     "file/encoding",
+    "file/not-yaml",
     "schema/invalid",
 }
 

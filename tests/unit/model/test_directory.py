@@ -83,3 +83,13 @@ def test_without_declared_domains_those_of_the_connectors_are_internal() -> None
     declared = Directory([], Roles(internal_domains=("example.com",)), connectors)
     assert declared.is_internal("ada@example.com")
     assert not declared.is_internal("ada@contoso.example")
+
+
+def test_one_name_in_two_spellings_of_unicode_is_one_user() -> None:
+    composed, decomposed = "ren\u00e9e@contoso.example", "rene\u0301e@contoso.example"
+    for written, asked in ((composed, decomposed), (decomposed, composed),
+                           (composed.upper(), decomposed), ("ren\u00e9e", "REN\u0045\u0301E")):  # fmt: skip
+        directory = Directory((group("hr", written),), None)
+        assert directory.includes(Principals(groups=("hr",)), asked)
+        assert directory.includes(Principals(users=(written,)), asked)
+        assert not directory.includes(Principals(users=(written,)), "renee@contoso.example")
