@@ -34,10 +34,10 @@ def log_commands(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 _PLACEHOLDER: Final = re.compile(
-    r"\$\{|\{\{|\{%|<%|%\([A-Za-z_]+\)s|(?<![A-Za-z0-9$])\$[A-Z_][A-Z0-9_]+\b"
+    r"\{\{|\{%|<%|%\([A-Za-z_]+\)s|(?<![A-Za-z0-9$])\$[A-Z_][A-Z0-9_]+\b"
     r"|\A%[A-Za-z_]+%\Z|\A<[A-Z][A-Z_ -]+>\Z"
 )
-"""What shells, Terraform, Jinja, Go, Python, Windows and templates replace: ``${HOST}``, ``{{ host }}``."""
+"""What shells, Jinja, Go, Python, Windows and templates replace: ``$HOST``, ``{{ host }}``; `variables` reads ``${…}``."""
 
 _OPENING: Final = "\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb\u2039\u203a\u00b4`"
 """Quotes that word processors write; to YAML they are part of the text."""

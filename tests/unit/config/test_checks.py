@@ -341,8 +341,8 @@ def test_the_fields_that_hold_references_are_those_of_the_model() -> None:
 
 
 @pytest.mark.parametrize("text", [
-    "${HOST}", "$HOST", "{{ host }}", "{{host}}", "mail.$DOMAIN", "${HOST}.example.com", "{% if x %}", "<%= host %>",
-    "%(host)s", "%HOST%", "<HOST>", "<YOUR HOST>", "${var.host}",
+    "$HOST", "{{ host }}", "{{host}}", "mail.$DOMAIN", "{% if x %}", "<%= host %>",
+    "%(host)s", "%HOST%", "<HOST>", "<YOUR HOST>",
 ])  # fmt: skip
 def test_placeholders_of_all_kinds_are_named_and_not_repeated(load_text: Any, text: str) -> None:
     loaded = load_text(connector("a", sent_folder=json.dumps(f"{text}")))
@@ -356,6 +356,17 @@ def test_placeholders_of_all_kinds_are_named_and_not_repeated(load_text: Any, te
 ])  # fmt: skip
 def test_texts_that_only_look_alike_are_taken(load_text: Any, text: str) -> None:
     assert rules(load_text(connector("a", sent_folder=json.dumps(text)))) == []
+
+
+def test_what_shells_replace_in_braces_is_the_rule_of_variables(load_text: Any) -> None:
+    for text, rule in (("${HOST}", "syntax"), ("a.${HOST}", "syntax"), ("${var.host}", "unknown")):
+        assert rules(load_text(connector("a", sent_folder=json.dumps(text)))) == [
+            f"variable/{rule}"
+        ]
+    imap = (
+        "{server: mail.example.com, port: 993, use_ssl: true, username: a, password: 'env:A_${B}'}"
+    )
+    assert rules(load_text(connector("a", imap=imap))) == ["variable/syntax"]
 
 
 def test_a_program_of_a_command_may_get_any_text(load_text: Any) -> None:
