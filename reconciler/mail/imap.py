@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imapclient.imap_utf7 import decode as decode_utf7
 from imapclient.imap_utf7 import encode as encode_utf7
 
 from reconciler.mail.credentials import Dialogue, Password, check_sendable, choose, is_ascii
@@ -24,6 +23,7 @@ from reconciler.mail.faults import (
 )
 from reconciler.mail.folders import NO_NAMESPACES, Namespaces
 from reconciler.mail.imap_channel import ImapChannel, ImapClient
+from reconciler.mail.imap_lines import Folder, folder_of, namespaces_of, quotas_of
 
 if TYPE_CHECKING:
     import ssl
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from reconciler.mail.credentials import Credential
     from reconciler.mail.deadline import Deadline
+    from reconciler.mail.imap_lines import Quota
     from reconciler.mail.wire import Wire
 
 _MECHANISMS = ("PLAIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER")
@@ -39,22 +40,9 @@ _IDENTITY = ('("name" "reconciler")',)
 """What we say of ourselves (RFC 2971)."""
 
 _ANSWER = re.compile(
-    rb"(?:\*|[A-Z]{4}\d+) (NO|BAD|BYE)\b *(?:\[([A-Za-z0-9-]+)[^\]]*\])? *(.*)", re.DOTALL
+    rb"(?:\*|[A-Z]{4}\d+)[ \t]+(NO|BAD|BYE)\b[ \t]*(?:\[([A-Za-z0-9-]+)[^\]]*\])?[ \t]*(.*)",
+    re.DOTALL | re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """One folder as LIST names it; ``delimiter`` is "" in a flat name space."""
-
-    name: str
-    delimiter: str
-    flags: frozenset[str]
-
-    @property
-    def selectable(self) -> bool:
-        """Whether it can hold messages."""
-        return self.flags.isdisjoint({"\\NOSELECT", "\\NONEXISTENT"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +52,6 @@ class Survey:
     namespaces: Namespaces
     folders: tuple[Folder, ...]
     messages: int
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """A limit of one resource: of STORAGE in units of 1024 octets, of MESSAGE in messages (RFC 9208)."""
-
-    root: str
-    resource: str
-    usage: int
-    limit: int
 
 
 class ImapSession:
@@ -152,34 +130,24 @@ class ImapSession:
         return Survey(self.namespaces(), self.folders(), self.examine(mailbox))
 
     def namespaces(self) -> Namespaces:
-        """Prefixes of our own name spaces and of those of others; none if the server knows none."""
+        """Prefixes of the user's own name spaces and of those of others; none if the server tells of none."""
         if "NAMESPACE" not in self.capabilities:
             return NO_NAMESPACES
-        with self._answers("NAMESPACE"):
-            self._client._cached_capabilities = (b"NAMESPACE",)  # noqa: SLF001 - else it asks again
-            personal, others, shared = (
-                tuple(str(prefix) for prefix, *_ in spaces or ())
-                for spaces in self._client.namespace()
-            )
-            return Namespaces(personal, (*others, *shared))
+        try:
+            self._command("NAMESPACE")
+        except Declined:
+            return NO_NAMESPACES  # some servers list the command and refuse it
+        return next(iter(self._channel.read_all("NAMESPACE", namespaces_of)), NO_NAMESPACES)
 
     def folders(self) -> tuple[Folder, ...]:
-        """Every folder there is (LIST)."""
-        with self._answers("LIST"):
-            # The names as they are: imapclient fails on one that is not in modified UTF-7.
-            self._client.folder_encode = False
-            try:
-                listed = self._client.list_folders()
-            finally:
-                self._client.folder_encode = True
-            return tuple(
-                Folder(
-                    _folder_name(name),
-                    delimiter.decode("ascii", "replace") if delimiter else "",
-                    frozenset(flag.decode("ascii", "replace").upper() for flag in flags),
-                )
-                for flags, delimiter, name in listed
-            )
+        """Every folder there is (LIST), but those in lines that cannot be read."""
+        self._command("LIST", '""', '"*"')
+        return self._channel.read_all("LIST", folder_of)
+
+    @property
+    def unreadable(self) -> int:
+        """Lines of the server that could not be read, and were left out."""
+        return self._channel.unreadable
 
     def examine(self, name: str) -> int:
         """Open a folder for reading only, and say how many messages it holds (EXAMINE)."""
@@ -250,13 +218,9 @@ class ImapSession:
         """What the mailbox counts against (RFC 2087, RFC 9208); none if the server knows no quota."""
         if "QUOTA" not in self.capabilities:
             return ()
-        with self._answers("GETQUOTAROOT"):
-            self._client._cached_capabilities = (b"QUOTA",)  # noqa: SLF001 - else it asks again
-            _, found = self._client.get_quota_root(mailbox)
-            return tuple(
-                Quota(str(item.quota_root), str(item.resource), int(item.usage), int(item.limit))
-                for item in found
-            )
+        self._command("GETQUOTAROOT", _mailbox(mailbox))
+        found = self._channel.read_all("QUOTA", quotas_of)
+        return tuple(quota for quotas in found for quota in quotas)
 
     def close(self) -> None:
         """Say goodbye, but do not wait for an answer: it would tell nothing."""
@@ -350,17 +314,7 @@ def _reply(line: bytes) -> Reply | None:
         part.decode("utf-8", "replace") if part else "" for part in match.groups()
     )
     shown = f"[{code}] {text}" if code else text
-    return Reply(condition, code.upper(), shown)
-
-
-def _folder_name(name: bytes | str) -> str:
-    """Decode modified UTF-7 (RFC 3501 section 5.1.3); a name that is none is taken as UTF-8."""
-    if isinstance(name, bytes) and name.isascii():
-        try:
-            return str(decode_utf7(name))
-        except (ValueError, LookupError):
-            pass  # an ampersand that stands for itself
-    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+    return Reply(condition.upper(), code.upper(), shown)
 
 
 def _mailbox(name: str) -> str:

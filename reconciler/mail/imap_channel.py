@@ -3,15 +3,44 @@
 from __future__ import annotations
 
 import imaplib
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from imapclient import IMAPClient
 
 from reconciler.mail.faults import ProtocolViolation
+from reconciler.mail.imap_lines import items, lines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconciler.mail.credentials import Dialogue
+    from reconciler.mail.imap_lines import Item
     from reconciler.mail.wire import Wire
+
+T = TypeVar("T")
+
+_UNTAGGED: Final = re.compile(
+    rb"\*[ \t]+(\d+[ \t]+)?([A-Za-z][A-Za-z-]*)(?![^\s\[(])[ \t]*(.*)", re.DOTALL
+)
+_TAGGED: Final = re.compile(
+    rb"([A-Z]{4}\d+)[ \t]+(OK|NO|BAD)\b[ \t]*(.*)", re.DOTALL | re.IGNORECASE
+)
+_LITERAL: Final = re.compile(rb"\{(\d+)\}\r?\n\Z")
+
+
+_REVISION_1: Final = "IMAP4REV1"
+
+
+def _spelled(line: bytes) -> bytes:
+    """Write the beginning of an answer with single blanks and in capitals."""
+    if match := _UNTAGGED.match(line):
+        number, kind, rest = match[1] or b"", match[2].upper(), match[3]
+        head = b"* " + (number.strip() + b" " if number else b"") + kind
+        return head + b" " + rest if rest.strip() else head + b"\r\n"
+    if match := _TAGGED.match(line):
+        return b" ".join((match[1], match[2].upper(), match[3]))
+    return line
 
 
 class ImapChannel(imaplib.IMAP4):
@@ -24,7 +53,12 @@ class ImapChannel(imaplib.IMAP4):
         self.capabilities: tuple[str, ...] = ()
         self._ahead: dict[str, bytes] = {}
         self._held: list[bytes] | None = None
+        self.unreadable = 0
+        self._listed = 0
+        self._begins = False
+        self._greeted = False
         super().__init__()
+        self.capabilities = self.capabilities[: self._listed]
 
     def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:  # noqa: ARG002 - imaplib's signature
         """Take the wire for the socket; nothing is connected here."""
@@ -37,8 +71,37 @@ class ImapChannel(imaplib.IMAP4):
         return self._wire.read(size)
 
     def readline(self) -> bytes:
-        """Read a line with its end."""
-        return self._wire.readline()
+        """Read a line with its end; one that begins an answer in the spelling that imaplib knows."""
+        line = self._wire.readline()
+        if not self._begins:
+            return line
+        self._begins = False
+        while self._greeted and line.startswith(b"*") and not _UNTAGGED.match(line):
+            self._drop(line)
+            line = self._wire.readline()
+        return _spelled(line)
+
+    def _get_response(self, *arguments: Any) -> Any:
+        self._begins = True
+        return super()._get_response(*arguments)  # type: ignore[misc]  # typeshed: private
+
+    def _drop(self, line: bytes) -> None:
+        """Leave out a line, and count it."""
+        self.unreadable += 1
+        while literal := _LITERAL.search(line):
+            self._wire.read(int(literal[1]))
+            line = self._wire.readline()
+
+    def read_all(self, kind: str, read: Callable[[list[Item]], T]) -> tuple[T, ...]:
+        """Read each line of a kind that the server has sent; one that cannot be read is left out and counted."""
+        found = []
+        untagged: Any = self.untagged_responses.pop(kind, [])
+        for line in lines(untagged):
+            try:
+                found.append(read(items(line)))
+            except ValueError:
+                self.unreadable += 1
+        return tuple(found)
 
     def send(self, data: bytes) -> None:  # type: ignore[override]  # typeshed: any buffer
         """Send octets, or hold them back while commands are gathered."""
@@ -53,12 +116,11 @@ class ImapChannel(imaplib.IMAP4):
 
     def _get_capabilities(self) -> None:
         # Called for the greeting: most servers list them in there.
-        if self.take_capabilities():
-            return
-        if self._upgrade:
-            self.capabilities = ("IMAP4REV1",)  # without which the library would not go on
-        else:
+        self._greeted = True
+        if not self.take_capabilities() and not self._upgrade:
             self.ask_capabilities()
+        self._listed = len(self.capabilities)
+        self.capabilities += (_REVISION_1,)  # without which the library would not go on
 
     def take_capabilities(self) -> bool:
         """Use those that the server has just sent on its own; False if there are none."""

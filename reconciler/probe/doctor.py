@@ -16,7 +16,7 @@ from reconciler.connection.tls_mode import presented_chain, spoken_mode
 from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import Cancelled, MailFault
 from reconciler.mail.folders import SentBy
-from reconciler.mail.imap import Folder, Quota
+from reconciler.mail.imap_lines import Folder, Quota
 from reconciler.mail.oauth import AuthlibTokens
 from reconciler.mail.tls import Certificate, shared_context
 from reconciler.model.connector import Security
@@ -47,7 +47,7 @@ class Details:
 
     ``speaks`` is the TLS mode of the port, None if it could not be told. ``verified`` is whether the
     ``chain`` was. ``capabilities`` are those after the sign-in, where there was one. ``quotas`` is None
-    if the server tells nothing of quotas, or was not asked.
+    if the server tells nothing of quotas, or was not asked. ``unreadable`` counts the lines that were left out.
     """
 
     speaks: Security | None = None
@@ -57,6 +57,7 @@ class Details:
     folders: tuple[Folder, ...] = ()
     sent: tuple[str, SentBy] | None = None
     quotas: tuple[Quota, ...] | None = None
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +152,12 @@ def _mailbox(seen: Details, session: ImapAccountSession) -> Details:
     except Cancelled:
         raise
     except MailFault:
-        return seen  # the account works all the same
-    return replace(seen, quotas=_shown_quotas(quotas, session) or None)
+        quotas = ()  # the account works all the same
+    return replace(
+        seen,
+        quotas=_shown_quotas(quotas, session) or None,
+        unreadable=session.session.unreadable,
+    )
 
 
 def _shown_certificate(certificate: Certificate, session: AccountSession) -> Certificate:

@@ -13,6 +13,7 @@ from reconciler.probe.result import StageOutcome
 from reconciler.render.formats import OutputFormat
 from reconciler.render.json import to_json
 from reconciler.render.terminal import instant, pad, visible, wrapped
+from reconciler.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,11 +69,12 @@ class SentDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountDocument:
-    """One half of a connector.
+    """The IMAP or the SMTP account of a connector.
 
     ``security`` is the TLS mode that is set and ``speaks`` the one that the port has, null if it could not
     be told. ``quotas`` and ``sent`` are null for SMTP, and where the server was not asked or does not
-    tell; ``size_limit`` (RFC 1870) is in octets.
+    tell; ``size_limit`` (RFC 1870) is in octets. ``unreadable_lines`` counts the lines of the server that
+    could not be read and were left out.
     """
 
     protocol: Protocol
@@ -91,6 +93,7 @@ class AccountDocument:
     sent: SentDocument | None
     quotas: tuple[QuotaDocument, ...] | None
     size_limit: int | None
+    unreadable_lines: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +169,7 @@ def _account(item: ExaminedAccount, at: datetime) -> AccountDocument:
             for quota in details.quotas
         ),
         size_limit=seen.size_limit if seen else None,
+        unreadable_lines=details.unreadable,
     )
 
 
@@ -264,6 +268,8 @@ def _rows(account: AccountDocument) -> Iterator[tuple[str, list[str]]]:
     if account.protocol is Protocol.IMAP and account.folders:
         quotas = [_quota(item) for item in account.quotas or ()]
         yield "quota", quotas or ["the server reports none"]
+    if account.unreadable_lines:
+        yield "left out", [f"{counted(account.unreadable_lines, 'line')} that could not be read"]
     if account.protocol is Protocol.SMTP and account.mechanisms:
         limit = account.size_limit
         yield "size limit", [f"{limit / 1e6:.1f} MB" if limit else "the server reports none"]

@@ -19,6 +19,7 @@ from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Connector, MailServer, SaveSent, Security
 from reconciler.model.secret_ref import SecretRef
+from reconciler.probe.doctor import ExaminedAccount, examine
 from reconciler.probe.result import ProtocolResult, StageOutcome
 from reconciler.probe.runner import run
 from reconciler.secrets.base import Secret
@@ -172,6 +173,37 @@ def attack(serve: Callable[..., HostileServer], certificates: Certificates) -> A
         return Found(result.protocols[0], seconds, options.timeout, server)
 
     return probe
+
+
+@pytest.fixture
+def look(
+    serve: Callable[..., HostileServer], certificates: Certificates
+) -> Callable[..., ExaminedAccount]:
+    """Examine an account at a server that follows this script."""
+
+    def examined(
+        protocol: Protocol,
+        script: Script,
+        *,
+        security: Security = Security.IMPLICIT,
+        context: ssl.SSLContext | None = None,
+        plain: bool = False,
+        timeout: float = TIMEOUT,
+    ) -> ExaminedAccount:
+        implicit = security is Security.IMPLICIT and not plain  # else it is the script's to do
+        server = serve(script, (context or certificates.good) if implicit else None)
+        options = ProbeOptions(
+            timeout=timeout,
+            retries=0,
+            connect_to=ConnectTo.parse([f"{HOST}:4711=127.0.0.1:{server.port}"]),
+            ca_file=str(certificates.ca_file),
+        )
+        (found,) = examine(connector_for(protocol, security), Passwords(), options)
+        assert PASSWORD not in repr(found.details)
+        assert PASSWORD not in repr(found.result)
+        return found
+
+    return examined
 
 
 def connector_for(protocol: Protocol, security: Security, **fields: object) -> Connector:

@@ -150,7 +150,7 @@ def test_another_protocol_on_the_port_is_named(
     assert f"speaks {speaks}" in failure.cause
 
 
-@pytest.mark.parametrize("command", ["NAMESPACE", "LIST", "EXAMINE"])
+@pytest.mark.parametrize("command", ["LIST", "EXAMINE"])
 @pytest.mark.parametrize(
     "answer", ["{tag} BAD User is authenticated but not connected.", "{tag} NO no"]
 )

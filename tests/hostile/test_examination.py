@@ -8,53 +8,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.connection.failure import Protocol
-from reconciler.connection.options import ProbeOptions
-from reconciler.mail.dial import ConnectTo
 from reconciler.mail.redaction import HIDDEN
 from reconciler.model.connector import Security
-from reconciler.probe.doctor import ExaminedAccount, examine
-from tests.hostile.conftest import HOST, PASSWORD, TIMEOUT, Passwords, connector_for
+from tests.hostile.conftest import PASSWORD
 from tests.hostile.scripts import CAPABILITIES, Answer, hang_up, hold, imap, smtp
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
+    from reconciler.probe.doctor import ExaminedAccount
     from tests.hostile.conftest import Certificates
-    from tests.hostile.server import HostileServer, Script
+    from tests.hostile.server import HostileServer
 
     Serve = Callable[..., HostileServer]
 
 QUOTA = f"* CAPABILITY {CAPABILITIES} QUOTA\r\n{{tag}} OK done\r\n"
-
-
-@pytest.fixture
-def look(serve: Serve, certificates: Certificates) -> Callable[..., ExaminedAccount]:
-    """Examine an account at a server that follows this script."""
-
-    def examined(
-        protocol: Protocol,
-        script: Script,
-        *,
-        security: Security = Security.IMPLICIT,
-        context: ssl.SSLContext | None = None,
-        plain: bool = False,
-        timeout: float = TIMEOUT,
-    ) -> ExaminedAccount:
-        implicit = security is Security.IMPLICIT and not plain  # else it is the script's to do
-        server = serve(script, (context or certificates.good) if implicit else None)
-        options = ProbeOptions(
-            timeout=timeout,
-            retries=0,
-            connect_to=ConnectTo.parse([f"{HOST}:4711=127.0.0.1:{server.port}"]),
-            ca_file=str(certificates.ca_file),
-        )
-        (found,) = examine(connector_for(protocol, security), Passwords(), options)
-        assert PASSWORD not in repr(found.details)
-        assert PASSWORD not in repr(found.result)
-        return found
-
-    return examined
 
 
 def test_quotas_are_told_as_the_server_tells_them(look: Callable[..., ExaminedAccount]) -> None:

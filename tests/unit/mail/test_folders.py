@@ -12,7 +12,7 @@ from reconciler.mail.folders import (
     find_sent,
     nearest,
 )
-from reconciler.mail.imap import Folder
+from reconciler.mail.imap_lines import Folder
 
 
 def folder(name: str, *flags: str, delimiter: str = "/") -> Folder:

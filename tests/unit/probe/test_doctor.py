@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from reconciler.connection.account import accounts
 from reconciler.connection.failure import ErrorClass, Failure, Stage
-from reconciler.mail.imap import Quota
+from reconciler.mail.imap_lines import Quota
 from reconciler.mail.tls import Certificate
 from reconciler.probe.doctor import Details, ExaminedAccount, verdict
 from reconciler.probe.result import ProtocolResult, StageOutcome, StageResult

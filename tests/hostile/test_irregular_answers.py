@@ -1,0 +1,160 @@
+"""Answers that are not as the standard has them, and that nobody needs: the account works all the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.connection.failure import Protocol, Stage
+from reconciler.mail.imap_lines import Folder, folder_of, items, lines, namespaces_of, quotas_of
+from tests.hostile.scripts import CAPABILITIES, imap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.probe.doctor import ExaminedAccount
+    from tests.hostile.conftest import Attack
+
+SENT = '* LIST (\\Sent) "/" Sent\r\n'
+DONE = "{tag} OK done\r\n"
+
+
+def listing(line: str) -> str:
+    return f'* LIST () "/" INBOX\r\n{line}\r\n{SENT}{DONE}'
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ('*  LIST  ()  "/"  Two', "Two"),
+        ('*\tLIST\t()\t"/"\tTab', "Tab"),
+        ('* list () "/" small', "small"),
+        ('* LIST () "/" [Gmail]', "[Gmail]"),
+        ('* LIST () "/" a[b]c{d}e*%&!#$', "a[b]c{d}e*%&!#$"),
+        ('* LIST () "/" "Two words"', "Two words"),
+        ('* LIST () "/" {5}\r\na "b"', 'a "b"'),
+        ('* LIST () "/" {3}\r\nabc ("CHILDINFO" ("SUBSCRIBED"))', "abc"),
+        ('* LIST () "/" Ext ("OLDNAME" ("Old"))', "Ext"),
+        ('* LIST () "/" 2024', "2024"),
+        ("* LIST () NIL Flat", "Flat"),
+        ('* LIST (\\HasNoChildren \\X-Foo) "/" "Entw&APw-rfe"', "Entwürfe"),
+        ('* LIST () "/" "Entwürfe"', "Entwürfe"),
+        ('* LIST () "/" R&D', "R&D"),
+        ('* LIST () "/" nil', "NIL"),
+    ],
+)
+def test_a_folder_is_read_however_it_is_listed(attack: Attack, line: str, name: str) -> None:
+    found = attack(Protocol.IMAP, imap(LIST=listing(line)))
+    assert found.result.failed is None, found.result
+    assert found.detail[Stage.MAILBOX].startswith("3 folders")
+    (folder,) = (item for item in _folders(line.encode()) if item.name == name)
+    assert folder.selectable
+
+
+def _folders(line: bytes) -> tuple[Folder, ...]:
+    """What the line says, as imaplib would give it."""
+    _, _, data = line.replace(b"\t", b" ").partition(b"(")
+    text, literal, rest = (b"(" + data).partition(b"\r\n")
+    size = int(text[text.rindex(b"{") + 1 : -1]) if literal else 0
+    untagged = [(text, rest[:size]), rest[size:]] if literal else [text]
+    return tuple(folder_of(items(parts)) for parts in lines(untagged))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '* LIST () "/" two words',
+        '* LIST () "/" "not closed',
+        '* LIST ( "/" open',
+        '* LIST () "/"',
+        "* LIST nothing of the kind",
+        "* LIST",
+        '* LIST () "/" a)b',
+        '* LIST () "/" "' + "(" * 50,
+        "* LIST " + "(" * 50 + ")" * 50,
+        "* ?!",
+        "*",
+        '* {3}\r\nabc "x"',
+    ],
+)
+def test_a_line_that_cannot_be_read_is_left_out_and_counted(
+    look: Callable[..., ExaminedAccount], line: str
+) -> None:
+    found = look(Protocol.IMAP, imap(LIST=listing(line)))
+    assert found.result.failed is None, found.result
+    assert [folder.name for folder in found.details.folders] == ["INBOX", "Sent"]
+    assert found.details.unreadable == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "{tag} NO not for you\r\n",
+        "{tag} BAD what?\r\n",
+        f'* NAMESPACE (("" "/" "X-PARAM" ("A" "B"))) NIL NIL\r\n{DONE}',
+        f'* NAMESPACE  ((""\t"/"))  NIL\r\n{DONE}',
+        f"* NAMESPACE NIL NIL NIL\r\n{DONE}",
+        f"* NAMESPACE nonsense\r\n{DONE}",
+        f'* NAMESPACE (("INBOX." ".")) (("#user" NIL)) NIL NIL NIL\r\n{DONE}',
+        f"* NAMESPACE\r\n{DONE}",
+        DONE,
+    ],
+)
+def test_whatever_namespace_is_answered_with(attack: Attack, answer: str) -> None:
+    found = attack(Protocol.IMAP, imap(NAMESPACE=answer))
+    assert found.result.failed is None, found.result
+
+
+@pytest.mark.parametrize(
+    ("greeting", "answer"),
+    [
+        ("* OK [CAPABILITY IMAP4rev2 SASL-IR AUTH=PLAIN] hi\r\n", None),
+        ("*  OK  [CAPABILITY  IMAP4rev1  SASL-IR\tAUTH=PLAIN]  hi\r\n", None),
+        ("* OK hi\r\n", "* CAPABILITY IMAP4rev2 AUTH=PLAIN SASL-IR\r\n"),
+        ("* OK hi\r\n", "*  capability  IMAP4rev1\tAUTH=PLAIN  SASL-IR\r\n"),
+        ("* OK hi\r\n", "* CAPABILITY imap4rev1 auth=plain sasl-ir X-[odd]\r\n"),
+    ],
+)
+def test_capabilities_are_read_however_they_are_listed(
+    attack: Attack, greeting: str, answer: str | None
+) -> None:
+    listed = answer or f"* CAPABILITY {CAPABILITIES}\r\n"
+    found = attack(Protocol.IMAP, imap(greeting=greeting, CAPABILITY=f"{listed}{DONE}"))
+    assert found.result.failed is None, found.result
+    assert found.detail[Stage.AUTHENTICATION] == "signed in with PLAIN"
+    assert found.result.observed is not None
+    revision = {"IMAP4REV1", "IMAP4REV2"} & {*found.result.observed.capabilities}
+    assert len(revision) == 1, "none is made up"
+
+
+@pytest.mark.parametrize("ending", ["{tag}  OK  done", "{tag} ok", "{tag}\tOK\tdone", "{tag} OK"])
+def test_an_ending_is_read_with_any_blanks(attack: Attack, ending: str) -> None:
+    script = imap(LIST=f"{SENT}{ending}\r\n", EXAMINE=f"*  3  EXISTS\r\n{ending}\r\n")
+    found = attack(Protocol.IMAP, script)
+    assert found.result.failed is None, found.result
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["{tag} NO no\r\n", "{tag} BAD no\r\n", f"* ID nonsense (\r\n{DONE}", f"* ?\r\n{DONE}"],
+)
+def test_whatever_id_is_answered_with(attack: Attack, answer: str) -> None:
+    greeting = f"* OK [CAPABILITY {CAPABILITIES} ID] hi\r\n"
+    signed_in = f"{{tag}} OK [CAPABILITY {CAPABILITIES} ID] welcome\r\n"
+    found = attack(Protocol.IMAP, imap(greeting=greeting, AUTHENTICATE=signed_in, ID=answer))
+    assert found.result.failed is None, found.result
+
+
+@given(
+    text=st.binary(max_size=60)
+    | st.text(st.sampled_from('()"\\ {}NIL a1\t'), max_size=60).map(str.encode)
+)
+def test_no_line_raises_anything_but_that_it_cannot_be_read(text: bytes) -> None:
+    for read in (folder_of, namespaces_of, quotas_of):
+        try:
+            read(items([text]))
+        except ValueError:
+            continue
