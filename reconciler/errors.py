@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class ReconcilerError(Exception):
-    """A failure that is told to the user in a sentence, never as a traceback.
+    """A failure that is shown to the user as a sentence, never as a traceback.
 
     ``message`` says what went wrong and ``hint`` what to do about it; neither ever holds a secret.
     """
@@ -46,7 +46,7 @@ class ReconcilerError(Exception):
 
 
 class UsageError(ReconcilerError):
-    """The command line asks for something that makes no sense."""
+    """The command line is invalid."""
 
 
 class NoSuchUser(UsageError):
@@ -82,7 +82,7 @@ class CommitUnknown(StateUnavailable):
 
 
 class StateCorrupt(StateError):
-    """What lies where the state should be is no state, or a damaged one."""
+    """The file or database is not a state, or is damaged."""
 
 
 class StateTooNew(StateError):
@@ -112,7 +112,7 @@ class NotAuthorised(ReconcilerError):
 class TestsFailed(ReconcilerError):
     """A live test failed, so nothing was applied.
 
-    ``rejected`` is true if a server answered and said no; false if none could be reached.
+    ``rejected`` is true if a server rejected a connector; false if none could be reached.
     """
 
     __test__ = False  # not a test case, whatever pytest makes of the name
@@ -127,9 +127,9 @@ class RouteRefused(ReconcilerError):
 
 
 class SendFailed(ReconcilerError):
-    """A mail was not taken by the server that it was to go out through, for none of its recipients.
+    """The server accepted the mail for none of its recipients.
 
-    ``temporary`` is true if a new attempt may fare better, and can do no harm. ``code`` and ``status`` are
+    ``temporary`` is true if a new attempt may succeed and can do no harm. ``code`` and ``status`` are
     the server's reply code and enhanced status code, where it gave any.
     """
 
@@ -143,9 +143,9 @@ class SendFailed(ReconcilerError):
 
 
 class DeliveryUncertain(SendFailed):
-    """The mail was handed over, but the server did not say that it has it.
+    """The mail was transmitted, but the server did not confirm it.
 
-    It may have been delivered: nothing sends it again by itself.
+    It may have been delivered, so nothing resends it automatically.
     """
 
 

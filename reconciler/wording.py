@@ -1,4 +1,4 @@
-"""How sentences count things, name them, and say how many they leave out."""
+"""Wording: counts, lists of names, and how many are left out."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NAMED: Final = 5
-"""How many names a sentence lists: more is not read, and does not fit into a line."""
+"""How many names a sentence lists; more would not be read or fit on a line."""
 
 TO_ACT_ON: Final = 10
-"""How many it lists where the reader does something about each: picks one, mends it, or approves it."""
+"""How many names it lists if the reader acts on each: picks, fixes or approves it."""
 
 LINES: Final = 20
-"""How many lines a list has that gives each thing a line of its own."""
+"""How many items a list shows, one per line."""
 
 
 def counted(number: int, noun: str) -> str:

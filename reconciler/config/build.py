@@ -61,7 +61,7 @@ _NONE: Final = WrittenCredentials()
 
 
 def build_connector(document: ConnectorDocument, provider: Provider | None) -> Connector:
-    """Fill in everything that can be."""
+    """Fill in everything that is known."""
     imap, smtp = document.imap, smtp_of(document, provider)
     same = uses_same_credentials(document)
     oauth2 = provider.oauth2 if provider else None

@@ -1,4 +1,4 @@
-"""Documents from YAML events: plain values, and where each of them stands, in one walk.
+"""Documents from YAML events: plain values with their positions, in one walk.
 
 The walk keeps its own stack and counts what aliases stand for, so neither nesting nor aliases take
 more memory or time than the file's own length does.
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from reconciler.config.scalars import Scalar
 
 MAX_DEPTH: Final = 32
-"""How deep values may be nested; the deepest that means anything is 4."""
+"""The limit on nesting; no valid document is deeper than 4."""
 MAX_ALIASES: Final = 100
 """How many aliases a document may use."""
 MAX_ALIASED: Final = 10_000
-"""How many values the aliases of a document may stand for, all together."""
+"""How many values the aliases of a document may expand to, in total."""
 MAX_PROBLEMS: Final = 100
-"""How many problems of a file are told before the rest of it is not read any more."""
+"""How many problems of a file are reported before the rest is skipped."""
 
 _YAML_1_2: Final = (1, 2)
 _NONSPECIFIC: Final = "!"
@@ -73,7 +73,7 @@ def compose(text: str, file: str) -> Composed:
 def _compose(
     text: str, file: str, line: int = 0, diagnostics: tuple[Diagnostic, ...] = ()
 ) -> Composed:
-    """Read what stands after so many lines of a file, of which these problems are known already."""
+    """Continue after that many lines of a file, whose problems so far are given."""
     *others, last = parsers(text)
     for parse in others:
         try:
@@ -84,11 +84,11 @@ def _compose(
 
 
 class _Stop(Exception):
-    """What follows in this file is not worth reading; the diagnostic is already there."""
+    """Stop reading this file; the diagnostic is already reported."""
 
 
 class _NoKey(Enum):
-    """The type of the one value that says: a key comes next."""
+    """The type of the sentinel that means: a key comes next."""
 
     NO_KEY = 0
 
@@ -119,7 +119,7 @@ class _Frame:
         return self.key is not _NO_KEY
 
     def route_of_next(self) -> Route | None:
-        """The route of the value that is about to be read; None where it will be lost."""
+        """The route of the next value; None if the value will be dropped."""
         if self.lost:
             return None
         if isinstance(self.value, list):

@@ -1,4 +1,4 @@
-"""From plain values to the documents of the model, and the catalogue that holds them all."""
+"""From plain values to the model's documents, and the catalogue of all of them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Entry(Generic[D]):
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A YAML document as the model sees it: an entry, or why it is none.
+    """A YAML document after validation: an entry, or the reasons for refusing it.
 
     ``kind`` and ``name`` are kept of a refused document too, so that whoever refers to it is not
     told that it does not exist.
@@ -83,7 +83,7 @@ def parse(raw: RawDocument) -> Parsed:
 
 
 def kind_of(value: JSON) -> Kind | None:
-    """The kind that a document says it is of, if there is such a kind."""
+    """The kind that a document declares, if it exists."""
     kind = value.get("kind") if isinstance(value, dict) else None
     return Kind(kind) if isinstance(kind, str) and kind in _KINDS else None
 

@@ -1,4 +1,4 @@
-"""The settings in force: what the owner says, and what the repository may add to it."""
+"""The settings in force: the owner's, tightened by the repository's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPTION: Final = "the command line or environment"
 DEFAULT: Final = "default"
 
 NO_HOST: Final = "no-host-is-allowed.invalid"
-"""Stands for the empty set of hosts: an empty list would allow every host."""
+"""Represents "no host": an empty list would allow every host."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ except ImportError:  # an installation without the extra: slower, and otherwise 
 
 
 class SyntaxProblem(Exception):
-    """The text is no YAML. Line and column count from one; neither text holds any of the file's."""
+    """The text is not YAML. Line and column count from one; neither message quotes the file."""
 
     def __init__(self, rule: str, message: str, hint: str, line: int, column: int) -> None:
         super().__init__(message)
@@ -77,7 +77,7 @@ def reference(text: str) -> Iterator[Event]:
 
 
 MAX_FOR_REFERENCE: Final = 64 * 1024
-"""How many characters the parser in Python is given: these take it two seconds."""
+"""The longest text for the Python parser, in characters: it takes two seconds."""
 
 
 _NEXT_DOCUMENT: Final = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
@@ -103,7 +103,7 @@ def pieces(text: str) -> Iterator[tuple[int, str]]:
 
 
 def parsers(text: str) -> tuple[Callable[[str], Iterator[Event]], ...]:
-    """The parsers to try on a text, in this order; the last one's errors are reported."""
+    """The parsers to try on a text, in order; the errors of the last one are reported."""
     if CParser is None:
         return (reference,)
     return (fast, reference) if len(text) <= MAX_FOR_REFERENCE else (fast_only,)

@@ -1,4 +1,4 @@
-"""Why a model refuses a document, told in our own words.
+"""Explanations, in our own words, of why a model refuses a document.
 
 Neither pydantic's nor jsonschema's messages may be shown: they repeat the value, and where a
 reference belongs the value is most likely a password. So only the keyword that failed is taken from
@@ -61,9 +61,9 @@ _SHAPES: Final = {
 
 
 def explain(raw: RawDocument, schema: Schema) -> tuple[Diagnostic, ...]:
-    """All that is wrong with a document, held against the schema of what it should be.
+    """Explain every problem of a document by the schema of its kind.
 
-    There is something: the model has refused it, so if the schema should not, that is said.
+    The model refused it, so if the schema finds nothing, that is reported.
     """
     told = (
         diagnostic
@@ -75,7 +75,7 @@ def explain(raw: RawDocument, schema: Schema) -> tuple[Diagnostic, ...]:
 
 
 def explain_kind(raw: RawDocument) -> Diagnostic:
-    """What is wrong with a document that is of no known kind."""
+    """Explain the problem of a document without a known kind."""
     kinds = [str(kind) for kind in TYPES]
     if not isinstance(raw.value, dict):
         message = f"A document must be {_TYPES['object']}, but this is {_name_of(raw.value)}."

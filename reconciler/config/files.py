@@ -1,7 +1,7 @@
 """Finding the files of a configuration, and reading them as text.
 
 Whatever lies there (folders that are named like files, pipes, loops of links, the wrong encoding)
-becomes a diagnostic; nothing here waits for anybody and nothing reads without bound.
+becomes a diagnostic; nothing here blocks or reads without a limit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 MAX_BYTES: Final = 1024 * 1024
-"""The size of the largest file that is read: some two thousand connectors."""
+"""The largest file that is read, in bytes: some two thousand connectors."""
 
 _ENDINGS: Final = (".yaml", ".yml")
 _MARKS: Final = (  # UTF-32 first: its mark begins with that of UTF-16
@@ -40,7 +40,7 @@ _REFUSED: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """The files below a folder, sorted, and what was in the way of finding them."""
+    """The files below a folder, sorted, and the problems met while finding them."""
 
     paths: tuple[Path, ...]
     diagnostics: tuple[Diagnostic, ...]
@@ -118,7 +118,7 @@ def leads_out(path: Path, home: Path) -> bool:
 
 
 def outside(path: Path) -> Diagnostic:
-    """The problem of a link that leads out."""
+    """Report a link that leads out."""
     message = "The link leads out of the configuration folder, so it is not followed."
     hint = (
         "Put the file itself here; for files that lie elsewhere, name their folder with --config."
@@ -127,7 +127,7 @@ def outside(path: Path) -> Diagnostic:
 
 
 def shown(path: Path) -> str:
-    """A path as diagnostics show it: whatever cannot be printed in its name is replaced."""
+    """Format a path for diagnostics, with unprintable characters replaced."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in path.as_posix())
 
 
@@ -138,7 +138,7 @@ def read(path: Path) -> str | Diagnostic:
 
 
 def read_bytes(path: Path) -> bytes | Diagnostic:
-    """Read what a file holds, but of one that is too large only so much that this can be told."""
+    """Read a file; of one that is too large only enough to notice."""
     try:
         # Without O_NONBLOCK, opening a named pipe would wait for somebody to write into it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -152,7 +152,7 @@ def read_bytes(path: Path) -> bytes | Diagnostic:
 
 
 def decode(data: bytes, file: str) -> str | Diagnostic:
-    """Turn the bytes of a file into text."""
+    """Decode a file's bytes."""
     if len(data) > MAX_BYTES:
         message = f"The file is larger than {MAX_BYTES // 1024} KiB."
         return problem("file/too-large", message, hint="Split it into several files.", file=file)

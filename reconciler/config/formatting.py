@@ -1,8 +1,8 @@
-"""The one layout of a YAML text: ruamel writes it anew, and nothing changes but white space.
+"""The canonical layout of a YAML text: ruamel rewrites it, and only white space changes.
 
 That is proved for each document before it is taken: the same characters in the same order, the same
-values, and a layout that stays as it is when it is laid out again. A document of which it cannot be
-proved stays as its author wrote it.
+values, and a layout that is stable when formatted again. A document for which this cannot be proved
+stays as its author wrote it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _MARKER: Final = re.compile(r"---[ \t]*(#[^\n]*)?(?:\n|$)")
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A document that stays as it was: why, and in which line that is to be seen."""
+    """A document that was left as it was: why, and the line that shows it."""
 
     line: int
     reason: str
@@ -51,14 +51,14 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Formatted:
-    """A text in the one layout, but for the documents that were left as they were."""
+    """A formatted text, and the documents that were left as they were."""
 
     text: str
     left: tuple[Left, ...] = ()
 
 
 class _Refused(Exception):
-    """A document cannot be laid out; the line counts from one within the text that was given."""
+    """A document cannot be formatted; the line counts from one in the given text."""
 
     def __init__(self, reason: str, line: int = 1) -> None:
         super().__init__(reason)
@@ -67,7 +67,7 @@ class _Refused(Exception):
 
 
 def formatted(text: str) -> Formatted:
-    """Lay out a text that is YAML; where it is none, it stays as it is."""
+    """Format a YAML text; anything else is returned as it is."""
     cut = tuple(pieces(text.replace("\r\n", "\n").replace("\r", "\n")))
     parts: list[str] = []
     left: list[Left] = []

@@ -1,4 +1,4 @@
-"""Which resource stands in which file of a configuration that is written out of the state."""
+"""Which resource goes into which file when the state is written as a configuration."""
 
 from __future__ import annotations
 

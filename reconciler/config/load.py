@@ -1,4 +1,4 @@
-"""From a folder of YAML files to a snapshot, or to everything that is wrong with them."""
+"""From a folder of YAML files to a snapshot, or to all problems in it."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Loaded:
     """A configuration.
 
     ``diagnostics`` are sorted by file, line and column. ``snapshot`` is None if any of them is an
-    error. ``renames`` pairs new names of connectors with old ones. ``digest`` stands for what the
-    configuration means, whatever its files look like; it is empty without a snapshot. ``files`` and
-    ``documents`` count what was read. ``environment`` is the one that it was read for, if any.
+    error. ``renames`` pairs new names of connectors with old ones. ``digest`` identifies the
+    configuration's meaning, independent of its layout; it is empty without a snapshot. ``files``
+    and ``documents`` count what was read. ``environment`` is the one that it was read for, if any.
     """
 
     diagnostics: tuple[Diagnostic, ...]
@@ -63,8 +63,9 @@ def load(
 ) -> Loaded:
     """Load every YAML file below ``roots``, as one configuration; none of the roots leads out of ``within``.
 
-    ``environment`` says which values variables have. ``providers`` are those that exist besides the user's own; left out, the built-in ones. Neither
-    secrets nor the network are touched, and whatever the files hold, nothing is raised.
+    ``environment`` says which values variables have. ``providers`` are those that exist besides the
+    user's own; left out, the built-in ones. It uses neither secrets nor the network, and raises
+    nothing, whatever the files contain.
     """
     found = find_all(roots, within=within)
     variables = Variables.of(settings, environment)
@@ -117,7 +118,7 @@ def digest_of(snapshot: Snapshot, renames: tuple[tuple[str, str], ...] = ()) -> 
 def built_in_providers() -> tuple[Provider, ...]:
     """The providers of the package, read as a user's own are.
 
-    Raises RuntimeError if one is not valid, which would be a fault of the package's.
+    Raises RuntimeError if one is not valid, which would be a bug in the package.
     """
     found: list[Provider] = []
     folder = files("reconciler") / "providers"

@@ -1,4 +1,4 @@
-"""The owner's rules: what whoever runs the pipeline allows, in a file outside the repository.
+"""The owner's rules: what the owner of the pipeline allows, in a file outside the repository.
 
 A file of the repository speaks for whoever proposes a change. Only the rules, the environment and the
 command line may allow more than the built-in defaults.
@@ -41,7 +41,7 @@ class CredentialRuleDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerSecrets:
-    """Which kinds of references are taken at all."""
+    """Which kinds of references are allowed."""
 
     __pydantic_config__ = STRICT
 
@@ -51,10 +51,10 @@ class OwnerSecrets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerRules:
-    """The file that ``--policy`` or ``RECONCILER_POLICY`` names. What it leaves out is as without rules.
+    """The file that ``--policy`` or ``RECONCILER_POLICY`` names. Omitted fields are as without rules.
 
-    ``file_folders`` are absolute; with any, ``file:`` references lead into them alone. ``lineage`` is
-    the state that must be there. ``credentials`` need no further approval.
+    ``file_folders`` are absolute; with any, ``file:`` references lead into them alone. ``lineage``
+    is the one that the state must have. ``credentials`` need no further approval.
     """
 
     __pydantic_config__ = STRICT
@@ -83,7 +83,7 @@ class OwnerRules:
 
 
 NO_RULES = OwnerRules()
-"""What is allowed where nobody wrote rules."""
+"""The rules in force if no file is given."""
 
 _ADAPTER = TypeAdapter(OwnerRules)
 

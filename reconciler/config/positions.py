@@ -1,4 +1,4 @@
-"""Where the values of a document stand in its file."""
+"""The positions of a document's values in its file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Position(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a value stands, and the key (or the dash) before it.
+    """The position of a value, and of the key (or the dash) before it.
 
     ``scalar`` tells whether the value is one: a problem of a scalar is shown at the value, one of a
     mapping or a sequence at its key.
@@ -34,12 +34,12 @@ class Positions:
     places: dict[Route, Place] = field(default_factory=dict)
 
     def of(self, route: Route) -> Position:
-        """Where to point for a value; for one that is not there, at the closest thing around it."""
+        """The position to report for a value; for a missing one, that of the closest enclosing value."""
         place = self._nearest(route)
         return place.value if place.scalar else place.key
 
     def of_key(self, route: Route) -> Position:
-        """Where the key of a value stands, or the closest thing around it."""
+        """The position of a value's key, or of the closest enclosing value."""
         return self._nearest(route).key
 
     def _nearest(self, route: Route) -> Place:
@@ -49,6 +49,6 @@ class Positions:
 
 
 def dotted(route: Route) -> str:
-    """A route as people write it: `administrators.users[0]`."""
+    """Format a route for people: `administrators.users[0]`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in route)
     return f"`{text.removeprefix('.')}`" if route else "The document"

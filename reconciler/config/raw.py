@@ -1,4 +1,4 @@
-"""YAML documents before anybody has asked what they mean: plain values and their positions."""
+"""YAML documents before validation: plain values and their positions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHOWN_KEY: Final = re.compile(r"[a-z]+[0-9]?[a-z]?(_[a-z]+[0-9]?[a-z]?)*")
 
 @dataclass(frozen=True, slots=True)
 class RawDocument:
-    """One YAML document. ``whole`` is false if something of it could not be kept in ``value``."""
+    """One YAML document. ``whole`` is false if ``value`` lacks a part of the document."""
 
     value: JSON
     file: str
@@ -26,7 +26,7 @@ class RawDocument:
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """What a file holds. ``readable`` is false if the reading had to stop before its end."""
+    """The content of a file. ``readable`` is false if reading stopped before the end."""
 
     documents: tuple[RawDocument, ...]
     diagnostics: tuple[Diagnostic, ...]
@@ -34,9 +34,9 @@ class Composed:
 
 
 def showable(key: str, value: JSON) -> bool:
-    """Whether a key may be repeated in a message.
+    """Whether a message may quote a key.
 
-    One that has no value, or is not words in lower case, may be a misplaced password, as in
+    One without a value, or not in lower case, may be a misplaced password, as in
     ``password: {hunter2}``.
     """
     return value is not None and len(key) <= _LONGEST_SHOWN and bool(_SHOWN_KEY.fullmatch(key))

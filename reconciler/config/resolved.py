@@ -1,4 +1,4 @@
-"""What the checks look at: the catalogue, the settings, and every connector already filled in."""
+"""The input of the checks: the catalogue, the settings, and every resolved connector."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedConnector:
-    """A connector as written, its provider, and what comes of the two."""
+    """A connector as written, its provider, and the resolved connector."""
 
     entry: Entry[ConnectorDocument]
     provider: Provider | None
@@ -57,12 +57,12 @@ class ResolvedConnector:
 
     @property
     def provider_missing(self) -> bool:
-        """Whether it names a provider that is not there, so that much of it cannot be judged."""
+        """Whether its provider does not exist, so that much of it cannot be checked."""
         return self.document.provider is not None and self.provider is None
 
     @property
     def sides(self) -> Iterator[Endpoint]:
-        """The halves that are used."""
+        """The accounts in use."""
         imap, smtp = self.document.imap, smtp_of(self.document, self.provider)
         known = self.provider
         if imap is not None and self.connector.imap is not None:
@@ -98,7 +98,7 @@ class ResolvedConfiguration:
         return self._case(entry) if entry else None
 
     def snapshot(self) -> Snapshot:
-        """Build what the configuration stands for. It must have passed the checks."""
+        """Build the snapshot. The configuration must have passed the checks."""
         known = self.catalogue
         return Snapshot.of(
             (

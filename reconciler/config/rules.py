@@ -130,7 +130,7 @@ def _place(item: Diagnostic) -> tuple[str, int, int]:
 def settled(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Sort problems by place, and keep one where YAML and schema both object to the same value.
 
-    That is the first, as what follows from it is no news, but for a secret in plain text. What a text was
+    The first one is kept, unless a later one reports a secret in plain text. What a text was
     meant as comes before the shape that it lacks.
     """
     diagnostics = tuple(diagnostics)

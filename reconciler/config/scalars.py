@@ -1,7 +1,7 @@
-"""What plain scalars stand for: the core schema of YAML 1.2, and nothing besides it.
+"""The values of plain scalars: the core schema of YAML 1.2, and nothing else.
 
 See https://yaml.org/spec/1.2.2/#103-core-schema. ``no`` and ``on`` are words here, a date is text,
-and a number of which a computer would keep only a part is refused instead of rounded.
+and a number that would lose precision is refused, not rounded.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ _EXACT: Final = 2**53
 
 
 class NumberOutOfReach(ValueError):
-    """The number is infinite, no number at all, or too large to be kept exactly."""
+    """The number is infinite, not a number, or too large to be exact."""
 
 
 def resolve(text: str) -> Scalar:
-    """Say what an unquoted scalar without a tag stands for.
+    """Resolve an unquoted scalar without a tag.
 
     Raises NumberOutOfReach, which does not repeat the text.
     """

@@ -74,7 +74,7 @@ def connectors_schema() -> Schema:
 
 
 def document_schema(kind: Kind) -> Schema:
-    """The part of :func:`connectors_schema` that documents of one kind are held against."""
+    """The part of :func:`connectors_schema` that validates documents of one kind."""
     schema = connectors_schema()
     return {"$schema": _DIALECT, "$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]}
 
@@ -136,7 +136,7 @@ def _ecma_pattern(
 Validator: Final[type[Draft202012Validator]] = validators.extend(  # type: ignore[no-untyped-call]
     Draft202012Validator, {"pattern": _ecma_pattern}
 )
-"""Validates as the published schemas are meant. Its messages hold values: never show them."""
+"""Validates as the published schemas intend. Its messages quote values: never show them."""
 
 
 class _Generator(GenerateJsonSchema):

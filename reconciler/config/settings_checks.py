@@ -1,4 +1,4 @@
-"""What is wrong with settings although each of them is well-formed."""
+"""Checks of the settings as a whole, after each is well-formed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Did you mean: the known word that is closest to one that is not known."""
+"""Suggestions: the known word that is closest to an unknown one."""
 
 from __future__ import annotations
 

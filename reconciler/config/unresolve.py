@@ -1,4 +1,4 @@
-"""The document that stands for a resource: as short as it can be and still mean the very same.
+"""The document for a resource: as short as possible with the same meaning.
 
 Nothing here knows which field which provider fills in. A field is left out if the document without
 it is read back as the same resource, so what is left out is what would have been filled in.
@@ -31,7 +31,7 @@ Written = dict[str, JSON]
 """A document as YAML or JSON has it."""
 
 _SPOKEN: Final = frozenset({"enabled"})
-"""Fields that are written even where they say what holds anyway: without them a reader would wonder."""
+"""Fields that are written even if they equal the default, because readers expect them."""
 
 
 _WRITTEN_OTHERWISE: Final = frozenset({
@@ -42,7 +42,7 @@ _WRITTEN_OTHERWISE: Final = frozenset({
 
 
 def concise(resource: Resource, provider: Provider | None, renamed_from: str = "") -> Written:
-    """The shortest document that is read back as the resource.
+    """Return the shortest document that reads back as the resource.
 
     ``provider`` is the one that a connector names. Raises ReconcilerError if there is no such
     document, because a connector holds what only an earlier version of its provider fills in.

@@ -1,4 +1,4 @@
-"""Documents as YAML text that people like to read, and that every YAML reader understands alike."""
+"""Documents as readable YAML text that every YAML parser understands in the same way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses name resources the way plans and histories print them: ``EmailConnector.support``."""
+"""Addresses, which name resources as plans and histories print them: ``EmailConnector.support``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Self, assert_never
 
 
 class Kind(StrEnum):
-    """The kinds of document that a configuration is made of."""
+    """The kinds of documents in a configuration."""
 
     PROVIDER = "Provider"
     GROUP = "Group"
@@ -19,7 +19,7 @@ class Kind(StrEnum):
 
     @property
     def is_singleton(self) -> bool:
-        """Whether there is at most one of its kind, which then has no name of its own."""
+        """Whether this kind is a singleton, whose resource has no name of its own."""
         match self:
             case Kind.ROLES | Kind.GLOBAL_SMTP_POLICY:
                 return True
@@ -30,7 +30,7 @@ class Kind(StrEnum):
 
 
 SINGLETON_NAME = "default"
-"""The name of the one resource of a kind that has no names: the roles and the global policy."""
+"""The name of a singleton resource: the roles and the global policy."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,7 +45,7 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``Kind.name`` back; raises ValueError if it is no address."""
+        """Parse ``Kind.name``; raises ValueError if it is not an address."""
         kind, _, name = text.partition(".")
         if not name:
             raise ValueError(f"not an address: {text!r}")

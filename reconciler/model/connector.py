@@ -1,4 +1,4 @@
-"""The email connector: as a document says it, and as it is once everything left out is filled in."""
+"""The email connector: as written in a document, and resolved, with every omitted field filled in."""
 
 from __future__ import annotations
 
@@ -28,27 +28,29 @@ from reconciler.model.fields import (
 from reconciler.model.secret_ref import SecretRef
 
 STRICT = ConfigDict(extra="forbid", strict=True)
-"""No unknown fields and no conversions. Read documents as JSON (``TypeAdapter.validate_json``): that
-is the data model that the published schemas speak of, and the only one in which strict mode takes a
-list for a tuple and text for a member of an enumeration."""
+"""Refuses unknown fields and conversions.
+
+Read documents as JSON (``TypeAdapter.validate_json``): the published schemas describe that data model, and
+only there does strict mode accept a list for a tuple and a string for an enumeration member.
+"""
 
 
 class Security(StrEnum):
-    """How a connection is protected (RFC 8314)."""
+    """How a connection is encrypted (RFC 8314)."""
 
     IMPLICIT = "implicit"
     """TLS from the first byte."""
     STARTTLS = "starttls"
-    """TLS by an upgrade that is mandatory: no upgrade, no session."""
+    """TLS through a mandatory upgrade: without it there is no session."""
     NONE = "none"
     """Plain text."""
 
 
 class SmtpSignIn(StrEnum):
-    """How SMTP signs in where that does not follow from a credential."""
+    """How SMTP signs in, if its credential does not say."""
 
     NONE = "none"
-    """Not at all: the server permits mail by network."""
+    """No sign-in: the server accepts mail by network."""
 
 
 class SaveSent(StrEnum):
@@ -69,7 +71,7 @@ class Grant(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OAuth2:
-    """How to obtain a token to sign in with, in place of a password.
+    """How to obtain an OAuth 2.0 token to sign in with, instead of a password.
 
     The token endpoint and the scopes come from the provider unless they are given.
     """
@@ -100,7 +102,7 @@ class OAuth2:
 
     @property
     def references(self) -> tuple[SecretRef, ...]:
-        """Every secret that obtaining a token takes, in the order in which they are declared."""
+        """Every secret needed to obtain a token, in the order of declaration."""
         found = (self.client_secret, self.certificate, self.refresh_token, self.service_account_key)
         return tuple(reference for reference in found if reference is not None)
 
@@ -110,7 +112,7 @@ class OAuth2:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImapSettings:
-    """The IMAP half of the settings form, as written."""
+    """The IMAP settings, as written."""
 
     __pydantic_config__ = STRICT
 
@@ -138,7 +140,7 @@ class ImapSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpSettings:
-    """The SMTP half of the settings form, as written."""
+    """The SMTP settings, as written."""
 
     __pydantic_config__ = STRICT
 
@@ -178,7 +180,7 @@ class SmtpSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectorDocument:
-    """A document of kind EmailConnector, as written: what a provider fills in may be missing."""
+    """A document of kind EmailConnector, as written; a provider may fill in missing fields."""
 
     __pydantic_config__ = STRICT
 
@@ -235,10 +237,11 @@ class ConnectorDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailServer:
-    """One protocol's settings of a connector, with everything filled in that can be.
+    """The resolved settings of one account of a connector.
 
-    Only a draft may lack ``server``, ``port``, ``security``, ``username`` or a credential; of the
-    two credentials at most one is set. With ``sign_in`` none there is neither a user nor a credential.
+    Only a draft may lack ``server``, ``port``, ``security``, ``username`` or a credential; at most
+    one of the two credentials is set. With ``sign_in`` none there is neither a user nor a
+    credential.
     """
 
     __pydantic_config__ = STRICT
@@ -254,7 +257,7 @@ class MailServer:
 
     @property
     def references(self) -> tuple[SecretRef, ...]:
-        """Every secret that signing in here takes, in the order in which they are declared."""
+        """Every secret needed to sign in, in the order of declaration."""
         own = tuple(ref for ref in (self.username_reference, self.password) if ref is not None)
         return (*own, *(self.oauth2.references if self.oauth2 is not None else ()))
 
@@ -265,7 +268,7 @@ class MailServer:
 
     @property
     def complete(self) -> bool:
-        """Whether a connection could be tried, and a sign-in made where one is."""
+        """Whether the settings suffice to connect, and to sign in if a sign-in is configured."""
         if None in (self.server, self.port, self.security):
             return False
         return not self.signs_in or (
@@ -282,12 +285,12 @@ ANY_LOCAL_PART: Final = "*"
 """Stands for every address of a domain, as in ``*@shop.example``."""
 
 UNTESTED: Final = MappingProxyType({"tested": False})
-"""Marks a field of a connector that no live test depends on: what it is called and who may delete it."""
+"""Marks a field that no live test depends on, such as the display name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
-    """A connector as it is planned, stored and used: nothing is left to look up.
+    """A resolved connector, as it is planned, stored and used; nothing is left to look up.
 
     ``imap`` is None where mail is only sent, ``smtp`` where it is only read. A field that no live test
     depends on is marked as :data:`UNTESTED`; a new field counts as tested until somebody marks it.
@@ -322,17 +325,17 @@ class Connector:
 
     @property
     def tested(self) -> tuple[object, ...]:
-        """Everything that a live test depends on: where it is equal, a result still holds."""
+        """Everything that a live test depends on: while it is equal, a result stays valid."""
         return tuple(getattr(self, name) for name in TESTED_FIELDS)
 
     @property
     def can_send(self) -> bool:
-        """Whether mail may go out through it at all, whoever asks."""
+        """Whether it can send mail at all, for any user."""
         return self.enable_mail_send_from and not self.draft and self.smtp is not None
 
     @property
     def references(self) -> tuple[SecretRef, ...]:
-        """Every secret it takes, each once, in the order of first use."""
+        """Every secret that it uses, each once, in the order of first use."""
         servers = (self.imap, self.smtp if self.enable_mail_send_from else None)
         found = (ref for server in servers if server is not None for ref in server.references)
         return tuple(dict.fromkeys(found))
@@ -348,4 +351,4 @@ class Connector:
 TESTED_FIELDS: Final = tuple(
     item.name for item in fields(Connector) if item.metadata.get("tested", True)
 )
-"""The fields whose change wants a new live test; ``plan``, the state and the record of tests ask here."""
+"""The fields whose change requires a new live test, for the plan, the state and the record of tests."""

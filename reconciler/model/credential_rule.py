@@ -1,4 +1,4 @@
-"""Which secret may go where: patterns that somebody allowed, and names that need a rule of the owner's."""
+"""Which secret may go where: allowed patterns, and reserved names, which need a rule of the owner."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CredentialRule:
         return cls(references, hosts)
 
     def covers(self, reference: str, host: str) -> bool:
-        """Whether the rule allows this pair; hosts compare without case and the final dot."""
+        """Whether the rule allows this pair; hosts are compared without case and the final dot."""
         return fnmatchcase(reference, self.references) and fnmatchcase(
             host.casefold().rstrip("."), self.hosts.casefold().rstrip(".")
         )
@@ -57,7 +57,7 @@ class CredentialRule:
 
 
 def is_reserved(reference: SecretRef) -> bool:
-    """Whether a reference names a variable of the pipeline, which only a rule may hand out."""
+    """Whether a reference names a variable of the pipeline, which only a rule may allow."""
     return reference.scheme == "env" and any(
         fnmatchcase(reference.target.upper(), pattern) for pattern in RESERVED_VARIABLES
     )

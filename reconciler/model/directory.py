@@ -1,4 +1,4 @@
-"""Groups and roles, and what both are kept for: to tell whether somebody is one of those."""
+"""Groups and roles, and membership in them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Users who are named together. A group may hold other groups."""
+    """A named set of users. A group may contain other groups."""
 
     __pydantic_config__ = STRICT
 
@@ -37,7 +37,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roles:
-    """The singleton that says who may change what, and who belongs to the organisation."""
+    """The singleton with the administrators, the data source managers and the internal domains."""
 
     __pydantic_config__ = STRICT
 
@@ -67,7 +67,7 @@ class Roles:
 
 
 class Directory:
-    """Answers who belongs to what. Names compare without regard to case, as mail systems do.
+    """Answers questions about membership. Names are compared without case, as mail systems do.
 
     ``connectors`` say which domains are internal where the roles do not.
     """
@@ -96,7 +96,7 @@ class Directory:
         return self._internal
 
     def members(self, group: str) -> frozenset[str]:
-        """Everybody in a group and in the groups within it, case-folded; a cycle ends itself."""
+        """Every member of a group and its nested groups, case-folded; cycles are harmless."""
         if group not in self._members:
             users: set[str] = set()
             seen: set[str] = set()
@@ -113,18 +113,18 @@ class Directory:
         return self._members[group]
 
     def expand(self, principals: Principals) -> frozenset[str]:
-        """Everybody whom ``principals`` stands for, case-folded."""
+        """Every user in ``principals``, case-folded."""
         direct = frozenset(address_key(user) for user in principals.users)
         return direct.union(*(self.members(group) for group in principals.groups))
 
     def includes(self, principals: Principals, user: str) -> bool:
-        """Whether ``user`` is one of ``principals``, named or by a group."""
+        """Whether ``user`` is in ``principals``, by name or through a group."""
         return address_key(user) in self.expand(principals)
 
     def is_internal(self, user: str) -> bool:
         """Whether ``user`` belongs to the organisation.
 
-        So does every name that is not an address: it is one of a machine of ours.
+        So does every name that is not an address: it is a local login name.
         """
         _, at, domain = user.rpartition("@")
         return not at or domain_key(domain) in self.internal_domains

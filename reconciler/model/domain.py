@@ -1,4 +1,4 @@
-"""Domains and addresses in the one spelling that they are compared in (IDNA 2008, RFC 5891).
+"""The canonical spelling of domains and addresses, for comparing them (IDNA 2008, RFC 5891).
 
 Python's own codec follows IDNA 2003, which turns ``ß`` into ``ss``: the domain of somebody else.
 """

@@ -1,8 +1,7 @@
-"""The constrained types that fields of documents are declared with.
+"""Constrained types for the fields of documents.
 
-Each says the same to the model and to the JSON Schema made from it. A field that may be left out is
-``Maybe[...]``: an explicit null is refused, because an empty ``password:`` is a forgotten value and
-never a wish.
+Each means the same in the model and in its JSON Schema. A field that may be left out is
+``Maybe[...]``: an explicit null is refused, because an empty ``password:`` is most likely a forgotten value.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ T = TypeVar("T")
 class Matches:
     """Constrains a string to an ECMA-262 ``pattern`` that is anchored with ``^`` and ``$``.
 
-    The whole string must match: unlike with Python's ``$``, a newline at the end is no match.
+    The whole string must match: unlike with Python's ``$``, a trailing newline does not match.
     """
 
     pattern: str
@@ -96,7 +95,7 @@ Name = Annotated[str, Matches(NAME_PATTERN)]
 """The stable identifier of a resource."""
 
 ProviderName = Annotated[str, Matches(PROVIDER_NAME_PATTERN)]
-"""The identifier of a provider; unlike other names it may hold a dot (``outlook.com``)."""
+"""The identifier of a provider; unlike other names it may contain a dot (``outlook.com``)."""
 
 Label = Annotated[str, Matches(LABEL_PATTERN)]
 """A word to select connectors by, such as ``hr`` or ``team=hr``."""
@@ -105,7 +104,7 @@ Text = Annotated[str, Matches(TEXT_PATTERN)]
 """A line of text for people: 1 to 200 characters, none of them invisible."""
 
 Principal = Annotated[str, Matches(PRINCIPAL_PATTERN)]
-"""Who somebody is: an email address, or the login name that CI or the OS reports."""
+"""A user: an email address, or the login name that CI or the OS reports."""
 
 Username = Annotated[str, Matches(USERNAME_PATTERN)]
 """The name that a server is told, or a reference to it."""
@@ -132,7 +131,7 @@ Reference = Annotated[
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": "string", "pattern": REFERENCE_PATTERN}),
 ]
-"""Where a secret is to be fetched from: ``env:NAME``, ``file:/path``."""
+"""A reference to a secret: ``env:NAME``, ``file:/path``."""
 
 IsoDate = Annotated[str, Matches(DATE_PATTERN)]
 """A day, as in 2026-12-31 (ISO 8601)."""

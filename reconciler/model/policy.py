@@ -14,7 +14,7 @@ from reconciler.model.fields import Maybe, Name
 
 
 class ReplyTo(StrEnum):
-    """Where answers to a mail go whose sender was replaced."""
+    """Where replies go if the sender was replaced."""
 
     ORIGINAL_SENDER = "original_sender"
     NONE = "none"
@@ -22,7 +22,7 @@ class ReplyTo(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalSmtpPolicy:
-    """The singleton; a configuration without one is one where it is not enabled."""
+    """The singleton policy; without a document it is disabled."""
 
     __pydantic_config__ = STRICT
 

@@ -1,4 +1,4 @@
-"""Providers: named sets of server settings, the built-in ones and a user's own alike."""
+"""Providers: named sets of server settings, built in or written by the user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.model.fields import Host, HttpsUrl, IsoDate, Maybe, Port, Provid
 
 
 class UsernameForm(StrEnum):
-    """What a server wants to be told as the user."""
+    """The form of the user name that a server expects."""
 
     ADDRESS = "address"
     LOCAL_PART = "local_part"

@@ -1,4 +1,4 @@
-"""Resources: what is planned, stored and compared, whatever its kind."""
+"""Resources of any kind: they are planned, stored and compared."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from reconciler.model.provider import Provider
 from reconciler.model.secret_ref import SecretRef
 
 JSON: TypeAlias = JsonValue
-"""Everything that JSON can say."""
+"""Any JSON value."""
 
 Resource = Connector | Permissions | GlobalSmtpPolicy | Group | Roles | Provider
-"""Everything that a configuration consists of once it is built."""
+"""Every kind of resource that a built configuration contains."""
 
 
 def to_plain(value: object, *, nulls: bool = False) -> JSON:
-    """A value as JSON has it: fields by name, references as text.
+    """Convert a value to JSON: fields by name, references as text.
 
     Fields that are None are left out, unless ``nulls`` asks for them.
     """
@@ -57,10 +57,10 @@ def spec_of(resource: Resource) -> dict[str, JSON]:
 
 
 def canonical_json(value: JSON) -> str:
-    """JSON text that depends on nothing but the value: sorted keys, no blanks, UTF-8 as it is."""
+    """Canonical JSON: sorted keys, no blanks, unescaped UTF-8."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def digest(value: JSON) -> str:
-    """``sha256:`` and the hexadecimal digest of the canonical JSON."""
+    """Return Return ``sha256:`` and the hexadecimal digest of the canonical JSON."""
     return "sha256:" + hashlib.sha256(canonical_json(value).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""References to secrets: where a value is to be fetched from, never the value itself."""
+"""References to secrets: where to fetch a value, never the value itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WHOLE = re.compile(REFERENCE_PATTERN.removeprefix("^").removesuffix("$"))
 class SecretRef:
     """``env:SUPPORT_PASSWORD``: a scheme that says how, and a target that says what to look up.
 
-    A reference is no secret and is shown in plans; what it resolves to is shown nowhere.
+    A reference is not a secret and is shown in plans; its value is never shown.
     """
 
     scheme: str
@@ -34,8 +34,8 @@ class SecretRef:
     def parse(cls, text: str) -> Self:
         """Read ``scheme:target``.
 
-        Raises ValueError, with a message that does not repeat the text: what stands there instead of
-        a reference is most likely a password.
+        Raises ValueError, with a message that does not repeat the text: a text in place of a
+        reference is most likely a password.
         """
         if not _WHOLE.fullmatch(text):
             raise ValueError("must be a reference such as env:NAME or file:/path")

@@ -1,4 +1,4 @@
-"""What is kept of an attempt to send mail: that it was made, by whom and how it ended, never what it said."""
+"""The record of an attempt to send mail: when, by whom and with what result, never the content."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Final
 class SendingResult(StrEnum):
     """How an attempt ended.
 
-    ``partly`` went to some of its recipients. ``refused`` for good, by a server or before any was asked;
-    ``temporary`` may succeed later. ``uncertain`` broke off after the message was handed over: it may
-    have been delivered, and is never sent again by itself.
+    ``partly`` went to some of its recipients. ``refused`` for good, by a server or before any was
+    asked; ``temporary`` may succeed later. ``uncertain``: the connection broke after the message
+    was transmitted; it may have been delivered, and is never resent automatically.
     """
 
     SENT = "sent"
@@ -24,19 +24,20 @@ class SendingResult(StrEnum):
 
 
 FINAL: Final = "+"
-"""What the id of a record ends in that takes the place of an earlier one of the same attempt."""
+"""The suffix of the id of a record that replaces an earlier one of the same attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendingRecord:
-    """One attempt to send one message: what its journal is given, and what the state keeps.
+    """One attempt to send one message, as the journal receives it and the state keeps it.
 
-    ``connector`` and ``host`` are those that carried it; ``sender`` is the From that was asked for,
-    ``from_address`` the one it went out with. ``recipients`` and ``accepted`` are numbers, ``size`` is in
-    octets. What is not known is empty or 0. ``code`` and ``enhanced`` are the server's reply (RFC 5321 and
-    RFC 3463), ``code`` None where there was none. ``sentence`` gives the end in one line, ``copy`` what
-    became of the sent copy. ``id`` is unique, and sorts by time what was recorded within one second; one
-    that ends in ``FINAL`` says how the attempt ended that has the id before it.
+    ``connector`` and ``host`` are those that carried it; ``sender`` is the requested From,
+    ``from_address`` the one it went out with. ``recipients`` and ``accepted`` are numbers, ``size``
+    is in octets. Unknown fields are empty or 0. ``code`` and ``enhanced`` are the server's reply
+    (RFC 5321 and RFC 3463), ``code`` None where there was none. ``sentence`` describes the result
+    in one line, ``copy`` is the status of the sent copy. ``id`` is unique, and sorts by time what
+    was recorded within one second; one that ends in ``FINAL`` says how the attempt ended that has
+    the id before it.
     """
 
     id: str
@@ -60,7 +61,7 @@ class SendingRecord:
 
 @dataclass(frozen=True, slots=True)
 class SendingFilter:
-    """Which attempts are asked for; what is None or "" says nothing, and all that is said must hold."""
+    """A filter of attempts; None or "" matches anything, and all fields must match."""
 
     since: datetime | None = None
     connector: str = ""
@@ -69,7 +70,7 @@ class SendingFilter:
     result: SendingResult | None = None
 
     def matches(self, record: SendingRecord) -> bool:
-        """Whether an attempt is one of those."""
+        """Whether an attempt matches."""
         return (
             (self.since is None or record.at >= self.since)
             and self.connector in ("", record.connector)

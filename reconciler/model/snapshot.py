@@ -1,4 +1,4 @@
-"""A snapshot is everything that holds at one moment; a stored one also knows its own past."""
+"""Snapshots: all resources at one moment; a stored snapshot also has their history."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, resources: tuple[Resource, ...]) -> Snapshot:
-        """Sort resources into their places; the addresses must be unique."""
+        """Build a snapshot from resources, whose addresses must be unique."""
         providers: list[Provider] = []
         groups: list[Group] = []
         roles: Roles | None = None
@@ -59,7 +59,7 @@ class Snapshot:
 
     @property
     def resources(self) -> tuple[Resource, ...]:
-        """Everything, in the order in which it depends on each other."""
+        """Every resource, in the order of dependency."""
         return (
             *self.providers,
             *self.groups,
@@ -71,12 +71,12 @@ class Snapshot:
 
     @property
     def directory(self) -> Directory:
-        """The question-and-answer side of the groups and roles."""
+        """Return the directory of the groups and roles."""
         return Directory(self.groups, self.roles, self.connectors)
 
     @property
     def administrators(self) -> frozenset[str]:
-        """Every Administrator, by whatever groups, case-folded; nobody where no roles are declared."""
+        """Every Administrator, directly or through groups, case-folded; empty if no roles are declared."""
         return self.directory.expand(self.roles.administrators) if self.roles else frozenset()
 
     def connector(self, name: str) -> Connector | None:
@@ -100,7 +100,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Tells whether a secret is still the one that was applied, without keeping it.
+    """Shows whether a secret is still the one that was applied, without storing it.
 
     ``mac`` is HMAC-SHA256 (RFC 2104), in hexadecimal, under a key from outside the state; ``key_id``
     names that key, and fingerprints under different keys cannot be compared.
@@ -112,10 +112,10 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class LastTest:
-    """How the last live test of a connector ended; ``stage`` and ``error_class`` only if it failed.
+    """The result of a connector's last live test; ``stage`` and ``error_class`` only if it failed.
 
-    ``failing_since`` is when the first of the failures that lead to this one without a break was
-    seen; a store works it out itself. ``facts`` is what the test saw of the servers.
+    ``failing_since`` is the time of the first failure since the last success; the store fills it
+    in. ``facts`` is what the test saw of the servers.
     """
 
     passed: bool
@@ -161,7 +161,7 @@ class StoredResource:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """A resource that ``state forget`` let go of: in which revision, when and by whom."""
+    """A resource that ``state forget`` removed: in which revision, when and by whom."""
 
     address: Address
     serial: int
@@ -174,7 +174,7 @@ class StoredState:
     """The whole stored state at one serial.
 
     ``lineage`` is the random id that a state keeps for life; it is empty, and ``serial`` is 0, where
-    nothing was ever applied. ``forgotten`` are resources that were let go of and have not come again.
+    nothing was ever applied. ``forgotten`` are the removed resources that were not created again.
     """
 
     lineage: str = ""
@@ -188,5 +188,5 @@ class StoredState:
         return Snapshot.of(tuple(stored.resource for stored in self.resources))
 
     def stored(self, address: Address) -> StoredResource | None:
-        """Find the resource at that address, with its past."""
+        """Find the resource at that address, with its history."""
         return next((item for item in self.resources if item.address == address), None)

@@ -38,7 +38,7 @@ class PostgresqlUrl:
 
     @property
     def stays_here(self) -> bool:
-        """Whether a connection never leaves this machine: by a Unix socket, or on loopback."""
+        """Whether a connection stays on this machine: through a Unix socket, or on loopback."""
         return all(not host or host[0] in "/@" or _LOOPBACK.fullmatch(host) for host in self.hosts)
 
     @property
@@ -52,7 +52,7 @@ class PostgresqlUrl:
 
     @property
     def verified(self) -> bool:
-        """Whether nobody but the right server can be at the other end."""
+        """Whether a connection proves that it reached the right server."""
         return self.stays_here or self.tls == "verify-full" or "service" in dict(self.options)
 
 

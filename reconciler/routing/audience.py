@@ -1,4 +1,4 @@
-"""Who may send through a connector, as a value that can be shown and compared."""
+"""The users of a connector, as a value that can be shown and compared."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from reconciler.model.permissions import Permissions, Principals
 
 ANYONE = "any internal user"
-"""What a connector's users are called when none are named."""
+"""How the users of a connector are called if none are named."""
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Some people: ``members`` by name, and where ``everyone`` is set all internal users besides.
+    """A set of users: ``members`` by name, and all internal users if ``everyone`` is set.
 
     ``partners`` lets in every external partner too. ``members`` are case-folded, groups expanded;
     ``label`` says it as the configuration does.
@@ -91,7 +91,7 @@ class Audiences:
 
 
 def refusal(permissions: Permissions, directory: Directory, actor: str) -> str:
-    """Why ``actor`` may not send through the connector; empty if they may.
+    """Say why ``actor`` may not send through the connector; empty if they may.
 
     A partner needs ``enable_b2b`` even when they are named among the users.
     """

@@ -1,6 +1,6 @@
-"""Whether a mail claims to be from somebody: an address of a connector that its sender may not use.
+"""Detecting mail that claims an address of a connector that its sender may not use.
 
-Receivers see names and addresses, not rights. So an address is compared as they would read it: however
+Recipients see names and addresses, not rights. So an address is compared as they would read it: however
 it is quoted, encoded, folded or spelled in other characters, and in a display name too.
 """
 
@@ -50,7 +50,7 @@ _IGNORED: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {
     for first, last in ((0x180B, 0x180F), (0xFE00, 0xFE0F))
     for code in range(first, last + 1)
 }
-"""Characters that are letters or marks to Unicode, and nothing to a reader (Default_Ignorable_Code_Point)."""
+"""Characters that Unicode counts as letters or marks, but that are invisible (Default_Ignorable_Code_Point)."""
 
 
 _WHOLE: Final = f"{ANY_LOCAL_PART}@"
@@ -110,7 +110,7 @@ def _owners(found: set[str], snapshot: Snapshot) -> Iterator[tuple[str, str, Con
 
 
 def _candidates(text: str) -> set[str]:
-    """Everything in a text that reads as an address."""
+    """Find everything in a text that reads as an address."""
     found = set()
     for form in {text, _decoded(text), *_decoded_by_word(text)}:
         for shown in {_without_comments(form), _COMMENT.sub(" ", form), form}:
@@ -180,7 +180,7 @@ def _word(match: re.Match[str]) -> str:
 
 
 def _visible(text: str) -> str:
-    """What a reader takes a text for: NFKC, without case and without invisible characters."""
+    """Return a text as readers see it: NFKC, without case and invisible characters."""
     spaced = "".join(c if c not in "\r\n\t" else " " for c in text.translate(_DOTS))
     kept = "".join(
         c for c in spaced if c not in _IGNORED and unicodedata.category(c) not in _NOT_SEEN

@@ -63,7 +63,7 @@ _Asked = tuple["Connector | None", Reason, list[str]]
 
 
 def _asked_for(request: RouteRequest, snapshot: Snapshot) -> _Asked | Refusal:
-    """Find the connector that a request means, before any policy is looked at."""
+    """Find the connector of a request, before any policy applies."""
     if request.connector is not None:
         named = snapshot.connector(request.connector)
         if named is None:

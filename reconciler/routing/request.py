@@ -1,4 +1,4 @@
-"""What is asked of the router, and its two possible answers."""
+"""The router's request and its two possible answers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteRequest:
-    """Somebody wants to send a mail.
+    """A request to send a mail.
 
-    ``actor`` is who asks, ``sender`` the From address they ask for, ``connector`` the connector that
-    they name; a request may name a sender, a connector, both or neither.
+    ``actor`` is who sends, ``sender`` the requested From address, ``connector`` the requested
+    connector; a request may name a sender, a connector, both or neither.
     """
 
     actor: str
@@ -40,11 +40,11 @@ class RefusalReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """The connector that carries a mail, and the addresses that the mail bears.
+    """The connector that carries a mail, and the addresses in the mail.
 
-    ``from_address`` is both the envelope sender and From. ``reply_to`` and ``original_from`` are the
-    header fields to set, if any. ``steps`` are the decisions in order, each a sentence; ``warnings``
-    say what receivers may not like about it.
+    ``from_address`` is both the envelope sender and From. ``reply_to`` and ``original_from`` are
+    the header fields to set, if any. ``steps`` are the decisions in order, each a sentence;
+    ``warnings`` say what recipients' servers may object to.
     """
 
     connector: str
@@ -59,7 +59,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A mail that is refused: why, in a sentence, after the decisions that led to it."""
+    """A refused mail: why, in a sentence, after the decisions that led to it."""
 
     reason: RefusalReason
     sentence: str

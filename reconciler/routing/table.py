@@ -1,4 +1,4 @@
-"""The table of effective routes: who sends as whom, for every sender that a configuration knows."""
+"""The table of effective routes: who sends as whom, for every sender in a configuration."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from reconciler.model.snapshot import Snapshot
 
 ANY_OTHER = "any other sender"
-"""The row of everybody whose address no connector has."""
+"""The row for every sender whose address no connector has."""
 
 _NOBODY = Audience(everyone=False, members=frozenset(), partners=False, label="nobody")
 
 
 @dataclass(frozen=True, slots=True)
 class EffectiveRoute:
-    """One row: mail that is to go out as ``sender`` goes out through ``via`` as ``as_address``.
+    """One row: mail from ``sender`` goes out through ``via`` as ``as_address``.
 
-    ``via`` and ``as_address`` are None where such mail is refused. ``audience`` is who may ask for it.
+    ``via`` and ``as_address`` are None where such mail is refused. ``audience`` are the users who may send it.
     """
 
     sender: str
@@ -37,7 +37,7 @@ class EffectiveRoute:
 
     @property
     def destination(self) -> tuple[str | None, str | None]:
-        """What a reader compares: the connector and the address that receivers will see."""
+        """The parts to compare: the connector and the address that recipients will see."""
         return self.via, self.as_address
 
 

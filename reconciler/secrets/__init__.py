@@ -1,4 +1,4 @@
-"""Secrets: how a reference is turned into its value, and the type that keeps the value out of sight.
+"""Secrets: resolving references, and the type that hides the values.
 
 One file for each scheme. Nothing here logs, stores or shows what it resolves.
 """

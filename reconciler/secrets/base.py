@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Secret:
-    """A resolved secret. Only :meth:`reveal` gives the text away, at the call that needs it.
+    """A resolved secret. Only :meth:`reveal` returns the text, for the call that needs it.
 
     It cannot be printed, formatted, compared by accident, pickled, copied or turned into JSON: every
     one of these shows a mask or raises TypeError.
@@ -25,7 +25,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The secret itself, for the line that hands it to a server."""
+        """Return the secret itself, to pass it to a server."""
         return self._text
 
     def __repr__(self) -> str:
@@ -55,8 +55,7 @@ class SecretResolver(Protocol):
     def resolve(self, reference: SecretRef) -> Secret:
         """Fetch the secret that a reference names.
 
-        Raises SecretError, which names the reference and never the value, if there is none or it
-        cannot be read.
+        Raises SecretError, which names the reference and never the value, if it is missing or cannot be read.
         """
         ...
 
@@ -103,7 +102,7 @@ class FingerprintKey:
         return f"FingerprintKey({self.key_id})"
 
     def fingerprint(self, reference: SecretRef, secret: Secret) -> Fingerprint:
-        """HMAC-SHA256 over reference and secret: one secret under two references shows as two."""
+        """Return the HMAC-SHA256 of reference and secret; under two references, one secret has two fingerprints."""
         return Fingerprint(self.key_id, self._mac(f"{reference}\0{secret.reveal()}"))
 
     def seal(self, text: str) -> str:

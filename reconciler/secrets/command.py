@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DEADLINE = 30.0
-"""Seconds that a command may take. Long enough for a vault at the other end of a slow network."""
+"""The time limit of a command, in seconds; long enough for a vault behind a slow network."""
 
 
 def fetch(
@@ -26,8 +26,8 @@ def fetch(
     """Run the command in ``base`` and take its standard output.
 
     No shell sees it: the words are split as a shell would, but nothing is expanded. It gets no
-    standard input, so that it cannot wait for a passphrase, and what it writes to standard error is
-    thrown away, because a careless program prints secrets there.
+    standard input, so that it cannot wait for a passphrase, and its standard error is discarded,
+    because careless programs print secrets there.
     """
     try:
         words = shlex.split(target)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def fetch(target: str, *, environ: Mapping[str, str]) -> Outcome:
-    """Look the variable up in ``environ``; its text is taken as it is, newlines included."""
+    """Look up the variable in ``environ``; its text is unchanged, newlines included."""
     text = environ.get(target)
     if text is None:
         return Flaw("is not set", f"Export {target} before you run the command.")

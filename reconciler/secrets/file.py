@@ -15,12 +15,12 @@ _KERNEL = ("/proc", "/sys")
 
 
 def real_path(target: str, *, base: Path) -> str:
-    """Where a reference leads: one spelling for a file, however it is written, links followed."""
+    """Resolve a path to the one spelling of its file, following links."""
     return os.path.realpath(base / target)
 
 
 def refusal(path: str, folders: tuple[str, ...] = ()) -> Flaw | None:
-    """Why the file at a real path may not be a secret, or None. Empty ``folders`` allow every folder."""
+    """Say why the file at a real path may not be a secret; None if it may. Empty ``folders`` allow every folder."""
     parts = Path(path).parts
     if name := next((part for part in parts if part in _PRIVATE), None):
         return Flaw(f"may not be read from {name}", "Keep secrets in a folder of their own.")
@@ -40,9 +40,9 @@ def _within(path: str, folder: str) -> bool:
 def fetch(target: str, *, base: Path, folders: tuple[str, ...] = ()) -> Outcome:
     """Read a regular file, or what a link to one leads to; a relative path starts at ``base``.
 
-    What is not a regular file is refused, because reading a pipe or a device could wait for ever; so is
-    what :func:`refusal` names. The file is opened by its real path, so that a link that changes between
-    the check and the reading leads nowhere else.
+    What is not a regular file is refused, because reading a pipe or a device could block forever;
+    so is what :func:`refusal` names. The file is opened by its real path, so that a link that
+    changes between the check and the reading leads nowhere else.
     """
     path = real_path(target, base=base)
     if flaw := refusal(path, folders):

@@ -1,4 +1,4 @@
-"""What fetching a secret ends in, as a value: the secret, or why there is none.
+"""The outcome of fetching a secret, as a value: the secret, or the reason for the failure.
 
 Adapters return one of the two and never raise: so no traceback, no chained exception and no frame
 that a debugger prints ever holds the text that was fetched.
@@ -12,23 +12,23 @@ from typing import TypeAlias
 from reconciler.secrets.base import Secret
 
 SIZE_LIMIT = 64 * 1024
-"""The most octets that a secret may have. Keys and certificates have a few thousand."""
+"""The largest secret, in octets. Keys and certificates have a few thousand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """Why there is no secret: what is wrong, and what to do about it. Neither holds the value."""
+    """Why a secret could not be fetched, and what to do about it. Neither text contains the value."""
 
     message: str
     hint: str = ""
 
 
 Outcome: TypeAlias = Secret | Flaw
-"""A secret, or why there is none."""
+"""A secret, or the reason why it is missing."""
 
 
 def from_octets(octets: bytes) -> Outcome:
-    """Read what a file or a command gave: UTF-8, with one newline at the end dropped.
+    """Decode the output of a file or a command: UTF-8, without one trailing newline.
 
     Editors and ``echo`` put that newline there. A second one, and every blank, is kept: it may well be
     part of a password.
@@ -48,7 +48,7 @@ def from_octets(octets: bytes) -> Outcome:
 
 
 def from_text(text: str) -> Outcome:
-    """Judge a text that is to be a secret."""
+    """Check a text that is used as a secret."""
     if not text:
         return Flaw("is empty", "Set it, or leave the field out.")
     if text.startswith("\ufeff"):

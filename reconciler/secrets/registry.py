@@ -1,4 +1,4 @@
-"""Which scheme is fetched how: the closed set of schemes, and the resolver that everybody uses."""
+"""How each scheme is fetched: the closed set of schemes, and the resolver for all of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NOTHING_HELD = _NothingHeld()
 
 @dataclass(slots=True)
 class _Fetched:
-    """What is known of one reference; the lock is held by whoever fetches it."""
+    """The cached outcome of one reference; the thread that fetches it holds the lock."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     outcome: Outcome | None = None
@@ -48,10 +48,10 @@ class Resolver:
 
     ``environ`` is where ``env:`` looks and what commands inherit; relative paths and commands start
     at ``base``; with ``folders``, files are read from these alone. After ``keep`` seconds by
-    ``clock`` a secret is fetched anew; a run of a command sees one and the same all the time. What
-    cannot be fetched anew, as in the middle of a rotation, stays as it was, and is looked for again
-    soon. It may be used from several threads: who asks for a secret that is being fetched waits for
-    it.
+    ``clock`` a secret is fetched anew; a single command always sees the same value. What cannot be
+    fetched anew, as in the middle of a rotation, stays as it was, and is looked for again soon. It
+    may be used from several threads: a thread that asks for a secret that another one is fetching
+    waits for it.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Resolver:
         self._fetched: dict[SecretRef, _Fetched] = {}
 
     def resolve(self, reference: SecretRef) -> Secret:
-        """Fetch the secret; raises SecretError, which names the reference, if there is none."""
+        """Fetch the secret; raises SecretError, which names the reference, if it cannot be fetched."""
         fetched = self._fetched.setdefault(reference, _Fetched())
         with fetched.lock:
             outcome = fetched.outcome

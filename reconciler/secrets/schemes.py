@@ -1,4 +1,4 @@
-"""The schemes of references: those that the package itself fetches, and those of packages beside it."""
+"""The schemes of references: the built-in ones, and those that other packages add."""
 
 from __future__ import annotations
 

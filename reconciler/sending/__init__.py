@@ -1,4 +1,4 @@
-"""Sending mail through what was applied: composing it, handing it over, and filing the copy.
+"""Sending mail through applied connectors: composing, transmitting, and filing the copy.
 
 Which connector carries a mail is decided in ``routing``; sessions with servers belong to ``mail``.
 """

@@ -25,9 +25,9 @@ _LATER = frozenset({ErrorClass.RATE_LIMITED, ErrorClass.QUOTA})
 
 
 class ConnectorAccess:
-    """Opens connections to one half of a connector, and says what its failures mean.
+    """Opens connections to one account of a connector, and explains failures.
 
-    A deadline is not a stopwatch for the whole mail: it is set anew for each command by who sends one.
+    The deadline does not cover the whole mail: whoever sends a command sets it again.
     """
 
     def __init__(self, account: Account, access: Access) -> None:
@@ -37,7 +37,7 @@ class ConnectorAccess:
 
     @property
     def timeout(self) -> float:
-        """Seconds that a command may take."""
+        """The time limit of a command, in seconds."""
         return self._access.options.timeout
 
     @property
@@ -54,7 +54,7 @@ class ConnectorAccess:
         return self._opened(ImapAccountSession)
 
     def failure(self, error: Exception, stage: Stage) -> SendFailed:
-        """What an exception means, with what the server said."""
+        """Explain an exception, with the server's reply."""
         failure = classify(error, FailureContext(self.account, stage, self._secrets.redactor))
         said = f" The server said: {failure.reply}" if failure.reply else ""
         by_smtp = self.account.protocol is Protocol.SMTP
@@ -73,7 +73,7 @@ class ConnectorAccess:
         )
 
     def show(self, text: str) -> str:
-        """A server's text, fit to be shown."""
+        """Make a server's text safe to show."""
         return self._secrets.redactor.show(text)
 
     def _opened(self, kind: type[A]) -> A:

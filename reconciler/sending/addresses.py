@@ -1,4 +1,4 @@
-"""Addresses as people write them, and as a header field and an envelope want them."""
+"""Addresses as people write them, and as header fields and envelopes require them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _LONGEST = 254
 def read_addresses(texts: Iterable[str], field: str) -> tuple[Address, ...]:
     """Read the addresses of one field, each once; the domain is turned to ASCII (RFC 5890).
 
-    Raises UsageError for what is no address. Nothing is guessed: a mail to somebody else is worse than
-    none.
+    Raises UsageError for an invalid address. Nothing is guessed: no mail is better than one to the
+    wrong person.
     """
     if isinstance(texts, str):
         raise UsageError(
@@ -40,7 +40,7 @@ def read_addresses(texts: Iterable[str], field: str) -> tuple[Address, ...]:
 
 
 def needs_utf8(addresses: Iterable[str]) -> bool:
-    """Whether a local part is beyond ASCII, so that the server has to know RFC 6531."""
+    """Whether a local part is not ASCII, so that the server must support RFC 6531."""
     return any(not address.rpartition("@")[0].isascii() for address in addresses)
 
 

@@ -1,4 +1,4 @@
-"""From a message and its route to the octets that are sent (RFC 5322, RFC 2045 to 2049)."""
+"""From a message and its route to the transmitted octets (RFC 5322, RFC 2045 to 2049)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LONGEST_WORD = 900
 
 _MAIL = "message/rfc822"
 _WRAPPED = ("message/", "multipart/")
-"""These may not be encoded (RFC 2046 section 5.2.1). What would have to be arrives as a file of octets."""
+"""This type must not be encoded (RFC 2046 section 5.2.1). A mail that would need it is attached as a binary file."""
 
 _LONGEST_LINE = 998
 """Octets of a line without its end (RFC 5322 section 2.1.1)."""
@@ -46,9 +46,10 @@ _SEVEN_BIT = SMTP.clone(cte_type="7bit")
 def compose(message: Message, route: Route, connector: Connector, stamp: Stamp) -> Prepared:
     """Compose a mail. A pure function of its arguments.
 
-    From is the address that the route gives, and so is the envelope's sender; Sender is left out, as
-    RFC 5322 section 3.6.2 wants it where both are the same. Raises UsageError for what cannot be a mail: no
-    recipient, no subject, no text, an address that is none, a character that would end a field early.
+    From is the address that the route gives, and so is the envelope's sender; Sender is left out,
+    as RFC 5322 section 3.6.2 requires if both are the same. Raises UsageError if it is not a valid
+    mail: no recipient, no subject, no text, an invalid address, a character that would end a field
+    early.
     """
     to, cc, bcc = (
         read_addresses(texts, field)
@@ -99,7 +100,7 @@ def _to(to: tuple[Address, ...], cc: tuple[Address, ...]) -> str:
 
 
 def _named(author: Address, message: Message, connector: Connector) -> Address:
-    """The author with a name: the one that is asked for, else that of the connector."""
+    """The author's address with a name: the requested one, else the connector's."""
     name = message.from_name or connector.from_name or ""
     refuse_control_characters(name, "the sender's name")
     return Address(name, author.username, author.domain)

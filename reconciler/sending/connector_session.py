@@ -1,4 +1,4 @@
-"""What one connector sends mail through: its SMTP session, and the IMAP session that files copies."""
+"""A connector's sessions: SMTP for sending, IMAP for filing copies."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ConnectorSession:
         )
 
     def copy(self, mail: Prepared, asked: SaveSent | None) -> Copy:
-        """File the copy of a mail as is wanted."""
+        """File the copy of a mail as configured."""
         decision = without_filing(mail.route, self.connector, asked)
         if isinstance(decision, Copy):
             return decision

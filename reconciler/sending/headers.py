@@ -1,4 +1,4 @@
-"""Header fields as they stand in a mail (RFC 5322 section 2.2, RFC 2047).
+"""Header fields as they appear in a mail (RFC 5322 section 2.2, RFC 2047).
 
 :class:`email.message.EmailMessage` folds them too, but in some releases of Python it encodes the comma
 between two addresses, so that both are lost, and drops blanks of a long subject. So the fields of a mail are

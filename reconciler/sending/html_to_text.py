@@ -1,4 +1,4 @@
-"""The text of an HTML mail, for those who read mail as text."""
+"""The plain text of an HTML mail."""
 
 from __future__ import annotations
 

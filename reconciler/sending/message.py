@@ -1,4 +1,4 @@
-"""A mail as somebody wants to send it, before it is known through which connector it goes."""
+"""A mail before its route is decided."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reconciler.routing.request import Route
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that goes along. ``content_id`` makes it an image that the HTML refers to as ``cid:…``."""
+    """An attachment. ``content_id`` makes it an image that the HTML refers to as ``cid:…``."""
 
     name: str
     content: bytes
@@ -39,13 +39,14 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is to be sent.
+    """A message to send.
 
-    Addresses are as people write them, ``ada@x.example`` or ``"Lovelace, Ada" <ada@x.example>``; several
-    may stand in one text, with commas between. At least one of ``text`` and ``html`` has to be there, and a
-    ``subject``. ``from_name`` is shown beside the address that the mail goes out as; the connector's
-    ``from_name`` if it is empty. ``auto_submitted`` marks a mail that no person wrote, so that nobody's absence is
-    answered to it (RFC 3834). ``headers`` are further fields, such as ``List-Unsubscribe``.
+    Addresses are as people write them, ``ada@x.example`` or ``"Lovelace, Ada" <ada@x.example>``;
+    several may stand in one text, with commas between. At least one of ``text`` and ``html`` has to
+    be there, and a ``subject``. ``from_name`` is shown beside the address that the mail goes out
+    as; the connector's ``from_name`` if it is empty. ``auto_submitted`` marks a mail that no person
+    wrote, to suppress out-of-office replies (RFC 3834). ``headers`` are further fields, such as
+    ``List-Unsubscribe``.
     """
 
     to: tuple[str, ...] = ()
@@ -62,7 +63,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class RawMessage:
-    """A whole mail as in RFC 5322, which goes out as it is but for who it says it is from.
+    """A complete message (RFC 5322), which goes out unchanged except for its sender.
 
     ``recipients`` are the envelope's; if there are none, those of To, Cc and Bcc.
     """
@@ -73,7 +74,7 @@ class RawMessage:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What makes a mail this one and no other: a random token, and the moment it is sent."""
+    """The identity of a mail: a random token, and the time it is sent."""
 
     token: str
     at: datetime
@@ -87,8 +88,8 @@ TOKEN_HEADER = "X-Reconciler-ID"  # noqa: S105 - the name of a header field
 class Prepared:
     """A mail with its route.
 
-    ``content`` is what is sent. ``copy`` is what is filed: the same with Bcc, which the sender may see and
-    receivers may not. Lines end in CRLF. ``seven_bit`` is ``content`` for a server that takes nothing beyond
+    ``content`` is what is sent. ``copy`` is what is filed: the same with Bcc, which only the sender
+    may see. Lines end in CRLF. ``seven_bit`` is ``content`` for a server that takes nothing beyond
     ASCII, where that is another text.
     """
 

@@ -1,4 +1,4 @@
-"""What became of a mail: for whoever sent it, and for the journal."""
+"""The outcome of a mail, for its sender and for the journal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class CopyStatus(StrEnum):
-    """What became of the copy in the folder for sent mail."""
+    """The status of the copy in the Sent folder."""
 
     NOT_WANTED = "not_wanted"
     FILED_BY_PROVIDER = "filed_by_provider"
@@ -36,8 +36,8 @@ class Copy:
 class RefusedRecipient:
     """A recipient whom the server refused.
 
-    ``code`` is its reply code (``550``), ``status`` the enhanced one (``5.1.1``, RFC 3463) if there was one, and
-    ``text`` its words.
+    ``code`` is its reply code (``550``), ``status`` the enhanced one (``5.1.1``, RFC 3463) if there
+    was one, and ``text`` its words.
     """
 
     recipient: str
@@ -57,10 +57,10 @@ class RefusedRecipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """A mail that a server has taken, for some of its recipients at least.
+    """A mail that a server accepted for at least some recipients.
 
-    ``size`` is in octets, ``reply`` the server's last word, ``at`` in UTC. ``warnings`` are sentences about
-    what went wrong beside the mail.
+    ``size`` is in octets, ``reply`` the server's last word, ``at`` in UTC. ``warnings`` are
+    sentences about problems that did not stop the mail.
     """
 
     route: Route
@@ -88,10 +88,10 @@ class SendingInterrupted(KeyboardInterrupt):
 
 
 class Journal(Protocol):
-    """Keeps a record of every attempt to send, of refused ones too."""
+    """Records every attempt to send, refused ones too."""
 
     def record(self, record: SendingRecord) -> None:
-        """Keep one; raises ReconcilerError if that cannot be done, which fails no mail."""
+        """Keep one; raises ReconcilerError if it cannot, which does not fail the mail."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The outgoing side of one connector: a connection that is kept for many mails."""
+"""Sending through one connector, over a connection that is kept for many mails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.sending.message import Prepared
 
 _MOST = 500
-"""Mails after which a connection is made anew: many servers have a limit, and say so with a 421."""
+"""How many mails to send over one connection: many servers have a limit, and end it with a 421."""
 
 
 class Outgoing:
@@ -119,7 +119,7 @@ class Outgoing:
 
 
 def _suited(mail: Prepared, session: SmtpSession, host: str) -> tuple[Envelope, bytes]:
-    """The mail as this server can take it; raises SendFailed if it cannot."""
+    """Return the mail in a form that this server accepts; raises SendFailed if there is none."""
     envelope, content, able = mail.envelope, mail.content, session.capabilities
     if envelope.utf8 and "SMTPUTF8" not in able:
         raise SendFailed(

@@ -1,4 +1,4 @@
-"""From a wish to a mail that is ready: its route is decided, then it is composed."""
+"""Preparing a mail: its route is decided, then it is composed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendRequest:
-    """What is to be sent, and how its sender wants it to go. ``sender`` is the From that is asked for."""
+    """A mail with the options of its sender. ``sender`` is the requested From."""
 
     message: Message | RawMessage
     actor: str
@@ -48,7 +48,7 @@ _CLAIMED = (
 
 
 def _author_texts(message: Message | RawMessage) -> tuple[str, ...]:
-    """Everything in a mail that says who it is from, or to whom an answer goes."""
+    """Return everything in a mail that says who it is from, or where replies go."""
     if isinstance(message, RawMessage):
         return values_of(message, AUTHOR_FIELDS)
     further = (value for field, value in message.headers if field.strip().lower() in AUTHOR_FIELDS)

@@ -1,4 +1,4 @@
-"""A mail that comes whole, as programs hand it to sendmail: only who it is from is put right."""
+"""Complete messages, as programs pass them to sendmail: only the sender is corrected."""
 
 from __future__ import annotations
 

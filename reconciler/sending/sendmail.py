@@ -1,8 +1,8 @@
-"""What programs mean when they call sendmail: its arguments, and its ways with a mail.
+"""The command line and the behaviour of sendmail.
 
-The options are those of sendmail 8 and of Postfix (https://www.postfix.org/sendmail.1.html). What
-only makes sense for a queue or a daemon is refused; what asks for notifications or says how to
-queue is taken and ignored.
+The options are those of sendmail 8 and of Postfix (https://www.postfix.org/sendmail.1.html).
+Options for a queue or a daemon are refused; those for notifications or queueing are accepted and
+ignored.
 """
 
 from __future__ import annotations

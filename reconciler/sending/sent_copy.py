@@ -1,7 +1,7 @@
-"""Copies of sent mail, in the account that really carried it.
+"""Copies of sent mail, in the account that carried it.
 
-Gmail, Exchange Online and others file what is sent over SMTP themselves, so that one of ours would be the
-second. Where a provider is not known to, we look before we file.
+Gmail, Exchange Online and others file what is sent over SMTP themselves, so a second copy would be
+one too many. If the provider is not known to do so, we look before we file.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from reconciler.sending.message import Prepared
 
 _LOOKS = BackOff(first=0.5, longest=0.5, tries=6)
-"""The waits between two looks for the first copy: some servers file theirs only after a while."""
+"""The delays between searches for the first copy: some servers file theirs only after a while."""
 
 _GONE = frozenset({"TRYCREATE", "NONEXISTENT"})
-"""What a server answers whose folder was renamed or removed since it was chosen."""
+"""The server's answer if the folder was renamed or removed since it was chosen."""
 
 
 def without_filing(route: Route, connector: Connector, asked: SaveSent | None) -> Copy | SaveSent:
@@ -68,7 +68,7 @@ class Copies:
         self._knows_server = False
 
     def file(self, mail: Prepared, desired: SaveSent) -> Copy:
-        """File the copy of a mail, unless it is there already. Raises nothing: a mail that is sent is sent."""
+        """File the copy of a mail, unless it is there already. Raises nothing, because the mail is already sent."""
         kept = self._attempt is not None
         try:
             try:

@@ -1,4 +1,4 @@
-"""Connectors: complete, of some use, and told apart."""
+"""Connectors: complete, useful and distinct."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def purpose(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """A connector reads or sends, and what is written for sending is used."""
+    """A connector reads or sends, and settings for sending are used."""
     for case in subject.cases:
         document = case.document
         if document.smtp is not None and not document.enable_mail_send_from:
@@ -32,7 +32,7 @@ def purpose(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 def completeness(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """Nothing that a connection takes is missing, but in a draft."""
+    """Everything that a connection needs is given, except in a draft."""
     for case in subject.cases:
         document = case.document
         if document.draft:
@@ -86,7 +86,7 @@ def _told_elsewhere(case: ResolvedConnector) -> bool:
 
 
 def labels(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """No label stands twice."""
+    """No label is given twice."""
     for case in subject.cases:
         seen: set[str] = set()
         for index, label in enumerate(case.document.labels):
@@ -100,7 +100,7 @@ def labels(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 def renames(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """A former name is one that nobody has any more, and that one connector had."""
+    """A former name is no longer in use, and belonged to one connector only."""
     taken: dict[str, ResolvedConnector] = {}
     for case in subject.cases:
         old = case.document.renamed_from

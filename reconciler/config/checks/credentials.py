@@ -30,7 +30,7 @@ def one_way(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 def no_sign_in(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """``sign_in: none`` stands beside no credential."""
+    """``sign_in: none`` excludes credentials."""
     for case in subject.cases:
         smtp = case.document.smtp
         if smtp is None or smtp.sign_in is not SmtpSignIn.NONE:
@@ -45,7 +45,7 @@ def no_sign_in(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 def same_credentials(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """``use_same_credentials`` agrees with what else is written."""
+    """``use_same_credentials`` agrees with the other settings."""
     route: Route = ("smtp", "use_same_credentials")
     for case in subject.cases:
         document = case.document

@@ -1,4 +1,4 @@
-"""Groups and roles: somebody is left who may change things, and no group is within itself."""
+"""Groups and roles: an Administrator is left, and no group contains itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def administrators(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """Where roles are declared, somebody is an Administrator."""
+    """If roles are declared, there is an Administrator."""
     roles, groups = subject.catalogue.roles, subject.catalogue.groups
     if roles is None:
         return
@@ -37,7 +37,7 @@ def empty_groups(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 def cycles(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """No group is a member of itself, be it by way of others. Each cycle is told once."""
+    """No group is a member of itself, directly or through others. Each cycle is reported once."""
     groups = subject.catalogue.groups
     done: set[str] = set()
     for start in sorted(groups):

@@ -1,4 +1,4 @@
-"""A finding: what a check has to say, about which place of which document."""
+"""Findings: the problems that a check reports, each at a place in a document."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Finding:
 
 
 Check = Callable[[ResolvedConfiguration], Iterator[Finding]]
-"""Looks at everything, and says what is wrong."""
+"""Inspects the whole configuration and yields its problems."""
 
 
 def location(raw: RawDocument, route: Route) -> str:

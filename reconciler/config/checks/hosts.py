@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def allowed(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """Neither a server nor a token endpoint is outside ``allowed_hosts``."""
+    """Every server and token endpoint is in ``allowed_hosts``."""
     if not subject.settings.allowed_hosts:
         return
     for case in subject.cases:

@@ -1,4 +1,4 @@
-"""Names: declared once, and declared at all where something refers to them."""
+"""Names: declared exactly once if something refers to them."""
 
 from __future__ import annotations
 

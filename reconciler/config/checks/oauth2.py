@@ -34,7 +34,7 @@ _TAKEN: Final[dict[Grant, frozenset[str]]] = {
 
 
 def completeness(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """Every grant has what it takes, but in a draft, and nothing that it does not."""
+    """Every grant has the fields that it requires, except in a draft, and no others."""
     for case in subject.cases:
         for side in case.sides:
             oauth2 = side.written.oauth2
@@ -54,7 +54,7 @@ def completeness(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 def endpoints(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """It is known where tokens are issued, but in a draft."""
+    """The token endpoint is known, except in a draft."""
     for case in subject.cases:
         if case.document.draft or case.provider_missing:
             continue

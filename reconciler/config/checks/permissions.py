@@ -1,4 +1,4 @@
-"""Permissions: they have the effect that their words promise."""
+"""Permissions: they have the effect that they declare."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def partners(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """Who is a partner is declared where partners are let in."""
+    """``internal_domains`` are declared if partners are admitted."""
     roles = subject.catalogue.roles
     if (roles is not None and roles.value.internal_domains) or not subject.catalogue.complete:
         return

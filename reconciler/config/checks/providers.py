@@ -1,4 +1,4 @@
-"""Providers: what a service takes as proof of identity, and names that hide a built-in one."""
+"""Providers: the sign-in methods they accept, and names that replace a built-in one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PASSWORDS: Final = frozenset({SignInMethod.PASSWORD, SignInMethod.APP_PASSWORD}
 
 
 def overrides(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """A user's own provider has the name of a built-in one, and takes its place."""
+    """A user's provider replaces the built-in one of the same name."""
     for name, entry in subject.catalogue.providers.items():
         if name in subject.catalogue.built_in:
             message = f"This replaces the built-in provider `{name}`."
@@ -27,7 +27,7 @@ def overrides(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 def sign_in(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """The provider takes what the connector signs in with."""
+    """The provider accepts the connector's sign-in method."""
     for case in subject.cases:
         for side in case.sides:
             if side.defaults is None or side.server.server != side.defaults.server:

@@ -1,6 +1,6 @@
-"""References to secrets: whether there is such a scheme, and whether it may be used.
+"""References to secrets: their schemes exist and are allowed.
 
-What they refer to is not looked at: a check must not need a secret.
+The secrets are never fetched: a check must not need one.
 """
 
 from __future__ import annotations
