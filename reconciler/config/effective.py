@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.config.settings import DEFAULTS, LimitSettings, Settings
 from reconciler.model.depth import Depth
+from reconciler.model.domain import pattern_key
 from reconciler.model.resource import digest
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def intersection(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...
         for first in one
         for second in other
         for narrow, wide in ((first, second), (second, first))
-        if fnmatchcase(narrow.casefold(), wide.casefold())
+        if fnmatchcase(pattern_key(narrow), pattern_key(wide))
     }
     return tuple(sorted(both)) or (NO_HOST,)
 

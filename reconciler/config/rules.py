@@ -86,6 +86,7 @@ RULES: Final[dict[str, Severity]] = {
     "connector/duplicate-sender": _ERROR,
     "connector/repeated-sender": _WARNING,
     "connector/host-not-allowed": _ERROR,
+    "name/invalid-domain": _ERROR,
     "connector/renamed-from": _ERROR,
     "connector/duplicate-label": _WARNING,
     "tls/mode": _ERROR,

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from reconciler.model.connector import STRICT
 from reconciler.model.depth import Depth
+from reconciler.model.domain import domain_key, pattern_key
 from reconciler.model.fields import WHOLE, Matches, Maybe, Reference
 
 HOST_GLOB = r"^(\*\.)?[^\s\uFEFF\x00-\x1F\x7F-\x9F*?\[\]@/,;<>]{1,251}$"
@@ -170,9 +171,9 @@ class Settings:
 
     def allows_host(self, host: str) -> bool:
         """Whether a connector may point at ``host``."""
-        name = host.casefold().rstrip(".")
+        name = domain_key(host)
         return not self.allowed_hosts or any(
-            fnmatchcase(name, pattern.casefold()) for pattern in self.allowed_hosts
+            fnmatchcase(name, pattern_key(pattern)) for pattern in self.allowed_hosts
         )
 
 

@@ -10,6 +10,7 @@ from reconciler.connection.failure import Stage
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.happy_eyeballs import Winners
 from reconciler.model.depth import Depth
+from reconciler.model.domain import domain_key, pattern_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,9 +52,9 @@ class ProbeOptions:
 
     def allows_host(self, host: str) -> bool:
         """Whether a connection may be made in the name of ``host``."""
-        name = host.casefold().rstrip(".")
+        name = domain_key(host)
         return not self.allowed_hosts or any(
-            fnmatchcase(name, pattern.casefold()) for pattern in self.allowed_hosts
+            fnmatchcase(name, pattern_key(pattern)) for pattern in self.allowed_hosts
         )
 
     def wants(self, stage: Stage, own: Depth | None = None) -> bool:

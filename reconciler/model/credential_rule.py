@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Self
 
+from reconciler.model.domain import domain_key, pattern_key
+
 if TYPE_CHECKING:
     from reconciler.model.secret_ref import SecretRef
 
@@ -43,7 +45,7 @@ class CredentialRule:
     def covers(self, reference: str, host: str) -> bool:
         """Whether the rule allows this pair; hosts are compared without case and the final dot."""
         return fnmatchcase(reference, self.references) and fnmatchcase(
-            host.casefold().rstrip("."), self.hosts.casefold().rstrip(".")
+            domain_key(host), pattern_key(self.hosts)
         )
 
     @property

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from reconciler.model.connector import Connector
-from reconciler.model.domain import with_a_label
+from reconciler.model.domain import domain_key, with_a_label
 from reconciler.model.secret_ref import SecretRef
 from reconciler.wording import TO_ACT_ON
 
@@ -145,7 +145,7 @@ def uses(connector: Connector) -> Iterator[tuple[str, SecretRef, Destination]]:
 
 def _destination(server: MailServer) -> Destination:
     return Destination(
-        (server.server or "").casefold(),
+        domain_key(server.server or ""),
         server.port or 0,
         str(server.security),
         server.username or "",

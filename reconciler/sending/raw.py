@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.errors import UsageError
 from reconciler.mail.smtp import Envelope
+from reconciler.model.domain import address_key
 from reconciler.sending.addresses import needs_utf8, read_addresses
 from reconciler.sending.headers import address_field, plain_field
 from reconciler.sending.message import TOKEN_HEADER, Prepared
@@ -72,8 +73,8 @@ def adopt(message: RawMessage, route: Route, connector: Connector, stamp: Stamp)
     recipients = _recipients(message, head)
     (author,) = read_addresses([route.from_address], "From")
     # Whoever names the sender apart from the mail cannot say another one in it.
-    own = [address.casefold() for address in _addresses(head, "From")]
-    foreign = own not in ([], [author.addr_spec.casefold()])
+    own = [address_key(address) for address in _addresses(head, "From")]
+    foreign = own not in ([], [address_key(author.addr_spec)])
     kept, names = _kept(head, replaced=route.original_from is not None or foreign)
     added = []
     if b"from" not in names:

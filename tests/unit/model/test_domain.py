@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.config.settings import Settings
+from reconciler.connection.options import ProbeOptions
+from reconciler.model.credential_rule import CredentialRule
 from reconciler.model.domain import a_labels, address_key, domain_key, pattern_key
+from reconciler.model.snapshot import Snapshot
+from reconciler.plan.credentials import new_uses
+from tests.builders import connector, mail_server, stored
 
 
 @pytest.mark.parametrize(
@@ -54,3 +60,26 @@ def test_patterns_are_compared_label_by_label() -> None:
 @given(st.text(max_size=40))
 def test_a_key_is_its_own_key(text: str) -> None:
     assert domain_key(domain_key(text)) == domain_key(text)
+
+
+def test_hosts_of_another_spelling_are_allowed_and_those_of_another_domain_are_not() -> None:
+    for allows in (
+        Settings(allowed_hosts=("*.straße.example",)).allows_host,
+        ProbeOptions(allowed_hosts=("*.straße.example",)).allows_host,
+        lambda host: CredentialRule("env:A", "*.straße.example").covers("env:A", host),
+    ):
+        assert allows("mail.xn--strae-oqa.example")
+        assert allows("Mail.STRAẞE.example.")
+        assert not allows("mail.strasse.example")
+
+
+def test_a_secret_that_goes_to_a_domain_that_only_looks_alike_goes_somewhere_new() -> None:
+    old, new = (
+        connector("x", imap=None, smtp=mail_server("x", "smtp", server=host))
+        for host in ("mail.strasse.example", "mail.straße.example")
+    )
+    assert new_uses(stored(old), Snapshot.of((new,)), str)
+    again = connector(
+        "x", imap=None, smtp=mail_server("x", "smtp", server="MAIL.xn--strae-oqa.example")
+    )
+    assert not new_uses(stored(new), Snapshot.of((again,)), str)
