@@ -34,3 +34,11 @@ def shortened(items: Sequence[T], most: int = LINES) -> tuple[Sequence[T], str]:
     """The first items, and ``and 3 more`` for those left out; "" if there are none."""
     more = len(items) - most
     return items[:most], f"and {more} more" if more > 0 else ""
+
+
+def install_extra(extra: str) -> str:
+    """How to install an extra. No index is named: the package called reconciler there is another project's."""
+    return (
+        f"Install the extra {extra}: in a checkout with pip install '.[{extra}]', elsewhere with the wheel of "
+        "the release, as docs/ci.md shows."
+    )

@@ -93,7 +93,7 @@ def test_a_lock_holds_what_the_project_asks_for(lock: str, groups: tuple[str, ..
     locked = _locked(ROOT / "requirements" / f"{lock}.txt")
     for text in asked:
         requirement = Requirement(text)
-        if requirement.name == "reconciler":
+        if requirement.name == "mail-reconciler":
             continue
         version = locked[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), text
@@ -115,3 +115,21 @@ def test_a_release_comes_with_its_sbom_and_digests() -> None:
     assert "--output-file dist/sbom.cdx.json" in text
     assert "sha256sum" in text
     assert text.index("sbom.cdx.json") < text.index("sha256sum") < text.index("gh release create")
+
+
+def test_no_page_and_no_message_installs_a_package_of_the_index_by_name() -> None:
+    """The one called reconciler there is another project's, and whoever installs it may hold secrets."""
+    texts = {
+        path: path.read_text(encoding="utf-8")
+        for folder in ("reconciler", "docs", ".github", ".ci")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".md", ".yml", ""} and path.is_file()
+    }
+    texts |= {
+        ROOT / name: (ROOT / name).read_text("utf-8") for name in ("README.md", "CONTRIBUTING.md")
+    }
+    named = re.compile(
+        r"""(?:pip|pipx|uv)\b[^\n]*\binstall\b[^\n&;|]*[ '"](?:mail-)?reconciler\b(?! @)"""
+    )
+    assert len(texts) > 200
+    assert [str(path) for path, text in texts.items() if named.search(text)] == []

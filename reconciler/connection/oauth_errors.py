@@ -16,6 +16,7 @@ from reconciler.mail.faults import (
     Unresolvable,
 )
 from reconciler.model.domain import with_a_label
+from reconciler.wording import install_extra
 
 if TYPE_CHECKING:
     from reconciler.connection.context import FailureContext
@@ -65,7 +66,7 @@ def token_failure(error: TokenFault, _where: FailureContext) -> Failure:
         return Failure(
             ErrorClass.CONFIG_INVALID,
             f"Signing in with OAuth 2.0 needs {error.package}, which is not installed.",
-            f"Install it: pip install 'reconciler[{error.extra}]'.",
+            install_extra(error.extra),
         )
     if isinstance(error, KeyUnusable):
         remedy = f"Put {error.wanted} where the reference points."

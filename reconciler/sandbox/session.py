@@ -20,6 +20,7 @@ from reconciler.sandbox.references import CA_FILE, CONNECT_TO, STATE
 from reconciler.sandbox.run import Run
 from reconciler.sandbox.seed import prepare_folder, read_seed, write_certificate
 from reconciler.sandbox.tokens import Tokens
+from reconciler.wording import install_extra
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from reconciler.model.connector import Connector
     from reconciler.sandbox.servers import Servers
 
-INSTALL_HINT = "pip install 'reconciler[sandbox]'"
+INSTALL_HINT = install_extra("sandbox")
 
 
 @dataclass(frozen=True, slots=True)

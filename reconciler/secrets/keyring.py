@@ -7,6 +7,7 @@ import threading
 
 from reconciler.secrets.base import Secret
 from reconciler.secrets.outcome import Flaw, Outcome, from_text
+from reconciler.wording import install_extra
 
 # The keyring library promises no thread safety, and some of its backends ask the user to unlock.
 _one_at_a_time = threading.Lock()
@@ -22,7 +23,7 @@ def fetch(target: str) -> Outcome:
     except ImportError:
         return Flaw(
             "needs the keyring library, which is not installed",
-            "Install it with: pip install 'reconciler[keyring]'",
+            install_extra("keyring"),
         )
     with _one_at_a_time:
         try:

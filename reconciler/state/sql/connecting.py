@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import StateUnavailable, UsageError
+from reconciler.wording import install_extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ class Connecting:
         except ModuleNotFoundError:
             raise StateUnavailable(
                 "a state in PostgreSQL needs psycopg, which is not installed",
-                hint="pip install 'reconciler[postgres]'",
+                hint=install_extra("postgres"),
             ) from None
         try:
             given = conninfo_to_dict(url.text)

@@ -15,7 +15,7 @@ import pytest
 from reconciler.errors import SandboxError
 from reconciler.model.connector import Connector, MailServer, Security
 from reconciler.sandbox.own_state import own_state
-from reconciler.sandbox.session import Sandbox, Session
+from reconciler.sandbox.session import INSTALL_HINT, Sandbox, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -284,5 +284,5 @@ except SandboxError as error:
     assert result.stderr == ""
     assert result.stdout.splitlines() == [
         f"the sandbox needs {package}, which is not installed",
-        "pip install 'reconciler[sandbox]'",
+        INSTALL_HINT,
     ]

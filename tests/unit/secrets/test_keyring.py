@@ -88,7 +88,7 @@ def test_without_the_library_the_extra_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
 
-    assert "pip install 'reconciler[keyring]'" in refuse("keyring:mail/support").hint
+    assert "pip install '.[keyring]'" in refuse("keyring:mail/support").hint
 
 
 def test_the_real_library_is_asked_as_it_wants_to_be(reveal: Reveal, refuse: Refuse) -> None:
