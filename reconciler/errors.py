@@ -19,6 +19,7 @@ The tree, with the exit code that :mod:`reconciler.cli.exit_codes` gives each::
     ├── PlanStale                       6
     ├── NotAuthorised                   8
     ├── TestsFailed                   4|9   rejected, or not reachable
+    │   └── LoginFailed               4|9   likewise, of a login
     ├── RouteRefused                    1
     └── SandboxError                    1
 """
@@ -120,6 +121,10 @@ class TestsFailed(ReconcilerError):
     def __init__(self, message: str, *, rejected: bool, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.rejected = rejected
+
+
+class LoginFailed(TestsFailed):
+    """A login came to nothing: access was not allowed, or the server could not be reached."""
 
 
 class RouteRefused(ReconcilerError):

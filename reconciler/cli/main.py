@@ -28,6 +28,7 @@ COMMANDS = {
     "fmt": "Format the configuration files.",
     "plan": "Show what an apply would change, and who then sends as whom.",
     "test": "Test connectors live, over IMAP and SMTP.",
+    "login": "Obtain the refresh token of a connector, in a browser.",
     "doctor": "Examine one connector closely: certificates, folders, quota, verdict.",
     "apply": "Test what changed and write it to the state, all or nothing.",
     "status": "List the stored connectors and their status.",

@@ -77,7 +77,7 @@ def issue(request: Request, http: Https) -> Issued:
             raise _unusable(request) from None
         what = type(error).__name__
         raise TokenFault(request.host, f"the answer cannot be read ({what})") from None
-    return _issued(answer)
+    return issued_of(answer)
 
 
 def _unusable(request: Request) -> TokenFault:
@@ -95,19 +95,20 @@ def _ask(request: Request, http: Https) -> Any:
     grant = request.oauth2.grant
     match grant:
         case Grant.CLIENT_CREDENTIALS:
-            return _client(request, http).fetch_token(
+            return client_of(request, http).fetch_token(
                 request.endpoint, grant_type="client_credentials"
             )
         case Grant.REFRESH_TOKEN:
             token = request.refresh_token
             text = token.reveal() if token else _secret(request, request.oauth2.refresh_token)
-            return _client(request, http).refresh_token(request.endpoint, refresh_token=text)
+            return client_of(request, http).refresh_token(request.endpoint, refresh_token=text)
         case Grant.JWT_BEARER:
             return _service_account(request, http).refresh_token()
     assert_never(grant)
 
 
-def _client(request: Request, http: Https) -> Any:
+def client_of(request: Request, http: Https) -> Any:
+    """Make the client of Authlib that a connector signs in with."""
     oauth2 = request.oauth2
     arguments: dict[str, Any] = {
         "session": http,
@@ -161,7 +162,8 @@ def _secret(request: Request, reference: SecretRef | None) -> str:
     return request.reveal(reference).reveal()
 
 
-def _issued(answer: Any) -> Issued:
+def issued_of(answer: Any) -> Issued:
+    """Read the answer of a token endpoint; raises ProtocolViolation if it holds no token."""
     token = answer.get("access_token") if isinstance(answer, dict) else None
     if not isinstance(token, str) or not token:
         raise ProtocolViolation("The token endpoint issued no token.")

@@ -9,7 +9,8 @@ from reconciler.mail.resolve import ascii_host
 from reconciler.model.connector import Grant
 from reconciler.sandbox.accounts import Application, SandboxAccount, username_key
 from reconciler.sandbox.references import secret_behind
-from reconciler.sandbox.tokens import MADE_UP
+from reconciler.sandbox.tokens import MADE_UP, made_up_token
+from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from reconciler.model.connector import OAuth2
     from reconciler.model.secret_ref import SecretRef
     from reconciler.sandbox.seed import Seed
-    from reconciler.secrets.base import Secret
 
 _PORT = 443
 
@@ -52,6 +52,11 @@ def applications_of(
     )
 
 
+def _awaits_login(reference: SecretRef, base: Path) -> bool:
+    """Whether a file is named that a login has yet to write."""
+    return reference.scheme == "file" and not (base / reference.target).exists()
+
+
 def _subject(oauth2: OAuth2, account: Account) -> str:
     if oauth2.grant is not Grant.JWT_BEARER:
         return ""
@@ -71,7 +76,10 @@ def _application(
         return secret_behind(reference, account.connector, seed, base=base)
 
     host, port, path = endpoint_of(oauth2)
-    refresh_token = secret(oauth2.refresh_token)
+    if oauth2.refresh_token is not None and _awaits_login(oauth2.refresh_token, base):
+        refresh_token: Secret | None = Secret(made_up_token())  # which nobody has before a login
+    else:
+        refresh_token = secret(oauth2.refresh_token)
     return Application(
         endpoint=oauth2.token_endpoint or "",
         host=host,

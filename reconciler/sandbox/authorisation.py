@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from reconciler.model.connector import Grant
 from reconciler.sandbox.accounts import username_key
+from reconciler.sandbox.answer import Answer
+from reconciler.sandbox.devices import DEVICE_CODE, Devices, device_path
 from reconciler.sandbox.tokens import LIFETIME, made_up_token
 from reconciler.secrets.base import Secret
 
@@ -30,14 +32,6 @@ _GRANTS: Final = {
     "urn:ietf:params:oauth:grant-type:jwt-bearer": Grant.JWT_BEARER,
 }
 _CLIENT_ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer to a request for a token: an HTTP status, and what goes out as JSON."""
-
-    status: int
-    document: dict[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +66,15 @@ class AuthorisationServer:
     def __init__(self, applications: Iterable[Application], tokens: Tokens) -> None:
         self._applications = tuple(applications)
         self._tokens = tokens
+        self._devices = Devices()
 
     def answer(self, path: str, form: Form) -> Answer:
-        """Answer a request for a token."""
+        """Answer a request for a token, or for a code that a device shows (RFC 8628)."""
+        devices = tuple(item for item in self._applications if device_path(item) == path)
+        if devices:
+            return self._devices.code(devices, form)
+        if form.get("grant_type") == DEVICE_CODE:
+            return self._answer_device(form)
         found = self._judge(path, form)
         if isinstance(found, _Refusal):
             return Answer(
@@ -91,12 +91,31 @@ class AuthorisationServer:
             document["refresh_token"] = self._rotate(found[0])
         return Answer(200, document)
 
+    def _answer_device(self, form: Form) -> Answer:
+        """Answer the question whether somebody has entered the code."""
+        consumed = self._devices.ask(form)
+        if isinstance(consumed, str):
+            return Answer(
+                400, {"error": consumed, "error_description": "Not yet, or not any more."}
+            )
+        token = self._rotate(consumed)
+        return self.answer(
+            consumed.path,
+            {
+                "grant_type": "refresh_token",
+                "refresh_token": token,
+                "client_id": consumed.client_id,
+                "client_secret": form.get("client_secret", ""),
+                "scope": form.get("scope", ""),
+            },
+        )
+
     def _rotate(self, consumed: Application) -> str:
         """Replace a refresh token that was used, as providers may (RFC 6749 section 6)."""
         token = made_up_token()
         self._applications = tuple(
-            replace(item, refresh_token=Secret(token))
-            if item.refresh_token == consumed.refresh_token and item.client_id == consumed.client_id
+            replace(item, refresh_token=Secret(token), rotates=True)
+            if _alike(item, consumed)
             else item
             for item in self._applications
         )
@@ -122,6 +141,11 @@ class AuthorisationServer:
     def _say(self, refusal: _Refusal) -> str:
         microsoft = any("microsoftonline" in item.host for item in self._applications)
         return f"AADSTS{refusal.number}: {refusal.sentence}" if microsoft else refusal.sentence
+
+
+def _alike(one: Application, other: Application) -> bool:
+    """Whether two share a refresh token: those of IMAP and SMTP may differ in their scopes alone."""
+    return one.client_id == other.client_id and one.refresh_token == other.refresh_token
 
 
 def _proofs(grant: Grant, form: Form) -> tuple[_Question, ...]:

@@ -10,7 +10,7 @@ from http.client import HTTPException, parse_headers
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
-from reconciler.sandbox.authorisation import Answer
+from reconciler.sandbox.answer import Answer
 from reconciler.sandbox.listening import Conversation
 
 if TYPE_CHECKING:

@@ -93,6 +93,7 @@ RUNS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
         ("--send-test-mail", "--format", "junit", "--timeout", "3s"),
     ),
     "test merge": (("shard.json", "--report", "junit=merged.xml"),),
+    "login": (("by-env",),),
     "doctor": tuple((name, "--report", f"json=doctor-{name}.json") for name in PASSWORDS),
     "apply": (
         ("--auto-approve", "--report", "json=apply.json"),
@@ -126,7 +127,7 @@ RUNS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
 }  # fmt: skip
 """How each command is run. A new command has to be added here, or a test fails."""
 
-WITHOUT_WORK: Final = frozenset({"state forget", "state import", "state unlock"})
+WITHOUT_WORK: Final = frozenset({"login", "state forget", "state import", "state unlock"})
 """Commands that find nothing to do here, and say so."""
 
 

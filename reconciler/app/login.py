@@ -1,0 +1,236 @@
+"""Login: somebody allows a connector the access to a mailbox, and the refresh token is put where it is named."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from reconciler.app.credential_gate import CredentialApprover, refuse_new_credentials
+from reconciler.app.test import probe_options
+from reconciler.config.suggest import did_you_mean
+from reconciler.connection.account import Account, complete_accounts
+from reconciler.connection.context import FailureContext
+from reconciler.connection.diagnosis import classify
+from reconciler.connection.errors import HostNotAllowed
+from reconciler.connection.failure import Stage
+from reconciler.errors import LoginFailed, SecretError, UsageError
+from reconciler.mail.deadline import Deadline
+from reconciler.mail.device_endpoints import device_endpoint
+from reconciler.mail.faults import (
+    ExtraMissing,
+    MailFault,
+    ProtocolViolation,
+    TokenFault,
+    TokenUnreachable,
+)
+from reconciler.mail.https import Https
+from reconciler.mail.redaction import Redactor
+from reconciler.model.connector import Grant, OAuth2
+from reconciler.model.secret_ref import SecretRef
+from reconciler.plan.inputs import NO_OVERRIDES, Overrides
+from reconciler.secrets.base import Secret
+from reconciler.secrets.schemes import is_writable
+
+if TYPE_CHECKING:
+    from reconciler.app.workspace import Workspace
+    from reconciler.connection.options import ProbeOptions
+    from reconciler.mail.device_grant import DeviceCode
+    from reconciler.mail.grants import Issued
+    from reconciler.model.connector import Connector
+    from reconciler.secrets.registry import Resolver
+
+_TIMEOUT = 30.0
+"""Seconds that one question may take."""
+
+
+_DECLINED = (
+    "access was not allowed",
+    "Log in again, and allow what the page asks for; an administrator may have to consent first.",
+)
+_EXPIRED = ("the code has expired before it was entered", "Log in again, and enter the new code.")
+_REFUSALS = {
+    "access_denied": _DECLINED,
+    "authorization_declined": _DECLINED,
+    "expired_token": _EXPIRED,
+    "bad_verification_code": _EXPIRED,
+    "no_refresh_token": (
+        "access was allowed, but no refresh token was issued",
+        "Add the scope offline_access to `scopes` (Microsoft), and log in again.",
+    ),
+}
+"""What a login may end with (RFC 8628 section 3.5, and Microsoft's words)."""
+
+
+class LoginProgress(Protocol):
+    """Is told what a person has to do."""
+
+    def enter(self, code: DeviceCode, account: str) -> None:
+        """Show the code, and the page where to enter it, signed in as ``account``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """A refresh token that is named, and what it is to be good for."""
+
+    account: Account
+    oauth2: OAuth2
+    reference: SecretRef
+    endpoint: str
+    scopes: tuple[str, ...]
+
+
+def log_in(
+    workspace: Workspace,
+    name: str,
+    progress: LoginProgress,
+    *,
+    replace: bool = False,
+    overrides: Overrides = NO_OVERRIDES,
+    approver: CredentialApprover | None = None,
+) -> tuple[SecretRef, ...]:
+    """Obtain each refresh token of a connector, and return the references where they are now.
+
+    With ``replace``, tokens that are there already are replaced. Raises ConfigurationInvalid, UsageError for
+    a connector that has none or whose references cannot be written, PlanRefused if a secret would go where
+    nobody allowed it, SecretError, and LoginFailed.
+    """
+    _, desired = workspace.load_valid()
+    connector = desired.snapshot.connector(name)
+    if connector is None:
+        known = [item.name for item in desired.snapshot.connectors]
+        raise UsageError(f"there is no connector {name}", hint=did_you_mean(name, known))
+    wishes, resolver, options = _wishes(connector), workspace.resolver(), probe_options(workspace)
+    refuse_new_credentials(
+        workspace, desired, (connector,), options, overrides=overrides, approver=approver
+    )
+    before = {wish.reference: _before(wish.reference, resolver, replace) for wish in wishes}
+    for wish in wishes:
+        new = _DeviceLogin(wish, resolver, options).obtain(progress)
+        resolver.replace(wish.reference, before[wish.reference], new)
+    return tuple(wish.reference for wish in wishes)
+
+
+def _wishes(connector: Connector) -> tuple[_Wish, ...]:
+    found: dict[SecretRef, _Wish] = {}
+    for account in complete_accounts(connector):
+        oauth2 = account.settings.oauth2
+        if (
+            oauth2 is None
+            or oauth2.grant is not Grant.REFRESH_TOKEN
+            or oauth2.refresh_token is None
+        ):
+            continue
+        reference = oauth2.refresh_token
+        if not is_writable(reference.scheme):
+            raise UsageError(
+                f"the refresh token of {connector.name} cannot be put into {reference}",
+                hint="Name a file: or a keyring: reference, which can be written.",
+            )
+        endpoint = device_endpoint(oauth2.token_endpoint)
+        if endpoint is None:
+            host = urlsplit(oauth2.token_endpoint or "").hostname
+            raise UsageError(
+                f"it is not known how to log in at {host}",
+                hint="This is known of Microsoft and Google; obtain the token elsewhere.",
+            )
+        earlier = found[reference].scopes if reference in found else ()
+        scopes = tuple(dict.fromkeys((*earlier, *oauth2.scopes)))
+        found[reference] = _Wish(account, oauth2, reference, endpoint, scopes)
+    if not found:
+        raise UsageError(
+            f"{connector.name} has no refresh token that a login could obtain",
+            hint="A login is for `oauth2` with `grant: refresh_token`.",
+        )
+    return tuple(found.values())
+
+
+def _before(reference: SecretRef, resolver: Resolver, replace: bool) -> Secret | None:  # noqa: FBT001 - private
+    try:
+        there = resolver.resolve(reference)
+    except SecretError:
+        return None
+    if not replace:
+        raise UsageError(
+            f"{reference} holds a secret already", hint="To replace it, add --replace."
+        )
+    return there
+
+
+class _DeviceLogin:
+    """One login."""
+
+    def __init__(self, wish: _Wish, resolver: Resolver, options: ProbeOptions) -> None:
+        self._wish = wish
+        self._options = options
+        self._resolver = resolver
+        self._redactor = Redactor()
+
+    def obtain(self, progress: LoginProgress) -> Secret:
+        """Ask for a code, show it, and wait until access is allowed; raises LoginFailed."""
+        host = urlsplit(self._wish.endpoint).hostname or ""
+        try:
+            return self._obtain(progress)
+        except (TokenFault, HostNotAllowed, ProtocolViolation) as fault:
+            raise self._failed(fault) from None
+        except MailFault as fault:
+            raise self._failed(TokenUnreachable(host, fault)) from None
+        except ssl.SSLError as error:
+            reason = str(error.reason or "TLS failed").replace("_", " ").lower()
+            raise self._failed(TokenFault(host, f"TLS could not be set up: {reason}")) from None
+
+    def _obtain(self, progress: LoginProgress) -> Secret:
+        host = urlsplit(self._wish.endpoint).hostname or ""
+        for name in (host, urlsplit(self._wish.oauth2.token_endpoint or "").hostname or ""):
+            if not self._options.allows_host(name):
+                raise HostNotAllowed(name)
+        try:
+            from reconciler.mail.device_grant import ask, begin  # noqa: PLC0415 - an extra
+            from reconciler.mail.grants import Request  # noqa: PLC0415 - likewise
+        except ModuleNotFoundError as missing:
+            package = (missing.name or "").partition(".")[0]
+            raise ExtraMissing(host, package, "oauth") from None
+        oauth2 = self._wish.oauth2
+        request = Request(
+            oauth2, oauth2.token_endpoint or "", host, self._wish.account.username, self._reveal
+        )
+        code = begin(request, self._wish.endpoint, self._wish.scopes, self._https())
+        self._redactor.learn(code.device_code)
+        progress.enter(code, self._wish.account.username)
+        until, interval = time.monotonic() + code.seconds, code.interval
+        while time.monotonic() < until:
+            time.sleep(interval)
+            found = ask(request, code, self._https())
+            if not isinstance(found, int):
+                return self._token_of(found, host)
+            interval += found
+        raise TokenFault(host, "the code has expired", error="expired_token")
+
+    def _token_of(self, issued: Issued, host: str) -> Secret:
+        if issued.refresh_token is None:
+            raise TokenFault(host, "no refresh token was issued", error="no_refresh_token")
+        return Secret(issued.refresh_token)
+
+    def _reveal(self, reference: SecretRef) -> Secret:
+        secret = self._resolver.resolve(reference)
+        self._redactor.learn(secret)
+        return secret
+
+    def _https(self) -> Https:
+        options = self._options
+        return Https(Deadline(_TIMEOUT), options.connect_to, options.ca_file, options.winners)
+
+    def _failed(self, fault: MailFault) -> LoginFailed:
+        if isinstance(fault, TokenFault) and (known := _REFUSALS.get(fault.error)):
+            cause, remedy = known
+            return LoginFailed(f"{fault.host}: {cause}", rejected=True, hint=remedy)
+        where = FailureContext(self._wish.account, Stage.AUTHENTICATION, self._redactor)
+        failure = classify(fault, where)
+        return LoginFailed(
+            failure.cause.rstrip("."),
+            rejected=not failure.error_class.unreachable,
+            hint=failure.remedy,
+        )
