@@ -14,7 +14,6 @@ from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import NOBODY, Permissions, Principals
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import (
-    Fingerprint,
     LastTest,
     Snapshot,
     StoredResource,
@@ -25,6 +24,7 @@ from reconciler.plan.planner import Plan, plan
 from reconciler.probe.result import ConnectorResult, ProtocolResult, StageOutcome, StageResult
 
 if TYPE_CHECKING:
+    from reconciler.model.fingerprint import Fingerprint
     from reconciler.model.resource import Resource
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

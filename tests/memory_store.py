@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector
+from reconciler.model.credential_use import CredentialUse, Destination
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.resource import Resource, canonical_json
+from reconciler.model.secret_ref import SecretRef
 from reconciler.model.sending import EVERY_SENDING, FINAL, SendingFilter, SendingRecord
+from reconciler.model.sign_in_attempt import (
+    EVERY_ATTEMPT,
+    AttemptFilter,
+    AttemptOutcome,
+    SignInAttempt,
+)
 from reconciler.model.snapshot import Forgotten, LastTest, StoredResource, StoredState
 from reconciler.plan.changes import ChangeCounts
 from reconciler.state import lease as leases
@@ -35,6 +44,8 @@ from reconciler.state.effects import (
     nothing_to_export,
 )
 from reconciler.state.exported import (
+    ExportedAttempt,
+    ExportedCredentialUse,
     ExportedEntry,
     ExportedRevision,
     StateExport,
@@ -44,6 +55,8 @@ from reconciler.state.exported import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from reconciler.model.setting import Setting
 
 
 def _utc_now() -> datetime:
@@ -67,6 +80,9 @@ class MemoryStore:
         self._revisions: list[Revision] = []
         self._history: list[tuple[str, HistoryEntry]] = []
         self._sent: list[SendingRecord] = []
+        self._attempts: list[SignInAttempt] = []
+        self._uses: dict[str, tuple[datetime, CredentialUse]] = {}
+        self._settings: tuple[Setting, ...] = ()
         self._lease: Lease | None = None
 
     # --- reading ----------------------------------------------------------------------------------
@@ -75,7 +91,14 @@ class MemoryStore:
         """Read the newest revision."""
         with self._mutex:
             rows = sorted((row.stored for row in self._rows.values()), key=_address)
-            return StoredState(self._lineage, len(self._revisions), tuple(rows), self._forgotten())
+            return StoredState(
+                self._lineage,
+                len(self._revisions),
+                tuple(rows),
+                self._forgotten(),
+                tuple(self._uses[name][1] for name in sorted(self._uses)),
+                self._settings,
+            )
 
     def migrate(self) -> bool:
         """There is no older schema in memory."""
@@ -173,6 +196,12 @@ class MemoryStore:
                     for (uid, entry), position in zip(self._history, positions, strict=True)
                 ),
                 sent=tuple(sorted(self._endings(), key=_moment)),
+                attempts=tuple(_exported(item) for item in sorted(self._attempts, key=_moment)),
+                credential_uses=tuple(
+                    ExportedCredentialUse(**specs.use_row(use), at=at)  # type: ignore[arg-type]
+                    for at, use in sorted(self._uses.values(), key=_first_seen)
+                ),
+                settings=self._settings,
             )
 
     def restore(self, export: StateExport, *, token: str) -> None:
@@ -207,6 +236,11 @@ class MemoryStore:
                 )
                 self._history.append((item.uid, entry))
             self._sent = list(export.sent)
+            self._attempts = [_restored(item) for item in export.attempts]
+            self._uses = {
+                item.id: (item.at, _restored_use(item)) for item in export.credential_uses
+            }
+            self._settings = export.settings
 
     def lease(self) -> Lease | None:
         """The lease in force, if any."""
@@ -295,6 +329,8 @@ class MemoryStore:
                 note=commit.note,
             )
             self._revisions.append(revision)
+            self._remember(commit.credential_uses, commit.at)
+            self._settings = commit.settings or self._settings
             self._history.extend(
                 (
                     event.uid,
@@ -343,6 +379,55 @@ class MemoryStore:
                 )
                 rows[uid] = replace(row, stored=stored)
         return rows
+
+    def _remember(self, uses: tuple[CredentialUse, ...], at: datetime) -> None:
+        for use in uses:
+            self._uses.setdefault(str(specs.use_row(use)["id"]), (at, use))
+
+    def record_settings(self, settings: tuple[Setting, ...], *, token: str) -> None:
+        """Keep the settings in force at an apply that had nothing else to write."""
+        with self._mutex:
+            if self._lease is None or self._lease.token != token:
+                raise leases.lost(self._in_force(self._clock()))
+            self._settings = settings
+
+    def record_attempts(self, attempts: tuple[SignInAttempt, ...]) -> None:
+        """Add attempts to sign in that are about to be made."""
+        with self._mutex:
+            if self._revisions or self._lease is not None:
+                self._attempts += [replace(item, at=item.at.astimezone(UTC)) for item in attempts]
+
+    def finish_attempts(self, attempts: tuple[SignInAttempt, ...]) -> None:
+        """Write how attempts ended, and remember where sign-ins succeeded."""
+        with self._mutex:
+            ended = {item.id: item for item in attempts}
+            known = {item.id for item in self._attempts}
+            self._attempts = [
+                replace(item, outcome=end.outcome, error_class=end.error_class)
+                if (end := ended.get(item.id))
+                else item
+                for item in self._attempts
+            ]
+            for item in attempts:
+                if item.id in known and item.outcome is AttemptOutcome.SIGNED_IN:
+                    use = CredentialUse(item.reference, item.identity, item.destination)
+                    self._remember((use,), item.at.astimezone(UTC))
+
+    def forget_attempts(self, before: datetime) -> int:
+        """Remove old attempts to sign in from the audit."""
+        with self._mutex:
+            kept = [item for item in self._attempts if item.at >= before]
+            gone = len(self._attempts) - len(kept)
+            self._attempts = kept
+            return gone
+
+    def attempts(
+        self, chosen: AttemptFilter = EVERY_ATTEMPT, *, limit: int = 50
+    ) -> tuple[SignInAttempt, ...]:
+        """The newest attempts to sign in that match, newest first."""
+        with self._mutex:
+            found = sorted(filter(chosen.matches, self._attempts), key=_moment, reverse=True)
+            return tuple(found[:limit])
 
     def record_tests(self, tests: tuple[tuple[str, LastTest], ...], *, serial: int) -> None:
         """Keep results of live tests of connectors that did not change after ``serial``."""
@@ -395,8 +480,39 @@ def _kept(before: StoredResource, result: LastTest | None) -> LastTest | None:
     return last if result is None else result.after(last.failing_since if last else None)
 
 
-def _moment(record: SendingRecord) -> tuple[datetime, str]:
+def _moment(record: SendingRecord | SignInAttempt) -> tuple[datetime, str]:
     return record.at, record.id
+
+
+def _first_seen(seen: tuple[datetime, CredentialUse]) -> tuple[datetime, str]:
+    return seen[0], str(specs.use_row(seen[1])["id"])
+
+
+_OF_ATTEMPT = (
+    "id", "at", "actor", "actor_source", "command", "connector", "protocol", "identity", "outcome",
+    "error_class",
+)  # fmt: skip
+
+
+def _exported(item: SignInAttempt) -> ExportedAttempt:
+    own = {name: getattr(item, name) for name in _OF_ATTEMPT}
+    return ExportedAttempt(reference=str(item.reference), **asdict(item.destination), **own)
+
+
+def _restored(item: ExportedAttempt) -> SignInAttempt:
+    own = {name: getattr(item, name) for name in _OF_ATTEMPT}
+    return SignInAttempt(
+        reference=SecretRef.parse(item.reference), destination=_destination(item), **own
+    )
+
+
+def _restored_use(item: ExportedCredentialUse) -> CredentialUse:
+    value = Fingerprint(item.key_id, item.mac) if item.mac else None
+    return CredentialUse(SecretRef.parse(item.reference), item.identity, _destination(item), value)
+
+
+def _destination(item: ExportedAttempt | ExportedCredentialUse) -> Destination:
+    return Destination(item.host, item.port, item.security, item.username)
 
 
 def _address(stored: StoredResource) -> Address:

@@ -24,12 +24,12 @@ from reconciler.model.connector import (
     SmtpSignIn,
 )
 from reconciler.model.directory import Group, Roles
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.permissions import Permissions, Principals
 from reconciler.model.policy import GlobalSmtpPolicy, ReplyTo
 from reconciler.model.provider import Provider
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import (
-    Fingerprint,
     LastTest,
     Snapshot,
     StoredResource,

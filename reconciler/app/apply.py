@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from reconciler import __version__
 from reconciler.app.actor import Actor, git_commit
+from reconciler.app.attempts import AttemptAuthor, AttemptRecorder
 from reconciler.app.plan import Planned, plan_offline, plan_with_secrets
 from reconciler.app.saved_plan import is_sealed, prove_allowed
 from reconciler.app.test import LiveTester, Progress, probe_options
@@ -62,10 +63,6 @@ class ApplyProgress(Progress, Protocol):
         """
         ...
 
-    def noted(self, notes: tuple[str, ...]) -> None:
-        """Tell what could not be looked at."""
-        ...
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyRequest:
@@ -107,10 +104,13 @@ def apply(
         planned, approved = decision.make(desired, store.load())
         if not approved:
             return ApplyOutcome(planned, None)
+        attempts = AttemptRecorder(
+            workspace, AttemptAuthor(request.actor, "apply"), planned.desired, store=store
+        )
         executor = Executor(
             store,
             lock.lease.token,
-            LiveTester(probe_options(workspace), decision.resolver, progress),
+            LiveTester(probe_options(workspace), decision.resolver, attempts, progress),
             _author(workspace, request),
             datetime.now(UTC),
             outcome=request.outcome,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from reconciler.app.plan import with_fingerprints
 from reconciler.app.record_tests import load_before
 from reconciler.connection.failure import Stage
-from reconciler.errors import PlanRefused
+from reconciler.errors import PlanRefused, StateError
 from reconciler.model.snapshot import Snapshot, StoredState
 from reconciler.plan.credentials import NewCredentialUse, new_uses
 from reconciler.plan.inputs import NO_OVERRIDES
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from reconciler.app.workspace import Workspace
     from reconciler.connection.options import ProbeOptions
     from reconciler.model.connector import Connector
-    from reconciler.plan.inputs import Desired, Overrides
+    from reconciler.plan.credentials import Identify
+    from reconciler.plan.inputs import Desired, Limits, Overrides
+    from reconciler.secrets.base import SecretResolver
 
 
 class CredentialApprover(Protocol):
@@ -52,6 +56,50 @@ def refuse_new_credentials(
     if not tuple(unapproved(uses, limits, overrides, identify)):
         return
     uses = new_uses(load_before(workspace), snapshot, identify)
+    _refuse(uses, limits, overrides, identify, approver)
+
+
+def refuse_shared_secrets(
+    workspace: Workspace,
+    desired: Desired,
+    connectors: tuple[Connector, ...],
+    options: ProbeOptions,
+    resolver: SecretResolver,
+    *,
+    overrides: Overrides = NO_OVERRIDES,
+    approver: CredentialApprover | None = None,
+) -> None:
+    """Raise PlanRefused if a reference now holds the secret of another one, which was never applied there.
+
+    The secrets of these connectors are fetched, and nothing is sent. Without a state or a key of the
+    fingerprints there is nothing to compare with.
+    """
+    limits = workspace.limits
+    if limits.credentials is None or not options.wants(Stage.AUTHENTICATION):
+        return
+    try:
+        current = load_before(workspace)
+    except StateError:
+        return  # the attempts cannot be recorded either, which says so
+    if not any(use.value for use in current.credential_uses):
+        return
+    key = workspace.fingerprint_key(create=False)
+    if key is None:
+        return
+    identify = identities(desired)
+    held, _ = with_fingerprints(replace(desired, snapshot=Snapshot.of(connectors)), resolver, key)
+    uses = new_uses(current, held.snapshot, identify, held.values)
+    shared = tuple(use for use in uses if use.same_as)
+    _refuse(shared, limits, overrides, identify, approver)
+
+
+def _refuse(
+    uses: tuple[NewCredentialUse, ...],
+    limits: Limits,
+    overrides: Overrides,
+    identify: Identify,
+    approver: CredentialApprover | None,
+) -> None:
     broken = tuple(unapproved(uses, limits, overrides, identify))
     by_person = all(item.needs_only_a_person for item in broken)
     if not broken or (by_person and approver is not None and approver.approve_credentials(uses)):

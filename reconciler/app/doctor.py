@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from reconciler.app.credential_gate import CredentialApprover, refuse_new_credentials
+from reconciler.app.attempts import AttemptAuthor, AttemptRecorder
+from reconciler.app.credential_gate import (
+    CredentialApprover,
+    refuse_new_credentials,
+    refuse_shared_secrets,
+)
 from reconciler.app.test import AS_SET, Tuning, probe_options
 from reconciler.config.suggest import did_you_mean
 from reconciler.errors import UsageError
@@ -16,17 +21,19 @@ from reconciler.probe.doctor import ExaminedAccount, examine, verdict
 from reconciler.probe.result import ConnectorResult
 
 if TYPE_CHECKING:
+    from reconciler.app.actor import Actor
     from reconciler.app.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
 class DoctorRun:
-    """What was found at ``at`` (UTC), and the verdict."""
+    """What was found at ``at`` (UTC), and the verdict; ``problem`` is what could not be recorded."""
 
     connector: Connector
     at: datetime
     accounts: tuple[ExaminedAccount, ...]
     verdict: str
+    problem: str = ""
 
     @property
     def result(self) -> ConnectorResult:
@@ -39,12 +46,13 @@ class DoctorRun:
 def examine_connector(
     workspace: Workspace,
     name: str,
+    actor: Actor,
     tuning: Tuning = AS_SET,
     *,
     overrides: Overrides = NO_OVERRIDES,
     approver: CredentialApprover | None = None,
 ) -> DoctorRun:
-    """Examine a connector; nothing is recorded.
+    """Examine a connector; nothing is recorded but the attempt to sign in.
 
     Raises ConfigurationInvalid, PlanRefused if a secret would go where nobody allowed it, and UsageError for a name that is no connector's or a draft's.
     """
@@ -59,6 +67,17 @@ def examine_connector(
     refuse_new_credentials(
         workspace, desired, (connector,), options, overrides=overrides, approver=approver
     )
-    accounts = examine(connector, workspace.resolver(), options)
-    now = datetime.now(UTC)
-    return DoctorRun(connector, now, accounts, verdict(name, accounts, now))
+    resolver = workspace.resolver()
+    refuse_shared_secrets(
+        workspace, desired, (connector,), options, resolver, overrides=overrides, approver=approver
+    )
+    attempts = AttemptRecorder(workspace, AttemptAuthor(actor, "doctor"), desired)
+    attempts.begin((connector,))
+    run: DoctorRun | None = None
+    try:
+        accounts = examine(connector, resolver, options)
+        now = datetime.now(UTC)
+        run = DoctorRun(connector, now, accounts, verdict(name, accounts, now))
+    finally:
+        attempts.end((run.result,) if run is not None else ())
+    return replace(run, problem=attempts.problem)

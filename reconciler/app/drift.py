@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from reconciler.app.actor import Actor
+from reconciler.app.attempts import AttemptAuthor, AttemptRecorder
+from reconciler.app.credential_gate import refuse_shared_secrets
 from reconciler.app.record_tests import Recorder, load_before
 from reconciler.app.selection import EVERYTHING, Selection, select
 from reconciler.app.test import AS_SET, SILENT, LiveTester, Progress, Tuning, probe_options
 from reconciler.errors import ConfigurationInvalid, ReconcilerError
 from reconciler.model.address import Kind
+from reconciler.plan.inputs import Desired
 from reconciler.probe.drift import Checked, Recording, check, facts
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ class DriftRequest:
     tuning: Tuning = AS_SET
     cert_days: int = 21
     record: bool = True
+    actor: Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,10 @@ def find_drift(workspace: Workspace, request: DriftRequest, progress: Progress =
     last_tests = {item.address.name: item.last_test for item in current.resources
                   if item.address.kind is Kind.EMAIL_CONNECTOR}  # fmt: skip
     recorder = Recorder(workspace, current) if request.record else None
-    tester = LiveTester(probe_options(workspace, request.tuning), workspace.resolver(), progress)
+    attempts = AttemptRecorder(workspace, AttemptAuthor(request.actor, "drift"))
+    options, resolver = probe_options(workspace, request.tuning), workspace.resolver()
+    refuse_shared_secrets(workspace, Desired(current.snapshot), connectors, options, resolver)
+    tester = LiveTester(options, resolver, attempts, progress)
     results = tester(connectors)
     now = datetime.now(UTC)
     checked = tuple(

@@ -14,6 +14,7 @@ from reconciler.model.address import Kind
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import StoredState
 from reconciler.plan.changes import Change, RotateSecret
+from reconciler.plan.credentials import uses
 from reconciler.plan.document import ScopeDocument, to_document
 from reconciler.plan.inputs import NO_OVERRIDES, Desired, Overrides
 from reconciler.plan.planfile import Basis, PlanFile, SecretMark, make_file
@@ -212,23 +213,28 @@ def notes(desired: Desired, unresolved: tuple[SecretRef, ...], *, keyed: bool) -
 def with_fingerprints(
     desired: Desired, resolver: SecretResolver, key: FingerprintKey
 ) -> tuple[Desired, tuple[SecretRef, ...]]:
-    """Fingerprint every secret that the connectors in use refer to, but for those that use replaces.
+    """Fingerprint every secret that a sign-in of the connectors would send, but for those that use replaces.
 
     A refresh token that is kept anew with each use would look rotated each time.
     Also returns the references that could not be resolved: whether that matters is for the live
     test of their connector to say.
     """
     found, missing = [], []
+    values = []
     references = dict.fromkeys(
         reference
         for connector in desired.snapshot.connectors
-        if not connector.draft and desired.compares(connector.name)
-        for reference in connector.references
+        if desired.compares(connector.name)
+        for _, reference, _ in uses(connector)
         if reference not in connector.refresh_tokens or not is_writable(reference.scheme)
     )
     for reference in references:
         try:
-            found.append((reference, key.fingerprint(reference, resolver.resolve(reference))))
+            secret = resolver.resolve(reference)
         except SecretError:
             missing.append(reference)
-    return replace(desired, fingerprints=tuple(found)), tuple(missing)
+            continue
+        found.append((reference, key.fingerprint(reference, secret)))
+        values.append((reference, key.value(secret)))
+    fingerprinted = replace(desired, fingerprints=tuple(found), values=tuple(values))
+    return fingerprinted, tuple(missing)

@@ -22,6 +22,7 @@ def schema(name: str) -> dict[str, Any]:
     from reconciler.plan.document import PlanDocument  # noqa: PLC0415
     from reconciler.plan.planfile import PlanFile  # noqa: PLC0415
     from reconciler.probe.report import TestReport  # noqa: PLC0415
+    from reconciler.render.attempts import AttemptsDocument  # noqa: PLC0415
     from reconciler.render.doctor import DoctorDocument  # noqa: PLC0415
     from reconciler.render.drift import DriftDocument  # noqa: PLC0415
     from reconciler.render.history import DiffDocument, HistoryDocument  # noqa: PLC0415
@@ -52,6 +53,7 @@ def schema(name: str) -> dict[str, Any]:
         "doctor": DoctorDocument,
         "send": SendDocument,
         "log": LogDocument,
+        "attempts": AttemptsDocument,
         "route": RouteExplanation,
         "show": StoredDocument,
         "validate": ValidationDocument,
@@ -79,6 +81,7 @@ NAMES = (
     "diff",
     "send",
     "log",
+    "attempts",
     "route",
     "show",
     "validate",

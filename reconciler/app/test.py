@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
-from reconciler.app.credential_gate import CredentialApprover, refuse_new_credentials
+from reconciler.app.actor import Actor
+from reconciler.app.attempts import AttemptAuthor, AttemptRecorder
+from reconciler.app.credential_gate import (
+    CredentialApprover,
+    refuse_new_credentials,
+    refuse_shared_secrets,
+)
 from reconciler.app.plan import with_fingerprints
 from reconciler.app.record_tests import Recorder, load_before
 from reconciler.app.selection import (
@@ -56,6 +62,10 @@ class Progress(Protocol):
         """The run is over, whichever way."""
         ...
 
+    def noted(self, notes: tuple[str, ...]) -> None:
+        """Say what could not be looked at, or not be recorded."""
+        ...
+
 
 class Silent:
     """Progress that nobody watches."""
@@ -69,6 +79,9 @@ class Silent:
     def ended(self) -> None:
         """Say nothing."""
 
+    def noted(self, notes: tuple[str, ...]) -> None:
+        """Say nothing."""
+
 
 SILENT = Silent()
 
@@ -79,15 +92,27 @@ class LiveTester:
 
     options: ProbeOptions
     resolver: SecretResolver
+    attempts: AttemptRecorder
     progress: Progress = SILENT
 
     def __call__(self, connectors: tuple[Connector, ...]) -> tuple[ConnectorResult, ...]:
-        """Test these connectors and wait for all results."""
+        """Test these connectors and wait for all results; attempts to sign in are recorded before."""
+        done: list[ConnectorResult] = []
+
+        def finished(result: ConnectorResult) -> None:
+            done.append(result)
+            self.progress.finished(result)
+
         self.progress.started(connectors)
+        if self.options.wants(Stage.AUTHENTICATION):
+            self.attempts.begin(connectors)
         try:
-            return run(connectors, self.resolver, self.options, on_result=self.progress.finished)
+            return run(connectors, self.resolver, self.options, on_result=finished)
         finally:
+            self.attempts.end(done)
             self.progress.ended()
+            if self.attempts.problem:
+                self.progress.noted((self.attempts.problem,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +161,7 @@ class TestRequest:
     record: bool = True
     overrides: Overrides = NO_OVERRIDES
     scope: Scope = WHOLE
+    actor: Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +213,16 @@ class TestRun:
                 # As an apply does, which tests connectors whose secret was rotated.
                 desired, _ = with_fingerprints(desired, self._resolver, key)
             chosen = narrow(chosen, which, desired, current)
+        refuse_shared_secrets(
+            workspace,
+            desired,
+            chosen,
+            self._options,
+            self._resolver,
+            overrides=request.overrides,
+            approver=approver,
+        )
+        self._attempts = AttemptRecorder(workspace, AttemptAuthor(request.actor, "test"), desired)
         self.connectors = chosen
         self.about = RunDocument(
             configuration=loaded.digest,
@@ -201,7 +237,8 @@ class TestRun:
 
     def __call__(self, progress: Progress = SILENT) -> Tested:
         """Test them, and record the results."""
-        results = LiveTester(self._options, self._resolver, progress)(self.connectors)
+        tester = LiveTester(self._options, self._resolver, self._attempts, progress)
+        results = tester(self.connectors)
         if self._recorder is None:
             return Tested(results, Recording())
         enough = self._options.wants(self._full)
@@ -211,6 +248,7 @@ class TestRun:
 def try_plan(
     workspace: Workspace,
     planned: Planned,
+    actor: Actor,
     progress: Progress,
     approver: CredentialApprover | None = None,
 ) -> None:
@@ -229,7 +267,18 @@ def try_plan(
         overrides=planned.overrides,
         approver=approver,
     )
-    results = LiveTester(options, workspace.resolver(), progress)(connectors)
+    resolver = workspace.resolver()
+    refuse_shared_secrets(
+        workspace,
+        planned.desired,
+        connectors,
+        options,
+        resolver,
+        overrides=planned.overrides,
+        approver=approver,
+    )
+    attempts = AttemptRecorder(workspace, AttemptAuthor(actor, "plan --test"), planned.desired)
+    results = LiveTester(options, resolver, attempts, progress)(connectors)
     if not all(result.passed for result in results):
         raise failure(
             results,

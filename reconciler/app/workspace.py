@@ -17,7 +17,6 @@ from reconciler.config.effective import (
     FILE,
     OPTION,
     RULES,
-    EffectiveSetting,
     EffectiveSettings,
     effective,
 )
@@ -34,6 +33,7 @@ from reconciler.errors import (
     UsageError,
 )
 from reconciler.model.secret_ref import SecretRef
+from reconciler.model.setting import Setting
 from reconciler.plan.inputs import Desired, Limits
 
 if TYPE_CHECKING:
@@ -119,7 +119,10 @@ class Workspace:
         if loaded.snapshot is None:
             raise ConfigurationInvalid(loaded.diagnostics)
         return loaded, Desired(
-            loaded.snapshot, loaded.renames, real_paths=self._real_paths(loaded.snapshot)
+            loaded.snapshot,
+            loaded.renames,
+            real_paths=self._real_paths(loaded.snapshot),
+            settings=self.in_force.sources,
         )
 
     def _real_paths(self, snapshot: Snapshot) -> tuple[tuple[SecretRef, str], ...]:
@@ -253,7 +256,7 @@ def open_workspace(
         settings, trust.rules, restricted=trust.restricted, allow_command=trust.allow_command
     )
     if chosen:
-        named = EffectiveSetting("environment", chosen, OPTION if environment else FILE)
+        named = Setting("environment", chosen, OPTION if environment else FILE)
         in_force = replace(in_force, sources=(named, *in_force.sources))
     place = _place_of_state(settings, trust, state, home)
     return Workspace(

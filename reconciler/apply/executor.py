@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 
 from reconciler.errors import ReconcilerError, StateError, StateUnavailable, TestsFailed
 from reconciler.model.address import Address, Kind
+from reconciler.model.credential_use import CredentialUse
+from reconciler.plan.credentials import uses
 from reconciler.plan.document import plan_digest
 from reconciler.plan.keep_going import without
-from reconciler.plan.planner import Plan, ProveEmpty, TestConnectors, WriteRevision, plan, stages
+from reconciler.plan.planner import (
+    Plan,
+    ProveEmpty,
+    TestConnectors,
+    WriteRevision,
+    identities,
+    plan,
+    stages,
+)
 from reconciler.probe.drift import last_test
 from reconciler.probe.result import ConnectorResult
 from reconciler.state.base import Commit, Revision, StateStore
@@ -22,8 +32,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.model.connector import Connector
+    from reconciler.model.fingerprint import Fingerprint
     from reconciler.model.secret_ref import SecretRef
-    from reconciler.model.snapshot import Fingerprint, LastTest, StoredState
+    from reconciler.model.snapshot import LastTest, StoredState
     from reconciler.plan.inputs import Desired
 
 
@@ -123,11 +134,13 @@ class Executor:
                     if not wanted.empty:
                         left = _connectors_of(asked) - _connectors_of(wanted)
                         kept = _but(results, left, known)
-                        revision = self._write(wanted, desired, kept, conduct)
+                        revision = self._write(wanted, (desired, current), kept, conduct)
                 case ProveEmpty():
                     self._prove(desired, revision)
                 case _:
                     assert_never(stage)
+        if revision is None and desired.settings not in ((), current.settings):
+            self._store.record_settings(desired.settings, token=self._token)
         return Applied(
             wanted, revision, results, tuple(sorted(failed)), _withheld(asked, wanted, failed)
         )
@@ -135,10 +148,11 @@ class Executor:
     def _write(
         self,
         wanted: Plan,
-        desired: Desired,
+        states: tuple[Desired, StoredState],
         tests: tuple[tuple[str, LastTest], ...],
         conduct: ApplyOptions,
     ) -> Revision:
+        desired, current = states
         new = Commit(
             expected_lineage=wanted.lineage,
             expected_serial=wanted.serial,
@@ -152,6 +166,8 @@ class Executor:
             note=f"tests skipped: {conduct.skip_tests}" if conduct.skip_tests else "",
             fingerprints=_fingerprints(desired),
             tests=tests,
+            credential_uses=_credential_uses(desired, current),
+            settings=desired.settings,
         )
         return self._outcome.of(
             wanted.serial + 1, lambda: self._store.commit(new, token=self._token)
@@ -235,6 +251,18 @@ def _known(current: StoredState, changed: AbstractSet[str]) -> dict[str, LastTes
         for item in current.resources
         if item.address.kind is Kind.EMAIL_CONNECTOR and item.address.name not in changed
     }
+
+
+def _credential_uses(desired: Desired, current: StoredState) -> tuple[CredentialUse, ...]:
+    """Where secrets go from now on, as far as the state does not remember it yet."""
+    identify, values = identities(desired), dict(desired.values)
+    remembered = set(current.credential_uses)
+    found = (
+        CredentialUse(reference, identify(reference), destination, values.get(reference))
+        for connector in desired.snapshot.connectors
+        for _, reference, destination in uses(connector)
+    )
+    return tuple(use for use in dict.fromkeys(found) if use not in remembered)
 
 
 def _fingerprints(

@@ -82,6 +82,10 @@ class TestProgressBar:
         if self.results and self._shown:
             click.echo(summary(tuple(self.results)), err=self._err)
 
+    def noted(self, notes: tuple[str, ...]) -> None:
+        """Say what could not be looked at, or not be recorded."""
+        show_notes(notes)
+
 
 class ApplyProgressBar(TestProgressBar):
     """Follows an apply: shows its plan on standard output, and keeps it for the reports."""
@@ -109,13 +113,9 @@ class ApplyProgressBar(TestProgressBar):
         if problems:
             click.echo(diagnostics(problems, self._style), err=True)
         self.noted(planned.notes)
-        if not planned.plan.empty:
+        if not planned.plan.empty or planned.plan.settings_changes:
             click.echo(plan_text(planned.plan, self._out, skip_tests=self._skip_tests))
             click.echo()
-
-    def noted(self, notes: tuple[str, ...]) -> None:
-        """Say what could not be looked at, and what is stranger than it looks."""
-        show_notes(notes)
 
 
 def show_notes(notes: tuple[str, ...]) -> None:

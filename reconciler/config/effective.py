@@ -10,6 +10,7 @@ from reconciler.config.settings import DEFAULTS, LimitSettings, Settings
 from reconciler.model.depth import Depth
 from reconciler.model.domain import pattern_key
 from reconciler.model.resource import digest
+from reconciler.model.setting import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,15 +27,6 @@ NO_HOST: Final = "no-host-is-allowed.invalid"
 
 
 @dataclass(frozen=True, slots=True)
-class EffectiveSetting:
-    """One setting as it is in force, and who set it."""
-
-    name: str
-    value: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
 class EffectiveSettings:
     """All settings in force. ``ignored`` are sentences about what the repository may not set.
 
@@ -44,7 +36,7 @@ class EffectiveSettings:
 
     settings: Settings
     allow_command: bool
-    sources: tuple[EffectiveSetting, ...]
+    sources: tuple[Setting, ...]
     ignored: tuple[str, ...]
 
     @property
@@ -120,9 +112,9 @@ def intersection(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...
 
 def _sources(
     settings: Settings, file: Settings, rules: OwnerRules, *, by_owner: bool
-) -> Iterator[EffectiveSetting]:
+) -> Iterator[Setting]:
     for name in _LIMITS:
-        yield EffectiveSetting(
+        yield Setting(
             f"limits.{name}",
             str(getattr(settings.limits, name)),
             _source(
@@ -132,7 +124,7 @@ def _sources(
                 getattr(DEFAULTS.limits, name),
             ),
         )
-    yield EffectiveSetting(
+    yield Setting(
         "allowed_hosts",
         ", ".join(settings.allowed_hosts) or "any",
         _source(
@@ -143,12 +135,12 @@ def _sources(
         ),
     )
     allowed = settings.secrets.allow_command and by_owner
-    yield EffectiveSetting(
+    yield Setting(
         "secrets.allow_command",
         "true" if allowed else "false",
         (RULES if rules.secrets.allow_command else OPTION) if allowed else DEFAULT,
     )
-    yield EffectiveSetting(
+    yield Setting(
         "testing.depth",
         str(settings.testing.depth),
         _source(

@@ -9,12 +9,15 @@ from typing import assert_never
 
 from reconciler.model.address import Address
 from reconciler.model.connector import Connector
+from reconciler.model.credential_use import CredentialUse
 from reconciler.model.directory import Directory, Group, Roles
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
 from reconciler.model.resource import JSON, Resource
 from reconciler.model.secret_ref import SecretRef
+from reconciler.model.setting import Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +102,6 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """Shows whether a secret is still the one that was applied, without storing it.
-
-    ``mac`` is HMAC-SHA256 (RFC 2104), in hexadecimal, under a key from outside the state; ``key_id``
-    names that key, and fingerprints under different keys cannot be compared.
-    """
-
-    key_id: str
-    mac: str
-
-
-@dataclass(frozen=True, slots=True)
 class LastTest:
     """The result of a connector's last live test; ``stage`` and ``error_class`` only if it failed.
 
@@ -175,12 +166,16 @@ class StoredState:
 
     ``lineage`` is the random id that a state keeps for life; it is empty, and ``serial`` is 0, where
     nothing was ever applied. ``forgotten`` are the removed resources that were not created again.
+    ``credential_uses`` are all that were ever applied or signed in with; ``settings`` are those in force at
+    the last apply, empty if they were not recorded.
     """
 
     lineage: str = ""
     serial: int = 0
     resources: tuple[StoredResource, ...] = ()
     forgotten: tuple[Forgotten, ...] = ()
+    credential_uses: tuple[CredentialUse, ...] = ()
+    settings: tuple[Setting, ...] = ()
 
     @property
     def snapshot(self) -> Snapshot:

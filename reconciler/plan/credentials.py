@@ -3,8 +3,9 @@
 A pull request that points a connector at a host of its author's, and leaves the secret reference as
 it is, would have the credential delivered there. So would a new connector that borrows the reference of
 an old one, or names any other secret of the pipeline. Therefore every pair of a reference and a
-destination that was never applied is listed, across the whole configuration. References compare by what
-they lead to: two spellings of one file are one secret.
+destination that was never applied is listed, across the whole configuration. The state remembers the pairs
+of connectors that are gone. References compare by what they lead to: two spellings of one file are one
+secret, and once secrets are resolved, two references that hold the same one.
 """
 
 from __future__ import annotations
@@ -12,51 +13,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Final, TypeAlias
-from urllib.parse import urlsplit
 
 from reconciler.model.connector import Connector
-from reconciler.model.domain import domain_key, with_a_label
+from reconciler.model.credential_use import HTTPS, CredentialUse, Destination
+from reconciler.model.domain import domain_key
 from reconciler.model.secret_ref import SecretRef
 from reconciler.wording import TO_ACT_ON
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from reconciler.model.connector import MailServer
+    from reconciler.model.fingerprint import Fingerprint
     from reconciler.model.snapshot import Snapshot, StoredState
 
 """So many present destinations of a reference are named; one secret may serve thousands of mailboxes."""
 
-_HTTPS = "https"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Destination:
-    """Who is told a credential: as which user, at which host and port, protected how."""
-
-    host: str
-    port: int
-    security: str
-    username: str
-
-    @property
-    def host_name(self) -> str:
-        """The host that rules are about; for a token endpoint, the one of its URL."""
-        return urlsplit(self.host).hostname or "" if self.security == _HTTPS else self.host
-
-    def __str__(self) -> str:
-        if self.security == _HTTPS:
-            return f"{with_a_label(self.host)} as {self.username}"
-        host = f"[{self.host}]" if ":" in self.host else with_a_label(self.host)
-        return f"{host}:{self.port} ({self.security}) as {self.username}"
-
 
 @dataclass(frozen=True, slots=True)
 class NewCredentialUse:
-    """A reference, and a destination that nothing stored sends it to.
+    """A reference, and a destination that it was never applied at.
 
-    ``before`` are those that it is sent to now; none if it was never in use. Of many, those of the same
-    user come first, and ``others`` counts the ones that are not named.
+    ``before`` are those that it, or its value, was applied at; none if it was never in use. Of many, those of
+    the same user come first, and ``others`` counts the ones that are not named. ``same_as`` are other
+    references that are known to hold the same secret.
     """
 
     connector: str
@@ -65,6 +45,7 @@ class NewCredentialUse:
     before: tuple[Destination, ...]
     after: Destination
     others: int = 0
+    same_as: tuple[SecretRef, ...] = ()
 
 
 Identify: TypeAlias = "Callable[[SecretRef], str]"
@@ -72,31 +53,78 @@ Identify: TypeAlias = "Callable[[SecretRef], str]"
 
 
 def new_uses(
-    current: StoredState, desired: Snapshot, identify: Identify
+    current: StoredState,
+    desired: Snapshot,
+    identify: Identify,
+    values: Iterable[tuple[SecretRef, Fingerprint]] = (),
 ) -> tuple[NewCredentialUse, ...]:
-    """Every use of a reference at a destination where nothing stored uses it."""
+    """Every use of a reference at a destination where it was never applied.
+
+    ``values`` are keyed MACs of the secrets, where they were resolved: a reference that holds the secret of
+    another one is judged by where that one was applied, too.
+    """
     known = {identity: _Known(places) for identity, places in _known(current, identify).items()}
-    found = (
-        (connector.name, protocol, reference, destination)
-        for connector in desired.connectors
-        for protocol, reference, destination in uses(connector)
-        if destination not in known.get(identify(reference), _NOWHERE).places
-    )
-    return tuple(
-        NewCredentialUse(
-            name,
-            protocol,
-            reference,
-            (before := known.get(identify(reference), _NOWHERE)).before(after),
-            after,
-            before.others,
-        )
-        for name, protocol, reference, after in dict.fromkeys(found)
-    )
+    held = _Values(current, identify, values)
+    found: dict[NewCredentialUse, None] = {}
+    for connector in desired.connectors:
+        for protocol, reference, destination in uses(connector):
+            other = held.of(reference)
+            places = known.get(identify(reference), _NOWHERE)
+            if destination in places.places:
+                if other is None or destination in other.known.places:
+                    continue
+                places = other.known
+            use = NewCredentialUse(
+                connector.name,
+                protocol,
+                reference,
+                places.before(destination),
+                destination,
+                places.others,
+                other.references if other is not None else (),
+            )
+            found[use] = None
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A secret that other references held when it was applied: these, and where."""
+
+    references: tuple[SecretRef, ...]
+    known: _Known
+
+
+class _Values:
+    """Which references hold a secret that was applied under another reference."""
+
+    def __init__(
+        self,
+        current: StoredState,
+        identify: Identify,
+        values: Iterable[tuple[SecretRef, Fingerprint]],
+    ) -> None:
+        applied: dict[Fingerprint, list[CredentialUse]] = {}
+        for use in current.credential_uses:
+            if use.value is not None:
+                applied.setdefault(use.value, []).append(use)
+        self._found: dict[SecretRef, _Value] = {}
+        for reference, value in values:
+            there = applied.get(value, ())
+            own = {str(reference), identify(reference)}
+            if there and not any(own & {use.identity, identify(use.reference)} for use in there):
+                self._found[reference] = _Value(
+                    tuple(sorted({use.reference for use in there})),
+                    _Known({use.destination for use in there}),
+                )
+
+    def of(self, reference: SecretRef) -> _Value | None:
+        """Return what is known of the secret of a reference under other references."""
+        return self._found.get(reference)
 
 
 class _Known:
-    """Where a reference is sent to now, in the order in which it is told."""
+    """Where a secret was applied, in the order in which it is told."""
 
     def __init__(self, places: set[Destination]) -> None:
         self.places = places
@@ -124,6 +152,9 @@ def _known(current: StoredState, identify: Identify) -> dict[str, set[Destinatio
             continue
         for _, reference, destination in uses(connector):
             known.setdefault(identify(reference), set()).add(destination)
+    for use in current.credential_uses:
+        for identity in (use.identity, identify(use.reference)):
+            known.setdefault(identity, set()).add(use.destination)
     return known
 
 
@@ -153,4 +184,4 @@ def _destination(server: MailServer) -> Destination:
 
 
 def _token_endpoint(url: str) -> Destination:
-    return Destination(url, 443, _HTTPS, "an OAuth 2.0 client")
+    return Destination(url, 443, HTTPS, "an OAuth 2.0 client")

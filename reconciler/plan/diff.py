@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
+    from reconciler.model.fingerprint import Fingerprint
     from reconciler.model.secret_ref import SecretRef
-    from reconciler.model.snapshot import Fingerprint, StoredResource, StoredState
+    from reconciler.model.snapshot import StoredResource, StoredState
     from reconciler.plan.inputs import Desired
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Self, assert_never
 
 from reconciler.model.address import Kind
 from reconciler.model.resource import JSON, digest, spec_of, to_plain
+from reconciler.model.setting import SettingChange
 from reconciler.plan.changes import (
     Change,
     Create,
@@ -104,9 +105,10 @@ class AccessDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialUseDocument:
-    """A secret that would go somewhere it was never sent before.
+    """A secret that would go somewhere it was never applied at.
 
-    ``before`` names some of the places that it is sent to now, and ``others`` counts the rest.
+    ``before`` names some of the places where it was applied, and ``others`` counts the rest. ``same_as`` are
+    other references that are known to hold the same secret.
     """
 
     connector: str
@@ -115,6 +117,7 @@ class CredentialUseDocument:
     before: tuple[str, ...]
     after: str
     others: int = 0
+    same_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +232,7 @@ class PlanDocument:
     not_ready: tuple[TestDocument, ...] = ()
     partial: PartialDocument | None = None
     environment: str = ""
+    settings_changes: tuple[SettingChange, ...] = ()
     authorization: AuthorizationDocument | None = None
 
 
@@ -263,6 +267,7 @@ def to_document(plan: Plan) -> PlanDocument:
                 before=tuple(str(destination) for destination in item.before),
                 after=str(item.after),
                 others=item.others,
+                same_as=tuple(str(reference) for reference in item.same_as),
             )
             for item in plan.new_credentials
         ),
@@ -284,6 +289,7 @@ def to_document(plan: Plan) -> PlanDocument:
         ),
         partial=_partial(plan.partial),
         environment=plan.environment,
+        settings_changes=plan.settings_changes,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a plan is made from: the wanted side, and the options that bear on what is allowed."""
+"""What a plan is made from: the desired state, and the options that decide what is allowed."""
 
 from __future__ import annotations
 
@@ -6,24 +6,29 @@ from dataclasses import dataclass
 from shlex import quote
 
 from reconciler.model.credential_rule import CredentialRule
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.secret_ref import SecretRef
-from reconciler.model.snapshot import Fingerprint, Snapshot
+from reconciler.model.setting import Setting
+from reconciler.model.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """The configuration as it is wanted.
+    """The desired state, as the configuration describes it.
 
     ``renames`` are pairs of new and former connector names. ``fingerprints`` are of the secrets that
-    were resolved; where one is missing, nothing is said about its rotation. ``real_paths`` are where
-    ``file:`` references lead, links followed: two spellings of one file are one secret. ``compared``
-    names the connectors whose secrets are compared with those that were applied; None is all of them.
+    were resolved; where one is missing, nothing is said about its rotation. ``values`` are keyed MACs of
+    the same secrets, each alone. ``real_paths`` are where ``file:`` references lead, links followed: two
+    spellings of one file are one secret. ``settings`` are those in force. ``compared`` names the connectors
+    whose secrets are compared with those that were applied; None is all of them.
     """
 
     snapshot: Snapshot
     renames: tuple[tuple[str, str], ...] = ()
     fingerprints: tuple[tuple[SecretRef, Fingerprint], ...] = ()
     real_paths: tuple[tuple[SecretRef, str], ...] = ()
+    values: tuple[tuple[SecretRef, Fingerprint], ...] = ()
+    settings: tuple[Setting, ...] = ()
     compared: frozenset[str] | None = None
 
     def compares(self, connector: str) -> bool:

@@ -12,10 +12,12 @@ from reconciler.model.credential_rule import CredentialRule, is_reserved
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 from reconciler.plan.diff import connector_renames
+from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reconciler.model.secret_ref import SecretRef
     from reconciler.model.snapshot import StoredState
     from reconciler.plan.credentials import Identify, NewCredentialUse
     from reconciler.plan.inputs import Desired, Limits, Overrides
@@ -182,6 +184,7 @@ def unapproved(
         return
     rules = (*limits.credentials, *overrides.credentials)
     pairs: dict[tuple[bool, str], dict[CredentialRule, None]] = {}
+    held: dict[str, dict[SecretRef, None]] = {}
     for item in new:
         host = item.after.host_name
         names = {str(item.reference), identify(item.reference)}
@@ -193,6 +196,7 @@ def unapproved(
         ):
             pair = CredentialRule(str(item.reference), host)
             pairs.setdefault((reserved, item.connector), {})[pair] = None
+            held.setdefault(item.connector, {}).update(dict.fromkeys(item.same_as))
     for (reserved, connector), found in pairs.items():
         sentence = ", ".join(f"{rule.references} to {rule.hosts}" for rule in found)
         options = " ".join(f"--allow-credential {quote(str(rule))}" for rule in found)
@@ -200,6 +204,8 @@ def unapproved(
             message = f"{connector} would send a variable of the pipeline as a secret: {sentence}"
         else:
             message = f"{connector} would send {sentence} for the first time"
+        if same := held[connector]:
+            message += f"; it is the same secret as {listed(tuple(same), TO_ACT_ON)}"
         limit = Limit.RESERVED_CREDENTIAL if reserved else Limit.CREDENTIAL
         yield LimitViolation(limit, message, options)
 

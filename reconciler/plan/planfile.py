@@ -20,8 +20,8 @@ from reconciler.wording import listed
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reconciler.model.fingerprint import Fingerprint
     from reconciler.model.secret_ref import SecretRef
-    from reconciler.model.snapshot import Fingerprint
 
 
 FORMAT: Final = "1.0"
@@ -187,8 +187,9 @@ def _where(saved: PlanDocument, now: PlanDocument) -> str:
 
 
 def _compared(plan: PlanDocument) -> JSON:
-    # Which connectors are known to work may change at any time; what is tested is no part of the word.
-    return to_plain(replace(plan, tests=(), not_ready=()), nulls=True)
+    # What is tested depends on which connectors are known to work, which may change at any time. The
+    # settings in force are compared by their digest; which were in force at the last apply is no matter.
+    return to_plain(replace(plan, tests=(), not_ready=(), settings_changes=()), nulls=True)
 
 
 def _digest(file: PlanFile) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.model.setting import SettingChange, setting_changes
 from reconciler.model.snapshot import Forgotten
 from reconciler.plan.changes import Change, ChangeCounts, Create, ordered
 from reconciler.plan.credentials import NewCredentialUse, new_uses
@@ -30,6 +31,7 @@ class Plan:
     those of the resources to create that ``state forget`` had let go of. ``not_ready`` are connectors that
     are not known to work and that the plan does not touch: an apply does not test them. ``partial`` is None
     for a plan of everything. ``environment`` is the one of ``reconciler.yaml``, if there are any.
+    ``settings_changes`` are the settings in force that differ from those of the last apply.
     """
 
     lineage: str
@@ -45,6 +47,7 @@ class Plan:
     not_ready: tuple[ToTest, ...] = ()
     partial: PartialPlan | None = None
     environment: str = ""
+    settings_changes: tuple[SettingChange, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -71,7 +74,11 @@ def plan(
     changes = ordered(differences(desired, current))
     before, after = effective_routes(stored), effective_routes(wanted)
     identify = identities(desired)
-    new_credentials = new_uses(current, wanted, identify) if limits.credentials is not None else ()
+    new_credentials = (
+        new_uses(current, wanted, identify, desired.values)
+        if limits.credentials is not None
+        else ()
+    )
     renamed = connector_renames(changes)
     tested = _compared(desired, to_test(changes, wanted, current))
     return Plan(
@@ -94,6 +101,7 @@ def plan(
         to_test=tested,
         forgotten=_forgotten(changes, current),
         not_ready=_compared(desired, not_ready(changes, wanted, current, tested)),
+        settings_changes=setting_changes(current.settings, desired.settings),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.render.human.impact import access, new_credential_uses
+from reconciler.render.human.impact import access, new_credential_uses, settings_changes
 from reconciler.render.human.plan import change_text, left_out, not_tested, steps, summary
 from reconciler.render.human.routes import routes
 from reconciler.render.terminal import Style, visible
@@ -33,8 +33,10 @@ def plan_markdown(plan: Plan, denials: tuple[Denial, ...], actor: str) -> str:
     ]
     parts += warnings
     parts += [escape(text) for text in (not_tested(plan), left_out(plan)) if text]
+    parts += _fenced(settings_changes(plan.settings_changes, _WIDE))
+    parts += _fenced(new_credential_uses(plan, _WIDE))
     if not plan.empty:
-        for section in (routes, access, new_credential_uses):
+        for section in (routes, access):
             parts += _fenced(section(plan, _WIDE))
         body = "\n\n".join(_as_diff(change_text(change, _WIDE)) for change in plan.changes)
         fence = _fence(body)

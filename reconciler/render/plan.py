@@ -13,7 +13,7 @@ from reconciler.plan.document import (
 )
 from reconciler.plan.limits import Limit
 from reconciler.render.formats import OutputFormat
-from reconciler.render.human.impact import access_changes, credential_uses
+from reconciler.render.human.impact import access_changes, credential_uses, settings_changes
 from reconciler.render.human.plan import plan_text, show
 from reconciler.render.human.routes import saved_routes
 from reconciler.render.json import to_json
@@ -95,6 +95,7 @@ def _saved(file: PlanFile, style: Style) -> str:
         saved_routes(document, style) if document.resource_changes else "",
         access_changes(document.access_changes if document.serial else (), style),
         credential_uses(document.new_credential_uses, style),
+        settings_changes(document.settings_changes, style),
         _forgotten(document, style),
         _tests(document, style),
         _refusals(document, style, sealed=file.seal is not None),

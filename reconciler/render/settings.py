@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
-from reconciler.config.effective import EffectiveSetting
+from reconciler.model.setting import Setting
 from reconciler.render.formats import OutputFormat
 from reconciler.render.json import to_json
 from reconciler.render.terminal import table
@@ -27,7 +27,7 @@ class SettingsDocument:
     format_version: Literal["1.0"] = "1.0"
     ci: str
     state_source: str
-    settings: tuple[EffectiveSetting, ...]
+    settings: tuple[Setting, ...]
     ignored: tuple[str, ...]
     credentials: tuple[str, ...]
 

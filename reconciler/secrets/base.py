@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from reconciler.model.snapshot import Fingerprint
+from reconciler.model.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
     from reconciler.model.secret_ref import SecretRef
@@ -104,6 +104,10 @@ class FingerprintKey:
     def fingerprint(self, reference: SecretRef, secret: Secret) -> Fingerprint:
         """Return the HMAC-SHA256 of reference and secret; under two references, one secret has two fingerprints."""
         return Fingerprint(self.key_id, self._mac(f"{reference}\0{secret.reveal()}"))
+
+    def value(self, secret: Secret) -> Fingerprint:
+        """HMAC-SHA256 over the secret alone: one secret under two references shows as one."""
+        return Fingerprint(self.key_id, self._mac(f"\0value\0{secret.reveal()}"))
 
     def seal(self, text: str) -> str:
         """HMAC-SHA256 over a text, in hexadecimal; no fingerprint is ever the same."""

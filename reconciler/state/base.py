@@ -8,10 +8,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
 from reconciler.model.address import Address
+from reconciler.model.credential_use import CredentialUse
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.resource import JSON, Resource
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.sending import EVERY_SENDING, SendingFilter, SendingRecord
-from reconciler.model.snapshot import Fingerprint, LastTest, Snapshot, StoredState
+from reconciler.model.setting import Setting
+from reconciler.model.sign_in_attempt import EVERY_ATTEMPT, AttemptFilter, SignInAttempt
+from reconciler.model.snapshot import LastTest, Snapshot, StoredState
 from reconciler.plan.changes import Change, ChangeCounts
 
 if TYPE_CHECKING:
@@ -29,6 +33,8 @@ class Commit:
     ``expected_serial`` and ``expected_lineage`` are those of the state that was planned against
     (0 and "" for the empty one). ``fingerprints`` and ``tests`` are of connectors by their name after
     the change. ``note`` is the recorded reason of an override, such as that of skipped tests.
+    ``credential_uses`` are added to those that the state remembers; ``settings`` replace the stored ones
+    unless they are empty.
     """
 
     expected_lineage: str
@@ -43,6 +49,8 @@ class Commit:
     note: str = ""
     fingerprints: tuple[tuple[str, tuple[tuple[SecretRef, Fingerprint], ...]], ...] = ()
     tests: tuple[tuple[str, LastTest], ...] = ()
+    credential_uses: tuple[CredentialUse, ...] = ()
+    settings: tuple[Setting, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,12 @@ class StateReader(Protocol):
         self, wanted: SendingFilter = EVERY_SENDING, *, limit: int = 50
     ) -> tuple[SendingRecord, ...]:
         """The newest attempts to send that match, newest first."""
+        ...
+
+    def attempts(
+        self, chosen: AttemptFilter = EVERY_ATTEMPT, *, limit: int = 50
+    ) -> tuple[SignInAttempt, ...]:
+        """The newest attempts to sign in that match, newest first."""
         ...
 
     def load(self) -> StoredState:
@@ -182,7 +196,26 @@ class SendingLog(Protocol):
         ...
 
 
-class StateStore(StateReader, SendingLog, Protocol):
+class AttemptLog(Protocol):
+    """The audit of attempts to sign in. It needs no lock; nothing is kept where there is no state."""
+
+    def record_attempts(self, attempts: tuple[SignInAttempt, ...]) -> None:
+        """Add attempts that are about to be made, in one transaction; raises StateError."""
+        ...
+
+    def finish_attempts(self, attempts: tuple[SignInAttempt, ...]) -> None:
+        """Write how attempts ended, in one transaction, and remember where sign-ins succeeded.
+
+        Raises StateError.
+        """
+        ...
+
+    def forget_attempts(self, before: datetime) -> int:
+        """Remove the attempts from before a moment, and return how many they were."""
+        ...
+
+
+class StateStore(StateReader, SendingLog, AttemptLog, Protocol):
     """A state that can be written."""
 
     def migrate(self) -> bool:
@@ -222,6 +255,13 @@ class StateStore(StateReader, SendingLog, Protocol):
         """Fill an empty state with a proved export, in one transaction, under the lock.
 
         Raises StateError if it is not empty, and StateConflict if the lease was lost.
+        """
+        ...
+
+    def record_settings(self, settings: tuple[Setting, ...], *, token: str) -> None:
+        """Keep the settings in force at an apply that had nothing else to write, under the lock.
+
+        Raises StateConflict if the lease was lost.
         """
         ...
 

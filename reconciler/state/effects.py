@@ -15,8 +15,8 @@ from reconciler.state import specs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reconciler.model.fingerprint import Fingerprint
     from reconciler.model.secret_ref import SecretRef
-    from reconciler.model.snapshot import Fingerprint
     from reconciler.state.base import Commit
 
 

@@ -17,10 +17,13 @@ from pydantic import Field, TypeAdapter, ValidationError
 from reconciler.ci_systems import escape_commands
 from reconciler.errors import StateCorrupt, StateError
 from reconciler.model.connector import STRICT, Connector
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.resource import JSON, canonical_json, digest, spec_of
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.sending import SendingRecord
-from reconciler.model.snapshot import Fingerprint, LastTest, StoredResource
+from reconciler.model.setting import Setting
+from reconciler.model.sign_in_attempt import AttemptOutcome
+from reconciler.model.snapshot import LastTest, StoredResource
 from reconciler.state import specs
 
 if TYPE_CHECKING:
@@ -31,7 +34,10 @@ FORMAT = "1.0"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedRevision:
-    """One apply; ``at`` and all other times are ISO 8601 in UTC."""
+    """One apply; ``at`` and all other times are ISO 8601 in UTC.
+
+    ``chain`` is the digest of the revision, chained to the one before; "" where the store keeps none.
+    """
 
     __pydantic_config__ = STRICT
 
@@ -46,6 +52,7 @@ class ExportedRevision:
     changed: int
     destroyed: int
     note: str
+    chain: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +116,47 @@ class ExportedResource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedCredentialUse:
+    """A secret at a destination where it was applied or signed in with; ``mac`` is of the secret alone."""
+
+    __pydantic_config__ = STRICT
+
+    id: str
+    at: datetime
+    reference: str
+    identity: str
+    host: str
+    port: int
+    security: str
+    username: str
+    key_id: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedAttempt:
+    """An attempt to sign in."""
+
+    __pydantic_config__ = STRICT
+
+    id: str
+    at: datetime
+    actor: str
+    actor_source: str
+    command: str
+    connector: str
+    protocol: str
+    reference: str
+    identity: str
+    host: str
+    port: int
+    security: str
+    username: str
+    outcome: AttemptOutcome
+    error_class: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateExport:
     """Everything but the lock: a state in another place is not locked by whoever locks this one.
 
@@ -126,6 +174,9 @@ class StateExport:
     resources: tuple[ExportedResource, ...]
     history: tuple[ExportedEntry, ...]
     sent: tuple[SendingRecord, ...] = field(default=())
+    attempts: tuple[ExportedAttempt, ...] = ()
+    credential_uses: tuple[ExportedCredentialUse, ...] = ()
+    settings: tuple[Setting, ...] = ()
     digest: str = ""
 
 
@@ -216,12 +267,21 @@ def _contradictions(export: StateExport) -> Iterator[str]:
         yield "its resources do not match its history"
     for item in export.resources:
         yield from _about(item, export)
-    if len({item.id for item in export.sent}) != len(export.sent):
-        yield "it contains an attempt to send twice"
+    yield from _repeated(export)
     addresses = Counter((item.kind, item.name) for item in export.resources)
     for (kind, name), count in addresses.items():
         if count > 1:
             yield f"it contains {kind}.{name} twice"
+
+
+def _repeated(export: StateExport) -> Iterator[str]:
+    for what, ids in (
+        ("an attempt to send", [item.id for item in export.sent]),
+        ("an attempt to sign in", [item.id for item in export.attempts]),
+        ("a use of a secret", [item.id for item in export.credential_uses]),
+    ):
+        if len(set(ids)) != len(ids):
+            yield f"it contains {what} twice"
 
 
 def _about(item: ExportedResource, export: StateExport) -> Iterator[str]:

@@ -89,8 +89,8 @@ def refuse_exposed(file: Path, forbidden: int) -> None:
             f"{file} is a link, which a pull request could have added",
             hint="Remove it, or name the state that it belongs to with --state or RECONCILER_STATE.",
         )
-    if os.name == "nt":
-        return
+    if os.name == "nt" or not stat.S_ISREG(status.st_mode):
+        return  # likewise
     if status.st_uid not in (0, os.geteuid()):
         raise StateUnavailable(
             f"{file} belongs to another user, so it cannot be trusted",

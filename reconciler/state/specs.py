@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,7 +15,10 @@ from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
-from reconciler.model.resource import Resource, canonical_json, spec_of
+from reconciler.model.resource import JSON, Resource, canonical_json, digest, spec_of
+
+if TYPE_CHECKING:
+    from reconciler.model.credential_use import CredentialUse
 
 _TYPES: dict[Kind, type[Resource]] = {
     Kind.PROVIDER: Provider,
@@ -47,9 +50,9 @@ def address_of(kind: str, name: str) -> Address:
                            hint=_HINT) from None  # fmt: skip
 
 
-def decode(address: Address, text: str, digest: str) -> Resource:
+def decode(address: Address, text: str, expected: str) -> Resource:
     """Read a resource back; raises StateCorrupt, naming the address, if it is not what was written."""
-    if digest_of(text) != digest:
+    if digest_of(text) != expected:
         raise StateCorrupt(
             f"the stored specification of {address} does not match its digest", hint=_HINT
         )
@@ -70,6 +73,22 @@ def read(address: Address, text: str) -> Resource:
     if resource.address != address:
         raise StateCorrupt(f"what is stored as {address} is {resource.address}", hint=_HINT)
     return resource
+
+
+def use_row(use: CredentialUse) -> dict[str, JSON]:
+    """The columns of a remembered use of a secret, but for its time."""
+    place, value = use.destination, use.value
+    row: dict[str, JSON] = {
+        "reference": str(use.reference),
+        "identity": use.identity,
+        "host": place.host,
+        "port": place.port,
+        "security": place.security,
+        "username": place.username,
+        "key_id": value.key_id if value else "",
+        "mac": value.mac if value else "",
+    }
+    return {"id": digest(row), **row}
 
 
 @cache

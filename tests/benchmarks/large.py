@@ -21,10 +21,11 @@ from reconciler.cli.main import collect_rarely
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector, MailServer, Security
 from reconciler.model.directory import Group
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.permissions import Permissions, Principals
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.secret_ref import SecretRef
-from reconciler.model.snapshot import Fingerprint, LastTest, Snapshot
+from reconciler.model.snapshot import LastTest, Snapshot
 from reconciler.plan.changes import Change, Create, FieldChange, Update
 from reconciler.plan.inputs import Desired
 from reconciler.plan.planner import plan

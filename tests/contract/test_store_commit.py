@@ -13,11 +13,12 @@ from reconciler.errors import StateConflict
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector, MailServer, Security
 from reconciler.model.directory import Group, Roles
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.permissions import Permissions, Principals
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider, ServerDefaults
 from reconciler.model.secret_ref import SecretRef
-from reconciler.model.snapshot import Fingerprint, LastTest, Status, StoredResource, StoredState
+from reconciler.model.snapshot import LastTest, Status, StoredResource, StoredState
 from reconciler.plan.changes import ChangeCounts, Create, Delete, Rename, RotateSecret, Update
 from reconciler.state.base import Commit, Revision, StateStore
 

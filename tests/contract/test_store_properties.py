@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, SaveSent, Security
 from reconciler.model.directory import Group, Roles
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.permissions import Permissions, Principals
 from reconciler.model.policy import GlobalSmtpPolicy, ReplyTo
 from reconciler.model.secret_ref import SecretRef
-from reconciler.model.snapshot import Fingerprint, LastTest, Snapshot
+from reconciler.model.snapshot import LastTest, Snapshot
 from reconciler.plan.changes import ordered
 from reconciler.plan.diff import differences
 from reconciler.plan.inputs import Desired

@@ -14,12 +14,17 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reconciler.model.credential_use import CredentialUse, Destination
 from reconciler.model.directory import Group
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.sending import SendingRecord, SendingResult
-from reconciler.model.snapshot import Fingerprint, LastTest
+from reconciler.model.setting import Setting
+from reconciler.model.sign_in_attempt import AttemptOutcome, SignInAttempt
+from reconciler.model.snapshot import LastTest
 from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
+from reconciler.plan.credentials import uses
 from reconciler.state.base import Commit, StateStore
 from reconciler.state.sql import schema
 from reconciler.state.sql.store import open_store
@@ -53,10 +58,13 @@ def fill(store: StateStore) -> None:
         fingerprints=_marks("info", "01") + _marks("payroll", "02"),
         tests=(("info", LastTest(passed=True, at=NOON)), ("payroll", failed)),
         note="the first one",
+        credential_uses=_uses("info", "0a") + _uses("payroll", "0b"),
+        settings=(Setting("allowed_hosts", "any", "default"),),
     )
     _commit(store, Rename(INFO, SUPPORT, ()), Update(PAYROLL, replace(PAYROLL, labels=()), ()))
     _commit(store, RotateSecret(SUPPORT, ()), Delete(OLD), fingerprints=_marks("support", "03"))
     store.record_tests((("support", failed),), serial=3)
+    _attempt(store)
     store.record_sent(
         SendingRecord(
             id="5eed",
@@ -80,6 +88,27 @@ def fill(store: StateStore) -> None:
     )
 
 
+def _attempt(store: StateStore) -> None:
+    """Sign in with one secret, and leave another attempt without an end."""
+    attempts = tuple(
+        SignInAttempt(
+            id=name,
+            at=NOON,
+            actor="ada@contoso.example",
+            actor_source="--actor",
+            command="test",
+            connector="support",
+            protocol="imap",
+            reference=SecretRef("env", "INFO_PASSWORD"),
+            identity="env:INFO_PASSWORD",
+            destination=Destination(f"{name}.contoso.example", 993, "implicit", "support"),
+        )
+        for name in ("first", "second")
+    )
+    store.record_attempts(attempts)
+    store.finish_attempts((replace(attempts[0], outcome=AttemptOutcome.SIGNED_IN),))
+
+
 def everything(store: StateStore) -> JSON:
     """All that a store can be asked, as JSON."""
     state, revisions = store.load(), store.revisions(limit=1000)
@@ -97,6 +126,9 @@ def everything(store: StateStore) -> JSON:
         },
         "lease": _plain(store.lease()),
         "sent": _plain(store.sent()),
+        "attempts": _plain(store.attempts()),
+        "credential_uses": _plain(state.credential_uses),
+        "settings": _plain(state.settings),
     }
 
 
@@ -126,6 +158,13 @@ def _marks(
     return ((name, ((reference, Fingerprint("k1", mac * 32)),)),)
 
 
+def _uses(name: str, mac: str) -> tuple[CredentialUse, ...]:
+    return tuple(
+        CredentialUse(reference, str(reference), destination, Fingerprint("k1", mac * 32))
+        for _, reference, destination in uses(connector(name))
+    )
+
+
 def _plain(value: object) -> JSON:
     if isinstance(value, datetime):
         return value.isoformat()
@@ -152,9 +191,10 @@ def main() -> None:
         path = Path(folder) / "state.db"
         store = open_store(f"sqlite:///{path}")
         fill(store)
+        text = json.dumps(everything(store), indent=1, ensure_ascii=False, sort_keys=True)
+        store.close()  # what is in the log only belongs to the file too
         with target.open("xb") as file:
             file.write(path.read_bytes())
-        text = json.dumps(everything(store), indent=1, ensure_ascii=False, sort_keys=True)
         target.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
 
 

@@ -27,7 +27,9 @@ from reconciler.render.formats import JsonReport, TextOrJson
 @timeout_option
 @server_text_option
 @report_option(JsonReport)
-@project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.CREDENTIALS | Uses.COLOR)
+@project_options(
+    Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.ACTOR | Uses.CREDENTIALS | Uses.COLOR
+)
 def command(
     project: Project,
     *,
@@ -41,10 +43,11 @@ def command(
 
     Shows each stage of the test with its time, the certificates, the capabilities of the servers,
     the folders and which one is for sent mail, quota and size limit, and ends with a verdict. Sends
-    and records nothing, and shows no secret. Exits with the codes of `reconciler test`.
+    nothing, records no status, and shows no secret. Exits with the codes of `reconciler test`.
     """
     from reconciler.app.doctor import examine_connector
     from reconciler.app.test import Tuning
+    from reconciler.cli.progress import show_notes
     from reconciler.cli.terminal import TerminalApprover
     from reconciler.render.doctor import doctor_document, doctor_text, server_texts
 
@@ -53,6 +56,7 @@ def command(
     found = examine_connector(
         space,
         name,
+        project.actor(),
         Tuning(timeout=timeout, show_server_text=show_server_text),
         overrides=project.overrides(),
         approver=TerminalApprover(auto=False),
@@ -63,4 +67,6 @@ def command(
     for report in reports:
         report.write(doctor_text(document, report.output_format, style))
     click.echo(doctor_text(document, output_format, style, texts))
+    if found.problem:
+        show_notes((found.problem,))
     return exit_code_of_tests((found.result,))

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @tuning_options
 @record_option
 @report_option(ChangeReport)
-@project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.COLOR)
+@project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.ACTOR | Uses.COLOR)
 def command(
     project: Project,
     *,
@@ -77,6 +77,7 @@ def command(
         tuning=Tuning(concurrency=concurrency, per_host=per_host, timeout=timeout, retries=retries),
         cert_days=cert_days,
         record=record,
+        actor=project.actor(),
     )
     progress = TestProgressBar(project.stderr_style(), space.connect_to, shown=False)
     style = project.stdout_style()

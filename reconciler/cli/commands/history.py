@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from reconciler.cli.command import CommandWithSubcommands, ExampleCommand
-from reconciler.cli.options import format_option
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.options import DURATION, format_option
 from reconciler.cli.project import Project, Uses, project_options
 from reconciler.render.formats import TextOrJson
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+_OUTCOMES = ("started", "signed_in", "failed", "not_sent")
 
 
 @click.group(
@@ -17,6 +25,7 @@ from reconciler.render.formats import TextOrJson
         "reconciler history",
         "reconciler history support --limit 5",
         "reconciler history show 12",
+        "reconciler history attempts --since 2d",
     ),
 )
 @click.argument("address", required=False)
@@ -63,3 +72,74 @@ def show(project: Project, *, serial: int, output_format: TextOrJson) -> None:
         found = revision(reader, serial)
         changes = changes_of(reader, serial)
     click.echo(revision_text(found, changes, output_format, project.stdout_style()))
+
+
+@command.command(
+    "attempts",
+    cls=ExampleCommand,
+    examples=(
+        "reconciler history attempts --since 2d",
+        "reconciler history attempts --connector support --outcome failed --format json",
+        "reconciler history attempts --prune 90d",
+    ),
+)
+@format_option(TextOrJson)
+@click.option("--connector", metavar="NAME", help="Only attempts for this connector.")
+@click.option("--since", type=DURATION, metavar="AGE",
+              help="Only attempts that are no older, such as 30m, 12h or 2d.")  # fmt: skip
+@click.option("--outcome", type=click.Choice(_OUTCOMES), help="Only attempts that ended so.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N",
+              help="List at most N attempts.")  # fmt: skip
+@click.option("--prune", type=DURATION, metavar="AGE",
+              help="Delete older attempts, after asking. Needs an Administrator.")  # fmt: skip
+@click.option("--yes", is_flag=True, help="Do not ask before --prune.")
+@project_options(Uses.CONFIG | Uses.STATE | Uses.ACTOR | Uses.COLOR)
+def attempts(
+    project: Project,
+    *,
+    output_format: TextOrJson,
+    connector: str | None,
+    since: timedelta | None,
+    outcome: str | None,
+    limit: int,
+    prune: timedelta | None,
+    yes: bool,
+) -> ExitCode:
+    """Show which secrets were about to be sent where, by whom, and how that ended, newest first.
+
+    Attempts are recorded before the connection is made, by apply, test, drift, doctor and plan --test. An
+    outcome is signed_in, failed (the secret may have been delivered), not_sent, or started (no end was
+    recorded).
+    """
+    from reconciler.app.attempts import recorded_attempts
+    from reconciler.app.send_log import moment_before
+    from reconciler.model.sign_in_attempt import AttemptFilter, AttemptOutcome
+    from reconciler.render.attempts import attempts_text
+
+    if prune is not None:
+        return _prune(project, moment_before(prune), yes=yes)
+    chosen = AttemptFilter(
+        since=moment_before(since) if since is not None else None,
+        connector=connector or "",
+        outcome=AttemptOutcome(outcome) if outcome else None,
+    )
+    found = recorded_attempts(project.workspace(), chosen, limit)
+    click.echo(attempts_text(found, output_format, project.stdout_style()))
+    return ExitCode.OK
+
+
+def _prune(project: Project, before: datetime, *, yes: bool) -> ExitCode:
+    from reconciler.app.attempts import prune_attempts
+    from reconciler.cli.terminal import need_terminal
+    from reconciler.render.terminal import minute
+    from reconciler.wording import counted
+
+    if not yes:
+        need_terminal()
+        question = f"Delete all attempts from before {minute(before)} UTC?"
+        if not click.confirm(question, err=True):
+            click.echo("Nothing was changed.")
+            return ExitCode.REFUSED
+    gone = prune_attempts(project.workspace(), project.actor(), before)
+    click.echo(f"Deleted {counted(gone, 'attempt')}.")
+    return ExitCode.OK

@@ -91,7 +91,7 @@ def command(
         from reconciler.app.test import try_plan
 
         progress = TestProgressBar(project.stderr_style(), space.connect_to)
-        try_plan(space, made, progress, TerminalApprover(auto=False))
+        try_plan(space, made, who, progress, TerminalApprover(auto=False))
     if detailed_exitcode and not made.plan.empty:
         return ExitCode.CHANGES_PENDING
     return ExitCode.OK

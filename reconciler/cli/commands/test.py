@@ -66,6 +66,7 @@ DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mail
     | Uses.STATE
     | Uses.SCOPE_WITHOUT_LABEL
     | Uses.NETWORK
+    | Uses.ACTOR
     | Uses.CREDENTIALS
     | Uses.COLOR
 )
@@ -124,6 +125,7 @@ def command(
         record=record,
         overrides=project.overrides(),
         scope=project.scope(),
+        actor=project.actor(),
     )
     progress = TestProgressBar(
         project.stderr_style(), space.connect_to, out=output_format is OutputFormat.HUMAN

@@ -12,8 +12,12 @@ from reconciler.wording import TO_ACT_ON, listed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reconciler.model.setting import SettingChange
     from reconciler.plan.credentials import NewCredentialUse
-    from reconciler.plan.document import AccessDocument, CredentialUseDocument
+    from reconciler.plan.document import (
+        AccessDocument,
+        CredentialUseDocument,
+    )
     from reconciler.plan.impact import AccessChange
     from reconciler.plan.planner import Plan
     from reconciler.render.terminal import Style
@@ -77,10 +81,25 @@ def credential_uses(items: Sequence[NewCredentialUse | CredentialUseDocument], s
         lines.append(
             f"  {style.mark('!')} {visible(str(item.reference))}, by {item.connector} ({item.protocol})"
         )
-        lines += [f"      now goes to   {visible(str(destination))}" for destination in item.before]
+        lines += [f"      the same as   {visible(str(reference))}" for reference in item.same_as]
+        lines += [f"      applied at    {visible(str(destination))}" for destination in item.before]
         if item.others:
             lines.append(f"      and to        {item.others} more")
         lines.append(f"      would go to   {visible(str(item.after))}")
+    return "\n".join(lines)
+
+
+def settings_changes(items: Sequence[SettingChange], style: Style) -> str:
+    """Settings in force that differ from those of the last apply, and who set them."""
+    if not items:
+        return ""
+    lines = [style.strong("Settings that differ from the last apply:")]
+    for item in items:
+        before = (
+            f"{visible(item.before)} ({visible(item.before_source)})" if item.before else "not set"
+        )
+        after = f"{visible(item.after)} ({visible(item.after_source)})" if item.after else "not set"
+        lines.append(f"  {style.mark('~')} {visible(item.name)}: {before} -> {after}")
     return "\n".join(lines)
 
 

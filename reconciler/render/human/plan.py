@@ -20,7 +20,7 @@ from reconciler.plan.changes import (
 )
 from reconciler.plan.diff import leaves
 from reconciler.plan.planner import ProveEmpty, TestConnectors, WriteRevision, stages
-from reconciler.render.human.impact import access, new_credential_uses, refusals
+from reconciler.render.human.impact import access, new_credential_uses, refusals, settings_changes
 from reconciler.render.human.routes import routes
 from reconciler.render.terminal import pad, visible, width_of
 from reconciler.wording import TO_ACT_ON, counted, listed, shortened
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from reconciler.render.terminal import Style
 
 NO_CHANGES = "No changes. The stored state matches the configuration."
+NO_CHANGES_BUT_SETTINGS = (
+    "No changes of resources, but other settings are in force than at the last apply."
+)
 
 
 def plan_text(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
@@ -40,8 +43,9 @@ def plan_text(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
         sections.append(f"reconciler will perform the following actions:\n\n{body}")
         sections.append(routes(plan, style))
         sections.append(access(plan, style))
-        sections.append(new_credential_uses(plan, style))
         sections.append(_forgotten(plan, style))
+    sections.append(new_credential_uses(plan, style))
+    sections.append(settings_changes(plan.settings_changes, style))
     sections.append(steps(plan, style, skip_tests=skip_tests))
     sections.append(refusals(plan, style))
     sections.append(not_tested(plan))
@@ -97,7 +101,7 @@ def summary(plan: Plan) -> str:
     if plan.empty and plan.partial is not None:
         return f"No changes within {visible(str(plan.partial.scope))}."
     if plan.empty:
-        return NO_CHANGES
+        return NO_CHANGES if not plan.settings_changes else NO_CHANGES_BUT_SETTINGS
     counts = plan.counts
     return (
         f"Plan: {counts.added} to add, {counts.changed} to change, {counts.destroyed} to destroy."

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
+from reconciler.errors import StateCorrupt
 from reconciler.model.resource import canonical_json
-from reconciler.state import specs
+from reconciler.state import chain, specs
 from reconciler.state.effects import not_empty, nothing_to_export
 from reconciler.state.exported import (
+    ExportedAttempt,
+    ExportedCredentialUse,
     ExportedEntry,
     ExportedFingerprint,
     ExportedResource,
@@ -20,12 +23,12 @@ from reconciler.state.exported import (
     StateExport,
 )
 from reconciler.state.lease import lost
-from reconciler.state.sql import reading, tables
+from reconciler.state.sql import auditing, reading, tables, writing
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Connection, Executable, Row
+    from sqlalchemy import Connection, Executable, Row, Table
 
 _OF_RESOURCE = (
     "uid",
@@ -79,6 +82,15 @@ def export(connection: Connection) -> StateExport:
             )
         ),
         sent=tuple(sorted(sent, key=lambda item: (item.at, item.id))),
+        attempts=tuple(
+            ExportedAttempt(**{**row._mapping, "outcome": auditing.outcome(row.outcome)})  # noqa: SLF001 - likewise
+            for row in _ordered(connection, tables.attempts)
+        ),
+        credential_uses=tuple(
+            ExportedCredentialUse(**row._mapping)  # noqa: SLF001 - likewise
+            for row in _ordered(connection, tables.credential_uses)
+        ),
+        settings=reading.settings(meta.settings),
     )
 
 
@@ -120,6 +132,33 @@ def restore(connection: Connection, new: StateExport, token: str, now: datetime)
         insert(tables.sent),
         [{**_flat(item), "result": item.result.value} for item in new.sent],
     )
+    _many(
+        connection,
+        insert(tables.attempts),
+        [{**_flat(item), "outcome": item.outcome.value} for item in new.attempts],
+    )
+    _many(connection, insert(tables.credential_uses), [_flat(item) for item in new.credential_uses])
+    writing.write_settings(connection, new.settings)
+    _link(connection, new)
+
+
+def _link(connection: Connection, new: StateExport) -> None:
+    """Chain the revisions, or prove the chain that the export has."""
+    for item, (serial, link) in zip(new.revisions, chain.links(connection), strict=True):
+        if item.chain and item.chain != link:
+            raise StateCorrupt(
+                f"the export contradicts itself: revision {serial} does not match its digest",
+                hint="Export it again from a state that `reconciler history --verify` finds whole.",
+            )
+        if not item.chain:
+            here = tables.revisions.c.serial == serial
+            connection.execute(update(tables.revisions).where(here).values(chain=link))
+
+
+def _ordered(connection: Connection, table: Table) -> list[Row[Any]]:
+    # Sorted here because databases collate text each in their own way.
+    rows = connection.execute(select(table)).all()
+    return sorted(rows, key=lambda row: (row.at, row.id))
 
 
 def _test(row: Row[Any]) -> ExportedTest:

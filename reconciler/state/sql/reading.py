@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, select
 
 from reconciler.errors import StateCorrupt
+from reconciler.model.credential_use import CredentialUse, Destination
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.sending import EVERY_SENDING, FINAL, SendingRecord, SendingResult
+from reconciler.model.setting import Setting
 from reconciler.model.snapshot import (
-    Fingerprint,
     Forgotten,
     LastTest,
     StoredResource,
@@ -77,7 +79,43 @@ def load(connection: Connection) -> StoredState:
     ]
     # Sorted here because databases collate text each in their own way.
     resources.sort(key=lambda stored: (stored.address.kind, stored.address.name))
-    return StoredState(meta.lineage, meta.serial, tuple(resources), _forgotten(connection))
+    return StoredState(
+        meta.lineage,
+        meta.serial,
+        tuple(resources),
+        _forgotten(connection),
+        _credential_uses(connection),
+        settings(meta.settings),
+    )
+
+
+def settings(text: str) -> tuple[Setting, ...]:
+    """Read the settings of the last apply; raises StateCorrupt."""
+    try:
+        return tuple(Setting(*map(str, item)) for item in json.loads(text))
+    except (TypeError, ValueError):
+        raise StateCorrupt(
+            "the state holds settings that cannot be read (table meta, column settings)",
+            hint="restore the state from a backup",
+        ) from None
+
+
+def _credential_uses(connection: Connection) -> tuple[CredentialUse, ...]:
+    columns = tables.credential_uses.c
+    return tuple(
+        CredentialUse(
+            reference(row.reference),
+            row.identity,
+            destination(row),
+            Fingerprint(row.key_id, row.mac) if row.mac else None,
+        )
+        for row in connection.execute(select(tables.credential_uses).order_by(columns.id))
+    )
+
+
+def destination(row: Row[Any]) -> Destination:
+    """Read the destination of a secret out of its columns."""
+    return Destination(row.host, row.port, row.security, row.username)
 
 
 def failing(connection: Connection) -> dict[str, datetime | None]:
@@ -164,6 +202,12 @@ def revisions(connection: Connection, limit: int, until: int | None = None) -> t
         )
         for row in connection.execute(query)
     )
+
+
+def newest_link(connection: Connection, serial: int) -> str:
+    """The digest that a revision is chained by; "" before the first one."""
+    query = select(tables.revisions.c.chain).where(tables.revisions.c.serial == serial)
+    return connection.execute(query).scalar() or ""
 
 
 def changes_of(connection: Connection, serial: int) -> tuple[HistoryEntry, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 from reconciler.back_off import BackOff
 from reconciler.errors import CommitUnknown, StateError, StateLocked
 from reconciler.model.sending import EVERY_SENDING
+from reconciler.model.sign_in_attempt import EVERY_ATTEMPT
 from reconciler.model.snapshot import StoredState
 from reconciler.signals import deferred
 from reconciler.state import lease as leases
@@ -19,8 +20,8 @@ from reconciler.state.base import PastState
 from reconciler.state.effects import nothing_to_export
 from reconciler.state.folder import NO_STRANGER, refuse_exposed, refuse_shared
 from reconciler.state.location import PostgresqlLocation, SqliteLocation, locate
+from reconciler.state.sql import auditing, reading, writing
 from reconciler.state.sql import leases as rows
-from reconciler.state.sql import reading, writing
 from reconciler.state.sql.faults import BrokenOff
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from reconciler.model.address import Address
     from reconciler.model.sending import SendingFilter, SendingRecord
+    from reconciler.model.setting import Setting
+    from reconciler.model.sign_in_attempt import AttemptFilter, SignInAttempt
     from reconciler.model.snapshot import LastTest
     from reconciler.secrets.base import Secret
     from reconciler.state.base import (
@@ -249,6 +252,37 @@ class SqlStore:
             return
         with self._database.addition() as transaction:
             writing.record_sent(transaction, record)
+
+    def record_attempts(self, attempts: tuple[SignInAttempt, ...]) -> None:
+        """Add attempts to sign in that are about to be made."""
+        if attempts and self._exists():
+            with self._database.transaction() as transaction:
+                auditing.record_attempts(transaction, attempts)
+
+    def finish_attempts(self, attempts: tuple[SignInAttempt, ...]) -> None:
+        """Write how attempts ended, and remember where sign-ins succeeded."""
+        if attempts and self._exists():
+            with self._database.transaction() as transaction:
+                auditing.finish_attempts(transaction, attempts)
+
+    def forget_attempts(self, before: datetime) -> int:
+        """Remove old attempts to sign in from the audit."""
+        if not self._exists():
+            return 0
+        with self._database.transaction() as transaction:
+            return auditing.forget_attempts(transaction, before)
+
+    def attempts(
+        self, chosen: AttemptFilter = EVERY_ATTEMPT, *, limit: int = 50
+    ) -> tuple[SignInAttempt, ...]:
+        """The newest attempts to sign in that match, newest first."""
+        with self._database.view() as view:
+            return auditing.attempts(view, chosen, limit) if view is not None else ()
+
+    def record_settings(self, settings: tuple[Setting, ...], *, token: str) -> None:
+        """Keep the settings in force at an apply that had nothing else to write."""
+        with self._database.transaction() as transaction:
+            writing.record_settings(transaction, settings, token, self._database.now(transaction))
 
     def forget_sent(self, before: datetime) -> int:
         """Remove old attempts to send from the audit."""

@@ -80,8 +80,12 @@ meta = Table(
            autoincrement=False),
     Column("lineage", String(32), nullable=False),
     Column("serial", Integer, nullable=False),
+    Column("settings", Text, nullable=False, server_default="[]"),
 )  # fmt: skip
-"""One row: the state's identity and the serial of its newest revision, which commits compare."""
+"""One row: the state's identity and the serial of its newest revision, which commits compare.
+
+``settings`` is JSON: name, value and origin of each setting in force at the last apply.
+"""
 
 revisions = Table(
     "revisions",
@@ -97,7 +101,9 @@ revisions = Table(
     Column("changed", Integer, nullable=False),
     Column("destroyed", Integer, nullable=False),
     Column("note", Text, nullable=False),
+    Column("chain", String(80), nullable=False, server_default=""),
 )
+"""Every apply. ``chain`` is its digest, chained to the one before: :mod:`reconciler.state.chain`."""
 
 resources = Table(
     "resources",
@@ -180,6 +186,49 @@ sent = Table(
     Index("sent_message", "message_id"),
 )
 """The audit of sending: a row for each attempt. It refers to nothing, so that it outlives all of it."""
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("actor_source", Text, nullable=False),
+    Column("command", String(20), nullable=False),
+    Column("connector", Text, nullable=False),
+    Column("protocol", String(10), nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("security", String(20), nullable=False),
+    Column("username", Text, nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("error_class", Text, nullable=False),
+    Index("attempts_at", "at"),
+    Index("attempts_connector", "connector", "at"),
+)
+"""Attempts to sign in, written down before the connection: a row for each secret and destination."""
+
+credential_uses = Table(
+    "credential_uses",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("security", String(20), nullable=False),
+    Column("username", Text, nullable=False),
+    Column("key_id", String(40), nullable=False),
+    Column("mac", String(80), nullable=False),
+)
+"""Where each secret was applied or signed in with, connectors that are gone included.
+
+``id`` is a digest of all but ``at``, which is when it was first seen. ``key_id`` and ``mac`` are a keyed
+MAC of the secret alone, and empty where no key was set.
+"""
 
 lock = Table(
     "lock",

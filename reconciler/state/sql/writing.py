@@ -10,14 +10,14 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.resource import canonical_json
-from reconciler.model.snapshot import Fingerprint
 from reconciler.plan.changes import ChangeCounts
-from reconciler.state import specs
+from reconciler.state import chain, specs
 from reconciler.state.base import Commit, Revision
 from reconciler.state.effects import Effects, effects, fingerprints_after, moved
 from reconciler.state.lease import lost
-from reconciler.state.sql import reading, tables
+from reconciler.state.sql import auditing, reading, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reconciler.model.resource import Resource
     from reconciler.model.secret_ref import SecretRef
     from reconciler.model.sending import SendingRecord
+    from reconciler.model.setting import Setting
     from reconciler.model.snapshot import LastTest
 
 
@@ -50,24 +51,30 @@ def commit(connection: Connection, new: Commit, token: str, now: datetime) -> Re
     connection.execute(
         update(tables.meta).values(serial=serial, lineage=meta.lineage or uuid.uuid4().hex)
     )
+    row = {
+        "serial": serial,
+        "at": new.at,
+        "actor": new.actor,
+        "actor_source": new.actor_source,
+        "git_commit": new.git_commit,
+        "tool_version": new.tool_version,
+        "plan_digest": new.plan_digest,
+        "added": counts.added,
+        "changed": counts.changed,
+        "destroyed": counts.destroyed,
+        "note": new.note,
+    }
+    entries = _entries(done, serial)
+    before = reading.newest_link(connection, serial - 1)
     connection.execute(
-        insert(tables.revisions).values(
-            serial=serial,
-            at=new.at,
-            actor=new.actor,
-            actor_source=new.actor_source,
-            git_commit=new.git_commit,
-            tool_version=new.tool_version,
-            plan_digest=new.plan_digest,
-            added=counts.added,
-            changed=counts.changed,
-            destroyed=counts.destroyed,
-            note=new.note,
-        )
+        insert(tables.revisions).values(**row, chain=chain.link(before, row, entries))
     )
     _write_resources(connection, done, new, serial)
-    _write_history(connection, done, serial)
+    _many(connection, insert(tables.history), entries)
     _write_fingerprints(connection, done, new)
+    auditing.remember(connection, new.credential_uses, new.at)
+    if new.settings:
+        write_settings(connection, new.settings)
     _delete(connection, tables.tests, done.unsettled)  # their failures end here, too
     _write_tests(connection, new.tests, done.live)
     return Revision(
@@ -89,6 +96,22 @@ def record_tests(
     """Keep results of connectors that did not change after ``serial``."""
     reading.single(connection, tables.meta, lock=True)
     _write_tests(connection, results, _live(connection, until=serial))
+
+
+def record_settings(
+    connection: Connection, settings: tuple[Setting, ...], token: str, now: datetime
+) -> None:
+    """Keep the settings in force; raises StateConflict if the lease was lost."""
+    held = reading.any_lease(connection, lock=True)
+    if held is None or held.token != token:
+        raise lost(reading.lease(connection, now))
+    write_settings(connection, settings)
+
+
+def write_settings(connection: Connection, settings: tuple[Setting, ...]) -> None:
+    """Write the settings in force in place of the stored ones."""
+    text = canonical_json([[item.name, item.value, item.source] for item in settings])
+    connection.execute(update(tables.meta).values(settings=text))
 
 
 def record_sent(connection: Connection, record: SendingRecord) -> None:
@@ -151,24 +174,20 @@ def _row(resource: Resource, text: str) -> dict[str, Any]:
     return dict(zip(_COLUMNS, values, strict=True))
 
 
-def _write_history(connection: Connection, done: Effects, serial: int) -> None:
-    _many(
-        connection,
-        insert(tables.history),
-        [
-            {
-                "serial": serial,
-                "position": position,
-                "uid": event.uid,
-                "kind": event.address.kind.value,
-                "name": event.address.name,
-                "action": event.action,
-                "spec": event.spec,
-                "renamed_from": event.renamed_from,
-            }
-            for position, event in enumerate(done.events)
-        ],
-    )
+def _entries(done: Effects, serial: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "serial": serial,
+            "position": position,
+            "uid": event.uid,
+            "kind": event.address.kind.value,
+            "name": event.address.name,
+            "action": event.action,
+            "spec": event.spec,
+            "renamed_from": event.renamed_from,
+        }
+        for position, event in enumerate(done.events)
+    ]
 
 
 def _write_fingerprints(connection: Connection, done: Effects, new: Commit) -> None:

@@ -104,6 +104,7 @@ RUNS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "show": (("by-env",), ("by-client-secret", "--format", "json"), ("plan.json",)),
     "history": ((), ("--format", "json")),
     "history show": (("1",),),
+    "history attempts": ((), ("--format", "json")),
     "diff": (("0", "1"),),
     "rollback": (("1", "--out", "back"),),
     "import": (("--out", "written"), ()),

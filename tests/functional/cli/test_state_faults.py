@@ -131,7 +131,7 @@ def test_what_only_reads_makes_no_state(home: Home) -> None:
 
 
 def test_a_state_of_an_older_release_is_read_once_it_is_migrated(applied: Home) -> None:
-    shutil.copy(OLDER, applied.state)
+    shutil.copyfile(OLDER, applied.state)  # keeps the mode
     for command in READING:
         fails(applied(*command), "was written by an older release")
         assert "reconciler state migrate" in applied(*command).err
@@ -156,7 +156,7 @@ def test_a_state_of_an_older_release_is_read_once_it_is_migrated(applied: Home) 
 def test_what_writes_to_a_state_of_an_older_release_migrates_it_first(
     command: tuple[str, ...], applied: Home
 ) -> None:
-    shutil.copy(OLDER, applied.state)
+    shutil.copyfile(OLDER, applied.state)  # keeps the mode
     done = applied(*command)
     assert done.status == 0, done.said
     assert applied("status").status == 0

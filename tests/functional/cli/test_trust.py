@@ -370,6 +370,7 @@ READS_RULES = {
     "show": ("support",),
     "history": (),
     "history show": ("1",),
+    "history attempts": (),
     "diff": ("0",),
     "rollback": ("1", "--out", "back"),
     "import": ("--out", "written"),

@@ -36,6 +36,7 @@ USAGE = 64
         "show Nonsense.support",
         "history support info",
         "history show",
+        "history attempts --outcome nonsense",
         "history show support",
         "history show 0",
         "history show 1 2",

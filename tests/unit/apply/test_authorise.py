@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.apply.authorise import denials
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
 from reconciler.model.secret_ref import SecretRef
-from reconciler.model.snapshot import Fingerprint
 from tests.builders import (
     EMPTY,
     connector,

@@ -13,9 +13,10 @@ from reconciler.connection.failure import ErrorClass, Protocol
 from reconciler.connection.observed import Observed
 from reconciler.errors import ReconcilerError, StateConflict, StateUnavailable, TestsFailed
 from reconciler.model.address import Kind
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.secret_ref import SecretRef
-from reconciler.model.snapshot import Fingerprint, LastTest, Snapshot, Status, StoredState
+from reconciler.model.snapshot import LastTest, Snapshot, Status, StoredState
 from reconciler.plan.document import plan_digest
 from reconciler.plan.inputs import Desired
 from reconciler.plan.planner import plan

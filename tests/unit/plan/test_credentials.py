@@ -9,9 +9,11 @@ import pytest
 
 from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, Security
 from reconciler.model.credential_rule import CredentialRule, is_reserved
+from reconciler.model.credential_use import CredentialUse, Destination
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.secret_ref import SecretRef
-from reconciler.model.snapshot import Fingerprint
-from reconciler.plan.credentials import Destination, NewCredentialUse
+from reconciler.model.snapshot import Snapshot, StoredState
+from reconciler.plan.credentials import NewCredentialUse, new_uses
 from reconciler.plan.document import to_document
 from reconciler.plan.inputs import Overrides
 from reconciler.plan.limits import Limit
@@ -288,3 +290,85 @@ def test_of_many_destinations_those_of_the_same_user_are_named_first_and_the_res
     (document,) = to_document(made).new_credential_uses
     assert (len(document.before), document.others) == (TO_ACT_ON, 20 - TO_ACT_ON)
     assert f"and to        {20 - TO_ACT_ON} more" in new_credential_uses(made, Style())
+
+
+# --- what the state remembers ---------------------------------------------------------------------
+
+VALUE, ANOTHER = Fingerprint("k1", "aa" * 32), Fingerprint("k1", "bb" * 32)
+THERE = Destination("imap.contoso.example", 993, "implicit", "info@contoso.example")
+ALIAS = SecretRef("env", "ALIAS")
+ELSEWHERE = replace(THERE, host="evil.example")
+
+
+def judged(
+    desired: Connector,
+    *uses: CredentialUse,
+    values: tuple[tuple[SecretRef, Fingerprint], ...] = (),
+    identify: dict[SecretRef, str] | None = None,
+) -> tuple[NewCredentialUse, ...]:
+    """The new uses of a connector that reads alone, in a state that holds nothing but its memory."""
+    names = identify or {}
+    current = StoredState("1f", 1, credential_uses=uses)
+    return new_uses(
+        current, Snapshot.of((desired,)), lambda item: names.get(item, str(item)), values
+    )
+
+
+def reading(reference: SecretRef, place: Destination) -> Connector:
+    server = MailServer(
+        server=place.host,
+        port=place.port,
+        security=Security(place.security),
+        username=place.username,
+        password=reference,
+    )
+    return Connector(name="info", display_name="Info", imap=server)
+
+
+def test_a_pair_that_was_applied_once_is_not_new() -> None:
+    past = CredentialUse(PASSWORD, str(PASSWORD), THERE)
+    assert judged(reading(PASSWORD, THERE), past) == ()
+
+
+def test_a_secret_of_a_connector_that_is_gone_is_judged_by_where_it_went() -> None:
+    past = CredentialUse(PASSWORD, str(PASSWORD), THERE)
+    (use,) = judged(reading(PASSWORD, ELSEWHERE), past)
+    assert (use.before, use.after, use.same_as) == ((THERE,), ELSEWHERE, ())
+
+
+def test_another_spelling_of_a_file_of_the_past_is_the_same_secret() -> None:
+    other = SecretRef("file", "//run/./x")
+    past = CredentialUse(SecretRef("file", "/run/x"), "file:/run/x", THERE)
+    (use,) = judged(reading(other, ELSEWHERE), past, identify={other: "file:/run/x"})
+    assert use.before == (THERE,)
+
+
+def test_a_reference_that_holds_a_known_secret_is_judged_by_where_that_went() -> None:
+    past = (
+        CredentialUse(PASSWORD, str(PASSWORD), THERE, VALUE),
+        CredentialUse(ALIAS, str(ALIAS), ELSEWHERE, ANOTHER),
+    )
+    desired = reading(ALIAS, ELSEWHERE)
+    assert judged(desired, *past) == ()
+    assert judged(desired, *past, values=((ALIAS, ANOTHER),)) == ()
+    assert judged(desired, *past, values=((ALIAS, Fingerprint("k1", "cc" * 32)),)) == ()
+    (use,) = judged(desired, *past, values=((ALIAS, VALUE),))
+    assert (use.reference, use.before, use.after) == (ALIAS, (THERE,), ELSEWHERE)
+    assert use.same_as == (PASSWORD,)
+
+
+def test_values_under_different_keys_are_not_compared() -> None:
+    past = (
+        CredentialUse(PASSWORD, str(PASSWORD), THERE, VALUE),
+        CredentialUse(ALIAS, str(ALIAS), ELSEWHERE),
+    )
+    under_another = replace(VALUE, key_id="k2")
+    assert judged(reading(ALIAS, ELSEWHERE), *past, values=((ALIAS, under_another),)) == ()
+
+
+def test_two_references_with_one_secret_that_were_applied_so_are_not_new() -> None:
+    past = (
+        CredentialUse(PASSWORD, str(PASSWORD), THERE, VALUE),
+        CredentialUse(ALIAS, str(ALIAS), ELSEWHERE, VALUE),
+    )
+    assert judged(reading(ALIAS, ELSEWHERE), *past, values=((ALIAS, VALUE),)) == ()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
 from reconciler.model.secret_ref import SecretRef
-from reconciler.model.snapshot import Fingerprint, Snapshot, StoredState
 from reconciler.plan.inputs import Desired
 from reconciler.plan.keep_going import without
 from reconciler.plan.planner import plan
@@ -23,6 +24,9 @@ from tests.builders import (
     users,
 )
 from tests.strategies import unresolved
+
+if TYPE_CHECKING:
+    from reconciler.model.snapshot import Snapshot, StoredState
 
 A, B, C = connector("a"), connector("b"), connector("c")
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.directory import Group, Roles
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.permissions import Permissions, Principals
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.secret_ref import SecretRef
-from reconciler.model.snapshot import Fingerprint, Snapshot, StoredState
+from reconciler.model.snapshot import Snapshot, StoredState
 from reconciler.plan.changes import RotateSecret
 from reconciler.plan.inputs import Desired
 from reconciler.plan.planner import plan

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.errors import StateError
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.resource import digest
-from reconciler.model.snapshot import Fingerprint, LastTest
+from reconciler.model.snapshot import LastTest
 from reconciler.plan.changes import Change, Create, Rename
 from reconciler.state.base import Commit
 from reconciler.state.exported import from_text, to_text

@@ -21,6 +21,7 @@ from reconciler.state.sql import sqlite
 from reconciler.state.sql.store import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 Apply = Callable[..., Revision]
@@ -129,6 +130,14 @@ def test_read_only_writes_nothing(url: str, apply: Apply) -> None:
         store.record_tests((), serial=1)
 
 
+@pytest.fixture
+def private() -> Iterator[None]:
+    """Files that a test writes are its user's alone, as those of a state are."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
 # --- what is wrong with it ------------------------------------------------------------------------
 
 
@@ -153,6 +162,7 @@ def test_a_file_in_place_of_the_folder_is_named(url: str, path: Path) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.usefixtures("private")
 @pytest.mark.parametrize(
     "content", [b"\x93\x17" * 4000, b"x", b"SQLite format 3\0" + b"\xff" * 5000]
 )
@@ -166,6 +176,7 @@ def test_random_bytes_are_no_state(url: str, path: Path, content: bytes) -> None
     assert path.read_bytes() == content
 
 
+@pytest.mark.usefixtures("private")
 def test_an_empty_file_is_not_taken_for_an_empty_state(url: str, path: Path) -> None:
     path.parent.mkdir()
     path.touch()
@@ -176,6 +187,7 @@ def test_an_empty_file_is_not_taken_for_an_empty_state(url: str, path: Path) -> 
     assert path.read_bytes() == b""
 
 
+@pytest.mark.usefixtures("private")
 def test_another_program_s_database_is_left_alone(url: str, path: Path) -> None:
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as raw:
@@ -187,6 +199,7 @@ def test_another_program_s_database_is_left_alone(url: str, path: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.usefixtures("private")
 def test_another_program_s_migrations_are_not_ours(url: str, path: Path) -> None:
     path.parent.mkdir()
     with closing(sqlite3.connect(path, isolation_level=None)) as raw:

@@ -1,0 +1,153 @@
+"""The audit of signing in: which secret was to go where is written down before a connection is made."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from reconciler.app.actor import Actor
+from reconciler.app.send_log import fresh_id
+from reconciler.connection.failure import Stage
+from reconciler.errors import NotAuthorised, StateError
+from reconciler.model.sign_in_attempt import AttemptOutcome, SignInAttempt
+from reconciler.plan.credentials import uses
+from reconciler.plan.planner import identities
+from reconciler.probe.result import StageOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
+
+    from reconciler.app.workspace import Workspace
+    from reconciler.model.connector import Connector
+    from reconciler.model.sign_in_attempt import AttemptFilter
+    from reconciler.plan.credentials import Identify
+    from reconciler.plan.inputs import Desired
+    from reconciler.probe.result import ConnectorResult, ProtocolResult
+    from reconciler.state.base import AttemptLog, StateStore
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptAuthor:
+    """Who runs which command."""
+
+    actor: Actor
+    command: str
+
+
+class AttemptRecorder:
+    """Writes attempts to sign in into the state: one transaction before a run of tests, one after it.
+
+    ``store`` is the state, if it is open already. In a sandbox nothing is recorded, since no secret leaves
+    the machine; nor is anything where there is no state. A state that cannot be written stops no test:
+    ``problem`` then says what is wrong.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        author: AttemptAuthor,
+        desired: Desired | None = None,
+        *,
+        store: StateStore | None = None,
+    ) -> None:
+        self._workspace = workspace
+        self._author = author
+        self._identify: Identify = identities(desired) if desired is not None else str
+        self._store = store
+        self._begun: tuple[SignInAttempt, ...] = ()
+        self.problem = ""
+
+    def begin(self, connectors: Iterable[Connector]) -> None:
+        """Write down what is about to be sent where."""
+        if self._workspace.trust.sandboxed:
+            return
+        now = datetime.now(UTC)
+        self._begun = tuple(
+            SignInAttempt(
+                id=fresh_id(),
+                at=now,
+                actor=self._author.actor.name,
+                actor_source=self._author.actor.source,
+                command=self._author.command,
+                connector=connector.name,
+                protocol=protocol,
+                reference=reference,
+                identity=self._identify(reference),
+                destination=destination,
+            )
+            for connector in connectors
+            for protocol, reference, destination in dict.fromkeys(uses(connector))
+        )
+        if not self._begun:
+            return
+        try:
+            with self._opened() as log:
+                log.record_attempts(self._begun)
+        except StateError as error:
+            self._begun = ()
+            self.problem = f"attempts to sign in are not recorded: {error.message}"
+
+    def end(self, results: Iterable[ConnectorResult]) -> None:
+        """Write down how the attempts ended; those without a result keep no end."""
+        found = {
+            (result.connector, protocol.protocol.value): protocol
+            for result in results
+            for protocol in result.protocols
+        }
+        ended = tuple(
+            replace(item, outcome=outcome, error_class=error_class)
+            for item in self._begun
+            if (protocol := found.get((item.connector, item.protocol))) is not None
+            for outcome, error_class in (_ending(protocol),)
+        )
+        self._begun = ()
+        if not ended:
+            return
+        try:
+            with self._opened() as log:
+                log.finish_attempts(ended)
+        except StateError as error:
+            self.problem = f"how the attempts to sign in ended is not recorded: {error.message}"
+
+    def _opened(self) -> AbstractContextManager[AttemptLog]:
+        return nullcontext(self._store) if self._store is not None else self._workspace.writing()
+
+
+def _ending(protocol: ProtocolResult) -> tuple[AttemptOutcome, str]:
+    """How the sign-in of a protocol ended: everything before it sends no secret."""
+    sign_in = next((item for item in protocol.stages if item.stage is Stage.AUTHENTICATION), None)
+    failed = protocol.failed
+    failure = failed.failure if failed is not None else None
+    error_class = failure.error_class.value if failure is not None else ""
+    if sign_in is not None and sign_in.outcome is StageOutcome.OK:
+        return AttemptOutcome.SIGNED_IN, ""
+    if sign_in is not None and sign_in.outcome is StageOutcome.FAILED:
+        return AttemptOutcome.FAILED, error_class
+    return AttemptOutcome.NOT_SENT, error_class
+
+
+def recorded_attempts(
+    workspace: Workspace, chosen: AttemptFilter, limit: int
+) -> tuple[SignInAttempt, ...]:
+    """The newest attempts to sign in that match, newest first."""
+    with workspace.reading() as reader:
+        return reader.attempts(chosen, limit=limit)
+
+
+def prune_attempts(workspace: Workspace, actor: Actor, before: datetime) -> int:
+    """Forget the attempts from before a moment, and return how many they were.
+
+    Raises NotAuthorised unless the actor is an Administrator, as for the log of sending. Where secrets
+    went stays remembered.
+    """
+    with workspace.writing() as store:
+        administrators = store.load().snapshot.administrators
+        if administrators and actor.name.casefold() not in administrators:
+            raise NotAuthorised(
+                f"{actor.name} may not prune the attempts to sign in",
+                hint="Administrators may; they are named in Roles.",
+            )
+        return store.forget_attempts(before)

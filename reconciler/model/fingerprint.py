@@ -1,0 +1,17 @@
+"""The fingerprint of a secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Shows whether a secret is still the one that was applied, without storing it.
+
+    ``mac`` is HMAC-SHA256 (RFC 2104), in hexadecimal, under a key from outside the state; ``key_id``
+    names that key, and fingerprints under different keys cannot be compared.
+    """
+
+    key_id: str
+    mac: str

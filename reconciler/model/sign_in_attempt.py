@@ -1,0 +1,66 @@
+"""An attempt to sign in: which secret was to go where, written down before the connection is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from reconciler.model.credential_use import Destination
+from reconciler.model.secret_ref import SecretRef
+
+
+class AttemptOutcome(StrEnum):
+    """How an attempt ended.
+
+    ``started`` has no recorded end: the process was killed, or could not write. ``not_sent`` ended before
+    the sign-in, so that no secret left; ``failed`` ended in it, so that the secret may have been delivered.
+    """
+
+    STARTED = "started"
+    SIGNED_IN = "signed_in"
+    FAILED = "failed"
+    NOT_SENT = "not_sent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInAttempt:
+    """One reference on its way to one destination.
+
+    ``command`` is the one that was run, such as ``apply`` or ``plan --test``. ``identity`` is the one name
+    of all spellings of the reference. ``error_class`` says why it failed. ``id`` is unique and sorts by time.
+    """
+
+    id: str
+    at: datetime
+    actor: str
+    actor_source: str
+    command: str
+    connector: str
+    protocol: str
+    reference: SecretRef
+    identity: str
+    destination: Destination
+    outcome: AttemptOutcome = AttemptOutcome.STARTED
+    error_class: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFilter:
+    """Which attempts are asked for; what is None or "" says nothing, and all that is said must hold."""
+
+    since: datetime | None = None
+    connector: str = ""
+    outcome: AttemptOutcome | None = None
+
+    def matches(self, attempt: SignInAttempt) -> bool:
+        """Whether an attempt is one of those."""
+        return (
+            (self.since is None or attempt.at >= self.since)
+            and self.connector in ("", attempt.connector)
+            and self.outcome in (None, attempt.outcome)
+        )
+
+
+EVERY_ATTEMPT = AttemptFilter()
+"""Filters nothing out."""

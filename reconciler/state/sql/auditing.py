@@ -1,0 +1,123 @@
+"""The audit of attempts to sign in, and the memory of where secrets went."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from reconciler.errors import StateCorrupt
+from reconciler.model.credential_use import CredentialUse
+from reconciler.model.sign_in_attempt import (
+    EVERY_ATTEMPT,
+    AttemptFilter,
+    AttemptOutcome,
+    SignInAttempt,
+)
+from reconciler.state import specs
+from reconciler.state.sql import reading, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+
+def record_attempts(connection: Connection, attempts: Iterable[SignInAttempt]) -> None:
+    """Add attempts."""
+    connection.execute(insert(tables.attempts), [_row(item) for item in attempts])
+
+
+def finish_attempts(connection: Connection, attempts: tuple[SignInAttempt, ...]) -> None:
+    """Write how attempts ended, and remember where sign-ins succeeded."""
+    ended = update(tables.attempts).where(tables.attempts.c.id == bindparam("of"))
+    connection.execute(
+        ended.values(outcome=bindparam("ending"), error_class=bindparam("reason")),
+        [
+            {"of": item.id, "ending": item.outcome.value, "reason": item.error_class}
+            for item in attempts
+        ],
+    )
+    for item in attempts:
+        if item.outcome is AttemptOutcome.SIGNED_IN:
+            use = CredentialUse(item.reference, item.identity, item.destination)
+            remember(connection, (use,), item.at)
+
+
+def attempts(
+    connection: Connection, chosen: AttemptFilter = EVERY_ATTEMPT, limit: int | None = None
+) -> tuple[SignInAttempt, ...]:
+    """The newest attempts that match, newest first; all of them without a limit."""
+    columns = tables.attempts.c
+    query = select(tables.attempts).order_by(columns.at.desc(), columns.id.desc()).limit(limit)
+    if chosen.since is not None:
+        query = query.where(columns.at >= chosen.since)
+    if chosen.connector:
+        query = query.where(columns.connector == chosen.connector)
+    if chosen.outcome is not None:
+        query = query.where(columns.outcome == chosen.outcome.value)
+    return tuple(
+        SignInAttempt(
+            id=row.id,
+            at=row.at,
+            actor=row.actor,
+            actor_source=row.actor_source,
+            command=row.command,
+            connector=row.connector,
+            protocol=row.protocol,
+            reference=reading.reference(row.reference),
+            identity=row.identity,
+            destination=reading.destination(row),
+            outcome=outcome(row.outcome),
+            error_class=row.error_class,
+        )
+        for row in connection.execute(query)
+    )
+
+
+def forget_attempts(connection: Connection, before: datetime) -> int:
+    """Remove the attempts from before a moment, and return how many they were."""
+    return connection.execute(delete(tables.attempts).where(tables.attempts.c.at < before)).rowcount
+
+
+def remember(connection: Connection, uses: Iterable[CredentialUse], at: datetime) -> None:
+    """Add uses of secrets that are not remembered yet."""
+    rows = [{**specs.use_row(use), "at": at} for use in uses]
+    if not rows:
+        return
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    connection.execute(dialect.insert(tables.credential_uses).on_conflict_do_nothing(), rows)
+
+
+def outcome(text: str) -> AttemptOutcome:
+    """Read how an attempt ended; raises StateCorrupt."""
+    try:
+        return AttemptOutcome(text)
+    except ValueError:
+        raise StateCorrupt(
+            f"the table attempts holds the unknown outcome {text[:40]!r}",
+            hint="restore the state from a backup",
+        ) from None
+
+
+def _row(item: SignInAttempt) -> dict[str, Any]:
+    place = item.destination
+    return {
+        "id": item.id,
+        "at": item.at,
+        "actor": item.actor,
+        "actor_source": item.actor_source,
+        "command": item.command,
+        "connector": item.connector,
+        "protocol": item.protocol,
+        "reference": str(item.reference),
+        "identity": item.identity,
+        "host": place.host,
+        "port": place.port,
+        "security": place.security,
+        "username": place.username,
+        "outcome": item.outcome.value,
+        "error_class": item.error_class,
+    }
