@@ -88,6 +88,7 @@ class Mailer:
             handover_seconds=timeout,
             connect_to=connect_to,
             ca_file=workspace.ca_file,
+            base=str(workspace.home),
             allowed_hosts=workspace.settings.allowed_hosts,
         )
         tokens = AuthlibTokens(

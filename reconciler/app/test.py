@@ -144,6 +144,7 @@ def probe_options(workspace: Workspace, tuning: Tuning = AS_SET) -> ProbeOptions
         least_depth=Stage(by_owner.depth.value) if by_owner is not None else None,
         connect_to=ConnectTo.parse(workspace.connect_to),
         ca_file=workspace.ca_file,
+        base=str(workspace.home),
         allowed_hosts=workspace.settings.allowed_hosts,
         retries=testing.retries if tuning.retries is None else tuning.retries,
         show_server_text=tuning.show_server_text,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from reconciler.model.connector import (
     Connector,
@@ -27,6 +27,8 @@ from reconciler.model.secret_ref import SecretRef
 if TYPE_CHECKING:
     from reconciler.model.connector import ConnectorDocument
     from reconciler.model.provider import OAuth2Defaults, Provider, ServerDefaults
+
+T = TypeVar("T")
 
 ProtocolSettings = ImapSettings | SmtpSettings
 
@@ -86,6 +88,11 @@ def build_connector(document: ConnectorDocument, provider: Provider | None) -> C
         reply_to=document.reply_to if document.enable_mail_send_from else None,
         test_recipient=document.test_recipient if document.enable_mail_send_from else None,
         depth=document.depth,
+        ca_file=_first(document.ca_file, provider.ca_file if provider else None),
+        ehlo_name=_first(document.ehlo_name, provider.ehlo_name if provider else None),
+        timeout_seconds=_first(
+            document.timeout_seconds, provider.timeout_seconds if provider else None
+        ),
         also_sends_as=document.also_sends_as if document.enable_mail_send_from else (),
         use_same_credentials=same and smtp is not None,
         sent_folder=document.sent_folder,
@@ -95,6 +102,10 @@ def build_connector(document: ConnectorDocument, provider: Provider | None) -> C
         draft=document.draft,
         prevent_destroy=document.prevent_destroy,
     )
+
+
+def _first(own: T | None, of_provider: T | None) -> T | None:
+    return of_provider if own is None else own
 
 
 def smtp_of(document: ConnectorDocument, provider: Provider | None) -> SmtpSettings | None:

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from reconciler.model.connector import STRICT
 from reconciler.model.depth import Depth
 from reconciler.model.domain import domain_key, pattern_key
-from reconciler.model.fields import WHOLE, Matches, Maybe, Reference
+from reconciler.model.fields import WHOLE, Matches, Maybe, Reference, Seconds
 
 HOST_GLOB = r"^(\*\.)?[^\s\uFEFF\x00-\x1F\x7F-\x9F*?\[\]@/,;<>]{1,251}$"
 STATE_URL = r"^[a-z][a-z0-9+]*:[^\s\uFEFF\x00-\x1F\x7F]{1,2000}$"
@@ -25,7 +25,6 @@ Percent = Annotated[int, Field(ge=0, le=100), WHOLE]
 Count = Annotated[int, Field(ge=0, le=1_000_000), WHOLE]
 Parallel = Annotated[int, Field(ge=1, le=1024), WHOLE]
 Retries = Annotated[int, Field(ge=0, le=20), WHOLE]
-Seconds = Annotated[int, Field(ge=1, le=3600), WHOLE]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

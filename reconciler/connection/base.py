@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.connection.context import FailureContext
@@ -144,7 +145,8 @@ class AccountSession(ABC):
     def deadline(self) -> Deadline:
         """When everything after the secrets must be done; it begins to count when it is first asked for."""
         if self._deadline is None:
-            self._deadline = Deadline(self._options.timeout, self._cancelled)
+            seconds = self.account.connector.timeout_seconds or self._options.timeout
+            self._deadline = Deadline(seconds, self._cancelled)
         return self._deadline
 
     @property
@@ -281,7 +283,10 @@ class AccountSession(ABC):
 
     @property
     def _context(self) -> ssl.SSLContext:
-        return shared_context(self._options.ca_file)
+        own = self.account.connector.ca_file
+        if own is None or self._options.connect_to.only:
+            return shared_context(self._options.ca_file)  # in the sandbox, its authority alone
+        return shared_context(self._options.ca_file, str(Path(self._options.base, own)))
 
     def _start_tls(self) -> None:
         try:

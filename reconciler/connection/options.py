@@ -27,7 +27,8 @@ class ProbeOptions:
     name. ``timeout`` is in seconds and covers everything from the look-up of the host to the last stage,
     retries too; a secret has a limit of its own. ``depth`` is the last stage that is tested; the
     depth of a connector may be less, but not less than ``least_depth``. ``ca_file``
-    holds authorities to trust besides those of the system. ``allowed_hosts`` are shell patterns, and
+    holds authorities to trust besides those of the system; ``base`` is where the relative ``ca_file`` of a
+    connector starts. ``allowed_hosts`` are shell patterns, and
     empty ones allow every host. ``retries`` is how often a test begins anew after a failure that the
     server itself calls temporary, or a dropped connection; never after a rejected login.
     ``delivery_seconds`` is how long a test mail is looked for; one is sent if ``depth`` says so.
@@ -43,6 +44,7 @@ class ProbeOptions:
     least_depth: Stage | None = None
     connect_to: ConnectTo = NOWHERE_ELSE
     ca_file: str | None = None
+    base: str = "."
     allowed_hosts: tuple[str, ...] = ()
     retries: int = 1
     delivery_seconds: float = 10.0

@@ -52,7 +52,7 @@ class SmtpAccountSession(AccountSession):
 
     def greet(self) -> None:
         """Read the greeting."""
-        self._session = SmtpSession(self.wire)
+        self._session = SmtpSession(self.wire, self.account.connector.ehlo_name)
 
     def upgrade(self, context: ssl.SSLContext, server_hostname: str) -> None:
         """Do STARTTLS; EHLO comes before it and again after it."""

@@ -82,12 +82,12 @@ class Submission:
 class SmtpSession:
     """One session, from the greeting on. What a server does wrong comes out as a MailFault.
 
-    The constructor reads the greeting.
+    The constructor reads the greeting. ``ehlo_name`` is what the server is told as our name.
     """
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, ehlo_name: str | None = None) -> None:
         self._wire = wire
-        self._channel = _SmtpChannel(wire)
+        self._channel = _SmtpChannel(wire, ehlo_name)
         self._begun = False
         self._expect("greeting", self._read())
 
@@ -320,11 +320,12 @@ class SmtpSession:
 class _SmtpChannel(smtplib.SMTP):
     """smtplib over a wire of ours."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, ehlo_name: str | None = None) -> None:
         address = wire.local_address
         # The literal of our own address (RFC 5321 section 4.1.3). smtplib would look up our name, which
         # can take long, and would tell it to strangers.
-        super().__init__(local_hostname=f"[IPv6:{address}]" if ":" in address else f"[{address}]")
+        literal = f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+        super().__init__(local_hostname=ascii_host(ehlo_name) if ehlo_name else literal)
         self.sock: Any = wire
         self.file: Any = wire
 

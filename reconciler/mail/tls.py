@@ -19,24 +19,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def shared_context(ca_file: str | None) -> ssl.SSLContext:
+def shared_context(*ca_files: str | None) -> ssl.SSLContext:
     """The context for every connection: chain and host name are verified, TLS is 1.2 or newer.
 
-    ``ca_file`` names a PEM file with further authorities to trust, besides those of the system.
-    Raises UsageError if it cannot be read or holds no certificate.
+    ``ca_files`` name PEM files with further authorities to trust, besides those of the system.
+    Raises UsageError if one cannot be read or holds no certificate.
     """
+    return _context(tuple((name, _changed_at(name)) for name in ca_files if name))
+
+
+def _changed_at(ca_file: str) -> int:
     try:
-        changed = Path(ca_file).stat().st_mtime_ns if ca_file else 0
-    except OSError as error:
-        raise _unusable(ca_file, error.strerror) from None
-    return _context(ca_file, changed)
+        return Path(ca_file).stat().st_mtime_ns
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "invalid name"
+        raise _unusable(ca_file, reason) from None
 
 
-@lru_cache(maxsize=8)
-def _context(ca_file: str | None, _changed: int) -> ssl.SSLContext:
+@lru_cache(maxsize=32)
+def _context(ca_files: tuple[tuple[str, int], ...]) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file:
+    for ca_file, _ in ca_files:
         try:
             context.load_verify_locations(cafile=ca_file)
         except ssl.SSLError:

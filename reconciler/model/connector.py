@@ -22,6 +22,7 @@ from reconciler.model.fields import (
     Principal,
     ProviderName,
     Reference,
+    Seconds,
     Text,
     Username,
 )
@@ -214,6 +215,15 @@ class ConnectorDocument:
     depth: Annotated[
         Maybe[Depth], Field(description="The last stage that live tests of this connector reach.")
     ] = None
+    ca_file: Annotated[
+        Maybe[Text], Field(description="PEM file with further authorities to trust.")
+    ] = None
+    ehlo_name: Annotated[
+        Maybe[Host], Field(description="The name that SMTP servers are greeted with (EHLO).")
+    ] = None
+    timeout_seconds: Annotated[
+        Maybe[Seconds], Field(description="Deadline of a test, and of each command when sending.")
+    ] = None
     sent_folder: Annotated[
         Maybe[Text], Field(description="The folder for sent copies, if it cannot be found.")
     ] = None
@@ -310,6 +320,9 @@ class Connector:
     reply_to: str | None = field(default=None, metadata=UNTESTED)
     test_recipient: str | None = None
     depth: Depth | None = None
+    ca_file: str | None = None
+    ehlo_name: str | None = None
+    timeout_seconds: int | None = None
     use_same_credentials: bool = field(default=False, metadata=UNTESTED)
     sent_folder: str | None = None
     save_sent: SaveSent = SaveSent.AUTO

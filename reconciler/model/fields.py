@@ -122,6 +122,9 @@ WHOLE = BeforeValidator(_whole_number)
 """Makes an ``int`` what JSON Schema takes for one. It stands last: before ``ge`` and ``le``, pydantic
 would not tell the schema of them."""
 
+Seconds = Annotated[int, Field(ge=1, le=3600), WHOLE]
+"""A time limit."""
+
 Port = Annotated[int, Field(ge=1, le=65535), WHOLE]
 """A TCP port."""
 

@@ -10,7 +10,16 @@ from pydantic import Field
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import STRICT, Security
-from reconciler.model.fields import Host, HttpsUrl, IsoDate, Maybe, Port, ProviderName, Text
+from reconciler.model.fields import (
+    Host,
+    HttpsUrl,
+    IsoDate,
+    Maybe,
+    Port,
+    ProviderName,
+    Seconds,
+    Text,
+)
 
 
 class UsernameForm(StrEnum):
@@ -83,6 +92,16 @@ class Provider:
     files_sent_copies: Annotated[
         bool, Field(description="Whether the server files a copy of mail sent by SMTP in Sent.")
     ] = False
+
+    ca_file: Annotated[
+        Maybe[Text], Field(description="PEM file with further authorities to trust.")
+    ] = None
+    ehlo_name: Annotated[
+        Maybe[Host], Field(description="The name that SMTP servers are greeted with (EHLO).")
+    ] = None
+    timeout_seconds: Annotated[
+        Maybe[Seconds], Field(description="Deadline of a test, and of each command when sending.")
+    ] = None
 
     @property
     def address(self) -> Address:

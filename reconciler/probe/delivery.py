@@ -52,7 +52,9 @@ class TestMailDelivery:
         self._smtp = smtp
         self._connector = smtp.connector
         self._access = access
-        self._deadline = Deadline(access.options.timeout, cancelled)
+        self._deadline = Deadline(
+            smtp.connector.timeout_seconds or access.options.timeout, cancelled
+        )
         self._token = new_token()
         self._session: AccountSession = self._new(SmtpAccountSession, smtp)
 

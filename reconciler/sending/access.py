@@ -38,7 +38,7 @@ class ConnectorAccess:
     @property
     def timeout(self) -> float:
         """The time limit of a command, in seconds."""
-        return self._access.options.timeout
+        return self.account.connector.timeout_seconds or self._access.options.timeout
 
     @property
     def handover_seconds(self) -> float | None:
