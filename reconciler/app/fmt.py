@@ -31,7 +31,7 @@ _AGAIN = "Their changes are kept. Run it again."
 class Layout:
     """A file and whether it was laid out in another way before.
 
-    ``left`` are the documents that could not be laid out; ``diagnostics`` say why the file could not be
+    ``before`` and ``after`` are its text. ``left`` are the documents that could not be laid out; ``diagnostics`` say why the file could not be
     read at all.
     """
 
@@ -39,6 +39,8 @@ class Layout:
     changed: bool = False
     left: tuple[Left, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    before: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,9 @@ def _read(path: Path, *, settings: bool = False, named: bool = False) -> _Read:
     if len(new.text.encode()) > MAX_BYTES:
         return _Read(Layout(path, left=(Left(1, "it would become too large"),)), before)
     changed = new.text.encode() != before
-    return _Read(Layout(path, changed=changed, left=new.left), before, new.text)
+    return _Read(
+        Layout(path, changed=changed, left=new.left, before=text, after=new.text), before, new.text
+    )
 
 
 def _is_ours(composed: Composed) -> bool:

@@ -14,6 +14,7 @@ from reconciler.model.directory import Roles
 from reconciler.model.domain import address_key
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 from reconciler.plan.diff import connector_renames
+from reconciler.wording import listed
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import Snapshot, StoredState
@@ -50,6 +51,8 @@ class _Judge:
         directory = stored.directory
         administrators = stored.administrators
         self._actor = address_key(actor)
+        self._roles = roles
+        self._administrators = administrators
         self._directory = directory
         self._administrator = not administrators or self._actor in administrators
         self._manager = self._administrator or directory.includes(roles.manage_data_sources, actor)
@@ -69,7 +72,7 @@ class _Judge:
             case Kind.EMAIL_CONNECTOR | Kind.PERMISSIONS:
                 return self._about_connector(change)
             case Kind.GROUP | Kind.ROLES | Kind.GLOBAL_SMTP_POLICY:
-                return "" if self._administrator else "requires an Administrator"
+                return "" if self._administrator else self._requires_administrator
             case Kind.PROVIDER:
                 return self._create_or_delete()
             case _:
@@ -92,13 +95,26 @@ class _Judge:
             case _:
                 assert_never(change)
 
+    @property
+    def _requires_administrator(self) -> str:
+        return f"requires an Administrator{_named(self._administrators)}"
+
     def _create_or_delete(self) -> str:
-        return "" if self._manager else "requires an Administrator or Manage data sources"
+        if self._manager:
+            return ""
+        names = self._administrators | self._directory.expand(self._roles.manage_data_sources)
+        return f"requires an Administrator or Manage data sources{_named(names)}"
 
     def _edit(self, connector: str) -> str:
         permissions = self._permissions.get(connector)
         if permissions is None or not permissions.administrators:
-            return "" if self._administrator else "requires an Administrator"
+            return "" if self._administrator else self._requires_administrator
         if self._directory.includes(permissions.administrators, self._actor):
             return ""
-        return f"requires one of the administrators of {connector}"
+        names = self._directory.expand(permissions.administrators)
+        return f"requires one of the administrators of {connector}{_named(names)}"
+
+
+def _named(users: frozenset[str]) -> str:
+    """Who they are; a group may have no members."""
+    return f" ({listed(sorted(users))})" if users else ""

@@ -27,6 +27,19 @@ class ExampleGroup(click.Group):
         super().__init__(*args, **kwargs)
         self.examples = examples
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; raises UsageError with the nearest name for one that does not exist."""
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and self.get_command(ctx, name) is None:
+            from reconciler.config.suggest import did_you_mean  # noqa: PLC0415 - only for mistakes
+
+            message = f"No such command {name!r}."
+            hint = did_you_mean(name, self.list_commands(ctx))
+            raise click.UsageError(f"{message} {hint}".strip(), ctx)
+        return super().resolve_command(ctx, args)
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples after the commands."""
         super().format_epilog(ctx, formatter)

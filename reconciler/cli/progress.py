@@ -88,12 +88,22 @@ class TestProgressBar:
 
 
 class ApplyProgressBar(TestProgressBar):
-    """Follows an apply: shows its plan on standard output, and keeps it for the reports."""
+    """Follows an apply: shows its plan on standard output, and keeps it for the reports.
+
+    With ``plan_on_stderr``, standard output is for the report alone.
+    """
 
     def __init__(
-        self, style: Style, redirected: tuple[str, ...] = (), *, out: Style, skip_tests: bool
+        self,
+        style: Style,
+        redirected: tuple[str, ...] = (),
+        *,
+        out: Style,
+        skip_tests: bool,
+        plan_on_stderr: bool = False,
     ) -> None:
         super().__init__(style, redirected)
+        self._plan_on_stderr = plan_on_stderr
         self._out = out
         self._skip_tests = skip_tests
         self.plan: Planned | None = None
@@ -114,8 +124,8 @@ class ApplyProgressBar(TestProgressBar):
             click.echo(diagnostics(problems, self._style), err=True)
         self.noted(planned.notes)
         if not planned.plan.empty or planned.plan.settings_changes:
-            click.echo(plan_text(planned.plan, self._out, skip_tests=self._skip_tests))
-            click.echo()
+            text = plan_text(planned.plan, self._out, skip_tests=self._skip_tests)
+            click.echo(f"{text}\n", err=self._plan_on_stderr)
 
 
 def show_notes(notes: tuple[str, ...]) -> None:

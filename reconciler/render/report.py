@@ -104,7 +104,7 @@ def applied(outcome: Applied | None, style: Style) -> str:
         counts = outcome.revision.counts
         done = f"{counts.added} added, {counts.changed} changed, {counts.destroyed} destroyed."
         lines.append(style.added(style.strong(f"Apply complete! Resources: {done}")))
-        lines.append(f"The stored state is at serial {outcome.revision.serial}.")
+        lines.append(f"Details saved. The stored state is at serial {outcome.revision.serial}.")
     if outcome.left_out:
         names = listed(outcome.left_out, TO_ACT_ON)
         lines.append(style.removed(f"Left out, because their test failed: {names}"))

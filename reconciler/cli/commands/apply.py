@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,11 @@ import click
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
-from reconciler.cli.options import DURATION
+from reconciler.cli.options import DURATION, format_option
 from reconciler.cli.project import Project, Uses, project_options
 from reconciler.cli.reports import Report, report_option
 from reconciler.errors import ReconcilerError
-from reconciler.render.formats import ChangeReport
+from reconciler.render.formats import ChangeReport, OutputFormat, TextOrJson
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -28,6 +29,9 @@ def _reason(context: click.Context, parameter: click.Parameter, value: str | Non
     reason = " ".join((value or "").split())
     if value is not None and not reason:
         raise click.BadParameter("give the reason in a few words", context, parameter)
+    if reason.startswith("-"):  # click takes the next word, whatever it is
+        message = f"the reason is missing before {reason}: give it in a few words"
+        raise click.BadParameter(message, context, parameter)
     return reason
 
 
@@ -51,6 +55,7 @@ def _reason(context: click.Context, parameter: click.Parameter, value: str | Non
               help="Skip the live tests; the reason is recorded.")  # fmt: skip
 @click.option("--lock-timeout", type=DURATION, default="0s", show_default=True, metavar="TIME",
               help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
+@format_option(TextOrJson)
 @report_option(ChangeReport)
 @project_options(
     Uses.CONFIG | Uses.STATE | Uses.SCOPE | Uses.NETWORK | Uses.ACTOR | Uses.OVERRIDES | Uses.COLOR
@@ -63,6 +68,7 @@ def command(
     keep_going: bool,
     skip_tests: str,
     lock_timeout: timedelta,
+    output_format: TextOrJson,
     reports: tuple[Report[ChangeReport], ...],
 ) -> ExitCode:
     """Test what changed, and write it to the stored state, all or nothing.
@@ -83,6 +89,7 @@ def command(
     written = WriteOutcome()
     with closing_line(written):
         style = project.stdout_style()
+        as_json = output_format is OutputFormat.JSON
         space = project.workspace()
         request = ApplyRequest(
             actor=project.actor(),
@@ -95,7 +102,11 @@ def command(
             outcome=written,
         )
         progress = ApplyProgressBar(
-            project.stderr_style(), space.connect_to, out=style, skip_tests=bool(skip_tests)
+            project.stderr_style(),
+            space.connect_to,
+            out=project.stderr_style() if as_json else style,
+            skip_tests=bool(skip_tests),
+            plan_on_stderr=as_json,
         )
         ended = None
         problem = "interrupted"
@@ -108,22 +119,27 @@ def command(
         except Interrupted as error:
             raise KeyboardInterrupt(str(error)) from None
         finally:
-            _write(reports, request.actor.name, progress, ended, problem, written=written)
-        click.echo(applied(ended.applied, style))
+            said = partial(_report, request.actor.name, progress, ended, problem, written=written)
+            for report in reports:
+                report.write(said(report.output_format))
+            if as_json:
+                click.echo(said(OutputFormat.JSON))
+        if not as_json:
+            click.echo(applied(ended.applied, style))
         if ended.applied is None:
             return ExitCode.REFUSED
         return exit_code_of_tests(ended.applied.results)
 
 
-def _write(
-    reports: tuple[Report[ChangeReport], ...],
+def _report(
     actor: str,
     progress: ApplyProgressBar,
     outcome: ApplyOutcome | None,
     problem: str,
+    output_format: ChangeReport,
     *,
     written: WriteOutcome,
-) -> None:
+) -> str:
     from reconciler.render.report import apply_report
 
     done = outcome.applied if outcome else None
@@ -131,13 +147,11 @@ def _write(
     if outcome is not None:
         ending = "not_approved" if done is None else "applied" if done.revision else "unchanged"
     plan = progress.plan
-    for report in reports:
-        text = apply_report(
-            report.output_format,
-            outcome=ending,
-            error=None if outcome else problem,
-            serial=written.serial if written.known else None,
-            planned=(plan.plan, plan.denials, actor) if plan else None,
-            results=tuple(progress.results),
-        )
-        report.write(text)
+    return apply_report(
+        output_format,
+        outcome=ending,
+        error=None if outcome else problem,
+        serial=written.serial if written.known else None,
+        planned=(plan.plan, plan.denials, actor) if plan else None,
+        results=tuple(progress.results),
+    )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.command import ExampleCommand, ExampleGroup
+from reconciler.cli.aliases import GroupWithAliases
+from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import DURATION
 from reconciler.cli.project import Project, Uses, project_options
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.group(
     "state",
-    cls=ExampleGroup,
+    cls=GroupWithAliases,
     examples=(
         "reconciler state lock",
         "reconciler state unlock 3f2a…",

@@ -77,7 +77,7 @@ def _protocol(protocol: ProtocolResult, style: Style) -> str:
 
 
 def summary(results: tuple[ConnectorResult, ...]) -> str:
-    """Count them: ``5 passed, 1 rejected, 1 unreachable.``."""
+    """Count them: ``5 passed, 1 rejected, 1 unreachable.``; a settings form's users look for the end."""
     passed = sum(item.passed for item in results)
     unreachable = sum(item.unreachable for item in results)
     rejected = len(results) - passed - unreachable
@@ -86,7 +86,8 @@ def summary(results: tuple[ConnectorResult, ...]) -> str:
         parts.append(f"{rejected} rejected")
     if unreachable:
         parts.append(f"{unreachable} unreachable")
-    return f"Tested {len(results)}: {', '.join(parts)}."
+    end = " Connection test succeeded." if passed == len(results) else ""
+    return f"Tested {len(results)}: {', '.join(parts)}.{end}"
 
 
 def recording_text(recording: Recording) -> str:

@@ -53,7 +53,7 @@ def edit_facts(home: Home, old: str, new: str) -> None:
 def test_nothing_has_drifted_right_after_an_apply(applied: Home) -> None:
     done = applied("drift")
     assert done.status == 0, done.said
-    assert done.out == "No drift.\n\nTested 5: 5 passed.\n"
+    assert done.out == "No drift.\n\nTested 5: 5 passed. Connection test succeeded.\n"
     assert kinds(applied("drift", "--format", "json")) == {}
 
 

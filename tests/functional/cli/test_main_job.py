@@ -47,7 +47,7 @@ def test_from_plan_to_history(live: Home) -> None:
 
     tested = live("test")
     assert tested.status == 0, tested.said
-    assert tested.out.endswith("Tested 5: 5 passed.\n")
+    assert tested.out.endswith("Tested 5: 5 passed. Connection test succeeded.\n")
     assert "Nothing was applied yet" in live("status").out, "a test alone stores nothing"
 
     applied = live("apply", "--auto-approve")

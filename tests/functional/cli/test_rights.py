@@ -117,7 +117,9 @@ def test_machines_are_told_what_the_actor_may_not_do(home: Home) -> None:
             assert [item["address"] for item in judged["denied"]] == denied
     home("apply", "--actor", "ada@contoso.example", *SKIP, "--report", "json=apply.json")
     report = json.loads((home.folder / "apply.json").read_text())
-    assert report["plan"]["authorization"]["denied"][0]["message"] == "requires an Administrator"
+    assert report["plan"]["authorization"]["denied"][0]["message"] == (
+        "requires an Administrator (deputy@contoso.example, mail-lead@contoso.example)"
+    )
 
 
 LAST = "no Administrator would be left"

@@ -36,8 +36,8 @@ OWN = Provider(name="own")
 WORLD: tuple[Resource, ...] = (INFO, PAYROLL, OF_PAYROLL, ROLES, STAFF, POLICY, OWN)
 STATE = stored(*WORLD)
 
-ANY = "requires an Administrator"
-MANAGE = "requires an Administrator or Manage data sources"
+ANY = "requires an Administrator (admin)"
+MANAGE = "requires an Administrator or Manage data sources (admin, manager)"
 
 
 def others(*gone: Resource) -> list[Resource]:
@@ -102,7 +102,7 @@ def test_a_denial_says_who_may() -> None:
     made = planned(STATE, *CHANGES["edit one that names its administrators"][0])
     (denial,) = denials(made.changes, STATE, "admin")
     assert str(denial.address) == "EmailConnector.payroll"
-    assert denial.message == "requires one of the administrators of payroll"
+    assert denial.message == "requires one of the administrators of payroll (hr)"
     made = planned(STATE, *CHANGES["create a connector"][0])
     assert [item.message for item in denials(made.changes, STATE, "eve")] == [MANAGE]
     made = planned(STATE, *CHANGES["change the policy"][0])
@@ -175,7 +175,7 @@ def test_a_rename_is_judged_by_the_old_name() -> None:
         "Permissions.wages",
     }
     assert {item.message for item in denials(made.changes, STATE, "admin")} == {
-        "requires one of the administrators of payroll"
+        "requires one of the administrators of payroll (hr)"
     }
 
 

@@ -1,0 +1,50 @@
+"""Words of other tools: they do what their users expect, and say what it is called here."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+import click
+
+from reconciler.cli.command import ExampleCommand, ExampleGroup
+from reconciler.errors import UsageError
+
+NATIVE: Final = {"list": "status", "show": "show", "rm": "forget"}
+"""Words of Terraform's after `state`, and the commands that they stand for."""
+
+
+class GroupWithAliases(ExampleGroup):
+    """The group `state`, which takes the words of Terraform's too; its help lists its own alone."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a command by its name here, else by that of Terraform's."""
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        if cmd_name == "mv":
+            return rename
+        native = NATIVE.get(cmd_name)
+        if native is None:
+            return None
+        found = super().get_command(ctx, native)
+        name = f"state {native}" if found is not None else native
+        if not ctx.resilient_parsing:
+            click.echo(f"Note: `state {cmd_name}` is `reconciler {name}` here.", err=True)
+        if found is not None:
+            return found
+        command = importlib.import_module(f"reconciler.cli.commands.{native}").command
+        return command if isinstance(command, click.Command) else None
+
+
+@click.command("mv", cls=ExampleCommand)
+@click.argument("before", metavar="NAME")
+@click.argument("after", metavar="NEW_NAME")
+def rename(before: str, after: str) -> None:
+    """Say how a connector is renamed: in its document."""
+    old, new = (name.removeprefix("EmailConnector.") for name in (before, after))
+    raise UsageError(
+        "`state mv` does not exist: a connector is renamed in its document",
+        hint=f"Write `name: {new}` and `renamed_from: {old}`, in `connector:` of its Permissions too, and"
+        " apply: history, permissions and fingerprints come along.",
+    )
