@@ -41,7 +41,7 @@ FAILED = LastTest(
 
 
 def mail_server(name: str, protocol: str = "imap", **fields: Any) -> MailServer:
-    """A complete half of the connector ``name``."""
+    """A complete account of the connector ``name``."""
     given: dict[str, Any] = {
         "server": f"{protocol}.contoso.example",
         "port": 993 if protocol == "imap" else 465,
@@ -66,7 +66,7 @@ def connector(name: str, **fields: Any) -> Connector:
 
 
 def moved(changed: Connector, **fields: Any) -> Connector:
-    """The same connector with other fields in both of its halves."""
+    """The same connector with other fields in both of its accounts."""
     assert changed.imap is not None
     assert changed.smtp is not None
     return replace(

@@ -103,7 +103,7 @@ _SERVERS = [
 ]
 
 mail_servers = st.sampled_from(_SERVERS)
-"""Halves of a connector with everything that a connection takes."""
+"""Accounts of a connector with everything that a connection takes."""
 
 _RELAYS = [
     MailServer(server=host, port=25, security=security, sign_in=SmtpSignIn.NONE)

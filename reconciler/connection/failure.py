@@ -21,7 +21,7 @@ class Stage(StrEnum):
 
 
 class Protocol(StrEnum):
-    """Which half of a connector was tested."""
+    """Which protocol of a connector was tested."""
 
     IMAP = "imap"
     SMTP = "smtp"

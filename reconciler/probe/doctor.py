@@ -62,7 +62,7 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class ExaminedAccount:
-    """One half of a connector: how its test went, and what was seen."""
+    """One account of a connector: how its test went, and what was seen."""
 
     account: Account
     result: ProtocolResult

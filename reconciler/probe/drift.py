@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the last test found of one half of a connector.
+    """What the last test found of one account of a connector.
 
     ``failure`` is stage and error class, "" if it passed. ``observed`` is from the last test that saw
     anything of the server.
@@ -35,7 +35,7 @@ class Known:
 
 
 Facts = Mapping[Protocol, Known]
-"""What is known of each half."""
+"""What is known of each account."""
 
 
 class FindingKind(StrEnum):
@@ -131,7 +131,7 @@ def failure_of(account: ProtocolResult) -> str:
 
 
 def _failure_of(account: ProtocolResult, last: LastTest | None) -> str:
-    # An older release kept only the first failure, "imap authentication", and nothing of each half.
+    # An older release kept only the first failure, "imap authentication", and nothing of each account.
     if last is None or last.passed:
         return ""
     protocol, _, stage = last.stage.partition(" ")
@@ -227,10 +227,10 @@ def _size(octets: int | None) -> str:
 def last_test(
     result: ConnectorResult, before: LastTest | None = None, *, shallow: bool = False
 ) -> LastTest:
-    """Boil a result down to the first thing that failed, and to what was found of each half.
+    """Boil a result down to the first thing that failed, and to what was found of each account.
 
     What ``before`` saw of a server that was not seen this time is kept, so that it can be compared with
-    once the server is back. A ``shallow`` test does not prove that a half works that failed before.
+    once the server is back. A ``shallow`` test does not prove that an account works that failed before.
     """
     known = facts(before)
     found = {
@@ -275,7 +275,7 @@ def _observed(account: ProtocolResult, known: Known | None) -> ObservedDocument 
 
 @dataclass(frozen=True, slots=True)
 class _KnownDocument:
-    """How a half is stored within ``LastTest.facts``."""
+    """How an account is stored within ``LastTest.facts``."""
 
     failure: str
     observed: ObservedDocument | None

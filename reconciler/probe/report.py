@@ -54,7 +54,7 @@ class ObservedDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtocolDocument:
-    """One half of a connector; ``via`` is where --connect-to led to, or empty.
+    """One account of a connector; ``via`` is where --connect-to led to, or empty.
 
     ``observed`` is null if the test did not get as far as TLS or the capabilities.
     """

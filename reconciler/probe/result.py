@@ -36,7 +36,7 @@ class StageResult:
 
 @dataclass(frozen=True, slots=True)
 class ProtocolResult:
-    """How one half of a connector did. ``via`` is the address that --connect-to led to, or "".
+    """How one account of a connector did. ``via`` is the address that --connect-to led to, or "".
 
     ``observed`` is what the server showed of itself, None if the test did not get that far.
     """

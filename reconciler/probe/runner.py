@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """The result of one half, and when it was made."""
+    """The result of one account, and when it was made."""
 
     job: Job
     result: ProtocolResult
@@ -239,7 +239,7 @@ class _Run:
 
 
 def _joined(connector: Connector, parts: list[Timed], options: ProbeOptions) -> ConnectorResult:
-    """Put the halves together, IMAP first, whichever was done first; a test mail belongs to SMTP."""
+    """Put the accounts together, IMAP first, whichever was done first; a test mail belongs to SMTP."""
     if not parts:
         return ConnectorResult(connector.name, datetime.now(UTC), 0.0, ())
     first = min(parts, key=lambda part: part.started)

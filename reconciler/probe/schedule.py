@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One half of the connector at ``position`` in the run; or its test mail, which that half sends."""
+    """One account of the connector at ``position`` in the run; or its test mail, which that account sends."""
 
     position: int
     account: Account
@@ -25,7 +25,7 @@ class Job:
 
     @property
     def password_key(self) -> tuple[int, str, SecretRef] | None:
-        """What the halves of a connector that sign in with the same password have in common."""
+        """What the accounts of a connector that sign in with the same password have in common."""
         password = self.account.settings.password
         return (
             None
@@ -38,7 +38,7 @@ class Schedule:
     """The tests that wait. A pure value with a memory: it starts nothing and waits for nothing.
 
     Hosts take turns in the order of their first test, so that many tests of one slow host do not hold up
-    the others. Halves of a connector with the same password come one after the other, so that the second
+    the others. Accounts of a connector with the same password come one after the other, so that the second
     one knows how the first has fared. However many wait, the next one is found in a few steps.
     """
 

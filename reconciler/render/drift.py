@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingDocument:
-    """One change, in one half of a connector."""
+    """One change, in one account of a connector."""
 
     kind: FindingKind
     protocol: Protocol
@@ -33,7 +33,7 @@ class FindingDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailingDocument:
-    """A half of a connector that fails now, whether or not that is a change."""
+    """An account of a connector that fails now, whether or not that is a change."""
 
     protocol: Protocol
     stage: Stage

@@ -25,7 +25,7 @@ _SUITE: Final = "reconciler test"
 
 
 def junit(report: TestReport) -> str:
-    """A suite with a case for each half of each connector, and one for each that was not run."""
+    """A suite with a case for each account of each connector, and one for each that was not run."""
     cases = [_case(item, account) for item in report.connectors for account in item.protocols]
     cases += [_not_run(name) for name in (report.run.not_run if report.run else ())]
     if report.error is not None:

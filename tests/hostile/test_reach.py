@@ -229,7 +229,7 @@ def test_results_come_in_the_order_of_the_connectors_and_drafts_are_left_out(
     assert not threads()
 
 
-def test_a_failing_imap_half_does_not_hide_the_smtp_half(
+def test_a_failing_imap_account_does_not_hide_the_smtp_account(
     serve: Callable[..., HostileServer],
 ) -> None:
     smtp = connector_for(Protocol.SMTP, Security.NONE)

@@ -118,7 +118,7 @@ def reads(
     port: int | None = None,
     password: str = "",
 ) -> MailServer:
-    """The IMAP half of a connector for this account. ``password`` names another variable."""
+    """The IMAP account of a connector for this account. ``password`` names another variable."""
     return _account(account, security, host, port or PORTS["imap", security], password)
 
 
@@ -130,14 +130,14 @@ def sends(
     port: int | None = None,
     password: str = "",
 ) -> MailServer:
-    """The SMTP half of a connector for this account. ``password`` names another variable."""
+    """The SMTP account of a connector for this account. ``password`` names another variable."""
     return _account(account, security, host, port or PORTS["smtp", security], password)
 
 
 def relays(
     security: Security = Security.STARTTLS, *, host: str = RELAY, port: int | None = None
 ) -> MailServer:
-    """The SMTP half of a connector that sends without a sign-in."""
+    """The SMTP account of a connector that sends without a sign-in."""
     return MailServer(
         server=host,
         port=port or PORTS["smtp", security],
@@ -167,7 +167,7 @@ def connector_for(
     email_address: str | None = None,
     sent_folder: str | None = None,
 ) -> Connector:
-    """A connector with these halves; it sends, as the account unless told otherwise, if it has SMTP."""
+    """A connector with these accounts; it sends, as the account unless told otherwise, if it has SMTP."""
     return Connector(
         name=account.name,
         display_name=account.name,

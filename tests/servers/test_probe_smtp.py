@@ -125,7 +125,7 @@ def test_two_connectors_with_one_account_try_a_wrong_password_once(
     assert dovecot.failed_logins(INFO.username) == before + 1
 
 
-def test_one_half_may_fail_while_the_other_passes(mail_site: Site) -> None:
+def test_one_account_may_fail_while_the_other_passes(mail_site: Site) -> None:
     connector = connector_for(SUPPORT, imap=reads(SUPPORT), smtp=sends(SUPPORT, host=DOWN))
     result = mail_site.probe(connector)
     ((protocol, stage, why),) = result.failures

@@ -89,6 +89,8 @@ def test_the_report_holds_the_warning(home: Home, token: Path) -> None:
     token.parent.chmod(0o777)
     done = home("test", "--format", "json")
     (connector,) = json.loads(done.out)["connectors"]
-    warnings = {stage["warning"] for half in connector["protocols"] for stage in half["stages"]}
+    warnings = {
+        stage["warning"] for protocol in connector["protocols"] for stage in protocol["stages"]
+    }
     assert any("is spent" in text for text in warnings)
     assert "sandbox-" not in done.said

@@ -23,7 +23,7 @@ TIMEOUT = 20
 
 @pytest.fixture
 def server() -> Callable[..., MailServer]:
-    """Make one half of a connector."""
+    """Make one account of a connector."""
 
     def make(host: str, port: int, security: Security, username: str, reference: str) -> MailServer:
         return MailServer(

@@ -1,4 +1,4 @@
-"""What a provider, a default or the other half of the form fills in."""
+"""What a provider, a default or the other account of the form fills in."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_a_quota_without_a_limit_is_never_full() -> None:
     assert verdict("info", accounts, NOON) == "info reads mail; no problems found."
 
 
-def test_one_half_that_fails() -> None:
+def test_one_account_that_fails() -> None:
     accounts = (passed(), failed(SMTP, "The server said no."))
     assert verdict("support", accounts, NOON) == (
         "support reads mail, but it cannot send mail: The server said no."

@@ -149,7 +149,7 @@ def test_what_was_not_seen_is_not_compared() -> None:
     assert compare(outcome(), facts={Protocol.IMAP: Known("", early)}).findings == ()
 
 
-def test_the_other_half_that_fails_too_is_a_change_of_its_own() -> None:
+def test_the_other_account_that_fails_too_is_a_change_of_its_own() -> None:
     first = outcome(ErrorClass.AUTH_REJECTED)
     second = replace(first.protocols[0], protocol=Protocol.SMTP)
     both = replace(first, protocols=(*first.protocols, second))

@@ -20,7 +20,7 @@ def seed(tmp_path: Path) -> Seed:
 
 @pytest.fixture
 def imap() -> Callable[..., MailServer]:
-    """Make the reading half of a connector."""
+    """Make the IMAP account of a connector."""
 
     def make(
         username: str = "support@contoso.example",
@@ -40,7 +40,7 @@ def imap() -> Callable[..., MailServer]:
 
 @pytest.fixture
 def smtp(imap: Callable[..., MailServer]) -> Callable[..., MailServer]:
-    """Make the sending half of a connector."""
+    """Make the SMTP account of a connector."""
 
     def make(
         username: str = "support@contoso.example",
@@ -57,7 +57,7 @@ def smtp(imap: Callable[..., MailServer]) -> Callable[..., MailServer]:
 
 @pytest.fixture
 def connector() -> Callable[..., Connector]:
-    """Make a connector that sends if it has a sending half."""
+    """Make a connector that sends if it has an SMTP account."""
 
     def make(
         name: str = "support",

@@ -24,7 +24,7 @@ def derive(seed: Seed) -> Callable[..., SandboxAccounts]:
     return lambda *connectors: accounts_of(connectors, seed, base=Path())
 
 
-def test_a_connector_gets_a_listener_for_each_half_and_one_mailbox(
+def test_a_connector_gets_a_listener_for_each_account_and_one_mailbox(
     derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],
