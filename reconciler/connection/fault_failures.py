@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from reconciler.connection.certificates import reason_failure
 from reconciler.connection.errors import (
     AlreadyRejected,
     FolderMissing,
@@ -21,6 +22,7 @@ from reconciler.mail.faults import (
     ProtocolViolation,
     StarttlsMissing,
     TimedOut,
+    TlsFault,
     TokenFault,
     Uncertain,
     Unreachable,
@@ -220,6 +222,10 @@ def _violation(error: ProtocolViolation, where: FailureContext) -> Failure:
     )
 
 
+def _tls_fault(error: TlsFault, where: FailureContext) -> Failure:
+    return reason_failure(error.reason, where)
+
+
 def _already_rejected(error: AlreadyRejected, where: FailureContext) -> Failure:
     account = where.account
     return Failure(
@@ -245,4 +251,5 @@ _EXPLANATIONS: Final[tuple[tuple[type[MailFault], Callable[..., Failure]], ...]]
     (NotDelivered, _not_delivered),
     (Uncertain, _uncertain),
     (ProtocolViolation, _violation),
+    (TlsFault, _tls_fault),
 )

@@ -8,6 +8,7 @@ The tree::
     ├── TimedOut            the deadline has passed
     ├── Cancelled           we were told to stop
     ├── Disconnected        the server hung up
+    ├── TlsFault            TLS broke off after the handshake
     ├── Violation           the server says what the protocol does not allow
     ├── StarttlsMissing     STARTTLS is mandatory, and the server does not offer it
     ├── NoMechanism         no common way to sign in
@@ -103,6 +104,14 @@ class Disconnected(MailFault):
         super().__init__("the server closed the connection")
         self.silent = silent
         self.reply = reply
+
+
+class TlsFault(MailFault):
+    """TLS broke off after the handshake; ``reason`` is OpenSSL's word for it, such as an alert of the server."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"TLS broke off ({reason.lower().replace('_', ' ')})")
+        self.reason = reason
 
 
 class ProtocolViolation(MailFault):

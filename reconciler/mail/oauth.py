@@ -241,6 +241,8 @@ class AuthlibTokens:
             raise TokenUnreachable(host, fault) from None
         except ssl.SSLError as error:
             reason = str(error.reason or "TLS failed").replace("_", " ").lower()
+            if isinstance(error, ssl.SSLCertVerificationError):
+                reason = f"{reason}: {error.verify_message}"
             raise TokenFault(host, f"TLS could not be set up: {reason}") from None
 
 

@@ -40,6 +40,8 @@ def _changed_at(ca_file: str) -> int:
 def _context(ca_files: tuple[tuple[str, int], ...]) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # The defaults of Python since 3.13: the same certificates pass and fail on every version.
+    context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
     for ca_file, _ in ca_files:
         try:
             context.load_verify_locations(cafile=ca_file)

@@ -12,7 +12,7 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.mail.faults import Disconnected, ProtocolViolation, TimedOut
+from reconciler.mail.faults import Disconnected, ProtocolViolation, TimedOut, TlsFault
 from reconciler.mail.happy_eyeballs import connect
 
 if TYPE_CHECKING:
@@ -172,10 +172,9 @@ class Wire:
                 self._wait(selectors.EVENT_WRITE)
             except ssl.SSLWantReadError:
                 self._wait(selectors.EVENT_READ)
-            except OSError:
+            except OSError as error:
                 # What the server said before it hung up tells more than the fact that it did.
-                self._drain()
-                raise Disconnected(silent=self.silent) from None
+                raise self._drained() or self._broken(error) from None
 
     def makefile(self, *_: object) -> Wire:
         """The reading side, for libraries that want a file."""
@@ -219,8 +218,8 @@ class Wire:
                 self._wait(selectors.EVENT_READ)
             except ssl.SSLWantWriteError:
                 self._wait(selectors.EVENT_WRITE)
-            except OSError:
-                raise Disconnected(silent=self.silent) from None
+            except OSError as error:
+                raise self._broken(error) from None
         if not chunk:
             raise Disconnected(silent=self.silent)
         self._spoke = True
@@ -229,12 +228,23 @@ class Wire:
             raise ProtocolViolation(f"The server sent more than {self._limits.total} octets.")
         self._buffer += chunk
 
-    def _drain(self) -> None:
+    def _drained(self) -> TlsFault | None:
+        """Keep the last line that the server has sent; return its alert if that is all there is."""
         try:
             lines = self._sock.recv(_CHUNK).splitlines()
-        except OSError:
-            return
+        except OSError as error:
+            fault = self._broken(error)
+            return fault if isinstance(fault, TlsFault) else None
         self.last_line = lines[-1] if lines else self.last_line
+        return None
+
+    def _broken(self, error: OSError) -> TlsFault | Disconnected:
+        """Say how a connection ended: with an alert of TLS, which has a reason, or without a word."""
+        waits = isinstance(error, ssl.SSLWantReadError | ssl.SSLWantWriteError)
+        ended = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
+        if isinstance(error, ssl.SSLError) and error.reason and not ended and not waits:
+            return TlsFault(error.reason)
+        return Disconnected(silent=self.silent)
 
     def _check_time(self) -> None:
         try:
