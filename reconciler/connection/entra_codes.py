@@ -40,22 +40,22 @@ ENTRA: Final[dict[str, tuple[ErrorClass, str, str]]] = {
     "700082": (
         _TOKEN,
         "The refresh token has expired from not being used.",
-        "Sign in anew to obtain one, and put it where the reference points.",
+        "Sign in again to obtain one, and put it where the reference points.",
     ),
     "70008": (
         _TOKEN,
         "The refresh token has expired.",
-        "Sign in anew to obtain one, and put it where the reference points.",
+        "Sign in again to obtain one, and put it where the reference points.",
     ),
     "50173": (
         _TOKEN,
         "The refresh token was revoked, most likely by a change of the password.",
-        "Sign in anew to obtain one, and put it where the reference points.",
+        "Sign in again to obtain one, and put it where the reference points.",
     ),
     "50076": (
         _TOKEN,
         "The tenant demands a second factor for this sign-in.",
-        "Sign in anew with it, or use `grant: client_credentials`, in which no user takes part.",
+        "Sign in again with it, or use `grant: client_credentials`, in which no user takes part.",
     ),
     "53003": (
         _TOKEN,
@@ -101,7 +101,7 @@ ENTRA: Final[dict[str, tuple[ErrorClass, str, str]]] = {
     "70043": (
         _TOKEN,
         "The refresh token has expired by a policy of the tenant (sign-in frequency).",
-        "Sign in anew to obtain one; or use `grant: client_credentials`, in which no user takes part.",
+        "Sign in again to obtain one; or use `grant: client_credentials`, in which no user takes part.",
     ),
     "50126": (
         _TOKEN,
@@ -127,7 +127,7 @@ ENTRA: Final[dict[str, tuple[ErrorClass, str, str]]] = {
     "50074": (
         _TOKEN,
         "The tenant demands a second factor for this sign-in.",
-        "Sign in anew with it, or use `grant: client_credentials`, in which no user takes part.",
+        "Sign in again with it, or use `grant: client_credentials`, in which no user takes part.",
     ),
     "50079": (
         _TOKEN,
@@ -152,7 +152,7 @@ ENTRA: Final[dict[str, tuple[ErrorClass, str, str]]] = {
     "9002313": (
         _TOKEN,
         "The refresh token or the assertion is not valid; Microsoft calls the request malformed.",
-        "Check that the reference resolves to the whole token, or sign in anew to obtain one.",
+        "Check that the reference resolves to the whole token, or sign in again to obtain one.",
     ),
     "90094": (
         _SCOPE,

@@ -41,7 +41,7 @@ def replace(
     """
     if _TOKEN.fullmatch(new.reveal()) is None:
         return Flaw(
-            "was given something that is no token", "Look at what the token endpoint answers."
+            "was given something that is not a token", "Look at what the token endpoint answers."
         )
     path = real_path(target, base=base)
     if flaw := refusal(path, folders) or _refuse_links(target, path, base):
@@ -114,7 +114,7 @@ def _over(path: str, old: Secret, new: Secret, found: Secret | Flaw) -> Flaw | N
     if found != old:
         return Flaw("holds another secret by now", "Fetch it again.")
     if _TOKEN.fullmatch(old.reveal()) is None:
-        return Flaw("holds something that is no token, so it is not written over", _HINT)
+        return Flaw("holds something that is not a token, so it is not written over", _HINT)
     status = os.lstat(path)
     others = status.st_uid != os.geteuid() or status.st_nlink != 1 or status.st_mode & _OTHERS_WRITE
     if others or not stat.S_ISREG(status.st_mode):
@@ -125,7 +125,7 @@ def _over(path: str, old: Secret, new: Secret, found: Secret | Flaw) -> Flaw | N
 
 def _create(path: str, new: Secret) -> Flaw | None:
     if os.path.lexists(path):
-        return Flaw("is there already", "Remove it, or replace what it holds.")
+        return Flaw("already exists", "Remove it, or replace its content.")
     return _put(path, new, 0o600, newline=True, instead=False)
 
 

@@ -162,7 +162,7 @@ def _clean(name: bytes, field: bytes, charset: str) -> bytes:
     lower = name.decode("ascii")
     if lower in _MACHINES:
         raise UsageError(
-            f"{shown} of the mail holds characters beyond ASCII", hint="Write it in ASCII."
+            f"{shown} of the mail contains non-ASCII characters", hint="Write it in ASCII."
         )
     if lower in _PARAMETERS:
         return _with_parameters(shown, value).encode()

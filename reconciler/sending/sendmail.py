@@ -176,7 +176,7 @@ def _refuse_hidden(text: bytes, *, asked: bool) -> None:
         asked or any(_is_known(name.encode()) for name in names if name != "bcc")
     ):
         raise UsageError(
-            "the mail names a hidden recipient (Bcc) below a line that is no header field",
+            "the mail names a hidden recipient (Bcc) below a line that is not a header field",
             hint="Put the line right: everything after it is text that all recipients read.",
         )
 

@@ -113,7 +113,7 @@ def test_what_is_no_token_is_neither_written_nor_written_over(base: Path) -> Non
     path = token(base / "keys", "ssh-ed25519 AAAA me@here")
     flaw = file_replacement.replace("keys", Secret("ssh-ed25519 AAAA me@here"), NEW, base=base)
     assert flaw is not None
-    assert "no token" in flaw.message
+    assert "not a token" in flaw.message
     assert path.read_text() == "ssh-ed25519 AAAA me@here"
 
 

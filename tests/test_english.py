@@ -1,0 +1,137 @@
+"""The English of everything that a user reads: phrases that had to be corrected often do not come back."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+import pytest
+
+from reconciler.cli.main import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT: Final = Path(__file__).parents[1]
+
+PHRASES: Final = {
+    r"(?<![Tt]here )\b(?:is|are) no (?!longer\b|more\b|way\b)\w": "say 'is not a …', or 'invalid …: expected …'",
+    r"\bthis is none\b|\bthat (?:is|are) none\b": "say what was expected",
+    r"\bothers than\b|\bare others\b": "say that they changed, or differ",
+    r"\b(?:is|are) told\b": "say who reports it, or what the message is",
+    r"\b(?:is|are) said (?:to|so|of)\b": "say it in the active voice",
+    r"\bsa(?:id|ys) no\b(?!,)": "a server rejects",
+    r"\bstands? (?:against|twice|where|beside|there)\b": "a thing is somewhere; it does not stand there",
+    r"\bis there (?:twice|already)\b": "it 'already exists', or is 'duplicated'",
+    r"\b(?:is|are) wanted\b|\bis meant:": "say desired, expected or configured; 'to allow it: …'",
+    r"\blets? go of\b": "remove, or forget",
+    r"\bhal(?:f|ves) of (?:a|the|each|every) connector\b|\b(?:IMAP|SMTP) half\b": "say IMAP, SMTP or account",
+    r"\bnobody knows\b": "it is unknown",
+    r"\bfor want of\b": "because it lacks",
+    r"\bmend(?:s|ed)?\b": "fix",
+    r"\bfault of (?:the tool|reconciler)\b": "a bug in reconciler",
+    r"\banew\b": "again; re-encoded; reconnect",
+    r"\bbeyond ASCII\b": "non-ASCII",
+    r"\bbe it\b": "whether",
+    r"\bheld against\b": "checked against",
+    r"\bby way of\b": "through",
+    r"\bput(?:s)? (?:it )?right\b": "correct",
+    r"\bbec(?:a|o)mes? of\b": "what happened to it; its status",
+    r"\bdo(?:es)? not keep to\b": "violates",
+    r"\b(?:once|as) it has it\b|\bas curl has it\b": "as in curl; as RFC 4954 requires",
+    r"\btakes? (?:an Administrator|no passwords)\b": "requires; accepts",
+    r"\bas long as it is not known\b": "until you know it",
+    r"\bout of order\b": "failed, or unavailable",
+    r"\blike peace\b": "like success",
+}
+"""What nobody should have to decode, and what to write instead."""
+
+ALLOWED: Final = frozenset(
+    {
+        "reconciler/state/exported.py: its history has gaps or is out of order",
+    }
+)
+"""Where one of the phrases is the right one: the words are meant as they stand."""
+
+
+def _texts_of(path: Path) -> Iterator[str]:
+    """Every string of a module that is not a docstring; what is filled in stands as {}."""
+    tree = ast.parse(path.read_text("utf-8"))
+    parts = {
+        id(part)
+        for node in ast.walk(tree)
+        for part in (node.values if isinstance(node, ast.JoinedStr) else ())
+    }
+    parts |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if id(node) in parts:
+            continue
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(
+                str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values
+            )
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def _helps(command: click.Command, path: str) -> Iterator[tuple[str, str]]:
+    context = click.Context(command, info_name=path)
+    yield f"{path} --help", command.get_help(context)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from _helps(found, f"{path} {name}")
+
+
+def _shown() -> Iterator[tuple[str, str]]:
+    """Everything that a user may read, with where it comes from."""
+    for path in sorted((ROOT / "reconciler").rglob("*.py")):
+        for text in _texts_of(path):
+            yield path.relative_to(ROOT).as_posix(), text
+    pages = [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "connectors.d").glob("*.yaml"),
+    ]
+    kept = [*(ROOT / "tests" / "golden").glob("*.*"), *(ROOT / "tests" / "examples").rglob("*.txt")]
+    for path in sorted([*pages, *kept]):
+        if path.suffix != ".py":
+            for paragraph in re.split(r"\n\s*\n", path.read_text("utf-8")):
+                yield path.relative_to(ROOT).as_posix(), paragraph
+    yield from _helps(cli, "reconciler")
+
+
+SHOWN: Final = tuple((place, " ".join(text.split())) for place, text in _shown())
+
+
+@pytest.mark.parametrize("phrase", PHRASES)
+def test_no_text_has_a_phrase_that_has_to_be_decoded(phrase: str) -> None:
+    found = {
+        f"{place}: {text[max(0, hit.start() - 60) : hit.end() + 60]}"
+        for place, text in SHOWN
+        for hit in re.finditer(phrase, text)
+        if f"{place}: {text}" not in ALLOWED
+    }
+    assert sorted(found) == [], PHRASES[phrase]
+
+
+def test_every_exception_is_there() -> None:
+    assert sorted(ALLOWED - {f"{place}: {text}" for place, text in SHOWN}) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the password must be a reference to a secret, and this is none",
+        "'2x' is no shard",
+        "secrets are others than when the plan was made",
+        "a name stands twice",
+        "if it is meant: --allow-deletes 3",
+    ],
+)
+def test_the_phrases_are_found_where_they_are(text: str) -> None:
+    assert [phrase for phrase in PHRASES if re.search(phrase, text)] != []
