@@ -86,7 +86,7 @@ def show(project: Project, *, serial: int, output_format: TextOrJson) -> None:
 @format_option(TextOrJson)
 @click.option("--connector", metavar="NAME", help="Only attempts for this connector.")
 @click.option("--since", type=DURATION, metavar="AGE",
-              help="Only attempts that are no older, such as 30m, 12h or 2d.")  # fmt: skip
+              help="Only attempts of at most this age, such as 30m, 12h or 2d.")  # fmt: skip
 @click.option("--outcome", type=click.Choice(_OUTCOMES), help="Only attempts that ended so.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N",
               help="List at most N attempts.")  # fmt: skip

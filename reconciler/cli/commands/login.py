@@ -37,7 +37,7 @@ class _Shown:
     examples=("reconciler login support", "reconciler login support --replace"),
 )
 @click.argument("name")
-@click.option("--replace", is_flag=True, help="Replace the refresh token that is there already.")
+@click.option("--replace", is_flag=True, help="Replace an existing refresh token.")
 @project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.CREDENTIALS | Uses.COLOR)
 def command(project: Project, *, name: str, replace: bool) -> ExitCode:
     """Log in to a mailbox in a browser, and keep the refresh token where the connector refers to it.

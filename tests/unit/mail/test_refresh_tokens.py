@@ -132,7 +132,7 @@ def test_an_endpoint_writes_nothing_but_a_token(issuer: Issuer, file: Path, new:
     issuer.answer = lambda _: token(expires_in=3600, refresh_token=new)
     tokens = run_of(issuer, file.parent)
     assert tokens.token(FILE, "ada@x.example", Deadline(10)).reveal() == "at-1"
-    assert "no token" in tokens.spent(FILE)
+    assert "not a token" in tokens.spent(FILE)
     assert file.read_text() == "rt-first-0\n"
 
 
