@@ -26,7 +26,7 @@ _OWN_AUTHORITY: Final = (
     "If the server has an authority of its own, name its certificate with --ca-file."
 )
 _REISSUE: Final = (
-    "Ask the server's administrator for a certificate issued anew, with what is missing."
+    "Ask the server's administrator for a new certificate with what is missing."
 )
 _WRONG_NAME: Final = _Words(
     ErrorClass.CERT_HOSTNAME,
@@ -50,7 +50,7 @@ _NOT_AN_AUTHORITY: Final = _Words(
 )
 _MALFORMED: Final = _Words(
     _UNTRUSTED,
-    "The certificate of {host}, or of its authority, does not keep to RFC 5280.",
+    "The certificate of {host}, or of its authority, violates RFC 5280.",
     _REISSUE,
 )
 
@@ -115,17 +115,17 @@ _VERIFICATION: Final[dict[int, _Words]] = {
     85: _Words(
         _UNTRUSTED,
         "The certificate of {host} lacks the identifier of its authority's key.",
-        "Ask the server's administrator for one issued anew with an authority key identifier (RFC 5280).",
+        "Ask the server's administrator for a new one with an authority key identifier (RFC 5280).",
     ),
     86: _Words(
         _UNTRUSTED,
         "A certificate of an authority of {host} lacks the identifier of its own key.",
-        "Ask the server's administrator for one issued anew with a subject key identifier (RFC 5280).",
+        "Ask the server's administrator for a new one with a subject key identifier (RFC 5280).",
     ),
     92: _Words(
         _UNTRUSTED,
         "A certificate of an authority of {host} does not say what its key may be used for.",
-        "Ask the server's administrator for one issued anew with the key usage keyCertSign (RFC 5280).",
+        "Ask the server's administrator for a new one with the key usage keyCertSign (RFC 5280).",
     ),
     **dict.fromkeys((80, 81, 82, 83, 84, 87, 88, 89, 90, 91, 93, 94), _MALFORMED),
 }
