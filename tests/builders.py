@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from reconciler.connection.failure import ErrorClass, Failure, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Failure, Stage
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector, MailServer, Security
 from reconciler.model.credential_rule import CredentialRule
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import NOBODY, Permissions, Principals
+from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import (
     LastTest,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from reconciler.config.build import ProtocolSettings, build_connector, smtp_of
 from reconciler.config.catalogue import Catalogue
@@ -12,6 +12,7 @@ from reconciler.config.documents import Entry
 from reconciler.config.settings import Settings
 from reconciler.model.connector import Connector, ConnectorDocument, MailServer
 from reconciler.model.directory import Directory
+from reconciler.model.protocol import Protocol
 from reconciler.model.provider import Provider, ServerDefaults
 from reconciler.model.snapshot import Snapshot
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.diagnostics import Route
-
-Protocol = Literal["imap", "smtp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +65,9 @@ class ResolvedConnector:
         imap, smtp = self.document.imap, smtp_of(self.document, self.provider)
         known = self.provider
         if imap is not None and self.connector.imap is not None:
-            yield Endpoint("imap", imap, self.connector.imap, known.imap if known else None)
+            yield Endpoint(Protocol.IMAP, imap, self.connector.imap, known.imap if known else None)
         if smtp is not None and self.connector.smtp is not None:
-            yield Endpoint("smtp", smtp, self.connector.smtp, known.smtp if known else None)
+            yield Endpoint(Protocol.SMTP, smtp, self.connector.smtp, known.smtp if known else None)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.connection.failure import Protocol
 from reconciler.mail.resolve import ascii_host
 from reconciler.model.connector import Connector, MailServer, SaveSent, Security
 from reconciler.model.domain import with_a_label
+from reconciler.model.protocol import Protocol
 
 
 @dataclass(frozen=True, slots=True)

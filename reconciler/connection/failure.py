@@ -20,13 +20,6 @@ class Stage(StrEnum):
     DELIVERY = "delivery"
 
 
-class Protocol(StrEnum):
-    """Which protocol of a connector was tested."""
-
-    IMAP = "imap"
-    SMTP = "smtp"
-
-
 class ErrorClass(StrEnum):
     """What went wrong, in one word that scripts can rely on."""
 

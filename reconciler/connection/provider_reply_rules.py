@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.connection.reply_rule import (
     CHECK_SIGN_IN,
     NEEDS_APP_ACCESS,
@@ -17,6 +17,7 @@ from reconciler.connection.reply_rule import (
     WAIT,
     Rule,
 )
+from reconciler.model.protocol import Protocol
 
 SMTP: Final = Protocol.SMTP
 

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Stage
+from reconciler.model.protocol import Protocol
 
 if TYPE_CHECKING:
     from reconciler.mail.faults import Reply

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.connection.provider_reply_rules import PROVIDER_RULES
 from reconciler.connection.reply_rule import (
     CHECK_GRANT,
@@ -18,6 +18,7 @@ from reconciler.connection.reply_rule import (
     WAIT,
     Rule,
 )
+from reconciler.model.protocol import Protocol
 
 if TYPE_CHECKING:
     from reconciler.mail.faults import Reply

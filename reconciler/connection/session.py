@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reconciler.connection.failure import Protocol, Stage
+from reconciler.connection.failure import Stage
+from reconciler.model.protocol import Protocol
 
 if TYPE_CHECKING:
     from threading import Event

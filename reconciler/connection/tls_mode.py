@@ -9,12 +9,12 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from reconciler.connection.failure import Protocol
 from reconciler.mail.faults import Cancelled, MailFault
 from reconciler.mail.resolve import ascii_host
 from reconciler.mail.tls import chain, unverified_context
 from reconciler.mail.wire import Wire, WireLimits
 from reconciler.model.connector import Security
+from reconciler.model.protocol import Protocol
 
 if TYPE_CHECKING:
     from reconciler.mail.deadline import Deadline

@@ -11,7 +11,7 @@ from reconciler.back_off import BackOff
 from reconciler.connection.account import accounts
 from reconciler.connection.account_secrets import AccountSecrets
 from reconciler.connection.errors import NotDelivered
-from reconciler.connection.failure import Protocol, Stage
+from reconciler.connection.failure import Stage
 from reconciler.connection.imap import ImapAccountSession
 from reconciler.connection.session import SIGN_IN_STAGES
 from reconciler.connection.smtp import SmtpAccountSession
@@ -21,6 +21,7 @@ from reconciler.mail.folders import find_sent
 from reconciler.mail.smtp import Envelope
 from reconciler.mail.testmail import HEADER, compose, new_token
 from reconciler.model.domain import address_key
+from reconciler.model.protocol import Protocol
 from reconciler.probe.result import ProtocolResult, StageOutcome, StageResult
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.connection.access import Access
 from reconciler.connection.account import Account, accounts
-from reconciler.connection.failure import Protocol, Stage
+from reconciler.connection.failure import Stage
 from reconciler.connection.imap import ImapAccountSession
 from reconciler.connection.observed import names
 from reconciler.connection.options import DEFAULT_OPTIONS, ProbeOptions
@@ -20,6 +20,7 @@ from reconciler.mail.imap_lines import Folder, Quota
 from reconciler.mail.oauth import AuthlibTokens
 from reconciler.mail.tls import Certificate, shared_context
 from reconciler.model.connector import Security
+from reconciler.model.protocol import Protocol
 from reconciler.probe.result import ProtocolResult, StageOutcome
 from reconciler.probe.stages import ConnectionTest
 from reconciler.wording import counted

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from reconciler.connection.failure import Protocol
 from reconciler.connection.observed import Observed
+from reconciler.model.protocol import Protocol
 from reconciler.model.resource import to_plain
 from reconciler.model.snapshot import LastTest, Status
 from reconciler.probe.report import ObservedDocument, observed, observed_document

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from reconciler.connection.failure import ErrorClass, Failure, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Failure, Stage
 from reconciler.connection.observed import Observed
+from reconciler.model.protocol import Protocol
 from reconciler.probe.result import ConnectorResult, ProtocolResult, StageOutcome, StageResult
 from reconciler.probe.shard import Shard
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from reconciler.connection.failure import Failure, Protocol, Stage
+from reconciler.connection.failure import Failure, Stage
 from reconciler.connection.observed import Observed
+from reconciler.model.protocol import Protocol
 
 
 class StageOutcome(StrEnum):

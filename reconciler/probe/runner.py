@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from reconciler.connection.access import Access
 from reconciler.connection.account import accounts
-from reconciler.connection.failure import Protocol, Stage
+from reconciler.connection.failure import Stage
 from reconciler.connection.options import DEFAULT_OPTIONS, ProbeOptions
 from reconciler.connection.rejections import Rejections
 from reconciler.mail.faults import Cancelled
 from reconciler.mail.oauth import AuthlibTokens
 from reconciler.mail.tls import shared_context
+from reconciler.model.protocol import Protocol
 from reconciler.probe.result import ConnectorResult, ProtocolResult, StageOutcome, StageResult
 from reconciler.probe.schedule import Job, Schedule
 from reconciler.probe.stages import ConnectionTest

@@ -10,10 +10,11 @@ from reconciler.back_off import BackOff
 from reconciler.connection.account_secrets import AccountSecrets
 from reconciler.connection.context import FailureContext
 from reconciler.connection.diagnosis import classify, is_temporary
-from reconciler.connection.failure import Protocol, Stage
+from reconciler.connection.failure import Stage
 from reconciler.connection.rejections import Rejections
 from reconciler.connection.session import SIGN_IN_STAGES, new_session
 from reconciler.mail.faults import Cancelled, TimedOut
+from reconciler.model.protocol import Protocol
 from reconciler.probe.result import ProtocolResult, StageOutcome, StageResult
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
-from reconciler.connection.failure import Protocol, Stage
+from reconciler.connection.failure import Stage
 from reconciler.model.connector import SaveSent, Security
 from reconciler.model.domain import with_a_label
+from reconciler.model.protocol import Protocol
 from reconciler.probe.report import StageDocument, stage_document
 from reconciler.probe.result import StageOutcome
 from reconciler.render.formats import OutputFormat

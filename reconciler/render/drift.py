@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Stage
+from reconciler.model.protocol import Protocol
 from reconciler.model.snapshot import Status
 from reconciler.probe.drift import Checked, DriftFinding, FindingKind
 from reconciler.render.formats import OutputFormat

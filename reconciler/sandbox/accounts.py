@@ -6,9 +6,9 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from reconciler.connection.failure import Protocol
 from reconciler.model.connector import Grant, Security
 from reconciler.model.domain import address_key
+from reconciler.model.protocol import Protocol
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.connection.account import Account, complete_accounts
-from reconciler.connection.failure import Protocol
 from reconciler.errors import SandboxError
 from reconciler.model.connector import Connector, Security
 from reconciler.model.domain import address_key
+from reconciler.model.protocol import Protocol
 from reconciler.sandbox.accounts import (
     HTTPS,
     AcceptedPasswords,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, assert_never
 
-from reconciler.connection.failure import Protocol
 from reconciler.model.connector import Security
+from reconciler.model.protocol import Protocol
 from reconciler.sandbox.accounts import HTTPS
 from reconciler.sandbox.authorisation import AuthorisationServer
 from reconciler.sandbox.certificates import Authority

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, TypeVar
 from reconciler.connection.account_secrets import AccountSecrets
 from reconciler.connection.context import FailureContext
 from reconciler.connection.diagnosis import classify, is_temporary
-from reconciler.connection.failure import ErrorClass, Protocol
+from reconciler.connection.failure import ErrorClass
 from reconciler.connection.imap import ImapAccountSession
 from reconciler.connection.session import SIGN_IN_STAGES
 from reconciler.connection.smtp import SmtpAccountSession
 from reconciler.errors import ReconcilerError, SendFailed
 from reconciler.mail.faults import Declined, Reply
+from reconciler.model.protocol import Protocol
 
 if TYPE_CHECKING:
     from reconciler.connection.access import Access

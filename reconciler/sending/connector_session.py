@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.connection.account import accounts
-from reconciler.connection.failure import Protocol
+from reconciler.model.protocol import Protocol
 from reconciler.sending.access import ConnectorAccess
 from reconciler.sending.outcome import Copy, CopyStatus
 from reconciler.sending.outgoing import Outgoing

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 from reconciler.cli.main import collect_rarely
-from reconciler.connection.failure import Protocol
 from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Connector, MailServer, Security
+from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.runner import run
 from reconciler.secrets.registry import Resolver

@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from reconciler.apply.authorise import denials
-from reconciler.connection.failure import ErrorClass, Protocol
+from reconciler.connection.failure import ErrorClass
 from reconciler.connection.observed import Observed
 from reconciler.model.connector import Connector
 from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.model.protocol import Protocol
 from reconciler.plan.document import to_document
 from reconciler.probe.drift import Checked, Facts, Known, check
 from reconciler.probe.report import report

@@ -14,10 +14,10 @@ import trustme
 from reconciler import Mailer, Message, RawMessage
 from reconciler.back_off import BackOff
 from reconciler.cli.main import main
-from reconciler.connection.failure import Failure, Protocol, Stage
 from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Connector, MailServer, SaveSent, Security
+from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.doctor import ExaminedAccount, examine
 from reconciler.probe.result import ProtocolResult, StageOutcome
@@ -27,6 +27,7 @@ from reconciler.sending import sent_copy
 from tests.hostile.server import HostileServer, Script
 
 if TYPE_CHECKING:
+    from reconciler.connection.failure import Failure, Stage
     from pathlib import Path
 
     from reconciler.model.sending import SendingRecord, SendingResult

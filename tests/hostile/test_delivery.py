@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Security
+from reconciler.model.protocol import Protocol
 from reconciler.probe.runner import run
 from tests.hostile.conftest import HOST, Passwords, connector_for
 from tests.hostile.scripts import CAPABILITIES, hang_up, hold, imap, smtp

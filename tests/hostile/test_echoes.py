@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.connection.failure import Protocol, Stage
+from reconciler.connection.failure import Stage
 from reconciler.connection.options import ProbeOptions
 from reconciler.mail.redaction import HIDDEN
 from reconciler.model.connector import Security
+from reconciler.model.protocol import Protocol
 from reconciler.probe.report import report
 from reconciler.probe.result import ConnectorResult
 from reconciler.render.human.tests import result_text

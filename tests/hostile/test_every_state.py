@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.connection.options import ProbeOptions
 from reconciler.model.connector import Security
+from reconciler.model.protocol import Protocol
 from tests.hostile.scripts import hang_up, imap, smtp
 from tests.hostile.test_hangs import AT_EACH_COMMAND, BOTH, wrong_at
 from tests.hostile.test_tls import SERVERS, WITH_STARTTLS

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.connection.failure import Protocol
 from reconciler.mail.redaction import HIDDEN
 from reconciler.model.connector import Security
+from reconciler.model.protocol import Protocol
 from tests.hostile.conftest import PASSWORD
 from tests.hostile.scripts import CAPABILITIES, Answer, hang_up, hold, imap, smtp
 

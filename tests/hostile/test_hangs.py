@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.connection.options import ProbeOptions
+from reconciler.model.protocol import Protocol
 from tests.hostile.scripts import hang_up, hold, imap, in_turn, smtp
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.connection.failure import Protocol, Stage
+from reconciler.connection.failure import Stage
 from reconciler.mail.imap_lines import Folder, folder_of, items, lines, namespaces_of, quotas_of
+from reconciler.model.protocol import Protocol
 from tests.hostile.scripts import CAPABILITIES, imap
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Security
+from reconciler.model.protocol import Protocol
 from reconciler.probe.result import StageOutcome
 from reconciler.probe.runner import Interrupted, run
 from tests.dead_address import dead_address

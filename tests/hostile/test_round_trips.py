@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.connection.failure import Protocol, Stage
+from reconciler.connection.failure import Stage
 from reconciler.connection.options import ProbeOptions
 from reconciler.model.connector import Security
+from reconciler.model.protocol import Protocol
 from tests.hostile.scripts import CAPABILITIES, imap, smtp
 
 if TYPE_CHECKING:

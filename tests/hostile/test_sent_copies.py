@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.model.connector import Security
+from reconciler.model.protocol import Protocol
 from reconciler.sending.outcome import CopyStatus
 from tests.hostile.conftest import LETTER, PASSWORD, connector_for
 from tests.hostile.scripts import QUEUED, SELECTED, append, hang_up, imap, in_turn, smtp

@@ -15,9 +15,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from reconciler.connection.account import accounts
 from reconciler.connection.certificates import reason_failure, tls_failure
 from reconciler.connection.context import FailureContext
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.mail.redaction import Redactor
 from reconciler.model.connector import Security
+from reconciler.model.protocol import Protocol
 from tests.builders import connector
 from tests.hostile.conftest import HOST
 from tests.hostile.scripts import imap, smtp

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Grant, OAuth2, Security
+from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.runner import run
 from tests.hostile.conftest import HOST, PASSWORD, Passwords, connector_for

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from imapclient import IMAPClient
 
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.mail.testmail import HEADER
 from reconciler.model.connector import SaveSent
+from reconciler.model.protocol import Protocol
 from reconciler.probe.result import StageOutcome
 from tests.servers.accounts import ACCOUNTS, INFO, PAYROLL, PAYROLL_RELAY, UNICODE
 from tests.servers.loopback import LOOPBACK, wait_until

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Connector, Grant, OAuth2, SaveSent, Security
+from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.runner import run
 from reconciler.secrets.base import Secret, SecretResolver

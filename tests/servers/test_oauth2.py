@@ -11,10 +11,11 @@ import pytest
 
 from reconciler.connection.access import Access
 from reconciler.connection.account import accounts
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.oauth import AuthlibTokens
 from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, Security
+from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.runner import run
 from reconciler.secrets.registry import Resolver

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.model.connector import Security
 from reconciler.model.depth import Depth
+from reconciler.model.protocol import Protocol
 from reconciler.probe.result import StageOutcome
 from reconciler.probe.runner import run
 from tests.servers.accounts import (

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Final
 from reconciler.config.build import IMPLICIT_PORTS
 from reconciler.config.checks.finding import Finding
 from reconciler.model.connector import Security
+from reconciler.model.protocol import Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.config.checks.finding import Check
-    from reconciler.config.resolved import Endpoint, Protocol, ResolvedConfiguration
+    from reconciler.config.resolved import Endpoint, ResolvedConfiguration
 
 _PORTS: Final[dict[Protocol, frozenset[int]]] = {
-    "imap": frozenset({143, 993}),
-    "smtp": frozenset({25, 465, 587, 2525}),
+    Protocol.IMAP: frozenset({143, 993}),
+    Protocol.SMTP: frozenset({25, 465, 587, 2525}),
 }
 _UPGRADE_ONLY: Final = frozenset({143, 587})
 _ALSO: Final = dict.fromkeys(_UPGRADE_ONLY, Security.NONE)
@@ -44,7 +45,7 @@ def connector_ports(subject: ResolvedConfiguration) -> Iterator[Finding]:
 def provider_ports(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Port and ``security`` of a provider fit each other; both are written there."""
     for entry in subject.catalogue.providers.values():
-        accounts: tuple[Protocol, ...] = ("imap", "smtp")
+        accounts = tuple(Protocol)
         for protocol in accounts:
             account = getattr(entry.value, protocol)
             if account is None:
@@ -98,7 +99,7 @@ def _in_the_clear(side: Endpoint) -> Iterator[_Problem]:
 
 
 def _wrong_protocol(protocol: Protocol, port: int) -> _Problem | None:
-    other: Protocol = "smtp" if protocol == "imap" else "imap"
+    other = Protocol.SMTP if protocol is Protocol.IMAP else Protocol.IMAP
     if port not in _PORTS[other]:
         return None
     message = f"Port {port} is one of {other.upper()}, but this is `{protocol}`."

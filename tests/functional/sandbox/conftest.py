@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from imapclient import IMAPClient
 
-from reconciler.connection.failure import Protocol
 from reconciler.model.connector import Connector, MailServer, Security
+from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
 from reconciler.sandbox.session import Sandbox, ServedEndpoint, Session
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.config.load import load
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.connection.options import ProbeOptions
 from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Connector, Security, SmtpSignIn
+from reconciler.model.protocol import Protocol
 from reconciler.probe.runner import run
 from reconciler.sandbox.session import Sandbox, Session
 from reconciler.secrets.registry import Resolver

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from imapclient.exceptions import IMAPClientError, LoginError
 
-from reconciler.connection.failure import Protocol
 from reconciler.model.connector import Connector, MailServer, Security
+from reconciler.model.protocol import Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable

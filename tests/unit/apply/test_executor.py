@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.apply.executor import Applied, ApplyOptions, Author, Executor
-from reconciler.connection.failure import ErrorClass, Protocol
+from reconciler.connection.failure import ErrorClass
 from reconciler.connection.observed import Observed
 from reconciler.errors import ReconcilerError, StateConflict, StateUnavailable, TestsFailed
 from reconciler.model.address import Kind
 from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import LastTest, Snapshot, Status, StoredState
 from reconciler.plan.document import plan_digest

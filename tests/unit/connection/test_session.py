@@ -10,12 +10,13 @@ from reconciler.connection.access import Access
 from reconciler.connection.account import accounts
 from reconciler.connection.account_secrets import AccountSecrets
 from reconciler.connection.base import PassedStage, Skip
-from reconciler.connection.failure import ErrorClass, Protocol, Stage
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.connection.imap import ImapAccountSession
 from reconciler.connection.options import ProbeOptions
 from reconciler.connection.session import SIGN_IN_STAGES, new_session
 from reconciler.connection.smtp import SmtpAccountSession
 from reconciler.mail.oauth import AuthlibTokens
+from reconciler.model.protocol import Protocol
 from reconciler.probe.delivery import TestMailDelivery
 from reconciler.probe.result import StageOutcome
 from reconciler.probe.stages import TESTED, ConnectionTest

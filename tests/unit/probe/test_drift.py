@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.connection.failure import ErrorClass, Protocol
+from reconciler.connection.failure import ErrorClass
 from reconciler.connection.observed import Observed
+from reconciler.model.protocol import Protocol
 from reconciler.model.snapshot import LastTest, Status
 from reconciler.probe.drift import Checked, DriftFinding, Facts, FindingKind, Known, check
 from tests.builders import FAILED, NOON, PASSED, result

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.connection.failure import ErrorClass, Protocol
+from reconciler.connection.failure import ErrorClass
 from reconciler.connection.observed import Observed
+from reconciler.model.protocol import Protocol
 from reconciler.probe.drift import Known, facts, last_test
 from tests.builders import NOON, PASSED, result
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.connection.account import accounts
-from reconciler.connection.failure import Protocol
+from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.schedule import Job, Schedule
 from tests.builders import connector, mail_server, receiving

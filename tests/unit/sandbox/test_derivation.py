@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.connection.failure import Protocol
 from reconciler.errors import SandboxError
 from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, Security
+from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
 from reconciler.sandbox.accounts import HTTPS, Listener, SandboxAccounts, Sender
 from reconciler.sandbox.derivation import accounts_of

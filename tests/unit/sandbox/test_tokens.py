@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.connection.failure import Protocol
+from reconciler.model.protocol import Protocol
 from reconciler.sandbox.accounts import SandboxAccount
 from reconciler.sandbox.tokens import Tokens
 
