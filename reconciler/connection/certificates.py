@@ -25,9 +25,7 @@ _UNTRUSTED: Final = ErrorClass.CERT_UNTRUSTED
 _OWN_AUTHORITY: Final = (
     "If the server has an authority of its own, name its certificate with --ca-file."
 )
-_REISSUE: Final = (
-    "Ask the server's administrator for a new certificate with what is missing."
-)
+_REISSUE: Final = "Ask the server's administrator for a new certificate with what is missing."
 _WRONG_NAME: Final = _Words(
     ErrorClass.CERT_HOSTNAME,
     "The certificate is not for {host}.",

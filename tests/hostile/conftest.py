@@ -27,9 +27,9 @@ from reconciler.sending import sent_copy
 from tests.hostile.server import HostileServer, Script
 
 if TYPE_CHECKING:
-    from reconciler.connection.failure import Failure, Stage
     from pathlib import Path
 
+    from reconciler.connection.failure import Failure, Stage
     from reconciler.model.sending import SendingRecord, SendingResult
 
 HOST = "hostile.example"
