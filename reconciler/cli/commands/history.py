@@ -105,11 +105,10 @@ def attempts(
     prune: timedelta | None,
     yes: bool,
 ) -> ExitCode:
-    """Show which secrets were about to be sent where, by whom, and how that ended, newest first.
+    """Show which secrets were about to be sent where, by whom, and the outcome, newest first.
 
     Attempts are recorded before the connection is made, by apply, test, drift, doctor and plan --test. An
-    outcome is signed_in, failed (the secret may have been delivered), not_sent, or started (no end was
-    recorded).
+    outcome is signed_in, failed (the secret may have been delivered), not_sent, or started (no outcome was recorded).
     """
     from reconciler.app.attempts import recorded_attempts
     from reconciler.app.send_log import moment_before

@@ -217,7 +217,7 @@ def key(*, file: Path | None) -> None:
     """Print a new key for the fingerprints of secrets, for RECONCILER_FINGERPRINT_KEY.
 
     With FILE, print the key of that file instead, as the variable takes it: for a state that moves from
-    SQLite to PostgreSQL. Keep the key as you keep a password; nothing else of the state is secret.
+    SQLite to PostgreSQL. Keep the key like a password; nothing else in the state is secret.
     """
     from reconciler.state.key import generated, written_key
 
