@@ -1,4 +1,4 @@
-"""What the sandbox must hold so that every connector works in it."""
+"""The accounts that the sandbox needs so that every connector works in it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from reconciler.connection.account import Account
 
 HTTPS: Final = "https"
-"""What token endpoints speak."""
+"""The protocol of token endpoints."""
 
 Spoken = Protocol | Literal["https"]
-"""What a server that is stood in for speaks."""
+"""The protocols of the replaced servers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A server that is to be stood in for, and the names of the connectors that use it.
+    """A server to replace, and the names of the connectors that use it.
 
     ``host`` is spelt as in a certificate, in lower case and A-labels.
     """
@@ -37,10 +37,10 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class SandboxAccount:
-    """Who signs in where: a user at the IMAP or the SMTP server of a host, spelt as keys.
+    """The identity of an account: a user at the IMAP or the SMTP server of a host.
 
-    Connectors that spell host or user in different ways have the same one. ``username`` is empty for
-    those that send without a sign-in.
+    The spelling is canonical, so that connectors that spell host or user differently share the account.
+    ``username`` is empty for those that send without a sign-in.
     """
 
     protocol: Protocol
@@ -78,18 +78,18 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedPasswords:
-    """The passwords that prove who somebody is, any of them; none where only a token does."""
+    """The passwords that are accepted; empty if only a token is."""
 
     passwords: tuple[Secret, ...]
 
     def accept_password(self, octets: bytes) -> bool:
-        """Whether these octets are one of the passwords, in UTF-8."""
+        """Whether these octets are one of the passwords in UTF-8."""
         return any(_equal(octets, password) for password in self.passwords)
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A user of an IMAP server, and the mailbox that is opened by signing in."""
+    """A user of an IMAP server, and the user's mailbox."""
 
     host: str
     username: str
@@ -98,13 +98,13 @@ class Reader:
 
     @property
     def account(self) -> SandboxAccount:
-        """The account that a token has to be good for."""
+        """The account that a token must be valid for."""
         return SandboxAccount(Protocol.IMAP, self.host, self.username)
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """An address that may be sent as, and where the server itself files copies, if it does."""
+    """An address to send as, and the folder where the server files copies, if it does."""
 
     address: str
     copies_to: str | None
@@ -121,16 +121,16 @@ class Submitter:
 
     @property
     def account(self) -> SandboxAccount:
-        """The account that a token has to be good for."""
+        """The account that a token must be valid for."""
         return SandboxAccount(Protocol.SMTP, self.host, self.username)
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What a token endpoint knows of one application, and which accounts its tokens open.
+    """An application at a token endpoint, and the accounts that its tokens open.
 
     ``endpoint`` is the address as connectors write it; ``host``, ``port`` and ``path`` are where that
-    leads. Of the secrets those are set that the grant takes. ``subject`` is the mailbox that a service
+    leads. Only the secrets that the grant uses are set. ``subject`` is the mailbox that a service
     account acts for, as a key, and empty with every other grant. With ``rotates`` each answer replaces the
     refresh token.
     """
@@ -153,7 +153,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class SandboxAccounts:
-    """Everything that the sandbox holds.
+    """Everything in the sandbox.
 
     ``exports`` are the made-up secrets by the environment variables that references name.
     """
@@ -171,7 +171,7 @@ def _equal(octets: bytes, secret: Secret) -> bool:
 
 
 def username_key(username: str) -> str:
-    """A user name without regard to case, in which hardly a mail server tells names apart."""
+    """Fold the case of a user name, which hardly any mail server distinguishes."""
     return address_key(username)
 
 

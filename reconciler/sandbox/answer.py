@@ -1,4 +1,4 @@
-"""What a web server of the sandbox answers."""
+"""The answers of the sandbox's web servers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer to a form: an HTTP status, and what goes out as JSON."""
+    """An answer to a form: an HTTP status and a JSON body."""
 
     status: int
     document: dict[str, str | int]

@@ -1,4 +1,4 @@
-"""From connectors to what their token endpoints must know: the applications and their secrets."""
+"""From connectors to the applications, with secrets, that their token endpoints must know."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def endpoint_of(oauth2: OAuth2) -> tuple[str, int, str]:
 def applications_of(
     accounts: Iterable[Account], seed: Seed, *, base: Path
 ) -> tuple[Application, ...]:
-    """Find the applications that connectors sign in with; those written alike are one.
+    """Find the applications that connectors sign in with; identical ones are merged.
 
     A service account is one for each mailbox that it acts for. Raises SandboxError, which names
     connector and reference, if a secret cannot be made up or read.

@@ -1,4 +1,4 @@
-"""Signed statements about a client or a service account, from the server's side (RFC 7523)."""
+"""Checking signed assertions of clients and service accounts (RFC 7523)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def proves_service_account(assertion: str, key: str, *, audience: str) -> bool:
 
 
 def claimed(assertion: str, claim: str) -> str:
-    """What a statement claims, which nothing is proved by yet; "" if it cannot be read."""
+    """Return a claim of an assertion that is not verified yet; "" if it cannot be read."""
     try:
         body = assertion.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))

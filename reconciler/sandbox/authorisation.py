@@ -1,7 +1,7 @@
-"""The token endpoints of the sandbox: who gets a token, and what is said to who does not.
+"""The token endpoints of the sandbox: who gets a token, and how others are refused.
 
-RFC 6749 sections 4.4, 5 and 6, and RFC 7523. Refusals are worded as Microsoft Entra and Google word
-theirs, since people look for those words.
+RFC 6749 sections 4.4, 5 and 6, and RFC 7523. Refusals use the words of Microsoft Entra and Google,
+which people search for.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class AuthorisationServer:
         return token
 
     def _judge(self, path: str, form: Form) -> tuple[Application, ...] | _Refusal:
-        """The applications that the request is from, or the first reason why it is from none."""
+        """The applications that match the request, or the first reason why none does."""
         grant = _GRANTS.get(form.get("grant_type", ""))
         scopes = set(_scopes(form))
         questions: tuple[_Question, ...] = (
@@ -149,7 +149,7 @@ def _alike(one: Application, other: Application) -> bool:
 
 
 def _proofs(grant: Grant, form: Form) -> tuple[_Question, ...]:
-    """What a grant has to prove, in order, each with what is said if it is not."""
+    """The conditions of a grant, in order, each with the refusal if it is not met."""
     client_id = form.get("client_id", "")
     match grant:
         case Grant.CLIENT_CREDENTIALS:
@@ -218,6 +218,6 @@ def _claimed(assertion: str, claim: str) -> str:
 
 
 def _scopes(form: Form) -> tuple[str, ...]:
-    """What is asked for; a service account says it inside its assertion."""
+    """The requested scopes; a service account names them in its assertion."""
     asked = form.get("scope") or _claimed(form.get("assertion", ""), "scope")
     return tuple(asked.split())

@@ -1,4 +1,4 @@
-"""The sandbox's own certificate authority. It lives as long as a run; its key is never written down."""
+"""The sandbox's certificate authority. It exists only during a run; its key is never written to disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import trustme
 from reconciler.errors import SandboxError
 
 LIFETIME = timedelta(days=90)
-"""How long certificates are valid, much as those of public authorities are."""
+"""The validity of certificates, similar to that of public authorities."""
 
 
 class Authority:
@@ -27,7 +27,7 @@ class Authority:
         return self._ca.cert_pem.bytes()
 
     def context_for(self, host: str) -> ssl.SSLContext:
-        """Make what a server needs to speak TLS as exactly this host, a name or an IP address.
+        """Make the TLS context of a server for exactly this host, a name or an IP address.
 
         Raises SandboxError for a host that no certificate can be made for.
         """

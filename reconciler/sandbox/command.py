@@ -41,9 +41,9 @@ def run_command(session: Session, argv: Sequence[str], environ: Mapping[str, str
     """Run a command with ``environ`` and, over it, what the session adds; wait until it ends.
 
     The folder that this program's own script is in comes first in PATH, so that the command can be
-    ``reconciler`` itself. Signals are passed on to the command. Its exit status is told as a shell
-    tells it: 128 and the signal's number if a signal ended it, 127 if command not found, 126
-    if it cannot be executed.
+    ``reconciler`` itself. Signals are passed on to the command. The exit status follows the shell:
+    128 plus the signal's number if a signal ended it, 127 if the command is not found, 126 if it
+    cannot be executed.
     """
     environment = {**environ, **session.environment}
     folder = script_folder(sys.argv[0], sys.executable)

@@ -1,4 +1,4 @@
-"""The mailboxes, and how mail gets into them. Everything here runs on the servers' event loop."""
+"""Mailboxes, and the delivery of mail. Everything here runs on the servers' event loop."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Store:
 
 
 class PostOffice:
-    """Takes submitted mail to the accounts that it is for."""
+    """Delivers submitted mail to the accounts of its recipients."""
 
     def __init__(self, stores: Iterable[Store], journal: SandboxLog) -> None:
         self._stores = {store.mailbox.name: store for store in stores}
@@ -57,7 +57,7 @@ class PostOffice:
     async def deliver(self, content: bytes, *, sender: str, recipients: Iterable[str]) -> None:
         """Deliver to every mailbox that has one of the addresses, and keep the rest as strays.
 
-        What arrives says whom the envelope was from and for, as mail servers note it (RFC 5321
+        Delivered mail records the sender and recipient of its envelope, as mail servers do (RFC 5321
         section 4.4 for Return-Path; Delivered-To by custom).
         """
         for recipient in {address_key(item): item for item in recipients}.values():
@@ -75,6 +75,6 @@ class PostOffice:
         return [store for store in self._stores.values() if key in store.mailbox.addresses]
 
     async def file_copy(self, content: bytes, mailbox: str) -> None:
-        """File what was sent in the account's Sent folder, read, as Gmail and Exchange do."""
+        """File sent mail in the account's Sent folder, marked as read, as Gmail and Exchange do."""
         store = self._stores[mailbox]
         await store.file(content, store.mailbox.sent_folder, Seen)

@@ -79,7 +79,7 @@ def accounts_of(connectors: tuple[Connector, ...], seed: Seed, *, base: Path) ->
 
 
 def _with_name(account: Account, seed: Seed, base: Path) -> Account:
-    """The account with the name that the server is told, where a reference stands for it."""
+    """Return the account with its user name resolved, if a reference stands for it."""
     reference = account.settings.username_reference
     if reference is None:
         return account

@@ -1,4 +1,4 @@
-"""The web server behind the sandbox's token endpoints: one form, one answer in JSON, and goodbye."""
+"""The web server of the sandbox's token endpoints: one form and one JSON answer per connection."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from reconciler.sandbox.journal import SandboxLog
 
 _PATIENCE = 30.0
-"""Seconds that a request may take to arrive."""
+"""The time limit for receiving a request, in seconds."""
 
 _LARGEST = 64 * 1024
-"""Octets of a form at most."""
+"""The largest form, in octets."""
 
 _NO_REQUEST = Answer(400, {"error": "invalid_request", "error_description": "Post a form."})
 
@@ -55,7 +55,7 @@ class HttpService:
 
 
 async def _read(reader: asyncio.StreamReader) -> tuple[str, Mapping[str, str]] | None:
-    """Path and form of a request; None for anything that is no form (RFC 9112)."""
+    """Return path and form of a request; None if it is not a form (RFC 9112)."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
         first, _, rest = head.partition(b"\r\n")

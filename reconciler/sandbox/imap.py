@@ -99,7 +99,7 @@ class _Replies:
 
 
 class _Peer(SocketInfoLocal):
-    """Who is connected. pymap trusts its own machine with passwords before STARTTLS; we do not."""
+    """A connection's state. pymap accepts passwords from its own machine before STARTTLS; we do not."""
 
     @property
     def from_localhost(self) -> bool:
@@ -135,7 +135,7 @@ class _Config(Config):
 
 
 class _XOAuth2(OAuth2Mechanism):
-    """Tells a client whose token is refused why, before the NO."""
+    """Explains to a client why its token is refused, before the NO."""
 
     def __init__(self, users: Mapping[str, Reader], tokens: Tokens) -> None:
         super().__init__()
@@ -226,7 +226,7 @@ class _Session(DictSession):
 
 
 class _Claim(SaslIdentity):
-    """A user as pysasl compares passwords with one."""
+    """A user in the form in which pysasl compares passwords."""
 
     def __init__(self, user: Reader) -> None:
         self._user = user

@@ -1,4 +1,4 @@
-"""What happened in a run of the sandbox, kept for whoever wants to tell or test it."""
+"""The journal of a run of the sandbox, for messages and tests."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SandboxLog:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """Failures of the sandbox itself, none of which should ever happen."""
+        """Failures of the sandbox itself, which should never happen."""
         return tuple(self._faults)
 
     def count_delivery(self) -> None:

@@ -1,4 +1,4 @@
-"""Keys that are made up for connectors: real ones, which prove who has them, and which open nothing."""
+"""Made-up keys for connectors: valid, but of no use outside the sandbox."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BITS = 2048
 
 
 def certificate() -> str:
-    """Make a certificate and its key, in PEM; RSA, for Microsoft takes nothing else."""
+    """Make a certificate and its key, in PEM; RSA, because Microsoft accepts nothing else."""
     issued = trustme.CA(
         organization_name="reconciler sandbox", key_type=trustme.KeyType.RSA
     ).issue_cert("application.sandbox.invalid", key_type=trustme.KeyType.RSA)
@@ -22,7 +22,7 @@ def certificate() -> str:
 
 
 def service_account_key() -> str:
-    """Make the key of a service account, in the JSON that Google hands out."""
+    """Make the key of a service account, in Google's JSON format."""
     key = rsa.generate_private_key(public_exponent=_EXPONENT, key_size=_BITS)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")
     account = {

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 PARTING_SECONDS = 1.0
-"""How long an aborted connection may take to be gone."""
+"""How long an aborted connection may take to close."""
 
 
 class ConnectionHandler(Protocol):
-    """A server that talks on connections which somebody else accepts."""
+    """A server for connections that are accepted elsewhere."""
 
     def protocol(self, lost: asyncio.Event) -> asyncio.StreamReaderProtocol:
         """Make the protocol of a new connection, which sets ``lost`` when the connection is over."""
@@ -67,11 +67,11 @@ class Reception:
         self._conversations: set[asyncio.Task[None]] = set()
 
     def open(self) -> None:
-        """Accept from now on."""
+        """Start accepting."""
         self._loop.add_reader(self._listening, self._accept)
 
     async def close(self) -> None:
-        """Accept nothing any more, and end every conversation."""
+        """Stop accepting, and end every conversation."""
         self._loop.remove_reader(self._listening)
         for conversation in self._conversations:
             conversation.cancel()
@@ -93,7 +93,7 @@ class Reception:
         task.add_done_callback(self._conversations.discard)
 
     async def _converse(self, connection: socket.socket) -> None:
-        """See one connection through; when cancelled, abort it and wait until it is gone."""
+        """Serve one connection; when cancelled, abort it and wait until it is closed."""
         self._waiting.discard(connection)
         lost = asyncio.Event()
         try:

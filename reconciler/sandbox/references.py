@@ -1,4 +1,4 @@
-"""What references to secrets resolve to in the sandbox."""
+"""Resolving references to secrets in the sandbox."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RESERVED = frozenset({CONNECT_TO, CA_FILE, STATE, "PATH"})
 
 
 def secret_behind(reference: SecretRef, connector: Connector, seed: Seed, *, base: Path) -> Secret:
-    """Find what the command will resolve the reference to.
+    """Find the value that the command will get for the reference.
 
     That of ``env:`` is made up and exported; that of ``file:`` is what is in the file. Raises
     SandboxError, which names reference and connector, for a file that cannot be read and for every
@@ -52,7 +52,7 @@ def secret_behind(reference: SecretRef, connector: Connector, seed: Seed, *, bas
 
 
 def made_up(reference: SecretRef, connector: Connector, seed: Seed) -> Secret:
-    """Make up what a reference of this connector resolves to, by what it is to be used for.
+    """Make up the value of a connector's reference, according to its use.
 
     A certificate and the key of a service account are real ones, of the sandbox's own making.
     """

@@ -1,4 +1,4 @@
-"""The thread that the servers run in, beside whatever its owner does meanwhile."""
+"""The background thread of the servers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Run:
         self._ready.result()
 
     def end(self) -> None:
-        """End every conversation and the thread. Does no harm twice, or after a failed start."""
+        """End every conversation and the thread. It is safe to call twice, or after a failed start."""
         if self._thread.is_alive():
             ask_to_stop = self._ready.result()
             ask_to_stop()
