@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Final
 
 import pytest
 
-PACKAGE: Final = Path(__file__).parents[1] / "reconciler"
+ROOT: Final = Path(__file__).parents[1]
+PACKAGE: Final = ROOT / "reconciler"
 MODULES: Final = sorted(PACKAGE.rglob("*.py"))
 LONGEST: Final = 400
 _WITHOUT_CODE: Final = ("providers",)
@@ -50,3 +52,17 @@ def test_every_command_has_its_module() -> None:
 
     found = {path.stem.rstrip("_") for path in (PACKAGE / "cli" / "commands").glob("*.py")}
     assert set(COMMANDS) == found - {"__init", ""}
+
+
+def test_the_top_level_holds_what_it_is_known_to_hold() -> None:
+    known = {
+        "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "action.yml", "connectors.d",
+        "docs", "mkdocs.yml", "packaging", "pyproject.toml", "reconciler", "schemas", "tests",
+    }  # fmt: skip
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("this is not a checkout of git")
+    found = {path.partition("/")[0] for path in listed.stdout.splitlines()}
+    assert {name for name in found if not name.startswith(".")} <= known

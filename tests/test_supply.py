@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from packaging.requirements import Requirement
 
 ROOT: Final = Path(__file__).parents[1]
 PAGES: Final = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
@@ -20,7 +21,7 @@ USES: Final = [
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
     if (found := re.search(r"\buses:\s*(.*)", line))
 ]
-LOCKS: Final = sorted((ROOT / "requirements").glob("*.txt"))
+LOCKS: Final = sorted((ROOT / "packaging" / "requirements").glob("*.txt"))
 
 
 def test_workflows_recipes_and_locks_are_found() -> None:
@@ -90,7 +91,7 @@ def test_a_lock_holds_what_the_project_asks_for(lock: str, groups: tuple[str, ..
             asked += extra
     if "build" in groups:
         asked += project["build-system"]["requires"]
-    locked = _locked(ROOT / "requirements" / f"{lock}.txt")
+    locked = _locked(ROOT / "packaging" / "requirements" / f"{lock}.txt")
     for text in asked:
         requirement = Requirement(text)
         if requirement.name == "mail-reconciler":
@@ -100,8 +101,8 @@ def test_a_lock_holds_what_the_project_asks_for(lock: str, groups: tuple[str, ..
 
 
 def test_the_locks_agree_and_name_no_other_index() -> None:
-    runtime = _locked(ROOT / "requirements" / "runtime.txt")
-    assert runtime.items() <= _locked(ROOT / "requirements" / "ci.txt").items()
+    runtime = _locked(ROOT / "packaging" / "requirements" / "runtime.txt")
+    assert runtime.items() <= _locked(ROOT / "packaging" / "requirements" / "ci.txt").items()
     for path in LOCKS:
         text = path.read_text(encoding="utf-8")
         assert "index-url" not in text
@@ -111,7 +112,7 @@ def test_the_locks_agree_and_name_no_other_index() -> None:
 
 def test_a_release_comes_with_its_sbom_and_digests() -> None:
     text = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
-    assert "cyclonedx-py requirements requirements/runtime.txt" in text
+    assert "cyclonedx-py requirements packaging/requirements/runtime.txt" in text
     assert "--output-file dist/sbom.cdx.json" in text
     assert "sha256sum" in text
     assert text.index("sbom.cdx.json") < text.index("sha256sum") < text.index("gh release create")
