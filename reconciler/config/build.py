@@ -65,6 +65,24 @@ _NONE: Final = WrittenCredentials()
 def build_connector(document: ConnectorDocument, provider: Provider | None) -> Connector:
     """Fill in everything that is known."""
     imap, smtp = document.imap, smtp_of(document, provider)
+    built = _built(document, provider, imap, smtp)
+    return replace(built, imap=_showing(built.imap, document), smtp=_showing(built.smtp, document))
+
+
+def _showing(server: MailServer | None, document: ConnectorDocument) -> MailServer | None:
+    """The server with the certificate that it is shown."""
+    if server is None:
+        return None
+    certificate, key = document.client_certificate, document.client_key
+    return replace(server, client_certificate=certificate, client_key=key)
+
+
+def _built(
+    document: ConnectorDocument,
+    provider: Provider | None,
+    imap: ImapSettings | None,
+    smtp: SmtpSettings | None,
+) -> Connector:
     same = uses_same_credentials(document)
     oauth2 = provider.oauth2 if provider else None
     return Connector(

@@ -80,6 +80,7 @@ RULES: Final[dict[str, Severity]] = {
     "connector/no-address": _ERROR,
     "connector/two-credentials": _ERROR,
     "connector/sign-in-none": _ERROR,
+    "connector/client-key": _ERROR,
     "connector/same-credentials": _ERROR,
     "connector/same-address": _WARNING,
     "connector/address-pattern": _ERROR,

@@ -7,7 +7,7 @@ it is read back as the same resource, so what is left out is what would have bee
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from pydantic import ValidationError
@@ -94,6 +94,7 @@ def _connector(connector: Connector, provider: Provider | None) -> Written:
                 smtp.pop(field, None)
         smtp["use_same_credentials"] = connector.use_same_credentials
         document["smtp"] = smtp
+    document.update(_client_certificate(connector))
     for item in fields(Connector):
         value = to_plain(getattr(connector, item.name))
         if item.name not in _WRITTEN_OTHERWISE and value is not None:
@@ -101,8 +102,19 @@ def _connector(connector: Connector, provider: Provider | None) -> Written:
     return _as_the_form_has_it(document, connector, provider)
 
 
+def _client_certificate(connector: Connector) -> Written:
+    """What both accounts show to their servers; a document says it once."""
+    servers = [item for item in (connector.imap, connector.smtp) if item is not None]
+    found = {
+        name: getattr(server, name)
+        for server in servers
+        for name in ("client_certificate", "client_key")
+    }
+    return {name: str(reference) for name, reference in found.items() if reference is not None}
+
+
 def _account(server: MailServer) -> Written:
-    plain = to_plain(server)
+    plain = to_plain(replace(server, client_certificate=None, client_key=None))
     return plain if isinstance(plain, dict) else {}
 
 

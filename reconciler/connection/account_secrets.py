@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from reconciler.connection.account import Account
     from reconciler.mail.credentials import Credential
     from reconciler.mail.deadline import Deadline
+    from reconciler.model.secret_ref import SecretRef
     from reconciler.secrets.base import Secret
 
 
@@ -37,6 +38,7 @@ class AccountSecrets:
         self._password: Secret | None = None
         self.spent = ""
         self._username = account.username
+        self._shown: dict[SecretRef, Secret] = {}
 
     def resolve(self) -> str:
         """Resolve every secret and return the references, for a report.
@@ -52,10 +54,21 @@ class AccountSecrets:
             self.redactor.learn(secret)
             if reference == account.settings.username_reference:
                 self._username = secret.reveal()
+            if reference in (account.settings.client_certificate, account.settings.client_key):
+                self._shown[reference] = secret
             if reference == account.settings.password:
                 self._password = secret
                 check_sendable(Password(self._username, secret))
         return ", ".join(str(reference) for reference in account.settings.references)
+
+    @property
+    def client_certificate(self) -> tuple[Secret, Secret] | None:
+        """The certificate that the server is shown, and its key; ``resolve`` comes first."""
+        settings = self._account.settings
+        if settings.client_certificate is None:
+            return None
+        certificate = self._shown[settings.client_certificate]
+        return certificate, self._shown[settings.client_key] if settings.client_key else certificate
 
     def credential(self, deadline: Deadline) -> Credential:
         """Return the password, or a token that is still valid for a while; ``resolve`` comes first.

@@ -19,7 +19,7 @@ from reconciler.connection.tls_mode import is_not_tls, speaks_plainly, speaks_tl
 from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import MailFault, TimedOut
 from reconciler.mail.resolve import ascii_host, resolve
-from reconciler.mail.tls import PeerCertificate, chain, shared_context
+from reconciler.mail.tls import PeerCertificate, chain, client_context, shared_context
 from reconciler.mail.wire import Wire
 from reconciler.model.connector import Security
 
@@ -82,6 +82,7 @@ class AccountSession(ABC):
         self.stage = Stage.SECRET
         self.began = time.monotonic()
         self.warning = ""
+        self._own_context: ssl.SSLContext | None = None
         self._secrets = secrets
         self._options = options
         self._cancelled = cancelled
@@ -283,10 +284,15 @@ class AccountSession(ABC):
 
     @property
     def _context(self) -> ssl.SSLContext:
-        own = self.account.connector.ca_file
-        if own is None or self._options.connect_to.only:
-            return shared_context(self._options.ca_file)  # in the sandbox, its authority alone
-        return shared_context(self._options.ca_file, str(Path(self._options.base, own)))
+        own, files = self.account.connector.ca_file, [self._options.ca_file]
+        if own is not None and not self._options.connect_to.only:  # the sandbox has one of its own
+            files.append(str(Path(self._options.base, own)))
+        shown = self._secrets.client_certificate
+        if shown is None:
+            return shared_context(*files)
+        if self._own_context is None:
+            self._own_context = client_context(files, *(item.reveal() for item in shown))
+        return self._own_context
 
     def _start_tls(self) -> None:
         try:

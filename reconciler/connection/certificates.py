@@ -132,7 +132,7 @@ _VERIFICATION: Final[dict[int, _Words]] = {
 _CLIENT_CERTIFICATE: Final = _Words(
     ErrorClass.PROTOCOL,
     "{host} asks for a client certificate, and there is none.",
-    "Use a port or an account for which the server asks for none, or ask its administrator.",
+    "Name one with `client_certificate`, or use a port on which the server asks for none.",
 )
 _REJECTED_CERTIFICATE: Final = _Words(
     ErrorClass.PROTOCOL,

@@ -34,6 +34,13 @@ _NO: Final = r"[45]\d\d|NO"
 
 RULES: Final[tuple[Rule, ...]] = (
     *PROVIDER_RULES,
+    # Some servers say in words what TLS 1.3 says with an alert.
+    Rule(
+        error_class=ErrorClass.PROTOCOL,
+        cause="{host} asks for a client certificate, and there is none.",
+        remedy="Name one with `client_certificate`, or use a port on which the server asks for none.",
+        text=r"no client certificate|client certificate (is )?(required|needed)",
+    ),
     # Limits and space, wherever they are met.
     Rule(
         error_class=ErrorClass.QUOTA,

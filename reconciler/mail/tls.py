@@ -7,6 +7,7 @@ and may be used by any number of threads at a time.
 from __future__ import annotations
 
 import ssl
+import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -38,17 +39,41 @@ def _changed_at(ca_file: str) -> int:
 
 @lru_cache(maxsize=32)
 def _context(ca_files: tuple[tuple[str, int], ...]) -> ssl.SSLContext:
+    return _new_context(tuple(name for name, _ in ca_files))
+
+
+def _new_context(ca_files: tuple[str, ...]) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # The defaults of Python since 3.13: the same certificates pass and fail on every version.
     context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
-    for ca_file, _ in ca_files:
+    for ca_file in ca_files:
         try:
             context.load_verify_locations(cafile=ca_file)
         except ssl.SSLError:
             raise _unusable(ca_file, "it holds no PEM certificate") from None
         except OSError as error:
             raise _unusable(ca_file, error.strerror) from None
+    return context
+
+
+def client_context(ca_files: Iterable[str | None], certificate: str, key: str) -> ssl.SSLContext:
+    """A context as :func:`shared_context` makes, for one account that shows a certificate, in PEM.
+
+    Raises UsageError, which repeats nothing of either, if the two cannot be used.
+    """
+    context = _new_context(tuple(name for name in ca_files if name))
+    with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:  # of mode 0700
+        path = Path(folder, "certificate.pem")
+        path.touch(mode=0o600)
+        path.write_text(certificate if key == certificate else f"{certificate}\n{key}\n")
+        try:
+            context.load_cert_chain(path, password=lambda: b"")
+        except (OSError, ValueError):
+            raise UsageError(
+                "the client certificate cannot be used: it is not a PEM certificate with its key",
+                hint="The key must be unencrypted, in `client_certificate` itself or in `client_key`.",
+            ) from None
     return context
 
 

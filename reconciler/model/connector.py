@@ -218,6 +218,14 @@ class ConnectorDocument:
     ca_file: Annotated[
         Maybe[Text], Field(description="PEM file with further authorities to trust.")
     ] = None
+    client_certificate: Annotated[
+        Maybe[Reference],
+        Field(description="Reference to the PEM certificate that servers are shown, with its key."),
+    ] = None
+    client_key: Annotated[
+        Maybe[Reference],
+        Field(description="Reference to the PEM key, if client_certificate does not hold it."),
+    ] = None
     ehlo_name: Annotated[
         Maybe[Host], Field(description="The name that SMTP servers are greeted with (EHLO).")
     ] = None
@@ -264,12 +272,19 @@ class MailServer:
     username: str | None = None
     password: Reference | None = None
     oauth2: OAuth2 | None = None
+    client_certificate: Reference | None = None
+    client_key: Reference | None = None
 
     @property
     def references(self) -> tuple[SecretRef, ...]:
         """Every secret needed to sign in, in the order of declaration."""
         own = tuple(ref for ref in (self.username_reference, self.password) if ref is not None)
-        return (*own, *(self.oauth2.references if self.oauth2 is not None else ()))
+        shown = (self.client_certificate, self.client_key)
+        return (
+            *own,
+            *(self.oauth2.references if self.oauth2 is not None else ()),
+            *(ref for ref in shown if ref is not None),
+        )
 
     @property
     def username_reference(self) -> SecretRef | None:

@@ -57,6 +57,8 @@ def made_up(reference: SecretRef, connector: Connector, seed: Seed) -> Secret:
     A certificate and the key of a service account are real ones, of the sandbox's own making.
     """
     for server in (connector.imap, connector.smtp):
+        if server is not None and reference in (server.client_certificate, server.client_key):
+            return seed.certificate(server.client_certificate or reference)
         oauth2 = None if server is None else server.oauth2
         if oauth2 is not None and reference == oauth2.certificate:
             return seed.certificate(reference)

@@ -39,6 +39,12 @@ class Authority:
             "expired", self._ca.issue_cert(EXPIRED, not_before=_LONG_AGO, not_after=_ALSO_PAST)
         )
 
+    def client(self, name: str, *, stranger: bool = False) -> tuple[str, str]:
+        """Issue a certificate for a client: itself and its key, in PEM."""
+        issued = (self._stranger if stranger else self._ca).issue_cert(name)
+        certificate = issued.cert_chain_pems[0].bytes().decode()
+        return certificate, issued.private_key_pem.bytes().decode()
+
     def _write(self, name: str, issued: trustme.LeafCert) -> Path:
         """Write key and chain to one file, as Dovecot and Postfix both take it."""
         path = self.folder / f"{name}.pem"

@@ -137,6 +137,12 @@ DOORS: Final = (
     Door(f"bearer.{DOMAIN}", 587, ("smtpd_sasl_mechanism_filter=oauthbearer",)),
     Door(RELAY, 25, ("smtpd_tls_security_level=none", *_BY_NETWORK)),
     Door(RELAY, 587, _BY_NETWORK),
+    # Whoever shows a certificate of the authority may send.
+    Door(
+        RELAY,
+        465,
+        (_IMPLICIT, *_BY_NETWORK, "smtpd_tls_req_ccert=yes", "smtpd_tls_CAfile={authority}"),
+    ),
     # Nobody is in its network, so that it relays for nobody.
     Door(
         RELAY,
@@ -223,7 +229,9 @@ class Postfix:
                     f"{LOOPBACK}:{port} inet n - n - - smtpd",
                     *(
                         f"-o {option}".format(
-                            expired=authority.expired, untrusted=authority.untrusted
+                            expired=authority.expired,
+                            untrusted=authority.untrusted,
+                            authority=authority.certificate,
                         )
                         for option in door.options
                     ),

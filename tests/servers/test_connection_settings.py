@@ -13,16 +13,22 @@ from reconciler.connection.account_secrets import AccountSecrets
 from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.connection.session import new_session
 from reconciler.mail.oauth import AuthlibTokens
+from reconciler.model.connector import Security
+from reconciler.model.secret_ref import SecretRef
+from reconciler.probe.runner import run
+from reconciler.secrets.registry import Resolver
 from reconciler.sending.message import Message
 from tests.servers.accounts import ADA, ARCHIVE, SUPPORT
 from tests.servers.postfix import RELAY
-from tests.servers.site import connector_for, reads, sends
+from tests.servers.site import connector_for, reads, relays, sends
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from reconciler.app.mailer import Mailer
+    from reconciler.probe.result import ConnectorResult
+    from tests.servers.authority import Authority
     from tests.servers.mailboxes import Mailboxes
     from tests.servers.site import Site
 
@@ -76,3 +82,47 @@ def test_the_time_limit_of_a_connector_comes_before_that_of_all(mail_site: Site)
     access = Access(mail_site.resolver, AuthlibTokens(mail_site.resolver), mail_site.options)
     session = new_session(account, AccountSecrets(account, access), mail_site.options)
     assert 2 < session.deadline.remaining() <= 3
+
+
+def shows(mail_site: Site, certificate: str, key: str = "") -> ConnectorResult:
+    """Test the door that asks for a certificate, with these two."""
+    smtp = replace(
+        relays(Security.IMPLICIT, host=RELAY, port=465),
+        client_certificate=SecretRef("env", "CLIENT_CERTIFICATE"),
+        client_key=SecretRef("env", "CLIENT_KEY") if key else None,
+    )
+    environ = {"CLIENT_CERTIFICATE": certificate, "CLIENT_KEY": key}
+    resolver = Resolver(environ, allow_command=False, base=mail_site.certificate.parent)
+    (result,) = run((connector_for(SUPPORT, smtp=smtp),), resolver, mail_site.options)
+    return result
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_server_is_shown_the_certificate_that_it_asks_for(
+    mail_site: Site, authority: Authority, *, together: bool
+) -> None:
+    certificate, key = authority.client("printer.contoso.example")
+    result = shows(mail_site, certificate + key) if together else shows(mail_site, certificate, key)
+    assert result.passed, result.failures
+
+
+def test_a_server_that_asks_for_a_certificate_is_named_as_such(mail_site: Site) -> None:
+    smtp = relays(Security.IMPLICIT, host=RELAY, port=465)
+    result = mail_site.probe(connector_for(SUPPORT, smtp=smtp))
+    ((_, _, why),) = result.failures
+    assert "client certificate" in why.cause
+    assert "`client_certificate`" in why.remedy
+    assert not result.unreachable
+
+
+def test_what_is_not_a_certificate_with_its_key_is_told_without_repeating_it(
+    mail_site: Site, authority: Authority
+) -> None:
+    certificate, _ = authority.client("printer.contoso.example")
+    _, other = authority.client("other.contoso.example")
+    for first, key in ((certificate, ""), (certificate, other), ("nonsense", "nonsense too")):
+        ((_, stage, why),) = shows(mail_site, first, key).failures
+        assert (stage.stage, why.error_class) == (Stage.TLS, ErrorClass.CONFIG_INVALID)
+        assert "client certificate cannot be used" in why.cause
+        assert "nonsense" not in repr(why)
+        assert "BEGIN" not in repr(why)

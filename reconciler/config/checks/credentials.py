@@ -44,6 +44,16 @@ def no_sign_in(subject: ResolvedConfiguration) -> Iterator[Finding]:
                 )
 
 
+def client_keys(subject: ResolvedConfiguration) -> Iterator[Finding]:
+    """A key belongs to a certificate."""
+    for case in subject.cases:
+        if case.document.client_key is not None and case.document.client_certificate is None:
+            message = "`client_key` is the key of a `client_certificate`, which is missing."
+            hint = "Add `client_certificate`, or delete `client_key`."
+            raw = case.entry.raw
+            yield Finding("connector/client-key", raw, ("client_key",), message, hint)
+
+
 def same_credentials(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """``use_same_credentials`` agrees with the other settings."""
     route: Route = ("smtp", "use_same_credentials")
@@ -73,4 +83,4 @@ def same_credentials(subject: ResolvedConfiguration) -> Iterator[Finding]:
             yield Finding("connector/same-credentials", case.entry.raw, route, message, hint)
 
 
-CHECKS: Final[tuple[Check, ...]] = (one_way, no_sign_in, same_credentials)
+CHECKS: Final[tuple[Check, ...]] = (one_way, no_sign_in, client_keys, same_credentials)

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from reconciler.model.resource import JSON
 
 REFERENCE_FIELDS: Final = frozenset(
-    {"username", "password", "client_secret", "certificate", "refresh_token", "service_account_key"}
+    {
+        "username",
+        "password",
+        "client_certificate",
+        "client_key",
+        "client_secret",
+        "certificate",
+        "refresh_token",
+        "service_account_key",
+    }
 )
 """The fields of a connector that hold a reference to a secret; a test compares them with the model."""
 
