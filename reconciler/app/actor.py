@@ -1,4 +1,4 @@
-"""Who is acting, and from which commit: as told, as the CI system says, or as the OS knows."""
+"""The actor and the git commit: as given, as the CI system reports, or from the OS."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Actor:
 
 
 def actor(told: str | None, environ: Mapping[str, str], *, by: str = "--actor") -> Actor:
-    """Find out who is acting, as told ``by`` an option or a variable, or as the surroundings say.
+    """Determine the actor: as given ``by`` an option or a variable, else from the environment.
 
-    Raises nothing, for somebody always is.
+    Raises nothing.
     """
     if name := _name(told):
         return Actor(name, by)

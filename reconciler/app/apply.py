@@ -50,7 +50,7 @@ class Approver(Protocol):
 
 
 class ApplyProgress(Progress, Protocol):
-    """Is told how an apply goes, its plan before its tests."""
+    """Receives the progress of an apply, its plan before its tests."""
 
     def waiting(self, lease: Lease) -> None:
         """Somebody else holds the lock, and is waited for."""
@@ -80,7 +80,7 @@ class ApplyRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApplyOutcome:
-    """How an apply ended: what was planned, and what came of it; None if nobody approved."""
+    """The result of an apply: the plan, and its outcome; None if it was not approved."""
 
     planned: Planned
     applied: Applied | None
@@ -139,7 +139,7 @@ def _locked(
 
 
 class _Decision:
-    """Decides about an apply, first without any secret: what is refused has fetched none and run nothing."""
+    """Decides about an apply, first without secrets: a refused apply fetches none and runs nothing."""
 
     def __init__(
         self,
@@ -206,7 +206,7 @@ class _Decision:
 
 
 def _scope_of(file: PlanFile, asked: Scope) -> Scope:
-    """The scope of a saved plan; raises PlanRefused if another one is asked for."""
+    """Return the scope of a saved plan; raises PlanRefused if a different one is requested."""
     saved = file.basis.scope.scope
     if asked.is_whole or asked == saved:
         return saved

@@ -80,7 +80,8 @@ def write_wholly(path: Path, text: str, *, like: Path | None = None) -> None:
 def read_wholly(path: Path, *, hint: str = "", largest: tuple[int, str] | None = None) -> bytes:
     """Read an ordinary file; ``largest`` is how many octets a file of what kind may have.
 
-    Raises ReconcilerError, with ``hint``, for what is none, is larger, or cannot be read.
+    Raises ReconcilerError, with ``hint``, for a file of another kind, one that is larger, or one
+    that cannot be read.
     """
     try:
         found = path.stat()

@@ -61,7 +61,7 @@ class AttemptRecorder:
         self.problem = ""
 
     def begin(self, connectors: Iterable[Connector]) -> None:
-        """Write down what is about to be sent where."""
+        """Record what is about to be sent where."""
         if self._workspace.trust.sandboxed:
             return
         now = datetime.now(UTC)

@@ -28,7 +28,7 @@ class CredentialApprover(Protocol):
     """Shows where secrets would go for the first time, and asks."""
 
     def approve_credentials(self, uses: tuple[NewCredentialUse, ...]) -> bool:
-        """Return whether they may; False too where nobody can be asked."""
+        """Return whether they may; also False if nobody can be asked."""
         ...
 
 

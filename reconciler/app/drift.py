@@ -1,4 +1,4 @@
-"""Drift: what is stored is tested as it is stored, and compared with the last test of it."""
+"""Drift: the stored connectors are tested and compared with their last test."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftRequest:
-    """What was asked for: which stored connectors, and how to test them.
+    """The request: which stored connectors, and how to test them.
 
     ``cert_days`` are the days that a certificate must have left.
     """

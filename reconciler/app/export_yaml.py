@@ -1,4 +1,4 @@
-"""Writing what is stored, or was, as a configuration: proved first, and never over a file."""
+"""Writing a stored revision as a configuration: checked first, and never over a file."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _write(
 
 
 def only_folder(roots: tuple[Path, ...]) -> Path:
-    """The folder to write to where none is named; raises UsageError if there are several."""
+    """Return the default folder to write to; raises UsageError if there are several."""
     if len(roots) > 1:
         raise UsageError(
             f"the connectors are in {len(roots)} folders", hint="Name one of them with --out."
@@ -145,7 +145,7 @@ def _refuse_what_is_there(folder: Path) -> None:
 def _proved(
     workspace: Workspace, draft: Path, folder: Path, snapshot: Snapshot, current: StoredState
 ) -> tuple[tuple[Diagnostic, ...], Plan]:
-    """Read what was written as anybody would; raises if it is not what it was written from."""
+    """Read the written files back; raises if they differ from the stored resources."""
     loaded = load(draft, settings=workspace.settings)
     diagnostics = tuple(
         replace(item, file=item.file.replace(draft.as_posix(), folder.as_posix(), 1))

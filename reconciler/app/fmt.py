@@ -1,4 +1,4 @@
-"""Laying the files of a configuration out anew."""
+"""Formatting the files of a configuration."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _AGAIN = "Their changes are kept. Run it again."
 class Layout:
     """A file and whether it was laid out in another way before.
 
-    ``before`` and ``after`` are its text. ``left`` are the documents that could not be laid out; ``diagnostics`` say why the file could not be
-    read at all.
+    ``before`` and ``after`` are its text. ``left`` are the documents that could not be laid out;
+    ``diagnostics`` say why the file could not be read at all.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class _Read:
 def format_files(
     workspace: Workspace, paths: Sequence[Path] = (), *, write: bool
 ) -> Iterator[Layout]:
-    """Lay out files and all that is below folders: without any, the configuration and the settings.
+    """Format files and everything below folders; by default the configuration and the settings.
 
     Only white space changes, and only in files that hold a document with a ``kind`` of ours, or the
     settings. Everything is read before anything is written. Raises UsageError for a folder that holds none
@@ -129,7 +129,7 @@ def _read(path: Path, *, settings: bool = False, named: bool = False) -> _Read:
 
 
 def _is_ours(composed: Composed) -> bool:
-    """Whether a file holds a document with a kind of ours, or none at all."""
+    """Whether a file contains a document with one of our kinds, or no document."""
     kinds = {
         str(document.value.get("kind"))
         for document in composed.documents

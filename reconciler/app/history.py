@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def revision(reader: StateReader, serial: int) -> Revision:
-    """Find one revision; raises ReconcilerError if there is none of that serial."""
+    """Find a revision; raises ReconcilerError if no revision has that serial."""
     found = reader.revisions(limit=1, until=serial)
     if found and found[0].serial == serial:
         return found[0]

@@ -1,4 +1,4 @@
-"""Sending mail through what was applied: the API of applications, and what ``send`` is made of."""
+"""Sending mail through applied connectors: the API for applications, also used by ``send``."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ _FRESH = 1.0
 """Seconds after which it is looked up whether something was applied in the meantime."""
 
 _TIMEOUT = 60.0
-"""Seconds for a connection and for each command, where nobody says."""
+"""The default time limit of a connection and of each command, in seconds."""
 
 _SECRETS_KEPT = 60.0
-"""Seconds after which a secret is fetched anew, in case it was rotated."""
+"""How long a secret is kept before it is fetched again, in seconds, in case it was rotated."""
 
 
 class Mailer:
@@ -119,15 +119,15 @@ class Mailer:
         timeout: float | None = None,
         journal: Journal | None = None,
     ) -> Self:
-        """Make one from what the command line would take: options, else ``RECONCILER_*`` variables.
+        """Open a mailer as the command line does: from arguments, else ``RECONCILER_*`` variables.
 
-        ``environment`` is one of those that ``reconciler.yaml`` declares. ``actor`` is who sends, and must be among the users of the connectors; by default it is who
-        the CI system or the operating system says. ``policy`` is the file of the owner's rules.
-        ``timeout`` is in seconds, for a connection, for each command, and for handing over a mail,
-        the answer included; without one, that is a minute, and for a mail what RFC 5321 gives it.
-        ``journal`` is told of every attempt; by default that is the audit in the state, which
-        ``log`` shows. Raises ConfigurationInvalid if ``reconciler.yaml`` is not valid, and
-        UsageError.
+        ``environment`` is one of those that ``reconciler.yaml`` declares. ``actor`` is who sends,
+        and must be among the users of the connectors; by default it is who the CI system or the
+        operating system says. ``policy`` is the file of the owner's rules. ``timeout`` is in
+        seconds, for a connection, for each command, and for handing over a mail, the answer
+        included; without one, that is a minute, and for a mail what RFC 5321 gives it. ``journal``
+        is told of every attempt; by default that is the audit in the state, which ``log`` shows.
+        Raises ConfigurationInvalid if ``reconciler.yaml`` is not valid, and UsageError.
         """
         variables = os.environ if environ is None else environ
         if connect_to is None:
@@ -169,7 +169,7 @@ class Mailer:
         reply_to: str | None = None,
         actor: str | None = None,
     ) -> Prepared:
-        """What would be sent, and how; no secret is resolved and no server is asked.
+        """Prepare a mail without sending it; no secret is resolved and no server is contacted.
 
         ``sender`` is the From that is asked for; without it and without ``connector``, the policy's fallback
         carries the mail. Raises RouteRefused, NotAuthorised, UsageError, or StateError.
@@ -304,7 +304,7 @@ class Mailer:
 
 
 class _Attempt:
-    """One attempt to send, and what the journal is told of it: before the server gets the text, and at the end."""
+    """One attempt to send, reported to the journal before the server gets the text and at the end."""
 
     def __init__(self, request: SendRequest, actor: Actor, journal: Journal) -> None:
         self.request = request

@@ -1,4 +1,4 @@
-"""Planning: read what is wanted and what is stored, and work out the difference."""
+"""Planning: read the desired and the stored resources, and compute the difference."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Planned:
     """A plan with everything that it was made from.
 
     ``denials`` are the changes that the actor may not make. ``unresolved`` are references whose
-    secret could not be looked at, so that nothing is known of its rotation; ``looked`` is false if
-    nobody tried. ``settings`` is the digest of the settings in force. ``notes`` are sentences about
-    what could not be looked at.
+    secret could not be read, so that its rotation is unknown; ``looked`` is false if nobody tried.
+    ``settings`` is the digest of the settings in force. ``notes`` are sentences about what could
+    not be looked at.
     """
 
     loaded: Loaded
@@ -199,7 +199,7 @@ def unknown_renames(desired: Desired, current: StoredState) -> tuple[str, ...]:
 
 
 def notes(desired: Desired, unresolved: tuple[SecretRef, ...], *, keyed: bool) -> tuple[str, ...]:
-    """What has to be said of the secrets: that none could be compared, or which could not."""
+    """Warnings about secrets that could not be compared."""
     if not keyed:
         used = any(item.references for item in desired.snapshot.connectors)
         return (NO_KEY,) if used else ()

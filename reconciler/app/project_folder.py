@@ -1,4 +1,4 @@
-"""Where the project is: found upwards from the working folder, as git finds its own, or named.
+"""Finding the project: upwards from the working folder, as git does, or as named.
 
 A folder above may belong to somebody else, who would then decide about hosts and state of whoever works
 below it (CVE-2022-24765 was that, in git). Such a folder is refused until it is named.

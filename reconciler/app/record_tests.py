@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Knows the state as it was before the tests, and gives it their results afterwards.
+    """Reads the state before the tests, and records their results afterwards.
 
     A state that cannot be used fails no test: what is wrong with it is in the recording.
     """
@@ -80,7 +80,7 @@ class Recorder:
 
 
 def load_before(workspace: Workspace) -> StoredState:
-    """Read the state, and load nothing to read it with where there is none yet; raises StateError."""
+    """Read the state, without importing its libraries if it does not exist yet; raises StateError."""
     location = locate(workspace.state_url)
     if isinstance(location, SqliteLocation) and not location.path.exists():
         return StoredState()

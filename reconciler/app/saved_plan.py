@@ -39,7 +39,7 @@ def is_sealed(file: PlanFile, key: FingerprintKey | None) -> bool:
 
 
 def prove_allowed(file: PlanFile, key: FingerprintKey | None, given: Overrides) -> None:
-    """Prove that what a saved plan allows can be relied on.
+    """Check that the options of a saved plan can be trusted.
 
     It can if the file is sealed under the key, or if whoever applies it gives the same options again.
 

@@ -99,7 +99,7 @@ def narrow(
 def list_stored(
     state: StoredState, selection: Selection, status: str | None
 ) -> tuple[StoredResource, ...]:
-    """Choose stored connectors to list, drafts too, by name, label and status; there may be none."""
+    """Choose stored connectors to list, drafts included, by name, label and status; possibly none."""
     return tuple(
         item
         for item in state.resources

@@ -50,7 +50,7 @@ class StoredJournal:
 
 
 def fresh_id() -> str:
-    """An id that nobody else has, and that sorts as time does: many mails go out within a second."""
+    """A unique id that sorts by time, because many mails are sent within a second."""
     return f"{time.time_ns():016x}{secrets.token_hex(8)}"
 
 
@@ -66,10 +66,10 @@ def moment_before(age: timedelta) -> datetime:
 
 
 def prune(workspace: Workspace, actor: Actor, before: datetime) -> int:
-    """Forget the attempts from before a moment, and tell how many they were.
+    """Delete the attempts from before a moment, and return how many.
 
-    Raises NotAuthorised unless the actor is an Administrator, as a change of the roles would: an audit that
-    its subjects may cut short is none.
+    Raises NotAuthorised unless the actor is an Administrator, as for a change of the roles: users
+    must not be able to delete their own traces.
     """
     with workspace.writing() as store:
         administrators = store.load().snapshot.administrators
@@ -169,7 +169,7 @@ def _short(sentence: str) -> str:
 
 
 def _sender(request: SendRequest) -> str:
-    """Who was asked for; a whole mail says so itself."""
+    """The requested sender; a raw message names it itself."""
     from reconciler.sending.prepare import request_of  # noqa: PLC0415 - reading the log needs no smtplib
 
     try:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def load_state(workspace: Workspace) -> StoredState:
-    """Read what is stored."""
+    """Read the stored state."""
     with workspace.reading() as reader:
         return reader.load()
 
@@ -55,7 +55,7 @@ def migrate(workspace: Workspace) -> Migrated:
 
 
 def unlock(workspace: Workspace, token: str, approve: Callable[[Lease], bool]) -> Lease | None:
-    """Take the lock away from whoever holds it under a token; None if ``approve`` says no.
+    """Remove the lock with a token from its holder; None if ``approve`` declines.
 
     Raises StateError if nothing is locked under that token.
     """
@@ -67,7 +67,7 @@ def unlock(workspace: Workspace, token: str, approve: Callable[[Lease], bool]) -
 
 
 def parse_address(text: str) -> Address:
-    """Read an address; a bare name is a connector's. Raises UsageError if it is none."""
+    """Parse an address; a bare name is a connector's. Raises UsageError if it is invalid."""
     singletons = {str(kind): kind for kind in Kind if kind.is_singleton}
     if text in singletons:
         return Address(singletons[text], SINGLETON_NAME)

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """Is told how a run of tests goes, from the thread that runs it."""
+    """Receives the progress of a run of tests, in the thread that runs it."""
 
     def started(self, connectors: tuple[Connector, ...]) -> None:
         """So many are about to be tested."""
@@ -68,7 +68,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Progress that nobody watches."""
+    """Progress that is discarded."""
 
     def started(self, connectors: tuple[Connector, ...]) -> None:
         """Say nothing."""
@@ -117,7 +117,7 @@ class LiveTester:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """What was asked for in place of what the settings file says; None leaves it as it is there.
+    """Overrides of the settings file; None keeps its value.
 
     ``timeout`` is in seconds. ``show_server_text`` keeps answers to a sign-in for a terminal.
     """

@@ -230,7 +230,7 @@ class Workspace:
         )
 
     def fingerprint_key(self, *, create: bool) -> FingerprintKey | None:
-        """Find the key of the fingerprints; without ``create``, None if there is none yet."""
+        """Find the fingerprint key; without ``create``, None if it does not exist yet."""
         from reconciler.state.key import fingerprint_key  # noqa: PLC0415 - only where secrets are
 
         return fingerprint_key(self.state_url, self.environ, create=create)
@@ -246,7 +246,7 @@ def open_workspace(
     policy: str | None = None,
     environment: str | None = None,
 ) -> Workspace:
-    """Put together what was told with what ``reconciler.yaml`` says; what was told comes first."""
+    """Combine the given options with what ``reconciler.yaml`` says; what was told comes first."""
     home = project.home
     trust = find_trust(environ, home, connect_to, policy)
     settings, problems = load_settings(project.settings_file, within=home)
@@ -316,7 +316,7 @@ _SQLITE = re.compile(r"(sqlite(?:\+\w+)?):///(?!/)(.+)")
 
 
 def _absolute(url: str, base: Path) -> str:
-    """Anchor a relative SQLite path, so that the state does not depend on where one stands."""
+    """Anchor a relative SQLite path, so that the state does not depend on the working folder."""
     if "://" not in url:
         return f"sqlite:///{(base / url).absolute()}"
     relative = _SQLITE.fullmatch(url)
