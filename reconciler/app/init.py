@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,7 +51,8 @@ internal_domains: [%s]
 """
 
 _SETTINGS = """\
-# Settings of the tool itself. Everything here is the default.
+# Settings of the tool itself. Everything but the name is the default.
+project: %s # a state that was made for another project is refused
 state: sqlite:///.reconciler/state.db
 limits:
   max_delete_percent: 30
@@ -96,7 +98,7 @@ def start(root: Path, actor: str) -> InitialFiles:
     A folder that holds YAML already only gets the settings. Raises ReconcilerError if a file cannot
     be written.
     """
-    files = {root.parent / "reconciler.yaml": _SETTINGS}
+    files = {root.parent / SETTINGS_FILE: _SETTINGS % _name(root)}
     if not any(root.glob("**/*.y*ml")):
         files |= {
             root / "support.yaml": _CONNECTOR,
@@ -122,6 +124,12 @@ def _domains(actor: str) -> str:
     """The domain of the example, and that of the Administrator."""
     domain = actor.rpartition("@")[2] if "@" in actor else ""
     return ", ".join(dict.fromkeys(filter(None, ("example.com", domain and _quoted(domain)))))
+
+
+def _name(root: Path) -> str:
+    """A name for the project: that of its folder, as far as it can be one."""
+    words = re.sub(r"[^a-z0-9]+", "-", Path(os.path.realpath(root.parent)).name.lower())
+    return words.strip("-0123456789")[:63].strip("-") or "mail"
 
 
 def _quoted(name: str) -> str:

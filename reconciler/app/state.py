@@ -11,11 +11,19 @@ from reconciler import __version__
 from reconciler.app.actor import git_commit
 from reconciler.app.atomic_file import read_wholly, write_wholly
 from reconciler.apply.authorise import denials
-from reconciler.errors import NotAuthorised, PlanRefused, ReconcilerError, UsageError
+from reconciler.errors import (
+    NotAuthorised,
+    PlanRefused,
+    ReconcilerError,
+    StateError,
+    UsageError,
+)
 from reconciler.model.address import SINGLETON_NAME, Address, Kind
+from reconciler.model.domain import address_key
 from reconciler.model.resource import digest, to_plain
 from reconciler.plan.document import resource_change
 from reconciler.plan.forget import forgetting, objections
+from reconciler.plan.origin import Origin, adopted
 from reconciler.state.base import Commit
 from reconciler.state.exported import StateExport, from_text, to_text
 from reconciler.wording import TO_ACT_ON, listed
@@ -154,6 +162,7 @@ def forget(
         store.lock(holder=actor.name, operation="state forget", wait=wait) as held,
     ):
         current = store.load()
+        workspace.refuse_other_project(current)
         resource = find(current, address).resource
         reasons = objections(current.snapshot, resource)
         if reasons:
@@ -185,3 +194,48 @@ def forget(
         )
         token = held.lease.token
         return outcome.of(current.serial + 1, lambda: store.commit(new, token=token))
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """Whose a state was, if that was recorded, and whose it is now."""
+
+    before: Origin | None
+    after: Origin
+
+
+def adopt(
+    workspace: Workspace,
+    actor: Actor,
+    wait: timedelta,
+    approve: Callable[[Adopted], bool],
+) -> Adopted | None:
+    """Make the state that of this project and environment; None if ``approve`` says no.
+
+    Nothing else of it changes. Raises StateError if nothing was applied, NotAuthorised for anybody but an
+    Administrator, and StateLocked.
+    """
+    workspace.require_project()
+    workspace.require_environment()
+    with (
+        workspace.writing() as store,
+        store.lock(holder=actor.name, operation="state adopt", wait=wait) as held,
+    ):
+        current = store.load()
+        if not current.serial:
+            raise StateError(
+                "nothing was applied yet", hint="The first apply makes the state this project's."
+            )
+        administrators = current.snapshot.administrators
+        if administrators and address_key(actor.name) not in administrators:
+            raise NotAuthorised(
+                f"{actor.name} may not move the state: this requires an Administrator"
+                f" ({listed(sorted(administrators))})",
+                hint=f"The name comes from {actor.source}.",
+            )
+        settings = adopted(current.settings, workspace.recorded_settings)
+        done = Adopted(Origin.of(current.settings), workspace.origin)
+        if done.before != done.after and not approve(done):
+            return None
+        store.record_settings(settings, token=held.lease.token)
+        return done

@@ -28,6 +28,7 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.errors import (
     ConfigurationInvalid,
     NoProject,
+    PlanRefused,
     SecretError,
     StateUnavailable,
     UsageError,
@@ -35,6 +36,8 @@ from reconciler.errors import (
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.setting import Setting
 from reconciler.plan.inputs import Desired, Limits
+from reconciler.plan.limits import another_project
+from reconciler.plan.origin import Origin, other_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,8 +125,29 @@ class Workspace:
             loaded.snapshot,
             loaded.renames,
             real_paths=self._real_paths(loaded.snapshot),
-            settings=self.in_force.sources,
+            settings=self.recorded_settings,
         )
+
+    @property
+    def origin(self) -> Origin:
+        """The project and environment that a state of this workspace is made for."""
+        return Origin(
+            folders=", ".join(self.project.folders),
+            place=self.project.place or "",
+            name=self.settings.project or "",
+            environment=self.environment,
+        )
+
+    @property
+    def recorded_settings(self) -> tuple[Setting, ...]:
+        """What an apply records: the settings in force, and the origin of the state."""
+        return (*self.origin.settings(FILE), *self.in_force.sources)
+
+    def refuse_other_project(self, current: StoredState) -> None:
+        """Raise PlanRefused if the state was made for another project or environment."""
+        found = other_origin(current.settings, self.recorded_settings)
+        if current.serial and found is not None:
+            raise PlanRefused(another_project(*found))
 
     def _real_paths(self, snapshot: Snapshot) -> tuple[tuple[SecretRef, str], ...]:
         """Where the ``file:`` references lead; no file is read."""

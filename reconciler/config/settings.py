@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from reconciler.model.connector import STRICT
 from reconciler.model.depth import Depth
 from reconciler.model.domain import domain_key, pattern_key
-from reconciler.model.fields import WHOLE, Matches, Maybe, Reference, Seconds
+from reconciler.model.fields import WHOLE, Matches, Maybe, Name, Reference, Seconds
 
 HOST_GLOB = r"^(\*\.)?[^\s\uFEFF\x00-\x1F\x7F-\x9F*?\[\]@/,;<>]{1,251}$"
 STATE_URL = r"^[a-z][a-z0-9+]*:[^\s\uFEFF\x00-\x1F\x7F]{1,2000}$"
@@ -138,6 +138,10 @@ class Settings:
 
     __pydantic_config__ = STRICT
 
+    project: Annotated[
+        Maybe[Name],
+        Field(description="Name of the project: a state that was made for another one is refused."),
+    ] = None
     # The URL may hold the password of a database, so it is not part of the repr.
     state: Annotated[
         str,

@@ -12,6 +12,7 @@ from reconciler.model.credential_rule import CredentialRule, is_reserved
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 from reconciler.plan.diff import connector_renames
+from reconciler.plan.origin import Origin, other_origin
 from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 class Limit(StrEnum):
     """What a plan can be too much of."""
 
+    OTHER_PROJECT = "other_project"
     DELETES = "deletes"
     UPDATES = "updates"
     EMPTY = "empty"
@@ -75,12 +77,28 @@ def violations(
 ) -> tuple[LimitViolation, ...]:
     """Every limit that the changes break and that no override lets pass."""
     return (
+        *_other_project(desired, current),
         *_protected(changes),
         *_last_administrator(desired, current),
         *_deletes(changes, desired, current, limits, overrides),
         *_updates(changes, current, limits, overrides),
         *unapproved(new_credentials, limits, overrides, identify),
         *_policy(changes, current, overrides),
+    )
+
+
+def _other_project(desired: Desired, current: StoredState) -> Iterator[LimitViolation]:
+    """A plan of another project would destroy what this state's own one applied."""
+    found = other_origin(current.settings, desired.settings)
+    if current.serial and found is not None:
+        yield LimitViolation(Limit.OTHER_PROJECT, another_project(*found), "")
+
+
+def another_project(before: Origin, after: Origin) -> str:
+    """Say whose state it is, and how it is moved on purpose."""
+    return (
+        f"the state was made for {before}; this is {after}. Check the state, the folder and the environment;"
+        " if the state is to move, `reconciler state adopt`"
     )
 
 

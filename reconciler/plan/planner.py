@@ -13,6 +13,7 @@ from reconciler.plan.diff import connector_renames, differences
 from reconciler.plan.impact import Impact, access_changes, reroutes
 from reconciler.plan.inputs import NO_OVERRIDES, Desired, Limits, Overrides
 from reconciler.plan.limits import LimitViolation, violations
+from reconciler.plan.origin import is_about_origin
 from reconciler.plan.retest import ToTest, not_ready, to_test
 from reconciler.plan.scope import PartialPlan
 from reconciler.routing.table import EffectiveRoute, effective_routes
@@ -101,7 +102,11 @@ def plan(
         to_test=tested,
         forgotten=_forgotten(changes, current),
         not_ready=_compared(desired, not_ready(changes, wanted, current, tested)),
-        settings_changes=setting_changes(current.settings, desired.settings),
+        settings_changes=tuple(
+            item
+            for item in setting_changes(current.settings, desired.settings)
+            if not is_about_origin(item.name)
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from reconciler.cli.project import Project, Uses, project_options
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from reconciler.app.state import Adopted
     from reconciler.plan.changes import Change
     from reconciler.state.base import Lease
 
@@ -222,3 +223,37 @@ def key(*, file: Path | None) -> None:
     from reconciler.state.key import generated, written_key
 
     click.echo(generated() if file is None else written_key(file))
+
+
+@command.command(
+    "adopt", cls=ExampleCommand, examples=("reconciler state adopt", "reconciler state adopt --yes")
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--lock-timeout", type=DURATION, default="0s", show_default=True, metavar="TIME",
+              help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
+@project_options(Uses.CONFIG | Uses.STATE | Uses.ACTOR)
+def adopt(project: Project, *, yes: bool, lock_timeout: timedelta) -> ExitCode:
+    """Make the state that of this project and environment, after it was moved or renamed on purpose.
+
+    A state knows what it was made for and is refused to others. Nothing else of it changes.
+    """
+    from reconciler.app.state import adopt as move
+    from reconciler.cli.terminal import need_terminal
+
+    def approve(change: Adopted) -> bool:
+        if yes:
+            return True
+        need_terminal()
+        click.echo(
+            f"The state was made for {change.before or 'a project that it did not record'}.",
+            err=True,
+        )
+        click.echo(f"It would be that of {change.after}.", err=True)
+        return click.confirm("Adopt it?", err=True)
+
+    done = move(project.workspace(), project.actor(), lock_timeout, approve)
+    if done is None:
+        click.echo("Nothing was changed.")
+        return ExitCode.REFUSED
+    click.echo(f"The state is that of {done.after}.")
+    return ExitCode.OK
