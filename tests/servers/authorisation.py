@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LOGIN: Final = f"login.{DOMAIN}"
 ENDPOINT: Final = f"https://{LOGIN}/oauth2/v2.0/token"
+TENANT: Final = f"https://{LOGIN}/{DOMAIN}/oauth2/v2.0"
+"""Where the endpoints of a tenant are, as at Microsoft: ``/token`` and ``/devicecode``."""
 
 SECRET: Final = "the-value~of_a.client-secret"
 LIFETIME: Final = 600
@@ -50,6 +52,9 @@ EXPIRED: Final = Client("issues-expired-tokens", active=False)
 CALENDAR: Final = Client("for-the-calendar", scope="calendar")
 SOMEBODY_ELSE: Final = Client("for-somebody-else", username=INFO.username)
 
+DELEGATED: Final = Client("delegated")
+"""A public client, whose refresh token is another one after each use."""
+
 _CLIENTS: Final = {item.client_id: item for item in (GOOD, EXPIRED, CALENDAR, SOMEBODY_ELSE)}
 
 
@@ -58,11 +63,14 @@ class AuthorisationServer:
 
     ``introspection_url`` is for Dovecot; clients reach ENDPOINT by ``connect_to``. ``requests`` are the
     forms that came to the token endpoint; it is out of order for as many of them as ``failures`` says.
+    ``refresh_token`` is the one that DELEGATED has now, which is good for one use.
     """
 
     def __init__(self, authority: Authority) -> None:
         self.requests: list[dict[str, str]] = []
         self.failures = 0
+        self.refresh_token = ""
+        self._codes: dict[str, int] = {}
         self.clock: Callable[[], float] = time.monotonic
         self._issued: dict[str, tuple[Client, float]] = {}
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -107,6 +115,8 @@ class AuthorisationServer:
         self.requests.append(form)
         if len(self.requests) <= self.failures:
             return 503, {"error": "out of order"}
+        if form.get("client_id") == DELEGATED.client_id:
+            return self._delegated(form)
         client = _CLIENTS.get(form.get("client_id", ""))
         if client is None:
             description = f"AADSTS700016: Application '{form.get('client_id')}' was not found."
@@ -121,6 +131,33 @@ class AuthorisationServer:
             return 400, {"error": "invalid_scope", "error_description": description}
         token = self.issue(client)
         return 200, {"token_type": "Bearer", "access_token": token, "expires_in": LIFETIME}
+
+    def _delegated(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        """Answer for DELEGATED: a code for a device, which is entered before the second question; or a token."""
+        if "grant_type" not in form:
+            code = secrets.token_urlsafe(12)
+            self._codes[code] = 0
+            page = f"https://{LOGIN}/device"
+            return 200, {
+                "device_code": code, "user_code": "BCDF-GHJK", "verification_uri": page,
+                "expires_in": 900, "interval": 1,
+            }  # fmt: skip
+        if "device_code" in form:
+            asked = self._codes.get(form["device_code"])
+            if asked is None:
+                return 400, {"error": "bad_verification_code"}
+            if not asked:
+                self._codes[form["device_code"]] = 1
+                return 400, {"error": "authorization_pending"}
+            del self._codes[form["device_code"]]
+        elif not self.refresh_token or form.get("refresh_token") != self.refresh_token:
+            description = "AADSTS70008: The refresh token has expired."
+            return 400, {"error": "invalid_grant", "error_description": description}
+        self.refresh_token = f"1.{secrets.token_urlsafe(48)}"
+        return 200, {
+            "token_type": "Bearer", "access_token": self.issue(DELEGATED), "expires_in": LIFETIME,
+            "refresh_token": self.refresh_token,
+        }  # fmt: skip
 
     def _introspect(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
         client, until = self._issued.get(form.get("token", ""), (None, 0.0))

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 MAIL_HOST: Final = "mail.contoso.example"
 LOGIN_HOST: Final = "login.contoso.example"
 
+DEVICE: Final = {
+    "device_code": "a-code-of-the-device", "user_code": "BCDF-GHJK", "interval": 1,
+    "verification_uri": f"https://{LOGIN_HOST}/device",
+}  # fmt: skip
 _TOKENS: Final = {PASSWORDS[name]: token for name, token in TOKENS.items()}
 _CAPABILITIES: Final = "IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=XOAUTH2 NAMESPACE QUOTA UIDPLUS"
 _BEARER: Final = re.compile(r"auth=Bearer ([^\x01]+)")
@@ -197,9 +201,19 @@ class EchoingServers:
             name, _, value = line.partition(": ")
             size = int(value) if name.lower() == "content-length" else size
         form = dict(parse_qsl(peer.octets(size).decode()))
-        secret = form.get("refresh_token") or form.get("client_secret", "")
-        self.received.add(secret)
-        status, answer = "200 OK", {"access_token": _TOKENS[secret], "expires_in": 3600}
+        login = (
+            not {"device_code", "client_secret", "refresh_token"} & {*form} or "device_code" in form
+        )
+        # What a login is given is the very token that is there already.
+        secret = (
+            form.get("refresh_token") or form.get("client_secret") or PASSWORDS["by-refresh-token"]
+        )
+        answer: dict[str, object] = {"access_token": _TOKENS[secret], "expires_in": 3600}
+        if login:
+            answer |= {"refresh_token": secret} if "device_code" in form else DEVICE
+        else:
+            self.received.add(secret)
+        status = "200 OK"
         if self.mood in (Mood.REJECTS, Mood.HANGS_UP):
             echo = self._echo(secret, recognised=False)
             status = "400 Bad Request"

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.config.load import load
 from reconciler.sandbox.session import Sandbox
-from tests.functional.cli.test_refresh_tokens import CONNECTOR
+from tests.functional.cli.test_spent_tokens import CONNECTOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
