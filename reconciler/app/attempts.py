@@ -110,7 +110,9 @@ class AttemptRecorder:
             with self._opened() as log:
                 log.finish_attempts(ended)
         except StateError as error:
-            self.problem = f"how the attempts to sign in ended is not recorded: {error.message}"
+            self.problem = (
+                f"the outcomes of the attempts to sign in are not recorded: {error.message}"
+            )
 
     def _opened(self) -> AbstractContextManager[AttemptLog]:
         return nullcontext(self._store) if self._store is not None else self._workspace.writing()

@@ -50,7 +50,7 @@ _DECLINED = (
     "access was not allowed",
     "Log in again, and allow what the page asks for; an administrator may have to consent first.",
 )
-_EXPIRED = ("the code has expired before it was entered", "Log in again, and enter the new code.")
+_EXPIRED = ("the code expired before it was entered", "Log in again, and enter the new code.")
 _REFUSALS = {
     "access_denied": _DECLINED,
     "authorization_declined": _DECLINED,
@@ -134,8 +134,8 @@ def _wishes(connector: Connector) -> tuple[_Wish, ...]:
         if endpoint is None:
             host = urlsplit(oauth2.token_endpoint or "").hostname
             raise UsageError(
-                f"it is not known how to log in at {host}",
-                hint="This is known of Microsoft and Google; obtain the token elsewhere.",
+                f"login is not supported at {host}",
+                hint="It is supported at Microsoft and Google; obtain the token elsewhere.",
             )
         earlier = found[reference].scopes if reference in found else ()
         scopes = tuple(dict.fromkeys((*earlier, *oauth2.scopes)))
@@ -143,7 +143,7 @@ def _wishes(connector: Connector) -> tuple[_Wish, ...]:
     if not found:
         raise UsageError(
             f"{connector.name} has no refresh token that a login could obtain",
-            hint="A login is for `oauth2` with `grant: refresh_token`.",
+            hint="A login needs `oauth2` with `grant: refresh_token`.",
         )
     return tuple(found.values())
 
@@ -155,7 +155,7 @@ def _before(reference: SecretRef, resolver: Resolver, replace: bool) -> Secret |
         return None
     if not replace:
         raise UsageError(
-            f"{reference} holds a secret already", hint="To replace it, add --replace."
+            f"{reference} already holds a secret", hint="To replace it, add --replace."
         )
     return there
 

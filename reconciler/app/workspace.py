@@ -109,7 +109,7 @@ class Workspace:
             raise self._no_project()
 
     def require_environment(self) -> None:
-        """Raise UsageError if several environments are declared and none was chosen, or an unknown one."""
+        """Raise UsageError if several environments are declared but none was chosen, or an unknown one."""
         if self.undecided is not None and not self._has_broken_settings():
             raise self.undecided
 

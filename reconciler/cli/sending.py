@@ -36,7 +36,7 @@ def send_to_the_end(
         if interrupted.sent is not None:
             return interrupted.sent
         raise DeliveryUncertain(
-            "interrupted while the mail was being handed over: it may have been delivered",
+            "interrupted while the mail was being transmitted: it may have been delivered",
             temporary=False,
             hint="Check whether it arrived before you send it again.",
         ) from None

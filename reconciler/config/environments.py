@@ -29,7 +29,7 @@ def choose(settings: Settings, asked: str | None) -> str:
         )
     if len(declared) > 1:
         raise UsageError(
-            f"reconciler.yaml declares the environments {one_of(declared)}, and none was chosen",
+            f"reconciler.yaml declares the environments {one_of(declared)}, but none was chosen",
             hint="Choose one with --env, or set RECONCILER_ENV.",
         )
     return next(iter(declared), "")

@@ -34,12 +34,12 @@ def sign_in_demanded(reply: Reply, where: FailureContext) -> Failure | None:
     if _RELAY.search(text):
         cause = f"{host} does not relay mail for this machine without a sign-in."
     elif reply.code == _DEMANDED or _SIGN_IN.search(text):
-        cause = f"{host} takes no mail without a sign-in."
+        cause = f"{host} accepts no mail without a sign-in."
     else:
         return None
     return Failure(
         ErrorClass.AUTH_REQUIRED,
         cause,
-        "Have the server permit the address of this machine; or delete `sign_in: none` and give "
+        "Have the server allow the address of this machine; or delete `sign_in: none` and give "
         "`username` and `password`.",
     )

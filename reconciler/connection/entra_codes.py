@@ -90,7 +90,7 @@ ENTRA: Final[dict[str, tuple[ErrorClass, str, str]]] = {
     ),
     "7000218": (
         _TOKEN,
-        "The application must prove who it is, and neither a client secret nor a certificate was sent.",
+        "The application must prove who it is, but neither a client secret nor a certificate was sent.",
         "Add `client_secret` or `certificate`; or allow public client flows in the application's registration.",
     ),
     "7000229": (
@@ -156,7 +156,7 @@ ENTRA: Final[dict[str, tuple[ErrorClass, str, str]]] = {
     ),
     "90094": (
         _SCOPE,
-        "An administrator must consent to what the application asks for.",
+        "An administrator must consent to the permissions that the application requests.",
         "Have an administrator grant consent to the application's permissions.",
     ),
 }
@@ -170,6 +170,6 @@ def entra_failure(code: str, error_class: ErrorClass) -> tuple[ErrorClass, str, 
     """Return class, cause and remedy of a code; one that is not known has the ``error_class`` of the answer."""
     return ENTRA.get(code) or (
         error_class,
-        f"Microsoft Entra issues no token and gives the code AADSTS{code}.",
+        f"Microsoft Entra issued no token, with the code AADSTS{code}.",
         f"Look the code up at {_PAGE}{code}, or ask the tenant's administrator.",
     )

@@ -26,7 +26,7 @@ def patterns(subject: ResolvedConfiguration) -> Iterator[Finding]:
         smtp = case.document.smtp
         own = smtp.email_address if smtp is not None else None
         if own is not None and "*" in own:
-            message = "`email_address` is a pattern, and mail goes out as one address."
+            message = "`email_address` is a pattern, but mail goes out as a single address."
             hint = f"Write one address, and the pattern in `{_LISTED}`."
             yield Finding(rule, case.entry.raw, ("smtp", "email_address"), message, hint)
         for index, item in enumerate(case.document.also_sends_as):
@@ -58,10 +58,7 @@ def own_addresses(subject: ResolvedConfiguration) -> Iterator[Finding]:
         other = first.setdefault(address_key(address), case)
         if other is not case:
             message = f"The connector sends as the same address as `{other.document.name}`."
-            hint = (
-                f"Mail from that address goes through `{other.document.name}`, the first by name, "
-                "unless the sender names a connector."
-            )
+            hint = f"Unless the sender names a connector, mail from that address goes through `{other.document.name}`, the first by name."
             route = ("smtp", "email_address")
             yield Finding("connector/same-address", case.entry.raw, route, message, hint)
 
@@ -82,13 +79,13 @@ def further_addresses(subject: ResolvedConfiguration) -> Iterator[Finding]:
                 continue
             where = location(other.entry.raw, place)
             if other is case:
-                message = f"`{item}` is an address of this connector already, at {where}."
+                message = f"`{item}` is already an address of this connector, at {where}."
                 yield Finding(
                     "connector/repeated-sender", case.entry.raw, route, message, "Delete one."
                 )
             else:
                 name = other.document.name
-                message = f"`{item}` is an address of `{name}` too, at {where}."
+                message = f"`{item}` is also an address of `{name}`, at {where}."
                 hint = "Mail from one address goes through one connector: delete one of the two."
                 yield Finding("connector/duplicate-sender", case.entry.raw, route, message, hint)
 

@@ -24,11 +24,11 @@ def log_commands(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """No text, and no name of a file, is a command to a CI system that shows it in a log."""
     for raw in _documents(subject):
         if is_command(raw.file):
-            message = "The name of the file holds a command to the log of a CI system."
+            message = "The name of the file contains a log command of a CI system."
             yield Finding("text/log-command", raw, (), message, "Rename the file.")
         for route, text in _texts(raw.value, ()):
             if is_command(text):
-                message = "The text holds a command to the log of a CI system."
+                message = "The text contains a log command of a CI system."
                 hint = "Write it in another way. `reconciler` shows it with a blank in the command."
                 yield Finding("text/log-command", raw, route, message, hint)
 
@@ -79,10 +79,10 @@ def _meaning(field: str, text: str) -> tuple[str, str, str] | None:
             )
         else:
             hint = "Write the value itself, or have the tool that knows it write the file."
-        message = f"`{field}` holds a placeholder, and nothing is put in its place."
+        message = f"`{field}` contains a placeholder, but nothing replaces it."
         return "text/placeholder", message, hint
     if reference and field not in REFERENCE_FIELDS and target[:1].strip():
-        message = f"`{field}` takes no reference to a secret, so it would stand for itself."
+        message = f"`{field}` takes no secret reference, so the text would be used as it is."
         hint = f"Write the value; references go into {', '.join(sorted(REFERENCE_FIELDS))}."
         return "text/reference", message, hint
     return None

@@ -76,7 +76,7 @@ def test_validate_names_the_environment(two: Home) -> None:
 def test_without_a_choice_the_environments_are_listed(two: Home, command: str) -> None:
     done = two(command)
     assert done.status == USAGE
-    assert "declares the environments `dev` or `prod`, and none was chosen" in done.err
+    assert "declares the environments `dev` or `prod`, but none was chosen" in done.err
 
 
 def test_an_unknown_environment_is_a_mistake(two: Home) -> None:
