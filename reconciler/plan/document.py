@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from reconciler.plan.scope import PartialPlan
     from reconciler.routing.table import EffectiveRoute
 
-FORMAT_VERSION = "1.0"
-
 Action = Literal["create", "update", "delete", "forget", "rename", "rotate_secret"]
 
 

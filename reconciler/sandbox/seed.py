@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
     from reconciler.model.secret_ref import SecretRef
 
-DEFAULT_FOLDER = Path(".reconciler/sandbox")
-"""Where a sandbox keeps its files, seen from the project's folder."""
-
 SEED_OCTETS = 32
 
 

@@ -31,8 +31,6 @@ imap:
     refresh_token: file:token
 """
 
-Play = "Callable[[str], Home]"
-
 
 @pytest.fixture
 def play(bare: Home, tmp_path: Path) -> Iterator[Callable[[str], Home]]:

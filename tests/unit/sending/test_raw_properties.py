@@ -39,7 +39,6 @@ FORCED: Final = replace(ROUTE, reply_to="root@hosts.example", original_from="roo
 STAMP: Final = Stamp("0123456789abcdef", datetime(2026, 11, 25, 6, 30, tzinfo=UTC))
 MAIL: Final = b"From: root@hosts.example\nTo: ada@x.example\nSubject: x\n\nbody\n"
 
-line_ends = st.sampled_from([b"\n", b"\r\n", b"\r"])
 words = st.text(st.sampled_from("abc .:;<>@,\"'\\=?éü\t"), max_size=30).map(str.encode)
 names = st.sampled_from([
     b"From", b"To", b"Cc", b"Bcc", b"bCC", b"Subject", b"Sender", b"Reply-To", b"Date", b"Message-ID",
