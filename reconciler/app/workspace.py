@@ -88,15 +88,20 @@ class Workspace:
             credentials=None if self.trust.sandboxed else self.trust.credential_rules,
         )
 
-    def load(self) -> Loaded:
-        """Read and check the configuration, the settings file with it; raises NoProject."""
-        self.require_project()
+    def load(self, files: tuple[Path, ...] = ()) -> Loaded:
+        """Read and check the configuration, the settings file with it, and ``files`` as parts of it.
+
+        Raises NoProject if there is neither a project nor a file.
+        """
+        if not files:
+            self.require_project()
         self.require_environment()
         loaded = load(
-            *self.project.roots,
+            *(self.project.roots if self.project.exists or self.project.named else ()),
             settings=self.settings,
             environment=self.environment,
             within=self.project.bounds_of_roots,
+            files=files,
         )
         problems = (*self.settings_problems, *loaded.diagnostics)
         broken = self._has_broken_settings()

@@ -107,6 +107,13 @@ def find_all(roots: Sequence[Path], *, within: Path | None = None) -> SourceFile
     )
 
 
+def with_files(found: SourceFile, files: tuple[Path, ...]) -> SourceFile:
+    """Add files that were not found."""
+    known = {os.path.realpath(path) for path in found.paths}
+    more = tuple(path for path in files if os.path.realpath(path) not in known)
+    return SourceFile((*found.paths, *more), found.diagnostics)
+
+
 def leads_out(path: Path, home: Path) -> bool:
     """Whether a link leads out of the folder: a pull request could name any file of the machine by one.
 

@@ -11,7 +11,7 @@ from reconciler.config.catalogue import catalogue
 from reconciler.config.checks import run
 from reconciler.config.compose import compose
 from reconciler.config.documents import Parsed, parse
-from reconciler.config.files import decode, find_all, read, shown
+from reconciler.config.files import decode, find_all, read, shown, with_files
 from reconciler.config.resolved import ResolvedConfiguration
 from reconciler.config.rules import problem, settled
 from reconciler.config.settings import DEFAULTS
@@ -60,14 +60,17 @@ def load(
     settings: Settings = DEFAULTS,
     environment: str = "",
     within: Path | None = None,
+    files: tuple[Path, ...] = (),
 ) -> Loaded:
     """Load every YAML file below ``roots``, as one configuration; none of the roots leads out of ``within``.
+
+    ``files`` are read besides, if they are not below one of the roots.
 
     ``environment`` says which values variables have. ``providers`` are those that exist besides the
     user's own; left out, the built-in ones. It uses neither secrets nor the network, and raises
     nothing, whatever the files contain.
     """
-    found = find_all(roots, within=within)
+    found = with_files(find_all(roots, within=within), files)
     variables = Variables.of(settings, environment)
     sources = [_source(read(path), shown(path), variables) for path in found.paths]
     parsed = [item for source in sources for item in source.parsed]

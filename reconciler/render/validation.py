@@ -33,16 +33,19 @@ class ValidationDocument:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def validation(loaded: Loaded, output_format: ValidationFormat, style: Style) -> str:
+def validation(
+    loaded: Loaded, output_format: ValidationFormat, style: Style, *, places: int = 0
+) -> str:
     """Every problem with its place, and the outcome."""
     match output_format:
         case OutputFormat.HUMAN:
             text = diagnostics(loaded.diagnostics, style)
-            return f"{text}\n\n{_last(loaded)}" if text else _last(loaded)
+            end = _last_of_part(loaded, places) if places else _last(loaded)
+            return f"{text}\n\n{end}" if text else end
         case OutputFormat.JSON:
             return to_json(
                 ValidationDocument(
-                    valid=loaded.snapshot is not None,
+                    valid=_is_valid(loaded, places),
                     environment=loaded.environment,
                     files=loaded.files,
                     documents=loaded.documents,
@@ -50,9 +53,25 @@ def validation(loaded: Loaded, output_format: ValidationFormat, style: Style) ->
                 )
             )
         case OutputFormat.GITHUB:
-            return "\n".join([*(_annotation(item) for item in loaded.diagnostics), _last(loaded)])
+            end = _last_of_part(loaded, places) if places else _last(loaded)
+            return "\n".join([*(_annotation(item) for item in loaded.diagnostics), end])
         case _:
             assert_never(output_format)
+
+
+def _is_valid(loaded: Loaded, places: int) -> bool:
+    """Whether there is no error; of a part, in that part."""
+    if places:
+        return not any(item.is_error for item in loaded.diagnostics)
+    return loaded.snapshot is not None
+
+
+def _last_of_part(loaded: Loaded, places: int) -> str:
+    what = f"{places} named files and folders" if places > 1 else "The named file or folder"
+    verb = "are" if places > 1 else "is"
+    state = "valid" if _is_valid(loaded, places) else "not valid"
+    said = f" {summary(loaded.diagnostics).capitalize()}." if loaded.diagnostics else ""
+    return f"{what} {verb} {state}.{said}"
 
 
 def _last(loaded: Loaded) -> str:

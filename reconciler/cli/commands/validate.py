@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import assert_never
 
 import click
@@ -16,23 +17,40 @@ from reconciler.render.formats import OutputFormat, ValidationFormat
 @click.command(
     "validate",
     cls=ExampleCommand,
-    examples=("reconciler validate", "reconciler validate --config mail/ --format json"),
+    examples=(
+        "reconciler validate",
+        "reconciler validate connectors.d/support.yaml",
+        "reconciler validate --config mail/ --format json",
+    ),
 )
+@click.argument("files", nargs=-1, metavar="[FILE]...",
+                type=click.Path(exists=True, path_type=Path))  # fmt: skip
+@click.option("-f", "--file", "more_files", multiple=True, metavar="FILE",
+              type=click.Path(exists=True, path_type=Path), help="The same as FILE. Repeatable.")  # fmt: skip
 @format_option(ValidationFormat)
 @click.option("--warnings-as-errors", is_flag=True, help="Fail on warnings too.")
 @project_options(Uses.CONFIG | Uses.COLOR)
 def command(
-    project: Project, *, output_format: ValidationFormat, warnings_as_errors: bool
+    project: Project,
+    *,
+    files: tuple[Path, ...],
+    more_files: tuple[Path, ...],
+    output_format: ValidationFormat,
+    warnings_as_errors: bool,
 ) -> ExitCode:
     """Check the configuration, and report every problem with its file, line and column.
 
+    With FILE, reports the problems of these files and folders alone, as for a hook or an editor; the rest
+    of the configuration is read all the same, since documents refer to each other.
     Needs no secret, no state and no network.
     """
+    from reconciler.app.validate import validate
     from reconciler.cli.streams import echo_commands
     from reconciler.render.validation import validation
 
-    loaded = project.workspace().load()
-    text = validation(loaded, output_format, project.stdout_style())
+    places = (*files, *more_files)
+    loaded = validate(project.workspace(), places)
+    text = validation(loaded, output_format, project.stdout_style(), places=len(places))
     match output_format:
         case OutputFormat.HUMAN | OutputFormat.JSON:
             click.echo(text)

@@ -105,3 +105,30 @@ def test_success_is_said_in_the_words_of_the_settings_form(live: Home) -> None:
     assert "Connection test succeeded." in done.err
     assert "Details saved." in done.out
     assert "Connection test succeeded." in live("test").out
+
+
+def test_validate_takes_files(home: Home) -> None:
+    home.write("bad.yaml", "kind: Group\nname: bad\nmembers: {groups: [nobody]}\n")
+    home.write("worse.yaml", "kind: Nothing\n")
+    bad = "connectors.d/bad.yaml"
+    for arguments in ((bad,), ("-f", bad), ("--file", bad)):
+        done = home("validate", *arguments)
+        assert done.status == 3
+        assert "bad.yaml:3" in done.out
+        assert "worse.yaml" not in done.out
+        assert "The named file or folder is not valid. 1 error." in done.out
+    good = home("validate", "connectors.d/support.yaml", "connectors.d/payroll.yaml")
+    assert (good.status, good.out) == (0, "2 named files and folders are valid.\n")
+    assert home("validate", "connectors.d").status == 3
+    assert json.loads(home("validate", "-f", bad, "--format", "json").out)["valid"] is False
+    assert home("validate", "connectors.d/nothing.yaml").status == USAGE
+
+
+def test_validate_takes_a_file_that_is_not_part_of_the_configuration(home: Home) -> None:
+    path = home.write("../draft.yaml", "kind: Permissions\nconnector: suport\n")
+    done = home("validate", "draft.yaml")
+    assert done.status == 3
+    assert "Did you mean `support`?" in done.out
+    path.write_text("kind: Group\nname: fresh\nmembers: {users: [ada@contoso.example]}\n")
+    assert home("validate", "draft.yaml").status == 0
+    assert "fresh" not in home("plan").out

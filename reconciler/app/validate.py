@@ -1,0 +1,34 @@
+"""Checking a configuration, or some of its files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.app.project_folder import SETTINGS_FILE
+
+if TYPE_CHECKING:
+    from reconciler.app.workspace import Workspace
+    from reconciler.config.load import Loaded
+    from reconciler.diagnostics import Diagnostic
+
+
+def validate(workspace: Workspace, places: tuple[Path, ...] = ()) -> Loaded:
+    """Check everything; with ``places``, keep the problems of these files and folders alone.
+
+    Documents refer to each other, so the whole configuration is read all the same. A file that is not part
+    of it is checked as if it were.
+    """
+    if not places:
+        return workspace.load()
+    files = tuple(item for item in places if not item.is_dir() and item.name != SETTINGS_FILE)
+    loaded = workspace.load(files)
+    chosen = tuple(Path(os.path.realpath(item)) for item in places)
+    kept = tuple(item for item in loaded.diagnostics if _is_in(item, chosen))
+    return replace(loaded, diagnostics=kept)
+
+
+def _is_in(problem: Diagnostic, chosen: tuple[Path, ...]) -> bool:
+    return any(Path(os.path.realpath(problem.file)).is_relative_to(item) for item in chosen)
