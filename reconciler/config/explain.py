@@ -43,7 +43,7 @@ _SHAPES: Final = {
         "lower-case letters, digits and hyphens, beginning with a letter, 63 at most"
     ),
     fields.PROVIDER_NAME_PATTERN: (
-        "lower-case letters, digits, hyphens and dots, beginning with a letter, 63 at most"
+        "lower-case letters, digits, hyphens and dots, beginning with a letter or a digit, 63 at most"
     ),
     fields.LABEL_PATTERN: "letters, digits and any of . _ / = -, 63 at most",
     fields.TEXT_PATTERN: "one line of 1 to 200 characters, none of them invisible",

@@ -70,7 +70,7 @@ def _reference(value: object) -> object:
 _INVISIBLE = r"\x00-\x1F\x7F-\x9F\u061C\u200B\u200E\u200F\u2028-\u202E\u2060\u2066-\u2069\uFEFF"
 
 NAME_PATTERN = "^[a-z][a-z0-9-]{0,62}$"
-PROVIDER_NAME_PATTERN = "^[a-z][a-z0-9.-]{0,62}$"
+PROVIDER_NAME_PATTERN = "^[a-z0-9][a-z0-9.-]{0,62}$"
 LABEL_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._/=-]{0,62}$"
 TEXT_PATTERN = rf"^[^{_INVISIBLE}]{{1,200}}$"
 PRINCIPAL_PATTERN = rf"^[^\s{_INVISIBLE},;<>]{{1,254}}$"

@@ -49,6 +49,10 @@ class ServerDefaults:
     username_form: Annotated[
         UsernameForm, Field(description="The whole address, or the part before the @.")
     ] = UsernameForm.ADDRESS
+    sign_in: Annotated[
+        tuple[SignInMethod, ...],
+        Field(description="What this server accepts, if not what the provider accepts."),
+    ] = ()
     password_until: Annotated[
         Maybe[IsoDate],
         Field(description="The day (ISO 8601) after which passwords are refused here."),

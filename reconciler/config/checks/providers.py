@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconciler.config.checks.finding import Finding
 from reconciler.config.suggest import one_of
-from reconciler.model.provider import SignInMethod
+from reconciler.model.domain import domain_key
+from reconciler.model.provider import Provider, ServerDefaults, SignInMethod
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from reconciler.config.checks.finding import Check
     from reconciler.config.resolved import Endpoint, ResolvedConfiguration, ResolvedConnector
 
@@ -27,53 +28,70 @@ def overrides(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 def sign_in(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """The provider accepts the connector's sign-in method."""
+    """The provider accepts the connector's sign-in method, named or known by its host."""
     for case in subject.cases:
         for side in case.sides:
-            if side.defaults is None or side.server.server != side.defaults.server:
+            found = _provider_of(subject, case, side)
+            if found is None:
                 continue
-            yield from _nothing(case, side)
-            yield from _password(case, side)
-            yield from _oauth2(case, side)
+            accepted = found.defaults.sign_in or found.provider.sign_in
+            for check in (_nothing, _password, _oauth2):
+                for rule, field, message, hint in check(side, found, accepted):
+                    yield Finding(rule, case.entry.raw, side.route(field), message, hint)
 
 
-def _nothing(case: ResolvedConnector, side: Endpoint) -> Iterator[Finding]:
-    if side.server.signs_in or case.provider is None or not case.provider.sign_in:
-        return
-    message = (
-        f"`{case.provider.name}` takes no mail without a sign-in, only with "
-        f"{one_of(case.provider.sign_in)}."
-    )
-    hint = "Sign in, or name the server that takes mail from your network."
-    yield Finding("provider/sign-in", case.entry.raw, side.route("sign_in"), message, hint)
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A provider, and what it says of the server that an account uses."""
+
+    provider: Provider
+    defaults: ServerDefaults
 
 
-def _password(case: ResolvedConnector, side: Endpoint) -> Iterator[Finding]:
-    if side.server.password is None or case.provider is None or side.defaults is None:
-        return
-    if until := side.defaults.password_until:
-        message = f"`{case.provider.name}` accepts no passwords over {side.label} after {until}."
-        hint = "Use `oauth2`." if case.provider.oauth2 else ""
-        yield Finding(
-            "provider/password-until", case.entry.raw, side.route("password"), message, hint
-        )
-    elif case.provider.sign_in and not _PASSWORDS.intersection(case.provider.sign_in):
+_Problems = Iterator[tuple[str, str, str, str]]
+
+
+def _provider_of(
+    subject: ResolvedConfiguration, case: ResolvedConnector, side: Endpoint
+) -> _Known | None:
+    host = domain_key(side.server.server or "")
+    if case.provider is not None and side.defaults is not None:
+        same = host == domain_key(side.defaults.server)
+        return _Known(case.provider, side.defaults) if same else None
+    for provider in subject.catalogue.built_in.values():
+        defaults = provider.imap if side.protocol == "imap" else provider.smtp
+        if defaults is not None and host == domain_key(defaults.server):
+            return _Known(provider, defaults)
+    return None
+
+
+def _nothing(side: Endpoint, found: _Known, accepted: tuple[SignInMethod, ...]) -> _Problems:
+    if accepted and not side.server.signs_in:
         message = (
-            f"`{case.provider.name}` accepts no passwords, only {one_of(case.provider.sign_in)}."
+            f"`{found.provider.name}` takes no mail without a sign-in, only with "
+            f"{one_of(accepted)}."
         )
-        yield Finding(
-            "provider/sign-in", case.entry.raw, side.route("password"), message, "Use `oauth2`."
-        )
+        hint = "Sign in, or name the server that takes mail from your network."
+        yield "provider/sign-in", "sign_in", message, hint
 
 
-def _oauth2(case: ResolvedConnector, side: Endpoint) -> Iterator[Finding]:
-    if side.server.oauth2 is None or case.provider is None or not case.provider.sign_in:
+def _password(side: Endpoint, found: _Known, accepted: tuple[SignInMethod, ...]) -> _Problems:
+    if side.server.password is None:
         return
-    if SignInMethod.OAUTH2 not in case.provider.sign_in:
-        message = f"`{case.provider.name}` does not accept OAuth 2.0, only {one_of(case.provider.sign_in)}."
-        yield Finding(
-            "provider/sign-in", case.entry.raw, side.route("oauth2"), message, "Use `password`."
-        )
+    name = found.provider.name
+    if until := found.defaults.password_until:
+        message = f"`{name}` accepts no passwords over {side.label} after {until}."
+        hint = "Use `oauth2`." if found.provider.oauth2 else ""
+        yield "provider/password-until", "password", message, hint
+    elif accepted and not _PASSWORDS.intersection(accepted):
+        message = f"`{name}` accepts no passwords, only {one_of(accepted)}."
+        yield "provider/sign-in", "password", message, "Use `oauth2`."
+
+
+def _oauth2(side: Endpoint, found: _Known, accepted: tuple[SignInMethod, ...]) -> _Problems:
+    if side.server.oauth2 is not None and accepted and SignInMethod.OAUTH2 not in accepted:
+        message = f"`{found.provider.name}` does not accept OAuth 2.0, only {one_of(accepted)}."
+        yield "provider/sign-in", "oauth2", message, "Use `password`."
 
 
 CHECKS: Final[tuple[Check, ...]] = (overrides, sign_in)

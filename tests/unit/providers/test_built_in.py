@@ -12,6 +12,8 @@ from reconciler.model.provider import Provider, SignInMethod, UsernameForm
 
 # The names that connectors in the field are written with: one that goes breaks configurations.
 NAMES = (
+    "163.com",
+    "alibaba",
     "aol",
     "brevo",
     "fastmail",
@@ -22,14 +24,18 @@ NAMES = (
     "ionos",
     "mail.ru",
     "mailgun",
+    "mailtrap",
     "microsoft365",
+    "namecheap",
     "outlook.com",
     "ovh",
     "postmark",
     "qq",
     "rackspace",
+    "resend",
     "sendgrid",
     "ses",
+    "smtp2go",
     "t-online",
     "web.de",
     "yahoo",
@@ -91,7 +97,9 @@ def test_everybody_reads_mail_at_993() -> None:
 def test_those_who_send_only_are_known() -> None:
     send_only = {item.name for item in built_in_providers() if item.imap is None}
 
-    assert send_only == {"ses", "sendgrid", "mailgun", "postmark", "brevo"}
+    assert send_only == {
+        "ses", "sendgrid", "mailgun", "postmark", "brevo", "mailtrap", "resend", "smtp2go",
+    }  # fmt: skip
 
 
 def test_those_who_file_sent_copies_themselves_are_known() -> None:
