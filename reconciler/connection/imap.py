@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ImapAccountSession(AccountSession):
-    """Signing in is no proof: Exchange says OK and then knows no mailbox. So folders are looked at too."""
+    """A session over IMAP. A sign-in proves little, since Exchange accepts one without a mailbox: folders do."""
 
     _session: ImapSession | None = None
     survey: Survey | None = None

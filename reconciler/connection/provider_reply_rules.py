@@ -22,7 +22,7 @@ from reconciler.model.protocol import Protocol
 SMTP: Final = Protocol.SMTP
 
 PROVIDER_RULES: Final[tuple[Rule, ...]] = (
-    # Microsoft, by the words first: 5.7.139 stands in front of several of them.
+    # Microsoft, by the words first: several answers begin with 5.7.139.
     Rule(
         error_class=ErrorClass.AUTH_BASIC_DISABLED,
         cause="{host} no longer accepts passwords: basic authentication is disabled.",

@@ -50,7 +50,7 @@ class ConnectTo:
     def parse(cls, texts: Iterable[str]) -> Self:
         """Read entries, each text holding any number of them with commas or blanks between.
 
-        Raises UsageError for what is no entry and for a place that is led to two others.
+        Raises UsageError for an invalid entry, and for a place that has two targets.
         """
         found: dict[Place, Place] = {}
         only = False

@@ -15,9 +15,9 @@ The tree::
     ├── Unsendable          what is to be sent cannot be put into the protocol
     ├── TokenFault          no access token was issued
     │   ├── TokenUnreachable  and nobody was there to refuse it
-    │   ├── KeyUnusable       and there is no key to ask with
+    │   ├── KeyUnusable       the key to ask with cannot be used
     │   └── ExtraMissing      and nothing is installed to ask with
-    ├── Uncertain           a mail was handed over, and nobody knows whether it was taken
+    ├── Uncertain           a mail was handed over, and the server did not confirm it
     └── Declined            the server understood, and said no
 
 Failures of TLS are :class:`ssl.SSLError` as it comes. None is an OSError: smtplib and imaplib replace
@@ -179,7 +179,7 @@ class TokenUnreachable(TokenFault):
 
 
 class KeyUnusable(TokenFault):
-    """What a reference resolves to is no key or certificate; ``wanted`` says what is."""
+    """A reference does not resolve to a key or certificate; ``wanted`` says what was expected."""
 
     def __init__(self, host: str, reference: str, wanted: str) -> None:
         super().__init__(host, f"{reference} does not hold {wanted}")

@@ -69,7 +69,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What became of a mail: for whom it was taken, for whom not and why, and the final reply.
+    """What became of a mail: the recipients it was accepted for, those refused and why, and the final reply.
 
     ``reply`` is None if it was taken for nobody, so that no text was sent.
     """
@@ -82,7 +82,7 @@ class Submission:
 class SmtpSession:
     """One session, from the greeting on. What a server does wrong comes out as a MailFault.
 
-    The constructor reads the greeting. ``ehlo_name`` is what the server is told as our name.
+    The constructor reads the greeting. ``ehlo_name`` is the name that EHLO gives.
     """
 
     def __init__(self, wire: Wire, ehlo_name: str | None = None) -> None:

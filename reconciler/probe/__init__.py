@@ -1,5 +1,5 @@
 """Live tests of connectors, in stages, with every failure named.
 
-What is tested, in which order, and what a server's answer means; the protocols themselves are in
-:mod:`reconciler.mail`.
+What is tested and in which order, reports, drift and shards. How a session is opened, and what a server's
+answer means, is in :mod:`reconciler.connection`.
 """

@@ -27,8 +27,8 @@ _MOST = 500
 class Outgoing:
     """Sends the mails of one connector, one after the other."""
 
-    def __init__(self, door: ConnectorAccess) -> None:
-        self._door = door
+    def __init__(self, access: ConnectorAccess) -> None:
+        self._access = access
         self._attempt: SmtpAccountSession | None = None
         self._mails = 0
 
@@ -67,11 +67,11 @@ class Outgoing:
 
     def _submit(self, mail: Prepared, before_text: Callable[[], None]) -> Submission:
         if self._attempt is None:
-            self._attempt = self._door.smtp()
+            self._attempt = self._access.smtp()
         session = self._attempt.session
-        envelope, content = _suited(mail, session, self._door.account.host)
-        session.deadline = Deadline(self._door.timeout)
-        seconds = self._door.handover_seconds
+        envelope, content = _suited(mail, session, self._access.account.host)
+        session.deadline = Deadline(self._access.timeout)
+        seconds = self._access.handover_seconds
         deadline = None if seconds is None else Deadline(seconds)
         try:
             submission = session.submit(envelope, content, deadline, before_text)
@@ -83,25 +83,25 @@ class Outgoing:
 
     def _failed(self, fault: MailFault) -> SendFailed:
         if isinstance(fault, Uncertain):
-            host = self._door.account.host
+            host = self._access.account.host
             return DeliveryUncertain(
                 f"{host} received the whole mail, but did not confirm it: it may have been delivered",
                 temporary=False,
                 hint="Check whether it arrived before you send it again.",
             )
-        return self._door.failure(fault, Stage.ENVELOPE)
+        return self._access.failure(fault, Stage.ENVELOPE)
 
     def _told(
         self, submission: Submission
     ) -> tuple[tuple[str, ...], tuple[RefusedRecipient, ...], str]:
-        show = self._door.show
+        show = self._access.show
         refused = tuple(
             RefusedRecipient(recipient, reply.code, reply.status, show(reply.text))
             for recipient, reply in submission.refused
         )
         if submission.reply is None:
             raise SendFailed(
-                f"{self._door.account.host} accepts none of the recipients: "
+                f"{self._access.account.host} accepts none of the recipients: "
                 + "; ".join(str(item) for item in refused),
                 temporary=all(item.temporary for item in refused),
                 code=refused[0].code,
@@ -113,9 +113,9 @@ class Outgoing:
 
     def _hint(self, reply: Reply) -> str:
         """What to do about a refused recipient; without a sign-in, that may be what is missing."""
-        if self._door.account.settings.signs_in:
+        if self._access.account.settings.signs_in:
             return "Check the addresses, and whether the account may send to them."
-        return self._door.failure(Declined("RCPT", reply), Stage.ENVELOPE).hint or ""
+        return self._access.failure(Declined("RCPT", reply), Stage.ENVELOPE).hint or ""
 
 
 def _suited(mail: Prepared, session: SmtpSession, host: str) -> tuple[Envelope, bytes]:
