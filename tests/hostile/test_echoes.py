@@ -112,11 +112,11 @@ def test_nothing_of_a_secret_comes_into_a_report(
 @pytest.mark.parametrize("name", COVERED)
 def test_an_encoding_that_is_recognised_hides_an_answer(attack: Attack, name: str) -> None:
     echo = COVERED[name](PASSWORD)
-    found = attack(SMTP, smtp(RCPT=f"550 5.1.1 unknown: {echo}\r\n"))
+    found = attack(SMTP, smtp(RCPT=f"550 5.7.1 unknown: {echo}\r\n"))
     stage, failure = found.failure
     assert (stage, failure.reply) == (Stage.ENVELOPE, HIDDEN)
 
 
 def test_an_ordinary_answer_is_shown(attack: Attack) -> None:
-    found = attack(SMTP, smtp(RCPT="550 5.1.1 <support@hostile.example>: unknown in table\r\n"))
-    assert found.failure[1].reply == "550 5.1.1 <support@hostile.example>: unknown in table"
+    found = attack(SMTP, smtp(RCPT="550 5.7.1 <support@hostile.example>: unknown in table\r\n"))
+    assert found.failure[1].reply == "550 5.7.1 <support@hostile.example>: unknown in table"

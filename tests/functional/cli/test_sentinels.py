@@ -117,6 +117,7 @@ RUNS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "route": (("--from", "by-env@contoso.example", "--as", "ada@contoso.example"),),
     "settings": ((), ("--format", "json")),
     "schema": (("plan",),),
+    "state adopt": (("--yes",),),
     "state export": (("--out", "state.json"), ()),
     "state forget": (("EmailConnector.none",),),
     "state key": ((),),
