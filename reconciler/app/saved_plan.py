@@ -8,7 +8,8 @@ import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.app.atomic_file import read_wholly, write_wholly
+from reconciler.app.atomic_file import write_wholly
+from reconciler.app.imported_file import read_json
 from reconciler.errors import PlanRefused, PlanStale, ReconcilerError
 from reconciler.plan.planfile import FORMAT, PlanFile, Seal, holds_together, to_text
 
@@ -82,7 +83,7 @@ def read_plan_file(path: Path) -> PlanFile:
     """
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - only where files are read
 
-    text = read_wholly(path, hint=_MAKE_ONE, largest=_LARGEST)
+    text = read_json(path, hint=_MAKE_ONE, largest=_LARGEST)
     try:
         document = json.loads(text, object_pairs_hook=_mapping)
         whole = holds_together(document)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from reconciler import __version__
 from reconciler.app.actor import git_commit
-from reconciler.app.atomic_file import read_wholly, write_wholly
+from reconciler.app.atomic_file import write_wholly
+from reconciler.app.imported_file import read_json
 from reconciler.apply.authorise import denials
 from reconciler.errors import (
     NotAuthorised,
@@ -132,7 +133,7 @@ def restore(
     ``outcome`` says at any time whether it was written. Raises ReconcilerError if the file cannot be read;
     StateError if it is no whole export, or the state is not empty; StateLocked.
     """
-    export = from_text(read_wholly(path))
+    export = from_text(read_json(path))
     with (
         workspace.writing() as store,
         store.lock(holder=holder, operation="state import", wait=wait) as held,

@@ -14,6 +14,7 @@ from reconciler.app.credential_gate import (
     refuse_new_credentials,
     refuse_shared_secrets,
 )
+from reconciler.app.imported_file import read_json
 from reconciler.app.plan import with_fingerprints
 from reconciler.app.record_tests import Recorder, load_before
 from reconciler.app.selection import (
@@ -297,9 +298,7 @@ def merge_files(paths: tuple[Path, ...]) -> TestReport:
 
 def _read(path: Path) -> TestReport:
     try:
-        report = _ADAPTER.validate_json(path.read_bytes())
-    except OSError as error:
-        raise ReconcilerError(f"{path} cannot be read: {error.strerror}") from error
+        report = _ADAPTER.validate_json(read_json(path))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"])

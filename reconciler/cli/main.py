@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import io
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from reconciler import __version__
+from reconciler.cli.arguments import check_arguments
 from reconciler.cli.command import ExampleGroup
 from reconciler.cli.exit_codes import ExitCode, exit_code
 from reconciler.cli.project import go_to
@@ -124,6 +126,7 @@ def collect_rarely() -> None:
 def main(arguments: list[str]) -> int:
     """Run one command line and return its exit code; nothing is raised."""
     try:
+        check_arguments(arguments, os.environ)
         result = cli.main(arguments, prog_name="reconciler", standalone_mode=False)
     except click.exceptions.Exit as error:
         return error.exit_code

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import click
 from click.core import ParameterSource
 
+from reconciler.cli.arguments import whole_number
 from reconciler.model.address import Kind
 
 if TYPE_CHECKING:
@@ -165,14 +166,14 @@ class Project:
     allow_updates: int = _option(
         {Uses.OVERRIDES: ("--allow-updates",)},
         0,
-        type=click.IntRange(min=0),
+        type=whole_number(),
         metavar="N",
         help="Allow up to N connectors to be changed, whatever the limits.",
     )
     allow_deletes: int = _option(
         {Uses.OVERRIDES: ("--allow-deletes",)},
         0,
-        type=click.IntRange(min=0),
+        type=whole_number(),
         metavar="N",
         help="Allow up to N connectors to be deleted, whatever the limits.",
     )

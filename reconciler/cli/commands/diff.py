@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli.arguments import whole_number
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.options import format_option
 from reconciler.cli.project import Project, Uses, project_options
@@ -19,8 +20,8 @@ from reconciler.render.formats import TextOrJson
         "reconciler diff 0 1",
     ),
 )
-@click.argument("first", type=click.IntRange(min=0), metavar="SERIAL")
-@click.argument("second", type=click.IntRange(min=0), metavar="[SERIAL]", required=False)
+@click.argument("first", type=whole_number(), metavar="SERIAL")
+@click.argument("second", type=whole_number(), metavar="[SERIAL]", required=False)
 @format_option(TextOrJson)
 @project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
 def command(project: Project, *, first: int, second: int | None, output_format: TextOrJson) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.arguments import whole_number
 from reconciler.cli.command import CommandWithSubcommands, ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import DURATION, format_option
@@ -30,7 +31,7 @@ _OUTCOMES = ("started", "signed_in", "failed", "not_sent")
 )
 @click.argument("address", required=False)
 @format_option(TextOrJson)
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N",
+@click.option("--limit", type=whole_number(1), default=50, show_default=True, metavar="N",
               help="List at most N entries.")  # fmt: skip
 @project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
 def command(
@@ -60,7 +61,7 @@ def command(
     cls=ExampleCommand,
     examples=("reconciler history show 12", "reconciler history show 12 --format json"),
 )
-@click.argument("serial", type=click.IntRange(min=1))
+@click.argument("serial", type=whole_number(1))
 @format_option(TextOrJson)
 @project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
 def show(project: Project, *, serial: int, output_format: TextOrJson) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.arguments import whole_number
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import DURATION, format_option
@@ -35,7 +36,7 @@ _RESULTS = ("sent", "partly", "refused", "temporary", "uncertain")
               help="Only mail of at most this age, such as 30m, 12h or 2d.")  # fmt: skip
 @click.option("--result", type=click.Choice(_RESULTS), help="Only mail with this result.")
 @click.option("--message-id", metavar="ID", help="Only the mail with this Message-ID.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N",
+@click.option("--limit", type=whole_number(1), default=50, show_default=True, metavar="N",
               help="List at most N entries.")  # fmt: skip
 @click.option("--prune", type=DURATION, metavar="AGE",
               help="Delete older entries, after asking. Requires an Administrator.")  # fmt: skip

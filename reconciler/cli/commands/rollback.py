@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.arguments import whole_number
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.project import Project, Uses, project_options
 
@@ -15,7 +16,7 @@ from reconciler.cli.project import Project, Uses, project_options
     cls=ExampleCommand,
     examples=("reconciler rollback 11 --out back-to-11",),
 )
-@click.argument("serial", type=click.IntRange(min=1), metavar="SERIAL")
+@click.argument("serial", type=whole_number(1), metavar="SERIAL")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", required=True,
               help="Write to this folder; never overwrite a file.")  # fmt: skip
 @project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
