@@ -41,7 +41,7 @@ def sign_in(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _ServerOwner:
     """A provider, and what it says of the server that an account uses."""
 
     provider: Provider
@@ -53,19 +53,19 @@ _Problems = Iterator[tuple[str, str, str, str]]
 
 def _provider_of(
     subject: ResolvedConfiguration, case: ResolvedConnector, side: Endpoint
-) -> _Known | None:
+) -> _ServerOwner | None:
     host = domain_key(side.server.server or "")
     if case.provider is not None and side.defaults is not None:
         same = host == domain_key(side.defaults.server)
-        return _Known(case.provider, side.defaults) if same else None
+        return _ServerOwner(case.provider, side.defaults) if same else None
     for provider in subject.catalogue.built_in.values():
         defaults = provider.imap if side.protocol == "imap" else provider.smtp
         if defaults is not None and host == domain_key(defaults.server):
-            return _Known(provider, defaults)
+            return _ServerOwner(provider, defaults)
     return None
 
 
-def _nothing(side: Endpoint, found: _Known, accepted: tuple[SignInMethod, ...]) -> _Problems:
+def _nothing(side: Endpoint, found: _ServerOwner, accepted: tuple[SignInMethod, ...]) -> _Problems:
     if accepted and not side.server.signs_in:
         message = (
             f"`{found.provider.name}` takes no mail without a sign-in, only with "
@@ -75,7 +75,7 @@ def _nothing(side: Endpoint, found: _Known, accepted: tuple[SignInMethod, ...]) 
         yield "provider/sign-in", "sign_in", message, hint
 
 
-def _password(side: Endpoint, found: _Known, accepted: tuple[SignInMethod, ...]) -> _Problems:
+def _password(side: Endpoint, found: _ServerOwner, accepted: tuple[SignInMethod, ...]) -> _Problems:
     if side.server.password is None:
         return
     name = found.provider.name
@@ -88,7 +88,7 @@ def _password(side: Endpoint, found: _Known, accepted: tuple[SignInMethod, ...])
         yield "provider/sign-in", "password", message, "Use `oauth2`."
 
 
-def _oauth2(side: Endpoint, found: _Known, accepted: tuple[SignInMethod, ...]) -> _Problems:
+def _oauth2(side: Endpoint, found: _ServerOwner, accepted: tuple[SignInMethod, ...]) -> _Problems:
     if side.server.oauth2 is not None and accepted and SignInMethod.OAUTH2 not in accepted:
         message = f"`{found.provider.name}` does not accept OAuth 2.0, only {one_of(accepted)}."
         yield "provider/sign-in", "oauth2", message, "Use `password`."
