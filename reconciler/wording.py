@@ -18,6 +18,9 @@ TO_ACT_ON: Final = 10
 LINES: Final = 20
 """How many items a list shows, one per line."""
 
+BLOCKS: Final = 200
+"""How many changes, and how many items of a list within one, a plan shows whole: JSON has all of them."""
+
 
 def counted(number: int, noun: str) -> str:
     """``1 connector``, ``2 connectors``: for nouns that take an s."""

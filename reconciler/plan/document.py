@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Self, assert_never
 from reconciler.model.address import Kind
 from reconciler.model.resource import JSON, digest, spec_of, to_plain
 from reconciler.model.setting import SettingChange
+from reconciler.plan.alike import alike
 from reconciler.plan.changes import (
     Change,
     Create,
@@ -177,6 +178,19 @@ class ForgottenDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupDocument:
+    """Updates of one kind that are alike; each is among the resource changes too.
+
+    ``provider`` is the one that all of them have, or null.
+    """
+
+    kind: Kind
+    provider: str | None
+    fields: tuple[ChangedField, ...]
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeDocument:
     """What a plan was to be about: patterns, labels and kinds, each empty where it leaves nothing out."""
 
@@ -230,6 +244,7 @@ class PlanDocument:
     not_ready: tuple[TestDocument, ...] = ()
     partial: PartialDocument | None = None
     environment: str = ""
+    groups: tuple[GroupDocument, ...] = ()
     settings_changes: tuple[SettingChange, ...] = ()
     authorization: AuthorizationDocument | None = None
 
@@ -287,6 +302,15 @@ def to_document(plan: Plan) -> PlanDocument:
         ),
         partial=_partial(plan.partial),
         environment=plan.environment,
+        groups=tuple(
+            GroupDocument(
+                kind=item.kind,
+                provider=item.provider,
+                fields=_fields(item.fields),
+                addresses=tuple(map(str, item.addresses)),
+            )
+            for item in alike(plan.changes)
+        ),
         settings_changes=plan.settings_changes,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.render.human.impact import access, new_credential_uses, settings_changes
-from reconciler.render.human.plan import change_text, left_out, not_tested, steps, summary
+from reconciler.render.human.plan import change_blocks, left_out, not_tested, steps, summary
 from reconciler.render.human.routes import routes
 from reconciler.render.terminal import Style, visible
 
@@ -38,7 +38,7 @@ def plan_markdown(plan: Plan, denials: tuple[Denial, ...], actor: str) -> str:
     if not plan.empty:
         for section in (routes, access):
             parts += _fenced(section(plan, _WIDE))
-        body = "\n\n".join(_as_diff(change_text(change, _WIDE)) for change in plan.changes)
+        body = "\n\n".join(_as_diff(block) for block in change_blocks(plan.changes, _WIDE))
         fence = _fence(body)
         parts.append(
             f"<details><summary>Changes, field by field</summary>\n\n{fence}diff\n{body}\n{fence}\n\n</details>"

@@ -19,7 +19,7 @@ from reconciler.render.human.routes import saved_routes
 from reconciler.render.json import to_json
 from reconciler.render.markdown import plan_markdown
 from reconciler.render.terminal import table, visible
-from reconciler.wording import counted, listed, shortened
+from reconciler.wording import BLOCKS, counted, listed, shortened
 
 if TYPE_CHECKING:
     from reconciler.apply.authorise import Denial
@@ -85,13 +85,15 @@ def plan_file_text(file: PlanFile, output_format: TextOrJson, style: Style) -> s
 def _saved(file: PlanFile, style: Style) -> str:
     document = file.plan
     counts = document.summary
+    shown, more = shortened(document.resource_changes, BLOCKS)
     saved_with = " ".join(file.allowed.options)
     parts = [
         f"A plan against serial {file.basis.serial}, made by release {file.basis.tool_version}."
         + (f"\nSaved with {saved_with}." if saved_with else "")
         + (f"\nEnvironment: {visible(document.environment)}" if document.environment else "")
         + _part(document),
-        *(_change(change, style) for change in document.resource_changes),
+        *(_change(change, style) for change in shown),
+        f"  … {more} changes; `--format json` lists all of them." if more else "",
         saved_routes(document, style) if document.resource_changes else "",
         access_changes(document.access_changes if document.serial else (), style),
         credential_uses(document.new_credential_uses, style),

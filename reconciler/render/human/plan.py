@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.model.domain import with_a_label
-from reconciler.model.resource import JSON, Resource, spec_of
+from reconciler.model.resource import JSON, Resource, canonical_json, spec_of
+from reconciler.plan.alike import AlikeChanges, alike
 from reconciler.plan.changes import (
     Change,
     Create,
@@ -23,9 +25,10 @@ from reconciler.plan.planner import ProveEmpty, TestConnectors, WriteRevision, s
 from reconciler.render.human.impact import access, new_credential_uses, refusals, settings_changes
 from reconciler.render.human.routes import routes
 from reconciler.render.terminal import pad, visible, width_of
-from reconciler.wording import TO_ACT_ON, counted, listed, shortened
+from reconciler.wording import BLOCKS, TO_ACT_ON, counted, listed, shortened
 
 if TYPE_CHECKING:
+    from reconciler.model.address import Address
     from reconciler.plan.planner import Plan
     from reconciler.render.terminal import Style
 
@@ -39,7 +42,7 @@ def plan_text(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
     """The whole plan."""
     sections = [f"Environment: {visible(plan.environment)}"] if plan.environment else []
     if not plan.empty:
-        body = "\n\n".join(change_text(change, style) for change in plan.changes)
+        body = "\n\n".join(change_blocks(plan.changes, style))
         sections.append(f"reconciler will perform the following actions:\n\n{body}")
         sections.append(routes(plan, style))
         sections.append(access(plan, style))
@@ -52,6 +55,38 @@ def plan_text(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
     sections.append(left_out(plan))
     sections.append(style.strong(summary(plan)))
     return "\n\n".join(section for section in sections if section)
+
+
+def change_blocks(changes: tuple[Change, ...], style: Style) -> list[str]:
+    """The changes, those that are alike as one, and never more than can be read."""
+    groups = {address: group for group in alike(changes) for address in group.addresses}
+    blocks: list[str] = []
+    told: set[Address] = set()
+    for number, change in enumerate(changes):
+        group = groups.get(change.address) if isinstance(change, Update) else None
+        if group is not None and group.addresses[0] in told:
+            continue
+        if len(blocks) == BLOCKS:
+            rest = [item for item in changes[number:] if item.address not in told]
+            blocks.append(f"  … and {counted(len(rest), 'more change')}: {_by_kind(rest)}."
+                          " `--format json` lists all of them.")  # fmt: skip
+            break
+        told.update((change.address,) if group is None else group.addresses)
+        blocks.append(change_text(change, style) if group is None else _alike(group, style))
+    return blocks
+
+
+def _alike(group: AlikeChanges, style: Style) -> str:
+    of = f" of provider {visible(group.provider)}" if group.provider else ""
+    title = f"{len(group.addresses)} {group.kind}s{of} will be updated alike"
+    names = listed([item.name for item in group.addresses], TO_ACT_ON)
+    head = [f"  {style.strong(f'# {title}')}", f"  {style.mark('~')} {group.kind}: {names}"]
+    return "\n".join([*head, *_fields(group.fields, style)])
+
+
+def _by_kind(changes: list[Change]) -> str:
+    counts = Counter(change.address.kind for change in changes)
+    return ", ".join(f"{count} of {kind}" for kind, count in counts.items())
 
 
 def _forgotten(plan: Plan, style: Style) -> str:
@@ -143,10 +178,12 @@ def show(value: JSON, path: str = "") -> str:
 
     Hosts, addresses and URLs that are not ASCII have their A-label beside them; ``path`` tells a host.
     """
-    shown = visible(json.dumps(value, ensure_ascii=False))
-    texts = [
-        item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)
-    ]
+    items, more = shortened(value, BLOCKS) if isinstance(value, list) else ([value], "")
+    shown = visible(
+        json.dumps(list(items) if isinstance(value, list) else value, ensure_ascii=False)
+    )
+    shown += f" {more}" if more else ""
+    texts = [item for item in items if isinstance(item, str)]
     labels = [
         with_a_label(text).removeprefix(text)
         for text in texts
@@ -199,15 +236,22 @@ def _fields(fields: tuple[FieldChange, ...], style: Style) -> list[str]:
 
 
 def _list(path: str, before: list[JSON], after: list[JSON], style: Style) -> list[str]:
-    gone = [item for item in before if item not in after]
-    come = [item for item in after if item not in before]
+    kept = {canonical_json(item) for item in before} & {canonical_json(item) for item in after}
+    gone = [item for item in before if canonical_json(item) not in kept]
+    come = [item for item in after if canonical_json(item) not in kept]
     if not gone and not come:
         return [f"      {style.mark('~')} {path} = {show(before)} -> {show(after)}"]
     return [
         f"      {style.mark('~')} {path}",
-        *(f"          {style.mark('-')} {show(item)}" for item in gone),
-        *(f"          {style.mark('+')} {show(item)}" for item in come),
+        *_items("-", gone, style),
+        *_items("+", come, style),
     ]
+
+
+def _items(symbol: str, items: list[JSON], style: Style) -> list[str]:
+    shown, more = shortened(items, BLOCKS)
+    lines = [f"          {style.mark(symbol)} {show(item)}" for item in shown]
+    return [*lines, f"          {style.mark(symbol)} {more}"] if more else lines
 
 
 def steps(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
