@@ -15,11 +15,12 @@ from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import StoredState
 from reconciler.plan.changes import Change, RotateSecret
 from reconciler.plan.credentials import uses
-from reconciler.plan.document import ScopeDocument, to_document
+from reconciler.plan.document import to_document
 from reconciler.plan.inputs import NO_OVERRIDES, Desired, Overrides
 from reconciler.plan.planfile import Basis, PlanFile, SecretMark, make_file
 from reconciler.plan.planner import Plan, plan
 from reconciler.plan.scope import WHOLE, Scope, narrow_to
+from reconciler.plan.scope_document import ScopeDocument
 from reconciler.secrets.schemes import is_writable
 from reconciler.state.key import NO_KEY
 from reconciler.wording import listed

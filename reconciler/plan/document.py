@@ -7,7 +7,7 @@ something is taken away or means something else.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self, assert_never
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.model.address import Kind
 from reconciler.model.resource import JSON, digest, spec_of, to_plain
@@ -24,11 +24,10 @@ from reconciler.plan.changes import (
     Update,
 )
 from reconciler.plan.limits import Limit
-from reconciler.plan.scope import Scope
+from reconciler.plan.scope_document import PartialDocument
 
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan
-    from reconciler.plan.scope import PartialPlan
     from reconciler.routing.table import EffectiveRoute
 
 Action = Literal["create", "update", "delete", "forget", "rename", "rotate_secret"]
@@ -191,37 +190,6 @@ class GroupDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScopeDocument:
-    """What a plan was to be about: patterns, labels and kinds, each empty where it leaves nothing out."""
-
-    only: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    kinds: tuple[Kind, ...] = ()
-
-    @classmethod
-    def of(cls, scope: Scope) -> Self:
-        """Put a scope into the shape in which it is published."""
-        return cls(only=scope.patterns, labels=scope.labels, kinds=scope.kinds)
-
-    @property
-    def scope(self) -> Scope:
-        """The scope as the planner takes it."""
-        return Scope(self.only, self.labels, self.kinds)
-
-
-EVERYTHING = ScopeDocument()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartialDocument:
-    """A plan of a part. ``dependencies`` are addresses that come along, ``left_out`` those that do not."""
-
-    scope: ScopeDocument
-    dependencies: tuple[str, ...]
-    left_out: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanDocument:
     """The whole plan. It holds references to secrets and never a secret.
 
@@ -300,7 +268,7 @@ def to_document(plan: Plan) -> PlanDocument:
         not_ready=tuple(
             TestDocument(connector=item.connector, reason=item.reason) for item in plan.not_ready
         ),
-        partial=_partial(plan.partial),
+        partial=PartialDocument.of(plan.partial) if plan.partial else None,
         environment=plan.environment,
         groups=tuple(
             GroupDocument(
@@ -312,16 +280,6 @@ def to_document(plan: Plan) -> PlanDocument:
             for item in alike(plan.changes)
         ),
         settings_changes=plan.settings_changes,
-    )
-
-
-def _partial(partial: PartialPlan | None) -> PartialDocument | None:
-    if partial is None:
-        return None
-    return PartialDocument(
-        scope=ScopeDocument.of(partial.scope),
-        dependencies=tuple(map(str, partial.dependencies)),
-        left_out=tuple(map(str, partial.left_out)),
     )
 
 

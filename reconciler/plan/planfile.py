@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from reconciler.model.credential_rule import CredentialRule
 from reconciler.model.resource import JSON, canonical_json, digest, to_plain
-from reconciler.plan.document import EVERYTHING, PlanDocument, ScopeDocument
+from reconciler.plan.document import PlanDocument
 from reconciler.plan.inputs import Overrides
+from reconciler.plan.scope_document import EVERYTHING, ScopeDocument
 from reconciler.wording import listed
 
 if TYPE_CHECKING:
