@@ -242,6 +242,14 @@ class MemoryStore:
             }
             self._settings = export.settings
 
+    def check(self) -> tuple[str, ...]:
+        """Nothing can be wrong with values in memory."""
+        return ()
+
+    def broken_links(self) -> tuple[int, ...]:
+        """There is no chain in memory."""
+        return ()
+
     def lease(self) -> Lease | None:
         """The lease in force, if any."""
         with self._mutex:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.errors import ReconcilerError
 from reconciler.plan.changes import Delete, Forget
 from reconciler.plan.diff import changes_between
+from reconciler.state.base import Revision
 
 if TYPE_CHECKING:
     from reconciler.model.address import Address
     from reconciler.plan.changes import Change
-    from reconciler.state.base import HistoryEntry, Revision, StateReader
+    from reconciler.state.base import HistoryEntry, StateReader
 
 
 def revision(reader: StateReader, serial: int) -> Revision:
@@ -22,6 +24,20 @@ def revision(reader: StateReader, serial: int) -> Revision:
     newest = found or reader.revisions(limit=1)
     there = f"The newest is {newest[0].serial}." if newest else "Nothing was applied yet."
     raise ReconcilerError(f"there is no revision {serial}", hint=there)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What became of a proof of the history: the newest revision, its digest, and those that do not match."""
+
+    newest: Revision | None
+    broken: tuple[int, ...]
+
+
+def verify(reader: StateReader) -> Verified:
+    """Work out the digest of every revision anew, and compare."""
+    newest = reader.revisions(limit=1)
+    return Verified(newest[0] if newest else None, reader.broken_links())
 
 
 def changes_of(reader: StateReader, serial: int) -> tuple[Change, ...]:

@@ -63,6 +63,12 @@ def migrate(workspace: Workspace) -> Migrated:
         return Migrated(store.load().serial, was_older)
 
 
+def check_state(workspace: Workspace) -> tuple[str, ...]:
+    """Read the whole state, and return what is wrong with it, a sentence each."""
+    with workspace.reading() as reader:
+        return reader.check()
+
+
 def unlock(workspace: Workspace, token: str, approve: Callable[[Lease], bool]) -> Lease | None:
     """Remove the lock with a token from its holder; None if ``approve`` declines.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -55,7 +55,10 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One apply, as it was written. ``serial`` counts from 1 without gaps."""
+    """One apply, as it was written. ``serial`` counts from 1 without gaps.
+
+    ``chain`` is its digest, chained to the one before; "" where the store keeps none.
+    """
 
     serial: int
     at: datetime
@@ -66,6 +69,7 @@ class Revision:
     plan_digest: str
     counts: ChangeCounts
     note: str = ""
+    chain: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,14 @@ class StateReader(Protocol):
 
     def export(self) -> StateExport:
         """All of it but the lock, in one consistent view; raises StateError if nothing was applied."""
+        ...
+
+    def check(self) -> tuple[str, ...]:
+        """Read everything, and return what is wrong with it, a sentence each."""
+        ...
+
+    def broken_links(self) -> tuple[int, ...]:
+        """The revisions that do not match their digest in the chain of the history, oldest first."""
         ...
 
     def lease(self) -> Lease | None:

@@ -33,10 +33,12 @@ _OUTCOMES = ("started", "signed_in", "failed", "not_sent")
 @format_option(TextOrJson)
 @click.option("--limit", type=whole_number(1), default=50, show_default=True, metavar="N",
               help="List at most N entries.")  # fmt: skip
+@click.option("--verify", is_flag=True,
+              help="Work out the digest of every revision, and find what was changed since.")  # fmt: skip
 @project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
 def command(
-    project: Project, *, address: str | None, output_format: TextOrJson, limit: int
-) -> None:
+    project: Project, *, address: str | None, output_format: TextOrJson, limit: int, verify: bool
+) -> ExitCode:
     """Show who applied what, when, and from which git commit, newest first.
 
     With ADDRESS, such as EmailConnector.support, show the history of that resource, including its former
@@ -46,6 +48,8 @@ def command(
     from reconciler.app.state import parse_address
     from reconciler.render.history import entries_text, revisions_text
 
+    if verify:
+        return _verify(project)
     style = project.stdout_style()
     found = parse_address(address) if address is not None else None
     with project.workspace().reading() as reader:
@@ -54,6 +58,27 @@ def command(
         else:
             text = revisions_text(reader.revisions(limit=limit), output_format, style)
     click.echo(text)
+    return ExitCode.OK
+
+
+def _verify(project: Project) -> ExitCode:
+    from reconciler.app.history import verify as prove
+
+    with project.workspace().reading() as reader:
+        found = prove(reader)
+    if found.newest is None:
+        click.echo("Nothing was applied yet.")
+        return ExitCode.OK
+    if found.broken:
+        click.echo(
+            f"Revision {found.broken[0]} does not match its digest: it, or one before it, was changed"
+            " after it was written."
+        )
+        return ExitCode.FAILED
+    click.echo(
+        f"All revisions match their digests. Revision {found.newest.serial}: {found.newest.chain}"
+    )
+    return ExitCode.OK
 
 
 @command.command(

@@ -94,6 +94,26 @@ def migrate(project: Project) -> None:
         click.echo("Nothing was applied yet, so there is nothing to migrate.")
 
 
+@command.command("check", cls=ExampleCommand, examples=("reconciler state check",))
+@project_options(Uses.CONFIG | Uses.STATE)
+def check(project: Project) -> ExitCode:
+    """Read the whole state and list everything that is wrong with it.
+
+    Checks the file (SQLite), every value, the digests of resources and revisions, the references, and that
+    no revision is missing. Changes nothing. Exits with 1 if something is wrong.
+    """
+    from reconciler.app.state import check_state
+
+    problems = check_state(project.workspace())
+    for problem in problems:
+        click.echo(problem)
+    if problems:
+        click.echo("Restore the state from a backup.", err=True)
+        return ExitCode.FAILED
+    click.echo("No problems found.")
+    return ExitCode.OK
+
+
 @command.command(
     "export",
     cls=ExampleCommand,

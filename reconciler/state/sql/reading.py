@@ -199,6 +199,7 @@ def revisions(connection: Connection, limit: int, until: int | None = None) -> t
             plan_digest=row.plan_digest,
             counts=ChangeCounts(row.added, row.changed, row.destroyed),
             note=row.note,
+            chain=row.chain,
         )
         for row in connection.execute(query)
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.back_off import BackOff
-from reconciler.errors import CommitUnknown, StateError, StateLocked
+from reconciler.errors import CommitUnknown, StateCorrupt, StateError, StateLocked
 from reconciler.model.sending import EVERY_SENDING
 from reconciler.model.sign_in_attempt import EVERY_ATTEMPT
 from reconciler.model.snapshot import StoredState
@@ -25,8 +25,10 @@ from reconciler.state.sql import leases as rows
 from reconciler.state.sql.faults import BrokenOff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
+
+    from sqlalchemy import Connection
 
     from reconciler.model.address import Address
     from reconciler.model.sending import SendingFilter, SendingRecord
@@ -83,6 +85,9 @@ def open_store(
             assert_never(location)
 
 
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What comes of a value of the wrong type; a defect of ours looks the same, and is raised as it is."""
+
 _WAITS = BackOff(first=0.25, longest=8.0, tries=7)
 """The waits before a database that was there a moment ago is tried again."""
 
@@ -97,9 +102,36 @@ class SqlStore:
         self._database = database
         self._seen = False
 
+    @contextmanager
+    def _view(self) -> Iterator[Connection | None]:
+        """One view; a value in it that cannot be read is named by its table, row and column."""
+        with self._database.view() as view:
+            try:
+                yield view
+            except (StateCorrupt, *_UNREADABLE) as error:
+                if view is None:
+                    raise
+                from reconciler.state.sql import checking  # noqa: PLC0415 - only where something is wrong
+
+                raise checking.explain(view, error) from None
+
+    def check(self) -> tuple[str, ...]:
+        """Read everything, and return what is wrong with it, a sentence each."""
+        from reconciler.state.sql import checking  # noqa: PLC0415 - two commands need it
+
+        with self._database.view() as view:
+            return tuple(checking.problems(view)) if view is not None else ()
+
+    def broken_links(self) -> tuple[int, ...]:
+        """The revisions that do not match their digest in the chain, oldest first."""
+        from reconciler.state.sql import checking  # noqa: PLC0415 - likewise
+
+        with self._view() as view:
+            return checking.broken_links(view) if view is not None else ()
+
     def load(self) -> StoredState:
         """Read the newest revision; raises StateCorrupt where a resource cannot be read back."""
-        with self._database.view() as view:
+        with self._view() as view:
             return reading.load(view) if view is not None else StoredState()
 
     def migrate(self) -> bool:
@@ -108,22 +140,22 @@ class SqlStore:
 
     def revisions(self, *, limit: int = 50, until: int | None = None) -> tuple[Revision, ...]:
         """The newest revisions, those after ``until`` left out, newest first."""
-        with self._database.view() as view:
+        with self._view() as view:
             return reading.revisions(view, limit, until) if view is not None else ()
 
     def changes_of(self, serial: int) -> tuple[HistoryEntry, ...]:
         """What one revision did, in order."""
-        with self._database.view() as view:
+        with self._view() as view:
             return reading.changes_of(view, serial) if view is not None else ()
 
     def past(self, serial: int) -> PastState:
         """Everything as it was at that revision; raises StateCorrupt if it cannot be read back."""
-        with self._database.view() as view:
+        with self._view() as view:
             return reading.past(view, serial) if view is not None else PastState(serial, {})
 
     def step(self, serial: int) -> tuple[PastState, PastState]:
         """Before and after one revision, of the resources that it touched and no others."""
-        with self._database.view() as view:
+        with self._view() as view:
             if view is None:
                 return PastState(serial - 1, {}), PastState(serial, {})
             return (
@@ -133,14 +165,14 @@ class SqlStore:
 
     def history(self, address: Address, *, limit: int = 50) -> tuple[HistoryEntry, ...]:
         """What happened to whatever bears that address or, if nothing does now, once bore it."""
-        with self._database.view() as view:
+        with self._view() as view:
             return reading.history(view, address, limit) if view is not None else ()
 
     def export(self) -> StateExport:
         """All of it but the lock; raises StateError if nothing was applied."""
         from reconciler.state.sql import export as sql_export  # noqa: PLC0415 - only two commands move a state
 
-        with self._database.view() as view:
+        with self._view() as view:
             if view is None:
                 raise nothing_to_export()
             return sql_export.export(view)
@@ -161,7 +193,7 @@ class SqlStore:
 
     def lease(self) -> Lease | None:
         """The lease in force, if any."""
-        with self._database.view() as view:
+        with self._view() as view:
             return None if view is None else reading.lease(view, self._database.now(view))
 
     def lock(
@@ -276,7 +308,7 @@ class SqlStore:
         self, chosen: AttemptFilter = EVERY_ATTEMPT, *, limit: int = 50
     ) -> tuple[SignInAttempt, ...]:
         """The newest attempts to sign in that match, newest first."""
-        with self._database.view() as view:
+        with self._view() as view:
             return auditing.attempts(view, chosen, limit) if view is not None else ()
 
     def record_settings(self, settings: tuple[Setting, ...], *, token: str) -> None:
@@ -295,7 +327,7 @@ class SqlStore:
         self, wanted: SendingFilter = EVERY_SENDING, *, limit: int = 50
     ) -> tuple[SendingRecord, ...]:
         """The newest attempts to send that match, newest first."""
-        with self._database.view() as view:
+        with self._view() as view:
             return reading.sent(view, wanted, limit) if view is not None else ()
 
     def close(self) -> None:
@@ -305,23 +337,29 @@ class SqlStore:
     def _exists(self) -> bool:
         """Whether there is a state to write to; once seen, one is not looked for before every mail."""
         if not self._seen:
-            with self._database.view() as view:
+            with self._view() as view:
                 self._seen = view is not None
         return self._seen
 
     def _take(
         self, token: str, holder: str, operation: str, dead: Lease | None
     ) -> Lease | leases.LockRefused:
-        with self._database.view() as view:
+        with self._view() as view:
             if view is not None:
                 now = self._database.now(view)
                 current = reading.lease(view, now)
                 # A look comes first, because looking is never kept waiting by a writer.
                 if current is not None and current != dead:
                     return leases.LockRefused(current, now)
+                self._refuse_damaged(view)
         with self._database.transaction() as transaction:
             now = self._database.now(transaction)
             return rows.take(transaction, leases.fresh(token, holder, operation, now), now, dead)
+
+    def _refuse_damaged(self, view: Connection) -> None:
+        from reconciler.state.sql import checking  # noqa: PLC0415 - only what writes a revision needs it
+
+        checking.refuse_damaged(view)
 
     def _renew(self, token: str) -> bool:
         with self._database.transaction() as transaction:

@@ -71,6 +71,40 @@ class UtcDateTime(TypeDecorator[datetime]):
             ) from None
 
 
+class CheckedColumn(TypeDecorator[Any]):
+    """A column whose values are checked when they are read: SQLite keeps any type in any column."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, kind: TypeEngine[Any], expected: type[Any]) -> None:
+        self.kind = kind
+        self.expected = expected
+        super().__init__()
+
+    def load_dialect_impl(
+        self,
+        dialect: Dialect,  # noqa: ARG002 - the type decorator hands it over
+    ) -> TypeEngine[Any]:
+        """The type that the column has in the database; a descriptor would make a varchar of a text."""
+        return self.kind
+
+    def process_result_value(
+        self,
+        value: Any,
+        dialect: Dialect,  # noqa: ARG002 - the type decorator hands it over
+    ) -> Any:
+        """Return the value; raises StateCorrupt if it is of another type."""
+        if value is None or type(value) is self.expected:
+            return value
+        raise StateCorrupt(
+            f"the state holds {str(value)[:40]!r} where {_NAMES[self.expected]} is expected",
+            hint="restore the state from a backup",
+        )
+
+
+_NAMES = {int: "a whole number", str: "text"}
+
 metadata = MetaData()
 
 meta = Table(
@@ -243,3 +277,16 @@ lock = Table(
     Column("expires", UtcDateTime),
 )  # fmt: skip
 """One row: the lease. An empty token is a lock that nobody holds."""
+
+
+def _check_values() -> None:
+    """Have the values of every column checked when they are read."""
+    for table in metadata.tables.values():
+        for item in table.columns:
+            if isinstance(item.type, Integer | BigInteger):
+                item.type = CheckedColumn(item.type, int)
+            elif isinstance(item.type, String):
+                item.type = CheckedColumn(item.type, str)
+
+
+_check_values()

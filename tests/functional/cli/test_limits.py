@@ -141,4 +141,7 @@ def test_nothing_to_do_needs_no_approval(home: Home) -> None:
         path.write_text(path.read_text() + "# a comment\n")
     done = home("apply", "--skip-tests", "no servers here")
     assert done.status == 0, done.said
+    assert "~ limits.max_delete_percent: 30 (default) -> 50 (reconciler.yaml)" in done.out
+    done = home("apply", "--skip-tests", "no servers here")
+    assert done.status == 0, done.said
     assert done.out.startswith("No changes.")

@@ -381,6 +381,7 @@ READS_RULES = {
     "settings": (),
     "sandbox": (),
     "state lock": (),
+    "state check": (),
     "state unlock": ("3f2a",),
     "state migrate": (),
     "state export": (),

@@ -1,0 +1,185 @@
+"""A check of a whole state: everything is read, and whatever is wrong is named by table, row and column."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Boolean, column, select, table
+
+from reconciler.errors import StateCorrupt, StateError
+from reconciler.model.address import Kind
+from reconciler.model.secret_ref import SecretRef
+from reconciler.model.sending import SendingResult
+from reconciler.model.sign_in_attempt import AttemptOutcome
+from reconciler.state import chain, specs
+from reconciler.state.sql import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Column, Connection, Table
+
+_JSON: Final = {
+    "meta.settings": list,
+    "resources.spec": dict,
+    "history.spec": dict,
+    "tests.facts": dict,
+}
+"""Columns of text that hold JSON, and what it must be."""
+
+_REFERENCES: Final = ("fingerprints.reference", "attempts.reference", "credential_uses.reference")
+_WORDS: Final = {
+    "sent.result": frozenset(SendingResult),
+    "attempts.outcome": frozenset(AttemptOutcome),
+    "resources.kind": frozenset(Kind),
+    "history.kind": frozenset(Kind),
+}
+"""Columns of text that hold one of a few words."""
+
+_WAY_OUT: Final = (
+    "restore the state from a backup; `reconciler state check` lists everything that is wrong"
+)
+
+
+def refuse_damaged(connection: Connection) -> None:
+    """Raise StateCorrupt for a SQLite file whose pages do not fit together; it takes a moment."""
+    for said in _pragma(connection, "quick_check(1)"):
+        raise StateCorrupt(f"the state is damaged: {said}", hint=_WAY_OUT)
+
+
+def explain(connection: Connection, error: Exception) -> Exception:
+    """Name the place of what could not be read; the error itself if no value is wrong."""
+    for problem in value_problems(connection):
+        return StateCorrupt(f"the state is damaged: {problem}", hint=_WAY_OUT)
+    return error
+
+
+def problems(connection: Connection) -> Iterator[str]:
+    """Yield everything that is wrong with a state, a sentence each."""
+    yield from (f"the file: {said}" for said in _pragma(connection, "integrity_check"))
+    wrong = tuple(value_problems(connection))
+    yield from wrong
+    if wrong:
+        return  # what is compared below would fail on these values
+    yield from _serials(connection)
+    yield from _specifications(connection)
+    yield from (
+        f"revision {serial} does not match its digest: it, or one before it, was changed"
+        for serial in broken_links(connection)[:1]
+    )
+
+
+def broken_links(connection: Connection) -> tuple[int, ...]:
+    """The revisions whose digest is not the one that is worked out from the history."""
+    query = select(tables.revisions.c.serial, tables.revisions.c.chain)
+    stored = {row.serial: row.chain for row in connection.execute(query)}
+    return tuple(serial for serial, link in chain.links(connection) if stored[serial] != link)
+
+
+def value_problems(connection: Connection) -> Iterator[str]:
+    """Yield every value that is not of the kind that its column has."""
+    for found in tables.metadata.sorted_tables:
+        bare = table(found.name, *(column(item.name) for item in found.columns))
+        for row in connection.execute(select(bare)):
+            values = dict(row._mapping)  # noqa: SLF001 - public so
+            for item in found.columns:
+                problem = _value_problem(found, item, values[item.name])
+                if problem:
+                    yield f"{_row(found, values)}, column {item.name}: {problem}"
+    for name in ("meta", "lock"):
+        rows = connection.execute(select(table(name, column("id")))).all()
+        if len(rows) != 1:
+            yield f"table {name} has {len(rows)} rows: expected 1"
+
+
+def _value_problem(of: Table, item: Column[Any], value: Any) -> str:
+    """What is wrong with a value; "" if nothing is."""
+    if value is None:
+        return "" if item.nullable else "expected a value, found none"
+    if isinstance(item.type, Boolean):
+        return "" if value in (0, 1) else "expected 0 or 1"
+    if isinstance(item.type, tables.UtcDateTime):
+        return "" if _is_moment(value) else "expected a point in time"
+    if isinstance(item.type, tables.CheckedColumn) and type(value) is not item.type.expected:
+        return "expected a whole number" if item.type.expected is int else "expected text"
+    return _text_problem(f"{of.name}.{item.name}", value)
+
+
+def _text_problem(name: str, value: Any) -> str:
+    if name in _JSON and not _is_json(value, _JSON[name]):
+        return "expected JSON"
+    if name in _REFERENCES and not _is_reference(value):
+        return "expected a secret reference"
+    if name in _WORDS and value not in _WORDS[name]:
+        return f"unknown word {value[:40]!r}"
+    return ""
+
+
+def _is_moment(value: Any) -> bool:
+    if isinstance(value, datetime):
+        return True
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_json(text: str, kind: type) -> bool:
+    try:
+        return isinstance(json.loads(text), kind)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _is_reference(text: str) -> bool:
+    try:
+        SecretRef.parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _serials(connection: Connection) -> Iterator[str]:
+    newest = connection.execute(select(tables.meta.c.serial)).scalar_one()
+    serials = set(connection.execute(select(tables.revisions.c.serial)).scalars())
+    for serial in sorted(set(range(1, newest + 1)) - serials):
+        yield f"revision {serial} is missing"
+    for serial in sorted(serials - set(range(1, newest + 1))):
+        yield f"revision {serial} is beyond the newest one, {newest}"
+    entries = tables.history.c
+    positions: dict[int, set[int]] = {}
+    for serial, position in connection.execute(select(entries.serial, entries.position)):
+        positions.setdefault(serial, set()).add(position)
+    for serial, found in sorted(positions.items()):
+        if serial not in serials:
+            yield f"the history contains revision {serial}, which does not exist"
+        elif found != set(range(len(found))):
+            yield f"the history of revision {serial} has gaps"
+
+
+def _specifications(connection: Connection) -> Iterator[str]:
+    for row in connection.execute(select(tables.resources)):
+        try:
+            specs.decode(specs.address_of(row.kind, row.name), row.spec, row.digest)
+        except StateError as error:
+            yield error.message
+    for row in connection.execute(select(tables.history).where(tables.history.c.spec.is_not(None))):
+        try:
+            specs.read(specs.address_of(row.kind, row.name), row.spec)
+        except StateError as error:
+            yield f"revision {row.serial}: {error.message}"
+
+
+def _row(of: Table, values: dict[str, Any]) -> str:
+    key = ", ".join(f"{item.name} {str(values[item.name])[:60]!r}" for item in of.primary_key)
+    return f"table {of.name}, row {key}"
+
+
+def _pragma(connection: Connection, name: str) -> tuple[str, ...]:
+    """What SQLite finds wrong; nothing for another database, which checks its pages itself."""
+    if connection.dialect.name != "sqlite":
+        return ()
+    found = connection.exec_driver_sql(f"PRAGMA {name}").scalars()
+    return tuple(str(item) for item in found if item != "ok")

@@ -1,0 +1,146 @@
+"""One wrong value in any column: a sentence that names its place, and never a traceback."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.errors import StateCorrupt, StateError
+from reconciler.model.address import Address, Kind
+from reconciler.state.exported import to_text
+from reconciler.state.sql import schema, tables
+from reconciler.state.sql.store import open_store
+from tests.contract.write_state import STATES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reconciler.state.base import StateStore
+
+WRONG = ("[", 2**63 - 1, 1.5, b"\x00\xff")
+COLUMNS = [
+    (table.name, column.name)
+    for table in tables.metadata.sorted_tables
+    for column in table.columns
+    if not (table.name == "lock" and column.name == "id")
+]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A whole state of this release."""
+    target = tmp_path / "state.db"
+    shutil.copyfile(STATES / f"{schema.CURRENT}.db", target)
+    target.chmod(0o600)
+    return target
+
+
+def damage(path: Path, statement: str, *values: object) -> bool:
+    """Change a state behind its back; False if SQLite itself refuses."""
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("PRAGMA ignore_check_constraints = ON")
+        try:
+            raw.execute(statement, values)
+        except sqlite3.IntegrityError:
+            return False
+        raw.commit()
+        return True
+
+
+def read_everything(store: StateStore) -> None:
+    """Ask all that a store can be asked, and use the answers."""
+    state = store.load()
+    for revision in store.revisions(limit=1000):
+        store.changes_of(revision.serial)
+        store.past(revision.serial)
+        store.step(revision.serial)
+    for item in state.resources:
+        store.history(item.address)
+    store.history(Address(Kind.EMAIL_CONNECTOR, "old"))
+    store.lease()
+    store.sent()
+    store.attempts()
+    store.broken_links()
+    to_text(store.export())
+
+
+def test_a_whole_state_has_no_problems(path: Path) -> None:
+    store = open_store(f"sqlite:///{path}")
+    assert store.check() == ()
+    assert store.broken_links() == ()
+    read_everything(store)
+
+
+@pytest.mark.parametrize(("table", "column"), COLUMNS)
+def test_a_wrong_value_in_any_column_is_an_error_of_the_state(
+    path: Path, table: str, column: str
+) -> None:
+    before = path.read_bytes()
+    for value in WRONG:
+        path.write_bytes(before)
+        if not damage(path, f'UPDATE "{table}" SET "{column}" = ?', value):
+            continue
+        store = open_store(f"sqlite:///{path}")
+        with suppress(StateError):  # anything else is a traceback
+            read_everything(store)
+        assert all(isinstance(item, str) for item in store.check())
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("UPDATE resources SET spec = '{' WHERE name = 'payroll'",
+         "column spec: expected JSON"),
+        ("UPDATE sent SET recipients = 'many'",
+         "table sent, row id '5eed', column recipients: expected a whole number"),
+        ("UPDATE attempts SET outcome = 'maybe' WHERE id = 'first'",
+         "table attempts, row id 'first', column outcome: unknown word 'maybe'"),
+        ("UPDATE revisions SET at = 'yesterday' WHERE serial = 2",
+         "table revisions, row serial '2', column at: expected a point in time"),
+        ("UPDATE fingerprints SET reference = 'hunter2'", "expected a secret reference"),
+        ("DELETE FROM meta", "table meta has 0 rows: expected 1"),
+        ("DELETE FROM revisions WHERE serial = 2", "revision 2 is missing"),
+        ("DELETE FROM history WHERE serial = 1 AND position = 0",
+         "the history of revision 1 has gaps"),
+        ("UPDATE resources SET spec = replace(spec, 'payroll@', 'thief@')",
+         "the stored specification of EmailConnector.payroll does not match its digest"),
+    ],
+)  # fmt: skip
+def test_a_check_names_table_row_and_column(path: Path, statement: str, problem: str) -> None:
+    assert damage(path, statement)
+    assert any(problem in item for item in open_store(f"sqlite:///{path}").check())
+
+
+def test_what_cannot_be_read_is_named_where_it_is_read(path: Path) -> None:
+    damage(path, "UPDATE sent SET recipients = 'many'")
+    with pytest.raises(
+        StateCorrupt, match="table sent, row id '5eed', column recipients"
+    ) as caught:
+        open_store(f"sqlite:///{path}").sent()
+    assert "reconciler state check" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE revisions SET actor = 'eve@contoso.example' WHERE serial = 2",
+        "UPDATE history SET spec = replace(spec, 'payroll@', 'thief@') WHERE serial = 2",
+        "DELETE FROM history WHERE serial = 2 AND position = 1",
+    ],
+)
+def test_a_changed_history_is_noticed(path: Path, statement: str) -> None:
+    damage(path, statement)
+    assert open_store(f"sqlite:///{path}").broken_links() == (2, 3)
+
+
+def test_an_apply_refuses_a_file_that_is_damaged(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(4096 * 6 + 3)
+        file.write(b"\xff" * 200)
+    store = open_store(f"sqlite:///{path}")
+    with pytest.raises(StateError, match="damaged"):
+        store.lock(holder="ada", operation="apply")

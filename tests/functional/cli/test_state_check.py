@@ -1,0 +1,62 @@
+"""``state check`` and ``history --verify``, as a user runs them."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.functional.conftest import Home
+
+
+def damage(home: Home, statement: str) -> None:
+    with closing(sqlite3.connect(home.state)) as raw:
+        raw.execute(statement)
+        raw.commit()
+
+
+@pytest.fixture
+def applied(home: Home) -> Home:
+    home.apply_untested()
+    return home
+
+
+def test_a_whole_state_is_found_whole(applied: Home) -> None:
+    checked, verified = applied("state", "check"), applied("history", "--verify")
+    assert (checked.status, checked.out) == (0, "No problems found.\n")
+    assert verified.status == 0
+    assert verified.out.startswith("All revisions match their digests. Revision 1: sha256:")
+    before = verified.out
+    applied.edit("info.yaml", "General enquiries", "Help desk")
+    applied.apply_untested()
+    assert applied("history", "--verify").out.startswith(
+        "All revisions match their digests. Revision 2"
+    )
+    assert applied("history", "--verify").out != before
+
+
+def test_a_history_that_was_changed_is_noticed(applied: Home) -> None:
+    damage(applied, "UPDATE revisions SET actor = 'eve@contoso.example'")
+    verified = applied("history", "--verify")
+    assert verified.status == 1
+    assert "Revision 1 does not match its digest" in verified.out
+
+
+@pytest.mark.parametrize("command", ["state check", "status", "plan", "state export", "history"])
+def test_a_damaged_value_is_named_by_every_command(applied: Home, command: str) -> None:
+    damage(applied, "UPDATE revisions SET serial = serial, added = 'many'")
+    damage(applied, "UPDATE resources SET modified_at = 'yesterday' WHERE name = 'info'")
+    done = applied(*command.split())
+    assert done.status == 1
+    assert "Traceback" not in done.said
+    place = "column added" if command in ("history", "state check") else "column"
+    assert place in done.said
+
+
+def test_where_nothing_was_applied_there_is_nothing_to_check(home: Home) -> None:
+    assert home("state", "check").status == 0
+    assert home("history", "--verify").out == "Nothing was applied yet.\n"
+    assert not home.state.exists()
