@@ -172,7 +172,7 @@ def test_an_application_that_nobody_registered_is_named(site: Site) -> None:
     oauth2 = replace(app(), client_id="nobody")
     for failure in failures(site.probe(support_with(oauth2))).values():
         assert failure.error_class is ErrorClass.OAUTH_TOKEN
-        assert "knows no application" in failure.cause
+        assert "has no application" in failure.cause
 
 
 def test_a_token_endpoint_that_is_down_is_unreachable_and_no_fault_of_the_account(

@@ -68,7 +68,7 @@ def test_streams_may_be_missing(home: Home) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     done = shell(home, "reconciler apply --skip-tests here <&- >&-")
     assert done.returncode == 5
-    assert b"there is no terminal to ask on" in done.stderr
+    assert b"there is no terminal to ask for it" in done.stderr
 
 
 @pytest.mark.parametrize(
