@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from reconciler.model.connector import TESTED_FIELDS, Connector, SaveSent
+from reconciler.model.depth import Depth
 from reconciler.plan.changes import Rename, Update
 from reconciler.state.effects import effects
 from tests.builders import connector, mail_server, planned, stored
@@ -20,6 +21,14 @@ OTHER: Final[dict[str, Any]] = {
     "enable_mail_send_from": False,
     "smtp": mail_server("info", "smtp", server="new.contoso.example"),
     "email_address": "help@contoso.example",
+    "also_sends_as": ("*@shop.example",),
+    "from_name": "Contoso Help",
+    "reply_to": "office@contoso.example",
+    "test_recipient": "postmaster@contoso.example",
+    "depth": Depth.AUTHENTICATION,
+    "ca_file": "ca.pem",
+    "ehlo_name": "relay.contoso.example",
+    "timeout_seconds": 60,
     "use_same_credentials": False,
     "sent_folder": "Outbox",
     "save_sent": SaveSent.ALWAYS,
@@ -41,6 +50,7 @@ def test_a_new_field_counts_as_tested() -> None:
     untested = {item.name for item in fields(Connector)} - set(TESTED_FIELDS)
     assert untested == {
         "name", "display_name", "provider", "use_same_credentials", "labels", "prevent_destroy",
+        "from_name", "reply_to",
     }  # fmt: skip
 
 
