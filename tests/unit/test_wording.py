@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reconciler
+from reconciler import wording
 from reconciler.app.state import find, parse_address
 from reconciler.errors import ReconcilerError
 from reconciler.wording import LINES, NAMED, TO_ACT_ON, listed, shortened
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SOURCE: Final = Path(reconciler.__file__).parent
-BOUNDS: Final = {"LINES", "NAMED", "TO_ACT_ON"}
+BOUNDS: Final = {
+    name for name in vars(wording) if name.isupper() and name not in {"T", "TYPE_CHECKING"}
+}
 
 OTHER_BOUNDS: Final = {
     "app/send_log.py: _LONGEST": "characters of a sentence",
+    "connection/fault_failures.py: _NAME": "characters of a name in a certificate",
     "connection/observed.py: _MOST": "what a server may claim to offer",
     "connection/server_answer.py: LIMIT": "characters of a server's answer",
     "probe/doctor.py: _MOST_FOLDERS": "what a server may list",
