@@ -51,6 +51,7 @@ def test_help_loads_no_command_and_no_pydantic(home: Home) -> None:
     assert {name for name in modules if name.startswith("reconciler.")} == {
         "reconciler.ci_systems",
         "reconciler.cli",
+        "reconciler.cli.arguments",
         "reconciler.cli.command",
         "reconciler.cli.exit_codes",
         "reconciler.cli.main",
