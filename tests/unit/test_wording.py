@@ -32,6 +32,7 @@ OTHER_BOUNDS: Final = {
     "connection/server_answer.py: LIMIT": "characters of a server's answer",
     "probe/doctor.py: _MOST_FOLDERS": "what a server may list",
     "probe/doctor.py: _MOST_HOSTS": "what a certificate may name",
+    "state/key.py: _CHECKSUM": "digits of a checksum",
     "render/log.py: _TELLING": "columns of a table",
 }
 """Constants that cut something else than a list of names."""
