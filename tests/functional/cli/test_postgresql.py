@@ -144,5 +144,5 @@ def test_a_plan_that_is_bound_to_secrets_wants_the_key_for_its_apply(team: Home)
 
 def test_secrets_that_cannot_be_looked_at_are_named(home: Home) -> None:
     done = home.apply_untested()
-    assert "Note: some secrets could not be looked at" in done.err
+    assert "Note: some secrets could not be read" in done.err
     assert "env:INFO_APP_PASSWORD" in home("plan", "--check-secrets").err
