@@ -34,7 +34,10 @@ _STANDARD: Final = {
     "invalid_grant": (
         _TOKEN,
         "The refresh token or the assertion is not valid, has expired or was revoked.",
-        "Obtain a new one, at Microsoft and Google with `reconciler login NAME --replace`, and put it where the reference points; check this machine's clock.",
+        (
+            "Obtain a new one, with `reconciler login NAME --replace` where that is supported, and"
+            " put it where the reference points; check this machine's clock."
+        ),
     ),
     "unauthorized_client": (
         _SCOPE,

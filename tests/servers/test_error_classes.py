@@ -31,7 +31,7 @@ from tests.servers.authority import ELSEWHERE, UNTRUSTED
 from tests.servers.authority import EXPIRED as EXPIRED_HOST
 from tests.servers.loopback import LOOPBACK
 from tests.servers.postfix import BUSY, GONE
-from tests.servers.site import DOWN, MAIL, WRONG, Site, connector_for, reads, sends
+from tests.servers.site import DOWN, MAIL, SMTP, WRONG, Site, connector_for, reads, relays, sends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,7 +184,8 @@ def send_as_denied(bench: Bench) -> Case:
 
 
 def recipient_rejected(bench: Bench) -> Case:
-    return real(bench, connector_for(SUPPORT, smtp=sends(SUPPORT), email_address=GONE))
+    connector = connector_for(SUPPORT, smtp=sends(SUPPORT))
+    return real(bench, replace(connector, test_recipient=GONE))
 
 
 def rate_limited(bench: Bench) -> Case:
@@ -200,6 +201,10 @@ def not_delivered(bench: Bench) -> Case:
     connector = connector_for(sender, imap=reads(reader), smtp=sends(sender))
     connector = replace(connector, save_sent=SaveSent.NEVER, use_same_credentials=True)
     return real(bench, connector, depth=Stage.DELIVERY, delivery_seconds=0.2)
+
+
+def auth_required(bench: Bench) -> Case:
+    return real(bench, connector_for(SUPPORT, smtp=relays(Security.IMPLICIT, host=SMTP, port=465)))
 
 
 class Broken:
@@ -218,7 +223,7 @@ PRODUCED: Final[dict[ErrorClass, Produce]] = {
     for produce in (
         config_invalid, secret_missing, dns, refused, timeout, tls_mode_mismatch, cert_untrusted,
         cert_hostname, cert_expired, starttls_missing, protocol, auth_mech_unavailable, auth_rejected,
-        auth_basic_disabled, smtp_auth_disabled, oauth_token, oauth_scope, mailbox_not_connected,
+        auth_required, auth_basic_disabled, smtp_auth_disabled, oauth_token, oauth_scope, mailbox_not_connected,
         folder_missing, send_as_denied, recipient_rejected, rate_limited, quota, not_delivered, internal,
     )
 }  # fmt: skip

@@ -218,7 +218,7 @@ def test_a_wrong_password_is_permanent_and_a_server_that_is_down_is_not(applied:
 
 
 def test_nothing_is_sent_before_anything_is_applied(live: Home) -> None:
-    with mailer(live) as opened, pytest.raises(StateUnavailable, match="holds nothing"):
+    with mailer(live) as opened, pytest.raises(StateUnavailable, match="the state is empty"):
         opened.send(mail("x@elsewhere.example"), connector="support")
 
 
