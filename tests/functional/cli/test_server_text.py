@@ -75,7 +75,7 @@ def test_without_a_terminal_it_is_refused_before_anything_is_asked(
 ) -> None:
     done = rejecting.run(*command, "--show-server-text")
     assert done.status == 64
-    assert "it needs a terminal that is not part of a CI job" in done.err
+    assert "it needs a terminal outside CI" in done.err
     assert done.out == ""
 
 
