@@ -33,7 +33,7 @@ def _commands(
 ) -> Iterator[tuple[str, click.Command]]:
     yield " ".join(path), command
     if isinstance(command, click.Group):
-        context = click.Context(command)
+        context = click.Context(command, **command.context_settings)
         for name in command.list_commands(context):
             found = command.get_command(context, name)
             assert found is not None
@@ -86,7 +86,7 @@ def _parses(line: str) -> None:
     command: click.Command = cli
     rest = words[1:]
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
-        found = command.get_command(click.Context(command), rest[0])
+        found = command.get_command(click.Context(command, **command.context_settings), rest[0])
         if found is None and isinstance(command, CommandWithSubcommands):
             break
         assert found is not None, line

@@ -78,7 +78,7 @@ def _texts_of(path: Path) -> Iterator[str]:
 
 
 def _helps(command: click.Command, path: str) -> Iterator[tuple[str, str]]:
-    context = click.Context(command, info_name=path)
+    context = click.Context(command, info_name=path, **command.context_settings)
     yield f"{path} --help", command.get_help(context)
     if isinstance(command, click.Group):
         for name in command.list_commands(context):

@@ -7,11 +7,17 @@ from typing import Any
 import click
 
 
+def with_short_help(named: dict[str, Any]) -> dict[str, Any]:
+    """Let a command know ``-h``, whatever context it is first looked at in: click keeps that help option."""
+    settings = {"help_option_names": ["-h", "--help"], **(named.get("context_settings") or {})}
+    return {**named, "context_settings": settings}
+
+
 class ExampleCommand(click.Command):
     """A click command with a section of examples: lines to copy."""
 
     def __init__(self, *args: Any, examples: tuple[str, ...] = (), **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **with_short_help(kwargs))
         self.examples = examples
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -24,7 +30,7 @@ class ExampleGroup(click.Group):
     """A click group with a section of examples."""
 
     def __init__(self, *args: Any, examples: tuple[str, ...] = (), **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **with_short_help(kwargs))
         self.examples = examples
 
     def resolve_command(

@@ -85,7 +85,6 @@ class LazyGroup(ExampleGroup):
 
 @click.command(
     cls=LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"]},
     examples=("reconciler validate", "reconciler plan", "reconciler apply"),
 )
 @click.option("-C", "directory", type=click.Path(path_type=Path), is_eager=True, callback=go_to,

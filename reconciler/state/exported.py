@@ -247,14 +247,16 @@ def _contradictions(export: StateExport) -> Iterator[str]:
     """What cannot be true of one state; the digest says nothing of what was written wrong."""
     if not export.lineage:
         yield "it has no lineage"
-    if [item.serial for item in export.revisions] != list(range(1, export.serial + 1)):
+    if len(export.revisions) != export.serial or any(
+        item.serial != serial for serial, item in enumerate(export.revisions, start=1)
+    ):
         yield f"its revisions are not those from 1 to {export.serial}"
     positions = Counter(item.serial for item in export.history)
     expected = [(serial, position) for serial in sorted(positions)
                 for position in range(positions[serial])]  # fmt: skip
     if [(item.serial, item.position) for item in export.history] != expected:
         yield "its history has gaps or is out of order"
-    if positions.keys() - set(range(1, export.serial + 1)):
+    if any(not 1 <= serial <= export.serial for serial in positions):
         yield "its history names revisions that are missing"
     left: dict[str, ExportedEntry] = {item.uid: item for item in export.history}
     then = {

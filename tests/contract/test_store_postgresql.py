@@ -172,7 +172,7 @@ def test_a_writer_that_stands_still_in_its_transaction_is_cut_off(
                 pass
             leases.release(transaction, "nobody's")
 
-    with pytest.raises(StateUnavailable, match="broke off"):
+    with pytest.raises(StateUnavailable, match="dropped the connection"):
         stand_still()
     assert store.load().serial == 1
 

@@ -136,6 +136,12 @@ def apply(
         return store.commit(commit, token=lock.lease.token)
 
 
+def alike(export: StateExport) -> StateExport:
+    """An export without what stores have of their own: the lineage, and digests, which memory has none of."""
+    revisions = tuple(replace(item, chain="") for item in export.revisions)
+    return replace(export, lineage="x", revisions=revisions, digest="")
+
+
 @settings(
     max_examples=15,
     deadline=None,
@@ -165,7 +171,7 @@ def test_what_was_wanted_is_stored_and_every_store_tells_the_same_past(
     assert store.revisions() == plain.revisions()
     for address in {item.address for snapshot, *_ in steps for item in snapshot.resources}:
         assert store.history(address) == plain.history(address)
-    assert replace(store.export(), lineage="x") == replace(plain.export(), lineage="x")
+    assert alike(store.export()) == alike(plain.export())
     moved_whole(store, place)
 
 
@@ -179,7 +185,10 @@ def moved_whole(store: StateStore, place: Place) -> None:
             other.restore(export, token=lock.lease.token)
         assert other.load() == before
         assert other.revisions() == revisions
-        assert to_text(other.export()) == text
+        if isinstance(other, MemoryStore):
+            assert alike(other.export()) == alike(export)
+        else:
+            assert to_text(other.export()) == text
         for serial in range(before.serial + 1):
             assert other.past(serial).resources.keys() == {
                 item.uid for item in _newest(export, serial) if item.spec is not None

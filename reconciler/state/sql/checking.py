@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Boolean, column, select, table
@@ -144,9 +145,14 @@ def _is_reference(text: str) -> bool:
 def _serials(connection: Connection) -> Iterator[str]:
     newest = connection.execute(select(tables.meta.c.serial)).scalar_one()
     serials = set(connection.execute(select(tables.revisions.c.serial)).scalars())
-    for serial in sorted(set(range(1, newest + 1)) - serials):
-        yield f"revision {serial} is missing"
-    for serial in sorted(serials - set(range(1, newest + 1))):
+    within = sorted(serial for serial in serials if 1 <= serial <= newest)
+    # By the gaps, and not by each number in them: a damaged serial may be any.
+    for before, after in pairwise((0, *within, newest + 1)):
+        if after - before == 2:  # noqa: PLR2004 - one number lies between them
+            yield f"revision {before + 1} is missing"
+        elif after - before > 2:  # noqa: PLR2004 - several
+            yield f"revisions {before + 1} to {after - 1} are missing"
+    for serial in sorted(serials.difference(within)):
         yield f"revision {serial} is beyond the newest one, {newest}"
     entries = tables.history.c
     positions: dict[int, set[int]] = {}

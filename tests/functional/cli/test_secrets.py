@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.builders import FINGERPRINT_KEY
+
 if TYPE_CHECKING:
     from tests.functional.conftest import Home
 
-KEY: Final = "a key of the fingerprints, 32 or more"
+KEY: Final = FINGERPRINT_KEY
 FILE_SECRET: Final = "Tr0ub4dor&3 §☃ from a file"
 
 NETWORK: Final = {"RECONCILER_CONNECT_TO", "RECONCILER_CA_FILE", "RECONCILER_STATE"}

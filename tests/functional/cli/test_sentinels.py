@@ -142,7 +142,7 @@ def commands() -> set[str]:
         if path and (not group or not command.no_args_is_help):
             yield " ".join(path)
         if isinstance(command, click.Group):
-            context = click.Context(command)
+            context = click.Context(command, **command.context_settings)
             for name in command.list_commands(context):
                 found = command.get_command(context, name)
                 assert found is not None

@@ -28,7 +28,7 @@ SETS: Final = {
 
 
 def _commands() -> Iterator[tuple[str, click.Command]]:
-    context = click.Context(cli)
+    context = click.Context(cli, **cli.context_settings)
     for name in COMMANDS:
         command = cli.get_command(context, name)
         assert command is not None
