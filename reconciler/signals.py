@@ -15,7 +15,6 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -28,12 +27,11 @@ ENDING: Final = tuple(
 """Ctrl-C, the end of a cancelled pipeline, and of a terminal that was closed."""
 
 
-@dataclass(slots=True)
 class _Deferral:
     """How many blocks of the main thread are not to be interrupted, and whether a signal has come."""
 
-    blocks: int = 0
-    came: bool = False
+    blocks = 0
+    came = False
 
 
 _deferral = _Deferral()

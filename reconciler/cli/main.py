@@ -16,8 +16,8 @@ from reconciler import __version__
 from reconciler.cli.arguments import check_arguments
 from reconciler.cli.command import ExampleGroup
 from reconciler.cli.exit_codes import ExitCode, exit_code
-from reconciler.cli.project import go_to
 from reconciler.cli.streams import mute, prepare
+from reconciler.cli.working_folder import go_to
 from reconciler.errors import ConfigurationInvalid, ReconcilerError
 from reconciler.signals import raise_interrupt_on_signals
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, fields, replace
 from enum import Flag, auto
-from functools import partial, wraps
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -22,6 +22,7 @@ import click
 from click.core import ParameterSource
 
 from reconciler.cli.arguments import whole_number
+from reconciler.cli.working_folder import go_to
 from reconciler.model.address import Kind
 
 if TYPE_CHECKING:
@@ -78,26 +79,6 @@ def _keep_colour(
     del parameter
     context.color = color
     return color
-
-
-def go_to(context: click.Context, parameter: click.Parameter, value: Path | None) -> bool:
-    """Change the working folder for the rest of the command; returns whether somebody named it.
-
-    ``-C`` stands before the command or after it.
-    """
-    if value is not None:
-        before = Path.cwd()
-        try:
-            os.chdir(value)
-        except OSError as error:
-            message = f"{value}: {error.strerror}"
-            raise click.BadParameter(message, context, parameter) from None
-        context.call_on_close(partial(os.chdir, before))
-        context.meta[_WORKING_FOLDER_IS_NAMED] = True
-    return bool(context.meta.get(_WORKING_FOLDER_IS_NAMED))
-
-
-_WORKING_FOLDER_IS_NAMED = f"{__name__}.working_folder_is_named"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

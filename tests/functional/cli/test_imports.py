@@ -55,11 +55,9 @@ def test_help_loads_no_command_and_no_pydantic(home: Home) -> None:
         "reconciler.cli.command",
         "reconciler.cli.exit_codes",
         "reconciler.cli.main",
-        "reconciler.cli.project",
         "reconciler.cli.streams",
+        "reconciler.cli.working_folder",
         "reconciler.errors",
-        "reconciler.model",
-        "reconciler.model.address",
         "reconciler.signals",
     }
 
