@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reconciler.app.actor import Actor
-from reconciler.app.send_log import fresh_id
+from reconciler.app.audit import fresh_id, pruning
 from reconciler.connection.failure import Stage
-from reconciler.errors import NotAuthorised, StateError
+from reconciler.errors import StateError
 from reconciler.model.sign_in_attempt import AttemptOutcome, SignInAttempt
 from reconciler.plan.credentials import uses
 from reconciler.plan.planner import identities
@@ -140,16 +140,9 @@ def recorded_attempts(
 
 
 def prune_attempts(workspace: Workspace, actor: Actor, before: datetime) -> int:
-    """Forget the attempts from before a moment, and return how many they were.
+    """Forget the attempts from before a moment, and return how many they were; raises NotAuthorised.
 
-    Raises NotAuthorised unless the actor is an Administrator, as for the log of sending. Where secrets
-    went stays remembered.
+    Where secrets went stays remembered.
     """
-    with workspace.writing() as store:
-        administrators = store.load().snapshot.administrators
-        if administrators and actor.name.casefold() not in administrators:
-            raise NotAuthorised(
-                f"{actor.name} may not prune the attempts to sign in",
-                hint="Administrators may; they are named in Roles.",
-            )
+    with pruning(workspace, actor, "the attempts to sign in") as store:
         return store.forget_attempts(before)

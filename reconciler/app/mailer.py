@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Self
 
 from reconciler.app.actor import Actor
 from reconciler.app.actor import actor as find_actor
+from reconciler.app.audit import fresh_id
 from reconciler.app.project_folder import find_project
-from reconciler.app.send_log import StoredJournal, fresh_id, of_failure, of_handover, of_sent
+from reconciler.app.send_log import StoredJournal, of_failure, of_handover, of_sent
 from reconciler.app.workspace import Workspace, open_workspace
 from reconciler.connection.access import Access
 from reconciler.connection.options import ProbeOptions

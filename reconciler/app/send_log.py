@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from reconciler.app.audit import pruning
 from reconciler.errors import (
     DeliveryUncertain,
-    NotAuthorised,
     ReconcilerError,
     SendFailed,
     UsageError,
 )
-from reconciler.model.domain import address_key
 from reconciler.model.sending import SendingRecord, SendingResult
 from reconciler.sending.outcome import SendingInterrupted
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from reconciler.app.actor import Actor
     from reconciler.app.workspace import Workspace
     from reconciler.model.sending import SendingFilter
@@ -49,35 +44,15 @@ class StoredJournal:
         self._log.record_sent(record)
 
 
-def fresh_id() -> str:
-    """A unique id that sorts by time, because many mails are sent within a second."""
-    return f"{time.time_ns():016x}{secrets.token_hex(8)}"
-
-
 def attempts(workspace: Workspace, wanted: SendingFilter, limit: int) -> tuple[SendingRecord, ...]:
     """The newest attempts to send that match, newest first."""
     with workspace.reading() as reader:
         return reader.sent(wanted, limit=limit)
 
 
-def moment_before(age: timedelta) -> datetime:
-    """The moment that is so long ago."""
-    return datetime.now(UTC) - age
-
-
 def prune(workspace: Workspace, actor: Actor, before: datetime) -> int:
-    """Delete the attempts from before a moment, and return how many.
-
-    Raises NotAuthorised unless the actor is an Administrator, as for a change of the roles: users
-    must not be able to delete their own traces.
-    """
-    with workspace.writing() as store:
-        administrators = store.load().snapshot.administrators
-        if administrators and address_key(actor.name) not in administrators:
-            raise NotAuthorised(
-                f"{actor.name} may not prune the log of sending",
-                hint="Administrators may; they are named in Roles.",
-            )
+    """Forget the attempts from before a moment, and return how many they were; raises NotAuthorised."""
+    with pruning(workspace, actor, "the log of sending") as store:
         return store.forget_sent(before)
 
 

@@ -14,7 +14,7 @@ from reconciler.cli.project import Project, Uses, project_options
 from reconciler.render.formats import TextOrJson
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
 _OUTCOMES = ("started", "signed_in", "failed", "not_sent")
 
@@ -114,7 +114,7 @@ def show(project: Project, *, serial: int, output_format: TextOrJson) -> None:
 @click.option("--since", type=DURATION, metavar="AGE",
               help="Only attempts of at most this age, such as 30m, 12h or 2d.")  # fmt: skip
 @click.option("--outcome", type=click.Choice(_OUTCOMES), help="Only attempts that ended so.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N",
+@click.option("--limit", type=whole_number(1), default=50, show_default=True, metavar="N",
               help="List at most N attempts.")  # fmt: skip
 @click.option("--prune", type=DURATION, metavar="AGE",
               help="Delete older attempts, after asking. Needs an Administrator.")  # fmt: skip
@@ -137,12 +137,12 @@ def attempts(
     outcome is signed_in, failed (the secret may have been delivered), not_sent, or started (no outcome was recorded).
     """
     from reconciler.app.attempts import recorded_attempts
-    from reconciler.app.send_log import moment_before
+    from reconciler.app.audit import moment_before
     from reconciler.model.sign_in_attempt import AttemptFilter, AttemptOutcome
     from reconciler.render.attempts import attempts_text
 
     if prune is not None:
-        return _prune(project, moment_before(prune), yes=yes)
+        return _prune(project, prune, yes=yes)
     chosen = AttemptFilter(
         since=moment_before(since) if since is not None else None,
         connector=connector or "",
@@ -153,18 +153,17 @@ def attempts(
     return ExitCode.OK
 
 
-def _prune(project: Project, before: datetime, *, yes: bool) -> ExitCode:
+def _prune(project: Project, age: timedelta, *, yes: bool) -> ExitCode:
     from reconciler.app.attempts import prune_attempts
-    from reconciler.cli.terminal import need_terminal
-    from reconciler.render.terminal import minute
+    from reconciler.app.audit import moment_before
+    from reconciler.cli.pruning import confirm_and_prune
     from reconciler.wording import counted
 
-    if not yes:
-        need_terminal()
-        question = f"Delete all attempts from before {minute(before)} UTC?"
-        if not click.confirm(question, err=True):
-            click.echo("Nothing was changed.")
-            return ExitCode.REFUSED
-    gone = prune_attempts(project.workspace(), project.actor(), before)
-    click.echo(f"Deleted {counted(gone, 'attempt')}.")
-    return ExitCode.OK
+    before = moment_before(age)
+    return confirm_and_prune(
+        lambda: prune_attempts(project.workspace(), project.actor(), before),
+        before,
+        "attempts",
+        lambda gone: counted(gone, "attempt"),
+        yes=yes,
+    )

@@ -60,7 +60,8 @@ def command(
     The content and the subject of a mail are never kept. The result is sent, partly (some recipients were
     refused), refused, temporary (may succeed later) or uncertain (it may have been delivered).
     """
-    from reconciler.app.send_log import attempts, moment_before
+    from reconciler.app.audit import moment_before
+    from reconciler.app.send_log import attempts
     from reconciler.model.sending import EVERY_SENDING, SendingFilter, SendingResult
     from reconciler.render.log import log_text
 
@@ -80,17 +81,15 @@ def command(
 
 
 def _prune(project: Project, age: timedelta, *, yes: bool) -> ExitCode:
-    from reconciler.app.send_log import moment_before, prune
-    from reconciler.cli.terminal import need_terminal
-    from reconciler.render.terminal import minute
+    from reconciler.app.audit import moment_before
+    from reconciler.app.send_log import prune
+    from reconciler.cli.pruning import confirm_and_prune
 
     before = moment_before(age)
-    if not yes:
-        need_terminal()
-        question = f"Delete all log entries from before {minute(before)} UTC?"
-        if not click.confirm(question, err=True):
-            click.echo("Nothing was changed.")
-            return ExitCode.REFUSED
-    gone = prune(project.workspace(), project.actor(), before)
-    click.echo(f"Deleted {gone} log {'entry' if gone == 1 else 'entries'}.")
-    return ExitCode.OK
+    return confirm_and_prune(
+        lambda: prune(project.workspace(), project.actor(), before),
+        before,
+        "log entries",
+        lambda gone: f"{gone} log {'entry' if gone == 1 else 'entries'}",
+        yes=yes,
+    )

@@ -1,0 +1,29 @@
+"""``--prune`` of an audit: older entries are deleted once somebody has confirmed it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.terminal import need_terminal
+from reconciler.render.terminal import minute
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+
+def confirm_and_prune(
+    prune: Callable[[], int], before: datetime, what: str, told: Callable[[int], str], *, yes: bool
+) -> ExitCode:
+    """Ask unless ``yes``, delete, and say how many ``what`` there were, in the words of ``told``."""
+    if not yes:
+        need_terminal()
+        question = f"Delete all {what} from before {minute(before)} UTC?"
+        if not click.confirm(question, err=True):
+            click.echo("Nothing was changed.")
+            return ExitCode.REFUSED
+    click.echo(f"Deleted {told(prune())}.")
+    return ExitCode.OK
