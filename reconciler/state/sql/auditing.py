@@ -40,10 +40,14 @@ def finish_attempts(connection: Connection, attempts: tuple[SignInAttempt, ...])
             for item in attempts
         ],
     )
-    for item in attempts:
-        if item.outcome is AttemptOutcome.SIGNED_IN:
-            use = CredentialUse(item.reference, item.identity, item.destination)
-            remember(connection, (use,), item.at)
+    remember(
+        connection,
+        (
+            (CredentialUse(item.reference, item.identity, item.destination), item.at)
+            for item in attempts
+            if item.outcome is AttemptOutcome.SIGNED_IN
+        ),
+    )
 
 
 def attempts(
@@ -82,9 +86,9 @@ def forget_attempts(connection: Connection, before: datetime) -> int:
     return connection.execute(delete(tables.attempts).where(tables.attempts.c.at < before)).rowcount
 
 
-def remember(connection: Connection, uses: Iterable[CredentialUse], at: datetime) -> None:
-    """Add uses of secrets that are not remembered yet."""
-    rows = [{**specs.use_row(use), "at": at} for use in uses]
+def remember(connection: Connection, uses: Iterable[tuple[CredentialUse, datetime]]) -> None:
+    """Add uses of secrets, with their moments, that are not remembered yet."""
+    rows = [{**specs.use_row(use), "at": at} for use, at in uses]
     if not rows:
         return
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql

@@ -72,7 +72,7 @@ def commit(connection: Connection, new: Commit, token: str, now: datetime) -> Re
     _write_resources(connection, done, new, serial)
     _many(connection, insert(tables.history), entries)
     _write_fingerprints(connection, done, new)
-    auditing.remember(connection, new.credential_uses, new.at)
+    auditing.remember(connection, ((use, new.at) for use in new.credential_uses))
     if new.settings:
         write_settings(connection, new.settings)
     _delete(connection, tables.tests, done.unsettled)  # their failures end here, too
