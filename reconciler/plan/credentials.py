@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from reconciler.model.fingerprint import Fingerprint
     from reconciler.model.snapshot import Snapshot, StoredState
 
-"""So many present destinations of a reference are named; one secret may serve thousands of mailboxes."""
-
 
 @dataclass(frozen=True, slots=True)
 class NewCredentialUse:

@@ -14,8 +14,6 @@ from reconciler.wording import TO_ACT_ON, listed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-"""How many things a sentence names before it counts the rest."""
-
 
 def merge(reports: Sequence[tuple[str, TestReport]]) -> TestReport:
     """Join reports, each with the name of its file.
