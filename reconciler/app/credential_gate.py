@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.app.plan import with_fingerprints
-from reconciler.app.record_tests import load_before
 from reconciler.connection.failure import Stage
 from reconciler.errors import PlanRefused, StateError
 from reconciler.model.snapshot import Snapshot, StoredState
@@ -16,6 +15,8 @@ from reconciler.plan.limits import unapproved
 from reconciler.plan.planner import identities
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconciler.app.workspace import Workspace
     from reconciler.connection.options import ProbeOptions
     from reconciler.model.connector import Connector
@@ -38,13 +39,15 @@ def refuse_new_credentials(
     connectors: tuple[Connector, ...],
     options: ProbeOptions,
     *,
+    before: Callable[[], StoredState],
     overrides: Overrides = NO_OVERRIDES,
     approver: CredentialApprover | None = None,
 ) -> None:
     """Raise PlanRefused if testing these connectors would send a secret where nobody allowed it.
 
     What was applied is allowed, and so is what the owner's rules, ``overrides`` or a person allow. Tests
-    that end before the sign-in send no secret. The state is read only if the rules leave something open.
+    that end before the sign-in send no secret. ``before`` reads the state; it is called only if the
+    rules leave something open.
     """
     limits = workspace.limits
     if limits.credentials is None or not options.wants(Stage.AUTHENTICATION):
@@ -55,7 +58,7 @@ def refuse_new_credentials(
     uses = new_uses(StoredState(), snapshot, identify)
     if not tuple(unapproved(uses, limits, overrides, identify)):
         return
-    uses = new_uses(load_before(workspace), snapshot, identify)
+    uses = new_uses(before(), snapshot, identify)
     _refuse(uses, limits, overrides, identify, approver)
 
 
@@ -66,6 +69,7 @@ def refuse_shared_secrets(
     options: ProbeOptions,
     resolver: SecretResolver,
     *,
+    before: Callable[[], StoredState],
     overrides: Overrides = NO_OVERRIDES,
     approver: CredentialApprover | None = None,
 ) -> None:
@@ -78,7 +82,7 @@ def refuse_shared_secrets(
     if limits.credentials is None or not options.wants(Stage.AUTHENTICATION):
         return
     try:
-        current = load_before(workspace)
+        current = before()
     except StateError:
         return  # the attempts cannot be recorded either, which says so
     if not any(use.value for use in current.credential_uses):

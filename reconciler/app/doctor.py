@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from reconciler.app.attempts import AttemptAuthor, AttemptRecorder
@@ -12,8 +13,9 @@ from reconciler.app.credential_gate import (
     refuse_new_credentials,
     refuse_shared_secrets,
 )
+from reconciler.app.record_tests import load_before
+from reconciler.app.selection import named_connector
 from reconciler.app.test import AS_SET, Tuning, probe_options
-from reconciler.config.suggest import did_you_mean
 from reconciler.errors import UsageError
 from reconciler.model.connector import Connector
 from reconciler.plan.inputs import NO_OVERRIDES, Overrides
@@ -57,19 +59,30 @@ def examine_connector(
     Raises ConfigurationInvalid, PlanRefused if a secret would go where nobody allowed it, and UsageError for a name that is no connector's or a draft's.
     """
     _, desired = workspace.load_valid()
-    connector = desired.snapshot.connector(name)
-    if connector is None:
-        known = [item.name for item in desired.snapshot.connectors]
-        raise UsageError(f"there is no connector {name}", hint=did_you_mean(name, known))
+    connector = named_connector(desired, name)
     if connector.draft:
         raise UsageError(f"{name} is a draft, and drafts are never tested")
     options = probe_options(workspace, tuning)
+    before = cache(partial(load_before, workspace))
     refuse_new_credentials(
-        workspace, desired, (connector,), options, overrides=overrides, approver=approver
+        workspace,
+        desired,
+        (connector,),
+        options,
+        before=before,
+        overrides=overrides,
+        approver=approver,
     )
     resolver = workspace.resolver()
     refuse_shared_secrets(
-        workspace, desired, (connector,), options, resolver, overrides=overrides, approver=approver
+        workspace,
+        desired,
+        (connector,),
+        options,
+        resolver,
+        before=before,
+        overrides=overrides,
+        approver=approver,
     )
     attempts = AttemptRecorder(workspace, AttemptAuthor(actor, "doctor"), desired)
     attempts.begin((connector,))

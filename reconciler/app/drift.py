@@ -62,10 +62,12 @@ def find_drift(workspace: Workspace, request: DriftRequest, progress: Progress =
     connectors = select(current.snapshot.connectors, request.selection, what="stored connector")
     last_tests = {item.address.name: item.last_test for item in current.resources
                   if item.address.kind is Kind.EMAIL_CONNECTOR}  # fmt: skip
-    recorder = Recorder(workspace, current) if request.record else None
+    recorder = Recorder(workspace, lambda: current) if request.record else None
     attempts = AttemptRecorder(workspace, AttemptAuthor(request.actor, "drift"))
     options, resolver = probe_options(workspace, request.tuning), workspace.resolver()
-    refuse_shared_secrets(workspace, Desired(current.snapshot), connectors, options, resolver)
+    refuse_shared_secrets(
+        workspace, Desired(current.snapshot), connectors, options, resolver, before=lambda: current
+    )
     tester = LiveTester(options, resolver, attempts, progress)
     results = tester(connectors)
     now = datetime.now(UTC)

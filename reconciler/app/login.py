@@ -5,12 +5,14 @@ from __future__ import annotations
 import ssl
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from reconciler.app.credential_gate import CredentialApprover, refuse_new_credentials
+from reconciler.app.record_tests import load_before
+from reconciler.app.selection import named_connector
 from reconciler.app.test import probe_options
-from reconciler.config.suggest import did_you_mean
 from reconciler.connection.account import Account, complete_accounts
 from reconciler.connection.context import FailureContext
 from reconciler.connection.diagnosis import classify
@@ -73,8 +75,8 @@ class LoginProgress(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
-    """A refresh token that is named, and what it is to be good for."""
+class _Target:
+    """A refresh token to obtain: the reference that it is for, and the access that it must give."""
 
     account: Account
     oauth2: OAuth2
@@ -99,23 +101,26 @@ def log_in(
     nobody allowed it, SecretError, and LoginFailed.
     """
     _, desired = workspace.load_valid()
-    connector = desired.snapshot.connector(name)
-    if connector is None:
-        known = [item.name for item in desired.snapshot.connectors]
-        raise UsageError(f"there is no connector {name}", hint=did_you_mean(name, known))
-    wishes, resolver, options = _wishes(connector), workspace.resolver(), probe_options(workspace)
+    connector = named_connector(desired, name)
+    targets, resolver, options = _targets(connector), workspace.resolver(), probe_options(workspace)
     refuse_new_credentials(
-        workspace, desired, (connector,), options, overrides=overrides, approver=approver
+        workspace,
+        desired,
+        (connector,),
+        options,
+        before=partial(load_before, workspace),
+        overrides=overrides,
+        approver=approver,
     )
-    before = {wish.reference: _before(wish.reference, resolver, replace) for wish in wishes}
-    for wish in wishes:
-        new = _DeviceLogin(wish, resolver, options).obtain(progress)
-        resolver.replace(wish.reference, before[wish.reference], new)
-    return tuple(wish.reference for wish in wishes)
+    before = {target.reference: _before(target.reference, resolver, replace) for target in targets}
+    for target in targets:
+        new = _DeviceLogin(target, resolver, options).obtain(progress)
+        resolver.replace(target.reference, before[target.reference], new)
+    return tuple(target.reference for target in targets)
 
 
-def _wishes(connector: Connector) -> tuple[_Wish, ...]:
-    found: dict[SecretRef, _Wish] = {}
+def _targets(connector: Connector) -> tuple[_Target, ...]:
+    found: dict[SecretRef, _Target] = {}
     for account in complete_accounts(connector):
         oauth2 = account.settings.oauth2
         if (
@@ -139,7 +144,7 @@ def _wishes(connector: Connector) -> tuple[_Wish, ...]:
             )
         earlier = found[reference].scopes if reference in found else ()
         scopes = tuple(dict.fromkeys((*earlier, *oauth2.scopes)))
-        found[reference] = _Wish(account, oauth2, reference, endpoint, scopes)
+        found[reference] = _Target(account, oauth2, reference, endpoint, scopes)
     if not found:
         raise UsageError(
             f"{connector.name} has no refresh token that a login could obtain",
@@ -163,15 +168,15 @@ def _before(reference: SecretRef, resolver: Resolver, replace: bool) -> Secret |
 class _DeviceLogin:
     """One login."""
 
-    def __init__(self, wish: _Wish, resolver: Resolver, options: ProbeOptions) -> None:
-        self._wish = wish
+    def __init__(self, target: _Target, resolver: Resolver, options: ProbeOptions) -> None:
+        self._target = target
         self._options = options
         self._resolver = resolver
         self._redactor = Redactor()
 
     def obtain(self, progress: LoginProgress) -> Secret:
         """Ask for a code, show it, and wait until access is allowed; raises LoginFailed."""
-        host = urlsplit(self._wish.endpoint).hostname or ""
+        host = urlsplit(self._target.endpoint).hostname or ""
         try:
             return self._obtain(progress)
         except (TokenFault, HostNotAllowed, ProtocolViolation) as fault:
@@ -183,8 +188,8 @@ class _DeviceLogin:
             raise self._failed(TokenFault(host, f"TLS could not be set up: {reason}")) from None
 
     def _obtain(self, progress: LoginProgress) -> Secret:
-        host = urlsplit(self._wish.endpoint).hostname or ""
-        for name in (host, urlsplit(self._wish.oauth2.token_endpoint or "").hostname or ""):
+        host = urlsplit(self._target.endpoint).hostname or ""
+        for name in (host, urlsplit(self._target.oauth2.token_endpoint or "").hostname or ""):
             if not self._options.allows_host(name):
                 raise HostNotAllowed(name)
         try:
@@ -193,13 +198,13 @@ class _DeviceLogin:
         except ModuleNotFoundError as missing:
             package = (missing.name or "").partition(".")[0]
             raise ExtraMissing(host, package, "oauth") from None
-        oauth2 = self._wish.oauth2
+        oauth2 = self._target.oauth2
         request = Request(
-            oauth2, oauth2.token_endpoint or "", host, self._wish.account.username, self._reveal
+            oauth2, oauth2.token_endpoint or "", host, self._target.account.username, self._reveal
         )
-        code = begin(request, self._wish.endpoint, self._wish.scopes, self._https())
+        code = begin(request, self._target.endpoint, self._target.scopes, self._https())
         self._redactor.learn(code.device_code)
-        progress.enter(code, self._wish.account.username)
+        progress.enter(code, self._target.account.username)
         until, interval = time.monotonic() + code.seconds, code.interval
         while time.monotonic() < until:
             time.sleep(interval)
@@ -227,7 +232,7 @@ class _DeviceLogin:
         if isinstance(fault, TokenFault) and (known := _REFUSALS.get(fault.error)):
             cause, remedy = known
             return LoginFailed(f"{fault.host}: {cause}", rejected=True, hint=remedy)
-        where = FailureContext(self._wish.account, Stage.AUTHENTICATION, self._redactor)
+        where = FailureContext(self._target.account, Stage.AUTHENTICATION, self._redactor)
         failure = classify(fault, where)
         return LoginFailed(
             failure.cause.rstrip("."),

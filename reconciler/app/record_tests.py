@@ -11,23 +11,25 @@ from reconciler.probe.drift import Recording, last_test
 from reconciler.state.location import SqliteLocation, locate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconciler.app.workspace import Workspace
     from reconciler.model.snapshot import StoredResource
     from reconciler.probe.result import ConnectorResult
 
 
 class Recorder:
-    """Reads the state before the tests, and records their results afterwards.
+    """Reads the state before the tests, by ``before``, and records their results afterwards.
 
     A state that cannot be used fails no test: what is wrong with it is in the recording.
     """
 
-    def __init__(self, workspace: Workspace, current: StoredState | None = None) -> None:
+    def __init__(self, workspace: Workspace, before: Callable[[], StoredState]) -> None:
         self._workspace = workspace
         self._problem = ""
         self._current = StoredState()
         try:
-            self._current = load_before(workspace) if current is None else current
+            self._current = before()
         except StateError as error:
             self._problem = error.message
 

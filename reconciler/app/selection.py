@@ -54,6 +54,15 @@ EVERYTHING = Selection()
 """Leaves nothing out."""
 
 
+def named_connector(desired: Desired, name: str) -> Connector:
+    """The connector of that name in the configuration; raises UsageError with the nearest name."""
+    connector = desired.snapshot.connector(name)
+    if connector is None:
+        known = [item.name for item in desired.snapshot.connectors]
+        raise UsageError(f"there is no connector {name}", hint=did_you_mean(name, known))
+    return connector
+
+
 def select(
     connectors: tuple[Connector, ...], selection: Selection, *, what: str = "connector"
 ) -> tuple[Connector, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol
 
 from pydantic import TypeAdapter, ValidationError
@@ -199,16 +200,18 @@ class TestRun:
             refuse_empty_scope(request.scope, desired, StoredState())
             names = connectors_of(desired.snapshot, request.scope)
             chosen = tuple(item for item in chosen if item.name in names)
-        current = load_before(workspace) if which.needs_state else None
+        before = cache(partial(load_before, workspace))
+        current = before() if which.needs_state else None
         refuse_new_credentials(
             workspace,
             desired,
             chosen,
             self._options,
+            before=before,
             overrides=request.overrides,
             approver=approver,
         )
-        self._recorder = Recorder(workspace, current) if request.record else None
+        self._recorder = Recorder(workspace, before) if request.record else None
         if current is not None:
             key = workspace.fingerprint_key(create=False) if which is SelectBy.CHANGED else None
             if key is not None:
@@ -221,6 +224,7 @@ class TestRun:
             chosen,
             self._options,
             self._resolver,
+            before=before,
             overrides=request.overrides,
             approver=approver,
         )
@@ -261,11 +265,13 @@ def try_plan(
     by_name = {item.name: item for item in planned.desired.snapshot.connectors}
     connectors = tuple(by_name[item.connector] for item in planned.plan.to_test)
     options = probe_options(workspace)
+    before = cache(partial(load_before, workspace))
     refuse_new_credentials(
         workspace,
         planned.desired,
         connectors,
         options,
+        before=before,
         overrides=planned.overrides,
         approver=approver,
     )
@@ -276,6 +282,7 @@ def try_plan(
         connectors,
         options,
         resolver,
+        before=before,
         overrides=planned.overrides,
         approver=approver,
     )
