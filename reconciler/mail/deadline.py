@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reconciler.mail.faults import Cancelled, TimedOut
 
 if TYPE_CHECKING:
-    from threading import Event
+    from threading import Event, Lock
+
+
+SLICE: Final = 0.2
+"""Seconds after which a wait looks up whether it was called off."""
 
 
 class Deadline:
@@ -28,6 +32,15 @@ class Deadline:
         if left <= 0:
             raise TimedOut(silent=False)
         return left
+
+    def slice(self) -> float:
+        """Seconds to wait before looking again; raises TimedOut or Cancelled."""
+        return min(SLICE, self.remaining())
+
+    def acquire(self, lock: Lock) -> None:
+        """Take a lock that another thread may hold; raises TimedOut or Cancelled."""
+        while not lock.acquire(timeout=self.slice()):
+            pass
 
     def part(self, share: float) -> Deadline:
         """A nearer deadline after ``share`` (0 to 1) of what is left."""

@@ -28,10 +28,8 @@ if TYPE_CHECKING:
 ATTEMPT_DELAY: Final = 0.25
 """Seconds from one attempt to the next ("Connection Attempt Delay", RFC 8305 section 5)."""
 
-_SLICE = 0.2
-"""Seconds after which a wait looks up whether it was called off."""
-
-_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+"""Waits for sockets without a file descriptor of its own, and whatever their numbers."""
 
 _UNDER_WAY = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK})
 _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
@@ -109,7 +107,7 @@ class _Race:
     running: dict[socket.socket, ResolvedAddress] = field(default_factory=dict)
     errors: list[int] = field(default_factory=list)
     next_at: float = 0.0
-    selector: Any = field(default_factory=_Selector)
+    selector: Any = field(default_factory=Selector)
 
     def run(self, deadline: Deadline) -> tuple[socket.socket, ResolvedAddress]:
         """Start attempts and wait for them until one has won."""
@@ -164,11 +162,12 @@ class _Race:
     def patience(self, deadline: Deadline) -> float:
         """Seconds to wait for an answer before the next thing is to be done."""
         try:
-            left = deadline.remaining()
+            seconds = deadline.slice()
         except TimedOut:
             raise TimedOut(silent=True) from None
-        until_next = self.next_at - time.monotonic() if self.waiting else left
-        return max(0.0, min(_SLICE, left, until_next))
+        if self.waiting:
+            seconds = min(seconds, self.next_at - time.monotonic())
+        return max(0.0, seconds)
 
     @property
     def reason(self) -> str:

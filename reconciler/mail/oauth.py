@@ -52,9 +52,6 @@ _OF_THE_CLIENT = frozenset({
 })  # fmt: skip
 """Codes of RFC 6749 section 5.2 that say something of the client, whichever mailbox it asks for."""
 
-_SLICE = 0.2
-"""Seconds after which a wait for somebody else's token looks up whether it was called off."""
-
 
 class TokenSource(Protocol):
     """Issues access tokens. Implementations are safe to call from several threads."""
@@ -118,8 +115,7 @@ class AuthlibTokens:
     def token(self, oauth2: OAuth2, username: str, deadline: Deadline) -> Secret:
         """Give the token that is kept, or fetch one; whoever comes while it is fetched waits for it."""
         kept = self._kept.setdefault((oauth2, _on_behalf_of(oauth2, username)), _Kept())
-        while not kept.lock.acquire(timeout=min(_SLICE, deadline.remaining())):
-            pass
+        deadline.acquire(kept.lock)
         try:
             if kept.token is None or self._clock() >= kept.good_until:
                 self._obtain(kept, oauth2, username, deadline)

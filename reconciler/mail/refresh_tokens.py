@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.errors import SecretError
+from reconciler.mail.deadline import SLICE
 from reconciler.model.secret_ref import SecretRef
 from reconciler.secrets.base import Secret, SecretKeeper
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
     from reconciler.mail.deadline import Deadline
     from reconciler.secrets.base import Hold, SecretResolver
-
-_SLICE = 0.2
-"""Seconds after which a wait for another thread or process looks up whether it was called off."""
 
 
 @dataclass(slots=True)
@@ -74,8 +72,7 @@ class RefreshTokens:
         Raises SecretError if the reference yields none, TimedOut or Cancelled.
         """
         token = self._tokens.setdefault(reference, RefreshToken(reference))
-        while not token.lock.acquire(timeout=min(_SLICE, deadline.remaining())):
-            pass
+        deadline.acquire(token.lock)
         try:
             hold = self._hold(reference, deadline)
             try:
@@ -98,7 +95,7 @@ class RefreshTokens:
         if not isinstance(self._resolver, SecretKeeper):
             return None
         while (hold := self._resolver.hold(reference)) is None:
-            deadline.pause(_SLICE)
+            deadline.pause(SLICE)
         return hold
 
     def _named(self, reference: SecretRef) -> Secret:

@@ -24,10 +24,6 @@ def ascii_host(host: str) -> str:
     return domain_key(host.strip("[]"))
 
 
-_SLICE = 0.2
-"""Seconds after which a wait looks up whether it was called off."""
-
-
 @dataclass(frozen=True, slots=True)
 class ResolvedAddress:
     """One address that a connection can be made to, in the form that the socket library takes."""
@@ -58,7 +54,7 @@ def resolve(host: str, port: int, deadline: Deadline) -> tuple[ResolvedAddress, 
     Thread(target=_ask, args=(name, port, answers), name=f"dns-{name}", daemon=True).start()
     while True:
         try:
-            answer = answers.get(timeout=min(_SLICE, deadline.remaining()))
+            answer = answers.get(timeout=deadline.slice())
         except Empty:
             continue
         except TimedOut:

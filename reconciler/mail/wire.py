@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.mail.faults import Disconnected, ProtocolViolation, TimedOut, TlsFault
-from reconciler.mail.happy_eyeballs import connect
+from reconciler.mail.happy_eyeballs import Selector, connect
 
 if TYPE_CHECKING:
     import socket
@@ -22,12 +22,7 @@ if TYPE_CHECKING:
     from reconciler.mail.happy_eyeballs import Winners
     from reconciler.mail.resolve import ResolvedAddress
 
-_SLICE = 0.2
-"""Seconds after which a wait looks up whether it was called off."""
-
 _CHUNK = 16 * 1024
-_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
-"""Waits for one socket without a file descriptor of its own, and whatever that socket's number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +256,7 @@ class Wire:
 
 def _wait(sock: socket.socket, event: int, deadline: Deadline) -> None:
     selector: Any
-    with _Selector() as selector:
+    with Selector() as selector:
         selector.register(sock, event)
-        while not selector.select(min(_SLICE, deadline.remaining())):
+        while not selector.select(deadline.slice()):
             pass
