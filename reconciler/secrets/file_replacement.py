@@ -7,7 +7,6 @@ one line of printable ASCII without blanks, which no file of another use consist
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import secrets
@@ -16,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reconciler.file_lock import LockResult, try_lock
 from reconciler.secrets.file import fetch, real_path, refusal
 from reconciler.secrets.outcome import Flaw
 
@@ -62,17 +62,14 @@ def hold(target: str, *, base: Path) -> Hold | None:
             held = _Held(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW))
         except OSError:
             return _Held(None)  # fetching it says what is wrong
-        try:
-            fcntl.flock(held.number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            found = Path(path).stat()
-        except BlockingIOError:
-            held.close()
-            return None
-        except OSError:
-            return held  # a file system without locks
-        if os.path.samestat(found, os.fstat(held.number)):
-            return held
-        held.close()  # it was replaced between opening and locking
+        match try_lock(held.number, path):
+            case LockResult.TAKEN:
+                return held
+            case LockResult.BUSY:
+                held.close()
+                return None
+            case LockResult.REPLACED:
+                held.close()
     return None
 
 

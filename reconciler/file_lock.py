@@ -1,0 +1,40 @@
+"""Locking a file against other processes, by the system: the lock ends with the process, however that ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import Enum, auto
+from pathlib import Path
+
+
+class LockResult(Enum):
+    """How an attempt to lock a file ended. ``REPLACED`` is a file that was replaced or removed since it was opened."""
+
+    TAKEN = auto()
+    BUSY = auto()
+    REPLACED = auto()
+
+
+def try_lock(descriptor: int, path: str | Path) -> LockResult:
+    """Lock the open file of ``path`` if no other process has it; closing the descriptor unlocks it.
+
+    Where the system or the file system has no such locks, the file counts as taken.
+    """
+    if sys.platform == "win32":
+        return LockResult.TAKEN
+    import fcntl  # noqa: PLC0415 - only where there is one
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return LockResult.BUSY
+    except OSError:
+        return LockResult.TAKEN
+    try:
+        same = os.path.samestat(os.fstat(descriptor), Path(path).stat())
+    except FileNotFoundError:
+        same = False
+    except OSError:  # nobody may look at it, and whoever reads it says so
+        same = True
+    return LockResult.TAKEN if same else LockResult.REPLACED
