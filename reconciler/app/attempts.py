@@ -40,9 +40,9 @@ class AttemptAuthor:
 class AttemptRecorder:
     """Writes attempts to sign in into the state: one transaction before a run of tests, one after it.
 
-    ``store`` is the state, if it is open already. In a sandbox nothing is recorded, since no secret leaves
-    the machine; nor is anything where there is no state. A state that cannot be written stops no test:
-    ``problem`` then says what is wrong.
+    ``store`` is the state, if it is open already. Nothing is recorded in a sandbox, because no secret leaves
+    the machine, or before the state exists. If the state cannot be written, the tests run all the same, and
+    ``problem`` says what is wrong.
     """
 
     def __init__(

@@ -48,7 +48,7 @@ def variable_problems(raw: RawDocument, settings: Settings) -> Iterator[Diagnost
                 yield from _value(raw, declared[name], value, route)
             else:
                 hint = did_you_mean(name, declared) or "Declare it under `variables`."
-                yield _at_key(raw, "variable/unknown", route, "There is no such variable.", hint)
+                yield _at_key(raw, "variable/unknown", route, "Unknown variable.", hint)
 
 
 def _names(raw: RawDocument, settings: Settings) -> Iterator[Diagnostic]:

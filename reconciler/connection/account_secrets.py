@@ -81,7 +81,7 @@ class AccountSecrets:
         if self._password is not None:
             return Password(self._username, self._password)
         if account.settings.oauth2 is None:
-            raise RuntimeError("there is no credential")
+            raise RuntimeError("the account has no credential")
         token = self._access.tokens.token(account.settings.oauth2, self._username, deadline)
         self.redactor.learn(token)
         self.spent = self._access.tokens.spent(account.settings.oauth2)

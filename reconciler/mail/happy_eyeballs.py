@@ -175,7 +175,7 @@ class _Race:
         of_servers = [code for code in self.errors if code not in _NO_ROUTE]
         code = next(iter(of_servers or self.errors), None)
         if code is None:
-            return "there is no address"
+            return "the host has no address"
         return os.strerror(code) if code else "no socket"
 
     def close(self) -> None:

@@ -42,7 +42,7 @@ class Security(StrEnum):
     IMPLICIT = "implicit"
     """TLS from the first byte."""
     STARTTLS = "starttls"
-    """TLS through a mandatory upgrade: without it there is no session."""
+    """TLS after a mandatory upgrade; a session never continues without it."""
     NONE = "none"
     """Plain text."""
 

@@ -189,7 +189,7 @@ def _where(saved: PlanDocument, now: PlanDocument) -> str:
 
 def _compared(plan: PlanDocument) -> JSON:
     # What is tested depends on which connectors are known to work, which may change at any time. The
-    # settings in force are compared by their digest; which were in force at the last apply is no matter.
+    # settings in force are compared by their digest; those of the last apply do not count.
     return to_plain(replace(plan, tests=(), not_ready=(), settings_changes=()), nulls=True)
 
 

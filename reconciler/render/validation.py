@@ -60,7 +60,7 @@ def validation(
 
 
 def _is_valid(loaded: Loaded, places: int) -> bool:
-    """Whether there is no error; of a part, in that part."""
+    """Whether the configuration, or the part of it that was named, has no errors."""
     if places:
         return not any(item.is_error for item in loaded.diagnostics)
     return loaded.snapshot is not None

@@ -82,7 +82,7 @@ class _Held:
     @property
     def number(self) -> int:
         if self._descriptor is None:
-            raise RuntimeError("there is no file")
+            raise RuntimeError("no file is open")
         return self._descriptor
 
     def close(self) -> None:

@@ -67,7 +67,7 @@ def adopt(message: RawMessage, route: Route, connector: Connector, stamp: Stamp)
     Bcc and Return-Path are taken out; Sender too, for it would say the same as From; and X-Original-From,
     which says what the route has changed and nothing else. Date and Message-ID are added where they are
     missing. Header fields beyond ASCII are encoded anew, and so are line ends: a lone CR or LF would let the
-    mail end early at some servers. Raises UsageError for what is no mail.
+    mail end early at some servers. Raises UsageError if it is not a mail.
     """
     head, body = split(message.content)
     recipients = _recipients(message, head)

@@ -84,8 +84,8 @@ def without_marks(content: bytes) -> bytes:
 def split(content: bytes) -> tuple[bytes, bytes]:
     """Head and body, every line ending in CRLF, and the head in ASCII but for addresses that are not.
 
-    Raises UsageError for what is no mail, and for a bare CR in the head: some readers would begin a
-    field there, and others would not.
+    Raises UsageError if it is not a mail, or has a bare CR in the head: some readers would begin a field
+    there, and others would not.
     """
     text = without_marks(content)
     match = _HEAD.fullmatch(text if text.endswith(b"\n") else text + b"\n")

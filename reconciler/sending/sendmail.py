@@ -115,8 +115,8 @@ def mail_of(call: Call, content: bytes) -> RawMessage:
     ada@example.com``, and so does text whose first line only looks like one (``Disk: full``). The
     first line that is no field begins the text, as with every sendmail, so that nothing of it is
     lost. A sender without a domain (``root``, in mail from cron) is nobody out there, so -f stands
-    in for it, and without that the connector's own address. Raises NoSuchUser, and UsageError for
-    what is no mail.
+    in for it, and without that the connector's own address. Raises NoSuchUser, and UsageError if
+    the text is not a mail.
     """
     text = _LINE_END.sub(b"\n", without_marks(content))
     mail = RawMessage(_with_head(text, asked=call.from_fields))
