@@ -32,6 +32,7 @@ from reconciler.errors import (
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.oauth import AuthlibTokens
 from reconciler.model.sending import FINAL
+from reconciler.routing.index import RoutingIndex
 from reconciler.sending.connector_session import ConnectorSession
 from reconciler.sending.message import Message, RawMessage, Stamp
 from reconciler.sending.outcome import (
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 
     from reconciler.model.connector import SaveSent
     from reconciler.model.sending import SendingRecord
-    from reconciler.model.snapshot import Snapshot
     from reconciler.sending.message import Prepared
 
 _FRESH = 1.0
@@ -101,7 +101,7 @@ class Mailer:
         self._access = Access(resolver, tokens, options)
         self._turn = threading.RLock()
         self._lines: dict[str, ConnectorSession] = {}
-        self._snapshot: Snapshot | None = None
+        self._index: RoutingIndex | None = None
         self._serial = (-1, "")
         self._looked = 0.0
 
@@ -208,9 +208,9 @@ class Mailer:
         with self._turn:
             attempt = _Attempt(request, self._actor, self._journal)
             try:
-                snapshot = self._current()
-                attempt.mail = prepare(request, snapshot, _stamp())
-                return self._send(attempt.mail, attempt, snapshot)
+                index = self._current()
+                attempt.mail = prepare(request, index, _stamp())
+                return self._send(attempt.mail, attempt, index)
             except SendingInterrupted:
                 raise
             except (NotAuthorised, RouteRefused, SecretError, SendFailed) as error:
@@ -248,10 +248,10 @@ class Mailer:
             save_sent=save_sent,
         )
 
-    def _current(self) -> Snapshot:
+    def _current(self) -> RoutingIndex:
         now = time.monotonic()
-        if self._snapshot is None or now - self._looked >= _FRESH:
-            if self._snapshot is None:
+        if self._index is None or now - self._looked >= _FRESH:
+            if self._index is None:
                 self._store.migrate()  # an upgrade of the tool does not stop the mail
             newest = self._store.revisions(limit=1)
             if not newest:  # a volume that is not mounted, more often than a first day
@@ -260,13 +260,14 @@ class Mailer:
                     hint="Check --state, or run the first `reconciler apply`.",
                 )
             serial = (newest[0].serial, newest[0].plan_digest)
-            if self._snapshot is None or serial != self._serial:
-                self._snapshot, self._serial = self._store.load().snapshot, serial
+            if self._index is None or serial != self._serial:
+                self._index = RoutingIndex(self._store.load().snapshot)
+                self._serial = serial
             self._looked = now
-        return self._snapshot
+        return self._index
 
-    def _send(self, mail: Prepared, attempt: _Attempt, snapshot: Snapshot) -> Sent:
-        line = self._line(mail.route.connector, snapshot)
+    def _send(self, mail: Prepared, attempt: _Attempt, index: RoutingIndex) -> Sent:
+        line = self._line(mail.route.connector, index)
         attempt.host = line.host
         accepted, refused, reply = line.outgoing.send(mail, attempt.hand_over)
         interrupted = False
@@ -292,8 +293,8 @@ class Mailer:
             raise SendingInterrupted(sent)
         return sent
 
-    def _line(self, name: str, snapshot: Snapshot) -> ConnectorSession:
-        connector = snapshot.connector(name)
+    def _line(self, name: str, index: RoutingIndex) -> ConnectorSession:
+        connector = index.connector(name)
         if connector is None:
             raise RouteRefused(f"there is no connector {name}")
         line = self._lines.get(name)

@@ -72,13 +72,14 @@ class Directory:
     ``connectors`` say which domains are internal where the roles do not.
     """
 
-    __slots__ = ("_connectors", "_groups", "_internal", "_members")
+    __slots__ = ("_connectors", "_direct", "_groups", "_internal", "_members")
 
     def __init__(
         self, groups: Iterable[Group], roles: Roles | None, connectors: Iterable[Connector] = ()
     ) -> None:
         self._groups = {group.name: group.members for group in groups}
         self._members: dict[str, frozenset[str]] = {}
+        self._direct: dict[int, tuple[Principals, frozenset[str]]] = {}
         self._connectors = tuple(connectors)
         declared = frozenset(domain_key(item) for item in (roles.internal_domains if roles else ()))
         self._internal = declared or None
@@ -119,7 +120,21 @@ class Directory:
 
     def includes(self, principals: Principals, user: str) -> bool:
         """Whether ``user`` is in ``principals``, by name or through a group."""
-        return address_key(user) in self.expand(principals)
+        key = address_key(user)
+        return key in self._named(principals) or any(
+            key in self.members(group) for group in principals.groups
+        )
+
+    def _named(self, principals: Principals) -> frozenset[str]:
+        """The users that are named themselves, worked out once for a value: they may be very many.
+
+        It is found again by its identity, since hashing a long list would cost as much as reading it.
+        """
+        known = self._direct.get(id(principals))
+        if known is None:
+            users = frozenset(address_key(user) for user in principals.users)
+            known = self._direct[id(principals)] = (principals, users)
+        return known[1]
 
     def is_internal(self, user: str) -> bool:
         """Whether ``user`` belongs to the organisation.

@@ -19,6 +19,8 @@ from reconciler.model.resource import JSON, Resource
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.setting import Setting
 
+_ByName = tuple[dict[str, Connector], dict[str, Permissions]]
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -30,6 +32,7 @@ class Snapshot:
     connectors: tuple[Connector, ...] = ()
     permissions: tuple[Permissions, ...] = ()
     policy: GlobalSmtpPolicy | None = None
+    _by_name: _ByName | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, resources: tuple[Resource, ...]) -> Snapshot:
@@ -84,12 +87,21 @@ class Snapshot:
 
     def connector(self, name: str) -> Connector | None:
         """Find a connector by its name."""
-        return next((item for item in self.connectors if item.name == name), None)
+        return self._names[0].get(name)
 
     def permissions_of(self, connector: str) -> Permissions:
         """Find the permissions of a connector; the empty ones if it has none."""
-        found = (item for item in self.permissions if item.connector == connector)
-        return next(found, Permissions(connector=connector))
+        return self._names[1].get(connector) or Permissions(connector=connector)
+
+    @property
+    def _names(self) -> _ByName:
+        """Connectors and permissions by name: built at the first look, since thousands of mails look."""
+        if self._by_name is None:
+            connectors = {item.name: item for item in reversed(self.connectors)}
+            permissions = {item.connector: item for item in reversed(self.permissions)}
+            object.__setattr__(self, "_by_name", (connectors, permissions))
+            return connectors, permissions
+        return self._by_name
 
 
 class Status(StrEnum):

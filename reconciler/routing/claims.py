@@ -10,20 +10,16 @@ import base64
 import binascii
 import quopri
 import re
-import unicodedata
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from typing import TYPE_CHECKING, Final
 
-from reconciler.model.connector import ANY_LOCAL_PART
-from reconciler.model.domain import domain_key
-from reconciler.routing.audience import refusal
+from reconciler.routing.spelling import QUOTING, normal_address, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from reconciler.model.connector import Connector
-    from reconciler.model.snapshot import Snapshot
+    from reconciler.routing.index import RoutingIndex
 
 AUTHOR_FIELDS: Final = frozenset(
     {
@@ -36,36 +32,18 @@ AUTHOR_FIELDS: Final = frozenset(
 """Header fields that name an author, or whom an answer goes to, in lower case."""
 
 _COMMENT: Final = re.compile(r"\((?:[^()\\]|\\.)*\)")
-_QUOTING: Final = re.compile(r"[\"'`\\\u2018-\u201f]")
 _AROUND: Final = re.compile(r"\s*([@.])\s*")
 _CANDIDATE: Final = re.compile(r"[^\s<>()\[\],;:@]+@\[?[^\s<>()\[\],;:@]+")
 _BARE: Final = re.compile(r"(?<![\w.+-])[\w.+-]+@\[?[\w-]+(?:\.[\w-]+)*")
 """An address without the signs around it that few addresses hold, as in ``{ada@x.example}``."""
 _ENCODED_WORD: Final = re.compile(r"=\?([^?\s]*)\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN_WORDS: Final = re.compile(r"(?<=\?=)\s+(?==\?)")
-_DOTS: Final = str.maketrans(dict.fromkeys("\u3002\uff0e\uff61\u2024", "."))
-_NOT_SEEN: Final = frozenset({"Cc", "Cf", "Co", "Cs"})
-_IGNORED: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {
-    chr(code)
-    for first, last in ((0x180B, 0x180F), (0xFE00, 0xFE0F))
-    for code in range(first, last + 1)
-}
-"""Characters that Unicode counts as letters or marks, but that are invisible (Default_Ignorable_Code_Point)."""
-
-
-_WHOLE: Final = f"{ANY_LOCAL_PART}@"
 
 LONGEST: Final = 8_000
 """Characters of all such fields together: far more than authors need, and little enough to be looked through."""
 
 
-def normal_address(address: str) -> str:
-    """One spelling of an address: NFKC, unquoted, without case, the domain as A-labels (RFC 5891)."""
-    local, _, domain = _visible(_QUOTING.sub("", address)).strip().rpartition("@")
-    return f"{local.strip()}@{domain_key(domain.strip())}"
-
-
-def claimed(texts: Iterable[str], actor: str, snapshot: Snapshot) -> str:
+def claimed(texts: Iterable[str], actor: str, index: RoutingIndex) -> str:
     """Say whose address a mail claims that its sender may not use; empty if none.
 
     ``texts`` are values of header fields, display names and envelope addresses, as they stand in the mail.
@@ -79,34 +57,12 @@ def claimed(texts: Iterable[str], actor: str, snapshot: Snapshot) -> str:
     if not found:
         return ""
     reasons: dict[str, str] = {}
-    for address, shown, connector in _owners(found, snapshot):
+    for address, shown, connector in index.owners(found):
         if reasons.get(address) == "":
             continue
-        why_not = refusal(snapshot.permissions_of(connector.name), snapshot.directory, actor)
+        why_not = index.refusal(connector.name, actor)
         reasons[address] = f"{shown} is claimed, and {why_not}" if why_not else ""
     return next((reason for _, reason in sorted(reasons.items()) if reason), "")
-
-
-def _owners(found: set[str], snapshot: Snapshot) -> Iterator[tuple[str, str, Connector]]:
-    """Each address that belongs to connectors, as it is shown, with each of them.
-
-    Those that name it come before those that have its whole domain, which then do not count.
-    """
-    named: set[str] = set()
-    whole: list[tuple[str, Connector]] = []
-    for connector in snapshot.connectors:
-        own = (connector.email_address,) if connector.email_address is not None else ()
-        for item in (*own, *connector.also_sends_as):
-            address = normal_address(item)
-            if address.startswith(_WHOLE):
-                whole.append((address.removeprefix(ANY_LOCAL_PART), connector))
-            elif address in found:
-                named.add(address)
-                yield address, item, connector
-    for domain, connector in whole:
-        for address in sorted(found - named):
-            if address.endswith(domain):
-                yield address, address, connector
 
 
 def _candidates(text: str) -> set[str]:
@@ -114,7 +70,7 @@ def _candidates(text: str) -> set[str]:
     found = set()
     for form in {text, _decoded(text), *_decoded_by_word(text)}:
         for shown in {_without_comments(form), _COMMENT.sub(" ", form), form}:
-            plain = _AROUND.sub(r"\1", _visible(_QUOTING.sub("", shown)))
+            plain = _AROUND.sub(r"\1", visible(QUOTING.sub("", shown)))
             for match in (*_CANDIDATE.findall(plain), *_BARE.findall(plain)):
                 found.add(normal_address(match.replace("@[", "@").strip("[].-")))
                 found.add(normal_address(match.strip("[].")))
@@ -177,12 +133,3 @@ def _word(match: re.Match[str]) -> str:
         return raw.decode(charset, errors="ignore")
     except (LookupError, ValueError):  # an unknown charset, or one that is none
         return raw.decode(errors="ignore")
-
-
-def _visible(text: str) -> str:
-    """Return a text as readers see it: NFKC, without case and invisible characters."""
-    spaced = "".join(c if c not in "\r\n\t" else " " for c in text.translate(_DOTS))
-    kept = "".join(
-        c for c in spaced if c not in _IGNORED and unicodedata.category(c) not in _NOT_SEEN
-    )
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", kept).lower())

@@ -10,36 +10,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.domain import address_key, domain_key
-from reconciler.model.policy import GlobalSmtpPolicy, ReplyTo
-from reconciler.routing.audience import refusal
+from reconciler.model.policy import ReplyTo
 from reconciler.routing.claims import claimed
 from reconciler.routing.request import Reason, Refusal, RefusalReason, Route, RouteRequest
-from reconciler.routing.senders import owner_of, sends_as
+from reconciler.routing.senders import sends_as
 
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector
-    from reconciler.model.snapshot import Snapshot
+    from reconciler.model.policy import GlobalSmtpPolicy
+    from reconciler.routing.index import RoutingIndex
 
-_OFF = GlobalSmtpPolicy()
 
+def route(request: RouteRequest, index: RoutingIndex) -> Route | Refusal:
+    """Decide through which connector a mail goes and as whom, with a reason for each step.
 
-def route(request: RouteRequest, snapshot: Snapshot) -> Route | Refusal:
-    """Decide through which connector a mail goes and as whom, with a reason for each step."""
-    policy = snapshot.policy or _OFF
-    asked = _asked_for(request, snapshot)
+    A pure function of its arguments.
+    """
+    policy = index.policy
+    asked = _asked_for(request, index)
     if isinstance(asked, Refusal):
         return asked
     connector, reason, steps = asked
     if connector is not None:
-        problem = _unusable(connector, request.actor, snapshot)
+        problem = _unusable(connector, request.actor, index)
         if problem is not None:
             return Refusal(reason=problem[0], sentence=problem[1], steps=tuple(steps))
-        steps.append(_permitted(connector, request.actor, snapshot))
+        steps.append(_permitted(connector, request.actor, index))
     texts = (text for text in (request.sender, request.reply_to) if text)
-    if sentence := claimed(texts, request.actor, snapshot):
+    if sentence := claimed(texts, request.actor, index):
         return Refusal(reason=RefusalReason.NOT_PERMITTED, sentence=sentence, steps=tuple(steps))
     if policy.enabled:
-        return _forced(request, snapshot, policy, connector, steps)
+        return _forced(request, index, policy, connector, steps)
     if connector is None:
         wanted = (
             f"no connector sends as {request.sender}" if request.sender else "no sender is given"
@@ -62,10 +63,10 @@ def _no_fallback(policy: GlobalSmtpPolicy) -> str:
 _Asked = tuple["Connector | None", Reason, list[str]]
 
 
-def _asked_for(request: RouteRequest, snapshot: Snapshot) -> _Asked | Refusal:
+def _asked_for(request: RouteRequest, index: RoutingIndex) -> _Asked | Refusal:
     """Find the connector of a request, before any policy applies."""
     if request.connector is not None:
-        named = snapshot.connector(request.connector)
+        named = index.connector(request.connector)
         if named is None:
             return Refusal(
                 reason=RefusalReason.UNKNOWN_CONNECTOR,
@@ -73,7 +74,7 @@ def _asked_for(request: RouteRequest, snapshot: Snapshot) -> _Asked | Refusal:
             )
         return named, Reason.NAMED, [f"The request names the connector {named.name}."]
     if request.sender is not None:
-        owner = owner_of(request.sender, snapshot)
+        owner = index.owner_of(request.sender)
         if owner is not None:
             return owner, Reason.SENDER, [f"{owner.name} is the connector of {request.sender}."]
     steps = [
@@ -81,17 +82,17 @@ def _asked_for(request: RouteRequest, snapshot: Snapshot) -> _Asked | Refusal:
         if request.sender
         else "The request names neither a sender nor a connector."
     ]
-    policy = snapshot.policy or _OFF
+    policy = index.policy
     if policy.fallback_connector is None or policy.enabled:
         return None, Reason.FALLBACK, steps
-    fallback = snapshot.connector(policy.fallback_connector)
+    fallback = index.connector(policy.fallback_connector)
     if fallback is not None:
         steps.append(f"The fallback connector is {fallback.name}.")
     return fallback, Reason.FALLBACK, steps
 
 
 def _unusable(
-    connector: Connector, actor: str, snapshot: Snapshot
+    connector: Connector, actor: str, index: RoutingIndex
 ) -> tuple[RefusalReason, str] | None:
     if connector.draft:
         return RefusalReason.CANNOT_SEND, f"{connector.name} is a draft and is not used for sending"
@@ -103,26 +104,26 @@ def _unusable(
     if not connector.can_send or connector.email_address is None:
         lacks = "SMTP server" if connector.smtp is None else "address to send as"
         return RefusalReason.CANNOT_SEND, f"{connector.name} cannot send: it has no {lacks}"
-    why_not = refusal(snapshot.permissions_of(connector.name), snapshot.directory, actor)
+    why_not = index.refusal(connector.name, actor)
     return (RefusalReason.NOT_PERMITTED, why_not) if why_not else None
 
 
-def _permitted(connector: Connector, actor: str, snapshot: Snapshot) -> str:
-    users = snapshot.permissions_of(connector.name).users
+def _permitted(connector: Connector, actor: str, index: RoutingIndex) -> str:
+    users = index.permissions_of(connector.name).users
     how = "is one of its users" if users else "may use it, like any internal user"
-    if not snapshot.directory.is_internal(actor):
+    if not index.directory.is_internal(actor):
         how = "is a partner, and B2B is enabled for it"
     return f"{actor} {how}."
 
 
 def _forced(
     request: RouteRequest,
-    snapshot: Snapshot,
+    index: RoutingIndex,
     policy: GlobalSmtpPolicy,
     asked: Connector | None,
     steps: list[str],
 ) -> Route | Refusal:
-    carrier = snapshot.connector(policy.connector) if policy.connector is not None else None
+    carrier = index.connector(policy.connector) if policy.connector is not None else None
     if carrier is None or not carrier.can_send or carrier.email_address is None:
         what = f"{policy.connector}, which cannot send" if policy.connector else "no connector"
         return Refusal(
@@ -130,9 +131,9 @@ def _forced(
             sentence=f"the global SMTP policy forces all mail through one connector, but names {what}",
             steps=tuple(steps),
         )
-    if asked is None and not snapshot.directory.is_internal(request.actor):
+    if asked is None and not index.directory.is_internal(request.actor):
         # Nobody asked for a connector that lets partners in, so the carrier itself must.
-        why_not = refusal(snapshot.permissions_of(carrier.name), snapshot.directory, request.actor)
+        why_not = index.refusal(carrier.name, request.actor)
         if why_not:
             return Refusal(reason=RefusalReason.NOT_PERMITTED, sentence=why_not, steps=tuple(steps))
     steps.append(f"The global SMTP policy forces all mail through {carrier.name}.")

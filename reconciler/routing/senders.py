@@ -10,7 +10,6 @@ from reconciler.model.domain import address_key
 
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector
-    from reconciler.model.snapshot import Snapshot
 
 _PLAIN: Final = re.compile(r"(?!.*=\?)[^\s\"(),:;<>@\[\]\\*]{1,64}@[^\s\"(),:;<>@\[\]\\*]{1,253}")
 """An address that every reader takes for the same one; a whole domain permits no other."""
@@ -25,33 +24,11 @@ def sender_keys(connector: Connector) -> tuple[str, ...]:
 def sends_as(connector: Connector, sender: str) -> bool:
     """Whether a connector keeps this address in From."""
     keys = {address_key(sender), domain_pattern(sender)}
-    return not _is_pattern(sender) and bool(keys.intersection(sender_keys(connector)))
+    return not is_pattern(sender) and bool(keys.intersection(sender_keys(connector)))
 
 
-def owner_of(sender: str, snapshot: Snapshot) -> Connector | None:
-    """Find the connector that sends as an address.
-
-    Its own address comes before one that is listed, and that before a whole domain; of several
-    connectors the first by name has it.
-    """
-    key, pattern = address_key(sender), domain_pattern(sender)
-    if _is_pattern(sender):
-        return None
-    listed = whole_domain = None
-    for connector in snapshot.connectors:
-        if not connector.can_send:
-            continue
-        if address_key(connector.email_address or "") == key:
-            return connector
-        if not connector.also_sends_as:
-            continue
-        further = {address_key(item) for item in connector.also_sends_as}
-        listed = listed or (connector if key in further else None)
-        whole_domain = whole_domain or (connector if pattern in further else None)
-    return listed or whole_domain
-
-
-def _is_pattern(sender: str) -> bool:
+def is_pattern(sender: str) -> bool:
+    """Whether it stands for a whole domain, so that nobody can send as it."""
     return sender.startswith(f"{ANY_LOCAL_PART}@")
 
 

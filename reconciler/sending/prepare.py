@@ -15,7 +15,7 @@ from reconciler.sending.message import Message, RawMessage
 from reconciler.sending.raw import adopt, asked_of, values_of
 
 if TYPE_CHECKING:
-    from reconciler.model.snapshot import Snapshot
+    from reconciler.routing.index import RoutingIndex
     from reconciler.sending.message import Prepared, Stamp
 
 
@@ -55,20 +55,20 @@ def _author_texts(message: Message | RawMessage) -> tuple[str, ...]:
     return (message.from_name, *further)
 
 
-def prepare(request: SendRequest, snapshot: Snapshot, stamp: Stamp) -> Prepared:
+def prepare(request: SendRequest, index: RoutingIndex, stamp: Stamp) -> Prepared:
     """Decide the route and compose the mail. A pure function of its arguments.
 
     Raises NotAuthorised if the actor may not use the connector, RouteRefused if no connector may carry the
     mail for another reason, and UsageError for what cannot be a mail.
     """
-    decision = route(request_of(request), snapshot)
-    if sentence := claimed(_author_texts(request.message), request.actor, snapshot):
+    decision = route(request_of(request), index)
+    if sentence := claimed(_author_texts(request.message), request.actor, index):
         raise NotAuthorised(sentence, hint=_CLAIMED)
     if isinstance(decision, Refusal):
         if decision.reason is RefusalReason.NOT_PERMITTED:
             raise NotAuthorised(decision.sentence, hint="`reconciler route` explains the decision.")
         raise RouteRefused(decision.sentence, hint="`reconciler route` explains the decision.")
-    connector = snapshot.connector(decision.connector)
+    connector = index.connector(decision.connector)
     if connector is None:
         raise RouteRefused(f"there is no connector {decision.connector}")
     if isinstance(request.message, RawMessage):

@@ -27,6 +27,7 @@ from reconciler.render.route import route_text
 from reconciler.render.sent import prepared_text, sent_text
 from reconciler.render.terminal import Style
 from reconciler.routing.decide import route
+from reconciler.routing.index import RoutingIndex
 from reconciler.routing.request import Route, RouteRequest
 from reconciler.sending.compose import compose
 from reconciler.sending.message import Message, Stamp
@@ -231,7 +232,9 @@ def what_has_drifted_for_a_comment() -> str:
 def _routed(output_format: TextOrJson, *, forced: bool, actor: str) -> str:
     policy = GlobalSmtpPolicy(enabled=forced, connector="no-reply")
     request = RouteRequest(actor=actor, sender="payroll@contoso.example")
-    return route_text(route(request, snapshot(*_BEFORE, policy)), output_format, PLAIN)
+    return route_text(
+        route(request, RoutingIndex(snapshot(*_BEFORE, policy))), output_format, PLAIN
+    )
 
 
 @case("route.txt")
@@ -257,7 +260,7 @@ def a_route_for_machines() -> str:
 def _sent(*, forced: bool = True) -> Sent:
     policy = GlobalSmtpPolicy(enabled=forced, connector="no-reply", save_to_sent_items=True)
     request = RouteRequest(actor="ada@contoso.example", sender="payroll@contoso.example")
-    way = route(request, snapshot(*_BEFORE, policy))
+    way = route(request, RoutingIndex(snapshot(*_BEFORE, policy)))
     assert isinstance(way, Route)
     return Sent(
         route=way,

@@ -46,6 +46,7 @@ def command(
     from reconciler.app.state import load_state
     from reconciler.render.route import route_text
     from reconciler.routing.decide import route
+    from reconciler.routing.index import RoutingIndex
     from reconciler.routing.request import Route, RouteRequest
 
     source = click.get_current_context().get_parameter_source("state")
@@ -56,6 +57,6 @@ def command(
     space = project.at(files or "").workspace()
     snapshot = load_state(space).snapshot if files is None else space.load_valid()[1].snapshot
     request = RouteRequest(actor=actor, sender=sender, connector=connector, reply_to=reply_to)
-    decision = route(request, snapshot)
+    decision = route(request, RoutingIndex(snapshot))
     click.echo(route_text(decision, output_format, project.stdout_style()))
     return ExitCode.OK if isinstance(decision, Route) else ExitCode.FAILED

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from reconciler.errors import NotAuthorised
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.snapshot import Snapshot
-from reconciler.routing.claims import AUTHOR_FIELDS, claimed, normal_address
+from reconciler.routing.claims import AUTHOR_FIELDS, claimed
 from reconciler.routing.decide import route
+from reconciler.routing.index import RoutingIndex
 from reconciler.routing.request import Refusal, RefusalReason, RouteRequest
+from reconciler.routing.spelling import normal_address
 from reconciler.sending.message import Message, RawMessage
 from reconciler.sending.prepare import SendRequest, prepare
 from tests.builders import connector, permissions, roles, users
@@ -96,9 +98,9 @@ SPELLINGS: Final = (
 
 @pytest.mark.parametrize("text", SPELLINGS)
 def test_a_spelling_of_the_address_is_a_claim(text: str) -> None:
-    sentence = claimed([text], ADA, SNAPSHOT)
+    sentence = claimed([text], ADA, RoutingIndex(SNAPSHOT))
     assert sentence == f"{PAYROLL} is claimed, and {ADA} is not among the users of payroll"
-    assert claimed([text], JOAN, SNAPSHOT) == ""
+    assert claimed([text], JOAN, RoutingIndex(SNAPSHOT)) == ""
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_a_spelling_of_the_address_is_a_claim(text: str) -> None:
     ],
 )
 def test_another_address_is_none(text: str) -> None:
-    assert claimed([text], ADA, SNAPSHOT) == ""
+    assert claimed([text], ADA, RoutingIndex(SNAPSHOT)) == ""
 
 
 @given(
@@ -139,7 +141,7 @@ def test_no_invisible_character_case_or_place_hides_a_claim(
     text = place.format(address)
     if encoded:
         text = Header(text, "utf-8").encode()
-    assert claimed([text], ADA, SNAPSHOT) != ""
+    assert claimed([text], ADA, RoutingIndex(SNAPSHOT)) != ""
 
 
 @pytest.mark.parametrize("snapshot", [SNAPSHOT, FORCED])
@@ -149,10 +151,10 @@ def test_the_route_refuses_a_claim_with_a_policy_and_without(
     snapshot: Snapshot, field: str, spelling: str
 ) -> None:
     asked = {"sender": None, "reply_to": None, field: spelling}
-    decision = route(RouteRequest(actor=ADA, connector="no-reply", **asked), snapshot)
+    decision = route(RouteRequest(actor=ADA, connector="no-reply", **asked), RoutingIndex(snapshot))
     assert isinstance(decision, Refusal)
     assert decision.reason is RefusalReason.NOT_PERMITTED
-    allowed = route(RouteRequest(actor=JOAN, connector="no-reply", **asked), snapshot)
+    allowed = route(RouteRequest(actor=JOAN, connector="no-reply", **asked), RoutingIndex(snapshot))
     assert not isinstance(allowed, Refusal)
 
 
@@ -175,7 +177,7 @@ def test_no_field_of_a_whole_mail_claims_it(snapshot: Snapshot, name: str, spell
         connector="no-reply",
     )
     with pytest.raises(NotAuthorised, match="is claimed"):
-        prepare(request, snapshot, STAMP)
+        prepare(request, RoutingIndex(snapshot), STAMP)
 
 
 def test_no_name_and_no_further_field_of_a_composed_mail_claims_it() -> None:
@@ -184,7 +186,11 @@ def test_no_name_and_no_further_field_of_a_composed_mail_claims_it() -> None:
         Message(to=("x@y.example",), subject="s", text="t", headers=(("Errors-To", PAYROLL),)),
     ):
         with pytest.raises(NotAuthorised, match="is claimed"):
-            prepare(SendRequest(message=message, actor=ADA, connector="no-reply"), SNAPSHOT, STAMP)
+            prepare(
+                SendRequest(message=message, actor=ADA, connector="no-reply"),
+                RoutingIndex(SNAPSHOT),
+                STAMP,
+            )
 
 
 def test_an_address_of_two_connectors_is_free_to_the_users_of_either() -> None:
@@ -195,14 +201,14 @@ def test_an_address_of_two_connectors_is_free_to_the_users_of_either() -> None:
             permissions("zz", users=users(ADA)),
         )
     )
-    assert claimed([PAYROLL], ADA, twin) == ""
-    assert claimed([PAYROLL], "eve@contoso.example", twin) != ""
+    assert claimed([PAYROLL], ADA, RoutingIndex(twin)) == ""
+    assert claimed([PAYROLL], "eve@contoso.example", RoutingIndex(twin)) != ""
 
 
 def test_fields_of_absurd_length_are_refused_and_not_looked_through() -> None:
-    assert "8,000 characters" in claimed(["a." * 5_000], JOAN, SNAPSHOT)
-    assert "8,000 characters" in claimed(["(a" * 50] * 100, JOAN, SNAPSHOT)
-    assert claimed(["-" * 7_000], JOAN, SNAPSHOT) == ""
+    assert "8,000 characters" in claimed(["a." * 5_000], JOAN, RoutingIndex(SNAPSHOT))
+    assert "8,000 characters" in claimed(["(a" * 50] * 100, JOAN, RoutingIndex(SNAPSHOT))
+    assert claimed(["-" * 7_000], JOAN, RoutingIndex(SNAPSHOT)) == ""
 
 
 def test_an_address_has_one_normal_spelling() -> None:

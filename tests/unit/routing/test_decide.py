@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from reconciler.model.policy import GlobalSmtpPolicy, ReplyTo
 from reconciler.routing.audience import Audience, users_of
 from reconciler.routing.decide import route
+from reconciler.routing.index import RoutingIndex
 from reconciler.routing.request import Reason, Refusal, RefusalReason, Route, RouteRequest
-from reconciler.routing.senders import owner_of
 from reconciler.routing.table import ANY_OTHER, EffectiveRoute, effective_routes
 from tests.builders import (
     connector,
@@ -38,13 +38,13 @@ FORCED = GlobalSmtpPolicy(enabled=True, connector="no-reply")
 
 
 def routed(snapshot: Snapshot, actor: str = ADA, **fields: str | None) -> Route:
-    found = route(RouteRequest(actor=actor, **fields), snapshot)
+    found = route(RouteRequest(actor=actor, **fields), RoutingIndex(snapshot))
     assert isinstance(found, Route), found
     return found
 
 
 def refused(snapshot: Snapshot, actor: str = ADA, **fields: str | None) -> Refusal:
-    found = route(RouteRequest(actor=actor, **fields), snapshot)
+    found = route(RouteRequest(actor=actor, **fields), RoutingIndex(snapshot))
     assert isinstance(found, Refusal), found
     return found
 
@@ -130,9 +130,11 @@ def test_a_connector_that_cannot_send_is_refused(unable: object, sentence: str) 
 
 
 def test_the_address_of_a_draft_or_of_one_that_only_receives_is_nobodys() -> None:
-    assert owner_of("info@contoso.example", snapshot(replace(INFO, draft=True))) is None
+    assert (
+        RoutingIndex(snapshot(replace(INFO, draft=True))).owner_of("info@contoso.example") is None
+    )
     reads = replace(INFO, enable_mail_send_from=False)
-    assert owner_of("info@contoso.example", snapshot(reads)) is None
+    assert RoutingIndex(snapshot(reads)).owner_of("info@contoso.example") is None
 
 
 # --- the fallback ---------------------------------------------------------------------------------
@@ -342,17 +344,17 @@ def test_a_policy_gives_nobody_the_use_of_a_connector_they_may_not_use(
     """Whoever is refused a connector that they ask for is refused it under every policy."""
     free = replace(world, policy=None)
     asked = request.connector is not None or (
-        request.sender is not None and owner_of(request.sender, free) is not None
+        request.sender is not None and RoutingIndex(free).owner_of(request.sender) is not None
     )
-    if asked and isinstance(route(request, free), Refusal):
-        assert isinstance(route(request, world), Refusal)
+    if asked and isinstance(route(request, RoutingIndex(free)), Refusal):
+        assert isinstance(route(request, RoutingIndex(world)), Refusal)
 
 
 @given(snapshots(), requests)
 def test_a_route_leads_through_a_connector_that_can_send_as_its_own_address(
     world: Snapshot, request: RouteRequest
 ) -> None:
-    found = route(request, world)
+    found = route(request, RoutingIndex(world))
     if isinstance(found, Refusal):
         assert found.sentence
         return
@@ -384,7 +386,7 @@ def test_the_users_of_a_connector_are_exactly_those_who_may_name_it(
     for owner in world.connectors:
         if owner.can_send:
             audience = users_of(world.permissions_of(owner.name), world.directory)
-            found = route(RouteRequest(actor=actor, connector=owner.name), free)
+            found = route(RouteRequest(actor=actor, connector=owner.name), RoutingIndex(free))
             assert isinstance(found, Route) == admits(audience, actor, world)
 
 
@@ -394,7 +396,7 @@ def some_of(sender: str) -> str:
 
 def agrees(row: EffectiveRoute, actor: str, world: Snapshot) -> bool:
     sender = "nobodys@in.example" if row.sender == ANY_OTHER else some_of(row.sender)
-    found = route(RouteRequest(actor=actor, sender=sender), world)
+    found = route(RouteRequest(actor=actor, sender=sender), RoutingIndex(world))
     if row.via is None:
         return isinstance(found, Refusal)
     if not admits(row.audience, actor, world):

@@ -10,8 +10,9 @@ import pytest
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.routing.claims import claimed
 from reconciler.routing.decide import route
+from reconciler.routing.index import RoutingIndex
 from reconciler.routing.request import Reason, Refusal, RefusalReason, Route, RouteRequest
-from reconciler.routing.senders import owner_of, sends_as
+from reconciler.routing.senders import sends_as
 from reconciler.routing.table import effective_routes
 from tests.builders import connector, permissions, roles, snapshot, users
 
@@ -29,7 +30,7 @@ EVERYTHING: Final = snapshot(
 
 
 def routed(sender: str, actor: str = ADA, **fields: str) -> Route:
-    found = route(RouteRequest(actor=actor, sender=sender, **fields), EVERYTHING)
+    found = route(RouteRequest(actor=actor, sender=sender, **fields), RoutingIndex(EVERYTHING))
     assert isinstance(found, Route), found
     return found
 
@@ -54,11 +55,11 @@ def test_a_further_address_is_kept_in_from(sender: str, as_address: str) -> None
 
 
 def test_an_address_that_a_connector_names_is_not_part_of_the_domain_of_another() -> None:
-    owner = owner_of("sales@SHOP.example", EVERYTHING)
+    owner = RoutingIndex(EVERYTHING).owner_of("sales@SHOP.example")
     assert owner is not None
     assert owner.name == "sales"
     assert routed("sales@shop.example", actor=EVE).connector == "sales"
-    refused = route(RouteRequest(actor=ADA, sender="sales@shop.example"), EVERYTHING)
+    refused = route(RouteRequest(actor=ADA, sender="sales@shop.example"), RoutingIndex(EVERYTHING))
     assert isinstance(refused, Refusal)
     assert refused.reason is RefusalReason.NOT_PERMITTED
 
@@ -82,7 +83,7 @@ def test_an_address_that_a_connector_names_is_not_part_of_the_domain_of_another(
 )
 def test_what_is_not_plainly_an_address_of_the_domain_is_not_one(sender: str) -> None:
     assert not sends_as(SHOP, sender)
-    found = route(RouteRequest(actor=ADA, sender=sender), snapshot(SHOP))
+    found = route(RouteRequest(actor=ADA, sender=sender), RoutingIndex(snapshot(SHOP)))
     assert isinstance(found, Refusal) or found.from_address != sender
 
 
@@ -90,19 +91,19 @@ def test_what_is_not_plainly_an_address_of_the_domain_is_not_one(sender: str) ->
     "text", ["orders@contoso.example", "Boss <boss@shop.example>", "boss (at) x, b@SHOP.EXAMPLE"]
 )
 def test_further_addresses_are_reserved(text: str) -> None:
-    assert claimed([text], EVE, EVERYTHING)
-    assert not claimed([text], ADA, EVERYTHING)
+    assert claimed([text], EVE, RoutingIndex(EVERYTHING))
+    assert not claimed([text], ADA, RoutingIndex(EVERYTHING))
 
 
 def test_what_a_connector_names_is_not_reserved_by_the_domain_of_another() -> None:
-    assert claimed(["sales@shop.example"], ADA, EVERYTHING)
-    assert not claimed(["sales@shop.example"], EVE, EVERYTHING)
+    assert claimed(["sales@shop.example"], ADA, RoutingIndex(EVERYTHING))
+    assert not claimed(["sales@shop.example"], EVE, RoutingIndex(EVERYTHING))
 
 
 def test_a_policy_forces_further_addresses_through_its_connector_as_its_own_address() -> None:
     policy = GlobalSmtpPolicy(enabled=True, connector="shop")
     forced = snapshot(SHOP, policy)
-    found = route(RouteRequest(actor=ADA, sender="orders@contoso.example"), forced)
+    found = route(RouteRequest(actor=ADA, sender="orders@contoso.example"), RoutingIndex(forced))
     assert isinstance(found, Route)
     assert found.from_address == "shop@contoso.example"
     assert found.original_from == "orders@contoso.example"
@@ -122,7 +123,7 @@ def test_the_table_has_a_row_for_each_address_and_each_domain() -> None:
 def test_own_addresses_come_before_further_ones_of_whatever_name() -> None:
     first = replace(SHOP, name="a", also_sends_as=("info@contoso.example",))
     own = connector("info")
-    owner = owner_of("info@contoso.example", snapshot(first, own))
+    owner = RoutingIndex(snapshot(first, own)).owner_of("info@contoso.example")
     assert owner == own
     rows = effective_routes(snapshot(first, own))
     assert ("info@contoso.example", "info") in {(row.sender, row.via) for row in rows}
@@ -145,7 +146,7 @@ def test_answers_go_where_the_connector_says_unless_the_mail_says_otherwise() ->
         ("ada@contoso.example", None, "ada@contoso.example"),
     ):
         request = RouteRequest(actor=ADA, connector="shop", sender=sender, reply_to=reply_to)
-        found = route(request, given)
+        found = route(request, RoutingIndex(given))
         assert isinstance(found, Route)
         assert found.reply_to == expected
 
@@ -161,6 +162,6 @@ def test_answers_go_where_the_sending_connector_says_under_a_policy_too() -> Non
         ({"sender": "ada@contoso.example"}, "ada@contoso.example"),
         ({}, "office@contoso.example"),
     ):
-        found = route(RouteRequest(actor=ADA, **fields), forced)
+        found = route(RouteRequest(actor=ADA, **fields), RoutingIndex(forced))
         assert isinstance(found, Route)
         assert found.reply_to == expected

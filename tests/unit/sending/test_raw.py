@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.routing.index import RoutingIndex
 from reconciler.sending.message import RawMessage, Stamp
 from reconciler.sending.prepare import SendRequest, prepare
 from tests.builders import connector, snapshot
@@ -18,7 +19,9 @@ def sent(fields: bytes, **asked: Any) -> list[bytes]:
     """The lines of the head that goes out when ada sends a mail with these fields."""
     mail = RawMessage(fields + b"To: bob@example.com\r\n\r\nHi\r\n")
     ready = prepare(
-        SendRequest(message=mail, actor="ada", **asked), snapshot(connector("info")), STAMP
+        SendRequest(message=mail, actor="ada", **asked),
+        RoutingIndex(snapshot(connector("info"))),
+        STAMP,
     )
     assert ready.envelope.sender == "info@contoso.example"
     return ready.content.partition(b"\r\n\r\n")[0].split(b"\r\n")

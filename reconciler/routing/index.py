@@ -1,0 +1,108 @@
+"""What routing looks up in a snapshot, in dictionaries: a mail costs the same with ten connectors or ten thousand."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from reconciler.model.connector import ANY_LOCAL_PART
+from reconciler.model.domain import address_key
+from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.routing.audience import refusal
+from reconciler.routing.senders import domain_pattern, is_pattern
+from reconciler.routing.spelling import normal_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.model.connector import Connector
+    from reconciler.model.directory import Directory
+    from reconciler.model.permissions import Permissions
+    from reconciler.model.snapshot import Snapshot
+
+_OFF: Final = GlobalSmtpPolicy()
+_WHOLE: Final = f"{ANY_LOCAL_PART}@"
+
+_Claims = tuple[dict[str, list[tuple[str, "Connector"]]], dict[str, list["Connector"]]]
+
+
+class RoutingIndex:
+    """A snapshot as routing sees it. Make it once for a revision, and keep it: each part is built when it is first needed.
+
+    It never changes, and threads may share it.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.policy: GlobalSmtpPolicy = snapshot.policy or _OFF
+
+    @cached_property
+    def directory(self) -> Directory:
+        """The groups and the internal domains; each group is expanded once."""
+        return self.snapshot.directory
+
+    def connector(self, name: str) -> Connector | None:
+        """Find a connector by its name."""
+        return self.snapshot.connector(name)
+
+    def permissions_of(self, connector: str) -> Permissions:
+        """Find the permissions of a connector; the empty ones if it has none."""
+        return self.snapshot.permissions_of(connector)
+
+    def refusal(self, connector: str, actor: str) -> str:
+        """Say why ``actor`` may not send through a connector; empty if they may."""
+        return refusal(self.permissions_of(connector), self.directory, actor)
+
+    def owner_of(self, sender: str) -> Connector | None:
+        """Find the connector that sends as an address.
+
+        Its own address comes before one that is listed, and that before a whole domain; of several
+        connectors the first by name has it.
+        """
+        if is_pattern(sender):
+            return None
+        own, further = self._senders
+        key, pattern = address_key(sender), domain_pattern(sender)
+        found = own.get(key) or further.get(key)
+        return found if found is not None or pattern is None else further.get(pattern)
+
+    def owners(self, found: set[str]) -> Iterator[tuple[str, str, Connector]]:
+        """Each of the normal addresses that belongs to connectors, as it is shown, with each of them.
+
+        Connectors that name it come before those that have its whole domain, which then do not count.
+        """
+        named, domains = self._claims
+        for address in sorted(found):
+            if address in named:
+                for shown, connector in named[address]:
+                    yield address, shown, connector
+            else:
+                for connector in domains.get(address.rpartition("@")[2], ()):
+                    yield address, address, connector
+
+    @cached_property
+    def _senders(self) -> tuple[dict[str, Connector], dict[str, Connector]]:
+        """Who sends as an address of their own, and as a further one or a whole domain."""
+        own: dict[str, Connector] = {}
+        further: dict[str, Connector] = {}
+        for connector in self.snapshot.connectors:
+            if connector.can_send:
+                own.setdefault(address_key(connector.email_address or ""), connector)
+                for item in connector.also_sends_as:
+                    further.setdefault(address_key(item), connector)
+        return own, further
+
+    @cached_property
+    def _claims(self) -> _Claims:
+        """Whose an address is, as readers see it, and whose a domain; connectors that cannot send count too."""
+        named: dict[str, list[tuple[str, Connector]]] = {}
+        domains: dict[str, list[Connector]] = {}
+        for connector in self.snapshot.connectors:
+            own = (connector.email_address,) if connector.email_address is not None else ()
+            for item in (*own, *connector.also_sends_as):
+                address = normal_address(item)
+                if address.startswith(_WHOLE):
+                    domains.setdefault(address.removeprefix(_WHOLE), []).append(connector)
+                else:
+                    named.setdefault(address, []).append((item, connector))
+        return named, domains
