@@ -24,6 +24,13 @@ from ruamel.yaml.events import (
 )
 
 from reconciler.config.events import MAX_FOR_REFERENCE, SyntaxProblem, parsers, pieces
+from reconciler.config.merge_keys import (
+    MERGE,
+    UNDER_MERGE,
+    MergedMapping,
+    Takeover,
+    merged_mappings,
+)
 from reconciler.config.positions import Place, Position, Positions
 from reconciler.config.raw import Composed, RawDocument, showable
 from reconciler.config.rules import problem
@@ -52,7 +59,6 @@ _NONSPECIFIC: Final = "!"
 _MAPPING_TAG: Final = "tag:yaml.org,2002:map"
 _SEQUENCE_TAG: Final = "tag:yaml.org,2002:seq"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_MERGE: Final = "<<"
 
 
 def compose(text: str, file: str) -> Composed:
@@ -88,12 +94,14 @@ class _Stop(Exception):
 
 
 class _NoKey(Enum):
-    """The type of the sentinel that means: a key comes next."""
+    """Sentinels in the place of a key: one comes next, or the key is a merge key."""
 
     NO_KEY = 0
+    MERGE_KEY = 1
 
 
 _NO_KEY: Final = _NoKey.NO_KEY
+_MERGE_KEY: Final = _NoKey.MERGE_KEY
 _NOWHERE: Final = Position(0, 0)
 
 
@@ -109,6 +117,7 @@ class _Frame:
     weight: int = 1
     key: str | _NoKey | None = _NO_KEY  # None: a key that is refused, so that its value is lost
     key_start: Position = _NOWHERE
+    merged: tuple[MergedMapping, ...] | None = None  # None: without a merge key
 
     @property
     def wants_key(self) -> bool:
@@ -124,6 +133,8 @@ class _Frame:
             return None
         if isinstance(self.value, list):
             return (*self.route, len(self.value))
+        if self.key is _MERGE_KEY:
+            return (*self.route, UNDER_MERGE)
         if isinstance(self.key, str) and self.key not in self.value:
             return (*self.route, self.key)
         return None
@@ -133,6 +144,7 @@ class _Frame:
 class _Anchored:
     value: JSON
     weight: int
+    route: Route | None
 
 
 @dataclass(slots=True)
@@ -150,6 +162,7 @@ class _Composer:
     whole: bool = True
     aliases: int = 0
     aliased: int = 0
+    written: dict[Route, Route] = field(default_factory=dict)  # of aliases: where their values are
 
     def run(self, events: Iterable[Event]) -> Composed:
         handlers: dict[type, Callable[[Any], None]] = {
@@ -188,7 +201,7 @@ class _Composer:
 
     def _begin(self, event: Any) -> None:
         self.stack, self.anchors, self.places = [], {}, {}
-        self.root, self.whole, self.aliases, self.aliased = None, True, 0, 0
+        self.root, self.whole, self.aliases, self.aliased, self.written = None, True, 0, 0, {}
         if event.version is not None and tuple(event.version) != _YAML_1_2:
             message = "The document declares a YAML version other than 1.2."
             hint = "Delete the %YAML directive."
@@ -203,11 +216,8 @@ class _Composer:
 
     def _scalar(self, event: Any) -> None:
         start = self._position(event)
-        if event.value == _MERGE and event.implicit[0] and self.stack and self.stack[-1].wants_key:
-            message = "YAML 1.2 has no merge keys."
-            hint = "Write the fields out, or use an alias for a whole mapping."
-            self._report("yaml/merge-key", start, message, hint)
-            self.whole, self.stack[-1].key = False, None
+        if event.value == MERGE and event.implicit[0] and self.stack and self.stack[-1].wants_key:
+            self.stack[-1].key, self.stack[-1].key_start = _MERGE_KEY, start
             return
         value = self._value_of(event, start)
         if not event.value and value is None and self.stack and self.stack[-1].holds_key:
@@ -266,6 +276,11 @@ class _Composer:
 
     def _close(self, _event: Any) -> None:
         frame = self.stack.pop()
+        if frame.merged and isinstance(frame.value, dict):
+            route = None if frame.lost else frame.route
+            takeover = Takeover(frame.value, route, self.places, self.written)
+            for merged in frame.merged:
+                takeover.take(merged)
         self._add(frame.value, frame.start, anchor=frame.anchor, weight=frame.weight, scalar=False)
 
     def _alias(self, event: Any) -> None:
@@ -274,8 +289,13 @@ class _Composer:
         if target is None:
             message = "The alias has no anchor before it."
             hint = "Put a value that begins with * in quotes."
+            if any(frame.anchor == event.anchor for frame in self.stack):
+                message = "The alias stands within the value that it stands for."
+                hint = "Write the value out."
             self._report("yaml/alias", start, message, hint)
             self.whole = False
+            if self.stack and self.stack[-1].key is _MERGE_KEY:
+                self.stack[-1].key = None
             self._add("", start, anchor=None)
             return
         self.aliases += 1
@@ -287,6 +307,9 @@ class _Composer:
             )
             self._report("yaml/alias-expansion", start, message, "Write the values out.")
             raise _Stop
+        route = self.stack[-1].route_of_next() if self.stack else None
+        if route is not None and target.route is not None:
+            self.written[route] = target.route
         self._add(target.value, start, anchor=None, weight=target.weight)
 
     def _add(
@@ -300,7 +323,8 @@ class _Composer:
     ) -> None:
         """Put a finished value into the mapping or sequence around it."""
         if anchor is not None:
-            self.anchors[anchor] = _Anchored(value, weight)
+            route = self.stack[-1].route_of_next() if self.stack else ()
+            self.anchors[anchor] = _Anchored(value, weight, route)
         if not self.stack:
             self.root = value
             self.places[()] = Place(start, start, scalar)
@@ -320,6 +344,9 @@ class _Composer:
             frame.key = _NO_KEY
             if key is None:
                 return
+            if key is _MERGE_KEY:
+                self._merge(value, frame)
+                return
             if key in frame.value:
                 self._duplicate(key, value, frame)
                 return
@@ -335,6 +362,21 @@ class _Composer:
         self._report("yaml/key", start, message, hint)
         self.whole = False
         return None
+
+    def _merge(self, value: JSON, frame: _Frame) -> None:
+        if frame.merged is not None:
+            message, hint = "The mapping contains `<<` twice.", "Write one, with a list: [*a, *b]."
+            self._report("yaml/duplicate-key", frame.key_start, message, hint)
+            return
+        frame.merged = tuple(merged_mappings(value, (*frame.route, UNDER_MERGE), self.written))
+        for item in frame.merged:
+            if not isinstance(item.value, dict):
+                message = "A merge key needs a mapping, whose fields it takes over."
+                hint = "Write an alias of a mapping, as in <<: *name, or a list of them."
+                place = self.places.get(item.route)
+                at = place.value if place else frame.key_start
+                self._report("yaml/merge-key", at, message, hint)
+                self.whole = False
 
     def _duplicate(self, key: str, value: JSON, frame: _Frame) -> None:
         name = f"`{key}`" if showable(key, value) else "a field"

@@ -153,10 +153,62 @@ def test_a_key_that_is_no_text_is_refused(text: str) -> None:
     assert not composed.documents[0].whole
 
 
-def test_a_merge_key_is_refused_and_a_quoted_one_is_text() -> None:
-    assert rules("a: &x {b: 1}\nc:\n  <<: *x\n") == [("yaml/merge-key", 3, 3)]
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("a: &a {b: 1}\nc:\n  <<: *a\n", {"b": 1}),
+        ("a: &a {b: 1, d: 2}\nc:\n  <<: *a\n  b: 3\n", {"b": 3, "d": 2}),
+        ("a: &a {b: 1, d: 2}\nc:\n  b: 3\n  <<: *a\n", {"b": 3, "d": 2}),
+        ("a: &a {b: 1}\nd: &d {b: 2, e: 3}\nc:\n  <<: [*d, *a]\n", {"b": 2, "e": 3}),
+        ("a: &a {b: 1}\nd: &d {<<: *a, e: 2}\nc: {<<: *d}\n", {"e": 2, "b": 1}),
+        ("c:\n  <<: {b: 1}\n", {"b": 1}),
+        ("c:\n  <<: []\n", {}),
+    ],
+)
+def test_a_merge_key_takes_the_fields_that_a_mapping_lacks(text: str, wanted: object) -> None:
+    found = value(text)
+    assert isinstance(found, dict)
+    assert found["c"] == wanted
+
+
+def test_a_quoted_merge_key_is_text() -> None:
     assert value("'<<': 1\n") == {"<<": 1}
     assert value("a: <<\n") == {"a": "<<"}
+
+
+def test_a_field_from_a_merge_key_is_where_it_is_written() -> None:
+    text = "a: &a\n  b: 1\n  l: [x, {y: 2}]\nc:\n  <<: [*a, {z: 3}]\nd: {<<: {e: *a}}\n"
+    positions = compose(text, "a.yaml").documents[0].positions
+    assert positions.of(("c", "b")) == Position(2, 6)
+    assert positions.of(("c", "l", 1, "y")) == Position(3, 14)
+    assert positions.of(("c", "z")) == Position(5, 16)
+    assert positions.of(("d", "e", "b")) == Position(2, 6)
+    assert positions.of(("c", "missing")) == Position(4, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("c:\n  <<: text\n", ("yaml/merge-key", 2, 3)),
+        ("c:\n  <<:\n", ("yaml/merge-key", 2, 3)),
+        ("a: &a [1]\nc:\n  <<: *a\n", ("yaml/merge-key", 3, 3)),
+        ("c:\n  <<: [{}, x]\n", ("yaml/merge-key", 2, 12)),
+        ("c:\n  <<: {a: 1}\n  <<: {b: 1}\n", ("yaml/duplicate-key", 3, 3)),
+        ("c: &c\n  <<: *c\n", ("yaml/alias", 2, 7)),
+        ("c:\n  <<: *c\n", ("yaml/alias", 2, 7)),
+    ],
+)
+def test_a_merge_key_is_given_something_else(text: str, wanted: tuple[str, int, int]) -> None:
+    assert rules(text) == [wanted]
+
+
+def test_merge_keys_do_not_multiply() -> None:
+    lines = ["a0: &a0 {" + ", ".join(f"k{n}: 1" for n in range(50)) + "}"]
+    for n in range(1, 31):
+        inner = ", ".join(f"x{n}x{m}: {{<<: *a{n - 1}}}" for m in range(9))
+        lines.append(f"a{n}: &a{n} {{{inner}}}")
+    composed = compose("\n".join(lines), "a.yaml")
+    assert [item.rule for item in composed.diagnostics] == ["yaml/alias-expansion"]
 
 
 @pytest.mark.parametrize(
