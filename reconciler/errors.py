@@ -21,6 +21,9 @@ The tree, with the exit code that :mod:`reconciler.cli.exit_codes` gives each::
     ├── TestsFailed                   4|9   rejected, or not reachable
     │   └── LoginFailed               4|9   likewise, of a login
     ├── RouteRefused                    1
+    ├── SendFailed                 1|75   75 if a new attempt may succeed
+    │   ├── AccountBusy               75   at the limits of its provider
+    │   └── DeliveryUncertain          1   it may have been delivered
     └── SandboxError                    1
 """
 
@@ -151,6 +154,13 @@ class DeliveryUncertain(SendFailed):
     """The mail was transmitted, but the server did not confirm it.
 
     It may have been delivered, so nothing resends it automatically.
+    """
+
+
+class AccountBusy(SendFailed):
+    """An account sends as much as its provider allows, and the mail's turn did not come in time.
+
+    Nothing was transmitted. ``status`` is 4.4.5, congestion (RFC 3463 section 3.5).
     """
 
 

@@ -3,72 +3,40 @@
 from __future__ import annotations
 
 import os
-import secrets
 import threading
-import time
-from contextlib import suppress
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+from weakref import WeakSet
 
-from reconciler.app.actor import Actor
 from reconciler.app.actor import actor as find_actor
-from reconciler.app.audit import fresh_id
+from reconciler.app.dispatch import Dispatch, SendingTerms
 from reconciler.app.project_folder import find_project
-from reconciler.app.send_log import StoredJournal, of_failure, of_handover, of_sent
 from reconciler.app.workspace import Workspace, open_workspace
-from reconciler.connection.access import Access
-from reconciler.connection.options import ProbeOptions
-from reconciler.errors import (
-    ConfigurationInvalid,
-    NotAuthorised,
-    ReconcilerError,
-    RouteRefused,
-    SecretError,
-    SendFailed,
-    StateUnavailable,
-)
-from reconciler.mail.dial import ConnectTo
-from reconciler.mail.oauth import AuthlibTokens
-from reconciler.model.sending import FINAL
-from reconciler.routing.index import RoutingIndex
-from reconciler.sending.connector_session import ConnectorSession
-from reconciler.sending.message import Message, RawMessage, Stamp
-from reconciler.sending.outcome import (
-    Copy,
-    CopyStatus,
-    HandoverJournal,
-    Journal,
-    SendingInterrupted,
-    Sent,
-)
-from reconciler.sending.prepare import SendRequest, prepare
+from reconciler.errors import ConfigurationInvalid, UsageError
+from reconciler.sending.pool import LONGEST_WAIT
+from reconciler.sending.prepare import SendRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from threading import Event
     from types import TracebackType
 
+    from reconciler.app.actor import Actor
     from reconciler.model.connector import SaveSent
-    from reconciler.model.sending import SendingRecord
-    from reconciler.sending.message import Prepared
+    from reconciler.sending.message import Message, Prepared, RawMessage
+    from reconciler.sending.outcome import Journal, Sent
 
-_FRESH = 1.0
-"""Seconds after which it is looked up whether something was applied in the meantime."""
-
-_TIMEOUT = 60.0
-"""The default time limit of a connection and of each command, in seconds."""
-
-_SECRETS_KEPT = 60.0
-"""How long a secret is kept before it is fetched again, in seconds, in case it was rotated."""
+_CLOSING = 30.0
+"""Seconds for which closing waits for the mails that are under way."""
 
 
 class Mailer:
     """Sends mail through the stored connectors; connections are kept until it is closed.
 
-    It may be used from several threads, which then take turns. A change that is applied while it is open
-    counts within a second, so that the global SMTP policy reaches every application; a secret that is
-    rotated where its reference points, within a minute.
+    Threads may share it, and send at the same time: as many mails of a connector as its account takes, and none waits
+    for the server of another. After a fork, the child makes connections of its own. A change that is
+    applied while it is open counts within a second, so that the global SMTP policy reaches every
+    application; a secret that is rotated where its reference points, within a minute.
     """
 
     def __init__(
@@ -78,32 +46,18 @@ class Mailer:
         *,
         timeout: float | None = None,
         journal: Journal | None = None,
+        longest_wait: float = LONGEST_WAIT,
+        state_grace: float = 0.0,
     ) -> None:
-        resolver = workspace.resolver(keep=_SECRETS_KEPT)
-        connect_to = ConnectTo.parse(workspace.connect_to)
+        self._workspace = workspace
         self._actor = actor
-        self._store = workspace.store()
-        self._journal = journal or StoredJournal(self._store)
-        options = ProbeOptions(
-            timeout=_TIMEOUT if timeout is None else timeout,
-            handover_seconds=timeout,
-            connect_to=connect_to,
-            ca_file=workspace.ca_file,
-            base=str(workspace.home),
-            allowed_hosts=workspace.settings.allowed_hosts,
+        self._terms = SendingTerms(
+            timeout=timeout, longest_wait=longest_wait, state_grace=state_grace, journal=journal
         )
-        tokens = AuthlibTokens(
-            resolver,
-            connect_to=connect_to,
-            ca_file=workspace.ca_file,
-            winners=options.winners,
-        )
-        self._access = Access(resolver, tokens, options)
-        self._turn = threading.RLock()
-        self._lines: dict[str, ConnectorSession] = {}
-        self._index: RoutingIndex | None = None
-        self._serial = (-1, "")
-        self._looked = 0.0
+        self._making = threading.Lock()
+        self._closed = False
+        self._dispatch: Dispatch | None = Dispatch(workspace, actor, self._terms)
+        _MAILERS.add(self)
 
     @classmethod
     def open(
@@ -119,6 +73,8 @@ class Mailer:
         policy: str | Path | None = None,
         timeout: float | None = None,
         journal: Journal | None = None,
+        longest_wait: float = LONGEST_WAIT,
+        state_grace: float = 0.0,
     ) -> Self:
         """Open a mailer as the command line does: from arguments, else ``RECONCILER_*`` variables.
 
@@ -127,7 +83,9 @@ class Mailer:
         operating system says. ``policy`` is the file of the owner's rules. ``timeout`` is in
         seconds, for a connection, for each command, and for handing over a mail, the answer
         included; without one, that is a minute, and for a mail what RFC 5321 gives it. ``journal``
-        is told of every attempt; by default that is the audit in the state, which ``log`` shows.
+        is told of every attempt, by the thread that makes it; by default that is the audit in the state,
+        which ``log`` shows. ``longest_wait`` is for how many seconds a mail waits where an account sends as
+        much as it may, and ``state_grace`` for how many seconds a state that is away does not stop the mail.
         Raises ConfigurationInvalid if ``reconciler.yaml`` is not valid, and UsageError.
         """
         variables = os.environ if environ is None else environ
@@ -148,7 +106,14 @@ class Mailer:
         if any(problem.is_error for problem in workspace.settings_problems):
             raise ConfigurationInvalid(workspace.settings_problems)
         who = find_actor(actor or variables.get("RECONCILER_ACTOR"), variables)
-        return cls(workspace, who, timeout=timeout, journal=journal)
+        return cls(
+            workspace,
+            who,
+            timeout=timeout,
+            journal=journal,
+            longest_wait=longest_wait,
+            state_grace=state_grace,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -178,8 +143,7 @@ class Mailer:
         request = self._request(
             message, sender=sender, connector=connector, reply_to=reply_to, actor=actor
         )
-        with self._turn:
-            return prepare(request, self._current(), _stamp())
+        return self.dispatch.prepare(request)
 
     def send(
         self,
@@ -190,12 +154,18 @@ class Mailer:
         reply_to: str | None = None,
         save_sent: SaveSent | None = None,
         actor: str | None = None,
+        client: str = "",
+        wait: float | None = None,
+        cancelled: Event | None = None,
     ) -> Sent:
         """Send a mail now, and file its copy. ``actor`` stands in for the mailer's own, for this mail.
 
+        Where the account of the connector sends as much as it may, the mail waits ``wait`` seconds at most;
+        clients of different names take turns. ``cancelled`` calls off what was not handed over yet.
+
         Some recipients may have been refused: they are in the result. Raises SendFailed if all were or the
         mail was not taken, with ``temporary`` telling whether to try again; DeliveryUncertain, a SendFailed
-        that must not be repeated blindly; and what ``prepare`` raises; SecretError.
+        that must not be repeated blindly; AccountBusy, a temporary SendFailed, if its turn did not come; and what ``prepare`` raises; SecretError.
         """
         request = self._request(
             message,
@@ -205,29 +175,33 @@ class Mailer:
             save_sent=save_sent,
             actor=actor,
         )
-        with self._turn:
-            attempt = _Attempt(request, self._actor, self._journal)
-            try:
-                index = self._current()
-                attempt.mail = prepare(request, index, _stamp())
-                return self._send(attempt.mail, attempt, index)
-            except SendingInterrupted:
-                raise
-            except (NotAuthorised, RouteRefused, SecretError, SendFailed) as error:
-                attempt.failed(error)
-                raise
-            except KeyboardInterrupt as error:
-                known = SendingInterrupted() if attempt.handed_over else error
-                attempt.failed(known)
-                raise known from None
+        return self.dispatch.send(request, client=client, wait=wait, cancelled=cancelled)
 
-    def close(self) -> None:
-        """End all connections."""
-        with self._turn:
-            for line in self._lines.values():
-                line.close()
-            self._lines.clear()
-            self._store.close()
+    def close(self, wait: float = _CLOSING) -> None:
+        """End all connections, after the mails that are under way; waits for those ``wait`` seconds at most."""
+        with self._making:
+            self._closed = True
+            dispatch, self._dispatch = self._dispatch, None
+        if dispatch is not None:
+            dispatch.close(wait)
+
+    @property
+    def dispatch(self) -> Dispatch:
+        """What sends the mail of this process; raises UsageError once the mailer is closed."""
+        with self._making:
+            if self._closed:
+                raise UsageError("the mailer is closed", hint="Open another one.")
+            if self._dispatch is None:
+                self._dispatch = Dispatch(self._workspace, self._actor, self._terms)
+            return self._dispatch
+
+    def begin_anew(self) -> None:
+        """Leave everything that is open to the process that this one was forked from."""
+        self._making = threading.Lock()  # another thread may have held the old one
+        inherited, self._dispatch = self._dispatch, None
+        if inherited is not None:
+            _INHERITED.append(inherited)
+            inherited.abandon()
 
     def _request(
         self,
@@ -248,112 +222,17 @@ class Mailer:
             save_sent=save_sent,
         )
 
-    def _current(self) -> RoutingIndex:
-        now = time.monotonic()
-        if self._index is None or now - self._looked >= _FRESH:
-            if self._index is None:
-                self._store.migrate()  # an upgrade of the tool does not stop the mail
-            newest = self._store.revisions(limit=1)
-            if not newest:  # a volume that is not mounted, more often than a first day
-                raise StateUnavailable(
-                    "the state is empty, so nothing can be sent through it",
-                    hint="Check --state, or run the first `reconciler apply`.",
-                )
-            serial = (newest[0].serial, newest[0].plan_digest)
-            if self._index is None or serial != self._serial:
-                self._index = RoutingIndex(self._store.load().snapshot)
-                self._serial = serial
-            self._looked = now
-        return self._index
 
-    def _send(self, mail: Prepared, attempt: _Attempt, index: RoutingIndex) -> Sent:
-        line = self._line(mail.route.connector, index)
-        attempt.host = line.host
-        accepted, refused, reply = line.outgoing.send(mail, attempt.hand_over)
-        interrupted = False
-        try:
-            copy = line.copy(mail, attempt.request.save_sent)
-        except KeyboardInterrupt:
-            copy, interrupted = Copy(CopyStatus.FAILED, sentence="interrupted by a signal"), True
-        sent = Sent(
-            route=mail.route,
-            host=line.host,
-            port=line.port,
-            message_id=mail.message_id,
-            accepted=accepted,
-            refused=refused,
-            size=len(mail.content),
-            reply=reply,
-            copy=copy,
-            at=mail.at,
-            warnings=mail.route.warnings,
-        )
-        sent = attempt.sent(sent)
-        if interrupted:
-            raise SendingInterrupted(sent)
-        return sent
+_MAILERS: WeakSet[Mailer] = WeakSet()
 
-    def _line(self, name: str, index: RoutingIndex) -> ConnectorSession:
-        connector = index.connector(name)
-        if connector is None:
-            raise RouteRefused(f"there is no connector {name}")
-        line = self._lines.get(name)
-        if line is None or line.connector != connector:
-            if line is not None:
-                line.close()
-            line = self._lines[name] = ConnectorSession(connector, self._access)
-        return line
+_INHERITED: list[Dispatch] = []
+"""What a child has of its parent is never finalised: a database would take that for the end of the parent's session."""
 
 
-class _Attempt:
-    """One attempt to send, reported to the journal before the server gets the text and at the end."""
-
-    def __init__(self, request: SendRequest, actor: Actor, journal: Journal) -> None:
-        self.request = request
-        self.mail: Prepared | None = None
-        self.host = ""
-        self.handed_over = False
-        self._actor = actor
-        self._journal = journal
-        self._id = fresh_id()
-
-    def hand_over(self) -> None:
-        """Note that a server gets the text now: from here on, the mail may have been delivered."""
-        first, self.handed_over = not self.handed_over, True
-        if self.mail is None or not first or not isinstance(self._journal, HandoverJournal):
-            return
-        record = of_handover(self._id, self.request, self._actor, mail=self.mail, host=self.host)
-        with suppress(
-            ReconcilerError
-        ):  # a journal that fails now is told of when it fails at the end
-            self._journal.handing_over(record)
-
-    def sent(self, sent: Sent) -> Sent:
-        """Record how it went; a failure of the journal becomes a warning."""
-        problem = self._record(of_sent(sent, self._final_id, self.request, self._actor))
-        return replace(sent, warnings=(*sent.warnings, problem)) if problem else sent
-
-    def failed(self, error: BaseException) -> None:
-        """Record how it failed; a failure of the journal becomes a note on the error."""
-        record = of_failure(
-            error, self._final_id, self.request, self._actor, mail=self.mail, host=self.host
-        )
-        if problem := self._record(record):
-            error.add_note(problem)
-
-    @property
-    def _final_id(self) -> str:
-        noted = self.handed_over and isinstance(self._journal, HandoverJournal)
-        return f"{self._id}{FINAL}" if noted else self._id
-
-    def _record(self, record: SendingRecord) -> str:
-        """Give a record to the journal; a failure of that is a sentence, and fails no mail."""
-        try:
-            self._journal.record(record)
-        except ReconcilerError as error:
-            return f"the outcome was not written to the log: {error.message}"
-        return ""
+def _in_child() -> None:
+    for mailer in tuple(_MAILERS):
+        mailer.begin_anew()
 
 
-def _stamp() -> Stamp:
-    return Stamp(secrets.token_hex(16), datetime.now(UTC).replace(microsecond=0))
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

@@ -111,6 +111,12 @@ def _built(
         timeout_seconds=_first(
             document.timeout_seconds, provider.timeout_seconds if provider else None
         ),
+        max_connections=_first(
+            document.max_connections, provider.max_connections if provider else None
+        ),
+        mails_per_minute=_first(
+            document.mails_per_minute, provider.mails_per_minute if provider else None
+        ),
         also_sends_as=document.also_sends_as if document.enable_mail_send_from else (),
         use_same_credentials=same and smtp is not None,
         sent_folder=document.sent_folder,

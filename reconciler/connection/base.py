@@ -282,6 +282,11 @@ class AccountSession(ABC):
         finally:
             self._wire.close()
 
+    def abandon(self) -> None:
+        """Let go of the connection without a word: another process speaks over it."""
+        if self._wire is not None:
+            self._wire.close()
+
     @property
     def _context(self) -> ssl.SSLContext:
         own, files = self.account.connector.ca_file, [self._options.ca_file]

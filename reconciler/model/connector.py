@@ -16,6 +16,7 @@ from reconciler.model.fields import (
     Host,
     HttpsUrl,
     Label,
+    Limit,
     Maybe,
     Name,
     Port,
@@ -232,6 +233,13 @@ class ConnectorDocument:
     timeout_seconds: Annotated[
         Maybe[Seconds], Field(description="Deadline of a test, and of each command when sending.")
     ] = None
+    max_connections: Annotated[
+        Maybe[Limit],
+        Field(description="Connections over which an account sends at the same time."),
+    ] = None
+    mails_per_minute: Annotated[
+        Maybe[Limit], Field(description="Mails that an account sends within any 60 seconds.")
+    ] = None
     sent_folder: Annotated[
         Maybe[Text], Field(description="The folder for sent copies, if it cannot be found.")
     ] = None
@@ -338,6 +346,8 @@ class Connector:
     ca_file: str | None = None
     ehlo_name: str | None = None
     timeout_seconds: int | None = None
+    max_connections: int | None = field(default=None, metadata=UNTESTED)
+    mails_per_minute: int | None = field(default=None, metadata=UNTESTED)
     use_same_credentials: bool = field(default=False, metadata=UNTESTED)
     sent_folder: str | None = None
     save_sent: SaveSent = SaveSent.AUTO

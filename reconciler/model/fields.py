@@ -125,6 +125,9 @@ would not tell the schema of them."""
 Seconds = Annotated[int, Field(ge=1, le=3600), WHOLE]
 """A time limit."""
 
+Limit = Annotated[int, Field(ge=1, le=100_000), WHOLE]
+"""The most of something."""
+
 Port = Annotated[int, Field(ge=1, le=65535), WHOLE]
 """A TCP port."""
 

@@ -14,6 +14,7 @@ from reconciler.model.fields import (
     Host,
     HttpsUrl,
     IsoDate,
+    Limit,
     Maybe,
     Port,
     ProviderName,
@@ -105,6 +106,13 @@ class Provider:
     ] = None
     timeout_seconds: Annotated[
         Maybe[Seconds], Field(description="Deadline of a test, and of each command when sending.")
+    ] = None
+    max_connections: Annotated[
+        Maybe[Limit],
+        Field(description="Connections over which an account sends at the same time."),
+    ] = None
+    mails_per_minute: Annotated[
+        Maybe[Limit], Field(description="Mails that an account sends within any 60 seconds.")
     ] = None
 
     @property

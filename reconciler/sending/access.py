@@ -12,10 +12,12 @@ from reconciler.connection.imap import ImapAccountSession
 from reconciler.connection.session import SIGN_IN_STAGES
 from reconciler.connection.smtp import SmtpAccountSession
 from reconciler.errors import ReconcilerError, SendFailed
-from reconciler.mail.faults import Declined, Reply
+from reconciler.mail.faults import Cancelled, Declined, Reply
 from reconciler.model.protocol import Protocol
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from reconciler.connection.access import Access
     from reconciler.connection.account import Account
     from reconciler.connection.failure import Stage
@@ -23,6 +25,15 @@ if TYPE_CHECKING:
 A = TypeVar("A", SmtpAccountSession, ImapAccountSession)
 
 _LATER = frozenset({ErrorClass.RATE_LIMITED, ErrorClass.QUOTA})
+
+
+def called_off() -> SendFailed:
+    """Return the error of a mail that was called off before a server was asked to take it."""
+    return SendFailed(
+        "the mail was called off before it was handed over, so nothing was sent",
+        temporary=True,
+        hint="Send it again.",
+    )
 
 
 class ConnectorAccess:
@@ -46,13 +57,13 @@ class ConnectorAccess:
         """Seconds for handing over one mail, its text and the answer included; None for those of RFC 5321."""
         return self._access.options.handover_seconds
 
-    def smtp(self) -> SmtpAccountSession:
-        """Connect and sign in; raises SendFailed, or SecretError."""
-        return self._opened(SmtpAccountSession)
+    def smtp(self, cancelled: Event | None = None) -> SmtpAccountSession:
+        """Connect and sign in; raises SendFailed, also when it was called off, or SecretError."""
+        return self._opened(SmtpAccountSession, cancelled)
 
-    def imap(self) -> ImapAccountSession:
-        """Connect and sign in; raises SendFailed, or SecretError."""
-        return self._opened(ImapAccountSession)
+    def imap(self, cancelled: Event | None = None) -> ImapAccountSession:
+        """Connect and sign in; raises SendFailed, also when it was called off, or SecretError."""
+        return self._opened(ImapAccountSession, cancelled)
 
     def failure(self, error: Exception, stage: Stage) -> SendFailed:
         """Explain an exception, with the server's reply."""
@@ -77,10 +88,13 @@ class ConnectorAccess:
         """Make a server's text safe to show."""
         return self._secrets.redactor.show(text)
 
-    def _opened(self, kind: type[A]) -> A:
-        session = kind(self.account, self._secrets, self._access.options)
+    def _opened(self, kind: type[A], cancelled: Event | None) -> A:
+        session = kind(self.account, self._secrets, self._access.options, cancelled)
         try:
             session.open(SIGN_IN_STAGES)
+        except Cancelled:
+            session.close()
+            raise called_off() from None
         except ReconcilerError:
             session.close()
             raise

@@ -2,62 +2,103 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from reconciler.connection.account import accounts
 from reconciler.connection.failure import Stage
 from reconciler.errors import DeliveryUncertain, SendFailed
 from reconciler.mail.deadline import Deadline
-from reconciler.mail.faults import Declined, Disconnected, MailFault, Uncertain
+from reconciler.mail.faults import Cancelled, Declined, Disconnected, MailFault, Uncertain
+from reconciler.model.protocol import Protocol
+from reconciler.sending.access import ConnectorAccess, called_off
 from reconciler.sending.outcome import RefusedRecipient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from threading import Event
 
+    from reconciler.connection.access import Access
+    from reconciler.connection.account import Account
     from reconciler.connection.smtp import SmtpAccountSession
     from reconciler.mail.faults import Reply
     from reconciler.mail.smtp import Envelope, SmtpSession, Submission
-    from reconciler.sending.access import ConnectorAccess
+    from reconciler.model.connector import Connector
     from reconciler.sending.message import Prepared
 
 _MOST = 500
 """How many mails to send over one connection: many servers have a limit, and end it with a 421."""
 
 
-class Outgoing:
-    """Sends the mails of one connector, one after the other."""
+def smtp_account(connector: Connector) -> Account:
+    """Return the account that a connector sends by; raises ValueError for one that cannot send."""
+    found = [item for item in accounts(connector) if item.protocol is Protocol.SMTP]
+    if not found:
+        raise ValueError(f"{connector.address} cannot send")
+    return found[0]
 
-    def __init__(self, access: ConnectorAccess) -> None:
-        self._access = access
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A mail that the server took: for whom, for whom not, and its last word."""
+
+    host: str
+    port: int
+    accepted: tuple[str, ...]
+    refused: tuple[RefusedRecipient, ...]
+    reply: str
+
+
+class Outgoing:
+    """Sends the mails of one connector, one after the other; the connection is made when it is needed."""
+
+    def __init__(self, connector: Connector, access: Access) -> None:
+        account = smtp_account(connector)
+        self.connector = connector
+        self.host, self.port = account.host, account.port
+        self._access = ConnectorAccess(account, access)
         self._attempt: SmtpAccountSession | None = None
         self._mails = 0
+        self._kept = False
+
+    def connect(self, cancelled: Event | None = None) -> None:
+        """Make the connection, unless there is one; raises SendFailed, or SecretError."""
+        if self._mails >= _MOST:
+            self.close()
+        self._kept = self._attempt is not None
+        if self._attempt is None:
+            self._attempt = self._access.smtp(cancelled)
 
     def send(
-        self, mail: Prepared, before_text: Callable[[], None]
-    ) -> tuple[tuple[str, ...], tuple[RefusedRecipient, ...], str]:
-        """Hand a mail over: who was accepted, who was refused, and the server's last word.
+        self, mail: Prepared, before_text: Callable[[], None], cancelled: Event | None = None
+    ) -> HandedOver:
+        """Hand a mail over, over the connection that ``connect`` has looked after.
 
         ``before_text`` is called before the text is handed over; what ends before that has delivered nothing.
         A connection that was kept and turns out to be gone is made anew once; nothing had been taken over
         it then. Raises SendFailed if nobody was accepted, DeliveryUncertain if that is not known, SecretError.
+        ``cancelled`` calls off what the server was not asked to take yet.
         """
-        if self._mails >= _MOST:
-            self.close()
-        kept = self._attempt is not None
+        kept = self._kept
         try:
-            submission = self._submit(mail, before_text)
+            submission = self._submit(mail, before_text, cancelled)
         except SendFailed:
             raise
         except (Declined, Disconnected) as fault:
             if not kept or (isinstance(fault, Declined) and fault.reply.code != "421"):
                 raise self._failed(fault) from None
             try:
-                submission = self._submit(mail, before_text)
+                submission = self._submit(mail, before_text, cancelled)
             except MailFault as again:
                 raise self._failed(again) from None
         except MailFault as fault:
             raise self._failed(fault) from None
         return self._told(submission)
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, as far as is known: the server may have closed it."""
+        return self._attempt is not None
 
     def close(self) -> None:
         """End the connection, if there is one."""
@@ -65,12 +106,20 @@ class Outgoing:
         if attempt is not None:
             attempt.close()
 
-    def _submit(self, mail: Prepared, before_text: Callable[[], None]) -> Submission:
+    def abandon(self) -> None:
+        """Let go of the connection without a word: another process speaks over it."""
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.abandon()
+
+    def _submit(
+        self, mail: Prepared, before_text: Callable[[], None], cancelled: Event | None
+    ) -> Submission:
         if self._attempt is None:
-            self._attempt = self._access.smtp()
+            self._attempt = self._access.smtp(cancelled)
         session = self._attempt.session
         envelope, content = _suited(mail, session, self._access.account.host)
-        session.deadline = Deadline(self._access.timeout)
+        session.deadline = Deadline(self._access.timeout, cancelled)
         seconds = self._access.handover_seconds
         deadline = None if seconds is None else Deadline(seconds)
         try:
@@ -89,11 +138,11 @@ class Outgoing:
                 temporary=False,
                 hint="Check whether it arrived before you send it again.",
             )
+        if isinstance(fault, Cancelled):
+            return called_off()
         return self._access.failure(fault, Stage.ENVELOPE)
 
-    def _told(
-        self, submission: Submission
-    ) -> tuple[tuple[str, ...], tuple[RefusedRecipient, ...], str]:
+    def _told(self, submission: Submission) -> HandedOver:
         show = self._access.show
         refused = tuple(
             RefusedRecipient(recipient, reply.code, reply.status, show(reply.text))
@@ -109,7 +158,7 @@ class Outgoing:
                 hint=self._hint(submission.refused[0][1]),
             )
         final = f"{submission.reply.code} {show(submission.reply.text)}"
-        return submission.accepted, refused, final
+        return HandedOver(self.host, self.port, submission.accepted, refused, final)
 
     def _hint(self, reply: Reply) -> str:
         """What to do about a refused recipient; without a sign-in, that may be what is missing."""

@@ -68,7 +68,7 @@ def test_a_secret_that_was_rotated_is_used_once_the_old_one_was_kept_long_enough
     def one_mail(peer: Peer) -> None:
         smtp(DATA=takes(then("250 2.0.0 queued\r\n", hang_up)))(peer)
 
-    monkeypatch.setattr("reconciler.app.mailer._SECRETS_KEPT", kept)
+    monkeypatch.setattr("reconciler.app.dispatch._SECRETS_KEPT", kept)
     office = opened(one_mail)
     office.send()
     office.environ["PASSWORD"] = "rotated"

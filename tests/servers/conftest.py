@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.app import mailer as mailer_module
+from reconciler.app import applied
 from reconciler.app.mailer import Mailer
 from reconciler.back_off import BackOff
 from reconciler.sending import sent_copy
@@ -141,7 +141,7 @@ def apply(workplace: Workplace) -> Callable[..., None]:
 def mailer(
     workplace: Workplace, apply: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Mailer]:
-    monkeypatch.setattr(mailer_module, "_FRESH", 0.0)  # look for a new revision before each mail
+    monkeypatch.setattr(applied, "FRESH", 0.0)  # look for a new revision before each mail
     monkeypatch.setattr(sent_copy, "_LOOKS", BackOff(first=0.02, longest=0.02, tries=6))
     apply()
     with Mailer.open(

@@ -100,11 +100,11 @@ def test_a_policy_that_is_applied_reaches_a_mailer_that_is_open(
         assert opened.send(mail("a@elsewhere.example"), connector="payroll").warnings == ()
         applied.edit("policy.yaml", "enabled: false", "enabled: true")
         applied.apply_untested("--allow-policy-change")
-        opened._looked = 0.0  # a second later
+        opened.dispatch.applied._looked = 0.0  # a second later
         forced = opened.send(mail("forced@elsewhere.example"), connector="payroll")
         applied.edit("policy.yaml", "enabled: true", "enabled: false")
         applied.apply_untested("--allow-policy-change")
-        opened._looked = 0.0
+        opened.dispatch.applied._looked = 0.0
         after = opened.send(mail("b@elsewhere.example"), connector="payroll")
     assert (forced.route.connector, after.route.connector) == ("no-reply", "payroll")
     assert forced.copy.status is CopyStatus.APPENDED

@@ -29,6 +29,8 @@ OTHER: Final[dict[str, Any]] = {
     "ca_file": "ca.pem",
     "ehlo_name": "relay.contoso.example",
     "timeout_seconds": 60,
+    "max_connections": 2,
+    "mails_per_minute": 20,
     "use_same_credentials": False,
     "sent_folder": "Outbox",
     "save_sent": SaveSent.ALWAYS,
@@ -50,7 +52,7 @@ def test_a_new_field_counts_as_tested() -> None:
     untested = {item.name for item in fields(Connector)} - set(TESTED_FIELDS)
     assert untested == {
         "name", "display_name", "provider", "use_same_credentials", "labels", "prevent_destroy",
-        "from_name", "reply_to",
+        "from_name", "reply_to", "max_connections", "mails_per_minute",
     }  # fmt: skip
 
 

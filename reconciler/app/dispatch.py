@@ -1,0 +1,199 @@
+"""All that sends the mail of one process: the applied state, the sessions, the copies and the journal."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Event
+from typing import TYPE_CHECKING
+
+from reconciler.app.applied import AppliedState
+from reconciler.app.send_attempt import SendAttempt
+from reconciler.app.send_log import StoredJournal
+from reconciler.connection.access import Access
+from reconciler.connection.options import ProbeOptions
+from reconciler.errors import NotAuthorised, RouteRefused, SecretError, SendFailed
+from reconciler.mail.dial import ConnectTo
+from reconciler.mail.oauth import AuthlibTokens
+from reconciler.sending.filing import Filing
+from reconciler.sending.message import Stamp
+from reconciler.sending.outcome import Copy, CopyStatus, Journal, SendingInterrupted, Sent
+from reconciler.sending.pool import LONGEST_WAIT, SessionPool
+from reconciler.sending.prepare import prepare
+
+if TYPE_CHECKING:
+    from reconciler.app.actor import Actor
+    from reconciler.app.workspace import Workspace
+    from reconciler.model.connector import Connector
+    from reconciler.routing.index import RoutingIndex
+    from reconciler.sending.message import Prepared
+    from reconciler.sending.outgoing import HandedOver
+    from reconciler.sending.prepare import SendRequest
+
+_TIMEOUT = 60.0
+"""The default time limit of a connection and of each command, in seconds."""
+
+_SECRETS_KEPT = 60.0
+"""How long a secret is kept before it is fetched again, in seconds, in case it was rotated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendingTerms:
+    """How mail is sent: the time limits of a session, how long a mail waits for its turn, what hears of it.
+
+    Times are in seconds. ``timeout`` None is a minute for a connection and for each command, and for handing over
+    what RFC 5321 gives. ``state_grace`` is for how long a state that is away does not stop the mail.
+    """
+
+    timeout: float | None = None
+    longest_wait: float = LONGEST_WAIT
+    state_grace: float = 0.0
+    journal: Journal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Who waits for the mail's turn, how long at most, and what ends the wait early."""
+
+    client: str = ""
+    until: float = 0.0
+    cancelled: Event | None = None
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left, at least none."""
+        return max(self.until - time.monotonic(), 0.0)
+
+
+class Dispatch:
+    """Sends mail through the stored connectors, many at a time. Threads share it."""
+
+    def __init__(self, workspace: Workspace, actor: Actor, terms: SendingTerms) -> None:
+        resolver = workspace.resolver(keep=_SECRETS_KEPT)
+        connect_to = ConnectTo.parse(workspace.connect_to)
+        options = ProbeOptions(
+            timeout=_TIMEOUT if terms.timeout is None else terms.timeout,
+            handover_seconds=terms.timeout,
+            connect_to=connect_to,
+            ca_file=workspace.ca_file,
+            base=str(workspace.home),
+            allowed_hosts=workspace.settings.allowed_hosts,
+        )
+        tokens = AuthlibTokens(
+            resolver,
+            connect_to=connect_to,
+            ca_file=workspace.ca_file,
+            winners=options.winners,
+        )
+        access = Access(resolver, tokens, options)
+        self._actor = actor
+        self._terms = terms
+        self._store = workspace.store()
+        self._journal = terms.journal or StoredJournal(self._store)
+        self._filing = Filing(access)
+        self.applied = AppliedState(self._store, grace=terms.state_grace)
+        self.pool = SessionPool(access, longest_wait=terms.longest_wait)
+
+    def prepare(self, request: SendRequest) -> Prepared:
+        """Prepare a mail without sending it."""
+        return prepare(request, self.applied.current(), _stamp())
+
+    def send(
+        self,
+        request: SendRequest,
+        *,
+        client: str = "",
+        wait: float | None = None,
+        cancelled: Event | None = None,
+    ) -> Sent:
+        """Send a mail now, file its copy and tell the journal; raises what :meth:`Mailer.send` raises."""
+        seconds = self._terms.longest_wait if wait is None else wait
+        patience = Patience(client, time.monotonic() + seconds, cancelled)
+        attempt = SendAttempt(request, self._actor, self._journal)
+        try:
+            return self._send(request, attempt, patience)
+        except SendingInterrupted:
+            raise
+        except (NotAuthorised, RouteRefused, SecretError, SendFailed) as error:
+            attempt.failed(error)
+            raise
+        except KeyboardInterrupt as error:
+            known = SendingInterrupted() if attempt.handed_over else error
+            attempt.failed(known)
+            raise known from None
+
+    def close(self, wait: float) -> None:
+        """End all connections, after the mails that are under way; waits for them ``wait`` seconds at most."""
+        self.pool.close(wait)
+        self._filing.close()
+        self._store.close()
+
+    def abandon(self) -> None:
+        """Let go of the connections without a word: they belong to the process that this one was forked from."""
+        self.pool.abandon()
+
+    def _send(self, request: SendRequest, attempt: SendAttempt, patience: Patience) -> Sent:
+        stamp = _stamp()
+        while True:
+            index = self.applied.current()
+            attempt.mail = mail = prepare(request, index, stamp)
+            connector = index.connector(mail.route.connector)
+            if connector is None:
+                raise RouteRefused(f"there is no connector {mail.route.connector}")
+            handed_over = self._hand_over(mail, connector, index, attempt, patience)
+            if handed_over is not None:
+                return self._sent(mail, connector, handed_over, attempt)
+
+    def _hand_over(
+        self,
+        mail: Prepared,
+        connector: Connector,
+        index: RoutingIndex,
+        attempt: SendAttempt,
+        patience: Patience,
+    ) -> HandedOver | None:
+        """Give a mail to the server of its connector; None if another revision was applied meanwhile.
+
+        A turn and a connection may have to be waited for, and no mail goes out by an old policy.
+        """
+        with self.pool.session(
+            connector, client=patience.client, wait=patience.left, cancelled=patience.cancelled
+        ) as outgoing:
+            attempt.host = outgoing.host
+            outgoing.connect(patience.cancelled)
+            if self.applied.current() is not index:
+                return None
+            return outgoing.send(mail, attempt.hand_over, patience.cancelled)
+
+    def _sent(
+        self, mail: Prepared, connector: Connector, over: HandedOver, attempt: SendAttempt
+    ) -> Sent:
+        interrupted = False
+        try:
+            copy = self._filing.file(mail, connector, attempt.request.save_sent)
+        except KeyboardInterrupt:
+            copy, interrupted = Copy(CopyStatus.FAILED, sentence="interrupted by a signal"), True
+        sent = attempt.sent(
+            Sent(
+                route=mail.route,
+                host=over.host,
+                port=over.port,
+                message_id=mail.message_id,
+                accepted=over.accepted,
+                refused=over.refused,
+                size=len(mail.content),
+                reply=over.reply,
+                copy=copy,
+                at=mail.at,
+                warnings=mail.route.warnings,
+            )
+        )
+        if interrupted:
+            raise SendingInterrupted(sent)
+        return sent
+
+
+def _stamp() -> Stamp:
+    return Stamp(secrets.token_hex(16), datetime.now(UTC).replace(microsecond=0))

@@ -1,0 +1,70 @@
+"""One attempt to send, as the journal hears of it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reconciler.app.audit import fresh_id
+from reconciler.app.send_log import of_failure, of_handover, of_sent
+from reconciler.errors import ReconcilerError
+from reconciler.model.sending import FINAL
+from reconciler.sending.outcome import HandoverJournal
+
+if TYPE_CHECKING:
+    from reconciler.app.actor import Actor
+    from reconciler.model.sending import SendingRecord
+    from reconciler.sending.message import Prepared
+    from reconciler.sending.outcome import Journal, Sent
+    from reconciler.sending.prepare import SendRequest
+
+
+class SendAttempt:
+    """One attempt to send, reported to the journal before the server gets the text and at the end."""
+
+    def __init__(self, request: SendRequest, actor: Actor, journal: Journal) -> None:
+        self.request = request
+        self.mail: Prepared | None = None
+        self.host = ""
+        self.handed_over = False
+        self._actor = actor
+        self._journal = journal
+        self._id = fresh_id()
+
+    def hand_over(self) -> None:
+        """Note that a server gets the text now: from here on, the mail may have been delivered."""
+        first, self.handed_over = not self.handed_over, True
+        if self.mail is None or not first or not isinstance(self._journal, HandoverJournal):
+            return
+        record = of_handover(self._id, self.request, self._actor, mail=self.mail, host=self.host)
+        with suppress(
+            ReconcilerError
+        ):  # a journal that fails now is told of when it fails at the end
+            self._journal.handing_over(record)
+
+    def sent(self, sent: Sent) -> Sent:
+        """Record how it went; a failure of the journal becomes a warning."""
+        problem = self._record(of_sent(sent, self._final_id, self.request, self._actor))
+        return replace(sent, warnings=(*sent.warnings, problem)) if problem else sent
+
+    def failed(self, error: BaseException) -> None:
+        """Record how it failed; a failure of the journal becomes a note on the error."""
+        record = of_failure(
+            error, self._final_id, self.request, self._actor, mail=self.mail, host=self.host
+        )
+        if problem := self._record(record):
+            error.add_note(problem)
+
+    @property
+    def _final_id(self) -> str:
+        noted = self.handed_over and isinstance(self._journal, HandoverJournal)
+        return f"{self._id}{FINAL}" if noted else self._id
+
+    def _record(self, record: SendingRecord) -> str:
+        """Give a record to the journal; a failure of that is a sentence, and fails no mail."""
+        try:
+            self._journal.record(record)
+        except ReconcilerError as error:
+            return f"the outcome was not written to the log: {error.message}"
+        return ""
