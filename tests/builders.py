@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.connection.failure import ErrorClass, Failure, Stage
 from reconciler.model.address import Address, Kind
+from reconciler.model.application import Application
 from reconciler.model.connector import Connector, MailServer, Security
 from reconciler.model.credential_rule import CredentialRule
 from reconciler.model.directory import Group, Roles
@@ -39,6 +40,15 @@ FAILED = LastTest(
     error_class="auth_rejected",
     summary="The server refused the login.",
 )
+
+
+def application(name: str, **fields: Any) -> Application:
+    """An application whose user is ``name@contoso.example``."""
+    given: dict[str, Any] = {
+        "user": f"{name}@contoso.example",
+        "password": SecretRef("env", f"{name.upper()}_SMTP_PASSWORD"),
+    }
+    return Application(name=name, **{**given, **fields})
 
 
 def mail_server(name: str, protocol: str = "imap", **fields: Any) -> MailServer:

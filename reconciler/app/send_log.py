@@ -87,6 +87,9 @@ def of_sent(sent: Sent, attempt: str, request: SendRequest, actor: Actor) -> Sen
         enhanced=refused.status if refused else "",
         sentence=_short(f"refused for {len(sent.refused)}: {refused}") if refused else "",
         copy=sent.copy.status,
+        application=request.application,
+        asked_connector=sent.route.asked,
+        reason=sent.route.reason,
     )
 
 
@@ -119,6 +122,8 @@ def of_failure(
         sentence=_short(
             error.message if isinstance(error, ReconcilerError) else "interrupted by a signal"
         ),
+        application=request.application,
+        asked_connector=request.connector or "",
     )
     if mail is None:
         return known
@@ -132,6 +137,8 @@ def of_failure(
         from_address=mail.route.from_address,
         recipients=len(mail.envelope.recipients),
         size=len(mail.content),
+        asked_connector=mail.route.asked,
+        reason=mail.route.reason,
     )
 
 

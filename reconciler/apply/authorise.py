@@ -71,7 +71,8 @@ class _Judge:
         match kind:
             case Kind.EMAIL_CONNECTOR | Kind.PERMISSIONS:
                 return self._about_connector(change)
-            case Kind.GROUP | Kind.ROLES | Kind.GLOBAL_SMTP_POLICY:
+            case Kind.GROUP | Kind.ROLES | Kind.GLOBAL_SMTP_POLICY | Kind.APPLICATION:
+                # An application lets whoever knows its password send as its user.
                 return "" if self._administrator else self._requires_administrator
             case Kind.PROVIDER:
                 return self._create_or_delete()

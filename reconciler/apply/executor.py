@@ -259,8 +259,8 @@ def _credential_uses(desired: Desired, current: StoredState) -> tuple[Credential
     remembered = set(current.credential_uses)
     found = (
         CredentialUse(reference, identify(reference), destination, values.get(reference))
-        for connector in desired.snapshot.connectors
-        for _, reference, destination in uses(connector)
+        for resource in desired.snapshot.resources
+        for _, reference, destination in uses(resource)
     )
     return tuple(use for use in dict.fromkeys(found) if use not in remembered)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, assert_never, cast
+from typing import TYPE_CHECKING, Final, assert_never, cast
 
 from reconciler.config.documents import Document, Entry
 from reconciler.config.raw import RawDocument
 from reconciler.model.address import Kind
+from reconciler.model.application import Application
 from reconciler.model.connector import ConnectorDocument
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions
@@ -20,12 +21,16 @@ if TYPE_CHECKING:
     from reconciler.config.documents import Parsed
 
 
+_REFERRING: Final = frozenset({Kind.EMAIL_CONNECTOR, Kind.APPLICATION})
+"""The kinds whose documents refer to secrets."""
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """The documents of each kind, in the order of files and lines; the first of a name counts.
 
     ``repeated`` pairs every later one with the first. ``names`` holds what is declared, by documents
-    that were refused too; so does ``raw_connectors``. ``complete`` is false if a file could not be read to its end: then it
+    that were refused too; so does ``raw_secrets``, of the kinds that refer to secrets. ``complete`` is false if a file could not be read to its end: then it
     cannot be said that something does not exist. ``built_in`` are the providers of the package.
     """
 
@@ -33,11 +38,12 @@ class Catalogue:
     permissions: dict[str, Entry[Permissions]]
     groups: dict[str, Entry[Group]]
     providers: dict[str, Entry[Provider]]
+    applications: dict[str, Entry[Application]]
     policy: Entry[GlobalSmtpPolicy] | None
     roles: Entry[Roles] | None
     repeated: tuple[tuple[Entry[Document], Entry[Document]], ...]
     names: dict[Kind, frozenset[str]]
-    raw_connectors: tuple[RawDocument, ...]
+    raw_secrets: tuple[RawDocument, ...]
     built_in: dict[str, Provider] = field(default_factory=dict)
     complete: bool = True
 
@@ -76,13 +82,14 @@ def catalogue(
         permissions=cast("dict[str, Entry[Permissions]]", of(Kind.PERMISSIONS)),
         groups=cast("dict[str, Entry[Group]]", of(Kind.GROUP)),
         providers=cast("dict[str, Entry[Provider]]", of(Kind.PROVIDER)),
+        applications=cast("dict[str, Entry[Application]]", of(Kind.APPLICATION)),
         policy=cast(
             "Entry[GlobalSmtpPolicy] | None",
             next(iter(of(Kind.GLOBAL_SMTP_POLICY).values()), None),
         ),
         roles=cast("Entry[Roles] | None", next(iter(of(Kind.ROLES).values()), None)),
         repeated=tuple(repeated),
-        raw_connectors=tuple(item.raw for item in documents if item.kind is Kind.EMAIL_CONNECTOR),
+        raw_secrets=tuple(item.raw for item in documents if item.kind in _REFERRING),
         names={kind: frozenset(found) for kind, found in names.items()},
         built_in={provider.name: provider for provider in built_in},
         complete=complete,
@@ -94,7 +101,14 @@ def name_of(document: Document) -> str:
     match document:
         case Permissions():
             return document.connector
-        case ConnectorDocument() | Group() | Provider() | GlobalSmtpPolicy() | Roles():
+        case (
+            ConnectorDocument()
+            | Group()
+            | Provider()
+            | GlobalSmtpPolicy()
+            | Roles()
+            | Application()
+        ):
             return document.name
         case _:
             assert_never(document)

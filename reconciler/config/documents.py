@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from reconciler.config.raw import RawDocument
 from reconciler.diagnostics import Diagnostic
 from reconciler.model.address import Kind
+from reconciler.model.application import Application
 from reconciler.model.connector import ConnectorDocument
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions
@@ -21,7 +22,9 @@ from reconciler.model.provider import Provider
 if TYPE_CHECKING:
     from reconciler.model.resource import JSON
 
-Document = ConnectorDocument | Permissions | GlobalSmtpPolicy | Group | Roles | Provider
+Document = (
+    ConnectorDocument | Permissions | GlobalSmtpPolicy | Group | Roles | Provider | Application
+)
 """What a file may hold, as written."""
 
 TYPES: Final[dict[Kind, type[Document]]] = {
@@ -31,6 +34,7 @@ TYPES: Final[dict[Kind, type[Document]]] = {
     Kind.GROUP: Group,
     Kind.ROLES: Roles,
     Kind.PROVIDER: Provider,
+    Kind.APPLICATION: Application,
 }
 
 _KINDS: Final = frozenset(str(kind) for kind in Kind)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reconciler.model.resource import Resource
     from reconciler.model.snapshot import Snapshot
 
-_SHARED: Final = ("providers", "groups", "roles", "policy")
+_SHARED: Final = ("providers", "groups", "roles", "policy", "applications")
 
 
 def files_of(
@@ -46,6 +46,7 @@ def files_of(
         "groups": snapshot.groups,
         "roles": (snapshot.roles,) if snapshot.roles else (),
         "policy": (snapshot.policy,) if snapshot.policy else (),
+        "applications": snapshot.applications,
     }
     files = {f"{name}.yaml": text(shared[name]) for name in _SHARED if shared[name]}
     for item in snapshot.connectors:

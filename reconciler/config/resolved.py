@@ -107,6 +107,7 @@ class ResolvedConfiguration:
                 *(case.connector for case in self.cases),
                 *(entry.value for entry in known.permissions.values()),
                 *((known.policy.value,) if known.policy else ()),
+                *(entry.value for entry in known.applications.values()),
             )
         )
 

@@ -111,6 +111,11 @@ RULES: Final[dict[str, Severity]] = {
     "directory/group-cycle": _ERROR,
     "directory/empty-group": _WARNING,
     "permissions/b2b-without-domains": _WARNING,
+    # applications
+    "application/network": _ERROR,
+    "application/sender": _ERROR,
+    "application/account-password": _ERROR,
+    "application/shared-password": _WARNING,
 }
 """Every rule, with the severity that its problems have."""
 

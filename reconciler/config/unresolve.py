@@ -16,6 +16,7 @@ from reconciler.config.build import IMPLICIT_PORTS, build_connector
 from reconciler.config.documents import adapter
 from reconciler.errors import ReconcilerError
 from reconciler.model.address import Kind
+from reconciler.model.application import Application
 from reconciler.model.connector import Connector, ConnectorDocument, MailServer, Security
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions
@@ -68,7 +69,7 @@ def _in_full(resource: Resource, provider: Provider | None) -> Written:
     match resource:
         case Connector():
             return _connector(resource, provider)
-        case Permissions() | GlobalSmtpPolicy() | Group() | Roles() | Provider():
+        case Permissions() | GlobalSmtpPolicy() | Group() | Roles() | Provider() | Application():
             plain = to_plain(resource)
             if not isinstance(plain, dict):
                 raise TypeError(f"not a resource: {type(resource).__name__}")

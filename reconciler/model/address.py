@@ -16,6 +16,7 @@ class Kind(StrEnum):
     EMAIL_CONNECTOR = "EmailConnector"
     PERMISSIONS = "Permissions"
     GLOBAL_SMTP_POLICY = "GlobalSmtpPolicy"
+    APPLICATION = "Application"
 
     @property
     def is_singleton(self) -> bool:
@@ -23,7 +24,13 @@ class Kind(StrEnum):
         match self:
             case Kind.ROLES | Kind.GLOBAL_SMTP_POLICY:
                 return True
-            case Kind.PROVIDER | Kind.GROUP | Kind.EMAIL_CONNECTOR | Kind.PERMISSIONS:
+            case (
+                Kind.PROVIDER
+                | Kind.GROUP
+                | Kind.EMAIL_CONNECTOR
+                | Kind.PERMISSIONS
+                | Kind.APPLICATION
+            ):
                 return False
             case _:
                 assert_never(self)

@@ -13,10 +13,16 @@ from reconciler.model.secret_ref import SecretRef
 HTTPS: Final = "https"
 """The ``security`` of a token endpoint."""
 
+GATEWAY: Final = "gateway"
+"""The ``host`` and ``security`` of an application's password: the gateway compares it and sends it nowhere."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Destination:
-    """Who is told a credential: as which user, at which host and port, protected how."""
+    """Who is told a credential: as which user, at which host and port, protected how.
+
+    For the password of an application, the gateway, and the user whose mail it opens.
+    """
 
     host: str
     port: int
@@ -33,11 +39,13 @@ class Destination:
         """Host and port, or the URL of a token endpoint."""
         if self.security == HTTPS:
             return with_a_label(self.host)
+        if self.security == GATEWAY:
+            return "the gateway"
         host = f"[{self.host}]" if ":" in self.host else with_a_label(self.host)
         return f"{host}:{self.port}"
 
     def __str__(self) -> str:
-        how = "" if self.security == HTTPS else f" ({self.security})"
+        how = "" if self.security in (HTTPS, GATEWAY) else f" ({self.security})"
         return f"{self.place}{how} as {self.username}"
 
 

@@ -10,6 +10,7 @@ from typing import TypeAlias, cast
 
 from pydantic import JsonValue
 
+from reconciler.model.application import Application
 from reconciler.model.connector import Connector
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions
@@ -20,7 +21,7 @@ from reconciler.model.secret_ref import SecretRef
 JSON: TypeAlias = JsonValue
 """Any JSON value."""
 
-Resource = Connector | Permissions | GlobalSmtpPolicy | Group | Roles | Provider
+Resource = Connector | Permissions | GlobalSmtpPolicy | Group | Roles | Provider | Application
 """Every kind of resource that a built configuration contains."""
 
 

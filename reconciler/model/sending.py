@@ -35,7 +35,9 @@ class SendingRecord:
     ``from_address`` the one it went out with. ``recipients`` and ``accepted`` are numbers, ``size``
     is in octets. Unknown fields are empty or 0. ``code`` and ``enhanced`` are the server's reply
     (RFC 5321 and RFC 3463), ``code`` None where there was none. ``sentence`` describes the result
-    in one line, ``copy`` is the status of the sent copy. ``id`` is unique, and sorts by time what
+    in one line, ``copy`` is the status of the sent copy. ``application`` is the one that handed the mail to
+    the gateway, ``asked_connector`` the connector that the request named, and ``reason`` why the route was
+    taken. ``id`` is unique, and sorts by time what
     was recorded within one second; one that ends in ``FINAL`` says how the attempt ended that has
     the id before it.
     """
@@ -57,6 +59,9 @@ class SendingRecord:
     enhanced: str = ""
     sentence: str = ""
     copy: str = ""
+    application: str = ""
+    asked_connector: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class SendingFilter:
     actor: str = ""
     message_id: str = ""
     result: SendingResult | None = None
+    application: str = ""
 
     def matches(self, record: SendingRecord) -> bool:
         """Whether an attempt matches."""
@@ -75,6 +81,7 @@ class SendingFilter:
             (self.since is None or record.at >= self.since)
             and self.connector in ("", record.connector)
             and self.actor in ("", record.actor)
+            and self.application in ("", record.application)
             and self.message_id in ("", record.message_id)
             and self.result in (None, record.result)
         )

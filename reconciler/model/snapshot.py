@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from reconciler.model.address import Address
+from reconciler.model.application import Application
 from reconciler.model.connector import Connector
 from reconciler.model.credential_use import CredentialUse
 from reconciler.model.directory import Directory, Group, Roles
@@ -32,6 +33,7 @@ class Snapshot:
     connectors: tuple[Connector, ...] = ()
     permissions: tuple[Permissions, ...] = ()
     policy: GlobalSmtpPolicy | None = None
+    applications: tuple[Application, ...] = ()
     _by_name: _ByName | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
@@ -43,6 +45,7 @@ class Snapshot:
         connectors: list[Connector] = []
         permissions: list[Permissions] = []
         policy: GlobalSmtpPolicy | None = None
+        applications: list[Application] = []
         for item in sorted(resources, key=lambda resource: resource.address):
             match item:
                 case Provider():
@@ -57,10 +60,18 @@ class Snapshot:
                     permissions.append(item)
                 case GlobalSmtpPolicy():
                     policy = item
+                case Application():
+                    applications.append(item)
                 case _:
                     assert_never(item)
         return cls(
-            tuple(providers), tuple(groups), roles, tuple(connectors), tuple(permissions), policy
+            tuple(providers),
+            tuple(groups),
+            roles,
+            tuple(connectors),
+            tuple(permissions),
+            policy,
+            tuple(applications),
         )
 
     @property
@@ -73,6 +84,7 @@ class Snapshot:
             *self.connectors,
             *self.permissions,
             *((self.policy,) if self.policy else ()),
+            *self.applications,
         )
 
     @property

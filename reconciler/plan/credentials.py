@@ -12,11 +12,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import nsmallest
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
+from reconciler.model.application import Application
 from reconciler.model.connector import Connector
-from reconciler.model.credential_use import HTTPS, CredentialUse, Destination
+from reconciler.model.credential_use import GATEWAY, HTTPS, CredentialUse, Destination
+from reconciler.model.directory import Group, Roles
 from reconciler.model.domain import domain_key
+from reconciler.model.permissions import Permissions
+from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.model.provider import Provider
 from reconciler.model.secret_ref import SecretRef
 from reconciler.wording import TO_ACT_ON
 
@@ -25,12 +30,15 @@ if TYPE_CHECKING:
 
     from reconciler.model.connector import MailServer
     from reconciler.model.fingerprint import Fingerprint
+    from reconciler.model.resource import Resource
     from reconciler.model.snapshot import Snapshot, StoredState
 
 
 @dataclass(frozen=True, slots=True)
 class NewCredentialUse:
     """A reference, and a destination that it was never applied at.
+
+    ``connector`` is the name of the connector; with the protocol ``gateway``, that of the application.
 
     ``before`` are those that it, or its value, was applied at; none if it was never in use. Of many, those of
     the same user come first, and ``others`` counts the ones that are not named. ``same_as`` are other
@@ -64,8 +72,8 @@ def new_uses(
     known = {identity: _Known(places) for identity, places in _known(current, identify).items()}
     held = _Values(current, identify, values)
     found: dict[NewCredentialUse, None] = {}
-    for connector in desired.connectors:
-        for protocol, reference, destination in uses(connector):
+    for resource in desired.resources:
+        for protocol, reference, destination in uses(resource):
             other = held.of(reference)
             places = known.get(identify(reference), _NOWHERE)
             if destination in places.places:
@@ -73,7 +81,7 @@ def new_uses(
                     continue
                 places = other.known
             use = NewCredentialUse(
-                connector.name,
+                resource.address.name,
                 protocol,
                 reference,
                 places.before(destination),
@@ -145,10 +153,7 @@ _NOWHERE: Final = _Known(set())
 def _known(current: StoredState, identify: Identify) -> dict[str, set[Destination]]:
     known: dict[str, set[Destination]] = {}
     for item in current.resources:
-        connector = item.resource
-        if not isinstance(connector, Connector):
-            continue
-        for _, reference, destination in uses(connector):
+        for _, reference, destination in uses(item.resource):
             known.setdefault(identify(reference), set()).add(destination)
     for use in current.credential_uses:
         for identity in (use.identity, identify(use.reference)):
@@ -156,8 +161,25 @@ def _known(current: StoredState, identify: Identify) -> dict[str, set[Destinatio
     return known
 
 
-def uses(connector: Connector) -> Iterator[tuple[str, SecretRef, Destination]]:
-    """Yield what a connector sends where: the protocol, the reference, the destination."""
+def uses(resource: Resource) -> Iterator[tuple[str, SecretRef, Destination]]:
+    """Yield what a resource sends where: the protocol, the reference, the destination.
+
+    The password of an application is sent nowhere, but it opens the gateway to whoever knows it. So it is
+    one more destination, which has to be allowed as any other: a reference to something that can be guessed,
+    or another user behind the same password, is a decision.
+    """
+    match resource:
+        case Connector():
+            yield from _uses_of(resource)
+        case Application():
+            yield GATEWAY, resource.password, Destination(GATEWAY, 0, GATEWAY, resource.user)
+        case Provider() | Group() | Roles() | Permissions() | GlobalSmtpPolicy():
+            return
+        case _:
+            assert_never(resource)
+
+
+def _uses_of(connector: Connector) -> Iterator[tuple[str, SecretRef, Destination]]:
     if connector.draft:
         return
     for protocol, server in (

@@ -44,7 +44,7 @@ def objections(snapshot: Snapshot, resource: Resource) -> tuple[str, ...]:
         case Kind.EMAIL_CONNECTOR:
             if isinstance(resource, Connector) and resource.prevent_destroy:
                 found.append("prevent_destroy protects it; apply prevent_destroy: false first")
-        case Kind.PROVIDER | Kind.GROUP:
+        case Kind.PROVIDER | Kind.GROUP | Kind.APPLICATION:
             pass  # whoever names them holds them
         case _:
             assert_never(kind)
@@ -66,7 +66,7 @@ def _holders(snapshot: Snapshot, address: Address) -> Iterator[Address]:
             yield from (
                 holder for holder, named in _principals(snapshot) if address.name in named.groups
             )
-        case Kind.PERMISSIONS | Kind.ROLES | Kind.GLOBAL_SMTP_POLICY:
+        case Kind.PERMISSIONS | Kind.ROLES | Kind.GLOBAL_SMTP_POLICY | Kind.APPLICATION:
             return  # nothing names them
         case _:
             assert_never(kind)

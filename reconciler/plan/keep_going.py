@@ -57,10 +57,8 @@ def without(desired: Desired, current: StoredState, failed: frozenset[str]) -> D
                     *wanted.providers,
                     *(item for item in stored.providers if item.name in needed),
                 )
-            case Kind.GROUP:
-                return wanted.groups
-            case Kind.ROLES:
-                return (wanted.roles,) if wanted.roles else ()
+            case Kind.GROUP | Kind.ROLES | Kind.APPLICATION:
+                return tuple(item for item in wanted.resources if item.address.kind is kind)
             case Kind.EMAIL_CONNECTOR:
                 return (*goes_on, *stays)
             case Kind.PERMISSIONS:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from reconciler.model.connector import Connector
 from reconciler.model.credential_rule import CredentialRule, is_reserved
+from reconciler.model.credential_use import GATEWAY
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 from reconciler.plan.diff import connector_renames
@@ -197,12 +198,12 @@ def _verb(limit: Limit) -> str:
 def unapproved(
     new: tuple[NewCredentialUse, ...], limits: Limits, overrides: Overrides, identify: Identify
 ) -> Iterator[LimitViolation]:
-    """Yield what nobody allowed yet, a violation for each connector."""
+    """Yield what nobody allowed yet, a violation for each connector and application."""
     if limits.credentials is None:
         return
     rules = (*limits.credentials, *overrides.credentials)
-    pairs: dict[tuple[bool, str], dict[CredentialRule, None]] = {}
-    held: dict[str, dict[SecretRef, None]] = {}
+    pairs: dict[tuple[bool, _Holder], dict[CredentialRule, None]] = {}
+    held: dict[_Holder, dict[SecretRef, None]] = {}
     for item in new:
         host = item.after.host_name
         names = {str(item.reference), identify(item.reference)}
@@ -213,19 +214,33 @@ def unapproved(
             for name in names
         ):
             pair = CredentialRule(str(item.reference), host)
-            pairs.setdefault((reserved, item.connector), {})[pair] = None
-            held.setdefault(item.connector, {}).update(dict.fromkeys(item.same_as))
-    for (reserved, connector), found in pairs.items():
-        sentence = ", ".join(f"{rule.references} to {rule.hosts}" for rule in found)
+            holder = (item.protocol == GATEWAY, item.connector)
+            pairs.setdefault((reserved, holder), {})[pair] = None
+            held.setdefault(holder, {}).update(dict.fromkeys(item.same_as))
+    for (reserved, holder), found in pairs.items():
         options = " ".join(f"--allow-credential {quote(str(rule))}" for rule in found)
-        if reserved:
-            message = f"{connector} would send a variable of the pipeline as a secret: {sentence}"
-        else:
-            message = f"{connector} would send {sentence} for the first time"
-        if same := held[connector]:
+        message = _sentence(holder, tuple(found), reserved=reserved)
+        if same := held[holder]:
             message += f"; it is the same secret as {listed(tuple(same), TO_ACT_ON)}"
         limit = Limit.RESERVED_CREDENTIAL if reserved else Limit.CREDENTIAL
         yield LimitViolation(limit, message, options)
+
+
+_Holder: TypeAlias = tuple[bool, str]
+"""Whose secret it is: whether of an application, and its name."""
+
+
+def _sentence(holder: _Holder, pairs: tuple[CredentialRule, ...], *, reserved: bool) -> str:
+    is_application, name = holder
+    if is_application:
+        references = ", ".join(pair.references for pair in pairs)
+        if reserved:
+            return f"application {name} would have a variable of the pipeline as its password: {references}"
+        return f"application {name} would sign in with {references} for the first time"
+    sentence = ", ".join(f"{pair.references} to {pair.hosts}" for pair in pairs)
+    if reserved:
+        return f"{name} would send a variable of the pipeline as a secret: {sentence}"
+    return f"{name} would send {sentence} for the first time"
 
 
 def _policy(

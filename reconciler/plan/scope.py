@@ -11,6 +11,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.model.address import Address, Kind
+from reconciler.model.application import Application
 from reconciler.model.connector import Connector
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions
@@ -222,7 +223,7 @@ def _references(resource: Resource) -> tuple[Address, ...]:
             return _addresses(Kind.GROUP, *administrators.groups, *managers.groups)
         case GlobalSmtpPolicy(connector=connector, fallback_connector=fallback):
             return _addresses(Kind.EMAIL_CONNECTOR, connector, fallback)
-        case Provider():
+        case Provider() | Application():
             return ()
         case _:
             assert_never(resource)

@@ -22,7 +22,8 @@ class LogEntry:
     """One attempt to send one mail; ``at`` is ISO 8601 in UTC, ``size`` in octets.
 
     ``sender`` is who was asked for, ``from_address`` who it went out as. ``code`` and ``status`` are the server's
-    reply code and enhanced status code; what is not known is null, empty or 0.
+    reply code and enhanced status code; what is not known is null, empty or 0. ``application`` handed the mail
+    to the gateway; ``asked_connector`` is what the request named, ``reason`` why the route was taken.
     """
 
     id: str
@@ -42,6 +43,9 @@ class LogEntry:
     status: str
     sentence: str
     copy: str
+    application: str
+    asked_connector: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,9 @@ def _entry(record: SendingRecord) -> LogEntry:
         status=record.enhanced,
         sentence=record.sentence,
         copy=record.copy,
+        application=record.application,
+        asked_connector=record.asked_connector,
+        reason=record.reason,
     )
 
 
@@ -83,7 +90,7 @@ _THOUSAND = 1000
 _TELLING = 40
 """Columns of a result that have to be there before there is room for something dispensable."""
 
-_DISPENSABLE = ("HOST", "MESSAGE-ID", "SIZE", "FROM")
+_DISPENSABLE = ("WHY", "HOST", "MESSAGE-ID", "SIZE", "FROM", "APPLICATION")
 """Columns that a narrow terminal goes without, the first one first; JSON has them all."""
 
 
@@ -104,15 +111,22 @@ def _table(records: tuple[SendingRecord, ...], style: Style) -> str:
     columns = {
         "WHEN (UTC)": [minute(item.at) for item in records],
         "WHO": [item.actor for item in records],
+        "APPLICATION": [item.application or "-" for item in records],
         "CONNECTOR": [item.connector or "-" for item in records],
         "FROM": [item.from_address or item.sender or "-" for item in records],
+        "WHY": [_why(item) for item in records],
         "HOST": [with_a_label(item.host) or "-" for item in records],
         "MESSAGE-ID": [item.message_id or "-" for item in records],
         "TO": [_recipients(item) for item in records],
         "SIZE": [size_text(item.size) if item.size else "-" for item in records],
         "RESULT": [_result(item) for item in records],
     }
+    for name in ("WHY", "APPLICATION"):
+        if set(columns[name]) == {"-"}:
+            del columns[name]  # nothing of the kind was sent
     for name in _DISPENSABLE:
+        if name not in columns:
+            continue
         # The sentence of a result may be cut; everything else is there whole, or not at all.
         rows = [tuple(columns), *zip(*columns.values(), strict=True)]
         if natural_width([(*row[:-1], row[-1][:_TELLING]) for row in rows]) > style.width:
@@ -130,6 +144,14 @@ def _table(records: tuple[SendingRecord, ...], style: Style) -> str:
         dress = paint.get(item.result)
         dressed.append(dress(line) if dress else line)
     return "\n".join(dressed)
+
+
+def _why(record: SendingRecord) -> str:
+    """Why the route was taken, and the connector that was asked for where another one carried it."""
+    other = record.asked_connector not in ("", record.connector)
+    return (
+        f"{record.reason or '-'}, not {record.asked_connector}" if other else record.reason or "-"
+    )
 
 
 def _recipients(record: SendingRecord) -> str:

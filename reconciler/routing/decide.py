@@ -51,7 +51,8 @@ def route(request: RouteRequest, index: RoutingIndex) -> Route | Refusal:
             steps=tuple(steps),
         )
     answers = policy.reply_to if reason is Reason.FALLBACK else ReplyTo.ORIGINAL_SENDER
-    return _through(request, connector, reason, steps, answers, save=None)
+    asked_name = connector.name if reason is not Reason.FALLBACK else ""
+    return _through(request, connector, reason, steps, answers, save=None, asked=asked_name)
 
 
 def _no_fallback(policy: GlobalSmtpPolicy) -> str:
@@ -153,6 +154,7 @@ def _forced(
         steps,
         policy.reply_to,
         save=policy.save_to_sent_items,
+        asked=asked.name if asked is not None else "",
     )
 
 
@@ -164,6 +166,7 @@ def _through(
     reply_to: ReplyTo,
     *,
     save: bool | None,
+    asked: str,
 ) -> Route:
     address = _author(connector, request.sender, reason)
     replaced = request.sender is not None and address_key(request.sender) != address_key(address)
@@ -189,6 +192,7 @@ def _through(
         reason=reason,
         steps=tuple(steps),
         warnings=warnings,
+        asked=asked,
     )
 
 

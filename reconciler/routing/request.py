@@ -44,7 +44,8 @@ class Route:
 
     ``from_address`` is both the envelope sender and From. ``reply_to`` and ``original_from`` are
     the header fields to set, if any. ``steps`` are the decisions in order, each a sentence;
-    ``warnings`` say what recipients' servers may object to.
+    ``warnings`` say what recipients' servers may object to. ``asked`` is the connector that the request names,
+    or whose address its sender is; empty if there is none.
     """
 
     connector: str
@@ -55,6 +56,7 @@ class Route:
     reason: Reason
     steps: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,7 +126,7 @@ class Submitter:
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
+class RegisteredClient:
     """An application at a token endpoint, and the accounts that its tokens open.
 
     ``endpoint`` is the address as connectors write it; ``host``, ``port`` and ``path`` are where that
@@ -162,7 +162,7 @@ class SandboxAccounts:
     mailboxes: tuple[Mailbox, ...]
     readers: tuple[Reader, ...]
     submitters: tuple[Submitter, ...]
-    applications: tuple[Application, ...]
+    applications: tuple[RegisteredClient, ...]
     exports: tuple[tuple[str, Secret], ...]
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from reconciler.mail.resolve import ascii_host
 from reconciler.model.connector import Grant
-from reconciler.sandbox.accounts import Application, SandboxAccount, username_key
+from reconciler.sandbox.accounts import RegisteredClient, SandboxAccount, username_key
 from reconciler.sandbox.references import secret_behind
 from reconciler.sandbox.tokens import MADE_UP, made_up_token
 from reconciler.secrets.base import Secret
@@ -32,7 +32,7 @@ def endpoint_of(oauth2: OAuth2) -> tuple[str, int, str]:
 
 def applications_of(
     accounts: Iterable[Account], seed: Seed, *, base: Path
-) -> tuple[Application, ...]:
+) -> tuple[RegisteredClient, ...]:
     """Find the applications that connectors sign in with; identical ones are merged.
 
     A service account is one for each mailbox that it acts for. Raises SandboxError, which names
@@ -65,7 +65,7 @@ def _subject(oauth2: OAuth2, account: Account) -> str:
 
 def _application(
     account: Account, subject: str, accounts: tuple[SandboxAccount, ...], seed: Seed, base: Path
-) -> Application:
+) -> RegisteredClient:
     oauth2 = account.settings.oauth2
     if oauth2 is None:
         raise ValueError("it signs in with a password")
@@ -80,7 +80,7 @@ def _application(
         refresh_token: Secret | None = Secret(made_up_token())  # which nobody has before a login
     else:
         refresh_token = secret(oauth2.refresh_token)
-    return Application(
+    return RegisteredClient(
         endpoint=oauth2.token_endpoint or "",
         host=host,
         port=port,

@@ -20,11 +20,11 @@ from reconciler.secrets.base import Secret
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from reconciler.sandbox.accounts import Application
+    from reconciler.sandbox.accounts import RegisteredClient
     from reconciler.sandbox.tokens import Tokens
 
     Form = Mapping[str, str]
-    _Question = tuple[Callable[[Application], bool], "_Refusal"]
+    _Question = tuple[Callable[[RegisteredClient], bool], "_Refusal"]
 
 _GRANTS: Final = {
     "client_credentials": Grant.CLIENT_CREDENTIALS,
@@ -63,7 +63,7 @@ _WRONG_SCOPE: Final = _Refusal("invalid_scope", "70011", "The provided scope is 
 class AuthorisationServer:
     """Knows the applications of one host and port, and issues tokens to them."""
 
-    def __init__(self, applications: Iterable[Application], tokens: Tokens) -> None:
+    def __init__(self, applications: Iterable[RegisteredClient], tokens: Tokens) -> None:
         self._applications = tuple(applications)
         self._tokens = tokens
         self._devices = Devices()
@@ -110,7 +110,7 @@ class AuthorisationServer:
             },
         )
 
-    def _rotate(self, consumed: Application) -> str:
+    def _rotate(self, consumed: RegisteredClient) -> str:
         """Replace a refresh token that was used, as providers may (RFC 6749 section 6)."""
         token = made_up_token()
         self._applications = tuple(
@@ -121,7 +121,7 @@ class AuthorisationServer:
         )
         return token
 
-    def _judge(self, path: str, form: Form) -> tuple[Application, ...] | _Refusal:
+    def _judge(self, path: str, form: Form) -> tuple[RegisteredClient, ...] | _Refusal:
         """The applications that match the request, or the first reason why none does."""
         grant = _GRANTS.get(form.get("grant_type", ""))
         scopes = set(_scopes(form))
@@ -143,7 +143,7 @@ class AuthorisationServer:
         return f"AADSTS{refusal.number}: {refusal.sentence}" if microsoft else refusal.sentence
 
 
-def _alike(one: Application, other: Application) -> bool:
+def _alike(one: RegisteredClient, other: RegisteredClient) -> bool:
     """Whether two share a refresh token: those of IMAP and SMTP may differ in their scopes alone."""
     return one.client_id == other.client_id and one.refresh_token == other.refresh_token
 
@@ -176,7 +176,7 @@ def _proofs(grant: Grant, form: Form) -> tuple[_Question, ...]:
     assert_never(grant)
 
 
-def _has_secret_of(form: Form) -> Callable[[Application], bool]:
+def _has_secret_of(form: Form) -> Callable[[RegisteredClient], bool]:
     """Whether the client's secret is right; a public client has none (RFC 6749 section 2.1)."""
     return lambda item: (
         item.client_secret is None or _equal(item.client_secret, form, "client_secret")
@@ -188,7 +188,7 @@ def _equal(secret: Secret | None, form: Form, field: str) -> bool:
     return secret is not None and hmac.compare_digest(given, secret.reveal().encode())
 
 
-def _signs(application: Application, form: Form) -> bool:
+def _signs(application: RegisteredClient, form: Form) -> bool:
     from reconciler.sandbox.assertions import proves_client  # noqa: PLC0415 - most need no keys
 
     certificate = application.certificate
@@ -200,7 +200,7 @@ def _signs(application: Application, form: Form) -> bool:
     )
 
 
-def _acts(application: Application, form: Form) -> bool:
+def _acts(application: RegisteredClient, form: Form) -> bool:
     from reconciler.sandbox.assertions import proves_service_account  # noqa: PLC0415 - likewise
 
     key = application.service_account_key

@@ -13,7 +13,7 @@ from reconciler.sandbox.tokens import made_up_token
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.sandbox.accounts import Application
+    from reconciler.sandbox.accounts import RegisteredClient
 
 DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 
@@ -24,7 +24,7 @@ _PAGES: Final = {
 _PAGE: Final = ("verification_uri", "https://microsoft.com/devicelogin")
 
 
-def device_path(application: Application) -> str:
+def device_path(application: RegisteredClient) -> str:
     """Return where the codes of an application are issued; "" if it has none."""
     if application.grant is not Grant.REFRESH_TOKEN:
         return ""
@@ -36,9 +36,9 @@ class Devices:
     """The codes that were issued, and how often was asked about each."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, tuple[Application, int]] = {}
+        self._waiting: dict[str, tuple[RegisteredClient, int]] = {}
 
-    def code(self, applications: tuple[Application, ...], form: Mapping[str, str]) -> Answer:
+    def code(self, applications: tuple[RegisteredClient, ...], form: Mapping[str, str]) -> Answer:
         """Issue a code to the application that asks for one."""
         client_id = form.get("client_id", "")
         found = next((item for item in applications if item.client_id == client_id), None)
@@ -59,7 +59,7 @@ class Devices:
             },
         )
 
-    def ask(self, form: Mapping[str, str]) -> Application | str:
+    def ask(self, form: Mapping[str, str]) -> RegisteredClient | str:
         """Return whom a code is for that was entered, or the error that says why not."""
         device_code = form.get("device_code", "")
         found = self._waiting.get(device_code)

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendRequest:
-    """A mail with the options of its sender. ``sender`` is the requested From."""
+    """A mail with the options of its sender.
+
+    ``sender`` is the requested From; ``application`` handed the mail to the gateway, and is empty elsewhere.
+    """
 
     message: Message | RawMessage
     actor: str
@@ -29,6 +32,7 @@ class SendRequest:
     connector: str | None = None
     reply_to: str | None = None
     save_sent: SaveSent | None = None
+    application: str = ""
 
 
 def request_of(request: SendRequest) -> RouteRequest:

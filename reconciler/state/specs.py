@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from reconciler.errors import StateCorrupt
 from reconciler.model.address import Address, Kind
+from reconciler.model.application import Application
 from reconciler.model.connector import Connector
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions
@@ -27,6 +28,7 @@ _TYPES: dict[Kind, type[Resource]] = {
     Kind.EMAIL_CONNECTOR: Connector,
     Kind.PERMISSIONS: Permissions,
     Kind.GLOBAL_SMTP_POLICY: GlobalSmtpPolicy,
+    Kind.APPLICATION: Application,
 }
 _HINT = "restore the state from a backup; a newer release may say more about it"
 

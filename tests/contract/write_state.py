@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reconciler.model.application import Application
 from reconciler.model.credential_use import CredentialUse, Destination
 from reconciler.model.directory import Group
 from reconciler.model.fingerprint import Fingerprint
@@ -41,6 +42,13 @@ SUPPORT = replace(INFO, name="support", display_name="Поддержка — “
 PAYROLL = connector("payroll", prevent_destroy=True, labels=("hr",))
 FACTS: Final[dict[str, JSON]] = {"imap": {"mechanisms": ["PLAIN"]}}
 OLD = connector("old")
+GRAFANA = Application(
+    name="grafana",
+    user="grafana@contoso.example",
+    password=SecretRef("env", "GRAFANA_PASSWORD"),
+    networks=("10.1.0.0/16",),
+    senders=("*@contoso.example",),
+)
 
 
 def fill(store: StateStore) -> None:
@@ -55,6 +63,7 @@ def fill(store: StateStore) -> None:
         *map(Create, (INFO, OLD, PAYROLL)),
         Create(permissions("payroll", users=groups("support-team"), enable_b2b=True)),
         Create(GlobalSmtpPolicy(enabled=True, connector="payroll")),
+        Create(GRAFANA),
         fingerprints=_marks("info", "01") + _marks("payroll", "02"),
         tests=(("info", LastTest(passed=True, at=NOON)), ("payroll", failed)),
         note="the first one",
@@ -84,6 +93,9 @@ def fill(store: StateStore) -> None:
             enhanced="5.1.1",
             sentence="One recipient is unknown.",
             copy="saved",
+            application="grafana",
+            asked_connector="info",
+            reason="global_policy",
         )
     )
 

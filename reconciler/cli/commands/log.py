@@ -32,6 +32,8 @@ _RESULTS = ("sent", "partly", "refused", "temporary", "uncertain")
 @format_option(TextOrJson)
 @click.option("--connector", metavar="NAME", help="Only mail through this connector.")
 @click.option("--actor", "who", metavar="NAME", help="Only mail that this user sent.")
+@click.option("--application", metavar="NAME",
+              help="Only mail that this application handed to the gateway.")  # fmt: skip
 @click.option("--since", type=DURATION, metavar="AGE",
               help="Only mail of at most this age, such as 30m, 12h or 2d.")  # fmt: skip
 @click.option("--result", type=click.Choice(_RESULTS), help="Only mail with this result.")
@@ -48,6 +50,7 @@ def command(
     output_format: TextOrJson,
     connector: str | None,
     who: str | None,
+    application: str | None,
     since: timedelta | None,
     result: str | None,
     message_id: str | None,
@@ -71,6 +74,7 @@ def command(
         since=moment_before(since) if since is not None else None,
         connector=connector or "",
         actor=who or "",
+        application=application or "",
         message_id=message_id or "",
         result=SendingResult(result) if result else None,
     )

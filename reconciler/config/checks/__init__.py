@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reconciler.config.checks import (
+    applications,
     connectors,
     credentials,
     directory,
@@ -44,6 +45,7 @@ ALL: Final[tuple[Check, ...]] = (
     *policy.CHECKS,
     *permissions.CHECKS,
     *directory.CHECKS,
+    *applications.CHECKS,
     *texts.CHECKS,
 )
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from reconciler.diagnostics import Route
     from reconciler.model.resource import JSON
 
-_ADDRESSES: Final = frozenset({"email_address", "also_sends_as", "reply_to", "test_recipient"})
+_ADDRESSES: Final = frozenset(
+    {"email_address", "also_sends_as", "reply_to", "test_recipient", "senders"}
+)
 _HOSTS: Final = frozenset({"server", "internal_domains"})
 _URLS: Final = frozenset({"token_endpoint"})
 
@@ -26,6 +28,7 @@ def valid(subject: ResolvedConfiguration) -> Iterator[Finding]:
     known = subject.catalogue
     raws = [entry.raw for entry in known.connectors.values()]
     raws += [entry.raw for entry in known.providers.values()]
+    raws += [entry.raw for entry in known.applications.values()]
     if known.roles is not None:
         raws.append(known.roles.raw)
     for raw in raws:

@@ -35,7 +35,7 @@ def duplicates(subject: ResolvedConfiguration) -> Iterator[Finding]:
                 message = f"The permissions of `{name}` are declared twice; first at {place}."
                 hint = "Merge the two documents."
                 yield Finding("name/duplicate", entry.raw, ("connector",), message, hint)
-            case Kind.PROVIDER | Kind.GROUP | Kind.EMAIL_CONNECTOR:
+            case Kind.PROVIDER | Kind.GROUP | Kind.EMAIL_CONNECTOR | Kind.APPLICATION:
                 place = location(first.raw, ("name",))
                 message = f"{kind} `{name}` is declared twice; first at {place}."
                 hint = "Rename or delete one."

@@ -32,12 +32,12 @@ REFERENCE_FIELDS: Final = frozenset(
         "service_account_key",
     }
 )
-"""The fields of a connector that hold a reference to a secret; a test compares them with the model."""
+"""The fields of connectors and applications that hold a reference to a secret; a test compares them with the model."""
 
 
 def schemes(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Every reference has a scheme that is known and allowed, in documents with other faults too."""
-    for raw in subject.catalogue.raw_connectors:
+    for raw in subject.catalogue.raw_secrets:
         for route, text in _references(raw.value):
             try:
                 scheme = SecretRef.parse(text).scheme

@@ -51,7 +51,7 @@ _FOR_PEOPLE: Final = frozenset({"display_name", "from_name", "notes"})
 
 def meanings(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Every text can be what it stands for: nothing replaces placeholders in it, or removes quotes from it."""
-    raws = {id(raw): raw for raw in (*_documents(subject), *subject.catalogue.raw_connectors)}
+    raws = {id(raw): raw for raw in (*_documents(subject), *subject.catalogue.raw_secrets)}
     for raw in raws.values():
         for route, text in _texts(raw.value, ()):
             if not _SUSPECT.search(text):
@@ -90,7 +90,13 @@ def _meaning(field: str, text: str) -> tuple[str, str, str] | None:
 
 def _documents(subject: ResolvedConfiguration) -> Iterator[RawDocument]:
     known = subject.catalogue
-    for entries in (known.connectors, known.permissions, known.groups, known.providers):
+    for entries in (
+        known.connectors,
+        known.permissions,
+        known.groups,
+        known.providers,
+        known.applications,
+    ):
         for entry in entries.values():
             yield entry.raw
     for single in (known.policy, known.roles):

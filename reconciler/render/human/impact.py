@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.model.credential_use import GATEWAY
 from reconciler.model.domain import with_a_label, with_a_labels
 from reconciler.plan.impact import Right
 from reconciler.render.terminal import visible
@@ -78,14 +79,18 @@ def credential_uses(items: Sequence[NewCredentialUse | CredentialUseDocument], s
         return ""
     lines = [style.strong("Secrets that would go somewhere new:")]
     for item in items:
-        lines.append(
-            f"  {style.mark('!')} {visible(str(item.reference))}, by {item.connector} ({item.protocol})"
+        holder = (
+            f"application {item.connector}"
+            if item.protocol == GATEWAY
+            else f"{item.connector} ({item.protocol})"
         )
+        lines.append(f"  {style.mark('!')} {visible(str(item.reference))}, by {holder}")
         lines += [f"      the same as   {visible(str(reference))}" for reference in item.same_as]
         lines += [f"      applied at    {visible(str(destination))}" for destination in item.before]
         if item.others:
             lines.append(f"      and to        {item.others} more")
-        lines.append(f"      would go to   {visible(str(item.after))}")
+        verb = "would open   " if item.protocol == GATEWAY else "would go to  "
+        lines.append(f"      {verb} {visible(str(item.after))}")
     return "\n".join(lines)
 
 

@@ -146,7 +146,7 @@ def sent(
     )
     if wanted.since is not None:
         query = query.where(columns.at >= wanted.since)
-    for name in ("connector", "actor", "message_id", "result"):
+    for name in ("connector", "actor", "message_id", "result", "application"):
         if value := getattr(wanted, name):
             query = query.where(columns[name] == str(value))
     return tuple(

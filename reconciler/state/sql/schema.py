@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from reconciler.state.location import Location
 
-CURRENT = "0003"
+CURRENT = "0004"
 """The revision that this release reads and writes: four digits, compared as text."""
 
 SCRIPTS = Path(__file__).parent.parent / "migrations"

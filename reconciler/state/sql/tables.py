@@ -214,10 +214,14 @@ sent = Table(
     Column("enhanced", String(20), nullable=False),
     Column("sentence", Text, nullable=False),
     Column("copy", Text, nullable=False),
+    Column("application", Text, nullable=False, server_default=""),
+    Column("asked_connector", Text, nullable=False, server_default=""),
+    Column("reason", Text, nullable=False, server_default=""),
     Index("sent_at", "at"),
     Index("sent_connector", "connector", "at"),
     Index("sent_actor", "actor", "at"),
     Index("sent_message", "message_id"),
+    Index("sent_application", "application", "at"),
 )
 """The audit of sending: a row for each attempt. It refers to nothing, so that it outlives all of it."""
 

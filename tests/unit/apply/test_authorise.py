@@ -14,6 +14,7 @@ from reconciler.model.provider import Provider
 from reconciler.model.secret_ref import SecretRef
 from tests.builders import (
     EMPTY,
+    application,
     connector,
     group,
     groups,
@@ -33,7 +34,8 @@ ROLES = roles("admin", manage=users("manager"))
 STAFF = group("staff", "ada")
 POLICY = GlobalSmtpPolicy(connector="info")
 OWN = Provider(name="own")
-WORLD: tuple[Resource, ...] = (INFO, PAYROLL, OF_PAYROLL, ROLES, STAFF, POLICY, OWN)
+GRAFANA = application("grafana", user="hr")
+WORLD: tuple[Resource, ...] = (INFO, PAYROLL, OF_PAYROLL, ROLES, STAFF, POLICY, OWN, GRAFANA)
 STATE = stored(*WORLD)
 
 ANY = "requires an Administrator (admin)"
@@ -75,6 +77,12 @@ CHANGES: dict[str, tuple[tuple[Resource, ...], set[str]]] = {
         {"admin"},
     ),
     "delete the policy": (tuple(others(POLICY)), {"admin"}),
+    "create an application": ((*WORLD, application("gitlab")), {"admin"}),
+    "give an application another user": (
+        (*others(GRAFANA), replace(GRAFANA, user="admin")),
+        {"admin"},
+    ),
+    "delete an application": (tuple(others(GRAFANA)), {"admin"}),
     "change a provider": (
         (*others(OWN), Provider(name="own", files_sent_copies=True)),
         {"admin", "manager"},

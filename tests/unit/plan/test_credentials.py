@@ -20,7 +20,7 @@ from reconciler.plan.limits import Limit
 from reconciler.render.human.impact import new_credential_uses
 from reconciler.render.terminal import Style
 from reconciler.wording import TO_ACT_ON
-from tests.builders import EMPTY, connector, mail_server, moved, receiving, stored
+from tests.builders import EMPTY, application, connector, mail_server, moved, receiving, stored
 from tests.builders import planned as planned_with
 
 if TYPE_CHECKING:
@@ -372,3 +372,47 @@ def test_two_references_with_one_secret_that_were_applied_so_are_not_new() -> No
         CredentialUse(ALIAS, str(ALIAS), ELSEWHERE, VALUE),
     )
     assert judged(reading(ALIAS, ELSEWHERE), *past, values=((ALIAS, VALUE),)) == ()
+
+
+GRAFANA = application("grafana")
+
+
+def test_the_password_of_an_application_is_a_decision_though_it_is_sent_nowhere() -> None:
+    made = planned(stored(INFO), INFO, GRAFANA)
+    assert refused(made)
+    (use,) = made.new_credentials
+    assert str(use.after) == "the gateway as grafana@contoso.example"
+    (violation,) = made.violations
+    assert violation.message == (
+        "application grafana would sign in with env:GRAFANA_SMTP_PASSWORD for the first time"
+    )
+    assert violation.override == "--allow-credential env:GRAFANA_SMTP_PASSWORD=gateway"
+    shown = new_credential_uses(made, Style(colour=False))
+    assert "env:GRAFANA_SMTP_PASSWORD, by application grafana\n" in shown
+    assert "would open    the gateway as grafana@contoso.example" in shown
+
+
+def test_another_user_behind_the_same_password_is_a_decision() -> None:
+    before = stored(INFO, GRAFANA)
+    assert not refused(planned(before, INFO, replace(GRAFANA, senders=("a@contoso.example",))))
+    assert refused(planned(before, INFO, replace(GRAFANA, user="ceo@contoso.example")))
+
+
+def test_a_rule_for_mail_hosts_does_not_open_the_gateway() -> None:
+    rules = ("env:*=*.contoso.example",)
+    assert refused(planned(stored(INFO), INFO, GRAFANA, rules=rules))
+    assert not planned(stored(INFO), INFO, GRAFANA, rules=("env:GRAFANA_*=gateway",)).violations
+
+
+def test_the_secret_of_an_account_is_a_decision_at_the_gateway_and_the_other_way_round() -> None:
+    borrowed = replace(GRAFANA, password=PASSWORD)
+    assert refused(planned(stored(INFO), INFO, borrowed))
+    lent = moved(INFO, password=GRAFANA.password)
+    assert refused(planned(stored(INFO, GRAFANA), lent, GRAFANA))
+
+
+def test_a_variable_of_the_pipeline_takes_a_rule_that_names_it_as_a_password_too() -> None:
+    token = application("grafana", password=SecretRef("env", "GITHUB_TOKEN"))
+    (violation,) = planned(stored(INFO), INFO, token, rules=("*",)).violations
+    assert violation.limit is Limit.RESERVED_CREDENTIAL
+    assert "have a variable of the pipeline as its password: env:GITHUB_TOKEN" in violation.message

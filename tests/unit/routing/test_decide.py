@@ -65,6 +65,7 @@ def test_the_connector_that_is_named_carries_the_mail() -> None:
             "The request names the connector info.",
             "ada@contoso.example may use it, like any internal user.",
         ),
+        asked="info",
     )
 
 
@@ -265,6 +266,7 @@ def test_the_policy_forces_all_mail_through_its_connector() -> None:
             "From becomes no-reply@contoso.example; info@contoso.example is kept in X-Original-From.",
             "Replies go to info@contoso.example (Reply-To).",
         ),
+        asked="info",
     )
 
 
