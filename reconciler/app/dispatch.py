@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import Event
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from reconciler.sending.message import Stamp
 from reconciler.sending.outcome import Copy, CopyStatus, Journal, SendingInterrupted, Sent
 from reconciler.sending.pool import LONGEST_WAIT, SessionPool
 from reconciler.sending.prepare import prepare
+from reconciler.sending.sent_copy import SEARCH_SECONDS
 
 if TYPE_CHECKING:
     from reconciler.app.actor import Actor
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 _TIMEOUT = 60.0
 """The default time limit of a connection and of each command, in seconds."""
 
+_COPY_TIMEOUT = 15.0
+"""Seconds for each step of filing a copy that somebody waits for."""
+
 _SECRETS_KEPT = 60.0
 """How long a secret is kept before it is fetched again, in seconds, in case it was rotated."""
 
@@ -45,11 +49,14 @@ class SendingTerms:
 
     Times are in seconds. ``timeout`` None is a minute for a connection and for each command, and for handing over
     what RFC 5321 gives. ``state_grace`` is for how long a state that is away does not stop the mail.
+    ``copies_in_background`` leaves the sent copies to threads; ``copy_search`` is for how long the server's own copy is looked for.
     """
 
     timeout: float | None = None
     longest_wait: float = LONGEST_WAIT
     state_grace: float = 0.0
+    copies_in_background: bool = True
+    copy_search: float = SEARCH_SECONDS
     journal: Journal | None = None
 
 
@@ -87,12 +94,15 @@ class Dispatch:
             ca_file=workspace.ca_file,
             winners=options.winners,
         )
-        access = Access(resolver, tokens, options)
+        access = filing = Access(resolver, tokens, options)
         self._actor = actor
         self._terms = terms
         self._store = workspace.store()
         self._journal = terms.journal or StoredJournal(self._store)
-        self._filing = Filing(access)
+        if not terms.copies_in_background:  # somebody waits for the copy of a mail that is out
+            impatient = replace(options, timeout=min(options.timeout, _COPY_TIMEOUT))
+            filing = replace(access, options=impatient)
+        self._filing = Filing(filing, terms.copy_search)
         self.applied = AppliedState(self._store, grace=terms.state_grace)
         self.pool = SessionPool(access, longest_wait=terms.longest_wait)
 
@@ -125,9 +135,10 @@ class Dispatch:
             raise known from None
 
     def close(self, wait: float) -> None:
-        """End all connections, after the mails that are under way; waits for them ``wait`` seconds at most."""
+        """End all connections, after the mails and copies that are under way; waits for them ``wait`` seconds at most."""
+        until = time.monotonic() + wait
         self.pool.close(wait)
-        self._filing.close()
+        self._filing.close(max(until - time.monotonic(), 0.0))
         self._store.close()
 
     def abandon(self) -> None:
@@ -170,29 +181,36 @@ class Dispatch:
     def _sent(
         self, mail: Prepared, connector: Connector, over: HandedOver, attempt: SendAttempt
     ) -> Sent:
+        sent = Sent(
+            route=mail.route,
+            host=over.host,
+            port=over.port,
+            message_id=mail.message_id,
+            accepted=over.accepted,
+            refused=over.refused,
+            size=len(mail.content),
+            reply=over.reply,
+            copy=Copy(CopyStatus.FAILED, sentence="interrupted by a signal"),
+            at=mail.at,
+            warnings=mail.route.warnings,
+        )
         interrupted = False
         try:
-            copy = self._filing.file(mail, connector, attempt.request.save_sent)
+            sent = replace(sent, copy=self._copy(mail, connector, sent, attempt))
         except KeyboardInterrupt:
-            copy, interrupted = Copy(CopyStatus.FAILED, sentence="interrupted by a signal"), True
-        sent = attempt.sent(
-            Sent(
-                route=mail.route,
-                host=over.host,
-                port=over.port,
-                message_id=mail.message_id,
-                accepted=over.accepted,
-                refused=over.refused,
-                size=len(mail.content),
-                reply=over.reply,
-                copy=copy,
-                at=mail.at,
-                warnings=mail.route.warnings,
-            )
-        )
+            interrupted = True
+        sent = attempt.sent(sent)
         if interrupted:
             raise SendingInterrupted(sent)
         return sent
+
+    def _copy(self, mail: Prepared, connector: Connector, sent: Sent, attempt: SendAttempt) -> Copy:
+        asked = attempt.request.save_sent
+        if not self._terms.copies_in_background:
+            return self._filing.file(mail, connector, asked)
+        return self._filing.file_later(
+            mail, connector, asked, lambda copy: attempt.copied(replace(sent, copy=copy))
+        )
 
 
 def _stamp() -> Stamp:

@@ -15,6 +15,7 @@ from reconciler.app.workspace import Workspace, open_workspace
 from reconciler.errors import ConfigurationInvalid, UsageError
 from reconciler.sending.pool import LONGEST_WAIT
 from reconciler.sending.prepare import SendRequest
+from reconciler.sending.sent_copy import SEARCH_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,20 +41,11 @@ class Mailer:
     """
 
     def __init__(
-        self,
-        workspace: Workspace,
-        actor: Actor,
-        *,
-        timeout: float | None = None,
-        journal: Journal | None = None,
-        longest_wait: float = LONGEST_WAIT,
-        state_grace: float = 0.0,
+        self, workspace: Workspace, actor: Actor, terms: SendingTerms | None = None
     ) -> None:
         self._workspace = workspace
         self._actor = actor
-        self._terms = SendingTerms(
-            timeout=timeout, longest_wait=longest_wait, state_grace=state_grace, journal=journal
-        )
+        self._terms = terms or SendingTerms()
         self._making = threading.Lock()
         self._closed = False
         self._dispatch: Dispatch | None = Dispatch(workspace, actor, self._terms)
@@ -75,6 +67,8 @@ class Mailer:
         journal: Journal | None = None,
         longest_wait: float = LONGEST_WAIT,
         state_grace: float = 0.0,
+        copies_in_background: bool = True,
+        copy_search: float = SEARCH_SECONDS,
     ) -> Self:
         """Open a mailer as the command line does: from arguments, else ``RECONCILER_*`` variables.
 
@@ -86,6 +80,8 @@ class Mailer:
         is told of every attempt, by the thread that makes it; by default that is the audit in the state,
         which ``log`` shows. ``longest_wait`` is for how many seconds a mail waits where an account sends as
         much as it may, and ``state_grace`` for how many seconds a state that is away does not stop the mail.
+        Sent copies are filed in the background unless ``copies_in_background`` is false, and ``copy_search`` is
+        for how many seconds the server's own copy is looked for before ours is filed.
         Raises ConfigurationInvalid if ``reconciler.yaml`` is not valid, and UsageError.
         """
         variables = os.environ if environ is None else environ
@@ -106,14 +102,15 @@ class Mailer:
         if any(problem.is_error for problem in workspace.settings_problems):
             raise ConfigurationInvalid(workspace.settings_problems)
         who = find_actor(actor or variables.get("RECONCILER_ACTOR"), variables)
-        return cls(
-            workspace,
-            who,
+        terms = SendingTerms(
             timeout=timeout,
-            journal=journal,
             longest_wait=longest_wait,
             state_grace=state_grace,
+            copies_in_background=copies_in_background,
+            copy_search=copy_search,
+            journal=journal,
         )
+        return cls(workspace, who, terms)
 
     def __enter__(self) -> Self:
         return self
@@ -158,7 +155,7 @@ class Mailer:
         wait: float | None = None,
         cancelled: Event | None = None,
     ) -> Sent:
-        """Send a mail now, and file its copy. ``actor`` stands in for the mailer's own, for this mail.
+        """Send a mail now; its copy is filed in the background. ``actor`` stands in for the mailer's own, for this mail.
 
         Where the account of the connector sends as much as it may, the mail waits ``wait`` seconds at most;
         clients of different names take turns. ``cancelled`` calls off what was not handed over yet.
@@ -178,7 +175,7 @@ class Mailer:
         return self.dispatch.send(request, client=client, wait=wait, cancelled=cancelled)
 
     def close(self, wait: float = _CLOSING) -> None:
-        """End all connections, after the mails that are under way; waits for those ``wait`` seconds at most."""
+        """End all connections, after the mails and copies that are under way; waits ``wait`` seconds at most."""
         with self._making:
             self._closed = True
             dispatch, self._dispatch = self._dispatch, None

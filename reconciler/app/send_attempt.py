@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reconciler.app.audit import fresh_id
 from reconciler.app.send_log import of_failure, of_handover, of_sent
 from reconciler.errors import ReconcilerError
 from reconciler.model.sending import FINAL
-from reconciler.sending.outcome import HandoverJournal
+from reconciler.sending.outcome import CopyJournal, CopyStatus, HandoverJournal
 
 if TYPE_CHECKING:
     from reconciler.app.actor import Actor
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from reconciler.sending.message import Prepared
     from reconciler.sending.outcome import Journal, Sent
     from reconciler.sending.prepare import SendRequest
+
+_LOG: Final = logging.getLogger("reconciler.sending")
 
 
 class SendAttempt:
@@ -47,6 +50,18 @@ class SendAttempt:
         """Record how it went; a failure of the journal becomes a warning."""
         problem = self._record(of_sent(sent, self._final_id, self.request, self._actor))
         return replace(sent, warnings=(*sent.warnings, problem)) if problem else sent
+
+    def copied(self, sent: Sent) -> None:
+        """Record what happened to a copy that was filed in the background; a failure to file it is logged too."""
+        if sent.copy.status is CopyStatus.FAILED:
+            _LOG.warning("no copy of %s was filed: %s", sent.message_id, sent.copy.sentence)
+        if not isinstance(self._journal, CopyJournal):
+            return
+        record = of_sent(sent, f"{self._final_id}{FINAL}", self.request, self._actor)
+        try:
+            self._journal.copied(record)
+        except ReconcilerError as error:
+            _LOG.warning("what happened to a copy was not written to the log: %s", error.message)
 
     def failed(self, error: BaseException) -> None:
         """Record how it failed; a failure of the journal becomes a note on the error."""

@@ -30,7 +30,7 @@ _LONGEST = 500
 
 
 class StoredJournal:
-    """Implements :class:`reconciler.sending.outcome.HandoverJournal` in the stored state."""
+    """Implements HandoverJournal and CopyJournal of :mod:`reconciler.sending.outcome` in the stored state."""
 
     def __init__(self, log: SendingLog) -> None:
         self._log = log
@@ -41,6 +41,10 @@ class StoredJournal:
 
     def handing_over(self, record: SendingRecord) -> None:
         """Keep a mail that a server is about to be given; raises StateError if that cannot be done."""
+        self._log.record_sent(record)
+
+    def copied(self, record: SendingRecord) -> None:
+        """Keep what happened to a copy; raises StateError if that cannot be done."""
         self._log.record_sent(record)
 
 

@@ -160,6 +160,29 @@ def check_server_text(output_format: OutputFormat, *, shown: bool) -> None:
         raise click.UsageError(f"--format {output_format} never includes the server's text.")
 
 
+_LONGEST_COPY_WAIT = 60
+
+
+def _copy_seconds(context: click.Context, parameter: click.Parameter, value: timedelta) -> float:
+    seconds = value.total_seconds()
+    if seconds > _LONGEST_COPY_WAIT:
+        raise click.BadParameter("expected a time from 0s to 60s", context, parameter)
+    return seconds
+
+
+def copy_wait_option(default: str) -> Callable[[F], F]:
+    """``--copy-wait``: seconds for which the server's own copy of a sent mail is looked for."""
+    return click.option(
+        "--copy-wait",
+        type=DURATION,
+        metavar="TIME",
+        default=default,
+        show_default=True,
+        callback=_copy_seconds,
+        help="How long to look for the server's own copy in Sent before one is filed.",
+    )
+
+
 def record_option(function: F) -> F:
     """``--record/--no-record``: whether the state keeps the results."""
     return click.option(

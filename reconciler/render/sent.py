@@ -174,4 +174,6 @@ def _copy(copy: Copy, style: Style) -> str:
         return f"is in {visible(copy.folder)}: {said}"
     if copy.status is CopyStatus.FAILED:
         return f"{style.removed('not filed')}: {said}"
+    if copy.status is CopyStatus.PENDING:
+        return said
     return f"not filed: {said}"

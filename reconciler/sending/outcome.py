@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 
 class CopyStatus(StrEnum):
-    """The status of the copy in the Sent folder."""
+    """The status of the copy in the Sent folder; ``pending`` while it is filed in the background."""
 
     NOT_WANTED = "not_wanted"
     FILED_BY_PROVIDER = "filed_by_provider"
     FOUND = "found"
     APPENDED = "appended"
+    PENDING = "pending"
     FAILED = "failed"
 
 
@@ -101,4 +102,13 @@ class HandoverJournal(Journal, Protocol):
 
     def handing_over(self, record: SendingRecord) -> None:
         """Keep a record that calls the mail uncertain; the one of its id and ``FINAL`` takes its place."""
+        ...
+
+
+@runtime_checkable
+class CopyJournal(Journal, Protocol):
+    """A journal that also hears what happened to copies that are filed in the background."""
+
+    def copied(self, record: SendingRecord) -> None:
+        """Keep the record of a mail once more, with the final status of its copy; its id ends in one more ``FINAL``."""
         ...

@@ -6,20 +6,30 @@ one too many. If the provider is not known to do so, we look before we file.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import accumulate, takewhile
+from typing import TYPE_CHECKING, Final
 
 from reconciler.back_off import BackOff
 from reconciler.connection.errors import FolderMissing
 from reconciler.connection.failure import Stage
 from reconciler.errors import ReconcilerError
 from reconciler.mail.deadline import Deadline
-from reconciler.mail.faults import Declined, Disconnected, MailFault, ProtocolViolation, TimedOut
+from reconciler.mail.faults import (
+    Declined,
+    Disconnected,
+    MailFault,
+    ProtocolViolation,
+    TimedOut,
+)
 from reconciler.mail.folders import choose_sent
 from reconciler.model.connector import SaveSent
 from reconciler.sending.message import TOKEN_HEADER
 from reconciler.sending.outcome import Copy, CopyStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from threading import Event
+
     from reconciler.connection.imap import ImapAccountSession
     from reconciler.mail.imap import ImapSession
     from reconciler.model.connector import Connector
@@ -27,8 +37,14 @@ if TYPE_CHECKING:
     from reconciler.sending.access import ConnectorAccess
     from reconciler.sending.message import Prepared
 
-_LOOKS = BackOff(first=0.5, longest=0.5, tries=6)
-"""The delays between searches for the first copy: some servers file theirs only after a while."""
+SEARCH_SECONDS: Final = 2.5
+"""For how long the first copy is looked for, by default: some servers file theirs only after a while."""
+
+_LOOKS = BackOff(first=0.5, longest=0.5)
+"""The delays between the searches."""
+
+NO_TIME: Final = Copy(CopyStatus.FAILED, sentence="there was no time left to file it")
+"""The copy of a mail that was sent shortly before all sending ended."""
 
 _GONE = frozenset({"TRYCREATE", "NONEXISTENT"})
 """The server's answer if the folder was renamed or removed since it was chosen."""
@@ -58,10 +74,22 @@ def without_filing(route: Route, connector: Connector, asked: SaveSent | None) -
 
 
 class Copies:
-    """Files the copies of one connector, over a connection that is kept for many mails."""
+    """Files the copies of one connector, over a connection that is kept for many mails.
 
-    def __init__(self, door: ConnectorAccess, connector: Connector) -> None:
+    ``search_seconds`` is for how long the server's own copy of the first mail is looked for; ``cancelled``
+    calls everything off.
+    """
+
+    def __init__(
+        self,
+        door: ConnectorAccess,
+        connector: Connector,
+        search_seconds: float,
+        cancelled: Event | None = None,
+    ) -> None:
         self._door = door
+        self._search_seconds = search_seconds
+        self._cancelled = cancelled
         self._connector = connector
         self._attempt: ImapAccountSession | None = None
         self._folder = ""
@@ -82,11 +110,10 @@ class Copies:
                 if not kept or fault.reply.status not in _GONE:
                     raise
                 return self._file(mail, desired)  # into the folder that there is now
-        except MailFault as fault:
-            failure = self._door.failure(fault, Stage.MAILBOX)
-            return Copy(CopyStatus.FAILED, self._folder, failure.message)
-        except ReconcilerError as error:
-            return Copy(CopyStatus.FAILED, self._folder, error.message)
+        except (MailFault, ReconcilerError) as error:
+            if self._cancelled is not None and self._cancelled.is_set():
+                return NO_TIME
+            return Copy(CopyStatus.FAILED, self._folder, self._reason(error))
 
     def close(self) -> None:
         """End the connection, if there is one."""
@@ -94,11 +121,16 @@ class Copies:
         if attempt is not None:
             attempt.close()
 
+    def _reason(self, error: MailFault | ReconcilerError) -> str:
+        if isinstance(error, MailFault):
+            return self._door.failure(error, Stage.MAILBOX).message
+        return error.message
+
     def _file(self, mail: Prepared, desired: SaveSent, *, kept: bool = False) -> Copy:
         sentence = ""
         try:
             session = self._session()
-            session.deadline = Deadline(self._door.timeout + len(mail.copy) / 20_000)
+            session.deadline = self._deadline(mail)
             if desired is SaveSent.AUTO:
                 try:
                     if self._is_there(session, mail):
@@ -109,12 +141,15 @@ class Copies:
                     # Two copies are better than none.
                     sentence = "the folder could not be searched, so the server's own copy may be there, too"
                     session = self._after(fault)
-                    session.deadline = Deadline(self._door.timeout + len(mail.copy) / 20_000)
+                    session.deadline = self._deadline(mail)
             session.append(self._folder, mail.copy, mail.at)
         except BaseException:
             self.close()
             raise
         return Copy(CopyStatus.APPENDED, self._folder, sentence)
+
+    def _deadline(self, mail: Prepared) -> Deadline:
+        return Deadline(self._door.timeout + len(mail.copy) / 20_000, self._cancelled)
 
     def _after(self, fault: MailFault) -> ImapSession:
         """Return a session that is in order after a search that failed: the same after a clear no."""
@@ -124,9 +159,9 @@ class Copies:
 
     def _session(self) -> ImapSession:
         if self._attempt is None:
-            self._attempt = self._door.imap()
+            self._attempt = self._door.imap(self._cancelled)
             session = self._attempt.session
-            session.deadline = Deadline(self._door.timeout)
+            session.deadline = Deadline(self._door.timeout, self._cancelled)
             found = session.survey("INBOX")
             desired = self._connector.sent_folder
             chosen = choose_sent(found.folders, found.namespaces, desired)
@@ -137,7 +172,7 @@ class Copies:
 
     def _is_there(self, session: ImapSession, mail: Prepared) -> bool:
         """Look for the copy: patiently for the first mail, and once for those after it."""
-        looks = () if self._knows_server else _LOOKS
+        looks = () if self._knows_server else _waits(self._search_seconds)
         self._knows_server = True
         headers = (("Message-ID", mail.message_id), (TOKEN_HEADER, mail.token))
         searched = tuple(item for item in headers if item[1].isascii())
@@ -147,3 +182,12 @@ class Copies:
             if delay is not None:
                 session.deadline.pause(delay)
         return False
+
+
+def _waits(seconds: float) -> Iterator[float]:
+    """The waits between searches that fit into so many seconds."""
+    spent = accumulate(_LOOKS)
+    return (
+        delay
+        for delay, _ in zip(_LOOKS, takewhile(lambda total: total <= seconds, spent), strict=False)
+    )

@@ -262,6 +262,7 @@ class Office:
     server: HostileServer
     notes: Notes
     environ: dict[str, str]
+    readers: tuple[HostileServer, ...] = ()
 
     def send(self, message: Message | RawMessage = LETTER) -> object:
         return self.mailer.send(message, connector="support")
@@ -292,8 +293,16 @@ def opened(
     folder.mkdir()
     with ExitStack() as stack:
 
-        def make(script: Script, reads: Script | None = None, *, timeout: float = 10.0) -> Office:
+        def make(
+            script: Script,
+            reads: Script | None = None,
+            *,
+            timeout: float = 10.0,
+            background: bool = False,
+            stored: bool = False,
+        ) -> Office:
             server = serve(script, certificates.good)
+            readers: tuple[HostileServer, ...] = ()
             places = [f"{HOST}:465=127.0.0.1:{server.port}"]
             own = f", username: {ADDRESS}, password: env:PASSWORD"
             text = CONNECTOR.format(
@@ -303,7 +312,8 @@ def opened(
                 own="" if reads else own,
             )
             if reads is not None:
-                places.append(f"{HOST}:993=127.0.0.1:{serve(reads, certificates.good).port}")
+                readers = (serve(reads, certificates.good),)
+                places.append(f"{HOST}:993=127.0.0.1:{readers[0].port}")
                 text += IMAP.format(host=HOST, address=ADDRESS)
             (folder / "support.yaml").write_text(text)
             environ = {
@@ -319,8 +329,13 @@ def opened(
             assert main(["apply", "--auto-approve", "--skip-tests", "hostile"]) == 0
             notes = Notes()
             mailer = stack.enter_context(
-                Mailer.open(environ=environ, timeout=timeout, journal=notes)
+                Mailer.open(
+                    environ=environ,
+                    timeout=timeout,
+                    journal=None if stored else notes,
+                    copies_in_background=background,
+                )
             )
-            return Office(mailer, server, notes, environ)
+            return Office(mailer, server, notes, environ, readers)
 
         yield make

@@ -145,6 +145,9 @@ def mailer(
     monkeypatch.setattr(sent_copy, "_LOOKS", BackOff(first=0.02, longest=0.02, tries=6))
     apply()
     with Mailer.open(
-        config=workplace.folder / "connectors.d", environ=workplace.environ, timeout=30
+        config=workplace.folder / "connectors.d",
+        environ=workplace.environ,
+        timeout=30,
+        copies_in_background=False,
     ) as mailer:
         yield mailer

@@ -118,7 +118,9 @@ def test_the_password_of_the_mailbox_may_be_wrong_and_the_mail_is_sent(
     apply()
     environ = {**workplace.environ, PAYROLL.variable: "not this one"}
     letter = Message(to=(ADA.username,), subject="Payslip", text="ok\n")
-    with Mailer.open(config=workplace.folder / "connectors.d", environ=environ) as mailer:
+    with Mailer.open(
+        config=workplace.folder / "connectors.d", environ=environ, copies_in_background=False
+    ) as mailer:
         sent = mailer.send(letter, connector="payroll")
     assert sent.copy.status is CopyStatus.FAILED
     assert environ[PAYROLL.variable] not in repr(sent)

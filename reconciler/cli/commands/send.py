@@ -10,7 +10,7 @@ import click
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.message_options import MessageOptions
-from reconciler.cli.options import format_option
+from reconciler.cli.options import copy_wait_option, format_option
 from reconciler.cli.project import Project, Uses, project_options
 from reconciler.render.formats import TextOrJson
 
@@ -87,6 +87,7 @@ from reconciler.render.formats import TextOrJson
     type=click.Choice(("auto", "always", "never")),
     help="File a copy in Sent. [default: as the connector says]",
 )
+@copy_wait_option("3s")
 @click.option("-n", "--dry-run", is_flag=True,
               help="Show the mail, its route and why, without sending it; needs no secret and no network.")  # fmt: skip
 @format_option(TextOrJson)
@@ -99,6 +100,7 @@ def command(
     reply_to: str | None,
     raw: bool,
     save_sent: str | None,
+    copy_wait: float,
     dry_run: bool,
     output_format: TextOrJson,
     **letter: str | tuple[str, ...] | bool | None,
@@ -110,6 +112,7 @@ def command(
     some recipients were refused and others have the mail, and with 1 if it failed for good or may
     have been delivered.
     """
+    from reconciler.app.dispatch import SendingTerms
     from reconciler.app.mailer import Mailer
     from reconciler.cli.sending import send_to_the_end
     from reconciler.cli.streams import mute
@@ -121,7 +124,8 @@ def command(
     message = options.raw_message() if raw else options.message()
     space = project.workspace()
     style = project.stdout_style()
-    with Mailer(space, project.actor()) as mailer:
+    terms = SendingTerms(copies_in_background=False, copy_search=copy_wait)
+    with Mailer(space, project.actor(), terms) as mailer:
         if dry_run:
             mail = mailer.prepare(message, sender=sender, connector=connector, reply_to=reply_to)
             click.echo(prepared_text(mail, output_format, style))

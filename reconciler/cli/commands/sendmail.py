@@ -10,6 +10,7 @@ import click
 from reconciler import errors
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import SendmailCode, sendmail_code, sendmail_code_of_refusals
+from reconciler.cli.options import copy_wait_option
 from reconciler.cli.project import Project, Uses, project_options
 
 if TYPE_CHECKING:
@@ -46,8 +47,11 @@ class _SendmailCommand(ExampleCommand):
 @click.option(
     "--connector", metavar="NAME", help="Send through this connector, whatever From says."
 )
+@copy_wait_option("1s")
 @project_options(Uses.CONFIG_WITHOUT_SHORT | Uses.STATE | Uses.NETWORK | Uses.SENDER)
-def command(project: Project, *, arguments: tuple[str, ...], connector: str | None) -> int:
+def command(
+    project: Project, *, arguments: tuple[str, ...], connector: str | None, copy_wait: float
+) -> int:
     """Send a mail from standard input, with the arguments of sendmail.
 
     \b
@@ -61,6 +65,7 @@ def command(project: Project, *, arguments: tuple[str, ...], connector: str | No
     with the codes of sysexits.h: 75 means try again later, 67 an unknown recipient, 77 no
     permission.
     """  # noqa: D301 - click's mark for lines that are not to be wrapped
+    from reconciler.app.dispatch import SendingTerms
     from reconciler.app.mailer import Mailer
     from reconciler.cli.main import show_error
     from reconciler.cli.sending import send_to_the_end
@@ -71,7 +76,8 @@ def command(project: Project, *, arguments: tuple[str, ...], connector: str | No
     try:
         source = sys.stdin.buffer
         mail = mail_of(call, until_dot(source) if call.dot_ends else source.read())
-        with Mailer(space, project.actor()) as mailer:
+        terms = SendingTerms(copies_in_background=False, copy_search=copy_wait)
+        with Mailer(space, project.actor(), terms) as mailer:
             sent = send_to_the_end(mailer, mail, connector=connector)
     except KeyboardInterrupt:
         click.echo("Interrupted: nothing was sent.", err=True)

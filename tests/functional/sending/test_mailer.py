@@ -60,7 +60,12 @@ def applied(live: Home) -> Home:
 @contextmanager
 def mailer(home: Home, actor: str = ADA, **options: Any) -> Iterator[Mailer]:
     with Mailer.open(
-        actor=actor, config=home.config, environ=home.environ, timeout=20, **options
+        actor=actor,
+        config=home.config,
+        environ=home.environ,
+        timeout=20,
+        copies_in_background=False,
+        **options,
     ) as opened:
         yield opened
 
