@@ -33,7 +33,9 @@ def test_a_class_name_means_one_thing() -> None:
     assert sorted(name for name, count in names.items() if count > 1) == []
 
 
-LIBRARIES: Final = {"click": "cli", "imapclient": "mail", "sqlalchemy": "state", "ruamel": "config"}
+LIBRARIES: Final = {
+    "click": "cli", "imapclient": "mail", "sqlalchemy": "state", "ruamel": "config", "dns": "discovery",
+}  # fmt: skip
 """Each library with the one package that may import it."""
 
 

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.app.atomic_file import refuse_escape
-from reconciler.app.project_folder import CONNECTORS, SETTINGS_FILE, enclosing_project
+from reconciler.app.project_folder import CONNECTORS, SCHEMA, SETTINGS_FILE, enclosing_project
+from reconciler.config.load import built_in_providers
 from reconciler.errors import ReconcilerError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from reconciler.app.add import ConnectorFile
 
 _CONNECTOR = """\
 # The account that support mail is sent from. Edit it, then run: reconciler validate
@@ -45,6 +48,8 @@ _ROLES = """\
 # Who may change what. Rights come from the stored state, so a change cannot grant its own author any.
 kind: Roles
 administrators: {users: [%s]}
+"""
+_DOMAINS = """\
 # Who belongs to the organisation. Users with an address elsewhere are partners, and send only through
 # connectors with `enable_b2b: true`.
 internal_domains: [%s]
@@ -92,18 +97,28 @@ def place_to_start(named: tuple[Path, ...], environ: Mapping[str, str]) -> Path:
     return root
 
 
-def start(root: Path, actor: str) -> InitialFiles:
+def start(root: Path, actor: str, first: ConnectorFile | None = None) -> InitialFiles:
     """Write the first files of a configuration; ``actor`` becomes its Administrator.
 
-    A folder that holds YAML already only gets the settings. Raises ReconcilerError if a file cannot
-    be written.
+    ``first`` is the connector to start with, in place of the example. A folder that holds YAML already only
+    gets the settings. Raises ReconcilerError if a file cannot be written.
     """
     files = {root.parent / SETTINGS_FILE: _SETTINGS % _name(root)}
-    if not any(root.glob("**/*.y*ml")):
+    if first is not None:
+        from reconciler.app.schemas import schema_text  # noqa: PLC0415 - the schema is for editors
+
         files |= {
-            root / "support.yaml": _CONNECTOR,
-            root / "roles.yaml": _ROLES % (_quoted(actor), _domains(actor)),
+            first.path: first.written.text,
+            root.parent / SCHEMA: schema_text("connectors"),
         }
+    elif not any(root.glob("**/*.y*ml")):
+        files[root / "support.yaml"] = _CONNECTOR
+    if len(files) > 1:
+        domain = first.domain if first is not None else "example.com"
+        domains = _domains(domain, actor)
+        files[root / "roles.yaml"] = _ROLES % _quoted(actor) + (
+            _DOMAINS % domains if domains else ""
+        )
     written, kept = [], []
     for path, text in files.items():
         refuse_escape(path)
@@ -120,10 +135,13 @@ def start(root: Path, actor: str) -> InitialFiles:
     return InitialFiles(tuple(written), tuple(kept))
 
 
-def _domains(actor: str) -> str:
-    """The domain of the example, and that of the Administrator."""
-    domain = actor.rpartition("@")[2] if "@" in actor else ""
-    return ", ".join(dict.fromkeys(filter(None, ("example.com", domain and _quoted(domain)))))
+def _domains(first: str, actor: str) -> str:
+    """The domain of the first connector and that of the Administrator, unless everybody can have an address there."""
+    own = actor.rpartition("@")[2] if "@" in actor else ""
+    shared = {domain for provider in built_in_providers() for domain in provider.domains}
+    return ", ".join(
+        _quoted(item) for item in dict.fromkeys((first, own)) if item and item.lower() not in shared
+    )
 
 
 def _name(root: Path) -> str:

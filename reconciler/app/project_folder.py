@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SETTINGS_FILE: Final = "reconciler.yaml"
 CONNECTORS: Final = "connectors.d"
+SCHEMA: Final = "schemas/connectors.schema.json"
+"""Where a project keeps the schema for editors."""
 
 _WRITABLE_BY_ALL: Final = 0o002
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from reconciler.state.write_outcome import WriteOutcome
 
 COMMANDS = {
-    "init": "Create a configuration for you to edit.",
+    "init": "Create a configuration, for a mailbox or for you to edit.",
+    "add": "Add the connector of a mailbox, with its settings found.",
     "validate": "Check the configuration, without secrets, state or network.",
     "fmt": "Format the configuration files.",
     "plan": "Show what an apply would change, and who then sends as whom.",

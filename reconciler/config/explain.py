@@ -14,7 +14,7 @@ from reconciler.config.positions import dotted
 from reconciler.config.raw import showable
 from reconciler.config.rules import problem
 from reconciler.config.schema import Validator
-from reconciler.config.settings import HOST_GLOB, STATE_URL
+from reconciler.config.settings import STATE_URL
 from reconciler.config.suggest import did_you_mean, one_of
 from reconciler.model import fields
 from reconciler.model.secret_ref import REFERENCE_PATTERN
@@ -55,7 +55,7 @@ _SHAPES: Final = {
     fields.HOST_PATTERN: "a host name or an IP address, without a scheme, a port, a path or a user",
     fields.HTTPS_PATTERN: "a URL that begins with https://",
     fields.DATE_PATTERN: "a day, such as 2026-12-31",
-    HOST_GLOB: "a host name, or `*.` and a domain",
+    fields.HOST_GLOB: "a host name, or `*.` and a domain",
     STATE_URL: "a URL, such as sqlite:///.reconciler/state.db or postgresql://host/database",
 }
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from reconciler.config.compose import compose
-from reconciler.config.settings import STATE_URL, HostGlob, LimitSettings, Testing
+from reconciler.config.settings import STATE_URL, LimitSettings, Testing
 from reconciler.errors import UsageError
 from reconciler.model.connector import STRICT
 from reconciler.model.credential_rule import CredentialRule
-from reconciler.model.fields import Matches, Maybe, Reference
+from reconciler.model.fields import HostGlob, Matches, Maybe, Reference
 
 if TYPE_CHECKING:
     from pathlib import Path

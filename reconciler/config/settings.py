@@ -12,13 +12,9 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from reconciler.model.connector import STRICT
 from reconciler.model.depth import Depth
 from reconciler.model.domain import domain_key, pattern_key
-from reconciler.model.fields import WHOLE, Matches, Maybe, Name, Reference, Seconds
+from reconciler.model.fields import WHOLE, HostGlob, Matches, Maybe, Name, Reference, Seconds
 
-HOST_GLOB = r"^(\*\.)?[^\s\uFEFF\x00-\x1F\x7F-\x9F*?\[\]@/,;<>]{1,251}$"
 STATE_URL = r"^[a-z][a-z0-9+]*:[^\s\uFEFF\x00-\x1F\x7F]{1,2000}$"
-
-HostGlob = Annotated[str, Matches(HOST_GLOB)]
-"""A host name, or ``*.`` and a domain for every host below it."""
 
 
 Percent = Annotated[int, Field(ge=0, le=100), WHOLE]

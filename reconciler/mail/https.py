@@ -66,7 +66,7 @@ class _Reader:
         """Do nothing: nothing is written here."""
 
 
-class _Shared:
+class SharedWire:
     """A wire whose writing side is let go of before everything is read, as http.client does."""
 
     def __init__(self, wire: Wire) -> None:
@@ -138,7 +138,7 @@ def _exchange(
     wire: Wire, authority: str, path: str, headers: Mapping[str, str], body: str
 ) -> Response:
     connection = HTTPConnection(authority)
-    sock: Any = _Shared(wire)
+    sock: Any = SharedWire(wire)
     connection.sock = sock
     try:
         connection.request("POST", path, body, {**headers, "Connection": "close"})

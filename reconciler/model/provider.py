@@ -12,6 +12,7 @@ from reconciler.model.address import Address, Kind
 from reconciler.model.connector import STRICT, Security
 from reconciler.model.fields import (
     Host,
+    HostGlob,
     HttpsUrl,
     IsoDate,
     Limit,
@@ -87,6 +88,16 @@ class Provider:
     documentation: Annotated[
         Maybe[HttpsUrl], Field(description="The vendor's page of these settings.")
     ] = None
+    domains: Annotated[
+        tuple[HostGlob, ...],
+        Field(description="Domains whose mailboxes are here; *. stands for any name below."),
+    ] = ()
+    mx: Annotated[
+        tuple[HostGlob, ...],
+        Field(
+            description="Mail exchangers (MX) that tell that the mailboxes of a domain are here."
+        ),
+    ] = ()
     imap: Annotated[Maybe[ServerDefaults], Field(description="How to read mailboxes.")] = None
     smtp: Annotated[Maybe[ServerDefaults], Field(description="How to send mail.")] = None
     sign_in: Annotated[

@@ -26,6 +26,8 @@ BOUNDS: Final = {
 }
 
 OTHER_BOUNDS: Final = {
+    "app/new_connector.py: _LONGEST_NAME": "characters of a connector's name",
+    "discovery/dns.py: MOST": "records that a name server may answer with",
     "app/send_log.py: _LONGEST": "characters of a sentence",
     "connection/fault_failures.py: _NAME": "characters of a name in a certificate",
     "connection/observed.py: _MOST": "what a server may claim to offer",

@@ -53,7 +53,7 @@ def test_a_common_option_has_the_same_help_everywhere() -> None:
     ("command", "options"),
     [
         ("validate", {"environment", "policy", "config", "directory", "color"}),
-        ("init", {"config", "directory", "actor_name"}),
+        ("init", {"config", "directory", "actor_name", "connect_to", "ca_file", "color"}),
         ("status", {"environment", "policy", "config", "directory", "state", "color"}),
         ("route", {"environment", "policy", "state", "color"}),
         ("schema", set()),

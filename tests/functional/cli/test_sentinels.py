@@ -79,7 +79,8 @@ SEND: Final = ("send", "--to", "ada@example.com", "--subject", "Hi", "--text", "
 SEND_BY_COMMAND: Final = (*SEND, "--connector", "by-command")
 
 RUNS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
-    "init": (("--config", "new"),),
+    "init": (("--config", "new"), ("ada@gmail.com", "--config", "fresh", "--no-discover")),
+    "add": (("ada@gmail.com", "--dry-run"), ("bob@x.example", "--imap", "x.example", "--dry-run")),
     "validate": ((), ("--format", "json"), ("--format", "github")),
     "fmt": ((), ("--check",)),
     "plan": (

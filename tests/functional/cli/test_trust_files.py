@@ -106,6 +106,7 @@ WRITES = (
     ("rollback", "1", "--out", "{}"),
     ("schema", "--write", "{}"),
     ("init", "-c", "{}"),
+    ("init", "ada@gmail.com", "-c", "{}"),
     ("sandbox", "--folder", "{}", "--", "true"),
 )
 """Every option that names something to write."""

@@ -1,0 +1,343 @@
+"""Adding a connector: its settings are found or given, and its file is written if it validates."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from reconciler.app.atomic_file import refuse_escape
+from reconciler.app.new_connector import (
+    ConnectorText,
+    NewConnector,
+    name_for,
+    write_document,
+)
+from reconciler.app.project_folder import SCHEMA
+from reconciler.config.declared import declared
+from reconciler.config.load import built_in_providers, load
+from reconciler.config.settings import DEFAULTS, Settings
+from reconciler.config.suggest import did_you_mean
+from reconciler.diagnostics import Diagnostic
+from reconciler.discovery.found import FoundServer, FoundSettings, Source, settings_of
+from reconciler.discovery.search import Network, search
+from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
+from reconciler.model.address import Address, Kind
+from reconciler.model.connector import Security
+from reconciler.model.fields import ADDRESS_PATTERN, NAME_PATTERN, USERNAME_PATTERN
+from reconciler.model.protocol import Protocol as MailProtocol
+from reconciler.model.provider import Provider
+from reconciler.model.secret_ref import SecretRef
+from reconciler.wording import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.app.workspace import Workspace
+    from reconciler.discovery.found import Lookup
+    from reconciler.mail.dial import ConnectTo
+
+_ADDRESS: Final = re.compile(ADDRESS_PATTERN.strip("^$"))
+_NAME: Final = re.compile(NAME_PATTERN.strip("^$"))
+_USERNAME: Final = re.compile(USERNAME_PATTERN.strip("^$"))
+
+
+class Questions(Protocol):
+    """Whoever decides what the options leave open; without a person, each answer is the careful one."""
+
+    def trust(self, hosts: tuple[str, ...], domain: str) -> bool:
+        """Whether servers outside the address's domain are really its own."""
+        ...
+
+    def confirm_guess(self, servers: tuple[FoundServer, ...]) -> bool:
+        """Whether guessed servers are the right ones."""
+        ...
+
+    def server(self, protocol: MailProtocol) -> FoundServer | None:
+        """The server of a protocol, when nothing was found; None if there is none or nobody to ask."""
+        ...
+
+    def name(self, proposed: str) -> str:
+        """The name of the connector."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddOptions:
+    """What the command line says about a new connector; None for what it leaves open."""
+
+    address: str
+    name: str | None = None
+    provider: str | None = None
+    imap: FoundServer | None = None
+    smtp: FoundServer | None = None
+    send: bool = True
+    username: str | None = None
+    password: SecretRef | None = None
+    client_id: str | None = None
+
+    def check(self) -> None:
+        """Raise UsageError for a value that no document takes."""
+        if not _ADDRESS.fullmatch(self.address):
+            raise UsageError(
+                f"invalid address {self.address!r}", hint="Write it like support@example.com."
+            )
+        if self.name is not None and not _NAME.fullmatch(self.name):
+            raise UsageError(
+                f"invalid name {self.name!r}",
+                hint="Use lower-case letters, digits and hyphens, beginning with a letter.",
+            )
+        if self.username is not None and not _USERNAME.fullmatch(self.username):
+            raise UsageError("invalid user name", hint="It holds no blanks, commas or brackets.")
+        if self.provider is not None and (self.imap or self.smtp):
+            raise UsageError("--provider goes with neither --imap nor --smtp")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorFile:
+    """A file for a new connector, not written yet, with its warnings."""
+
+    path: Path
+    name: str
+    domain: str
+    written: ConnectorText
+    warnings: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where a new connector goes: the folder of connectors, what is there, and how to look further."""
+
+    root: Path
+    home: Path
+    taken: dict[Address, str]
+    providers: tuple[Provider, ...]
+    network: Network | None
+    schema: Path | None
+    roots: tuple[Path, ...] = ()
+    settings: Settings = DEFAULTS
+    environment: str = ""
+    within: Path | None = None
+
+    @classmethod
+    def of(cls, workspace: Workspace, network: Network | None) -> Surroundings:
+        """Those of a project; raises NoProject where there is none."""
+        workspace.require_project()
+        loaded = workspace.load()
+        own = loaded.snapshot.providers if loaded.snapshot is not None else ()
+        project = workspace.project
+        schema = workspace.home / SCHEMA
+        return cls(
+            project.roots[0],
+            workspace.home,
+            declared(project.roots, within=project.bounds_of_roots),
+            (*own, *built_in_providers()),
+            network,
+            schema if schema.is_file() else None,
+            project.roots,
+            workspace.settings,
+            workspace.environment,
+            project.bounds_of_roots,
+        )
+
+    @classmethod
+    def fresh(cls, root: Path, network: Network | None) -> Surroundings:
+        """Those of a project that is about to be started."""
+        schema = root.parent / SCHEMA
+        return cls(root, root.parent, {}, built_in_providers(), network, schema)
+
+
+def prepare(
+    options: AddOptions,
+    around: Surroundings,
+    questions: Questions,
+    observe: Callable[[Lookup], None],
+) -> ConnectorFile:
+    """Find the settings of an account and make the file for it, without writing anything.
+
+    ``observe`` is told of each step of the search. Raises UsageError where something is missing or
+    taken, and ConfigurationInvalid if the configuration would not be valid with it.
+    """
+    options.check()
+    settings, decided = _settings(options, around, questions, observe)
+    name = _name(options, around, questions)
+    new = NewConnector(
+        name=name,
+        address=options.address,
+        settings=settings,
+        send=options.send,
+        decided=decided,
+        username=options.username,
+        password=options.password,
+        client_id=options.client_id,
+    )
+    return compose_file(new, around)
+
+
+def compose_file(new: NewConnector, around: Surroundings) -> ConnectorFile:
+    """Make the file for a connector; raises as :func:`prepare`."""
+    _refuse_taken(new.name, around)
+    path = _place(around.root, new.name)
+    written = write_document(new, _relative(around.schema, path))
+    domain = new.address.rpartition("@")[2]
+    return ConnectorFile(path, new.name, domain, written, _problems(path, written.text, around))
+
+
+def write(file: ConnectorFile) -> None:
+    """Write the file; raises ReconcilerError if it exists by now or cannot be written."""
+    refuse_escape(file.path)
+    try:
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        with file.path.open("x", encoding="utf-8") as stream:
+            stream.write(file.written.text)
+    except OSError as error:
+        raise ReconcilerError(f"{file.path} cannot be written: {error.strerror}") from error
+
+
+def _settings(
+    options: AddOptions,
+    around: Surroundings,
+    questions: Questions,
+    observe: Callable[[Lookup], None],
+) -> tuple[FoundSettings, bool]:
+    """The settings, and whether somebody confirmed the servers."""
+    if options.imap or options.smtp:
+        return FoundSettings(source=Source.OPTIONS, imap=options.imap, smtp=options.smtp), True
+    if options.provider is not None:
+        return settings_of(
+            _provider(options.provider, around), Source.OPTIONS, options.address
+        ), True
+    found = None
+    for lookup in search(options.address, around.providers, around.network):
+        observe(lookup)
+        found = lookup.found
+    domain = options.address.rpartition("@")[2]
+    if found is None:
+        imap = questions.server(MailProtocol.IMAP)
+        smtp = questions.server(MailProtocol.SMTP)
+        if imap is None and smtp is None:
+            raise UsageError(
+                f"no settings were found for {domain}",
+                hint="Name the servers with --imap HOST:PORT and --smtp HOST:PORT, or a --provider.",
+            )
+        return FoundSettings(source=Source.OPTIONS, imap=imap, smtp=smtp), True
+    outside = found.outside(domain)
+    if outside and not questions.trust(outside, domain):
+        given = " ".join(_as_option(server) for server in found.servers)
+        raise UsageError(
+            f"{listed(outside)} is not in {domain}, so nothing was written",
+            hint=f"If your provider names it, give the servers yourself: {given}",
+        )
+    guessed = found.source is Source.GUESS
+    return found, bool(outside) or (guessed and questions.confirm_guess(found.servers))
+
+
+def _as_option(server: FoundServer) -> str:
+    return f"--{server.protocol} {server.host}:{server.port}:{server.security}"
+
+
+def _provider(name: str, around: Surroundings) -> Provider:
+    known = {item.name: item for item in reversed(around.providers)}
+    if name not in known:
+        hint = did_you_mean(name, known) or "docs/providers.md lists the built-in ones."
+        raise UsageError(f"unknown provider {name!r}", hint=hint)
+    return known[name]
+
+
+def _name(options: AddOptions, around: Surroundings, questions: Questions) -> str:
+    if options.name is not None:
+        return options.name
+    proposed = name_for(options.address)
+    taken = {item.name for item in around.taken if item.kind is Kind.EMAIL_CONNECTOR}
+    if proposed in taken:
+        domain = re.sub(r"[^a-z0-9]+", "-", options.address.rpartition("@")[2].lower())
+        proposed = f"{proposed}-{domain}"[:63].rstrip("-")
+    chosen = questions.name(proposed)
+    replace(options, name=chosen).check()
+    return chosen
+
+
+def _refuse_taken(name: str, around: Surroundings) -> None:
+    place = around.taken.get(Address(Kind.EMAIL_CONNECTOR, name))
+    if place is not None:
+        raise UsageError(
+            f"there is a connector {name} already, in {place}",
+            hint="Choose another name with --name.",
+        )
+
+
+def _place(root: Path, name: str) -> Path:
+    """A free file for the connector; another kind of document may have the one of its name."""
+    for path in (root / f"{name}.yaml", root / f"{name}.connector.yaml"):
+        if not os.path.lexists(path):
+            return path
+    raise UsageError(
+        f"{root / name}.yaml exists, and nothing is overwritten",
+        hint="Choose another name with --name, or move that file.",
+    )
+
+
+def _relative(schema: Path | None, path: Path) -> str | None:
+    if schema is None:
+        return None
+    return Path(os.path.relpath(schema.absolute(), path.parent.absolute())).as_posix()
+
+
+def _problems(path: Path, text: str, around: Surroundings) -> tuple[Diagnostic, ...]:
+    """The warnings that a file adds to the configuration; raises ConfigurationInvalid if it adds errors."""
+    with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
+        beside = Path(folder, path.name)
+        beside.write_text(text, encoding="utf-8")
+        before, after = (
+            load(
+                *around.roots,
+                settings=around.settings,
+                environment=around.environment,
+                within=around.within,
+                files=files,
+            ).diagnostics
+            for files in ((), (beside,))
+        )
+        known = {(item.rule, item.message) for item in before}
+        added = [
+            replace(item, file=str(path) if Path(item.file).name == beside.name else item.file)
+            for item in after
+            if (item.rule, item.message) not in known
+        ]
+    if any(item.is_error for item in added):
+        raise ConfigurationInvalid(added)
+    return tuple(added)
+
+
+def network_for(
+    connect_to: ConnectTo, ca_file: str | None, nameserver: tuple[str, int] | None
+) -> Network:
+    """How a search reaches the world; where other connections are forbidden, the system's name servers are too."""
+    from reconciler.discovery.dns import NameServer, Unasked  # noqa: PLC0415 - only for a search
+
+    closed = connect_to.only and nameserver is None
+    return Network(Unasked() if closed else NameServer(nameserver), connect_to, ca_file)
+
+
+def server_given(protocol: MailProtocol, text: str) -> FoundServer:
+    """Read ``HOST[:PORT[:SECURITY]]``; raises UsageError where the port does not tell the security."""
+    host, _, rest = text.partition(":")
+    port_text, _, security_text = rest.partition(":")
+    port = port_text or ("993" if protocol is MailProtocol.IMAP else "465")
+    securities = {str(item): item for item in Security}
+    usual = {"993": "implicit", "465": "implicit", "143": "starttls", "587": "starttls",
+             "25": "starttls", "2525": "starttls"}  # fmt: skip
+    security = securities.get(security_text or usual.get(port, ""))
+    if not host or not (port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535):  # noqa: PLR2004
+        raise UsageError(
+            f"invalid server {text!r}", hint="Write HOST, HOST:PORT or HOST:PORT:SECURITY."
+        )
+    if security is None:
+        raise UsageError(
+            f"how port {port} is encrypted cannot be told",
+            hint=f"Write {host}:{port}:implicit or {host}:{port}:starttls.",
+        )
+    return FoundServer(protocol, host, int(port), security)

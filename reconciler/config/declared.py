@@ -1,0 +1,34 @@
+"""The names that the files of a configuration declare, valid or not, and where."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.config.compose import compose
+from reconciler.config.files import find_all, read, shown
+from reconciler.diagnostics import Diagnostic
+from reconciler.model.address import Address, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_KINDS = frozenset(str(kind) for kind in Kind)
+
+
+def declared(roots: Sequence[Path], *, within: Path | None = None) -> dict[Address, str]:
+    """Every name with the place of its first document, as ``file:line``; what cannot be read is left out."""
+    found: dict[Address, str] = {}
+    for path in find_all(roots, within=within).paths:
+        text = read(path)
+        if isinstance(text, Diagnostic):
+            continue
+        for document in compose(text, shown(path)).documents:
+            value = document.value
+            if not isinstance(value, dict):
+                continue
+            kind, name = value.get("kind"), value.get("name")
+            if isinstance(kind, str) and kind in _KINDS and isinstance(name, str):
+                line = document.positions.of(("name",)).line
+                found.setdefault(Address(Kind(kind), name), f"{document.file}:{line}")
+    return found
