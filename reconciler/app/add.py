@@ -23,6 +23,7 @@ from reconciler.config.settings import DEFAULTS, Settings
 from reconciler.config.suggest import did_you_mean
 from reconciler.diagnostics import Diagnostic
 from reconciler.discovery.found import FoundServer, FoundSettings, Source, settings_of
+from reconciler.discovery.providers import of_servers
 from reconciler.discovery.search import Network, search
 from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
 from reconciler.model.address import Address, Kind
@@ -78,6 +79,9 @@ class AddOptions:
     username: str | None = None
     password: SecretRef | None = None
     client_id: str | None = None
+    from_name: str | None = None
+    anonymous: bool = False
+    source: Source = Source.OPTIONS
 
     def check(self) -> None:
         """Raise UsageError for a value that no document takes."""
@@ -170,6 +174,7 @@ def prepare(
         settings=settings,
         send=options.send,
         decided=decided,
+        from_name=options.from_name,
         username=options.username,
         password=options.password,
         client_id=options.client_id,
@@ -205,7 +210,7 @@ def _settings(
 ) -> tuple[FoundSettings, bool]:
     """The settings, and whether somebody confirmed the servers."""
     if options.imap or options.smtp:
-        return FoundSettings(source=Source.OPTIONS, imap=options.imap, smtp=options.smtp), True
+        return _given(options, around), True
     if options.provider is not None:
         return settings_of(
             _provider(options.provider, around), Source.OPTIONS, options.address
@@ -233,6 +238,20 @@ def _settings(
         )
     guessed = found.source is Source.GUESS
     return found, bool(outside) or (guessed and questions.confirm_guess(found.servers))
+
+
+def _given(options: AddOptions, around: Surroundings) -> FoundSettings:
+    """The servers that were given; those of a file by their provider's name, if they are one's."""
+    given = FoundSettings(
+        source=options.source, imap=options.imap, smtp=options.smtp, anonymous=options.anonymous
+    )
+    provider = (
+        of_servers(given.servers, around.providers) if options.source is Source.FILE else None
+    )
+    if provider is None or options.anonymous:
+        return given
+    known = settings_of(provider, options.source, options.address)
+    return replace(known, imap=known.imap if options.imap else None)
 
 
 def _as_option(server: FoundServer) -> str:

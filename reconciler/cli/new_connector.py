@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
+    click.option("--from", "from_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+                 help="Take the settings of another program: .env, compose, spring.mail.* properties, msmtprc or"
+                 " autoconfig XML. Passwords are not copied."),
     click.option("--name", metavar="NAME", help="The connector's name. [default: made of the address]"),
     click.option("--provider", metavar="PROVIDER", help="Take the servers of this provider."),
     click.option("--imap", metavar="HOST[:PORT[:SECURITY]]",
@@ -62,6 +66,7 @@ def connector_options(function: F) -> F:
 class ConnectorChoices:
     """The values of these options."""
 
+    from_file: Path | None
     name: str | None
     provider: str | None
     imap: str | None
@@ -88,7 +93,7 @@ class ConnectorChoices:
                 "--password takes a reference, never the password itself",
                 hint="Write env:NAME or file:/path. If that was a password, it is in your shell's history now.",
             ) from None
-        return AddOptions(
+        options = AddOptions(
             address=address,
             name=self.name,
             provider=self.provider,
@@ -99,6 +104,14 @@ class ConnectorChoices:
             password=password,
             client_id=self.client_id,
         )
+        if self.from_file is None:
+            return options
+        from reconciler.app.add_from import take_over  # noqa: PLC0415 - as above
+
+        options, remarks = take_over(self.from_file, options)
+        for remark in remarks:
+            click.echo(f"{self.from_file}:{remark.line}: {remark.text}", err=True)
+        return options
 
     def network(self, project: Project) -> Network | None:
         """How to look for the servers; None for not at all."""
@@ -120,8 +133,8 @@ class ConnectorChoices:
 
 def address_of(given: str | None, choices: ConnectorChoices) -> str:
     """The address that was given, or that is typed on a terminal; raises UsageError where nobody can."""
-    if given is not None:
-        return given
+    if given is not None or choices.from_file is not None:
+        return given or ""
     if choices.yes or not is_interactive():
         raise click.UsageError("ADDRESS is missing, and there is no terminal to ask for it.")
     return ask("Address of the mailbox").strip()

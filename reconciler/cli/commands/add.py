@@ -22,6 +22,7 @@ from reconciler.cli.project import Project, Uses, project_options
     examples=(
         "reconciler add support@example.com",
         "reconciler add support@example.com --no-discover --imap mail.example.com --smtp mail.example.com:587",
+        "reconciler add --from .env",
         "reconciler add payroll@example.com --provider microsoft365 --dry-run",
     ),
 )

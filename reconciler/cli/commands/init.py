@@ -41,11 +41,11 @@ def command(project: Project, *, choices: ConnectorChoices, address: str | None)
 
     root = place_to_start(project.config, os.environ)
     first = None
-    if address is not None:
+    if address is not None or choices.from_file is not None:
         from reconciler.app.add import Surroundings, prepare
 
         around = Surroundings.fresh(root, choices.network(project))
-        first = prepare(choices.options(address), around, choices.questions(), show_lookup)
+        first = prepare(choices.options(address or ""), around, choices.questions(), show_lookup)
     done = start(root, project.actor().name, first)
     for path in done.written:
         click.echo(f"Wrote {path}")

@@ -250,3 +250,81 @@ def test_a_name_is_made_of_the_address(address: str, name: str) -> None:
 def test_no_reference_names_a_variable_of_the_pipeline() -> None:
     assert str(reference_for("support-desk", "PASSWORD")) == "env:SUPPORT_DESK_PASSWORD"
     assert str(reference_for("aws-mail", "PASSWORD")) == "env:MAIL_AWS_MAIL_PASSWORD"
+
+
+SETTINGS: Final = """\
+SMTP_HOST=smtp.contoso.example
+SMTP_PORT=587
+SMTP_USER=shop@contoso.example
+SMTP_PASSWORD=Tr0ub4dor&3-zq9
+SMTP_POOL=true
+"""
+
+
+def test_the_settings_of_another_program_become_a_connector(bare: Home) -> None:
+    (bare.folder / ".env").write_text(SETTINGS)
+    done = bare("add", "--from", ".env", "--no-discover")
+    assert done.status == 0, done.said
+    assert ".env:4: SMTP_PASSWORD was not copied" in done.err
+    assert ".env:5: SMTP_POOL was not understood" in done.err
+    assert text(bare, "shop") == (
+        "# Found by: the settings of another program\n"
+        "kind: EmailConnector\n"
+        "name: shop\n"
+        "enable_mail_send_from: true\n"
+        "smtp:\n"
+        "  server: smtp.contoso.example\n"
+        "  port: 587\n"
+        "  use_ssl: true\n"
+        "  email_address: shop@contoso.example\n"
+        "  username: shop@contoso.example\n"
+        "  password: env:SHOP_PASSWORD\n"
+    )
+    assert "Tr0ub4dor" not in done.said + text(bare, "shop")
+    assert bare("validate", "--warnings-as-errors").status == 0
+
+
+def test_servers_of_a_provider_are_written_by_its_name(bare: Home) -> None:
+    (bare.folder / ".env").write_text(
+        "MAILER_DSN=smtps://ada%40gmail.com:secret-one@smtp.gmail.com\n"
+    )
+    assert bare("add", "--from", ".env", "--name", "mine").status == 0
+    written = text(bare, "mine")
+    assert "provider: gmail" in written
+    assert "imap" not in written
+    assert bare("validate", "--warnings-as-errors").status == 0
+
+
+def test_a_relay_without_a_sign_in_stays_one(bare: Home) -> None:
+    (bare.folder / ".env").write_text("SMTP_HOST=relay.contoso.example\nSMTP_PORT=25\n")
+    assert bare("add", "--from", ".env").status == USAGE, "the address is missing"
+    assert bare("add", "ada@contoso.example", "--from", ".env").status == 0
+    assert "sign_in: none" in text(bare, "ada")
+    assert "password" not in text(bare, "ada")
+    assert bare("validate").status == 0
+
+
+def test_an_autoconfig_file_is_taken_from_the_disk_too(bare: Home) -> None:
+    path = bare.folder / "config-v1.1.xml"
+    path.write_bytes(autoconfig())
+    assert bare("add", "--from", path.name).status == USAGE, "the address is missing"
+    assert bare("add", ADDRESS, "--from", path.name).status == 0
+    assert "server: imap.contoso.example" in text(bare, "help")
+    path.write_text("<html>")
+    assert "cannot be used" in bare("add", ADDRESS, "--from", path.name).err
+
+
+def test_a_file_without_a_server_is_refused_with_what_can_be_read(bare: Home) -> None:
+    for content in (b"PATH=/bin\n", b"\xff\xfe", b"", b"SMTP_HOST=localhost\n", b"\0" * 200_000):
+        (bare.folder / "x").write_bytes(content)
+        done = bare("add", ADDRESS, "--from", "x")
+        assert done.status in {1, USAGE}
+        assert "Traceback" not in done.err
+        assert list(bare.config.iterdir()) == []
+
+
+def test_a_project_is_started_from_a_file(bare: Home) -> None:
+    bare.config.rmdir()
+    (bare.folder / ".env").write_text(SETTINGS)
+    assert bare("init", "--from", ".env", "--actor", "lead@contoso.example").status == 0
+    assert bare("validate", "--warnings-as-errors").status == 0
