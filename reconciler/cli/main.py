@@ -48,6 +48,7 @@ COMMANDS = {
     "settings": "Show the settings in force, and who set them.",
     "schema": "Print or write the JSON Schemas.",
     "state": "Manage the stored state: unlock, move and migrate it.",
+    "gateway": "Accept mail over SMTP and send it through the connectors.",
     "sandbox": "Run a command against local mail servers.",
 }
 """Every command with its one line of help, so that ``--help`` need not load any of them."""

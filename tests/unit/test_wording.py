@@ -35,6 +35,8 @@ OTHER_BOUNDS: Final = {
     "probe/doctor.py: _MOST_FOLDERS": "what a server may list",
     "probe/doctor.py: _MOST_HOSTS": "what a certificate may name",
     "state/key.py: _CHECKSUM": "digits of a checksum",
+    "gateway/answers.py: _LONGEST": "characters of a reply",
+    "gateway/status.py: _LONGEST": "octets of a request",
     "render/log.py: _TELLING": "columns of a table",
 }
 """Constants that cut something else than a list of names."""

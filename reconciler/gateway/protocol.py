@@ -1,0 +1,141 @@
+"""aiosmtpd's protocol, with guards against what it lets pass.
+
+It reads commands that end in a bare LF, takes the names of mechanisms with regard to case, closes a connection in the middle of a
+handover when its timer runs out, and waits for ever for a client that reads nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from aiosmtpd.smtp import SMTP, TLSSetupException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.gateway.submission import SubmissionHandler
+
+# At its level INFO aiosmtpd writes whole commands, those with passwords too.
+_AIOSMTPD: Final = logging.getLogger("mail.log")
+_AIOSMTPD.setLevel(logging.CRITICAL + 1)
+
+_LONGEST_COMMAND: Final = 12288
+"""Octets of an AUTH command (RFC 4954 section 4)."""
+
+
+class GatewayProtocol(SMTP):
+    """One connection of a client."""
+
+    def __init__(
+        self, handler: SubmissionHandler, lost: Callable[[GatewayProtocol], None], **settings: Any
+    ) -> None:
+        # aiosmtpd keeps these limits on the class, where connections change them for each other.
+        self.command_size_limits = defaultdict(lambda: _LONGEST_COMMAND)
+        # Commands may be that long, but not the lines of a mail.
+        self.line_length_limit = _LONGEST_COMMAND
+        self._handler = handler
+        self._lost = lost
+        self.is_busy = False
+        self.was_served = False
+        super().__init__(handler, **settings)
+        self.line_length_limit = SMTP.line_length_limit
+
+    @property
+    def peer(self) -> str:
+        """The address of the client."""
+        peer = cast("object", self.session.peer) if self.session is not None else None
+        return str(peer[0]) if isinstance(peer, tuple) and peer else ""
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the connection is protected by TLS."""
+        transport = self.transport
+        return transport is not None and transport.get_extra_info("ssl_object") is not None
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Note that the connection is over."""
+        if self.was_served:
+            super().connection_lost(error)
+        self._lost(self)
+
+    def pause_timer(self) -> None:
+        """Let the client wait for as long as the provider takes."""
+        if self._timeout_handle is not None:
+            self._timeout_handle.cancel()
+
+    def resume_timer(self) -> None:
+        """Expect the client to go on."""
+        if self.transport is not None:
+            self._reset_timeout()
+
+    def dismiss(self) -> None:
+        """End the connection unless a mail of it is under way, which is answered first."""
+        if not self.is_busy and self.transport is not None:
+            self.transport.write(b"421 4.3.2 The gateway is ending\r\n")  # type: ignore[attr-defined]
+            self.transport.close()
+
+    def close_after_writing(self) -> None:
+        """End the connection once the client has what is written; the timer ends one that never reads."""
+        if self.transport is not None:
+            self.transport.close()
+
+    def abort(self) -> None:
+        """End the connection without a word."""
+        transport = self._original_transport or self.transport
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()
+
+    def _timeout_cb(self) -> None:
+        # close() would first wait for the client to read what is written.
+        self.abort()
+
+    def _cb_client_connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        super()._cb_client_connected(reader, writer)
+        read = reader.readuntil
+
+        async def readuntil(separator: Any = b"\n") -> bytes:
+            line = await read(separator)
+            is_command = separator == b"\n"
+            if is_command and (line[-2:] != b"\r\n" or b"\r" in line[:-2] or b"\0" in line):
+                await self.push("500 5.5.2 A command ends in CR and LF")
+                self.close_after_writing()
+                raise ConnectionResetError
+            return line
+
+        reader.readuntil = readuntil  # type: ignore[method-assign]
+
+    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
+        """Begin TLS; whoever leaves during the handshake is reported as lost."""
+        with suppress(TLSSetupException):
+            await super().smtp_STARTTLS(arg)
+        if self._original_transport is not None and self._original_transport.is_closing():
+            self.connection_lost(None)
+
+    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
+        """Sign in; names of mechanisms are compared without case (RFC 4422 section 3.1)."""
+        mechanism, blank, rest = (arg or "").partition(" ")
+        await super().smtp_AUTH(f"{mechanism.upper()}{blank}{rest}")
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
+        """Take a mail if there is room for one: what is being read is in memory."""
+        if self.envelope is None or not self.envelope.rcpt_tos or arg:
+            await super().smtp_DATA(arg)
+            return
+        refusal = self._handler.begin(self)
+        if refusal:
+            await self.push(refusal)
+            return
+        self.is_busy = True
+        try:
+            await super().smtp_DATA(arg)
+        finally:
+            self.is_busy = False
+            self._handler.end(self)
+        if self._handler.is_ending:
+            self.dismiss()

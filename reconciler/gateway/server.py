@@ -1,0 +1,292 @@
+"""The gateway as it runs: its listeners, its connections, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import ssl
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final
+
+from reconciler.errors import ReconcilerError, StateError, UsageError
+from reconciler.gateway.metrics import Metrics
+from reconciler.gateway.passwords import Passwords
+from reconciler.gateway.protocol import GatewayProtocol
+from reconciler.gateway.settings import Protection
+from reconciler.gateway.status import StatusPages
+from reconciler.gateway.submission import SubmissionHandler
+from reconciler.gateway.throttle import Throttle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.gateway.event_log import EventLog
+    from reconciler.gateway.handover import Handover
+    from reconciler.gateway.settings import GatewaySettings, ListenAddress
+    from reconciler.model.secret_ref import SecretRef
+    from reconciler.secrets.base import Secret
+
+_LOOK: Final = 0.5
+"""Seconds between looks at the state and at the certificate: what is applied counts within one."""
+_HANDSHAKE: Final = 20.0
+_SIGN_INS_AT_ONCE: Final = 4
+"""Passwords that are compared at once, each in 8 MiB."""
+
+
+class Gateway:
+    """Serves until a signal comes. ``fetch`` resolves a reference and keeps nothing."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        handover: Handover,
+        fetch: Callable[[SecretRef], Secret],
+        log: EventLog,
+    ) -> None:
+        self._settings = settings
+        self._handover = handover
+        self._log = log
+        self._metrics = Metrics()
+        self._sending = ThreadPoolExecutor(settings.at_once, "sending")
+        self._asking = ThreadPoolExecutor(_SIGN_INS_AT_ONCE, "asking")
+        self._submission = SubmissionHandler(
+            settings,
+            handover,
+            Passwords(fetch),
+            Throttle(),
+            sending=self._sending,
+            asking=self._asking,
+            metrics=self._metrics,
+            log=log,
+        )
+        self._connections: set[GatewayProtocol] = set()
+        self._by_peer: Counter[str] = Counter()
+        self._context: ssl.SSLContext | None = None
+        self._certificate_age: tuple[float, ...] = ()
+        self._problem = ""
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    async def run(self) -> None:
+        """Listen, serve, and end after SIGTERM or SIGINT with what is under way; raises UsageError, StateError."""
+        if any(how is not Protection.NONE for how, _ in self._settings.listeners):
+            self._context = self._load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._note)
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await loop.run_in_executor(self._asking, self._handover.look)
+        servers = [await self._listen(how, endpoint) for how, endpoint in self._settings.listeners]
+        pages = StatusPages(
+            self._handover,
+            self._metrics,
+            lambda: self._problem,
+            lambda: self._submission.is_ending,
+        )
+        status: asyncio.Server | None = None
+        if self._settings.status is not None:
+            endpoint = self._settings.status
+            status = await self._bound(
+                endpoint, asyncio.start_server(pages.converse, endpoint.host, endpoint.port)
+            )
+            self._say_listening("status", status)
+        following = loop.create_task(self._follow())
+        self._log.event("ready", serial=self._handover.serial)
+        try:
+            await stop.wait()
+        finally:
+            following.cancel()
+        await self._end(servers)
+        if status is not None:
+            status.close()
+
+    async def _end(self, servers: list[asyncio.Server]) -> None:
+        """Accept nothing new, and let what is under way be answered."""
+        self._submission.is_ending = True
+        busy = sum(item.is_busy for item in self._connections)
+        self._log.event("ending", under_way=busy)
+        for server in servers:
+            server.close()
+        for connection in tuple(self._connections):
+            connection.dismiss()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._settings.ending
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                await self._empty.wait()
+        for connection in tuple(self._connections):
+            connection.abort()
+        self._log.event("ended", cut_off=len(self._connections))
+        self._sending.shutdown(wait=False, cancel_futures=True)
+        self._asking.shutdown(wait=False, cancel_futures=True)
+
+    async def _listen(self, how: Protection, endpoint: ListenAddress) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        is_implicit = how is Protection.IMPLICIT
+        server = await self._bound(
+            endpoint,
+            loop.create_server(
+                lambda: self._protocol(how),
+                endpoint.host or None,
+                endpoint.port,
+                ssl=self._context if is_implicit else None,
+                ssl_handshake_timeout=_HANDSHAKE if is_implicit else None,
+                backlog=512,
+            ),
+        )
+        self._say_listening(how, server)
+        return server
+
+    async def _bound(self, endpoint: ListenAddress, opening: Any) -> asyncio.Server:
+        try:
+            server: asyncio.Server = await opening
+        except OSError as error:
+            raise UsageError(
+                f"the gateway cannot listen on {endpoint}: {error.strerror}",
+                hint="Ports below 1024 need the capability CAP_NET_BIND_SERVICE; another program may listen there.",
+            ) from None
+        return server
+
+    def _say_listening(self, how: str, server: asyncio.Server) -> None:
+        for listening in server.sockets:
+            host, port = listening.getsockname()[:2]
+            self._log.event("listening", protection=how, host=host, port=port)
+
+    def _protocol(self, how: Protection) -> asyncio.Protocol:
+        starttls = how is Protection.STARTTLS
+        return _Bounded(
+            self._submission,
+            self._gone,
+            accept=self._admit,
+            hostname=self._settings.host_name,
+            ident="ESMTP reconciler",
+            data_size_limit=self._settings.size_limit,
+            enable_SMTPUTF8=True,
+            tls_context=self._context if starttls else None,
+            require_starttls=starttls,
+            auth_require_tls=starttls,
+            auth_required=True,
+            timeout=self._settings.idle,
+            loop=asyncio.get_running_loop(),
+        )
+
+    def _admit(self, connection: GatewayProtocol, peer: str) -> bool:
+        """Whether there is room for one more connection, of this client."""
+        if (
+            len(self._connections) >= self._settings.connections
+            or self._by_peer[peer] >= self._settings.connections_each
+            or self._submission.is_ending
+        ):
+            self._log.detail("connection_refused", client=peer)
+            return False
+        self._connections.add(connection)
+        self._empty.clear()
+        self._by_peer[peer] += 1
+        self._metrics.connections = len(self._connections)
+        self._log.detail("connected", client=peer)
+        return True
+
+    def _gone(self, connection: GatewayProtocol) -> None:
+        if connection in self._connections:
+            self._connections.remove(connection)
+            if not self._connections:
+                self._empty.set()
+            self._by_peer[connection.peer] -= 1
+            self._by_peer += Counter()  # forget those at zero
+            self._metrics.connections = len(self._connections)
+
+    async def _follow(self) -> None:
+        """Look at the state and the certificate, and say what changes."""
+        loop = asyncio.get_running_loop()
+        serial = self._handover.serial
+        while True:
+            await asyncio.sleep(_LOOK)
+            try:
+                problem = await loop.run_in_executor(self._asking, self._handover.look)
+            except StateError as error:
+                problem = error.message
+            if problem != self._problem:
+                self._problem = problem
+                self._log.event("state_away" if problem else "state_back", problem=problem)
+            if self._handover.serial != serial:
+                serial = self._handover.serial
+                self._log.event("applied", serial=serial)
+            if self._context is not None:
+                self._reload(self._context)
+
+    def _reload(self, context: ssl.SSLContext) -> None:
+        if self._times() == self._certificate_age:
+            return
+        try:
+            self._load_certificate(context)
+        except ReconcilerError as error:
+            self._log.event("certificate_unusable", problem=error.message)
+        else:
+            self._log.event("certificate_reloaded")
+
+    def _load_certificate(self, context: ssl.SSLContext) -> ssl.SSLContext:
+        """Load the files; raises UsageError. A context that has a certificate keeps it if that fails."""
+        certificate, key = self._settings.certificate, self._settings.key
+        if certificate is None:
+            raise UsageError(
+                "the gateway has no certificate", hint="Name one with --certificate and --key."
+            )
+        self._certificate_age = self._times()
+        try:
+            # Tried in a context of its own first: a key that does not fit would leave half of the pair.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, _no_password)
+            context.load_cert_chain(certificate, key, _no_password)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else ""
+            raise UsageError(
+                f"the certificate {certificate} cannot be used: {reason or 'not a PEM file with its key'}"
+            ) from None
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context
+
+    def _times(self) -> tuple[float, ...]:
+        files = [item for item in (self._settings.certificate, self._settings.key) if item]
+        try:
+            return tuple(item.stat().st_mtime_ns for item in files)
+        except OSError:
+            return ()
+
+    def _note(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        # OSError is what clients cause that go away.
+        if error is not None and not isinstance(error, OSError | asyncio.CancelledError):
+            self._log.event("fault", problem=type(error).__name__)
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted")
+
+
+class _Bounded(GatewayProtocol):
+    """A connection that is refused where there are too many."""
+
+    def __init__(
+        self,
+        handler: SubmissionHandler,
+        lost: Callable[[GatewayProtocol], None],
+        *,
+        accept: Callable[[GatewayProtocol, str], bool],
+        **settings: Any,
+    ) -> None:
+        self._accept = accept
+        self._is_known = False
+        super().__init__(handler, lost, **settings)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Serve, or say 421 and close."""
+        peer = transport.get_extra_info("peername")
+        if not self._is_known and not self._accept(self, str(peer[0]) if peer else ""):
+            if isinstance(transport, asyncio.Transport):
+                transport.write(b"421 4.3.2 Too many connections\r\n")
+                transport.close()
+            return
+        self._is_known = self.was_served = True
+        super().connection_made(transport)

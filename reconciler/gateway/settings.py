@@ -1,0 +1,53 @@
+"""How the gateway is set: where it listens, and its bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+DEFAULT_SIZE: Final = 25_000_000
+"""The largest mail in octets: what the large providers take, less the cost of base64."""
+
+
+class Protection(StrEnum):
+    """How connections to a listener are protected (RFC 8314)."""
+
+    IMPLICIT = "implicit"
+    STARTTLS = "starttls"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """An address and a port to listen on; an empty host is every interface, port 0 a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """What the gateway was told. Sizes are in octets, times in seconds.
+
+    ``at_once`` is how many mails may be under way, which with ``size_limit`` bounds the memory. ``idle`` is for how long a
+    client may say nothing, and how long it may take for one mail. ``ending`` is for how long mails that are under way may go on
+    after a signal to end.
+    """
+
+    listeners: tuple[tuple[Protection, ListenAddress], ...]
+    status: ListenAddress | None
+    host_name: str
+    certificate: Path | None = None
+    key: Path | None = None
+    size_limit: int = DEFAULT_SIZE
+    at_once: int = 50
+    connections: int = 1000
+    connections_each: int = 100
+    recipients: int = 100
+    idle: float = 300.0
+    ending: float = 60.0

@@ -1,0 +1,306 @@
+"""Answers the commands of clients: signing in, and sending with the permissions of an application."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from base64 import b64decode
+from collections import Counter
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Final, cast
+
+from aiosmtpd.smtp import AuthResult
+
+from reconciler.errors import NotAuthorised, SecretError, StateError
+from reconciler.gateway.answers import FAULT, MailReply, of_failure, of_sent, one_line
+from reconciler.model.sending import SendingResult
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from aiosmtpd.smtp import SMTP, Envelope, Session
+
+    from reconciler.gateway.event_log import EventLog
+    from reconciler.gateway.handover import Handover
+    from reconciler.gateway.metrics import Metrics
+    from reconciler.gateway.passwords import Passwords
+    from reconciler.gateway.protocol import GatewayProtocol
+    from reconciler.gateway.settings import GatewaySettings
+    from reconciler.gateway.throttle import Throttle
+    from reconciler.model.application import Application
+
+HOPS: Final = 50
+"""Received fields of a mail that goes round in circles; Postfix has the same limit."""
+
+_BARE: Final = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+_RECEIVED: Final = re.compile(rb"(?im)^received[ \t]*:")
+_HELO: Final = re.compile(r"[A-Za-z0-9.:\[\]_-]{1,255}")
+_ADDRESS: Final = re.compile(r"[^\s\x00-\x1f\x7f@<>]{1,64}@[^\s\x00-\x1f\x7f@<>]{1,255}")
+
+_REJECTED: Final = "535 5.7.8 The name or the password is wrong"
+_LOCKED: Final = "454 4.7.0 Too many failed sign-ins; try again later"
+_FULL: Final = "451 4.3.2 Too many mails are under way; try again later"
+_BARE_LINE: Final = "550 5.6.0 The mail has a bare CR or LF; lines end in CR and LF"
+_LOOP: Final = "554 5.4.6 The mail has gone through too many servers"
+_NOT_SIGNED_IN: Final = "530 5.7.0 Authentication required"
+
+
+def _signed_in(session: Session | None) -> Application | None:
+    """Who has signed in; put there by ``_sign_in``, and typed by aiosmtpd as None."""
+    return cast("Application | None", session.auth_data) if session is not None else None
+
+
+def _refuse_foreign(application: Application, sender: str) -> None:
+    if not application.may_send_as(sender):
+        raise NotAuthorised(f"{application.name} may not send as {sender}")
+
+
+class SubmissionHandler:
+    """One for all connections; aiosmtpd finds its methods by their names. Used on one event loop."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        handover: Handover,
+        passwords: Passwords,
+        throttle: Throttle,
+        *,
+        sending: Executor,
+        asking: Executor,
+        metrics: Metrics,
+        log: EventLog,
+    ) -> None:
+        self._settings = settings
+        self._handover = handover
+        self._passwords = passwords
+        self._throttle = throttle
+        self._sending = sending
+        self._asking = asking
+        self._metrics = metrics
+        self._log = log
+        self._under_way: Counter[str] = Counter()
+        self.is_ending = False
+
+    # --- signing in ---
+
+    async def auth_PLAIN(self, server: GatewayProtocol, arguments: list[str]) -> AuthResult:  # noqa: N802 - aiosmtpd's name
+        """Read a name and a password (RFC 4616)."""
+        if len(arguments) == 1:
+            answer = await server.challenge_auth("")
+            if not isinstance(answer, bytes):
+                return AuthResult(success=False)
+        else:
+            try:
+                answer = b64decode(arguments[1].encode("ascii", "replace"), validate=True)
+            except ValueError:
+                return AuthResult(success=False, handled=False, message="501 5.5.2 Not base64")
+        parts = answer.split(b"\0")
+        if len(parts) != 3:  # noqa: PLR2004 - identity, name, password
+            return AuthResult(success=False, handled=False, message="501 5.5.2 Not PLAIN")
+        identity, name, password = parts
+        if identity not in (b"", name):
+            return AuthResult(success=False, handled=False, message=_REJECTED)
+        return await self._sign_in(server, name, password)
+
+    async def auth_LOGIN(self, server: GatewayProtocol, arguments: list[str]) -> AuthResult:  # noqa: N802 - aiosmtpd's name
+        """Ask for a name and a password, as Outlook and printers expect it."""
+        name: object
+        if len(arguments) == 1:
+            name = await server.challenge_auth("Username:")
+        else:
+            try:
+                name = b64decode(arguments[1].encode("ascii", "replace"), validate=True)
+            except ValueError:
+                return AuthResult(success=False, handled=False, message="501 5.5.2 Not base64")
+        if not isinstance(name, bytes):
+            return AuthResult(success=False)
+        password = await server.challenge_auth("Password:")
+        if not isinstance(password, bytes):
+            return AuthResult(success=False)
+        return await self._sign_in(server, name, password)
+
+    async def _sign_in(self, server: GatewayProtocol, name: bytes, password: bytes) -> AuthResult:
+        account, peer = name.decode("utf-8", "replace"), server.peer
+        if self._throttle.is_locked(peer, account):
+            self._metrics.sign_in("locked")
+            self._log.event("sign_in_locked", client=peer)
+            return AuthResult(success=False, handled=False, message=_LOCKED)
+        loop = asyncio.get_running_loop()
+        try:
+            found, reason = await loop.run_in_executor(
+                self._asking, self._check, account, password, peer
+            )
+        except (StateError, SecretError) as error:
+            self._metrics.sign_in("failed")
+            self._log.event("sign_in_failed", client=peer, problem=error.message)
+            text = "454 4.7.0 The gateway cannot check the password"
+            return AuthResult(success=False, handled=False, message=text)
+        if found is None:
+            # The name is not logged: some people type their password there.
+            delay = self._throttle.failed(peer, account)
+            self._metrics.sign_in("rejected")
+            self._log.event("sign_in_rejected", client=peer, problem=reason)
+            await asyncio.sleep(delay)
+            return AuthResult(success=False, handled=False, message=_REJECTED)
+        self._throttle.succeeded(peer)
+        self._metrics.sign_in("accepted")
+        self._log.detail("signed_in", client=peer, application=found.name)
+        return AuthResult(success=True, auth_data=found)
+
+    def _check(self, account: str, password: bytes, peer: str) -> tuple[Application | None, str]:
+        found = self._handover.application(account)
+        if not self._passwords.matches(found.password if found else None, password):
+            return None, "wrong password" if found else "unknown application"
+        if found is not None and not found.admits(peer):
+            return None, f"{found.name} may not connect from this address"
+        return found, ""
+
+    # --- a mail ---
+
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
+        self,
+        server: GatewayProtocol,
+        session: Session,
+        envelope: Envelope,
+        address: str,
+        options: list[str],
+    ) -> str:
+        """Take a sender, of whoever is signed in and still applied."""
+        signed_in = _signed_in(session)
+        if signed_in is None:
+            return _NOT_SIGNED_IN
+        if self.is_ending:
+            return "421 4.3.2 The gateway is ending"
+        loop = asyncio.get_running_loop()
+        try:
+            now = await loop.run_in_executor(
+                self._asking, self._handover.application, signed_in.name
+            )
+        except StateError:
+            return "451 4.3.0 The gateway cannot read what is applied"
+        if now is None or now.password != signed_in.password or not now.admits(server.peer):
+            return "550 5.7.1 The application may no longer sign in"
+        if not _ADDRESS.fullmatch(address):
+            return "550 5.1.7 A mail has a sender, such as alerts@example.com"
+        session.auth_data = now  # type: ignore[assignment]
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 2.1.0 OK"
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self,
+        _server: SMTP,
+        _session: Session,
+        envelope: Envelope,
+        address: str,
+        options: list[str],
+    ) -> str:
+        """Take a recipient that can be one; each is refused by itself."""
+        if not _ADDRESS.fullmatch(address):
+            return "553 5.1.3 The recipient is not an address"
+        if len(envelope.rcpt_tos) >= self._settings.recipients:
+            return f"452 4.5.3 A mail has {self._settings.recipients} recipients at most"
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 2.1.5 OK"
+
+    def begin(self, server: GatewayProtocol) -> str:
+        """Reserve room for a mail; the answer says why there is none. No application takes more than half."""
+        application = _signed_in(server.session)
+        if application is None:
+            return _NOT_SIGNED_IN
+        share = max(1, self._settings.at_once // 2)
+        if (
+            self._under_way.total() >= self._settings.at_once
+            or self._under_way[application.name] >= share
+        ):
+            self._log.event("full", application=application.name, client=server.peer)
+            return _FULL
+        self._under_way[application.name] += 1
+        self._metrics.under_way = self._under_way.total()
+        return ""
+
+    def end(self, server: GatewayProtocol) -> None:
+        """Free the room of a mail."""
+        application = _signed_in(server.session)
+        if application is not None:
+            self._under_way[application.name] -= 1
+            self._metrics.under_way = self._under_way.total()
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self, server: GatewayProtocol, session: Session, envelope: Envelope
+    ) -> str:
+        """Hand a mail over, and answer what the provider has answered."""
+        content, application = envelope.content, _signed_in(session)
+        if not isinstance(content, bytes) or application is None:
+            return _NOT_SIGNED_IN
+        head = content.partition(b"\r\n\r\n")[0]
+        if _BARE.search(content) or b"\0" in content:
+            return _BARE_LINE
+        if len(_RECEIVED.findall(head)) >= HOPS:
+            return _LOOP
+        traced = self._trace(server, session, application.name) + content
+        began = time.monotonic()
+        server.pause_timer()
+        try:
+            answer, connector = await asyncio.get_running_loop().run_in_executor(
+                self._sending,
+                self._send,
+                application,
+                traced,
+                envelope.mail_from or "",
+                tuple(envelope.rcpt_tos),
+            )
+        finally:
+            server.resume_timer()
+        seconds = time.monotonic() - began
+        self._metrics.mail(connector, application.name, answer.result, answer.code, seconds)
+        self._log.event(
+            "mail",
+            application=application.name,
+            client=server.peer,
+            connector=connector,
+            result=answer.result,
+            reply=f"{answer.code} {answer.status}",
+            recipients=len(envelope.rcpt_tos),
+            size=len(content),
+            seconds=round(seconds, 3),
+            problem=answer.text if answer.result is not SendingResult.SENT else "",
+        )
+        return str(answer)
+
+    def _send(
+        self,
+        application: Application,
+        content: bytes,
+        mail_from: str,
+        recipients: tuple[str, ...],
+    ) -> tuple[MailReply, str]:
+        try:
+            sender = self._handover.sender_of(content, mail_from)
+            _refuse_foreign(application, sender)
+            sent = self._handover.send(application, content, sender, recipients)
+        except Exception as error:  # noqa: BLE001 - a mail that fails here must not end the gateway
+            answer = of_failure(error)
+            if answer.text == FAULT:
+                self._log.event("fault", problem=type(error).__name__)
+            return answer, ""
+        return of_sent(sent), sent.route.connector
+
+    def _trace(self, server: GatewayProtocol, session: Session, application: str) -> bytes:
+        """The Received field (RFC 5321 section 4.4); ESMTPSA and ESMTPA are from RFC 3848."""
+        named = session.host_name or ""
+        helo = named if _HELO.fullmatch(named) else "unknown"
+        peer = f"IPv6:{server.peer}" if ":" in server.peer else server.peer
+        how = "ESMTPSA" if server.is_encrypted else "ESMTPA"
+        return (
+            f"Received: from {helo} ([{peer}])\r\n\t(signed in as {application})\r\n"
+            f"\tby {self._settings.host_name} with {how};\r\n\t{formatdate(localtime=False)}\r\n"
+        ).encode("ascii", "replace")
+
+    async def handle_exception(self, error: Exception) -> str:
+        """MailReply when the gateway itself has failed; who goes away is not worth a word."""
+        if not isinstance(error, OSError):
+            self._log.event("fault", problem=one_line(type(error).__name__))
+        return f"451 4.3.0 {FAULT}"

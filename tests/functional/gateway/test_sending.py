@@ -1,0 +1,203 @@
+"""Programs send through the gateway with SMTP, as the applied connectors and permissions have it."""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import ssl
+from email import message_from_bytes
+from email.policy import default
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+
+from tests.functional.gateway.conftest import PASSWORD, SENDER, running
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+    from pathlib import Path
+
+    from reconciler.sandbox.session import Session
+    from tests.functional.conftest import Home
+    from tests.functional.gateway.conftest import Running
+
+MAIL = f"From: Grafana <{SENDER}>\r\nTo: {{to}}\r\nSubject: Disk full\r\n\r\nOn db1.\r\n.\r\n"
+
+
+def arrived(session: Session, to: str) -> EmailMessage:
+    """The one mail for an address that no account of the sandbox has."""
+    (stray,) = [item for item in session.journal.strays if item.recipient == to]
+    return message_from_bytes(stray.content, policy=default)
+
+
+@pytest.mark.parametrize("how", ["implicit", "starttls", "none"])
+def test_a_mail_is_accepted_when_the_provider_has_accepted_it(
+    gateway: Running, applied: Home, example_session: Session, how: str
+) -> None:
+    to = f"{how}@elsewhere.example"
+    with gateway.client(how) as client:
+        assert client.sendmail(SENDER, [to], MAIL.format(to=to)) == {}
+    received = arrived(example_session, to)
+    assert received["Subject"] == "Disk full"
+    assert received.get_content().splitlines() == ["On db1.", "."]
+    (trace,) = received.get_all("Received", [])
+    expected = "ESMTPA" if how == "none" else "ESMTPSA"
+    assert "(signed in as grafana)" in trace
+    assert f"by gateway.contoso.example with {expected};" in " ".join(trace.split())
+    logged = gateway.wait_for("mail")
+    assert (logged["application"], logged["connector"], logged["result"]) == (
+        "grafana",
+        "no-reply",
+        "sent",
+    )
+    (entry,) = json.loads(applied.run("log", "--application", "grafana", "--format", "json").out)[
+        "entries"
+    ]
+    assert (entry["result"], entry["asked_connector"], entry["reason"]) == (
+        "sent",
+        "no-reply",
+        "sender",
+    )
+    assert entry["actor"] == "grafana@contoso.example"
+
+
+def test_who_may_not_send_gets_the_sentence_of_route(gateway: Running, applied: Home) -> None:
+    applied.edit("applications.yaml", "senders: [no-reply@contoso.example]", "")
+    applied.apply_untested()
+    gateway.wait_for("applied")
+    text = MAIL.format(to="a@elsewhere.example").replace(SENDER, "payroll@contoso.example")
+    with gateway.client() as client, pytest.raises(smtplib.SMTPDataError) as refused:
+        client.sendmail("payroll@contoso.example", ["a@elsewhere.example"], text)
+    assert refused.value.smtp_code == 550
+    assert refused.value.smtp_error == (
+        b"5.7.1 payroll@contoso.example is claimed, and"
+        b" grafana@contoso.example is not among the users of payroll"
+    )
+
+
+def test_an_application_sends_as_its_senders_alone(gateway: Running) -> None:
+    text = MAIL.format(to="a@elsewhere.example").replace(SENDER, "support@contoso.example")
+    with gateway.client() as client, pytest.raises(smtplib.SMTPDataError) as refused:
+        client.sendmail(SENDER, ["a@elsewhere.example"], text)
+    assert refused.value.smtp_error == b"5.7.1 grafana may not send as support@contoso.example"
+
+
+def test_a_policy_counts_within_a_second_on_a_connection_that_is_open(
+    gateway: Running, applied: Home, example_session: Session
+) -> None:
+    applied.edit("applications.yaml", "senders: [no-reply@contoso.example]", "")
+    applied.apply_untested()
+    gateway.wait_for("applied")
+    text = MAIL.format(to="forced@elsewhere.example").replace(SENDER, "info@contoso.example")
+    applied.edit("info.yaml", "users:\n  groups: [marketing]\n", "")
+    applied.edit("policy.yaml", "enabled: false", "enabled: true")
+    with gateway.client() as client:
+        applied.apply_untested("--allow-policy-change")
+        gateway.wait_for("applied", 2)
+        client.sendmail("info@contoso.example", ["forced@elsewhere.example"], text)
+    received = arrived(example_session, "forced@elsewhere.example")
+    assert received["From"].addresses[0].addr_spec == SENDER
+    assert received["X-Original-From"] == "info@contoso.example"
+
+
+def test_an_application_that_is_deleted_sends_no_more_on_an_open_connection(
+    gateway: Running, applied: Home
+) -> None:
+    with gateway.client() as client:
+        (applied.config / "applications.yaml").unlink()
+        applied.apply_untested()
+        gateway.wait_for("applied")
+        with pytest.raises(smtplib.SMTPSenderRefused, match="may no longer sign in"):
+            client.sendmail(SENDER, ["a@elsewhere.example"], MAIL)
+    with (
+        gateway.client(signed_in=False) as client,
+        pytest.raises(smtplib.SMTPAuthenticationError),
+    ):
+        client.login("grafana", PASSWORD)
+
+
+def test_recipients_are_refused_one_by_one(gateway: Running) -> None:
+    to = "fine@elsewhere.example"
+    with gateway.client() as client:
+        refused = client.sendmail(SENDER, [to, "no domain", "@x"], MAIL.format(to=to))
+    assert {name: code for name, (code, _) in refused.items()} == {"no domain": 553, "@x": 553}
+
+
+def test_the_pages_tell_of_mails_and_of_the_state(gateway: Running) -> None:
+    with gateway.client() as client:
+        client.sendmail(SENDER, ["m@elsewhere.example"], MAIL.format(to="m@elsewhere.example"))
+    assert gateway.page("/readyz") == (200, "ready\n")
+    status, health = gateway.page("/healthz")
+    assert (status, json.loads(health)["status"], json.loads(health)["serial"]) == (200, "ok", 1)
+    _, metrics = gateway.page("/metrics")
+    assert (
+        'reconciler_gateway_mails_total{connector="no-reply",application="grafana",'
+        'result="sent",class="2yz"} 1\n'
+    ) in metrics
+    assert "reconciler_gateway_handover_seconds_count 1\n" in metrics
+    assert gateway.page("/elsewhere")[0] == 404
+
+
+def test_a_state_that_is_away_stops_no_mail_and_is_told(
+    gateway: Running, applied: Home, example_session: Session
+) -> None:
+    state = next(applied.folder.rglob("state.db"))
+    aside = state.with_name("aside.db")
+    state.rename(aside)
+    try:
+        problem = gateway.wait_for("state_away")["problem"]
+        health = json.loads(gateway.page("/healthz")[1])
+        assert (health["status"], health["problem"]) == ("degraded", problem)
+        to = "away@elsewhere.example"
+        with gateway.client() as client:
+            client.sendmail(SENDER, [to], MAIL.format(to=to))
+        assert arrived(example_session, to)["Subject"] == "Disk full"
+    finally:
+        aside.rename(state)
+    gateway.wait_for("state_back")
+
+
+def test_a_certificate_that_is_replaced_is_served_and_a_broken_one_is_not(
+    gateway: Running, tmp_path: Path
+) -> None:
+    pem = tmp_path / "tls.pem"
+    pem.write_text("broken")
+    gateway.wait_for("certificate_unusable")
+    gateway.client("implicit").quit()
+    other = trustme.CA()
+    pair = other.issue_cert("localhost")
+    pair.private_key_and_cert_chain_pem.write_to_path(str(pem))
+    gateway.wait_for("certificate_reloaded")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        gateway.client("implicit")
+    gateway.authority = other
+    gateway.client("implicit").quit()
+
+
+def test_sigterm_ends_it_and_the_log_holds_no_secret(applied: Home, tmp_path: Path) -> None:
+    with running(applied, tmp_path, "-v") as found:
+        client = found.client()
+        assert found.end() == 0
+        assert client.getreply() == (421, b"4.3.2 The gateway is ending")
+        client.close()
+        said = json.dumps(found.events)
+    assert "signed_in" in said
+    assert PASSWORD not in said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--plain", "0.0.0.0:2525"), "is not on loopback"),
+        (("--plain", "2525"), "expected ADDRESS:PORT"),
+        (("--tls", "127.0.0.1:0"), "no certificate"),
+        (("--tls", "127.0.0.1:0", "--certificate", "missing.pem"), "cannot be used"),
+    ],
+)
+def test_what_cannot_be_served_is_wrong_usage(
+    applied: Home, options: tuple[str, ...], said: str
+) -> None:
+    done = applied.run("gateway", *options)
+    assert done.status == 64
+    assert said in done.err
