@@ -40,6 +40,7 @@ COMMANDS = {
     "history": "Show who applied what and when, and what one revision changed.",
     "diff": "Show what changed between two revisions.",
     "rollback": "Write the YAML of an earlier revision, to go back through git.",
+    "export": "Show a connector in the words of the settings form.",
     "import": "Write the stored state as YAML.",
     "sendmail": "Send a mail from standard input like sendmail, for cron, PHP and git.",
     "log": "Show which mails were sent or refused, and by whom.",

@@ -107,6 +107,7 @@ RUNS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "history show": (("1",),),
     "history attempts": ((), ("--format", "json")),
     "diff": (("0", "1"),),
+    "export": tuple((name,) for name in PASSWORDS),
     "rollback": (("1", "--out", "back"),),
     "import": (("--out", "written"), ()),
     "sendmail": (("-t", "-i", "-v"), ("-i", "-f", "by-file@contoso.example", "ada@example.com")),

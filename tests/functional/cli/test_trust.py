@@ -359,6 +359,7 @@ def test_rules_that_are_missing_stop_everything(strict: Home) -> None:
 
 
 READS_RULES = {
+    "export": ("support",),
     "add": ("ada@gmail.com", "--dry-run"),
     "validate": (),
     "fmt": ("--check",),
