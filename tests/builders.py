@@ -164,7 +164,7 @@ EMPTY = StoredState()
 
 def planned(
     current: StoredState,
-    *wanted: Resource,
+    *configured: Resource,
     renames: tuple[tuple[str, str], ...] = (),
     fingerprints: dict[SecretRef, Fingerprint] | None = None,
     limits: Limits | None = None,
@@ -174,7 +174,7 @@ def planned(
 ) -> Plan:
     """The plan from ``current`` to what is desired; ``rules`` allow credentials to go anywhere."""
     desired = Desired(
-        Snapshot.of(wanted), renames, tuple((fingerprints or {}).items()), real_paths=real_paths
+        Snapshot.of(configured), renames, tuple((fingerprints or {}).items()), real_paths=real_paths
     )
     allowed = tuple(CredentialRule.parse(rule) for rule in rules)
     limits = replace(limits or Limits(), credentials=allowed)

@@ -463,11 +463,11 @@ class MemoryStore:
             return len(gone)
 
     def sent(
-        self, wanted: SendingFilter = EVERY_SENDING, *, limit: int = 50
+        self, matching: SendingFilter = EVERY_SENDING, *, limit: int = 50
     ) -> tuple[SendingRecord, ...]:
         """The newest attempts to send that match, newest first."""
         with self._mutex:
-            found = sorted(filter(wanted.matches, self._endings()), key=_moment, reverse=True)
+            found = sorted(filter(matching.matches, self._endings()), key=_moment, reverse=True)
             return tuple(found[:limit])
 
     def _endings(self) -> list[SendingRecord]:

@@ -1,6 +1,6 @@
 """Hypothesis strategies for configurations that the checks accept, and for the states they lead to.
 
-Names come from a few, so that what is wanted and what is stored meet often: as the same, changed,
+Names come from a few, so that what is desired and what is stored meet often: as the same, changed,
 renamed and gone.
 """
 
@@ -225,7 +225,7 @@ def states(draw: st.DrawFn) -> StoredState:
 
 @st.composite
 def wishes(draw: st.DrawFn, current: StoredState) -> Desired:
-    """What may be wanted of a stored state: parts of it as they are, and anything else.
+    """What may be desired of a stored state: parts of it as they are, and anything else.
 
     Renames are of every sort: fitting, applied long ago, from names that never were.
     """
@@ -236,14 +236,14 @@ def wishes(draw: st.DrawFn, current: StoredState) -> Desired:
         connectors_kept.get(item.name, item) if isinstance(item, Connector) else item
         for item in fresh.resources
     ]
-    wanted = Snapshot.of(tuple(resources))
-    if wanted.policy is not None:
-        policy = draw(policies(wanted.connectors))
-        wanted = replace(wanted, policy=policy)
-    taken = {item.name for item in wanted.connectors}
+    configured = Snapshot.of(tuple(resources))
+    if configured.policy is not None:
+        policy = draw(policies(configured.connectors))
+        configured = replace(configured, policy=policy)
+    taken = {item.name for item in configured.connectors}
     free = [name for name in NAMES if name not in taken]
     renames = []
-    for item in wanted.connectors:
+    for item in configured.connectors:
         claims = draw(st.booleans())
         if free and claims:
             former = draw(st.sampled_from(free))
@@ -251,12 +251,12 @@ def wishes(draw: st.DrawFn, current: StoredState) -> Desired:
             renames.append((item.name, former))
     looked = draw(st.sampled_from([REFERENCES, REFERENCES[:2], ()]))
     seen = zip(looked, draw(_FINGERPRINTS), strict=False)
-    return Desired(wanted, tuple(renames), tuple(seen))
+    return Desired(configured, tuple(renames), tuple(seen))
 
 
 @st.composite
 def situations(draw: st.DrawFn) -> tuple[StoredState, Desired]:
-    """A stored state and what is wanted instead."""
+    """A stored state and what is desired instead."""
     current = draw(states())
     return current, draw(wishes(current))
 
@@ -304,7 +304,7 @@ def carried_out(current: StoredState, changes: tuple[Change, ...], desired: Desi
 
 
 def unresolved(snapshot: Snapshot) -> list[str]:
-    """Everything that a snapshot names and does not have, or that cannot do what is wanted of it."""
+    """Everything that a snapshot names and does not have, or that cannot do what is desired of it."""
     by_name = {item.name: item for item in snapshot.connectors}
     known = {item.name for item in snapshot.groups}
     found = [f"permissions of {p.connector}" for p in snapshot.permissions

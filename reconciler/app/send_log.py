@@ -48,10 +48,12 @@ class StoredJournal:
         self._log.record_sent(record)
 
 
-def attempts(workspace: Workspace, wanted: SendingFilter, limit: int) -> tuple[SendingRecord, ...]:
+def attempts(
+    workspace: Workspace, matching: SendingFilter, limit: int
+) -> tuple[SendingRecord, ...]:
     """The newest attempts to send that match, newest first."""
     with workspace.reading() as reader:
-        return reader.sent(wanted, limit=limit)
+        return reader.sent(matching, limit=limit)
 
 
 def prune(workspace: Workspace, actor: Actor, before: datetime) -> int:

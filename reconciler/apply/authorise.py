@@ -1,7 +1,7 @@
-"""Who may make which change, judged by the permissions that are stored and not by the wanted ones.
+"""Who may make which change, judged by the stored permissions and not by the proposed ones.
 
 So a change that grants its own author a right gains nothing by it. This guards against mistakes and
-gives a trail; against the hostile only the database's own grants help.
+leaves a trail; only the database's own grants stop an attacker.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Denial:
 def denials(changes: tuple[Change, ...], current: StoredState, actor: str) -> tuple[Denial, ...]:
     """Every change that ``actor`` may not make; none in the first apply, which bootstraps.
 
-    A state without roles, or with roles that name no administrator, has nobody who could be asked,
-    so there everybody is an Administrator.
+    Without roles, or with roles that name no administrator, nobody could approve anything, so
+    everybody is an Administrator.
     """
     if not current.serial:
         return ()
@@ -44,7 +44,7 @@ def denials(changes: tuple[Change, ...], current: StoredState, actor: str) -> tu
 
 
 class _Judge:
-    """Answers for one actor against one stored snapshot."""
+    """The rights of one actor in one stored snapshot."""
 
     def __init__(self, stored: Snapshot, changes: tuple[Change, ...], actor: str) -> None:
         roles = stored.roles or _NO_ROLES
@@ -117,5 +117,5 @@ class _Judge:
 
 
 def _named(users: frozenset[str]) -> str:
-    """Who they are; a group may have no members."""
+    """Their names; a group may have no members."""
     return f" ({listed(sorted(users))})" if users else ""

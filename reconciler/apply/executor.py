@@ -1,4 +1,4 @@
-"""Runs the stages of an apply: test, write in one transaction, prove that nothing is left to do."""
+"""Runs the stages of an apply: test, write in one transaction, verify that nothing is left to do."""
 
 from __future__ import annotations
 
@@ -58,9 +58,11 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class ApplyOptions:
-    """How an apply is to go about failing tests.
+    """How an apply handles tests.
 
-    ``skip_tests`` is the reason for leaving them out, which is recorded; empty runs them.
+    ``skip_tests`` is the recorded reason for skipping them; empty
+
+    runs them.
     """
 
     keep_going: bool = False
@@ -69,10 +71,12 @@ class ApplyOptions:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """How an apply ended. ``revision`` is None if there was nothing to write.
+    """How an apply ended.
+
+    ``revision`` is None if there was nothing to write.
 
     ``left_out`` names connectors whose test failed and which were therefore not applied;
-    ``withheld`` are the other changes that were not applied, since they depend on those.
+    ``withheld`` are changes that depend on those.
     """
 
     plan: Plan
@@ -95,7 +99,7 @@ class Executor:
         *,
         outcome: WriteOutcome | None = None,
     ) -> None:
-        """``outcome`` is told whether the revision was written, however the apply ends."""
+        """``outcome`` records whether the revision was written, however the apply ends."""
         self._store = store
         self._token = token
         self._tester = tester
@@ -104,9 +108,9 @@ class Executor:
         self._outcome = outcome or WriteOutcome()
 
     def apply(
-        self, desired: Desired, current: StoredState, wanted: Plan, conduct: ApplyOptions
+        self, desired: Desired, current: StoredState, planned: Plan, conduct: ApplyOptions
     ) -> Applied:
-        """Take the steps of ``wanted``.
+        """Take the steps of ``planned``.
 
         Raises TestsFailed if a test failed, in which case nothing was written unless
         ``conduct.keep_going`` says to write the rest; StateConflict if the state has moved on.
@@ -114,27 +118,27 @@ class Executor:
         results: tuple[ConnectorResult, ...] = ()
         revision: Revision | None = None
         failed: frozenset[str] = frozenset()
-        asked = wanted
+        asked = planned
         known = _known(current, _connectors_of(asked))
-        for stage in stages(wanted, skip_tests=bool(conduct.skip_tests)):
+        for stage in stages(planned, skip_tests=bool(conduct.skip_tests)):
             match stage:
                 case TestConnectors():
                     results = self._tester(_connectors(stage, desired))
                     failed = frozenset(item.connector for item in results if not item.passed)
                     if failed and conduct.keep_going:
                         desired = without(desired, current, failed)
-                        wanted = plan(desired, current)
-                    if wanted.empty or (failed and not conduct.keep_going):
-                        # Nothing will be written, so only results of what is stored say something.
+                        planned = plan(desired, current)
+                    if planned.empty or (failed and not conduct.keep_going):
+                        # Nothing will be written, so only results of stored connectors are of use.
                         excluded = _connectors_of(asked)
                         self._record(_but(results, excluded, known), current.serial)
                     if failed and not conduct.keep_going:
-                        raise failure(results, _MEND)
+                        raise failure(results, _FIX)
                 case WriteRevision():
-                    if not wanted.empty:
-                        left = _connectors_of(asked) - _connectors_of(wanted)
+                    if not planned.empty:
+                        left = _connectors_of(asked) - _connectors_of(planned)
                         kept = _but(results, left, known)
-                        revision = self._write(wanted, (desired, current), kept, conduct)
+                        revision = self._write(planned, (desired, current), kept, conduct)
                 case ProveEmpty():
                     self._prove(desired, revision)
                 case _:
@@ -142,27 +146,27 @@ class Executor:
         if revision is None and desired.settings not in ((), current.settings):
             self._store.record_settings(desired.settings, token=self._token)
         return Applied(
-            wanted, revision, results, tuple(sorted(failed)), _withheld(asked, wanted, failed)
+            planned, revision, results, tuple(sorted(failed)), _withheld(asked, planned, failed)
         )
 
     def _write(
         self,
-        wanted: Plan,
+        planned: Plan,
         states: tuple[Desired, StoredState],
         tests: tuple[tuple[str, LastTest], ...],
         conduct: ApplyOptions,
     ) -> Revision:
         desired, current = states
         new = Commit(
-            expected_lineage=wanted.lineage,
-            expected_serial=wanted.serial,
-            changes=wanted.changes,
+            expected_lineage=planned.lineage,
+            expected_serial=planned.serial,
+            changes=planned.changes,
             at=self._now,
             actor=self._author.actor,
             actor_source=self._author.source,
             git_commit=self._author.git_commit,
             tool_version=self._author.tool_version,
-            plan_digest=plan_digest(wanted),
+            plan_digest=plan_digest(planned),
             note=f"tests skipped: {conduct.skip_tests}" if conduct.skip_tests else "",
             fingerprints=_fingerprints(desired),
             tests=tests,
@@ -170,7 +174,7 @@ class Executor:
             settings=desired.settings,
         )
         return self._outcome.of(
-            wanted.serial + 1, lambda: self._store.commit(new, token=self._token)
+            planned.serial + 1, lambda: self._store.commit(new, token=self._token)
         )
 
     def _record(self, tests: tuple[tuple[str, LastTest], ...], serial: int) -> None:
@@ -196,11 +200,11 @@ class Executor:
             )
 
 
-_MEND = "Mend what the test names, or apply the rest with --keep-going."
+_FIX = "Fix what the test reports, or apply the rest with --keep-going."
 
 
 def failure(results: tuple[ConnectorResult, ...], hint: str) -> TestsFailed:
-    """The exception for results of which some failed; it tells a no from no answer."""
+    """The exception for results with failures; it tells a rejection from no answer."""
     failed = [item for item in results if not item.passed]
     rejected = [item for item in failed if not item.unreachable]
     what = counted(len(failed), "connector")
@@ -216,16 +220,16 @@ def _connectors(stage: TestConnectors, desired: Desired) -> tuple[Connector, ...
     return tuple(by_name[item.connector] for item in stage.connectors)
 
 
-def _connectors_of(wanted: Plan) -> frozenset[str]:
+def _connectors_of(planned: Plan) -> frozenset[str]:
     return frozenset(
         change.address.name
-        for change in wanted.changes
+        for change in planned.changes
         if change.address.kind is Kind.EMAIL_CONNECTOR
     )
 
 
-def _withheld(asked: Plan, wanted: Plan, failed: frozenset[str]) -> tuple[Address, ...]:
-    applied = {change.address for change in wanted.changes}
+def _withheld(asked: Plan, planned: Plan, failed: frozenset[str]) -> tuple[Address, ...]:
+    applied = {change.address for change in planned.changes}
     named = {Address(Kind.EMAIL_CONNECTOR, name) for name in failed}
     done = applied | named
     return tuple(dict.fromkeys(item.address for item in asked.changes if item.address not in done))
@@ -236,7 +240,7 @@ def _but(
     excluded: AbstractSet[str],
     known: Mapping[str, LastTest | None],
 ) -> tuple[tuple[str, LastTest], ...]:
-    """Keep the results that are of connectors as they are stored, and of no wanted version."""
+    """The results of connectors that were tested as they are stored."""
     return tuple(
         (item.connector, last_test(item, known.get(item.connector)))
         for item in results
@@ -245,7 +249,7 @@ def _but(
 
 
 def _known(current: StoredState, changed: AbstractSet[str]) -> dict[str, LastTest | None]:
-    """The last tests of what stays as it is: those of another version were of other servers."""
+    """The last tests of connectors that stay as they are."""
     return {
         item.address.name: item.last_test
         for item in current.resources
@@ -254,7 +258,7 @@ def _known(current: StoredState, changed: AbstractSet[str]) -> dict[str, LastTes
 
 
 def _credential_uses(desired: Desired, current: StoredState) -> tuple[CredentialUse, ...]:
-    """Where secrets go from now on, as far as the state does not remember it yet."""
+    """Where secrets go from now on that the state does not remember yet."""
     identify, values = identities(desired), dict(desired.values)
     remembered = set(current.credential_uses)
     found = (

@@ -140,8 +140,8 @@ def _wrong_value(
             hint = "Leave the field out, or give it a value."
             return _at(raw, "schema/null", route, f"{name} has no value.", hint)
         case "type":
-            wanted = _wanted(schema["type"])
-            message = f"{name} must be {wanted}, but this is {_name_of(value)}."
+            expected = _expected(schema["type"])
+            message = f"{name} must be {expected}, but this is {_name_of(value)}."
             return _at(raw, "schema/type", route, message, _type_hint(schema, value))
         case "pattern":
             shape = _SHAPES.get(str(schema["pattern"]), "of another form")
@@ -158,7 +158,7 @@ def _wrong_value(
             return _at(raw, "schema/invalid", route, f"{name} is not valid.")
 
 
-def _wanted(types: str | list[str]) -> str:
+def _expected(types: str | list[str]) -> str:
     *rest, last = [_TYPES[item] for item in ([types] if isinstance(types, str) else types)]
     return f"{', '.join(rest)}, or {last}" if rest else last
 

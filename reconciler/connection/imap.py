@@ -67,7 +67,7 @@ class ImapAccountSession(AccountSession):
         """NAMESPACE, LIST, EXAMINE INBOX, and the folder for sent mail where one is needed.
 
         A ``sent_folder`` that is set must be there in any case. Otherwise there must be one where we
-        would file the copies ourselves: the connector sends, copies are wanted, and the provider is not
+        would file the copies ourselves: the connector sends, copies are to be kept, and the provider is not
         known to file them.
         """
         found = self.session.survey("INBOX")

@@ -72,7 +72,7 @@ def token_failure(error: TokenFault, _where: FailureContext) -> Failure:
             install_extra(error.extra),
         )
     if isinstance(error, KeyUnusable):
-        remedy = f"Put {error.wanted} where the reference points."
+        remedy = f"Put {error.expected} where the reference points."
         return Failure(_TOKEN, f"{error}.", remedy)
     place = f"{with_a_label(error.host)}: " if error.host else ""
     if isinstance(error, TokenUnreachable):

@@ -48,18 +48,18 @@ def choose(
 
     Raises NoMechanism.
     """
-    wanted: tuple[str, ...]
+    mechanisms: tuple[str, ...]
     if isinstance(credential, BearerToken):
-        wanted = _TOKEN_MECHANISMS
+        mechanisms = _TOKEN_MECHANISMS
     elif not is_ascii(credential):
         # PLAIN is the only one with a defined encoding (RFC 4616: UTF-8); LOGIN is sent the same octets.
-        wanted = ("PLAIN", "LOGIN")
+        mechanisms = ("PLAIN", "LOGIN")
     elif encrypted:
-        wanted = ("PLAIN", "LOGIN", "CRAM-MD5")
+        mechanisms = ("PLAIN", "LOGIN", "CRAM-MD5")
     else:
-        wanted = ("CRAM-MD5", "PLAIN", "LOGIN")
+        mechanisms = ("CRAM-MD5", "PLAIN", "LOGIN")
     upper = {name.upper() for name in offered}
-    for mechanism in wanted:
+    for mechanism in mechanisms:
         if mechanism in upper and mechanism in known:
             return mechanism
     raise NoMechanism(

@@ -179,11 +179,11 @@ class TokenUnreachable(TokenFault):
 
 
 class KeyUnusable(TokenFault):
-    """A reference does not resolve to a key or certificate; ``wanted`` says what was expected."""
+    """A reference does not resolve to a key or certificate; ``expected`` says what was expected."""
 
-    def __init__(self, host: str, reference: str, wanted: str) -> None:
-        super().__init__(host, f"{reference} does not hold {wanted}")
-        self.wanted = wanted
+    def __init__(self, host: str, reference: str, expected: str) -> None:
+        super().__init__(host, f"{reference} does not hold {expected}")
+        self.expected = expected
 
 
 class ExtraMissing(TokenFault):

@@ -83,11 +83,11 @@ def issue(request: Request, http: Https) -> Issued:
 def _unusable(request: Request) -> TokenFault:
     oauth2 = request.oauth2
     if oauth2.certificate is not None:
-        wanted = "a certificate and its RSA key in PEM"
-        return KeyUnusable(request.host, str(oauth2.certificate), wanted)
+        expected = "a certificate and its RSA key in PEM"
+        return KeyUnusable(request.host, str(oauth2.certificate), expected)
     if oauth2.service_account_key is not None:
-        wanted = "the key of a service account in JSON"
-        return KeyUnusable(request.host, str(oauth2.service_account_key), wanted)
+        expected = "the key of a service account in JSON"
+        return KeyUnusable(request.host, str(oauth2.service_account_key), expected)
     return TokenFault(request.host, "the request cannot be made")
 
 

@@ -25,7 +25,7 @@ def compose(
 ) -> bytes:
     """Write a test mail from an address to itself, or to ``recipient``, ready for SMTP.
 
-    No automatic answer is wanted: RFC 3834 section 5 for ``Auto-Submitted``, [MS-OXCMAIL] for
+    It asks for no automatic answer: RFC 3834 section 5 for ``Auto-Submitted``, [MS-OXCMAIL] for
     ``X-Auto-Response-Suppress``.
     """
     message = EmailMessage(policy=SMTP if (address + recipient).isascii() else SMTPUTF8)

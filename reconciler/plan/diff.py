@@ -55,7 +55,7 @@ def renames(desired: Desired, current: StoredState) -> dict[Address, Address]:
     one from the same former name. Permissions are never renamed without their connector.
     """
     stored = {item.address for item in current.resources}
-    wanted = {resource.address for resource in desired.snapshot.resources}
+    configured = {resource.address for resource in desired.snapshot.resources}
     found: dict[Address, Address] = {}
     taken: set[str] = set()
     for new, old in desired.renames:
@@ -64,10 +64,10 @@ def renames(desired: Desired, current: StoredState) -> dict[Address, Address]:
             for kind in (Kind.EMAIL_CONNECTOR, Kind.PERMISSIONS)
         ]
         fits = [
-            before in stored and after not in stored and before not in wanted
+            before in stored and after not in stored and before not in configured
             for after, before in pairs
         ]
-        if fits[0] and pairs[0][0] in wanted and old not in taken:
+        if fits[0] and pairs[0][0] in configured and old not in taken:
             taken.add(old)
             found.update(pair for pair, fit in zip(pairs, fits, strict=True) if fit)
     return found

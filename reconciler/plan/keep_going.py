@@ -24,45 +24,45 @@ def without(desired: Desired, current: StoredState, failed: frozenset[str]) -> D
     """The configuration in which the failed connectors stay as they are stored, or stay away.
 
     What depends on them stays too: the permissions that were meant for them as they would have been,
-    and the stored policy if the wanted one names a failed connector. The stored policy in turn keeps
+    and the stored policy if the desired one names a failed connector. The stored policy in turn keeps
     the connectors that it needs, and whatever stays keeps its provider and its groups. Nothing is
     changed that was not to be changed anyway.
     """
-    stored, wanted = current.snapshot, desired.snapshot
+    stored, configured = current.snapshot, desired.snapshot
     former = {
         new.name: old.name
         for new, old in renames(desired, current).items()
         if new.kind is Kind.EMAIL_CONNECTOR
     }
-    policy = wanted.policy
+    policy = configured.policy
     back, extra = set(failed), frozenset[str]()
     if policy is not None and {policy.connector, policy.fallback_connector} & failed:
         later = {old: new for new, old in former.items() if new not in failed}
         policy = stored.policy
         if policy is not None:
-            extra = _lost_to(policy, wanted, later)
+            extra = _lost_to(policy, configured, later)
             back |= {later.get(name, name) for name in extra}
             policy = renamed(policy, {old: new for old, new in later.items() if old not in extra})
     held = {former.get(name, name) for name in back} | extra
-    goes_on = tuple(item for item in wanted.connectors if item.name not in back)
+    goes_on = tuple(item for item in configured.connectors if item.name not in back)
     stays = tuple(item for item in stored.connectors if item.name in held)
 
     def left(kind: Kind) -> tuple[Resource, ...]:
         match kind:
             case Kind.PROVIDER:
                 needed = {item.provider for item in stays} - {
-                    item.name for item in wanted.providers
+                    item.name for item in configured.providers
                 }
                 return (
-                    *wanted.providers,
+                    *configured.providers,
                     *(item for item in stored.providers if item.name in needed),
                 )
             case Kind.GROUP | Kind.ROLES | Kind.APPLICATION:
-                return tuple(item for item in wanted.resources if item.address.kind is kind)
+                return tuple(item for item in configured.resources if item.address.kind is kind)
             case Kind.EMAIL_CONNECTOR:
                 return (*goes_on, *stays)
             case Kind.PERMISSIONS:
-                return _permissions(stored, wanted, goes_on, stays)
+                return _permissions(stored, configured, goes_on, stays)
             case Kind.GLOBAL_SMTP_POLICY:
                 return (policy,) if policy else ()
             case _:
@@ -73,7 +73,7 @@ def without(desired: Desired, current: StoredState, failed: frozenset[str]) -> D
     # A rotation of what stays is still pending, so its new fingerprint is not looked at.
     pending = {
         reference
-        for item in (*stays, *(item for item in wanted.connectors if item.name in back))
+        for item in (*stays, *(item for item in configured.connectors if item.name in back))
         for reference in item.references
     }
     return replace(
@@ -84,9 +84,11 @@ def without(desired: Desired, current: StoredState, failed: frozenset[str]) -> D
     )
 
 
-def _lost_to(policy: GlobalSmtpPolicy, wanted: Snapshot, later: dict[str, str]) -> frozenset[str]:
+def _lost_to(
+    policy: GlobalSmtpPolicy, configured: Snapshot, later: dict[str, str]
+) -> frozenset[str]:
     """Name the stored connectors that a policy needs and that would be gone or no longer send."""
-    by_name = {item.name: item for item in wanted.connectors}
+    by_name = {item.name: item for item in configured.connectors}
     lost = set()
     for name, sends in (
         (policy.connector, policy.enabled),
@@ -100,16 +102,16 @@ def _lost_to(policy: GlobalSmtpPolicy, wanted: Snapshot, later: dict[str, str]) 
 
 def _permissions(
     stored: Snapshot,
-    wanted: Snapshot,
+    configured: Snapshot,
     goes_on: tuple[Connector, ...],
     stays: tuple[Connector, ...],
 ) -> tuple[Permissions, ...]:
     """Pair each connector with the permissions that were meant for it as it will be."""
-    unchanged = set(stays) & set(wanted.connectors)
+    unchanged = set(stays) & set(configured.connectors)
     current = {item.name for item in goes_on} | {item.name for item in unchanged}
     former = {item.name for item in stays} - current
     return (
-        *(item for item in wanted.permissions if item.connector in current),
+        *(item for item in configured.permissions if item.connector in current),
         *(item for item in stored.permissions if item.connector in former),
     )
 

@@ -122,8 +122,8 @@ def _last_administrator(desired: Desired, current: StoredState) -> Iterator[Limi
 
     Where nothing at all is left, there is nothing to open.
     """
-    wanted = desired.snapshot
-    if wanted.resources and current.snapshot.administrators and not wanted.administrators:
+    configured = desired.snapshot
+    if configured.resources and current.snapshot.administrators and not configured.administrators:
         yield LimitViolation(
             Limit.LAST_ADMINISTRATOR,
             "no Administrator would be left, which would make everybody one; name at least one user"

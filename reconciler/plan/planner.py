@@ -71,24 +71,24 @@ def plan(
     overrides: Overrides = NO_OVERRIDES,
 ) -> Plan:
     """Work out what leads from ``current`` to ``desired``. A pure function of its arguments."""
-    stored, wanted = current.snapshot, desired.snapshot
+    stored, configured = current.snapshot, desired.snapshot
     changes = ordered(differences(desired, current))
-    before, after = effective_routes(stored), effective_routes(wanted)
+    before, after = effective_routes(stored), effective_routes(configured)
     identify = identities(desired)
     new_credentials = (
-        new_uses(current, wanted, identify, desired.values)
+        new_uses(current, configured, identify, desired.values)
         if limits.credentials is not None
         else ()
     )
     renamed = connector_renames(changes)
-    tested = _compared(desired, to_test(changes, wanted, current))
+    tested = _compared(desired, to_test(changes, configured, current))
     return Plan(
         lineage=current.lineage,
         serial=current.serial,
         changes=changes,
         routes_before=before,
         routes_after=after,
-        impact=Impact(access_changes(stored, wanted, renamed), reroutes(before, after)),
+        impact=Impact(access_changes(stored, configured, renamed), reroutes(before, after)),
         new_credentials=new_credentials,
         violations=violations(
             changes,
@@ -101,7 +101,7 @@ def plan(
         ),
         to_test=tested,
         forgotten=_forgotten(changes, current),
-        not_ready=_compared(desired, not_ready(changes, wanted, current, tested)),
+        not_ready=_compared(desired, not_ready(changes, configured, current, tested)),
         settings_changes=tuple(
             item
             for item in setting_changes(current.settings, desired.settings)

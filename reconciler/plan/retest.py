@@ -24,7 +24,7 @@ class ToTest:
 
 
 def to_test(
-    changes: tuple[Change, ...], wanted: Snapshot, current: StoredState
+    changes: tuple[Change, ...], configured: Snapshot, current: StoredState
 ) -> tuple[ToTest, ...]:
     """New connectors, and those changed in what a connection uses.
 
@@ -45,19 +45,19 @@ def to_test(
             reasons.setdefault(change.address.name, reason)
     if not changes:
         reasons |= _by_status(changes, current, (Status.UNTESTED,))
-    return _testable(reasons, wanted)
+    return _testable(reasons, configured)
 
 
 def not_ready(
     changes: tuple[Change, ...],
-    wanted: Snapshot,
+    configured: Snapshot,
     current: StoredState,
     tested: tuple[ToTest, ...],
 ) -> tuple[ToTest, ...]:
     """Connectors that are not known to work, but for those that are tested anyway."""
     reasons = _by_status(changes, current, (Status.FAILING, Status.UNTESTED))
     known = {item.connector for item in tested}
-    return tuple(item for item in _testable(reasons, wanted) if item.connector not in known)
+    return tuple(item for item in _testable(reasons, configured) if item.connector not in known)
 
 
 def _by_status(
@@ -77,8 +77,8 @@ def _by_status(
     return reasons
 
 
-def _testable(reasons: dict[str, str], wanted: Snapshot) -> tuple[ToTest, ...]:
-    testable = {item.name for item in wanted.connectors if not item.draft}
+def _testable(reasons: dict[str, str], configured: Snapshot) -> tuple[ToTest, ...]:
+    testable = {item.name for item in configured.connectors if not item.draft}
     return tuple(ToTest(name, why) for name, why in reasons.items() if name in testable)
 
 

@@ -62,11 +62,11 @@ def _verified(assertion: str, key: RSAKey, algorithm: str) -> Token:
 
 def _says(token: Token, **claims: str) -> bool:
     """Whether it says all this, is to end one day, and has not ended yet."""
-    wanted: dict[str, Any] = {
+    required: dict[str, Any] = {
         name: {"essential": True, "value": text} for name, text in claims.items()
     }
     try:
-        jwt.JWTClaimsRegistry(exp={"essential": True}, **wanted).validate(token.claims)
+        jwt.JWTClaimsRegistry(exp={"essential": True}, **required).validate(token.claims)
     except JoseError:
         return False
     return True

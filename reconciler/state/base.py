@@ -1,4 +1,4 @@
-"""The ports of the state: what a store must be able to do, reading apart from writing."""
+"""The ports of the state: what a store must offer, with reading kept apart from writing."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One apply, as it is to be written.
+    """One apply, about to be written.
 
-    ``expected_serial`` and ``expected_lineage`` are those of the state that was planned against
-    (0 and "" for the empty one). ``fingerprints`` and ``tests`` are of connectors by their name after
-    the change. ``note`` is the recorded reason of an override, such as that of skipped tests.
-    ``credential_uses`` are added to those that the state remembers; ``settings`` replace the stored ones
+    ``expected_serial`` and ``expected_lineage`` are those of the state that was planned against (0
+    and "" for the empty one). ``fingerprints`` and ``tests`` are keyed by the name of the connector
+    after the change. ``note`` is the recorded reason of an override, such as that of skipped tests.
+    ``credential_uses`` are added to the remembered ones; ``settings`` replace the stored ones
     unless they are empty.
     """
 
@@ -115,10 +115,10 @@ class Lease:
 
 
 class StateReader(Protocol):
-    """What everybody may ask of a state, without the lock."""
+    """What can be read from a state without holding the lock."""
 
     def sent(
-        self, wanted: SendingFilter = EVERY_SENDING, *, limit: int = 50
+        self, matching: SendingFilter = EVERY_SENDING, *, limit: int = 50
     ) -> tuple[SendingRecord, ...]:
         """The newest attempts to send that match, newest first."""
         ...
@@ -134,7 +134,7 @@ class StateReader(Protocol):
         ...
 
     def revisions(self, *, limit: int = 50, until: int | None = None) -> tuple[Revision, ...]:
-        """The newest revisions, those after ``until`` left out, newest first."""
+        """The newest revisions up to and including ``until``, newest first."""
         ...
 
     def changes_of(self, serial: int) -> tuple[HistoryEntry, ...]:
@@ -142,23 +142,23 @@ class StateReader(Protocol):
         ...
 
     def past(self, serial: int) -> PastState:
-        """Everything as it was at that revision; nothing at 0. Later ones are not looked at."""
+        """Everything as it was at that revision; nothing at 0. Ignores later revisions."""
         ...
 
     def step(self, serial: int) -> tuple[PastState, PastState]:
-        """Before and after one revision, of the resources that it touched and no others."""
+        """Before and after one revision: only the resources that it touched."""
         ...
 
     def history(self, address: Address, *, limit: int = 50) -> tuple[HistoryEntry, ...]:
-        """What happened to one resource, under its former names too, newest first."""
+        """The history of one resource, under its former names too, newest first."""
         ...
 
     def export(self) -> StateExport:
-        """All of it but the lock, in one consistent view; raises StateError if nothing was applied."""
+        """Everything except the lock, in one consistent view; raises StateError if nothing was applied."""
         ...
 
     def check(self) -> tuple[str, ...]:
-        """Read everything, and return what is wrong with it, a sentence each."""
+        """Read everything, and return its problems, a sentence each."""
         ...
 
     def broken_links(self) -> tuple[int, ...]:
@@ -166,12 +166,12 @@ class StateReader(Protocol):
         ...
 
     def lease(self) -> Lease | None:
-        """The lease in force, if any; an expired one is none."""
+        """The lease in force, if any; an expired one does not count."""
         ...
 
 
 class StateLock(Protocol):
-    """A held lock; leaving the ``with`` block gives it back."""
+    """A held lock; leaving the ``with`` block releases it."""
 
     @property
     def lease(self) -> Lease:
@@ -180,7 +180,7 @@ class StateLock(Protocol):
 
     @property
     def not_released(self) -> StateError | None:
-        """Why the lock could not be given back, after the block; None if it was."""
+        """Why the lock could not be released at the end of the block; None if it was released."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -199,12 +199,13 @@ class SendingLog(Protocol):
     def record_sent(self, record: SendingRecord) -> None:
         """Add one attempt; nothing is kept where no state was ever created.
 
-        Raises StateError if it cannot be kept. A mail that is out stays out: the caller tells, and goes on.
+        Raises StateError if it cannot be kept. The mail is out all the same: the caller reports the
+        error and goes on.
         """
         ...
 
     def forget_sent(self, before: datetime) -> int:
-        """Remove the attempts from before a moment, and tell how many they were."""
+        """Remove the attempts made before a moment, and return their number."""
         ...
 
 
@@ -216,14 +217,14 @@ class AttemptLog(Protocol):
         ...
 
     def finish_attempts(self, attempts: tuple[SignInAttempt, ...]) -> None:
-        """Write how attempts ended, in one transaction, and remember where sign-ins succeeded.
+        """Record how attempts ended, in one transaction, and remember where sign-ins succeeded.
 
         Raises StateError.
         """
         ...
 
     def forget_attempts(self, before: datetime) -> int:
-        """Remove the attempts from before a moment, and return how many they were."""
+        """Remove the attempts made before a moment, and return their number."""
         ...
 
 
@@ -231,10 +232,10 @@ class StateStore(StateReader, SendingLog, AttemptLog, Protocol):
     """A state that can be written."""
 
     def migrate(self) -> bool:
-        """Bring a state of an older release to this one; False if there is none or it is current.
+        """Migrate a state of an older release to this one; False if there is none or it is current.
 
-        Everything else refuses such a state with StateUnavailable. Raises StateError if it cannot be
-        written, or a newer release wrote it.
+        All other methods refuse such a state with StateUnavailable. Raises StateError if it cannot
+        be written, or a newer release wrote it.
         """
         ...
 
@@ -246,43 +247,43 @@ class StateStore(StateReader, SendingLog, AttemptLog, Protocol):
         wait: timedelta = timedelta(),
         waiting: Callable[[Lease], None] | None = None,
     ) -> StateLock:
-        """Take the lock, waiting at most ``wait`` for its holder, of whom ``waiting`` is told.
+        """Take the lock, waiting at most ``wait`` for its holder, which is passed to ``waiting``.
 
-        Raises StateLocked, which names the holder, if that was not enough.
+        Raises StateLocked, which names the holder, after that.
         """
         ...
 
     def unlock(self, token: str) -> Lease:
-        """Take the lock away from whoever holds it under that token; raises StateError if none."""
+        """Remove the lock that is held under that token; raises StateError if there is none."""
         ...
 
     def commit(self, commit: Commit, *, token: str) -> Revision:
         """Write one apply in one transaction: all of it or, after a crash at any instant, nothing.
 
-        Raises StateConflict if lineage, serial or the lease's token are no longer the expected ones.
+        Raises StateConflict if lineage, serial or the lease's token have changed.
         """
         ...
 
     def restore(self, export: StateExport, *, token: str) -> None:
-        """Fill an empty state with a proved export, in one transaction, under the lock.
+        """Fill an empty state with a verified export, in one transaction, under the lock.
 
         Raises StateError if it is not empty, and StateConflict if the lease was lost.
         """
         ...
 
     def record_settings(self, settings: tuple[Setting, ...], *, token: str) -> None:
-        """Keep the settings in force at an apply that had nothing else to write, under the lock.
+        """Record the settings in force after an apply that wrote nothing else, under the lock.
 
         Raises StateConflict if the lease was lost.
         """
         ...
 
     def record_tests(self, tests: tuple[tuple[str, LastTest], ...], *, serial: int) -> None:
-        """Keep results of live tests without a new revision.
+        """Record results of live tests without a new revision.
 
-        Results of connectors that are no longer there, or were changed after ``serial``, are dropped.
-        A failure that follows others without a success between them keeps their ``failing_since``;
-        ``commit`` does the same for connectors that it leaves as they are.
+        Drops results of connectors that were removed, or changed after ``serial``. A failure that
+        follows others without a success between them keeps their ``failing_since``; ``commit`` does
+        the same for connectors that it leaves as they are.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""What lies beside an empty state and tells that another one is meant: a key, a backup, another state."""
+"""Files beside an empty state that suggest the wrong state is in use: a key, a backup, another state."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _HEAD = b"SQLite format 3\0"
 
 
 def lying_beside(state_url: str, home: Path) -> tuple[str, ...]:
-    """Say, in sentences, what lies where an empty state is looked for, and how to go on.
+    """Describe, in sentences, which files lie beside an empty state, and how to go on.
 
-    ``home`` is the folder of the project. Looks at names and at the first octets of files alone.
+    ``home`` is the folder of the project. Reads only names and the first octets of files.
     """
     return tuple(_found(state_url, home))
 

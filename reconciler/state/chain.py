@@ -1,8 +1,8 @@
 """The chain of digests over the history: each revision's holds the one before it.
 
-Whoever changes, removes or inserts a revision must change every digest after it too. So a digest that was
-noted elsewhere, such as in the log of a pipeline, proves everything up to it. What is digested never
-changes: another way to do it takes another column.
+Whoever changes, removes or inserts a revision must change every digest after it too. So a digest
+that was noted elsewhere, such as in the log of a pipeline, proves everything up to it. The digested
+form never changes: a new one would need a column of its own.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _OF_ENTRY: Final = (
 
 
 def link(before: str, revision: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> str:
-    """The digest of a revision: of its row, its entries in the history, and the digest before it."""
+    """The digest over a revision's row, its entries in the history, and the digest before it."""
     row = [_plain(name, revision[name]) for name in _OF_REVISION]
     return digest([before, row, [[item[name] for name in _OF_ENTRY] for item in entries]])
 
@@ -53,7 +53,7 @@ def links(connection: Connection) -> Iterator[tuple[int, str]]:
 
 
 def _plain(name: str, value: Any) -> Any:
-    """A value as it is digested: databases keep moments each in a type of their own."""
+    """A value in its digested form: each database has its own type for moments."""
     if name != "at":
         return value
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)

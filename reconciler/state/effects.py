@@ -1,4 +1,4 @@
-"""What changes do to the stored resources, worked out as values that every store writes its own way."""
+"""The effects of changes on the stored resources, as values that each store writes in its own way."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Event:
 
 @dataclass(slots=True)
 class Effects:
-    """What a revision comes down to, by uid.
+    """The effects of one revision, by uid.
 
-    ``live`` maps the addresses that exist afterwards. ``specs`` holds the canonical JSON of whatever
-    was created or changed, worked out once because it takes longer than the writing. ``unsettled`` are
-    connectors of which the last test no longer says anything.
+    ``live`` maps the addresses that exist afterwards. ``specs`` holds the canonical JSON of
+    whatever was created or changed, made once because that takes longer than writing it.
+    ``unsettled`` are connectors whose last test no longer applies.
     """
 
     live: dict[Address, str]
@@ -50,9 +50,10 @@ class Effects:
 
 
 def effects(changes: tuple[Change, ...], live: Mapping[Address, str], serial: int) -> Effects:
-    """Follow the changes in their order, from the addresses that exist before them.
+    """Follow the changes in order, starting from the addresses that exist.
 
-    Raises StateConflict if one of them does not fit: it creates what is there, or changes what is not.
+    Raises StateConflict for a change that does not fit: it creates what exists, or changes what
+    does not.
     """
     result = Effects(dict(live))
     for position, change in enumerate(changes):
@@ -137,14 +138,14 @@ Fingerprints = tuple[tuple["SecretRef", "Fingerprint"], ...]
 def fingerprints_after(
     connector: Connector, stored: Fingerprints, new: Fingerprints
 ) -> Fingerprints:
-    """What is kept of a connector's fingerprints: the newest of each reference that it still has."""
+    """The fingerprints of a connector to keep: the newest of each reference that it still has."""
     known = {**dict(stored), **dict(new)}
     return tuple((reference, known[reference]) for reference in sorted(connector.references)
                  if reference in known)  # fmt: skip
 
 
 def not_empty(serial: int) -> StateError:
-    """Refuse to put a whole state where there is one."""
+    """Refuse to replace an existing state with a whole one."""
     return StateError(
         f"the state to import into is not empty: it is at serial {serial}",
         hint="Name an empty one with --state; nothing is ever merged or overwritten.",
@@ -152,7 +153,7 @@ def not_empty(serial: int) -> StateError:
 
 
 def nothing_to_export() -> StateError:
-    """Say that there is no state yet."""
+    """The error for a state that does not exist yet."""
     return StateError(
         "nothing was applied yet, so there is nothing to export",
         hint="Name the state with --state.",
@@ -160,7 +161,7 @@ def nothing_to_export() -> StateError:
 
 
 def moved(commit: Commit, lineage: str, serial: int) -> StateConflict:
-    """Name both sides of a lineage or serial that differs."""
+    """The error that names both values of a lineage or serial that differs."""
     if lineage == commit.expected_lineage or not commit.expected_lineage:
         what = f"the state is at serial {serial}, the plan was made at {commit.expected_serial}"
     else:

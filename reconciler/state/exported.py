@@ -1,6 +1,6 @@
-"""A whole state as one document: what is moved from one store to another, and proved before it is.
+"""A whole state as one document, which moves it from one store to another and is verified first.
 
-It holds references and keyed fingerprints, and no secret. Names of fields are those of the tables.
+It holds references and keyed fingerprints, never a secret. Fields are named after the columns.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class ExportedEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedFingerprint:
-    """The keyed MAC of a secret; its key is not in any state."""
+    """The keyed MAC of a secret; no state holds the key."""
 
     __pydantic_config__ = STRICT
 
@@ -158,10 +158,10 @@ class ExportedAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateExport:
-    """Everything but the lock: a state in another place is not locked by whoever locks this one.
+    """Everything except the lock, which belongs to the place and not to its content.
 
-    ``tool_version`` is the release that wrote the file, which no store knows.
-    ``digest`` is ``sha256:`` and the digest of the canonical JSON of all else.
+    ``tool_version`` is the release that wrote the file; stores do not keep it. ``digest`` is
+    ``sha256:`` and the digest of the canonical JSON of everything else.
     """
 
     __pydantic_config__ = STRICT
@@ -193,9 +193,10 @@ def to_text(export: StateExport) -> str:
 
 
 def from_text(text: str | bytes) -> StateExport:
-    """Read an export and prove that it is whole.
+    """Read an export and verify that it is whole.
 
-    Raises StateError if it is none, StateCorrupt if it was cut, changed, or contradicts itself.
+    Raises StateError if the text is not an export, StateCorrupt if it was cut, changed, or
+    contradicts itself.
     """
     try:
         plain = json.loads(text)
@@ -226,7 +227,7 @@ def from_text(text: str | bytes) -> StateExport:
 
 
 def _in_order(plain: dict[str, Any]) -> dict[str, Any]:
-    """Sort the fields of specifications and facts, which stores keep each in an order of its own."""
+    """Sort the fields of specifications and facts, whose order differs from store to store."""
     tests = (item["last_test"] for item in plain["resources"] if item["last_test"] is not None)
     for holder, name in (
         *((item, "spec") for item in (*plain["resources"], *plain["history"])),
@@ -244,7 +245,7 @@ def _digest(plain: dict[str, Any]) -> str:
 
 
 def _contradictions(export: StateExport) -> Iterator[str]:
-    """What cannot be true of one state; the digest says nothing of what was written wrong."""
+    """Contradictions within the export, which a digest does not reveal."""
     if not export.lineage:
         yield "it has no lineage"
     if len(export.revisions) != export.serial or any(
@@ -325,7 +326,7 @@ def exported(uid: str, stored: StoredResource, serial: int) -> ExportedResource:
 
 
 def restored(item: ExportedResource) -> StoredResource:
-    """What an export that was proved says of a resource."""
+    """Read a resource from a verified export."""
     test = item.last_test
     marks = (
         (SecretRef.parse(mark.reference), Fingerprint(mark.key_id, mark.mac))

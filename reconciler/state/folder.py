@@ -22,8 +22,8 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 def prepare(folder: Path) -> None:
     """Create the folder for its owner alone, with a ``.gitignore`` that keeps all of it out of git.
 
-    A folder that is there already keeps its mode and, unless it is called ``.reconciler``, gets no
-    ``.gitignore``: it is not ours. Raises StateUnavailable.
+    An existing folder keeps its mode and, unless it is called ``.reconciler``, gets no
+    ``.gitignore``, since it is not ours. Raises StateUnavailable.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -42,10 +42,10 @@ def prepare(folder: Path) -> None:
 
 
 def refuse_shared(folder: Path) -> None:
-    """Raise StateUnavailable for a ``.reconciler`` that is not this user's alone to write.
+    """Raise StateUnavailable for a ``.reconciler`` that others can write.
 
-    Whoever may write there can put a key and a state of their own in place, and so can whoever gets a link
-    into a repository. A folder of another name is the user's choice, and is not looked at.
+    Anyone who can write there, or commit a link to the repository, could plant a key and a state. A
+    folder of another name is the user's choice and is not checked.
     """
     if folder.name != USUAL_NAME:
         return
@@ -66,17 +66,20 @@ def refuse_shared(folder: Path) -> None:
 
 
 OWNER_ALONE = 0o077
-"""Bits of a mode that a key may not have, as ssh has it for a private key."""
+"""Mode bits that a key may not have, as with ssh's private keys."""
 
 NO_STRANGER = 0o027
-"""Bits that a state may not have: a group may read it. git writes no file without one of these."""
+"""Mode bits that a state may not have; a group may read it.
+
+A file that git checked out has one of these.
+"""
 
 
 def refuse_exposed(file: Path, forbidden: int) -> None:
     """Raise StateUnavailable for a file in ``.reconciler`` that is a link, another user's, or too open.
 
-    A checkout brings files along that everybody may read; those that are written here have mode 0600. In a
-    folder of another name the file is the user's choice, and is not looked at.
+    Files from a checkout are readable by everybody; those that reconciler writes have mode 0600. In
+    a folder of another name the file is the user's choice and is not checked.
     """
     if file.parent.name != USUAL_NAME:
         return
@@ -107,7 +110,7 @@ def refuse_exposed(file: Path, forbidden: int) -> None:
 
 @contextmanager
 def draft(target: Path) -> Iterator[Path]:
-    """Lend an empty file (mode 0600) beside ``target`` to be filled; it is removed at the end."""
+    """Yield an empty file (mode 0600) beside ``target`` to fill; it is removed at the end."""
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         os.close(handle)
@@ -121,10 +124,10 @@ def draft(target: Path) -> Iterator[Path]:
 
 
 def publish(filled: Path, target: Path) -> bool:
-    """Let ``filled`` appear as ``target``, whole and at once, unless somebody was faster.
+    """Publish ``filled`` as ``target`` atomically, unless another process was faster.
 
-    A hard link does what a rename cannot: it never replaces what is there. Returns whether it was
-    this file that appeared. Raises StateUnavailable.
+    A hard link, unlike a rename, never replaces an existing file. Returns whether this file was
+    published. Raises StateUnavailable.
     """
     try:
         _to_disk(filled)
@@ -143,7 +146,7 @@ def publish(filled: Path, target: Path) -> bool:
 
 
 def replace(filled: Path, target: Path) -> None:
-    """Let ``filled`` appear as ``target``, whole and at once, in place of what is there.
+    """Replace ``target`` with ``filled`` atomically.
 
     Raises StateUnavailable.
     """
@@ -156,7 +159,7 @@ def replace(filled: Path, target: Path) -> None:
 
 
 def unavailable(path: Path, verb: str, error: OSError) -> StateUnavailable:
-    """Tell what could not be done to a path and what to do about it."""
+    """The error for a path, with the reason and the remedy."""
     return StateUnavailable(
         f"{path} cannot be {verb}: {error.strerror or type(error).__name__}",
         hint=_REMEDIES.get(error.errno or 0, "check the path and its permissions"),

@@ -1,8 +1,9 @@
 """The key of the secrets' fingerprints: from the environment, or from a file beside the state.
 
-A key is generated, never chosen: whoever has a fingerprint can try words until one fits. It is written
-as ``reconciler_key_``, 64 hexadecimal digits, and 8 more that are the beginning of the SHA-256 of what
-precedes them, so that a mistake in copying is found and a scanner recognises a key that leaked.
+A key is generated, never chosen: with a fingerprint, a chosen word could be guessed. It is written
+as ``reconciler_key_``, 64 hexadecimal digits, and 8 more that are the beginning of the SHA-256 of
+what precedes them, so that a mistake in copying is found and a scanner recognises a key that
+leaked.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ NO_KEY = (
     f"no fingerprint key is set, so rotated secrets go unnoticed; make one with `reconciler state key`,"
     f" and set {VARIABLE} to it wherever this state is applied"
 )
-"""What to tell the user when there is no key although secrets are about to be applied."""
+"""The warning when secrets are about to be applied without a key."""
 
 _BYTES = 32
 _PREFIX = "reconciler_key_"
@@ -36,19 +37,23 @@ _CHECKSUM = 8
 _GENERATED = re.compile(rf"{_PREFIX}([0-9a-f]{{{2 * _BYTES}}})([0-9a-f]{{{_CHECKSUM}}})")
 _HEXADECIMAL = re.compile(rf"[0-9a-fA-F]{{{2 * _BYTES}}}")
 _FEWEST_DIGITS = 8
-"""Different digits among 64: chance gives fewer less than once in 10¹⁵ keys, a person soon does."""
+"""Distinct digits among 64.
+
+A random key has fewer less than once in 10¹⁵; a typed one often does.
+"""
 _MAKE = f"Make one with `reconciler state key`, and set {VARIABLE} to it wherever this state is applied."
 
 
 def generated() -> str:
-    """Make a new key, in the form in which it is written down."""
+    """Generate a new key, in its written form."""
     return _written(secrets.token_bytes(_BYTES))
 
 
 def written_key(path: Path) -> str:
-    """Return the key of a file, be it of an older release, in the form that the variable takes.
+    """Return the key in a file, including one of an older release, as the variable takes it.
 
-    Raises StateCorrupt for a file that holds no key, and StateUnavailable for one that cannot be read.
+    Raises StateCorrupt for a file that holds no key, and StateUnavailable for one that cannot be
+    read.
     """
     octets = _octets(path)
     if octets is None:
@@ -71,12 +76,12 @@ def fingerprint_key(
     """Find the key, and with ``create`` make the key file of a SQLite state that has none.
 
     The variable wins over the file. None means that secrets cannot be fingerprinted: nothing was
-    applied yet, or the state is shared in PostgreSQL and no variable is set. A file on this machine
-    would not do there: every machine would fingerprint under a key of its own. Plans and applies work
-    without; see NO_KEY.
+    applied yet, or the state is shared in PostgreSQL and no variable is set. A file would not help
+    there: each machine would fingerprint under its own key. Plans and applies work without a key;
+    see NO_KEY.
 
-    Raises UsageError for a variable that holds no generated key, StateCorrupt for a file that holds none
-    and StateUnavailable for one that cannot be read or created.
+    Raises UsageError for a variable that holds no generated key, StateCorrupt for a file that holds
+    none and StateUnavailable for one that cannot be read or created.
     """
     text = environ.get(VARIABLE, "")
     if text.strip():
@@ -110,7 +115,7 @@ def _of_variable(value: str) -> FingerprintKey:
             hint=f"{_MAKE} Rotated secrets are noticed again after the next apply that changes something;"
             " saved plans have to be made again.",
         )
-    # As releases took it that had no form of their own: what was fingerprinted under it stays comparable.
+    # Older releases took any 64 digits; fingerprints made under such a key stay comparable.
     return FingerprintKey(value.encode("ascii"))
 
 
@@ -128,7 +133,7 @@ def _create(path: Path) -> None:
             draft.write_text(f"{generated()}\n", encoding="ascii")
         except OSError as error:
             raise folder.unavailable(path, "created", error) from None
-        # If another process published its key first, that one is the key.
+        # If another process published its key first, use that one.
         folder.publish(draft, path)
 
 
@@ -138,7 +143,7 @@ def _read(path: Path) -> FingerprintKey | None:
 
 
 def _octets(path: Path) -> bytes | None:
-    """Read a key file, one of 64 hexadecimal digits too, as older releases wrote it."""
+    """Read a key file, including the 64 hexadecimal digits that older releases wrote."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The lease that the lock is: how long it lasts, how it is waited for, renewed and reported."""
+"""The lock is a lease: its duration, waiting for it, renewing it and reporting its holder."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 LASTS = timedelta(seconds=60)
-"""How long a lease is good for unless it is renewed; it is renewed three times as often."""
+"""How long a lease lasts unless it is renewed; renewals come at a third of this."""
 
 _WAITS = BackOff(first=0.1, longest=2.0)
 """The waits before the lock is asked for again."""
 
 
 def fresh(token: str, holder: str, operation: str, now: datetime) -> Lease:
-    """A lease of this process under ``token``, good from ``now`` on."""
+    """A lease of this process under ``token`` that starts at ``now``."""
     return Lease(
         token=token,
         holder=holder,
@@ -42,17 +42,17 @@ def fresh(token: str, holder: str, operation: str, now: datetime) -> Lease:
 
 @dataclass(frozen=True, slots=True)
 class LockRefused:
-    """Somebody else's lease is in force; ``now`` is the time by which that was judged."""
+    """Another process's lease is in force; ``now`` is the time it was judged by."""
 
     lease: Lease
     now: datetime
 
 
 class LockAttempt(Protocol):
-    """Tries once to take the lock, also if the lease in force is the one known to be ``dead``."""
+    """Tries once to take the lock, even if the lease in force is the one known to be ``dead``."""
 
     def __call__(self, dead: Lease | None) -> Lease | LockRefused:
-        """Return the lease that was taken, or whose it is instead."""
+        """Return the lease taken, or the holder's."""
         ...
 
 
@@ -66,11 +66,10 @@ def acquire(
 ) -> Lease:
     """Take the lock, asking again at growing intervals until ``wait`` is over.
 
-    Expiry is judged by the store's clock. Should that clock have been set back, the lease of a holder
-    who died would seem to last; so a lease that was watched for its whole duration, by a clock that
-    cannot be set, and was never renewed, is taken for dead too.
-
-    ``waiting`` is told whose lease is waited for, once for each. Raises StateLocked.
+    Expiry is judged by the store's clock. If that clock was set back, the lease of a dead holder
+    would seem to last. So a lease is dead, too, once it was watched for its whole duration on a
+    monotonic clock without a renewal. Each holder is passed to ``waiting`` once. Raises
+    StateLocked.
     """
     deadline = monotonic() + wait.total_seconds()
     watched: Lease | None = None
@@ -101,7 +100,7 @@ def acquire(
 
 
 def locked(refused: LockRefused) -> StateLocked:
-    """Name the holder, since when, and the way out."""
+    """The error that names the holder, since when, and the way out."""
     lease = refused.lease
     held = _spell(refused.now - lease.since)
     return StateLocked(
@@ -114,7 +113,7 @@ def locked(refused: LockRefused) -> StateLocked:
 
 
 def lost(lease: Lease | None) -> StateConflict:
-    """Tell a writer that its lease is gone; ``lease`` is the one that is in its place."""
+    """The error for a writer whose lease is gone; ``lease`` is the one in force now."""
     taken = f"; {lease.holder} ({lease.operation}) on {lease.host} holds it now" if lease else ""
     return StateConflict(
         f"the lock was lost before the revision could be written{taken}",
@@ -123,7 +122,7 @@ def lost(lease: Lease | None) -> StateConflict:
 
 
 def no_such_lease(token: str, lease: Lease | None) -> StateError:
-    """Tell that nothing is locked under that token, and under which one it is."""
+    """The error for an unknown token; it names the token in force."""
     return StateError(
         f"the state is not locked under {token}",
         hint=f"it is locked under {lease.token}, by {lease.holder}" if lease else
@@ -140,10 +139,10 @@ def _spell(duration: timedelta) -> str:
 
 
 class HeldLock:
-    """A lock that is held: a thread renews the lease inside the ``with`` block, the end gives it back.
+    """A held lock: a thread renews the lease inside the ``with`` block, and its end releases it.
 
-    ``renew`` and ``release`` are the store's; ``renew`` returns whether the lease was still there.
-    ``not_released`` is why it could not be given back at the end, if it could not.
+    The store provides ``renew``, which returns whether the lease still existed, and ``release``.
+    ``not_released`` is why the lease could not be released at the end; None if it was.
     """
 
     def __init__(
@@ -164,7 +163,7 @@ class HeldLock:
 
     @property
     def lease(self) -> Lease:
-        """What is held, as it was taken; ``expires`` moves on with every renewal since."""
+        """The lease as it was taken; each renewal has moved ``expires`` on."""
         return self._lease
 
     def __enter__(self) -> Self:
@@ -182,7 +181,7 @@ class HeldLock:
             self._done.set()
             if self._thread is not None:
                 self._thread.join()
-            # What cannot be given back runs out by itself, and must not hide how the block ended.
+            # A lease that cannot be released expires, and must not hide how the block ended.
             try:
                 self._release()
             except StateError as error:
@@ -190,8 +189,8 @@ class HeldLock:
 
     def _keep(self) -> None:
         while not self._done.wait(self._every):
-            # A store that cannot be reached now may be at the next turn; who holds the lease then is
-            # checked again in the transaction that commits.
+            # The store may be reachable at the next renewal. The commit checks the lease again in
+            # its transaction.
             with suppress(StateError):
                 if not self._renew():
                     return

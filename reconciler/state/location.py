@@ -1,4 +1,4 @@
-"""Where a state lies, read from the ``state`` setting without loading what can open it."""
+"""The location of a state, parsed from the ``state`` setting without loading a driver."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HINT = "write sqlite:///.reconciler/state.db or postgresql://user@host/database
 
 @dataclass(frozen=True, slots=True)
 class SqliteLocation:
-    """A file. ``path`` is as it was written, relative to the working directory."""
+    """A SQLite file. ``path`` is as written, relative to the working directory."""
 
     path: Path
 
@@ -23,7 +23,7 @@ class SqliteLocation:
 
     @property
     def real_path(self) -> Path:
-        """Where the file itself lies or will lie, once symbolic links are followed."""
+        """The path of the file itself, with symbolic links followed."""
         return Path(os.path.realpath(self.path))
 
 
@@ -38,7 +38,7 @@ class PostgresqlLocation:
 
 
 Location = SqliteLocation | PostgresqlLocation
-"""Every place that a state can be kept in."""
+"""All kinds of location."""
 
 
 def locate(url: str) -> Location:

@@ -1,4 +1,4 @@
-"""Specifications as text: canonical JSON on the way in, pydantic's verdict on the way out."""
+"""Specifications as text: canonical JSON when written, validated by pydantic when read."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def encode(resource: Resource) -> str:
 
 
 def digest_of(text: str) -> str:
-    """The digest of canonical JSON text, equal to that of the value which it stands for."""
+    """The digest of canonical JSON text, equal to that of the value it represents."""
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def address_of(kind: str, name: str) -> Address:
-    """Read an address out of its columns; raises StateCorrupt for a kind that does not exist."""
+    """Read an address from its columns; raises StateCorrupt for a kind that does not exist."""
     try:
         return Address(Kind(kind), name)
     except ValueError:
@@ -53,7 +53,7 @@ def address_of(kind: str, name: str) -> Address:
 
 
 def decode(address: Address, text: str, expected: str) -> Resource:
-    """Read a resource back; raises StateCorrupt, naming the address, if it is not what was written."""
+    """Read a resource back; raises StateCorrupt, naming the address, if it differs from what was written."""
     if digest_of(text) != expected:
         raise StateCorrupt(
             f"the stored specification of {address} does not match its digest", hint=_HINT
@@ -62,7 +62,7 @@ def decode(address: Address, text: str, expected: str) -> Resource:
 
 
 def read(address: Address, text: str) -> Resource:
-    """Read a resource that no digest stands beside; raises StateCorrupt."""
+    """Read a resource that was stored without a digest; raises StateCorrupt."""
     try:
         resource = cast("Resource", _adapter(address.kind).validate_json(text))
     except ValidationError as error:
@@ -78,7 +78,7 @@ def read(address: Address, text: str) -> Resource:
 
 
 def use_row(use: CredentialUse) -> dict[str, JSON]:
-    """The columns of a remembered use of a secret, but for its time."""
+    """The columns of a remembered use of a secret, except its time."""
     place, value = use.destination, use.value
     row: dict[str, JSON] = {
         "reference": str(use.reference),

@@ -1,4 +1,4 @@
-"""Whether a command has written its revision: known at every moment, and on every way out."""
+"""Whether a command has written its revision, known on every way out."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class WriteOutcome:
-    """What is known of the revision ``serial``; None as long as nothing was written.
+    """The revision ``serial``, or None while nothing was written.
 
-    ``known`` is false while it is being written, and stays so if the database cannot say what became of it.
+    ``known`` is false while it is
+
+    being written, and stays false if the database cannot say whether it was.
     """
 
     serial: int | None = None
     known: bool = True
 
     def of(self, serial: int, write: Callable[[], T]) -> T:
-        """Write the revision ``serial``; a signal is acted on once it is known what became of it."""
+        """Write the revision ``serial``; signals wait until the outcome is known."""
         with deferred():
             self.serial, self.known = serial, False
             try:

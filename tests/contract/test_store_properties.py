@@ -1,4 +1,4 @@
-"""Whatever is applied, in whatever order: the state is what was wanted, and all stores agree."""
+"""Whatever is applied, in whatever order: the state is what was desired, and all stores agree."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def alike(export: StateExport) -> StateExport:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps)
-def test_what_was_wanted_is_stored_and_every_store_tells_the_same_past(
+def test_what_was_desired_is_stored_and_every_store_tells_the_same_past(
     place: Place,
     steps: list[
         tuple[Snapshot, tuple[tuple[str, str], ...], dict[SecretRef, str], dict[str, bool]]

@@ -64,7 +64,7 @@ def test_an_attempt_comes_back_as_it_was_newest_first(audit: StateStore) -> None
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("desired", "found"),
     [
         ({"since": NOON}, (REFUSED, SENT)),
         ({"since": NOON + timedelta(microseconds=1)}, (REFUSED,)),
@@ -76,9 +76,9 @@ def test_an_attempt_comes_back_as_it_was_newest_first(audit: StateStore) -> None
     ],
 )
 def test_a_filter_wants_all_that_it_says(
-    audit: StateStore, wanted: dict[str, Any], found: tuple[SendingRecord, ...]
+    audit: StateStore, desired: dict[str, Any], found: tuple[SendingRecord, ...]
 ) -> None:
-    assert audit.sent(SendingFilter(**wanted)) == found
+    assert audit.sent(SendingFilter(**desired)) == found
 
 
 def test_an_ending_takes_the_place_of_what_was_noted_before(audit: StateStore) -> None:

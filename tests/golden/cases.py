@@ -140,11 +140,11 @@ def plan_for_machines() -> str:
 def plan_of_a_rename() -> str:
     after = [replace(item, name="people") if item == connector("payroll") else item
              for item in _BEFORE]  # fmt: skip
-    wanted = [item for item in after if item != permissions("payroll", users=groups("hr"))]
+    configured = [item for item in after if item != permissions("payroll", users=groups("hr"))]
     return plan_text(
         planned(
             stored(*_BEFORE),
-            *wanted,
+            *configured,
             permissions("people", users=groups("hr")),
             renames=(("people", "payroll"),),
         ),

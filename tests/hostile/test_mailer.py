@@ -307,9 +307,9 @@ def test_a_copy_that_fails_is_told_and_the_mail_goes_out_once(
     assert (outcome.result, outcome.copy) == (SendingResult.SENT, CopyStatus.FAILED)
 
 
-@pytest.mark.parametrize("wanted", [SaveSent.AUTO, SaveSent.ALWAYS])
+@pytest.mark.parametrize("desired", [SaveSent.AUTO, SaveSent.ALWAYS])
 def test_a_copy_that_may_have_been_filed_is_looked_for_before_it_is_filed_again(
-    opened: Open, wanted: SaveSent
+    opened: Open, desired: SaveSent
 ) -> None:
     filed: list[str] = []
 
@@ -327,7 +327,7 @@ def test_a_copy_that_may_have_been_filed_is_looked_for_before_it_is_filed_again(
     answers = {**SELECTED, "SEARCH": search, "UID": search, "APPEND": append(appended)}
     office = opened(smtp(DATA=QUEUED), imap(**answers))
     found = [
-        office.mailer.send(LETTER, connector="support", save_sent=wanted).copy.status
+        office.mailer.send(LETTER, connector="support", save_sent=desired).copy.status
         for _ in range(2)
     ]
     assert found == [CopyStatus.APPENDED, CopyStatus.FOUND]

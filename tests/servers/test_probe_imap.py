@@ -41,9 +41,9 @@ def failure(result: ConnectorResult) -> tuple[Stage, Failure]:
     return stage.stage, why
 
 
-def stage(result: ConnectorResult, wanted: Stage) -> StageResult:
+def stage(result: ConnectorResult, expected: Stage) -> StageResult:
     (protocol,) = result.protocols
-    return next(item for item in protocol.stages if item.stage is wanted)
+    return next(item for item in protocol.stages if item.stage is expected)
 
 
 @pytest.mark.parametrize("security", MODES)

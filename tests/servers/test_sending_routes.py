@@ -73,19 +73,19 @@ def test_a_forced_whole_mail_keeps_who_it_was_from(
 
 
 @pytest.mark.parametrize(
-    ("wanted", "filed"), [(SaveSent.AUTO, 0), (SaveSent.ALWAYS, 1), (SaveSent.NEVER, 0)]
+    ("desired", "filed"), [(SaveSent.AUTO, 0), (SaveSent.ALWAYS, 1), (SaveSent.NEVER, 0)]
 )
 def test_no_copy_is_filed_where_the_provider_files_them(
     mailer: Mailer,
     mailboxes: Mailboxes,
     apply: Callable[..., None],
-    wanted: SaveSent,
+    desired: SaveSent,
     filed: int,
 ) -> None:
     cloud = SUPPORT_DOCUMENT.replace("imap:\n", "provider: contoso-cloud\nimap:\n")
     apply(FILING_PROVIDER, support=cloud)
     letter = Message(to=(ADA.username,), subject="Copies", text="ok\n")
-    sent = mailer.send(letter, connector="support", save_sent=wanted)
+    sent = mailer.send(letter, connector="support", save_sent=desired)
     assert mailboxes.one(ADA, "INBOX", sent.message_id)
     assert mailboxes.count(SUPPORT, SENT, sent.message_id) == filed
 

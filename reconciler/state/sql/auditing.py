@@ -31,7 +31,7 @@ def record_attempts(connection: Connection, attempts: Iterable[SignInAttempt]) -
 
 
 def finish_attempts(connection: Connection, attempts: tuple[SignInAttempt, ...]) -> None:
-    """Write how attempts ended, and remember where sign-ins succeeded."""
+    """Record how attempts ended, and remember where sign-ins succeeded."""
     ended = update(tables.attempts).where(tables.attempts.c.id == bindparam("of"))
     connection.execute(
         ended.values(outcome=bindparam("ending"), error_class=bindparam("reason")),
@@ -82,12 +82,12 @@ def attempts(
 
 
 def forget_attempts(connection: Connection, before: datetime) -> int:
-    """Remove the attempts from before a moment, and return how many they were."""
+    """Remove the attempts made before a moment, and return their number."""
     return connection.execute(delete(tables.attempts).where(tables.attempts.c.at < before)).rowcount
 
 
 def remember(connection: Connection, uses: Iterable[tuple[CredentialUse, datetime]]) -> None:
-    """Add uses of secrets, with their moments, that are not remembered yet."""
+    """Add the uses of secrets that are not remembered yet, with their times."""
     rows = [{**specs.use_row(use), "at": at} for use, at in uses]
     if not rows:
         return

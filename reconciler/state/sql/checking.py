@@ -1,4 +1,4 @@
-"""A check of a whole state: everything is read, and whatever is wrong is named by table, row and column."""
+"""A check of a whole state: reads everything and names each problem by table, row and column."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _JSON: Final = {
     "history.spec": dict,
     "tests.facts": dict,
 }
-"""Columns of text that hold JSON, and what it must be."""
+"""Text columns that hold JSON, and its expected type."""
 
 _REFERENCES: Final = ("fingerprints.reference", "attempts.reference", "credential_uses.reference")
 _WORDS: Final = {
@@ -37,7 +37,7 @@ _WORDS: Final = {
     "resources.kind": frozenset(Kind),
     "history.kind": frozenset(Kind),
 }
-"""Columns of text that hold one of a few words."""
+"""Text columns that hold one of a few words."""
 
 _WAY_OUT: Final = (
     "restore the state from a backup; `reconciler state check` lists everything that is wrong"
@@ -45,25 +45,25 @@ _WAY_OUT: Final = (
 
 
 def refuse_damaged(connection: Connection) -> None:
-    """Raise StateCorrupt for a SQLite file whose pages do not fit together; it takes a moment."""
+    """Raise StateCorrupt for a SQLite file whose pages are inconsistent; a quick check."""
     for said in _pragma(connection, "quick_check(1)"):
         raise StateCorrupt(f"the state is damaged: {said}", hint=_WAY_OUT)
 
 
 def explain(connection: Connection, error: Exception) -> Exception:
-    """Name the place of what could not be read; the error itself if no value is wrong."""
+    """Locate the value that could not be read; return the error itself if every value is valid."""
     for problem in value_problems(connection):
         return StateCorrupt(f"the state is damaged: {problem}", hint=_WAY_OUT)
     return error
 
 
 def problems(connection: Connection) -> Iterator[str]:
-    """Yield everything that is wrong with a state, a sentence each."""
+    """Yield a sentence for each problem of a state."""
     yield from (f"the file: {said}" for said in _pragma(connection, "integrity_check"))
     wrong = tuple(value_problems(connection))
     yield from wrong
     if wrong:
-        return  # what is compared below would fail on these values
+        return  # the comparisons below would fail on these values
     yield from _serials(connection)
     yield from _specifications(connection)
     yield from (
@@ -73,14 +73,14 @@ def problems(connection: Connection) -> Iterator[str]:
 
 
 def broken_links(connection: Connection) -> tuple[int, ...]:
-    """The revisions whose digest is not the one that is worked out from the history."""
+    """The revisions whose digest does not match the history."""
     query = select(tables.revisions.c.serial, tables.revisions.c.chain)
     stored = {row.serial: row.chain for row in connection.execute(query)}
     return tuple(serial for serial, link in chain.links(connection) if stored[serial] != link)
 
 
 def value_problems(connection: Connection) -> Iterator[str]:
-    """Yield every value that is not of the kind that its column has."""
+    """Yield every value of the wrong type for its column."""
     for found in tables.metadata.sorted_tables:
         bare = table(found.name, *(column(item.name) for item in found.columns))
         for row in connection.execute(select(bare)):
@@ -96,7 +96,7 @@ def value_problems(connection: Connection) -> Iterator[str]:
 
 
 def _value_problem(of: Table, item: Column[Any], value: Any) -> str:
-    """What is wrong with a value; "" if nothing is."""
+    """The problem of a value; "" if it is valid."""
     if value is None:
         return "" if item.nullable else "expected a value, found none"
     if isinstance(item.type, Boolean):
@@ -146,7 +146,7 @@ def _serials(connection: Connection) -> Iterator[str]:
     newest = connection.execute(select(tables.meta.c.serial)).scalar_one()
     serials = set(connection.execute(select(tables.revisions.c.serial)).scalars())
     within = sorted(serial for serial in serials if 1 <= serial <= newest)
-    # By the gaps, and not by each number in them: a damaged serial may be any.
+    # List gaps and not each missing number: a damaged serial may be huge.
     for before, after in pairwise((0, *within, newest + 1)):
         if after - before == 2:  # noqa: PLR2004 - one number lies between them
             yield f"revision {before + 1} is missing"
@@ -184,7 +184,7 @@ def _row(of: Table, values: dict[str, Any]) -> str:
 
 
 def _pragma(connection: Connection, name: str) -> tuple[str, ...]:
-    """What SQLite finds wrong; nothing for another database, which checks its pages itself."""
+    """The problems SQLite reports; none for other databases, which check their own pages."""
     if connection.dialect.name != "sqlite":
         return ()
     found = connection.exec_driver_sql(f"PRAGMA {name}").scalars()

@@ -1,4 +1,4 @@
-"""How a connection to PostgreSQL is made: libpq reads the URL, and everything else that it reads."""
+"""Connecting to PostgreSQL: libpq reads the URL and all its usual sources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.model.state_url import PostgresqlUrl
     from reconciler.secrets.base import Secret
 
-# A network that swallows packets is noticed within the half of a lease, and not when TCP gives up.
+# Notice a network that drops packets within half a lease, long before TCP gives up.
 _PATIENCE = {
     "connect_timeout": 10,  # s
     "keepalives_idle": 10,  # s
@@ -31,8 +31,8 @@ _CHECKED = ("verify-ca", "verify-full")
 class Connecting:
     """Opens connections to one database.
 
-    What the URL leaves open, libpq takes from where it always does: ``PGPASSWORD``, ``~/.pgpass``,
-    ``PGSSLMODE``, a service file. The password is fetched once, and only if the URL holds none.
+    What the URL leaves open, libpq takes from its usual sources: ``PGPASSWORD``, ``~/.pgpass``,
+    ``PGSSLMODE``, a service file. The password is fetched once, and only if the URL has none.
 
     Raises UsageError for a URL that libpq cannot read, and StateUnavailable if psycopg is missing.
     """
@@ -48,7 +48,7 @@ class Connecting:
             ) from None
         try:
             given = conninfo_to_dict(url.text)
-        except psycopg.ProgrammingError:  # its text may hold a part of the URL
+        except psycopg.ProgrammingError:  # its text may contain part of the URL
             raise UsageError(
                 "the state URL cannot be read as a URL",
                 hint="its parameters are those of libpq: "
@@ -71,12 +71,12 @@ class Connecting:
             if self._secret is None:
                 self._secret = self._password()
             parameters["password"] = self._secret.reveal()
-        # Prepared statements would tie a session together that a pooler may spread over several.
+        # A pooler may spread one session over several servers, where prepared statements fail.
         return self._connect(**parameters, prepare_threshold=None)
 
     @staticmethod
     def _redactor(url: PostgresqlUrl, libpq: int) -> dict[str, str]:
-        """Refuse to tell the password itself to a server that has not proved who it is."""
+        """Refuse to send the password in clear to a server that is not authenticated."""
         mode = url.tls or os.environ.get("PGSSLMODE", "")
         proved = url.verified or mode in _CHECKED
         return {} if proved or libpq < _KNOWS_REQUIRE_AUTH else {"require_auth": "!password"}

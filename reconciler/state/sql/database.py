@@ -1,4 +1,4 @@
-"""The port behind the store: a database that holds a state, whichever it is."""
+"""The port behind the store: any database that holds a state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Database(Protocol):
-    """Opens transactions. Every failure inside one comes out as a StateError."""
+    """Opens transactions. Raises every failure inside one as a StateError."""
 
     @property
     def location(self) -> Location:
@@ -22,25 +22,25 @@ class Database(Protocol):
         ...
 
     def view(self) -> AbstractContextManager[Connection | None]:
-        """One consistent view to read from; None, and nothing is created, where there is no state."""
+        """One consistent view to read from; None where there is no state. Creates nothing."""
         ...
 
     def transaction(self) -> AbstractContextManager[Connection]:
-        """One transaction to write in, alone with the state; creates the state if there is none."""
+        """One exclusive transaction to write in; creates the state if there is none."""
         ...
 
     def addition(self) -> AbstractContextManager[Connection]:
         """One transaction to add to the audit in, on a connection that stays open until ``close``.
 
-        It must take less time than handing over a mail. What is added survives the process at once, and a
-        failure of the whole machine only some moments later. Raises StateUnavailable if there is no state.
+        It must be faster than handing over a mail. Additions survive the process at once, and a
+        crash of the machine only moments later. Raises StateUnavailable if there is no state.
         """
         ...
 
     def migrate(self) -> bool:
-        """Bring an older state to this release's schema; False if there is none, or it has it already.
+        """Migrate an older state to this release's schema; False if there is none, or it is current.
 
-        Nothing else migrates: a view and a transaction refuse an older state.
+        Nothing else migrates: views and transactions refuse an older state.
         """
         ...
 

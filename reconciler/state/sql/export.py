@@ -1,4 +1,4 @@
-"""A whole state out of a database, and into an empty one."""
+"""Exporting a whole state from a database, and importing it into an empty one."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def restore(connection: Connection, new: StateExport, token: str, now: datetime)
 
 
 def _link(connection: Connection, new: StateExport) -> None:
-    """Chain the revisions, or prove the chain that the export has."""
+    """Chain the revisions, or verify the chain in the export."""
     for item, (serial, link) in zip(new.revisions, chain.links(connection), strict=True):
         if item.chain and item.chain != link:
             raise StateCorrupt(
@@ -156,7 +156,7 @@ def _link(connection: Connection, new: StateExport) -> None:
 
 
 def _ordered(connection: Connection, table: Table) -> list[Row[Any]]:
-    # Sorted here because databases collate text each in their own way.
+    # Sorted here because each database collates text in its own way.
     rows = connection.execute(select(table)).all()
     return sorted(rows, key=lambda row: (row.at, row.id))
 

@@ -1,4 +1,4 @@
-"""What goes wrong in a database, told in the words of the state.
+"""Failures of a database, as errors of the state.
 
 SQLite's result codes: https://www.sqlite.org/rescode.html. PostgreSQL's SQLSTATE codes:
 https://www.postgresql.org/docs/current/errcodes-appendix.html.
@@ -31,7 +31,7 @@ _BACKUP = "restore the file from a backup; sqlite3 FILE .recover may save what i
 
 
 class BrokenOff(StateUnavailable):
-    """The database cannot be reached, or not any more: what became of a transaction is unknown."""
+    """The database cannot be reached, or no longer: the outcome of a transaction is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ _SQLITE: tuple[_Fault, ...] = (
     _Fault(("",), StateCorrupt, "is not a valid state: {text}", _BACKUP),
 )
 
-# Where a connection comes to nothing, libpq knows no SQLSTATE.
+# If a connection fails, libpq has no SQLSTATE.
 _UNTOLD = "no password"
 _REFUSED = "refused"
 
@@ -157,11 +157,12 @@ _POSTGRESQL: tuple[_Fault, ...] = (
 
 
 @contextmanager
-def told(location: Location) -> Iterator[None]:
+def translated(location: Location) -> Iterator[None]:
     """Turn every failure of the database within the block into a StateError, and defer signals.
 
-    The original is not chained: its text holds the statement with its parameters. SQLAlchemy and the
-    drivers do not survive the exception of a signal, so it is raised at the end of the block.
+    The original is not chained, since its text contains the statement and its parameters.
+    SQLAlchemy and the drivers do not survive an exception from a signal handler, so that is raised
+    at the end of the block.
     """
     try:
         with deferred():
@@ -185,7 +186,7 @@ def _translate(location: Location, error: BaseException | None) -> StateError:
 
 
 def _connecting(error: BaseException | None) -> str:
-    """What the driver tells of a connection that came to nothing."""
+    """The driver's message about a connection that failed."""
     if getattr(getattr(error, "pgconn", None), "needs_password", False):
         return _UNTOLD
     return _REFUSED if "password authentication failed" in str(error) else ""

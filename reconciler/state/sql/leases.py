@@ -1,4 +1,4 @@
-"""The lease row: each function is one step of the lock's life, in a transaction of the caller's."""
+"""The lease row: each function is one step of the lock's life, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _row = tables.lock.c
 
 
 def take(
-    connection: Connection, wanted: Lease, now: datetime, dead: Lease | None
+    connection: Connection, lease: Lease, now: datetime, dead: Lease | None
 ) -> Lease | leases.LockRefused:
-    """Take the lock if nobody holds it, if the lease ran out, or if it is the one known as dead."""
+    """Take the lock if it is free, if the lease expired, or if it is the one known to be dead."""
     current = reading.any_lease(connection, lock=True)
     if current is not None and current.expires > now and current != dead:
         return leases.LockRefused(current, now)
     connection.execute(
         update(tables.lock).values(
-            token=wanted.token,
-            holder=wanted.holder,
-            operation=wanted.operation,
-            host=wanted.host,
-            since=wanted.since,
-            expires=wanted.expires,
+            token=lease.token,
+            holder=lease.holder,
+            operation=lease.operation,
+            host=lease.host,
+            since=lease.since,
+            expires=lease.expires,
         )
     )
-    return wanted
+    return lease
 
 
 def renew(connection: Connection, token: str, now: datetime) -> bool:
@@ -46,6 +46,6 @@ def renew(connection: Connection, token: str, now: datetime) -> bool:
 
 
 def release(connection: Connection, token: str) -> bool:
-    """Give the lock back; False if it was not held under that token."""
+    """Release the lock; False if it was not held under that token."""
     free = update(tables.lock).where(_row.token == token).values(token="")
     return bool(token) and bool(connection.execute(free).rowcount)

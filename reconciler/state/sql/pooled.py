@@ -1,4 +1,4 @@
-"""A connection that stays open from one transaction to the next, for what is written often."""
+"""A connection that stays open between transactions, for frequent writes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _IDLE_SECONDS = 30.0
-"""A connection that nobody used for so long may be dead at its other end, and is opened anew."""
+"""After this long without use a connection may be dead at the other end, and is reopened."""
 
 
 class PooledConnection:
     """Lends one connection, to one thread at a time.
 
-    ``place`` says what the connection leads to: a file that was replaced meanwhile is another one. After
+    ``place`` identifies what the connection leads to, since a file may be replaced meanwhile. After
     a failure the next transaction gets a new connection.
     """
 

@@ -14,7 +14,7 @@ from reconciler.errors import StateUnavailable
 from reconciler.signals import deferred
 from reconciler.state.sql import schema
 from reconciler.state.sql.connecting import Connecting
-from reconciler.state.sql.faults import told
+from reconciler.state.sql.faults import translated
 from reconciler.state.sql.pooled import PooledConnection
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 SCHEMA = "reconciler"
 _CREATION = 0x7265636F  # the advisory lock under which the schema is created and migrated
 _BUSY_SECONDS = 5
-_IDLE_SECONDS = 30  # half of a lease: a writer that was stopped keeps its rows locked no longer
+_IDLE_SECONDS = 30  # half a lease: a stopped writer keeps its rows locked no longer than this
 
 
 class PostgresqlDatabase:
     """Implements :class:`reconciler.state.sql.database.Database` on a server.
 
-    Leases expire by the server's clock: it is the only one that all writers share.
+    Leases expire by the server's clock, the only one that all writers share.
     """
 
     def __init__(
@@ -63,15 +63,15 @@ class PostgresqlDatabase:
     @contextmanager
     def view(self) -> Iterator[Connection | None]:
         """One consistent view to read from; None where no state was created."""
-        with told(self.location), self._reader.begin() as connection:
+        with translated(self.location), self._reader.begin() as connection:
             yield connection if self._is_present(connection) else None
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """One transaction; what is written locks the row of the lease or of the serial first."""
+        """One transaction; each write first locks the row of the lease or of the serial."""
         if self._read_only:
             raise StateUnavailable(f"{self.location} was opened for reading only")
-        with told(self.location):
+        with translated(self.location):
             with self._writer.begin() as connection:
                 if self._is_present(connection):
                     yield connection
@@ -82,15 +82,15 @@ class PostgresqlDatabase:
 
     @contextmanager
     def addition(self) -> Iterator[Connection]:
-        """One transaction to add to the audit in."""
+        """One transaction to add to the audit."""
         if self._read_only:
             raise StateUnavailable(f"{self.location} was opened for reading only")
-        with told(self.location), self._kept.transaction() as connection:
+        with translated(self.location), self._kept.transaction() as connection:
             yield connection
 
     def migrate(self) -> bool:
-        """Bring an older state to this release's schema, in one transaction."""
-        with told(self.location):
+        """Migrate an older state to this release's schema, in one transaction."""
+        with translated(self.location):
             with self._reader.begin() as connection:
                 found = schema.version(connection, SCHEMA)
                 if found is None or schema.is_current(found, self.location):
@@ -107,7 +107,7 @@ class PostgresqlDatabase:
         return now.astimezone(UTC)
 
     def close(self) -> None:
-        """Nothing but the connection for additions stays open between transactions."""
+        """Only the connection for additions stays open between transactions."""
         with deferred():
             self._kept.close()
             self._writer.dispose()

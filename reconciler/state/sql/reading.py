@@ -1,4 +1,4 @@
-"""Questions to a state, within a view that the caller opened."""
+"""Queries of a state, within a view that the caller opened."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def single(connection: Connection, table: Table, *, lock: bool = False) -> Row[Any]:
-    """The row of a table that has exactly one, locked against other writers on demand.
+    """The only row of a table, locked against other writers on demand.
 
     Raises StateCorrupt if it is gone.
     """
@@ -49,7 +49,7 @@ def single(connection: Connection, table: Table, *, lock: bool = False) -> Row[A
 
 
 def load(connection: Connection) -> StoredState:
-    """Everything, with the past of each resource."""
+    """Everything, with the history of each resource."""
     meta = single(connection, tables.meta)
     prints: dict[str, list[tuple[SecretRef, Fingerprint]]] = {}
     for uid, text, key_id, mac in connection.execute(select(tables.fingerprints)):
@@ -77,7 +77,7 @@ def load(connection: Connection) -> StoredState:
         )
         for row in connection.execute(select(tables.resources))
     ]
-    # Sorted here because databases collate text each in their own way.
+    # Sorted here because each database collates text in its own way.
     resources.sort(key=lambda stored: (stored.address.kind, stored.address.name))
     return StoredState(
         meta.lineage,
@@ -114,12 +114,12 @@ def _credential_uses(connection: Connection) -> tuple[CredentialUse, ...]:
 
 
 def destination(row: Row[Any]) -> Destination:
-    """Read the destination of a secret out of its columns."""
+    """Read the destination of a secret from its columns."""
     return Destination(row.host, row.port, row.security, row.username)
 
 
 def failing(connection: Connection) -> dict[str, datetime | None]:
-    """Since when each connector fails, by its uid; those that passed are left out."""
+    """When each failing connector began to fail, by its uid."""
     columns = tables.tests.c
     query = select(columns.uid, columns.failing_since).where(~columns.passed)
     return {row.uid: row.failing_since for row in connection.execute(query)}
@@ -129,12 +129,12 @@ _final = tables.sent.alias("final")
 
 
 def is_ending() -> ColumnElement[bool]:
-    """Select the rows of which no other says how the attempt ended."""
+    """Select the attempts whose end no other row records."""
     return ~select(_final.c.id).where(_final.c.id == tables.sent.c.id + FINAL).exists()
 
 
 def sent(
-    connection: Connection, wanted: SendingFilter = EVERY_SENDING, limit: int | None = None
+    connection: Connection, matching: SendingFilter = EVERY_SENDING, limit: int | None = None
 ) -> tuple[SendingRecord, ...]:
     """The newest attempts to send that match, newest first; all of them without a limit."""
     columns = tables.sent.c
@@ -144,10 +144,10 @@ def sent(
         .order_by(columns.at.desc(), columns.id.desc())
         .limit(limit)
     )
-    if wanted.since is not None:
-        query = query.where(columns.at >= wanted.since)
+    if matching.since is not None:
+        query = query.where(columns.at >= matching.since)
     for name in ("connector", "actor", "message_id", "result", "application"):
-        if value := getattr(wanted, name):
+        if value := getattr(matching, name):
             query = query.where(columns[name] == str(value))
     return tuple(
         SendingRecord(**{**row._mapping, "result": _result(row.result)})  # noqa: SLF001 - public so
@@ -166,7 +166,7 @@ def _result(text: str) -> SendingResult:
 
 
 def _forgotten(connection: Connection) -> tuple[Forgotten, ...]:
-    """What was let go of, if nothing has happened to its address since."""
+    """The forgotten resources whose addresses have not been used since."""
     past, of = tables.history.c, tables.revisions.c
     query = (
         select(past.kind, past.name, past.serial, of.at, of.actor)
@@ -184,7 +184,7 @@ def _forgotten(connection: Connection) -> tuple[Forgotten, ...]:
 
 
 def revisions(connection: Connection, limit: int, until: int | None = None) -> tuple[Revision, ...]:
-    """The newest revisions, those after ``until`` left out, newest first."""
+    """The newest revisions up to and including ``until``, newest first."""
     query = select(tables.revisions).order_by(tables.revisions.c.serial.desc()).limit(limit)
     if until is not None:
         query = query.where(tables.revisions.c.serial <= until)
@@ -206,7 +206,7 @@ def revisions(connection: Connection, limit: int, until: int | None = None) -> t
 
 
 def newest_link(connection: Connection, serial: int) -> str:
-    """The digest that a revision is chained by; "" before the first one."""
+    """The chained digest of a revision; "" before the first one."""
     query = select(tables.revisions.c.chain).where(tables.revisions.c.serial == serial)
     return connection.execute(query).scalar() or ""
 
@@ -218,7 +218,7 @@ def changes_of(connection: Connection, serial: int) -> tuple[HistoryEntry, ...]:
 
 
 def past(connection: Connection, serial: int, *, touched_by: int | None = None) -> PastState:
-    """Resources as they were at a revision; only those, if asked, that another one touched."""
+    """Resources as they were at a revision; on request only those that another revision touched."""
     entries = tables.history.c
     newest = select(entries.uid, func.max(entries.serial).label("serial"))
     newest = newest.where(entries.serial <= serial).group_by(entries.uid)
@@ -243,9 +243,9 @@ def past(connection: Connection, serial: int, *, touched_by: int | None = None) 
 
 
 def history(connection: Connection, address: Address, limit: int) -> tuple[HistoryEntry, ...]:
-    """What happened to whatever bears that address or, if nothing does now, once bore it.
+    """The history of the resource with an address or, failing that, of the one that last had it.
 
-    A resource that was deleted still bears its last address.
+    A deleted resource keeps its last address.
     """
     past = tables.history
     here = and_(past.c.kind == address.kind.value, past.c.name == address.name)
@@ -273,7 +273,7 @@ def lease(connection: Connection, now: datetime) -> Lease | None:
 
 
 def any_lease(connection: Connection, *, lock: bool = False) -> Lease | None:
-    """The lease, be it expired."""
+    """The lease, even if it has expired."""
     row = single(connection, tables.lock, lock=lock)
     if not row.token:
         return None

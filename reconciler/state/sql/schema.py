@@ -1,4 +1,4 @@
-"""Which schema a state has, and the way from an older one to this release's."""
+"""The schema of a state, and its migration to this release's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CURRENT = "0004"
 SCRIPTS = Path(__file__).parent.parent / "migrations"
 VERSION_TABLE = "alembic_version"
 
-# What a revision's script calls `op` and `context` is one for the whole process.
+# Alembic's `op` and `context` are global to the process.
 _ALONE = threading.Lock()
 
 
@@ -41,7 +41,7 @@ def version(connection: Connection, schema: str | None = None) -> str | None:
 def is_current(found: str, location: Location) -> bool:
     """Whether this release can use that revision as it is; False if it has to be migrated first.
 
-    Raises StateTooNew, or StateCorrupt for what no release has ever written.
+    Raises StateTooNew, or StateCorrupt for a revision that no release has ever written.
     """
     if found == CURRENT:
         return True
@@ -59,7 +59,7 @@ def is_current(found: str, location: Location) -> bool:
 
 
 def older(location: Location) -> StateUnavailable:
-    """Refuse a state of an older release: reading never changes what others use."""
+    """Refuse a state of an older release: reading never migrates a shared state."""
     return StateUnavailable(
         f"{location} was written by an older release and must be migrated first",
         hint="the next apply migrates it; to do so now, where this user may write: reconciler state migrate",

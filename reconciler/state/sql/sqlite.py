@@ -1,4 +1,4 @@
-"""A state in a SQLite file: how it comes to be, how it is opened, and its backup before a migration."""
+"""A state in a SQLite file: creating it, opening it, and backing it up before a migration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reconciler.errors import StateCorrupt, StateUnavailable
 from reconciler.signals import deferred
 from reconciler.state import folder
 from reconciler.state.sql import schema
-from reconciler.state.sql.faults import told
+from reconciler.state.sql.faults import translated
 from reconciler.state.sql.pooled import PooledConnection
 
 if TYPE_CHECKING:
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
     from reconciler.state.location import SqliteLocation
 
 _BUSY_SECONDS = 5.0
-# A reader needs the folder too: SQLite keeps an index of the write-ahead log in it, beside the file.
+# A reader must be able to write to the folder too, where SQLite keeps the index of the write-ahead log.
 _FOLDER_READ_ONLY = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
 
 
 class SqliteDatabase:
     """Implements :class:`reconciler.state.sql.database.Database` on one file.
 
-    Every transaction opens the file and closes it again, which takes a millisecond and leaves nothing
-    behind: no handle, no log. ``clock`` is this machine's, which is the database's as well.
+    Every transaction opens and closes the file, which takes a millisecond and leaves no handle and
+    no log. ``clock`` is this machine's, which the database uses too.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class SqliteDatabase:
         self._clock = clock
         self._reader = _engine(partial(_open_to_read, self._path), "BEGIN")
         self._writer = _engine(partial(_open, self._path), "BEGIN IMMEDIATE")
-        # Within a log, NORMAL loses no more than the newest transactions, and that to a power cut only:
+        # With a write-ahead log, NORMAL can lose only the newest transactions, and only in a power cut:
         # https://www.sqlite.org/pragma.html#pragma_synchronous
         adder = _engine(partial(_open, self._path, synchronous="NORMAL"), "BEGIN IMMEDIATE")
         self._kept = PooledConnection(partial(self._connected, adder), self._place)
@@ -62,7 +62,7 @@ class SqliteDatabase:
     @contextmanager
     def view(self) -> Iterator[Connection | None]:
         """One consistent view to read from; None where there is no file."""
-        with told(self.location):
+        with translated(self.location):
             if not self._present():
                 yield None
                 return
@@ -72,10 +72,10 @@ class SqliteDatabase:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """One transaction, alone with the file from its beginning."""
+        """One transaction, exclusive from its beginning."""
         if self._read_only:
             raise StateUnavailable(f"{self.location} was opened for reading only")
-        with told(self.location):
+        with translated(self.location):
             if not self._present():
                 self._create()
             with self._writer.begin() as connection:
@@ -84,15 +84,15 @@ class SqliteDatabase:
 
     @contextmanager
     def addition(self) -> Iterator[Connection]:
-        """One transaction to add to the audit in."""
+        """One transaction to add to the audit."""
         if self._read_only:
             raise StateUnavailable(f"{self.location} was opened for reading only")
-        with told(self.location), self._kept.transaction() as connection:
+        with translated(self.location), self._kept.transaction() as connection:
             yield connection
 
     def migrate(self) -> bool:
-        """Bring an older state to this release's schema, after a backup of the file."""
-        with told(self.location):
+        """Migrate an older state to this release's schema, after a backup of the file."""
+        with translated(self.location):
             if not self._present():
                 return False
             with self._reader.begin() as connection:
@@ -101,7 +101,7 @@ class SqliteDatabase:
                 if self._read_only:
                     raise schema.older(self.location)
             with self._writer.begin() as connection:
-                # Another process may have migrated it while this one waited for its turn.
+                # Another process may have migrated it while this one waited.
                 if self._is_current(connection):
                     return False
                 self._back_up(schema.version(connection) or "")
@@ -113,7 +113,7 @@ class SqliteDatabase:
         return self._clock() if self._clock else datetime.now(UTC)
 
     def close(self) -> None:
-        """Nothing but the connection for additions stays open between transactions."""
+        """Only the connection for additions stays open between transactions."""
         with deferred():
             self._kept.close()
             self._reader.dispose()
@@ -147,14 +147,14 @@ class SqliteDatabase:
         except OSError as error:
             raise folder.unavailable(self.location.path, "read", error) from None
         if found.st_size == 0:
-            # Ours appear whole, so this is what a full disk or a careless copy left of one.
+            # Ours are published whole, so a full disk or an incomplete copy left this.
             raise StateCorrupt(
                 f"{self.location} is empty: its content was lost, or it was never a state",
                 hint="restore it from a backup; delete it only if nothing was ever applied",
             )
         if cut:
             # SQLite would read the rest of the last page as zeros. While there is a log, a page may
-            # be half written: the log has all of it.
+            # be incomplete, since the log contains all of it.
             raise StateCorrupt(
                 f"{self.location} is damaged: its end is missing", hint="restore it from a backup"
             )
@@ -184,7 +184,7 @@ class SqliteDatabase:
             folder.publish(draft, self._path)
 
     def _back_up(self, found: str) -> None:
-        # Whole before anything is changed, and on the disk: a migration has nothing else to fall back on.
+        # Complete and flushed before anything is changed: it is the only way back from a failed migration.
         target = self._path.with_name(f"{self._path.name}.schema-{found}.bak")
         with folder.draft(target) as draft:
             with closing(_open(self._path)) as source, closing(sqlite3.connect(draft)) as copy:
@@ -195,7 +195,7 @@ class SqliteDatabase:
 def _engine(creator: Callable[[], sqlite3.Connection], begin: str) -> Engine:
     engine = create_engine("sqlite://", creator=creator, poolclass=NullPool)
 
-    # The driver would begin transactions only at the first write, and never around DDL:
+    # The driver begins transactions only at the first write, and never around DDL:
     # https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#serializable-isolation-savepoints-transactional-ddl
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
@@ -205,7 +205,7 @@ def _engine(creator: Callable[[], sqlite3.Connection], begin: str) -> Engine:
 
 
 def _open(path: Path, how: str = "mode=rw", *, synchronous: str = "FULL") -> sqlite3.Connection:
-    # mode=rw: what does not exist is not created by opening it.
+    # mode=rw: opening never creates the file.
     connection = sqlite3.connect(
         f"file:{quote(os.fspath(path))}?{how}",
         uri=True,
@@ -237,7 +237,7 @@ def _open_to_read(path: Path) -> sqlite3.Connection:
         name = cast("str", getattr(error, "sqlite_errorname", ""))
         if not name.startswith(_FOLDER_READ_ONLY) or _log(path).exists():
             raise
-        # Without a log nobody has it open to write, so the file alone is the state.
+        # Without a log no writer has it open, so the file alone is the state.
         return _open(path, "immutable=1")
     return connection
 

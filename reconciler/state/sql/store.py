@@ -55,10 +55,12 @@ def open_store(
     password: Callable[[], Secret] | None = None,
     clock: Callable[[], datetime] | None = None,
 ) -> StateStore:
-    """Open the state at a URL; nothing is created or even looked at before it is used.
+    """Open the state at a URL; nothing is created or contacted before it is used.
 
-    ``password`` fetches the one of a database whose URL names none; it is asked at the first
-    connection. ``clock`` is what leases expire by, in place of the database's own.
+    ``password``
+
+    fetches the password of a database whose URL has none, at the first connection. ``clock`` is
+    what leases expire by, in place of the database's own.
 
     Raises UsageError for a URL that cannot be read, and StateUnavailable if its driver is missing.
     """
@@ -86,10 +88,13 @@ def open_store(
 
 
 _UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""What comes of a value of the wrong type; a defect of ours looks the same, and is raised as it is."""
+"""The exceptions that a value of the wrong type causes.
+
+A bug of ours looks the same, and is raised as it is.
+"""
 
 _WAITS = BackOff(first=0.25, longest=8.0, tries=7)
-"""The waits before a database that was there a moment ago is tried again."""
+"""The waits before retrying a database that was reachable a moment ago."""
 
 
 _LOOK = "once the database is back, `reconciler history` shows whether the revision was written"
@@ -104,7 +109,7 @@ class SqlStore:
 
     @contextmanager
     def _view(self) -> Iterator[Connection | None]:
-        """One view; a value in it that cannot be read is named by its table, row and column."""
+        """One view; an unreadable value in it is named by table, row and column."""
         with self._database.view() as view:
             try:
                 yield view
@@ -116,7 +121,7 @@ class SqlStore:
                 raise checking.explain(view, error) from None
 
     def check(self) -> tuple[str, ...]:
-        """Read everything, and return what is wrong with it, a sentence each."""
+        """Read everything, and return its problems, a sentence each."""
         from reconciler.state.sql import checking  # noqa: PLC0415 - two commands need it
 
         with self._database.view() as view:
@@ -135,11 +140,11 @@ class SqlStore:
             return reading.load(view) if view is not None else StoredState()
 
     def migrate(self) -> bool:
-        """Bring a state of an older release to this one; False if there was nothing to do."""
+        """Migrate a state of an older release to this one; False if there was nothing to do."""
         return self._database.migrate()
 
     def revisions(self, *, limit: int = 50, until: int | None = None) -> tuple[Revision, ...]:
-        """The newest revisions, those after ``until`` left out, newest first."""
+        """The newest revisions up to and including ``until``, newest first."""
         with self._view() as view:
             return reading.revisions(view, limit, until) if view is not None else ()
 
@@ -154,7 +159,7 @@ class SqlStore:
             return reading.past(view, serial) if view is not None else PastState(serial, {})
 
     def step(self, serial: int) -> tuple[PastState, PastState]:
-        """Before and after one revision, of the resources that it touched and no others."""
+        """Before and after one revision: only the resources that it touched."""
         with self._view() as view:
             if view is None:
                 return PastState(serial - 1, {}), PastState(serial, {})
@@ -164,12 +169,12 @@ class SqlStore:
             )
 
     def history(self, address: Address, *, limit: int = 50) -> tuple[HistoryEntry, ...]:
-        """What happened to whatever bears that address or, if nothing does now, once bore it."""
+        """The history of the resource with an address or, failing that, of the one that last had it."""
         with self._view() as view:
             return reading.history(view, address, limit) if view is not None else ()
 
     def export(self) -> StateExport:
-        """All of it but the lock; raises StateError if nothing was applied."""
+        """Everything except the lock; raises StateError if nothing was applied."""
         from reconciler.state.sql import export as sql_export  # noqa: PLC0415 - only two commands move a state
 
         with self._view() as view:
@@ -210,9 +215,7 @@ class SqlStore:
         try:
             taken = leases.acquire(attempt, wait=wait, waiting=waiting)
         except BaseException as error:
-            if not isinstance(
-                error, StateError
-            ):  # a signal, which may have come after the lock was taken
+            if not isinstance(error, StateError):  # a signal may have come after the lock was taken
                 with deferred(), suppress(StateError):
                     self._release(token)
             raise
@@ -221,7 +224,7 @@ class SqlStore:
         )
 
     def unlock(self, token: str) -> Lease:
-        """Take the lock away from whoever holds it under that token."""
+        """Remove the lock that is held under that token."""
         with self._database.transaction() as transaction:
             found = reading.any_lease(transaction, lock=True)
             if found is None or not rows.release(transaction, token):
@@ -232,7 +235,7 @@ class SqlStore:
     def commit(self, commit: Commit, *, token: str) -> Revision:
         """Write one apply; raises StateConflict.
 
-        A database that restarts is waited for: what was planned and tested may have taken long.
+        Waits for a database that restarts: planning and testing may have taken long.
         """
         for delay in (*_WAITS, None):
             begun = False
@@ -252,7 +255,7 @@ class SqlStore:
     def _settle(self, commit: Commit, error: BrokenOff) -> Revision:
         """Find out whether a revision was written before the connection broke off.
 
-        The server may still be at it, so the look waits for the rows that a commit holds to its end.
+        The server may still be committing, so this waits for the rows that the commit locks.
         """
         for delay in (*_WAITS, None):
             try:
@@ -272,7 +275,7 @@ class SqlStore:
         )
 
     def record_tests(self, tests: tuple[tuple[str, LastTest], ...], *, serial: int) -> None:
-        """Keep results of live tests of connectors that did not change after ``serial``."""
+        """Record results of live tests of connectors that did not change after ``serial``."""
         if not self._exists():
             return
         with self._database.transaction() as transaction:
@@ -292,7 +295,7 @@ class SqlStore:
                 auditing.record_attempts(transaction, attempts)
 
     def finish_attempts(self, attempts: tuple[SignInAttempt, ...]) -> None:
-        """Write how attempts ended, and remember where sign-ins succeeded."""
+        """Record how attempts ended, and remember where sign-ins succeeded."""
         if attempts and self._exists():
             with self._database.transaction() as transaction:
                 auditing.finish_attempts(transaction, attempts)
@@ -312,7 +315,7 @@ class SqlStore:
             return auditing.attempts(view, chosen, limit) if view is not None else ()
 
     def record_settings(self, settings: tuple[Setting, ...], *, token: str) -> None:
-        """Keep the settings in force at an apply that had nothing else to write."""
+        """Record the settings in force after an apply that wrote nothing else."""
         with self._database.transaction() as transaction:
             writing.record_settings(transaction, settings, token, self._database.now(transaction))
 
@@ -324,18 +327,21 @@ class SqlStore:
             return writing.forget_sent(transaction, before)
 
     def sent(
-        self, wanted: SendingFilter = EVERY_SENDING, *, limit: int = 50
+        self, matching: SendingFilter = EVERY_SENDING, *, limit: int = 50
     ) -> tuple[SendingRecord, ...]:
         """The newest attempts to send that match, newest first."""
         with self._view() as view:
-            return reading.sent(view, wanted, limit) if view is not None else ()
+            return reading.sent(view, matching, limit) if view is not None else ()
 
     def close(self) -> None:
         """Let go of connections and files."""
         self._database.close()
 
     def _exists(self) -> bool:
-        """Whether there is a state to write to; once seen, one is not looked for before every mail."""
+        """Whether there is a state to write to.
+
+        Once seen, it is not looked for before every mail.
+        """
         if not self._seen:
             with self._view() as view:
                 self._seen = view is not None
@@ -348,7 +354,7 @@ class SqlStore:
             if view is not None:
                 now = self._database.now(view)
                 current = reading.lease(view, now)
-                # A look comes first, because looking is never kept waiting by a writer.
+                # Read first, because a reader never waits for a writer.
                 if current is not None and current != dead:
                     return leases.LockRefused(current, now)
                 self._refuse_damaged(view)
@@ -371,7 +377,7 @@ class SqlStore:
 
 
 def _is_of(revision: Revision, commit: Commit) -> bool:
-    """Whether a revision is the one that a commit was to write: its own, to the microsecond."""
+    """Whether a revision is the one that a commit was writing, to the microsecond."""
     return (
         revision.serial == commit.expected_serial + 1
         and revision.at == commit.at

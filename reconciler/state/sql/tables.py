@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC, aware on both sides.
+    """A moment in UTC, timezone-aware in Python.
 
-    SQLite has no type for it: there it is ISO 8601 text of one length, which sorts as time does.
+    SQLite has no type for it and keeps ISO 8601 text
+
+    of fixed length, which sorts by time.
     """
 
     impl = DateTime(timezone=True)
@@ -44,7 +46,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return dialect.type_descriptor(kept)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Turn it to UTC; raises ValueError for a moment of no known zone."""
+        """Convert it to UTC; raises ValueError for a moment without a time zone."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -57,7 +59,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         value: Any,
         dialect: Dialect,  # noqa: ARG002 - the type decorator hands it over
     ) -> datetime | None:
-        """Read it back; raises StateCorrupt for text that is no moment."""
+        """Read it back; raises StateCorrupt for text that is not a moment."""
         if value is None:
             return None
         if isinstance(value, datetime):
@@ -153,7 +155,10 @@ resources = Table(
     Column("modified_serial", ForeignKey("revisions.serial"), nullable=False),
     UniqueConstraint("kind", "name", name="resources_address"),
 )
-"""What exists now. ``uid`` stays with a resource through renames; ``spec`` is canonical JSON."""
+"""The resources that exist now.
+
+``uid`` stays with a resource through renames; ``spec`` is canonical JSON.
+"""
 
 history = Table(
     "history",
@@ -169,7 +174,7 @@ history = Table(
     Index("history_uid", "uid"),
     Index("history_address", "kind", "name"),
 )
-"""What every revision did to every resource that it touched, and what came of it."""
+"""What every revision did to each resource that it touched, with the result."""
 
 fingerprints = Table(
     "fingerprints",
@@ -223,7 +228,10 @@ sent = Table(
     Index("sent_message", "message_id"),
     Index("sent_application", "application", "at"),
 )
-"""The audit of sending: a row for each attempt. It refers to nothing, so that it outlives all of it."""
+"""The audit of sending: a row for each attempt.
+
+It has no foreign keys, so that it outlives what it names.
+"""
 
 attempts = Table(
     "attempts",
@@ -264,8 +272,8 @@ credential_uses = Table(
 )
 """Where each secret was applied or signed in with, connectors that are gone included.
 
-``id`` is a digest of all but ``at``, which is when it was first seen. ``key_id`` and ``mac`` are a keyed
-MAC of the secret alone, and empty where no key was set.
+``id`` is a digest of everything except ``at``, the time it was first seen. ``key_id`` and ``mac``
+are a keyed MAC of the secret alone, and empty where no key was set.
 """
 
 lock = Table(
@@ -280,11 +288,11 @@ lock = Table(
     Column("since", UtcDateTime),
     Column("expires", UtcDateTime),
 )  # fmt: skip
-"""One row: the lease. An empty token is a lock that nobody holds."""
+"""One row: the lease. An empty token means that the lock is free."""
 
 
 def _check_values() -> None:
-    """Have the values of every column checked when they are read."""
+    """Check the values of every column when they are read."""
     for table in metadata.tables.values():
         for item in table.columns:
             if isinstance(item.type, Integer | BigInteger):

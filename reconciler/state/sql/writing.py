@@ -1,4 +1,4 @@
-"""The writing of a revision, within one transaction that the caller opened."""
+"""Writing a revision, within one transaction that the caller opened."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 
 def commit(connection: Connection, new: Commit, token: str, now: datetime) -> Revision:
-    """Write one apply; raises StateConflict if lease, lineage or serial are not the expected ones.
+    """Write one apply; raises StateConflict if lease, lineage or serial have changed.
 
-    The lease is compared by its token alone: one that has run out but that nobody took over still
-    keeps everybody else out, because whoever takes it over changes the token.
+    Only the token of the lease is compared: an expired lease that nobody took over is still
+    exclusive, because taking it over changes the token.
     """
     held = reading.any_lease(connection, lock=True)
     if held is None or held.token != token:
@@ -75,7 +75,9 @@ def commit(connection: Connection, new: Commit, token: str, now: datetime) -> Re
     auditing.remember(connection, ((use, new.at) for use in new.credential_uses))
     if new.settings:
         write_settings(connection, new.settings)
-    _delete(connection, tables.tests, done.unsettled)  # their failures end here, too
+    _delete(
+        connection, tables.tests, done.unsettled
+    )  # a new test ends their series of failures, too
     _write_tests(connection, new.tests, done.live)
     return Revision(
         serial=serial,
@@ -109,7 +111,7 @@ def record_settings(
 
 
 def write_settings(connection: Connection, settings: tuple[Setting, ...]) -> None:
-    """Write the settings in force in place of the stored ones."""
+    """Replace the stored settings with those in force."""
     text = canonical_json([[item.name, item.value, item.source] for item in settings])
     connection.execute(update(tables.meta).values(settings=text))
 
@@ -121,11 +123,11 @@ def record_sent(connection: Connection, record: SendingRecord) -> None:
 
 
 _ADDITION = insert(tables.sent)
-"""Made once: with every mail, it would take longer than the writing."""
+"""Built once: building it for every mail would take longer than the insert."""
 
 
 def forget_sent(connection: Connection, before: datetime) -> int:
-    """Remove the attempts to send from before a moment, and tell how many they were."""
+    """Remove the attempts to send made before a moment, and return their number."""
     old = tables.sent.c.at < before
     attempts = connection.execute(
         select(func.count()).select_from(tables.sent).where(old, reading.is_ending())
@@ -150,7 +152,7 @@ def _write_resources(connection: Connection, done: Effects, new: Commit, serial:
         for uid, resource in done.changed.items()
     ]
     this = tables.resources.c.uid == bindparam("of")
-    # Names may move on from one resource to the next, so all of them step aside first.
+    # One resource may take the name of another, so all renamed ones get temporary names first.
     aside = [{"of": uid, "name": f"~{uid}"} for uid in done.changed]
     _many(connection, update(tables.resources).where(this).values(name=bindparam("name")), aside)
     columns: dict[str, Any] = {name: bindparam(name) for name in (*_COLUMNS, *stamp)}
@@ -225,7 +227,7 @@ def _write_fingerprints(connection: Connection, done: Effects, new: Commit) -> N
 
 
 def _unchanged(connection: Connection, uids: AbstractSet[str]) -> dict[str, Connector]:
-    """Connectors whose fingerprints are news although nothing else about them is."""
+    """Connectors whose fingerprints are new although nothing else has changed."""
     found: dict[str, Connector] = {}
     if not uids:
         return found

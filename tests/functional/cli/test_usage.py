@@ -129,11 +129,11 @@ def test_history_of_what_never_was(home: Home) -> None:
     ],
 )
 def test_a_route_is_explained(question: str, status: int, answer: str, home: Home) -> None:
-    wanted = home("route", "--config", *question.split())
-    assert (wanted.status, answer in wanted.out) == (status, True), wanted.said
+    configured = home("route", "--config", *question.split())
+    assert (configured.status, answer in configured.out) == (status, True), configured.said
     home.apply_untested()
     stored = home("route", *question.split())
-    assert stored == wanted
+    assert stored == configured
     document = json.loads(home("route", "--format", "json", *question.split()).out)
     assert document["allowed"] is (status == 0)
 

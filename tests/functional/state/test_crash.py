@@ -75,7 +75,7 @@ def kill(nursery: subprocess.Popen[str], *, after: int, share: float) -> int:
 
 def test_forty_kills_leave_whole_revisions_only(start: Start, url: str, path: Path) -> None:
     moments = random.Random(20260301)
-    wanted: Callable[[int], Snapshot] = worker().wanted
+    desired: Callable[[int], Snapshot] = worker().desired
     nursery, store = start("nursery", url), open_store(url)
     before, written = 0, set()
     for turn in range(KILLS):
@@ -85,7 +85,7 @@ def test_forty_kills_leave_whole_revisions_only(start: Start, url: str, path: Pa
         state = store.load()
         # What was announced is there, and at most the one that was just being written as well.
         assert state.serial in (announced, announced + 1)
-        expected = wanted(state.serial) if state.serial else Snapshot()
+        expected = desired(state.serial) if state.serial else Snapshot()
         assert digest_of(state.snapshot) == digest_of(expected)
         assert bool(state.lineage) == bool(state.serial)
         revisions = store.revisions(limit=10_000)

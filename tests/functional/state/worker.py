@@ -39,7 +39,7 @@ def say(text: str) -> None:
     os.write(sys.stdout.fileno(), f"{text}\n".encode())
 
 
-def wanted(serial: int) -> Snapshot:
+def desired(serial: int) -> Snapshot:
     """What the state must hold at a serial: some groups stay, some change, some come and go."""
     return Snapshot.of(
         tuple(
@@ -78,7 +78,7 @@ def loop(url: str) -> None:
     with store.lock(holder="worker", operation="loop") as lock:
         while True:
             base = store.load()
-            changes = ordered(differences(Desired(wanted(base.serial + 1)), base))
+            changes = ordered(differences(Desired(desired(base.serial + 1)), base))
             written = store.commit(revision(base, "worker", *changes), token=lock.lease.token)
             say(f"wrote {written.serial}")
 

@@ -47,7 +47,7 @@ def others(*gone: Resource) -> list[Resource]:
 
 
 CHANGES: dict[str, tuple[tuple[Resource, ...], set[str]]] = {
-    # what is wanted, and who may do it
+    # what is desired, and who may do it
     "create a connector": ((*WORLD, connector("new")), {"admin", "manager"}),
     "create one with its permissions": (
         (*WORLD, connector("new"), permissions("new", administrators=users("eve"))),
@@ -93,8 +93,8 @@ CHANGES: dict[str, tuple[tuple[Resource, ...], set[str]]] = {
 @pytest.mark.parametrize("what", CHANGES)
 @pytest.mark.parametrize("actor", ["admin", "manager", "hr", "eve", ""])
 def test_each_change_takes_the_right_it_takes(what: str, actor: str) -> None:
-    wanted, may = CHANGES[what]
-    made = planned(STATE, *wanted)
+    configured, may = CHANGES[what]
+    made = planned(STATE, *configured)
     assert not made.empty
     found = denials(made.changes, STATE, actor)
     assert (not found) == (actor in may)
@@ -118,21 +118,21 @@ def test_a_denial_says_who_may() -> None:
 
 
 def test_whoever_grants_themselves_a_right_gains_nothing_by_it() -> None:
-    wanted: list[Resource] = [
+    configured: list[Resource] = [
         replace(PAYROLL, display_name="Mine"),
         permissions("payroll", administrators=users("eve")),
         roles("eve"),
         *others(PAYROLL, OF_PAYROLL, ROLES),
     ]
-    made = planned(STATE, *wanted)
+    made = planned(STATE, *configured)
     assert len(denials(made.changes, STATE, "eve")) == len(made.changes) == 3
 
 
 def test_a_group_that_the_change_itself_fills_gives_nothing() -> None:
     state = stored(INFO, ROLES, STAFF, permissions("info", administrators=groups("staff")))
-    wanted: list[Resource] = [replace(INFO, display_name="X"), ROLES, group("staff", "ada", "eve"),
+    configured: list[Resource] = [replace(INFO, display_name="X"), ROLES, group("staff", "ada", "eve"),
               permissions("info", administrators=groups("staff"))]  # fmt: skip
-    made = planned(state, *wanted)
+    made = planned(state, *configured)
     assert len(denials(made.changes, state, "eve")) == 2
     # ada is among the administrators of info, and may not change the group.
     assert [str(item.address) for item in denials(made.changes, state, "ada")] == ["Group.staff"]
@@ -189,13 +189,13 @@ def test_a_rename_is_judged_by_the_old_name() -> None:
 
 def test_a_rename_that_does_not_take_place_lends_nobody_the_rights_of_the_old_name() -> None:
     """``info`` claims the name of ``payroll``, which goes; its administrators gain nothing."""
-    wanted: list[Resource] = [
+    configured: list[Resource] = [
         replace(INFO, display_name="Mine"),
         permissions("info", administrators=users("hr")),
     ]
     made = planned(
         STATE,
-        *wanted,
+        *configured,
         *others(INFO, PAYROLL, OF_PAYROLL),
         renames=(("info", "payroll"),),
     )

@@ -51,7 +51,7 @@ class Probes:
 
 @dataclass
 class Bench:
-    """A store, a tester, and applies of whatever is wanted."""
+    """A store, a tester, and applies of whatever is desired."""
 
     store: MemoryStore = field(default_factory=lambda: MemoryStore(clock=lambda: NOON))
     outcome: WriteOutcome = field(default_factory=WriteOutcome)
@@ -59,12 +59,12 @@ class Bench:
 
     def apply(
         self,
-        *wanted: Resource,
+        *configured: Resource,
         conduct: ApplyOptions = PLAINLY,
         renames: tuple[tuple[str, str], ...] = (),
         fingerprints: dict[SecretRef, Fingerprint] | None = None,
     ) -> Applied:
-        desired = Desired(Snapshot.of(wanted), renames, tuple((fingerprints or {}).items()))
+        desired = Desired(Snapshot.of(configured), renames, tuple((fingerprints or {}).items()))
         current = self.store.load()
         with self.store.lock(holder="ada", operation="apply", wait=timedelta()) as lock:
             executor = Executor(
@@ -137,11 +137,11 @@ def test_one_rejection_among_the_unreachable_counts_as_rejected(bench: Bench) ->
 def test_keep_going_applies_what_passed_and_names_what_it_left_out(bench: Bench) -> None:
     bench.apply(A)
     bench.fail(b=REJECTED)
-    wanted = replace(A, sent_folder="Sent")
+    configured = replace(A, sent_folder="Sent")
     of_b = permissions("b", users=users("ada"))
     policy = GlobalSmtpPolicy(fallback_connector="b")
-    done = bench.apply(wanted, B, of_b, policy, conduct=KEEP_GOING)
-    assert bench.snapshot == Snapshot.of((wanted,))
+    done = bench.apply(configured, B, of_b, policy, conduct=KEEP_GOING)
+    assert bench.snapshot == Snapshot.of((configured,))
     assert done.left_out == ("b",)
     assert [str(item) for item in done.withheld] == ["Permissions.b", "GlobalSmtpPolicy.default"]
     assert done.revision is not None
@@ -212,9 +212,9 @@ def test_the_permissions_of_a_failing_connector_can_be_changed(bench: Bench) -> 
     bench.fail(a=REJECTED)
     with pytest.raises(TestsFailed):
         bench.apply(A)
-    wanted = permissions("a", users=users("ada"))
-    done = bench.apply(A, wanted)
-    assert bench.snapshot == Snapshot.of((A, wanted))
+    configured = permissions("a", users=users("ada"))
+    done = bench.apply(A, configured)
+    assert bench.snapshot == Snapshot.of((A, configured))
     assert done.withheld == ()
     assert bench.status("a") is Status.FAILING
 

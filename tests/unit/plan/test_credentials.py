@@ -160,8 +160,8 @@ def test_a_connector_that_shares_a_reference_and_its_place_is_none() -> None:
 
 
 def test_a_rename_does_not_hide_a_redirect() -> None:
-    wanted = replace(moved(INFO, server="evil.example"), name="other")
-    assert refused(planned(stored(INFO), wanted, renames=(("other", "info"),)))
+    configured = replace(moved(INFO, server="evil.example"), name="other")
+    assert refused(planned(stored(INFO), configured, renames=(("other", "info"),)))
 
 
 def test_references_that_are_swapped_are_redirects_of_both() -> None:
@@ -229,8 +229,8 @@ MODERN: Connector = receiving("modern", imap=mail_server("modern", password=None
 
 def test_another_token_endpoint_is_a_redirect_of_the_client_secret() -> None:
     elsewhere = replace(CLIENT, token_endpoint="https://evil.example/token")
-    wanted = receiving("modern", imap=mail_server("modern", password=None, oauth2=elsewhere))
-    made = planned(stored(MODERN), wanted)
+    configured = receiving("modern", imap=mail_server("modern", password=None, oauth2=elsewhere))
+    made = planned(stored(MODERN), configured)
     assert [str(item.after) for item in made.new_credentials] == [
         "https://evil.example/token as an OAuth 2.0 client"
     ]
@@ -238,24 +238,26 @@ def test_another_token_endpoint_is_a_redirect_of_the_client_secret() -> None:
 
 
 def test_another_mail_server_would_get_the_token() -> None:
-    wanted = receiving(
+    configured = receiving(
         "modern", imap=mail_server("modern", server="evil.example", password=None, oauth2=CLIENT)
     )
-    assert refused(planned(stored(MODERN), wanted))
+    assert refused(planned(stored(MODERN), configured))
 
 
 def test_a_client_secret_that_becomes_a_password_is_a_redirect() -> None:
-    wanted = receiving("modern", imap=mail_server("modern", server="evil.example", password=SECRET))
-    assert refused(planned(stored(MODERN), wanted))
+    configured = receiving(
+        "modern", imap=mail_server("modern", server="evil.example", password=SECRET)
+    )
+    assert refused(planned(stored(MODERN), configured))
 
 
 def test_a_reference_that_is_used_twice_for_one_place_is_told_once() -> None:
     twice = replace(CLIENT, refresh_token=SECRET)
     stored_one = receiving("modern", imap=mail_server("modern", password=None, oauth2=twice))
-    wanted = receiving(
+    configured = receiving(
         "modern", imap=mail_server("modern", server="new.example", password=None, oauth2=twice)
     )
-    assert len(planned(stored(stored_one), wanted).new_credentials) == 1
+    assert len(planned(stored(stored_one), configured).new_credentials) == 1
 
 
 @pytest.mark.parametrize(

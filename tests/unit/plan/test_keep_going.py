@@ -32,27 +32,30 @@ A, B, C = connector("a"), connector("b"), connector("c")
 
 
 def left(
-    state: StoredState, wanted: Snapshot, *failed: str, renames: tuple[tuple[str, str], ...] = ()
+    state: StoredState,
+    configured: Snapshot,
+    *failed: str,
+    renames: tuple[tuple[str, str], ...] = (),
 ) -> Snapshot:
-    found = without(Desired(wanted, renames), state, frozenset(failed)).snapshot
+    found = without(Desired(configured, renames), state, frozenset(failed)).snapshot
     assert unresolved(found) == []
     return found
 
 
 def test_a_new_connector_that_failed_stays_away_with_its_permissions() -> None:
-    wanted = snapshot(A, B, permissions("b", users=users("ada")))
-    assert left(stored(A), wanted, "b") == snapshot(A)
+    configured = snapshot(A, B, permissions("b", users=users("ada")))
+    assert left(stored(A), configured, "b") == snapshot(A)
 
 
 def test_a_changed_connector_that_failed_stays_as_it_is_stored() -> None:
-    wanted = snapshot(replace(A, sent_folder="Sent"), B)
-    assert left(stored(A), wanted, "a") == snapshot(A, B)
+    configured = snapshot(replace(A, sent_folder="Sent"), B)
+    assert left(stored(A), configured, "a") == snapshot(A, B)
 
 
 def test_the_permissions_of_a_changed_connector_wait_for_the_change_they_came_with() -> None:
     before, after = permissions("a", users=users("ada")), permissions("a")
-    wanted = snapshot(replace(A, sent_folder="Sent"), after)
-    assert left(stored(A, before), wanted, "a") == snapshot(A, before)
+    configured = snapshot(replace(A, sent_folder="Sent"), after)
+    assert left(stored(A, before), configured, "a") == snapshot(A, before)
 
 
 def test_the_permissions_of_an_unchanged_connector_that_fails_can_still_be_changed() -> None:
@@ -65,14 +68,14 @@ def test_the_permissions_of_an_unchanged_connector_that_fails_can_still_be_chang
 
 
 def test_a_rename_that_was_applied_long_ago_does_not_lose_the_connector() -> None:
-    wanted = snapshot(replace(A, sent_folder="Sent"))
-    assert left(stored(A), wanted, "a", renames=(("a", "former"),)) == snapshot(A)
+    configured = snapshot(replace(A, sent_folder="Sent"))
+    assert left(stored(A), configured, "a", renames=(("a", "former"),)) == snapshot(A)
 
 
 def test_a_renamed_connector_that_failed_keeps_its_name_and_permissions() -> None:
     old = permissions("a", users=users("ada"))
-    wanted = snapshot(replace(A, name="new"), permissions("new", users=users("eve")))
-    found = left(stored(A, old), wanted, "new", renames=(("new", "a"),))
+    configured = snapshot(replace(A, name="new"), permissions("new", users=users("eve")))
+    found = left(stored(A, old), configured, "new", renames=(("new", "a"),))
     assert found == snapshot(A, old)
 
 
@@ -120,13 +123,13 @@ def test_a_policy_that_names_none_of_the_failed_is_applied() -> None:
 def test_what_stays_keeps_its_provider() -> None:
     own = Provider(name="own")
     before = connector("a", provider="own")
-    wanted = snapshot(connector("a", sent_folder="Sent"))
-    assert left(stored(before, own), wanted, "a") == snapshot(before, own)
+    configured = snapshot(connector("a", sent_folder="Sent"))
+    assert left(stored(before, own), configured, "a") == snapshot(before, own)
 
 
 def test_roles_and_groups_are_applied_all_the_same() -> None:
-    wanted = snapshot(B, roles("ada"), group("staff", "ada"))
-    found = left(stored(A), snapshot(*wanted.resources, A), "b")
+    configured = snapshot(B, roles("ada"), group("staff", "ada"))
+    found = left(stored(A), snapshot(*configured.resources, A), "b")
     assert found == snapshot(A, roles("ada"), group("staff", "ada"))
 
 
@@ -141,5 +144,5 @@ def test_a_rotation_of_a_failed_connector_stays_pending_and_that_of_another_does
 
 
 def test_several_failures_at_once() -> None:
-    wanted = snapshot(*(replace(item, sent_folder="Sent") for item in (A, B, C)))
-    assert left(stored(A, B), wanted, "a", "c") == snapshot(A, replace(B, sent_folder="Sent"))
+    configured = snapshot(*(replace(item, sent_folder="Sent") for item in (A, B, C)))
+    assert left(stored(A, B), configured, "a", "c") == snapshot(A, replace(B, sent_folder="Sent"))

@@ -59,11 +59,11 @@ def test_a_refused_delete_says_how_many_of_how_many_and_what_lets_it_pass() -> N
 @pytest.mark.parametrize(("touched", "refused"), [(3, False), (4, True)])
 def test_updates_of_more_than_30_percent_are_refused(touched: int, refused: bool) -> None:
     every = many(10)
-    wanted = [
+    configured = [
         replace(item, display_name="Other") if index < touched else item
         for index, item in enumerate(every)
     ]
-    made = planned(stored(*every), *wanted)
+    made = planned(stored(*every), *configured)
     assert broken(made.violations) == ([Limit.UPDATES] if refused else [])
 
 
@@ -78,11 +78,13 @@ def test_renames_count_as_updates_and_new_connectors_as_nothing() -> None:
 
 def test_an_override_lets_exactly_as_many_pass_as_it_says() -> None:
     every = many(11)
-    state, wanted = stored(*every), every[5:]
-    assert planned(state, *wanted, overrides=Overrides(deletes=5)).violations == ()
-    too_few = planned(state, *wanted, overrides=Overrides(deletes=4))
+    state, configured = stored(*every), every[5:]
+    assert planned(state, *configured, overrides=Overrides(deletes=5)).violations == ()
+    too_few = planned(state, *configured, overrides=Overrides(deletes=4))
     assert broken(too_few.violations) == [Limit.DELETES]
-    of_another_kind = planned(state, *wanted, overrides=Overrides(updates=99, policy_change=True))
+    of_another_kind = planned(
+        state, *configured, overrides=Overrides(updates=99, policy_change=True)
+    )
     assert broken(of_another_kind.violations) == [Limit.DELETES]
 
 
@@ -216,8 +218,8 @@ def test_a_rename_that_does_not_take_place_does_not_excuse_a_change_of_policy() 
 
 def test_the_last_administrator_stays() -> None:
     before = stored(connector("a"), roles("alice"))
-    for wanted in ([connector("a")], [connector("a"), roles()]):
-        (violation,) = planned(before, *wanted).violations
+    for configured in ([connector("a")], [connector("a"), roles()]):
+        (violation,) = planned(before, *configured).violations
         assert violation.limit is Limit.LAST_ADMINISTRATOR
         assert violation.override == ""
     assert planned(before, connector("a"), roles("bob")).violations == ()

@@ -1,4 +1,4 @@
-"""What holds of every plan, whatever is stored and whatever is wanted."""
+"""What holds of every plan, whatever is stored and whatever is desired."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ FEWER: Final = (
 
 @FEWER
 @given(situations())
-def test_applying_a_plan_gives_what_was_wanted(situation: Situation) -> None:
+def test_applying_a_plan_gives_what_was_desired(situation: Situation) -> None:
     current, desired = situation
     after = carried_out(current, plan(desired, current).changes, desired)
     assert after.snapshot == desired.snapshot
@@ -83,7 +83,7 @@ def test_a_plan_after_its_apply_is_empty(situation: Situation) -> None:
 
 @FEWER
 @given(states())
-def test_what_is_stored_needs_no_change_to_be_what_is_wanted(current: StoredState) -> None:
+def test_what_is_stored_needs_no_change_to_be_what_is_desired(current: StoredState) -> None:
     made = plan(Desired(current.snapshot), current)
     assert made.empty
     assert made.violations == ()
@@ -91,7 +91,7 @@ def test_what_is_stored_needs_no_change_to_be_what_is_wanted(current: StoredStat
 
 @FEWER
 @given(states(), st.data())
-def test_a_real_store_ends_at_the_wanted_snapshot_too(
+def test_a_real_store_ends_at_the_desired_snapshot_too(
     current: StoredState, data: st.DataObject
 ) -> None:
     store = MemoryStore(clock=lambda: NOON)
@@ -178,16 +178,16 @@ def test_a_rotation_shows_exactly_where_the_mac_differs_under_the_same_key(
     }
     expected = set()
     now = dict(desired.fingerprints)
-    for wanted in desired.snapshot.connectors:
-        stored = current.stored(former.get(wanted.address, wanted.address))
+    for configured in desired.snapshot.connectors:
+        stored = current.stored(former.get(configured.address, configured.address))
         if stored is None:
             continue
         for reference, mark in stored.fingerprints:
             new = now.get(reference)
-            if reference not in wanted.references or new is None:
+            if reference not in configured.references or new is None:
                 continue
             if new.key_id == mark.key_id and new.mac != mark.mac:
-                expected.add((wanted.address, reference))
+                expected.add((configured.address, reference))
     assert rotated == expected
 
 
@@ -271,7 +271,7 @@ def test_failures_only_ever_take_changes_away(situation: Situation, data: st.Dat
     current, desired = situation
     _, left = reduced(situation, data)
     asked = plan(desired, current)
-    wanted = [
+    configured = [
         change for change in asked.changes if change.address.kind is not Kind.GLOBAL_SMTP_POLICY
     ]
     for change in plan(left, current).changes:
@@ -283,10 +283,10 @@ def test_failures_only_ever_take_changes_away(situation: Situation, data: st.Dat
                 isinstance(item, RotateSecret)
                 and item.address == change.address
                 and set(change.references) <= set(item.references)
-                for item in wanted
+                for item in configured
             )
         else:
-            assert change in wanted
+            assert change in configured
 
 
 @FEWER

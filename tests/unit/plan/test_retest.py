@@ -62,11 +62,11 @@ def test_the_plan_tests_again_exactly_what_the_state_calls_untested(name: str) -
     made = planned(stored(INFO), after)
     (change,) = made.changes
     assert isinstance(change, Update | Rename)
-    wanted = name in TESTED_FIELDS
+    configured = name in TESTED_FIELDS
     if name != "draft":  # a draft is never tested
-        assert [item.connector for item in made.to_test] == (["info"] if wanted else [])
-    assert (INFO.tested != after.tested) == wanted
-    assert bool(effects(made.changes, {INFO.address: "uid"}, 2).unsettled) == wanted
+        assert [item.connector for item in made.to_test] == (["info"] if configured else [])
+    assert (INFO.tested != after.tested) == configured
+    assert bool(effects(made.changes, {INFO.address: "uid"}, 2).unsettled) == configured
 
 
 def test_saving_copies_is_not_applied_untested() -> None:

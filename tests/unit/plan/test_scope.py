@@ -33,16 +33,16 @@ def part(
     current: StoredState, *desired: object, scope: Scope, **fields: object
 ) -> tuple[list[str], list[str], list[str]]:
     """The addresses that a part changes, what comes along, and what is left out."""
-    wanted = Desired(Snapshot.of(tuple(desired)), **fields)  # type: ignore[arg-type]
-    narrowed, partial = narrow_to(wanted, current, scope)
+    configured = Desired(Snapshot.of(tuple(desired)), **fields)  # type: ignore[arg-type]
+    narrowed, partial = narrow_to(configured, current, scope)
     assert partial is not None
     changes = [str(item.address) for item in plan(narrowed, current).changes]
     return changes, [*map(str, partial.dependencies)], [*map(str, partial.left_out)]
 
 
 def test_nothing_is_narrowed_without_a_scope() -> None:
-    wanted = Desired(Snapshot.of((A, B)))
-    assert narrow_to(wanted, StoredState(), WHOLE) == (wanted, None)
+    configured = Desired(Snapshot.of((A, B)))
+    assert narrow_to(configured, StoredState(), WHOLE) == (configured, None)
 
 
 def test_what_is_outside_stays_as_it_is_stored() -> None:
@@ -152,9 +152,9 @@ def test_secrets_outside_are_not_compared() -> None:
             replace(item, fingerprints=((shared, mark),)) for item in current.resources
         ),
     )
-    wanted = Desired(current.snapshot, fingerprints=((shared, Fingerprint("k", "new")),))
-    assert {item.address.name for item in plan(wanted, current).changes} == {"a", "b"}
-    narrowed, _ = narrow_to(wanted, current, Scope(("a",)))
+    configured = Desired(current.snapshot, fingerprints=((shared, Fingerprint("k", "new")),))
+    assert {item.address.name for item in plan(configured, current).changes} == {"a", "b"}
+    narrowed, _ = narrow_to(configured, current, Scope(("a",)))
     (change,) = plan(narrowed, current).changes
     assert isinstance(change, RotateSecret)
     assert change.address.name == "a"

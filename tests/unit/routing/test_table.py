@@ -66,7 +66,7 @@ INSIDE = roles("ada", internal=("contoso.example",))
 
 
 @pytest.mark.parametrize(
-    ("wanted", "label"),
+    ("desired", "label"),
     [
         (permissions("info"), "any internal user"),
         (permissions("info", enable_b2b=True), "any internal user or partner"),
@@ -85,10 +85,10 @@ INSIDE = roles("ada", internal=("contoso.example",))
     ],
 )
 def test_users_are_named_as_the_configuration_names_them_and_counted(
-    wanted: Permissions, label: str
+    desired: Permissions, label: str
 ) -> None:
     directory = snapshot(STAFF, INSIDE, group("empty")).directory
-    assert users_of(wanted, directory).label == label
+    assert users_of(desired, directory).label == label
 
 
 def test_administrators_are_any_administrator_or_those_who_are_named() -> None:

@@ -224,9 +224,9 @@ def test_names_and_addresses_arrive_as_they_are(people: list[Address]) -> None:
 def test_a_text_arrives_as_it_is(text: str) -> None:
     mail = composed(replace(MAIL, text=text))
     check_octets(mail)
-    wanted = text.replace("\r\n", "\n").replace("\r", "\n")
+    expected = text.replace("\r\n", "\n").replace("\r", "\n")
     got = parsed(mail.content).get_content().replace("\r\n", "\n")
-    assert got == (wanted if wanted.endswith("\n") else f"{wanted}\n")
+    assert got == (expected if expected.endswith("\n") else f"{expected}\n")
 
 
 @given(st.lists(st.tuples(tidy, st.binary(max_size=500), st.booleans()), min_size=1, max_size=4))
@@ -244,13 +244,13 @@ def test_attachments_arrive_as_they_are(files: list[tuple[str, bytes, bool]]) ->
     mail = composed(message)
     check_octets(mail)
     parts = [part for part in parsed(mail.content).walk() if part.get_content_type() == "image/png"]
-    wanted = sorted(files, key=lambda item: not item[2])  # images stand beside their HTML
-    assert [part.get_content() for part in parts] == [content for _, content, _ in wanted]
+    expected = sorted(files, key=lambda item: not item[2])  # images stand beside their HTML
+    assert [part.get_content() for part in parts] == [content for _, content, _ in expected]
     assert [part.get_filename() for part in parts] == [
-        re.sub(r"[/\\]", "_", name) for name, _, _ in wanted
+        re.sub(r"[/\\]", "_", name) for name, _, _ in expected
     ]
     assert [part.get_content_disposition() == "inline" for part in parts] == [
-        inline for _, _, inline in wanted
+        inline for _, _, inline in expected
     ]
 
 

@@ -107,9 +107,9 @@ def test_whatever_comes_in_is_a_mail_or_is_refused(content: bytes, route: Route)
 @given(st.binary(max_size=300).filter(lambda body: b"\0" not in body))
 def test_a_body_is_left_as_it_is_but_for_its_line_ends(body: bytes) -> None:
     mail = adopted(b"From: support@contoso.example\nTo: ada@x.example\nSubject: x\n\n" + body)
-    wanted = re.sub(rb"\r*\n|\r", b"\r\n", body)
+    expected = re.sub(rb"\r*\n|\r", b"\r\n", body)
     got = mail.content.partition(b"\r\n\r\n")[2]
-    assert got == (wanted if wanted.endswith(b"\r\n") or not wanted else wanted + b"\r\n")
+    assert got == (expected if expected.endswith(b"\r\n") or not expected else expected + b"\r\n")
 
 
 @pytest.mark.parametrize(
