@@ -1,4 +1,4 @@
 """The command line: a command parses, calls one use case, renders, and returns an exit code.
 
-Nothing is decided here but how things look and which number the process ends with.
+The only decisions here are how output looks and which exit code the process has.
 """

@@ -1,4 +1,4 @@
-"""Words of other tools: they do what their users expect, and say what it is called here."""
+"""Command names of other tools: they work as expected, and name the command of reconciler."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from reconciler.cli.command import ExampleCommand, ExampleGroup
 from reconciler.errors import UsageError
 
 NATIVE: Final = {"list": "status", "show": "show", "rm": "forget"}
-"""Words of Terraform's after `state`, and the commands that they stand for."""
+"""Terraform's subcommands of `state`, and the commands that they stand for."""
 
 
 class GroupWithAliases(ExampleGroup):
-    """The group `state`, which takes the words of Terraform's too; its help lists its own alone."""
+    """The group `state`, which also takes Terraform's subcommands; its help lists only its own."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Find a command by its name here, else by that of Terraform's."""
+        """Find a command by its own name, else by Terraform's."""
         own = super().get_command(ctx, cmd_name)
         if own is not None:
             return own
@@ -41,7 +41,7 @@ class GroupWithAliases(ExampleGroup):
 @click.argument("before", metavar="NAME")
 @click.argument("after", metavar="NEW_NAME")
 def rename(before: str, after: str) -> None:
-    """Say how a connector is renamed: in its document."""
+    """Explain that a connector is renamed in its document."""
     old, new = (name.removeprefix("EmailConnector.") for name in (before, after))
     raise UsageError(
         "`state mv` does not exist: a connector is renamed in its document",

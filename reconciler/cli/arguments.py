@@ -1,7 +1,9 @@
-"""What every argument and variable is checked for, once, before any command sees it.
+"""The checks of all arguments and variables, before any command runs.
 
-Python hands on bytes that are no UTF-8 as lone surrogates. They cannot be shown, stored or sent, and what
-looks at them later fails with an exception of its own.
+Python passes bytes that are
+
+not UTF-8 as lone surrogates. They cannot be shown, stored or sent, and would fail later with an
+unrelated exception.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ _PREFIX = "RECONCILER_"
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 LARGEST_NUMBER = 2**31 - 1
-"""No serial and no count is larger: PostgreSQL keeps serials in 32 bits."""
+"""The largest serial or count: PostgreSQL keeps serials in 32 bits."""
 
 
 def whole_number(least: int = 0) -> click.IntRange:
@@ -46,7 +48,7 @@ def check_arguments(arguments: Iterable[str], environ: Mapping[str, str]) -> Non
 
 
 def no_text(text: str) -> str:
-    """Say what is not text in a text; "" if all of it is."""
+    """Describe what makes a value invalid text; "" if it is valid."""
     found = _NO_TEXT.search(text)
     if found is None:
         return ""

@@ -1,4 +1,4 @@
-"""The last line of a command that writes a revision: whether it has, on every way out."""
+"""The last line of a command that writes a revision: whether it did, on every way out."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _NAME = "write_outcome"
 
 @contextmanager
 def closing_line(outcome: WriteOutcome) -> Iterator[None]:
-    """Let whatever ends the block early say, when it is shown, what became of the revision."""
+    """Attach the outcome of the revision to any exception that ends the block, for its message."""
     try:
         try:
             yield
-        except BrokenPipeError:  # of which click makes an exit without a word
+        except BrokenPipeError:  # which click turns into a silent exit
             raise ReconcilerError("nobody reads standard output any more") from None
     except BaseException as error:
         setattr(error, _NAME, outcome)
@@ -28,7 +28,7 @@ def closing_line(outcome: WriteOutcome) -> Iterator[None]:
 
 
 def write_outcome(error: BaseException) -> WriteOutcome | None:
-    """What the error, or the one that click made it from, says of a revision; None if it says nothing."""
+    """The outcome of the revision attached to an error, or to the one that click made it from; or None."""
     for item in (error, error.__cause__):
         found = getattr(item, _NAME, None)
         if isinstance(found, WriteOutcome):

@@ -8,7 +8,7 @@ import click
 
 
 def with_short_help(named: dict[str, Any]) -> dict[str, Any]:
-    """Let a command know ``-h``, whatever context it is first looked at in: click keeps that help option."""
+    """Give a command ``-h`` in any context: click caches the first help option that it makes."""
     settings = {"help_option_names": ["-h", "--help"], **(named.get("context_settings") or {})}
     return {**named, "context_settings": settings}
 
@@ -55,7 +55,7 @@ class ExampleGroup(click.Group):
 class CommandWithSubcommands(ExampleGroup):
     """A command with arguments and options of its own, and subcommands: ``test NAME`` and ``test merge``.
 
-    The first word decides. An argument that is spelled like a subcommand cannot come first.
+    The first word decides. So the first argument cannot be named like a subcommand.
     """
 
     allow_extra_args = False
@@ -78,7 +78,7 @@ class CommandWithSubcommands(ExampleGroup):
         return subcommand.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse as a command does: no word is left for a subcommand."""
+        """Parse as a plain command does: no word is left for a subcommand."""
         return click.Command.parse_args(self, ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:

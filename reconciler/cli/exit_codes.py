@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """What a process says when it ends. Pipelines branch on these; they do not change meaning."""
+    """The exit codes. Pipelines branch on them; their meaning never changes."""
 
     OK = 0
     FAILED = 1
@@ -46,7 +46,7 @@ _BY_ERROR: tuple[tuple[type[errors.ReconcilerError], ExitCode], ...] = (
 
 
 def exit_code(error: errors.ReconcilerError) -> ExitCode:
-    """The code for a failure; what no line names is 1."""
+    """The code for an exception; 1 unless a line names it."""
     if isinstance(error, errors.TestsFailed):
         return ExitCode.TEST_REJECTED if error.rejected else ExitCode.UNREACHABLE
     if isinstance(error, errors.SendFailed):
@@ -58,7 +58,7 @@ def exit_code(error: errors.ReconcilerError) -> ExitCode:
 
 
 def exit_code_of_tests(results: Iterable[ConnectorResult]) -> ExitCode:
-    """The code for live tests: one that was rejected outweighs any that could not be reached."""
+    """The code for live tests: one rejection outweighs any number of unreachable servers."""
     failed = [item for item in results if not item.passed]
     if not failed:
         return ExitCode.OK
@@ -67,7 +67,7 @@ def exit_code_of_tests(results: Iterable[ConnectorResult]) -> ExitCode:
 
 
 class SendmailCode(IntEnum):
-    """What ``sendmail`` ends with instead: the codes of sysexits.h, which its callers know."""
+    """The exit codes of ``sendmail``: those of sysexits.h, which its callers know."""
 
     OK = 0
     USAGE = 64
@@ -89,7 +89,7 @@ _SENDMAIL_BY_ERROR: tuple[tuple[type[errors.ReconcilerError], SendmailCode], ...
     (errors.StateUnavailable, SendmailCode.TEMPORARY),
     (errors.StateLocked, SendmailCode.TEMPORARY),
     (errors.NoSuchUser, SendmailCode.NO_USER),
-    (errors.UsageError, SendmailCode.DATA),  # what is wrong with the arguments was found before
+    (errors.UsageError, SendmailCode.DATA),  # errors in the arguments were found before
     (errors.NotAuthorised, SendmailCode.NOT_PERMITTED),
     (errors.RouteRefused, SendmailCode.UNAVAILABLE),
     (errors.SecretError, SendmailCode.CONFIGURATION),
@@ -100,7 +100,7 @@ _SENDMAIL_BY_ERROR: tuple[tuple[type[errors.ReconcilerError], SendmailCode], ...
 
 
 def sendmail_code(error: errors.ReconcilerError) -> SendmailCode:
-    """The code for a mail that did not go out. Only 75 invites another try, so only what is safe gets it."""
+    """The code for a mail that was not sent; 75 only where trying again is safe."""
     if isinstance(error, errors.DeliveryUncertain):
         return SendmailCode.PROTOCOL
     if isinstance(error, errors.SendFailed):

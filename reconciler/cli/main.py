@@ -1,4 +1,4 @@
-"""The entry point: finds the command, runs it, and turns whatever happens into an exit code."""
+"""The entry point: finds the command, runs it, and turns the outcome into an exit code."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ COMMANDS = {
 """Every command with its one line of help, so that ``--help`` need not load any of them."""
 
 _MODULES = {"import": "import_"}
-"""Commands whose name is a word of Python's."""
+"""Commands whose names are Python keywords."""
 
 
 class LazyGroup(ExampleGroup):
     """A group whose commands are imported when they are run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands in the order in which they are used."""
+        """List the commands in the order of use."""
         del ctx
         return list(COMMANDS)
 
@@ -117,10 +117,12 @@ def run() -> NoReturn:
 
 
 def collect_rarely() -> None:
-    """Look for garbage that refers to itself less often.
+    """Run the cycle collector less often.
 
-    A command makes hundreds of thousands of values that it keeps until its end, next to none of them in
-    cycles; looking through them again and again was 40 % of a validation of 10,000 documents.
+    A command makes hundreds of thousands of values that live
+
+    until its end, hardly any of them in cycles; collecting took 40 % of a validation of 10,000
+    documents.
     """
     gc.set_threshold(50_000, 20, 20)
 
@@ -134,18 +136,18 @@ def main(arguments: list[str]) -> int:
         return error.exit_code
     except (
         click.ClickException,
-        click.Abort,  # click makes one of every KeyboardInterrupt
+        click.Abort,  # click turns every KeyboardInterrupt into one
         KeyboardInterrupt,
         ReconcilerError,
         OSError,  # standard output is on a full disk, for example
-        SystemExit,  # click makes one of a pipe that nobody reads any more
+        SystemExit,  # click turns a closed pipe into one
     ) as error:
         return _ended_early(error)
     return result if isinstance(result, int) else ExitCode.OK
 
 
 def _ended_early(error: BaseException) -> int:
-    """Say why a command ended early and, if it writes revisions, whether it has; return the exit code."""
+    """Print why a command ended early and, if it writes revisions, whether it did; return the exit code."""
     from reconciler.cli.closing import write_outcome  # noqa: PLC0415 - only where there is an error
 
     outcome = write_outcome(error)
@@ -169,7 +171,7 @@ def _show(error: BaseException, outcome: WriteOutcome | None) -> int:
         case ReconcilerError():
             show_error(error)
             return exit_code(error)
-        case BrokenPipeError() | SystemExit():  # as in `… | head`, which is no news to anybody
+        case BrokenPipeError() | SystemExit():  # as in `… | head`: nothing to report
             return ExitCode.FAILED
         case OSError():
             place = f"{error.filename}: " if error.filename else ""
@@ -183,7 +185,7 @@ def _show(error: BaseException, outcome: WriteOutcome | None) -> int:
 
 
 def show_error(error: ReconcilerError) -> None:
-    """Say a failure on standard error, with what to do about it."""
+    """Print a failure on standard error, with its remedy."""
     from reconciler.cli.terminal import stderr_style  # noqa: PLC0415 - only where there is an error
     from reconciler.render.human.diagnostics import diagnostics, summary  # noqa: PLC0415 - as above
 
@@ -200,7 +202,7 @@ def show_error(error: ReconcilerError) -> None:
 
 
 def _shown(text: str) -> str:
-    """Escape what a terminal would obey, in a text of several lines."""
+    """Escape control characters in a text of several lines."""
     from reconciler.render.terminal import visible  # noqa: PLC0415 - only where there is an error
 
     return "\n".join(visible(line) for line in text.split("\n"))

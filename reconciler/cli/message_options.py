@@ -1,4 +1,4 @@
-"""A mail from what a command line says: its texts, files and headers, from arguments, files or standard input."""
+"""A mail from the command line: its texts, files and headers, from arguments, files or standard input."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageOptions:
-    """The options of ``send`` that say what is in the mail. Paths are as they were given; ``-`` is standard input."""
+    """The options of ``send`` for the content of the mail.
+
+    Paths are as given; ``-`` is standard input.
+    """
 
     to: tuple[str, ...]
     cc: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Options that some commands share, and the types of their values; those of a project are in `project`."""
+"""Options that several commands share, and the types of their values; `project` has those of a project."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ShardType(click.ParamType["Shard"]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Shard:
-        """Read the text; a value that is a shard already stays one."""
+        """Parse the text; a shard is returned as it is."""
         from reconciler.probe.shard import Shard  # noqa: PLC0415 - only where there are shards
 
         if isinstance(value, Shard):
@@ -77,7 +77,7 @@ class Duration(click.ParamType[timedelta]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> timedelta:
-        """Read the text; a value that is a duration already stays one."""
+        """Parse the text; a duration is returned as it is."""
         if isinstance(value, timedelta):
             return value
         found = re.fullmatch(r"(\d{1,6})([smhd]?)", str(value).strip())
@@ -155,7 +155,7 @@ def tuning_options(function: F) -> F:
 
 
 def check_server_text(output_format: OutputFormat, *, shown: bool) -> None:
-    """Raise UsageError if the text of servers is to be shown in a format that never holds it."""
+    """Raise UsageError if servers' text is requested in a format that never contains it."""
     if shown and output_format is not OutputFormat.HUMAN:
         raise click.UsageError(f"--format {output_format} never includes the server's text.")
 

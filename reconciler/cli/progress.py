@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 class TestProgressBar:
     """Follows a run on standard error; with ``out``, the results are the output of the command.
 
-    Without ``shown`` there is the bar alone, because the command has its own way to tell the results.
+    Without ``shown`` there is only the bar, for commands that print the results themselves.
 
-    ``redirected`` are the redirections in force, which are shown: a test of another server than the
-    named one must not look like a test of the named one.
+    ``redirected`` are the redirections in force. They are shown, so that nobody takes a test of
+    another server for a test of the configured one.
     """
 
-    __test__ = False  # not a test case, whatever pytest makes of the name
+    __test__ = False  # not a test case, despite its name
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class TestProgressBar:
         self._shown = shown
 
     def started(self, connectors: tuple[Connector, ...]) -> None:
-        """Say how many, and start the bar."""
+        """Print the number, and start the bar."""
         self._width = max((len(item.name) for item in connectors), default=0)
         if not connectors:
             return
@@ -72,7 +72,7 @@ class TestProgressBar:
             click.echo(result_text(result, self._style, width=self._width), err=self._err)
 
     def ended(self) -> None:
-        """Take the bar away and show what it counted."""
+        """Remove the bar and show the counts."""
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
             self._bar = None
@@ -83,7 +83,7 @@ class TestProgressBar:
             click.echo(summary(tuple(self.results)), err=self._err)
 
     def noted(self, notes: tuple[str, ...]) -> None:
-        """Say what could not be looked at, or not be recorded."""
+        """Report what could not be read or recorded."""
         show_notes(notes)
 
 
@@ -117,7 +117,7 @@ class ApplyProgressBar(TestProgressBar):
         )
 
     def planned(self, planned: Planned) -> None:
-        """Keep the plan, and show it unless it is empty, which the end of the apply says."""
+        """Keep the plan, and show it unless it is empty, which the closing line says."""
         self.plan = planned
         problems = planned.loaded.diagnostics
         if problems:

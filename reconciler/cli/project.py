@@ -1,4 +1,4 @@
-"""The project that a command works on: the options that commands share, and what they lead to.
+"""The project that a command works on: the common options, and what they open.
 
 A common option is declared once, as a field of `Project`. A command names the groups that it uses::
 
@@ -49,9 +49,9 @@ class Uses(Flag):
 
     CONFIG = auto()
     CONFIG_WITHOUT_SHORT = auto()
-    """As CONFIG, without ``-c``: for `sendmail`, whose callers write clusters of short options."""
+    """As CONFIG, without ``-c``: for `sendmail`, whose callers combine short options."""
     FOLDER = auto()
-    """As CONFIG, without the owner's rules: for `init`, which reads none."""
+    """As CONFIG, without the owner's rules, which `init` does not read."""
     STATE = auto()
     NETWORK = auto()
     ACTOR = auto()
@@ -61,7 +61,7 @@ class Uses(Flag):
     OVERRIDES = auto()
     SCOPE = auto()
     SCOPE_WITHOUT_LABEL = auto()
-    """As SCOPE, for `test`, which has an option for labels of its own."""
+    """As SCOPE, for `test`, which has its own option for labels."""
     COLOR = auto()
 
 
@@ -83,9 +83,9 @@ def _keep_colour(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """The common options of a command line; those that the command does not take have their default.
+    """The common options of a command line; those that a command does not have keep their default.
 
-    The methods open what the options lead to. Their imports are local, so that ``--help`` needs none.
+    The methods open what the options name. Their imports are local, so that ``--help`` needs none.
     """
 
     config: tuple[Path, ...] = _option(
@@ -247,7 +247,7 @@ class Project:
         )
 
     def actor(self) -> Actor:
-        """Determine who is acting, and which option, variable or system says so."""
+        """Determine the actor, and the option, variable or system that names them."""
         from reconciler.app.actor import actor  # noqa: PLC0415 - brings subprocess along
 
         context = click.get_current_context()
@@ -257,7 +257,7 @@ class Project:
         return actor(self.actor_name, os.environ, by=by)
 
     def scope(self) -> Scope:
-        """Read what the command is to be about."""
+        """Read the requested scope."""
         from reconciler.plan.scope import Scope  # noqa: PLC0415 - as above
 
         kinds = tuple(Kind(item) for item in self.scope_kinds)

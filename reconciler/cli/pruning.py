@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 def confirm_and_prune(
     prune: Callable[[], int], before: datetime, what: str, told: Callable[[int], str], *, yes: bool
 ) -> ExitCode:
-    """Ask unless ``yes``, delete, and say how many ``what`` there were, in the words of ``told``."""
+    """Ask unless ``yes``, delete, and print how many entries were deleted.
+
+    ``what`` names them in the question, ``told`` puts a number into words.
+    """
     if not yes:
         need_terminal()
         question = f"Delete all {what} from before {minute(before)} UTC?"

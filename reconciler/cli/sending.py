@@ -1,4 +1,4 @@
-"""How ``send`` and ``sendmail`` end when a signal comes in the middle: by what became of the mail."""
+"""How ``send`` and ``sendmail`` end after a signal: it depends on the outcome of the mail."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ def send_to_the_end(
     reply_to: str | None = None,
     save_sent: SaveSent | None = None,
 ) -> Sent:
-    """Send a mail; a mail that is out counts as sent, whatever signal came after that.
+    """Send a mail; a mail that is out counts as sent, even if a signal follows.
 
-    Raises what ``Mailer.send`` raises; DeliveryUncertain where a signal came while the server was given the
-    mail, and KeyboardInterrupt where one came before, so that nothing was sent.
+    Raises what
+
+    ``Mailer.send`` raises; DeliveryUncertain for a signal during the handover to the server, and
+    KeyboardInterrupt for one before it, when nothing was sent.
     """
     try:
         return mailer.send(

@@ -1,4 +1,4 @@
-"""``reconciler-sendmail``: the same as ``reconciler sendmail``, where one word has to name a program."""
+"""``reconciler-sendmail``: ``reconciler sendmail`` as a single word, for settings that take only a program."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ from reconciler.ci_systems import break_commands, open_line, running_in
 
 
 def prepare() -> None:
-    """Fill in streams that are missing, and let no character be one that cannot be written.
+    """Open missing streams, and make every character writable.
 
-    A process can be started without a stream (``>&-``), and the next file that it opens would get
-    the stream's number. What a terminal or a log cannot show is written as an escape: a display name
-    in a pull request must not be able to end an apply.
+    A process can be started without a stream (``>&-``); the next file that it opens would get the
+    stream's number. Characters that a terminal or a log cannot show are escaped: a display name in
+    a pull request must not be able to end an apply.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -33,10 +33,7 @@ def prepare() -> None:
 
 
 class _LogOfCi(io.TextIOWrapper):
-    """A stream that a CI system reads: what it would take for a command is broken up.
-
-    So is a command that is written in pieces.
-    """
+    """A stream that a CI system reads: it breaks up commands in the text, even those written in pieces."""
 
     _line = ""
 
@@ -50,7 +47,7 @@ class _LogOfCi(io.TextIOWrapper):
         )
 
     def write(self, text: str) -> int:
-        """Write the text, with a blank in what would be a command."""
+        """Write the text, with a blank inside anything that would be a command."""
         super().write(break_commands(text, self._line))
         self._line = open_line(text, self._line)
         return len(text)
@@ -70,5 +67,5 @@ def echo_commands(text: str) -> None:
 
 
 def mute(stream: TextIO) -> None:
-    """Lose what could not be written: Python would try it once more at exit, and complain."""
+    """Discard unwritten output: Python would try to write it again at exit, and complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

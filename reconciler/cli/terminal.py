@@ -1,4 +1,4 @@
-"""What the terminal can do, and how things get onto it."""
+"""The terminal: its abilities, and output to it."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
     from reconciler.plan.credentials import NewCredentialUse
 
 _LOG_WIDTH = 120
-"""Columns where there is no terminal: logs of CI systems wrap later than terminals do."""
+"""Columns without a terminal: logs of CI systems wrap later than terminals do."""
 
 
 def stdout_style(*, colour: bool | None = None) -> Style:
-    """How to dress standard output."""
+    """The style of standard output."""
     return _style(sys.stdout, colour)
 
 
 def stderr_style(*, colour: bool | None = None) -> Style:
-    """How to dress standard error."""
+    """The style of standard error."""
     return _style(sys.stderr, colour)
 
 
 def is_interactive() -> bool:
-    """Whether somebody is there who could be asked."""
+    """Whether there is somebody to ask."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def need_terminal() -> None:
-    """Raise a usage error where nobody is there who could be asked."""
+    """Raise a usage error if there is nobody to ask."""
     if not is_interactive():
         raise click.UsageError("There is no terminal to ask for confirmation; confirm with --yes.")
 
@@ -71,7 +71,7 @@ def ask(question: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TerminalApprover:
-    """Asks whoever has just been shown the plan, unless ``auto`` has answered already."""
+    """Asks for approval of the plan just shown, unless ``auto`` gives it."""
 
     auto: bool
 

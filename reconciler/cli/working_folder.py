@@ -15,7 +15,7 @@ _IS_NAMED = f"{__name__}.is_named"
 
 
 def go_to(context: click.Context, parameter: click.Parameter, value: Path | None) -> bool:
-    """Change the working folder for the rest of the command; returns whether somebody named it.
+    """Change the working folder for the rest of the command; returns whether an option named one.
 
     ``-C`` stands before the command or after it.
     """

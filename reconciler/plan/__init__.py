@@ -1,4 +1,4 @@
-"""The planner: from what is wanted and what is stored to what will change, as a pure function.
+"""The planner: a pure function from the desired and the stored state to the changes between them.
 
-Nothing here knows a clock, a file, a network, a log or a screen.
+Nothing here uses a clock, a file, a network, a log or a screen.
 """

@@ -1,4 +1,4 @@
-"""Changes that are alike: many resources of one kind in which the same fields change in the same way."""
+"""Changes that are alike: the same fields of many resources of one kind change in the same way."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 FEWEST: Final = 3
-"""So many changes are worth a group; fewer are read one by one."""
+"""The smallest number of changes that makes a group; fewer are listed one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlikeChanges:
-    """Updates of the same fields. ``provider`` is the one that all of them have, if they are connectors."""
+    """Updates of the same fields.
+
+    ``provider`` is the one that they share, if they are connectors.
+    """
 
     kind: Kind
     fields: tuple[FieldChange, ...]

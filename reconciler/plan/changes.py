@@ -32,13 +32,13 @@ class Create:
 
     @property
     def address(self) -> Address:
-        """The address of what is created."""
+        """The address of the new resource."""
         return self.after.address
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """The resource stays what it is, with other fields."""
+    """Fields of the resource change."""
 
     before: Resource
     after: Resource
@@ -46,13 +46,13 @@ class Update:
 
     @property
     def address(self) -> Address:
-        """The address of what is changed."""
+        """The address of the changed resource."""
         return self.after.address
 
 
 @dataclass(frozen=True, slots=True)
 class Rename:
-    """The resource gets another name, and possibly other fields; its past moves along."""
+    """The resource gets another name, and possibly other fields; it keeps its history."""
 
     before: Resource
     after: Resource
@@ -66,33 +66,33 @@ class Rename:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """The resource goes."""
+    """The resource is deleted."""
 
     before: Resource
 
     @property
     def address(self) -> Address:
-        """The address of what is deleted."""
+        """The address of the deleted resource."""
         return self.before.address
 
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """The state lets go of the resource, by ``state forget`` and never by a plan of the configuration."""
+    """The state forgets the resource: by ``state forget``, never by a plan."""
 
     before: Resource
 
     @property
     def address(self) -> Address:
-        """The address of what is let go of."""
+        """The address of the forgotten resource."""
         return self.before.address
 
 
 @dataclass(frozen=True, slots=True)
 class RotateSecret:
-    """The references are the same, but what some of them resolve to is new.
+    """The references are the same, but some of them resolve to a new secret.
 
-    Stands beside the Update or Rename of the same connector, if there is one.
+    Comes in addition to the Update or Rename of the same connector, if there is one.
     """
 
     connector: Resource
@@ -110,10 +110,10 @@ Change = Create | Update | Rename | Delete | Forget | RotateSecret
 
 @dataclass(frozen=True, slots=True)
 class ChangeCounts:
-    """How many resources some changes add, change and destroy: of a plan, a revision or a difference.
+    """How many resources a plan, a revision or a difference adds, changes and destroys.
 
-    A resource that is renamed, updated and gets another secret changes once. What the state forgets is
-    destroyed: senders can no longer use it.
+    A resource that is renamed, updated and gets another secret changes once. A forgotten resource
+    counts as destroyed: senders can no longer use it.
     """
 
     added: int = 0

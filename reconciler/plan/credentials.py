@@ -1,11 +1,11 @@
-"""Where each credential goes, and whether an apply would send one somewhere new.
+"""The destination of each credential, and whether an apply would send one somewhere new.
 
-A pull request that points a connector at a host of its author's, and leaves the secret reference as
-it is, would have the credential delivered there. So would a new connector that borrows the reference of
-an old one, or names any other secret of the pipeline. Therefore every pair of a reference and a
-destination that was never applied is listed, across the whole configuration. The state remembers the pairs
-of connectors that are gone. References compare by what they lead to: two spellings of one file are one
-secret, and once secrets are resolved, two references that hold the same one.
+A pull request could point a connector at a host of its author's and leave the secret reference as
+it is: the credential would be delivered there. A new connector could do the same with the reference
+of an old one, or with any other secret of the pipeline. Therefore every pair of a reference and a
+destination that was never applied is listed, across the whole configuration. The state also
+remembers the pairs of deleted connectors. References are compared by their target: two spellings of
+one file are one secret and, once secrets are resolved, so are two references to the same value.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NewCredentialUse:
-    """A reference, and a destination that it was never applied at.
+    """A reference, and a destination where it was never applied.
 
     ``connector`` is the name of the connector; with the protocol ``gateway``, that of the application.
 
@@ -55,7 +55,7 @@ class NewCredentialUse:
 
 
 Identify: TypeAlias = "Callable[[SecretRef], str]"
-"""Gives a reference the one name that all its spellings have."""
+"""Gives all spellings of a reference one name."""
 
 
 def new_uses(
@@ -66,8 +66,8 @@ def new_uses(
 ) -> tuple[NewCredentialUse, ...]:
     """Every use of a reference at a destination where it was never applied.
 
-    ``values`` are keyed MACs of the secrets, where they were resolved: a reference that holds the secret of
-    another one is judged by where that one was applied, too.
+    ``values`` are keyed MACs of the secrets that were resolved: a reference that holds the secret
+    of another one may go where that one was applied, too.
     """
     known = {identity: _Known(places) for identity, places in _known(current, identify).items()}
     held = _Values(current, identify, values)
@@ -95,14 +95,14 @@ def new_uses(
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """A secret that other references held when it was applied: these, and where."""
+    """A secret that was applied under other references: those references, and where."""
 
     references: tuple[SecretRef, ...]
     known: _Known
 
 
 class _Values:
-    """Which references hold a secret that was applied under another reference."""
+    """Finds references to a secret that was applied under another reference."""
 
     def __init__(
         self,
@@ -125,12 +125,12 @@ class _Values:
                 )
 
     def of(self, reference: SecretRef) -> _Value | None:
-        """Return what is known of the secret of a reference under other references."""
+        """Return the other references to the same secret, and where they were applied."""
         return self._found.get(reference)
 
 
 class _Known:
-    """Where a secret was applied, in the order in which it is told."""
+    """Where a secret was applied, in the order of display."""
 
     def __init__(self, places: set[Destination]) -> None:
         self.places = places
@@ -142,7 +142,7 @@ class _Known:
                 self._by_user.setdefault(place.username, []).append(place)
 
     def before(self, after: Destination) -> tuple[Destination, ...]:
-        """The destinations to name beside ``after``."""
+        """The earlier destinations to show beside ``after``."""
         same_user = nsmallest(TO_ACT_ON, self._by_user.get(after.username, ()))
         return tuple(dict.fromkeys((*same_user, *self._first)))[:TO_ACT_ON]
 

@@ -51,8 +51,9 @@ def differences(desired: Desired, current: StoredState) -> tuple[Change, ...]:
 def renames(desired: Desired, current: StoredState) -> dict[Address, Address]:
     """New to former addresses, of connectors and of the permissions that go with them.
 
-    A rename that was applied already, or whose former name was never stored, is none; so is a second
-    one from the same former name. Permissions are never renamed without their connector.
+    A rename does not count if it was applied already, if the former name was never stored, or if it
+    is the second one from the same former name. Permissions are never renamed without their
+    connector.
     """
     stored = {item.address for item in current.resources}
     configured = {resource.address for resource in desired.snapshot.resources}
@@ -74,7 +75,7 @@ def renames(desired: Desired, current: StoredState) -> dict[Address, Address]:
 
 
 def connector_renames(changes: tuple[Change, ...]) -> dict[str, str]:
-    """New to former names of the connectors that are really renamed, whatever documents say."""
+    """New to former names of the connectors that are actually renamed, whatever `renamed_from` says."""
     return {
         change.address.name: change.before.address.name
         for change in changes
@@ -140,9 +141,9 @@ def changes_between(
 ) -> tuple[Change, ...]:
     """Every change that leads from one to the other, in the order of a plan.
 
-    Both are by uid, which is what tells a rename. What was deleted and came again under its address
-    counts as updated. ``rotated`` are connectors, by their address afterwards, that got another
-    secret; which of their references it was is not known of the past.
+    Both are keyed by uid, which reveals renames. A resource that was deleted and created again
+    under its address counts as updated. ``rotated`` are connectors, by their later address, that
+    got another secret; the history does not say which of their references it was.
     """
     gone = {item.address: item for uid, item in before.items() if uid not in after}
     changes: list[Change] = []

@@ -1,7 +1,7 @@
-"""The plan as a document for machines: the shape that Terraform's JSON plans have, and more beside it.
+"""The plan as a document for machines, in the shape of Terraform's JSON plans with additions.
 
-``format_version`` grows in its minor number when something is added, and in its major number when
-something is taken away or means something else.
+The minor number of ``format_version`` grows when something is added, the major number when
+something is removed or changes its meaning.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ChangedField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeDocument:
-    """What happens to a resource. ``before`` and ``after`` are whole specifications, or null."""
+    """The change of a resource. ``before`` and ``after`` are whole specifications, or null."""
 
     actions: tuple[Action, ...]
     before: dict[str, JSON] | None
@@ -56,7 +56,7 @@ class ChangeDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceChange:
-    """One change, with the address of what it happens to."""
+    """One change, with the address of its resource."""
 
     address: str
     kind: str
@@ -66,7 +66,7 @@ class ResourceChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteDocument:
-    """How mail of one sender goes out; ``via`` and ``as_address`` are null where it is refused."""
+    """How mail from one sender goes out; ``via`` and ``as_address`` are null where it is refused."""
 
     sender: str
     via: str | None
@@ -88,7 +88,7 @@ class RoutesDocument:
 class AccessDocument:
     """Who gains or loses a right on ``subject`` (a connector; empty for a role).
 
-    ``widened`` and ``narrowed`` tell it of people too who cannot be named, such as any internal user.
+    ``widened`` and ``narrowed`` cover people who cannot be named, too, such as any internal user.
     """
 
     right: str
@@ -103,10 +103,10 @@ class AccessDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialUseDocument:
-    """A secret that would go somewhere it was never applied at.
+    """A secret that would go somewhere new.
 
-    ``before`` names some of the places where it was applied, and ``others`` counts the rest. ``same_as`` are
-    other references that are known to hold the same secret.
+    ``before`` lists some of the places where it was applied, and ``others`` counts the rest.
+    ``same_as`` are other references that are known to hold the same secret.
     """
 
     connector: str
@@ -132,7 +132,7 @@ class CheckDocument:
 class TestDocument:
     """A connector that the apply would test first, and why."""
 
-    __test__ = False  # not a test case, whatever pytest makes of the name
+    __test__ = False  # not a test case, despite its name
 
     connector: str
     reason: str
@@ -140,7 +140,7 @@ class TestDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryDocument:
-    """The numbers of the summary line."""
+    """The counts of the summary line."""
 
     add: int
     change: int
@@ -157,7 +157,7 @@ class DenialDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationDocument:
-    """For whom the plan was judged by the stored rights; with any denial, their apply is refused."""
+    """The actor whose stored rights the plan was judged by; with any denial, their apply is refused."""
 
     actor: str
     denied: tuple[DenialDocument, ...]
@@ -165,7 +165,7 @@ class AuthorizationDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgottenDocument:
-    """A resource that will be created again, since ``state forget`` let go of it before.
+    """A resource that will be created again after ``state forget`` removed it.
 
     ``at`` is ISO 8601 in UTC.
     """
@@ -178,9 +178,9 @@ class ForgottenDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupDocument:
-    """Updates of one kind that are alike; each is among the resource changes too.
+    """Updates of one kind that are alike; each is listed among the resource changes too.
 
-    ``provider`` is the one that all of them have, or null.
+    ``provider`` is the one that they share, or null.
     """
 
     kind: Kind
@@ -191,11 +191,13 @@ class GroupDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanDocument:
-    """The whole plan. It holds references to secrets and never a secret.
+    """The whole plan.
 
-    ``authorization`` is null where nobody was asked for, as in a saved plan, which anybody may apply
-    who has the rights. ``not_ready`` are connectors that are not known to work and that the plan does not
-    touch. ``partial`` is null for a plan of everything.
+    It holds references to secrets and never a secret.
+
+    ``authorization`` is null where no actor was given, as in a saved plan, which anybody with the
+    rights may apply. ``not_ready`` are untouched connectors that are not known to work. ``partial``
+    is null for a plan of everything.
     """
 
     format_version: Literal["1.0"] = "1.0"
@@ -218,7 +220,7 @@ class PlanDocument:
 
 
 def to_document(plan: Plan) -> PlanDocument:
-    """Put a plan into the shape in which it is published."""
+    """Convert a plan to its published form."""
     return PlanDocument(
         lineage=plan.lineage,
         serial=plan.serial,
@@ -284,7 +286,7 @@ def to_document(plan: Plan) -> PlanDocument:
 
 
 def routes_document(plan: Plan) -> RoutesDocument:
-    """Who sends as whom, in the shape in which it is published."""
+    """Who sends as whom, in the published form."""
     return RoutesDocument(
         before=tuple(_route(row) for row in plan.routes_before),
         after=tuple(_route(row) for row in plan.routes_after),
@@ -293,12 +295,12 @@ def routes_document(plan: Plan) -> RoutesDocument:
 
 
 def plan_digest(plan: Plan) -> str:
-    """The digest of everything that a plan says; equal plans, and only they, have equal digests."""
+    """The digest of a plan's content; equal plans, and only they, have equal digests."""
     return digest(to_plain(to_document(plan), nulls=True))
 
 
 def resource_change(change: Change) -> ResourceChange:
-    """Put one change into the shape in which it is published."""
+    """Convert one change to its published form."""
     match change:
         case Create(after):
             body = ChangeDocument(actions=("create",), before=None, after=spec_of(after))

@@ -1,4 +1,4 @@
-"""Letting go of a stored resource: what goes with it, and what keeps it."""
+"""Forgetting a stored resource: what is removed with it, and what prevents it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def forgetting(snapshot: Snapshot, resource: Resource) -> tuple[Change, ...]:
-    """The resource goes, and the permissions of a connector go with it."""
+    """Remove the resource, and the permissions of a connector with it."""
     going = [resource]
     if isinstance(resource, Connector):
         going += [item for item in snapshot.permissions if item.connector == resource.name]
@@ -27,7 +27,7 @@ def forgetting(snapshot: Snapshot, resource: Resource) -> tuple[Change, ...]:
 
 
 def objections(snapshot: Snapshot, resource: Resource) -> tuple[str, ...]:
-    """Why the state has to keep it, in sentences; none if it may go."""
+    """The reasons to keep it, in sentences; none if it may be removed."""
     address = resource.address
     found = [f"{holder} names it" for holder in dict.fromkeys(_holders(snapshot, address))]
     kind = address.kind
@@ -52,7 +52,7 @@ def objections(snapshot: Snapshot, resource: Resource) -> tuple[str, ...]:
 
 
 def _holders(snapshot: Snapshot, address: Address) -> Iterator[Address]:
-    """What names the resource, the permissions of a connector left out: they go with it."""
+    """The resources that refer to it, except the permissions of a connector, which are removed with it."""
     policy, kind = snapshot.policy, address.kind
     match kind:
         case Kind.EMAIL_CONNECTOR:

@@ -1,4 +1,4 @@
-"""The blast radius: who gains or loses what, and whose mail goes another way."""
+"""The blast radius: who gains or loses what, and whose mail takes another route."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Right(StrEnum):
-    """What somebody may do."""
+    """A right that a user can have."""
 
     USE = "use"
     ADMINISTER = "administer"
@@ -32,9 +32,9 @@ class Right(StrEnum):
 class AccessChange:
     """Who gains or loses a right.
 
-    ``subject`` is the connector, or empty for a role. ``gained`` and ``lost`` name the people who can
-    be named; ``before`` and ``after`` say it as the configuration does, which also covers everybody
-    who cannot. ``widened`` is true if somebody gains, ``narrowed`` if somebody loses.
+    ``subject`` is the connector, or empty for a role. ``gained`` and ``lost`` list the people who
+    can be named; ``before`` and ``after`` use the words of the configuration, which cover everybody
+    else too. ``widened`` is true if somebody gains a right, ``narrowed`` if somebody loses one.
     """
 
     right: Right
@@ -49,7 +49,7 @@ class AccessChange:
 
 @dataclass(frozen=True, slots=True)
 class Reroute:
-    """A sender whose mail goes another way than before."""
+    """A sender whose mail takes another route than before."""
 
     before: EffectiveRoute
     after: EffectiveRoute
@@ -66,9 +66,9 @@ class Impact:
 def reroutes(
     before: tuple[EffectiveRoute, ...], after: tuple[EffectiveRoute, ...]
 ) -> tuple[Reroute, ...]:
-    """Senders who had a way before and have another one after.
+    """Senders who had a route before and have another one after.
 
-    Whose connector goes is among "any other sender" afterwards, and takes that way.
+    A sender whose connector is deleted becomes one of "any other sender", and takes that route.
     """
     old = {address_key(row.sender): row for row in before}
     new = {address_key(row.sender): row for row in after}
@@ -84,7 +84,7 @@ def reroutes(
 def access_changes(
     before: Snapshot, after: Snapshot, renames: dict[str, str]
 ) -> tuple[AccessChange, ...]:
-    """Who gains or loses the use or the administration of what, roles first.
+    """Who gains or loses which right, roles first.
 
     ``renames`` are new and former names of connectors.
     """
@@ -114,7 +114,7 @@ def _roles(
 
 
 def _internal(before: Directory, after: Directory) -> Iterator[AccessChange]:
-    """Compare who counts as internal, on which the use of every open connector rests."""
+    """Compare who counts as internal, which decides on the use of every open connector."""
     was, now = before.internal_domains, after.internal_domains
     widened, narrowed = bool(now - was), bool(was - now)
     if widened or narrowed:
@@ -147,7 +147,7 @@ def _connectors(
 
 
 class _Comparison:
-    """Compares the audiences of many connectors, the same two only once."""
+    """Compares the audiences of many connectors, each distinct pair only once."""
 
     def __init__(
         self, right: Right, directories: tuple[Directory, Directory] | None = None
@@ -191,7 +191,7 @@ def _compare(
 
 
 def _covered(name: str, audience: Audience, directory: Directory | None) -> bool:
-    """Whether somebody who is named on the other side only is among "everybody" on this one."""
+    """Whether somebody who is named in only one of the two audiences belongs to "everybody" in the other."""
     inside = directory is None or directory.is_internal(name)
     return audience.everyone and (audience.partners or inside)
 

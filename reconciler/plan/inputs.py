@@ -1,4 +1,4 @@
-"""What a plan is made from: the desired state, and the options that decide what is allowed."""
+"""The inputs of a plan: the desired state, and the options that decide what is allowed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from reconciler.model.snapshot import Snapshot
 class Desired:
     """The desired state, as the configuration describes it.
 
-    ``renames`` are pairs of new and former connector names. ``fingerprints`` are of the secrets that
-    were resolved; where one is missing, nothing is said about its rotation. ``values`` are keyed MACs of
-    the same secrets, each alone. ``real_paths`` are where ``file:`` references lead, links followed: two
-    spellings of one file are one secret. ``settings`` are those in force. ``compared`` names the connectors
-    whose secrets are compared with those that were applied; None is all of them.
+    ``renames`` are pairs of new and former connector names. ``fingerprints`` are of the secrets
+    that were resolved; a missing one cannot show a rotation. ``values`` are keyed MACs of the same
+    secrets, each alone. ``real_paths`` are where ``file:`` references lead, links followed: two
+    spellings of one file are one secret. ``settings`` are those in force. ``compared`` names the
+    connectors whose secrets are compared with those that were applied; None is all of them.
     """
 
     snapshot: Snapshot
@@ -32,17 +32,17 @@ class Desired:
     compared: frozenset[str] | None = None
 
     def compares(self, connector: str) -> bool:
-        """Whether the secrets of a connector are looked at."""
+        """Whether the secrets of a connector are compared."""
         return self.compared is None or connector in self.compared
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one apply may change before somebody has to say that it is meant.
+    """How much one apply may change before somebody has to allow it.
 
-    The percentages are of the stored connectors and hold from ``min_connectors`` of them on; the
-    absolute numbers hold always. ``credentials`` may go where they say without further approval;
-    None asks nobody, for in a sandbox no credential leaves the machine.
+    The percentages are of the stored connectors and count from ``min_connectors`` of them; the
+    absolute numbers always count. ``credentials`` are the rules for credentials that need no
+    approval; None approves all, since in a sandbox no credential leaves the machine.
     """
 
     max_delete_percent: int = 30
@@ -55,7 +55,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What somebody has said is meant: numbers of changes, the policy, patterns of credentials."""
+    """What somebody has allowed: numbers of changes, a change of the policy, patterns of credentials."""
 
     deletes: int = 0
     updates: int = 0
@@ -64,7 +64,7 @@ class Overrides:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The options of the command line that say the same."""
+        """The same as command-line options."""
         numbers = (("--allow-deletes", self.deletes), ("--allow-updates", self.updates))
         return (
             *(f"{option} {number}" for option, number in numbers if number),
@@ -74,4 +74,4 @@ class Overrides:
 
 
 NO_OVERRIDES = Overrides()
-"""Nothing was said."""
+"""Nothing is allowed."""

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def without(desired: Desired, current: StoredState, failed: frozenset[str]) -> Desired:
-    """The configuration in which the failed connectors stay as they are stored, or stay away.
+    """The configuration in which failed connectors stay as they are stored, or are left out if they are new.
 
-    What depends on them stays too: the permissions that were meant for them as they would have been,
-    and the stored policy if the desired one names a failed connector. The stored policy in turn keeps
-    the connectors that it needs, and whatever stays keeps its provider and its groups. Nothing is
-    changed that was not to be changed anyway.
+    What depends on them stays too: the permissions of their new version, and the stored policy if
+    the desired one names a failed connector. The stored policy in turn keeps the connectors that it
+    needs, and whatever stays keeps its provider and its groups. It makes no change that the full
+    configuration would not make.
     """
     stored, configured = current.snapshot, desired.snapshot
     former = {
@@ -70,7 +70,7 @@ def without(desired: Desired, current: StoredState, failed: frozenset[str]) -> D
 
     resources = [resource for kind in Kind for resource in left(kind)]
     resources += _groups_needed(resources, stored)
-    # A rotation of what stays is still pending, so its new fingerprint is not looked at.
+    # A rotation in a connector that stays is still pending, so its new fingerprint is ignored.
     pending = {
         reference
         for item in (*stays, *(item for item in configured.connectors if item.name in back))
@@ -87,7 +87,7 @@ def without(desired: Desired, current: StoredState, failed: frozenset[str]) -> D
 def _lost_to(
     policy: GlobalSmtpPolicy, configured: Snapshot, later: dict[str, str]
 ) -> frozenset[str]:
-    """Name the stored connectors that a policy needs and that would be gone or no longer send."""
+    """Name the stored connectors that a policy needs and that would be deleted or no longer send."""
     by_name = {item.name: item for item in configured.connectors}
     lost = set()
     for name, sends in (
@@ -106,7 +106,7 @@ def _permissions(
     goes_on: tuple[Connector, ...],
     stays: tuple[Connector, ...],
 ) -> tuple[Permissions, ...]:
-    """Pair each connector with the permissions that were meant for it as it will be."""
+    """Pair each connector with the permissions of the version that it will have."""
     unchanged = set(stays) & set(configured.connectors)
     current = {item.name for item in goes_on} | {item.name for item in unchanged}
     former = {item.name for item in stays} - current

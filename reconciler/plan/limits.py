@@ -1,4 +1,4 @@
-"""The limits that a plan breaks. They never stop it from being shown, only from being applied."""
+"""The limits that a plan breaks. They refuse an apply; the plan is always shown."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Limit(StrEnum):
-    """What a plan can be too much of."""
+    """The limits that a plan can break."""
 
     OTHER_PROJECT = "other_project"
     DELETES = "deletes"
@@ -41,7 +41,7 @@ class Limit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LimitViolation:
-    """A limit that stops the apply, why, and what to say if it is meant.
+    """A limit that refuses the apply, why, and what allows it.
 
     ``override`` is the option that lets it pass; empty where none does.
     """
@@ -52,17 +52,17 @@ class LimitViolation:
 
     @property
     def needs_only_a_person(self) -> bool:
-        """Whether somebody who reads the plan on a terminal and says yes is approval enough."""
+        """Whether a yes on a terminal, after reading the plan, is enough approval."""
         return self.limit in (Limit.POLICY_CHANGE, Limit.CREDENTIAL)
 
     @property
     def about_credentials(self) -> bool:
-        """Whether nobody has allowed yet that a secret goes where it would go."""
+        """Whether a secret would go somewhere that nobody has allowed yet."""
         return self.limit in (Limit.CREDENTIAL, Limit.RESERVED_CREDENTIAL)
 
     @property
     def needs_only_a_saved_plan(self) -> bool:
-        """Whether a sealed plan, which was approved with this in it, is approval enough."""
+        """Whether an approved, sealed plan is enough approval."""
         return self.limit is Limit.CREDENTIAL
 
 
@@ -89,14 +89,14 @@ def violations(
 
 
 def _other_project(desired: Desired, current: StoredState) -> Iterator[LimitViolation]:
-    """A plan of another project would destroy what this state's own one applied."""
+    """A plan of another project would destroy what the state's own project applied."""
     found = other_origin(current.settings, desired.settings)
     if current.serial and found is not None:
         yield LimitViolation(Limit.OTHER_PROJECT, another_project(*found), "")
 
 
 def another_project(before: Origin, after: Origin) -> str:
-    """Say whose state it is, and how it is moved on purpose."""
+    """Name the project of the state, and the command that moves it."""
     return (
         f"the state was made for {before}; this is {after}. Check the state, the folder and the environment;"
         " if the state is to move, `reconciler state adopt`"
@@ -118,9 +118,9 @@ def _protected(changes: tuple[Change, ...]) -> Iterator[LimitViolation]:
 
 
 def _last_administrator(desired: Desired, current: StoredState) -> Iterator[LimitViolation]:
-    """Without an Administrator everybody is one, so taking the last away opens everything to all.
+    """Without an Administrator everybody is one, so removing the last one gives everybody all rights.
 
-    Where nothing at all is left, there is nothing to open.
+    An empty configuration has nothing to protect.
     """
     configured = desired.snapshot
     if configured.resources and current.snapshot.administrators and not configured.administrators:
@@ -142,7 +142,7 @@ def _deletes(
     deleted = [item for item in changes if isinstance(item, Delete)]
     count = sum(isinstance(item.before, Connector) for item in deleted)
     if deleted and not desired.snapshot.resources:
-        enough = max(count, 1)  # of connectors, as the option counts; and something has to be said
+        enough = max(count, 1)  # of connectors, as the option counts
         if overrides.deletes < enough:
             yield LimitViolation(
                 Limit.EMPTY,
@@ -248,7 +248,7 @@ def _policy(
 ) -> Iterator[LimitViolation]:
     if overrides.policy_change or not current.serial:
         return
-    # Only what is renamed in this very plan: documents keep an old renamed_from for as long as they like.
+    # Only renames of this plan count: documents may keep an old renamed_from.
     names = {old: new for new, old in connector_renames(changes).items()}
     for change in changes:
         if isinstance(change, RotateSecret):
@@ -258,7 +258,7 @@ def _policy(
         if not isinstance(before or after, GlobalSmtpPolicy):
             continue
         if isinstance(before, GlobalSmtpPolicy) and renamed(before, names) == after:
-            continue  # the same policy; only a connector it names has another name now
+            continue  # the same policy; only a connector in it was renamed
         yield LimitViolation(
             Limit.POLICY_CHANGE,
             "the global SMTP policy changes, which affects all mail",

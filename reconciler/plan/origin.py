@@ -1,8 +1,8 @@
 """The project and environment that a state was made for, as it records them beside the settings in force.
 
-What identifies a project must be the same in every clone of it, so no absolute path does: it is the name that
-``reconciler.yaml`` gives it, its place in the git work tree where there is one, and the folders of its
-connectors.
+The identity of a project must be the same in every clone of it, so it contains no absolute path: it
+is the name in ``reconciler.yaml``, the place in the git work tree if there is one, and the folders
+of its connectors.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ALL: Final = (NAME, PLACE, FOLDERS, ENVIRONMENT)
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Which project, and which of its environments. ``place`` is empty where it is not known."""
+    """A project and one of its environments. ``place`` is empty if unknown."""
 
     folders: str
     place: str = ""
@@ -47,10 +47,10 @@ class Origin:
         return tuple(Setting(name, value, source) for name, value in values)
 
     def accepts(self, other: Origin) -> bool:
-        """Whether a state made for this one may be changed by ``other``.
+        """Whether ``other`` may change a state made for this one.
 
-        A place is compared where both are known, as not every copy of a project is in git. A project that
-        had no name may be given one.
+        Places are compared if both are known, as not every copy of a project is in git. A project
+        without a name may get one.
         """
         return (
             self.folders == other.folders
@@ -68,7 +68,7 @@ class Origin:
 
 
 def is_about_origin(setting: str) -> bool:
-    """Whether a setting says where a state belongs, and is no setting of the tool."""
+    """Whether a setting records the origin of a state, and is not a setting of the tool."""
     return setting in (NAME, PLACE, FOLDERS)
 
 
@@ -81,6 +81,6 @@ def other_origin(stored: Iterable[Setting], now: Iterable[Setting]) -> tuple[Ori
 
 
 def adopted(stored: Iterable[Setting], now: Iterable[Setting]) -> tuple[Setting, ...]:
-    """The recorded settings with the origin of now; the others stay, so that a plan compares them still."""
+    """The recorded settings with the current origin; the others stay, so that a plan still compares them."""
     new = tuple(item for item in now if item.name in _ALL)
     return (*new, *(item for item in stored if item.name not in _ALL))

@@ -1,9 +1,8 @@
 """Saved plans: what a reviewer approved, bound to what it was made from.
 
-Applying a saved plan makes the plan anew and refuses any difference; the file is the yardstick and is
-never executed. So a file that was tampered with can stop an apply, and do nothing else. What cannot be
-worked out anew is what somebody allowed; that holds only if the file is sealed under the key of the
-fingerprints.
+Applying a saved plan makes the plan again and refuses any difference; the file is only compared and
+never executed. So a tampered file can stop an apply, and nothing else. Approvals cannot be worked
+out again; they count only if the file is sealed under the fingerprint key.
 """
 
 from __future__ import annotations
@@ -31,23 +30,23 @@ FORMAT: Final = "1.0"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretMark:
-    """Tells whether the secret behind a reference is still the same: a digest of its fingerprint."""
+    """A digest of a secret's fingerprint, which shows whether the secret is still the same."""
 
     reference: str
     mark: str
 
     @classmethod
     def of(cls, reference: SecretRef, fingerprint: Fingerprint) -> Self:
-        """The mark of a fingerprint; under another key it is another one too."""
+        """The mark of a fingerprint; it depends on the key."""
         return cls(reference=str(reference), mark=digest([fingerprint.key_id, fingerprint.mac]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
-    """What a plan was made from.
+    """The inputs of a plan.
 
-    ``secrets`` is None if no secret was looked at; ``settings`` is the digest of those in force. ``scope``
-    is what the plan was to be about.
+    ``secrets`` is None if no secret was resolved; ``settings`` is the digest of those in force.
+    ``scope`` is the requested scope.
     """
 
     configuration: str
@@ -61,7 +60,7 @@ class Basis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverridesDocument:
-    """The overrides under which a plan was made; they hold when the file is applied."""
+    """The overrides under which a plan was made; they count when the file is applied."""
 
     deletes: int = 0
     updates: int = 0
@@ -71,9 +70,10 @@ class OverridesDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seal:
-    """Shows that a plan file was written by somebody who has a key.
+    """Proves that the writer of a plan file had a key.
 
-    ``mac`` is HMAC-SHA256 (RFC 2104), in hexadecimal, over the file's digest; ``key_id`` names the key.
+    ``mac`` is HMAC-SHA256 (RFC 2104), in hexadecimal, over the file's digest; ``key_id`` names the
+    key.
     """
 
     key_id: str
@@ -84,8 +84,8 @@ class Seal:
 class PlanFile:
     """The file that ``plan --out`` writes.
 
-    ``digest`` covers everything in it but the seal, which covers the digest. ``seal`` is None if there
-    was no key to seal it under.
+    ``digest`` covers everything except the seal, which covers the digest. ``seal`` is None if there
+    was no key.
     """
 
     format_version: Literal["1.0"] = "1.0"
@@ -97,7 +97,7 @@ class PlanFile:
 
     @property
     def allowed(self) -> Overrides:
-        """The overrides as the planner takes them."""
+        """The overrides in the planner's form."""
         return Overrides(
             self.overrides.deletes,
             self.overrides.updates,
@@ -107,7 +107,7 @@ class PlanFile:
 
 
 def make_file(basis: Basis, overrides: Overrides, plan: PlanDocument) -> PlanFile:
-    """Make the file for a plan, not sealed."""
+    """Make the file for a plan, without a seal."""
     allowed = OverridesDocument(
         deletes=overrides.deletes,
         updates=overrides.updates,
@@ -124,7 +124,7 @@ def to_text(file: PlanFile) -> str:
 
 
 def basis_differences(file: PlanFile, basis: Basis, plan: PlanDocument) -> tuple[str, ...]:
-    """What no longer holds of a saved plan, as far as it can be told without any secret."""
+    """The ways in which a saved plan is out of date, as far as can be known without secrets."""
     saved = file.basis
     found = []
     if file.digest != _digest(file):
@@ -147,7 +147,7 @@ def basis_differences(file: PlanFile, basis: Basis, plan: PlanDocument) -> tuple
 
 
 def differences(file: PlanFile, basis: Basis, plan: PlanDocument) -> tuple[str, ...]:
-    """What no longer holds of a saved plan, a sentence each; empty if all of it does."""
+    """The ways in which a saved plan is out of date, a sentence each; empty if it is not."""
     saved = file.basis
     found = list(basis_differences(file, basis, plan))
     if saved.secrets is not None and basis.secrets is None:
@@ -166,7 +166,7 @@ def differences(file: PlanFile, basis: Basis, plan: PlanDocument) -> tuple[str, 
 
 
 def holds_together(document: JSON) -> bool:
-    """Whether a file is as it was written: its digest covers every field but the seal, known or not."""
+    """Whether a file is unchanged: its digest covers every field except the seal, unknown ones too."""
     if not isinstance(document, dict):
         return False
     return document.get("digest") == digest({**document, "digest": "", "seal": None})
@@ -180,7 +180,7 @@ def _rotated(saved: Iterable[SecretMark], now: Iterable[SecretMark]) -> list[str
 
 
 def _where(saved: PlanDocument, now: PlanDocument) -> str:
-    """Which resources would change differently."""
+    """The resources that would change differently."""
     before = {item.address: item for item in saved.resource_changes}
     after = {item.address: item for item in now.resource_changes}
     names = [name for name in sorted(before | after) if before.get(name) != after.get(name)]
@@ -188,7 +188,7 @@ def _where(saved: PlanDocument, now: PlanDocument) -> str:
 
 
 def _compared(plan: PlanDocument) -> JSON:
-    # What is tested depends on which connectors are known to work, which may change at any time. The
+    # The tests depend on which connectors are known to work, which may change at any time. The
     # settings in force are compared by their digest; those of the last apply do not count.
     return to_plain(replace(plan, tests=(), not_ready=(), settings_changes=()), nulls=True)
 

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 class Plan:
     """What an apply would do, whom it would affect, and which limits it breaks.
 
-    ``lineage`` and ``serial`` name the stored state that it was made against. ``forgotten`` are
-    those of the resources to create that ``state forget`` had let go of. ``not_ready`` are connectors that
-    are not known to work and that the plan does not touch: an apply does not test them. ``partial`` is None
-    for a plan of everything. ``environment`` is the one of ``reconciler.yaml``, if there are any.
+    ``lineage`` and ``serial`` identify the stored state that it was made against. ``forgotten`` are
+    the resources to create that ``state forget`` had removed. ``not_ready`` are untouched
+    connectors that are not known to work: an apply does not test them. ``partial`` is None for a
+    plan of everything. ``environment`` is the one of ``reconciler.yaml``, if there are any.
     ``settings_changes`` are the settings in force that differ from those of the last apply.
     """
 
@@ -57,7 +57,7 @@ class Plan:
 
     @property
     def counts(self) -> ChangeCounts:
-        """How much there is to add, to change and to destroy."""
+        """How many resources it adds, changes and destroys."""
         return ChangeCounts.of(self.changes)
 
 
@@ -70,7 +70,10 @@ def plan(
     limits: Limits = DEFAULT_LIMITS,
     overrides: Overrides = NO_OVERRIDES,
 ) -> Plan:
-    """Work out what leads from ``current`` to ``desired``. A pure function of its arguments."""
+    """Make the plan that leads from ``current`` to ``desired``.
+
+    A pure function of its arguments.
+    """
     stored, configured = current.snapshot, desired.snapshot
     changes = ordered(differences(desired, current))
     before, after = effective_routes(stored), effective_routes(configured)
@@ -111,7 +114,7 @@ def plan(
 
 
 def identities(desired: Desired) -> Identify:
-    """Give every reference one name: ``file:`` references by the file that they lead to."""
+    """Give every reference one name: ``file:`` references are named by their target."""
     paths = dict(desired.real_paths)
 
     def identify(reference: SecretRef) -> str:
@@ -134,7 +137,7 @@ def _forgotten(changes: tuple[Change, ...], current: StoredState) -> tuple[Forgo
 class TestConnectors:
     """Test these connectors live; if one fails, nothing after this happens."""
 
-    __test__ = False  # not a test case, whatever pytest makes of the name
+    __test__ = False  # not a test case, despite its name
 
     connectors: tuple[ToTest, ...]
 
@@ -149,7 +152,7 @@ class WriteRevision:
 
 @dataclass(frozen=True, slots=True)
 class ProveEmpty:
-    """Plan once more and find nothing left to change."""
+    """Plan once more and verify that nothing is left to change."""
 
 
 PlanStage = TestConnectors | WriteRevision | ProveEmpty

@@ -1,4 +1,4 @@
-"""Which connectors a plan wants tested before it is applied, and why."""
+"""Which connectors an apply of a plan tests first, and why."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ToTest:
-    """A connector to test, and what makes it worth testing."""
+    """A connector to test, and the reason."""
 
     connector: str
     reason: str
@@ -26,11 +26,11 @@ class ToTest:
 def to_test(
     changes: tuple[Change, ...], configured: Snapshot, current: StoredState
 ) -> tuple[ToTest, ...]:
-    """New connectors, and those changed in what a connection uses.
+    """New connectors, and those in which a field that a connection uses has changed.
 
-    The connector that a changed policy forces everybody through comes first. What the changes do not touch
-    is not tested, so that it cannot stop them. Where nothing changes, connectors that were applied untested
-    have their turn.
+    The connector that a changed policy forces everybody through comes first. Untouched connectors
+    are not tested, so that they cannot stop the changes. If nothing changes, connectors that were
+    applied untested are tested.
     """
     reasons: dict[str, str] = {}
     for change in changes:
@@ -54,7 +54,7 @@ def not_ready(
     current: StoredState,
     tested: tuple[ToTest, ...],
 ) -> tuple[ToTest, ...]:
-    """Connectors that are not known to work, but for those that are tested anyway."""
+    """Connectors that are not known to work, except those that are tested anyway."""
     reasons = _by_status(changes, current, (Status.FAILING, Status.UNTESTED))
     known = {item.connector for item in tested}
     return tuple(item for item in _testable(reasons, configured) if item.connector not in known)
@@ -63,7 +63,7 @@ def not_ready(
 def _by_status(
     changes: tuple[Change, ...], current: StoredState, statuses: tuple[Status, ...]
 ) -> dict[str, str]:
-    """Connectors in one of these statuses, by their names after the changes, and what it is."""
+    """Connectors with one of these statuses, by their names after the changes, with the status."""
     names = {
         change.before.address: change.after.address
         for change in changes

@@ -1,6 +1,6 @@
-"""A part of a plan: the resources that it is about, and those that they depend on.
+"""The scope of a plan: the chosen resources, and those that they depend on.
 
-Everything outside stays as it is stored: it is neither compared, nor tested, nor written.
+Everything outside stays as it is stored: it is neither compared, tested nor written.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _OF_CONNECTORS = (Kind.EMAIL_CONNECTOR, Kind.PERMISSIONS)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a plan is to be about; everything that is given narrows it down.
+    """The requested scope; each field narrows it.
 
-    A pattern is compared with the name of a connector, whose permissions come with it, and with whole
-    addresses such as ``Group.*``. ``labels`` are those of connectors, which must have all of them.
+    A pattern matches the name of a connector, whose permissions come with it, or a whole address
+    such as ``Group.*``. A connector must have all ``labels``.
     """
 
     patterns: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class Scope:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The options of the command line that say the same."""
+        """The same as command-line options."""
         return (
             *(f"--only {quote(item)}" for item in self.patterns),
             *(f"--label {quote(item)}" for item in self.labels),
@@ -73,7 +73,7 @@ WHOLE = Scope()
 
 
 def matches(pattern: str, address: Address) -> bool:
-    """Whether a pattern means a resource."""
+    """Whether a pattern matches a resource."""
     if address.kind in _OF_CONNECTORS and fnmatchcase(address.name, pattern):
         return True
     return fnmatchcase(str(address), pattern)
@@ -81,10 +81,10 @@ def matches(pattern: str, address: Address) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PartialPlan:
-    """What a plan with a scope is about. The addresses are those of changes.
+    """The extent of a partial plan, as addresses of changes.
 
-    ``dependencies`` were not chosen, but what was chosen depends on them. ``left_out`` would change in a
-    plan of everything.
+    ``dependencies`` were not chosen, but chosen resources depend on them. ``left_out`` would change
+    in a full plan.
     """
 
     scope: Scope
@@ -95,7 +95,7 @@ class PartialPlan:
 def narrow_to(
     desired: Desired, current: StoredState, scope: Scope
 ) -> tuple[Desired, PartialPlan | None]:
-    """The configuration in which everything outside the scope is as it is stored."""
+    """The configuration in which everything outside the scope stays as it is stored."""
     if scope.is_whole:
         return desired, None
     graph = _Graph(desired, current)
@@ -120,7 +120,7 @@ def narrow_to(
 
 
 def chosen_by(scope: Scope, *snapshots: Snapshot) -> frozenset[Address]:
-    """The resources that a scope names; labels count that a connector has in any of the snapshots."""
+    """The resources in a scope; a connector has the labels of any of the snapshots."""
     labels: dict[str, frozenset[str]] = {}
     for snapshot in snapshots:
         for item in snapshot.connectors:
@@ -150,7 +150,7 @@ _NONE: frozenset[str] = frozenset()
 
 
 class _Graph:
-    """What the desired and the stored resources have to do with each other."""
+    """How the desired and the stored resources depend on each other."""
 
     def __init__(self, desired: Desired, current: StoredState) -> None:
         self.after = {item.address: item for item in desired.snapshot.resources}
@@ -164,12 +164,12 @@ class _Graph:
                 self._users.setdefault(reference, set()).add(item.address)
 
     def chosen(self, scope: Scope) -> set[Address]:
-        """Everything that a scope names; of a rename, both addresses."""
+        """Everything in a scope; of a rename, both addresses."""
         found = set(chosen_by(scope, *self._snapshots))
         return found | {self._twins[item] for item in found if item in self._twins}
 
     def with_dependencies(self, chosen: set[Address]) -> set[Address]:
-        """Add what would be missing, and what would refer to something that is gone."""
+        """Add the resources that would be missing, and those with references to a deleted one."""
         included, pending, seen = set(chosen), list(chosen), set(chosen)
         while pending:
             address = pending.pop()
@@ -185,7 +185,7 @@ class _Graph:
         return included
 
     def _needed(self, address: Address) -> Iterator[Address]:
-        """What the desired version refers to; a new connector comes with its permissions, never without."""
+        """What the desired version refers to; a new connector includes its permissions."""
         resource = self.after.get(address)
         if resource is None:
             return
@@ -194,7 +194,7 @@ class _Graph:
             yield Address(Kind.PERMISSIONS, address.name)
 
     def _affected(self, address: Address) -> Iterator[Address]:
-        """What uses the stored version and cannot use the desired one."""
+        """The resources that use the stored version and cannot use the desired one."""
         before, after = self.before.get(address), self.after.get(address)
         if before is None:
             return

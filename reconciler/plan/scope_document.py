@@ -1,4 +1,4 @@
-"""The scope of a plan as a document for machines, in plans and in the files that they are saved to."""
+"""The scope of a plan as a document for machines, in plans and in plan files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeDocument:
-    """What a plan was to be about: patterns, labels and kinds, each empty where it leaves nothing out."""
+    """The requested scope: patterns, labels and kinds, each empty where it leaves nothing out."""
 
     only: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
@@ -22,12 +22,12 @@ class ScopeDocument:
 
     @classmethod
     def of(cls, scope: Scope) -> Self:
-        """Put a scope into the shape in which it is published."""
+        """Convert a scope to its published form."""
         return cls(only=scope.patterns, labels=scope.labels, kinds=scope.kinds)
 
     @property
     def scope(self) -> Scope:
-        """The scope as the planner takes it."""
+        """The scope in the planner's form."""
         return Scope(self.only, self.labels, self.kinds)
 
 
@@ -36,7 +36,10 @@ EVERYTHING = ScopeDocument()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartialDocument:
-    """A plan of a part. ``dependencies`` are addresses that come along, ``left_out`` those that do not."""
+    """A partial plan.
+
+    ``dependencies`` are addresses that are included, ``left_out`` those that are not.
+    """
 
     scope: ScopeDocument
     dependencies: tuple[str, ...]
@@ -44,7 +47,7 @@ class PartialDocument:
 
     @classmethod
     def of(cls, partial: PartialPlan) -> Self:
-        """Put what a plan of a part is about into the shape in which it is published."""
+        """Convert the extent of a partial plan to its published form."""
         return cls(
             scope=ScopeDocument.of(partial.scope),
             dependencies=tuple(map(str, partial.dependencies)),

@@ -1,4 +1,4 @@
-"""Renderings: values in, text out, one file for each thing and form.
+"""Rendering: values in, text out, one module for each command.
 
 Nothing here prints, asks or decides; colour and width are parameters.
 """

@@ -1,4 +1,4 @@
-"""The audit of signing in, newest first: for people a table, for machines everything that is kept."""
+"""The audit of sign-ins, newest first: a table for people, all fields for machines."""
 
 from __future__ import annotations
 

@@ -58,7 +58,9 @@ class QuotaDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentDocument:
-    """Where sent mail goes. ``folder`` is null where none was found; ``reason`` says why it is that one.
+    """Where sent mail goes.
+
+    ``folder`` is null if none was found; ``reason`` says why it was chosen.
 
     ``copies`` says who files the copies: ``us``, the ``provider``, or ``nobody``.
     """
@@ -72,10 +74,10 @@ class SentDocument:
 class AccountDocument:
     """The IMAP or the SMTP account of a connector.
 
-    ``security`` is the TLS mode that is set and ``speaks`` the one that the port has, null if it could not
-    be told. ``quotas`` and ``sent`` are null for SMTP, and where the server was not asked or does not
-    tell; ``size_limit`` (RFC 1870) is in octets. ``unreadable_lines`` counts the lines of the server that
-    could not be read and were left out.
+    ``security`` is the configured TLS mode and ``speaks`` the actual one of the port, null if
+    unknown. ``quotas`` and ``sent`` are null for SMTP, and where the server was not asked or did
+    not say; ``size_limit`` (RFC 1870) is in octets. ``unreadable_lines`` counts the server's lines
+    that could not be read and were ignored.
     """
 
     protocol: Protocol
@@ -114,7 +116,7 @@ class DoctorDocument:
 def doctor_document(
     connector: Connector, accounts: tuple[ExaminedAccount, ...], verdict: str, at: datetime
 ) -> DoctorDocument:
-    """Put an examination made at ``at`` into the shape in which it is published."""
+    """Convert an examination made at ``at`` to its published form."""
     failures = [item.result.failed.failure for item in accounts if item.result.failed is not None]
     outcome: Literal["passed", "rejected", "unreachable"] = "passed"
     if failures:
@@ -193,7 +195,7 @@ def _copies(account: Account) -> Literal["us", "provider", "nobody"]:
 
 
 def server_texts(accounts: tuple[ExaminedAccount, ...]) -> dict[Protocol, str]:
-    """Return the texts of servers that were kept for a terminal, which are in no document."""
+    """Return the servers' texts, which are shown only on a terminal and are in no document."""
     failed = ((item.account.protocol, item.result.failed) for item in accounts)
     return {
         protocol: stage.failure.server_text

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingDocument:
-    """One change, in one account of a connector."""
+    """One change in one account of a connector."""
 
     kind: FindingKind
     protocol: Protocol
@@ -45,9 +45,9 @@ class FailingDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftedDocument:
-    """A connector that changed, or that does not work; times are ISO 8601 in UTC.
+    """A connector that changed or does not work; times are ISO 8601 in UTC.
 
-    ``before`` is its status by the test at ``tested_before``, which is null if there was none.
+    ``before`` is its status in the test at ``tested_before``, which is null if there was none.
     ``failing_since`` is null for one that works.
     """
 
@@ -62,10 +62,13 @@ class DriftedDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftDocument:
-    """What has changed since the last tests. ``connectors`` are those that there is something to say of.
+    """What has changed since the last tests.
 
-    ``tested`` counts all connectors, ``drifted`` those with findings, ``rejected`` and ``unreachable``
-    those that do not work now. ``error`` says why nothing could be compared, null if it could.
+    ``connectors`` lists only those with findings or failures.
+
+    ``tested`` counts all connectors, ``drifted`` those with findings, ``rejected`` and
+    ``unreachable`` those that do not work now. ``error`` says why nothing could be compared; null
+    if nothing went wrong.
     """
 
     format_version: Literal["1.0"] = "1.0"
@@ -97,7 +100,7 @@ def drift_text(
 def drift_document(
     checked: tuple[Checked, ...], *, serial: int, cert_days: int, error: str | None = None
 ) -> DriftDocument:
-    """Put it into the shape in which it is published."""
+    """Convert it to its published form."""
     results = [item.result for item in checked]
     unreachable = sum(item.unreachable for item in results)
     return DriftDocument(

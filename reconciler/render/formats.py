@@ -1,8 +1,8 @@
 """The output formats, and the sets of them that commands offer.
 
-A command names one set three times: for its option, for the parameter that the option fills, and for the
-function that renders. The type checker then proves that the function renders each format of the set, by a
-``match`` that ends in `assert_never`.
+A command uses one set three times: for its option, for the parameter that the option fills, and for
+the render function. The type checker then proves that the function handles each format of the set,
+with a ``match`` that ends in `assert_never`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Literal, get_args
 
 
 class OutputFormat(StrEnum):
-    """What ``--format`` and ``--report`` take."""
+    """The values of ``--format`` and ``--report``."""
 
     HUMAN = "human"
     """Text for people; the only one that knows colours and widths."""
     JSON = "json"
-    """A document of a published schema."""
+    """A document with a published schema."""
     MARKDOWN = "markdown"
     """Text for a comment on a pull request."""
     JUNIT = "junit"

@@ -1,4 +1,4 @@
-"""What happened to the state: its revisions, one of them, one resource, and what lies between two."""
+"""The history of the state: revisions, one revision, one resource, and changes between revisions."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class RevisionDocument:
     """One apply: who made it, when, from which git commit, and how much it changed.
 
-    ``at`` is ISO 8601 in UTC; ``git_commit`` is empty where there was none, and ends in ``-dirty``
-    where files differed from it.
+    ``at`` is ISO 8601 in UTC; ``git_commit`` is empty without git, and ends in ``-dirty`` if files
+    differed from it.
     """
 
     serial: int
@@ -52,9 +52,9 @@ class RevisionsDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryDocument:
-    """What one revision did to one resource; ``spec`` is what came of it, null after a delete.
+    """What one revision did to one resource; ``spec`` is the result, null after a delete.
 
-    ``fields`` are those that differ from what was there before, by dotted path.
+    ``fields`` are those that changed, by dotted path.
     """
 
     serial: int
@@ -70,7 +70,7 @@ class EntryDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntriesDocument:
-    """What happened to one resource, under its former names too, newest first."""
+    """The history of one resource, under its former names too, newest first."""
 
     format_version: Literal["1.0"] = "1.0"
     entries: tuple[EntryDocument, ...]
@@ -78,7 +78,7 @@ class EntriesDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangesDocument:
-    """What one revision changed, in the shape of a plan."""
+    """What one revision changed, in the form of a plan."""
 
     format_version: Literal["1.0"] = "1.0"
     revision: RevisionDocument
@@ -87,7 +87,7 @@ class ChangesDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiffDocument:
-    """What leads from one revision to another, in the shape of a plan."""
+    """The changes from one revision to another, in the form of a plan."""
 
     format_version: Literal["1.0"] = "1.0"
     from_serial: int
@@ -136,7 +136,7 @@ def entries_text(
     output_format: TextOrJson,
     style: Style,
 ) -> str:
-    """What happened to one resource; ``before`` is the entry that precedes the oldest of them."""
+    """The history of one resource; ``before`` is the entry that precedes the oldest one."""
     specs = [item.spec for item in (*entries[1:], *((before,) if before else ()))]
     former = [*specs, *([] if before else [None])]
     documents = [_entry(item, was) for item, was in zip(entries, former, strict=False)]
@@ -291,7 +291,7 @@ def _what(entry: EntryDocument) -> str:
 
 
 _NAMES = ("name", "connector")
-"""The fields that differ in every rename, which says so itself."""
+"""The fields that change in every rename, which are not listed."""
 
 
 def _short(commit: str) -> str:

@@ -12,8 +12,8 @@ from reconciler.model.resource import to_plain
 def to_json(document: object) -> str:
     """Indented JSON of any document type, in UTF-8, nulls included.
 
-    The members of a long list are written one after the other: the report of 100,000 connectors must not
-    be in memory a second time as a tree of dictionaries.
+    Long lists are written member by member, so that the report of 100,000 connectors does not take
+    its memory twice.
     """
     return escape_commands(_to_json(document))
 
@@ -39,5 +39,5 @@ def _dumps(value: object) -> str:
 
 
 def _indented(text: str, columns: int) -> str:
-    # Every line break is one of the layout: within a string it would be written as \n.
+    # Every line break belongs to the layout: a string would contain it as \n.
     return text.replace("\n", "\n" + " " * columns)

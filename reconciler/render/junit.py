@@ -1,8 +1,8 @@
 """Results of live tests as JUnit XML, which CI systems show beside a pull request.
 
 The schema is the one that Jenkins, GitLab and GitHub's actions read:
-https://github.com/testmoapp/junitxml. A no of a server is a failure; a server that could not be
-reached, and a run that ended early, is an error.
+https://github.com/testmoapp/junitxml. A rejection by a server is a failure; an unreachable server,
+or a run that ended early, is an error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The audit of sending, newest first: for people a table, for machines everything that is kept."""
+"""The audit of sending, newest first: a table for people, all fields for machines."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class LogDocument:
 
 
 def log_document(records: tuple[SendingRecord, ...]) -> LogDocument:
-    """Put attempts into the shape in which they are published."""
+    """Convert attempts to their published form."""
     return LogDocument(entries=tuple(map(_entry, records)))
 
 
@@ -88,7 +88,7 @@ def _entry(record: SendingRecord) -> LogEntry:
 
 _THOUSAND = 1000
 _TELLING = 40
-"""Columns of a result that have to be there before there is room for something dispensable."""
+"""The columns that a result needs before other columns get any."""
 
 _DISPENSABLE = ("WHY", "HOST", "MESSAGE-ID", "SIZE", "FROM", "APPLICATION")
 """Columns that a narrow terminal goes without, the first one first; JSON has them all."""
@@ -170,7 +170,7 @@ def _result(record: SendingRecord) -> str:
 
 
 def size_text(octets: int) -> str:
-    """A size as people read it, in powers of 1000: ``15.2 MB``."""
+    """A size for people, in powers of 1000: ``15.2 MB``."""
     size = float(octets)
     for unit in ("B", "kB", "MB"):
         if size < _THOUSAND:

@@ -1,4 +1,4 @@
-"""The report of an apply: what was planned, how the tests went, what came of it."""
+"""The report of an apply: the plan, the tests, and the result."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ Outcome = Literal["applied", "unchanged", "not_approved", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyReport:
-    """How an apply went. ``plan`` is null if it did not get as far as planning.
+    """The outcome of an apply.
 
-    ``serial`` is that of the revision written, null if none was; ``error`` says why it failed.
+    ``plan`` is null if it failed before planning. ``serial`` is that of the written revision, or
+    null; ``error`` says why it failed.
     """
 
     format_version: Literal["1.0"] = "1.0"
@@ -51,7 +52,7 @@ def apply_report(
     planned: tuple[Plan, tuple[Denial, ...], str] | None,
     results: tuple[ConnectorResult, ...],
 ) -> str:
-    """Render the report; ``planned`` is the plan, what is denied, and to whom."""
+    """Render the report; ``planned`` is the plan, the denied changes, and the actor."""
     match output_format:
         case OutputFormat.JSON:
             return to_json(
@@ -91,7 +92,7 @@ def _markdown(
 
 
 def applied(outcome: Applied | None, style: Style) -> str:
-    """The closing lines; None stands for an apply that nobody approved."""
+    """The closing lines; None for an apply that nobody approved."""
     if outcome is None:
         return "Not applied."
     lines = []

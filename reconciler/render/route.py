@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteExplanation:
-    """The route of a mail, or why it is refused; ``allowed`` tells which."""
+    """The route of a mail if ``allowed``, or why it is refused."""
 
     format_version: Literal["1.0"] = "1.0"
     allowed: bool

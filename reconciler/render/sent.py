@@ -1,4 +1,4 @@
-"""What became of a mail, and what would."""
+"""The outcome of a mail, or of a dry run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RefusedRecipientDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryDocument:
-    """What the server made of it; ``reply`` is its last word. ``at`` is ISO 8601 in UTC."""
+    """The delivery to the server; ``reply`` is its last reply. ``at`` is ISO 8601 in UTC."""
 
     at: str
     host: str
@@ -46,10 +46,10 @@ class DeliveryDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendDocument:
-    """A mail that was sent, or with ``--dry-run`` one that would be.
+    """A mail that was sent, or would be sent (``--dry-run``).
 
-    ``size`` is in octets. ``message`` is the whole mail of a dry run, and null otherwise;
-    ``delivery`` the reverse.
+    ``size`` is in octets. ``message`` is the whole mail of a dry run, otherwise null; ``delivery``
+    is null in a dry run.
     """
 
     format_version: str = "1.0"
@@ -109,7 +109,7 @@ def prepared_document(mail: Prepared) -> SendDocument:
 
 
 def sent_text(sent: Sent, output_format: TextOrJson, style: Style) -> str:
-    """A mail that was sent: who accepted it, and what became of the copy."""
+    """A mail that was sent: the accepted recipients, and the outcome of the copy."""
     match output_format:
         case OutputFormat.HUMAN:
             return _sent(sent, style)

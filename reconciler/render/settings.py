@@ -35,7 +35,7 @@ class SettingsDocument:
 def settings_document(
     in_force: EffectiveSettings, state_source: str, rules: tuple[str, ...], ci: str
 ) -> SettingsDocument:
-    """Put the settings in force into the shape in which they are published."""
+    """Convert the settings in force to their published form."""
     return SettingsDocument(
         ci=ci,
         state_source=state_source,

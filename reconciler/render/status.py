@@ -1,4 +1,4 @@
-"""The list of stored connectors: what they are, how they are, and who changed them last."""
+"""The list of stored connectors: provider, status, and who changed them last."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectorStatus:
-    """A stored connector as the list of data sources shows it; times are ISO 8601 in UTC.
+    """A stored connector; times are ISO 8601 in UTC.
 
-    ``failing_since`` is when the first of the failures was seen that nothing has interrupted since.
+    ``failing_since`` is the time of the first of its uninterrupted failures.
     """
 
     name: str
@@ -49,7 +49,7 @@ class StatusDocument:
 
 
 def status_document(state: StoredState, stored: tuple[StoredResource, ...]) -> StatusDocument:
-    """Put stored connectors into the shape in which they are published."""
+    """Convert stored connectors to their published form."""
     rows = [_status(item, item.resource) for item in stored if isinstance(item.resource, Connector)]
     return StatusDocument(lineage=state.lineage, serial=state.serial, connectors=tuple(rows))
 
@@ -73,7 +73,7 @@ def _status(stored: StoredResource, connector: Connector) -> ConnectorStatus:
 
 
 def kind_of(connector: Connector) -> str:
-    """What a connector is, in a word or two: its provider, or the protocols that it speaks."""
+    """A connector in a word or two: its provider, or its protocols."""
     if connector.provider:
         return connector.provider
     protocols = ["IMAP"] if connector.imap else []
@@ -83,7 +83,7 @@ def kind_of(connector: Connector) -> str:
 
 
 _DISPENSABLE = ("DISPLAY NAME", "MODIFIED BY", "TYPE", "MODIFIED (UTC)")
-"""Columns that a narrow terminal goes without, the first one first; ``show`` has them all."""
+"""Columns that a narrow terminal leaves out, in this order; ``show`` has all of them."""
 
 
 def status_text(
@@ -125,7 +125,7 @@ def _table(document: StatusDocument, style: Style) -> str:
 def nothing_listed(
     state: StoredState, names: tuple[str, ...], labels: tuple[str, ...], only: str | None
 ) -> str:
-    """Why the list is empty: nothing is stored, or nothing fits what was asked for."""
+    """Why the list is empty: nothing is stored, or nothing matches."""
     if not state.serial:
         return "Nothing was applied yet. Start with `reconciler plan`."
     known = [item.address.name for item in state.resources if item.status is not None]

@@ -1,4 +1,4 @@
-"""What is stored, for people and for machines: one resource, the lock."""
+"""A stored resource and the lock, for people and for machines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class StoredDocument:
     """One stored resource; times are ISO 8601 in UTC, and ``status`` is null for all but connectors.
 
-    ``spec`` has the fields of the kind as `connectors.d/` has them, with what its provider fills in.
+    ``spec`` has the fields as in `connectors.d/`, completed from the provider.
     """
 
     format_version: Literal["1.0"] = "1.0"

@@ -1,4 +1,4 @@
-"""Text on a terminal: colour, width, wrapping, tables, and what must be escaped to be seen."""
+"""Text on a terminal: colour, width, wrapping, tables, and escaping of invisible characters."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _RESET = "\033[0m"
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How to dress text. ``width`` is the columns of the terminal, or of a log line."""
+    """The style of text. ``width`` is the number of columns of the terminal or log."""
 
     colour: bool = False
     width: int = 100
 
     def added(self, text: str) -> str:
-        """Green, for what comes."""
+        """Green, for additions."""
         return self._paint("32", text)
 
     def changed(self, text: str) -> str:
-        """Yellow, for what changes."""
+        """Yellow, for changes."""
         return self._paint("33", text)
 
     def removed(self, text: str) -> str:
-        """Red, for what goes and what fails."""
+        """Red, for deletions and failures."""
         return self._paint("31", text)
 
     def strong(self, text: str) -> str:
@@ -38,7 +38,7 @@ class Style:
         return self._paint("1", text)
 
     def faint(self, text: str) -> str:
-        """Dim, for what is there only to be complete."""
+        """Dim, for less important text."""
         return self._paint("2", text)
 
     def mark(self, symbol: str) -> str:
@@ -56,17 +56,17 @@ PLAIN = Style()
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _JOINERS = "\u200c\u200d"  # part of how Persian and some emoji are written
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Characters that are no format characters to Unicode, and that show nothing all the same."""
+"""Characters that are invisible although Unicode does not class them as format characters."""
 
 _VARIATIONS = (range(0xFE00, 0xFE0F), range(0xE0100, 0xE01F0))
-"""Variation selectors, without the one that makes an emoji of a character."""
+"""Variation selectors, except the one for emoji presentation."""
 
 
 def visible(text: str) -> str:
     r"""Write control characters, marks of direction and the like as ``\u202e``.
 
-    Documents hold none, but names of actors, notes and answers of servers come from elsewhere; and
-    what moves a cursor or turns text around would make a plan say what it does not.
+    Documents contain none, but names of actors, notes and replies of servers come from elsewhere.
+    Characters that move the cursor or reverse text could falsify a plan.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -77,13 +77,13 @@ def visible(text: str) -> str:
 
 
 def _joins(text: str, place: int) -> bool:
-    """Whether what is at a place stands between characters of a script that is written with joiners."""
+    """Whether a position lies between characters of a script that uses joiners."""
     around = text[max(0, place - 1) : place] + text[place + 1 : place + 2]
     return len(around) == 2 and all(ord(char) > _LATIN_END for char in around)  # noqa: PLR2004 - one on each side
 
 
 _LATIN_END = 0x058F
-"""The last character of the alphabets (Latin, Greek, Cyrillic, Armenian) that know no joiners."""
+"""The last character of the alphabets (Latin, Greek, Cyrillic, Armenian) that do not use joiners."""
 
 
 def _escaped(char: str) -> str:
@@ -105,7 +105,7 @@ _AS_EMOJI = "\ufe0f"
 def width_of(text: str) -> int:
     """The columns that a text takes on a terminal: wide characters two, combining ones none.
 
-    An emoji that is put together of several characters counts once.
+    An emoji of several characters counts once.
     """
     if text.isascii():
         return len(text)
@@ -115,7 +115,7 @@ def width_of(text: str) -> int:
 def _clusters(text: str) -> Iterator[tuple[str, int]]:
     """What a terminal shows as one character, and the columns that it takes.
 
-    Marks, joined emoji and shades of skin belong to what stands before them (UAX #29, in short).
+    Marks, joined emoji and skin tones belong to the preceding character (UAX #29, simplified).
     """
     cluster, columns = "", 0
     for char in text:
@@ -141,7 +141,7 @@ def _columns(char: str) -> int:
 
 
 def clip(text: str, width: int) -> str:
-    """Cut a text to ``width`` columns, with an ellipsis where something is gone."""
+    """Cut a text to ``width`` columns, with an ellipsis if it was longer."""
     if width_of(text) <= width:
         return text
     cut, room = "", width - 1
@@ -154,12 +154,12 @@ def clip(text: str, width: int) -> str:
 
 
 def pad(text: str, width: int) -> str:
-    """Fill a text with blanks to ``width`` columns."""
+    """Pad a text with blanks to ``width`` columns."""
     return text + " " * max(0, width - width_of(text))
 
 
 _NARROWEST_TEXT = 20
-"""Columns of text below which wrapping would make it worse."""
+"""The width of text below which wrapping makes it worse."""
 
 
 def wrapped(head: str, text: str, width: int, *, bare: str | None = None) -> list[str]:
@@ -176,11 +176,11 @@ def wrapped(head: str, text: str, width: int, *, bare: str | None = None) -> lis
 
 
 _NARROWEST_COLUMN = 8
-"""No column gets narrower than this, since what is left of a cell would say nothing."""
+"""The smallest width of a column; less of a cell would be unreadable."""
 
 
 def natural_width(rows: Sequence[tuple[str, ...]]) -> int:
-    """The columns that rows take if nothing is cut."""
+    """The widths of the columns if nothing is cut."""
     return _whole(_widths(rows))
 
 
@@ -217,10 +217,10 @@ def _whole(widths: list[int]) -> int:
 
 
 def instant(when: datetime) -> str:
-    """An instant as machines read it (ISO 8601, UTC)."""
+    """An instant for machines (ISO 8601, UTC)."""
     return when.isoformat(timespec="seconds")
 
 
 def minute(when: datetime) -> str:
-    """An instant as people read it, to the minute, in UTC."""
+    """An instant for people, to the minute, in UTC."""
     return when.strftime("%Y-%m-%d %H:%M")

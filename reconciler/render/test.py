@@ -33,7 +33,7 @@ def merged_text(
     output_format: TestFormat,
     style: Style,
 ) -> str:
-    """The report of a run in shards; for people, what failed and how many passed."""
+    """The report of a run in shards; for people, the failures and the counts."""
     match output_format:
         case OutputFormat.HUMAN:
             return failures_text(results, style)

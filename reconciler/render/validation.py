@@ -36,7 +36,7 @@ class ValidationDocument:
 def validation(
     loaded: Loaded, output_format: ValidationFormat, style: Style, *, places: int = 0
 ) -> str:
-    """Every problem with its place, and the outcome."""
+    """Every problem with its position, and the outcome."""
     match output_format:
         case OutputFormat.HUMAN:
             text = diagnostics(loaded.diagnostics, style)

@@ -1,4 +1,6 @@
 """One file for each command.
 
-What a command needs beyond click is imported inside it, so that the others start without.
+A command imports what it needs beyond click inside its function, so
+
+that others start without it.
 """

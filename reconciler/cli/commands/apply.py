@@ -29,7 +29,7 @@ def _reason(context: click.Context, parameter: click.Parameter, value: str | Non
     reason = " ".join((value or "").split())
     if value is not None and not reason:
         raise click.BadParameter("give the reason in a few words", context, parameter)
-    if reason.startswith("-"):  # click takes the next word, whatever it is
+    if reason.startswith("-"):  # click would take any next word
         message = f"the reason is missing before {reason}: give it in a few words"
         raise click.BadParameter(message, context, parameter)
     return reason

@@ -18,7 +18,7 @@ class _Shown:
     """Shows the code on standard error."""
 
     def enter(self, code: DeviceCode, account: str) -> None:
-        """Say what to do, with the code on a line of its own."""
+        """Print what to do, with the code on a line of its own."""
         from reconciler.render.terminal import visible
         from reconciler.wording import counted
 

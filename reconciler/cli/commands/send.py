@@ -142,7 +142,7 @@ def command(
     try:
         click.echo(sent_text(sent, output_format, style))
     except OSError as error:
-        # The mail is out: a caller that took this for a failure would send it again.
+        # The mail is out: a caller that sees a failure would send it again.
         mute(sys.stdout)
         warnings.append(
             f"the mail was sent, but this output could not be written: {error.strerror}"

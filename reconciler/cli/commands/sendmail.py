@@ -1,4 +1,4 @@
-"""``reconciler sendmail``, which programs call as they would call sendmail."""
+"""``reconciler sendmail``, a replacement for sendmail."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _PASSED_ON = {
 
 
 class _SendmailCommand(ExampleCommand):
-    """Leaves ``--`` among the arguments, so that what stands after it is no option to sendmail either."""
+    """Keeps ``--`` among the arguments, so that sendmail's parser stops at it too."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the options that are ours, up to ``--``."""
+        """Parse our own options, up to ``--``."""
         if "--" in args:
             args.insert(args.index("--"), "--")
         return super().parse_args(ctx, args)
@@ -89,7 +89,7 @@ def command(
 
 
 def _told(sent: Sent, *, verbose: bool) -> int:
-    """Say what the caller has to know of a mail that is out, and end accordingly."""
+    """Report on a mail that is out, and exit accordingly."""
     from reconciler.model.domain import with_a_label
     from reconciler.render.terminal import visible
     from reconciler.sending.outcome import CopyStatus

@@ -143,7 +143,7 @@ def command(
         for report in reports:
             report.write(report_text(_document(run, progress, problem), report.output_format))
     match output_format:
-        case OutputFormat.HUMAN:  # the progress bar has written the results
+        case OutputFormat.HUMAN:  # the progress has printed the results
             if not run.connectors:
                 click.echo(_nothing(which, shard))
         case OutputFormat.JSON | OutputFormat.JUNIT:

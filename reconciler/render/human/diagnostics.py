@@ -1,4 +1,4 @@
-"""Problems of the configuration, as compilers show them."""
+"""Problems of the configuration, in the style of a compiler."""
 
 from __future__ import annotations
 

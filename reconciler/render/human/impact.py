@@ -1,4 +1,4 @@
-"""The blast radius as text, and what refuses the plan."""
+"""The blast radius as text, and the limits that refuse the plan."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _access(item: AccessChange | AccessDocument, style: Style) -> list[str]:
         lines.append(f"  {style.mark('+')} may {right}: {_people(item.gained)}")
     if item.lost:
         lines.append(f"  {style.mark('-')} may no longer {right}: {_people(item.lost)}")
-    # Whoever cannot be named, such as any internal user, is told by what the configuration says.
+    # People who cannot be named, such as any internal user, appear in the words of the configuration.
     unnamed = (item.widened and not item.gained, item.narrowed and not item.lost)
     if any(unnamed):
         symbol = "~" if all(unnamed) else "+" if unnamed[0] else "-"
@@ -109,7 +109,7 @@ def settings_changes(items: Sequence[SettingChange], style: Style) -> str:
 
 
 def refusals(plan: Plan, style: Style) -> str:
-    """The limits that the plan breaks, with what to say if it is meant."""
+    """The limits that the plan breaks, with the options that allow it."""
     if not plan.violations:
         return ""
     lines = [style.strong("An apply would be refused:")]

@@ -1,4 +1,4 @@
-"""What a new layout changes in a file, as a unified diff."""
+"""The changes that formatting makes in a file, as a unified diff."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def plan_text(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
 
 
 def change_blocks(changes: tuple[Change, ...], style: Style) -> list[str]:
-    """The changes, those that are alike as one, and never more than can be read."""
+    """The changes, grouped if alike, and no more than can be read."""
     groups = {address: group for group in alike(changes) for address in group.addresses}
     blocks: list[str] = []
     told: set[Address] = set()
@@ -103,7 +103,7 @@ def _forgotten(plan: Plan, style: Style) -> str:
 
 
 def not_tested(plan: Plan) -> str:
-    """Which connectors are not known to work, and that this does not stop the plan."""
+    """The connectors that are not known to work, which does not stop the plan."""
     if not plan.not_ready:
         return ""
     names = listed([f"{item.connector} ({item.reason})" for item in plan.not_ready])
@@ -114,7 +114,7 @@ def not_tested(plan: Plan) -> str:
 
 
 def left_out(plan: Plan) -> str:
-    """What a plan of a part is about, what comes along, and what it leaves out."""
+    """The scope of a partial plan, what it includes besides, and what it leaves out."""
     partial = plan.partial
     if partial is None:
         return ""
@@ -132,7 +132,7 @@ def left_out(plan: Plan) -> str:
 
 
 def summary(plan: Plan) -> str:
-    """The line that everybody looks for."""
+    """The summary line."""
     if plan.empty and plan.partial is not None:
         return f"No changes within {visible(str(plan.partial.scope))}."
     if plan.empty:
@@ -144,9 +144,9 @@ def summary(plan: Plan) -> str:
 
 
 def change_text(change: Change, style: Style, *, be: str = "will be") -> str:
-    """One change: a comment that says it in words, and the fields.
+    """One change: a comment in words, and the fields.
 
-    ``be`` is the tense: what a plan says "will be" done, "was" done in the past.
+    ``be`` is the tense: "will be" in a plan, "was" in the history.
     """
     match change:
         case Create(after):
@@ -174,9 +174,10 @@ def change_text(change: Change, style: Style, *, be: str = "will be") -> str:
 
 
 def show(value: JSON, path: str = "") -> str:
-    """A value as it would stand in YAML's flow style, with nothing in it that does not show.
+    """A value in YAML's flow style, with every invisible character escaped.
 
-    Hosts, addresses and URLs that are not ASCII have their A-label beside them; ``path`` tells a host.
+    Hosts, addresses and URLs that are not ASCII have their A-label beside them; ``path`` identifies
+    a host.
     """
     items, more = shortened(value, BLOCKS) if isinstance(value, list) else ([value], "")
     shown = visible(

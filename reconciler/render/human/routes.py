@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reconciler.render.terminal import Style
 
 _ALL = 25
-"""Up to so many senders all are shown, the unchanged ones too; of more, so many that go one way."""
+"""Up to this many senders, all are shown, unchanged ones too; of more, this many with the same route."""
 
 _WHY: dict[str, str] = {
     Reason.GLOBAL_POLICY: "global policy",
@@ -32,7 +32,7 @@ _REFUSED = "nothing (refused)"
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One sender, before and after; each side is None where the address was or is nobody's."""
+    """One sender, before and after; None where the address belongs to nobody."""
 
     sender: str
     before: RouteDocument | None
@@ -41,7 +41,7 @@ class _Line:
 
 
 def routes(plan: Plan, style: Style) -> str:
-    """A row for every sender, marked where something changes, and how it was before."""
+    """A row for every sender, marked if something changes, with its former route."""
     before = {row.sender.casefold(): row for row in plan.routes_before}
     changed = frozenset(
         key
@@ -65,7 +65,7 @@ def saved_routes(document: PlanDocument, style: Style) -> str:
 
 
 def ways(document: RoutesDocument, changed: frozenset[str], style: Style, *, first: bool) -> str:
-    """The rows of a plan; ``changed`` are the senders, in lower case, for whom something is another."""
+    """The rows of a plan; ``changed`` are the senders with changes, in lower case."""
     every = _lines(document, changed, first=first)
     moved = [line for line in every if line.mark != " "]
     shown, folded = (every, {}) if len(every) <= _ALL else _folded(moved)
@@ -109,7 +109,7 @@ def _lines(document: RoutesDocument, changed: frozenset[str], *, first: bool) ->
 
 
 def _folded(changed: list[_Line]) -> tuple[list[_Line], dict[tuple[str, str, str], int]]:
-    """Keep the first so many of those who go one way, and count the others."""
+    """Keep the first senders of each route, and count the others."""
     counts: dict[tuple[str, str, str], int] = {}
     shown = []
     for line in changed:
@@ -122,7 +122,7 @@ def _folded(changed: list[_Line]) -> tuple[list[_Line], dict[tuple[str, str, str
 
 def _rows(line: _Line, other: RouteDocument | None) -> list[tuple[str, ...]]:
     old, mark = line.before, line.mark
-    # Mail of an address that no connector has any more goes the way of everybody else's.
+    # Mail from an address that no connector has any more takes the route of any other sender.
     new = line.after or other
     users = with_a_labels(new.users) if new else ""
     rows: list[tuple[str, ...]] = [

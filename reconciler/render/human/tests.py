@@ -51,7 +51,7 @@ def failures_text(results: tuple[ConnectorResult, ...], style: Style) -> str:
 
 
 def _test_mail(protocol: ProtocolResult) -> tuple[str, ...]:
-    """What became of the test mail, if one was sent and nothing went wrong."""
+    """The delivery of the test mail, if one was sent and nothing failed."""
     return tuple(
         stage.detail
         for stage in protocol.stages
@@ -77,7 +77,7 @@ def _protocol(protocol: ProtocolResult, style: Style) -> str:
 
 
 def summary(results: tuple[ConnectorResult, ...]) -> str:
-    """Count them: ``5 passed, 1 rejected, 1 unreachable.``; a settings form's users look for the end."""
+    """Count them: ``5 passed, 1 rejected, 1 unreachable.``, ending in the words of the settings form."""
     passed = sum(item.passed for item in results)
     unreachable = sum(item.unreachable for item in results)
     rejected = len(results) - passed - unreachable
@@ -91,7 +91,7 @@ def summary(results: tuple[ConnectorResult, ...]) -> str:
 
 
 def recording_text(recording: Recording) -> str:
-    """What became of the results in the state, one line for each thing to know; "" for nothing."""
+    """Whether the state recorded the results, in lines; "" if there is nothing to report."""
     lines = []
     if recording.problem:
         lines.append(f"The results were not recorded: {recording.problem}.")
