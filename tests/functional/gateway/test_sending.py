@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from tests.functional.gateway.conftest import PASSWORD, SENDER, running
+from tests.functional.gateway.conftest import DEADLINE, PASSWORD, SENDER, running
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -184,6 +184,25 @@ def test_sigterm_ends_it_and_the_log_holds_no_secret(applied: Home, tmp_path: Pa
         said = json.dumps(found.events)
     assert "signed_in" in said
     assert PASSWORD not in said
+
+
+def test_sigterm_lets_a_mail_that_is_under_way_be_answered(
+    gateway: Running, example_session: Session
+) -> None:
+    to = "last@elsewhere.example"
+    client = gateway.client()
+    client.mail(SENDER)
+    client.rcpt(to)
+    assert client.docmd("DATA")[0] == 354
+    gateway.process.terminate()
+    assert gateway.wait_for("ending")["under_way"] == 1
+    assert gateway.page("/readyz") == (503, "not ready\n")
+    client.send(MAIL.format(to=to).replace("\r\n.\r\n", "\r\n") + ".\r\n")
+    assert client.getreply()[0] == 250
+    assert client.getreply() == (421, b"4.3.2 The gateway is ending")
+    client.close()
+    assert gateway.process.wait(DEADLINE) == 0
+    assert arrived(example_session, to)["Subject"] == "Disk full"
 
 
 @pytest.mark.parametrize(
