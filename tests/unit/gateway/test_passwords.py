@@ -1,0 +1,73 @@
+"""Passwords are fetched again, kept as hashes, and compared whoever asks."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.errors import SecretError
+from reconciler.gateway.passwords import KEPT, Passwords
+from reconciler.model.secret_ref import SecretRef
+from reconciler.secrets.base import Secret
+
+REFERENCE = SecretRef("env", "GRAFANA")
+OLD, NEW = "old-password-1", "new-password-2"
+
+
+class Vault:
+    """What references lead to, and the time."""
+
+    def __init__(self) -> None:
+        self.text: str | None = OLD
+        self.now = 0.0
+        self.fetched = 0
+
+    def fetch(self, reference: SecretRef) -> Secret:
+        self.fetched += 1
+        if self.text is None:
+            raise SecretError(f"the secret {reference} is not set")
+        return Secret(self.text)
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault()
+
+
+@pytest.fixture
+def passwords(vault: Vault) -> Passwords:
+    return Passwords(vault.fetch, lambda: vault.now)
+
+
+def test_a_password_that_is_replaced_counts_after_a_minute(
+    vault: Vault, passwords: Passwords
+) -> None:
+    assert passwords.matches(REFERENCE, OLD.encode())
+    vault.text = NEW
+    assert passwords.matches(REFERENCE, OLD.encode())
+    vault.now += KEPT
+    assert not passwords.matches(REFERENCE, OLD.encode())
+    assert passwords.matches(REFERENCE, NEW.encode())
+    assert vault.fetched == 2
+
+
+def test_what_cannot_be_fetched_again_stays_and_what_never_could_is_an_error(
+    vault: Vault, passwords: Passwords
+) -> None:
+    assert passwords.matches(REFERENCE, OLD.encode())
+    vault.text, vault.now = None, KEPT
+    assert passwords.matches(REFERENCE, OLD.encode())
+    with pytest.raises(SecretError, match="env:OTHER"):
+        passwords.matches(SecretRef("env", "OTHER"), OLD.encode())
+
+
+def test_a_short_password_opens_nothing(vault: Vault, passwords: Passwords) -> None:
+    vault.text = "short"
+    with pytest.raises(SecretError, match="shorter than 12 characters"):
+        passwords.matches(REFERENCE, b"short")
+
+
+def test_nobody_has_no_password_and_no_text_is_kept(vault: Vault, passwords: Passwords) -> None:
+    assert not passwords.matches(None, OLD.encode())
+    assert vault.fetched == 0
+    assert passwords.matches(REFERENCE, OLD.encode())
+    assert OLD not in repr(vars(passwords))
