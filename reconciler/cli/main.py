@@ -172,7 +172,8 @@ def _show(error: BaseException, outcome: WriteOutcome | None) -> int:
             show_error(error)
             return exit_code(error)
         case BrokenPipeError() | SystemExit():  # as in `… | head`: nothing to report
-            return ExitCode.FAILED
+            completed = isinstance(error, SystemExit) and error.code == 0  # a line, for a shell
+            return ExitCode.OK if completed else ExitCode.FAILED
         case OSError():
             place = f"{error.filename}: " if error.filename else ""
             show_error(ReconcilerError(f"{place}{error.strerror or error}"))

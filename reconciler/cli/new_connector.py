@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reconciler.cli import completion
 from reconciler.cli.terminal import ask, is_interactive
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _OPTIONS = (
                  help="Take the settings of another program: .env, compose, spring.mail.* properties, msmtprc or"
                  " autoconfig XML. Passwords are not copied."),
     click.option("--name", metavar="NAME", help="The connector's name. [default: made of the address]"),
-    click.option("--provider", metavar="PROVIDER", help="Take the servers of this provider."),
+    click.option("--provider", metavar="PROVIDER", shell_complete=completion.providers, help="Take the servers of this provider."),
     click.option("--imap", metavar="HOST[:PORT[:SECURITY]]",
                  help="The IMAP server; SECURITY is implicit or starttls. [default port: 993]"),
     click.option("--smtp", metavar="HOST[:PORT[:SECURITY]]",

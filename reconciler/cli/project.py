@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import click
 from click.core import ParameterSource
 
+from reconciler.cli import completion
 from reconciler.cli.arguments import whole_number
 from reconciler.cli.working_folder import go_to
 from reconciler.model.address import Kind
@@ -170,6 +171,7 @@ class Project:
         {Uses.SCOPE | Uses.SCOPE_WITHOUT_LABEL: ("--only",)},
         (),
         multiple=True,
+        shell_complete=completion.addresses,
         metavar="PATTERN",
         help="Only this: a connector with its permissions, or an address such as Group.staff, with shell"
         " patterns. Repeatable: any of them. What it depends on comes along.",
@@ -178,6 +180,7 @@ class Project:
         {Uses.SCOPE: ("-l", "--label")},
         (),
         multiple=True,
+        shell_complete=completion.labels,
         metavar="LABEL",
         help="Only connectors with this label. Repeatable: all of them.",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler.config.compose import compose
 from reconciler.config.files import find_all, read, shown
@@ -10,8 +10,10 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.model.address import Address, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from reconciler.config.raw import RawDocument
 
 _KINDS = frozenset(str(kind) for kind in Kind)
 
@@ -19,16 +21,32 @@ _KINDS = frozenset(str(kind) for kind in Kind)
 def declared(roots: Sequence[Path], *, within: Path | None = None) -> dict[Address, str]:
     """Every name with the place of its first document, as ``file:line``; what cannot be read is left out."""
     found: dict[Address, str] = {}
+    for document, value in _documents(roots, within):
+        kind, name = value.get("kind"), value.get("name")
+        if isinstance(kind, str) and kind in _KINDS and isinstance(name, str):
+            line = document.positions.of(("name",)).line
+            found.setdefault(Address(Kind(kind), name), f"{document.file}:{line}")
+    return found
+
+
+def declared_labels(roots: Sequence[Path], *, within: Path | None = None) -> frozenset[str]:
+    """Every label of a connector, read in the same way."""
+    return frozenset(
+        label
+        for _, value in _documents(roots, within)
+        if value.get("kind") == Kind.EMAIL_CONNECTOR and isinstance(value.get("labels"), list)
+        for label in value["labels"]
+        if isinstance(label, str)
+    )
+
+
+def _documents(
+    roots: Sequence[Path], within: Path | None
+) -> Iterator[tuple[RawDocument, dict[str, Any]]]:
     for path in find_all(roots, within=within).paths:
         text = read(path)
         if isinstance(text, Diagnostic):
             continue
         for document in compose(text, shown(path)).documents:
-            value = document.value
-            if not isinstance(value, dict):
-                continue
-            kind, name = value.get("kind"), value.get("name")
-            if isinstance(kind, str) and kind in _KINDS and isinstance(name, str):
-                line = document.positions.of(("name",)).line
-                found.setdefault(Address(Kind(kind), name), f"{document.file}:{line}")
-    return found
+            if isinstance(document.value, dict):
+                yield document, document.value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli import completion
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
 from reconciler.cli.options import (
@@ -22,7 +23,7 @@ from reconciler.render.formats import JsonReport, TextOrJson
     cls=ExampleCommand,
     examples=("reconciler doctor support", "reconciler doctor support --format json"),
 )
-@click.argument("name")
+@click.argument("name", shell_complete=completion.connectors)
 @format_option(TextOrJson)
 @timeout_option
 @server_text_option

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli import completion
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
 from reconciler.cli.options import SHARD, format_option, record_option, tuning_options
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
         "reconciler drift --shard 2/8",
     ),
 )
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=completion.connectors)
 @format_option(DriftFormat)
 @click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
+              shell_complete=completion.labels,
               help="Only connectors with this label; if repeated, with all of the labels.")  # fmt: skip
 @click.option("--shard", type=SHARD, metavar="K/N",
               help="Only the K-th of N parts; a connector is always in the same part.")  # fmt: skip

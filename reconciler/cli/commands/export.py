@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli import completion
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.project import Project, Uses, project_options
 
 
 @click.command("export", cls=ExampleCommand, examples=("reconciler export support",))
-@click.argument("name")
+@click.argument("name", shell_complete=completion.connectors)
 @project_options(Uses.CONFIG)
 def command(project: Project, *, name: str) -> ExitCode:
     """Show a connector of the files in the words of the settings form, in the form's order.

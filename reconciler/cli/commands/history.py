@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli import completion
 from reconciler.cli.arguments import whole_number
 from reconciler.cli.command import CommandWithSubcommands, ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
@@ -110,7 +111,12 @@ def show(project: Project, *, serial: int, output_format: TextOrJson) -> None:
     ),
 )
 @format_option(TextOrJson)
-@click.option("--connector", metavar="NAME", help="Only attempts for this connector.")
+@click.option(
+    "--connector",
+    metavar="NAME",
+    shell_complete=completion.connectors,
+    help="Only attempts for this connector.",
+)
 @click.option("--since", type=DURATION, metavar="AGE",
               help="Only attempts of at most this age, such as 30m, 12h or 2d.")  # fmt: skip
 @click.option("--outcome", type=click.Choice(_OUTCOMES), help="Only attempts that ended so.")

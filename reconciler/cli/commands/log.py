@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli import completion
 from reconciler.cli.arguments import whole_number
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
@@ -30,7 +31,12 @@ _RESULTS = ("sent", "partly", "refused", "temporary", "uncertain")
     ),
 )
 @format_option(TextOrJson)
-@click.option("--connector", metavar="NAME", help="Only mail through this connector.")
+@click.option(
+    "--connector",
+    metavar="NAME",
+    shell_complete=completion.connectors,
+    help="Only mail through this connector.",
+)
 @click.option("--actor", "who", metavar="NAME", help="Only mail that this user sent.")
 @click.option("--application", metavar="NAME",
               help="Only mail that this application handed to the gateway.")  # fmt: skip

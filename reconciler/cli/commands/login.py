@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli import completion
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.project import Project, Uses, project_options
@@ -36,7 +37,7 @@ class _Shown:
     cls=ExampleCommand,
     examples=("reconciler login support", "reconciler login support --replace"),
 )
-@click.argument("name")
+@click.argument("name", shell_complete=completion.connectors)
 @click.option("--replace", is_flag=True, help="Replace an existing refresh token.")
 @project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.CREDENTIALS | Uses.COLOR)
 def command(project: Project, *, name: str, replace: bool) -> ExitCode:

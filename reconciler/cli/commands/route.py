@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from click.core import ParameterSource
 
+from reconciler.cli import completion
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import format_option
@@ -22,7 +23,12 @@ from reconciler.render.formats import TextOrJson
 )
 @click.option("--from", "sender", metavar="ADDRESS", help="The requested From address.")
 @click.option("--as", "actor", metavar="NAME", required=True, help="Who sends.")
-@click.option("--connector", metavar="NAME", help="The requested connector.")
+@click.option(
+    "--connector",
+    metavar="NAME",
+    shell_complete=completion.connectors,
+    help="The requested connector.",
+)
 @click.option("--reply-to", metavar="ADDRESS", help="The Reply-To that the mail would have.")
 @click.option("-c", "--config", "files", is_flag=False, flag_value="", metavar="[FOLDER]",
               help="Read the files, not the stored state: those in FOLDER, else in RECONCILER_CONFIG, else in connectors.d.")  # fmt: skip

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import click
 
+from reconciler.cli import completion
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.message_options import MessageOptions
@@ -25,7 +26,12 @@ from reconciler.render.formats import TextOrJson
         "reconciler send --raw --dry-run < mail.eml",
     ),
 )
-@click.option("--connector", metavar="NAME", help="The connector to send through.")
+@click.option(
+    "--connector",
+    metavar="NAME",
+    shell_complete=completion.connectors,
+    help="The connector to send through.",
+)
 @click.option(
     "--from",
     "sender",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli import completion
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.options import format_option
 from reconciler.cli.project import Project, Uses, project_options
@@ -19,9 +20,10 @@ from reconciler.render.formats import TextOrJson
         "reconciler status --only failing --format json",
     ),
 )
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=completion.connectors)
 @format_option(TextOrJson)
 @click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
+              shell_complete=completion.labels,
               help="Only connectors with this label; if repeated, with all of the labels.")  # fmt: skip
 @click.option("--only", type=click.Choice(("ready", "failing", "incomplete", "untested")),
               help="Only connectors in this status.")  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import click
 
+from reconciler.cli import completion
 from reconciler.cli.command import CommandWithSubcommands, ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
 from reconciler.cli.options import (
@@ -45,9 +46,10 @@ DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mail
         "reconciler test merge shard-*.json --report junit=test.xml",
     ),
 )
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=completion.connectors)
 @format_option(TestFormat)
 @click.option("-l", "--label", "labels", multiple=True, metavar="LABEL",
+              shell_complete=completion.labels,
               help="Only connectors with this label; if repeated, with all of the labels.")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Test all connectors (the default).")
 @click.option("--changed", is_flag=True, help="Only those that an apply would test.")
