@@ -99,7 +99,7 @@ _ONE_VARIABLE: Final = r"\$\{var\.[a-z][a-z0-9_]*\}"
 
 
 def _with_variables(schema: Any) -> Any:
-    """Let a variable stand for a number or a boolean, and within a text whatever its shape."""
+    """Let a variable stand for a number, a boolean or a word, and within a text whatever its shape."""
     if isinstance(schema, list):
         return [_with_variables(item) for item in schema]
     if not isinstance(schema, dict):
@@ -107,6 +107,10 @@ def _with_variables(schema: Any) -> Any:
     found = {key: _with_variables(value) for key, value in schema.items()}
     if found.get("type") in ("integer", "boolean"):
         return found | {"type": [found["type"], "string"], "pattern": f"^{_ONE_VARIABLE}$"}
+    if isinstance(found.get("enum"), list):
+        words = found.pop("enum")  # editors propose examples, too
+        pattern = f"^(?:{'|'.join(map(re.escape, words))}|{_ONE_VARIABLE})$"
+        return found | {"type": "string", "pattern": pattern, "examples": words}
     if isinstance(found.get("pattern"), str):
         return found | {"pattern": f"{found['pattern']}|{_ONE_VARIABLE}"}
     return found

@@ -8,7 +8,7 @@ from reconciler.model.credential_use import GATEWAY
 from reconciler.model.domain import with_a_label, with_a_labels
 from reconciler.plan.impact import Right
 from reconciler.render.terminal import visible
-from reconciler.wording import TO_ACT_ON, listed
+from reconciler.wording import BLOCKS, TO_ACT_ON, listed, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,9 @@ _RIGHTS: dict[str, str] = {
 }
 
 
+_ALL = "`--format json` lists all of them."
+
+
 def access(plan: Plan, style: Style) -> str:
     """Who gains or loses what."""
     return access_changes(plan.impact.access if plan.serial else (), style)
@@ -42,8 +45,11 @@ def access_changes(items: Sequence[AccessChange | AccessDocument], style: Style)
     if not items:
         return ""
     lines = [style.strong("Rights that would change:")]
-    for item in items:
+    shown, more = shortened(items, BLOCKS)
+    for item in shown:
         lines += _access(item, style)
+    if more:
+        lines.append(f"  {more}. {_ALL}")
     return "\n".join(lines)
 
 
@@ -78,7 +84,8 @@ def credential_uses(items: Sequence[NewCredentialUse | CredentialUseDocument], s
     if not items:
         return ""
     lines = [style.strong("Secrets that would go somewhere new:")]
-    for item in items:
+    shown, more = shortened(items, BLOCKS)
+    for item in shown:
         holder = (
             f"application {item.connector}"
             if item.protocol == GATEWAY
@@ -91,6 +98,8 @@ def credential_uses(items: Sequence[NewCredentialUse | CredentialUseDocument], s
             lines.append(f"      and to        {item.others} more")
         verb = "would open   " if item.protocol == GATEWAY else "would go to  "
         lines.append(f"      {verb} {visible(str(item.after))}")
+    if more:
+        lines.append(f"  {style.mark('!')} {more}. {_ALL}")
     return "\n".join(lines)
 
 

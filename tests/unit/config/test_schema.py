@@ -188,7 +188,16 @@ def test_an_editor_takes_variables_where_they_are_replaced() -> None:
     editor = Validator(editor_schema())
     assert editor.is_valid(document)
     assert editor.is_valid({**document, "imap": {**imap, "port": 993}})
-    for name, value in (("port", "993"), ("port", "x${var.port}"), ("use_ssl", "yes")):
+    secured = {**imap, "security": "${var.security}"}
+    assert editor.is_valid({**document, "imap": secured})
+    assert editor.is_valid({**document, "imap": {**imap, "security": "starttls"}})
+    for name, value in (
+        ("port", "993"),
+        ("port", "x${var.port}"),
+        ("use_ssl", "yes"),
+        ("security", "tls"),
+        ("security", "${var.security}x"),
+    ):
         assert not editor.is_valid({**document, "imap": {**imap, name: value}}), value
     assert not editor.is_valid({**document, "name": "No Name"})
 
