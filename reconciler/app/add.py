@@ -151,7 +151,8 @@ class Surroundings:
     def fresh(cls, root: Path, network: Network | None) -> Surroundings:
         """Those of a project that is about to be started."""
         schema = root.parent / SCHEMA
-        return cls(root, root.parent, {}, built_in_providers(), network, schema)
+        roots = (root,) if root.is_dir() else ()
+        return cls(root, root.parent, declared(roots), built_in_providers(), network, schema, roots)
 
 
 def prepare(

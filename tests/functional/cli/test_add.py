@@ -328,3 +328,13 @@ def test_a_project_is_started_from_a_file(bare: Home) -> None:
     (bare.folder / ".env").write_text(SETTINGS)
     assert bare("init", "--from", ".env", "--actor", "lead@contoso.example").status == 0
     assert bare("validate", "--warnings-as-errors").status == 0
+
+
+def test_a_project_that_has_connectors_keeps_them(home: Home) -> None:
+    done = home("init", "support@gmail.com", "--name", "support")
+    assert done.status == USAGE
+    assert "there is a connector support already" in done.err
+    assert not (home.folder / "reconciler.yaml").exists()
+    assert home("init", "support@gmail.com").status == 0
+    assert (home.config / "support-gmail-com.yaml").exists()
+    assert home("validate").status == 0
