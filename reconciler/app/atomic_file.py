@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 import tempfile
 from pathlib import Path
@@ -47,22 +48,25 @@ def _repository_of(folder: Path) -> Path | None:
     )
 
 
-def write_wholly(path: Path, text: str, *, like: Path | None = None) -> None:
+def write_wholly(path: Path, text: str, *, like: Path | None = None, public: bool = False) -> None:
     """Put a text in the place of a file, readable by its owner alone.
 
-    With ``like``, owner, group and mode are those of that file. What is there and is no file (a
-    device, a pipe) is written to as it is. Raises OSError; then the file is as it was, and nothing
-    is left beside it. Raises ReconcilerError as :func:`refuse_escape`.
+    With ``like``, owner, group and mode are those of that file; with ``public``, the mode is that of any
+    new file. What is there and is no file (a device, a pipe) is written to as it is. A lone surrogate, as
+    in a file's name that is not UTF-8, is written as an escape. Raises OSError; then the file is as it was,
+    and nothing is left beside it. Raises ReconcilerError as :func:`refuse_escape`.
     """
     refuse_escape(path)
-    path = path.resolve()
     if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
         return
+    path = path.resolve()
     temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+        handle, temporary = _beside(path, public=public)
+        with os.fdopen(
+            handle, "w", encoding="utf-8", errors="backslashreplace", newline=""
+        ) as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
@@ -75,6 +79,36 @@ def write_wholly(path: Path, text: str, *, like: Path | None = None) -> None:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _beside(path: Path, *, public: bool) -> tuple[int, str]:
+    """Create a file beside another, to take its place."""
+    if not public:
+        return tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = str(path.with_name(f".{path.name}.{secrets.token_hex(4)}"))
+    # The kernel takes away what the umask takes away.
+    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), temporary
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raise ReconcilerError, as :func:`refuse_escape`, or if a file could not be written there now.
+
+    Creates nothing, so it proves nothing about a disk that fills up meanwhile.
+    """
+    refuse_escape(path)
+    hint = "Name a file in a folder that you may write to."
+    if path.is_dir():
+        raise ReconcilerError(f"{path} is a folder, so nothing can be written to it", hint=hint)
+    if path.exists() and not path.is_file():
+        return
+    around = Path(os.path.realpath(path)).parents
+    nearest = next(item for item in around if os.path.lexists(item))
+    if not nearest.is_dir():
+        raise ReconcilerError(f"{path} cannot be written: {nearest} is not a folder", hint=hint)
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ReconcilerError(
+            f"{path} cannot be written: you may not write to {nearest}", hint=hint
+        )
 
 
 def read_wholly(path: Path, *, hint: str = "", largest: tuple[int, str] | None = None) -> bytes:

@@ -19,14 +19,15 @@ def schema(name: str) -> dict[str, Any]:
     from pydantic import TypeAdapter  # noqa: PLC0415 - only where schemas are made
 
     from reconciler.config.schema import editor_schema, settings_schema  # noqa: PLC0415
-    from reconciler.plan.document import PlanDocument  # noqa: PLC0415
     from reconciler.plan.planfile import PlanFile  # noqa: PLC0415
     from reconciler.probe.report import TestReport  # noqa: PLC0415
     from reconciler.render.attempts import AttemptsDocument  # noqa: PLC0415
     from reconciler.render.doctor import DoctorDocument  # noqa: PLC0415
     from reconciler.render.drift import DriftDocument  # noqa: PLC0415
+    from reconciler.render.fmt import FmtDocument  # noqa: PLC0415
     from reconciler.render.history import DiffDocument, HistoryDocument  # noqa: PLC0415
     from reconciler.render.log import LogDocument  # noqa: PLC0415
+    from reconciler.render.plan import PlanReport  # noqa: PLC0415
     from reconciler.render.report import ApplyReport  # noqa: PLC0415
     from reconciler.render.route import RouteExplanation  # noqa: PLC0415
     from reconciler.render.sent import SendDocument  # noqa: PLC0415
@@ -41,7 +42,7 @@ def schema(name: str) -> dict[str, Any]:
     if name == "settings":
         return settings_schema()
     types: dict[str, Any] = {
-        "plan": PlanDocument,
+        "plan": PlanReport,
         "plan-file": PlanFile,
         "test-report": TestReport,
         "apply-report": ApplyReport,
@@ -57,6 +58,7 @@ def schema(name: str) -> dict[str, Any]:
         "route": RouteExplanation,
         "show": StoredDocument,
         "validate": ValidationDocument,
+        "fmt": FmtDocument,
         "effective-settings": SettingsDocument,
     }
     made = TypeAdapter(types[name]).json_schema(mode="serialization")
@@ -85,6 +87,7 @@ NAMES = (
     "route",
     "show",
     "validate",
+    "fmt",
     "effective-settings",
     "state-export",
 )

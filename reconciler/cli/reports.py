@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
 
+from reconciler.errors import ReconcilerError
 from reconciler.render.formats import OutputFormat, formats_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FormatT = TypeVar("FormatT", bound=OutputFormat)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -24,15 +29,60 @@ class Report(Generic[FormatT]):
     path: Path
 
     def write(self, text: str) -> None:
-        """Write the file; raises click.FileError if that is not possible, and ReconcilerError for a link."""
-        from reconciler.app.atomic_file import refuse_escape  # noqa: PLC0415 - only where it is written
+        """Write the file whole; raises click.FileError if that is not possible, ReconcilerError for a link."""
+        from reconciler.app.atomic_file import (  # noqa: PLC0415 - only where it is written
+            refuse_escape,
+            write_wholly,
+        )
 
         refuse_escape(self.path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+            write_wholly(self.path, text.rstrip("\n") + "\n", public=True)
         except OSError as error:
             raise click.FileError(os.fspath(self.path), error.strerror) from error
+
+
+@contextmanager
+def writing(
+    reports: tuple[Report[FormatT], ...], text: Callable[[FormatT, ReconcilerError | None], str]
+) -> Iterator[None]:
+    """Write the reports when the block ends, however it ends.
+
+    ``text`` renders one, and is given what ended the block early. A report that cannot be written ends a
+    command that went well; of one that failed, the failure is still what is shown, with a note.
+    """
+    ended: BaseException | None = None
+    problem: ReconcilerError | None = ReconcilerError("interrupted")
+    try:
+        yield
+        problem = None
+    except ReconcilerError as error:
+        ended = problem = error
+        raise
+    except BaseException as error:
+        ended = error
+        raise
+    finally:
+        _write(reports, lambda output_format: text(output_format, problem), ended)
+
+
+def _write(
+    reports: tuple[Report[FormatT], ...],
+    text: Callable[[FormatT], str],
+    ended: BaseException | None,
+) -> None:
+    failures: list[click.ClickException | ReconcilerError] = []
+    for report in reports:
+        try:
+            report.write(text(report.output_format))
+        except (click.ClickException, ReconcilerError) as error:
+            failures.append(error)
+    for failure in failures:
+        if ended is None:
+            raise failure
+        message = failure.format_message() if isinstance(failure, click.ClickException) else failure
+        ended.add_note(f"a report was not written: {message}")
 
 
 class _ReportType(click.ParamType[Report[OutputFormat]]):
@@ -46,7 +96,7 @@ class _ReportType(click.ParamType[Report[OutputFormat]]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Report[OutputFormat]:
-        """Split the text; the format must be one of those that the command has."""
+        """Split the text; the format must be one of those that the command has, and the file writable."""
         name, equals, path = str(value).partition("=")
         if not equals or not path or name not in self._formats:
             names = ", ".join(self._formats)
@@ -55,10 +105,26 @@ class _ReportType(click.ParamType[Report[OutputFormat]]):
                 param,
                 ctx,
             )
-        from reconciler.app.atomic_file import refuse_escape  # noqa: PLC0415 - only where there is one
+        from reconciler.app.atomic_file import refuse_unwritable  # noqa: PLC0415 - only where there is one
 
-        refuse_escape(Path(path))  # before the command does anything
+        refuse_unwritable(Path(path))  # before the command does anything
         return Report(OutputFormat(name), Path(path))
+
+
+def _distinct(
+    context: click.Context,
+    parameter: click.Parameter,
+    reports: tuple[Report[OutputFormat], ...],
+) -> tuple[Report[OutputFormat], ...]:
+    """Refuse two reports in one file: the second would take the place of the first."""
+    seen: set[str] = set()
+    for report in reports:
+        place = os.path.realpath(report.path)
+        if place in seen and not place.startswith(("/dev/", "/proc/")):
+            message = f"two reports cannot both be written to {report.path}"
+            raise click.BadParameter(message, context, parameter)
+        seen.add(place)
+    return reports
 
 
 def report_option(formats: object) -> Callable[[F], F]:
@@ -71,8 +137,9 @@ def report_option(formats: object) -> Callable[[F], F]:
             "reports",
             multiple=True,
             type=_ReportType(offered),
+            callback=_distinct,
             metavar="FORMAT=FILE",
-            help=f"Also write a report, as {' or '.join(offered)}. Repeatable.",
+            help=f"Also write a report, whatever the outcome: {', '.join(offered)}. Repeatable.",
         )(function)
 
     return decorate

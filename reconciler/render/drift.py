@@ -6,18 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.connection.failure import ErrorClass, Stage
+from reconciler.diagnostics import Severity
 from reconciler.model.protocol import Protocol
 from reconciler.model.snapshot import Status
 from reconciler.probe.drift import Checked, DriftFinding, FindingKind
 from reconciler.render.formats import OutputFormat
+from reconciler.render.github import annotation, github
 from reconciler.render.human.tests import result_text, summary
 from reconciler.render.json import to_json
+from reconciler.render.junit import JUnitCase, broken, junit_suite
 from reconciler.render.markdown import escape
+from reconciler.render.source_root import NO_ROOT
 from reconciler.render.terminal import PLAIN, instant, minute, visible
+from reconciler.render.test import failed_test_annotations
 from reconciler.wording import counted
 
 if TYPE_CHECKING:
-    from reconciler.render.formats import DriftFormat
+    from reconciler.render.formats import DriftFormat, TestReportFormat
     from reconciler.render.terminal import Style
 
 
@@ -95,6 +100,48 @@ def drift_text(
             return _markdown(drift, checked)
         case _:
             assert_never(output_format)
+
+
+def drift_report(
+    output_format: TestReportFormat, drift: DriftDocument, checked: tuple[Checked, ...]
+) -> str:
+    """The report of a search for drift, for a file."""
+    match output_format:
+        case OutputFormat.JSON:
+            return to_json(drift)
+        case OutputFormat.MARKDOWN:
+            return _markdown(drift, checked)
+        case OutputFormat.JUNIT:
+            cases = [_case(item) for item in checked]
+            return junit_suite("reconciler drift", [*cases, *broken(drift.error)])
+        case OutputFormat.GITHUB:
+            lines = [
+                annotation(Severity.WARNING, item.result.connector, _sentence(found))
+                for item in checked
+                for found in item.findings
+            ]
+            failed = failed_test_annotations(tuple(item.result for item in checked))
+            return github((), NO_ROOT, *lines, *failed, error=drift.error)
+        case _:
+            assert_never(output_format)
+
+
+def _case(item: Checked) -> JUnitCase:
+    """A connector, which fails if something about it has changed or does not work."""
+    lines = [_sentence(found) for found in item.findings]
+    for account, stage, failure in item.result.failures:
+        lines += [f"{account.protocol} at {stage.stage}: {failure.cause}", failure.remedy]
+    if not lines:
+        return JUnitCase(of=item.result.connector, name="drift", seconds=item.result.seconds)
+    return JUnitCase(
+        of=item.result.connector,
+        name="drift",
+        outcome="error" if item.result.unreachable else "failure",
+        kind=item.findings[0].kind if item.findings else "fails",
+        message=lines[0],
+        text="\n".join(lines),
+        seconds=item.result.seconds,
+    )
 
 
 def drift_document(

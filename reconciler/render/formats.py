@@ -22,6 +22,10 @@ class OutputFormat(StrEnum):
     """Text for a comment on a pull request."""
     JUNIT = "junit"
     """XML that CI systems show as test results."""
+    SARIF = "sarif"
+    """Problems with their places, for code scanning (OASIS, SARIF 2.1.0)."""
+    GITLAB = "gitlab"
+    """Problems with their places, as the code quality report of GitLab."""
     GITHUB = "github"
     """Workflow commands of GitHub Actions that annotate the files of a pull request."""
 
@@ -34,9 +38,28 @@ TestFormat = Literal[OutputFormat.HUMAN, OutputFormat.JSON, OutputFormat.JUNIT]
 ValidationFormat = Literal[OutputFormat.HUMAN, OutputFormat.JSON, OutputFormat.GITHUB]
 
 JsonReport = Literal[OutputFormat.JSON]
-ChangeReport = Literal[OutputFormat.JSON, OutputFormat.MARKDOWN]
-"""Reports of plan, apply and drift."""
-TestReportFormat = Literal[OutputFormat.JSON, OutputFormat.JUNIT]
+FileReport = Literal[
+    OutputFormat.JSON,
+    OutputFormat.MARKDOWN,
+    OutputFormat.JUNIT,
+    OutputFormat.SARIF,
+    OutputFormat.GITLAB,
+    OutputFormat.GITHUB,
+]
+"""Reports of validate and fmt."""
+PlanReportFormat = Literal[
+    OutputFormat.JSON,
+    OutputFormat.MARKDOWN,
+    OutputFormat.JUNIT,
+    OutputFormat.SARIF,
+    OutputFormat.GITLAB,
+    OutputFormat.GITHUB,
+]
+"""Reports of plan and apply."""
+TestReportFormat = Literal[
+    OutputFormat.JSON, OutputFormat.MARKDOWN, OutputFormat.JUNIT, OutputFormat.GITHUB
+]
+"""Reports of test and drift, whose findings are about servers and have no place in a file."""
 
 
 def formats_of(formats: object) -> tuple[OutputFormat, ...]:

@@ -1,4 +1,4 @@
-"""Results of live tests as JUnit XML, which CI systems show beside a pull request.
+"""Outcomes as JUnit XML, which CI systems show beside a pull request.
 
 The schema is the one that Jenkins, GitLab and GitHub's actions read:
 https://github.com/testmoapp/junitxml. A rejection by a server is a failure; an unreachable server,
@@ -8,12 +8,17 @@ or a run that ended early, is an error.
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING, Final
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
 from xml.etree import ElementTree as ET
 
 from reconciler.render.terminal import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reconciler.diagnostics import Diagnostic
     from reconciler.probe.report import (
         ConnectorReport,
         FailureDocument,
@@ -24,76 +29,153 @@ if TYPE_CHECKING:
 _SUITE: Final = "reconciler test"
 
 
-def junit(report: TestReport) -> str:
-    """A suite with a case for each account of each connector, and one for each that was not run."""
-    cases = [_case(item, account) for item in report.connectors for account in item.protocols]
-    cases += [_not_run(name) for name in (report.run.not_run if report.run else ())]
-    if report.error is not None:
-        cases.append(_broken(report.error))
-    counts = {
-        "name": _SUITE,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JUnitCase:
+    """A case: what was looked at, and what came of it.
+
+    ``kind`` and ``message`` say what a failure or an error was, or why a case was skipped; ``text`` is the
+    whole of it, and ``output`` what there is to tell in any case.
+    """
+
+    of: str
+    name: str
+    outcome: Literal["passed", "failure", "error", "skipped"] = "passed"
+    kind: str = ""
+    message: str = ""
+    text: str = ""
+    output: str = ""
+    seconds: float = 0.0
+
+
+def junit_suite(
+    name: str, cases: Sequence[JUnitCase], *, seconds: float = 0.0, at: str = ""
+) -> str:
+    """The document of a suite; ``at`` is when it began, in ISO 8601."""
+    counts = Counter(case.outcome for case in cases)
+    attributes = {
+        "name": name,
         "tests": str(len(cases)),
-        "failures": str(sum(case.find("failure") is not None for case in cases)),
-        "errors": str(sum(case.find("error") is not None for case in cases)),
-        "skipped": str(sum(case.find("skipped") is not None for case in cases)),
-        "time": _seconds(sum(item.seconds for item in report.connectors)),
+        "failures": str(counts["failure"]),
+        "errors": str(counts["error"]),
+        "skipped": str(counts["skipped"]),
+        "time": _seconds(seconds),
     }
-    root = ET.Element("testsuites", counts)
-    suite = ET.SubElement(root, "testsuite", counts)
-    if report.connectors:
-        suite.set("timestamp", min(item.started_at for item in report.connectors))
-    suite.extend(cases)
+    root = ET.Element("testsuites", attributes)
+    suite = ET.SubElement(root, "testsuite", attributes)
+    if at:
+        suite.set("timestamp", at)
+    suite.extend(_element(case) for case in cases)
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}'
 
 
-def _case(connector: ConnectorReport, account: ProtocolDocument) -> ET.Element:
-    place = f"{account.protocol} {account.host}:{account.port}"
-    case = _new_case(connector.connector, place, sum(stage.seconds for stage in account.stages))
-    for stage in account.stages:
-        if stage.failure is not None:
-            kind = "error" if stage.failure.error_class.unreachable else "failure"
-            found = ET.SubElement(
-                case, kind, type=stage.failure.error_class, message=_text(stage.failure.cause)
+def _element(case: JUnitCase) -> ET.Element:
+    made = ET.Element(
+        "testcase", classname=_text(case.of), name=_text(case.name), time=_seconds(case.seconds)
+    )
+    if case.outcome != "passed":
+        found = ET.SubElement(made, case.outcome)
+        if case.kind:
+            found.set("type", _text(case.kind))
+        found.set("message", _text(case.message))
+        if case.text:
+            found.text = _lines(case.text)
+    if case.output:
+        ET.SubElement(made, "system-out").text = _lines(case.output)
+    return made
+
+
+def broken(problem: str | None) -> list[JUnitCase]:
+    """A case for what ended a command early; none if nothing did."""
+    if problem is None:
+        return []
+    return [JUnitCase(of="reconciler", name="run", outcome="error", kind="run", message=problem)]
+
+
+def problem_cases(problems: Iterable[Diagnostic], *, strict: bool = False) -> list[JUnitCase]:
+    """A case for each problem. A warning passes, but is told, unless it is to be taken for an error."""
+    cases = []
+    for item in problems:
+        said = f"{item.message}\n{item.hint}".strip()
+        failed = item.is_error or strict
+        cases.append(
+            JUnitCase(
+                of=item.file or "configuration",
+                name=f"{item.rule} at {item.line}:{item.column}" if item.line else item.rule,
+                outcome="failure" if failed else "passed",
+                kind=item.rule if failed else "",
+                message=item.message if failed else "",
+                text=f"{item.location}: {said}" if failed else "",
+                output="" if failed else f"{item.location}: {item.severity}: {said}",
             )
-            found.text = _reason(stage.failure, place, stage.stage)
-    lines = [
+        )
+    return cases
+
+
+def junit(report: TestReport) -> str:
+    """A suite with a case for each account of each connector, and one for each that was not run."""
+    cases = connector_cases(report)
+    cases += [
+        JUnitCase(
+            of=name,
+            name="not run",
+            outcome="skipped",
+            message="The run ended before it was tested.",
+        )
+        for name in (report.run.not_run if report.run else ())
+    ]
+    cases += broken(report.error)
+    return junit_suite(
+        _SUITE,
+        cases,
+        seconds=sum(item.seconds for item in report.connectors),
+        at=min((item.started_at for item in report.connectors), default=""),
+    )
+
+
+def connector_cases(report: TestReport) -> list[JUnitCase]:
+    """A case for each account of each connector that was tested."""
+    return [_case(item, account) for item in report.connectors for account in item.protocols]
+
+
+def _case(connector: ConnectorReport, account: ProtocolDocument) -> JUnitCase:
+    place = f"{account.protocol} {account.host}:{account.port}"
+    output = [
         f"{stage.stage}: {stage.outcome}" + (f", {stage.detail}" if stage.detail else "")
         for stage in account.stages
     ]
     if account.via:
-        lines.insert(0, f"redirected to {account.via}")
-    ET.SubElement(case, "system-out").text = "\n".join(_text(line) for line in lines)
-    return case
+        output.insert(0, f"redirected to {account.via}")
+    seconds = sum(stage.seconds for stage in account.stages)
+    for stage in account.stages:
+        if stage.failure is not None:
+            failure = stage.failure
+            return JUnitCase(
+                of=connector.connector,
+                name=place,
+                outcome="error" if failure.error_class.unreachable else "failure",
+                kind=failure.error_class,
+                message=failure.cause,
+                text=_reason(failure, place, stage.stage),
+                output="\n".join(output),
+                seconds=seconds,
+            )
+    return JUnitCase(of=connector.connector, name=place, output="\n".join(output), seconds=seconds)
 
 
 def _reason(failure: FailureDocument, place: str, stage: str) -> str:
     lines = [f"{place} at {stage}: {failure.error_class}", failure.cause, failure.remedy]
     if failure.reply:
         lines.append(f"The server said: {failure.reply}")
-    return "\n".join(_text(line) for line in lines)
-
-
-def _not_run(name: str) -> ET.Element:
-    case = _new_case(name, "not run", 0.0)
-    ET.SubElement(case, "skipped", message="The run ended before it was tested.")
-    return case
-
-
-def _broken(problem: str) -> ET.Element:
-    case = _new_case("reconciler", "run", 0.0)
-    ET.SubElement(case, "error", type="run", message=_text(problem))
-    return case
-
-
-def _new_case(connector: str, name: str, seconds: float) -> ET.Element:
-    return ET.Element(
-        "testcase", classname=_text(connector), name=_text(name), time=_seconds(seconds)
-    )
+    return "\n".join(lines)
 
 
 def _seconds(value: float) -> str:
     return f"{value:.4f}"
+
+
+def _lines(text: str) -> str:
+    return "\n".join(_text(line) for line in text.split("\n"))
 
 
 def _text(text: str) -> str:

@@ -10,17 +10,21 @@ from reconciler.render.human.routes import routes
 from reconciler.render.terminal import Style, visible
 
 if TYPE_CHECKING:
-    from reconciler.apply.authorise import Denial
-    from reconciler.plan.planner import Plan
+    from reconciler.render.plan import PlanOutcome
 
 _WIDE = Style(colour=False, width=160)
 
 
-def plan_markdown(plan: Plan, denials: tuple[Denial, ...], actor: str) -> str:
+def plan_markdown(outcome: PlanOutcome) -> str:
     """The summary first, then who sends as whom; the field changes fold away."""
+    plan = outcome.plan
+    failed = [f"> [!CAUTION]\n> {escape(outcome.error)}"] if outcome.error else []
+    if plan is None:
+        return "\n\n".join(["### Email connectors", *failed])
     parts = [
         "### Email connectors" + (f": {escape(plan.environment)}" if plan.environment else ""),
         f"**{summary(plan)}**",
+        *failed,
     ]
     warnings = [
         f"> [!CAUTION]\n> {escape(item.message)}"
@@ -28,8 +32,8 @@ def plan_markdown(plan: Plan, denials: tuple[Denial, ...], actor: str) -> str:
         for item in plan.violations
     ]
     warnings += [
-        f"> [!WARNING]\n> {escape(actor)} may not change {item.address}: {escape(item.message)}"
-        for item in denials
+        f"> [!WARNING]\n> {escape(outcome.actor)} may not change {item.address}: {escape(item.message)}"
+        for item in outcome.denials
     ]
     parts += warnings
     parts += [escape(text) for text in (not_tested(plan), left_out(plan)) if text]

@@ -1,33 +1,80 @@
-"""A plan with what the actor may not do, in each of its formats."""
+"""A plan with what the actor may not do, in each of its formats, and the reports of planning."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, assert_never
 
+from reconciler.apply.authorise import Denial
+from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.plan.document import (
     AuthorizationDocument,
     DenialDocument,
     PlanDocument,
+    RoutesDocument,
+    SummaryDocument,
     to_document,
 )
 from reconciler.plan.limits import Limit
+from reconciler.plan.planner import Plan
+from reconciler.probe.report import TestReport, report
+from reconciler.probe.result import ConnectorResult
 from reconciler.render.formats import OutputFormat
+from reconciler.render.github import annotation, github
+from reconciler.render.gitlab import gitlab
 from reconciler.render.human.impact import access_changes, credential_uses, settings_changes
 from reconciler.render.human.plan import plan_text, show
 from reconciler.render.human.routes import saved_routes
 from reconciler.render.json import to_json
+from reconciler.render.junit import (
+    JUnitCase,
+    broken,
+    connector_cases,
+    junit_suite,
+    problem_cases,
+)
 from reconciler.render.markdown import plan_markdown
+from reconciler.render.sarif import sarif
+from reconciler.render.source_root import NO_ROOT, SourceRoot
 from reconciler.render.terminal import table, visible
+from reconciler.render.test import failed_test_annotations
 from reconciler.wording import BLOCKS, counted, listed, shortened
 
 if TYPE_CHECKING:
-    from reconciler.apply.authorise import Denial
-    from reconciler.plan.document import PlanDocument, ResourceChange
+    from reconciler.plan.document import ResourceChange
     from reconciler.plan.planfile import PlanFile
-    from reconciler.plan.planner import Plan
-    from reconciler.render.formats import PlanFormat, TextOrJson
+    from reconciler.render.formats import PlanFormat, PlanReportFormat, TextOrJson
     from reconciler.render.terminal import Style
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanReport(PlanDocument):
+    """A plan with what came of planning.
+
+    ``error`` says why there is no plan, or why the live tests of one ended early; without a plan every list
+    is empty. ``diagnostics`` are the problems of the configuration. ``test_results`` is null where nothing
+    was tested.
+    """
+
+    error: str | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    test_results: TestReport | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOutcome:
+    """What planning came to: a plan, what ``actor`` may not do of it, and the results of live tests.
+
+    ``plan`` is None if there is none; ``error`` then says why.
+    """
+
+    plan: Plan | None = None
+    denials: tuple[Denial, ...] = ()
+    actor: str = ""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    error: str | None = None
+    results: tuple[ConnectorResult, ...] = ()
+    root: SourceRoot = NO_ROOT
 
 
 def document_for(plan: Plan, denials: tuple[Denial, ...], actor: str) -> PlanDocument:
@@ -39,24 +86,123 @@ def document_for(plan: Plan, denials: tuple[Denial, ...], actor: str) -> PlanDoc
     return replace(to_document(plan), authorization=judged)
 
 
-def planned(
-    plan: Plan,
-    denials: tuple[Denial, ...],
-    output_format: PlanFormat,
-    style: Style,
-    *,
-    actor: str,
-) -> str:
-    """A plan, and what ``actor`` may not do of it."""
+def plan_document(outcome: PlanOutcome) -> PlanReport:
+    """Put what planning came to into the shape in which it is published."""
+    document = _NOTHING
+    if outcome.plan is not None:
+        document = document_for(outcome.plan, outcome.denials, outcome.actor)
+    members = {item.name: getattr(document, item.name) for item in fields(PlanDocument)}
+    return PlanReport(
+        **members,
+        error=outcome.error,
+        diagnostics=outcome.diagnostics,
+        test_results=report(outcome.results, error=outcome.error) if outcome.results else None,
+    )
+
+
+_NOTHING = PlanDocument(
+    lineage="",
+    serial=0,
+    resource_changes=(),
+    summary=SummaryDocument(add=0, change=0, destroy=0),
+    routes=RoutesDocument(before=(), after=(), rerouted=()),
+    access_changes=(),
+    new_credential_uses=(),
+    tests=(),
+    checks=(),
+)
+
+
+def planned(outcome: PlanOutcome, output_format: PlanFormat, style: Style) -> str:
+    """A plan that was made, and what the actor may not do of it."""
     match output_format:
         case OutputFormat.HUMAN:
-            return _with_denials(plan, denials, style, actor=actor)
+            return _human(outcome, style)
         case OutputFormat.MARKDOWN:
-            return plan_markdown(plan, denials, actor)
+            return plan_markdown(outcome)
         case OutputFormat.JSON:
-            return to_json(document_for(plan, denials, actor))
+            return to_json(plan_document(outcome))
         case _:
             assert_never(output_format)
+
+
+def plan_report(outcome: PlanOutcome, output_format: PlanReportFormat) -> str:
+    """The report of planning, for a file."""
+    match output_format:
+        case OutputFormat.JSON:
+            return to_json(plan_document(outcome))
+        case OutputFormat.MARKDOWN:
+            return plan_markdown(outcome)
+        case OutputFormat.JUNIT:
+            return junit_suite("reconciler plan", plan_cases(outcome))
+        case OutputFormat.SARIF:
+            return sarif(outcome.diagnostics, outcome.root, command="plan", error=outcome.error)
+        case OutputFormat.GITLAB:
+            return gitlab(outcome.diagnostics, outcome.root)
+        case OutputFormat.GITHUB:
+            return plan_annotations(outcome)
+        case _:
+            assert_never(output_format)
+
+
+def plan_cases(outcome: PlanOutcome) -> list[JUnitCase]:
+    """A case for each problem, each limit, the rights of the actor, and each account that was tested."""
+    cases = problem_cases(outcome.diagnostics)
+    document = plan_document(outcome)
+    for check in document.checks:
+        failed = check.status == "fail"
+        override = f"\nTo allow it: {check.override}" if check.override else ""
+        cases.append(
+            JUnitCase(
+                of="limits",
+                name=check.name,
+                outcome="failure" if failed else "passed",
+                kind=check.name if failed else "",
+                message=check.message,
+                text=f"{check.message}{override}" if failed else "",
+            )
+        )
+    cases += [
+        JUnitCase(
+            of="rights",
+            name=str(item.address),
+            outcome="failure",
+            kind="not_authorised",
+            message=f"{outcome.actor} may not change it: {item.message}",
+        )
+        for item in outcome.denials
+    ]
+    if document.test_results is not None:
+        cases += connector_cases(document.test_results)
+    return [*cases, *broken(outcome.error)]
+
+
+def plan_annotations(outcome: PlanOutcome) -> str:
+    """Annotations of the configuration's problems, and of what an apply would be refused for."""
+    violations = outcome.plan.violations if outcome.plan is not None else ()
+    refused = [
+        annotation(
+            Severity.WARNING,
+            f"limit: {item.limit}",
+            item.message + (f"\nTo allow it: {item.override}" if item.override else ""),
+        )
+        for item in violations
+    ]
+    refused += [
+        annotation(
+            Severity.WARNING,
+            str(item.address),
+            f"{outcome.actor} may not change it: {item.message}",
+        )
+        for item in outcome.denials
+    ]
+    refused += failed_test_annotations(outcome.results)
+    return github(outcome.diagnostics, outcome.root, *refused, error=outcome.error)
+
+
+def _human(outcome: PlanOutcome, style: Style) -> str:
+    plan = outcome.plan
+    return "" if plan is None else _with_denials(plan, outcome.denials, style, actor=outcome.actor)
 
 
 def _with_denials(plan: Plan, denials: tuple[Denial, ...], style: Style, *, actor: str) -> str:

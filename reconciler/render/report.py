@@ -5,23 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
+from reconciler.diagnostics import Diagnostic
 from reconciler.plan.document import PlanDocument
 from reconciler.probe.report import TestReport, report
 from reconciler.render.formats import OutputFormat
+from reconciler.render.gitlab import gitlab
 from reconciler.render.human.plan import NO_CHANGES
 from reconciler.render.human.tests import result_text, summary
 from reconciler.render.json import to_json
-from reconciler.render.markdown import plan_markdown
-from reconciler.render.plan import document_for
+from reconciler.render.junit import JUnitCase, junit_suite
+from reconciler.render.markdown import escape, plan_markdown
+from reconciler.render.plan import PlanOutcome, document_for, plan_annotations, plan_cases
+from reconciler.render.sarif import sarif
 from reconciler.render.terminal import PLAIN
 from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
-    from reconciler.apply.authorise import Denial
     from reconciler.apply.executor import Applied
-    from reconciler.plan.planner import Plan
-    from reconciler.probe.result import ConnectorResult
-    from reconciler.render.formats import ChangeReport
+    from reconciler.render.formats import PlanReportFormat
     from reconciler.render.terminal import Style
 
 Outcome = Literal["applied", "unchanged", "not_approved", "failed"]
@@ -32,7 +33,7 @@ class ApplyReport:
     """The outcome of an apply.
 
     ``plan`` is null if it failed before planning. ``serial`` is that of the written revision, or
-    null; ``error`` says why it failed.
+    null; ``error`` says why it failed. ``diagnostics`` are the problems of the configuration.
     """
 
     format_version: Literal["1.0"] = "1.0"
@@ -41,53 +42,59 @@ class ApplyReport:
     serial: int | None
     plan: PlanDocument | None
     tests: TestReport
+    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 def apply_report(
-    output_format: ChangeReport,
-    *,
-    outcome: Outcome,
-    error: str | None,
-    serial: int | None,
-    planned: tuple[Plan, tuple[Denial, ...], str] | None,
-    results: tuple[ConnectorResult, ...],
+    output_format: PlanReportFormat, *, outcome: Outcome, serial: int | None, planned: PlanOutcome
 ) -> str:
-    """Render the report; ``planned`` is the plan, the denied changes, and the actor."""
+    """Render the report; ``planned`` is the plan with the results of its tests, and what went wrong."""
     match output_format:
         case OutputFormat.JSON:
+            plan = planned.plan
             return to_json(
                 ApplyReport(
                     outcome=outcome,
-                    error=error,
+                    error=planned.error,
                     serial=serial,
-                    plan=document_for(*planned) if planned else None,
-                    tests=report(results),
+                    plan=document_for(plan, planned.denials, planned.actor) if plan else None,
+                    tests=report(planned.results),
+                    diagnostics=planned.diagnostics,
                 )
             )
         case OutputFormat.MARKDOWN:
-            return _markdown(outcome, error, serial, planned, results)
+            return _markdown(outcome, serial, planned)
+        case OutputFormat.JUNIT:
+            end = JUnitCase(of="apply", name=outcome, output=_ending(outcome, serial))
+            cases = plan_cases(planned)
+            return junit_suite("reconciler apply", cases if outcome == "failed" else [*cases, end])
+        case OutputFormat.SARIF:
+            return sarif(planned.diagnostics, planned.root, command="apply", error=planned.error)
+        case OutputFormat.GITLAB:
+            return gitlab(planned.diagnostics, planned.root)
+        case OutputFormat.GITHUB:
+            return plan_annotations(planned)
         case _:
             assert_never(output_format)
 
 
-def _markdown(
-    outcome: Outcome,
-    error: str | None,
-    serial: int | None,
-    planned: tuple[Plan, tuple[Denial, ...], str] | None,
-    results: tuple[ConnectorResult, ...],
-) -> str:
-    parts = [plan_markdown(*planned)] if planned else []
-    if results:
-        lines = "\n".join(result_text(result, PLAIN) for result in results)
-        parts.append(f"**{summary(results)}**\n\n````\n{lines}\n````")
+def _ending(outcome: Outcome, serial: int | None) -> str:
     ends = {
         "applied": f"Applied as revision {serial}.",
         "unchanged": "There was nothing to write.",
         "not_approved": "Not approved, so nothing was applied.",
-        "failed": "Failed. " + " ".join((error or "").split()),
+        "failed": "Failed.",
     }
-    parts.append(f"**{ends[outcome]}**")
+    return ends[outcome]
+
+
+def _markdown(outcome: Outcome, serial: int | None, planned: PlanOutcome) -> str:
+    parts = [plan_markdown(planned)]
+    if planned.results:
+        lines = "\n".join(result_text(result, PLAIN) for result in planned.results)
+        parts.append(f"**{summary(planned.results)}**\n\n````\n{lines}\n````")
+    said = " ".join((planned.error or "").split())
+    parts.append(f"**{_ending(outcome, serial)}**" + (f" {escape(said)}" if said else ""))
     return "\n\n".join(parts)
 
 

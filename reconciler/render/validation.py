@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
-from reconciler.ci_systems import break_commands
+from reconciler.config.load import Loaded
 from reconciler.diagnostics import Diagnostic
 from reconciler.render.formats import OutputFormat
+from reconciler.render.github import github
+from reconciler.render.gitlab import gitlab
 from reconciler.render.human.diagnostics import diagnostics, summary
 from reconciler.render.json import to_json
-from reconciler.wording import counted
+from reconciler.render.junit import JUnitCase, broken, junit_suite, problem_cases
+from reconciler.render.markdown import escape
+from reconciler.render.sarif import sarif
+from reconciler.wording import BLOCKS, counted, shortened
 
 if TYPE_CHECKING:
-    from reconciler.config.load import Loaded
-    from reconciler.render.formats import ValidationFormat
+    from collections.abc import Sequence
+
+    from reconciler.render.formats import FileReport, ValidationFormat
+    from reconciler.render.source_root import SourceRoot
     from reconciler.render.terminal import Style
 
 
@@ -22,10 +29,11 @@ if TYPE_CHECKING:
 class ValidationDocument:
     """The outcome of a validation: how many files and documents were read, and every problem.
 
-    With warnings alone, ``valid`` is true.
+    With warnings alone, ``valid`` is true. ``error`` says why nothing could be checked.
     """
 
     format_version: Literal["1.0"] = "1.0"
+    error: str | None = None
     valid: bool
     environment: str = ""
     files: int
@@ -34,29 +42,112 @@ class ValidationDocument:
 
 
 def validation(
-    loaded: Loaded, output_format: ValidationFormat, style: Style, *, places: int = 0
+    loaded: Loaded,
+    output_format: ValidationFormat,
+    style: Style,
+    root: SourceRoot,
+    *,
+    places: int = 0,
 ) -> str:
     """Every problem with its position, and the outcome."""
     match output_format:
         case OutputFormat.HUMAN:
             text = diagnostics(loaded.diagnostics, style)
-            end = _last_of_part(loaded, places) if places else _last(loaded)
+            end = _end(loaded, places)
             return f"{text}\n\n{end}" if text else end
         case OutputFormat.JSON:
-            return to_json(
-                ValidationDocument(
-                    valid=_is_valid(loaded, places),
-                    environment=loaded.environment,
-                    files=loaded.files,
-                    documents=loaded.documents,
-                    diagnostics=loaded.diagnostics,
-                )
-            )
+            return to_json(_document(loaded, places))
         case OutputFormat.GITHUB:
-            end = _last_of_part(loaded, places) if places else _last(loaded)
-            return "\n".join([*(_annotation(item) for item in loaded.diagnostics), end])
+            text = github(loaded.diagnostics, root)
+            return "\n".join([*([text] if text else []), _end(loaded, places)])
         case _:
             assert_never(output_format)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """What a validation came to: what it read, or the ``error`` that stopped it.
+
+    ``strict`` takes warnings for errors; ``places`` counts the files that were named.
+    """
+
+    loaded: Loaded | None
+    error: str | None = None
+    strict: bool = False
+    places: int = 0
+
+    @property
+    def problems(self) -> tuple[Diagnostic, ...]:
+        """Everything that was found."""
+        return self.loaded.diagnostics if self.loaded is not None else ()
+
+
+def validation_report(outcome: Validation, output_format: FileReport, root: SourceRoot) -> str:
+    """The report of a validation, for a file."""
+    match output_format:
+        case OutputFormat.JSON:
+            return to_json(_report_document(outcome))
+        case OutputFormat.MARKDOWN:
+            return _markdown(outcome, root)
+        case OutputFormat.JUNIT:
+            cases = problem_cases(outcome.problems, strict=outcome.strict)
+            if outcome.loaded is not None and not any(item.outcome == "failure" for item in cases):
+                end = _end(outcome.loaded, outcome.places)
+                cases.append(JUnitCase(of="configuration", name="validate", output=end))
+            return junit_suite("reconciler validate", [*cases, *broken(outcome.error)])
+        case OutputFormat.SARIF:
+            return sarif(outcome.problems, root, command="validate", error=outcome.error)
+        case OutputFormat.GITLAB:
+            return gitlab(outcome.problems, root)
+        case OutputFormat.GITHUB:
+            return github(outcome.problems, root, error=outcome.error)
+        case _:
+            assert_never(output_format)
+
+
+def _report_document(outcome: Validation) -> ValidationDocument:
+    if outcome.loaded is not None:
+        return _document(outcome.loaded, outcome.places)
+    return ValidationDocument(
+        valid=False, error=outcome.error, files=0, documents=0, diagnostics=()
+    )
+
+
+def _document(loaded: Loaded, places: int) -> ValidationDocument:
+    return ValidationDocument(
+        valid=_is_valid(loaded, places),
+        environment=loaded.environment,
+        files=loaded.files,
+        documents=loaded.documents,
+        diagnostics=loaded.diagnostics,
+    )
+
+
+def _markdown(outcome: Validation, root: SourceRoot) -> str:
+    parts = ["### Email connectors: configuration"]
+    if outcome.error is not None:
+        parts.append(f"> [!CAUTION]\n> {escape(outcome.error)}")
+    if outcome.loaded is not None:
+        parts.append(f"**{escape(_end(outcome.loaded, outcome.places))}**")
+    if outcome.problems:
+        parts.append(problem_table(outcome.problems, root))
+    return "\n\n".join(parts)
+
+
+def problem_table(problems: Sequence[Diagnostic], root: SourceRoot) -> str:
+    """Problems as a table of Markdown: the place, the rule, what is wrong and what to do."""
+    shown, more = shortened(problems, BLOCKS)
+    rows = []
+    for item in shown:
+        place = root.path(item.file) + (f":{item.line}:{item.column}" if item.line else "")
+        said = escape(f"{item.message} {item.hint}".strip())
+        rows.append(f"| {item.severity} | {escape(place)} | {escape(item.rule)} | {said} |")
+    lines = ["| | where | rule | what is wrong |", "| --- | --- | --- | --- |", *rows]
+    return "\n".join(lines) + (f"\n\n{more}." if more else "")
+
+
+def _end(loaded: Loaded, places: int) -> str:
+    return _last_of_part(loaded, places) if places else _last(loaded)
 
 
 def _is_valid(loaded: Loaded, places: int) -> bool:
@@ -84,19 +175,3 @@ def _last(loaded: Loaded) -> str:
     what = counted(len(connectors), "connector") + (f", {drafts} of them a draft" if drafts else "")
     said = f" {summary(loaded.diagnostics).capitalize()}." if loaded.diagnostics else ""
     return f"The configuration is valid{where}: {read}, {what}.{said}"
-
-
-def _annotation(item: Diagnostic) -> str:
-    place = f"file={_property(item.file)}"
-    if item.line:
-        place += f",line={item.line},col={item.column}"
-    text = f"{item.message} {item.hint}".strip()
-    escaped = break_commands(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return f"::{item.severity} {place},title={_property(item.rule)}::{escaped}"
-
-
-def _property(text: str) -> str:
-    text = break_commands(text)
-    for char, escape in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C")):
-        text = text.replace(char, escape)
-    return text

@@ -22,6 +22,7 @@ from reconciler.render.human.tests import result_text, summary
 from reconciler.render.json import to_json
 from reconciler.render.junit import junit
 from reconciler.render.markdown import plan_markdown
+from reconciler.render.plan import PlanOutcome
 from reconciler.render.plan import planned as with_denials
 from reconciler.render.route import route_text
 from reconciler.render.sent import prepared_text, sent_text
@@ -121,14 +122,18 @@ def plan_on_a_terminal_with_colours() -> str:
 def plan_for_somebody_who_may_not() -> str:
     plan = _everything()
     denied = denials(plan.changes, stored(*_BEFORE), "grace@contoso.example")
-    return with_denials(plan, denied, OutputFormat.HUMAN, PLAIN, actor="grace@contoso.example")
+    return with_denials(
+        PlanOutcome(plan=plan, denials=denied, actor="grace@contoso.example"),
+        OutputFormat.HUMAN,
+        PLAIN,
+    )
 
 
 @case("plan.md")
 def plan_on_a_pull_request() -> str:
     plan = _everything()
     denied = denials(plan.changes, stored(*_BEFORE), "grace@contoso.example")
-    return plan_markdown(plan, denied, "grace@contoso.example")
+    return plan_markdown(PlanOutcome(plan=plan, denials=denied, actor="grace@contoso.example"))
 
 
 @case("plan.json")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,12 @@ from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
 from reconciler.cli.options import DURATION, format_option
 from reconciler.cli.project import Project, Uses, project_options
-from reconciler.cli.reports import Report, report_option
-from reconciler.errors import ReconcilerError
-from reconciler.render.formats import ChangeReport, OutputFormat, TextOrJson
+from reconciler.cli.reports import Report, report_option, writing
+from reconciler.errors import ConfigurationInvalid, ReconcilerError
+from reconciler.render.formats import OutputFormat, PlanReportFormat, TextOrJson
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from datetime import timedelta
 
     from reconciler.app.apply import ApplyOutcome
@@ -56,7 +57,7 @@ def _reason(context: click.Context, parameter: click.Parameter, value: str | Non
 @click.option("--lock-timeout", type=DURATION, default="0s", show_default=True, metavar="TIME",
               help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
 @format_option(TextOrJson)
-@report_option(ChangeReport)
+@report_option(PlanReportFormat)
 @project_options(
     Uses.CONFIG | Uses.STATE | Uses.SCOPE | Uses.NETWORK | Uses.ACTOR | Uses.OVERRIDES | Uses.COLOR
 )
@@ -69,89 +70,112 @@ def command(
     skip_tests: str,
     lock_timeout: timedelta,
     output_format: TextOrJson,
-    reports: tuple[Report[ChangeReport], ...],
+    reports: tuple[Report[PlanReportFormat], ...],
 ) -> ExitCode:
     """Test what changed, and write it to the stored state, all or nothing.
 
     With PLAN_FILE, applies exactly the saved plan, or nothing. Running it again
     changes nothing.
     """
-    from reconciler.app.apply import ApplyRequest, apply
-    from reconciler.app.saved_plan import read_plan_file
-    from reconciler.apply.executor import ApplyOptions
     from reconciler.cli.closing import closing_line
-    from reconciler.cli.progress import ApplyProgressBar
-    from reconciler.cli.terminal import TerminalApprover
-    from reconciler.probe.runner import Interrupted
-    from reconciler.render.report import applied
     from reconciler.state.write_outcome import WriteOutcome
 
     written = WriteOutcome()
+    progress: ApplyProgressBar | None = None
+    ended: ApplyOutcome | None = None
+    as_json = output_format is OutputFormat.JSON
+
+    def report(output_format: PlanReportFormat, problem: ReconcilerError | None) -> str:
+        return _report(project, progress, ended, problem, output_format, written=written)
+
     with closing_line(written):
-        style = project.stdout_style()
-        as_json = output_format is OutputFormat.JSON
-        space = project.workspace()
-        request = ApplyRequest(
-            actor=project.actor(),
-            overrides=project.overrides(),
-            conduct=ApplyOptions(keep_going=keep_going, skip_tests=skip_tests),
-            plan_file=read_plan_file(plan_file) if plan_file else None,
-            lock_timeout=lock_timeout,
-            first_apply=project.first_apply,
-            scope=project.scope(),
-            outcome=written,
-        )
-        progress = ApplyProgressBar(
-            project.stderr_style(),
-            space.connect_to,
-            out=project.stderr_style() if as_json else style,
-            skip_tests=bool(skip_tests),
-            plan_on_stderr=as_json,
-        )
-        ended = None
-        problem = "interrupted"
-        try:
+        with writing(reports, report), _printing(as_json, report):
+            from reconciler.app.apply import ApplyRequest, apply
+            from reconciler.app.saved_plan import read_plan_file
+            from reconciler.apply.executor import ApplyOptions
+            from reconciler.cli.progress import ApplyProgressBar
+            from reconciler.cli.terminal import TerminalApprover
+            from reconciler.probe.runner import Interrupted
+
+            space = project.workspace()
+            request = ApplyRequest(
+                actor=project.actor(),
+                overrides=project.overrides(),
+                conduct=ApplyOptions(keep_going=keep_going, skip_tests=skip_tests),
+                plan_file=read_plan_file(plan_file) if plan_file else None,
+                lock_timeout=lock_timeout,
+                first_apply=project.first_apply,
+                scope=project.scope(),
+                outcome=written,
+            )
+            progress = ApplyProgressBar(
+                project.stderr_style(),
+                space.connect_to,
+                out=project.stderr_style() if as_json else project.stdout_style(),
+                skip_tests=bool(skip_tests),
+                plan_on_stderr=as_json,
+            )
             approver = TerminalApprover(auto_approve or plan_file is not None)
-            ended = apply(space, request, approver, progress)
-        except ReconcilerError as error:
-            problem = error.message
-            raise
-        except Interrupted as error:
-            raise KeyboardInterrupt(str(error)) from None
-        finally:
-            said = partial(_report, request.actor.name, progress, ended, problem, written=written)
-            for report in reports:
-                report.write(said(report.output_format))
-            if as_json:
-                click.echo(said(OutputFormat.JSON))
+            try:
+                ended = apply(space, request, approver, progress)
+            except Interrupted as error:
+                raise KeyboardInterrupt(str(error)) from None
         if not as_json:
-            click.echo(applied(ended.applied, style))
+            from reconciler.render.report import applied
+
+            click.echo(applied(ended.applied, project.stdout_style()))
         if ended.applied is None:
             return ExitCode.REFUSED
         return exit_code_of_tests(ended.applied.results)
 
 
+@contextmanager
+def _printing(
+    as_json: bool,  # noqa: FBT001 - private
+    report: Callable[[PlanReportFormat, ReconcilerError | None], str],
+) -> Iterator[None]:
+    """Print the report when the block ends, however it ends, if standard output is for it."""
+    problem: ReconcilerError | None = ReconcilerError("interrupted")
+    try:
+        yield
+        problem = None
+    except ReconcilerError as error:
+        problem = error
+        raise
+    finally:
+        if as_json:
+            click.echo(report(OutputFormat.JSON, problem))
+
+
 def _report(
-    actor: str,
-    progress: ApplyProgressBar,
+    project: Project,
+    progress: ApplyProgressBar | None,
     outcome: ApplyOutcome | None,
-    problem: str,
-    output_format: ChangeReport,
+    problem: ReconcilerError | None,
+    output_format: PlanReportFormat,
     *,
     written: WriteOutcome,
 ) -> str:
+    from reconciler.app.repository import source_root
+    from reconciler.render.plan import PlanOutcome
     from reconciler.render.report import apply_report
 
     done = outcome.applied if outcome else None
     ending: Outcome = "failed"
     if outcome is not None:
         ending = "not_approved" if done is None else "applied" if done.revision else "unchanged"
-    plan = progress.plan
-    return apply_report(
-        output_format,
-        outcome=ending,
-        error=None if outcome else problem,
-        serial=written.serial if written.known else None,
-        planned=(plan.plan, plan.denials, actor) if plan else None,
-        results=tuple(progress.results),
+    plan = progress.plan if progress else None
+    problems = plan.loaded.diagnostics if plan else ()
+    if isinstance(problem, ConfigurationInvalid):
+        problems = problem.diagnostics
+    planned = PlanOutcome(
+        plan=plan.plan if plan else None,
+        denials=plan.denials if plan else (),
+        actor=project.actor().name,
+        diagnostics=problems,
+        error=problem.message if problem else None,
+        results=tuple(progress.results) if progress else (),
+        root=source_root(),
     )
+    serial = written.serial if written.known else None
+    return apply_report(output_format, outcome=ending, serial=serial, planned=planned)

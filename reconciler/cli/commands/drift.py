@@ -11,12 +11,12 @@ from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
 from reconciler.cli.options import SHARD, format_option, record_option, tuning_options
 from reconciler.cli.project import Project, Uses, project_options
-from reconciler.cli.reports import Report, report_option
-from reconciler.errors import ReconcilerError
-from reconciler.render.formats import ChangeReport, DriftFormat
+from reconciler.cli.reports import Report, report_option, writing
+from reconciler.render.formats import DriftFormat, TestReportFormat
 
 if TYPE_CHECKING:
     from reconciler.app.drift import Drift
+    from reconciler.errors import ReconcilerError
     from reconciler.probe.drift import Checked
     from reconciler.probe.shard import Shard
     from reconciler.render.drift import DriftDocument
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
               help="Report certificates with fewer days left.")  # fmt: skip
 @tuning_options
 @record_option
-@report_option(ChangeReport)
+@report_option(TestReportFormat)
 @project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.ACTOR | Uses.COLOR)
 def command(
     project: Project,
@@ -58,7 +58,7 @@ def command(
     timeout: float | None,
     retries: int | None,
     record: bool,
-    reports: tuple[Report[ChangeReport], ...],
+    reports: tuple[Report[TestReportFormat], ...],
 ) -> ExitCode:
     """Test what is applied, and report what changed since the last test.
 
@@ -70,32 +70,30 @@ def command(
     from reconciler.app.selection import Selection
     from reconciler.app.test import Tuning
     from reconciler.cli.progress import TestProgressBar
-    from reconciler.render.drift import drift_text
+    from reconciler.render.drift import drift_report, drift_text
     from reconciler.render.human.tests import recording_text
 
-    space = project.workspace()
-    request = DriftRequest(
-        selection=Selection(names=names, labels=labels, shard=shard),
-        tuning=Tuning(concurrency=concurrency, per_host=per_host, timeout=timeout, retries=retries),
-        cert_days=cert_days,
-        record=record,
-        actor=project.actor(),
-    )
-    progress = TestProgressBar(project.stderr_style(), space.connect_to, shown=False)
-    style = project.stdout_style()
     drift: Drift | None = None
-    problem: str | None = "interrupted"
-    try:
+
+    def report(output_format: TestReportFormat, problem: ReconcilerError | None) -> str:
+        document, checked = _document(drift, cert_days, problem.message if problem else None)
+        return drift_report(output_format, document, checked)
+
+    with writing(reports, report):
+        space = project.workspace()
+        request = DriftRequest(
+            selection=Selection(names=names, labels=labels, shard=shard),
+            tuning=Tuning(
+                concurrency=concurrency, per_host=per_host, timeout=timeout, retries=retries
+            ),
+            cert_days=cert_days,
+            record=record,
+            actor=project.actor(),
+        )
+        progress = TestProgressBar(project.stderr_style(), space.connect_to, shown=False)
         drift = find_drift(space, request, progress)
-        problem = None
-    except ReconcilerError as error:
-        problem = error.message
-        raise
-    finally:
-        document, checked = _document(drift, cert_days, problem)
-        for report in reports:
-            report.write(drift_text(report.output_format, document, checked, style))
-    click.echo(drift_text(output_format, document, checked, style))
+    document, checked = _document(drift, cert_days, None)
+    click.echo(drift_text(output_format, document, checked, project.stdout_style()))
     kept = recording_text(drift.recording)
     if kept:
         click.echo(kept, err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,8 +11,15 @@ from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import format_option
 from reconciler.cli.project import Project, Uses, project_options
-from reconciler.cli.reports import Report, report_option
-from reconciler.render.formats import ChangeReport, PlanFormat
+from reconciler.cli.reports import Report, report_option, writing
+from reconciler.errors import ConfigurationInvalid, ReconcilerError
+from reconciler.render.formats import PlanFormat, PlanReportFormat
+
+if TYPE_CHECKING:
+    from reconciler.app.plan import Planned
+    from reconciler.cli.progress import TestProgressBar
+    from reconciler.render.plan import PlanOutcome
+    from reconciler.secrets.base import FingerprintKey
 
 
 @click.command(
@@ -22,6 +30,7 @@ from reconciler.render.formats import ChangeReport, PlanFormat
         "reconciler plan --detailed-exitcode --out plan.json",
         "reconciler plan --only 'shop-*' --label team=hr",
         "reconciler plan --format markdown >> $GITHUB_STEP_SUMMARY",
+        "reconciler plan --report markdown=plan.md --report json=plan-report.json",
     ),
 )
 @format_option(PlanFormat)
@@ -32,7 +41,7 @@ from reconciler.render.formats import ChangeReport, PlanFormat
               help="Resolve the secrets, to find rotated ones. Contacts no mail server.")  # fmt: skip
 @click.option("--test", "live", is_flag=True,
               help="Run the live tests that an apply would run. Resolves secrets and contacts servers.")  # fmt: skip
-@report_option(ChangeReport)
+@report_option(PlanReportFormat)
 @project_options(
     Uses.CONFIG | Uses.STATE | Uses.SCOPE | Uses.NETWORK | Uses.ACTOR | Uses.OVERRIDES | Uses.COLOR
 )
@@ -44,54 +53,86 @@ def command(
     detailed_exitcode: bool,
     check_secrets: bool,
     live: bool,
-    reports: tuple[Report[ChangeReport], ...],
+    reports: tuple[Report[PlanReportFormat], ...],
 ) -> ExitCode:
     """Show what an apply would change, and who then sends as whom.
 
     Needs no secret and no network, so it is safe to run on a stranger's pull request.
     """
-    from reconciler.app.plan import make_plan
-    from reconciler.cli.progress import TestProgressBar, show_notes
-    from reconciler.cli.terminal import TerminalApprover
-    from reconciler.render.human.diagnostics import diagnostics
-    from reconciler.render.plan import planned as render
+    made: Planned | None = None
+    progress: TestProgressBar | None = None
 
-    space = project.workspace()
-    who = project.actor()
-    made = make_plan(
-        space,
-        who.name,
-        overrides=project.overrides(),
-        check_secrets=check_secrets or live,
-        first_apply=project.first_apply,
-        scope=project.scope(),
-    )
-    if made.loaded.diagnostics:
-        click.echo(diagnostics(made.loaded.diagnostics, project.stderr_style()), err=True)
-    show_notes(made.notes)
-    style = project.stdout_style()
-    click.echo(render(made.plan, made.denials, output_format, style, actor=who.name))
-    for report in reports:
-        report.write(render(made.plan, made.denials, report.output_format, style, actor=who.name))
-    if out is not None:
-        from reconciler.app.saved_plan import sealed, write_plan_file
+    def report(output_format: PlanReportFormat, problem: ReconcilerError | None) -> str:
+        from reconciler.render.plan import plan_report
 
-        key = space.fingerprint_key(create=False)
-        write_plan_file(out, sealed(made.file, key))
-        refused = made.denials or [
-            item for item in made.plan.violations if not (key and item.needs_only_a_saved_plan)
-        ]
-        advice = (
-            "An apply of it would be refused."
-            if refused
-            else f"Apply it with: reconciler apply {out}"
+        return plan_report(_outcome(project, made, progress, problem), output_format)
+
+    with writing(reports, report):
+        from reconciler.app.plan import make_plan
+        from reconciler.cli.progress import TestProgressBar, show_notes
+        from reconciler.cli.terminal import TerminalApprover
+        from reconciler.render.human.diagnostics import diagnostics
+        from reconciler.render.plan import planned as render
+
+        space = project.workspace()
+        who = project.actor()
+        made = make_plan(
+            space,
+            who.name,
+            overrides=project.overrides(),
+            check_secrets=check_secrets or live,
+            first_apply=project.first_apply,
+            scope=project.scope(),
         )
-        click.echo(f"Saved the plan. {advice}", err=True)
-    if live:
-        from reconciler.app.test import try_plan
+        if made.loaded.diagnostics:
+            click.echo(diagnostics(made.loaded.diagnostics, project.stderr_style()), err=True)
+        show_notes(made.notes)
+        outcome = _outcome(project, made, None, None)
+        click.echo(render(outcome, output_format, project.stdout_style()))
+        if out is not None:
+            _save(out, made, space.fingerprint_key(create=False))
+        if live:
+            from reconciler.app.test import try_plan
 
-        progress = TestProgressBar(project.stderr_style(), space.connect_to)
-        try_plan(space, made, who, progress, TerminalApprover(auto=False))
+            progress = TestProgressBar(project.stderr_style(), space.connect_to)
+            try_plan(space, made, who, progress, TerminalApprover(auto=False))
     if detailed_exitcode and not made.plan.empty:
         return ExitCode.CHANGES_PENDING
     return ExitCode.OK
+
+
+def _outcome(
+    project: Project,
+    made: Planned | None,
+    progress: TestProgressBar | None,
+    problem: ReconcilerError | None,
+) -> PlanOutcome:
+    """What planning came to, as far as it came."""
+    from reconciler.app.repository import source_root
+    from reconciler.render.plan import PlanOutcome
+
+    problems = made.loaded.diagnostics if made else ()
+    if isinstance(problem, ConfigurationInvalid):
+        problems = problem.diagnostics
+    return PlanOutcome(
+        plan=made.plan if made else None,
+        denials=made.denials if made else (),
+        actor=project.actor().name,
+        diagnostics=problems,
+        error=problem.message if problem else None,
+        results=tuple(progress.results) if progress else (),
+        root=source_root(),
+    )
+
+
+def _save(out: Path, made: Planned, key: FingerprintKey | None) -> None:
+    from reconciler.app.saved_plan import sealed, write_plan_file
+
+    write_plan_file(out, sealed(made.file, key))
+    refused = made.denials or [
+        item for item in made.plan.violations if not (key and item.needs_only_a_saved_plan)
+    ]
+    advice = (
+        "An apply of it would be refused." if refused else f"Apply it with: reconciler apply {out}"
+    )
+    click.echo(f"Saved the plan. {advice}", err=True)

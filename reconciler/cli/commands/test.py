@@ -19,8 +19,8 @@ from reconciler.cli.options import (
     tuning_options,
 )
 from reconciler.cli.project import Project, Uses, project_options
-from reconciler.cli.reports import Report, report_option
-from reconciler.errors import ReconcilerError
+from reconciler.cli.reports import Report, report_option, writing
+from reconciler.errors import ConfigurationInvalid, ReconcilerError
 from reconciler.render.formats import OutputFormat, TestFormat, TestReportFormat
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def command(
     become the status of connectors that are stored as they were tested. Exits with 4 if a server
     rejected the connector, and with 9 if servers could not be reached.
     """
+    from reconciler.app.repository import source_root
     from reconciler.app.selection import SelectBy, Selection
     from reconciler.app.test import TestRequest, TestRun, Tuning
     from reconciler.cli.progress import TestProgressBar
@@ -113,43 +114,44 @@ def command(
     if everything + changed + failing > 1:
         raise click.UsageError("--all, --changed and --failing are mutually exclusive.")
     which = SelectBy.CHANGED if changed else SelectBy.FAILING if failing else SelectBy.ALL
-    space = project.workspace()
-    request = TestRequest(
-        selection=Selection(names=names, labels=labels, which=which, shard=shard),
-        tuning=Tuning(
-            depth=Stage.DELIVERY if send_test_mail else Stage(depth) if depth else None,
-            concurrency=concurrency,
-            per_host=per_host,
-            timeout=timeout,
-            retries=retries,
-            show_server_text=show_server_text,
-        ),
-        record=record,
-        overrides=project.overrides(),
-        scope=project.scope(),
-        actor=project.actor(),
-    )
-    progress = TestProgressBar(
-        project.stderr_style(), space.connect_to, out=output_format is OutputFormat.HUMAN
-    )
     run: TestRun | None = None
-    problem: str | None = "interrupted"
-    try:
+    progress: TestProgressBar | None = None
+
+    def report(output_format: TestReportFormat, problem: ReconcilerError | None) -> str:
+        document = _document(run, progress, problem.message if problem else None)
+        problems = problem.diagnostics if isinstance(problem, ConfigurationInvalid) else ()
+        return report_text(document, output_format, problems=problems, root=source_root())
+
+    with writing(reports, report):
+        space = project.workspace()
+        request = TestRequest(
+            selection=Selection(names=names, labels=labels, which=which, shard=shard),
+            tuning=Tuning(
+                depth=Stage.DELIVERY if send_test_mail else Stage(depth) if depth else None,
+                concurrency=concurrency,
+                per_host=per_host,
+                timeout=timeout,
+                retries=retries,
+                show_server_text=show_server_text,
+            ),
+            record=record,
+            overrides=project.overrides(),
+            scope=project.scope(),
+            actor=project.actor(),
+        )
+        progress = TestProgressBar(
+            project.stderr_style(), space.connect_to, out=output_format is OutputFormat.HUMAN
+        )
         run = TestRun(space, request, TerminalApprover(auto=False))
         tested = run(progress)
-        problem = None
-    except ReconcilerError as error:
-        problem = error.message
-        raise
-    finally:
-        for report in reports:
-            report.write(report_text(_document(run, progress, problem), report.output_format))
     match output_format:
         case OutputFormat.HUMAN:  # the progress has printed the results
             if not run.connectors:
                 click.echo(_nothing(which, shard))
-        case OutputFormat.JSON | OutputFormat.JUNIT:
-            click.echo(report_text(_document(run, progress, None), output_format))
+        case OutputFormat.JSON:
+            click.echo(report_text(_document(run, progress, None), OutputFormat.JSON))
+        case OutputFormat.JUNIT:
+            click.echo(report_text(_document(run, progress, None), OutputFormat.JUNIT))
         case _:
             assert_never(output_format)
     _say(tested.recording)
@@ -179,23 +181,32 @@ def merge(
     the whole run.
     """
     from reconciler.app.test import merge_files
+    from reconciler.probe.report import report as report_of
     from reconciler.probe.report import results
     from reconciler.render.test import merged_text, report_text
 
-    whole = merge_files(files)
-    for report in reports:
-        report.write(report_text(whole, report.output_format))
+    whole: TestReport | None = None
+
+    def report(output_format: TestReportFormat, problem: ReconcilerError | None) -> str:
+        document = whole or report_of((), error=problem.message if problem else None)
+        return report_text(document, output_format)
+
+    with writing(reports, report):
+        whole = merge_files(files)
     found = results(whole)
     click.echo(merged_text(whole, found, output_format, project.stdout_style()))
     return exit_code_of_tests(found)
 
 
-def _document(run: TestRun | None, progress: TestProgressBar, problem: str | None) -> TestReport:
+def _document(
+    run: TestRun | None, progress: TestProgressBar | None, problem: str | None
+) -> TestReport:
     from dataclasses import replace
 
     from reconciler.probe.report import report
 
-    results = sorted(progress.results, key=lambda item: item.connector)
+    found = progress.results if progress else []
+    results = sorted(found, key=lambda item: item.connector)
     if run is None:
         return report(tuple(results), error=problem)
     done = {item.connector for item in results}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 import click
 
@@ -11,7 +11,12 @@ from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import format_option
 from reconciler.cli.project import Project, Uses, project_options
-from reconciler.render.formats import OutputFormat, ValidationFormat
+from reconciler.cli.reports import Report, report_option, writing
+from reconciler.render.formats import FileReport, OutputFormat, ValidationFormat
+
+if TYPE_CHECKING:
+    from reconciler.config.load import Loaded
+    from reconciler.errors import ReconcilerError
 
 
 @click.command(
@@ -21,6 +26,7 @@ from reconciler.render.formats import OutputFormat, ValidationFormat
         "reconciler validate",
         "reconciler validate connectors.d/support.yaml",
         "reconciler validate --config mail/ --format json",
+        "reconciler validate --report sarif=reconciler.sarif --report junit=validate.xml",
     ),
 )
 @click.argument("files", nargs=-1, metavar="[FILE]...",
@@ -29,6 +35,7 @@ from reconciler.render.formats import OutputFormat, ValidationFormat
               type=click.Path(exists=True, path_type=Path), help="The same as FILE. Repeatable.")  # fmt: skip
 @format_option(ValidationFormat)
 @click.option("--warnings-as-errors", is_flag=True, help="Fail on warnings too.")
+@report_option(FileReport)
 @project_options(Uses.CONFIG | Uses.COLOR)
 def command(
     project: Project,
@@ -37,6 +44,7 @@ def command(
     more_files: tuple[Path, ...],
     output_format: ValidationFormat,
     warnings_as_errors: bool,
+    reports: tuple[Report[FileReport], ...],
 ) -> ExitCode:
     """Check the configuration, and report every problem with its file, line and column.
 
@@ -44,13 +52,27 @@ def command(
     of the configuration is read all the same, since documents refer to each other.
     Needs no secret, no state and no network.
     """
+    from reconciler.app.repository import source_root
     from reconciler.app.validate import validate
     from reconciler.cli.streams import echo_commands
-    from reconciler.render.validation import validation
+    from reconciler.render.validation import Validation, validation, validation_report
 
     places = (*files, *more_files)
-    loaded = validate(project.workspace(), places)
-    text = validation(loaded, output_format, project.stdout_style(), places=len(places))
+    root = source_root()
+    loaded: Loaded | None = None
+
+    def report(output_format: FileReport, problem: ReconcilerError | None) -> str:
+        outcome = Validation(
+            loaded=loaded,
+            error=problem.message if problem else None,
+            strict=warnings_as_errors,
+            places=len(places),
+        )
+        return validation_report(outcome, output_format, root)
+
+    with writing(reports, report):
+        loaded = validate(project.workspace(), places)
+    text = validation(loaded, output_format, project.stdout_style(), root, places=len(places))
     match output_format:
         case OutputFormat.HUMAN | OutputFormat.JSON:
             click.echo(text)

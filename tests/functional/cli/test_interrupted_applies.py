@@ -146,7 +146,7 @@ def test_a_pipe_that_nobody_reads_does_not_hide_it_either(home: Home) -> None:
     [
         (("--config", "nowhere"), 3),
         (("--skip-tests", "none", "--actor", "nobody@contoso.example"), 8),
-        (("--skip-tests", "none", "--report", "json=connectors.d"), 1),
+        (("--skip-tests", "none", "--report", "json=/dev/full"), 1),
     ],
 )
 def test_every_failure_ends_with_what_was_written(

@@ -81,8 +81,9 @@ SEND_BY_COMMAND: Final = (*SEND, "--connector", "by-command")
 RUNS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "init": (("--config", "new"), ("ada@gmail.com", "--config", "fresh", "--no-discover")),
     "add": (("ada@gmail.com", "--dry-run"), ("bob@x.example", "--imap", "x.example", "--dry-run")),
-    "validate": ((), ("--format", "json"), ("--format", "github")),
-    "fmt": ((), ("--check",)),
+    "validate": ((), ("--format", "json"), ("--format", "github"),
+                 ("--report", "sarif=v.sarif", "--report", "gitlab=v.gitlab", "--report", "junit=v.xml")),
+    "fmt": ((), ("--check", "--report", "markdown=fmt.md")),
     "plan": (
         ("--check-secrets", "--out", "plan.json", "--report", "markdown=plan.md"),
         ("--test", "--format", "json", "--report", "json=tested.json"),
@@ -97,7 +98,7 @@ RUNS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "login": (("by-refresh-token", "--replace"),),
     "doctor": tuple((name, "--report", f"json=doctor-{name}.json") for name in PASSWORDS),
     "apply": (
-        ("--auto-approve", "--report", "json=apply.json"),
+        ("--auto-approve", "--report", "json=apply.json", "--report", "junit=apply.xml", "--report", "github=apply.txt"),
         ("--auto-approve", "--keep-going", "--report", "markdown=apply.md"),
     ),
     "status": ((), ("--format", "json")),

@@ -269,7 +269,9 @@ def test_the_reports_of_shards_are_joined_with_the_exit_code_of_the_whole(
     missing = live("test", "merge", "s1.json", "s2.json", "--report", "json=none.json")
     assert missing.status == 1
     assert "Error: of 3 shards, 3 is missing\n" in missing.err
-    assert not (live.folder / "none.json").exists()
+    none = json.loads((live.folder / "none.json").read_text())
+    assert none["error"] == "of 3 shards, 3 is missing"
+    assert none["connectors"] == []
 
 
 @pytest.mark.parametrize(

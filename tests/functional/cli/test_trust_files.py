@@ -96,6 +96,8 @@ def test_fmt_writes_nothing_before_it_has_read_everything(
 WRITES = (
     ("plan", "--out", "{}"),
     ("plan", "--report", "markdown={}"),
+    ("validate", "--report", "sarif={}"),
+    ("fmt", "--check", "--report", "gitlab={}"),
     ("apply", "--auto-approve", "--skip-tests", "no servers", "--report", "json={}"),
     ("drift", "--no-record", "--report", "json={}"),
     ("test", "--no-record", "--report", "junit={}"),

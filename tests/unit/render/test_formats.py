@@ -143,9 +143,11 @@ def test_every_option_for_a_format_is_made_by_the_registry() -> None:
 
 def test_a_report_in_an_unknown_format_is_refused() -> None:
     @click.command()
-    @report_option(formats.ChangeReport)
+    @report_option(formats.TestReportFormat)
     def command(reports: tuple[Report[OutputFormat], ...]) -> None:
         del reports
 
-    with pytest.raises(click.BadParameter, match="one of the formats json, markdown"):
+    with pytest.raises(
+        click.BadParameter, match="one of the formats json, markdown, junit, github"
+    ):
         command.main(["--report", "yaml=x"], standalone_mode=False)

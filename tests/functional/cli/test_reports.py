@@ -1,0 +1,122 @@
+"""``--report``: written whatever the outcome, whole, and refused before the work where it cannot be."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from reconciler.app.schemas import schema
+
+if TYPE_CHECKING:
+    from tests.functional.conftest import Home
+
+BROKEN = "kind: EmailConnector\nname: Broken Name\n"
+REPORTS = ("json", "markdown", "junit", "sarif", "gitlab", "github")
+
+
+def _options(formats: tuple[str, ...] = REPORTS) -> list[str]:
+    return [word for name in formats for word in ("--report", f"{name}=out/r.{name}")]
+
+
+def _json(home: Home, name: str = "json") -> Any:
+    return json.loads((home.folder / "out" / f"r.{name}").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [(("validate",), "validate"), (("plan",), "plan"),
+     (("apply", "--auto-approve"), "apply-report")],
+)  # fmt: skip
+def test_an_invalid_configuration_is_in_every_report(
+    command: tuple[str, ...], name: str, home: Home
+) -> None:
+    (home.folder / ".git").mkdir()
+    home.write("broken.yaml", BROKEN)
+    assert home(*command, *_options()).status == 3
+    document = _json(home)
+    Draft202012Validator(schema(name)).validate(document)
+    (problem, *_) = document["diagnostics"]
+    assert problem["file"] == "connectors.d/broken.yaml"
+    (run,) = _json(home, "sarif")["runs"]
+    place = run["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "connectors.d/broken.yaml"
+    assert place["region"]["startLine"] == problem["line"]
+    assert _json(home, "gitlab")[0]["location"]["path"] == "connectors.d/broken.yaml"
+    assert (
+        "::error file=connectors.d/broken.yaml,line=" in (home.folder / "out/r.github").read_text()
+    )
+    assert int(ET.parse(home.folder / "out" / "r.junit").getroot().get("failures", "0")) >= 1
+    assert (home.folder / "out" / "r.markdown").read_text().startswith("### Email connectors")
+
+
+def test_paths_start_at_the_top_of_the_repository(home: Home) -> None:
+    (home.folder.parent / ".git").mkdir()
+    home.write("broken.yaml", BROKEN)
+    done = home("validate", "--format", "github", *_options(("gitlab",)))
+    assert "file=home/connectors.d/broken.yaml" in done.out
+    assert _json(home, "gitlab")[0]["location"]["path"] == "home/connectors.d/broken.yaml"
+
+
+def test_a_plan_that_works_keeps_its_schema_and_says_no_error(home: Home) -> None:
+    assert home("plan", *_options()).status == 0
+    document = _json(home)
+    Draft202012Validator(schema("plan")).validate(document)
+    assert document["error"] is None
+    assert document["resource_changes"]
+    cases = {case.get("name") for case in ET.parse(home.folder / "out/r.junit").iter("testcase")}
+    assert {check["name"] for check in document["checks"]} <= cases
+
+
+def test_fmt_names_what_would_change_and_where(home: Home) -> None:
+    home.write("untidy.yaml", "kind: Group\nname:    x\nmembers: {users: [ada@contoso.example]}\n")
+    assert home("fmt", "--check", *_options()).status == 1
+    document = _json(home)
+    Draft202012Validator(schema("fmt")).validate(document)
+    (problem,) = document["diagnostics"]
+    assert (problem["rule"], problem["line"]) == ("fmt/layout", 2)
+    assert home("fmt", *_options()).status == 0
+    assert _json(home)["written"] is True
+    assert _json(home)["diagnostics"] == []
+
+
+@pytest.mark.parametrize("command", [("test",), ("drift",)])
+def test_a_command_that_cannot_begin_reports_why(command: tuple[str, ...], home: Home) -> None:
+    home.write("../reconciler.yaml", "nonsense: 1\n")
+    assert home(*command, *_options(("json", "markdown", "junit", "github"))).status == 3
+    assert _json(home)["error"] == "the configuration is not valid"
+    assert ET.parse(home.folder / "out/r.junit").getroot().get("errors") == "1"
+
+
+@pytest.mark.parametrize("place", ["connectors.d", "connectors.d/info.yaml/x"])
+def test_a_report_that_cannot_be_written_is_found_before_the_work(place: str, home: Home) -> None:
+    done = home("apply", "--auto-approve", "--skip-tests", "none", "--report", f"json={place}")
+    assert done.status == 1
+    assert "nothing can be written to it" in done.err or "is not a folder" in done.err
+    assert not home.state.exists()
+
+
+def test_two_reports_do_not_share_a_file(home: Home) -> None:
+    done = home("plan", "--report", "json=r", "--report", "markdown=./r")
+    assert done.status == 64
+    assert "two reports cannot both be written" in done.err
+
+
+def test_a_failure_stays_what_is_shown_when_its_report_cannot_be_written(home: Home) -> None:
+    home.write("../reconciler.yaml", "nonsense: 1\n")
+    done = home("drift", "--report", "json=/dev/full")
+    assert done.status == 3
+
+
+def test_a_report_can_be_read_by_others_as_any_new_file(home: Home) -> None:
+    mask = os.umask(0o022)
+    try:
+        assert home("validate", "--report", "json=v.json").status == 0
+    finally:
+        os.umask(mask)
+    assert (home.folder / "v.json").stat().st_mode & 0o777 == 0o644
+    assert [item.name for item in home.folder.iterdir() if item.name.startswith(".v")] == []
