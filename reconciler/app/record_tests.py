@@ -82,9 +82,15 @@ class Recorder:
 
 
 def load_before(workspace: Workspace) -> StoredState:
-    """Read the state, without importing its libraries if it does not exist yet; raises StateError."""
+    """Read the state, without importing its libraries if it does not exist yet.
+
+    Raises StateError, and PlanRefused if the state was made for another project or environment: its
+    connectors would be tested with secrets that are not theirs.
+    """
     location = locate(workspace.state_url)
     if isinstance(location, SqliteLocation) and not location.path.exists():
         return StoredState()
     with workspace.writing() as store:
-        return store.load()
+        current = store.load()
+    workspace.refuse_other_project(current)
+    return current

@@ -123,6 +123,14 @@ def test_nothing_is_forgotten_from_the_folder_of_another_project(shared: Home) -
     assert "the state was made for the project mail" in done.err
 
 
+@pytest.mark.parametrize("command", ["test", "drift", "doctor"])
+def test_nothing_is_tested_from_the_folder_of_another_project(command: str, shared: Home) -> None:
+    shared.write("../reconciler.yaml", "project: shop\n")
+    done = shared(command, "support")
+    assert done.status == REFUSED, done.said
+    assert "the state was made for the project mail" in done.err
+
+
 def test_a_machine_reads_it_among_the_checks(shared: Home) -> None:
     shared.write("../reconciler.yaml", "project: shop\n")
     checks = json.loads(shared("plan", "--format", "json").out)["checks"]
