@@ -16,7 +16,9 @@ from aiosmtpd.smtp import SMTP, TLSSetupException
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
+    from reconciler.gateway.answers import MailReply
     from reconciler.gateway.submission import SubmissionHandler
 
 # At its level INFO aiosmtpd writes whole commands, those with passwords too.
@@ -41,6 +43,7 @@ class GatewayProtocol(SMTP):
         self._lost = lost
         self.is_busy = False
         self.was_served = False
+        self.handed_over: Future[MailReply] | None = None
         super().__init__(handler, **settings)
         self.line_length_limit = SMTP.line_length_limit
 

@@ -17,7 +17,7 @@ from reconciler.gateway.answers import FAULT, MailReply, of_failure, of_sent, on
 from reconciler.model.sending import SendingResult
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, Future
 
     from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -222,11 +222,22 @@ class SubmissionHandler:
         return ""
 
     def end(self, server: GatewayProtocol) -> None:
-        """Free the room of a mail."""
+        """Free the room of a mail; where the client has left before the answer, once the mail is through."""
         application = _signed_in(server.session)
-        if application is not None:
-            self._under_way[application.name] -= 1
-            self._metrics.under_way = self._under_way.total()
+        if application is None:
+            return
+        handed_over, loop = server.handed_over, asyncio.get_running_loop()
+        server.handed_over = None
+        if handed_over is None or handed_over.done():
+            self._free(application.name)
+        else:
+            handed_over.add_done_callback(
+                lambda _: loop.call_soon_threadsafe(self._free, application.name)
+            )
+
+    def _free(self, application: str) -> None:
+        self._under_way[application] -= 1
+        self._metrics.under_way = self._under_way.total()
 
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
         self, server: GatewayProtocol, session: Session, envelope: Envelope
@@ -241,36 +252,50 @@ class SubmissionHandler:
         if len(_RECEIVED.findall(head)) >= HOPS:
             return _LOOP
         traced = self._trace(server, session, application.name) + content
-        began = time.monotonic()
+        handed_over: Future[MailReply] = self._sending.submit(
+            self._send,
+            application,
+            traced,
+            envelope.mail_from or "",
+            tuple(envelope.rcpt_tos),
+            server.peer,
+        )
+        server.handed_over = handed_over
         server.pause_timer()
         try:
-            answer, connector = await asyncio.get_running_loop().run_in_executor(
-                self._sending,
-                self._send,
-                application,
-                traced,
-                envelope.mail_from or "",
-                tuple(envelope.rcpt_tos),
-            )
+            reply: MailReply = await asyncio.wrap_future(handed_over)
+            return str(reply)
         finally:
             server.resume_timer()
+
+    def _send(
+        self,
+        application: Application,
+        content: bytes,
+        mail_from: str,
+        recipients: tuple[str, ...],
+        client: str,
+    ) -> MailReply:
+        """Hand a mail over in a thread of its own, and log it, even if the client no longer waits."""
+        began = time.monotonic()
+        reply, connector = self._outcome(application, content, mail_from, recipients)
         seconds = time.monotonic() - began
-        self._metrics.mail(connector, application.name, answer.result, answer.code, seconds)
+        self._metrics.mail(connector, application.name, reply.result, reply.code, seconds)
         self._log.event(
             "mail",
             application=application.name,
-            client=server.peer,
+            client=client,
             connector=connector,
-            result=answer.result,
-            reply=f"{answer.code} {answer.status}",
-            recipients=len(envelope.rcpt_tos),
+            result=reply.result,
+            reply=f"{reply.code} {reply.status}",
+            recipients=len(recipients),
             size=len(content),
             seconds=round(seconds, 3),
-            problem=answer.text if answer.result is not SendingResult.SENT else "",
+            problem=reply.text if reply.result is not SendingResult.SENT else "",
         )
-        return str(answer)
+        return reply
 
-    def _send(
+    def _outcome(
         self,
         application: Application,
         content: bytes,
@@ -282,10 +307,10 @@ class SubmissionHandler:
             _refuse_foreign(application, sender)
             sent = self._handover.send(application, content, sender, recipients)
         except Exception as error:  # noqa: BLE001 - a mail that fails here must not end the gateway
-            answer = of_failure(error)
-            if answer.text == FAULT:
+            reply = of_failure(error)
+            if reply.text == FAULT:
                 self._log.event("fault", problem=type(error).__name__)
-            return answer, ""
+            return reply, ""
         return of_sent(sent), sent.route.connector
 
     def _trace(self, server: GatewayProtocol, session: Session, application: str) -> bytes:

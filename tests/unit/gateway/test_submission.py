@@ -1,0 +1,92 @@
+"""Room for mails: it is bounded even by clients that leave before they are answered."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import Envelope
+
+from reconciler.gateway.event_log import EventLog
+from reconciler.gateway.metrics import Metrics
+from reconciler.gateway.passwords import Passwords
+from reconciler.gateway.settings import GatewaySettings
+from reconciler.gateway.submission import SubmissionHandler
+from reconciler.gateway.throttle import Throttle
+from tests.builders import application
+
+
+class Connection:
+    """A client's connection, as far as a mail needs one."""
+
+    def __init__(self, name: str) -> None:
+        self.session = SimpleNamespace(auth_data=application(name), host_name="client")
+        self.peer = "127.0.0.1"
+        self.is_encrypted = True
+        self.handed_over = None
+
+    def pause_timer(self) -> None: ...
+
+    def resume_timer(self) -> None: ...
+
+
+class Slow:
+    """A provider that answers when it is let."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_answer = Event(), Event()
+
+    def sender_of(self, content: bytes, mail_from: str) -> str:
+        del content
+        return mail_from
+
+    def send(self, *mail: Any) -> None:
+        del mail
+        self.begun.set()
+        assert self.may_answer.wait(60)
+        raise ValueError
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_client_that_leaves_frees_no_room_until_its_mail_is_through() -> None:
+    slow, log = Slow(), io.StringIO()
+
+    async def scene() -> None:
+        handler: Any = SubmissionHandler(
+            GatewaySettings(listeners=(), status=None, host_name="here", at_once=2),
+            slow,  # type: ignore[arg-type]
+            Passwords(lambda reference: pytest.fail(str(reference))),
+            Throttle(),
+            sending=executor,
+            asking=executor,
+            metrics=metrics,
+            log=EventLog(log),
+        )
+        first, other = Connection("grafana"), Connection("gitlab")
+        envelope = Envelope()
+        envelope.content = b"From: a@b.example\r\n\r\nx\r\n"
+        envelope.mail_from, envelope.rcpt_tos = "a@b.example", ["c@d.example"]
+        assert handler.begin(first) == ""
+        waiting = asyncio.ensure_future(handler.handle_DATA(first, first.session, envelope))
+        assert await asyncio.to_thread(slow.begun.wait, 60)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        handler.end(first)
+        assert handler.begin(first).startswith("451 4.3.2")  # a half is one, and that is under way
+        assert handler.begin(other) == ""
+        assert metrics.under_way == 2
+        slow.may_answer.set()
+        while metrics.under_way == 2:  # noqa: ASYNC110 - what frees the room tells nobody
+            await asyncio.sleep(0.001)
+        assert handler.begin(first) == ""
+
+    metrics = Metrics()
+    with ThreadPoolExecutor(2) as executor:
+        asyncio.run(asyncio.wait_for(scene(), 60))
+    assert '"event": "mail", "application": "grafana"' in log.getvalue()
