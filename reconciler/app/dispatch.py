@@ -16,7 +16,7 @@ from reconciler.connection.access import Access
 from reconciler.connection.options import ProbeOptions
 from reconciler.errors import NotAuthorised, RouteRefused, SecretError, SendFailed
 from reconciler.mail.dial import ConnectTo
-from reconciler.mail.oauth import AuthlibTokens
+from reconciler.mail.web_proxy import ProxySettings
 from reconciler.sending.filing import Filing
 from reconciler.sending.message import Stamp
 from reconciler.sending.outcome import Copy, CopyStatus, Journal, SendingInterrupted, Sent
@@ -87,14 +87,9 @@ class Dispatch:
             ca_file=workspace.ca_file,
             base=str(workspace.home),
             allowed_hosts=workspace.settings.allowed_hosts,
+            proxies=ProxySettings.of(workspace.environ),
         )
-        tokens = AuthlibTokens(
-            resolver,
-            connect_to=connect_to,
-            ca_file=workspace.ca_file,
-            winners=options.winners,
-        )
-        access = filing = Access(resolver, tokens, options)
+        access = filing = Access.with_tokens(resolver, options)
         self._actor = actor
         self._terms = terms
         self._store = workspace.store()

@@ -226,7 +226,10 @@ class _DeviceLogin:
 
     def _https(self) -> Https:
         options = self._options
-        return Https(Deadline(_TIMEOUT), options.connect_to, options.ca_file, options.winners)
+        authorities = (options.ca_file, options.authority_of(self._target.account.connector))
+        return Https(
+            Deadline(_TIMEOUT), options.connect_to, authorities, options.winners, options.proxies
+        )
 
     def _failed(self, fault: MailFault) -> LoginFailed:
         if isinstance(fault, TokenFault) and (known := _REFUSALS.get(fault.error)):

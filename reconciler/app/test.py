@@ -31,6 +31,7 @@ from reconciler.connection.failure import Stage
 from reconciler.connection.options import ProbeOptions
 from reconciler.errors import ReconcilerError
 from reconciler.mail.dial import ConnectTo
+from reconciler.mail.web_proxy import ProxySettings
 from reconciler.model.snapshot import StoredState
 from reconciler.plan.inputs import NO_OVERRIDES, Overrides
 from reconciler.plan.scope import WHOLE, Scope, connectors_of
@@ -150,6 +151,7 @@ def probe_options(workspace: Workspace, tuning: Tuning = AS_SET) -> ProbeOptions
         allowed_hosts=workspace.settings.allowed_hosts,
         retries=testing.retries if tuning.retries is None else tuning.retries,
         show_server_text=tuning.show_server_text,
+        proxies=ProxySettings.of(workspace.environ),
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 from reconciler.connection.options import ProbeOptions
-from reconciler.mail.oauth import TokenSource
+from reconciler.mail.oauth import AuthlibTokens, TokenSource
 from reconciler.secrets.base import SecretResolver
 
 
@@ -19,3 +20,15 @@ class Access:
     resolver: SecretResolver
     tokens: TokenSource
     options: ProbeOptions
+
+    @classmethod
+    def with_tokens(cls, resolver: SecretResolver, options: ProbeOptions) -> Self:
+        """Make one that fetches access tokens by itself, and keeps them in memory."""
+        tokens = AuthlibTokens(
+            resolver,
+            connect_to=options.connect_to,
+            ca_file=options.ca_file,
+            proxies=options.proxies,
+            winners=options.winners,
+        )
+        return cls(resolver, tokens, options)

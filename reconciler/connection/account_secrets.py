@@ -82,7 +82,12 @@ class AccountSecrets:
             return Password(self._username, self._password)
         if account.settings.oauth2 is None:
             raise RuntimeError("the account has no credential")
-        token = self._access.tokens.token(account.settings.oauth2, self._username, deadline)
+        token = self._access.tokens.token(
+            account.settings.oauth2,
+            self._username,
+            deadline,
+            self._access.options.authority_of(account.connector),
+        )
         self.redactor.learn(token)
         self.spent = self._access.tokens.spent(account.settings.oauth2)
         return BearerToken(self._username, token)

@@ -7,7 +7,6 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.connection.context import FailureContext
@@ -130,8 +129,13 @@ class AccountSession(ABC):
     @property
     def context(self) -> FailureContext:
         """What a failure at the stage that the session has come to is about."""
+        account, options = self.account, self._options
         return FailureContext(
-            self.account, self.stage, self._secrets.redactor, self._options.show_server_text
+            account,
+            self.stage,
+            self._secrets.redactor,
+            options.show_server_text,
+            options.bypassed_proxy(account.host, account.port),
         )
 
     def show(self, text: str) -> str:
@@ -289,9 +293,7 @@ class AccountSession(ABC):
 
     @property
     def _context(self) -> ssl.SSLContext:
-        own, files = self.account.connector.ca_file, [self._options.ca_file]
-        if own is not None and not self._options.connect_to.only:  # the sandbox has one of its own
-            files.append(str(Path(self._options.base, own)))
+        files = (self._options.ca_file, self._options.authority_of(self.account.connector))
         shown = self._secrets.client_certificate
         if shown is None:
             return shared_context(*files)

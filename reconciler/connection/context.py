@@ -13,13 +13,15 @@ from reconciler.mail.redaction import Redactor
 class FailureContext:
     """The account and the stage at which something failed, and what makes a server's text fit to be shown.
 
-    With ``server_text``, a failure keeps the server's text as well.
+    With ``server_text``, a failure keeps the server's text as well. ``bypassed_proxy`` is the variable that
+    names a web proxy which is not used for mail servers, empty if there is none.
     """
 
     account: Account
     stage: Stage
     redactor: Redactor
     server_text: bool = False
+    bypassed_proxy: str = ""
 
     def show(self, text: str) -> str:
         """Make a server's text fit to be shown."""

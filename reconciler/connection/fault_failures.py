@@ -77,7 +77,7 @@ def _unresolvable(error: Unresolvable, where: FailureContext) -> Failure:
     return Failure(
         ErrorClass.DNS,
         f"The name {where.account.shown_host} cannot be resolved: {error}.",
-        "Check the spelling of `server`, and the DNS settings of this machine.",
+        "Check the spelling of `server`, and the DNS settings of this machine." + _direct(where),
     )
 
 
@@ -85,7 +85,18 @@ def _unreachable(error: Unreachable, where: FailureContext) -> Failure:
     return Failure(
         ErrorClass.REFUSED,
         f"No connection to {where.account.shown_host} on port {where.account.port}: {error}.",
-        "Check `port`, that the server is up, and that no firewall is in between.",
+        "Check `port`, that the server is up, and that no firewall is in between." + _direct(where),
+    )
+
+
+def _direct(where: FailureContext) -> str:
+    """Say that a proxy which the environment names plays no part here: it speaks HTTP, and no mail passes it."""
+    if not where.bypassed_proxy:
+        return ""
+    protocol = where.account.protocol.upper()
+    return (
+        f" {where.bypassed_proxy} is used for token endpoints only:"
+        f" {protocol} needs a direct connection from this machine."
     )
 
 
@@ -143,7 +154,7 @@ def _timed_out(error: TimedOut, where: FailureContext) -> Failure:
         ErrorClass.TIMEOUT,
         cause,
         "Check host and port, and whether a firewall drops the connection; a slow server may need a "
-        "longer timeout.",
+        "longer timeout." + (_direct(where) if where.stage in (Stage.DNS, Stage.TCP) else ""),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from reconciler.connection.entra_codes import entra_failure
@@ -10,6 +11,8 @@ from reconciler.mail.faults import (
     ENTRA_CODE,
     ExtraMissing,
     KeyUnusable,
+    ProxyRefused,
+    ProxyUnusable,
     TimedOut,
     TokenUnreachable,
     Unreachable,
@@ -60,6 +63,7 @@ _GOOGLE: Final = {
 }
 """What helps at Google, where service accounts act for users."""
 
+_INSPECTED: Final = "If the proxy inspects TLS, trust its authority with `--ca-file`; if it should not, name the endpoint in NO_PROXY."
 _OTHER: Final = "Check `grant`, `client_id`, `scopes` and the secrets; the authorisation server's log says more."
 
 
@@ -75,15 +79,20 @@ def token_failure(error: TokenFault, _where: FailureContext) -> Failure:
         remedy = f"Put {error.expected} where the reference points."
         return Failure(_TOKEN, f"{error}.", remedy)
     place = f"{with_a_label(error.host)}: " if error.host else ""
+    through = f" through the proxy {error.via}" if error.via else ""
     if isinstance(error, TokenUnreachable):
-        kinds = ((Unresolvable, ErrorClass.DNS), (Unreachable, ErrorClass.REFUSED))
+        kinds = (
+            (ProxyUnusable, ErrorClass.CONFIG_INVALID),
+            (Unresolvable, ErrorClass.DNS),
+            (Unreachable, ErrorClass.REFUSED),
+        )
         network = next((kind for type_, kind in kinds if isinstance(error.reason, type_)), None)
         if isinstance(error.reason, TimedOut):
             network = ErrorClass.TIMEOUT
         return Failure(
             network or _TOKEN,
-            f"No token from {with_a_label(error.host)}: {str(error).rstrip('.')}.",
-            "Check `token_endpoint`, and that this machine can reach it.",
+            f"No token from {with_a_label(error.host)}{through}: {str(error).rstrip('.')}.",
+            _reach(error),
         )
     known = _STANDARD.get(error.error)
     if code := ENTRA_CODE.search(error.description):
@@ -96,4 +105,31 @@ def token_failure(error: TokenFault, _where: FailureContext) -> Failure:
     if error.error:
         return Failure(_TOKEN, f"{place}the request for a token was rejected.", _OTHER)
     source = f"from {with_a_label(error.host)}" if error.host else "could be obtained"
-    return Failure(_TOKEN, f"No token {source}: {str(error).rstrip('.')}.", _OTHER)
+    remedy = _INSPECTED if error.via else _OTHER
+    return Failure(_TOKEN, f"No token {source}{through}: {str(error).rstrip('.')}.", remedy)
+
+
+def _reach(error: TokenUnreachable) -> str:
+    """What helps if the endpoint, or the proxy before it, was not reached."""
+    if isinstance(error.reason, ProxyUnusable):
+        return (
+            "Correct the variable, or name the endpoint in NO_PROXY if this machine can reach it."
+        )
+    if not isinstance(error.reason, ProxyRefused):
+        if error.via:
+            return (
+                "Check `token_endpoint` and HTTPS_PROXY, and that this machine can reach the proxy."
+            )
+        return "Check `token_endpoint`, and that this machine can reach it."
+    return _allow(error.reason)
+
+
+def _allow(refused: ProxyRefused) -> str:
+    """What helps if the proxy did not connect to the endpoint."""
+    if refused.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        if refused.signed_in:
+            return "Correct the user name and the password in HTTPS_PROXY; only Basic is supported."
+        return "Name the user with HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT; only Basic is supported."
+    if refused.temporary:
+        return "Check `token_endpoint`; if it is right, the proxy cannot reach it at the moment."
+    return "Have the proxy allow the endpoint, or name it in NO_PROXY if this machine can reach it."

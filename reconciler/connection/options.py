@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.connection.failure import Stage
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.happy_eyeballs import Winners
+from reconciler.mail.web_proxy import NO_PROXIES, ProxySettings
 from reconciler.model.depth import Depth
 from reconciler.model.domain import domain_key, pattern_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from reconciler.model.connector import Connector
 
 NOWHERE_ELSE = ConnectTo()
 """Every connection goes where it says."""
@@ -34,7 +38,8 @@ class ProbeOptions:
     ``delivery_seconds`` is how long a test mail is looked for; one is sent if ``depth`` says so.
     ``handover_seconds`` is for handing over a mail, its text and the server's answer included; None leaves
     those two the time of RFC 5321. ``winners`` makes every connection of the run try the address first that took the last one.
-    ``show_server_text`` keeps the text of answers to a sign-in, for a terminal.
+    ``show_server_text`` keeps the text of answers to a sign-in, for a terminal. ``proxies`` are the
+    web proxies that token endpoints are reached through; mail servers never are.
     """
 
     concurrency: int = 32
@@ -51,6 +56,21 @@ class ProbeOptions:
     handover_seconds: float | None = None
     winners: Winners = field(default_factory=Winners, repr=False, compare=False)
     show_server_text: bool = False
+    proxies: ProxySettings = NO_PROXIES
+
+    def authority_of(self, connector: Connector) -> str | None:
+        """The file with authorities that one connector trusts besides ``ca_file``.
+
+        None in the sandbox too, where every server is the sandbox's.
+        """
+        if connector.ca_file is None or self.connect_to.only:
+            return None
+        return str(Path(self.base, connector.ca_file))
+
+    def bypassed_proxy(self, host: str, port: int) -> str:
+        """The variable with a proxy that other programs would use for this place, empty if there is none."""
+        led = self.connect_to.only or self.connect_to.led(host, port) is not None
+        return self.proxies.variable if self.proxies.applies_to(host, port) and not led else ""
 
     def allows_host(self, host: str) -> bool:
         """Whether a connection may be made in the name of ``host``."""

@@ -5,6 +5,10 @@ The tree::
     MailFault
     ├── Unresolvable        the name has no address
     ├── Unreachable         no address of it takes the connection
+    │   ├── NotRedirected     and it may not be connected to
+    │   ├── OutOfOrder        and it says that it has no time
+    │   ├── ProxyUnusable     and the variable that names the proxy cannot be used
+    │   └── ProxyRefused      and the proxy does not connect to it
     ├── TimedOut            the deadline has passed
     ├── Cancelled           we were told to stop
     ├── Disconnected        the server hung up
@@ -82,6 +86,24 @@ class OutOfOrder(Unreachable):
     """The server is there, and says that it has no time or a fault of its own."""
 
 
+class ProxyUnusable(Unreachable):
+    """The variable that names a web proxy cannot be used; the message says why, and repeats nothing of it."""
+
+
+class ProxyRefused(Unreachable):
+    """A web proxy answered CONNECT with ``status``; ``signed_in`` is true if it was given credentials."""
+
+    def __init__(self, status: int, *, signed_in: bool) -> None:
+        super().__init__(f"the proxy answered with HTTP {status}")
+        self.status = status
+        self.signed_in = signed_in
+
+    @property
+    def temporary(self) -> bool:
+        """Whether the proxy says that it, or what is behind it, may fare better soon."""
+        return self.status in {429, 502, 503, 504}
+
+
 class TimedOut(MailFault):
     """The deadline has passed. ``silent`` is true if the server had not sent a single octet."""
 
@@ -142,12 +164,16 @@ class TokenFault(MailFault):
     """No access token could be obtained from ``host``.
 
     ``error`` is the code of RFC 6749 section 5.2 if the request was refused, or "" if it could not be
-    made; then the message says why. ``description`` is the server's own words.
+    made; then the message says why. ``description`` is the server's own words. ``via`` is the proxy that it was
+    asked through, as HOST:PORT.
     """
 
-    def __init__(self, host: str, message: str, *, error: str = "", description: str = "") -> None:
+    def __init__(
+        self, host: str, message: str, *, error: str = "", description: str = "", via: str = ""
+    ) -> None:
         super().__init__(message)
         self.host = host
+        self.via = via
         self.error = error
         self.description = description
 
@@ -158,24 +184,28 @@ class TokenFault(MailFault):
 
     def again(self) -> TokenFault:
         """The same, to be raised once more, without where it was raised before."""
-        return TokenFault(self.host, str(self), error=self.error, description=self.description)
+        return TokenFault(
+            self.host, str(self), error=self.error, description=self.description, via=self.via
+        )
 
 
 class TokenUnreachable(TokenFault):
     """The token endpoint could not be reached; ``reason`` is what happened instead."""
 
-    def __init__(self, host: str, reason: MailFault) -> None:
-        super().__init__(host, str(reason))
+    def __init__(self, host: str, reason: MailFault, via: str = "") -> None:
+        super().__init__(host, str(reason), via=via)
         self.reason = reason
 
     @property
     def temporary(self) -> bool:
         """Whether it was there, and is out of order or dropped the connection."""
+        if isinstance(self.reason, ProxyRefused):
+            return self.reason.temporary
         return isinstance(self.reason, (OutOfOrder, Disconnected))
 
     def again(self) -> TokenFault:
         """The same, to be raised once more."""
-        return TokenUnreachable(self.host, self.reason)
+        return TokenUnreachable(self.host, self.reason, self.via)
 
 
 class KeyUnusable(TokenFault):

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from reconciler.mail.faults import OutOfOrder, ProtocolViolation
+from reconciler.mail.proxy_tunnel import tunnel
 from reconciler.mail.resolve import ascii_host, resolve
 from reconciler.mail.tls import shared_context
+from reconciler.mail.web_proxy import NO_PROXIES
 from reconciler.mail.wire import Wire, WireLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from reconciler.mail.deadline import Deadline
     from reconciler.mail.dial import ConnectTo
     from reconciler.mail.happy_eyeballs import Winners
+    from reconciler.mail.web_proxy import ProxySettings
 
 _LIMITS = WireLimits(line=64 * 1024, total=1024 * 1024)
 _HTTPS_PORT = 443
@@ -84,17 +87,25 @@ class SharedWire:
 class Https:
     """What Authlib takes for an HTTP session. It follows no redirection, for the request holds a secret.
 
-    ``asked`` is true once there was a request to send.
+    ``asked`` is true once there was a request to send. ``via`` is the proxy that it went through, as
+    HOST:PORT; a place that ``connect_to`` leads elsewhere is connected to without one.
     """
 
     def __init__(
-        self, deadline: Deadline, connect_to: ConnectTo, ca_file: str | None, winners: Winners
+        self,
+        deadline: Deadline,
+        connect_to: ConnectTo,
+        ca_files: Iterable[str | None],
+        winners: Winners,
+        proxies: ProxySettings = NO_PROXIES,
     ) -> None:
         self._deadline = deadline
         self._connect_to = connect_to
-        self._ca_file = ca_file
+        self._ca_files = tuple(ca_files)
         self._winners = winners
+        self._proxies = proxies
         self.asked = False
+        self.via = ""
 
     def post(
         self, url: str, data: Mapping[str, str], headers: Mapping[str, str], auth: Any = None
@@ -124,14 +135,22 @@ class Https:
         host, port = ascii_host(parts.hostname or ""), parts.port or _HTTPS_PORT
         if parts.scheme != "https" or not host:
             raise ProtocolViolation("The token endpoint is not an https URL.")
-        addresses = resolve(*self._connect_to.target(host, port), self._deadline)
-        wire = Wire.connect(addresses, self._deadline, _LIMITS, self._winners)
+        wire = self._connect(host, port)
         try:
-            wire.start_tls(shared_context(self._ca_file), host)
+            wire.start_tls(shared_context(*self._ca_files), host)
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             return _exchange(wire, f"{host}:{port}", path, headers, body)
         finally:
             wire.close()
+
+    def _connect(self, host: str, port: int) -> Wire:
+        led = self._connect_to.only or self._connect_to.led(host, port) is not None
+        proxy = None if led else self._proxies.proxy_for(host, port)
+        if proxy is not None:
+            self.via = str(proxy)
+            return tunnel(proxy, (host, port), self._deadline, _LIMITS, self._winners)
+        addresses = resolve(*self._connect_to.target(host, port), self._deadline)
+        return Wire.connect(addresses, self._deadline, _LIMITS, self._winners)
 
 
 def _exchange(

@@ -24,6 +24,8 @@ from reconciler.mail.faults import (
 from reconciler.mail.happy_eyeballs import Winners
 from reconciler.mail.redaction import HIDDEN, Redactor
 from reconciler.mail.refresh_tokens import RefreshToken, RefreshTokens
+from reconciler.mail.web_proxy import NO_PROXIES
+from reconciler.model.connector import OAuth2
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from reconciler.mail.deadline import Deadline
     from reconciler.mail.grants import Issued
-    from reconciler.model.connector import OAuth2
+    from reconciler.mail.web_proxy import ProxySettings
     from reconciler.model.secret_ref import SecretRef
     from reconciler.secrets.base import SecretResolver
 
@@ -56,13 +58,47 @@ _OF_THE_CLIENT = frozenset({
 class TokenSource(Protocol):
     """Issues access tokens. Implementations are safe to call from several threads."""
 
-    def token(self, oauth2: OAuth2, username: str, deadline: Deadline) -> Secret:
-        """Obtain a token for a mailbox; raises TokenFault, TimedOut or Cancelled."""
+    def token(
+        self, oauth2: OAuth2, username: str, deadline: Deadline, ca_file: str | None = None
+    ) -> Secret:
+        """Obtain a token for a mailbox; raises TokenFault, TimedOut or Cancelled.
+
+        ``ca_file`` holds further authorities that the endpoint may have its certificate from.
+        """
         ...
 
     def spent(self, oauth2: OAuth2) -> str:
         """Return a sentence if the refresh token was consumed and its successor could not be kept, else nothing."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A token that is wanted: how it is obtained, for which user name, and which authorities are trusted besides."""
+
+    oauth2: OAuth2
+    username: str
+    ca_file: str | None = None
+
+    @property
+    def mailbox(self) -> str:
+        """The mailbox, where the token depends on it: only a service account acts for one."""
+        if self.oauth2.service_account_key is None:
+            return ""
+        return self.oauth2.subject or self.username
+
+    @property
+    def key(self) -> tuple[OAuth2, str, str | None]:
+        """What two requests share that can share a token."""
+        return self.oauth2, self.mailbox, self.ca_file
+
+    @property
+    def host(self) -> str:
+        """The host of the token endpoint, empty if there is none."""
+        try:
+            return urlsplit(self.oauth2.token_endpoint or "").hostname or ""
+        except ValueError:
+            return ""
 
 
 @dataclass(slots=True)
@@ -86,7 +122,7 @@ class _TokenRefusal:
 class AuthlibTokens:
     """Fetches tokens with Authlib, which comes with the extra ``oauth``.
 
-    ``clock`` gives seconds that only ever grow; tokens are renewed by it. ``winners`` remembers which address
+    ``proxies`` are those of the environment. ``clock`` gives seconds that only ever grow; tokens are renewed by it. ``winners`` remembers which address
     of an endpoint took the last connection.
 
     A refusal is remembered as well, for some minutes or until a secret is another one: what is wrong with
@@ -100,6 +136,7 @@ class AuthlibTokens:
         *,
         connect_to: ConnectTo | None = None,
         ca_file: str | None = None,
+        proxies: ProxySettings = NO_PROXIES,
         winners: Winners | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -108,17 +145,21 @@ class AuthlibTokens:
         self._refresh_tokens = RefreshTokens(resolver)
         self._connect_to = connect_to or ConnectTo()
         self._ca_file = ca_file
+        self._proxies = proxies
         self._winners = winners or Winners()
-        self._kept: dict[tuple[OAuth2, str], _Kept] = {}
+        self._kept: dict[tuple[OAuth2, str, str | None], _Kept] = {}
         self._refusals: dict[object, _TokenRefusal] = {}
 
-    def token(self, oauth2: OAuth2, username: str, deadline: Deadline) -> Secret:
+    def token(
+        self, oauth2: OAuth2, username: str, deadline: Deadline, ca_file: str | None = None
+    ) -> Secret:
         """Give the token that is kept, or fetch one; whoever comes while it is fetched waits for it."""
-        kept = self._kept.setdefault((oauth2, _on_behalf_of(oauth2, username)), _Kept())
+        wanted = _Wanted(oauth2, username, ca_file)
+        kept = self._kept.setdefault(wanted.key, _Kept())
         deadline.acquire(kept.lock)
         try:
             if kept.token is None or self._clock() >= kept.good_until:
-                self._obtain(kept, oauth2, username, deadline)
+                self._obtain(kept, wanted, deadline)
             return kept.token or Secret("")
         finally:
             kept.lock.release()
@@ -127,9 +168,9 @@ class AuthlibTokens:
         """Return a sentence if the refresh token was consumed and its successor could not be kept, else nothing."""
         return self._refresh_tokens.spent(oauth2.refresh_token)
 
-    def _obtain(self, kept: _Kept, oauth2: OAuth2, username: str, deadline: Deadline) -> None:
+    def _obtain(self, kept: _Kept, wanted: _Wanted, deadline: Deadline) -> None:
         """Fetch a token, with the refresh token to ourselves if it takes one."""
-        reference = oauth2.refresh_token
+        reference = wanted.oauth2.refresh_token
         with ExitStack() as stack:
             consumed = None
             if reference is not None:
@@ -138,18 +179,18 @@ class AuthlibTokens:
                 item: consumed.named
                 if consumed is not None and consumed.named is not None and item == reference
                 else self._resolver.resolve(item)
-                for item in oauth2.references
+                for item in wanted.oauth2.references
             }
-            secrets, mailbox = tuple(known.values()), _on_behalf_of(oauth2, username)
-            self._refuse_again(oauth2, mailbox, secrets)
+            secrets = tuple(known.values())
+            self._refuse_again(wanted, secrets)
             try:
-                self._renew(kept, oauth2, username, known, deadline, consumed=consumed)
+                self._renew(kept, wanted, known, deadline, consumed=consumed)
             except TokenFault as fault:
-                self._remember(fault, oauth2, mailbox, secrets)
+                self._remember(fault, wanted, secrets)
                 raise
 
-    def _refuse_again(self, oauth2: OAuth2, mailbox: str, secrets: tuple[Secret, ...]) -> None:
-        for key in (oauth2.token_endpoint, oauth2, (oauth2, mailbox)):
+    def _refuse_again(self, wanted: _Wanted, secrets: tuple[Secret, ...]) -> None:
+        for key in (wanted.oauth2.token_endpoint, wanted.oauth2, wanted.key):
             refusal = self._refusals.get(key)
             if (
                 refusal is not None
@@ -158,24 +199,21 @@ class AuthlibTokens:
             ):
                 raise refusal.fault.again()
 
-    def _remember(
-        self, fault: TokenFault, oauth2: OAuth2, mailbox: str, secrets: tuple[Secret, ...]
-    ) -> None:
+    def _remember(self, fault: TokenFault, wanted: _Wanted, secrets: tuple[Secret, ...]) -> None:
         if isinstance(fault, (ExtraMissing, KeyUnusable)):
             return
         if fault.temporary:
             until = self._clock() + BUSY_SECONDS
-            self._refusals[oauth2.token_endpoint] = _TokenRefusal(fault.again(), until, None)
+            self._refusals[wanted.oauth2.token_endpoint] = _TokenRefusal(fault.again(), until, None)
         elif not isinstance(fault, TokenUnreachable):
-            key = oauth2 if fault.error in _OF_THE_CLIENT else (oauth2, mailbox)
+            key = wanted.oauth2 if fault.error in _OF_THE_CLIENT else wanted.key
             until = self._clock() + _REFUSED_FOR
             self._refusals[key] = _TokenRefusal(fault.again(), until, secrets)
 
     def _renew(
         self,
         kept: _Kept,
-        oauth2: OAuth2,
-        username: str,
+        wanted: _Wanted,
         known: Mapping[SecretRef, Secret],
         deadline: Deadline,
         *,
@@ -184,29 +222,28 @@ class AuthlibTokens:
         started = self._clock()
         issued_before = consumed.issued if consumed is not None else None
         try:
-            issued = self._fetch(oauth2, username, known, issued_before, deadline)
+            issued = self._fetch(wanted, known, issued_before, deadline)
         except TokenFault as fault:
             if consumed is None or issued_before is None or fault.error != "invalid_grant":
                 raise
             # It was revoked; the one that is named may have been replaced by the same people.
             consumed.issued = None
-            issued = self._fetch(oauth2, username, known, None, deadline)
+            issued = self._fetch(wanted, known, None, deadline)
         if consumed is not None and issued.refresh_token is not None:
             # First of all: the old one may be worth nothing from now on.
-            consumed.replace(Secret(issued.refresh_token), self._resolver, _host(oauth2))
+            consumed.replace(Secret(issued.refresh_token), self._resolver, wanted.host)
         kept.token = Secret(issued.access_token)
         kept.good_until = started + max(issued.seconds - _LEEWAY, issued.seconds / 2)
 
     def _fetch(
         self,
-        oauth2: OAuth2,
-        username: str,
+        wanted: _Wanted,
         known: Mapping[SecretRef, Secret],
         refresh_token: Secret | None,
         deadline: Deadline,
     ) -> Issued:
         """Ask once. No fault holds what was sent in confidence, however the server quotes it."""
-        host = _host(oauth2)
+        host, oauth2 = wanted.host, wanted.oauth2
         try:
             from reconciler.mail.grants import Request, issue  # noqa: PLC0415 - an extra
         except ModuleNotFoundError as missing:
@@ -217,10 +254,12 @@ class AuthlibTokens:
         if oauth2.token_endpoint is None:
             raise TokenFault("", "the token endpoint is unknown")
         request = Request(
-            oauth2, oauth2.token_endpoint, host, username, known.__getitem__, refresh_token
+            oauth2, oauth2.token_endpoint, host, wanted.username, known.__getitem__, refresh_token
         )
+        authorities = (self._ca_file, wanted.ca_file)
+        https = Https(deadline, self._connect_to, authorities, self._winners, self._proxies)
         try:
-            return issue(request, Https(deadline, self._connect_to, self._ca_file, self._winners))
+            return issue(request, https)
         except TokenFault as fault:
             redactor = Redactor()
             for secret in (*known.values(), *((refresh_token,) if refresh_token else ())):
@@ -234,21 +273,9 @@ class AuthlibTokens:
             raise
         except MailFault as fault:
             fault.__traceback__ = None  # whose frames hold the request
-            raise TokenUnreachable(host, fault) from None
+            raise TokenUnreachable(host, fault, https.via) from None
         except ssl.SSLError as error:
             reason = str(error.reason or "TLS failed").replace("_", " ").lower()
             if isinstance(error, ssl.SSLCertVerificationError):
                 reason = f"{reason}: {error.verify_message}"
-            raise TokenFault(host, f"TLS could not be set up: {reason}") from None
-
-
-def _on_behalf_of(oauth2: OAuth2, username: str) -> str:
-    """The mailbox, where the token depends on it: only a service account acts for one."""
-    return (oauth2.subject or username) if oauth2.service_account_key is not None else ""
-
-
-def _host(oauth2: OAuth2) -> str:
-    try:
-        return urlsplit(oauth2.token_endpoint or "").hostname or ""
-    except ValueError:
-        return ""
+            raise TokenFault(host, f"TLS could not be set up: {reason}", via=https.via) from None

@@ -18,6 +18,7 @@ RESERVED_VARIABLES = (
     "SYSTEM_*", "BUILD_*", "CIRCLE_*", "JENKINS_*", "BUILDKITE_*", "TRAVIS_*", "VAULT_*",
     "KUBERNETES_*", "DOCKER_*", "NPM_*", "NODE_AUTH_TOKEN", "TWINE_*", "UV_PUBLISH_*", "PYPI_*",
     "SSH_*", "GPG_*", "TF_*", "DATABASE_URL", "PATH", "HOME",
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
 )  # fmt: skip
 """Variables that belong to the pipeline and its platforms, not to mail accounts."""
 

@@ -17,7 +17,6 @@ from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import Cancelled, MailFault
 from reconciler.mail.folders import SentBy
 from reconciler.mail.imap_lines import Folder, Quota
-from reconciler.mail.oauth import AuthlibTokens
 from reconciler.mail.tls import Certificate, shared_context
 from reconciler.model.connector import Security
 from reconciler.model.protocol import Protocol
@@ -78,10 +77,7 @@ def examine(
     What cannot be seen is left out: only the test itself decides whether the connector works.
     """
     shared_context(options.ca_file)
-    tokens = AuthlibTokens(
-        resolver, connect_to=options.connect_to, ca_file=options.ca_file, winners=options.winners
-    )
-    access, rejections = Access(resolver, tokens, options), Rejections()
+    access, rejections = Access.with_tokens(resolver, options), Rejections()
     found = []
     for account in accounts(connector):
         inspector = _Inspector(account)

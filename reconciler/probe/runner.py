@@ -16,7 +16,6 @@ from reconciler.connection.failure import Stage
 from reconciler.connection.options import DEFAULT_OPTIONS, ProbeOptions
 from reconciler.connection.rejections import Rejections
 from reconciler.mail.faults import Cancelled
-from reconciler.mail.oauth import AuthlibTokens
 from reconciler.mail.tls import shared_context
 from reconciler.model.protocol import Protocol
 from reconciler.probe.result import ConnectorResult, ProtocolResult, StageOutcome, StageResult
@@ -81,13 +80,8 @@ def run(
     """
     shared_context(options.ca_file)
     chosen = tuple(connector for connector in connectors if not connector.draft)
-    tokens = tokens or AuthlibTokens(
-        resolver,
-        connect_to=options.connect_to,
-        ca_file=options.ca_file,
-        winners=options.winners,
-    )
-    return _Run(chosen, Access(resolver, tokens, options), on_result).results(cancelled)
+    access = Access(resolver, tokens, options) if tokens else Access.with_tokens(resolver, options)
+    return _Run(chosen, access, on_result).results(cancelled)
 
 
 class _Run:

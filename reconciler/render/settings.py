@@ -12,6 +12,7 @@ from reconciler.render.terminal import table
 
 if TYPE_CHECKING:
     from reconciler.config.effective import EffectiveSettings
+    from reconciler.mail.web_proxy import ProxySettings
     from reconciler.render.formats import TextOrJson
     from reconciler.render.terminal import Style
 
@@ -21,24 +22,33 @@ class SettingsDocument:
     """The settings in force. ``ci`` is the CI system that runs this, empty if there is none.
 
     ``state_source`` says who names the state, ``ignored`` what the repository may not set, and
-    ``credentials`` are the rules for secrets that need no further approval.
+    ``credentials`` are the rules for secrets that need no further approval. ``proxy`` is the web proxy that
+    token endpoints are reached through, without its credentials, and ``proxy_source`` the variable that names it.
     """
 
     format_version: Literal["1.0"] = "1.0"
     ci: str
     state_source: str
+    proxy: str
+    proxy_source: str
     settings: tuple[Setting, ...]
     ignored: tuple[str, ...]
     credentials: tuple[str, ...]
 
 
 def settings_document(
-    in_force: EffectiveSettings, state_source: str, rules: tuple[str, ...], ci: str
+    in_force: EffectiveSettings,
+    state_source: str,
+    rules: tuple[str, ...],
+    ci: str,
+    proxies: ProxySettings,
 ) -> SettingsDocument:
     """Convert the settings in force to their published form."""
     return SettingsDocument(
         ci=ci,
         state_source=state_source,
+        proxy=str(proxies),
+        proxy_source=proxies.variable,
         settings=in_force.sources,
         ignored=in_force.ignored,
         credentials=rules,
@@ -59,6 +69,7 @@ def settings_text(document: SettingsDocument, output_format: TextOrJson, style: 
 def _table(document: SettingsDocument, style: Style) -> str:
     rows = [(item.name, item.value, item.source) for item in document.settings]
     rows.append(("state", "(not shown)", document.state_source))
+    rows.append(("proxy of token endpoints", document.proxy, document.proxy_source or "default"))
     lines = [*table(("setting", "value", "set by"), rows, style.width, gives=(1,)), ""]
     lines.append(
         f"{document.ci} runs this command, so reconciler.yaml can only tighten."

@@ -60,6 +60,7 @@ class Certificates:
         self.ca_file = folder / "ca.pem"
         authority.cert_pem.write_to_path(str(self.ca_file))
         self.good = _context(authority.issue_cert(HOST))
+        self.endpoint = _context(authority.issue_cert(f"login.{HOST}"))
         self.untrusted = _context(stranger.issue_cert(HOST))
         self.wrong_name = _context(authority.issue_cert("elsewhere.example"))
         past = datetime(2001, 1, 1, tzinfo=UTC), datetime(2002, 1, 1, tzinfo=UTC)

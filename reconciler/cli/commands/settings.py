@@ -28,6 +28,7 @@ def command(project: Project, *, output_format: TextOrJson) -> ExitCode:
     listed as ignored. Needs no secret, no state and no network.
     """
     from reconciler.errors import ConfigurationInvalid
+    from reconciler.mail.web_proxy import ProxySettings
     from reconciler.render.settings import settings_document, settings_text
 
     space = project.workspace()
@@ -35,6 +36,7 @@ def command(project: Project, *, output_format: TextOrJson) -> ExitCode:
         raise ConfigurationInvalid(space.settings_problems)
     space.require_environment()
     rules = tuple(str(rule) for rule in space.trust.credential_rules)
-    document = settings_document(space.in_force, space.state_source, rules, space.trust.ci)
+    proxies = ProxySettings.of(space.environ)
+    document = settings_document(space.in_force, space.state_source, rules, space.trust.ci, proxies)
     click.echo(settings_text(document, output_format, project.stdout_style()))
     return ExitCode.OK

@@ -41,7 +41,9 @@ class Vault:
 
 
 class Tokens:
-    def token(self, _oauth2: OAuth2, username: str, _deadline: Deadline) -> Secret:
+    def token(
+        self, _oauth2: OAuth2, username: str, _deadline: Deadline, _ca_file: str | None = None
+    ) -> Secret:
         return Secret(f"for {username}")
 
     def spent(self, _oauth2: OAuth2) -> str:

@@ -28,7 +28,7 @@ SCOPES = ("imap", "smtp")
 
 
 def https(issuer: Issuer) -> Https:
-    return Https(Deadline(10), issuer.connect_to, issuer.ca_file, Winners())
+    return Https(Deadline(10), issuer.connect_to, (issuer.ca_file,), Winners())
 
 
 def answer(**fields: Any) -> tuple[int, str]:
