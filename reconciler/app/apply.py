@@ -14,22 +14,26 @@ from reconciler.app.plan import Planned, plan_offline, plan_with_secrets
 from reconciler.app.saved_plan import is_sealed, prove_allowed
 from reconciler.app.test import LiveTester, Progress, probe_options
 from reconciler.apply.executor import Applied, ApplyOptions, Author, Executor
-from reconciler.errors import NotAuthorised, PlanRefused, PlanStale
+from reconciler.connection.failure import ErrorClass
+from reconciler.errors import NotAuthorised, PlanRefused, PlanStale, SecretError
 from reconciler.plan.document import to_document
 from reconciler.plan.inputs import NO_OVERRIDES, Overrides
 from reconciler.plan.planfile import PlanFile, basis_differences, differences
 from reconciler.plan.scope import WHOLE, Scope
 from reconciler.state.write_outcome import WriteOutcome
+from reconciler.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.app.workspace import Workspace
     from reconciler.config.load import Loaded
+    from reconciler.model.secret_ref import SecretRef
     from reconciler.model.snapshot import StoredState
     from reconciler.plan.inputs import Desired
     from reconciler.plan.limits import LimitViolation
     from reconciler.secrets.base import FingerprintKey
+    from reconciler.secrets.registry import Resolver
     from reconciler.state.base import Lease, StateLock, StateStore
 
 
@@ -191,7 +195,22 @@ class _Decision:
             raise _denied(planned, self._request.actor)
         if broken := self._broken(planned):
             raise _unsafe(broken, saved=self._request.plan_file is not None)
-        return planned.plan.empty or self._approver.approve()
+        if planned.plan.empty:
+            return True
+        if self._approver.is_person:
+            self._look_for_variables(planned)
+        return self._approver.approve()
+
+    def _look_for_variables(self, planned: Planned) -> None:
+        """Raise SecretError, before somebody is asked, if a test would miss a variable; fetches nothing."""
+        conduct = self._request.conduct
+        if conduct.skip_tests:
+            return
+        missing = _missing_variables(planned, self.resolver)
+        if missing and conduct.keep_going:
+            self._progress.noted(tuple(f"{error.message}{who}" for error, who in missing))
+        elif missing:
+            raise _no_secrets(missing)
 
     def _refused(self, planned: Planned) -> bool:
         return bool(planned.denials or self._broken(planned))
@@ -234,6 +253,33 @@ def _denied(planned: Planned, actor: Actor) -> NotAuthorised:
     return NotAuthorised(
         f"{actor.name} may not make this change:{lines}",
         hint=f"The name comes from {actor.source}. Rights come from the stored state, not from the change.",
+    )
+
+
+def _missing_variables(planned: Planned, resolver: Resolver) -> tuple[tuple[SecretError, str], ...]:
+    """Return each variable that a test would miss, as the error of fetching it, and who needs it."""
+    tested = {item.connector for item in planned.plan.to_test}
+    needed: dict[SecretRef, list[str]] = {}
+    for connector in planned.desired.snapshot.connectors:
+        if connector.name in tested:
+            for reference in connector.references:
+                needed.setdefault(reference, []).append(connector.name)
+    absences = ((resolver.absence(reference), names) for reference, names in needed.items())
+    return tuple(
+        (error, f", which {listed(names)} {'needs' if len(names) == 1 else 'need'}")
+        for error, names in absences
+        if error is not None
+    )
+
+
+def _no_secrets(missing: tuple[tuple[SecretError, str], ...]) -> SecretError:
+    lines = "".join(f"\n  {error.message}{who}" for error, who in missing)
+    hint = (
+        missing[0][0].hint if len(missing) == 1 else "Set each of them before you run the command."
+    )
+    return SecretError(
+        f"the live test would fail with {ErrorClass.SECRET_MISSING}:{lines}",
+        hint=f"{hint} Nothing was tested.",
     )
 
 

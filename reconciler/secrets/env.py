@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.secrets.outcome import Flaw, Outcome, from_text
+from reconciler.secrets.outcome import EMPTY, Flaw, Outcome, from_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 def fetch(target: str, *, environ: Mapping[str, str]) -> Outcome:
     """Look up the variable in ``environ``; its text is unchanged, newlines included."""
     text = environ.get(target)
-    if text is None:
-        return Flaw("is not set", f"Export {target} before you run the command.")
-    return from_text(text)
+    return _not_set(target) if text is None else from_text(text)
+
+
+def absence(target: str, *, environ: Mapping[str, str]) -> Flaw | None:
+    """Say what is wrong if the variable is not set, or is empty; its text goes nowhere."""
+    if target not in environ:
+        return _not_set(target)
+    return None if environ[target] else EMPTY
+
+
+def _not_set(target: str) -> Flaw:
+    return Flaw("is not set", f"Export {target} before you run the command.")

@@ -7,7 +7,7 @@ that a debugger prints ever holds the text that was fetched.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from reconciler.secrets.base import Secret
 
@@ -22,6 +22,9 @@ class Flaw:
     message: str
     hint: str = ""
 
+
+EMPTY: Final = Flaw("is empty", "Set it, or leave the field out.")
+"""A secret that was forgotten."""
 
 Outcome: TypeAlias = Secret | Flaw
 """A secret, or the reason why it is missing."""
@@ -50,7 +53,7 @@ def from_octets(octets: bytes) -> Outcome:
 def from_text(text: str) -> Outcome:
     """Check a text that is used as a secret."""
     if not text:
-        return Flaw("is empty", "Set it, or leave the field out.")
+        return EMPTY
     if text.startswith("\ufeff"):
         return Flaw("starts with a byte order mark", "Save it as UTF-8 without one.")
     if "\0" in text:

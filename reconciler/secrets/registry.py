@@ -80,8 +80,18 @@ class Resolver:
             if outcome is None or self._clock() >= fetched.good_until:
                 outcome = self._refresh(reference, fetched)
         if isinstance(outcome, Flaw):
-            raise SecretError(f"the secret {reference} {outcome.message}", hint=outcome.hint)
+            raise _error(reference, outcome)
         return outcome
+
+    def absence(self, reference: SecretRef) -> SecretError | None:
+        """Return the error that fetching the secret would end with, without fetching it.
+
+        Only of variables is that known: those that are not set, or are empty. None says nothing of the rest.
+        """
+        if reference.scheme != "env":
+            return None
+        flaw = env.absence(reference.target, environ=self._environ)
+        return None if flaw is None else _error(reference, flaw)
 
     def resolve_anew(self, reference: SecretRef) -> Secret:
         """Fetch the secret past what is kept, if its scheme can be written; no program runs again."""
@@ -105,7 +115,7 @@ class Resolver:
         """
         flaw = self._replace(reference, old, new)
         if flaw is not None:
-            raise SecretError(f"the secret {reference} {flaw.message}", hint=flaw.hint)
+            raise _error(reference, flaw)
         self._fetched[reference] = _Fetched(outcome=new, good_until=self._clock() + self._keep)
 
     def _replace(self, reference: SecretRef, old: Secret | None, new: Secret) -> Flaw | None:
@@ -153,6 +163,10 @@ class Resolver:
                 )
             case scheme:
                 return _fetch_by_entry_point(scheme, reference.target)
+
+
+def _error(reference: SecretRef, flaw: Flaw) -> SecretError:
+    return SecretError(f"the secret {reference} {flaw.message}", hint=flaw.hint)
 
 
 def _fetch_by_entry_point(scheme: str, target: str) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -12,11 +12,28 @@ from tests.functional.terminal import QUESTION, terminal
 if TYPE_CHECKING:
     from tests.functional.conftest import Home
 
+VARIABLES: Final = (
+    "INFO_APP_PASSWORD",
+    "INVOICES_PASSWORD",
+    "NO_REPLY_PASSWORD",
+    "PAYROLL_PASSWORD",
+    "PAYROLL_SMTP_PASSWORD",
+    "SUPPORT_CLIENT_SECRET",
+)
+"""What the tests of the example's connectors need."""
+
+
+@pytest.fixture
+def asked(home: Home) -> Home:
+    """The example with all of its variables set, so that a question is asked."""
+    home.environ |= dict.fromkeys(VARIABLES, "anything")
+    return home
+
 
 def test_yes_applies(live: Home) -> None:
     with terminal(live, "apply") as shell:
         shell.read_until(QUESTION)
-        assert "Plan: 18 to add, 0 to change, 0 to destroy." in shell.shown
+        assert "Plan: 19 to add, 0 to change, 0 to destroy." in shell.shown
         assert "Testing" not in shell.shown, "nothing is tested before somebody has said yes"
         shell.type("yes\n")
         assert shell.wait() == 0, shell.shown
@@ -27,34 +44,34 @@ def test_yes_applies(live: Home) -> None:
 
 
 @pytest.mark.parametrize("answer", ["no", "y", "Yes", "", "yes please"])
-def test_anything_else_does_not(answer: str, home: Home) -> None:
-    with terminal(home, "apply") as shell:
+def test_anything_else_does_not(answer: str, asked: Home) -> None:
+    with terminal(asked, "apply") as shell:
         shell.read_until(QUESTION)
         shell.type(f"{answer}\n")
         assert shell.wait() == 5, shell.shown
     assert shell.shown.rstrip().endswith("Not applied.")
-    assert "Nothing was applied yet" in home("status").out
-    assert home("state", "lock").out == "The state is not locked.\n"
+    assert "Nothing was applied yet" in asked("status").out
+    assert asked("state", "lock").out == "The state is not locked.\n"
 
 
 @pytest.mark.parametrize("key", ["\x03", "\x04"])
-def test_ctrl_c_and_the_end_of_input_at_the_question_are_no_answer(key: str, home: Home) -> None:
-    with terminal(home, "apply") as shell:
+def test_ctrl_c_and_the_end_of_input_at_the_question_are_no_answer(key: str, asked: Home) -> None:
+    with terminal(asked, "apply") as shell:
         shell.read_until(QUESTION)
         shell.type(key)
         assert shell.wait() == 130, shell.shown
     assert "Traceback" not in shell.shown
     assert "Interrupted." in shell.shown
-    assert "Nothing was applied yet" in home("status").out
-    assert home("state", "lock").out == "The state is not locked.\n"
+    assert "Nothing was applied yet" in asked("status").out
+    assert asked("state", "lock").out == "The state is not locked.\n"
 
 
-def test_a_hang_up_at_the_question_leaves_no_lock(home: Home) -> None:
-    with terminal(home, "apply") as shell:
+def test_a_hang_up_at_the_question_leaves_no_lock(asked: Home) -> None:
+    with terminal(asked, "apply") as shell:
         shell.read_until(QUESTION)
         shell.process.send_signal(signal.SIGTERM)
         assert shell.wait() == 130
-    assert home("state", "lock").out == "The state is not locked.\n"
+    assert asked("state", "lock").out == "The state is not locked.\n"
 
 
 def test_a_person_who_reads_the_plan_may_change_the_policy(home: Home) -> None:
@@ -85,3 +102,50 @@ def test_a_narrow_terminal_is_not_overrun_by_tables(home: Home) -> None:
         with terminal(home, "status", "--no-color", columns=columns) as shell:
             assert shell.wait() == 0
         assert max(len(line) for line in shell.shown.splitlines()) <= columns, shell.shown
+
+
+def test_a_variable_that_is_not_set_is_named_before_anybody_is_asked(live: Home) -> None:
+    del live.environ["PAYROLL_SMTP_PASSWORD"]
+    live.environ["INFO_APP_PASSWORD"] = ""
+    with terminal(live, "apply") as shell:
+        assert shell.wait() == 4, shell.shown
+    assert QUESTION not in shell.shown
+    shown = " ".join(shell.shown.split())
+    assert "the live test would fail with secret_missing" in shown
+    assert "the secret env:PAYROLL_SMTP_PASSWORD is not set, which payroll needs" in shown
+    assert "the secret env:INFO_APP_PASSWORD is empty, which info needs" in shown
+    assert "Testing" not in shell.shown
+    assert "Nothing was applied yet" in live("status").out
+    attempts = live("history", "attempts")
+    assert "INFO_APP_PASSWORD" not in attempts.said, "nothing was fetched, so nothing was tried"
+
+
+def test_with_keep_going_they_are_said_and_the_rest_can_be_applied(live: Home) -> None:
+    del live.environ["PAYROLL_SMTP_PASSWORD"]
+    with terminal(live, "apply", "--keep-going", columns=120) as shell:
+        shell.read_until(QUESTION)
+        assert "the secret env:PAYROLL_SMTP_PASSWORD is not set" in " ".join(shell.shown.split())
+        shell.type("yes\n")
+        assert shell.wait() == 4, shell.shown
+    assert "support" in live("status").out
+
+
+def test_what_is_not_tested_misses_no_variable(home: Home) -> None:
+    with terminal(home, "apply", "--skip-tests", "no servers here") as shell:
+        shell.read_until(QUESTION)
+        shell.type("yes\n")
+        assert shell.wait() == 0, shell.shown
+
+
+def test_rights_are_looked_at_before_variables(home: Home) -> None:
+    home.apply_untested()
+    home.edit("support.yaml", "outlook.office365.com", "imap.elsewhere.example")
+    with terminal(home, "apply", "--actor", "nobody@contoso.example") as shell:
+        assert shell.wait() == 8, shell.shown
+    assert "secret_missing" not in shell.shown
+
+
+def test_where_nobody_can_be_asked_the_answer_is_what_it_was(home: Home) -> None:
+    done = home("apply")
+    assert done.status == 5
+    assert "there is no terminal to ask" in " ".join(done.err.split())

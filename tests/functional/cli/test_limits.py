@@ -127,7 +127,7 @@ def test_a_credential_goes_nowhere_new_by_accident(home: Home) -> None:
 def test_a_plan_that_nobody_approves_is_refused_without_a_terminal(home: Home) -> None:
     done = home("apply")
     assert done.status == REFUSED
-    assert "Plan: 18 to add" in done.out, "the plan is shown all the same"
+    assert "Plan: 19 to add" in done.out, "the plan is shown all the same"
     assert "the plan needs approval, but there is no terminal to ask for it" in done.err
     assert "--auto-approve" in done.err
     assert "Nothing was applied yet" in home("status").out

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from reconciler.errors import SecretError
+from reconciler.secrets.env import absence
 
 Reveal = Callable[[str], str]
 Refuse = Callable[[str], SecretError]
@@ -49,3 +50,24 @@ def test_only_the_environment_that_was_given_is_looked_at(
     monkeypatch.setenv("SUPPORT_PASSWORD", "of the process")
 
     assert "is not set" in refuse("env:SUPPORT_PASSWORD").message
+
+
+@pytest.mark.parametrize("held", [{}, {"SUPPORT_PASSWORD": ""}])
+def test_a_look_at_a_variable_says_what_fetching_it_would(
+    environ: dict[str, str], refuse: Refuse, held: dict[str, str]
+) -> None:
+    environ |= held
+    flaw = absence("SUPPORT_PASSWORD", environ=environ)
+    error = refuse("env:SUPPORT_PASSWORD")
+
+    assert flaw is not None
+    assert (error.message, error.hint) == (
+        f"the secret env:SUPPORT_PASSWORD {flaw.message}",
+        flaw.hint,
+    )
+
+
+def test_a_blank_is_not_absent(environ: dict[str, str]) -> None:
+    environ["SUPPORT_PASSWORD"] = " "
+
+    assert absence("SUPPORT_PASSWORD", environ=environ) is None
