@@ -138,16 +138,25 @@ class SendFailed(ReconcilerError):
     """The server accepted the mail for none of its recipients.
 
     ``temporary`` is true if a new attempt may succeed and can do no harm. ``code`` and ``status`` are
-    the server's reply code and enhanced status code, where it gave any.
+    the server's reply code and enhanced status code, where it gave any. ``before_mail`` is true if the
+    connection or the sign-in failed: no server has judged the mail, and a queue may keep it until that is mended.
     """
 
     def __init__(
-        self, message: str, *, temporary: bool, code: str = "", status: str = "", hint: str = ""
+        self,
+        message: str,
+        *,
+        temporary: bool,
+        code: str = "",
+        status: str = "",
+        hint: str = "",
+        before_mail: bool = False,
     ) -> None:
         super().__init__(message, hint=hint)
         self.temporary = temporary
         self.code = code
         self.status = status
+        self.before_mail = before_mail
 
 
 class DeliveryUncertain(SendFailed):

@@ -129,6 +129,10 @@ class Dispatch:
             attempt.failed(known)
             raise known from None
 
+    def refuse(self, request: SendRequest, error: NotAuthorised) -> None:
+        """Tell the journal of a mail that its client may not send, whatever its route would be."""
+        SendAttempt(request, self._actor, self._journal).failed(error)
+
     def close(self, wait: float) -> None:
         """End all connections, after the mails and copies that are under way; waits for them ``wait`` seconds at most."""
         until = time.monotonic() + wait

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from reconciler.app.dispatch import Dispatch, SendingTerms
-from reconciler.errors import UsageError
+from reconciler.errors import NotAuthorised, UsageError
 from reconciler.sending.message import RawMessage
 from reconciler.sending.prepare import SendRequest
 from reconciler.sending.raw import asked_of
@@ -47,13 +47,20 @@ class StoredHandover:
     def send(
         self, application: Application, content: bytes, sender: str, recipients: tuple[str, ...]
     ) -> Sent:
-        """Hand a mail over; raises what :meth:`reconciler.app.mailer.Mailer.send` raises."""
+        """Hand a mail over; raises what :meth:`reconciler.app.mailer.Mailer.send` raises.
+
+        A mail that the application's own ``senders`` do not allow is in the log as others that are refused are.
+        """
         request = SendRequest(
             message=RawMessage(content, recipients),
             actor=application.user,
             sender=sender,
             application=application.name,
         )
+        if not application.may_send_as(sender):
+            refused = NotAuthorised(f"{application.name} may not send as {sender}")
+            self._dispatch.refuse(request, refused)
+            raise refused
         return self._dispatch.send(request, client=application.name)
 
     def look(self) -> str:

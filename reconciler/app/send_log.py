@@ -13,6 +13,7 @@ from reconciler.errors import (
     SendFailed,
     UsageError,
 )
+from reconciler.gateway.answers import of_failure as told_of
 from reconciler.model.sending import SendingRecord, SendingResult
 from reconciler.sending.outcome import SendingInterrupted
 
@@ -110,17 +111,12 @@ def of_failure(
 ) -> SendingRecord:
     """A mail that was refused, or may have been delivered; ``mail`` is None if it got no route."""
     failed = error if isinstance(error, SendFailed) else None
-    result = SendingResult.REFUSED
-    if isinstance(error, DeliveryUncertain | SendingInterrupted):
-        result = SendingResult.UNCERTAIN
-    elif isinstance(error, KeyboardInterrupt) or (failed is not None and failed.temporary):
-        result = SendingResult.TEMPORARY
     known = SendingRecord(
         id=attempt,
         at=datetime.now(UTC).replace(microsecond=0),
         actor=request.actor,
         actor_source=actor.source,
-        result=result,
+        result=_result(error, request),
         connector=request.connector or "",
         sender=_sender(request),
         code=_code(failed.code) if failed else None,
@@ -146,6 +142,17 @@ def of_failure(
         asked_connector=mail.route.asked,
         reason=mail.route.reason,
     )
+
+
+def _result(error: BaseException, request: SendRequest) -> SendingResult:
+    """How the attempt ended; an application's, as the gateway has told it."""
+    if isinstance(error, DeliveryUncertain | SendingInterrupted):
+        return SendingResult.UNCERTAIN
+    if request.application and isinstance(error, Exception):
+        return told_of(error).result
+    if isinstance(error, KeyboardInterrupt) or (isinstance(error, SendFailed) and error.temporary):
+        return SendingResult.TEMPORARY
+    return SendingResult.REFUSED
 
 
 def _code(text: str) -> int | None:

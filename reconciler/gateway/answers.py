@@ -28,7 +28,7 @@ _LONGEST: Final = 400
 """Characters of a text: a line of a reply has 512 octets at most (RFC 5321 section 4.5.3.1.5)."""
 
 _OUR_SIGN_IN: Final = frozenset({"454", "530", "534", "535", "538"})
-"""Replies to a sign-in: they are about the connector, not about the mail, which can wait until it is mended."""
+"""Replies about a sign-in, which servers give to a later command too: they judge the connector, not the mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def of_failure(error: Exception) -> MailReply:
 
 
 def _of_send_failed(error: SendFailed) -> MailReply:
-    if error.temporary or error.code in _OUR_SIGN_IN:
+    if error.temporary or error.before_mail or error.code in _OUR_SIGN_IN:
         code = error.code if re.fullmatch("45[0-9]", error.code) else "451"
         status = error.status if error.status.startswith("4.") else "4.3.0"
         return MailReply(code, status, error.message, SendingResult.TEMPORARY)

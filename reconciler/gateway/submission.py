@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from aiosmtpd.smtp import AuthResult
 
-from reconciler.errors import NotAuthorised, SecretError, StateError
+from reconciler.errors import SecretError, StateError
 from reconciler.gateway.answers import FAULT, MailReply, of_failure, of_sent, one_line
 from reconciler.model.sending import SendingResult
 
@@ -49,11 +49,6 @@ _NOT_SIGNED_IN: Final = "530 5.7.0 Authentication required"
 def _signed_in(session: Session | None) -> Application | None:
     """Who has signed in; put there by ``_sign_in``, and typed by aiosmtpd as None."""
     return cast("Application | None", session.auth_data) if session is not None else None
-
-
-def _refuse_foreign(application: Application, sender: str) -> None:
-    if not application.may_send_as(sender):
-        raise NotAuthorised(f"{application.name} may not send as {sender}")
 
 
 class SubmissionHandler:
@@ -304,7 +299,6 @@ class SubmissionHandler:
     ) -> tuple[MailReply, str]:
         try:
             sender = self._handover.sender_of(content, mail_from)
-            _refuse_foreign(application, sender)
             sent = self._handover.send(application, content, sender, recipients)
         except Exception as error:  # noqa: BLE001 - a mail that fails here must not end the gateway
             reply = of_failure(error)

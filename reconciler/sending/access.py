@@ -102,5 +102,7 @@ class ConnectorAccess:
             session.close()
             if not isinstance(error, Exception):
                 raise
-            raise self.failure(error, session.stage) from None
+            failed = self.failure(error, session.stage)
+            failed.before_mail = True
+            raise failed from None
         return session

@@ -7,7 +7,7 @@ import smtplib
 import ssl
 from email import message_from_bytes
 from email.policy import default
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
@@ -31,6 +31,14 @@ def arrived(session: Session, to: str) -> EmailMessage:
     return message_from_bytes(stray.content, policy=default)
 
 
+def logged_for_grafana(home: Home) -> dict[str, Any]:
+    """The one attempt in the stored log."""
+    done = home.run("log", "--application", "grafana", "--format", "json")
+    (entry,) = json.loads(done.out)["entries"]
+    assert isinstance(entry, dict)
+    return entry
+
+
 @pytest.mark.parametrize("how", ["implicit", "starttls", "none"])
 def test_a_mail_is_accepted_when_the_provider_has_accepted_it(
     gateway: Running, applied: Home, example_session: Session, how: str
@@ -51,9 +59,7 @@ def test_a_mail_is_accepted_when_the_provider_has_accepted_it(
         "no-reply",
         "sent",
     )
-    (entry,) = json.loads(applied.run("log", "--application", "grafana", "--format", "json").out)[
-        "entries"
-    ]
+    entry = logged_for_grafana(applied)
     assert (entry["result"], entry["asked_connector"], entry["reason"]) == (
         "sent",
         "no-reply",
@@ -76,11 +82,35 @@ def test_who_may_not_send_gets_the_sentence_of_route(gateway: Running, applied: 
     )
 
 
-def test_an_application_sends_as_its_senders_alone(gateway: Running) -> None:
+def test_an_application_sends_as_its_senders_alone(gateway: Running, applied: Home) -> None:
     text = MAIL.format(to="a@elsewhere.example").replace(SENDER, "support@contoso.example")
     with gateway.client() as client, pytest.raises(smtplib.SMTPDataError) as refused:
         client.sendmail(SENDER, ["a@elsewhere.example"], text)
     assert refused.value.smtp_error == b"5.7.1 grafana may not send as support@contoso.example"
+    entry = logged_for_grafana(applied)
+    assert (entry["result"], entry["actor"], entry["sender"]) == (
+        "refused",
+        "grafana@contoso.example",
+        "support@contoso.example",
+    )
+    assert entry["sentence"] == "grafana may not send as support@contoso.example"
+
+
+@pytest.mark.parametrize(
+    ("password", "said", "code"),
+    [("not-the-password", "535", 535), ("", "cannot read a secret of the connector", None)],
+)
+def test_a_connector_that_cannot_sign_in_is_temporary_to_the_client_and_in_the_log(
+    applied: Home, tmp_path: Path, password: str, said: str, code: int | None
+) -> None:
+    applied.environ["NO_REPLY_PASSWORD"] = password
+    with running(applied, tmp_path) as found, found.client() as client:
+        with pytest.raises(smtplib.SMTPDataError, match=said) as refused:
+            client.sendmail(SENDER, ["a@elsewhere.example"], MAIL)
+        assert refused.value.smtp_code == 451
+        assert found.wait_for("mail")["result"] == "temporary"
+    entry = logged_for_grafana(applied)
+    assert (entry["result"], entry["connector"], entry["code"]) == ("temporary", "no-reply", code)
 
 
 def test_a_policy_counts_within_a_second_on_a_connection_that_is_open(

@@ -47,6 +47,11 @@ from reconciler.model.sending import SendingResult
             SendingResult.TEMPORARY,
         ),
         (
+            SendFailed("the certificate has expired", temporary=False, before_mail=True),
+            "451 4.3.0 the certificate has expired",
+            SendingResult.TEMPORARY,
+        ),
+        (
             SendFailed("mixed", temporary=False, code="450", status="4.2.1"),
             "550 5.0.0 mixed",
             SendingResult.REFUSED,
