@@ -43,8 +43,12 @@ def format_option(formats: object) -> Callable[[F], F]:
     return decorate
 
 
+_JOB_INDEX = "JOB_COMPLETION_INDEX"
+"""Kubernetes sets it in the pods of a Job whose ``completionMode`` is ``Indexed``, from 0; their number is in no variable."""
+
+
 class ShardType(click.ParamType["Shard"]):
-    """Two numbers: which part, of how many."""
+    """Two numbers: which part, of how many. ``job`` in place of the first is the index of a Kubernetes Job."""
 
     name = "shard"
 
@@ -58,9 +62,30 @@ class ShardType(click.ParamType["Shard"]):
             return value
         found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", str(value).strip(), re.ASCII)
         number, count = (int(found[1]), int(found[2])) if found else (0, 0)
+        if of_job := re.fullmatch(r"job/([1-9]\d{0,5})", str(value).strip(), re.ASCII):
+            count = int(of_job[1])
+            number = self._number_of_job(count, param, ctx)
         if not 1 <= number <= count:
             self.fail(f"invalid shard {value!r}: expected K/N, such as 1/4", param, ctx)
         return Shard(number, count)
+
+    def _number_of_job(
+        self, count: int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        index = os.environ.get(_JOB_INDEX, "")
+        if not index:
+            self.fail(
+                f"{_JOB_INDEX} is not set: Kubernetes sets it in a Job of completionMode Indexed",
+                param,
+                ctx,
+            )
+        if not re.fullmatch(r"\d{1,6}", index, re.ASCII) or int(index) >= count:
+            self.fail(
+                f"{_JOB_INDEX} is {index!r}, and {count} shards have the indexes 0 to {count - 1}",
+                param,
+                ctx,
+            )
+        return int(index) + 1
 
 
 SHARD = ShardType()

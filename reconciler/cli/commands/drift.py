@@ -38,7 +38,7 @@ if TYPE_CHECKING:
               shell_complete=completion.labels,
               help="Only connectors with this label; if repeated, with all of the labels.")  # fmt: skip
 @click.option("--shard", type=SHARD, metavar="K/N",
-              help="Only the K-th of N parts; a connector is always in the same part.")  # fmt: skip
+              help="Only the K-th of N parts; a connector is always in the same part. K is job in a Kubernetes Job.")  # fmt: skip
 @click.option("--cert-days", type=click.IntRange(0, 3650), default=21, show_default=True, metavar="N",
               help="Report certificates with fewer days left.")  # fmt: skip
 @tuning_options

@@ -55,7 +55,7 @@ DEPTHS = ("secret", "dns", "tcp", "tls", "capabilities", "authentication", "mail
 @click.option("--changed", is_flag=True, help="Only those that an apply would test.")
 @click.option("--failing", is_flag=True, help="Only those whose last test failed.")
 @click.option("--shard", type=SHARD, metavar="K/N",
-              help="Only the K-th of N parts; a connector is always in the same part.")  # fmt: skip
+              help="Only the K-th of N parts; a connector is always in the same part. K is job in a Kubernetes Job.")  # fmt: skip
 @click.option("--depth", type=click.Choice(DEPTHS), help="Stop after this stage.")
 @click.option("--send-test-mail", is_flag=True,
               help="Send a mail from each connector to its own address, find it over IMAP, remove it.")  # fmt: skip
