@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.app.atomic_file import refuse_escape
-from reconciler.app.project_folder import CONNECTORS, SCHEMA, SETTINGS_FILE, enclosing_project
+from reconciler.app.project_folder import CONNECTORS, SETTINGS_FILE, enclosing_project
+from reconciler.app.schemas import EDITOR_SCHEMAS, FOLDER, modeline, schema_text
 from reconciler.config.load import built_in_providers
 from reconciler.errors import ReconcilerError, UsageError
 
@@ -98,27 +99,29 @@ def place_to_start(named: tuple[Path, ...], environ: Mapping[str, str]) -> Path:
 
 
 def start(root: Path, actor: str, first: ConnectorFile | None = None) -> InitialFiles:
-    """Write the first files of a configuration; ``actor`` becomes its Administrator.
+    """Write the first files of a configuration and the schemas for editors; ``actor`` becomes its Administrator.
 
     ``first`` is the connector to start with, in place of the example. A folder that holds YAML already only
     gets the settings. Raises ReconcilerError if a file cannot be written.
     """
-    files = {root.parent / SETTINGS_FILE: _SETTINGS % _name(root)}
+    home = root.parent
+    settings = home / SETTINGS_FILE
+    connectors = {}
     if first is not None:
-        from reconciler.app.schemas import schema_text  # noqa: PLC0415 - the schema is for editors
-
-        files |= {
-            first.path: first.written.text,
-            root.parent / SCHEMA: schema_text("connectors"),
-        }
+        connectors[first.path] = first.written.text
     elif not any(root.glob("**/*.y*ml")):
-        files[root / "support.yaml"] = _CONNECTOR
-    if len(files) > 1:
+        path = root / "support.yaml"
+        connectors[path] = modeline(path, home) + _CONNECTOR
+    if connectors:
         domain = first.domain if first is not None else "example.com"
         domains = _domains(domain, actor)
-        files[root / "roles.yaml"] = _ROLES % _quoted(actor) + (
-            _DOMAINS % domains if domains else ""
+        path = root / "roles.yaml"
+        connectors[path] = (
+            modeline(path, home) + _ROLES % _quoted(actor) + (_DOMAINS % domains if domains else "")
         )
+    files = {settings: modeline(settings, home, "settings") + _SETTINGS % _name(root)}
+    files |= connectors
+    files |= {home / FOLDER / f"{name}.schema.json": schema_text(name) for name in EDITOR_SCHEMAS}
     written, kept = [], []
     for path, text in files.items():
         refuse_escape(path)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.app.atomic_file import refuse_escape
 from reconciler.errors import ReconcilerError
@@ -11,14 +12,28 @@ from reconciler.errors import ReconcilerError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_BASE = "https://reconciler.example/schemas"
+
+EDITOR_SCHEMAS: Final = ("connectors", "settings")
+"""The schemas of what people write, which editors check by."""
+
+FOLDER: Final = "schemas"
+"""Where a project keeps them, beside its settings."""
+
+
+def modeline(path: Path, home: Path, name: str = "connectors") -> str:
+    """The first line of a file at ``path``, which leads editors to the schema in the project ``home``.
+
+    yaml-language-server reads it, which most editors use; for everything else it is a comment.
+    """
+    target = os.path.relpath(home / FOLDER / f"{name}.schema.json", path.parent)
+    return f"# yaml-language-server: $schema={target.replace(os.sep, '/')}\n"
 
 
 def schema(name: str) -> dict[str, Any]:
     """Make one schema: one of NAMES."""
     from pydantic import TypeAdapter  # noqa: PLC0415 - only where schemas are made
 
-    from reconciler.config.schema import editor_schema, settings_schema  # noqa: PLC0415
+    from reconciler.config.schema import editor_schema, schema_id, settings_schema  # noqa: PLC0415
     from reconciler.plan.planfile import PlanFile  # noqa: PLC0415
     from reconciler.probe.report import TestReport  # noqa: PLC0415
     from reconciler.render.attempts import AttemptsDocument  # noqa: PLC0415
@@ -64,7 +79,7 @@ def schema(name: str) -> dict[str, Any]:
     made = TypeAdapter(types[name]).json_schema(mode="serialization")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"{_BASE}/{name}.schema.json",
+        "$id": schema_id(name),
         **made,
     }
 

@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from reconciler.model.connector import (
     Connector,
     Grant,
-    ImapSettings,
     MailServer,
     OAuth2,
     Security,
-    SmtpSettings,
     SmtpSignIn,
 )
+from reconciler.model.connector_document import ImapSettings, SmtpSettings
 from reconciler.model.fields import ADDRESS_PATTERN
 from reconciler.model.provider import UsernameForm
 from reconciler.model.secret_ref import SecretRef
 
 if TYPE_CHECKING:
-    from reconciler.model.connector import ConnectorDocument
+    from reconciler.model.connector_document import ConnectorDocument
     from reconciler.model.provider import OAuth2Defaults, Provider, ServerDefaults
 
 T = TypeVar("T")

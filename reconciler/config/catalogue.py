@@ -9,7 +9,7 @@ from reconciler.config.documents import Document, Entry
 from reconciler.config.raw import RawDocument
 from reconciler.model.address import Kind
 from reconciler.model.application import Application
-from reconciler.model.connector import ConnectorDocument
+from reconciler.model.connector_document import ConnectorDocument
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy

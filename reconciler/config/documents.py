@@ -13,7 +13,7 @@ from reconciler.config.raw import RawDocument
 from reconciler.diagnostics import Diagnostic
 from reconciler.model.address import Kind
 from reconciler.model.application import Application
-from reconciler.model.connector import ConnectorDocument
+from reconciler.model.connector_document import ConnectorDocument
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy

@@ -14,9 +14,8 @@ from reconciler.config.positions import dotted
 from reconciler.config.raw import showable
 from reconciler.config.rules import problem
 from reconciler.config.schema import Validator
-from reconciler.config.settings import STATE_URL
+from reconciler.config.shapes import SHAPES
 from reconciler.config.suggest import did_you_mean, one_of
-from reconciler.model import fields
 from reconciler.model.secret_ref import REFERENCE_PATTERN
 
 if TYPE_CHECKING:
@@ -36,27 +35,6 @@ _TYPES: Final = {
     "string": "text",
     "integer": "a whole number",
     "boolean": "true or false",
-}
-
-_SHAPES: Final = {
-    fields.NAME_PATTERN: (
-        "lower-case letters, digits and hyphens, beginning with a letter, 63 at most"
-    ),
-    fields.PROVIDER_NAME_PATTERN: (
-        "lower-case letters, digits, hyphens and dots, beginning with a letter or a digit, 63 at most"
-    ),
-    fields.LABEL_PATTERN: "letters, digits and any of . _ / = -, 63 at most",
-    fields.TEXT_PATTERN: "one line of 1 to 200 characters, none of them invisible",
-    fields.PRINCIPAL_PATTERN: "an email address or a login name, without blanks, commas or brackets",
-    fields.USERNAME_PATTERN: (
-        "an email address or a login name, without blanks, commas or brackets, or a reference"
-    ),
-    fields.ADDRESS_PATTERN: "an email address, such as support@example.com",
-    fields.HOST_PATTERN: "a host name or an IP address, without a scheme, a port, a path or a user",
-    fields.HTTPS_PATTERN: "a URL that begins with https://",
-    fields.DATE_PATTERN: "a day, such as 2026-12-31",
-    fields.HOST_GLOB: "a host name, or `*.` and a domain",
-    STATE_URL: "a URL, such as sqlite:///.reconciler/state.db or postgresql://host/database",
 }
 
 
@@ -144,7 +122,7 @@ def _wrong_value(
             message = f"{name} must be {expected}, but this is {_name_of(value)}."
             return _at(raw, "schema/type", route, message, _type_hint(schema, value))
         case "pattern":
-            shape = _SHAPES.get(str(schema["pattern"]), "of another form")
+            shape = SHAPES.get(str(schema["pattern"]), "of another form")
             hint = _escape_hint(value)
             return _at(raw, "schema/pattern", route, f"{name} must be {shape}.", hint)
         case "enum":

@@ -10,7 +10,8 @@ from reconciler.config.build import ProtocolSettings, build_connector, smtp_of
 from reconciler.config.catalogue import Catalogue
 from reconciler.config.documents import Entry
 from reconciler.config.settings import Settings
-from reconciler.model.connector import Connector, ConnectorDocument, MailServer
+from reconciler.model.connector import Connector, MailServer
+from reconciler.model.connector_document import ConnectorDocument
 from reconciler.model.directory import Directory
 from reconciler.model.protocol import Protocol
 from reconciler.model.provider import Provider, ServerDefaults

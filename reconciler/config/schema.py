@@ -16,6 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from reconciler.config.documents import TYPES
 from reconciler.config.settings import Settings
+from reconciler.config.shapes import SHAPES
 from reconciler.model.secret_ref import REFERENCE_PATTERN
 
 if TYPE_CHECKING:
@@ -49,18 +50,24 @@ def connectors_schema() -> Schema:
         document["required"] = sorted({"kind", *document.get("required", ())})
         document["properties"]["kind"] = {
             "const": str(kind),
-            "description": "What is declared here.",
+            "title": "Kind",
+            "description": _meaning(type_),
         }
         definitions[str(kind)] = document
     return {
         "$schema": _DIALECT,
-        "$id": "https://reconciler.example/schemas/connectors.schema.json",
+        "$id": schema_id("connectors"),
         "title": "Email connectors as code",
         "description": "One document of a file in connectors.d.",
         "type": "object",
         "required": ["kind"],
         "properties": {
-            "kind": {"enum": [str(kind) for kind in TYPES], "description": "What is declared."}
+            "kind": {
+                "title": "Kind",
+                "description": "What the document declares.",
+                "enum": [str(kind) for kind in TYPES],
+                "enumDescriptions": [_meaning(type_) for type_ in TYPES.values()],
+            }
         },
         "allOf": [
             {
@@ -69,8 +76,22 @@ def connectors_schema() -> Schema:
             }
             for kind in TYPES
         ],
-        "$defs": _finish(definitions, names=True),
+        "$defs": _finished_definitions(definitions),
     }
+
+
+def schema_id(name: str) -> str:
+    """The ``$id`` of a published schema: a name, the same in every release, and not an address to load it from."""
+    return f"https://reconciler.example/schemas/{name}.schema.json"
+
+
+def _meaning(type_: type) -> str:
+    """The first paragraph of a type's docstring, on one line and without marks for Sphinx."""
+    return _plain((type_.__doc__ or "").strip().partition("\n\n")[0])
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("``", "`").split())
 
 
 def document_schema(kind: Kind) -> Schema:
@@ -95,6 +116,7 @@ def editor_schema() -> Schema:
     return {**schema, "$defs": definitions}
 
 
+_WITHOUT_TEXT: Final = {"integer": "a whole number", "boolean": "true or false"}
 _ONE_VARIABLE: Final = r"\$\{var\.[a-z][a-z0-9_]*\}"
 
 
@@ -104,13 +126,23 @@ def _with_variables(schema: Any) -> Any:
         return [_with_variables(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    found = {key: _with_variables(value) for key, value in schema.items()}
-    if found.get("type") in ("integer", "boolean"):
-        return found | {"type": [found["type"], "string"], "pattern": f"^{_ONE_VARIABLE}$"}
+    found = {
+        key: value if key in _VALUES else _with_variables(value) for key, value in schema.items()
+    }
+    if found.get("type") in _WITHOUT_TEXT:
+        return found | {
+            "type": [found["type"], "string"],
+            "pattern": f"^{_ONE_VARIABLE}$",
+            "patternErrorMessage": f"Expected {_WITHOUT_TEXT[found['type']]}, or ${{var.NAME}}.",
+        }
     if isinstance(found.get("enum"), list):
-        words = found.pop("enum")  # editors propose examples, too
-        pattern = f"^(?:{'|'.join(map(re.escape, words))}|{_ONE_VARIABLE})$"
-        return found | {"type": "string", "pattern": pattern, "examples": words}
+        values = {key: found.pop(key) for key in ("enum", "enumDescriptions") if key in found}
+        return found | {
+            "type": "string",
+            "if": {"pattern": f"^{_ONE_VARIABLE}$"},
+            "else": values,
+            "examples": values["enum"],  # editors propose these
+        }
     if isinstance(found.get("pattern"), str):
         return found | {"pattern": f"{found['pattern']}|{_ONE_VARIABLE}"}
     return found
@@ -120,11 +152,13 @@ def _with_variables(schema: Any) -> Any:
 def settings_schema() -> Schema:
     """The schema of ``reconciler.yaml``."""
     schema = TypeAdapter(Settings).json_schema(schema_generator=_Generator)
+    definitions = _finished_definitions(schema.pop("$defs"))
     return {
         "$schema": _DIALECT,
-        "$id": "https://reconciler.example/schemas/settings.schema.json",
-        "title": "Settings of reconciler",
+        "$id": schema_id("settings"),
         **_finish(schema),
+        "title": "Settings of reconciler",
+        "$defs": definitions,
     }
 
 
@@ -144,7 +178,15 @@ Validator: Final[type[Draft202012Validator]] = validators.extend(  # type: ignor
 
 
 class _Generator(GenerateJsonSchema):
-    """Leaves out what says nothing: null, which no field takes, and titles made from names."""
+    """Leaves out what says nothing: null, which no field takes, and titles made from names.
+
+    What the members of an enumeration mean stands beside their values, in the keyword of VS Code's
+    language servers.
+    """
+
+    def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
+        meanings = [member.description for member in schema["members"]]
+        return super().enum_schema(schema) | {"enumDescriptions": meanings}
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
@@ -160,10 +202,19 @@ class _Generator(GenerateJsonSchema):
         return False
 
 
-def _finish(schema: Any, *, names: bool = False) -> Any:
-    """Drop the titles, which are names of classes, and complete the fields of references.
+def _finished_definitions(definitions: Schema) -> Schema:
+    """Complete definitions; of their own titles, which are names of classes, only those of kinds stay."""
+    return {
+        name: _finish({key: value for key, value in definition.items() if key != "title"})
+        | ({"title": name} if name in set(TYPES) else {})
+        for name, definition in definitions.items()
+    }
 
-    ``names`` says that the keys are names of fields or definitions, not keywords.
+
+def _finish(schema: Any, *, names: bool = False) -> Any:
+    """Tidy the descriptions, which may be docstrings, and complete the fields of references.
+
+    ``names`` says that the keys are names of fields, not keywords.
     """
     if isinstance(schema, list):
         return [_finish(item) for item in schema]
@@ -172,11 +223,18 @@ def _finish(schema: Any, *, names: bool = False) -> Any:
     if names:
         return {name: _finish(item) for name, item in schema.items()}
     finished = {
-        key: _finish(value, names=key in {"properties", "$defs"})
+        key: value if key in _VALUES else _finish(value, names=key == "properties")
         for key, value in schema.items()
-        if key != "title"
     }
     if isinstance(text := finished.get("description"), str):
-        # Of a docstring: its lines are wrapped, and its marks are for Sphinx.
-        finished["description"] = " ".join(text.replace("``", "`").split())
-    return finished | _REFERENCE_EXTRAS if schema.get("pattern") == REFERENCE_PATTERN else finished
+        finished["description"] = _plain(text)
+    pattern = schema.get("pattern")
+    if pattern == REFERENCE_PATTERN:
+        return _REFERENCE_EXTRAS | finished
+    if pattern in SHAPES:  # a message for the YAML and JSON servers of editors
+        return finished | {"patternErrorMessage": f"Expected {SHAPES[pattern]}."}
+    return finished
+
+
+_VALUES: Final = frozenset({"const", "default", "enum", "examples"})
+"""Keywords whose values are documents, not schemas."""

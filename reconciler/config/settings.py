@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from reconciler.model.connector import STRICT
 from reconciler.model.depth import Depth
+from reconciler.model.described import DescribedEnum
 from reconciler.model.domain import domain_key, pattern_key
 from reconciler.model.fields import WHOLE, HostGlob, Matches, Maybe, Name, Reference, Seconds
 
@@ -30,24 +30,39 @@ class LimitSettings:
     __pydantic_config__ = STRICT
 
     max_delete_percent: Annotated[
-        Percent, Field(description="Share of the stored connectors that one apply may delete.")
+        Percent,
+        Field(
+            title="Deletes, in percent",
+            description="The share of the stored connectors that one apply may delete.",
+            examples=[10],
+        ),
     ] = 30
     max_update_percent: Annotated[
-        Percent, Field(description="Share of the stored connectors that one apply may change.")
+        Percent,
+        Field(
+            title="Updates, in percent",
+            description="The share of the stored connectors that one apply may change.",
+            examples=[50],
+        ),
     ] = 30
     min_connectors: Annotated[
-        Count, Field(description="With fewer stored connectors, the shares do not apply.")
+        Count,
+        Field(
+            title="Connectors at least",
+            description="With fewer stored connectors, the percentages do not apply.",
+            examples=[3],
+        ),
     ] = 10
 
 
-class VariableType(StrEnum):
+class VariableType(DescribedEnum):
     """What the value of a variable is."""
 
-    TEXT = "text"
-    HOST = "host"
-    ADDRESS = "address"
-    INTEGER = "integer"
-    BOOLEAN = "boolean"
+    TEXT = ("text", "One line of text.")
+    HOST = ("host", "A host name or an IP address.")
+    ADDRESS = ("address", "An email address.")
+    INTEGER = ("integer", "A whole number, such as a port.")
+    BOOLEAN = ("boolean", "true or false.")
 
 
 def _scalar(value: object) -> object:
@@ -70,10 +85,24 @@ class Variable:
 
     __pydantic_config__ = STRICT
 
-    type: Annotated[VariableType, Field(description="What its values are.")] = VariableType.TEXT
-    description: Annotated[str, Field(description="What it is for.")] = ""
+    type: Annotated[VariableType, Field(title="Type", description="What its values are.")] = (
+        VariableType.TEXT
+    )
+    description: Annotated[
+        str,
+        Field(
+            title="Description",
+            description="What the variable is for.",
+            examples=["Where our mail is"],
+        ),
+    ] = ""
     default: Annotated[
-        ScalarValue, Field(description="Its value in environments that give it none.")
+        ScalarValue,
+        Field(
+            title="Default",
+            description="The value in environments that give it none.",
+            examples=["example.com", 993],
+        ),
     ] = None
 
 
@@ -85,17 +114,43 @@ class EnvironmentSettings:
 
     state: Annotated[
         Maybe[Annotated[str, Matches(STATE_URL)]],
-        Field(description="URL of its stored state. [default: .reconciler/NAME/state.db]"),
+        Field(
+            title="State",
+            description="URL of the environment's stored state. By default .reconciler/NAME/state.db.",
+            examples=["postgresql://mail_writer@db.example.com/mail"],
+        ),
     ] = field(default=None, repr=False)
     state_password: Annotated[
-        Maybe[Reference], Field(description="Reference to the password of its state's database.")
+        Maybe[Reference],
+        Field(
+            title="Password of the state",
+            description="Reference to the password of the environment's database.",
+            examples=["env:STATE_PASSWORD"],
+        ),
     ] = None
-    limits: Annotated[Maybe[LimitSettings], Field(description="What makes a plan unsafe.")] = None
+    limits: Annotated[
+        Maybe[LimitSettings],
+        Field(
+            title="Limits",
+            description="What makes a plan unsafe. Replaces the limits above as a whole.",
+            examples=[{"max_delete_percent": 10}],
+        ),
+    ] = None
     allowed_hosts: Annotated[
-        Maybe[tuple[HostGlob, ...]], Field(description="Hosts that connectors may name.")
+        Maybe[tuple[HostGlob, ...]],
+        Field(
+            title="Allowed hosts",
+            description="The hosts that connectors may use. By default those for all environments.",
+            examples=[["*.example.com"]],
+        ),
     ] = None
     variables: Annotated[
-        dict[str, ScalarValue], Field(description="Values of variables, by their names.")
+        dict[str, ScalarValue],
+        Field(
+            title="Variables",
+            description="Values of variables, by name.",
+            examples=[{"domain": "dev.example"}],
+        ),
     ] = field(default_factory=dict, hash=False)
 
 
@@ -106,7 +161,11 @@ class SecretSettings:
     __pydantic_config__ = STRICT
 
     allow_command: Annotated[
-        bool, Field(description="Allow references that run a program (command:).")
+        bool,
+        Field(
+            title="Allow command references",
+            description="Allow references that run a program (`command:`). The owner must allow them too.",
+        ),
     ] = False
 
 
@@ -117,15 +176,37 @@ class Testing:
     __test__ = False  # not a test case, whatever pytest makes of the name
     __pydantic_config__ = STRICT
 
-    concurrency: Annotated[Parallel, Field(description="Tests that run at once.")] = 32
-    per_host: Annotated[Parallel, Field(description="Tests that run at once against one host.")] = 3
+    concurrency: Annotated[
+        Parallel,
+        Field(title="Concurrency", description="How many tests run at once.", examples=[8, 128]),
+    ] = 32
+    per_host: Annotated[
+        Parallel,
+        Field(
+            title="Per host",
+            description="How many tests run at once against one host.",
+            examples=[1],
+        ),
+    ] = 3
     timeout_seconds: Annotated[
-        Seconds, Field(description="Deadline of one connector's test, in seconds.")
+        Seconds,
+        Field(
+            title="Timeout",
+            description="Deadline of one connector's test, in seconds, retries included.",
+            examples=[60],
+        ),
     ] = 30
     retries: Annotated[
-        Retries, Field(description="Retries after a failure that the server calls temporary.")
+        Retries,
+        Field(
+            title="Retries",
+            description="How often a test is retried after a failure that the server calls temporary.",
+            examples=[0, 3],
+        ),
     ] = 1
-    depth: Annotated[Depth, Field(description="The last stage to test.")] = Depth.ENVELOPE
+    depth: Annotated[Depth, Field(title="Last stage", description="The last stage to test.")] = (
+        Depth.ENVELOPE
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,35 +217,79 @@ class Settings:
 
     project: Annotated[
         Maybe[Name],
-        Field(description="Name of the project: a state that was made for another one is refused."),
+        Field(
+            title="Project",
+            description="The name of the project. A state that was made for another one is refused.",
+            examples=["mail"],
+        ),
     ] = None
     # The URL may hold the password of a database, so it is not part of the repr.
     state: Annotated[
         str,
         Matches(STATE_URL),
-        Field(description="URL of the stored state: a SQLite file or a PostgreSQL database."),
+        Field(
+            title="State",
+            description="URL of the stored state: a SQLite file or a PostgreSQL database.",
+            examples=[
+                "sqlite:///.reconciler/state.db",
+                "postgresql://mail_writer@db.example.com/mail",
+            ],
+        ),
     ] = field(default="sqlite:///.reconciler/state.db", repr=False)
     state_password: Annotated[
-        Maybe[Reference], Field(description="Reference to the password of the state's database.")
+        Maybe[Reference],
+        Field(
+            title="Password of the state",
+            description="Reference to the password of the state's database.",
+            examples=["env:STATE_PASSWORD"],
+        ),
     ] = None
-    limits: Annotated[LimitSettings, Field(description="What makes a plan unsafe.")] = (
-        LimitSettings()
-    )
+    limits: Annotated[
+        LimitSettings,
+        Field(
+            title="Limits",
+            description="What makes a plan unsafe, so that its apply is refused.",
+            examples=[{"max_delete_percent": 10}],
+        ),
+    ] = LimitSettings()
     allowed_hosts: Annotated[
         tuple[HostGlob, ...],
-        Field(description="Hosts that connectors may name, such as *.example.com; empty: any."),
+        Field(
+            title="Allowed hosts",
+            description="The hosts that connectors may use. Empty: any.",
+            examples=[["*.office365.com"]],
+        ),
     ] = ()
-    secrets: Annotated[SecretSettings, Field(description="Which references are allowed.")] = (
-        SecretSettings()
-    )
-    testing: Annotated[Testing, Field(description="How connectors are tested live.")] = Testing()
+    secrets: Annotated[
+        SecretSettings,
+        Field(
+            title="Secrets",
+            description="Which references to secrets are allowed.",
+            examples=[{"allow_command": True}],
+        ),
+    ] = SecretSettings()
+    testing: Annotated[
+        Testing,
+        Field(
+            title="Live tests",
+            description="How many run at once, and how long and how deep each goes.",
+            examples=[{"concurrency": 8, "retries": 3}],
+        ),
+    ] = Testing()
     variables: Annotated[
-        dict[str, Variable], Field(description="What ${var.NAME} stands for, by name.")
+        dict[str, Variable],
+        Field(
+            title="Variables",
+            description="What `${var.NAME}` stands for in documents, by name.",
+            examples=[{"domain": {"type": "host", "description": "Where our mail is"}}],
+        ),
     ] = field(default_factory=dict, hash=False)
     environments: Annotated[
         dict[str, EnvironmentSettings],
         Field(
-            description="Places that the same connectors are for, such as dev and prod, by name."
+            title="Environments",
+            description="Places that the same connectors are for, by name. `--env` chooses one.",
+            examples=[{"dev": {"variables": {"domain": "dev.example"}}}],
         ),
     ] = field(default_factory=dict, hash=False)
 

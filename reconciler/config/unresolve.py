@@ -17,7 +17,8 @@ from reconciler.config.documents import adapter
 from reconciler.errors import ReconcilerError
 from reconciler.model.address import Kind
 from reconciler.model.application import Application
-from reconciler.model.connector import Connector, ConnectorDocument, MailServer, Security
+from reconciler.model.connector import Connector, MailServer, Security
+from reconciler.model.connector_document import ConnectorDocument
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy

@@ -37,23 +37,43 @@ class Application:
 
     kind: Literal["Application"] = "Application"
     name: Annotated[
-        Name, Field(description="Stable identifier, and the name that it signs in with.")
+        Name,
+        Field(
+            title="Name",
+            description="The stable identifier, and the name that it signs in with.",
+            examples=["shop"],
+        ),
     ]
     user: Annotated[
         Principal,
-        Field(description="Whose permissions it sends with: a user as in `Permissions`."),
+        Field(
+            title="User",
+            description="Whose permissions it sends with: a user as in `Permissions`.",
+            examples=["shop@contoso.example"],
+        ),
     ]
     password: Annotated[
-        Reference, Field(description="The password that it signs in to the gateway with.")
+        Reference,
+        Field(
+            title="Password",
+            description="Reference to the password that it signs in to the gateway with.",
+            examples=["env:SHOP_GATEWAY_PASSWORD"],
+        ),
     ]
     networks: Annotated[
         tuple[Network, ...],
-        Field(description="Where it may connect from, such as 10.1.0.0/16; empty: anywhere."),
+        Field(
+            title="Networks",
+            description="Where it may connect from. Empty: anywhere.",
+            examples=[["10.1.0.0/16", "2001:db8::/32"]],
+        ),
     ] = ()
     senders: Annotated[
         tuple[EmailAddress, ...],
         Field(
-            description="The addresses, or `*@domain`, that it may send as; empty: all of `user`."
+            title="Senders",
+            description="The addresses, or `*@domain`, that it may send as. Empty: all of `user`.",
+            examples=[["orders@shop.example"]],
         ),
     ] = ()
 

@@ -1,32 +1,17 @@
-"""The email connector: as written in a document, and resolved, with every omitted field filled in."""
+"""The email connector, resolved: with every omitted field filled in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.depth import Depth
-from reconciler.model.fields import (
-    EmailAddress,
-    Host,
-    HttpsUrl,
-    Label,
-    Limit,
-    Maybe,
-    Name,
-    Port,
-    Principal,
-    ProviderName,
-    Reference,
-    Seconds,
-    Text,
-    Username,
-)
+from reconciler.model.described import DescribedEnum
+from reconciler.model.fields import HttpsUrl, Maybe, Principal, Reference, Text
 from reconciler.model.secret_ref import SecretRef
 
 STRICT = ConfigDict(extra="forbid", strict=True)
@@ -37,38 +22,49 @@ only there does strict mode accept a list for a tuple and a string for an enumer
 """
 
 
-class Security(StrEnum):
+class Security(DescribedEnum):
     """How a connection is encrypted (RFC 8314)."""
 
-    IMPLICIT = "implicit"
-    """TLS from the first byte."""
-    STARTTLS = "starttls"
-    """TLS after a mandatory upgrade; a session never continues without it."""
-    NONE = "none"
-    """Plain text."""
+    IMPLICIT = ("implicit", "TLS from the first byte, as on ports 993 and 465.")
+    STARTTLS = (
+        "starttls",
+        "TLS after a mandatory STARTTLS, as on 143, 587 and 25; a session never goes on without it.",
+    )
+    NONE = ("none", "Plain text. A password then also needs `allow_cleartext_auth: true`.")
 
 
-class SmtpSignIn(StrEnum):
+class SmtpSignIn(DescribedEnum):
     """How SMTP signs in, if its credential does not say."""
 
-    NONE = "none"
-    """No sign-in: the server accepts mail by network."""
+    NONE = ("none", "No sign-in: the server takes mail from this network.")
 
 
-class SaveSent(StrEnum):
+class SaveSent(DescribedEnum):
     """Whether a copy of a sent mail is filed in the account's Sent folder."""
 
-    AUTO = "auto"
-    ALWAYS = "always"
-    NEVER = "never"
+    AUTO = (
+        "auto",
+        "File a copy unless the provider files one itself or it is in the folder already.",
+    )
+    ALWAYS = ("always", "File a copy of every mail, though the provider may file one too.")
+    NEVER = ("never", "File no copy.")
 
 
-class Grant(StrEnum):
+class Grant(DescribedEnum):
     """How an OAuth 2.0 token is obtained (RFC 6749, RFC 7523)."""
 
-    CLIENT_CREDENTIALS = "client_credentials"
-    REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a grant
-    JWT_BEARER = "jwt_bearer"
+    CLIENT_CREDENTIALS = (
+        "client_credentials",
+        "The application signs in as itself; needs `client_secret` or `certificate`.",
+    )
+    REFRESH_TOKEN = (
+        "refresh_token",
+        "A person agreed once; needs `refresh_token`, which `reconciler login` obtains.",
+    )
+    JWT_BEARER = (
+        "jwt_bearer",
+        "A service account acts for `subject` (Google); needs `service_account_key`.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,26 +76,78 @@ class OAuth2:
 
     __pydantic_config__ = STRICT
 
-    grant: Annotated[Grant, Field(description="How the token is obtained.")]
-    client_id: Annotated[Maybe[Text], Field(description="The application's (client) id.")] = None
-    tenant: Annotated[Maybe[Text], Field(description="Microsoft Entra tenant id or domain.")] = None
-    token_endpoint: Annotated[Maybe[HttpsUrl], Field(description="Where tokens are issued.")] = None
-    scopes: Annotated[tuple[Text, ...], Field(description="The scopes to request.")] = ()
+    grant: Annotated[Grant, Field(title="Grant type", description="How the token is obtained.")]
+    client_id: Annotated[
+        Maybe[Text],
+        Field(
+            title="Client id",
+            description="The id under which the application is registered with the provider.",
+            examples=["2f6f3c0e-6b0c-4b53-9d0e-5f1f0c6c7a11"],
+        ),
+    ] = None
+    tenant: Annotated[
+        Maybe[Text],
+        Field(
+            title="Tenant",
+            description="The Microsoft Entra tenant: its id, or a domain of it.",
+            examples=["contoso.example"],
+        ),
+    ] = None
+    token_endpoint: Annotated[
+        Maybe[HttpsUrl],
+        Field(
+            title="Token endpoint",
+            description="The URL that issues tokens. A provider fills it in.",
+            examples=["https://login.contoso.example/oauth2/token"],
+        ),
+    ] = None
+    scopes: Annotated[
+        tuple[Text, ...],
+        Field(
+            title="Scopes",
+            description="The scopes to request. Empty: those of the provider.",
+            examples=[["https://outlook.office365.com/.default"]],
+        ),
+    ] = ()
     client_secret: Annotated[
-        Maybe[Reference], Field(description="Reference to the client secret.")
+        Maybe[Reference],
+        Field(
+            title="Client secret",
+            description="Reference to the application's secret.",
+            examples=["env:SUPPORT_CLIENT_SECRET"],
+        ),
     ] = None
     certificate: Annotated[
         Maybe[Reference],
-        Field(description="Reference to a PEM certificate and key, instead of a client secret."),
+        Field(
+            title="Certificate",
+            description="Reference to a PEM certificate with its key, instead of a client secret.",
+            examples=["file:/run/secrets/support.pem"],
+        ),
     ] = None
     refresh_token: Annotated[
-        Maybe[Reference], Field(description="Reference to a refresh token.")
+        Maybe[Reference],
+        Field(
+            title="Refresh token",
+            description="Reference to a refresh token. `reconciler login` obtains one.",
+            examples=["file:/run/secrets/support-token", "keyring:mail/support"],
+        ),
     ] = None
     service_account_key: Annotated[
-        Maybe[Reference], Field(description="Reference to a service account's JSON key (Google).")
+        Maybe[Reference],
+        Field(
+            title="Service account key",
+            description="Reference to the JSON key of a Google service account.",
+            examples=["file:/run/secrets/mail-key.json"],
+        ),
     ] = None
     subject: Annotated[
-        Maybe[Principal], Field(description="The mailbox that a service account acts for.")
+        Maybe[Principal],
+        Field(
+            title="Subject",
+            description="The mailbox that the service account acts for.",
+            examples=["support@contoso.example"],
+        ),
     ] = None
 
     @property
@@ -107,158 +155,6 @@ class OAuth2:
         """Every secret needed to obtain a token, in the order of declaration."""
         found = (self.client_secret, self.certificate, self.refresh_token, self.service_account_key)
         return tuple(reference for reference in found if reference is not None)
-
-
-# --- as written -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImapSettings:
-    """The IMAP settings, as written."""
-
-    __pydantic_config__ = STRICT
-
-    server: Annotated[Maybe[Host], Field(description="IMAP server.")] = None
-    port: Annotated[Maybe[Port], Field(description="IMAP server port.")] = None
-    use_ssl: Annotated[
-        Maybe[bool],
-        Field(description="Use SSL: implicit TLS on 993, mandatory STARTTLS on 143."),
-    ] = None
-    security: Annotated[
-        Maybe[Security],
-        Field(description="Instead of use_ssl: implicit, starttls or none."),
-    ] = None
-    allow_cleartext_auth: Annotated[
-        bool, Field(description="Allow the password to leave this machine without TLS.")
-    ] = False
-    username: Annotated[
-        Maybe[Username], Field(description="Username or email, or a reference to it.")
-    ] = None
-    password: Annotated[
-        Maybe[Reference], Field(description="A reference such as env:NAME, never a value.")
-    ] = None
-    oauth2: Annotated[Maybe[OAuth2], Field(description="OAuth 2.0 instead of a password.")] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SmtpSettings:
-    """The SMTP settings, as written."""
-
-    __pydantic_config__ = STRICT
-
-    server: Annotated[Maybe[Host], Field(description="SMTP server.")] = None
-    port: Annotated[Maybe[Port], Field(description="SMTP server port.")] = None
-    use_ssl: Annotated[
-        Maybe[bool],
-        Field(description="Use SSL: implicit TLS on 465, mandatory STARTTLS on 587, 25 and 2525."),
-    ] = None
-    security: Annotated[
-        Maybe[Security],
-        Field(description="Instead of use_ssl: implicit, starttls or none."),
-    ] = None
-    allow_cleartext_auth: Annotated[
-        bool, Field(description="Allow the password to leave this machine without TLS.")
-    ] = False
-    sign_in: Annotated[
-        Maybe[SmtpSignIn],
-        Field(description="none: the server takes mail from this network without a sign-in."),
-    ] = None
-    email_address: Annotated[
-        Maybe[EmailAddress],
-        Field(description="The address that the connector sends as, and test mail goes to."),
-    ] = None
-    use_same_credentials: Annotated[
-        Maybe[bool], Field(description="Use the same credentials as for IMAP.")
-    ] = None
-    username: Annotated[
-        Maybe[Username],
-        Field(description="SMTP username, if not the same, or a reference to it."),
-    ] = None
-    password: Annotated[
-        Maybe[Reference], Field(description="A reference such as env:NAME, never a value.")
-    ] = None
-    oauth2: Annotated[Maybe[OAuth2], Field(description="OAuth 2.0 instead of a password.")] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectorDocument:
-    """A document of kind EmailConnector, as written; a provider may fill in missing fields."""
-
-    __pydantic_config__ = STRICT
-
-    kind: Literal["EmailConnector"]
-    name: Annotated[Name, Field(description="Stable identifier.")]
-    display_name: Annotated[
-        Maybe[Text], Field(description="What plans and lists call it; no mail shows it.")
-    ] = None
-    from_name: Annotated[Maybe[Text], Field(description="The name beside the address in From.")] = (
-        None
-    )
-    reply_to: Annotated[
-        Maybe[EmailAddress], Field(description="Where answers go, unless the mail says otherwise.")
-    ] = None
-    provider: Annotated[
-        Maybe[ProviderName], Field(description="Fills in servers, ports, TLS and OAuth endpoints.")
-    ] = None
-    imap: Annotated[Maybe[ImapSettings], Field(description="How to read the mailbox.")] = None
-    enable_mail_send_from: Annotated[
-        bool, Field(description="Whether mail may be sent through this connector.")
-    ] = False
-    smtp: Annotated[Maybe[SmtpSettings], Field(description="How to send mail.")] = None
-    also_sends_as: Annotated[
-        tuple[EmailAddress, ...],
-        Field(description="Further addresses to send as; *@domain stands for a whole domain."),
-    ] = ()
-    test_recipient: Annotated[
-        Maybe[EmailAddress],
-        Field(description="Whom live tests address, if the address itself has no mailbox."),
-    ] = None
-    depth: Annotated[
-        Maybe[Depth], Field(description="The last stage that live tests of this connector reach.")
-    ] = None
-    ca_file: Annotated[
-        Maybe[Text], Field(description="PEM file with further authorities to trust.")
-    ] = None
-    client_certificate: Annotated[
-        Maybe[Reference],
-        Field(description="Reference to the PEM certificate that servers are shown, with its key."),
-    ] = None
-    client_key: Annotated[
-        Maybe[Reference],
-        Field(description="Reference to the PEM key, if client_certificate does not hold it."),
-    ] = None
-    ehlo_name: Annotated[
-        Maybe[Host], Field(description="The name that SMTP servers are greeted with (EHLO).")
-    ] = None
-    timeout_seconds: Annotated[
-        Maybe[Seconds], Field(description="Deadline of a test, and of each command when sending.")
-    ] = None
-    max_connections: Annotated[
-        Maybe[Limit],
-        Field(description="Connections over which an account sends at the same time."),
-    ] = None
-    mails_per_minute: Annotated[
-        Maybe[Limit], Field(description="Mails that an account sends within any 60 seconds.")
-    ] = None
-    sent_folder: Annotated[
-        Maybe[Text], Field(description="The folder for sent copies, if it cannot be found.")
-    ] = None
-    save_sent: Annotated[SaveSent, Field(description="Whether sent copies are filed.")] = (
-        SaveSent.AUTO
-    )
-    labels: Annotated[tuple[Label, ...], Field(description="Words to select connectors by.")] = ()
-    draft: Annotated[
-        bool, Field(description="Incomplete on purpose: stored, never tested, never used.")
-    ] = False
-    prevent_destroy: Annotated[
-        bool, Field(description="Refuse to delete it; to lift this, apply false first.")
-    ] = False
-    renamed_from: Annotated[
-        Maybe[Name], Field(description="The former name; history and permissions carry over.")
-    ] = None
-
-
-# --- resolved -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,8 +26,22 @@ class Group:
     __pydantic_config__ = STRICT
 
     kind: Literal["Group"] = "Group"
-    name: Annotated[Name, Field(description="Stable identifier.")]
-    members: Annotated[Principals, Field(description="The members.")] = NOBODY
+    name: Annotated[
+        Name,
+        Field(
+            title="Name",
+            description="The stable identifier. To change it, use `reconciler rename`.",
+            examples=["hr", "support-team"],
+        ),
+    ]
+    members: Annotated[
+        Principals,
+        Field(
+            title="Members",
+            description="Users, and groups whose members belong to this group too.",
+            examples=[{"users": ["bruno@contoso.example"], "groups": ["hr"]}],
+        ),
+    ] = NOBODY
 
     @property
     def address(self) -> Address:
@@ -43,15 +57,27 @@ class Roles:
 
     kind: Literal["Roles"] = "Roles"
     administrators: Annotated[
-        Principals, Field(description="May change everything, the global policy included.")
+        Principals,
+        Field(
+            title="Administrators",
+            description="May change everything, the global policy included.",
+            examples=[{"users": ["mail-lead@contoso.example"]}],
+        ),
     ] = NOBODY
     manage_data_sources: Annotated[
-        Principals, Field(description="May create and delete connectors.")
+        Principals,
+        Field(
+            title="Manage data sources",
+            description="May create and delete connectors.",
+            examples=[{"groups": ["mail-admins"]}],
+        ),
     ] = NOBODY
     internal_domains: Annotated[
         tuple[Host, ...],
         Field(
-            description="Users with an address elsewhere are partners; empty: the connectors' domains.",
+            title="Internal domains",
+            description="The organisation's domains; users with an address elsewhere are partners. Empty: the domains that the connectors send as.",
+            examples=[["contoso.example"]],
         ),
     ] = ()
 

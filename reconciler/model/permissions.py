@@ -18,8 +18,22 @@ class Principals:
 
     __pydantic_config__ = STRICT
 
-    users: Annotated[tuple[Principal, ...], Field(description="Individual users.")] = ()
-    groups: Annotated[tuple[Name, ...], Field(description="Groups, by name.")] = ()
+    users: Annotated[
+        tuple[Principal, ...],
+        Field(
+            title="Users",
+            description="Email addresses, or login names that CI or the operating system reports.",
+            examples=[["bruno@contoso.example"]],
+        ),
+    ] = ()
+    groups: Annotated[
+        tuple[Name, ...],
+        Field(
+            title="Groups",
+            description="Names of groups: everybody in them.",
+            examples=[["support-team"]],
+        ),
+    ] = ()
 
     def __bool__(self) -> bool:
         return bool(self.users or self.groups)
@@ -39,14 +53,37 @@ class Permissions:
     __pydantic_config__ = STRICT
 
     kind: Literal["Permissions"] = "Permissions"
-    connector: Annotated[Name, Field(description="The connector that these permissions apply to.")]
+    connector: Annotated[
+        Name,
+        Field(
+            title="Connector",
+            description="The connector that these permissions apply to.",
+            examples=["support"],
+        ),
+    ]
     administrators: Annotated[
-        Principals, Field(description="Who may change it; empty: any Administrator.")
+        Principals,
+        Field(
+            title="Administrators",
+            description="Who may change the connector. Empty: any Administrator.",
+            examples=[{"groups": ["mail-admins"]}],
+        ),
     ] = NOBODY
     users: Annotated[
-        Principals, Field(description="Who may send through it; empty: any internal user.")
+        Principals,
+        Field(
+            title="Users",
+            description="Who may send through the connector. Empty: any internal user.",
+            examples=[{"groups": ["support-team"]}],
+        ),
     ] = NOBODY
-    enable_b2b: Annotated[bool, Field(description="External partners may use it too.")] = False
+    enable_b2b: Annotated[
+        bool,
+        Field(
+            title="Enable B2B",
+            description="Whether external partners may send through the connector too.",
+        ),
+    ] = False
 
     @property
     def address(self) -> Address:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from reconciler.model.address import SINGLETON_NAME, Address, Kind
 from reconciler.model.connector import STRICT
+from reconciler.model.described import DescribedEnum
 from reconciler.model.fields import Maybe, Name
 
 
-class ReplyTo(StrEnum):
+class ReplyTo(DescribedEnum):
     """Where replies go if the sender was replaced."""
 
-    ORIGINAL_SENDER = "original_sender"
-    NONE = "none"
+    ORIGINAL_SENDER = ("original_sender", "To the sender that the mail asked for, by Reply-To.")
+    NONE = ("none", "To the policy's connector; no Reply-To is added.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,17 +27,41 @@ class GlobalSmtpPolicy:
     __pydantic_config__ = STRICT
 
     kind: Literal["GlobalSmtpPolicy"] = "GlobalSmtpPolicy"
-    enabled: Annotated[bool, Field(description="Force all mail through one connector.")] = False
-    connector: Annotated[Maybe[Name], Field(description="The connector that carries it.")] = None
+    enabled: Annotated[
+        bool,
+        Field(
+            title="Enable global SMTP connector",
+            description="Force all mail through one connector, whichever one the sender names.",
+        ),
+    ] = False
+    connector: Annotated[
+        Maybe[Name],
+        Field(
+            title="Connector",
+            description="The connector that carries all mail; it must be able to send.",
+            examples=["no-reply"],
+        ),
+    ] = None
     save_to_sent_items: Annotated[
-        bool, Field(description="File sent mail in the connector's Sent Items.")
+        bool,
+        Field(
+            title="Enable save to Sent Items",
+            description="File sent mail in the Sent Items of the policy's connector.",
+        ),
     ] = False
     reply_to: Annotated[
-        ReplyTo, Field(description="Where replies go if the sender is replaced.")
+        ReplyTo,
+        Field(
+            title="Reply to", description="Where replies go, since the policy replaces the sender."
+        ),
     ] = ReplyTo.ORIGINAL_SENDER
     fallback_connector: Annotated[
         Maybe[Name],
-        Field(description="Carries mail whose sender has no connector, e.g. no-reply@."),
+        Field(
+            title="Fallback connector",
+            description="Carries mail whose sender has no connector, whether the policy is enabled or not.",
+            examples=["no-reply"],
+        ),
     ] = None
 
     @property

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import STRICT, Security
+from reconciler.model.described import DescribedEnum
 from reconciler.model.fields import (
     Host,
     HostGlob,
@@ -24,19 +24,22 @@ from reconciler.model.fields import (
 )
 
 
-class UsernameForm(StrEnum):
+class UsernameForm(DescribedEnum):
     """The form of the user name that a server expects."""
 
-    ADDRESS = "address"
-    LOCAL_PART = "local_part"
+    ADDRESS = ("address", "The whole address, such as support@example.com.")
+    LOCAL_PART = ("local_part", "The part before the @, such as support.")
 
 
-class SignInMethod(StrEnum):
+class SignInMethod(DescribedEnum):
     """What a provider accepts as proof of identity."""
 
-    PASSWORD = "password"  # noqa: S105 - the name of a method
-    APP_PASSWORD = "app_password"  # noqa: S105 - the name of a method
-    OAUTH2 = "oauth2"
+    PASSWORD = ("password", "The password of the account.")
+    APP_PASSWORD = (
+        "app_password",
+        "A password that the account's owner makes for one application.",
+    )
+    OAUTH2 = ("oauth2", "An OAuth 2.0 token (SASL XOAUTH2).")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,19 +48,47 @@ class ServerDefaults:
 
     __pydantic_config__ = STRICT
 
-    server: Annotated[Host, Field(description="Host name.")]
-    port: Annotated[Port, Field(description="TCP port.")]
-    security: Annotated[Security, Field(description="implicit, starttls or none.")]
+    server: Annotated[
+        Host,
+        Field(
+            title="Server",
+            description="The host that mail programs connect to.",
+            examples=["imap.example.com"],
+        ),
+    ]
+    port: Annotated[
+        Port,
+        Field(
+            title="Port",
+            description="The TCP port: 993 or 143 for IMAP, 465 or 587 for SMTP.",
+            examples=[993, 587],
+        ),
+    ]
+    security: Annotated[
+        Security, Field(title="Encryption", description="How the connection is encrypted.")
+    ]
     username_form: Annotated[
-        UsernameForm, Field(description="The whole address, or the part before the @.")
+        UsernameForm,
+        Field(
+            title="Form of the user name",
+            description="The form of the user name that the server expects.",
+        ),
     ] = UsernameForm.ADDRESS
     sign_in: Annotated[
         tuple[SignInMethod, ...],
-        Field(description="What this server accepts, if not what the provider accepts."),
+        Field(
+            title="Sign-in",
+            description="What this server accepts, if not what the provider accepts.",
+            examples=[["app_password"]],
+        ),
     ] = ()
     password_until: Annotated[
         Maybe[IsoDate],
-        Field(description="The day (ISO 8601) after which passwords are refused here."),
+        Field(
+            title="Passwords until",
+            description="The day after which this server refuses passwords (ISO 8601).",
+            examples=["2026-12-31"],
+        ),
     ] = None
 
 
@@ -67,12 +98,29 @@ class OAuth2Defaults:
 
     __pydantic_config__ = STRICT
 
-    token_endpoint: Annotated[HttpsUrl, Field(description="Where tokens are issued.")]
+    token_endpoint: Annotated[
+        HttpsUrl,
+        Field(
+            title="Token endpoint",
+            description="The URL that issues tokens; `{tenant}` stands for the connector's tenant.",
+            examples=["https://login.example.com/{tenant}/oauth2/v2.0/token"],
+        ),
+    ]
     client_credentials_scopes: Annotated[
-        tuple[Text, ...], Field(description="Scopes to request for an application.")
+        tuple[Text, ...],
+        Field(
+            title="Scopes of applications",
+            description="The scopes to request for an application that signs in as itself.",
+            examples=[["https://outlook.office365.com/.default"]],
+        ),
     ] = ()
     delegated_scopes: Annotated[
-        tuple[Text, ...], Field(description="Scopes to request on behalf of a user.")
+        tuple[Text, ...],
+        Field(
+            title="Delegated scopes",
+            description="The scopes to request on behalf of a person.",
+            examples=[["https://mail.google.com/"]],
+        ),
     ] = ()
 
 
@@ -83,47 +131,121 @@ class Provider:
     __pydantic_config__ = STRICT
 
     kind: Literal["Provider"] = "Provider"
-    name: Annotated[ProviderName, Field(description="The name that connectors use.")]
-    display_name: Annotated[Maybe[Text], Field(description="The name that people see.")] = None
+    name: Annotated[
+        ProviderName,
+        Field(title="Name", description="The name that connectors use.", examples=["contoso-mail"]),
+    ]
+    display_name: Annotated[
+        Maybe[Text],
+        Field(
+            title="Display name",
+            description="The name that people see.",
+            examples=["Contoso mail cluster"],
+        ),
+    ] = None
     documentation: Annotated[
-        Maybe[HttpsUrl], Field(description="The vendor's page of these settings.")
+        Maybe[HttpsUrl],
+        Field(
+            title="Documentation",
+            description="The vendor's page about these settings.",
+            examples=["https://mail.contoso.example/settings"],
+        ),
     ] = None
     domains: Annotated[
         tuple[HostGlob, ...],
-        Field(description="Domains whose mailboxes are here; *. stands for any name below."),
+        Field(
+            title="Domains",
+            description="Domains whose mailboxes are here; `*.` stands for any name below.",
+            examples=[["outlook.com", "*.outlook.com"]],
+        ),
     ] = ()
     mx: Annotated[
         tuple[HostGlob, ...],
         Field(
-            description="Mail exchangers (MX) that tell that the mailboxes of a domain are here."
+            title="Mail exchangers",
+            description="Mail exchangers (MX) that tell that the mailboxes of a domain are here.",
+            examples=[["*.mail.protection.outlook.com"]],
         ),
     ] = ()
-    imap: Annotated[Maybe[ServerDefaults], Field(description="How to read mailboxes.")] = None
-    smtp: Annotated[Maybe[ServerDefaults], Field(description="How to send mail.")] = None
+    imap: Annotated[
+        Maybe[ServerDefaults],
+        Field(
+            title="IMAP server",
+            description="How to read mailboxes.",
+            examples=[{"server": "imap.example.com", "port": 993, "security": "implicit"}],
+        ),
+    ] = None
+    smtp: Annotated[
+        Maybe[ServerDefaults],
+        Field(
+            title="SMTP server",
+            description="How to send mail.",
+            examples=[{"server": "smtp.example.com", "port": 587, "security": "starttls"}],
+        ),
+    ] = None
     sign_in: Annotated[
         tuple[SignInMethod, ...],
-        Field(description="What it accepts; empty: anything."),
+        Field(
+            title="Sign-in",
+            description="What the servers accept. Empty: anything.",
+            examples=[["app_password", "oauth2"]],
+        ),
     ] = ()
-    oauth2: Annotated[Maybe[OAuth2Defaults], Field(description="OAuth 2.0 endpoints.")] = None
+    oauth2: Annotated[
+        Maybe[OAuth2Defaults],
+        Field(
+            title="OAuth 2.0",
+            description="The endpoint that issues tokens, and the scopes to request.",
+            examples=[{"token_endpoint": "https://login.example.com/oauth2/token"}],
+        ),
+    ] = None
     files_sent_copies: Annotated[
-        bool, Field(description="Whether the server files a copy of mail sent by SMTP in Sent.")
+        bool,
+        Field(
+            title="Files sent copies",
+            description="Whether the server itself files a copy of mail that is sent by SMTP.",
+        ),
     ] = False
 
     ca_file: Annotated[
-        Maybe[Text], Field(description="PEM file with further authorities to trust.")
+        Maybe[Text],
+        Field(
+            title="Certificate authorities",
+            description="PEM file with further authorities to trust, relative to the project.",
+            examples=["certificates/private-ca.pem"],
+        ),
     ] = None
     ehlo_name: Annotated[
-        Maybe[Host], Field(description="The name that SMTP servers are greeted with (EHLO).")
+        Maybe[Host],
+        Field(
+            title="EHLO name",
+            description="The name to greet SMTP servers with. By default the IP address.",
+            examples=["mail.contoso.example"],
+        ),
     ] = None
     timeout_seconds: Annotated[
-        Maybe[Seconds], Field(description="Deadline of a test, and of each command when sending.")
+        Maybe[Seconds],
+        Field(
+            title="Timeout",
+            description="Deadline of a test, and of each command when sending, in seconds.",
+            examples=[30, 120],
+        ),
     ] = None
     max_connections: Annotated[
         Maybe[Limit],
-        Field(description="Connections over which an account sends at the same time."),
+        Field(
+            title="Connections at most",
+            description="Connections over which an account sends at the same time.",
+            examples=[3],
+        ),
     ] = None
     mails_per_minute: Annotated[
-        Maybe[Limit], Field(description="Mails that an account sends within any 60 seconds.")
+        Maybe[Limit],
+        Field(
+            title="Mails per minute",
+            description="Mails that an account sends within any 60 seconds.",
+            examples=[30],
+        ),
     ] = None
 
     @property

@@ -16,21 +16,21 @@ from reconciler.cli.exit_codes import ExitCode
     cls=ExampleCommand,
     examples=(
         "reconciler schema connectors > connectors.schema.json",
-        "reconciler schema --write schemas/",
+        "reconciler schema --out schemas/",
         "reconciler schema --check schemas/",
     ),
 )
 @click.argument("name", type=click.Choice(NAMES), required=False)
-@click.option("--write", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
               help="Write all schemas into this folder.")  # fmt: skip
 @click.option("--check", type=click.Path(file_okay=False, exists=True, path_type=Path),
               metavar="FOLDER", help="Fail if the schemas in this folder differ.")  # fmt: skip
-def command(*, name: str | None, write: Path | None, check: Path | None) -> ExitCode:
+def command(*, name: str | None, out: Path | None, check: Path | None) -> ExitCode:
     """Print a JSON Schema (2020-12), or write or check all of them."""
-    if sum(item is not None for item in (name, write, check)) != 1:
-        raise click.UsageError(f"Give one of {', '.join(NAMES)}, --write or --check.")
-    if write is not None:
-        for path in write_schemas(write):
+    if sum(item is not None for item in (name, out, check)) != 1:
+        raise click.UsageError(f"Give one of {', '.join(NAMES)}, --out or --check.")
+    if out is not None:
+        for path in write_schemas(out):
             click.echo(f"Wrote {path}")
         return ExitCode.OK
     if check is not None:

@@ -96,7 +96,7 @@ def test_a_configuration_that_is_started_is_valid_and_can_be_planned(bare: Home)
     bare.config.rmdir()
     started = bare("init", "--actor", "o'neill@example.com")
     assert started.status == 0
-    assert started.out.count("Wrote ") == 3
+    assert started.out.count("Wrote ") == 5  # two of them are schemas
     validated = bare("validate")
     assert validated.status == 0
     assert "warning" not in validated.said

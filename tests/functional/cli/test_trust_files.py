@@ -106,7 +106,7 @@ WRITES = (
     ("state", "export", "--out", "{}"),
     ("import", "--out", "{}"),
     ("rollback", "1", "--out", "{}"),
-    ("schema", "--write", "{}"),
+    ("schema", "--out", "{}"),
     ("init", "-c", "{}"),
     ("init", "ada@gmail.com", "-c", "{}"),
     ("sandbox", "--folder", "{}", "--", "true"),

@@ -156,7 +156,7 @@ def test_nothing_is_routed_before_anything_is_applied(home: Home) -> None:
 def test_schemas_are_printed_written_and_checked(home: Home) -> None:
     for name in NAMES:
         assert json.loads(home("schema", name).out)["$schema"].endswith("2020-12/schema")
-    assert home("schema", "--write", "schemas").out.count("Wrote ") == len(NAMES)
+    assert home("schema", "--out", "schemas").out.count("Wrote ") == len(NAMES)
     assert home("schema", "--check", "schemas").status == 0
     path = home.folder / "schemas" / "plan.schema.json"
     path.write_text(path.read_text() + " ")

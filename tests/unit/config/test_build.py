@@ -13,7 +13,8 @@ from pydantic import TypeAdapter
 from reconciler.config.build import build_connector
 from reconciler.config.documents import adapter
 from reconciler.model.address import Kind
-from reconciler.model.connector import Connector, ConnectorDocument, MailServer, Security
+from reconciler.model.connector import Connector, MailServer, Security
+from reconciler.model.connector_document import ConnectorDocument
 from reconciler.model.provider import Provider
 from reconciler.model.resource import spec_of
 from reconciler.model.secret_ref import SecretRef

@@ -173,7 +173,9 @@ def test_settings_are_valid_exactly_when_the_model_accepts_them(document: Any) -
 @pytest.mark.parametrize("name", published())
 def test_the_published_schema_is_current(name: str) -> None:
     text = json.dumps(published()[name], indent=2, ensure_ascii=False) + "\n"
-    assert (SCHEMAS / name).read_text(encoding="utf-8") == text, "run: reconciler schema --write"
+    assert (SCHEMAS / name).read_text(encoding="utf-8") == text, (
+        "run: reconciler schema --out schemas"
+    )
 
 
 def test_an_editor_takes_variables_where_they_are_replaced() -> None:
@@ -207,26 +209,6 @@ def test_the_schema_is_one(schema: dict[str, Any]) -> None:
     Validator.check_schema(schema)
 
 
-def fields(schema: Any) -> list[tuple[str, dict[str, Any]]]:
-    if isinstance(schema, list):
-        return [found for item in schema for found in fields(item)]
-    if not isinstance(schema, dict):
-        return []
-    own = list(schema["properties"].items()) if "properties" in schema else []
-    own = own if "additionalProperties" in schema else []
-    return own + [found for item in schema.values() for found in fields(item)]
-
-
-@pytest.mark.parametrize("schema", published().values())
-def test_every_field_is_described(schema: dict[str, Any]) -> None:
-    assert len(fields(schema)) >= 5
-    for name, field in fields(schema):
-        described = field.get("description") or schema["$defs"][
-            field["$ref"].rpartition("/")[2]
-        ].get("description")
-        assert described, name
-
-
 def test_no_field_can_be_null_and_no_alternative_blurs_an_error() -> None:
     text = json.dumps(published())
     assert '"null"' not in text
@@ -234,9 +216,76 @@ def test_no_field_can_be_null_and_no_alternative_blurs_an_error() -> None:
     assert "oneOf" not in text
 
 
-def test_titles_made_from_names_are_left_out() -> None:
-    assert "title" not in connectors_schema()["$defs"]["ImapSettings"]["properties"]["use_ssl"]
-    assert "title" not in connectors_schema()["$defs"]["Security"]
+def resolved(field: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """A field with what its definition says beside what it says itself."""
+    if "$ref" not in field:
+        return field
+    return {**schema["$defs"][field["$ref"].rpartition("/")[2]], **field}
+
+
+def every_field(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{owner}.{name}", field)
+        for owner, item in (("", schema), *schema["$defs"].items())
+        for name, field in item.get("properties", {}).items()
+    ]
+
+
+@pytest.mark.parametrize("schema", published().values())
+def test_every_field_has_a_title_of_its_own_a_sentence_and_an_example(
+    schema: dict[str, Any],
+) -> None:
+    found = every_field(schema)
+    assert len(found) >= 25
+    for name, field in found:
+        whole = resolved(field, schema)
+        whole |= whole.get("else", {})
+        assert field.get("title"), name
+        assert field["description"].endswith((".", ").")), name
+        assert field["description"].rstrip(".") != field["title"], name
+        if "enum" in whole:
+            assert len(whole["enumDescriptions"]) == len(whole["enum"]), name
+            assert all(text.endswith(".") for text in whole["enumDescriptions"]), name
+        elif "const" not in whole and whole["type"] not in ("boolean", ["boolean", "string"]):
+            assert field["examples"], name
+    for owner, item in schema["$defs"].items():
+        titles = [field["title"] for field in item.get("properties", {}).values()]
+        assert len(titles) == len(set(titles)), owner
+
+
+@pytest.mark.parametrize("schema", published().values())
+def test_every_example_and_every_default_is_valid(schema: dict[str, Any]) -> None:
+    for name, field in every_field(schema):
+        part = {**field, "$defs": schema["$defs"]}
+        values = [*field.get("examples", ()), *(field[key] for key in ("default",) if key in field)]
+        for value in values:
+            assert Validator(part).is_valid(value), (name, value)
+
+
+def test_every_pattern_has_words_for_editors() -> None:
+    def patterns(schema: Any) -> list[dict[str, Any]]:
+        items = list(schema.values()) if isinstance(schema, dict) else schema
+        found = [schema] if isinstance(schema, dict) and "pattern" in schema else []
+        nested = [item for item in items if isinstance(item, dict | list)]
+        return found + [one for item in nested for one in patterns(item)]
+
+    for schema in published().values():
+        for item in patterns(schema):
+            decides = item == {"pattern": item["pattern"]}  # whether a variable stands there
+            assert decides or item["patternErrorMessage"].endswith("."), item["pattern"]
+
+
+def test_the_titles_of_definitions_are_the_kinds_alone() -> None:
+    definitions = connectors_schema()["$defs"]
+    titles = {name: item["title"] for name, item in definitions.items() if "title" in item}
+    assert titles == {str(kind): str(kind) for kind in TYPES}
+
+
+def test_the_ids_are_those_of_every_release() -> None:
+    base = "https://reconciler.example/schemas"
+    assert {name: schema["$id"] for name, schema in published().items()} == {
+        name: f"{base}/{name}" for name in published()
+    }
 
 
 @pytest.mark.parametrize("kind", TYPES)

@@ -20,7 +20,8 @@ from reconciler.config.unresolve import concise
 from reconciler.config.yaml_text import yaml_text
 from reconciler.errors import ReconcilerError
 from reconciler.model.address import Kind
-from reconciler.model.connector import Connector, ConnectorDocument, MailServer, Security
+from reconciler.model.connector import Connector, MailServer, Security
+from reconciler.model.connector_document import ConnectorDocument
 from reconciler.model.provider import Provider
 from reconciler.model.secret_ref import SecretRef
 from tests.builders import connector, permissions, snapshot, users

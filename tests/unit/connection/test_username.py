@@ -21,7 +21,8 @@ from reconciler.mail.credentials import BearerToken, Password
 from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import Declined, Reply
 from reconciler.model.address import Kind
-from reconciler.model.connector import ConnectorDocument, Grant, OAuth2
+from reconciler.model.connector import Grant, OAuth2
+from reconciler.model.connector_document import ConnectorDocument
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import Snapshot, StoredState
 from reconciler.plan.credentials import new_uses

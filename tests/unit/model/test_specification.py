@@ -12,12 +12,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from reconciler.model.connector import (
     Connector,
-    ConnectorDocument,
     Grant,
     MailServer,
     OAuth2,
     Security,
 )
+from reconciler.model.connector_document import ConnectorDocument
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions, Principals
 from reconciler.model.policy import GlobalSmtpPolicy, ReplyTo
