@@ -39,6 +39,7 @@ def schema(name: str) -> dict[str, Any]:
     from reconciler.render.attempts import AttemptsDocument  # noqa: PLC0415
     from reconciler.render.doctor import DoctorDocument  # noqa: PLC0415
     from reconciler.render.drift import DriftDocument  # noqa: PLC0415
+    from reconciler.render.explain import ExplainDocument  # noqa: PLC0415
     from reconciler.render.fmt import FmtDocument  # noqa: PLC0415
     from reconciler.render.history import DiffDocument, HistoryDocument  # noqa: PLC0415
     from reconciler.render.log import LogDocument  # noqa: PLC0415
@@ -73,6 +74,7 @@ def schema(name: str) -> dict[str, Any]:
         "route": RouteExplanation,
         "show": StoredDocument,
         "validate": ValidationDocument,
+        "explain": ExplainDocument,
         "fmt": FmtDocument,
         "effective-settings": SettingsDocument,
     }
@@ -102,6 +104,7 @@ NAMES = (
     "route",
     "show",
     "validate",
+    "explain",
     "fmt",
     "effective-settings",
     "state-export",

@@ -28,6 +28,7 @@ COMMANDS = {
     "init": "Create a configuration, for a mailbox or for you to edit.",
     "add": "Add the connector of a mailbox, with its settings found.",
     "validate": "Check the configuration, without secrets, state or network.",
+    "explain": "Explain a field, a rule, a provider or an error class.",
     "fmt": "Format the configuration files.",
     "plan": "Show what an apply would change, and who then sends as whom.",
     "test": "Test connectors live, over IMAP and SMTP.",

@@ -31,7 +31,7 @@ def completed(home: Home, *words: str) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "names"),
     [
-        (("exp",), ["export"]),
+        (("expo",), ["export"]),
         (("test", "su"), ["support"]),
         (("test", "support", "su"), []),
         (("doctor", "pay"), ["payroll"]),

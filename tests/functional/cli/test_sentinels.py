@@ -118,6 +118,7 @@ RUNS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     ),
     "log": ((), ("--format", "json")),
     "route": (("--from", "by-env@contoso.example", "--as", "ada@contoso.example"),),
+    "explain": (("smtp.password",), ("gmail", "--format", "json")),
     "settings": ((), ("--format", "json")),
     "schema": (("plan",),),
     "state adopt": (("--yes",),),
