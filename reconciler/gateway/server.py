@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.errors import ReconcilerError, StateError, UsageError
+from reconciler.gateway.certificate import ServedCertificate
 from reconciler.gateway.metrics import Metrics
 from reconciler.gateway.passwords import Passwords
 from reconciler.gateway.protocol import GatewayProtocol
@@ -64,15 +65,18 @@ class Gateway:
         self._connections: set[GatewayProtocol] = set()
         self._by_peer: Counter[str] = Counter()
         self._context: ssl.SSLContext | None = None
-        self._certificate_age: tuple[float, ...] = ()
+        self._certificate = ServedCertificate(settings.certificate, settings.key, fetch)
+        self._certificate_problem = ""
         self._problem = ""
         self._empty = asyncio.Event()
         self._empty.set()
 
     async def run(self) -> None:
-        """Listen, serve, and end after SIGTERM or SIGINT with what is under way; raises UsageError, StateError."""
+        """Listen, serve, and end after SIGTERM or SIGINT with what is under way; raises UsageError, SecretError, StateError."""
         if any(how is not Protection.NONE for how, _ in self._settings.listeners):
-            self._context = self._load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._context.minimum_version = ssl.TLSVersion.TLSv1_2
+            self._certificate.load(self._certificate.read() or b"", self._context)
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._note)
         stop = asyncio.Event()
@@ -215,54 +219,29 @@ class Gateway:
                 serial = self._handover.serial
                 self._log.event("applied", serial=serial)
             if self._context is not None:
-                self._reload(self._context)
+                await self._renew(self._context)
 
-    def _reload(self, context: ssl.SSLContext) -> None:
-        if self._times() == self._certificate_age:
-            return
+    async def _renew(self, context: ssl.SSLContext) -> None:
+        """Serve another certificate if there is one; one that cannot be used leaves the old one, and is told once."""
+        loop, problem = asyncio.get_running_loop(), ""
         try:
-            self._load_certificate(context)
+            pem = await loop.run_in_executor(self._asking, self._certificate.read)
+            if pem is None:
+                return
+            self._certificate.load(pem, context)  # not in a thread: handshakes use the context here
         except ReconcilerError as error:
-            self._log.event("certificate_unusable", problem=error.message)
-        else:
+            problem = error.message
+        if not problem:
             self._log.event("certificate_reloaded")
-
-    def _load_certificate(self, context: ssl.SSLContext) -> ssl.SSLContext:
-        """Load the files; raises UsageError. A context that has a certificate keeps it if that fails."""
-        certificate, key = self._settings.certificate, self._settings.key
-        if certificate is None:
-            raise UsageError(
-                "the gateway has no certificate", hint="Name one with --certificate and --key."
-            )
-        self._certificate_age = self._times()
-        try:
-            # Tried in a context of its own first: a key that does not fit would leave half of the pair.
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, _no_password)
-            context.load_cert_chain(certificate, key, _no_password)
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else ""
-            raise UsageError(
-                f"the certificate {certificate} cannot be used: {reason or 'not a PEM file with its key'}"
-            ) from None
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        return context
-
-    def _times(self) -> tuple[float, ...]:
-        files = [item for item in (self._settings.certificate, self._settings.key) if item]
-        try:
-            return tuple(item.stat().st_mtime_ns for item in files)
-        except OSError:
-            return ()
+        elif problem != self._certificate_problem:
+            self._log.event("certificate_unusable", problem=problem)
+        self._certificate_problem = problem
 
     def _note(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
         # OSError is what clients cause that go away.
         if error is not None and not isinstance(error, OSError | asyncio.CancelledError):
             self._log.event("fault", problem=type(error).__name__)
-
-
-def _no_password() -> str:
-    raise ValueError("the key is encrypted")
 
 
 class _Bounded(GatewayProtocol):

@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
+
+from reconciler.model.secret_ref import SecretRef
 
 DEFAULT_SIZE: Final = 25_000_000
 """The largest mail in octets: what the large providers take, less the cost of base64."""
+
+
+PemSource: TypeAlias = Path | SecretRef
+"""Where a text in PEM (RFC 7468) is."""
 
 
 class Protection(StrEnum):
@@ -42,8 +48,8 @@ class GatewaySettings:
     listeners: tuple[tuple[Protection, ListenAddress], ...]
     status: ListenAddress | None
     host_name: str
-    certificate: Path | None = None
-    key: Path | None = None
+    certificate: PemSource | None = None
+    key: PemSource | None = None
     size_limit: int = DEFAULT_SIZE
     at_once: int = 50
     connections: int = 1000

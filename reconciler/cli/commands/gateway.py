@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,9 +14,24 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.project import Project, Uses, project_options
 
 if TYPE_CHECKING:
-    from reconciler.gateway.settings import ListenAddress
+    from reconciler.gateway.settings import ListenAddress, PemSource
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+
+class _PemType(click.Path):
+    """A file, or a reference of a scheme that there is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a SecretRef or a Path."""
+        from reconciler.model.secret_ref import SecretRef
+        from reconciler.secrets.schemes import known_schemes
+
+        reference = SecretRef.found_in(value) if isinstance(value, str) else None
+        if reference is not None and reference.scheme in known_schemes():
+            return reference
+        return super().convert(value, param, ctx)
+
+
+_PEM = _PemType(dir_okay=False, path_type=Path)
 
 
 @click.command(
@@ -25,6 +40,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     examples=(
         "reconciler gateway --certificate tls.crt --key tls.key",
         "reconciler gateway --plain 127.0.0.1:2525",
+        "reconciler gateway --certificate file:/run/tls/tls.crt --key env:TLS_KEY",
         "reconciler gateway --starttls :587 --certificate tls.crt --key tls.key",
     ),
 )
@@ -34,10 +50,10 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
               help="Listen with mandatory STARTTLS. [default: :587]")  # fmt: skip
 @click.option("--plain", multiple=True, metavar="ADDRESS:PORT",
               help="Listen without TLS, on loopback only.")  # fmt: skip
-@click.option("--certificate", type=_FILE, metavar="FILE",
-              help="The certificate with its chain, in PEM; read again when it changes.")  # fmt: skip
-@click.option("--key", type=_FILE, metavar="FILE",
-              help="Its private key, if that is in a file of its own.")  # fmt: skip
+@click.option("--certificate", type=_PEM, metavar="FILE",
+              help="The certificate with its chain, in PEM, or a reference to it; read again when it changes.")  # fmt: skip
+@click.option("--key", type=_PEM, metavar="FILE",
+              help="Its private key, if that is in a file of its own, or a reference to it.")  # fmt: skip
 @click.option("--status", default="127.0.0.1:9465", show_default=True, metavar="ADDRESS:PORT",
               help="Serve /healthz, /readyz and /metrics here; none for nowhere.")  # fmt: skip
 @click.option("--host-name", metavar="NAME",
@@ -63,8 +79,8 @@ def command(
     tls: tuple[str, ...],
     starttls: tuple[str, ...],
     plain: tuple[str, ...],
-    certificate: Path | None,
-    key: Path | None,
+    certificate: PemSource | None,
+    key: PemSource | None,
     status: str,
     host_name: str | None,
     size_limit: int,

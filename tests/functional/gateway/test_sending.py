@@ -188,10 +188,36 @@ def test_a_state_that_is_away_stops_no_mail_and_is_told(
     gateway.wait_for("state_back")
 
 
+@pytest.mark.parametrize("scheme", ["", "file:"])
 def test_a_certificate_that_is_replaced_is_served_and_a_broken_one_is_not(
-    gateway: Running, tmp_path: Path
+    applied: Home, tmp_path: Path, scheme: str
 ) -> None:
     pem = tmp_path / "tls.pem"
+    with running(applied, tmp_path, "--certificate", f"{scheme}{pem}") as gateway:
+        replace_certificate(gateway, pem)
+
+
+def test_a_key_may_be_in_the_environment(applied: Home, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    pair = authority.issue_cert("localhost")
+    (tmp_path / "own.crt").write_bytes(b"".join(item.bytes() for item in pair.cert_chain_pems))
+    key = applied.environ["TLS_KEY"] = pair.private_key_pem.bytes().decode()
+    options = ("--certificate", str(tmp_path / "own.crt"), "--key", "env:TLS_KEY", "-v")
+    with running(applied, tmp_path, *options) as found:
+        found.authority = authority
+        found.client("implicit").quit()
+        found.client("starttls").quit()
+        assert found.end() == 0
+        assert key.splitlines()[1] not in json.dumps(found.events)
+
+
+def test_a_reference_that_leads_nowhere_is_named(applied: Home) -> None:
+    done = applied.run("gateway", "--tls", "127.0.0.1:0", "--certificate", "env:NO_SUCH_KEY")
+    assert done.status == 4
+    assert "the secret env:NO_SUCH_KEY is not set" in done.err
+
+
+def replace_certificate(gateway: Running, pem: Path) -> None:
     pem.write_text("broken")
     gateway.wait_for("certificate_unusable")
     gateway.client("implicit").quit()
