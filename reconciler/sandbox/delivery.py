@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pymap.backend.dict.filter import FilterSet
 from pymap.backend.dict.mailbox import MailboxSet
 from pymap.parsing.message import AppendMessage
+from pymap.parsing.specials import FetchRequirement
 from pymap.parsing.specials.flag import Seen
 
 from reconciler.model.connector import ANY_LOCAL_PART
@@ -45,6 +46,31 @@ class Store:
             await self.folders.add_mailbox(folder)
             target = await self.folders.get_mailbox(folder)
         await target.append(AppendMessage(content, datetime.now(UTC), frozenset(flags)))
+
+    async def folder_names(self) -> list[str]:
+        """Return the names of the folders that exist, INBOX first."""
+        return [
+            entry.name for entry in (await self.folders.list_mailboxes()).list() if entry.exists
+        ]
+
+    async def uids(self, folder: str) -> list[int] | None:
+        """Return the UIDs of the mails in a folder, in their order; None if there is no such folder."""
+        try:
+            mailbox = await self.folders.get_mailbox(folder)
+        except KeyError:
+            return None
+        return [message.uid async for message in mailbox.messages()]
+
+    async def content(self, folder: str, uid: int) -> bytes | None:
+        """Return a mail as it arrived, without marking it as read; None if there is no such mail."""
+        try:
+            mailbox = await self.folders.get_mailbox(folder)
+        except KeyError:
+            return None
+        async for message in mailbox.messages():
+            if message.uid == uid:
+                return bytes((await message.load_content(FetchRequirement.CONTENT)).content)
+        return None
 
 
 class PostOffice:

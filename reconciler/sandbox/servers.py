@@ -9,6 +9,7 @@ from reconciler.model.connector import Security
 from reconciler.model.protocol import Protocol
 from reconciler.sandbox.accounts import HTTPS
 from reconciler.sandbox.authorisation import AuthorisationServer
+from reconciler.sandbox.browser import MailBrowser
 from reconciler.sandbox.certificates import Authority
 from reconciler.sandbox.delivery import PostOffice, Store
 from reconciler.sandbox.https import HttpService
@@ -35,7 +36,9 @@ class Servers:
     SandboxError for a host that no certificate can be made for, and OSError if no port is free.
     """
 
-    def __init__(self, accounts: SandboxAccounts, tokens: Tokens, journal: SandboxLog) -> None:
+    def __init__(
+        self, accounts: SandboxAccounts, tokens: Tokens, journal: SandboxLog, *, web: bool = False
+    ) -> None:
         self._accounts = accounts
         self._tokens = tokens
         self._journal = journal
@@ -46,9 +49,12 @@ class Servers:
             (self._service(listener), listener) for listener in accounts.listeners
         )
         self._sockets: list[socket.socket] = []
+        self._web: tuple[socket.socket, MailBrowser] | None = None
         try:
             for _ in accounts.listeners:
                 self._sockets.append(bind())
+            if web:
+                self._web = self._browser()
         except OSError:
             self.close()
             raise
@@ -63,6 +69,11 @@ class Servers:
         """Where the listeners listen, in their order."""
         return tuple(listening.getsockname()[:2] for listening in self._sockets)
 
+    @property
+    def web_address(self) -> str | None:
+        """The address to open in a browser; None if the mailboxes are not shown there."""
+        return None if self._web is None else self._web[1].address
+
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set; ``ready`` is called as soon as every account is there."""
         loop = asyncio.get_running_loop()
@@ -73,6 +84,8 @@ class Servers:
             Reception(listening, service, self._implicit_tls(listener))
             for listening, (service, listener) in zip(self._sockets, self._services, strict=True)
         ]
+        if self._web is not None:
+            receptions.append(Reception(*self._web, None))
         for reception in receptions:
             reception.open()
         ready()
@@ -83,6 +96,13 @@ class Servers:
         """Stop listening, once nothing runs any more."""
         for listening in self._sockets:
             listening.close()
+        if self._web is not None:
+            self._web[0].close()
+
+    def _browser(self) -> tuple[socket.socket, MailBrowser]:
+        listening = bind()
+        port = listening.getsockname()[1]
+        return listening, MailBrowser(port, self._stores.values(), self._journal)
 
     def _service(self, listener: Listener) -> ConnectionHandler:
         context = self._authority.context_for(listener.host)

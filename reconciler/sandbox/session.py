@@ -53,7 +53,7 @@ class ServedEndpoint:
 class Session:
     """What is running. ``environment`` is what a command needs in its own to use the sandbox.
 
-    ``state`` is its own as long as it runs. ``journal`` is filled in while the servers run, and may be read at any time, after the run too.
+    ``web_address`` is where a browser shows the mailboxes, if it does. ``state`` is its own as long as it runs. ``journal`` is filled in while the servers run, and may be read at any time, after the run too.
     """
 
     folder: Path
@@ -61,6 +61,7 @@ class Session:
     environment: Mapping[str, str] = field(repr=False)
     endpoints: tuple[ServedEndpoint, ...]
     journal: SandboxLog = field(repr=False)
+    web_address: str | None = field(repr=False)
     _accounts: SandboxAccounts = field(repr=False)
     _tokens: Tokens = field(repr=False)
 
@@ -85,18 +86,24 @@ class Sandbox:
     """Stands in for the servers of the connectors while the ``with`` block runs.
 
     ``folder`` is made where it is missing and keeps the seed of the made-up secrets and the state of
-    what is tried out, a further one for each sandbox that runs there at the same time; ``base`` is where relative paths in ``file:`` references start.
+    what is tried out, a further one for each sandbox that runs there at the same time; ``base`` is where relative paths in ``file:`` references start. With ``web``, a browser shows the mailboxes.
 
     Entering raises SandboxError if the extra is not installed, the folder cannot be used, or a
     connector cannot be stood in for.
     """
 
     def __init__(
-        self, connectors: tuple[Connector, ...], folder: Path, *, base: Path | None = None
+        self,
+        connectors: tuple[Connector, ...],
+        folder: Path,
+        *,
+        base: Path | None = None,
+        web: bool = False,
     ) -> None:
         self._connectors = connectors
         self._folder = folder.absolute()
         self._base = Path.cwd() if base is None else base
+        self._web = web
         self._running = ExitStack()
 
     def __enter__(self) -> Session:
@@ -106,7 +113,7 @@ class Sandbox:
         with ExitStack() as stack:
             with _extra():
                 accounts = accounts_of(self._connectors, seed, base=self._base)
-                servers = _servers(accounts, tokens, journal)
+                servers = _servers(accounts, tokens, journal, web=self._web)
             stack.callback(servers.close)
             state = stack.enter_context(own_state(self._folder))
             certificate = write_certificate(self._folder, servers.certificate)
@@ -140,6 +147,7 @@ class Sandbox:
             MappingProxyType(environment),
             endpoints,
             journal,
+            servers.web_address,
             accounts,
             tokens,
         )
@@ -165,11 +173,13 @@ def _extra() -> Iterator[None]:
         ) from None
 
 
-def _servers(accounts: SandboxAccounts, tokens: Tokens, journal: SandboxLog) -> Servers:
+def _servers(
+    accounts: SandboxAccounts, tokens: Tokens, journal: SandboxLog, *, web: bool
+) -> Servers:
     from reconciler.sandbox.servers import Servers  # noqa: PLC0415 - heavy, and an extra
 
     try:
-        return Servers(accounts, tokens, journal)
+        return Servers(accounts, tokens, journal, web=web)
     except OSError as error:
         raise SandboxError(f"the sandbox cannot listen on loopback: {error.strerror}") from None
 

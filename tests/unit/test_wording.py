@@ -37,6 +37,10 @@ OTHER_BOUNDS: Final = {
     "state/key.py: _CHECKSUM": "digits of a checksum",
     "gateway/answers.py: _LONGEST": "characters of a reply",
     "gateway/status.py: _LONGEST": "octets of a request",
+    "sandbox/browser.py: _MOST_LISTED": "mails on a page, which says how many there are",
+    "sandbox/mail_pages.py: _LONGEST_TEXT": "characters of a text, which is said beneath it",
+    "sandbox/opened_mail.py: _LONGEST_HEAD": "octets of the headers of a mail",
+    "sandbox/opened_mail.py: _LONGEST_HEADER": "characters of a header",
     "render/log.py: _TELLING": "columns of a table",
 }
 """Constants that cut something else than a list of names."""

@@ -19,6 +19,7 @@ from reconciler.cli.project import Project, Uses, project_options
         "reconciler sandbox -- reconciler apply",
         "reconciler sandbox -- sh -c 'reconciler plan && reconciler test'",
         "reconciler sandbox",
+        "reconciler sandbox --web",
     ),
 )
 @click.argument("argv", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
@@ -26,8 +27,10 @@ from reconciler.cli.project import Project, Uses, project_options
               metavar="FOLDER",
               help="The folder for the sandbox's state and made-up secrets."
               " [default: .reconciler/sandbox of the project]")  # fmt: skip
+@click.option("--web", is_flag=True,
+              help="Show the sandbox's mail in a browser, at the address that is printed.")  # fmt: skip
 @project_options(Uses.CONFIG)
-def command(project: Project, *, argv: tuple[str, ...], folder: Path | None) -> int:
+def command(project: Project, *, argv: tuple[str, ...], folder: Path | None, web: bool) -> int:
     """Run COMMAND against local mail servers.
 
     Local IMAP and SMTP servers with TLS, and OAuth 2.0 token endpoints, replace every server that
@@ -44,10 +47,12 @@ def command(project: Project, *, argv: tuple[str, ...], folder: Path | None) -> 
     folder = folder or space.home / ".reconciler" / "sandbox"
     refuse_escape(folder / "state.db")
     _, desired = space.load_valid()
-    with Sandbox(desired.snapshot.connectors, folder, base=space.home) as session:
+    with Sandbox(desired.snapshot.connectors, folder, base=space.home, web=web) as session:
         click.echo(f"Sandbox: {len(session.endpoints)} servers on this machine.", err=True)
         if session.state.name != "state.db":
             click.echo(f"Another sandbox is running, so the state is {session.state}.", err=True)
+        if session.web_address is not None:
+            click.echo(f"Mail in a browser: {session.web_address}", err=True)
         if argv:
             ended = run_command(session, argv, os.environ)
             if ended.problem:

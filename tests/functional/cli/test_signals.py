@@ -7,6 +7,8 @@ import re
 import signal
 import time
 from typing import TYPE_CHECKING
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 
@@ -102,6 +104,18 @@ def test_a_kill_leaves_a_lock_that_can_be_taken_away(slow: Home) -> None:
     token = done.err.splitlines()[-2].rpartition(" ")[2]
     assert slow("state", "unlock", token, "--yes").status == 0
     slow.apply_untested()
+
+
+def test_the_sandbox_shows_its_mail_in_a_browser_until_it_ends(home: Home) -> None:
+    with home.start("sandbox", "--web") as process:
+        said = wait_for(process, "Ctrl-C ends the sandbox.")
+        (address,) = re.findall(r"Mail in a browser: (http://127\.0\.0\.1:[0-9]+/\S+/)", said)
+        with urlopen(address, timeout=20) as answer:
+            assert "<h1>Mail in the sandbox</h1>" in answer.read().decode()
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+    with pytest.raises(URLError):
+        urlopen(address, timeout=20)
 
 
 def test_the_sandbox_ends_its_command_and_itself(home: Home) -> None:
