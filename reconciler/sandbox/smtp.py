@@ -7,7 +7,7 @@ import logging
 from base64 import b64decode
 from collections import defaultdict
 from contextlib import suppress
-from email import message_from_bytes
+from email.parser import BytesHeaderParser
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import getaddresses
 from typing import TYPE_CHECKING, Any, cast
@@ -224,6 +224,6 @@ def _sender(user: Submitter, address: str) -> Sender | None:
 
 def _authors(content: bytes) -> tuple[str, ...]:
     """The addresses in From. A mail without one is the sender's own affair."""
-    message = message_from_bytes(content, policy=SMTP_POLICY)
+    message = BytesHeaderParser(policy=SMTP_POLICY).parsebytes(content)
     values = [str(value) for value in message.get_all("From", [])]
     return tuple(address for _, address in getaddresses(values) if address)
