@@ -159,3 +159,29 @@ def test_no_line_raises_anything_but_that_it_cannot_be_read(text: bytes) -> None
             read(items([text]))
         except ValueError:
             continue
+
+
+@pytest.mark.parametrize("ok", ["{tag} OK\r\n", "{tag}  ok \r\n", "{tag} OK\t\r\n"])
+def test_an_answer_without_text_is_an_answer(attack: Attack, ok: str) -> None:
+    capabilities = "IMAP4rev1 NAMESPACE ID"
+    found = attack(
+        Protocol.IMAP,
+        imap(
+            greeting="* OK\r\n",
+            CAPABILITY=f"* CAPABILITY {capabilities}\r\n{ok}",
+            ID=f"* ID NIL\r\n{ok}",
+            AUTHENTICATE=ok,
+            LOGIN=ok,
+            NAMESPACE=f'* NAMESPACE (("" "/")) NIL NIL\r\n{ok}',
+            LIST=f'* LIST () "/" INBOX\r\n{SENT}{ok}',
+            EXAMINE=f"* 3 EXISTS\r\n* OK\r\n{ok}",
+        ),
+    )
+    assert found.result.failed is None, found.result
+
+
+@pytest.mark.parametrize("no", ["{tag} NO\r\n", "{tag} BAD\r\n"])
+def test_a_refusal_without_text_is_a_refusal(attack: Attack, no: str) -> None:
+    found = attack(Protocol.IMAP, imap(AUTHENTICATE=no, LOGIN=no))
+    assert found.result.failed is not None
+    assert found.result.failed.stage is Stage.AUTHENTICATION, found.result
