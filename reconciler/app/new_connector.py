@@ -113,7 +113,7 @@ class _Writer:
     def _imap(self, server: FoundServer) -> dict[str, JSON]:
         new = self._new
         username = new.username or server.username or new.address
-        if self._fills_in_local_part(self._provider.imap if self._provider else None, username):
+        if self._fills_in(self._provider.imap if self._provider else None, username):
             username = new.address
         return {
             **self._server(server),
@@ -144,9 +144,14 @@ class _Writer:
             del written["use_same_credentials"]
         return written
 
-    def _fills_in_local_part(self, defaults: ServerDefaults | None, username: str) -> bool:
+    def _fills_in(self, defaults: ServerDefaults | None, username: str) -> bool:
         """Whether the provider makes the user name of the address by itself."""
-        return defaults is not None and username == self._new.address.rpartition("@")[0]
+        if defaults is None:
+            return False
+        return username in {
+            self._new.address.rpartition("@")[0],
+            defaults.username_form.of(self._new.address),
+        }
 
     def _server(self, server: FoundServer) -> dict[str, JSON]:
         if self._provider is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar
 
 from reconciler.model.connector import (
     Connector,
@@ -19,8 +19,8 @@ from reconciler.model.connector import (
     SmtpSignIn,
 )
 from reconciler.model.connector_document import ImapSettings, SmtpSettings
-from reconciler.model.fields import ADDRESS_PATTERN
-from reconciler.model.provider import UsernameForm
+from reconciler.model.domain import is_valid
+from reconciler.model.fields import ADDRESS_PATTERN, HOST_PATTERN
 from reconciler.model.secret_ref import SecretRef
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ STARTTLS_PORTS: Final = frozenset({143, 587, 25, 2525})
 
 TENANT: Final = "{tenant}"
 
+_HOST: Final = re.compile(HOST_PATTERN.removeprefix("^").removesuffix("$"))
 _ADDRESS: Final = re.compile(ADDRESS_PATTERN.removeprefix("^").removesuffix("$"))
 
 
@@ -65,14 +66,15 @@ def build_connector(document: ConnectorDocument, provider: Provider | None) -> C
     """Fill in everything that is known."""
     imap, smtp = document.imap, smtp_of(document, provider)
     built = _built(document, provider, imap, smtp)
-    return replace(built, imap=_showing(built.imap, document), smtp=_showing(built.smtp, document))
+    shown = document if provider is None or document.client_certificate is not None else provider
+    return replace(built, imap=_showing(built.imap, shown), smtp=_showing(built.smtp, shown))
 
 
-def _showing(server: MailServer | None, document: ConnectorDocument) -> MailServer | None:
-    """The server with the certificate that it is shown."""
+def _showing(server: MailServer | None, shown: ConnectorDocument | Provider) -> MailServer | None:
+    """The server with the certificate that it is shown, and the key of that one; never a mixture."""
     if server is None:
         return None
-    certificate, key = document.client_certificate, document.client_key
+    certificate, key = shown.client_certificate, shown.client_key
     return replace(server, client_certificate=certificate, client_key=key)
 
 
@@ -88,11 +90,14 @@ def _built(
         name=document.name,
         display_name=document.display_name or document.name,
         provider=document.provider,
-        imap=_server(imap, WrittenCredentials.of(imap), provider.imap if provider else None, oauth2)
+        imap=_server(
+            document, imap, WrittenCredentials.of(imap), provider.imap if provider else None, oauth2
+        )
         if imap
         else None,
         enable_mail_send_from=document.enable_mail_send_from,
         smtp=_server(
+            document,
             smtp,
             WrittenCredentials.of(imap if same else smtp),
             provider.smtp if provider else None,
@@ -160,7 +165,20 @@ def email_address_of(document: ConnectorDocument) -> str | None:
     return next((name for name in usernames if _is_address(name)), None)
 
 
-def _is_address(username: str | None) -> bool:
+def domain_of(document: ConnectorDocument) -> str | None:
+    """The domain that a provider's server may depend on.
+
+    That of the first user name that is an address, IMAP's before SMTP's, else of ``email_address``; None
+    if that cannot be part of a host name.
+    """
+    usernames = [account.username for account in (document.imap, document.smtp) if account]
+    names = (*usernames, email_address_of(document))
+    address = next((name for name in names if _is_address(name)), None)
+    domain = address.rpartition("@")[2] if address else ""
+    return domain if _HOST.fullmatch(domain) and is_valid(domain) else None
+
+
+def _is_address(username: str | None) -> TypeGuard[str]:
     """Whether mail could go out as the user name; not as a reference or a pattern."""
     if username is None or "*" in username or SecretRef.found_in(username) is not None:
         return False
@@ -194,6 +212,7 @@ def security_of(account: ProtocolSettings, defaults: ServerDefaults | None) -> S
 
 
 def _server(
+    document: ConnectorDocument,
     account: ProtocolSettings,
     credentials: WrittenCredentials,
     defaults: ServerDefaults | None,
@@ -201,12 +220,12 @@ def _server(
 ) -> MailServer:
     username = credentials.username
     written = SecretRef.found_in(username) is None
-    if username and written and defaults and defaults.username_form is UsernameForm.LOCAL_PART:
-        username = username.partition("@")[0] or username
+    if username and written and defaults:
+        username = defaults.username_form.of(username)
     return MailServer(
         server=account.server
         if account.server is not None or defaults is None
-        else defaults.server,
+        else defaults.server_for(domain_of(document)),
         port=port_of(account, defaults),
         security=security_of(account, defaults),
         allow_cleartext_auth=account.allow_cleartext_auth,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.config.documents import Parsed
 
 
-_REFERRING: Final = frozenset({Kind.EMAIL_CONNECTOR, Kind.APPLICATION})
+_REFERRING: Final = frozenset({Kind.EMAIL_CONNECTOR, Kind.APPLICATION, Kind.PROVIDER})
 """The kinds whose documents refer to secrets."""
 
 

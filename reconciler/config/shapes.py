@@ -23,6 +23,9 @@ SHAPES: Final = {
     ),
     fields.ADDRESS_PATTERN: "an email address, such as support@example.com",
     fields.HOST_PATTERN: "a host name or an IP address, without a scheme, a port, a path or a user",
+    fields.SERVER_PATTERN: (
+        "a host name, in which {domain} may stand for the domain of a connector, or an IP address"
+    ),
     fields.HTTPS_PATTERN: "a URL that begins with https://",
     fields.DATE_PATTERN: "a day, such as 2026-12-31",
     fields.HOST_GLOB: "a host name, or `*.` and a domain",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from reconciler.model.connector import Security
 from reconciler.model.domain import domain_key
 from reconciler.model.protocol import Protocol
-from reconciler.model.provider import Provider, SignInMethod, UsernameForm
+from reconciler.model.provider import Provider, SignInMethod
 
 if TYPE_CHECKING:
     from reconciler.model.provider import ServerDefaults
@@ -118,6 +118,10 @@ def _server(
 ) -> FoundServer | None:
     if defaults is None:
         return None
-    local = defaults.username_form is UsernameForm.LOCAL_PART
-    name = address.rpartition("@")[0] if local else None
-    return FoundServer(protocol, defaults.server, defaults.port, defaults.security, name)
+    host = defaults.server_for(address.rpartition("@")[2])
+    if host is None:
+        return None
+    name = defaults.username_form.of(address)
+    return FoundServer(
+        protocol, host, defaults.port, defaults.security, name if name != address else None
+    )

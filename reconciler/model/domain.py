@@ -84,3 +84,12 @@ def _local_key(name: str) -> str:
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).lower())
+
+
+def is_valid(domain: str) -> bool:
+    """Whether a domain or an IP address, brackets included, has a form that the network knows."""
+    try:
+        a_labels(domain.strip("[]"))
+    except ValueError:
+        return False
+    return True

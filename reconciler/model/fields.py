@@ -83,6 +83,8 @@ HOST_PATTERN = (
     rf"^(?:(?!-)[^\s{_INVISIBLE}@/,;<>:]{{1,253}}"
     r"|\[?[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3})?\]?)$"
 )
+# A domain in braces stands for the domain of the connector that uses it.
+SERVER_PATTERN = rf"^(?:(?!-)(?:[^\s{_INVISIBLE}@/,;<>:{{}}]|\{{domain\}}){{1,253}}|{HOST_PATTERN.partition('|')[2]}"
 HOST_GLOB = r"^(\*\.)?[^\s\uFEFF\x00-\x1F\x7F-\x9F*?\[\]@/,;<>]{1,251}$"
 DATE_PATTERN = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 HTTPS_PATTERN = rf"^https://[^\s{_INVISIBLE}]{{1,500}}$"
@@ -115,6 +117,9 @@ EmailAddress = Annotated[str, Matches(ADDRESS_PATTERN)]
 
 Host = Annotated[str, Matches(HOST_PATTERN)]
 """A host name or an IP address; an internationalised name as people write it."""
+
+ServerOfProvider = Annotated[str, Matches(SERVER_PATTERN)]
+"""A host as ``Host`` is; ``{domain}`` in a name stands for the domain of a connector."""
 
 HostGlob = Annotated[str, Matches(HOST_GLOB)]
 """A host name, or ``*.`` and a domain: every name below it."""

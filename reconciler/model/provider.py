@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, assert_never
 
 from pydantic import Field
 
@@ -19,9 +19,14 @@ from reconciler.model.fields import (
     Maybe,
     Port,
     ProviderName,
+    Reference,
     Seconds,
+    ServerOfProvider,
     Text,
 )
+
+DOMAIN: Final = "{domain}"
+"""Stands for the domain of a connector in the server of a provider."""
 
 
 class UsernameForm(DescribedEnum):
@@ -29,6 +34,23 @@ class UsernameForm(DescribedEnum):
 
     ADDRESS = ("address", "The whole address, such as support@example.com.")
     LOCAL_PART = ("local_part", "The part before the @, such as support.")
+    LOCAL_DOMAIN = (
+        "local.domain",
+        "The address with a dot in place of the @, such as support.example.com.",
+    )
+
+    def of(self, username: str) -> str:
+        """The user name in this form; one without an @ as it is."""
+        match self:
+            case UsernameForm.ADDRESS:
+                return username
+            case UsernameForm.LOCAL_PART:
+                return username.partition("@")[0] or username
+            case UsernameForm.LOCAL_DOMAIN:
+                local, _, domain = username.rpartition("@")
+                return f"{local}.{domain}" if local and domain else username
+            case _:
+                assert_never(self)
 
 
 class SignInMethod(DescribedEnum):
@@ -49,11 +71,11 @@ class ServerDefaults:
     __pydantic_config__ = STRICT
 
     server: Annotated[
-        Host,
+        ServerOfProvider,
         Field(
             title="Server",
-            description="The host that mail programs connect to.",
-            examples=["imap.example.com"],
+            description="The host that mail programs connect to; `{domain}` stands for the domain of the connector.",
+            examples=["imap.example.com", "mail.{domain}"],
         ),
     ]
     port: Annotated[
@@ -90,6 +112,12 @@ class ServerDefaults:
             examples=["2026-12-31"],
         ),
     ] = None
+
+    def server_for(self, domain: str | None) -> str | None:
+        """The server of a connector's domain; None if it depends on a domain that is not known."""
+        if DOMAIN not in self.server:
+            return self.server
+        return self.server.replace(DOMAIN, domain) if domain else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +241,22 @@ class Provider:
             title="Certificate authorities",
             description="PEM file with further authorities to trust, relative to the project.",
             examples=["certificates/private-ca.pem"],
+        ),
+    ] = None
+    client_certificate: Annotated[
+        Maybe[Reference],
+        Field(
+            title="Client certificate",
+            description="Reference to a PEM certificate to show to servers, with its key.",
+            examples=["file:/run/secrets/mail-client.pem"],
+        ),
+    ] = None
+    client_key: Annotated[
+        Maybe[Reference],
+        Field(
+            title="Client key",
+            description="Reference to the key in PEM, if `client_certificate` does not hold it.",
+            examples=["file:/run/secrets/mail-client.key"],
         ),
     ] = None
     ehlo_name: Annotated[

@@ -41,6 +41,11 @@ def completeness(subject: ResolvedConfiguration) -> Iterator[Finding]:
             for field, what in _missing(case, side):
                 message = f"{side.label} has no {what}."
                 hint = "Add it, or set `draft: true` until you know it."
+                if field == "server" and side.defaults is not None:
+                    hint = (
+                        f"`{case.document.provider}` derives it from the domain: make the user name or "
+                        "`email_address` an address, or add `server`."
+                    )
                 yield Finding(
                     "connector/incomplete", case.entry.raw, side.route(field), message, hint
                 )

@@ -46,11 +46,15 @@ def no_sign_in(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 def client_keys(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """A key belongs to a certificate."""
-    for case in subject.cases:
-        if case.document.client_key is not None and case.document.client_certificate is None:
+    known = subject.catalogue
+    shown = [(entry.raw, entry.value.client_certificate, entry.value.client_key)
+             for entry in known.connectors.values()]  # fmt: skip
+    shown += [(entry.raw, entry.value.client_certificate, entry.value.client_key)
+              for entry in known.providers.values()]  # fmt: skip
+    for raw, certificate, key in shown:
+        if key is not None and certificate is None:
             message = "`client_key` is the key of a `client_certificate`, which is missing."
             hint = "Add `client_certificate`, or delete `client_key`."
-            raw = case.entry.raw
             yield Finding("connector/client-key", raw, ("client_key",), message, hint)
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from reconciler.config.checks.finding import Finding
-from reconciler.model.domain import a_labels
+from reconciler.model.domain import is_valid
+from reconciler.model.provider import DOMAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,18 +34,10 @@ def valid(subject: ResolvedConfiguration) -> Iterator[Finding]:
         raws.append(known.roles.raw)
     for raw in raws:
         for route, domain in _domains(raw.value):
-            if not _is_valid(domain):
+            if not is_valid(domain):
                 message = f"`{domain}` is not a domain name under IDNA 2008."
                 hint = "Check its spelling; emoji and invisible characters are not allowed."
                 yield Finding("name/invalid-domain", raw, route, message, hint)
-
-
-def _is_valid(domain: str) -> bool:
-    try:
-        a_labels(domain.strip("[]"))
-    except ValueError:
-        return False
-    return True
 
 
 def _domains(value: JSON, route: Route = (), field: str = "") -> Iterator[tuple[Route, str]]:
@@ -58,7 +51,8 @@ def _domains(value: JSON, route: Route = (), field: str = "") -> Iterator[tuple[
         if field in _ADDRESSES:
             yield route, value.rpartition("@")[2]
         elif field in _HOSTS:
-            yield route, value
+            # As the provider of a connector whose domain is valid: `{domain}` alone has no form.
+            yield route, value.replace(DOMAIN, "domain.example")
         elif field in _URLS:
             yield route, _host(value)
 

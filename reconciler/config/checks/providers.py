@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reconciler.config.build import domain_of
 from reconciler.config.checks.finding import Finding
 from reconciler.config.suggest import one_of
 from reconciler.model.domain import domain_key
@@ -56,7 +57,8 @@ def _provider_of(
 ) -> _ServerOwner | None:
     host = domain_key(side.server.server or "")
     if case.provider is not None and side.defaults is not None:
-        same = host == domain_key(side.defaults.server)
+        own = side.defaults.server_for(domain_of(case.document))
+        same = host == domain_key(own or "")
         return _ServerOwner(case.provider, side.defaults) if same else None
     for provider in subject.catalogue.built_in.values():
         defaults = provider.imap if side.protocol == "imap" else provider.smtp

@@ -32,7 +32,7 @@ REFERENCE_FIELDS: Final = frozenset(
         "service_account_key",
     }
 )
-"""The fields of connectors and applications that hold a reference to a secret; a test compares them with the model."""
+"""The fields of connectors, providers and applications that hold a reference to a secret; a test compares them with the model."""
 
 
 def schemes(subject: ResolvedConfiguration) -> Iterator[Finding]:

@@ -191,6 +191,73 @@ def test_the_local_part_is_taken_on_the_side_that_wants_it() -> None:
 _HALF: Final = {"server": "mail.example.com", "port": 993, "security": "implicit"}
 
 
+@pytest.mark.parametrize(
+    ("username", "expected"),
+    [("a.b@contoso.example", "a.b.contoso.example"), ("sender", "sender"), ("env:WHO", "env:WHO")],
+)
+def test_a_dot_takes_the_place_of_the_at_sign(username: str, expected: str) -> None:
+    known = provider(imap={**_HALF, "username_form": "local.domain"})
+    connector = build(known, imap={"username": username, "password": "env:A"})
+    assert imap(connector).username == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "server"),
+    [
+        ({"imap": SIGN_IN}, "mail.example.com"),
+        ({"imap": {"username": "a@bücher.example"}}, "mail.bücher.example"),
+        ({"imap": {**SIGN_IN, "server": "own.example"}}, "own.example"),
+        (
+            {"imap": {"username": "a"}, "smtp": {"email_address": "a@shop.example"}},
+            "mail.shop.example",
+        ),
+        ({"imap": SIGN_IN, "smtp": {"email_address": "a@shop.example"}}, "mail.example.com"),
+        ({"imap": {"username": "env:WHO"}}, None),
+        ({"imap": {"username": "a"}}, None),
+        ({"imap": {"username": "a@b/c"}}, None),
+        ({"imap": {"username": "a@b:25"}}, None),
+        ({"imap": {"username": "a@\U0001f4e7.example"}}, None),
+    ],
+)
+def test_a_server_may_depend_on_the_domain(fields: dict[str, Any], server: str | None) -> None:
+    known = provider(imap={**_HALF, "server": "mail.{domain}"})
+    assert imap(build(known, **fields)).server == server
+
+
+def test_smtp_without_a_sign_in_takes_the_domain_of_its_address() -> None:
+    known = provider(smtp={"server": "relay.{domain}", "port": 587, "security": "starttls"})
+    connector = build(
+        known,
+        smtp={"sign_in": "none", "email_address": "a@shop.example"},
+        enable_mail_send_from=True,
+    )
+    assert smtp(connector).server == "relay.shop.example"
+
+
+@pytest.mark.parametrize("server", ["mail.{host}", "{", "mail.{domain", "-{domain}", "{domain}:25"])
+def test_a_server_has_no_other_braces(server: str) -> None:
+    with pytest.raises(ValueError, match="server"):
+        provider(imap={**_HALF, "server": server})
+
+
+def test_the_client_certificate_of_a_provider_is_shown_to_both_servers() -> None:
+    known = provider(
+        imap=_HALF, smtp=_HALF, client_certificate="env:CERTIFICATE", client_key="env:KEY"
+    )
+    connector = build(known, imap=SIGN_IN, enable_mail_send_from=True)
+    for server in (imap(connector), smtp(connector)):
+        assert server.client_certificate == SecretRef("env", "CERTIFICATE")
+        assert server.client_key == SecretRef("env", "KEY")
+        assert SecretRef("env", "KEY") in server.references
+
+
+def test_a_connectors_certificate_never_meets_the_key_of_its_provider() -> None:
+    known = provider(imap=_HALF, client_certificate="env:CERTIFICATE", client_key="env:KEY")
+    connector = build(known, imap=SIGN_IN, client_certificate="env:OWN")
+    assert imap(connector).client_certificate == SecretRef("env", "OWN")
+    assert imap(connector).client_key is None
+
+
 def test_a_username_without_a_domain_stays_as_it_is() -> None:
     connector = build(EXAMPLE, smtp={"username": "sender"}, enable_mail_send_from=True)
     assert smtp(connector).username == "sender"
