@@ -318,6 +318,13 @@ def test_a_malformed_request_is_a_bad_request(request_head: bytes, reader: Reade
         assert connection.makefile("rb").readline() == b"HTTP/1.1 400 Bad Request\r\n"
 
 
+def test_a_request_without_an_end_is_refused_once_it_is_too_long(reader: Reader) -> None:
+    with reader.connect() as connection:
+        # Just as much as is too long: octets that nobody reads would reset the connection.
+        connection.sendall(b"GET / HTTP/1.1\r\nX: ".ljust(2**16 + 4, b"x"))
+        assert connection.recv(20).startswith(b"HTTP/1.1 431 ")
+
+
 def test_without_the_option_there_is_no_web_server(
     tmp_path: Path, connector: Callable[..., Connector]
 ) -> None:
