@@ -1,73 +1,80 @@
-"""The plan as Markdown, to be read as a comment on a pull request."""
+"""Markdown in which nothing from a field can end the cell, block or tag that it stands in."""
 
 from __future__ import annotations
 
+import re
+from html import escape as escape_html
 from typing import TYPE_CHECKING
 
-from reconciler.render.human.impact import access, new_credential_uses, settings_changes
-from reconciler.render.human.plan import change_blocks, left_out, not_tested, steps, summary
-from reconciler.render.human.routes import routes
-from reconciler.render.terminal import Style, visible
+from reconciler.render.terminal import visible
 
 if TYPE_CHECKING:
-    from reconciler.render.plan import PlanOutcome
+    from collections.abc import Iterable, Sequence
 
-_WIDE = Style(colour=False, width=160)
+_LEAST_FENCE = 3
+_PLAIN_CODE = re.compile(r"[\w.@+:/=,;()%-]+(?: [\w.@+:/=,;()%-]+)*")
+"""Text that no reader of Markdown takes for anything else inside single backticks, in a table too."""
 
+_REFERENCE = re.compile(r"(?<!\w)@|#(?=\d)|!(?=\d)")
+"""The start of a mention, an issue or a merge request, which GitHub and GitLab turn into links."""
 
-def plan_markdown(outcome: PlanOutcome) -> str:
-    """The summary first, then who sends as whom; the field changes fold away."""
-    plan = outcome.plan
-    failed = [f"> [!CAUTION]\n> {escape(outcome.error)}"] if outcome.error else []
-    if plan is None:
-        return "\n\n".join(["### Email connectors", *failed])
-    parts = [
-        "### Email connectors" + (f": {escape(plan.environment)}" if plan.environment else ""),
-        f"**{summary(plan)}**",
-        *failed,
-    ]
-    warnings = [
-        f"> [!CAUTION]\n> {escape(item.message)}"
-        + (f"  \n> To allow it: `{item.override}`" if item.override else "")
-        for item in plan.violations
-    ]
-    warnings += [
-        f"> [!WARNING]\n> {escape(outcome.actor)} may not change {item.address}: {escape(item.message)}"
-        for item in outcome.denials
-    ]
-    parts += warnings
-    parts += [escape(text) for text in (not_tested(plan), left_out(plan)) if text]
-    parts += _fenced(settings_changes(plan.settings_changes, _WIDE))
-    parts += _fenced(new_credential_uses(plan, _WIDE))
-    if not plan.empty:
-        for section in (routes, access):
-            parts += _fenced(section(plan, _WIDE))
-        body = "\n\n".join(_as_diff(block) for block in change_blocks(plan.changes, _WIDE))
-        fence = _fence(body)
-        parts.append(
-            f"<details><summary>Changes, field by field</summary>\n\n{fence}diff\n{body}\n{fence}\n\n</details>"
-        )
-    parts += _fenced(steps(plan, _WIDE))
-    return "\n\n".join(parts)
+_STARTS_A_BLOCK = re.compile(r"^(\s*\d*)([-+=.)])")
+"""What would begin a list, or make a heading of the line before, at the start of a line."""
 
 
-def _fenced(section: str) -> list[str]:
-    if not section:
-        return []
-    title, _, body = section.partition("\n")
-    fence = _fence(body)
-    return [f"**{title.rstrip(':')}**", f"{fence}\n{body}\n{fence}"]
+def escape(text: str) -> str:
+    """Text in which no character means anything to Markdown, and that notifies nobody."""
+    shown = visible(text)
+    pieces, place = [], 0
+    for found in _REFERENCE.finditer(shown):
+        pieces += [_escaped(shown[place : found.start()]), f"`{found[0]}`"]
+        place = found.end()
+    return _STARTS_A_BLOCK.sub(r"\1\\\2", "".join([*pieces, _escaped(shown[place:])]))
 
 
-def _fence(body: str) -> str:
-    fence = "```"
-    while fence in body:
-        fence += "`"
-    return fence
+def _escaped(text: str) -> str:
+    return "".join(f"\\{char}" if char in "\\`*_{}[]<>#|~&" else char for char in text)
 
 
-def _as_diff(text: str) -> str:
-    # GitHub colours a line of a diff by its first character.
+def code(text: str) -> str:
+    """A value from a field, for a sentence or a cell of a table; "" stays empty."""
+    shown = visible(text)
+    if not shown:
+        return ""
+    if _PLAIN_CODE.fullmatch(shown):
+        return f"`{shown}`"
+    return f"<code>{entities(shown)}</code>"
+
+
+def entities(text: str) -> str:
+    """Text with every sign written as a character reference, which means nothing to Markdown or HTML."""
+    return "".join(
+        f"&#{ord(char)};" if char.isascii() and not char.isalnum() and char != " " else char
+        for char in visible(text)
+    )
+
+
+def folded(title: str, body: str) -> str:
+    """A block that opens on a click; ``title`` is plain text, ``body`` is Markdown."""
+    title = escape_html(visible(title))
+    return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
+
+
+def fenced(body: str, language: str = "") -> str:
+    """A block of code, with a fence that does not occur in it."""
+    longest = max((len(run) for run in re.findall("`+", body)), default=0)
+    fence = "`" * max(_LEAST_FENCE, longest + 1)
+    return f"{fence}{language}\n{body}\n{fence}"
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; its cells are Markdown, made by `code` or `escape`."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def as_diff(text: str) -> str:
+    """The changes of a plan as a block in the colours of a diff, by the first character of each line."""
     lines = []
     for line in text.splitlines():
         bare = line.lstrip()
@@ -77,10 +84,5 @@ def _as_diff(text: str) -> str:
         elif symbol == "~":
             lines.append("!" + line.replace(symbol, " ", 1))
         else:
-            lines.append(f" {line}")
-    return "\n".join(lines)
-
-
-def escape(text: str) -> str:
-    """Text in which no character means anything to Markdown."""
-    return "".join(f"\\{char}" if char in "\\`*_{}[]<>#|~" else char for char in visible(text))
+            lines.append(f" {line}" if line else "")
+    return fenced("\n".join(lines), "diff")

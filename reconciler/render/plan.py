@@ -33,7 +33,7 @@ from reconciler.render.junit import (
     junit_suite,
     problem_cases,
 )
-from reconciler.render.markdown import plan_markdown
+from reconciler.render.pull_request import plan_comment
 from reconciler.render.sarif import sarif
 from reconciler.render.source_root import NO_ROOT, SourceRoot
 from reconciler.render.terminal import table, visible
@@ -65,7 +65,8 @@ class PlanReport(PlanDocument):
 class PlanOutcome:
     """What planning came to: a plan, what ``actor`` may not do of it, and the results of live tests.
 
-    ``plan`` is None if there is none; ``error`` then says why.
+    ``plan`` is None if there is none; ``error`` then says why. ``project`` and ``environment`` are empty
+    where there is none, or where the settings could not be read.
     """
 
     plan: Plan | None = None
@@ -75,6 +76,8 @@ class PlanOutcome:
     error: str | None = None
     results: tuple[ConnectorResult, ...] = ()
     root: SourceRoot = NO_ROOT
+    project: str = ""
+    environment: str = ""
 
 
 def document_for(plan: Plan, denials: tuple[Denial, ...], actor: str) -> PlanDocument:
@@ -119,7 +122,7 @@ def planned(outcome: PlanOutcome, output_format: PlanFormat, style: Style) -> st
         case OutputFormat.HUMAN:
             return _human(outcome, style)
         case OutputFormat.MARKDOWN:
-            return plan_markdown(outcome)
+            return plan_comment(outcome)
         case OutputFormat.JSON:
             return to_json(plan_document(outcome))
         case _:
@@ -132,7 +135,7 @@ def plan_report(outcome: PlanOutcome, output_format: PlanReportFormat) -> str:
         case OutputFormat.JSON:
             return to_json(plan_document(outcome))
         case OutputFormat.MARKDOWN:
-            return plan_markdown(outcome)
+            return plan_comment(outcome)
         case OutputFormat.JUNIT:
             return junit_suite("reconciler plan", plan_cases(outcome))
         case OutputFormat.SARIF:

@@ -11,13 +11,11 @@ from reconciler.probe.report import TestReport, report
 from reconciler.render.formats import OutputFormat
 from reconciler.render.gitlab import gitlab
 from reconciler.render.human.plan import NO_CHANGES
-from reconciler.render.human.tests import result_text, summary
 from reconciler.render.json import to_json
 from reconciler.render.junit import JUnitCase, junit_suite
-from reconciler.render.markdown import escape, plan_markdown
 from reconciler.render.plan import PlanOutcome, document_for, plan_annotations, plan_cases
+from reconciler.render.pull_request import plan_comment
 from reconciler.render.sarif import sarif
-from reconciler.render.terminal import PLAIN
 from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
@@ -89,13 +87,7 @@ def _ending(outcome: Outcome, serial: int | None) -> str:
 
 
 def _markdown(outcome: Outcome, serial: int | None, planned: PlanOutcome) -> str:
-    parts = [plan_markdown(planned)]
-    if planned.results:
-        lines = "\n".join(result_text(result, PLAIN) for result in planned.results)
-        parts.append(f"**{summary(planned.results)}**\n\n````\n{lines}\n````")
-    said = " ".join((planned.error or "").split())
-    parts.append(f"**{_ending(outcome, serial)}**" + (f" {escape(said)}" if said else ""))
-    return "\n\n".join(parts)
+    return plan_comment(planned, command="apply", ending=f"**{_ending(outcome, serial)}**")
 
 
 def applied(outcome: Applied | None, style: Style) -> str:

@@ -21,9 +21,9 @@ from reconciler.render.human.plan import plan_text
 from reconciler.render.human.tests import result_text, summary
 from reconciler.render.json import to_json
 from reconciler.render.junit import junit
-from reconciler.render.markdown import plan_markdown
 from reconciler.render.plan import PlanOutcome
 from reconciler.render.plan import planned as with_denials
+from reconciler.render.pull_request import plan_comment
 from reconciler.render.route import route_text
 from reconciler.render.sent import prepared_text, sent_text
 from reconciler.render.terminal import Style
@@ -133,7 +133,7 @@ def plan_for_somebody_who_may_not() -> str:
 def plan_on_a_pull_request() -> str:
     plan = _everything()
     denied = denials(plan.changes, stored(*_BEFORE), "grace@contoso.example")
-    return plan_markdown(PlanOutcome(plan=plan, denials=denied, actor="grace@contoso.example"))
+    return plan_comment(PlanOutcome(plan=plan, denials=denied, actor="grace@contoso.example"))
 
 
 @case("plan.json")

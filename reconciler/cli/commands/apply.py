@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from reconciler.app.apply import ApplyOutcome
+    from reconciler.app.workspace import Workspace
     from reconciler.cli.progress import ApplyProgressBar
     from reconciler.render.report import Outcome
     from reconciler.state.write_outcome import WriteOutcome
@@ -81,12 +82,15 @@ def command(
     from reconciler.state.write_outcome import WriteOutcome
 
     written = WriteOutcome()
+    space: Workspace | None = None
     progress: ApplyProgressBar | None = None
     ended: ApplyOutcome | None = None
     as_json = output_format is OutputFormat.JSON
 
     def report(output_format: PlanReportFormat, problem: ReconcilerError | None) -> str:
-        return _report(project, progress, ended, problem, output_format, written=written)
+        return _report(
+            project, space, progress, ended, problem, output_format=output_format, written=written
+        )
 
     with closing_line(written):
         with writing(reports, report), _printing(as_json, report):
@@ -149,11 +153,12 @@ def _printing(
 
 def _report(
     project: Project,
+    space: Workspace | None,
     progress: ApplyProgressBar | None,
     outcome: ApplyOutcome | None,
     problem: ReconcilerError | None,
-    output_format: PlanReportFormat,
     *,
+    output_format: PlanReportFormat,
     written: WriteOutcome,
 ) -> str:
     from reconciler.app.repository import source_root
@@ -176,6 +181,8 @@ def _report(
         error=problem.message if problem else None,
         results=tuple(progress.results) if progress else (),
         root=source_root(),
+        project=(space.settings.project if space else None) or "",
+        environment=space.environment if space else project.environment or "",
     )
     serial = written.serial if written.known else None
     return apply_report(output_format, outcome=ending, serial=serial, planned=planned)

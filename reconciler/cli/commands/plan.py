@@ -17,6 +17,7 @@ from reconciler.render.formats import PlanFormat, PlanReportFormat
 
 if TYPE_CHECKING:
     from reconciler.app.plan import Planned
+    from reconciler.app.workspace import Workspace
     from reconciler.cli.progress import TestProgressBar
     from reconciler.render.plan import PlanOutcome
     from reconciler.secrets.base import FingerprintKey
@@ -59,13 +60,14 @@ def command(
 
     Needs no secret and no network, so it is safe to run on a stranger's pull request.
     """
+    space: Workspace | None = None
     made: Planned | None = None
     progress: TestProgressBar | None = None
 
     def report(output_format: PlanReportFormat, problem: ReconcilerError | None) -> str:
         from reconciler.render.plan import plan_report
 
-        return plan_report(_outcome(project, made, progress, problem), output_format)
+        return plan_report(_outcome(project, space, made, progress, problem), output_format)
 
     with writing(reports, report):
         from reconciler.app.plan import make_plan
@@ -87,7 +89,7 @@ def command(
         if made.loaded.diagnostics:
             click.echo(diagnostics(made.loaded.diagnostics, project.stderr_style()), err=True)
         show_notes(made.notes)
-        outcome = _outcome(project, made, None, None)
+        outcome = _outcome(project, space, made, None, None)
         click.echo(render(outcome, output_format, project.stdout_style()))
         if out is not None:
             _save(out, made, space.fingerprint_key(create=False))
@@ -103,6 +105,7 @@ def command(
 
 def _outcome(
     project: Project,
+    space: Workspace | None,
     made: Planned | None,
     progress: TestProgressBar | None,
     problem: ReconcilerError | None,
@@ -122,6 +125,8 @@ def _outcome(
         error=problem.message if problem else None,
         results=tuple(progress.results) if progress else (),
         root=source_root(),
+        project=(space.settings.project if space else None) or "",
+        environment=space.environment if space else project.environment or "",
     )
 
 

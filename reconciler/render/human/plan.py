@@ -46,7 +46,7 @@ def plan_text(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
         sections.append(f"reconciler will perform the following actions:\n\n{body}")
         sections.append(routes(plan, style))
         sections.append(access(plan, style))
-        sections.append(_forgotten(plan, style))
+        sections.append(forgotten(plan, style))
     sections.append(new_credential_uses(plan, style))
     sections.append(settings_changes(plan.settings_changes, style))
     sections.append(steps(plan, style, skip_tests=skip_tests))
@@ -89,7 +89,8 @@ def _by_kind(changes: list[Change]) -> str:
     return ", ".join(f"{count} of {kind}" for kind, count in counts.items())
 
 
-def _forgotten(plan: Plan, style: Style) -> str:
+def forgotten(plan: Plan, style: Style) -> str:
+    """What was forgotten, and is created again because it is still in the configuration."""
     if not plan.forgotten:
         return ""
     lines = [

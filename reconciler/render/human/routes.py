@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.domain import with_a_label, with_a_labels
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ALL = 25
 """Up to this many senders, all are shown, unchanged ones too; of more, this many with the same route."""
 
-_WHY: dict[str, str] = {
+WHY: dict[str, str] = {
     Reason.GLOBAL_POLICY: "global policy",
     Reason.FALLBACK: "fallback",
     Reason.NAMED: "named",
@@ -31,8 +31,11 @@ _REFUSED = "nothing (refused)"
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """One sender, before and after; None where the address belongs to nobody."""
+class SenderLine:
+    """One sender, before and after; None where the address belongs to nobody.
+
+    ``mark`` is the sign of a plan: ``+``, ``~``, ``-``, or a blank where nothing changes.
+    """
 
     sender: str
     before: RouteDocument | None
@@ -42,14 +45,30 @@ class _Line:
 
 def routes(plan: Plan, style: Style) -> str:
     """A row for every sender, marked if something changes, with its former route."""
+    return ways(routes_document(plan), _changed(plan), style, first=not plan.serial)
+
+
+def sender_lines(plan: Plan) -> list[SenderLine]:
+    """Every sender of a plan by address, any other sender last.
+
+    A sender whose address no connector has any more gets the route of any other sender.
+    """
+    document = routes_document(plan)
+    rest = next((row for row in document.after if row.sender == ANY_OTHER), None)
+    return [
+        line if line.after is not None else replace(line, after=rest)
+        for line in _lines(document, _changed(plan), first=not plan.serial)
+    ]
+
+
+def _changed(plan: Plan) -> frozenset[str]:
     before = {row.sender.casefold(): row for row in plan.routes_before}
-    changed = frozenset(
+    return frozenset(
         key
         for key, new in ((row.sender.casefold(), row) for row in plan.routes_after)
         if (old := before.get(key)) is not None
         and (old.destination, old.audience) != (new.destination, new.audience)
     )
-    return ways(routes_document(plan), changed, style, first=not plan.serial)
 
 
 def saved_routes(document: PlanDocument, style: Style) -> str:
@@ -88,7 +107,7 @@ def ways(document: RoutesDocument, changed: frozenset[str], style: Style, *, fir
     return "\n".join([style.strong(f"Who sends as whom after this apply{count}:"), *dressed])
 
 
-def _lines(document: RoutesDocument, changed: frozenset[str], *, first: bool) -> list[_Line]:
+def _lines(document: RoutesDocument, changed: frozenset[str], *, first: bool) -> list[SenderLine]:
     before = {row.sender.casefold(): row for row in document.before}
     after = {row.sender.casefold(): row for row in document.after}
     keys = sorted((before.keys() | after.keys()) - {ANY_OTHER})
@@ -104,11 +123,11 @@ def _lines(document: RoutesDocument, changed: frozenset[str], *, first: bool) ->
             mark = "+"
         else:
             mark = "~" if key in changed else " "
-        found.append(_Line(row.sender, old, new, mark))
+        found.append(SenderLine(row.sender, old, new, mark))
     return found
 
 
-def _folded(changed: list[_Line]) -> tuple[list[_Line], dict[tuple[str, str, str], int]]:
+def _folded(changed: list[SenderLine]) -> tuple[list[SenderLine], dict[tuple[str, str, str], int]]:
     """Keep the first senders of each route, and count the others."""
     counts: dict[tuple[str, str, str], int] = {}
     shown = []
@@ -120,7 +139,7 @@ def _folded(changed: list[_Line]) -> tuple[list[_Line], dict[tuple[str, str, str
     return shown, {way: number - _ALL for way, number in counts.items() if number > _ALL}
 
 
-def _rows(line: _Line, other: RouteDocument | None) -> list[tuple[str, ...]]:
+def _rows(line: SenderLine, other: RouteDocument | None) -> list[tuple[str, ...]]:
     old, mark = line.before, line.mark
     # Mail from an address that no connector has any more takes the route of any other sender.
     new = line.after or other
@@ -140,7 +159,7 @@ def _as(row: RouteDocument | None) -> str:
 def _through(row: RouteDocument | None) -> str:
     if row is None or row.via is None:
         return ""
-    return row.via if row.reason == Reason.SENDER else f"{row.via} ({_WHY[row.reason]})"
+    return row.via if row.reason == Reason.SENDER else f"{row.via} ({WHY[row.reason]})"
 
 
 def _stacked(rows: list[tuple[str, ...]]) -> list[str]:

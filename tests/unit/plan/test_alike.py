@@ -10,8 +10,8 @@ from reconciler.model.permissions import Principals
 from reconciler.plan.alike import alike
 from reconciler.plan.document import to_document
 from reconciler.render.human.plan import change_blocks, plan_text
-from reconciler.render.markdown import plan_markdown
 from reconciler.render.plan import PlanOutcome
+from reconciler.render.pull_request import plan_comment
 from reconciler.render.terminal import PLAIN
 from reconciler.wording import BLOCKS
 from tests.builders import connector, moved, planned, stored
@@ -25,7 +25,7 @@ def test_updates_of_the_same_fields_are_one_group_with_names_folded() -> None:
     made = planned(stored(*SHOP, other), *after, replace(other, display_name="New"))
     (group,) = alike(made.changes)
     assert (len(group.addresses), group.provider) == (300, "shop")
-    for text in (plan_text(made, PLAIN), plan_markdown(PlanOutcome(plan=made, actor="ada"))):
+    for text in (plan_text(made, PLAIN), plan_comment(PlanOutcome(plan=made, actor="ada"))):
         assert "300 EmailConnectors of provider shop will be updated alike" in text
         assert "smtp.port = 465 -> 4650" in text
         assert text.count("-> 4650") == 2, "of IMAP and of SMTP"

@@ -1,0 +1,378 @@
+"""The plan as a comment on a pull request: the verdict first, whole sections, and never too long to post."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, assert_never
+from urllib.parse import quote
+
+from reconciler.model.address import Kind
+from reconciler.model.credential_use import GATEWAY
+from reconciler.model.domain import with_a_label, with_a_labels
+from reconciler.plan.alike import AlikeChanges, alike
+from reconciler.plan.changes import Create, Delete, Forget, Rename, RotateSecret, Update
+from reconciler.render.human.impact import access
+from reconciler.render.human.plan import (
+    change_blocks,
+    change_text,
+    forgotten,
+    left_out,
+    not_tested,
+    steps,
+    summary,
+)
+from reconciler.render.human.routes import WHY, sender_lines
+from reconciler.render.human.tests import summary as tests_summary
+from reconciler.render.markdown import as_diff, code, escape, fenced, folded, markdown_table
+from reconciler.render.mermaid import mermaid
+from reconciler.render.terminal import Style
+from reconciler.render.test import results_table
+from reconciler.routing.request import Reason
+from reconciler.routing.table import ANY_OTHER
+from reconciler.wording import BLOCKS, LINES, TO_ACT_ON, counted, listed, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from reconciler.model.address import Address
+    from reconciler.plan.changes import Change
+    from reconciler.plan.document import RouteDocument
+    from reconciler.plan.planner import Plan
+    from reconciler.render.human.routes import SenderLine
+    from reconciler.render.plan import PlanOutcome
+
+MOST_BYTES: Final = 65_536
+"""The most characters of a comment on GitHub. UTF-8 has at least a byte for every UTF-16 unit, so bytes are safe."""
+
+_FOR_THE_NOTICE: Final = 2_000
+"""Bytes kept free for the sentence that says what was cut."""
+
+_LONGEST_TEXT: Final = 4_000
+"""Characters of an error that are shown; the rest is in the other reports."""
+
+_LONGEST_NAME: Final = 100
+_WIDE: Final = Style(colour=False, width=160)
+_MARKS: Final = {"+": "new", "~": "changed", "-": "gone", " ": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class CommentSection:
+    """A part of the comment that is shown whole or not at all.
+
+    ``name`` says what was cut. Of sections that do not fit together, those of a lower ``rank`` stay.
+    """
+
+    name: str
+    text: str
+    rank: int
+
+
+def plan_comment(outcome: PlanOutcome, *, command: str = "plan", ending: str = "") -> str:
+    """What planning came to, for reviewers; ``ending`` is Markdown on what came after it."""
+    head = [marker(command, outcome), _title(outcome)]
+    verdict = _verdict(outcome)
+    if outcome.plan is not None:
+        counts = _counts(outcome.plan)
+        head.append(f"**{verdict}** {counts}" if verdict else f"**{counts}**")
+    if outcome.error:
+        head.append(f"> [!CAUTION]\n> {escape(_cut(outcome.error))}")
+    if ending:
+        head.append(ending)
+    sections = [] if outcome.plan is None else list(_sections(outcome, outcome.plan))
+    return _within_the_limit("\n\n".join(head), sections)
+
+
+def marker(command: str, outcome: PlanOutcome) -> str:
+    """A comment of HTML by which a bot finds what it wrote before; equal only for equal names."""
+    of = f"project={_word(outcome.project)}"
+    environment = outcome.plan.environment if outcome.plan is not None else outcome.environment
+    return f"<!-- reconciler:{command} {of} environment={_word(environment)} -->"
+
+
+def _word(text: str) -> str:
+    # No "--" and no ">" may stand in a comment of HTML.
+    word = re.sub("-(?=-)|-$", "%2D", quote(text, safe="", errors="backslashreplace"))
+    if len(word) <= _LONGEST_NAME:
+        return word
+    return f"sha256:{sha256(text.encode(errors='backslashreplace')).hexdigest()}"
+
+
+def _cut(text: str, most: int = _LONGEST_TEXT) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def _title(outcome: PlanOutcome) -> str:
+    environment = outcome.plan.environment if outcome.plan is not None else outcome.environment
+    return "### Email connectors" + (
+        f": {escape(_cut(environment, _LONGEST_NAME))}" if environment else ""
+    )
+
+
+def _verdict(outcome: PlanOutcome) -> str:
+    plan = outcome.plan
+    failed = sum(not item.passed for item in outcome.results)
+    if outcome.error:
+        return "This run ended early."
+    if failed:
+        return f"{counted(failed, 'live test')} failed."
+    if plan is not None and plan.violations:
+        return f"An apply would be refused, for {counted(len(plan.violations), 'reason')}."
+    if outcome.denials:
+        return f"An apply by {escape(_cut(outcome.actor, _LONGEST_NAME))} would be refused."
+    return "Nothing refuses an apply." if plan is not None and not plan.empty else ""
+
+
+def _counts(plan: Plan) -> str:
+    rerouted = len(plan.impact.rerouted) if plan.serial else 0
+    rights = len(plan.impact.access) if plan.serial else 0
+    others = [
+        f"{number} {one if number == 1 else many}"
+        for number, one, many in (
+            (rerouted, "sender rerouted", "senders rerouted"),
+            (
+                len(plan.new_credentials),
+                "use of a secret somewhere new",
+                "uses of secrets somewhere new",
+            ),
+            (rights, "right changes", "rights change"),
+            (len(plan.settings_changes), "setting differs", "settings differ"),
+        )
+        if number
+    ]
+    return escape(summary(plan)) + (f" {', '.join(others)}." if others else "")
+
+
+def _sections(outcome: PlanOutcome, plan: Plan) -> Iterator[CommentSection]:
+    """The sections in the order in which they are read; empty ones too."""
+    yield CommentSection("what refuses an apply", _refusals(plan), 0)
+    yield CommentSection("what the actor may not change", _denials(outcome), 1)
+    for text in (not_tested(plan), left_out(plan)):
+        yield CommentSection("what the plan leaves out", escape(text), 2)
+    lines = sender_lines(plan) if not plan.empty else []
+    yield CommentSection("who sends as whom", _routes(lines), 3)
+    if any(line.mark != " " for line in lines):
+        yield CommentSection("the diagram of who sends as whom", _diagram(lines), 8)
+    yield CommentSection("the secrets that would go somewhere new", _secrets(plan), 4)
+    yield CommentSection("the settings that differ", _settings(plan), 5)
+    yield CommentSection("the rights that would change", _rights(plan), 6)
+    if plan.changes:
+        yield CommentSection("", "#### Changes, field by field", 0)
+    for title, names, body in _grouped(plan):
+        yield CommentSection(names, folded(title, as_diff(body)), 9)
+    yield CommentSection("what is created again", _titled(forgotten(plan, _WIDE)), 7)
+    yield CommentSection("the live tests", _tests(outcome), 2)
+    yield CommentSection("what an apply will do", _titled(steps(plan, _WIDE)), 7)
+
+
+def _titled(section: str) -> str:
+    title, _, body = section.partition("\n")
+    return f"#### {escape(title.rstrip(':'))}\n\n{fenced(body)}" if section else ""
+
+
+def _refusals(plan: Plan) -> str:
+    shown, more = shortened(plan.violations)
+    parts = [
+        f"> [!CAUTION]\n> {escape(item.message)}"
+        + (f"  \n> To allow it: {code(item.override)}" if item.override else "")
+        for item in shown
+    ]
+    return "\n\n".join([*parts, f"{more}."] if more else parts)
+
+
+def _denials(outcome: PlanOutcome) -> str:
+    if not outcome.denials:
+        return ""
+    shown, more = shortened(outcome.denials, TO_ACT_ON)
+    lines = [f"> - {code(str(item.address))}: {escape(item.message)}" for item in shown]
+    lines += [f"> - {more}"] if more else []
+    who = escape(_cut(outcome.actor, _LONGEST_NAME))
+    return "\n".join(["> [!WARNING]", f"> {who} may not make these changes:", ">", *lines])
+
+
+def _routes(lines: list[SenderLine]) -> str:
+    if not lines:
+        return ""
+    changed = [line for line in lines if line.mark != " "]
+    shown, more = shortened(lines if len(lines) <= LINES else changed, BLOCKS)
+    rows = [
+        (_MARKS[line.mark], _sender(line.sender), _way(line.before), _after(line), _audience(line))
+        for line in shown
+    ]
+    same = len(lines) - len(changed) if len(lines) > LINES else 0
+    parts = ["#### Who sends as whom"]
+    if rows:
+        parts.append(markdown_table(("", "Mail from", "before", "after", "may send it"), rows))
+    else:
+        parts.append("No sender's way changes.")
+    notes = [f"{more} change."] if more else []
+    notes += [f"{counted(same, 'sender')} as before."] if same and rows else []
+    return "\n\n".join([*parts, " ".join(notes)] if notes else parts)
+
+
+def _sender(sender: str) -> str:
+    return sender if sender == ANY_OTHER else code(with_a_label(sender))
+
+
+def _way(row: RouteDocument | None) -> str:
+    if row is None:
+        return ""
+    if row.as_address is None or row.via is None:
+        return "refused"
+    return f"as {code(with_a_label(row.as_address))} through {code(row.via)}{_why(row)}"
+
+
+def _why(row: RouteDocument) -> str:
+    return f" ({WHY[row.reason]})" if row.reason != Reason.SENDER else ""
+
+
+def _after(line: SenderLine) -> str:
+    old, new = line.before, line.after
+    if old is None or new is None or (old.as_address, old.via) != (new.as_address, new.via):
+        return _way(new)
+    return "as before" + (_why(new) if old.reason != new.reason else "")
+
+
+def _audience(line: SenderLine) -> str:
+    now = escape(with_a_labels(line.after.users)) if line.after else ""
+    was = escape(with_a_labels(line.before.users)) if line.before else now
+    return now if was == now or line.mark == " " else f"{now} (before: {was})"
+
+
+def _diagram(lines: list[SenderLine]) -> str:
+    picture = mermaid(lines)
+    legend = "Thick arrows are new, dotted ones go away."
+    return f"{picture}\n\n{legend}" if picture else ""
+
+
+def _secrets(plan: Plan) -> str:
+    shown, more = shortened(plan.new_credentials, BLOCKS)
+    rows = []
+    for item in shown:
+        holder = f"{code(item.connector)} ({escape(item.protocol)})"
+        if item.protocol == GATEWAY:
+            holder = f"application {code(item.connector)}"
+        before = [code(str(place)) for place in item.before]
+        before += [f"{item.others} more"] if item.others else []
+        same = [f"the same secret as {code(str(reference))}" for reference in item.same_as]
+        rows.append(
+            (
+                "<br>".join([code(str(item.reference)), *same]),
+                holder,
+                "<br>".join(before) or "nowhere yet",
+                code(str(item.after)),
+            )
+        )
+    return _listing(
+        "Secrets that would go somewhere new",
+        ("secret", "of", "applied at", "would go to"),
+        rows,
+        more,
+    )
+
+
+def _settings(plan: Plan) -> str:
+    shown, more = shortened(plan.settings_changes, BLOCKS)
+    rows = [
+        (
+            code(item.name),
+            f"{code(item.before)} ({escape(item.before_source)})" if item.before else "not set",
+            f"{code(item.after)} ({escape(item.after_source)})" if item.after else "not set",
+        )
+        for item in shown
+    ]
+    title = "Settings that differ from the last apply"
+    return _listing(title, ("setting", "at the last apply", "now"), rows, more)
+
+
+def _listing(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]], more: str) -> str:
+    if not rows:
+        return ""
+    table = markdown_table(head, rows)
+    return f"#### {title}\n\n{table}" + (f"\n\n{more}." if more else "")
+
+
+def _rights(plan: Plan) -> str:
+    title, _, body = access(plan, _WIDE).partition("\n")
+    return f"#### {title.rstrip(':')}\n\n{as_diff(body)}" if body else ""
+
+
+def _tests(outcome: PlanOutcome) -> str:
+    if not outcome.results:
+        return ""
+    count = escape(tests_summary(outcome.results))
+    return f"#### Live tests\n\n**{count}**\n\n{results_table(outcome.results)}"
+
+
+def _grouped(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """The changes by connector: a title, whose they are, and the text. Updates that are alike are one."""
+    alikes = {address: group for group in alike(plan.changes) for address in group.addresses}
+    groups: dict[AlikeChanges | str, list[Change]] = {}
+    for change in plan.changes:
+        group = alikes.get(change.address) if isinstance(change, Update) else None
+        groups.setdefault(group or _subject(change.address), []).append(change)
+    for key, changes in groups.items():
+        if isinstance(key, AlikeChanges):
+            title = f"{counted(len(changes), key.kind)} changed alike"
+            yield (
+                title,
+                listed([item.address.name for item in changes]),
+                "\n\n".join(change_blocks(tuple(changes), _WIDE)),
+            )
+        else:
+            does = ", ".join(
+                _does(item) if key == str(item.address) else f"{item.address.kind} {_does(item)}"
+                for item in changes
+            )
+            body = "\n\n".join(change_text(item, _WIDE) for item in changes)
+            yield f"{key}: {does}", str(key), body
+
+
+def _subject(address: Address) -> str:
+    of_a_connector = address.kind in (Kind.EMAIL_CONNECTOR, Kind.PERMISSIONS)
+    return address.name if of_a_connector else str(address)
+
+
+def _does(change: Change) -> str:
+    match change:
+        case Create():
+            return "created"
+        case Delete():
+            return "destroyed"
+        case Forget():
+            return "forgotten"
+        case Rename():
+            return f"renamed from {change.before.address.name}"
+        case RotateSecret():
+            return "with a rotated secret"
+        case Update():
+            return "updated"
+        case _:
+            assert_never(change)
+
+
+def _within_the_limit(head: str, sections: list[CommentSection]) -> str:
+    """Leave out whole sections where there are too many, and say which."""
+    wanted = [item for item in sections if item.text]
+    left = MOST_BYTES - _FOR_THE_NOTICE - _size(head)
+    kept: set[int] = set()
+    for place, item in sorted(enumerate(wanted), key=lambda pair: pair[1].rank):
+        if _size(item.text) <= left:
+            kept.add(place)
+            left -= _size(item.text)
+    cut = [item for place, item in enumerate(wanted) if place not in kept and item.name]
+    parts = [head]
+    if cut:
+        names = [code(_cut(item.name, _LONGEST_NAME)) for item in cut]
+        parts.append(
+            f"> [!IMPORTANT]\n> This comment is too long for all of the plan. Left out:"
+            f" {counted(len(cut), 'section')} ({listed(names)}). All of it is in the output of"
+            " `reconciler plan`, and in the report that `--report json=FILE` writes."
+        )
+    parts += [item.text for place, item in enumerate(wanted) if place in kept]
+    return "\n\n".join(parts)
+
+
+def _size(text: str) -> int:
+    return len(text.encode()) + len("\n\n")
