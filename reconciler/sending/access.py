@@ -67,9 +67,12 @@ class ConnectorAccess:
 
     def failure(self, error: Exception, stage: Stage) -> SendFailed:
         """Explain an exception, with the server's reply."""
-        failure = classify(error, FailureContext(self.account, stage, self._secrets.redactor))
+        account = self.account
+        proxy = self._access.options.bypassed_proxy(account.host, account.port)
+        where = FailureContext(account, stage, self._secrets.redactor, bypassed_proxy=proxy)
+        failure = classify(error, where)
         said = f" The server said: {failure.reply}" if failure.reply else ""
-        by_smtp = self.account.protocol is Protocol.SMTP
+        by_smtp = account.protocol is Protocol.SMTP
         reply = error.reply if isinstance(error, Declined) and by_smtp else Reply("")
         if reply.code:  # RFC 5321 section 4.2.1: it decides, whatever the words are
             temporary = reply.code.startswith("4")

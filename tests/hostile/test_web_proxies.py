@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reconciler.connection.access import Access
+from reconciler.connection.account import accounts
 from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.connection.options import ProbeOptions
+from reconciler.errors import SendFailed
 from reconciler.mail.dial import ConnectTo
+from reconciler.mail.oauth import AuthlibTokens
 from reconciler.mail.web_proxy import ProxySettings
 from reconciler.model.connector import Connector, Grant, OAuth2, Security
 from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.runner import run
+from reconciler.sending.access import ConnectorAccess
 from tests.hostile.conftest import HOST, TIMEOUT, Passwords, connector_for
 from tests.hostile.connect_proxy import ConnectProxy
 from tests.hostile.scripts import imap
@@ -270,3 +275,23 @@ def test_a_mail_server_is_never_reached_through_it_and_the_failure_says_so(
         assert failed.failure is not None
         said = f"HTTPS_PROXY is used for token endpoints only: {protocol.upper()} needs"
         assert (said in failed.failure.remedy) is not excepted, failed.failure
+
+
+@pytest.mark.parametrize("protocol", list(Protocol))
+@pytest.mark.parametrize("excepted", [False, True])
+def test_whoever_sends_a_mail_is_told_the_same(protocol: Protocol, excepted: bool) -> None:
+    connector = connector_for(protocol, Security.IMPLICIT)
+    server = connector.imap or connector.smtp
+    assert server is not None
+    moved: dict[str, Any] = {protocol.value: replace(server, server="255.255.255.255")}
+    (account,) = accounts(replace(connector, **moved))
+    proxies = ProxySettings.of(
+        {"HTTPS_PROXY": "127.0.0.1:9", "NO_PROXY": "255.0.0.0/8" if excepted else ""}
+    )
+    options = ProbeOptions(timeout=TIMEOUT, retries=0, proxies=proxies)
+    secrets = Passwords()
+    access = ConnectorAccess(account, Access(secrets, AuthlibTokens(secrets), options))
+    with pytest.raises(SendFailed) as caught:
+        access.smtp() if protocol is Protocol.SMTP else access.imap()
+    said = f"HTTPS_PROXY is used for token endpoints only: {protocol.upper()} needs"
+    assert (said in (caught.value.hint or "")) is not excepted, caught.value
