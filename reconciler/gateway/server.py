@@ -83,20 +83,17 @@ class Gateway:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         await loop.run_in_executor(self._asking, self._handover.look)
-        servers = [await self._listen(how, endpoint) for how, endpoint in self._settings.listeners]
-        pages = StatusPages(
-            self._handover,
-            self._metrics,
-            lambda: self._problem,
-            lambda: self._submission.is_ending,
-        )
+        servers: list[asyncio.Server] = []
         status: asyncio.Server | None = None
-        if self._settings.status is not None:
-            endpoint = self._settings.status
-            status = await self._bound(
-                endpoint, asyncio.start_server(pages.converse, endpoint.host, endpoint.port)
-            )
-            self._say_listening("status", status)
+        try:
+            for how, endpoint in self._settings.listeners:
+                servers.append(await self._listen(how, endpoint))
+            if self._settings.status is not None:
+                status = await self._serve_status(self._settings.status)
+        except BaseException:
+            for server in servers:
+                server.close()
+            raise
         following = loop.create_task(self._follow())
         self._log.event("ready", serial=self._handover.serial)
         try:
@@ -104,8 +101,21 @@ class Gateway:
         finally:
             following.cancel()
         await self._end(servers)
-        if status is not None:
+        if status is not None:  # it answers to the end
             status.close()
+
+    async def _serve_status(self, endpoint: ListenAddress) -> asyncio.Server:
+        pages = StatusPages(
+            self._handover,
+            self._metrics,
+            lambda: self._problem,
+            lambda: self._submission.is_ending,
+        )
+        server = await self._bound(
+            endpoint, asyncio.start_server(pages.converse, endpoint.host, endpoint.port)
+        )
+        self._say_listening("status", server)
+        return server
 
     async def _end(self, servers: list[asyncio.Server]) -> None:
         """Accept nothing new, and let what is under way be answered."""
@@ -148,7 +158,7 @@ class Gateway:
         try:
             server: asyncio.Server = await opening
         except OSError as error:
-            raise UsageError(
+            raise ReconcilerError(
                 f"the gateway cannot listen on {endpoint}: {error.strerror}",
                 hint="Ports below 1024 need the capability CAP_NET_BIND_SERVICE; another program may listen there.",
             ) from None

@@ -32,7 +32,10 @@ READ: dict[str, Callable[[Any], object]] = {
 }
 VERSIONS = sorted(path.stem for path in STATES.glob("*.db"))
 # What PostgreSQL needs to take rows over: parents before those that refer to them.
-TABLES = ("revisions", "resources", "history", "fingerprints", "tests", "sent")
+TABLES = (
+    "revisions", "resources", "history", "fingerprints", "tests", "sent", "attempts",
+    "credential_uses",
+)  # fmt: skip
 
 
 def contains(now: Any, then: Any) -> bool:
@@ -114,6 +117,9 @@ def test_a_state_in_postgresql_is_migrated_with_the_same_rows(
         target.execute("SET search_path = reconciler")
         (lineage, serial) = source.execute("SELECT lineage, serial FROM meta").fetchone()
         target.execute("UPDATE meta SET lineage = %s, serial = %s", (lineage, serial))
+        if version >= "0003":
+            settings = source.execute("SELECT settings FROM meta").fetchone()
+            target.execute("UPDATE meta SET settings = %s", settings)
         there = {name for (name,) in source.execute("SELECT name FROM sqlite_schema")}
         for table in filter(there.__contains__, TABLES):
             rows = source.execute(f"SELECT * FROM {table}")

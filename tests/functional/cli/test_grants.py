@@ -96,7 +96,7 @@ def test_the_reader_plans_before_the_first_apply(home: Home, server: Postgresql)
     server.execute(*blocks()[0])
     done = home("plan", "--state", server.url_of("mail_reader"))
     assert done.status == 0, done.said
-    assert "18 to add" in done.out
+    assert "19 to add" in done.out
 
 
 @pytest.mark.parametrize(

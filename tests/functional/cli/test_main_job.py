@@ -17,9 +17,9 @@ def test_the_first_command_applies_the_shipped_example_and_the_second_run_finds_
 ) -> None:
     first = home.run(*FIRST_COMMAND)
     assert first.status == 0, first.said
-    assert "Plan: 18 to add, 0 to change, 0 to destroy." in first.out
+    assert "Plan: 19 to add, 0 to change, 0 to destroy." in first.out
     assert "Tested 5: 5 passed." in first.said
-    assert "Apply complete! Resources: 18 added, 0 changed, 0 destroyed." in first.out
+    assert "Apply complete! Resources: 19 added, 0 changed, 0 destroyed." in first.out
     assert "Connections are redirected:\n  imap.gmail.com:993=127.0.0.1:" in first.err
 
     second = home.run(*FIRST_COMMAND)

@@ -382,6 +382,7 @@ READS_RULES = {
     "route": ("--as", "clerk"),
     "send": ("--to", "ada@example.com", "--subject", "Hello", "--text", "Hello."),
     "settings": (),
+    "gateway": ("--plain", "127.0.0.1:0"),
     "sandbox": (),
     "state adopt": (),
     "state lock": (),

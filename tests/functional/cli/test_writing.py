@@ -44,7 +44,10 @@ def test_no_file_is_overwritten(home: Home) -> None:
     for command in (("import",), ("rollback", "1", "--out", "connectors.d")):
         done = home(*command)
         assert done.status == 1
-        assert "connectors.d already contains a configuration: groups.yaml" in done.err
+        assert (
+            "connectors.d already contains a configuration: applications.yaml, groups.yaml"
+            in done.err
+        )
     assert {path.name: path.read_bytes() for path in home.config.iterdir()} == before
     assert sorted(path.name for path in home.folder.iterdir()) == [".reconciler", "connectors.d"]
 
