@@ -23,7 +23,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from reconciler.config.events import MAX_FOR_REFERENCE, SyntaxProblem, parsers, pieces
+from reconciler.config.events import SyntaxProblem, parsers, pieces
 from reconciler.config.merge_keys import (
     MERGE,
     UNDER_MERGE,
@@ -32,7 +32,7 @@ from reconciler.config.merge_keys import (
     merged_mappings,
 )
 from reconciler.config.positions import Place, Position, Positions
-from reconciler.config.raw import Composed, RawDocument, showable
+from reconciler.config.raw import MAX_FOR_REFERENCE, Composed, RawDocument, showable
 from reconciler.config.rules import problem
 from reconciler.config.scalars import STRING_TAG, TAGS, NumberOutOfReach, has_tag, resolve
 from reconciler.diagnostics import Diagnostic, Route

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Final
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from reconciler.config.raw import MAX_FOR_REFERENCE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -74,10 +76,6 @@ def reference(text: str) -> Iterator[Event]:
     except Exception:  # noqa: BLE001 - a slip of the parser's own must not quote the file either
         message, hint = _UNKNOWN
         raise SyntaxProblem("yaml/syntax", message, hint, line, column) from None
-
-
-MAX_FOR_REFERENCE: Final = 64 * 1024
-"""The longest text for the Python parser, in characters: it takes two seconds."""
 
 
 _NEXT_DOCUMENT: Final = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from reconciler.config.catalogue import catalogue
 from reconciler.config.checks import run
-from reconciler.config.compose import compose
 from reconciler.config.documents import Parsed, parse
 from reconciler.config.files import decode, find_all, read, shown, with_files
+from reconciler.config.plain_yaml import read_documents
 from reconciler.config.resolved import ResolvedConfiguration
 from reconciler.config.rules import problem, settled
 from reconciler.config.settings import DEFAULTS
@@ -144,15 +144,19 @@ def built_in_providers() -> tuple[Provider, ...]:
 def _source(text: str | Diagnostic, file: str, variables: Variables = NO_VARIABLES) -> _Source:
     if isinstance(text, Diagnostic):
         return _Source((), (text,), complete=False)
-    composed = compose(text, file)
+    composed = read_documents(text, file)
     empty: tuple[Diagnostic, ...] = ()
     if not composed.documents and not composed.diagnostics:
         message = "The file contains no document."
         empty = (problem("file/empty", message, hint="Delete it, or add a document.", file=file),)
-    substituted = [substitute(document, variables) for document in composed.documents]
-    unknown = tuple(item for _, problems in substituted for item in problems)
+    documents = composed.documents
+    unknown: tuple[Diagnostic, ...] = ()
+    if "${" in text or "\\" in text:  # an escape may stand for either of the two
+        substituted = [substitute(document, variables) for document in documents]
+        documents = tuple(document for document, _ in substituted)
+        unknown = tuple(item for _, problems in substituted for item in problems)
     return _Source(
-        tuple(parse(document) for document, _ in substituted),
+        tuple(map(parse, documents)),
         composed.diagnostics + unknown + empty,
         composed.readable,
     )

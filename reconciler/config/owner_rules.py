@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from reconciler.config.compose import compose
+from reconciler.config.plain_yaml import read_documents
 from reconciler.config.settings import STATE_URL, LimitSettings, Testing
 from reconciler.errors import UsageError
 from reconciler.model.connector import STRICT
@@ -95,7 +95,7 @@ def load_owner_rules(path: Path, home: Path) -> OwnerRules:
     change it), or writable by anybody but the user and root.
     """
     text = _read(path, home)
-    composed = compose(text, path.as_posix())
+    composed = read_documents(text, path.as_posix())
     for problem in composed.diagnostics:
         raise UsageError(
             f"the owner's rules are invalid: {problem.file}:{problem.line}:{problem.column}:"

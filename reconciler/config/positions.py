@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from reconciler.diagnostics import Route
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.diagnostics import Route
 
 
 class Position(NamedTuple):
@@ -27,11 +29,26 @@ class Place(NamedTuple):
     scalar: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Positions:
-    """The places of all values of one document, by route."""
+    """The places of all values of one document, by route; looked up when one is first asked for."""
 
-    places: dict[Route, Place] = field(default_factory=dict)
+    __slots__ = ("_look_up", "_places")
+
+    def __init__(self, places: dict[Route, Place] | Callable[[], dict[Route, Place]]) -> None:
+        self._places = None if callable(places) else places
+        self._look_up = places if callable(places) else None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Positions) and self.places == other.places
+
+    __hash__ = None  # type: ignore[assignment]  # places are a dictionary
+
+    @property
+    def places(self) -> dict[Route, Place]:
+        """The places by route."""
+        if self._places is None:
+            self._places = self._look_up() if self._look_up is not None else {}
+        return self._places
 
     def of(self, route: Route) -> Position:
         """The position to report for a value; for a missing one, that of the closest enclosing value."""

@@ -10,6 +10,9 @@ from reconciler.config.positions import Positions
 from reconciler.diagnostics import Diagnostic
 from reconciler.model.resource import JSON
 
+MAX_FOR_REFERENCE: Final = 64 * 1024
+"""The longest YAML text for the slow parser that knows all of YAML, in characters: it takes two seconds."""
+
 _LONGEST_SHOWN: Final = 40
 _SHOWN_KEY: Final = re.compile(r"[a-z]+[0-9]?[a-z]?(_[a-z]+[0-9]?[a-z]?)*")
 

@@ -60,6 +60,11 @@ def resolve(text: str) -> Scalar:
     return _number(text)
 
 
+def is_special(text: str) -> bool:
+    """Whether an unquoted scalar is a word that stands for no text: null or a boolean."""
+    return text in _SPECIAL
+
+
 def has_tag(value: Scalar, tag: str) -> bool:
     """Whether a value that an unquoted scalar was resolved to is one of those that a tag is for."""
     return type(value) in _TYPES[tag]

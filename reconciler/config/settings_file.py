@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from reconciler.config.compose import compose
 from reconciler.config.files import leads_out, outside, read, shown
+from reconciler.config.plain_yaml import read_documents
 from reconciler.config.rules import problem, settled
 from reconciler.config.settings import DEFAULTS, Settings
 from reconciler.config.settings_checks import problems
@@ -39,7 +39,7 @@ def load_settings(
     text = read(path)
     if isinstance(text, Diagnostic):
         return DEFAULTS, (text,)
-    composed = compose(text, shown(path))
+    composed = read_documents(text, shown(path))
     if not composed.documents:
         return DEFAULTS, composed.diagnostics
     first, *others = composed.documents

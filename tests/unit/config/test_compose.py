@@ -13,9 +13,9 @@ from ruamel.yaml.error import YAMLError
 from reconciler.config import compose as module
 from reconciler.config import events
 from reconciler.config.compose import MAX_DEPTH, MAX_PROBLEMS, compose
-from reconciler.config.events import MAX_FOR_REFERENCE, fast, reference
+from reconciler.config.events import fast, reference
 from reconciler.config.positions import Position
-from reconciler.config.raw import Composed, showable
+from reconciler.config.raw import MAX_FOR_REFERENCE, Composed, showable
 from reconciler.config.scalars import resolve
 
 
