@@ -81,8 +81,9 @@ def find(root: Path, *, within: Path | None = None) -> SourceFile:
                 continue
             seen.add((status.st_dev, status.st_ino))
             listed = sorted(item for item in folder.iterdir() if not item.name.startswith("."))
-            entries = [item for item in listed if not leads_out(item, home)]
-            diagnostics += (outside(item) for item in listed if item not in entries)
+            strangers = {item.name for item in listed if leads_out(item, home)}
+            entries = [item for item in listed if item.name not in strangers]
+            diagnostics += (outside(item) for item in listed if item.name in strangers)
         except OSError as error:
             diagnostics.append(_unreadable(folder, error))
             continue

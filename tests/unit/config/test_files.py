@@ -197,3 +197,24 @@ def test_names_that_cannot_be_printed_are_shown_all_the_same(tmp_path: Path) -> 
     (path,) = find(tmp_path).paths
     assert shown(path).endswith("a\ufffd\ufffd[31m.yaml")
     assert read(path) == ""
+
+
+def test_files_are_not_compared_with_one_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(300):
+        (tmp_path / f"{number:03}.yaml").write_text("")
+    compared = 0
+    equal = Path.__eq__
+
+    def counted(path: Path, other: object) -> bool:
+        nonlocal compared
+        compared += 1
+        return equal(path, other)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "__eq__", counted)
+        patch.setattr(Path, "__hash__", Path.__hash__)
+        found = find(tmp_path).paths
+    assert len(found) == 300
+    assert compared <= 300
