@@ -43,6 +43,7 @@ class GatewayProtocol(SMTP):
         self._lost = lost
         self.is_busy = False
         self.was_served = False
+        self.carrier: asyncio.BaseTransport | None = None
         self.handed_over: Future[MailReply] | None = None
         super().__init__(handler, **settings)
         self.line_length_limit = SMTP.line_length_limit
@@ -77,7 +78,9 @@ class GatewayProtocol(SMTP):
 
     def dismiss(self) -> None:
         """End the connection unless a mail of it is under way, which is answered first."""
-        if not self.is_busy and self.transport is not None:
+        if self.transport is None:  # in the handshake
+            self.abort()
+        elif not self.is_busy:
             self.transport.write(b"421 4.3.2 The gateway is ending\r\n")  # type: ignore[attr-defined]
             self.transport.close()
 
@@ -88,7 +91,7 @@ class GatewayProtocol(SMTP):
 
     def abort(self) -> None:
         """End the connection without a word."""
-        transport = self._original_transport or self.transport
+        transport = self._original_transport or self.transport or self.carrier
         if isinstance(transport, asyncio.Transport):
             transport.abort()
 

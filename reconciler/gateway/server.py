@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.errors import ReconcilerError, StateError, UsageError
 from reconciler.gateway.certificate import ServedCertificate
+from reconciler.gateway.handshake import CountedHandshake
 from reconciler.gateway.metrics import Metrics
 from reconciler.gateway.passwords import Passwords
 from reconciler.gateway.protocol import GatewayProtocol
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 _LOOK: Final = 0.5
 """Seconds between looks at the state and at the certificate: what is applied counts within one."""
-_HANDSHAKE: Final = 20.0
 _SIGN_INS_AT_ONCE: Final = 4
 """Passwords that are compared at once, each in 8 MiB."""
 
@@ -62,7 +62,7 @@ class Gateway:
             metrics=self._metrics,
             log=log,
         )
-        self._connections: set[GatewayProtocol] = set()
+        self._connections: dict[GatewayProtocol, str] = {}
         self._by_peer: Counter[str] = Counter()
         self._context: ssl.SSLContext | None = None
         self._certificate = ServedCertificate(settings.certificate, settings.key, fetch)
@@ -139,15 +139,12 @@ class Gateway:
 
     async def _listen(self, how: Protection, endpoint: ListenAddress) -> asyncio.Server:
         loop = asyncio.get_running_loop()
-        is_implicit = how is Protection.IMPLICIT
         server = await self._bound(
             endpoint,
             loop.create_server(
                 lambda: self._protocol(how),
                 endpoint.host or None,
                 endpoint.port,
-                ssl=self._context if is_implicit else None,
-                ssl_handshake_timeout=_HANDSHAKE if is_implicit else None,
                 backlog=512,
             ),
         )
@@ -169,9 +166,9 @@ class Gateway:
             host, port = listening.getsockname()[:2]
             self._log.event("listening", protection=how, host=host, port=port)
 
-    def _protocol(self, how: Protection) -> asyncio.Protocol:
+    def _protocol(self, how: Protection) -> asyncio.BaseProtocol:
         starttls = how is Protection.STARTTLS
-        return _Bounded(
+        served = _Bounded(
             self._submission,
             self._gone,
             accept=self._admit,
@@ -186,6 +183,11 @@ class Gateway:
             timeout=self._settings.idle,
             loop=asyncio.get_running_loop(),
         )
+        if how is not Protection.IMPLICIT or self._context is None:
+            return served
+        return CountedHandshake(
+            served, self._context, admit=served.admit, over=lambda: self._gone(served)
+        )
 
     def _admit(self, connection: GatewayProtocol, peer: str) -> bool:
         """Whether there is room for one more connection, of this client."""
@@ -196,7 +198,7 @@ class Gateway:
         ):
             self._log.detail("connection_refused", client=peer)
             return False
-        self._connections.add(connection)
+        self._connections[connection] = peer
         self._empty.clear()
         self._by_peer[peer] += 1
         self._metrics.connections = len(self._connections)
@@ -205,10 +207,10 @@ class Gateway:
 
     def _gone(self, connection: GatewayProtocol) -> None:
         if connection in self._connections:
-            self._connections.remove(connection)
+            peer = self._connections.pop(connection)
             if not self._connections:
                 self._empty.set()
-            self._by_peer[connection.peer] -= 1
+            self._by_peer[peer] -= 1
             self._by_peer += Counter()  # forget those at zero
             self._metrics.connections = len(self._connections)
 
@@ -269,13 +271,19 @@ class _Bounded(GatewayProtocol):
         self._is_known = False
         super().__init__(handler, lost, **settings)
 
+    def admit(self, transport: asyncio.BaseTransport) -> bool:
+        """Take a connection whose protection may have to be negotiated first; False if there is no room for it."""
+        peer = transport.get_extra_info("peername")
+        self._is_known = self._accept(self, str(peer[0]) if peer else "")
+        self.carrier = transport
+        return self._is_known
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Serve, or say 421 and close."""
-        peer = transport.get_extra_info("peername")
-        if not self._is_known and not self._accept(self, str(peer[0]) if peer else ""):
+        if not self._is_known and not self.admit(transport):
             if isinstance(transport, asyncio.Transport):
                 transport.write(b"421 4.3.2 Too many connections\r\n")
                 transport.close()
             return
-        self._is_known = self.was_served = True
+        self.was_served = True
         super().connection_made(transport)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import resource
 import smtplib
 import socket
 import ssl
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -248,6 +250,50 @@ def test_silent_connections_leave_room_for_others(applied: Home, tmp_path: Path)
         assert found.page("/healthz")[0] == 200
         for item in silent:
             item.close()
+
+
+def test_handshakes_that_are_never_finished_count_as_connections(
+    applied: Home, tmp_path: Path
+) -> None:
+    with running(applied, tmp_path, "--connections", "50") as found:
+        silent = [Wire(found.ports["implicit"]) for _ in range(5)]
+        refused = Wire(found.ports["implicit"])
+        assert refused.reply() == ""
+        wait_for_connections(found, 5)
+        silent.pop().close()
+        wait_for_connections(found, 4)
+        found.client("implicit").quit()
+        assert found.end() == 0
+        assert found.wait_for("ended")["cut_off"] == 0
+        assert [item.reply() for item in silent] == [""] * 4
+        for item in (refused, *silent):
+            item.close()
+
+
+def test_thousands_of_silent_connections_hold_up_nobody(applied: Home, tmp_path: Path) -> None:
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = min(2000, (most - 500) // 20 * 10)
+    with running(applied, tmp_path, "--connections", str(count + 10)) as found:
+        silent = []
+        for number in range(count):
+            port = found.ports["implicit" if number % 2 else "none"]
+            source = (f"127.0.1.{number % 10 + 1}", 0)
+            silent.append(
+                socket.create_connection(("127.0.0.1", port), DEADLINE, source_address=source)
+            )
+        with found.client() as client:
+            client.sendmail(SENDER, ["thousands@elsewhere.example"], f"{HEAD}\r\nx\r\n")
+        wait_for_connections(found, count)
+        for item in silent:
+            item.close()
+
+
+def wait_for_connections(gateway: Running, count: int) -> None:
+    """Wait until the gateway counts so many."""
+    until = time.monotonic() + DEADLINE
+    while f"\nreconciler_gateway_connections {count}\n" not in gateway.page("/metrics")[1]:
+        assert time.monotonic() < until, gateway.page("/metrics")[1]
+        time.sleep(0.01)
 
 
 def test_more_mails_than_may_be_under_way_are_told_to_come_again(
