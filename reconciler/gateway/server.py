@@ -10,7 +10,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.errors import ReconcilerError, StateError, UsageError
+from reconciler.errors import ReconcilerError, StateError
 from reconciler.gateway.certificate import ServedCertificate
 from reconciler.gateway.handshake import CountedHandshake
 from reconciler.gateway.metrics import Metrics
