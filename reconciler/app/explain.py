@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.config.load import built_in_providers
 from reconciler.config.rules import RULES
-from reconciler.config.schema import connectors_schema, settings_schema
+from reconciler.config.schema import settings_schema
 from reconciler.config.suggest import did_you_mean
+from reconciler.config.template_documents import KINDS
+from reconciler.config.written_schema import explained_definitions
 from reconciler.connection.failure import ErrorClass
 from reconciler.errors import UsageError
-from reconciler.model.address import Kind
 from reconciler.render.explain import (
     ErrorExplanation,
     ExplainDocument,
@@ -76,11 +77,9 @@ def _endings(path: str) -> Iterator[str]:
 
 
 def _fields() -> Iterator[FieldExplanation]:
-    connectors, settings = connectors_schema(), settings_schema()
-    definitions = connectors["$defs"]
-    for kind in Kind:
-        if str(kind) in definitions:
-            yield from _walk(str(kind), definitions[str(kind)], definitions, required=False)
+    settings, definitions = settings_schema(), explained_definitions()
+    for kind in KINDS:
+        yield from _walk(kind, definitions[kind], definitions, required=False)
     yield from _walk(SETTINGS, settings, settings["$defs"], required=False)
 
 

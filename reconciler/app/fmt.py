@@ -11,9 +11,9 @@ from reconciler.app.project_folder import SETTINGS_FILE
 from reconciler.config.compose import compose
 from reconciler.config.files import MAX_BYTES, decode, find, read_bytes, shown
 from reconciler.config.formatting import Formatted, Left, formatted
+from reconciler.config.template_documents import KINDS
 from reconciler.diagnostics import Diagnostic
 from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
-from reconciler.model.address import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,7 +85,7 @@ def _read_folder(folder: Path, within: Path | None) -> list[_Read]:
     if files.paths and not any(item.before or item.layout.diagnostics for item in read):
         raise UsageError(
             f"{folder} contains no reconciler document",
-            hint=f"Each of its documents has a `kind`: {', '.join(Kind)}.",
+            hint=f"Each of its documents has a `kind`: {', '.join(KINDS)}.",
         )
     return found + [item for item in read if item.before or item.layout.diagnostics]
 
@@ -116,7 +116,7 @@ def _read(path: Path, *, settings: bool = False, named: bool = False) -> _Read:
         if named:
             raise UsageError(
                 f"{path} contains no reconciler document",
-                hint=f"A document has a `kind`: {', '.join(Kind)}.",
+                hint=f"A document has a `kind`: {', '.join(KINDS)}.",
             )
         return _Read(Layout(path))
     new = formatted(text)
@@ -135,7 +135,7 @@ def _is_ours(composed: Composed) -> bool:
         for document in composed.documents
         if isinstance(document.value, dict)
     }
-    return not composed.documents or not kinds.isdisjoint(map(str, Kind))
+    return not composed.documents or not kinds.isdisjoint(KINDS)
 
 
 def _write(item: _Read) -> None:

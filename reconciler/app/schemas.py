@@ -33,7 +33,8 @@ def schema(name: str) -> dict[str, Any]:
     """Make one schema: one of NAMES."""
     from pydantic import TypeAdapter  # noqa: PLC0415 - only where schemas are made
 
-    from reconciler.config.schema import editor_schema, schema_id, settings_schema  # noqa: PLC0415
+    from reconciler.config.schema import schema_id, settings_schema  # noqa: PLC0415
+    from reconciler.config.written_schema import editor_schema  # noqa: PLC0415
     from reconciler.plan.planfile import PlanFile  # noqa: PLC0415
     from reconciler.probe.report import TestReport  # noqa: PLC0415
     from reconciler.render.attempts import AttemptsDocument  # noqa: PLC0415

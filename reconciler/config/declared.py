@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.config.compose import compose
 from reconciler.config.files import find_all, read, shown
+from reconciler.config.template_documents import TABLE, TEMPLATE
 from reconciler.diagnostics import Diagnostic
 from reconciler.model.address import Address, Kind
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from reconciler.config.raw import RawDocument
 
 _KINDS = frozenset(str(kind) for kind in Kind)
+_LABELLED = (str(Kind.EMAIL_CONNECTOR), TEMPLATE, TABLE)
 
 
 def declared(roots: Sequence[Path], *, within: Path | None = None) -> dict[Address, str]:
@@ -26,6 +28,10 @@ def declared(roots: Sequence[Path], *, within: Path | None = None) -> dict[Addre
         if isinstance(kind, str) and kind in _KINDS and isinstance(name, str):
             line = document.positions.of(("name",)).line
             found.setdefault(Address(Kind(kind), name), f"{document.file}:{line}")
+        if kind == TABLE and isinstance(value.get("connectors"), dict):
+            for row in value["connectors"]:
+                line = document.positions.of_key(("connectors", row)).line
+                found.setdefault(Address(Kind.EMAIL_CONNECTOR, row), f"{document.file}:{line}")
     return found
 
 
@@ -34,7 +40,7 @@ def declared_labels(roots: Sequence[Path], *, within: Path | None = None) -> fro
     return frozenset(
         label
         for _, value in _documents(roots, within)
-        if value.get("kind") == Kind.EMAIL_CONNECTOR and isinstance(value.get("labels"), list)
+        if value.get("kind") in _LABELLED and isinstance(value.get("labels"), list)
         for label in value["labels"]
         if isinstance(label, str)
     )

@@ -80,10 +80,12 @@ def parse(raw: RawDocument) -> Parsed:
     # jsonschema takes longer to import than everything else here, and most documents are valid.
     from reconciler.config.explain import explain, explain_kind  # noqa: PLC0415 - see above
     from reconciler.config.schema import document_schema  # noqa: PLC0415 - see above
+    from reconciler.config.written_schema import connector_schema  # noqa: PLC0415 - see above
 
     if kind is None:
         return Parsed(raw, None, None, name, (explain_kind(raw),))
-    return Parsed(raw, None, kind, name, explain(raw, document_schema(kind)))
+    schema = connector_schema() if kind is Kind.EMAIL_CONNECTOR else document_schema(kind)
+    return Parsed(raw, None, kind, name, explain(raw, schema))
 
 
 def kind_of(value: JSON) -> Kind | None:

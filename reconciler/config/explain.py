@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from reconciler.config.documents import TYPES
 from reconciler.config.positions import dotted
 from reconciler.config.raw import showable
-from reconciler.config.rules import problem
 from reconciler.config.schema import Validator
 from reconciler.config.shapes import SHAPES
 from reconciler.config.suggest import did_you_mean, one_of
+from reconciler.config.template_documents import KINDS
 from reconciler.model.secret_ref import REFERENCE_PATTERN
 
 if TYPE_CHECKING:
@@ -43,18 +42,23 @@ def explain(raw: RawDocument, schema: Schema) -> tuple[Diagnostic, ...]:
 
     The model refused it, so if the schema finds nothing, that is reported.
     """
+    unique = objections(raw, schema)
+    return unique or (_at(raw, "schema/invalid", (), "The document is not valid."),)
+
+
+def objections(raw: RawDocument, schema: Schema) -> tuple[Diagnostic, ...]:
+    """Explain every problem that a schema finds in a document, if it finds any."""
     told = (
         diagnostic
         for error in Validator(schema).iter_errors(raw.value)
         for diagnostic in _told(raw, schema, error)
     )
-    unique = tuple(dict.fromkeys(told))  # a mapping without two fields has two errors that say so
-    return unique or (_at(raw, "schema/invalid", (), "The document is not valid."),)
+    return tuple(dict.fromkeys(told))  # a mapping without two fields has two errors that say so
 
 
 def explain_kind(raw: RawDocument) -> Diagnostic:
     """Explain the problem of a document without a known kind."""
-    kinds = [str(kind) for kind in TYPES]
+    kinds = KINDS
     if not isinstance(raw.value, dict):
         message = f"A document must be {_TYPES['object']}, but this is {_name_of(raw.value)}."
         return _at(raw, "schema/type", (), message, f"Kinds of documents are {one_of(kinds)}.")
@@ -154,15 +158,8 @@ def _unknown_field(
         hint = f"It belongs beside {dotted(route[:1])}."
     else:
         hint = did_you_mean(key, known) or f"Fields are {one_of(known)}."
-    at = raw.positions.of_key(route)
-    return problem(
-        "schema/unknown-field",
-        f"{name} is not a known {where}.",
-        hint=hint,
-        file=raw.file,
-        line=at.line,
-        column=at.column,
-    )
+    message = f"{name} is not a known {where}."
+    return raw.diagnostic("schema/unknown-field", route, message, hint, key=True)
 
 
 def _fields_of(part: Schema, root: Schema) -> Schema:
@@ -203,5 +200,4 @@ _WORDS_OF_YAML_1_1: Final = frozenset({"yes", "no", "on", "off", "y", "n"})
 
 
 def _at(raw: RawDocument, rule: str, route: Route, message: str, hint: str = "") -> Diagnostic:
-    at = raw.positions.of(route)
-    return problem(rule, message, hint=hint, file=raw.file, line=at.line, column=at.column)
+    return raw.diagnostic(rule, route, message, hint)

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from reconciler.config.catalogue import catalogue
 from reconciler.config.checks import run
-from reconciler.config.documents import Parsed, parse
+from reconciler.config.documents import parse
+from reconciler.config.expansion import expand
 from reconciler.config.files import decode, find_all, read, shown, with_files
 from reconciler.config.plain_yaml import read_documents
+from reconciler.config.raw import RawDocument
 from reconciler.config.resolved import ResolvedConfiguration
 from reconciler.config.rules import problem, settled
 from reconciler.config.settings import DEFAULTS
-from reconciler.config.variables import NO_VARIABLES, Variables, substitute
+from reconciler.config.variables import Variables
 from reconciler.diagnostics import Diagnostic
 from reconciler.model.provider import Provider
 from reconciler.model.resource import digest, spec_of
@@ -49,9 +51,10 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    parsed: tuple[Parsed, ...]
+    documents: tuple[RawDocument, ...]
     diagnostics: tuple[Diagnostic, ...]
     complete: bool
+    signs: bool = True
 
 
 def load(
@@ -72,24 +75,30 @@ def load(
     """
     found = with_files(find_all(roots, within=within), files)
     variables = Variables.of(settings, environment)
-    sources = [_source(read(path), shown(path), variables) for path in found.paths]
-    parsed = [item for source in sources for item in source.parsed]
+    sources = [_source(read(path), shown(path)) for path in found.paths]
+    written = [(item, source.signs) for source in sources for item in source.documents]
+    readable = not found.diagnostics and all(source.complete for source in sources)
+    expanded = expand(written, variables, complete=readable)
+    parsed = [parse(document) for document in expanded.documents]
     known = catalogue(
         parsed,
         built_in_providers() if providers is None else providers,
-        complete=not found.diagnostics and all(source.complete for source in sources),
+        complete=readable and expanded.complete,
     )
     subject = ResolvedConfiguration(known, settings)
     ordered = settled(
         (
             *found.diagnostics,
             *(diagnostic for source in sources for diagnostic in source.diagnostics),
+            *expanded.diagnostics,
             *(diagnostic for item in parsed for diagnostic in item.diagnostics),
             *run(subject),
         )
     )
     if any(diagnostic.is_error for diagnostic in ordered):
-        return Loaded(ordered, None, (), "", len(found.paths), len(parsed), environment=environment)
+        return Loaded(
+            ordered, None, (), "", len(found.paths), len(written), environment=environment
+        )
     snapshot = subject.snapshot()
     renames = tuple(
         (entry.value.name, entry.value.renamed_from)
@@ -102,7 +111,7 @@ def load(
         renames,
         digest_of(snapshot, renames),
         len(found.paths),
-        len(parsed),
+        len(written),
         environment=environment,
     )
 
@@ -129,19 +138,20 @@ def built_in_providers() -> tuple[Provider, ...]:
         if not item.name.endswith((".yaml", ".yml")):
             continue
         source = _source(decode(item.read_bytes(), item.name), item.name)
-        diagnostics = (*source.diagnostics, *(d for p in source.parsed for d in p.diagnostics))
+        read_in = [parse(document) for document in source.documents]
+        diagnostics = (*source.diagnostics, *(d for item in read_in for d in item.diagnostics))
         if any(diagnostic.is_error for diagnostic in diagnostics):
             where = ", ".join(f"{item.location}: {item.rule}" for item in diagnostics)
             raise RuntimeError(f"a built-in provider is not valid: {where}")
         found += (
             entry.value
-            for entry in (parsed.entry for parsed in source.parsed)
+            for entry in (parsed.entry for parsed in read_in)
             if entry is not None and isinstance(entry.value, Provider)
         )
     return tuple(found)
 
 
-def _source(text: str | Diagnostic, file: str, variables: Variables = NO_VARIABLES) -> _Source:
+def _source(text: str | Diagnostic, file: str) -> _Source:
     if isinstance(text, Diagnostic):
         return _Source((), (text,), complete=False)
     composed = read_documents(text, file)
@@ -149,14 +159,5 @@ def _source(text: str | Diagnostic, file: str, variables: Variables = NO_VARIABL
     if not composed.documents and not composed.diagnostics:
         message = "The file contains no document."
         empty = (problem("file/empty", message, hint="Delete it, or add a document.", file=file),)
-    documents = composed.documents
-    unknown: tuple[Diagnostic, ...] = ()
-    if "${" in text or "\\" in text:  # an escape may stand for either of the two
-        substituted = [substitute(document, variables) for document in documents]
-        documents = tuple(document for document, _ in substituted)
-        unknown = tuple(item for _, problems in substituted for item in problems)
-    return _Source(
-        tuple(map(parse, documents)),
-        composed.diagnostics + unknown + empty,
-        composed.readable,
-    )
+    signs = "${" in text or "\\" in text  # an escape may stand for either of the two
+    return _Source(composed.documents, composed.diagnostics + empty, composed.readable, signs)

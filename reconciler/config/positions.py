@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from reconciler.diagnostics import Route
 
-    from reconciler.diagnostics import Route
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 class Position(NamedTuple):
@@ -63,6 +65,49 @@ class Positions:
         while route and route not in self.places:
             route = route[:-1]
         return self.places[route]
+
+
+class Located(NamedTuple):
+    """A position with its file. ``shared``: what is written there holds for other documents too."""
+
+    file: str
+    position: Position
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One of the documents that a made document comes from.
+
+    ``moved`` maps routes of the made document to routes here. Any other leads to the same place below
+    ``base``; with None, to nothing.
+    """
+
+    file: str
+    positions: Positions
+    base: Route | None = ()
+    moved: Mapping[Route, Route] = field(default_factory=dict)
+    shared: bool = False
+
+    def place(self, route: Route) -> Place | None:
+        """The place of a value, if this document holds it."""
+        if route in self.moved:
+            return self.positions.places.get(self.moved[route])
+        return None if self.base is None else self.positions.places.get((*self.base, *route))
+
+
+def locate(layers: Sequence[Layer], route: Route, *, key: bool) -> Located:
+    """Find a value in the first document that holds it; a missing one at the closest enclosing value.
+
+    ``key`` asks for the position of its key.
+    """
+    for length in range(len(route), -1, -1):
+        for layer in layers:
+            place = layer.place(route[:length])
+            if place is not None:
+                at = place.value if place.scalar and not key else place.key
+                return Located(layer.file, at, layer.shared)
+    raise LookupError("no document holds the root")
 
 
 def dotted(route: Route) -> str:

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.config.positions import Positions
-from reconciler.diagnostics import Diagnostic
+from reconciler.config.positions import Layer, Located, Positions, locate
+from reconciler.config.rules import SharedDiagnostic, problem
+from reconciler.diagnostics import Diagnostic, Route
 from reconciler.model.resource import JSON
 
 MAX_FOR_REFERENCE: Final = 64 * 1024
@@ -19,12 +20,38 @@ _SHOWN_KEY: Final = re.compile(r"[a-z]+[0-9]?[a-z]?(_[a-z]+[0-9]?[a-z]?)*")
 
 @dataclass(frozen=True, slots=True)
 class RawDocument:
-    """One YAML document. ``whole`` is false if ``value`` lacks a part of the document."""
+    """One YAML document. ``whole`` is false if ``value`` lacks a part of the document.
+
+    One that is made from others, such as a template, has ``layers``: where its values are written. ``user``
+    then says for which connector it is made, and where that is written.
+    """
 
     value: JSON
     file: str
     positions: Positions
     whole: bool = True
+    layers: tuple[Layer, ...] = ()
+    user: str = ""
+
+    def locate(self, route: Route, *, key: bool = False) -> Located:
+        """Where a value, or its key, is written."""
+        if self.layers:
+            return locate(self.layers, route, key=key)
+        at = self.positions.of_key(route) if key else self.positions.of(route)
+        return Located(self.file, at)
+
+    def location(self, route: Route) -> str:
+        """A place that a message refers to, as compilers write it."""
+        found = self.locate(route)
+        return f"{found.file}:{found.position.line}:{found.position.column}"
+
+    def diagnostic(
+        self, rule: str, route: Route, message: str, hint: str = "", *, key: bool = False
+    ) -> Diagnostic:
+        """A problem of a value, or of its key, at its place."""
+        file, at, shared = self.locate(route, key=key)
+        found = problem(rule, message, hint=hint, file=file, line=at.line, column=at.column)
+        return SharedDiagnostic.of(found, self.user) if shared else found
 
 
 @dataclass(frozen=True, slots=True)

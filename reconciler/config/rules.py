@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
 
 from reconciler.diagnostics import Diagnostic, Severity
 
@@ -49,6 +50,13 @@ RULES: Final[dict[str, Severity]] = {
     "variable/unset": _ERROR,
     "variable/syntax": _ERROR,
     "variable/type": _ERROR,
+    "template/nested": _ERROR,
+    "template/parameter-name": _ERROR,
+    "template/parameter-type": _ERROR,
+    "template/unknown-parameter": _ERROR,
+    "template/unset-parameter": _ERROR,
+    "template/unused-parameter": _WARNING,
+    "template/expansion": _ERROR,
     "schema/type": _ERROR,
     "schema/null": _ERROR,
     "schema/required": _ERROR,
@@ -68,6 +76,7 @@ RULES: Final[dict[str, Severity]] = {
     "name/unknown-connector": _ERROR,
     "name/unknown-group": _ERROR,
     "name/unknown-provider": _ERROR,
+    "name/unknown-template": _ERROR,
     "text/log-command": _WARNING,
     "text/placeholder": _ERROR,
     "text/reference": _ERROR,
@@ -127,6 +136,53 @@ def problem(
     return Diagnostic(rule, RULES[rule], message, hint, file, line, column)
 
 
+@dataclass(frozen=True, slots=True)
+class SharedDiagnostic(Diagnostic):
+    """A problem at a place that several documents are made from; ``user`` is the connector that has it."""
+
+    user: str = ""
+
+    @classmethod
+    def of(cls, found: Diagnostic, user: str) -> Self:
+        """Say of a problem which connector has it."""
+        return cls(
+            found.rule,
+            found.severity,
+            found.message,
+            found.hint,
+            found.file,
+            found.line,
+            found.column,
+            user,
+        )
+
+
+def _folded(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Report what is wrong with a shared place once, with the first of the connectors that have it."""
+    kept: dict[object, Diagnostic] = {}
+    users: dict[object, dict[str, None]] = {}
+    for item in diagnostics:
+        key: object = item
+        if isinstance(item, SharedDiagnostic):
+            key = (item.rule, *_place(item))
+            users.setdefault(key, {})[item.user] = None
+        kept.setdefault(key, item)
+    for key, names in users.items():
+        first, more = next(iter(names)), len(names) - 1
+        used = f" Used by {first}" + (f" and {more} more." if more else ".")
+        item = kept[key]
+        kept[key] = Diagnostic(
+            item.rule,
+            item.severity,
+            item.message + used,
+            item.hint,
+            item.file,
+            item.line,
+            item.column,
+        )
+    return tuple(kept.values())
+
+
 _MEANT: Final = frozenset({"text/placeholder", "text/reference", "text/quotes"})
 
 
@@ -140,7 +196,7 @@ def settled(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     The first one is kept, unless a later one reports a secret in plain text. What a text was
     meant as comes before the shape that it lacks.
     """
-    diagnostics = tuple(diagnostics)
+    diagnostics = _folded(diagnostics)
     meant = {_place(item) for item in diagnostics if item.rule in _MEANT}
     taken: dict[tuple[str, int, int], int] = {}
     kept: list[Diagnostic] = []

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
-_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE_EXTRAS: Final[Schema] = {
     "examples": ["env:SUPPORT_PASSWORD", "file:/run/secrets/support"],
     # Known to the YAML and JSON servers of editors, and ignored by everybody else.
@@ -41,7 +41,7 @@ def connectors_schema() -> Schema:
     """The schema of any one document of ``connectors.d/``."""
     _, generated = TypeAdapter.json_schemas(
         [(kind, "validation", TypeAdapter(type_)) for kind, type_ in TYPES.items()],
-        schema_generator=_Generator,
+        schema_generator=SchemaGenerator,
     )
     definitions: Schema = generated["$defs"]
     definitions.pop("SecretRef", None)  # a text wherever it is referred to
@@ -51,11 +51,11 @@ def connectors_schema() -> Schema:
         document["properties"]["kind"] = {
             "const": str(kind),
             "title": "Kind",
-            "description": _meaning(type_),
+            "description": meaning_of(type_),
         }
         definitions[str(kind)] = document
     return {
-        "$schema": _DIALECT,
+        "$schema": DIALECT,
         "$id": schema_id("connectors"),
         "title": "Email connectors as code",
         "description": "One document of a file in connectors.d.",
@@ -66,7 +66,7 @@ def connectors_schema() -> Schema:
                 "title": "Kind",
                 "description": "What the document declares.",
                 "enum": [str(kind) for kind in TYPES],
-                "enumDescriptions": [_meaning(type_) for type_ in TYPES.values()],
+                "enumDescriptions": [meaning_of(type_) for type_ in TYPES.values()],
             }
         },
         "allOf": [
@@ -76,7 +76,7 @@ def connectors_schema() -> Schema:
             }
             for kind in TYPES
         ],
-        "$defs": _finished_definitions(definitions),
+        "$defs": finished_definitions(definitions),
     }
 
 
@@ -85,7 +85,7 @@ def schema_id(name: str) -> str:
     return f"https://reconciler.example/schemas/{name}.schema.json"
 
 
-def _meaning(type_: type) -> str:
+def meaning_of(type_: type) -> str:
     """The first paragraph of a type's docstring, on one line and without marks for Sphinx."""
     return _plain((type_.__doc__ or "").strip().partition("\n\n")[0])
 
@@ -97,64 +97,16 @@ def _plain(text: str) -> str:
 def document_schema(kind: Kind) -> Schema:
     """The part of :func:`connectors_schema` that validates documents of one kind."""
     schema = connectors_schema()
-    return {"$schema": _DIALECT, "$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]}
-
-
-def published() -> dict[str, Schema]:
-    """The files of ``schemas/`` that this module makes, by name."""
-    return {
-        "connectors.schema.json": editor_schema(),
-        "settings.schema.json": settings_schema(),
-    }
-
-
-@cache
-def editor_schema() -> Schema:
-    """The schema of documents as people write them: with variables, which are replaced before anything else."""
-    schema = connectors_schema()
-    definitions = {name: _with_variables(item) for name, item in schema["$defs"].items()}
-    return {**schema, "$defs": definitions}
-
-
-_WITHOUT_TEXT: Final = {"integer": "a whole number", "boolean": "true or false"}
-_ONE_VARIABLE: Final = r"\$\{var\.[a-z][a-z0-9_]*\}"
-
-
-def _with_variables(schema: Any) -> Any:
-    """Let a variable stand for a number, a boolean or a word, and within a text whatever its shape."""
-    if isinstance(schema, list):
-        return [_with_variables(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    found = {
-        key: value if key in _VALUES else _with_variables(value) for key, value in schema.items()
-    }
-    if found.get("type") in _WITHOUT_TEXT:
-        return found | {
-            "type": [found["type"], "string"],
-            "pattern": f"^{_ONE_VARIABLE}$",
-            "patternErrorMessage": f"Expected {_WITHOUT_TEXT[found['type']]}, or ${{var.NAME}}.",
-        }
-    if isinstance(found.get("enum"), list):
-        values = {key: found.pop(key) for key in ("enum", "enumDescriptions") if key in found}
-        return found | {
-            "type": "string",
-            "if": {"pattern": f"^{_ONE_VARIABLE}$"},
-            "else": values,
-            "examples": values["enum"],  # editors propose these
-        }
-    if isinstance(found.get("pattern"), str):
-        return found | {"pattern": f"{found['pattern']}|{_ONE_VARIABLE}"}
-    return found
+    return {"$schema": DIALECT, "$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]}
 
 
 @cache
 def settings_schema() -> Schema:
     """The schema of ``reconciler.yaml``."""
-    schema = TypeAdapter(Settings).json_schema(schema_generator=_Generator)
-    definitions = _finished_definitions(schema.pop("$defs"))
+    schema = TypeAdapter(Settings).json_schema(schema_generator=SchemaGenerator)
+    definitions = finished_definitions(schema.pop("$defs"))
     return {
-        "$schema": _DIALECT,
+        "$schema": DIALECT,
         "$id": schema_id("settings"),
         **_finish(schema),
         "title": "Settings of reconciler",
@@ -177,7 +129,7 @@ Validator: Final[type[Draft202012Validator]] = validators.extend(  # type: ignor
 """Validates as the published schemas intend. Its messages quote values: never show them."""
 
 
-class _Generator(GenerateJsonSchema):
+class SchemaGenerator(GenerateJsonSchema):
     """Leaves out what says nothing: null, which no field takes, and titles made from names.
 
     What the members of an enumeration mean stands beside their values, in the keyword of VS Code's
@@ -185,28 +137,32 @@ class _Generator(GenerateJsonSchema):
     """
 
     def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
+        """Say what each word means."""
         meanings = [member.description for member in schema["members"]]
         return super().enum_schema(schema) | {"enumDescriptions": meanings}
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        """Say nothing of null."""
         return self.generate_inner(schema["schema"])
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Leave out a default that is null."""
         generated = super().default_schema(schema)
         if generated.get("default", ...) is None:
             del generated["default"]
         return generated
 
     def field_title_should_be_set(self, schema: Any) -> bool:
+        """Keep the titles that fields are given, and no others."""
         del schema
         return False
 
 
-def _finished_definitions(definitions: Schema) -> Schema:
+def finished_definitions(definitions: Schema, titled: frozenset[str] = frozenset()) -> Schema:
     """Complete definitions; of their own titles, which are names of classes, only those of kinds stay."""
     return {
         name: _finish({key: value for key, value in definition.items() if key != "title"})
-        | ({"title": name} if name in set(TYPES) else {})
+        | ({"title": name} if name in {*TYPES, *titled} else {})
         for name, definition in definitions.items()
     }
 
@@ -223,7 +179,7 @@ def _finish(schema: Any, *, names: bool = False) -> Any:
     if names:
         return {name: _finish(item) for name, item in schema.items()}
     finished = {
-        key: value if key in _VALUES else _finish(value, names=key == "properties")
+        key: value if key in VALUES else _finish(value, names=key == "properties")
         for key, value in schema.items()
     }
     if isinstance(text := finished.get("description"), str):
@@ -236,5 +192,5 @@ def _finish(schema: Any, *, names: bool = False) -> Any:
     return finished
 
 
-_VALUES: Final = frozenset({"const", "default", "enum", "examples"})
+VALUES: Final = frozenset({"const", "default", "enum", "examples"})
 """Keywords whose values are documents, not schemas."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.config.settings import Settings, Variable
     from reconciler.diagnostics import Diagnostic, Route
 
-_EXPECTED: Final = {
+EXPECTED: Final = {
     VariableType.TEXT: "one line of text",
     VariableType.HOST: "a host name or an IP address",
     VariableType.ADDRESS: "an email address, such as support@example.com",
@@ -65,11 +65,11 @@ def _names(raw: RawDocument, settings: Settings) -> Iterator[Diagnostic]:
 def _value(
     raw: RawDocument, variable: Variable, value: object, route: Route
 ) -> Iterator[Diagnostic]:
-    if not _fits(variable.type, value):
+    if not fits(variable.type, value):
         at = raw.positions.of(route)
         yield problem(
             "variable/type",
-            f"{dotted(route)} must be {_EXPECTED[variable.type]}.",
+            f"{dotted(route)} must be {EXPECTED[variable.type]}.",
             hint=f"The type of the variable is {variable.type}.",
             file=raw.file,
             line=at.line,
@@ -77,7 +77,8 @@ def _value(
         )
 
 
-def _fits(expected: VariableType, value: object) -> bool:
+def fits(expected: VariableType, value: object) -> bool:
+    """Whether a value is of the type that a variable or parameter has."""
     match expected:
         case VariableType.INTEGER:
             return isinstance(value, int) and not isinstance(value, bool)

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.config.rules import problem
 from reconciler.config.suggest import did_you_mean, one_of
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 VARIABLE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _SIGN: Final = re.compile(r"\$(?:\{var\.(?P<name>[a-z][a-z0-9_]{0,62})\})?")
-_RUNS_A_PROGRAM: Final = "command:"
+RUNS_A_PROGRAM: Final = "command:"
 """A shell has variables of its own; ours are not put into its commands."""
 
 
@@ -47,9 +46,6 @@ class Variables:
         return cls(frozenset(settings.variables), values, environment)
 
 
-NO_VARIABLES: Final = Variables()
-
-
 def substitute(
     raw: RawDocument, variables: Variables
 ) -> tuple[RawDocument, tuple[Diagnostic, ...]]:
@@ -60,6 +56,22 @@ def substitute(
     """
     found = _Substitution(raw, variables)
     value = found.of(raw.value, ())
+    if found.problems:
+        return replace(raw, whole=False), tuple(found.problems)
+    return (replace(raw, value=value) if found.replaced else raw), ()
+
+
+def substitute_below(
+    raw: RawDocument, variables: Variables, fields: tuple[str, ...]
+) -> tuple[RawDocument, tuple[Diagnostic, ...]]:
+    """Replace the variables in some fields of a document alone."""
+    if not isinstance(raw.value, dict):
+        return raw, ()
+    found = _Substitution(raw, variables)
+    value = {
+        name: found.of(item, (name,)) if name in fields else item
+        for name, item in raw.value.items()
+    }
     if found.problems:
         return replace(raw, whole=False), tuple(found.problems)
     return (replace(raw, value=value) if found.replaced else raw), ()
@@ -78,7 +90,7 @@ class _Substitution:
                 return {key: self.of(item, (*route, key)) for key, item in value.items()}
             case list():
                 return [self.of(item, (*route, index)) for index, item in enumerate(value)]
-            case str() if "${" in value and not value.startswith(_RUNS_A_PROGRAM):
+            case str() if "${" in value and not value.startswith(RUNS_A_PROGRAM):
                 return self._text(value, route)
             case _:
                 return value
@@ -102,37 +114,44 @@ class _Substitution:
         self.replaced = True
         values = self._variables.values
         if signs[0].span() == (0, len(text)):
-            return _plain(values[names[0]])
-        return _SIGN.sub(lambda sign: _shown(values[sign["name"]]), text)
+            return plain_value(values[names[0]])
+        return _SIGN.sub(lambda sign: as_text(values[sign["name"]]), text)
 
     def _is_known(self, name: str, route: Route) -> bool:
-        variables = self._variables
-        if name in variables.values and name in variables.declared:
-            return True
-        if name in variables.declared:
-            where = f" in the environment {variables.environment}" if variables.environment else ""
-            hint = "Give it a default, or a value in the environment, in reconciler.yaml."
-            self._report("variable/unset", route, f"The variable {name} has no value{where}.", hint)
-        else:
-            known = sorted(variables.declared)
-            hint = did_you_mean(name, known) or (
-                f"Variables are {one_of(known)}."
-                if known
-                else "Declare it under `variables` in reconciler.yaml."
-            )
-            self._report("variable/unknown", route, f"There is no variable {name}.", hint)
-        return False
+        found = variable_problem(self._raw, name, route, self._variables)
+        if found is not None:
+            self.problems.append(found)
+        return found is None
 
     def _report(self, rule: str, route: Route, message: str, hint: str) -> None:
-        at = self._raw.positions.of(route)
-        self.problems.append(
-            problem(rule, message, hint=hint, file=self._raw.file, line=at.line, column=at.column)
-        )
+        self.problems.append(self._raw.diagnostic(rule, route, message, hint))
 
 
-def _plain(value: Any) -> JSON:
+def variable_problem(
+    raw: RawDocument, name: str, route: Route, variables: Variables
+) -> Diagnostic | None:
+    """What is wrong with a use of a variable at a route, if anything is."""
+    if name in variables.values and name in variables.declared:
+        return None
+    if name in variables.declared:
+        where = f" in the environment {variables.environment}" if variables.environment else ""
+        hint = "Give it a default, or a value in the environment, in reconciler.yaml."
+        message = f"The variable {name} has no value{where}."
+        return raw.diagnostic("variable/unset", route, message, hint)
+    known = sorted(variables.declared)
+    hint = did_you_mean(name, known) or (
+        f"Variables are {one_of(known)}."
+        if known
+        else "Declare it under `variables` in reconciler.yaml."
+    )
+    return raw.diagnostic("variable/unknown", route, f"There is no variable {name}.", hint)
+
+
+def plain_value(value: Any) -> JSON:
+    """The value of a text that is one variable and nothing else."""
     return value if isinstance(value, bool | int | str) else str(value)
 
 
-def _shown(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A value within a text, as YAML writes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)

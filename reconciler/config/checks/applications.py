@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reconciler.config.checks.finding import Finding, location
+from reconciler.config.checks.finding import Finding
 from reconciler.model.application import read_network
 from reconciler.model.connector import ANY_LOCAL_PART
 
@@ -59,7 +59,7 @@ def own_passwords(subject: ResolvedConfiguration) -> Iterator[Finding]:
             yield Finding("application/account-password", entry.raw, ("password",), message, hint)
         other = first.setdefault(reference, name)
         if other != name:
-            place = location(subject.catalogue.applications[other].raw, ("password",))
+            place = subject.catalogue.applications[other].raw.location(("password",))
             message = f"The application has the password of `{other}`, declared at {place}."
             hint = "Give each its own, so that one can be replaced without the other."
             yield Finding("application/shared-password", entry.raw, ("password",), message, hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reconciler.config.build import WrittenCredentials, smtp_of, uses_same_credentials
-from reconciler.config.checks.finding import Finding, location
+from reconciler.config.checks.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,11 +116,11 @@ def renames(subject: ResolvedConfiguration) -> Iterator[Finding]:
             message = "`renamed_from` is the connector's own name."
             hint = "Delete `renamed_from`, or change `name`."
         elif old in subject.catalogue.connectors:
-            first = location(subject.catalogue.connectors[old].raw, ("name",))
+            first = subject.catalogue.connectors[old].raw.location(("name",))
             message = f"`{old}` is still the name of a connector, at {first}."
             hint = "Delete that document, or delete `renamed_from`."
         elif old in taken:
-            first = location(taken[old].entry.raw, ("renamed_from",))
+            first = taken[old].entry.raw.location(("renamed_from",))
             message = f"Two connectors have `renamed_from: {old}`; the other is at {first}."
             hint = "Delete one of the two `renamed_from`."
         taken.setdefault(old, case)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from reconciler.config.raw import RawDocument
 from reconciler.config.resolved import ResolvedConfiguration
-from reconciler.config.rules import problem
 from reconciler.diagnostics import Route
 
 if TYPE_CHECKING:
@@ -27,22 +26,8 @@ class Finding:
 
     def placed(self) -> Diagnostic:
         """The diagnostic that it becomes."""
-        at = self.raw.positions.of(self.route)
-        return problem(
-            self.rule,
-            self.message,
-            hint=self.hint,
-            file=self.raw.file,
-            line=at.line,
-            column=at.column,
-        )
+        return self.raw.diagnostic(self.rule, self.route, self.message, self.hint)
 
 
 Check = Callable[[ResolvedConfiguration], Iterator[Finding]]
 """Inspects the whole configuration and yields its problems."""
-
-
-def location(raw: RawDocument, route: Route) -> str:
-    """A place that a message refers to, as compilers write it."""
-    at = raw.positions.of(route)
-    return f"{raw.file}:{at.line}:{at.column}"

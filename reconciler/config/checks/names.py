@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, assert_never
 
 from reconciler.config.catalogue import name_of
-from reconciler.config.checks.finding import Finding, location
+from reconciler.config.checks.finding import Finding
 from reconciler.config.suggest import Hints
 from reconciler.model.address import Kind
 
@@ -26,17 +26,17 @@ def duplicates(subject: ResolvedConfiguration) -> Iterator[Finding]:
         name = name_of(entry.value)
         match kind:
             case Kind.ROLES | Kind.GLOBAL_SMTP_POLICY:
-                place = location(first.raw, ())
+                place = first.raw.location(())
                 message = f"There can be only one {kind}; another is declared at {place}."
                 hint = "Merge the two documents."
                 yield Finding("name/second-singleton", entry.raw, (), message, hint)
             case Kind.PERMISSIONS:
-                place = location(first.raw, ("connector",))
+                place = first.raw.location(("connector",))
                 message = f"The permissions of `{name}` are declared twice; first at {place}."
                 hint = "Merge the two documents."
                 yield Finding("name/duplicate", entry.raw, ("connector",), message, hint)
             case Kind.PROVIDER | Kind.GROUP | Kind.EMAIL_CONNECTOR | Kind.APPLICATION:
-                place = location(first.raw, ("name",))
+                place = first.raw.location(("name",))
                 message = f"{kind} `{name}` is declared twice; first at {place}."
                 hint = "Rename or delete one."
                 yield Finding("name/duplicate", entry.raw, ("name",), message, hint)

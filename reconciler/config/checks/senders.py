@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reconciler.config.checks.finding import Finding, location
+from reconciler.config.checks.finding import Finding
 from reconciler.model.connector import ANY_LOCAL_PART
 from reconciler.model.domain import address_key
 
@@ -77,7 +77,7 @@ def further_addresses(subject: ResolvedConfiguration) -> Iterator[Finding]:
             other, place = first.setdefault(address_key(item), (case, route))
             if place == route and other is case:
                 continue
-            where = location(other.entry.raw, place)
+            where = other.entry.raw.location(place)
             if other is case:
                 message = f"`{item}` is already an address of this connector, at {where}."
                 yield Finding(

@@ -171,7 +171,7 @@ def test_one_value_is_objected_to_once(load_text: Any) -> None:
 @given(data=st.binary(max_size=60))
 def test_no_bytes_make_it_raise(data: bytes) -> None:
     source = module._source(decode(data, "a.yaml"), "a.yaml")
-    assert source.parsed or source.diagnostics
+    assert source.documents or source.diagnostics
 
 
 def test_what_it_does_not_need_is_not_imported(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ WITHOUT_EXAMPLE: Final = {
     "file/encoding",
     "file/not-yaml",
     "schema/invalid",
+    "template/expansion",
 }
 
 

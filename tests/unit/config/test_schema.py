@@ -17,11 +17,10 @@ from reconciler.config.schema import (
     Validator,
     connectors_schema,
     document_schema,
-    editor_schema,
-    published,
     settings_schema,
 )
 from reconciler.config.settings import Settings
+from reconciler.config.written_schema import editor_schema, published
 
 SCHEMAS: Final = Path(__file__).parents[3] / "schemas"
 

@@ -1,0 +1,128 @@
+"""The documents that connectors are made from: templates and tables, as written.
+
+What is made from them are documents of other kinds, so nothing of these is planned or stored. The fields of
+a connector in them are not listed here: they are those of the connector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
+
+from reconciler.config.documents import TYPES
+from reconciler.config.settings import ScalarValue, Variable
+from reconciler.model.connector import STRICT
+from reconciler.model.fields import Maybe, Name, Text
+
+TEMPLATE: Final = "Template"
+TABLE: Final = "EmailConnectors"
+KINDS: Final = (*map(str, TYPES), TEMPLATE, TABLE)
+"""The kinds of all documents that a file may hold."""
+
+PERMISSIONS: Final = "permissions"
+"""The field that holds what a document of kind Permissions holds."""
+
+NAME_PARAMETER: Final = "name"
+"""The parameter that every template has: the name of the connector."""
+
+Arguments = Annotated[
+    dict[str, ScalarValue],
+    Field(
+        title="Values of parameters",
+        description="Values of the template's parameters, by their names.",
+        examples=[{"city": "Berlin", "port": 993}],
+    ),
+]
+
+
+Row = dict[str, ScalarValue]
+"""The parameters of one connector in a table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateHead:
+    """What connectors have in common: fields of a connector, with parameters in their texts."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["Template"]
+    name: Annotated[
+        Name, Field(title="Name", description="The name that connectors use.", examples=["shop"])
+    ]
+    description: Annotated[
+        Maybe[Text],
+        Field(
+            title="Description",
+            description="What the template is for.",
+            examples=["The mailbox of a shop"],
+        ),
+    ] = None
+    parameters: Annotated[
+        dict[str, Variable],
+        Field(
+            title="Parameters",
+            description="What ${name} stands for; without a default, connectors give a value.",
+            examples=[{"city": {"description": "Where the shop is"}}],
+        ),
+    ] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateUseHead:
+    """What a connector says of its template."""
+
+    __pydantic_config__ = STRICT
+
+    template: Annotated[
+        Maybe[Name],
+        Field(
+            title="Template",
+            description="The template whose fields it has, where it has none itself.",
+            examples=["shop"],
+        ),
+    ] = None
+    parameters: Arguments = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableHead:
+    """A table of connectors that are made from one template, with fields that all of them have."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["EmailConnectors"]
+    template: Annotated[
+        Name,
+        Field(
+            title="Template",
+            description="The template that the connectors are made from.",
+            examples=["shop"],
+        ),
+    ]
+    parameters: Arguments = field(default_factory=dict)
+    renamed_from: Annotated[
+        dict[str, Name],
+        Field(
+            title="Renamed from",
+            description="Former names of connectors, by their names.",
+            examples=[{"berlin": "berlin-mitte"}],
+        ),
+    ] = field(default_factory=dict)
+    connectors: Annotated[
+        dict[str, Row],
+        Field(
+            title="Connectors",
+            description="The parameters of each connector, by its name.",
+            examples=[{"berlin": {"city": "Berlin"}, "hamburg": {"city": "Hamburg"}}],
+        ),
+    ]
+
+
+HEAD_FIELDS: Final[dict[type[Any], frozenset[str]]] = {
+    TemplateHead: frozenset({"kind", "name", "description", "parameters"}),
+    TemplateUseHead: frozenset({"template", "parameters"}),
+    TableHead: frozenset({"kind", "template", "parameters", "renamed_from", "connectors"}),
+}
+"""The fields of each; everything else is a field of a connector."""
