@@ -70,16 +70,14 @@ class CommentSection:
 
 
 def plan_comment(outcome: PlanOutcome, *, command: str = "plan", ending: str = "") -> str:
-    """What planning came to, for reviewers; ``ending`` is Markdown on what came after it."""
+    """What planning came to, for reviewers; ``ending`` is the verdict of an apply, a sentence."""
     head = [marker(command, outcome), _title(outcome)]
-    verdict = _verdict(outcome)
-    if outcome.plan is not None:
-        counts = _counts(outcome.plan)
-        head.append(f"**{verdict}** {counts}" if verdict else f"**{counts}**")
+    verdict = [f"**{text}**" for text in (ending or _verdict(outcome),) if text]
+    verdict += [_counts(outcome.plan)] if outcome.plan is not None else []
+    if verdict:
+        head.append(" ".join(verdict))
     if outcome.error:
-        head.append(f"> [!CAUTION]\n> {escape(_cut(outcome.error))}")
-    if ending:
-        head.append(ending)
+        head.append(f"> [!CAUTION]\n> {escape(_cut(' '.join(outcome.error.split())))}")
     sections = [] if outcome.plan is None else list(_sections(outcome, outcome.plan))
     return _within_the_limit("\n\n".join(head), sections)
 
@@ -172,13 +170,16 @@ def _titled(section: str) -> str:
 
 
 def _refusals(plan: Plan) -> str:
+    if not plan.violations:
+        return ""
     shown, more = shortened(plan.violations)
-    parts = [
-        f"> [!CAUTION]\n> {escape(item.message)}"
-        + (f"  \n> To allow it: {code(item.override)}" if item.override else "")
+    lines = [
+        f"> - {escape(item.message)}"
+        + (f"  \n>   To allow it: {code(item.override)}" if item.override else "")
         for item in shown
     ]
-    return "\n\n".join([*parts, f"{more}."] if more else parts)
+    lines += [f"> - {more}"] if more else []
+    return "\n".join(["> [!CAUTION]", "> What refuses an apply:", ">", *lines])
 
 
 def _denials(outcome: PlanOutcome) -> str:

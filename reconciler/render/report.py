@@ -87,7 +87,7 @@ def _ending(outcome: Outcome, serial: int | None) -> str:
 
 
 def _markdown(outcome: Outcome, serial: int | None, planned: PlanOutcome) -> str:
-    return plan_comment(planned, command="apply", ending=f"**{_ending(outcome, serial)}**")
+    return plan_comment(planned, command="apply", ending=_ending(outcome, serial))
 
 
 def applied(outcome: Applied | None, style: Style) -> str:

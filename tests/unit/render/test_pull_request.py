@@ -19,9 +19,11 @@ from reconciler.model.directory import Group
 from reconciler.model.permissions import Principals
 from reconciler.model.setting import SettingChange
 from reconciler.plan.limits import Limit, LimitViolation
+from reconciler.render.formats import OutputFormat
 from reconciler.render.mermaid import MOST
 from reconciler.render.plan import PlanOutcome
 from reconciler.render.pull_request import MOST_BYTES, marker, plan_comment
+from reconciler.render.report import apply_report
 from tests.builders import connector, moved, planned, receiving, stored
 
 if TYPE_CHECKING:
@@ -210,3 +212,15 @@ def test_changes_are_grouped_by_connector() -> None:
     assert text.count("<details>") == 1
     assert "<summary>payroll: EmailConnector updated</summary>" in text
     assert "**Nothing refuses an apply.** Plan: 0 to add, 1 to change, 0 to destroy." in text
+
+
+def test_the_report_of_an_apply_says_first_how_it_ended_and_replaces_no_plan() -> None:
+    outcome = PlanOutcome(plan=_created(2), project="mail")
+    text = apply_report(OutputFormat.MARKDOWN, outcome="applied", serial=4, planned=outcome)
+    marked, title, verdict = text.split("\n\n")[:3]
+    assert marked == "<!-- reconciler:apply project=mail environment= -->"
+    assert title == "### Email connectors"
+    assert verdict.startswith("**Applied as revision 4.** Plan: 2 to add")
+    failed = PlanOutcome(error="the state\nis *locked*")
+    text = apply_report(OutputFormat.MARKDOWN, outcome="failed", serial=None, planned=failed)
+    assert text.endswith("**Failed.**\n\n> [!CAUTION]\n> the state is \\*locked\\*")
