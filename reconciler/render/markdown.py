@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _LEAST_FENCE = 3
-_PLAIN_CODE = re.compile(r"[\w.@+:/=,;()%-]+(?: [\w.@+:/=,;()%-]+)*")
+_SAFE = r"[\w.@+:/=,;()%*'\"#~?!^-]"
+_PLAIN_CODE = re.compile(rf"{_SAFE}+(?: {_SAFE}+)*")
 """Text that no reader of Markdown takes for anything else inside single backticks, in a table too."""
 
 _REFERENCE = re.compile(r"(?<!\w)@|#(?=\d)|!(?=\d)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from reconciler.model.domain import with_a_label
 from reconciler.render.markdown import fenced
 from reconciler.render.terminal import visible
 
@@ -25,7 +26,7 @@ def mermaid(lines: list[SenderLine]) -> str:
     senders, arrows = [], []
     for number, line in enumerate(shown):
         sender = f"s{number}"
-        senders.append(f'  {sender}["{label(line.sender)}"]')
+        senders.append(f'  {sender}["{label(with_a_label(line.sender))}"]')
         new = line.after if line.mark != " " else None
         same = line.before is not None and new is not None and _end(line.before) == _end(new)
         if line.before is not None and line.mark in "~-" and not same:
@@ -48,7 +49,9 @@ def label(text: str) -> str:
     return "".join(char if char.isalnum() or char == " " else f"#{ord(char)};" for char in shown)
 
 
-_PLAIN: Final = re.compile(r"[^\W_]+(?:[@.-][^\W_]+)*")
+_WORDS: Final = r"[^\W_]+(?:[@.-]{1,2}[^\W_]+)*"
+_PLAIN: Final = re.compile(rf"{_WORDS}(?: \({_WORDS}\))?")
+"""An address, with the ASCII form of its domain in parentheses if it has one."""
 
 
 def _end(row: RouteDocument) -> tuple[str, str]:
@@ -63,4 +66,4 @@ def _shape(end: tuple[str, str]) -> str:
     address, via = end
     if not address:
         return '{{"refused"}}'
-    return f'(["as {label(address)}<br/>through {label(via)}"])'
+    return f'(["as {label(with_a_label(address))}<br/>through {label(via)}"])'

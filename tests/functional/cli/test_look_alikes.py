@@ -55,7 +55,8 @@ def test_a_plan_shows_them(output_format: str, bare: Home) -> None:
     done = bare("plan", "--format", output_format)
     assert done.status == 0, done.said
     assert LABEL in done.out
-    assert "would go to   imap.xn--contso-zqf.example:993" in done.out
+    to = "| `" if output_format == "markdown" else "would go to   "
+    assert f"{to}imap.xn--contso-zqf.example:993" in done.out
     assert "\\u00ad" in done.out
     no_invisible(done.said)
     every_line_has_labels(done.out)

@@ -251,7 +251,8 @@ def test_settings_that_differ_from_the_last_apply_are_in_the_plan(strict: Home) 
     assert "~ allowed_hosts: *.contoso.example (reconciler.yaml) -> any (default)" in shown
     assert "~ testing.depth: envelope (default) -> dns (reconciler.yaml)" in shown
     assert "No changes of resources, but other settings are in force" in shown
-    assert "allowed_hosts: *.contoso.example" in strict("plan", "--format", "markdown").out
+    row = "| `allowed_hosts` | `*.contoso.example` (reconciler.yaml) | `any` (default) |"
+    assert row in strict("plan", "--format", "markdown").out
     document = json.loads(strict("plan", "--format", "json").out)
     assert {item["name"] for item in document["settings_changes"]} == {
         "allowed_hosts",
