@@ -116,6 +116,13 @@ def export_text(workspace: Workspace) -> str:
         return to_text(replace(reader.export(), tool_version=__version__))
 
 
+def salvaged(workspace: Workspace) -> tuple[str, tuple[str, ...]]:
+    """What can still be read of a damaged state as the text of an export, and a sentence for each loss."""
+    with workspace.reading() as reader:
+        found = replace(reader.salvage(), tool_version=__version__)
+    return to_text(found), tuple(map(str, found.losses))
+
+
 def write_export(path: Path, text: str) -> None:
     """Write an export so that the file is there whole or not at all, readable by its owner alone.
 

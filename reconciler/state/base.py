@@ -153,6 +153,10 @@ class StateReader(Protocol):
         """The history of one resource, under its former names too, newest first."""
         ...
 
+    def salvage(self) -> StateExport:
+        """Everything that can still be read, and what cannot; raises StateError if that is nothing."""
+        ...
+
     def export(self) -> StateExport:
         """Everything except the lock, in one consistent view; raises StateError if nothing was applied."""
         ...

@@ -157,10 +157,28 @@ class ExportedAttempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedLoss:
+    """What a salvage could not read: ``row`` by its key, "" for a table; ``column`` "" for a whole row."""
+
+    __pydantic_config__ = STRICT
+
+    table: str
+    row: str
+    column: str
+    problem: str
+
+    def __str__(self) -> str:
+        row = f", row {self.row}" if self.row else ""
+        column = f", column {self.column}" if self.column else ""
+        return f"table {self.table}{row}{column}: {self.problem}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateExport:
     """Everything except the lock, which belongs to the place and not to its content.
 
-    ``tool_version`` is the release that wrote the file; stores do not keep it. ``digest`` is
+    ``tool_version`` is the release that wrote the file, and ``losses`` what a salvage could not read; stores
+    keep neither. ``digest`` is
     ``sha256:`` and the digest of the canonical JSON of everything else.
     """
 
@@ -177,6 +195,7 @@ class StateExport:
     attempts: tuple[ExportedAttempt, ...] = ()
     credential_uses: tuple[ExportedCredentialUse, ...] = ()
     settings: tuple[Setting, ...] = ()
+    losses: tuple[ExportedLoss, ...] = ()
     digest: str = ""
 
 

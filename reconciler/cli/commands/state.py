@@ -120,24 +120,35 @@ def check(project: Project) -> ExitCode:
     examples=(
         "reconciler state export --out state.json",
         "reconciler state export | gzip > state.json.gz",
+        "reconciler state export --salvage --out rescued.json",
     ),
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE",
               help="Write to this file, which must not exist. [default: standard output]")  # fmt: skip
+@click.option("--salvage", is_flag=True,
+              help="Write what can be read of a damaged state, and list the rest.")  # fmt: skip
 @project_options(Uses.CONFIG | Uses.STATE)
-def export(project: Project, *, out: Path | None) -> None:
+def export(project: Project, *, out: Path | None, salvage: bool) -> ExitCode:
     """Write the whole state as JSON, with its history and without secrets.
 
-    `state import` reads it into an empty state elsewhere. The fingerprint key is not included.
+    `state import` reads it into an empty state elsewhere. The fingerprint key is not included. With
+    `--salvage` the exit code is 1 if something could not be read.
     """
-    from reconciler.app.state import export_text, write_export
+    from reconciler.app.state import export_text, salvaged, write_export
 
-    text = export_text(project.workspace())
+    lost: tuple[str, ...] = ()
+    if salvage:
+        text, lost = salvaged(project.workspace())
+    else:
+        text = export_text(project.workspace())
     if out is None:
         click.echo(text, nl=False)
-        return
-    write_export(out, text)
-    click.echo(f"Wrote {out}")
+    else:
+        write_export(out, text)
+        click.echo(f"Wrote {out}")
+    for loss in lost:
+        click.echo(f"lost: {loss}", err=True)
+    return ExitCode.FAILED if lost else ExitCode.OK
 
 
 @command.command(

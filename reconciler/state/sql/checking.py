@@ -86,7 +86,7 @@ def value_problems(connection: Connection) -> Iterator[str]:
         for row in connection.execute(select(bare)):
             values = dict(row._mapping)  # noqa: SLF001 - public so
             for item in found.columns:
-                problem = _value_problem(found, item, values[item.name])
+                problem = value_problem(found, item, values[item.name])
                 if problem:
                     yield f"{_row(found, values)}, column {item.name}: {problem}"
     for name in ("meta", "lock"):
@@ -95,7 +95,7 @@ def value_problems(connection: Connection) -> Iterator[str]:
             yield f"table {name} has {len(rows)} rows: expected 1"
 
 
-def _value_problem(of: Table, item: Column[Any], value: Any) -> str:
+def value_problem(of: Table, item: Column[Any], value: Any) -> str:
     """The problem of a value; "" if it is valid."""
     if value is None:
         return "" if item.nullable else "expected a value, found none"

@@ -25,6 +25,10 @@ class Database(Protocol):
         """One consistent view to read from; None where there is no state. Creates nothing."""
         ...
 
+    def rescue(self) -> AbstractContextManager[Connection | None]:
+        """As ``view``, of a state that may be damaged."""
+        ...
+
     def transaction(self) -> AbstractContextManager[Connection]:
         """One exclusive transaction to write in; creates the state if there is none."""
         ...

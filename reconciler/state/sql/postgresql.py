@@ -19,6 +19,7 @@ from reconciler.state.sql.pooled import PooledConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection
 
@@ -65,6 +66,10 @@ class PostgresqlDatabase:
         """One consistent view to read from; None where no state was created."""
         with translated(self.location), self._reader.begin() as connection:
             yield connection if self._is_present(connection) else None
+
+    def rescue(self) -> AbstractContextManager[Connection | None]:
+        """As ``view``: the server keeps its own pages."""
+        return self.view()
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

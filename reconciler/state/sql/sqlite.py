@@ -71,6 +71,19 @@ class SqliteDatabase:
                 yield connection
 
     @contextmanager
+    def rescue(self) -> Iterator[Connection | None]:
+        """As ``view``, of a file that may be cut, and whose texts may not be UTF-8."""
+        with translated(self.location):
+            if not self._path.exists():
+                yield None
+                return
+            with self._reader.begin() as connection:
+                self._require_current(connection)
+                driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+                driver.text_factory = lambda octets: octets.decode("utf-8", "surrogateescape")
+                yield connection
+
+    @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """One transaction, exclusive from its beginning."""
         if self._read_only:

@@ -182,6 +182,15 @@ class SqlStore:
                 raise nothing_to_export()
             return sql_export.export(view)
 
+    def salvage(self) -> StateExport:
+        """Everything that can still be read, and what cannot."""
+        from reconciler.state.sql.salvage import Salvage  # noqa: PLC0415 - likewise
+
+        with self._database.rescue() as view:
+            if view is None:
+                raise nothing_to_export()
+            return Salvage(view, self._database.now(view)).export()
+
     def restore(self, export: StateExport, *, token: str) -> None:
         """Fill an empty state; raises StateError if it is not empty."""
         from reconciler.state.sql import export as sql_export  # noqa: PLC0415 - likewise

@@ -60,3 +60,18 @@ def test_where_nothing_was_applied_there_is_nothing_to_check(home: Home) -> None
     assert home("state", "check").status == 0
     assert home("history", "--verify").out == "Nothing was applied yet.\n"
     assert not home.state.exists()
+
+
+def test_a_damaged_state_is_salvaged_and_imported_elsewhere(applied: Home) -> None:
+    whole = applied("state", "export", "--salvage")
+    assert (whole.status, whole.err) == (0, "")
+    damage(applied, "UPDATE resources SET modified_at = 'yesterday' WHERE name = 'info'")
+    rescued, other = applied.state.with_name("rescued.json"), applied.state.with_name("other.db")
+    done = applied("state", "export", "--salvage", "--out", str(rescued))
+    assert done.status == 1
+    assert "lost: table resources, row uid " in done.err
+    assert "column modified_at: expected a point in time" in done.err
+    assert '"losses": [\n' in rescued.read_text(encoding="utf-8")
+    imported = applied("state", "import", str(rescued), "--state", f"sqlite:///{other}")
+    assert imported.status == 0, imported.said
+    assert applied("state", "check", "--state", f"sqlite:///{other}").status == 0

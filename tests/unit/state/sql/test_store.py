@@ -21,6 +21,7 @@ from reconciler.state.sql.store import SqlStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from sqlalchemy import Connection
@@ -55,6 +56,10 @@ class Shaky:
     def view(self) -> Iterator[Connection | None]:
         with self.real.view() as view:
             yield view
+
+    def rescue(self) -> AbstractContextManager[Connection | None]:
+        """As ``view``."""
+        return self.view()
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
