@@ -25,9 +25,9 @@ def salvaged(path: Path) -> StateExport:
     return from_text(to_text(open_store(f"sqlite:///{path}").salvage()))
 
 
-def check_import(found: StateExport, path: Path) -> None:
+def check_import(found: StateExport, url: str) -> None:
     """Import what was salvaged, and check the new state."""
-    other = open_store(f"sqlite:///{path}")
+    other = open_store(url)
     with other.lock(holder="ada", operation="state import") as held:
         other.restore(found, token=held.lease.token)
     assert other.check() == ()
@@ -64,7 +64,7 @@ def test_a_loss_is_named_by_table_row_and_column(path: Path) -> None:
 def test_a_state_without_the_half_of_a_table_can_be_imported(path: Path, table: str) -> None:
     damage(path, f"DELETE FROM {table} WHERE rowid % 2 = 0")
     damage(path, "UPDATE meta SET serial = 9e18")
-    check_import(salvaged(path), path.with_name("other.db"))
+    check_import(salvaged(path), f"sqlite:///{path.with_name('other.db')}")
 
 
 def test_a_resource_that_cannot_be_read_is_taken_from_its_history(path: Path) -> None:
@@ -92,3 +92,20 @@ def test_flipped_and_missing_pages_cost_only_what_was_there(path: Path) -> None:
             with suppress(StateError):  # nothing at all can be read; anything else is a traceback
                 saved += bool(salvaged(path).losses)
     assert saved
+
+
+@pytest.mark.server
+def test_rows_of_postgresql_are_salvaged(path: Path, postgresql_url: str) -> None:
+    import psycopg
+
+    with psycopg.connect(postgresql_url) as connection:
+        connection.execute("SET client_min_messages = warning")
+        connection.execute("DROP SCHEMA IF EXISTS reconciler CASCADE")
+    check_import(open_store(f"sqlite:///{path}").export(), postgresql_url)
+    with psycopg.connect(postgresql_url) as connection:
+        connection.execute("UPDATE reconciler.history SET spec = '{' WHERE serial = 1")
+        connection.execute("UPDATE reconciler.attempts SET outcome = 'maybe'")
+    found = from_text(to_text(open_store(postgresql_url).salvage()))
+    assert {item.table for item in found.losses} >= {"history", "attempts"}
+    assert found.attempts == ()
+    check_import(found, f"sqlite:///{path.with_name('other.db')}")
