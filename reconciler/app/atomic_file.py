@@ -6,10 +6,15 @@ import os
 import secrets
 import stat
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.app.project_folder import is_project
 from reconciler.errors import ReconcilerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def refuse_escape(path: Path) -> None:
@@ -79,6 +84,74 @@ def write_wholly(path: Path, text: str, *, like: Path | None = None, public: boo
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
         raise
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What a file holds, and what it is to hold; ``path`` has no links in it."""
+
+    path: Path
+    before: bytes
+    after: bytes
+
+
+def replace_all(files: Sequence[Replacement]) -> None:
+    """Replace the contents of several files, which keep owner, group and mode: all of them, or none.
+
+    Everything is on the disk before the first file is replaced, what is needed to go back included. Raises
+    ReconcilerError if a file cannot be written or does not hold what it should.
+    """
+    staged: list[tuple[Path, Path, Path]] = []
+    replaced: list[tuple[Path, Path]] = []
+    path = None
+    try:
+        for item in files:
+            path = item.path
+            _refuse_changed(item)
+            new = _staged(path, item.after)
+            staged.append((path, new, new))
+            staged[-1] = (path, new, _staged(path, item.before))
+        for path, new, old in staged:
+            replaced.append((path, old))
+            new.replace(path)
+    except BaseException as error:
+        for path_before, old in replaced:
+            old.replace(path_before)
+        if isinstance(error, OSError):
+            raise ReconcilerError(
+                f"{path} cannot be written: {error.strerror}", hint="Nothing was changed."
+            ) from error
+        raise
+    finally:
+        for _, new, old in staged:
+            new.unlink(missing_ok=True)
+            old.unlink(missing_ok=True)
+
+
+def _refuse_changed(item: Replacement) -> None:
+    refuse_escape(item.path)
+    if item.path.read_bytes() != item.before:
+        raise ReconcilerError(
+            f"{item.path} was changed by another program meanwhile",
+            hint="Nothing was changed. Run it again.",
+        )
+
+
+def _staged(path: Path, data: bytes) -> Path:
+    """Write what a file is to hold beside it, with its owner, group and mode."""
+    handle, name = _beside(path, public=False)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+            status = path.stat()
+            os.fchown(stream.fileno(), status.st_uid, status.st_gid)
+            os.fchmod(stream.fileno(), stat.S_IMODE(status.st_mode))
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Path(name)
 
 
 def _beside(path: Path, *, public: bool) -> tuple[int, str]:

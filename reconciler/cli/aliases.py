@@ -45,6 +45,5 @@ def rename(before: str, after: str) -> None:
     old, new = (name.removeprefix("EmailConnector.") for name in (before, after))
     raise UsageError(
         "`state mv` does not exist: a connector is renamed in its document",
-        hint=f"Write `name: {new}` and `renamed_from: {old}`, in `connector:` of its Permissions too, and"
-        " apply: history, permissions and fingerprints come along.",
+        hint=f"Run `reconciler rename {old} {new}` and apply: history, permissions and fingerprints come along.",
     )

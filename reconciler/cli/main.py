@@ -30,6 +30,7 @@ COMMANDS = {
     "validate": "Check the configuration, without secrets, state or network.",
     "explain": "Explain a field, a rule, a provider or an error class.",
     "fmt": "Format the configuration files.",
+    "rename": "Rename a connector or another resource in every file.",
     "plan": "Show what an apply would change, and who then sends as whom.",
     "test": "Test connectors live, over IMAP and SMTP.",
     "login": "Obtain the refresh token of a connector, in a browser.",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from reconciler.config.catalogue import catalogue
 from reconciler.config.checks import run
@@ -24,10 +25,12 @@ from reconciler.model.resource import digest, spec_of
 from reconciler.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from reconciler.config.settings import Settings
+
+NO_TEXTS: Final[Mapping[Path, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,12 @@ def load(
     environment: str = "",
     within: Path | None = None,
     files: tuple[Path, ...] = (),
+    texts: Mapping[Path, str] = NO_TEXTS,
 ) -> Loaded:
     """Load every YAML file below ``roots``, as one configuration; none of the roots leads out of ``within``.
 
-    ``files`` are read besides, if they are not below one of the roots.
+    ``files`` are read besides, if they are not below one of the roots. ``texts`` stand in for what the files
+    of these paths hold.
 
     ``environment`` says which values variables have. ``providers`` are those that exist besides the
     user's own; left out, the built-in ones. It uses neither secrets nor the network, and raises
@@ -75,7 +80,9 @@ def load(
     """
     found = with_files(find_all(roots, within=within), files)
     variables = Variables.of(settings, environment)
-    sources = [_source(read(path), shown(path)) for path in found.paths]
+    sources = [
+        _source(texts[path] if path in texts else read(path), shown(path)) for path in found.paths
+    ]
     written = [(item, source.signs) for source in sources for item in source.documents]
     readable = not found.diagnostics and all(source.complete for source in sources)
     expanded = expand(written, variables, complete=readable)

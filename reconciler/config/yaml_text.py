@@ -37,7 +37,7 @@ def yaml_text(documents: Iterable[Mapping[str, JSON]], header: str) -> str:
 
 def _styled(value: JSON | Mapping[str, JSON]) -> Any:
     if isinstance(value, str):
-        return value if _is_plain(value) else DoubleQuotedScalarString(value)
+        return value if is_plain(value) else DoubleQuotedScalarString(value)
     if isinstance(value, list):
         items = CommentedSeq([_styled(item) for item in value])
         if sum(len(str(item)) + 2 for item in value) <= _LINE:
@@ -48,5 +48,6 @@ def _styled(value: JSON | Mapping[str, JSON]) -> Any:
     return value
 
 
-def _is_plain(text: str) -> bool:
+def is_plain(text: str) -> bool:
+    """Whether every version of YAML reads a text without quotes as this text."""
     return _PLAIN.fullmatch(text) is not None and text.lower() not in _WORDS

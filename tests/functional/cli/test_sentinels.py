@@ -84,6 +84,7 @@ RUNS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "validate": ((), ("--format", "json"), ("--format", "github"),
                  ("--report", "sarif=v.sarif", "--report", "gitlab=v.gitlab", "--report", "junit=v.xml")),
     "fmt": ((), ("--check", "--report", "markdown=fmt.md")),
+    "rename": (("by-env", "by-variable", "--dry-run"),),
     "plan": (
         ("--check-secrets", "--out", "plan.json", "--report", "markdown=plan.md"),
         ("--test", "--format", "json", "--report", "json=tested.json"),

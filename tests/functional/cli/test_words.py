@@ -50,7 +50,7 @@ def test_words_of_terraform_do_what_they_say_and_name_the_native_one(home: Home)
     assert home("show", "newsletter").status == 1
     moved = home("state", "mv", "support", "help-desk")
     assert moved.status == USAGE
-    assert "`name: help-desk` and `renamed_from: support`" in moved.err
+    assert "Run `reconciler rename support help-desk` and apply" in moved.err
     assert (
         "mv" not in home("state", "--help").out.split("Commands:")[1].split("Examples:")[0].split()
     )
