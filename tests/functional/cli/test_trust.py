@@ -361,6 +361,7 @@ def test_rules_that_are_missing_stop_everything(strict: Home) -> None:
 READS_RULES = {
     "export": ("support",),
     "add": ("ada@gmail.com", "--dry-run"),
+    "rename": ("support", "help"),
     "validate": (),
     "fmt": ("--check",),
     "plan": (),
@@ -395,7 +396,7 @@ READS_RULES = {
 }
 """Every command that opens a project, and the arguments that it cannot do without."""
 
-NO_RULES = {"init", "schema", "state", "state key", "test merge"}
+NO_RULES = {"explain", "init", "schema", "state", "state key", "test merge"}
 """Commands that open no project."""
 
 

@@ -119,14 +119,16 @@ def test_a_policy_counts_within_a_second_on_a_connection_that_is_open(
     applied.edit("applications.yaml", "senders: [no-reply@contoso.example]", "")
     applied.apply_untested()
     gateway.wait_for("applied")
-    text = MAIL.format(to="forced@elsewhere.example").replace(SENDER, "info@contoso.example")
+    text = MAIL.format(to="forced-by-gateway@elsewhere.example").replace(
+        SENDER, "info@contoso.example"
+    )
     applied.edit("info.yaml", "users:\n  groups: [marketing]\n", "")
     applied.edit("policy.yaml", "enabled: false", "enabled: true")
     with gateway.client() as client:
         applied.apply_untested("--allow-policy-change")
         gateway.wait_for("applied", 2)
-        client.sendmail("info@contoso.example", ["forced@elsewhere.example"], text)
-    received = arrived(example_session, "forced@elsewhere.example")
+        client.sendmail("info@contoso.example", ["forced-by-gateway@elsewhere.example"], text)
+    received = arrived(example_session, "forced-by-gateway@elsewhere.example")
     assert received["From"].addresses[0].addr_spec == SENDER
     assert received["X-Original-From"] == "info@contoso.example"
 
