@@ -85,6 +85,10 @@ def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
+_retired: list[int] = []
+"""Both ends of the pipe that was last in use."""
+
+
 @contextmanager
 def wakened() -> Iterator[int]:
     """Give a descriptor from which the number of each signal that comes can be read, a byte each.
@@ -98,5 +102,8 @@ def wakened() -> Iterator[int]:
         yield waker
     finally:
         signal.set_wakeup_fd(before)
-        os.close(waker)
-        os.close(tell)
+        # Another thread may be in the middle of writing a signal, and complain of a closed descriptor: these two
+        # are closed after the next use.
+        for descriptor in _retired:
+            os.close(descriptor)
+        _retired[:] = waker, tell
