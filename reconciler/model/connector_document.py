@@ -7,19 +7,26 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from reconciler.model.connection_fields import (
+    CaFile,
+    ClientCertificate,
+    ClientKey,
+    EhloName,
+    MailsPerMinute,
+    MaxConnections,
+    TimeoutSeconds,
+)
 from reconciler.model.connector import STRICT, OAuth2, SaveSent, Security, SmtpSignIn
 from reconciler.model.depth import Depth
 from reconciler.model.fields import (
     EmailAddress,
     Host,
     Label,
-    Limit,
     Maybe,
     Name,
     Port,
     ProviderName,
     Reference,
-    Seconds,
     Text,
     Username,
 )
@@ -270,62 +277,13 @@ class ConnectorDocument:
             " By default as `testing.depth` in reconciler.yaml says.",
         ),
     ] = None
-    ca_file: Annotated[
-        Maybe[Text],
-        Field(
-            title="Certificate authorities",
-            description="PEM file with further authorities to trust, relative to the project.",
-            examples=["certificates/private-ca.pem"],
-        ),
-    ] = None
-    client_certificate: Annotated[
-        Maybe[Reference],
-        Field(
-            title="Client certificate",
-            description="Reference to a PEM certificate to show to servers, with its key.",
-            examples=["file:/run/secrets/mail-client.pem"],
-        ),
-    ] = None
-    client_key: Annotated[
-        Maybe[Reference],
-        Field(
-            title="Client key",
-            description="Reference to the key in PEM, if `client_certificate` does not hold it.",
-            examples=["file:/run/secrets/mail-client.key"],
-        ),
-    ] = None
-    ehlo_name: Annotated[
-        Maybe[Host],
-        Field(
-            title="EHLO name",
-            description="The name to greet SMTP servers with. By default the IP address.",
-            examples=["mail.contoso.example"],
-        ),
-    ] = None
-    timeout_seconds: Annotated[
-        Maybe[Seconds],
-        Field(
-            title="Timeout",
-            description="Deadline of a test, and of each command when sending, in seconds.",
-            examples=[30, 120],
-        ),
-    ] = None
-    max_connections: Annotated[
-        Maybe[Limit],
-        Field(
-            title="Connections at most",
-            description="Connections over which an account sends at the same time.",
-            examples=[3],
-        ),
-    ] = None
-    mails_per_minute: Annotated[
-        Maybe[Limit],
-        Field(
-            title="Mails per minute",
-            description="Mails that an account sends within any 60 seconds.",
-            examples=[30],
-        ),
-    ] = None
+    ca_file: CaFile = None
+    client_certificate: ClientCertificate = None
+    client_key: ClientKey = None
+    ehlo_name: EhloName = None
+    timeout_seconds: TimeoutSeconds = None
+    max_connections: MaxConnections = None
+    mails_per_minute: MailsPerMinute = None
     sent_folder: Annotated[
         Maybe[Text],
         Field(

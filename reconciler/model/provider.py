@@ -8,19 +8,24 @@ from typing import Annotated, Final, Literal, assert_never
 from pydantic import Field
 
 from reconciler.model.address import Address, Kind
+from reconciler.model.connection_fields import (
+    CaFile,
+    ClientCertificate,
+    ClientKey,
+    EhloName,
+    MailsPerMinute,
+    MaxConnections,
+    TimeoutSeconds,
+)
 from reconciler.model.connector import STRICT, Security
 from reconciler.model.described import DescribedEnum
 from reconciler.model.fields import (
-    Host,
     HostGlob,
     HttpsUrl,
     IsoDate,
-    Limit,
     Maybe,
     Port,
     ProviderName,
-    Reference,
-    Seconds,
     ServerOfProvider,
     Text,
 )
@@ -235,62 +240,13 @@ class Provider:
         ),
     ] = False
 
-    ca_file: Annotated[
-        Maybe[Text],
-        Field(
-            title="Certificate authorities",
-            description="PEM file with further authorities to trust, relative to the project.",
-            examples=["certificates/private-ca.pem"],
-        ),
-    ] = None
-    client_certificate: Annotated[
-        Maybe[Reference],
-        Field(
-            title="Client certificate",
-            description="Reference to a PEM certificate to show to servers, with its key.",
-            examples=["file:/run/secrets/mail-client.pem"],
-        ),
-    ] = None
-    client_key: Annotated[
-        Maybe[Reference],
-        Field(
-            title="Client key",
-            description="Reference to the key in PEM, if `client_certificate` does not hold it.",
-            examples=["file:/run/secrets/mail-client.key"],
-        ),
-    ] = None
-    ehlo_name: Annotated[
-        Maybe[Host],
-        Field(
-            title="EHLO name",
-            description="The name to greet SMTP servers with. By default the IP address.",
-            examples=["mail.contoso.example"],
-        ),
-    ] = None
-    timeout_seconds: Annotated[
-        Maybe[Seconds],
-        Field(
-            title="Timeout",
-            description="Deadline of a test, and of each command when sending, in seconds.",
-            examples=[30, 120],
-        ),
-    ] = None
-    max_connections: Annotated[
-        Maybe[Limit],
-        Field(
-            title="Connections at most",
-            description="Connections over which an account sends at the same time.",
-            examples=[3],
-        ),
-    ] = None
-    mails_per_minute: Annotated[
-        Maybe[Limit],
-        Field(
-            title="Mails per minute",
-            description="Mails that an account sends within any 60 seconds.",
-            examples=[30],
-        ),
-    ] = None
+    ca_file: CaFile = None
+    client_certificate: ClientCertificate = None
+    client_key: ClientKey = None
+    ehlo_name: EhloName = None
+    timeout_seconds: TimeoutSeconds = None
+    max_connections: MaxConnections = None
+    mails_per_minute: MailsPerMinute = None
 
     @property
     def address(self) -> Address:

@@ -1,0 +1,66 @@
+"""Fields about connections that a connector has and that its provider may fill in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from reconciler.model.fields import Host, Limit, Maybe, Reference, Seconds, Text
+
+CaFile = Annotated[
+    Maybe[Text],
+    Field(
+        title="Certificate authorities",
+        description="PEM file with further authorities to trust, relative to the project.",
+        examples=["certificates/private-ca.pem"],
+    ),
+]
+ClientCertificate = Annotated[
+    Maybe[Reference],
+    Field(
+        title="Client certificate",
+        description="Reference to a PEM certificate to show to servers, with its key.",
+        examples=["file:/run/secrets/mail-client.pem"],
+    ),
+]
+ClientKey = Annotated[
+    Maybe[Reference],
+    Field(
+        title="Client key",
+        description="Reference to the key in PEM, if `client_certificate` does not hold it.",
+        examples=["file:/run/secrets/mail-client.key"],
+    ),
+]
+EhloName = Annotated[
+    Maybe[Host],
+    Field(
+        title="EHLO name",
+        description="The name to greet SMTP servers with. By default the IP address.",
+        examples=["mail.contoso.example"],
+    ),
+]
+TimeoutSeconds = Annotated[
+    Maybe[Seconds],
+    Field(
+        title="Timeout",
+        description="Deadline of a test, and of each command when sending, in seconds.",
+        examples=[30, 120],
+    ),
+]
+MaxConnections = Annotated[
+    Maybe[Limit],
+    Field(
+        title="Connections at most",
+        description="Connections over which an account sends at the same time.",
+        examples=[3],
+    ),
+]
+MailsPerMinute = Annotated[
+    Maybe[Limit],
+    Field(
+        title="Mails per minute",
+        description="Mails that an account sends within any 60 seconds.",
+        examples=[30],
+    ),
+]
