@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from reconciler.gateway.settings import GatewaySettings
     from reconciler.model.application import Application
     from reconciler.model.secret_ref import SecretRef
-    from reconciler.routing.index import RoutingIndex
     from reconciler.secrets.base import Secret
     from reconciler.sending.outcome import Sent
 
@@ -29,16 +28,10 @@ class StoredHandover:
 
     def __init__(self, dispatch: Dispatch) -> None:
         self._dispatch = dispatch
-        self._known: tuple[RoutingIndex | None, dict[str, Application]] = (None, {})
 
     def application(self, name: str) -> Application | None:
         """Find an application as it is applied now; raises StateError."""
-        index = self._dispatch.applied.current()
-        known, applications = self._known
-        if known is not index:
-            applications = {item.name: item for item in index.snapshot.applications}
-            self._known = (index, applications)
-        return applications.get(name)
+        return self._dispatch.applied.current().application(name)
 
     def sender_of(self, content: bytes, mail_from: str) -> str:
         """The address of From, else that of the envelope; raises UsageError for what is not a mail."""

@@ -15,6 +15,7 @@ from reconciler.routing.spelling import normal_address
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reconciler.model.application import Application
     from reconciler.model.connector import Connector
     from reconciler.model.directory import Directory
     from reconciler.model.permissions import Permissions
@@ -44,6 +45,10 @@ class RoutingIndex:
     def connector(self, name: str) -> Connector | None:
         """Find a connector by its name."""
         return self.snapshot.connector(name)
+
+    def application(self, name: str) -> Application | None:
+        """Find an application by its name."""
+        return self._applications.get(name)
 
     def permissions_of(self, connector: str) -> Permissions:
         """Find the permissions of a connector; the empty ones if it has none."""
@@ -79,6 +84,10 @@ class RoutingIndex:
             else:
                 for connector in domains.get(address.rpartition("@")[2], ()):
                     yield address, address, connector
+
+    @cached_property
+    def _applications(self) -> dict[str, Application]:
+        return {item.name: item for item in self.snapshot.applications}
 
     @cached_property
     def _senders(self) -> tuple[dict[str, Connector], dict[str, Connector]]:
