@@ -17,6 +17,8 @@ from reconciler.app.new_connector import (
     write_document,
 )
 from reconciler.app.project_folder import SCHEMA
+from reconciler.app.schemas import modeline
+from reconciler.config.build import IMPLICIT_PORTS, STARTTLS_PORTS
 from reconciler.config.declared import declared
 from reconciler.config.load import built_in_providers, load
 from reconciler.config.settings import DEFAULTS, Settings
@@ -120,7 +122,7 @@ class Surroundings:
     taken: dict[Address, str]
     providers: tuple[Provider, ...]
     network: Network | None
-    schema: Path | None
+    has_schema: bool
     roots: tuple[Path, ...] = ()
     settings: Settings = DEFAULTS
     environment: str = ""
@@ -133,14 +135,13 @@ class Surroundings:
         loaded = workspace.load()
         own = loaded.snapshot.providers if loaded.snapshot is not None else ()
         project = workspace.project
-        schema = workspace.home / SCHEMA
         return cls(
             project.roots[0],
             workspace.home,
             declared(project.roots, within=project.bounds_of_roots),
             (*own, *built_in_providers()),
             network,
-            schema if schema.is_file() else None,
+            (workspace.home / SCHEMA).is_file(),
             project.roots,
             workspace.settings,
             workspace.environment,
@@ -150,9 +151,16 @@ class Surroundings:
     @classmethod
     def fresh(cls, root: Path, network: Network | None) -> Surroundings:
         """Those of a project that is about to be started."""
-        schema = root.parent / SCHEMA
         roots = (root,) if root.is_dir() else ()
-        return cls(root, root.parent, declared(roots), built_in_providers(), network, schema, roots)
+        return cls(
+            root,
+            root.parent,
+            declared(roots),
+            built_in_providers(),
+            network,
+            has_schema=True,
+            roots=roots,
+        )
 
 
 def prepare(
@@ -187,7 +195,7 @@ def compose_file(new: NewConnector, around: Surroundings) -> ConnectorFile:
     """Make the file for a connector; raises as :func:`prepare`."""
     _refuse_taken(new.name, around)
     path = _place(around.root, new.name)
-    written = write_document(new, _relative(around.schema, path))
+    written = write_document(new, _modeline(around, path))
     domain = new.address.rpartition("@")[2]
     return ConnectorFile(path, new.name, domain, written, _problems(path, written.text, around))
 
@@ -300,10 +308,8 @@ def _place(root: Path, name: str) -> Path:
     )
 
 
-def _relative(schema: Path | None, path: Path) -> str | None:
-    if schema is None:
-        return None
-    return Path(os.path.relpath(schema.absolute(), path.parent.absolute())).as_posix()
+def _modeline(around: Surroundings, path: Path) -> str:
+    return modeline(path.absolute(), around.home.absolute()) if around.has_schema else ""
 
 
 def _problems(path: Path, text: str, around: Surroundings) -> tuple[Diagnostic, ...]:
@@ -348,8 +354,10 @@ def server_given(protocol: MailProtocol, text: str) -> FoundServer:
     port_text, _, security_text = rest.partition(":")
     port = port_text or ("993" if protocol is MailProtocol.IMAP else "465")
     securities = {str(item): item for item in Security}
-    usual = {"993": "implicit", "465": "implicit", "143": "starttls", "587": "starttls",
-             "25": "starttls", "2525": "starttls"}  # fmt: skip
+    usual = {
+        **dict.fromkeys(map(str, IMPLICIT_PORTS), Security.IMPLICIT),
+        **dict.fromkeys(map(str, STARTTLS_PORTS), Security.STARTTLS),
+    }
     security = securities.get(security_text or usual.get(port, ""))
     if not host or not (port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535):  # noqa: PLR2004
         raise UsageError(

@@ -66,14 +66,14 @@ def reference_for(name: str, what: str) -> SecretRef:
     return SecretRef("env", f"MAIL_{target}") if is_reserved(reference) else reference
 
 
-def write_document(new: NewConnector, schema: str | None) -> ConnectorText:
-    """Write the document; ``schema`` is the path that the modeline for editors names, if there is one."""
+def write_document(new: NewConnector, modeline: str) -> ConnectorText:
+    """Write the document, below the ``modeline`` for editors, if there is one."""
     writer = _Writer(new)
     document = writer.document()
-    header = [f"yaml-language-server: $schema={schema}"] if schema else []
-    header += [f"Found by: {new.settings.source}", *writer.notes]
+    header = [f"Found by: {new.settings.source}", *writer.notes]
     references = tuple(dict.fromkeys(writer.references))
-    return ConnectorText(yaml_text([document], "\n".join(header)), references, tuple(writer.notes))
+    text = modeline + yaml_text([document], "\n".join(header))
+    return ConnectorText(text, references, tuple(writer.notes))
 
 
 class _Writer:
