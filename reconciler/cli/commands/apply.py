@@ -11,9 +11,10 @@ import click
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode, exit_code_of_tests
 from reconciler.cli.options import DURATION, format_option
+from reconciler.cli.plan_outcome import plan_outcome
 from reconciler.cli.project import Project, Uses, project_options
 from reconciler.cli.reports import Report, report_option, writing
-from reconciler.errors import ConfigurationInvalid, ReconcilerError
+from reconciler.errors import ReconcilerError
 from reconciler.render.formats import OutputFormat, PlanReportFormat, TextOrJson
 
 if TYPE_CHECKING:
@@ -161,28 +162,12 @@ def _report(
     output_format: PlanReportFormat,
     written: WriteOutcome,
 ) -> str:
-    from reconciler.app.repository import source_root
-    from reconciler.render.plan import PlanOutcome
     from reconciler.render.report import apply_report
 
     done = outcome.applied if outcome else None
     ending: Outcome = "failed"
     if outcome is not None:
         ending = "not_approved" if done is None else "applied" if done.revision else "unchanged"
-    plan = progress.plan if progress else None
-    problems = plan.loaded.diagnostics if plan else ()
-    if isinstance(problem, ConfigurationInvalid):
-        problems = problem.diagnostics
-    planned = PlanOutcome(
-        plan=plan.plan if plan else None,
-        denials=plan.denials if plan else (),
-        actor=project.actor().name,
-        diagnostics=problems,
-        error=problem.message if problem else None,
-        results=tuple(progress.results) if progress else (),
-        root=source_root(),
-        project=(space.settings.project if space else None) or "",
-        environment=space.environment if space else project.environment or "",
-    )
+    planned = plan_outcome(project, space, progress.plan if progress else None, progress, problem)
     serial = written.serial if written.known else None
     return apply_report(output_format, outcome=ending, serial=serial, planned=planned)

@@ -10,16 +10,16 @@ import click
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import format_option
+from reconciler.cli.plan_outcome import plan_outcome
 from reconciler.cli.project import Project, Uses, project_options
 from reconciler.cli.reports import Report, report_option, writing
-from reconciler.errors import ConfigurationInvalid, ReconcilerError
 from reconciler.render.formats import PlanFormat, PlanReportFormat
 
 if TYPE_CHECKING:
     from reconciler.app.plan import Planned
     from reconciler.app.workspace import Workspace
     from reconciler.cli.progress import TestProgressBar
-    from reconciler.render.plan import PlanOutcome
+    from reconciler.errors import ReconcilerError
     from reconciler.secrets.base import FingerprintKey
 
 
@@ -67,7 +67,7 @@ def command(
     def report(output_format: PlanReportFormat, problem: ReconcilerError | None) -> str:
         from reconciler.render.plan import plan_report
 
-        return plan_report(_outcome(project, space, made, progress, problem), output_format)
+        return plan_report(plan_outcome(project, space, made, progress, problem), output_format)
 
     with writing(reports, report):
         from reconciler.app.plan import make_plan
@@ -89,7 +89,7 @@ def command(
         if made.loaded.diagnostics:
             click.echo(diagnostics(made.loaded.diagnostics, project.stderr_style()), err=True)
         show_notes(made.notes)
-        outcome = _outcome(project, space, made, None, None)
+        outcome = plan_outcome(project, space, made, None, None)
         click.echo(render(outcome, output_format, project.stdout_style()))
         if out is not None:
             _save(out, made, space.fingerprint_key(create=False))
@@ -101,33 +101,6 @@ def command(
     if detailed_exitcode and not made.plan.empty:
         return ExitCode.CHANGES_PENDING
     return ExitCode.OK
-
-
-def _outcome(
-    project: Project,
-    space: Workspace | None,
-    made: Planned | None,
-    progress: TestProgressBar | None,
-    problem: ReconcilerError | None,
-) -> PlanOutcome:
-    """What planning came to, as far as it came."""
-    from reconciler.app.repository import source_root
-    from reconciler.render.plan import PlanOutcome
-
-    problems = made.loaded.diagnostics if made else ()
-    if isinstance(problem, ConfigurationInvalid):
-        problems = problem.diagnostics
-    return PlanOutcome(
-        plan=made.plan if made else None,
-        denials=made.denials if made else (),
-        actor=project.actor().name,
-        diagnostics=problems,
-        error=problem.message if problem else None,
-        results=tuple(progress.results) if progress else (),
-        root=source_root(),
-        project=(space.settings.project if space else None) or "",
-        environment=space.environment if space else project.environment or "",
-    )
 
 
 def _save(out: Path, made: Planned, key: FingerprintKey | None) -> None:
