@@ -64,7 +64,7 @@ def explain(topic: str) -> ExplainDocument:
         *(end for item in fields for end in _endings(item.name)),
     }
     raise UsageError(
-        f"there is no field, rule, provider or error class {topic!r}",
+        f"unknown topic {topic!r}: expected a field, rule, provider or error class",
         hint=did_you_mean(topic, known)
         or "Give a field such as smtp.security, a rule such as schema/type, a provider such as gmail, or an "
         "error class such as auth_rejected.",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_PLAIN_DEPTH: Final = 16
 """How deep values may be nested here. The limit of all YAML, which is higher, is checked there."""
 
-# Neither controls, nor blanks that are none to YAML, nor what only some parsers take.
+# No control characters, no blanks that YAML does not treat as blanks, nothing that only some parsers accept.
 _UNUSUAL: Final = re.compile(
     "[^\n -~\u00a1-\u1fff\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u3001-\ud7ff\U00010000-\U0010fffd]"
 )

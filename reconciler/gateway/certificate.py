@@ -24,7 +24,7 @@ FETCHED_AGAIN: Final = 60.0
 
 
 class ServedCertificate:
-    """Reads the certificate with its key, and says whether they are others than before. Used by one thread at a time.
+    """Reads the certificate with its key, and says whether they changed. Used by one thread at a time.
 
     Without ``key``, the private key is in ``certificate``. ``fetch`` resolves a reference and keeps nothing; it raises
     SecretError. Of what is read, only a digest is kept.

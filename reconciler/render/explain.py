@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldExplanation:
-    """A field by its path from the kind. ``default`` is written as in JSON; None is no default.
+    """A field by its path from the kind. ``default`` is written as in JSON; None if there is no default.
 
     ``allowed`` are the only values, if they are few. ``fields`` are the fields within it.
     """

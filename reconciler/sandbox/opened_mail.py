@@ -145,7 +145,7 @@ def _text(part: Message) -> str:
     octets = _octets(part)
     try:
         return octets.decode(part.get_content_charset("utf-8"), "replace")
-    except (LookupError, ValueError):  # there is no such charset, or it is none for text
+    except (LookupError, ValueError):  # the charset is unknown, or not one for text
         return octets.decode("utf-8", "replace")
 
 

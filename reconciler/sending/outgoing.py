@@ -40,7 +40,7 @@ def smtp_account(connector: Connector) -> Account:
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """A mail that the server took: for whom, for whom not, and its last word."""
+    """A mail that the server took: accepted and refused recipients, and its last reply."""
 
     host: str
     port: int
