@@ -175,7 +175,7 @@ class Postfix:
         self._process = _start(program, self.folder / "etc")
         port = next(port for door, port in self.ports.items() if door.port == 587)
         try:
-            wait_until(lambda: greets(port, b"220 "), "Postfix greets", seconds=20)
+            wait_until(lambda: greets(port, b"220 "), "Postfix greets", seconds=60)
         except TimeoutError:
             self.stop()
             raise RuntimeError(f"Postfix did not start:\n{self.log}") from None

@@ -74,8 +74,8 @@ mynetworks = 127.0.0.0/8
 notify_classes =
 local_recipient_maps =
 alias_maps =
-minimal_backoff_time = 1s
-maximal_backoff_time = 1s
+minimal_backoff_time = 3s
+maximal_backoff_time = 3s
 queue_run_delay = 1s
 smtp_tls_security_level = none
 relayhost = [{loopback}]:{port}
@@ -131,7 +131,7 @@ def queue(server_folder: Path) -> Iterator[tuple[int, int, Path]]:
     )
     process = _start(program, folder / "etc")
     try:
-        wait_until(lambda: greets(port, b"220 "), "the queue greets", seconds=20)
+        wait_until(lambda: greets(port, b"220 "), "the queue greets", seconds=60)
         yield port, gateway, folder / "postfix.log"
     finally:
         process.end()
@@ -162,6 +162,8 @@ def test_a_queue_keeps_the_mail_until_the_gateway_is_there_and_a_token_carries_i
     process, said = gateway_on(workplace, gateway)
     try:
         wait_until(lambda: "status=sent" in log.read_text(), "the queue is rid of it", seconds=60)
+    except TimeoutError as error:
+        raise AssertionError(f"{error}\n{log.read_text()}\n{''.join(said)}") from None
     finally:
         end(process)
     received = mailboxes.one(ADA, "INBOX", message_id)
