@@ -46,8 +46,7 @@ def write_stored(workspace: Workspace, folder: Path) -> ExportedFiles:
     Raises ReconcilerError, and writes nothing, if that cannot be: nothing is stored, the folder
     holds YAML already, or the stored connectors break a rule of the settings.
     """
-    with workspace.reading() as reader:
-        current = reader.load()
+    current = workspace.stored()
     origin = f"Written by `reconciler import` from revision {current.serial} of the state."
     return _write(workspace, folder, current.snapshot, current, origin=origin)
 

@@ -88,8 +88,7 @@ def make_plan(
     another one.
     """
     wanted = workspace.load_valid()
-    with workspace.reading() as reader:
-        current = reader.load()
+    current = workspace.stored()
     workspace.check_state(current, first_apply=first_apply)
     offline = plan_offline(workspace, actor, wanted, current, overrides=overrides, scope=scope)
     if not check_secrets or any(item.about_credentials for item in offline.plan.violations):

@@ -42,12 +42,6 @@ if TYPE_CHECKING:
     from reconciler.state.write_outcome import WriteOutcome
 
 
-def load_state(workspace: Workspace) -> StoredState:
-    """Read the stored state."""
-    with workspace.reading() as reader:
-        return reader.load()
-
-
 @dataclass(frozen=True, slots=True)
 class Migrated:
     """How a migration ended: the serial of the state, and whether its schema was older than this release's."""

@@ -197,8 +197,25 @@ class Workspace:
 
         return lying_beside(self.state_url, self.home)
 
+    def stored(self) -> StoredState:
+        """Read the newest revision of the state; the empty state if there is none."""
+        self._require_state()
+        from reconciler.state.sqlite_reader import newest  # noqa: PLC0415 - not for `validate`
+
+        found = newest(self.state_url)
+        if found is None:
+            with self.reading() as reader:
+                found = reader.load()
+        return found
+
     def store(self, *, read_only: bool = False) -> StateStore:
         """Open the stored state; raises ConfigurationInvalid or NoProject if it is unknown which one is meant."""
+        self._require_state()
+        from reconciler.state.sql.store import open_store  # noqa: PLC0415 - SQLAlchemy costs to import
+
+        return open_store(self.state_url, read_only=read_only, password=self._state_password())
+
+    def _require_state(self) -> None:
         if self._is_nowhere():
             raise self._no_project()
         if self._has_broken_settings():
@@ -206,9 +223,6 @@ class Workspace:
         if self.state_source in (DEFAULT, FILE):
             self.require_environment()
         self.trust.refuse_state_of_file(self.state_source)
-        from reconciler.state.sql.store import open_store  # noqa: PLC0415 - SQLAlchemy costs to import
-
-        return open_store(self.state_url, read_only=read_only, password=self._state_password())
 
     def _is_nowhere(self) -> bool:
         """Whether the state would be at its usual place in a project, and neither of the two is there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from reconciler.model.address import Address
 from reconciler.model.credential_use import CredentialUse
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from reconciler.errors import StateError
     from reconciler.state.exported import StateExport
+
+SCHEMA_VERSION: Final = "0004"
+"""The schema of a database that this release reads and writes: four digits, compared as text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,13 @@ def refuse_exposed(file: Path, forbidden: int) -> None:
         )
 
 
+def refuse_unsafe(database: Path) -> None:
+    """Raise StateUnavailable for a SQLite state that others could have planted or can write."""
+    refuse_shared(database.parent)
+    for suffix in ("", "-wal", "-shm"):
+        refuse_exposed(database.with_name(f"{database.name}{suffix}"), NO_STRANGER)
+
+
 @contextmanager
 def draft(target: Path) -> Iterator[Path]:
     """Yield an empty file (mode 0600) beside ``target`` to fill; it is removed at the end."""

@@ -64,8 +64,12 @@ class SqlitePlace:
     clock: Clock = field(default_factory=Clock)
     count: int = 0
 
+    @property
+    def path(self) -> Path:
+        return self.folder / str(self.count) / "state.db"
+
     def open(self, *, own_clock: bool = False) -> StateStore:
-        url = f"sqlite:///{self.folder}/{self.count}/state.db"
+        url = f"sqlite:///{self.path}"
         return open_store(url, clock=None if own_clock else self.clock)
 
     def clear(self) -> None:

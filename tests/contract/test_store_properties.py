@@ -19,8 +19,10 @@ from reconciler.model.snapshot import LastTest, Snapshot
 from reconciler.plan.changes import ordered
 from reconciler.plan.diff import differences
 from reconciler.plan.inputs import Desired
+from reconciler.state import sqlite_reader
 from reconciler.state.base import Commit, Revision, StateStore
 from reconciler.state.exported import ExportedEntry, StateExport, from_text, to_text
+from tests.contract.conftest import SqlitePlace
 from tests.memory_store import MemoryStore
 
 if TYPE_CHECKING:
@@ -163,6 +165,8 @@ def test_what_was_desired_is_stored_and_every_store_tells_the_same_past(
         desired = Desired(snapshot, tuple((new, old) for old, new in former.items()), marks)
         assert apply(store, desired, results) == apply(plain, desired, results)
         state = store.load()
+        if isinstance(place, SqlitePlace):
+            assert sqlite_reader.load(place.path) == state
         assert state.snapshot == snapshot
         assert state.serial == serial
         assert state.resources == plain.load().resources

@@ -49,7 +49,6 @@ def command(
     Reads the stored state, or with --config the files, to answer "what if". Sends nothing. Exits
     with 1 if the mail would be refused.
     """
-    from reconciler.app.state import load_state
     from reconciler.render.route import route_text
     from reconciler.routing.decide import route
     from reconciler.routing.index import RoutingIndex
@@ -61,7 +60,7 @@ def command(
             "--state reads the stored state and --config the files: give one of them."
         )
     space = project.at(files or "").workspace()
-    snapshot = load_state(space).snapshot if files is None else space.load_valid()[1].snapshot
+    snapshot = space.stored().snapshot if files is None else space.load_valid()[1].snapshot
     request = RouteRequest(actor=actor, sender=sender, connector=connector, reply_to=reply_to)
     decision = route(request, RoutingIndex(snapshot))
     click.echo(route_text(decision, output_format, project.stdout_style()))

@@ -38,9 +38,9 @@ def command(project: Project, *, what: str, output_format: TextOrJson) -> None:
 
         click.echo(plan_file_text(read_plan_file(Path(what)), output_format, style))
         return
-    from reconciler.app.state import find, load_state, parse_address
+    from reconciler.app.state import find, parse_address
     from reconciler.render.stored import resource_text
 
     address = parse_address(what)
-    stored = load_state(project.workspace())
+    stored = project.workspace().stored()
     click.echo(resource_text(find(stored, address), output_format, style))

@@ -42,10 +42,9 @@ def command(
     run `reconciler test`.
     """
     from reconciler.app.selection import Selection, list_stored
-    from reconciler.app.state import load_state
     from reconciler.render.status import nothing_listed, status_document, status_text
 
-    stored = load_state(project.workspace())
+    stored = project.workspace().stored()
     chosen = list_stored(stored, Selection(names=names, labels=labels), only)
     document = status_document(stored, chosen)
     nothing = nothing_listed(stored, names, labels, only)

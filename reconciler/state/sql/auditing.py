@@ -15,8 +15,8 @@ from reconciler.model.sign_in_attempt import (
     AttemptOutcome,
     SignInAttempt,
 )
-from reconciler.state import specs
-from reconciler.state.sql import reading, tables
+from reconciler.state import decoding, specs
+from reconciler.state.sql import tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,9 +71,9 @@ def attempts(
             command=row.command,
             connector=row.connector,
             protocol=row.protocol,
-            reference=reading.reference(row.reference),
+            reference=decoding.reference(row.reference),
             identity=row.identity,
-            destination=reading.destination(row),
+            destination=decoding.destination(row),
             outcome=outcome(row.outcome),
             error_class=row.error_class,
         )

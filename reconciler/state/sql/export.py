@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, update
 
 from reconciler.errors import StateCorrupt
 from reconciler.model.resource import canonical_json
-from reconciler.state import chain, specs
+from reconciler.state import chain, decoding, specs
 from reconciler.state.effects import not_empty, nothing_to_export
 from reconciler.state.exported import (
     ExportedAttempt,
@@ -90,7 +90,7 @@ def export(connection: Connection) -> StateExport:
             ExportedCredentialUse(**row._mapping)  # noqa: SLF001 - likewise
             for row in _ordered(connection, tables.credential_uses)
         ),
-        settings=reading.settings(meta.settings),
+        settings=decoding.settings(meta.settings),
     )
 
 

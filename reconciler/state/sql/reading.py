@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, select
 
 from reconciler.errors import StateCorrupt
-from reconciler.model.credential_use import CredentialUse, Destination
-from reconciler.model.fingerprint import Fingerprint
-from reconciler.model.secret_ref import SecretRef
 from reconciler.model.sending import EVERY_SENDING, FINAL, SendingRecord, SendingResult
-from reconciler.model.setting import Setting
-from reconciler.model.snapshot import (
-    Forgotten,
-    LastTest,
-    StoredResource,
-    StoredState,
-)
 from reconciler.plan.changes import ChangeCounts
-from reconciler.state import specs
+from reconciler.state import decoding, specs
 from reconciler.state.base import HistoryEntry, Lease, PastState, Revision
 from reconciler.state.sql import tables
 
@@ -31,6 +20,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.address import Address
     from reconciler.model.sending import SendingFilter
+    from reconciler.model.snapshot import StoredState
 
 
 def single(connection: Connection, table: Table, *, lock: bool = False) -> Row[Any]:
@@ -50,72 +40,15 @@ def single(connection: Connection, table: Table, *, lock: bool = False) -> Row[A
 
 def load(connection: Connection) -> StoredState:
     """Everything, with the history of each resource."""
-    meta = single(connection, tables.meta)
-    prints: dict[str, list[tuple[SecretRef, Fingerprint]]] = {}
-    for uid, text, key_id, mac in connection.execute(select(tables.fingerprints)):
-        prints.setdefault(uid, []).append((reference(text), Fingerprint(key_id, mac)))
-    tests = {
-        row.uid: LastTest(
-            passed=row.passed,
-            at=row.at,
-            stage=row.stage,
-            error_class=row.error_class,
-            summary=row.summary,
-            failing_since=row.failing_since,
-            facts=_json(row.facts, "what the last test of a connector saw"),
-        )
-        for row in connection.execute(select(tables.tests))
-    }
-    resources = [
-        StoredResource(
-            resource=specs.decode(specs.address_of(row.kind, row.name), row.spec, row.digest),
-            created_at=row.created_at,
-            modified_at=row.modified_at,
-            modified_by=row.modified_by,
-            fingerprints=tuple(sorted(prints.get(row.uid, ()), key=lambda pair: pair[0])),
-            last_test=tests.get(row.uid),
-        )
-        for row in connection.execute(select(tables.resources))
-    ]
-    # Sorted here because each database collates text in its own way.
-    resources.sort(key=lambda stored: (stored.address.kind, stored.address.name))
-    return StoredState(
-        meta.lineage,
-        meta.serial,
-        tuple(resources),
-        _forgotten(connection),
-        _credential_uses(connection),
-        settings(meta.settings),
+    uses = select(tables.credential_uses).order_by(tables.credential_uses.c.id)
+    return decoding.stored_state(
+        single(connection, tables.meta),
+        fingerprints=connection.execute(select(tables.fingerprints)),
+        tests=connection.execute(select(tables.tests)),
+        resources=connection.execute(select(tables.resources)),
+        forgotten=_forgotten(connection),
+        credential_uses=connection.execute(uses),
     )
-
-
-def settings(text: str) -> tuple[Setting, ...]:
-    """Read the settings of the last apply; raises StateCorrupt."""
-    try:
-        return tuple(Setting(*map(str, item)) for item in json.loads(text))
-    except (TypeError, ValueError):
-        raise StateCorrupt(
-            "the state holds settings that cannot be read (table meta, column settings)",
-            hint="restore the state from a backup",
-        ) from None
-
-
-def _credential_uses(connection: Connection) -> tuple[CredentialUse, ...]:
-    columns = tables.credential_uses.c
-    return tuple(
-        CredentialUse(
-            reference(row.reference),
-            row.identity,
-            destination(row),
-            Fingerprint(row.key_id, row.mac) if row.mac else None,
-        )
-        for row in connection.execute(select(tables.credential_uses).order_by(columns.id))
-    )
-
-
-def destination(row: Row[Any]) -> Destination:
-    """Read the destination of a secret from its columns."""
-    return Destination(row.host, row.port, row.security, row.username)
 
 
 def failing(connection: Connection) -> dict[str, datetime | None]:
@@ -165,7 +98,7 @@ def _result(text: str) -> SendingResult:
         ) from None
 
 
-def _forgotten(connection: Connection) -> tuple[Forgotten, ...]:
+def _forgotten(connection: Connection) -> list[Any]:
     """The forgotten resources whose addresses have not been used since."""
     past, of = tables.history.c, tables.revisions.c
     query = (
@@ -178,9 +111,8 @@ def _forgotten(connection: Connection) -> tuple[Forgotten, ...]:
     for row in connection.execute(query).all():
         here = and_(past.kind == row.kind, past.name == row.name)
         if connection.execute(select(func.max(past.serial)).where(here)).scalar() == row.serial:
-            address = specs.address_of(row.kind, row.name)
-            found.append(Forgotten(address, row.serial, row.at, row.actor))
-    return tuple(found)
+            found.append(row)
+    return found
 
 
 def revisions(connection: Connection, limit: int, until: int | None = None) -> tuple[Revision, ...]:
@@ -297,30 +229,9 @@ def _read(connection: Connection, query: Select[Any]) -> tuple[HistoryEntry, ...
             action=row.action,
             spec=None
             if row.spec is None
-            else _json(row.spec, f"the history of {row.kind}.{row.name}"),
+            else decoding.mapping(row.spec, f"the history of {row.kind}.{row.name}"),
             renamed_from=row.renamed_from,
             git_commit=row.git_commit,
         )
         for row in connection.execute(query)
     )
-
-
-def _json(text: str, what: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise StateCorrupt(f"{what} cannot be read", hint="restore the state from a backup")
-    return value
-
-
-def reference(text: str) -> SecretRef:
-    """Read a stored reference; raises StateCorrupt."""
-    try:
-        return SecretRef.parse(text)
-    except ValueError:
-        raise StateCorrupt(
-            "the state holds a fingerprint of an invalid reference",
-            hint="restore the state from a backup",
-        ) from None

@@ -17,7 +17,7 @@ from reconciler.model.connector import Connector
 from reconciler.model.resource import canonical_json
 from reconciler.model.sending import SendingRecord, SendingResult
 from reconciler.model.sign_in_attempt import AttemptOutcome
-from reconciler.state import specs
+from reconciler.state import decoding, specs
 from reconciler.state.effects import nothing_to_export
 from reconciler.state.exported import (
     ExportedAttempt,
@@ -30,7 +30,7 @@ from reconciler.state.exported import (
     ExportedTest,
     StateExport,
 )
-from reconciler.state.sql import checking, reading, tables
+from reconciler.state.sql import checking, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -105,7 +105,7 @@ class Salvage:
             sent=tuple(sorted(sent.values(), key=lambda item: (item.at, item.id))),
             attempts=tuple(sorted(attempts.values(), key=lambda item: (item.at, item.id))),
             credential_uses=tuple(sorted(uses.values(), key=lambda item: (item.at, item.id))),
-            settings=reading.settings(meta[0].values["settings"])
+            settings=decoding.settings(meta[0].values["settings"])
             if meta and "settings" not in meta[0].bad
             else (),
             losses=tuple(self._losses),

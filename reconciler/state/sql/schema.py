@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Column, MetaData, String, Table, inspect, select
 
 from reconciler.errors import StateCorrupt, StateTooNew, StateUnavailable
+from reconciler.state.base import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from reconciler.state.location import Location
 
-CURRENT = "0004"
-"""The revision that this release reads and writes: four digits, compared as text."""
+CURRENT = SCHEMA_VERSION
 
 SCRIPTS = Path(__file__).parent.parent / "migrations"
 VERSION_TABLE = "alembic_version"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import stat
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, cast
-from urllib.parse import quote
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.pool import NullPool
@@ -20,18 +18,14 @@ from reconciler.state import folder
 from reconciler.state.sql import schema
 from reconciler.state.sql.faults import translated
 from reconciler.state.sql.pooled import PooledConnection
+from reconciler.state.sqlite_file import is_cut, open_to_read, open_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from sqlalchemy import Connection, Engine
 
     from reconciler.state.location import SqliteLocation
-
-_BUSY_SECONDS = 5.0
-# A reader must be able to write to the folder too, where SQLite keeps the index of the write-ahead log.
-_FOLDER_READ_ONLY = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
 
 
 class SqliteDatabase:
@@ -52,11 +46,11 @@ class SqliteDatabase:
         self._path = location.real_path
         self._read_only = read_only
         self._clock = clock
-        self._reader = _engine(partial(_open_to_read, self._path), "BEGIN")
-        self._writer = _engine(partial(_open, self._path), "BEGIN IMMEDIATE")
+        self._reader = _engine(partial(open_to_read, self._path), "BEGIN")
+        self._writer = _engine(partial(open_to_write, self._path), "BEGIN IMMEDIATE")
         # With a write-ahead log, NORMAL can lose only the newest transactions, and only in a power cut:
         # https://www.sqlite.org/pragma.html#pragma_synchronous
-        adder = _engine(partial(_open, self._path, synchronous="NORMAL"), "BEGIN IMMEDIATE")
+        adder = _engine(partial(open_to_write, self._path, synchronous="NORMAL"), "BEGIN IMMEDIATE")
         self._kept = PooledConnection(partial(self._connected, adder), self._place)
 
     @contextmanager
@@ -154,7 +148,7 @@ class SqliteDatabase:
                     f"{self.location} is {what}, so it cannot be the state",
                     hint="set a state URL that names a file, such as sqlite:///.reconciler/state.db",
                 )
-            cut = found.st_size % _page_size(self._path) and not _log(self._path).exists()
+            cut = is_cut(self._path)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -166,8 +160,6 @@ class SqliteDatabase:
                 hint="restore it from a backup; delete it only if nothing was ever applied",
             )
         if cut:
-            # SQLite would read the rest of the last page as zeros. While there is a log, a page may
-            # be incomplete, since the log contains all of it.
             raise StateCorrupt(
                 f"{self.location} is damaged: its end is missing", hint="restore it from a backup"
             )
@@ -189,8 +181,8 @@ class SqliteDatabase:
     def _create(self) -> None:
         folder.prepare(self._path.parent)
         with folder.draft(self._path) as draft:
-            engine = _engine(partial(_open, draft), "BEGIN IMMEDIATE")
-            with closing(_open(draft)) as raw:
+            engine = _engine(partial(open_to_write, draft), "BEGIN IMMEDIATE")
+            with closing(open_to_write(draft)) as raw:
                 raw.execute("PRAGMA journal_mode = WAL")
             with engine.begin() as connection:
                 schema.migrate(connection)
@@ -200,7 +192,10 @@ class SqliteDatabase:
         # Complete and flushed before anything is changed: it is the only way back from a failed migration.
         target = self._path.with_name(f"{self._path.name}.schema-{found}.bak")
         with folder.draft(target) as draft:
-            with closing(_open(self._path)) as source, closing(sqlite3.connect(draft)) as copy:
+            with (
+                closing(open_to_write(self._path)) as source,
+                closing(sqlite3.connect(draft)) as copy,
+            ):
                 source.backup(copy)
             folder.replace(draft, target)
 
@@ -215,55 +210,3 @@ def _engine(creator: Callable[[], sqlite3.Connection], begin: str) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
-
-
-def _open(path: Path, how: str = "mode=rw", *, synchronous: str = "FULL") -> sqlite3.Connection:
-    # mode=rw: opening never creates the file.
-    connection = sqlite3.connect(
-        f"file:{quote(os.fspath(path))}?{how}",
-        uri=True,
-        timeout=_BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    try:
-        for pragma in (f"synchronous = {synchronous}", "foreign_keys = ON", "cell_size_check = ON",
-                       "trusted_schema = OFF"):  # fmt: skip
-            connection.execute(f"PRAGMA {pragma}")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _open_to_read(path: Path) -> sqlite3.Connection:
-    # Opened for writing although nothing is written (query_only): the last one to close a file in
-    # mode=ro leaves its log files behind.
-    connection: sqlite3.Connection | None = None
-    try:
-        connection = _open(path)
-        connection.execute("PRAGMA query_only = ON")
-        connection.execute("SELECT count(*) FROM sqlite_schema")
-    except sqlite3.Error as error:
-        if connection is not None:
-            connection.close()
-        name = cast("str", getattr(error, "sqlite_errorname", ""))
-        if not name.startswith(_FOLDER_READ_ONLY) or _log(path).exists():
-            raise
-        # Without a log no writer has it open, so the file alone is the state.
-        return _open(path, "immutable=1")
-    return connection
-
-
-def _log(path: Path) -> Path:
-    return path.with_name(f"{path.name}-wal")
-
-
-def _page_size(path: Path) -> int:
-    # https://www.sqlite.org/fileformat.html#the_database_header; 1 for what has no such header
-    with path.open("rb") as file:
-        header = file.read(18)
-    size = int.from_bytes(header[16:], "big")
-    if not header.startswith(b"SQLite format 3\0") or size == 0:
-        return 1
-    return 65536 if size == 1 else size

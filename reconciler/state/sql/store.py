@@ -17,8 +17,9 @@ from reconciler.model.snapshot import StoredState
 from reconciler.signals import deferred
 from reconciler.state import lease as leases
 from reconciler.state.base import PastState
+from reconciler.state.decoding import UNREADABLE
 from reconciler.state.effects import nothing_to_export
-from reconciler.state.folder import NO_STRANGER, refuse_exposed, refuse_shared
+from reconciler.state.folder import refuse_unsafe
 from reconciler.state.location import PostgresqlLocation, SqliteLocation, locate
 from reconciler.state.sql import auditing, reading, writing
 from reconciler.state.sql import leases as rows
@@ -69,11 +70,7 @@ def open_store(
         case SqliteLocation():
             from reconciler.state.sql.sqlite import SqliteDatabase  # noqa: PLC0415 - only one is used
 
-            refuse_shared(location.path.parent)
-            for suffix in ("", "-wal", "-shm"):
-                file = location.path.with_name(f"{location.path.name}{suffix}")
-                refuse_exposed(file, NO_STRANGER)
-
+            refuse_unsafe(location.path)
             return SqlStore(SqliteDatabase(location, read_only=read_only, clock=clock))
         case PostgresqlLocation():
             from reconciler.state.sql.postgresql import (  # noqa: PLC0415 - only one is used
@@ -86,12 +83,6 @@ def open_store(
         case _:
             assert_never(location)
 
-
-_UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""The exceptions that a value of the wrong type causes.
-
-A bug of ours looks the same, and is raised as it is.
-"""
 
 _WAITS = BackOff(first=0.25, longest=8.0, tries=7)
 """The waits before retrying a database that was reachable a moment ago."""
@@ -113,7 +104,7 @@ class SqlStore:
         with self._database.view() as view:
             try:
                 yield view
-            except (StateCorrupt, *_UNREADABLE) as error:
+            except (StateCorrupt, *UNREADABLE) as error:
                 if view is None:
                     raise
                 from reconciler.state.sql import checking  # noqa: PLC0415 - only where something is wrong

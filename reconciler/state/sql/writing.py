@@ -13,7 +13,7 @@ from reconciler.model.connector import Connector
 from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.resource import canonical_json
 from reconciler.plan.changes import ChangeCounts
-from reconciler.state import chain, specs
+from reconciler.state import chain, decoding, specs
 from reconciler.state.base import Commit, Revision
 from reconciler.state.effects import Effects, effects, fingerprints_after, moved
 from reconciler.state.lease import lost
@@ -208,7 +208,7 @@ def _write_fingerprints(connection: Connection, done: Effects, new: Commit) -> N
         return
     stored: dict[str, list[tuple[SecretRef, Fingerprint]]] = {}
     for uid, text, key_id, mac in connection.execute(select(tables.fingerprints)):
-        pair = (reading.reference(text), Fingerprint(key_id, mac))
+        pair = (decoding.reference(text), Fingerprint(key_id, mac))
         stored.setdefault(uid, []).append(pair)
     kept = {
         uid: fingerprints_after(connector, tuple(stored.get(uid, ())), supplied.get(uid, ()))

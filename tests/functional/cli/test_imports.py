@@ -72,9 +72,20 @@ def test_validate_reads_files_and_nothing_else(home: Home) -> None:
     assert loaded(home, "validate") & HEAVY == set()
 
 
-def test_a_plan_needs_the_state_and_no_network(home: Home) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("plan",),
+        ("status",),
+        ("show", "support"),
+        ("route", "--from", "info@contoso.example", "--as", "joan@contoso.example"),
+    ],
+)
+def test_what_reads_the_newest_revision_of_a_file_needs_its_driver_and_no_network(
+    command: tuple[str, ...], home: Home
+) -> None:
     home.apply_untested()
-    assert loaded(home, "plan") & (HEAVY - STATE) == set()
+    assert loaded(home, *command) & HEAVY == {"sqlite3"}
 
 
 def test_what_reads_the_state_needs_no_yaml_and_no_network(home: Home) -> None:

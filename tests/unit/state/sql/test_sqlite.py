@@ -16,6 +16,7 @@ import pytest
 from reconciler.errors import StateCorrupt, StateError, StateLocked, StateTooNew, StateUnavailable
 from reconciler.model.directory import Group
 from reconciler.plan.changes import Create
+from reconciler.state import sqlite_file
 from reconciler.state.base import Revision
 from reconciler.state.sql import sqlite
 from reconciler.state.sql.store import open_store
@@ -65,7 +66,7 @@ def test_nothing_but_the_file_stays_after_reading_and_writing(
 
 def test_the_file_is_durable_and_checked(url: str, path: Path, apply: Apply) -> None:
     apply(open_store(url), TEAM)
-    with closing(sqlite._open(path)) as raw:
+    with closing(sqlite_file.open_to_write(path)) as raw:
         values = {
             name: raw.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -283,7 +284,7 @@ def test_a_newer_state_is_refused_and_left_alone(url: str, path: Path, apply: Ap
 def test_a_writer_that_does_not_finish_is_not_waited_for_forever(
     url: str, path: Path, apply: Apply, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite_file, "_BUSY_SECONDS", 0.05)
     store = open_store(url)
     apply(store, TEAM)
     with closing(sqlite3.connect(path, isolation_level=None)) as raw:
@@ -302,14 +303,14 @@ def test_a_state_that_may_not_grow_refuses_and_keeps_what_it_had(
     store = open_store(url)
     apply(store, TEAM)
     before = store.load()
-    original = sqlite._open
+    original = sqlite_file.open_to_write
 
     def full(path: Path, how: str = "mode=rw") -> sqlite3.Connection:
         connection = original(path, how)
         connection.execute("PRAGMA max_page_count = 1")  # means: the pages that it has
         return connection
 
-    monkeypatch.setattr(sqlite, "_open", full)
+    monkeypatch.setattr(sqlite, "open_to_write", full)
     small = open_store(url)
     with pytest.raises(StateUnavailable, match="disk is full") as caught:
         apply(small, *(Create(Group(name=f"g{number}")) for number in range(500)))

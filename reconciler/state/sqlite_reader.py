@@ -1,0 +1,144 @@
+"""Reading the newest revision of a SQLite state with the driver alone.
+
+Loading SQLAlchemy takes longer than most commands that only read. What is not exactly as an apply
+leaves it (no file, an older schema, a value of the wrong type, a failure of any kind) is left to
+:mod:`reconciler.state.sql.store`, which knows what to say about it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from contextlib import closing
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+
+from reconciler.errors import StateCorrupt
+from reconciler.signals import deferred
+from reconciler.state import decoding, sqlite_file
+from reconciler.state.base import SCHEMA_VERSION
+from reconciler.state.folder import refuse_unsafe
+from reconciler.state.location import SqliteLocation, locate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from reconciler.model.snapshot import StoredState
+
+COLUMNS: Final[Mapping[str, Mapping[str, type]]] = {
+    "meta": {"id": int, "lineage": str, "serial": int, "settings": str},
+    "fingerprints": {"uid": str, "reference": str, "key_id": str, "mac": str},
+    "tests": {
+        "uid": str, "passed": bool, "at": datetime, "stage": str, "error_class": str,
+        "summary": str, "failing_since": datetime, "facts": str,
+    },
+    "resources": {
+        "uid": str, "kind": str, "name": str, "spec": str, "digest": str, "created_at": datetime,
+        "modified_at": datetime, "modified_by": str, "modified_serial": int,
+    },
+    "credential_uses": {
+        "id": str, "at": datetime, "reference": str, "identity": str, "host": str, "port": int,
+        "security": str, "username": str, "key_id": str, "mac": str,
+    },
+}  # fmt: skip
+"""The columns of each table that is read, and the types of their values in Python."""
+
+OPTIONAL: Final = frozenset({"failing_since"})
+"""The columns that may be null."""
+
+# The forgotten resources whose addresses have not been used since.
+_FORGOTTEN = """
+    SELECT past.kind, past.name, past.serial, revisions.at, revisions.actor
+    FROM history AS past JOIN revisions ON revisions.serial = past.serial
+    WHERE past.action = 'forget' AND past.serial = (
+        SELECT max(serial) FROM history WHERE kind = past.kind AND name = past.name
+    )
+    ORDER BY past.serial, past.position"""
+_OF_FORGOTTEN = {"kind": str, "name": str, "serial": int, "at": datetime, "actor": str}
+
+
+def newest(url: str) -> StoredState | None:
+    """Read the newest revision of the state at a URL; None for one that needs a closer look.
+
+    Raises UsageError for a URL that cannot be read, and StateUnavailable for a file that others
+    could have planted.
+    """
+    location = locate(url)
+    if not isinstance(location, SqliteLocation):
+        return None
+    refuse_unsafe(location.path)
+    return load(location.real_path)
+
+
+def load(path: Path) -> StoredState | None:
+    """Read the newest revision from a file; None if it needs a closer look."""
+    try:
+        with deferred():
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode) or not status.st_size or sqlite_file.is_cut(path):
+                return None
+            with closing(sqlite_file.open_to_read(path)) as connection:
+                return _load(connection)
+    except (OSError, sqlite3.Error, StateCorrupt, *decoding.UNREADABLE):
+        return None
+
+
+def _load(connection: sqlite3.Connection) -> StoredState | None:
+    connection.execute("BEGIN")
+    if connection.execute("SELECT version_num FROM alembic_version").fetchall() != [
+        (SCHEMA_VERSION,)
+    ]:
+        return None
+    (meta,) = _select(connection, "meta")
+    return decoding.stored_state(
+        meta,
+        fingerprints=_select(connection, "fingerprints"),
+        tests=_select(connection, "tests"),
+        resources=_select(connection, "resources"),
+        forgotten=_rows(connection, _FORGOTTEN, _OF_FORGOTTEN),
+        credential_uses=_select(connection, "credential_uses", " ORDER BY id"),
+    )
+
+
+def _select(connection: sqlite3.Connection, table: str, ordered: str = "") -> list[Any]:
+    columns = COLUMNS[table]
+    query = f"SELECT {', '.join(columns)} FROM {table}{ordered}"  # noqa: S608 - names of ours
+    return _rows(connection, query, columns)
+
+
+def _rows(connection: sqlite3.Connection, query: str, columns: Mapping[str, type]) -> list[Any]:
+    readers = [(name, _READERS[kind]) for name, kind in columns.items()]
+    return [
+        SimpleNamespace(
+            **{
+                name: None if value is None and name in OPTIONAL else read(value)
+                for (name, read), value in zip(readers, row, strict=True)
+            }
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _text(value: object) -> str:
+    if type(value) is not str:
+        raise TypeError
+    return value
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError
+    return value
+
+
+def _truth(value: object) -> bool:
+    return (False, True)[_whole(value)]
+
+
+def _moment(value: object) -> datetime:
+    return datetime.fromisoformat(_text(value)).astimezone(UTC)
+
+
+_READERS: Final = {str: _text, int: _whole, bool: _truth, datetime: _moment}
