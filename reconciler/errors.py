@@ -6,6 +6,8 @@ The tree, with the exit code that :mod:`reconciler.cli.exit_codes` gives each::
     ├── UsageError                     64
     │   └── NoSuchUser                 64   a recipient without a domain
     ├── ConfigurationInvalid            3
+    │   └── BaseInvalid                 3   the commit that a plan is compared with
+    ├── GitFailed                       1   not installed, not a repository
     ├── NoProject                       3   nowhere, or of somebody else
     ├── SecretError                     4
     ├── StateError                      1
@@ -63,6 +65,19 @@ class ConfigurationInvalid(ReconcilerError):
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         super().__init__("the configuration is not valid")
         self.diagnostics = tuple(diagnostics)
+
+
+class BaseInvalid(ConfigurationInvalid):
+    """The configuration of the commit that a plan is compared with has errors."""
+
+    def __init__(self, ref: str, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__(diagnostics)
+        self.message = f"the configuration of {ref} is not valid"
+        self.args = (self.message,)
+
+
+class GitFailed(ReconcilerError):
+    """git is not installed, finds no repository, or could not read it."""
 
 
 class NoProject(ReconcilerError):

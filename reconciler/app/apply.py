@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler import __version__
-from reconciler.app.actor import Actor, git_commit
+from reconciler.app.actor import Actor
 from reconciler.app.attempts import AttemptAuthor, AttemptRecorder
+from reconciler.app.git import git_commit
 from reconciler.app.plan import Planned, plan_offline, plan_with_secrets
 from reconciler.app.saved_plan import is_sealed, prove_allowed
 from reconciler.app.test import LiveTester, Progress, probe_options

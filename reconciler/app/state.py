@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.app.actor import git_commit
 from reconciler.app.atomic_file import write_wholly
+from reconciler.app.git import git_commit
 from reconciler.app.imported_file import read_json
 from reconciler.apply.authorise import denials
 from reconciler.errors import (

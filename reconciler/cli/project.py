@@ -251,7 +251,7 @@ class Project:
 
     def actor(self) -> Actor:
         """Determine the actor, and the option, variable or system that names them."""
-        from reconciler.app.actor import actor  # noqa: PLC0415 - brings subprocess along
+        from reconciler.app.actor import actor  # noqa: PLC0415 - as above
 
         context = click.get_current_context()
         source = context.get_parameter_source("actor_name")
