@@ -108,6 +108,27 @@ def plan_offline(
     scope: Scope = WHOLE,
 ) -> Planned:
     """Plan from the files and the stored state alone: no secret is fetched."""
+    made = compare(workspace, wanted, current, overrides=overrides, scope=scope)
+    return replace(
+        made,
+        denials=denials(made.plan.changes, current, actor),
+        notes=(
+            *workspace.beside(current),
+            *made.notes,
+            *unknown_renames(made.desired, current),
+        ),
+    )
+
+
+def compare(
+    workspace: Workspace,
+    wanted: tuple[Loaded, Desired],
+    current: StoredState,
+    *,
+    overrides: Overrides,
+    scope: Scope = WHOLE,
+) -> Planned:
+    """Plan from ``current`` to the files, judged by the limits and by nobody's rights."""
     loaded, everything = wanted
     refuse_empty_scope(scope, everything, current)
     desired, partial = narrow_to(everything, current, scope)
@@ -121,14 +142,10 @@ def plan_offline(
         desired,
         current,
         made,
-        denials(made.changes, current, actor),
+        (),
         overrides=overrides,
         settings=workspace.in_force.digest,
-        notes=(
-            *workspace.beside(current),
-            *workspace.in_force.ignored,
-            *unknown_renames(desired, current),
-        ),
+        notes=workspace.in_force.ignored,
     )
 
 

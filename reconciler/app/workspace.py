@@ -88,6 +88,26 @@ class Workspace:
             credentials=None if self.trust.sandboxed else self.trust.credential_rules,
         )
 
+    def with_project(
+        self,
+        project: ProjectFolder,
+        settings: Settings,
+        problems: tuple[Diagnostic, ...],
+        environment: str,
+    ) -> Workspace:
+        """The same workspace with another project, whose settings are given."""
+        settings = in_environment(settings, environment)
+        in_force = _in_force(settings, self.trust, environment, FILE)
+        return replace(
+            self,
+            project=project,
+            settings=in_force.settings,
+            settings_problems=problems,
+            in_force=in_force,
+            environment=environment,
+            undecided=None,
+        )
+
     def load(self, files: tuple[Path, ...] = ()) -> Loaded:
         """Read and check the configuration, the settings file with it, and ``files`` as parts of it.
 
@@ -295,12 +315,7 @@ def open_workspace(
     settings, problems = load_settings(project.settings_file, within=home)
     chosen, undecided = _choose(settings, environment or environ.get("RECONCILER_ENV"))
     settings = in_environment(settings, chosen)
-    in_force = effective(
-        settings, trust.rules, restricted=trust.restricted, allow_command=trust.allow_command
-    )
-    if chosen:
-        named = Setting("environment", chosen, OPTION if environment else FILE)
-        in_force = replace(in_force, sources=(named, *in_force.sources))
+    in_force = _in_force(settings, trust, chosen, OPTION if environment else FILE)
     place = _place_of_state(settings, trust, state, home)
     return Workspace(
         project=project,
@@ -317,6 +332,17 @@ def open_workspace(
         environment=chosen,
         undecided=undecided,
     )
+
+
+def _in_force(settings: Settings, trust: Trust, environment: str, source: str) -> EffectiveSettings:
+    """The settings in force; ``source`` is who chose the environment, if there is one."""
+    found = effective(
+        settings, trust.rules, restricted=trust.restricted, allow_command=trust.allow_command
+    )
+    if not environment:
+        return found
+    named = Setting("environment", environment, source)
+    return replace(found, sources=(named, *found.sources))
 
 
 def _choose(settings: Settings, asked: str | None) -> tuple[str, UsageError | None]:

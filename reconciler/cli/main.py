@@ -195,7 +195,8 @@ def show_error(error: ReconcilerError) -> None:
     style = stderr_style()
     if isinstance(error, ConfigurationInvalid):
         click.echo(diagnostics(error.diagnostics, style), err=True)
-        click.echo(f"\nThe configuration is not valid: {summary(error.diagnostics)}.", err=True)
+        said = f"{error.message[:1].upper()}{error.message[1:]}: {summary(error.diagnostics)}."
+        click.echo(f"\n{_shown(said)}", err=True)
         return
     click.echo(f"{style.removed('Error:')} {_shown(error.message)}", err=True)
     if error.hint:

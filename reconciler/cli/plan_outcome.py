@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.errors import ConfigurationInvalid
+from reconciler.errors import BaseInvalid, ConfigurationInvalid
 
 if TYPE_CHECKING:
     from reconciler.app.plan import Planned
@@ -27,7 +27,7 @@ def plan_outcome(
     from reconciler.render.plan import PlanOutcome  # noqa: PLC0415 - likewise
 
     problems = made.loaded.diagnostics if made else ()
-    if isinstance(problem, ConfigurationInvalid):
+    if isinstance(problem, ConfigurationInvalid) and not isinstance(problem, BaseInvalid):
         problems = problem.diagnostics
     return PlanOutcome(
         plan=made.plan if made else None,

@@ -23,6 +23,7 @@ from reconciler.plan.changes import (
     RotateSecret,
     Update,
 )
+from reconciler.plan.inputs import BaseCommit
 from reconciler.plan.limits import Limit
 from reconciler.plan.scope_document import PartialDocument
 
@@ -195,6 +196,9 @@ class PlanDocument:
 
     It holds references to secrets and never a secret.
 
+    ``base`` is the commit that the configuration was compared with, or null: then it was the stored state.
+    With a base, ``lineage`` is empty and ``serial`` is 0.
+
     ``authorization`` is null where no actor was given, as in a saved plan, which anybody with the
     rights may apply. ``not_ready`` are untouched connectors that are not known to work. ``partial``
     is null for a plan of everything.
@@ -217,13 +221,14 @@ class PlanDocument:
     groups: tuple[GroupDocument, ...] = ()
     settings_changes: tuple[SettingChange, ...] = ()
     authorization: AuthorizationDocument | None = None
+    base: BaseCommit | None = None
 
 
 def to_document(plan: Plan) -> PlanDocument:
     """Convert a plan to its published form."""
     return PlanDocument(
         lineage=plan.lineage,
-        serial=plan.serial,
+        serial=0 if plan.base else plan.serial,
         resource_changes=tuple(resource_change(change) for change in plan.changes),
         summary=SummaryDocument(
             add=plan.counts.added, change=plan.counts.changed, destroy=plan.counts.destroyed
@@ -282,6 +287,7 @@ def to_document(plan: Plan) -> PlanDocument:
             for item in alike(plan.changes)
         ),
         settings_changes=plan.settings_changes,
+        base=plan.base,
     )
 
 

@@ -37,6 +37,14 @@ class Desired:
 
 
 @dataclass(frozen=True, slots=True)
+class BaseCommit:
+    """The commit that a plan is compared with in place of the stored state, and how it was named."""
+
+    ref: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """How much one apply may change before somebody has to allow it.
 

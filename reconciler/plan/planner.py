@@ -11,7 +11,7 @@ from reconciler.plan.changes import Change, ChangeCounts, Create, ordered
 from reconciler.plan.credentials import NewCredentialUse, new_uses
 from reconciler.plan.diff import connector_renames, differences
 from reconciler.plan.impact import Impact, access_changes, reroutes
-from reconciler.plan.inputs import NO_OVERRIDES, Desired, Limits, Overrides
+from reconciler.plan.inputs import NO_OVERRIDES, BaseCommit, Desired, Limits, Overrides
 from reconciler.plan.limits import LimitViolation, violations
 from reconciler.plan.origin import is_about_origin
 from reconciler.plan.retest import ToTest, not_ready, to_test
@@ -32,7 +32,8 @@ class Plan:
     the resources to create that ``state forget`` had removed. ``not_ready`` are untouched
     connectors that are not known to work: an apply does not test them. ``partial`` is None for a
     plan of everything. ``environment`` is the one of ``reconciler.yaml``, if there are any.
-    ``settings_changes`` are the settings in force that differ from those of the last apply.
+    ``settings_changes`` are the settings in force that differ from those of the last apply. ``base`` is the
+    commit that the configuration was compared with, if it was not the stored state; such a plan cannot be applied.
     """
 
     lineage: str
@@ -49,6 +50,7 @@ class Plan:
     partial: PartialPlan | None = None
     environment: str = ""
     settings_changes: tuple[SettingChange, ...] = ()
+    base: BaseCommit | None = None
 
     @property
     def empty(self) -> bool:
@@ -160,7 +162,9 @@ PlanStage = TestConnectors | WriteRevision | ProveEmpty
 
 
 def stages(plan: Plan, *, skip_tests: bool = False) -> tuple[PlanStage, ...]:
-    """The steps that applying ``plan`` takes, in order; none if there is nothing to do."""
+    """The steps that applying ``plan`` takes, in order; none if there is nothing to do, or nothing to apply it to."""
+    if plan.base is not None:
+        return ()
     found: list[PlanStage] = []
     if plan.to_test and not skip_tests:
         found.append(TestConnectors(plan.to_test))

@@ -81,11 +81,11 @@ class PlanOutcome:
 
 
 def document_for(plan: Plan, denials: tuple[Denial, ...], actor: str) -> PlanDocument:
-    """The document of a plan, with what ``actor`` may not do of it."""
+    """The document of a plan, with what ``actor`` may not do of it; nobody's rights matter where it has a base."""
     denied = tuple(
         DenialDocument(address=str(item.address), message=item.message) for item in denials
     )
-    judged = AuthorizationDocument(actor=actor, denied=denied)
+    judged = None if plan.base else AuthorizationDocument(actor=actor, denied=denied)
     return replace(to_document(plan), authorization=judged)
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final, assert_never
-from urllib.parse import quote
 
 from reconciler.model.address import Kind
 from reconciler.model.credential_use import GATEWAY
@@ -17,6 +14,7 @@ from reconciler.render.human.impact import access
 from reconciler.render.human.plan import (
     change_blocks,
     change_text,
+    compared_with,
     forgotten,
     left_out,
     not_tested,
@@ -26,9 +24,11 @@ from reconciler.render.human.plan import (
 from reconciler.render.human.routes import WHY, sender_lines
 from reconciler.render.human.tests import summary as tests_summary
 from reconciler.render.markdown import as_diff, code, escape, fenced, folded, markdown_table
+from reconciler.render.marker import marker
 from reconciler.render.mermaid import mermaid
 from reconciler.render.terminal import Style
 from reconciler.render.test import results_table
+from reconciler.render.validation import problem_table
 from reconciler.routing.request import Reason
 from reconciler.routing.table import ANY_OTHER
 from reconciler.wording import BLOCKS, LINES, TO_ACT_ON, counted, listed, shortened
@@ -71,40 +71,33 @@ class CommentSection:
 
 def plan_comment(outcome: PlanOutcome, *, command: str = "plan", ending: str = "") -> str:
     """What planning came to, for reviewers; ``ending`` is the verdict of an apply, a sentence."""
-    head = [marker(command, outcome), _title(outcome)]
+    head = [marker(command, outcome.project, _environment(outcome)), _title(outcome)]
     verdict = [f"**{text}**" for text in (ending or _verdict(outcome),) if text]
     verdict += [_counts(outcome.plan)] if outcome.plan is not None else []
     if verdict:
         head.append(" ".join(verdict))
     if outcome.error:
         head.append(f"> [!CAUTION]\n> {escape(_cut(' '.join(outcome.error.split())))}")
-    sections = [] if outcome.plan is None else list(_sections(outcome, outcome.plan))
+    sections = [CommentSection("the problems of the configuration", _problems(outcome), 1)]
+    sections += [] if outcome.plan is None else _sections(outcome, outcome.plan)
     return _within_the_limit("\n\n".join(head), sections)
-
-
-def marker(command: str, outcome: PlanOutcome) -> str:
-    """A comment of HTML by which a bot finds what it wrote before; equal only for equal names."""
-    of = f"project={_word(outcome.project)}"
-    environment = outcome.plan.environment if outcome.plan is not None else outcome.environment
-    return f"<!-- reconciler:{command} {of} environment={_word(environment)} -->"
-
-
-def _word(text: str) -> str:
-    # No "--" and no ">" may stand in a comment of HTML.
-    word = re.sub("-(?=-)|-$", "%2D", quote(text, safe="", errors="backslashreplace"))
-    if len(word) <= _LONGEST_NAME:
-        return word
-    return f"sha256:{sha256(text.encode(errors='backslashreplace')).hexdigest()}"
 
 
 def _cut(text: str, most: int = _LONGEST_TEXT) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
+def _environment(outcome: PlanOutcome) -> str:
+    return outcome.plan.environment if outcome.plan is not None else outcome.environment
+
+
 def _title(outcome: PlanOutcome) -> str:
-    environment = outcome.plan.environment if outcome.plan is not None else outcome.environment
-    return "### Email connectors" + (
-        f": {escape(_cut(environment, _LONGEST_NAME))}" if environment else ""
+    environment = _environment(outcome)
+    base = outcome.plan.base if outcome.plan is not None else None
+    return (
+        "### Email connectors"
+        + (f": {escape(_cut(environment, _LONGEST_NAME))}" if environment else "")
+        + (f", compared with {code(_cut(base.ref, _LONGEST_NAME))}" if base else "")
     )
 
 
@@ -116,10 +109,11 @@ def _verdict(outcome: PlanOutcome) -> str:
     if failed:
         return f"{counted(failed, 'live test')} failed."
     if plan is not None and plan.violations:
-        return f"An apply would be refused, for {counted(len(plan.violations), 'reason')}."
+        refused = f"apply would be refused, for {counted(len(plan.violations), 'reason')}."
+        return f"If that is what is applied, an {refused}" if plan.base else f"An {refused}"
     if outcome.denials:
         return f"An apply by {escape(_cut(outcome.actor, _LONGEST_NAME))} would be refused."
-    return "Nothing refuses an apply." if plan is not None and not plan.empty else ""
+    return "Nothing refuses an apply." if plan and not plan.empty and not plan.base else ""
 
 
 def _counts(plan: Plan) -> str:
@@ -142,8 +136,18 @@ def _counts(plan: Plan) -> str:
     return escape(summary(plan)) + (f" {', '.join(others)}." if others else "")
 
 
+def _problems(outcome: PlanOutcome) -> str:
+    if not outcome.diagnostics:
+        return ""
+    found = problem_table(outcome.diagnostics, outcome.root)
+    if outcome.plan is not None:
+        return folded(counted(len(outcome.diagnostics), "warning"), found)
+    return f"#### Problems of the configuration\n\n{found}"
+
+
 def _sections(outcome: PlanOutcome, plan: Plan) -> Iterator[CommentSection]:
     """The sections in the order in which they are read; empty ones too."""
+    yield CommentSection("what it is compared with", _compared(plan), 0)
     yield CommentSection("what refuses an apply", _refusals(plan), 0)
     yield CommentSection("what the actor may not change", _denials(outcome), 1)
     for text in (not_tested(plan), left_out(plan)):
@@ -162,6 +166,10 @@ def _sections(outcome: PlanOutcome, plan: Plan) -> Iterator[CommentSection]:
     yield CommentSection("what is created again", _titled(forgotten(plan, _WIDE)), 7)
     yield CommentSection("the live tests", _tests(outcome), 2)
     yield CommentSection("what an apply will do", _titled(steps(plan, _WIDE)), 7)
+
+
+def _compared(plan: Plan) -> str:
+    return f"> [!NOTE]\n> {escape(compared_with(plan))}" if plan.base else ""
 
 
 def _titled(section: str) -> str:
@@ -267,7 +275,7 @@ def _secrets(plan: Plan) -> str:
         )
     return _listing(
         "Secrets that would go somewhere new",
-        ("secret", "of", "applied at", "would go to"),
+        ("secret", "of", "configured at" if plan.base else "applied at", "would go to"),
         rows,
         more,
     )
@@ -283,8 +291,9 @@ def _settings(plan: Plan) -> str:
         )
         for item in shown
     ]
-    title = "Settings that differ from the last apply"
-    return _listing(title, ("setting", "at the last apply", "now"), rows, more)
+    since = code(plan.base.ref) if plan.base else "the last apply"
+    head = ("setting", f"{'in' if plan.base else 'at'} {since}", "now")
+    return _listing(f"Settings that differ from {since}", head, rows, more)
 
 
 def _listing(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]], more: str) -> str:

@@ -13,6 +13,7 @@ from reconciler.model.connector import Connector
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.protocol import Protocol
 from reconciler.plan.document import to_document
+from reconciler.plan.inputs import BaseCommit
 from reconciler.probe.drift import Checked, Facts, Known, check
 from reconciler.probe.report import report
 from reconciler.render.drift import drift_document, drift_text
@@ -106,6 +107,22 @@ def _everything() -> Plan:
 @case("plan.txt")
 def plan_of_everything() -> str:
     return plan_text(_everything(), PLAIN)
+
+
+def _against_a_commit() -> Plan:
+    """The same without a state: the difference to a commit."""
+    commit = BaseCommit("origin/main", "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567")
+    return replace(_everything(), base=commit)
+
+
+@case("plan-base.txt")
+def plan_against_a_commit() -> str:
+    return plan_text(_against_a_commit(), PLAIN)
+
+
+@case("plan-base.md")
+def plan_against_a_commit_as_a_comment() -> str:
+    return plan_comment(PlanOutcome(plan=_against_a_commit(), actor="grace@contoso.example"))
 
 
 @case("plan-narrow.txt")

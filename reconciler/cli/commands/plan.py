@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
@@ -13,6 +14,7 @@ from reconciler.cli.options import format_option
 from reconciler.cli.plan_outcome import plan_outcome
 from reconciler.cli.project import Project, Uses, project_options
 from reconciler.cli.reports import Report, report_option, writing
+from reconciler.errors import UsageError
 from reconciler.render.formats import PlanFormat, PlanReportFormat
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
         "reconciler plan --only 'shop-*' --label team=hr",
         "reconciler plan --format markdown >> $GITHUB_STEP_SUMMARY",
         "reconciler plan --report markdown=plan.md --report json=plan-report.json",
+        "reconciler plan --base origin/main",
     ),
 )
 @format_option(PlanFormat)
@@ -42,6 +45,9 @@ if TYPE_CHECKING:
               help="Resolve the secrets, to find rotated ones. Contacts no mail server.")  # fmt: skip
 @click.option("--test", "live", is_flag=True,
               help="Run the live tests that an apply would run. Resolves secrets and contacts servers.")  # fmt: skip
+@click.option("--base", metavar="REF",
+              help="Compare with the files of this commit of git in place of the stored state, which is not"
+              " read: for pull requests from forks.")  # fmt: skip
 @report_option(PlanReportFormat)
 @project_options(
     Uses.CONFIG | Uses.STATE | Uses.SCOPE | Uses.NETWORK | Uses.ACTOR | Uses.OVERRIDES | Uses.COLOR
@@ -54,6 +60,7 @@ def command(
     detailed_exitcode: bool,
     check_secrets: bool,
     live: bool,
+    base: str | None,
     reports: tuple[Report[PlanReportFormat], ...],
 ) -> ExitCode:
     """Show what an apply would change, and who then sends as whom.
@@ -69,6 +76,10 @@ def command(
 
         return plan_report(plan_outcome(project, space, made, progress, problem), output_format)
 
+    if base is not None:
+        _refuse_with_base(
+            **{"--out": out is not None, "--check-secrets": check_secrets, "--test": live}
+        )
     with writing(reports, report):
         from reconciler.app.plan import make_plan
         from reconciler.cli.progress import TestProgressBar, show_notes
@@ -78,14 +89,19 @@ def command(
 
         space = project.workspace()
         who = project.actor()
-        made = make_plan(
-            space,
-            who.name,
-            overrides=project.overrides(),
-            check_secrets=check_secrets or live,
-            first_apply=project.first_apply,
-            scope=project.scope(),
-        )
+        if base is not None:
+            from reconciler.app.base_plan import plan_from_base
+
+            made = plan_from_base(space, base, overrides=project.overrides(), scope=project.scope())
+        else:
+            made = make_plan(
+                space,
+                who.name,
+                overrides=project.overrides(),
+                check_secrets=check_secrets or live,
+                first_apply=project.first_apply,
+                scope=project.scope(),
+            )
         if made.loaded.diagnostics:
             click.echo(diagnostics(made.loaded.diagnostics, project.stderr_style()), err=True)
         show_notes(made.notes)
@@ -101,6 +117,20 @@ def command(
     if detailed_exitcode and not made.plan.empty:
         return ExitCode.CHANGES_PENDING
     return ExitCode.OK
+
+
+def _refuse_with_base(**given: bool) -> None:
+    """Raise UsageError for an option that needs the stored state or a secret."""
+    context = click.get_current_context()
+    given |= {
+        option: context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        for option, name in (("--state", "state"), ("--first-apply", "first_apply"))
+    }
+    for option in (name for name, is_given in given.items() if is_given):
+        raise UsageError(
+            f"{option} and --base exclude each other: with --base, no state is read and no secret",
+            hint="Leave one of them out.",
+        )
 
 
 def _save(out: Path, made: Planned, key: FingerprintKey | None) -> None:

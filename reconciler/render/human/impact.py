@@ -76,10 +76,15 @@ def _access(item: AccessChange | AccessDocument, style: Style) -> list[str]:
 
 def new_credential_uses(plan: Plan, style: Style) -> str:
     """Secrets that would be sent somewhere new."""
-    return credential_uses(plan.new_credentials, style)
+    return credential_uses(plan.new_credentials, style, applied=plan.base is None)
 
 
-def credential_uses(items: Sequence[NewCredentialUse | CredentialUseDocument], style: Style) -> str:
+def credential_uses(
+    items: Sequence[NewCredentialUse | CredentialUseDocument],
+    style: Style,
+    *,
+    applied: bool = True,
+) -> str:
     """The same of what a plan says, be it saved or not."""
     if not items:
         return ""
@@ -93,7 +98,8 @@ def credential_uses(items: Sequence[NewCredentialUse | CredentialUseDocument], s
         )
         lines.append(f"  {style.mark('!')} {visible(str(item.reference))}, by {holder}")
         lines += [f"      the same as   {visible(str(reference))}" for reference in item.same_as]
-        lines += [f"      applied at    {visible(str(destination))}" for destination in item.before]
+        before = "applied at   " if applied else "configured at"
+        lines += [f"      {before} {visible(str(destination))}" for destination in item.before]
         if item.others:
             lines.append(f"      and to        {item.others} more")
         verb = "would open   " if item.protocol == GATEWAY else "would go to  "
@@ -103,11 +109,11 @@ def credential_uses(items: Sequence[NewCredentialUse | CredentialUseDocument], s
     return "\n".join(lines)
 
 
-def settings_changes(items: Sequence[SettingChange], style: Style) -> str:
-    """Settings in force that differ from those of the last apply, and who set them."""
+def settings_changes(items: Sequence[SettingChange], style: Style, *, since: str = "") -> str:
+    """Settings in force that differ from those ``since`` the last apply, or a commit, and who set them."""
     if not items:
         return ""
-    lines = [style.strong("Settings that differ from the last apply:")]
+    lines = [style.strong(f"Settings that differ from {visible(since) or 'the last apply'}:")]
     for item in items:
         before = (
             f"{visible(item.before)} ({visible(item.before_source)})" if item.before else "not set"
@@ -121,7 +127,8 @@ def refusals(plan: Plan, style: Style) -> str:
     """The limits that the plan breaks, with the options that allow it."""
     if not plan.violations:
         return ""
-    lines = [style.strong("An apply would be refused:")]
+    condition = f"If {visible(plan.base.ref)} is what is applied, an" if plan.base else "An"
+    lines = [style.strong(f"{condition} apply would be refused:")]
     for item in plan.violations:
         lines.append(f"  {style.mark('!')} {visible(item.message)}")
         if item.needs_only_a_saved_plan:

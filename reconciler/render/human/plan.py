@@ -40,7 +40,8 @@ NO_CHANGES_BUT_SETTINGS = (
 
 def plan_text(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
     """The whole plan."""
-    sections = [f"Environment: {visible(plan.environment)}"] if plan.environment else []
+    sections = [compared_with(plan)]
+    sections += [f"Environment: {visible(plan.environment)}"] if plan.environment else []
     if not plan.empty:
         body = "\n\n".join(change_blocks(plan.changes, style))
         sections.append(f"reconciler will perform the following actions:\n\n{body}")
@@ -48,13 +49,24 @@ def plan_text(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
         sections.append(access(plan, style))
         sections.append(forgotten(plan, style))
     sections.append(new_credential_uses(plan, style))
-    sections.append(settings_changes(plan.settings_changes, style))
+    since = plan.base.ref if plan.base else ""
+    sections.append(settings_changes(plan.settings_changes, style, since=since))
     sections.append(steps(plan, style, skip_tests=skip_tests))
     sections.append(refusals(plan, style))
     sections.append(not_tested(plan))
     sections.append(left_out(plan))
     sections.append(style.strong(summary(plan)))
     return "\n\n".join(section for section in sections if section)
+
+
+def compared_with(plan: Plan) -> str:
+    """The commit that the configuration was compared with, if it was not the stored state."""
+    if plan.base is None:
+        return ""
+    return (
+        f"Compared with {visible(plan.base.ref)} (commit {plan.base.commit[:12]}), not with what is applied:"
+        " no state was read."
+    )
 
 
 def change_blocks(changes: tuple[Change, ...], style: Style) -> list[str]:
@@ -136,6 +148,10 @@ def summary(plan: Plan) -> str:
     """The summary line."""
     if plan.empty and plan.partial is not None:
         return f"No changes within {visible(str(plan.partial.scope))}."
+    if plan.empty and plan.base is not None and not plan.settings_changes:
+        return f"No changes. The configuration means the same as that of {visible(plan.base.ref)}."
+    if plan.empty and plan.base is not None:
+        return f"No changes of resources, but other settings than in {visible(plan.base.ref)}."
     if plan.empty:
         return NO_CHANGES if not plan.settings_changes else NO_CHANGES_BUT_SETTINGS
     counts = plan.counts

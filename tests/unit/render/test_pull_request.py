@@ -20,9 +20,10 @@ from reconciler.model.permissions import Principals
 from reconciler.model.setting import SettingChange
 from reconciler.plan.limits import Limit, LimitViolation
 from reconciler.render.formats import OutputFormat
+from reconciler.render.marker import marker
 from reconciler.render.mermaid import MOST
 from reconciler.render.plan import PlanOutcome
-from reconciler.render.pull_request import MOST_BYTES, marker, plan_comment
+from reconciler.render.pull_request import MOST_BYTES, plan_comment
 from reconciler.render.report import apply_report
 from tests.builders import connector, moved, planned, receiving, stored
 
@@ -144,7 +145,7 @@ def test_the_check_finds_what_breaks_out(broken: str) -> None:
 @settings(max_examples=200)
 @given(HOSTILE, HOSTILE)
 def test_a_marker_is_one_comment_and_keeps_the_names_apart(project: str, environment: str) -> None:
-    line = marker("plan", PlanOutcome(project=project, environment=environment))
+    line = marker("plan", project, environment)
     found = re.fullmatch(r"<!-- reconciler:plan project=(\S*) environment=(\S*) -->", line)
     assert found
     assert tuple(map(unquote, found.groups())) == (project, environment)
@@ -154,7 +155,7 @@ def test_a_marker_is_one_comment_and_keeps_the_names_apart(project: str, environ
 
 
 def test_a_marker_stays_short_and_differs_for_names_that_begin_alike() -> None:
-    one, two = (marker("plan", PlanOutcome(project="x" * 5000 + end)) for end in "ab")
+    one, two = (marker("plan", "x" * 5000 + end, "") for end in "ab")
     assert len(one) < 200
     assert one != two
 
