@@ -71,7 +71,7 @@ _WORKFLOW_COMMAND = re.compile(r"\s*::[a-zA-Z][^:]*::")
 
 def is_command(name: str) -> bool:
     """Whether a name was made to be a command. Unlike :func:`has_command`, no IPv6 address is one."""
-    return any(
+    return has_command(name) and any(
         match.lastgroup != "colon" or _WORKFLOW_COMMAND.match(name, match.start())
         for match in _COMMANDS.finditer(name)
     )

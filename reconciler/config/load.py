@@ -38,18 +38,21 @@ class Loaded:
     """A configuration.
 
     ``diagnostics`` are sorted by file, line and column. ``snapshot`` is None if any of them is an
-    error. ``renames`` pairs new names of connectors with old ones. ``digest`` identifies the
-    configuration's meaning, independent of its layout; it is empty without a snapshot. ``files``
-    and ``documents`` count what was read. ``environment`` is the one that it was read for, if any.
+    error. ``renames`` pairs new names of connectors with old ones. ``files`` and ``documents``
+    count what was read. ``environment`` is the one that it was read for, if any.
     """
 
     diagnostics: tuple[Diagnostic, ...]
     snapshot: Snapshot | None
     renames: tuple[tuple[str, str], ...]
-    digest: str
     files: int
     documents: int
     environment: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What identifies the configuration's meaning, independent of its layout; empty without a snapshot."""
+        return digest_of(self.snapshot, self.renames) if self.snapshot is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +106,7 @@ def load(
         )
     )
     if any(diagnostic.is_error for diagnostic in ordered):
-        return Loaded(
-            ordered, None, (), "", len(found.paths), len(written), environment=environment
-        )
+        return Loaded(ordered, None, (), len(found.paths), len(written), environment=environment)
     snapshot = subject.snapshot()
     renames = tuple(
         (entry.value.name, entry.value.renamed_from)
@@ -116,7 +117,6 @@ def load(
         ordered,
         snapshot,
         renames,
-        digest_of(snapshot, renames),
         len(found.paths),
         len(written),
         environment=environment,

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 _ADDRESS: Final = re.compile(r"[^\s@,;<>()`\"]+@[^\s@,;<>()`\"]+[^\s@,;<>()`\".]")
 _DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
 
 
+@lru_cache(maxsize=8192)
 def a_labels(domain: str) -> str:
     """Return a domain in lower case and ASCII, without a dot at the end.
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from pydantic import JsonValue
 
@@ -25,27 +25,43 @@ Resource = Connector | Permissions | GlobalSmtpPolicy | Group | Roles | Provider
 """Every kind of resource that a built configuration contains."""
 
 
+_SCALARS = frozenset({str, int, bool, float})
+
+
 def to_plain(value: object, *, nulls: bool = False) -> JSON:
     """Convert a value to JSON: fields by name, references as text.
 
     Fields that are None are left out, unless ``nulls`` asks for them.
     """
-    if isinstance(value, SecretRef):
-        return str(value)
-    if isinstance(value, Enum):
-        return cast("str", value.value)
-    if is_dataclass(value) and not isinstance(value, type):
-        pairs = ((field.name, getattr(value, field.name)) for field in fields(value))
+    kind: type[Any] = type(value)
+    if value is None or kind in _SCALARS:
+        return cast("JSON", value)
+    if kind is not SecretRef and (names := _field_names(kind)):
+        pairs = ((name, getattr(value, name)) for name in names)
         return {
             name: to_plain(item, nulls=nulls) for name, item in pairs if nulls or item is not None
         }
+    if isinstance(value, SecretRef | Enum):
+        return str(value) if isinstance(value, SecretRef) else cast("str", value.value)
     if isinstance(value, dict):
         return {str(name): to_plain(item, nulls=nulls) for name, item in value.items()}
     if isinstance(value, tuple | list):
         return [to_plain(item, nulls=nulls) for item in value]
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, bool | int | float | str):
         return value
     raise TypeError(f"{type(value).__name__} has no place in a document")
+
+
+_field_names_of: dict[type[Any], tuple[str, ...]] = {}
+
+
+def _field_names(kind: type[Any]) -> tuple[str, ...]:
+    """The fields of a dataclass; empty for any other type."""
+    names = _field_names_of.get(kind)
+    if names is None:
+        names = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
+        _field_names_of[kind] = names
+    return names
 
 
 def spec_of(resource: Resource) -> dict[str, JSON]:
@@ -63,5 +79,5 @@ def canonical_json(value: JSON) -> str:
 
 
 def digest(value: JSON) -> str:
-    """Return Return ``sha256:`` and the hexadecimal digest of the canonical JSON."""
+    """Return ``sha256:`` and the hexadecimal digest of the canonical JSON."""
     return "sha256:" + hashlib.sha256(canonical_json(value).encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +10,7 @@ from reconciler.config.build import domain_of
 from reconciler.config.checks.finding import Finding
 from reconciler.config.suggest import one_of
 from reconciler.model.domain import domain_key
+from reconciler.model.protocol import Protocol
 from reconciler.model.provider import Provider, ServerDefaults, SignInMethod
 
 if TYPE_CHECKING:
@@ -30,9 +31,10 @@ def overrides(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 def sign_in(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """The provider accepts the connector's sign-in method, named or known by its host."""
+    owners = _owners(subject.catalogue.built_in.values())
     for case in subject.cases:
         for side in case.sides:
-            found = _provider_of(subject, case, side)
+            found = _owner_of(owners, case, side)
             if found is None:
                 continue
             accepted = found.defaults.sign_in or found.provider.sign_in
@@ -52,19 +54,27 @@ class _ServerOwner:
 _Problems = Iterator[tuple[str, str, str, str]]
 
 
-def _provider_of(
-    subject: ResolvedConfiguration, case: ResolvedConnector, side: Endpoint
-) -> _ServerOwner | None:
+_Owners = Mapping[tuple[Protocol, str], _ServerOwner]
+
+
+def _owners(providers: Iterable[Provider]) -> _Owners:
+    """Who runs each known host."""
+    found: dict[tuple[Protocol, str], _ServerOwner] = {}
+    for provider in providers:
+        for protocol, defaults in ((Protocol.IMAP, provider.imap), (Protocol.SMTP, provider.smtp)):
+            if defaults is not None:
+                place = protocol, domain_key(defaults.server)
+                found.setdefault(place, _ServerOwner(provider, defaults))
+    return found
+
+
+def _owner_of(owners: _Owners, case: ResolvedConnector, side: Endpoint) -> _ServerOwner | None:
     host = domain_key(side.server.server or "")
     if case.provider is not None and side.defaults is not None:
         own = side.defaults.server_for(domain_of(case.document))
         same = host == domain_key(own or "")
         return _ServerOwner(case.provider, side.defaults) if same else None
-    for provider in subject.catalogue.built_in.values():
-        defaults = provider.imap if side.protocol == "imap" else provider.smtp
-        if defaults is not None and host == domain_key(defaults.server):
-            return _ServerOwner(provider, defaults)
-    return None
+    return owners.get((side.protocol, host))
 
 
 def _nothing(side: Endpoint, found: _ServerOwner, accepted: tuple[SignInMethod, ...]) -> _Problems:

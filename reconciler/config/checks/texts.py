@@ -11,7 +11,7 @@ from reconciler.config.checks.references import REFERENCE_FIELDS
 from reconciler.secrets.schemes import BUILT_IN_SCHEMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from reconciler.config.checks.finding import Check
     from reconciler.config.raw import RawDocument
@@ -26,11 +26,10 @@ def log_commands(subject: ResolvedConfiguration) -> Iterator[Finding]:
         if is_command(raw.file):
             message = "The name of the file contains a log command of a CI system."
             yield Finding("text/log-command", raw, (), message, "Rename the file.")
-        for route, text in _texts(raw.value, ()):
-            if is_command(text):
-                message = "The text contains a log command of a CI system."
-                hint = "Write it in another way. `reconciler` shows it with a blank in the command."
-                yield Finding("text/log-command", raw, route, message, hint)
+        for route, _ in _texts(raw.value, is_command):
+            message = "The text contains a log command of a CI system."
+            hint = "Write it in another way. `reconciler` shows it with a blank in the command."
+            yield Finding("text/log-command", raw, route, message, hint)
 
 
 _PLACEHOLDER: Final = re.compile(
@@ -53,9 +52,7 @@ def meanings(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Every text can be what it stands for: nothing replaces placeholders in it, or removes quotes from it."""
     raws = {id(raw): raw for raw in (*_documents(subject), *subject.catalogue.raw_secrets)}
     for raw in raws.values():
-        for route, text in _texts(raw.value, ()):
-            if not _SUSPECT.search(text):
-                continue
+        for route, text in _texts(raw.value, _SUSPECT.search):
             field = next((part for part in reversed(route) if isinstance(part, str)), "")
             finding = _meaning(field, text)
             if finding is not None:
@@ -104,16 +101,35 @@ def _documents(subject: ResolvedConfiguration) -> Iterator[RawDocument]:
             yield single.raw
 
 
-def _texts(value: JSON, route: Route) -> Iterator[tuple[Route, str]]:
+def _texts(value: JSON, suspect: Callable[[str], object]) -> Iterator[tuple[Route, str]]:
+    """The suspect texts of a document, with their routes, which are built only where there are any."""
+    texts: list[str] = []
+    _collect(value, texts)
+    if any(map(suspect, texts)):
+        yield from ((route, text) for route, text in _routed(value, ()) if suspect(text))
+
+
+def _collect(value: JSON, texts: list[str]) -> None:
+    if isinstance(value, str):
+        texts.append(value)
+    elif isinstance(value, dict):
+        for item in value.values():
+            _collect(item, texts)
+    elif isinstance(value, list):
+        for item in value:
+            _collect(item, texts)
+
+
+def _routed(value: JSON, route: Route) -> Iterator[tuple[Route, str]]:
     match value:
         case str():
             yield route, value
         case dict():
             for key, item in value.items():
-                yield from _texts(item, (*route, key))
+                yield from _routed(item, (*route, key))
         case list():
             for index, item in enumerate(value):
-                yield from _texts(item, (*route, index))
+                yield from _routed(item, (*route, index))
 
 
 CHECKS: Final[tuple[Check, ...]] = (log_commands, meanings)
