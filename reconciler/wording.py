@@ -39,6 +39,12 @@ def shortened(items: Sequence[T], most: int = LINES) -> tuple[Sequence[T], str]:
     return items[:most], f"and {more} more" if more > 0 else ""
 
 
+def indented(lines: Sequence[str], most: int = LINES) -> str:
+    """The lines below a sentence: each on a line of its own, the first ones and how many more."""
+    shown, more = shortened(lines, most)
+    return "".join(f"\n  {line}" for line in (*shown, *([more] if more else [])))
+
+
 def install_extra(extra: str) -> str:
     """How to install an extra. No index is named: the package called reconciler there is another project's."""
     return (

@@ -17,12 +17,14 @@ from reconciler.app.test import LiveTester, Progress, probe_options
 from reconciler.apply.executor import Applied, ApplyOptions, Author, Executor
 from reconciler.connection.failure import ErrorClass
 from reconciler.errors import NotAuthorised, PlanRefused, PlanStale, SecretError
+from reconciler.plan.alike_uses import can_be_shown, pending_uses
 from reconciler.plan.document import to_document
 from reconciler.plan.inputs import NO_OVERRIDES, Overrides
+from reconciler.plan.limits import overriding_options
 from reconciler.plan.planfile import PlanFile, basis_differences, differences
 from reconciler.plan.scope import WHOLE, Scope
 from reconciler.state.write_outcome import WriteOutcome
-from reconciler.wording import listed
+from reconciler.wording import indented, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -217,11 +219,19 @@ class _Decision:
         return bool(planned.denials or self._broken(planned))
 
     def _broken(self, planned: Planned) -> list[LimitViolation]:
-        return [
+        broken = [
             item
             for item in planned.plan.violations
-            if not (item.needs_only_a_person and self._approver.is_person)
-            and not (item.needs_only_a_saved_plan and self._vouched)
+            if not (item.needs_only_a_saved_plan and self._vouched)
+        ]
+        if not self._approver.is_person:
+            return broken
+        # A yes holds for what was shown, and a terminal does not show all of very many secrets.
+        shown = can_be_shown(pending_uses(broken))
+        return [
+            item
+            for item in broken
+            if not item.needs_only_a_person or (item.about_credentials and not shown)
         ]
 
 
@@ -250,7 +260,7 @@ def _refuse_stale(found: tuple[str, ...]) -> None:
 
 
 def _denied(planned: Planned, actor: Actor) -> NotAuthorised:
-    lines = "".join(f"\n  {item.address}: {item.message}" for item in planned.denials)
+    lines = indented([f"{item.address}: {item.message}" for item in planned.denials])
     return NotAuthorised(
         f"{actor.name} may not make this change:{lines}",
         hint=f"The name comes from {actor.source}. Rights come from the stored state, not from the change.",
@@ -274,7 +284,7 @@ def _missing_variables(planned: Planned, resolver: Resolver) -> tuple[tuple[Secr
 
 
 def _no_secrets(missing: tuple[tuple[SecretError, str], ...]) -> SecretError:
-    lines = "".join(f"\n  {error.message}{who}" for error, who in missing)
+    lines = indented([f"{error.message}{who}" for error, who in missing])
     hint = (
         missing[0][0].hint if len(missing) == 1 else "Set each of them before you run the command."
     )
@@ -285,8 +295,8 @@ def _no_secrets(missing: tuple[tuple[SecretError, str], ...]) -> SecretError:
 
 
 def _unsafe(broken: list[LimitViolation], *, saved: bool) -> PlanRefused:
-    lines = "".join(f"\n  {item.message}" for item in broken)
-    options = " ".join(dict.fromkeys(item.override for item in broken if item.override))
+    lines = indented([item.message for item in broken])
+    options = overriding_options(broken)
     if saved:
         options = f"make a new plan with {options}" if options else ""
     return PlanRefused(

@@ -9,10 +9,12 @@ from reconciler.app.plan import with_fingerprints
 from reconciler.connection.failure import Stage
 from reconciler.errors import PlanRefused, StateError
 from reconciler.model.snapshot import Snapshot, StoredState
+from reconciler.plan.alike_uses import can_be_shown, pending_uses
 from reconciler.plan.credentials import NewCredentialUse, new_uses
 from reconciler.plan.inputs import NO_OVERRIDES
-from reconciler.plan.limits import unapproved
+from reconciler.plan.limits import overriding_options, unapproved
 from reconciler.plan.planner import identities
+from reconciler.wording import indented
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,10 +107,13 @@ def _refuse(
     approver: CredentialApprover | None,
 ) -> None:
     broken = tuple(unapproved(uses, limits, overrides, identify))
-    by_person = all(item.needs_only_a_person for item in broken)
-    if not broken or (by_person and approver is not None and approver.approve_credentials(uses)):
+    if not broken:
+        return
+    pending = pending_uses(broken)
+    by_person = all(item.needs_only_a_person for item in broken) and can_be_shown(pending)
+    if by_person and approver is not None and approver.approve_credentials(pending):
         return
     raise PlanRefused(
-        "the test is refused:" + "".join(f"\n  {item.message}" for item in broken),
-        hint="To allow it: " + " ".join(dict.fromkeys(item.override for item in broken)),
+        "the test is refused:" + indented([item.message for item in broken]),
+        hint=f"To allow it: {overriding_options(broken)}",
     )

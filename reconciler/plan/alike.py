@@ -1,54 +1,207 @@
-"""Changes that are alike: the same fields of many resources of one kind change in the same way."""
+"""Changes that are alike: many resources of one kind that are created, changed or deleted in the same way.
+
+Mailboxes of one template differ in who they are and in nothing else. So a value in which the name of
+the resource stands is compared by its pattern, and the fields that say who an account is may differ,
+within one domain and one kind of reference. All else must be equal.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, assert_never
 
-from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector
-from reconciler.model.resource import JSON, canonical_json
-from reconciler.plan.changes import Change, FieldChange, Update
+from reconciler.model.resource import JSON, Resource, canonical_json, spec_of
+from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
+from reconciler.plan.diff import leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+    from reconciler.model.address import Address, Kind
 
 FEWEST: Final = 3
 """The smallest number of changes that makes a group; fewer are listed one by one."""
 
+ROTATED: Final = "rotated_secret"
+"""The path of a reference whose secret was rotated."""
+
+_NAMES: Final = ("name", "connector")
+_WHO: Final = frozenset(
+    (*_NAMES, "display_name", "from_name", "email_address", "reply_to", "user", "username", "password",
+     "client_id", "client_secret", "certificate", "refresh_token", ROTATED)
+)  # fmt: skip
+"""The last part of the paths of fields that say who an account is, and where its secret is kept."""
+
+_FREE: Final = frozenset((*_NAMES, "display_name", "from_name"))
+"""Those of them that may differ in anything."""
+
+FieldForm: TypeAlias = Literal["same", "by_name", "differs"]
+
+
+@dataclass(frozen=True, slots=True)
+class AlikeField:
+    """A field that all resources of a group have or change.
+
+    With the form ``by_name``, ``before`` and ``after`` are patterns: ``${name}`` stands for the name of the
+    resource, ``${NAME}`` for it in capitals and underscores. With ``differs`` they are None, and ``values``
+    holds each distinct pair.
+    """
+
+    path: str
+    form: FieldForm
+    before: JSON
+    after: JSON
+    values: tuple[tuple[JSON, JSON], ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class AlikeChanges:
-    """Updates of the same fields.
+    """Changes of one kind of resource that are alike, in the order of the plan.
 
     ``provider`` is the one that they share, if they are connectors.
     """
 
-    kind: Kind
-    fields: tuple[FieldChange, ...]
-    addresses: tuple[Address, ...]
+    changes: tuple[Change, ...]
+    fields: tuple[AlikeField, ...]
     provider: str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the resources."""
+        return self.changes[0].address.kind
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """The addresses of the resources."""
+        return tuple(item.address for item in self.changes)
 
 
 def alike(changes: Iterable[Change]) -> tuple[AlikeChanges, ...]:
-    """Group the updates that are alike, each group at the place of its first."""
-    found: dict[tuple[Kind, str], list[Update]] = {}
+    """Only the groups, each at the place of its first change."""
+    return tuple(item for item in grouped(changes) if isinstance(item, AlikeChanges))
+
+
+def grouped(changes: Iterable[Change]) -> tuple[Change | AlikeChanges, ...]:
+    """Every change in its order; those that are alike are one, at the place of the first."""
+    found: dict[str, list[Change]] = {}
     for change in changes:
-        if isinstance(change, Update):
-            values: list[JSON] = [[item.path, item.before, item.after] for item in change.fields]
-            found.setdefault((change.address.kind, canonical_json(values)), []).append(change)
-    return tuple(
-        AlikeChanges(
-            kind,
-            group[0].fields,
-            tuple(item.address for item in group),
-            _provider(group),
-        )
-        for (kind, _), group in found.items()
-        if len(group) >= FEWEST
+        found.setdefault(_shape(change), []).append(change)
+    # The groups come in the order of their first change; those that are too small are taken apart
+    # again, and each of their changes goes to its own place.
+    order = {id(change): place for place, change in enumerate(changes)}
+    parts: list[tuple[int, Change | AlikeChanges]] = []
+    for group in found.values():
+        if len(group) < FEWEST:
+            parts += [(order[id(item)], item) for item in group]
+        else:
+            parts.append((order[id(group[0])], _group(tuple(group))))
+    return tuple(item for _, item in sorted(parts, key=lambda part: part[0]))
+
+
+_Leaf: TypeAlias = "tuple[str, JSON, JSON]"
+
+
+def _leaves(change: Change) -> Iterator[_Leaf]:
+    """Yield the path, the value before and the value after of each field that a change is about."""
+    match change:
+        case Create(after):
+            yield from ((path, None, value) for path, value in leaves(spec_of(after)))
+        case Delete(before) | Forget(before):
+            yield from ((path, value, None) for path, value in leaves(spec_of(before)))
+        case Update(fields=fields) | Rename(fields=fields):
+            yield from ((item.path, item.before, item.after) for item in fields)
+        case RotateSecret(references=references):
+            yield from ((ROTATED, None, str(reference)) for reference in references)
+        case _:
+            assert_never(change)
+
+
+def _resources(change: Change) -> tuple[Resource, Resource]:
+    """The resource before and after; the same where there is only one."""
+    match change:
+        case Create(after):
+            return after, after
+        case Delete(before) | Forget(before):
+            return before, before
+        case Update(before, after) | Rename(before, after):
+            return before, after
+        case RotateSecret(connector):
+            return connector, connector
+        case _:
+            assert_never(change)
+
+
+def _shape(change: Change) -> str:
+    """What changes that are alike have in common, as a text to compare."""
+    before, after = _resources(change)
+    provider = after.provider if isinstance(after, Connector) else None
+    shape: list[JSON] = [type(change).__name__, change.address.kind.value, provider]
+    for path, old, new in _leaves(change):
+        if isinstance(change, Rename) and path in _NAMES:
+            shape.append([path])
+        else:
+            shape.append(
+                [
+                    path,
+                    _class(path, old, before.address.name),
+                    _class(path, new, after.address.name),
+                ]
+            )
+    return canonical_json(shape)
+
+
+def _class(path: str, value: JSON, name: str) -> JSON:
+    """The value; its pattern if the name stands in it; what must be equal in a field that may differ."""
+    patterned = pattern_of(value, name)
+    if patterned != value:
+        return [patterned]
+    if not isinstance(value, str) or path.rpartition(".")[2] not in _WHO:
+        return value
+    if path.rpartition(".")[2] in _FREE:
+        return {}
+    _, at, domain = value.rpartition("@")
+    scheme, colon, _ = value.partition(":")
+    return {"domain": domain} if at else {"scheme": scheme if colon else ""}
+
+
+def pattern_of(value: JSON, name: str) -> JSON:
+    """The value with ``${name}`` in place of the name, and ``${NAME}`` for it in capitals and underscores."""
+    if isinstance(value, list):
+        return [pattern_of(item, name) for item in value]
+    if not isinstance(value, str):
+        return value
+    for text, sign in ((name, "${name}"), (name.upper().replace("-", "_"), "${NAME}")):
+        if text in value:  # within a text it stands alone, with no letter or digit beside it
+            value = re.sub(rf"(?<![^\W_]){re.escape(text)}(?![^\W_])", sign, value)
+    return value
+
+
+def _group(changes: tuple[Change, ...]) -> AlikeChanges:
+    columns = zip(*map(_leaves, changes), strict=True)
+    names = [tuple(item.address.name for item in _resources(change)) for change in changes]
+    after = _resources(changes[0])[1]
+    return AlikeChanges(
+        changes,
+        tuple(_field(column, names) for column in columns),
+        after.provider if isinstance(after, Connector) else None,
     )
 
 
-def _provider(group: list[Update]) -> str | None:
-    names = {item.after.provider for item in group if isinstance(item.after, Connector)}
-    return next(iter(names)) if len(names) == 1 else None
+def _field(column: tuple[_Leaf, ...], names: list[tuple[str, ...]]) -> AlikeField:
+    path, before, after = column[0]
+    pairs = {canonical_json([old, new]): (old, new) for _, old, new in column}
+    if len(pairs) == 1:
+        return AlikeField(path, "same", before, after)
+    patterns = [
+        (pattern_of(old, names[place][0]), pattern_of(new, names[place][-1]))
+        for place, (_, old, new) in enumerate(column)
+    ]
+    if all(item == patterns[0] for item in patterns) and not _renamed(path, names):
+        return AlikeField(path, "by_name", *patterns[0])
+    return AlikeField(path, "differs", None, None, tuple(pairs.values()))
+
+
+def _renamed(path: str, names: list[tuple[str, ...]]) -> bool:
+    return path in _NAMES and names[0][0] != names[0][-1]

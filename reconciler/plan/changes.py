@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, assert_never
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias, assert_never
 
 from reconciler.model.address import Kind
 from reconciler.model.resource import JSON, Resource
@@ -106,6 +106,28 @@ class RotateSecret:
 
 Change = Create | Update | Rename | Delete | Forget | RotateSecret
 """Everything that can happen to a resource; match it with ``assert_never``."""
+
+
+Action: TypeAlias = Literal["create", "update", "delete", "forget", "rename", "rotate_secret"]
+
+
+def actions_of(change: Change) -> tuple[Action, ...]:
+    """What a change does, in the words of a plan for machines."""
+    match change:
+        case Create():
+            return ("create",)
+        case Update():
+            return ("update",)
+        case Rename(fields=fields):
+            return ("rename", "update") if len(fields) > 1 else ("rename",)
+        case Delete():
+            return ("delete",)
+        case Forget():
+            return ("forget",)
+        case RotateSecret():
+            return ("rotate_secret",)
+        case _:
+            assert_never(change)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ class NewCredentialUse:
 
     ``before`` are those that it, or its value, was applied at; none if it was never in use. Of many, those of
     the same user come first, and ``others`` counts the ones that are not named. ``same_as`` are other
-    references that are known to hold the same secret.
+    references that are known to hold the same secret. ``provider`` is the one that the connector uses, if
+    ``after`` is at a host that it names.
     """
 
     connector: str
@@ -52,6 +53,7 @@ class NewCredentialUse:
     after: Destination
     others: int = 0
     same_as: tuple[SecretRef, ...] = ()
+    provider: str = ""
 
 
 Identify: TypeAlias = "Callable[[SecretRef], str]"

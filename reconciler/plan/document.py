@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
-from reconciler.model.address import Kind
 from reconciler.model.resource import JSON, digest, spec_of, to_plain
 from reconciler.model.setting import SettingChange
-from reconciler.plan.alike import alike
+from reconciler.plan.alike_document import GroupDocument, group_documents
 from reconciler.plan.changes import (
+    Action,
     Change,
     Create,
     Delete,
@@ -22,6 +22,7 @@ from reconciler.plan.changes import (
     Rename,
     RotateSecret,
     Update,
+    actions_of,
 )
 from reconciler.plan.inputs import BaseCommit
 from reconciler.plan.limits import Limit
@@ -30,8 +31,6 @@ from reconciler.plan.scope_document import PartialDocument
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan
     from reconciler.routing.table import EffectiveRoute
-
-Action = Literal["create", "update", "delete", "forget", "rename", "rotate_secret"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,19 +177,6 @@ class ForgottenDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupDocument:
-    """Updates of one kind that are alike; each is listed among the resource changes too.
-
-    ``provider`` is the one that they share, or null.
-    """
-
-    kind: Kind
-    provider: str | None
-    fields: tuple[ChangedField, ...]
-    addresses: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanDocument:
     """The whole plan.
 
@@ -277,15 +263,7 @@ def to_document(plan: Plan) -> PlanDocument:
         ),
         partial=PartialDocument.of(plan.partial) if plan.partial else None,
         environment=plan.environment,
-        groups=tuple(
-            GroupDocument(
-                kind=item.kind,
-                provider=item.provider,
-                fields=_fields(item.fields),
-                addresses=tuple(map(str, item.addresses)),
-            )
-            for item in alike(plan.changes)
-        ),
+        groups=group_documents(plan.changes),
         settings_changes=plan.settings_changes,
         base=plan.base,
     )
@@ -307,31 +285,32 @@ def plan_digest(plan: Plan) -> str:
 
 def resource_change(change: Change) -> ResourceChange:
     """Convert one change to its published form."""
+    actions = actions_of(change)
     match change:
         case Create(after):
-            body = ChangeDocument(actions=("create",), before=None, after=spec_of(after))
+            body = ChangeDocument(actions=actions, before=None, after=spec_of(after))
         case Update(before, after, fields):
             body = ChangeDocument(
-                actions=("update",),
+                actions=actions,
                 before=spec_of(before),
                 after=spec_of(after),
                 fields=_fields(fields),
             )
         case Rename(before, after, fields):
             body = ChangeDocument(
-                actions=("rename", "update") if len(fields) > 1 else ("rename",),
+                actions=actions,
                 before=spec_of(before),
                 after=spec_of(after),
                 fields=_fields(fields),
                 previous_address=str(before.address),
             )
         case Delete(before):
-            body = ChangeDocument(actions=("delete",), before=spec_of(before), after=None)
+            body = ChangeDocument(actions=actions, before=spec_of(before), after=None)
         case Forget(before):
-            body = ChangeDocument(actions=("forget",), before=spec_of(before), after=None)
+            body = ChangeDocument(actions=actions, before=spec_of(before), after=None)
         case RotateSecret(references=references):
             body = ChangeDocument(
-                actions=("rotate_secret",),
+                actions=actions,
                 before=None,
                 after=None,
                 rotated_secrets=tuple(str(reference) for reference in references),

@@ -11,17 +11,19 @@ from reconciler.model.connector import Connector
 from reconciler.model.credential_rule import CredentialRule, is_reserved
 from reconciler.model.credential_use import GATEWAY
 from reconciler.model.policy import GlobalSmtpPolicy
+from reconciler.plan.alike_uses import MOST_OPTIONS, credential_options, pending_uses
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
+from reconciler.plan.credentials import NewCredentialUse
 from reconciler.plan.diff import connector_renames
 from reconciler.plan.origin import Origin, other_origin
-from reconciler.wording import TO_ACT_ON, listed
+from reconciler.wording import TO_ACT_ON, listed, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from reconciler.model.secret_ref import SecretRef
     from reconciler.model.snapshot import StoredState
-    from reconciler.plan.credentials import Identify, NewCredentialUse
+    from reconciler.plan.credentials import Identify
     from reconciler.plan.inputs import Desired, Limits, Overrides
 
 
@@ -43,12 +45,14 @@ class Limit(StrEnum):
 class LimitViolation:
     """A limit that refuses the apply, why, and what allows it.
 
-    ``override`` is the option that lets it pass; empty where none does.
+    ``override`` is the option that lets it pass; empty where none does. ``uses`` are the uses of secrets
+    that it is about.
     """
 
     limit: Limit
     message: str
     override: str
+    uses: tuple[NewCredentialUse, ...] = ()
 
     @property
     def needs_only_a_person(self) -> bool:
@@ -202,7 +206,7 @@ def unapproved(
     if limits.credentials is None:
         return
     rules = (*limits.credentials, *overrides.credentials)
-    pairs: dict[tuple[bool, _Holder], dict[CredentialRule, None]] = {}
+    pairs: dict[tuple[bool, _Holder], dict[CredentialRule, list[NewCredentialUse]]] = {}
     held: dict[_Holder, dict[SecretRef, None]] = {}
     for item in new:
         host = item.after.host_name
@@ -215,7 +219,7 @@ def unapproved(
         ):
             pair = CredentialRule(str(item.reference), host)
             holder = (item.protocol == GATEWAY, item.connector)
-            pairs.setdefault((reserved, holder), {})[pair] = None
+            pairs.setdefault((reserved, holder), {}).setdefault(pair, []).append(item)
             held.setdefault(holder, {}).update(dict.fromkeys(item.same_as))
     for (reserved, holder), found in pairs.items():
         options = " ".join(f"--allow-credential {quote(str(rule))}" for rule in found)
@@ -223,7 +227,17 @@ def unapproved(
         if same := held[holder]:
             message += f"; it is the same secret as {listed(tuple(same), TO_ACT_ON)}"
         limit = Limit.RESERVED_CREDENTIAL if reserved else Limit.CREDENTIAL
-        yield LimitViolation(limit, message, options)
+        uses = tuple(use for items in found.values() for use in items)
+        yield LimitViolation(limit, message, options, uses)
+
+
+def overriding_options(violations: Iterable[LimitViolation]) -> str:
+    """The options that let all of these pass, each once, and no more than can be typed."""
+    broken = tuple(violations)
+    options = dict.fromkeys(item.override for item in broken if item.override and not item.uses)
+    options |= dict.fromkeys(credential_options(pending_uses(broken)))
+    shown, more = shortened(tuple(options), MOST_OPTIONS)
+    return " ".join([*shown, *([more] if more else [])])
 
 
 _Holder: TypeAlias = tuple[bool, str]

@@ -10,7 +10,7 @@ from reconciler.plan.changes import ChangeCounts
 from reconciler.plan.diff import field_changes
 from reconciler.plan.document import ChangedField, ResourceChange, SummaryDocument, resource_change
 from reconciler.render.formats import OutputFormat
-from reconciler.render.human.plan import change_text
+from reconciler.render.human.changes import change_blocks
 from reconciler.render.json import to_json
 from reconciler.render.terminal import instant, minute, table, visible
 
@@ -201,7 +201,7 @@ def _revision_block(revision: Revision, changes: tuple[Change, ...], style: Styl
     return "\n\n".join(
         [
             "\n".join(head),
-            *(change_text(change, style, be="was") for change in changes),
+            *change_blocks(changes, style, be="was"),
             style.strong(
                 f"{counts.added} added, {counts.changed} changed, {counts.destroyed} destroyed."
             ),
@@ -245,9 +245,7 @@ def _differences(first: int, second: int, changes: tuple[Change, ...], style: St
         f"From revision {first} to revision {second}: {counts.added} added, "
         f"{counts.changed} changed, {counts.destroyed} destroyed."
     )
-    return "\n\n".join(
-        [*(change_text(change, style, be=be) for change in changes), style.strong(summary)]
-    )
+    return "\n\n".join([*change_blocks(changes, style, be=be), style.strong(summary)])
 
 
 def _revision(item: Revision) -> RevisionDocument:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final
 
-from reconciler.model.address import Kind
 from reconciler.model.credential_use import GATEWAY
 from reconciler.model.domain import with_a_label, with_a_labels
-from reconciler.plan.alike import AlikeChanges, alike
-from reconciler.plan.changes import Create, Delete, Forget, Rename, RotateSecret, Update
-from reconciler.render.human.impact import access
+from reconciler.plan.alike_uses import grouped_uses, pending_uses
+from reconciler.plan.limits import overriding_options
+from reconciler.render.change_sections import change_sections
+from reconciler.render.human.impact import access, by_limit
 from reconciler.render.human.plan import (
-    change_blocks,
-    change_text,
     compared_with,
     forgotten,
     left_out,
@@ -21,7 +19,7 @@ from reconciler.render.human.plan import (
     steps,
     summary,
 )
-from reconciler.render.human.routes import WHY, sender_lines
+from reconciler.render.human.routes import WHY, fold, sender_lines
 from reconciler.render.human.tests import summary as tests_summary
 from reconciler.render.markdown import as_diff, code, escape, fenced, folded, markdown_table
 from reconciler.render.marker import marker
@@ -31,13 +29,11 @@ from reconciler.render.test import results_table
 from reconciler.render.validation import problem_table
 from reconciler.routing.request import Reason
 from reconciler.routing.table import ANY_OTHER
-from reconciler.wording import BLOCKS, LINES, TO_ACT_ON, counted, listed, shortened
+from reconciler.wording import BLOCKS, LINES, NAMED, TO_ACT_ON, counted, listed, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from reconciler.model.address import Address
-    from reconciler.plan.changes import Change
     from reconciler.plan.document import RouteDocument
     from reconciler.plan.planner import Plan
     from reconciler.render.human.routes import SenderLine
@@ -161,7 +157,7 @@ def _sections(outcome: PlanOutcome, plan: Plan) -> Iterator[CommentSection]:
     yield CommentSection("the rights that would change", _rights(plan), 6)
     if plan.changes:
         yield CommentSection("", "#### Changes, field by field", 0)
-    for title, names, body in _grouped(plan):
+    for title, names, body in change_sections(plan):
         yield CommentSection(names, folded(title, as_diff(body)), 9)
     yield CommentSection("what is created again", _titled(forgotten(plan, _WIDE)), 7)
     yield CommentSection("the live tests", _tests(outcome), 2)
@@ -180,13 +176,13 @@ def _titled(section: str) -> str:
 def _refusals(plan: Plan) -> str:
     if not plan.violations:
         return ""
-    shown, more = shortened(plan.violations)
-    lines = [
-        f"> - {escape(item.message)}"
-        + (f"  \n>   To allow it: {code(item.override)}" if item.override else "")
-        for item in shown
-    ]
-    lines += [f"> - {more}"] if more else []
+    lines = []
+    for items in by_limit(plan.violations):
+        shown, more = shortened([escape(item.message) for item in items], NAMED)
+        options = overriding_options(items)
+        to_allow = f"  \n>   To allow {'it' if len(items) == 1 else 'them'}: {code(options)}"
+        texts = [f"> - {text}" for text in (*shown, *([more] if more else []))]
+        lines += [*texts[:-1], texts[-1] + (to_allow if options else "")]
     return "\n".join(["> [!CAUTION]", "> What refuses an apply:", ">", *lines])
 
 
@@ -204,10 +200,21 @@ def _routes(lines: list[SenderLine]) -> str:
     if not lines:
         return ""
     changed = [line for line in lines if line.mark != " "]
-    shown, more = shortened(lines if len(lines) <= LINES else changed, BLOCKS)
+    kept, folded = (lines, {}) if len(lines) <= LINES else fold(changed)
+    shown, more = shortened(kept, BLOCKS)
     rows = [
         (_MARKS[line.mark], _sender(line.sender), _way(line.before), _after(line), _audience(line))
         for line in shown
+    ]
+    rows += [
+        (
+            _MARKS[mark],
+            f"and {number} more",
+            "",
+            escape(f"as {as_whom} through {through}"),
+            escape(users),
+        )
+        for (mark, as_whom, through, users), number in folded.items()
     ]
     same = len(lines) - len(changed) if len(lines) > LINES else 0
     parts = ["#### Who sends as whom"]
@@ -256,28 +263,30 @@ def _diagram(lines: list[SenderLine]) -> str:
 
 
 def _secrets(plan: Plan) -> str:
-    shown, more = shortened(plan.new_credentials, BLOCKS)
+    groups = grouped_uses(plan.new_credentials, frozenset(pending_uses(plan.violations)))
     rows = []
-    for item in shown:
-        holder = f"{code(item.connector)} ({escape(item.protocol)})"
-        if item.protocol == GATEWAY:
-            holder = f"application {code(item.connector)}"
-        before = [code(str(place)) for place in item.before]
+    for item in groups[:BLOCKS]:
+        names = listed([code(name) for name in item.names])
+        application = item.protocol == GATEWAY
+        what = "application" if application else "connector" if len(item.names) > 1 else ""
+        count = f"{counted(len(item.names), what)}: " if len(item.names) > 1 else f"{what} "
+        before = [code(place) for place in item.before]
         before += [f"{item.others} more"] if item.others else []
-        same = [f"the same secret as {code(str(reference))}" for reference in item.same_as]
+        same = [f"the same secret as {code(reference)}" for reference in item.same_as]
         rows.append(
             (
-                "<br>".join([code(str(item.reference)), *same]),
-                holder,
+                "<br>".join([code(item.reference), *same]),
+                count.lstrip() + names + ("" if application else f" ({escape(item.protocol)})"),
                 "<br>".join(before) or "nowhere yet",
-                code(str(item.after)),
+                code(item.after),
             )
         )
+    rest = sum(len(item.names) for item in groups[BLOCKS:])
     return _listing(
         "Secrets that would go somewhere new",
         ("secret", "of", "configured at" if plan.base else "applied at", "would go to"),
         rows,
-        more,
+        f"and {rest} more" if rest else "",
     )
 
 
@@ -313,53 +322,6 @@ def _tests(outcome: PlanOutcome) -> str:
         return ""
     count = escape(tests_summary(outcome.results))
     return f"#### Live tests\n\n**{count}**\n\n{results_table(outcome.results)}"
-
-
-def _grouped(plan: Plan) -> Iterator[tuple[str, str, str]]:
-    """The changes by connector: a title, whose they are, and the text. Updates that are alike are one."""
-    alikes = {address: group for group in alike(plan.changes) for address in group.addresses}
-    groups: dict[AlikeChanges | str, list[Change]] = {}
-    for change in plan.changes:
-        group = alikes.get(change.address) if isinstance(change, Update) else None
-        groups.setdefault(group or _subject(change.address), []).append(change)
-    for key, changes in groups.items():
-        if isinstance(key, AlikeChanges):
-            title = f"{counted(len(changes), key.kind)} changed alike"
-            yield (
-                title,
-                listed([item.address.name for item in changes]),
-                "\n\n".join(change_blocks(tuple(changes), _WIDE)),
-            )
-        else:
-            does = ", ".join(
-                _does(item) if key == str(item.address) else f"{item.address.kind} {_does(item)}"
-                for item in changes
-            )
-            body = "\n\n".join(change_text(item, _WIDE) for item in changes)
-            yield f"{key}: {does}", str(key), body
-
-
-def _subject(address: Address) -> str:
-    of_a_connector = address.kind in (Kind.EMAIL_CONNECTOR, Kind.PERMISSIONS)
-    return address.name if of_a_connector else str(address)
-
-
-def _does(change: Change) -> str:
-    match change:
-        case Create():
-            return "created"
-        case Delete():
-            return "destroyed"
-        case Forget():
-            return "forgotten"
-        case Rename():
-            return f"renamed from {change.before.address.name}"
-        case RotateSecret():
-            return "with a rotated secret"
-        case Update():
-            return "updated"
-        case _:
-            assert_never(change)
 
 
 def _within_the_limit(head: str, sections: list[CommentSection]) -> str:

@@ -9,9 +9,10 @@ from reconciler.model.resource import JSON, spec_of
 from reconciler.model.snapshot import Status
 from reconciler.plan.diff import leaves
 from reconciler.render.formats import OutputFormat
-from reconciler.render.human.plan import show
+from reconciler.render.human.changes import show
 from reconciler.render.json import to_json
 from reconciler.render.terminal import instant, minute, pad, visible, width_of
+from reconciler.wording import BLOCKS
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import StoredResource
@@ -60,7 +61,9 @@ def _fields(stored: StoredResource, style: Style) -> str:
     values: list[tuple[str, JSON]] = list(leaves(spec_of(stored.resource)))
     width = max(width_of(path) for path, _ in values)
     lines = [style.strong(f"# {stored.address}")]
-    lines += [f"    {pad(path, width)} = {show(value, path)}" for path, value in values]
+    lines += [
+        f"    {pad(path, width)} = {show(value, path, most=BLOCKS)}" for path, value in values
+    ]
     lines.append("")
     if stored.status:
         lines.append(f"  status    {stored.status}{_last_test(stored)}")

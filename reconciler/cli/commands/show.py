@@ -34,7 +34,7 @@ def command(project: Project, *, what: str, output_format: TextOrJson) -> None:
 
     style = project.stdout_style()
     if "/" in what or what.endswith(".json") or is_plan_file(Path(what)):
-        from reconciler.render.plan import plan_file_text
+        from reconciler.render.saved_plan import plan_file_text
 
         click.echo(plan_file_text(read_plan_file(Path(what)), output_format, style))
         return

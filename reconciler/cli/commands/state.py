@@ -208,7 +208,7 @@ def forget(project: Project, *, address: str, yes: bool, lock_timeout: timedelta
     from reconciler.app.state import parse_address
     from reconciler.cli.closing import closing_line
     from reconciler.cli.terminal import need_terminal
-    from reconciler.render.human.plan import change_text
+    from reconciler.render.human.changes import change_text
     from reconciler.state.write_outcome import WriteOutcome
 
     def approve(changes: tuple[Change, ...]) -> bool:

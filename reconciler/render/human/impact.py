@@ -6,20 +6,24 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.credential_use import GATEWAY
 from reconciler.model.domain import with_a_label, with_a_labels
+from reconciler.plan.alike_uses import can_be_shown, grouped_uses, pending_uses
 from reconciler.plan.impact import Right
+from reconciler.plan.limits import overriding_options
 from reconciler.render.terminal import visible
-from reconciler.wording import BLOCKS, TO_ACT_ON, listed, shortened
+from reconciler.wording import BLOCKS, NAMED, TO_ACT_ON, listed, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reconciler.model.setting import SettingChange
+    from reconciler.plan.alike_uses import AlikeUses
     from reconciler.plan.credentials import NewCredentialUse
     from reconciler.plan.document import (
         AccessDocument,
         CredentialUseDocument,
     )
     from reconciler.plan.impact import AccessChange
+    from reconciler.plan.limits import Limit, LimitViolation
     from reconciler.plan.planner import Plan
     from reconciler.render.terminal import Style
 
@@ -41,24 +45,35 @@ def access(plan: Plan, style: Style) -> str:
 
 
 def access_changes(items: Sequence[AccessChange | AccessDocument], style: Style) -> str:
-    """The same of what a plan says, be it saved or not."""
+    """The same of what a plan says, be it saved or not; connectors whose rights change alike are one."""
     if not items:
         return ""
     lines = [style.strong("Rights that would change:")]
-    shown, more = shortened(items, BLOCKS)
-    for item in shown:
-        lines += _access(item, style)
+    groups: dict[tuple[object, ...], list[AccessChange | AccessDocument]] = {}
+    for item in items:
+        shape = (item.right, item.before, item.after, item.gained, item.lost, item.widened)
+        groups.setdefault((*shape, item.narrowed), []).append(item)
+    shown, more = shortened(tuple(groups.values()), BLOCKS)
+    for group in shown:
+        lines += _access(group[0], _subject([item.subject for item in group]), style)
     if more:
         lines.append(f"  {more}. {_ALL}")
     return "\n".join(lines)
+
+
+def _subject(names: Sequence[str]) -> str:
+    """The connector of a right, or all that have the same change."""
+    if len(names) == 1:
+        return names[0]
+    return f"{len(names)} connectors ({listed(names, TO_ACT_ON)})"
 
 
 def _people(names: Sequence[str]) -> str:
     return listed([visible(with_a_label(name)) for name in names], TO_ACT_ON)
 
 
-def _access(item: AccessChange | AccessDocument, style: Style) -> list[str]:
-    right = _RIGHTS[item.right].format(subject=item.subject)
+def _access(item: AccessChange | AccessDocument, subject: str, style: Style) -> list[str]:
+    right = _RIGHTS[item.right].format(subject=subject)
     lines = []
     if item.gained:
         lines.append(f"  {style.mark('+')} may {right}: {_people(item.gained)}")
@@ -75,38 +90,51 @@ def _access(item: AccessChange | AccessDocument, style: Style) -> list[str]:
 
 
 def new_credential_uses(plan: Plan, style: Style) -> str:
-    """Secrets that would be sent somewhere new."""
-    return credential_uses(plan.new_credentials, style, applied=plan.base is None)
+    """Secrets that would be sent somewhere new, those that wait for approval first."""
+    return credential_uses(
+        plan.new_credentials,
+        style,
+        first=frozenset(pending_uses(plan.violations)),
+        applied=plan.base is None,
+    )
 
 
 def credential_uses(
     items: Sequence[NewCredentialUse | CredentialUseDocument],
     style: Style,
     *,
+    first: frozenset[NewCredentialUse] = frozenset(),
     applied: bool = True,
 ) -> str:
-    """The same of what a plan says, be it saved or not."""
+    """The same of what a plan says, be it saved or not; those of ``first`` come first."""
     if not items:
         return ""
     lines = [style.strong("Secrets that would go somewhere new:")]
-    shown, more = shortened(items, BLOCKS)
-    for item in shown:
-        holder = (
-            f"application {item.connector}"
-            if item.protocol == GATEWAY
-            else f"{item.connector} ({item.protocol})"
-        )
-        lines.append(f"  {style.mark('!')} {visible(str(item.reference))}, by {holder}")
-        lines += [f"      the same as   {visible(str(reference))}" for reference in item.same_as]
+    groups = grouped_uses(items, first)
+    for item in groups[:BLOCKS]:
+        lines.append(f"  {style.mark('!')} {visible(item.reference)}, by {_holder(item)}")
+        lines += [f"      the same as   {visible(reference)}" for reference in item.same_as]
         before = "applied at   " if applied else "configured at"
-        lines += [f"      {before} {visible(str(destination))}" for destination in item.before]
+        lines += [f"      {before} {visible(destination)}" for destination in item.before]
         if item.others:
             lines.append(f"      and to        {item.others} more")
         verb = "would open   " if item.protocol == GATEWAY else "would go to  "
-        lines.append(f"      {verb} {visible(str(item.after))}")
-    if more:
-        lines.append(f"  {style.mark('!')} {more}. {_ALL}")
+        lines.append(f"      {verb} {visible(item.after)}")
+    rest = sum(len(item.names) for item in groups[BLOCKS:])
+    if rest:
+        lines.append(f"  {style.mark('!')} and {rest} more. {_ALL}")
     return "\n".join(lines)
+
+
+def _holder(item: AlikeUses) -> str:
+    application = item.protocol == GATEWAY
+    if len(item.names) == 1:
+        (name,) = item.names
+        return f"application {name}" if application else f"{name} ({item.protocol})"
+    names = listed(item.names, TO_ACT_ON)
+    if application:
+        return f"{len(item.names)} applications: {names}"
+    return f"{len(item.names)} connectors ({item.protocol}): {names}"
 
 
 def settings_changes(items: Sequence[SettingChange], style: Style, *, since: str = "") -> str:
@@ -129,15 +157,38 @@ def refusals(plan: Plan, style: Style) -> str:
         return ""
     condition = f"If {visible(plan.base.ref)} is what is applied, an" if plan.base else "An"
     lines = [style.strong(f"{condition} apply would be refused:")]
-    for item in plan.violations:
-        lines.append(f"  {style.mark('!')} {visible(item.message)}")
-        if item.needs_only_a_saved_plan:
-            lines.append(
-                "      to allow it: answer yes at a terminal, apply a sealed plan, or pass"
-                f" {item.override}"
-            )
-        elif item.needs_only_a_person:
-            lines.append(f"      to allow it: answer yes at a terminal, or pass {item.override}")
-        elif item.override:
-            lines.append(f"      to allow it: pass {item.override}")
+    for items in by_limit(plan.violations):
+        shown, more = shortened([visible(item.message) for item in items], NAMED)
+        messages = [*shown, *([more] if more else [])]
+        lines += [f"  {style.mark('!')} {message}" for message in messages]
+        lines += _to_allow(items)
     return "\n".join(lines)
+
+
+def by_limit(violations: Sequence[LimitViolation]) -> list[list[LimitViolation]]:
+    """The violations one by one, but many of one limit together."""
+    limits: dict[Limit, list[LimitViolation]] = {}
+    for item in violations:
+        limits.setdefault(item.limit, []).append(item)
+    return [
+        part
+        for items in limits.values()
+        for part in ([items] if len(items) > NAMED else [[item] for item in items])
+    ]
+
+
+def _to_allow(items: Sequence[LimitViolation]) -> list[str]:
+    """What lets the plan pass that was refused for this one reason, or for several of the same kind."""
+    options = overriding_options(items)
+    item = items[0]
+    if not options:
+        return []
+    if not item.needs_only_a_person:
+        ways = f"pass {options}"
+    elif not item.needs_only_a_saved_plan:
+        ways = f"answer yes at a terminal, or pass {options}"
+    elif can_be_shown(pending_uses(items)):
+        ways = f"answer yes at a terminal, apply a sealed plan, or pass {options}"
+    else:
+        ways = f"apply a sealed plan, or pass {options}"
+    return [f"      to allow {'it' if len(items) == 1 else 'them'}: {ways}"]

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections import Counter
 from typing import TYPE_CHECKING, assert_never
 
-from reconciler.model.domain import with_a_label
-from reconciler.model.resource import JSON, Resource, canonical_json, spec_of
-from reconciler.plan.alike import AlikeChanges, alike
-from reconciler.plan.changes import (
-    Change,
-    Create,
-    Delete,
-    FieldChange,
-    Forget,
-    Rename,
-    RotateSecret,
-    Update,
-)
-from reconciler.plan.diff import leaves
 from reconciler.plan.planner import ProveEmpty, TestConnectors, WriteRevision, stages
+from reconciler.render.human.changes import change_blocks
 from reconciler.render.human.impact import access, new_credential_uses, refusals, settings_changes
 from reconciler.render.human.routes import routes
 from reconciler.render.terminal import pad, visible, width_of
-from reconciler.wording import BLOCKS, TO_ACT_ON, counted, listed, shortened
+from reconciler.wording import TO_ACT_ON, counted, listed, shortened
 
 if TYPE_CHECKING:
-    from reconciler.model.address import Address
     from reconciler.plan.planner import Plan
     from reconciler.render.terminal import Style
 
@@ -67,38 +50,6 @@ def compared_with(plan: Plan) -> str:
         f"Compared with {visible(plan.base.ref)} (commit {plan.base.commit[:12]}), not with what is applied:"
         " no state was read."
     )
-
-
-def change_blocks(changes: tuple[Change, ...], style: Style) -> list[str]:
-    """The changes, grouped if alike, and no more than can be read."""
-    groups = {address: group for group in alike(changes) for address in group.addresses}
-    blocks: list[str] = []
-    told: set[Address] = set()
-    for number, change in enumerate(changes):
-        group = groups.get(change.address) if isinstance(change, Update) else None
-        if group is not None and group.addresses[0] in told:
-            continue
-        if len(blocks) == BLOCKS:
-            rest = [item for item in changes[number:] if item.address not in told]
-            blocks.append(f"  … and {counted(len(rest), 'more change')}: {_by_kind(rest)}."
-                          " `--format json` lists all of them.")  # fmt: skip
-            break
-        told.update((change.address,) if group is None else group.addresses)
-        blocks.append(change_text(change, style) if group is None else _alike(group, style))
-    return blocks
-
-
-def _alike(group: AlikeChanges, style: Style) -> str:
-    of = f" of provider {visible(group.provider)}" if group.provider else ""
-    title = f"{len(group.addresses)} {group.kind}s{of} will be updated alike"
-    names = listed([item.name for item in group.addresses], TO_ACT_ON)
-    head = [f"  {style.strong(f'# {title}')}", f"  {style.mark('~')} {group.kind}: {names}"]
-    return "\n".join([*head, *_fields(group.fields, style)])
-
-
-def _by_kind(changes: list[Change]) -> str:
-    counts = Counter(change.address.kind for change in changes)
-    return ", ".join(f"{count} of {kind}" for kind, count in counts.items())
 
 
 def forgotten(plan: Plan, style: Style) -> str:
@@ -158,118 +109,6 @@ def summary(plan: Plan) -> str:
     return (
         f"Plan: {counts.added} to add, {counts.changed} to change, {counts.destroyed} to destroy."
     )
-
-
-def change_text(change: Change, style: Style, *, be: str = "will be") -> str:
-    """One change: a comment in words, and the fields.
-
-    ``be`` is the tense: "will be" in a plan, "was" in the history.
-    """
-    match change:
-        case Create(after):
-            lines = _values("+", after, style)
-            return _block("+", f"{change.address} {be} created", change, lines, style)
-        case Update(fields=fields):
-            comment = f"{change.address} {be} updated"
-            return _block("~", comment, change, _fields(fields, style), style)
-        case Rename(before=before, fields=fields):
-            comment = f"{before.address} {be} renamed to {change.address.name}"
-            return _block("~", comment, change, _fields(fields, style), style)
-        case Delete(before):
-            lines = _values("-", before, style)
-            return _block("-", f"{change.address} {be} destroyed", change, lines, style)
-        case Forget(before):
-            lines = _values("-", before, style)
-            return _block("-", f"{change.address} {be} forgotten", change, lines, style)
-        case RotateSecret(references=references):
-            lines = [
-                f"      {style.mark('~')} {visible(str(item))} (rotated)" for item in references
-            ]
-            return _block("~", f"{change.address} has a rotated secret", change, lines, style)
-        case _:
-            assert_never(change)
-
-
-def show(value: JSON, path: str = "") -> str:
-    """A value in YAML's flow style, with every invisible character escaped.
-
-    Hosts, addresses and URLs that are not ASCII have their A-label beside them; ``path`` identifies
-    a host.
-    """
-    items, more = shortened(value, BLOCKS) if isinstance(value, list) else ([value], "")
-    shown = visible(
-        json.dumps(list(items) if isinstance(value, list) else value, ensure_ascii=False)
-    )
-    shown += f" {more}" if more else ""
-    texts = [item for item in items if isinstance(item, str)]
-    labels = [
-        with_a_label(text).removeprefix(text)
-        for text in texts
-        if path.endswith("server") or _ADDRESS.fullmatch(text)
-    ]
-    return shown + "".join(labels)
-
-
-_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+|https://\S+")
-
-
-def _values(symbol: str, resource: Resource, style: Style) -> list[str]:
-    values = [(path, value) for path, value in leaves(spec_of(resource)) if _worth(value)]
-    width = max((width_of(path) for path, _ in values), default=0)
-    gone = " -> null" if symbol == "-" else ""
-    return [
-        f"      {style.mark(symbol)} {pad(path, width)} = {show(value, path)}{gone}"
-        for path, value in values
-    ]
-
-
-def _worth(value: JSON) -> bool:
-    return value is not False and value != []
-
-
-def _block(symbol: str, comment: str, change: Change, lines: list[str], style: Style) -> str:
-    head = [f"  {style.strong(f'# {comment}')}", f"  {style.mark(symbol)} {change.address}"]
-    return "\n".join([*head, *lines])
-
-
-def _fields(fields: tuple[FieldChange, ...], style: Style) -> list[str]:
-    width = max((width_of(field.path) for field in fields), default=0)
-    lines = []
-    for field in fields:
-        name = pad(field.path, width)
-        if isinstance(field.before, list) and isinstance(field.after, list):
-            lines += _list(field.path, field.before, field.after, style)
-        elif field.before is None:
-            lines.append(f"      {style.mark('+')} {name} = {show(field.after, field.path)}")
-        elif field.after is None:
-            lines.append(
-                f"      {style.mark('-')} {name} = {show(field.before, field.path)} -> null"
-            )
-        else:
-            lines.append(
-                f"      {style.mark('~')} {name} = {show(field.before, field.path)}"
-                f" -> {show(field.after, field.path)}"
-            )
-    return lines
-
-
-def _list(path: str, before: list[JSON], after: list[JSON], style: Style) -> list[str]:
-    kept = {canonical_json(item) for item in before} & {canonical_json(item) for item in after}
-    gone = [item for item in before if canonical_json(item) not in kept]
-    come = [item for item in after if canonical_json(item) not in kept]
-    if not gone and not come:
-        return [f"      {style.mark('~')} {path} = {show(before)} -> {show(after)}"]
-    return [
-        f"      {style.mark('~')} {path}",
-        *_items("-", gone, style),
-        *_items("+", come, style),
-    ]
-
-
-def _items(symbol: str, items: list[JSON], style: Style) -> list[str]:
-    shown, more = shortened(items, BLOCKS)
-    lines = [f"          {style.mark(symbol)} {show(item)}" for item in shown]
-    return [*lines, f"          {style.mark(symbol)} {more}"] if more else lines
 
 
 def steps(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:

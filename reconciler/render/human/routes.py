@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from reconciler.model.domain import with_a_label, with_a_labels
 from reconciler.plan.document import RouteDocument, routes_document
 from reconciler.render.terminal import natural_width, table, visible
 from reconciler.routing.request import Reason
 from reconciler.routing.table import ANY_OTHER
-from reconciler.wording import counted
+from reconciler.wording import BLOCKS, counted, shortened
 
 if TYPE_CHECKING:
     from reconciler.plan.document import PlanDocument, RoutesDocument
@@ -87,13 +87,15 @@ def ways(document: RoutesDocument, changed: frozenset[str], style: Style, *, fir
     """The rows of a plan; ``changed`` are the senders with changes, in lower case."""
     every = _lines(document, changed, first=first)
     moved = [line for line in every if line.mark != " "]
-    shown, folded = (every, {}) if len(every) <= _ALL else _folded(moved)
+    shown, folded = (every, {}) if len(every) <= _ALL else fold(moved)
     other = next((row for row in document.after if row.sender == ANY_OTHER), None)
-    rows = [row for line in shown for row in _rows(line, other)]
+    readable, more = shortened(shown, BLOCKS)
+    rows = [row for line in readable for row in _rows(line, other)]
     rows += [
-        (mark, f"and {number} more", as_whom, through, "")
-        for (mark, as_whom, through), number in folded.items()
+        (mark, f"and {number} more", as_whom, through, with_a_labels(audience))
+        for (mark, as_whom, through, audience), number in folded.items()
     ]
+    rows += [("", more, "", "", "")] if more else []
     if not rows:
         return ""
     narrow = natural_width([_HEADER, *rows]) > style.width - 2
@@ -127,16 +129,29 @@ def _lines(document: RoutesDocument, changed: frozenset[str], *, first: bool) ->
     return found
 
 
-def _folded(changed: list[SenderLine]) -> tuple[list[SenderLine], dict[tuple[str, str, str], int]]:
+_Way: TypeAlias = tuple[str, str, str, str]
+"""What the rows of senders that are alike have in common: the mark, as whom, through what, and for whom."""
+
+
+def fold(changed: list[SenderLine]) -> tuple[list[SenderLine], dict[_Way, int]]:
     """Keep the first senders of each route, and count the others."""
-    counts: dict[tuple[str, str, str], int] = {}
-    shown = []
+    kinds: dict[tuple[_Way, ...], list[SenderLine]] = {}
     for line in changed:
-        way = (line.mark, _as(line.after), _through(line.after))
-        counts[way] = counts.get(way, 0) + 1
-        if counts[way] <= _ALL:
-            shown.append(line)
-    return shown, {way: number - _ALL for way, number in counts.items() if number > _ALL}
+        ways = tuple(_way(line, row) for row in (line.after, line.before) if row is not None)
+        kinds.setdefault(ways, []).append(line)
+    kept = {line.sender for lines in kinds.values() for line in lines[:_ALL]}
+    folded: dict[_Way, int] = {}
+    for ways, lines in kinds.items():
+        if len(lines) > _ALL:
+            folded[ways[0]] = folded.get(ways[0], 0) + len(lines) - _ALL
+    return [line for line in changed if line.sender in kept], folded
+
+
+def _way(line: SenderLine, row: RouteDocument) -> _Way:
+    """A sender with a connector of its own goes the same way as all others with one."""
+    if row.reason == Reason.SENDER and row.as_address is not None:
+        return line.mark, "itself", "its own connector", row.users
+    return line.mark, _as(row), _through(row), row.users
 
 
 def _rows(line: SenderLine, other: RouteDocument | None) -> list[tuple[str, ...]]:

@@ -162,7 +162,11 @@ def test_a_marker_stays_short_and_differs_for_names_that_begin_alike() -> None:
 
 def _created(count: int) -> Plan:
     return planned(
-        stored(), *(connector(f"shop-{n:03}", display_name="📬" * 20) for n in range(count))
+        stored(),
+        *(
+            connector(f"shop-{n:03}", display_name="📬" * 20, labels=(f"l-{n}",))
+            for n in range(count)
+        ),
     )
 
 
@@ -188,7 +192,7 @@ def test_a_comment_stays_short_however_much_there_is_of_anything() -> None:
     plan = replace(
         _created(1),
         environment="e" * 90_000,
-        violations=tuple(LimitViolation(Limit.DELETES, f"{n}" * 9000, "") for n in range(100)),
+        violations=tuple(LimitViolation(Limit.DELETES, f"{n}" * 20_000, "") for n in range(100)),
     )
     text = plan_comment(PlanOutcome(plan=plan, error="*" * 90_000, actor="a" * 90_000, project="p"))
     assert len(text.encode()) <= MOST_BYTES

@@ -1,0 +1,164 @@
+"""Uses of secrets that are alike, and the options that allow many of them.
+
+Uses are alike only where the name of the connector decides what differs: the reference and the
+destination of each can be told from the pattern, so nothing is hidden from whoever approves them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from shlex import quote
+from typing import TYPE_CHECKING, Final
+
+from reconciler.model.credential_rule import CredentialRule, is_reserved
+from reconciler.plan.alike import FEWEST, pattern_of
+from reconciler.wording import BLOCKS, LINES, NAMED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reconciler.plan.credentials import NewCredentialUse
+    from reconciler.plan.document import CredentialUseDocument
+    from reconciler.plan.limits import LimitViolation
+
+
+@dataclass(frozen=True, slots=True)
+class AlikeUses:
+    """Uses that are alike; one of them alone is a group as well.
+
+    ``${name}`` in the texts stands for the name of the connector or application, ``${NAME}`` for it in
+    capitals with underscores. ``before`` are places where the secret was applied, ``others`` counts more.
+    """
+
+    protocol: str
+    names: tuple[str, ...]
+    reference: str
+    same_as: tuple[str, ...]
+    before: tuple[str, ...]
+    others: int
+    after: str
+
+
+def grouped_uses(
+    items: Sequence[NewCredentialUse | CredentialUseDocument],
+    first: frozenset[NewCredentialUse] = frozenset(),
+) -> tuple[AlikeUses, ...]:
+    """The uses, those that are alike as one: ``first`` those of that set, then secrets that are known elsewhere."""
+    found: dict[_Shape, list[NewCredentialUse | CredentialUseDocument]] = {}
+    for item in items:
+        found.setdefault(_shape(item, first), []).append(item)
+    groups: list[tuple[tuple[bool, bool], AlikeUses]] = []
+    for shape, uses in found.items():
+        if len(uses) >= FEWEST:
+            groups.append((shape.rank, _group(shape, uses)))
+        else:
+            groups += [(shape.rank, _single(item)) for item in uses]
+    return tuple(group for _, group in sorted(groups, key=lambda pair: pair[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What uses that are alike have in common."""
+
+    rank: tuple[bool, bool]
+    protocol: str
+    reference: str
+    same_as: tuple[str, ...]
+    before: tuple[str, ...]
+    elsewhere: bool
+    after: str
+
+
+def _shape(
+    item: NewCredentialUse | CredentialUseDocument, first: frozenset[NewCredentialUse]
+) -> _Shape:
+    def pattern(value: object) -> str:
+        return str(pattern_of(str(value), item.connector))
+
+    places = tuple(map(str, item.before))
+    own = tuple(shown for place in places if (shown := pattern(place)) != place) or places
+    return _Shape(
+        (item not in first, not (item.before or item.same_as)),
+        item.protocol,
+        pattern(item.reference),
+        tuple(map(pattern, item.same_as)),
+        own,
+        bool(item.others) or len(own) < len(places),
+        pattern(item.after),
+    )
+
+
+def _group(shape: _Shape, uses: list[NewCredentialUse | CredentialUseDocument]) -> AlikeUses:
+    others = min(item.others + len(item.before) for item in uses) - len(shape.before)
+    return AlikeUses(
+        shape.protocol,
+        tuple(item.connector for item in uses),
+        shape.reference,
+        shape.same_as,
+        shape.before,
+        others if shape.elsewhere else 0,
+        shape.after,
+    )
+
+
+def _single(item: NewCredentialUse | CredentialUseDocument) -> AlikeUses:
+    return AlikeUses(
+        item.protocol,
+        (item.connector,),
+        str(item.reference),
+        tuple(map(str, item.same_as)),
+        tuple(map(str, item.before)),
+        item.others,
+        str(item.after),
+    )
+
+
+def pending_uses(violations: Iterable[LimitViolation]) -> tuple[NewCredentialUse, ...]:
+    """The uses that wait for approval."""
+    return tuple(use for item in violations for use in item.uses)
+
+
+def can_be_shown(uses: Sequence[NewCredentialUse]) -> bool:
+    """Whether a terminal shows all of them, so that somebody who saw it can answer."""
+    return len(grouped_uses(uses)) <= BLOCKS
+
+
+MOST_OPTIONS: Final = LINES
+"""How many options are suggested: more would not be typed."""
+
+
+def credential_options(uses: Iterable[NewCredentialUse]) -> tuple[str, ...]:
+    """The options that allow these uses: pairs where there are few, else providers and patterns.
+
+    A variable of the pipeline is always spelt out.
+    """
+    exact: dict[CredentialRule, None] = {}
+    patterns: dict[CredentialRule, None] = {}
+    by_host: dict[str, list[str]] = {}
+    for use in uses:
+        pair = CredentialRule(str(use.reference), use.after.host_name)
+        exact[pair] = None
+        if is_reserved(use.reference):
+            patterns[pair] = None
+        elif use.provider:
+            patterns[CredentialRule(f"provider:{use.provider}")] = None
+        else:
+            by_host.setdefault(pair.hosts, []).append(pair.references)
+    if len(exact) > NAMED:
+        for host, references in by_host.items():
+            patterns[CredentialRule(_pattern(references), host)] = None
+        exact = patterns
+    return tuple(f"--allow-credential {quote(str(rule))}" for rule in exact)
+
+
+def _pattern(references: list[str]) -> str:
+    """One reference, or a pattern for all of them within their scheme."""
+    distinct = sorted(set(references))
+    if len(distinct) == 1:
+        return distinct[0]
+    first, last = distinct[0], distinct[-1]  # what these two share, all between them share
+    differs = (
+        place for place, pair in enumerate(zip(first, last, strict=False)) if len({*pair}) > 1
+    )
+    shared = first[: next(differs, len(first))]
+    return f"{shared}*" if ":" in shared else "*"
