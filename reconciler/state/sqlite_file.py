@@ -57,24 +57,26 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def is_cut(path: Path) -> bool:
-    """Whether the end of the last page is missing, which SQLite would read as zeros; raises OSError.
+def size_without_log(path: Path) -> int:
+    """Return the size of a file that is not open yet, in octets, or 0 where there is a log; raises OSError.
 
-    While there is a log, a page may be incomplete, since the log contains all of it.
+    While there is a log, the last page may be incomplete, since the log contains all of it.
     """
-    return bool(path.stat().st_size % _page_size(path)) and not log_of(path).exists()
+    return 0 if log_of(path).exists() else path.stat().st_size
+
+
+def is_cut(connection: sqlite3.Connection, size: int) -> bool:
+    """Whether the end of the last page was missing at this size, which SQLite would read as zeros.
+
+    Raises sqlite3.Error.
+    """
+    # SQLite is asked for the size of a page. A process that opens and closes the file itself loses the locks of
+    # all its connections to it, and another one would then delete the log that they write to:
+    # https://www.sqlite.org/howtocorrupt.html, section 2.2.
+    (page,) = connection.execute("PRAGMA page_size").fetchone()
+    return bool(size % page)
 
 
 def log_of(path: Path) -> Path:
     """Where the write-ahead log of a file is."""
     return path.with_name(f"{path.name}-wal")
-
-
-def _page_size(path: Path) -> int:
-    # https://www.sqlite.org/fileformat.html#the_database_header; 1 for what has no such header
-    with path.open("rb") as file:
-        header = file.read(18)
-    size = int.from_bytes(header[16:], "big")
-    if not header.startswith(b"SQLite format 3\0") or size == 0:
-        return 1
-    return 65536 if size == 1 else size

@@ -77,10 +77,11 @@ def load(path: Path) -> StoredState | None:
     try:
         with deferred():
             status = path.stat()
-            if not stat.S_ISREG(status.st_mode) or not status.st_size or sqlite_file.is_cut(path):
+            if not stat.S_ISREG(status.st_mode) or not status.st_size:
                 return None
+            size = sqlite_file.size_without_log(path)
             with closing(sqlite_file.open_to_read(path)) as connection:
-                return _load(connection)
+                return None if sqlite_file.is_cut(connection, size) else _load(connection)
     except (OSError, sqlite3.Error, StateCorrupt, *decoding.UNREADABLE):
         return None
 

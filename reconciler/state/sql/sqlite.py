@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import stat
 from contextlib import closing, contextmanager
@@ -18,7 +20,7 @@ from reconciler.state import folder
 from reconciler.state.sql import schema
 from reconciler.state.sql.faults import translated
 from reconciler.state.sql.pooled import PooledConnection
-from reconciler.state.sqlite_file import is_cut, open_to_read, open_to_write
+from reconciler.state.sqlite_file import is_cut, open_to_read, open_to_write, size_without_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,11 +59,12 @@ class SqliteDatabase:
     def view(self) -> Iterator[Connection | None]:
         """One consistent view to read from; None where there is no file."""
         with translated(self.location):
-            if not self._present():
+            size = self._size()
+            if size is None:
                 yield None
                 return
             with self._reader.begin() as connection:
-                self._require_current(connection)
+                self._require_current(connection, size)
                 yield connection
 
     @contextmanager
@@ -72,7 +75,7 @@ class SqliteDatabase:
                 yield None
                 return
             with self._reader.begin() as connection:
-                self._require_current(connection)
+                self._require_current(connection, 0)
                 driver = cast("sqlite3.Connection", connection.connection.driver_connection)
                 driver.text_factory = lambda octets: octets.decode("utf-8", "surrogateescape")
                 yield connection
@@ -83,10 +86,11 @@ class SqliteDatabase:
         if self._read_only:
             raise StateUnavailable(f"{self.location} was opened for reading only")
         with translated(self.location):
-            if not self._present():
+            size = self._size()
+            if size is None:
                 self._create()
             with self._writer.begin() as connection:
-                self._require_current(connection)
+                self._require_current(connection, size or 0)
                 yield connection
 
     @contextmanager
@@ -100,9 +104,11 @@ class SqliteDatabase:
     def migrate(self) -> bool:
         """Migrate an older state to this release's schema, after a backup of the file."""
         with translated(self.location):
-            if not self._present():
+            size = self._size()
+            if size is None:
                 return False
             with self._reader.begin() as connection:
+                self._require_whole(connection, size)
                 if self._is_current(connection):
                     return False
                 if self._read_only:
@@ -139,7 +145,8 @@ class SqliteDatabase:
             return None
         return found.st_dev, found.st_ino
 
-    def _present(self) -> bool:
+    def _size(self) -> int | None:
+        """The size of the file before it is opened, 0 where there is a log; None where there is no file."""
         try:
             found = self._path.stat()
             if not stat.S_ISREG(found.st_mode):
@@ -148,9 +155,11 @@ class SqliteDatabase:
                     f"{self.location} is {what}, so it cannot be the state",
                     hint="set a state URL that names a file, such as sqlite:///.reconciler/state.db",
                 )
-            cut = is_cut(self._path)
+            if not os.access(self._path, os.R_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            size = size_without_log(self._path)
         except FileNotFoundError:
-            return False
+            return None
         except OSError as error:
             raise folder.unavailable(self.location.path, "read", error) from None
         if found.st_size == 0:
@@ -159,13 +168,17 @@ class SqliteDatabase:
                 f"{self.location} is empty: its content was lost, or it was never a state",
                 hint="restore it from a backup; delete it only if nothing was ever applied",
             )
-        if cut:
+        return size
+
+    def _require_whole(self, connection: Connection, size: int) -> None:
+        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+        if is_cut(driver, size):
             raise StateCorrupt(
                 f"{self.location} is damaged: its end is missing", hint="restore it from a backup"
             )
-        return True
 
-    def _require_current(self, connection: Connection) -> None:
+    def _require_current(self, connection: Connection, size: int) -> None:
+        self._require_whole(connection, size)
         if not self._is_current(connection):
             raise schema.older(self.location)
 
