@@ -11,6 +11,7 @@ from reconciler import __version__
 from reconciler.app.actor import Actor
 from reconciler.app.attempts import AttemptAuthor, AttemptRecorder
 from reconciler.app.git import git_commit
+from reconciler.app.idle_patterns import refuse_idle_patterns
 from reconciler.app.plan import Planned, plan_offline, plan_with_secrets
 from reconciler.app.saved_plan import is_sealed, prove_allowed
 from reconciler.app.test import LiveTester, Progress, probe_options
@@ -105,6 +106,7 @@ def apply(
     StateError; ``request.outcome`` says whether a revision was written.
     """
     desired = workspace.load_valid()
+    refuse_idle_patterns(desired[1], request.overrides)
     with workspace.writing() as store, _locked(store, request, progress) as lock:
         key = workspace.fingerprint_key(create=True)
         decision = _Decision(workspace, request, approver, progress, key)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reconciler.app.git import LINK, GitRepository, TreeEntry
+from reconciler.app.idle_patterns import refuse_idle_patterns
 from reconciler.app.plan import Planned, compare
 from reconciler.app.project_folder import CONNECTORS, SETTINGS_FILE, ProjectFolder
 from reconciler.config.environments import choose
@@ -55,6 +56,7 @@ def plan_from_base(
     BaseInvalid, UsageError for an unknown commit or a scope that holds nothing, and GitFailed.
     """
     wanted = workspace.load_valid()
+    refuse_idle_patterns(wanted[1], overrides)
     git = GitRepository(workspace.home, workspace.environ)
     top = git.top()
     commit = git.commit(ref)

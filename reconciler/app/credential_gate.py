@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from reconciler.app.idle_patterns import refuse_idle_patterns
 from reconciler.app.plan import with_fingerprints
 from reconciler.connection.failure import Stage
 from reconciler.errors import PlanRefused, StateError
@@ -51,16 +52,16 @@ def refuse_new_credentials(
     that end before the sign-in send no secret. ``before`` reads the state; it is called only if the
     rules leave something open.
     """
+    refuse_idle_patterns(desired, overrides)
     limits = workspace.limits
     if limits.credentials is None or not options.wants(Stage.AUTHENTICATION):
         return
     identify = identities(desired)
     snapshot = Snapshot.of(connectors)
-
-    uses = new_uses(StoredState(), snapshot, identify)
+    uses = new_uses(StoredState(), snapshot, identify, providers=desired.providers)
     if not tuple(unapproved(uses, limits, overrides, identify)):
         return
-    uses = new_uses(before(), snapshot, identify)
+    uses = new_uses(before(), snapshot, identify, providers=desired.providers)
     _refuse(uses, limits, overrides, identify, approver)
 
 
@@ -94,7 +95,7 @@ def refuse_shared_secrets(
         return
     identify = identities(desired)
     held, _ = with_fingerprints(replace(desired, snapshot=Snapshot.of(connectors)), resolver, key)
-    uses = new_uses(current, held.snapshot, identify, held.values)
+    uses = new_uses(current, held.snapshot, identify, held.values, desired.providers)
     shared = tuple(use for use in uses if use.same_as)
     _refuse(shared, limits, overrides, identify, approver)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
+from reconciler.app.idle_patterns import refuse_idle_patterns
 from reconciler.app.selection import refuse_empty_scope
 from reconciler.apply.authorise import Denial, denials
 from reconciler.config.load import Loaded
@@ -88,6 +89,7 @@ def make_plan(
     another one.
     """
     wanted = workspace.load_valid()
+    refuse_idle_patterns(wanted[1], overrides)
     current = workspace.stored()
     workspace.check_state(current, first_apply=first_apply)
     offline = plan_offline(workspace, actor, wanted, current, overrides=overrides, scope=scope)

@@ -21,7 +21,7 @@ from reconciler.config.effective import (
     effective,
 )
 from reconciler.config.environments import choose, default_states, in_environment
-from reconciler.config.load import Loaded, load
+from reconciler.config.load import Loaded, load, used_providers
 from reconciler.config.settings import Settings
 from reconciler.config.settings_file import load_settings
 from reconciler.diagnostics import Diagnostic
@@ -151,6 +151,7 @@ class Workspace:
             loaded.renames,
             real_paths=self._real_paths(loaded.snapshot),
             settings=self.recorded_settings,
+            providers=used_providers(loaded.snapshot),
         )
 
     @property

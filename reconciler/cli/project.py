@@ -164,8 +164,9 @@ class Project:
         (),
         multiple=True,
         metavar="PATTERN",
-        help="Allow secrets to be sent to servers where they were never applied: REFERENCE or"
-        " REFERENCE=HOST, with shell patterns. Repeatable. [env var: RECONCILER_ALLOW_CREDENTIAL]",
+        help="Allow secrets to be sent to servers where they were never applied: REFERENCE,"
+        " REFERENCE=HOST or provider:NAME, with shell patterns. Repeatable."
+        " [env var: RECONCILER_ALLOW_CREDENTIAL]",
     )
     scope_only: tuple[str, ...] = _option(
         {Uses.SCOPE | Uses.SCOPE_WITHOUT_LABEL: ("--only",)},

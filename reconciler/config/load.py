@@ -158,6 +158,13 @@ def built_in_providers() -> tuple[Provider, ...]:
     return tuple(found)
 
 
+def used_providers(snapshot: Snapshot) -> tuple[Provider, ...]:
+    """The providers that the connectors use; a built-in one is what the package says, whatever its namesake does."""
+    known = {item.name: item for item in (*snapshot.providers, *built_in_providers())}
+    used = dict.fromkeys(item.provider for item in snapshot.connectors if item.provider)
+    return tuple(known[name] for name in used if name in known)
+
+
 def _source(text: str | Diagnostic, file: str) -> _Source:
     if isinstance(text, Diagnostic):
         return _Source((), (text,), complete=False)

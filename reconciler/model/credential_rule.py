@@ -23,9 +23,17 @@ RESERVED_VARIABLES = (
 """Variables that belong to the pipeline and its platforms, not to mail accounts."""
 
 
+_PROVIDER = "provider:"
+"""Starts a pattern for the secrets of the connectors of a provider."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class CredentialRule:
-    """A shell pattern for references, and one for the hosts that they may go to."""
+    """A shell pattern for references, and one for the hosts that they may go to.
+
+    ``provider:NAME`` covers the secrets of the connectors of a provider, at the hosts that it names and
+    nowhere else.
+    """
 
     references: str
     hosts: str = "*"
@@ -38,22 +46,32 @@ class CredentialRule:
             references, hosts = text, "*"
         if not references or not hosts:
             raise ValueError(
-                f"invalid credential pattern {text!r}: expected REFERENCE or REFERENCE=HOST,"
+                f"invalid credential pattern {text!r}: expected REFERENCE, REFERENCE=HOST or provider:NAME,"
                 " such as 'env:SUPPORT_*=*.office365.com'"
             )
         return cls(references, hosts)
 
-    def covers(self, reference: str, host: str) -> bool:
-        """Whether the rule allows this pair; hosts are compared without case and the final dot."""
-        return fnmatchcase(reference, self.references) and fnmatchcase(
-            domain_key(host), pattern_key(self.hosts)
+    def covers(self, reference: str, host: str, provider: str = "") -> bool:
+        """Whether the rule allows this pair; hosts are compared without case and the final dot.
+
+        ``provider`` is the one of the connector, if it names this host.
+        """
+        subject = f"{_PROVIDER}{provider}" if self._of_provider else reference
+        return (
+            (bool(provider) or not self._of_provider)
+            and fnmatchcase(subject, self.references)
+            and fnmatchcase(domain_key(host), pattern_key(self.hosts))
         )
 
     @property
+    def _of_provider(self) -> bool:
+        return self.references.startswith(_PROVIDER)
+
+    @property
     def names_reserved(self) -> bool:
-        """Whether the pattern spells out some of a name: ``*`` and ``env:*`` hand out nothing reserved."""
+        """Whether the pattern spells out some of a name: ``*``, ``env:*`` and providers hand out nothing reserved."""
         literal = re.split(r"[*?\[]", self.references, maxsplit=1)[0]
-        return not "env:".startswith(literal)
+        return not self._of_provider and not "env:".startswith(literal)
 
     def __str__(self) -> str:
         return self.references if self.hosts == "*" else f"{self.references}={self.hosts}"

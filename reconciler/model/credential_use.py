@@ -17,6 +17,12 @@ GATEWAY: Final = "gateway"
 """The ``host`` and ``security`` of an application's password: the gateway compares it and sends it nowhere."""
 
 
+_STRENGTH: Final = {"none": 0, "starttls": 1, "implicit": 2}
+
+_PORTS: Final = frozenset({(143, 993), (25, 587), (25, 465), (587, 465), (2525, 587), (2525, 465)})
+"""From one usual port of a protocol to the one for stronger TLS (RFC 8314)."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Destination:
     """Who is told a credential: as which user, at which host and port, protected how.
@@ -43,6 +49,16 @@ class Destination:
             return "the gateway"
         host = f"[{self.host}]" if ":" in self.host else with_a_label(self.host)
         return f"{host}:{self.port}"
+
+    def protects_better_than(self, other: Destination) -> bool:
+        """Whether this is the same user at the same host by stronger TLS, at the same port or the usual next one.
+
+        From none to STARTTLS to implicit TLS. No other change of a destination can be told to be safe.
+        """
+        if (self.host, self.username) != (other.host, other.username):
+            return False
+        stronger = _STRENGTH.get(self.security, -1) > _STRENGTH.get(other.security, 3)
+        return stronger and (self.port == other.port or (other.port, self.port) in _PORTS)
 
     def __str__(self) -> str:
         how = "" if self.security in (HTTPS, GATEWAY) else f" ({self.security})"

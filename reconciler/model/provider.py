@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, assert_never
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -19,6 +20,7 @@ from reconciler.model.connection_fields import (
 )
 from reconciler.model.connector import STRICT, Security
 from reconciler.model.described import DescribedEnum
+from reconciler.model.domain import domain_key
 from reconciler.model.fields import (
     HostGlob,
     HttpsUrl,
@@ -247,6 +249,14 @@ class Provider:
     timeout_seconds: TimeoutSeconds = None
     max_connections: MaxConnections = None
     mails_per_minute: MailsPerMinute = None
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts that it names, also that of its token endpoint, without those that depend on a connector."""
+        servers = [item.server for item in (self.imap, self.smtp) if item is not None]
+        if self.oauth2 is not None:
+            servers.append(urlsplit(self.oauth2.token_endpoint).hostname or "")
+        return frozenset(domain_key(item) for item in servers if item and "{" not in item)
 
     @property
     def address(self) -> Address:

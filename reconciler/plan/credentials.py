@@ -26,7 +26,7 @@ from reconciler.model.secret_ref import SecretRef
 from reconciler.wording import TO_ACT_ON
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from reconciler.model.connector import MailServer
     from reconciler.model.fingerprint import Fingerprint
@@ -65,21 +65,23 @@ def new_uses(
     desired: Snapshot,
     identify: Identify,
     values: Iterable[tuple[SecretRef, Fingerprint]] = (),
+    providers: Iterable[Provider] = (),
 ) -> tuple[NewCredentialUse, ...]:
-    """Every use of a reference at a destination where it was never applied.
+    """Every use of a reference at a destination where it was never applied, nor with weaker TLS.
 
-    ``values`` are keyed MACs of the secrets that were resolved: a reference that holds the secret
+    ``providers`` are those that connectors may use. ``values`` are keyed MACs of the secrets that were resolved: a reference that holds the secret
     of another one may go where that one was applied, too.
     """
     known = {identity: _Known(places) for identity, places in _known(current, identify).items()}
     held = _Values(current, identify, values)
+    hosts = {item.name: item.hosts for item in providers}
     found: dict[NewCredentialUse, None] = {}
     for resource in desired.resources:
         for protocol, reference, destination in uses(resource):
             other = held.of(reference)
             places = known.get(identify(reference), _NOWHERE)
-            if destination in places.places:
-                if other is None or destination in other.known.places:
+            if places.cover(destination):
+                if other is None or other.known.cover(destination):
                     continue
                 places = other.known
             use = NewCredentialUse(
@@ -90,9 +92,18 @@ def new_uses(
                 destination,
                 places.others,
                 other.references if other is not None else (),
+                provider_at(resource, destination, hosts),
             )
             found[use] = None
     return tuple(found)
+
+
+def provider_at(
+    resource: Resource, destination: Destination, hosts: Mapping[str, frozenset[str]]
+) -> str:
+    """The provider of a connector if the destination is at a host that it names; else empty."""
+    name = resource.provider if isinstance(resource, Connector) else None
+    return name if name and domain_key(destination.host_name) in hosts.get(name, ()) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +149,22 @@ class _Known:
         self.places = places
         self.others = max(0, len(places) - TO_ACT_ON)
         self._first = sorted(places)[:TO_ACT_ON]
+        self._accounts: dict[tuple[str, str], list[Destination]] | None = None
         self._by_user: dict[str, list[Destination]] = {}
         if self.others:
             for place in places:
                 self._by_user.setdefault(place.username, []).append(place)
+
+    def cover(self, destination: Destination) -> bool:
+        """Whether the secret was applied there, or at the same place with weaker TLS."""
+        if destination in self.places:
+            return True
+        if self._accounts is None:
+            self._accounts = {}
+            for place in self.places:
+                self._accounts.setdefault((place.host, place.username), []).append(place)
+        same = self._accounts.get((destination.host, destination.username), ())
+        return any(destination.protects_better_than(place) for place in same)
 
     def before(self, after: Destination) -> tuple[Destination, ...]:
         """The earlier destinations to show beside ``after``."""

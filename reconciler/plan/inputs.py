@@ -7,6 +7,7 @@ from shlex import quote
 
 from reconciler.model.credential_rule import CredentialRule
 from reconciler.model.fingerprint import Fingerprint
+from reconciler.model.provider import Provider
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.setting import Setting
 from reconciler.model.snapshot import Snapshot
@@ -21,6 +22,7 @@ class Desired:
     secrets, each alone. ``real_paths`` are where ``file:`` references lead, links followed: two
     spellings of one file are one secret. ``settings`` are those in force. ``compared`` names the
     connectors whose secrets are compared with those that were applied; None is all of them.
+    ``providers`` are those that its connectors use, built-in ones too.
     """
 
     snapshot: Snapshot
@@ -30,6 +32,7 @@ class Desired:
     values: tuple[tuple[SecretRef, Fingerprint], ...] = ()
     settings: tuple[Setting, ...] = ()
     compared: frozenset[str] | None = None
+    providers: tuple[Provider, ...] = ()
 
     def compares(self, connector: str) -> bool:
         """Whether the secrets of a connector are compared."""

@@ -213,7 +213,7 @@ def unapproved(
         names = {str(item.reference), identify(item.reference)}
         reserved = is_reserved(item.reference)
         if not any(
-            rule.covers(name, host) and (rule.names_reserved or not reserved)
+            rule.covers(name, host, item.provider) and (rule.names_reserved or not reserved)
             for rule in rules
             for name in names
         ):

@@ -81,7 +81,7 @@ def plan(
     before, after = effective_routes(stored), effective_routes(configured)
     identify = identities(desired)
     new_credentials = (
-        new_uses(current, configured, identify, desired.values)
+        new_uses(current, configured, identify, desired.values, desired.providers)
         if limits.credentials is not None
         else ()
     )

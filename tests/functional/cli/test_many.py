@@ -146,3 +146,46 @@ def test_a_revision_of_many_is_as_short_as_its_plan(strict: Home) -> None:
         shown = strict(*command).out
         assert "# 300 EmailConnectors were created alike" in shown, command
         assert len(shown.splitlines()) < 60
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("env:INFO_AP_PASSWORD", "env:INFO_APP_PASSWORD=imap.gmail.com"),
+        ("env:INFO_APP_PASSWORD=imap.gmial.com", "env:INFO_APP_PASSWORD=imap.gmail.com"),
+        ("provider:gmial", "provider:gmail"),
+        ("zzz", "There are "),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", [("plan",), ("apply", "--auto-approve", *SKIP), ("test",), ("doctor", "info")]
+)
+def test_a_pattern_that_matches_nothing_is_a_mistake(
+    pattern: str, said: str, command: tuple[str, ...], strict: Home
+) -> None:
+    done = strict(*command, "--allow-credential", pattern)
+    assert done.status == 64
+    assert f"--allow-credential {pattern} matches no secret of the configuration" in done.err
+    assert said in done.err
+
+
+def test_a_pattern_that_is_no_longer_needed_is_not(strict: Home) -> None:
+    add_shops(strict, 3)
+    command = ("apply", "--auto-approve", *SKIP, "--allow-credential", "env:SHOP_*=*.shop.example")
+    assert strict(*command).status == 0
+    again = strict(*command)
+    assert (again.status, "No changes." in again.out) == (0, True)
+    assert strict("plan", RECONCILER_ALLOW_CREDENTIAL="env:OF_ANOTHER_PROJECT").status == 0
+
+
+def test_a_provider_that_is_built_in_names_its_own_hosts_whatever_the_project_says(
+    strict: Home,
+) -> None:
+    (strict.config / "gmail.yaml").write_text(
+        "kind: Provider\nname: gmail\n"
+        "imap: {server: imap.evil.example, port: 993, security: implicit}\n"
+        "smtp: {server: smtp.evil.example, port: 465, security: implicit}\n"
+    )
+    done = strict("apply", "--auto-approve", *SKIP, "--allow-credential", "provider:*")
+    assert done.status == REFUSED
+    assert "env:INFO_APP_PASSWORD to imap.evil.example" in done.err

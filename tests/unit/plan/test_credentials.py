@@ -11,12 +11,14 @@ from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, Sec
 from reconciler.model.credential_rule import CredentialRule, is_reserved
 from reconciler.model.credential_use import CredentialUse, Destination
 from reconciler.model.fingerprint import Fingerprint
+from reconciler.model.provider import OAuth2Defaults, Provider, ServerDefaults
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import Snapshot, StoredState
 from reconciler.plan.credentials import NewCredentialUse, new_uses
 from reconciler.plan.document import to_document
-from reconciler.plan.inputs import Overrides
-from reconciler.plan.limits import Limit
+from reconciler.plan.inputs import Desired, Limits, Overrides
+from reconciler.plan.limits import Limit, overriding_options
+from reconciler.plan.planner import plan
 from reconciler.render.human.impact import new_credential_uses
 from reconciler.render.terminal import Style
 from reconciler.wording import TO_ACT_ON
@@ -63,6 +65,120 @@ def test_another_host_port_tls_mode_or_user_under_the_same_reference_is_a_redire
     allowed = Overrides(credentials=frozenset({CredentialRule("env:INFO_*")}))
     assert planned(stored(INFO), moved(INFO, **fields), overrides=allowed).violations == ()
     assert planned(stored(INFO), moved(INFO, **fields), rules=("env:INFO_*",)).violations == ()
+
+
+def at_port(security: str, port: int, **fields: Any) -> Connector:
+    """A connector that sends only, with the password of ``INFO``."""
+    server = mail_server("info", "smtp", security=Security(security), port=port, **fields)
+    return connector("info", imap=None, smtp=server, use_same_credentials=False)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("none", 25), ("starttls", 25)),
+        (("none", 25), ("implicit", 465)),
+        (("none", 2525), ("starttls", 587)),
+        (("none", 587), ("starttls", 587)),
+        (("starttls", 587), ("implicit", 465)),
+        (("starttls", 2465), ("implicit", 2465)),
+    ],
+)
+def test_stronger_tls_at_the_same_host_and_user_is_no_redirect(
+    before: tuple[str, int], after: tuple[str, int]
+) -> None:
+    made = planned(stored(at_port(*before)), at_port(*after))
+    assert not made.empty
+    assert made.new_credentials == ()
+    back = planned(stored(at_port(*after)), at_port(*before))
+    assert len(back.new_credentials) == 1
+    assert refused(back), "weaker TLS needs approval"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fields"),
+    [
+        (("starttls", 587), ("implicit", 2465), {}),
+        (("starttls", 587), ("implicit", 993), {}),
+        (("none", 465), ("starttls", 587), {}),
+        (("starttls", 25), ("starttls", 587), {}),
+        (("implicit", 465), ("implicit", 587), {}),
+        (("starttls", 587), ("implicit", 465), {"server": "evil.example"}),
+        (("starttls", 587), ("implicit", 465), {"username": "other@contoso.example"}),
+    ],
+)
+def test_all_else_that_comes_with_stronger_tls_is_one(
+    before: tuple[str, int], after: tuple[str, int], fields: dict[str, Any]
+) -> None:
+    assert refused(planned(stored(at_port(*before)), at_port(*after, **fields)))
+
+
+def test_stronger_tls_for_another_secret_is_a_redirect() -> None:
+    other = at_port("implicit", 465, password=SecretRef("env", "CEO_PASSWORD"))
+    made = planned(stored(at_port("starttls", 587), connector("ceo")), other, connector("ceo"))
+    assert refused(made)
+
+
+def test_where_another_secret_went_with_weaker_tls_its_holder_may_go() -> None:
+    weak = replace(THERE, security="starttls", port=143)
+    strong, odd = replace(weak, security="implicit", port=993), replace(THERE, port=994)
+    known = CredentialUse(PASSWORD, str(PASSWORD), weak, VALUE)
+    own = [CredentialUse(ALIAS, str(ALIAS), place, ANOTHER) for place in (strong, odd)]
+    values = ((ALIAS, VALUE),)
+    assert judged(reading(ALIAS, strong), known, *own, values=values) == ()
+    assert judged(reading(ALIAS, odd), known, *own, values=values)
+
+
+SHOP = Provider(
+    name="shop",
+    imap=ServerDefaults(server="imap.shop.example", port=993, security=Security.IMPLICIT),
+    oauth2=OAuth2Defaults(token_endpoint="https://login.shop.example/{tenant}/token"),
+)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "provider", "server", "allowed"),
+    [
+        ("provider:shop", "shop", "imap.shop.example", True),
+        ("provider:shop", "shop", "IMAP.Shop.example", True),
+        ("provider:sh*=*.shop.example", "shop", "imap.shop.example", True),
+        ("provider:shop=smtp.*", "shop", "imap.shop.example", False),
+        ("provider:shop", "shop", "imap.evil.example", False),
+        ("provider:shop", None, "imap.shop.example", False),
+        ("provider:other", "shop", "imap.shop.example", False),
+        ("provider:*", None, "imap.evil.example", False),
+    ],
+)
+def test_a_pattern_of_a_provider_covers_its_connectors_at_its_hosts(
+    pattern: str, provider: str | None, server: str, allowed: bool
+) -> None:
+    new = receiving("new", provider=provider, imap=mail_server("new", server=server))
+    desired = Desired(Snapshot.of((new,)), providers=(SHOP,))
+    limits = Limits(credentials=(CredentialRule.parse(pattern),))
+    assert (plan(desired, EMPTY, limits).violations == ()) is allowed
+
+
+def test_a_provider_gives_nothing_of_the_pipeline_and_names_its_token_endpoint() -> None:
+    assert SHOP.hosts == {"imap.shop.example", "login.shop.example"}
+    server = mail_server(
+        "new", server="imap.shop.example", password=SecretRef("env", "GITHUB_TOKEN")
+    )
+    desired = Desired(
+        Snapshot.of((receiving("new", provider="shop", imap=server),)), providers=(SHOP,)
+    )
+    limits = Limits(credentials=(CredentialRule.parse("provider:shop"),))
+    (violation,) = plan(desired, EMPTY, limits).violations
+    assert violation.limit is Limit.RESERVED_CREDENTIAL
+
+
+def test_many_secrets_of_a_provider_are_allowed_by_one_option() -> None:
+    many = [
+        receiving(f"m{n}", provider="shop", imap=mail_server(f"m{n}", server="imap.shop.example"))
+        for n in range(9)
+    ]
+    made = plan(Desired(Snapshot.of(tuple(many)), providers=(SHOP,)), EMPTY, Limits(credentials=()))
+    assert overriding_options(made.violations) == "--allow-credential provider:shop"
+    assert overriding_options(made.violations[:1]) == made.violations[0].override
 
 
 def test_an_override_for_one_reference_is_none_for_another() -> None:
