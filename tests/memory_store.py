@@ -25,6 +25,7 @@ from reconciler.model.sign_in_attempt import (
 )
 from reconciler.model.snapshot import Forgotten, LastTest, StoredResource, StoredState
 from reconciler.plan.changes import ChangeCounts
+from reconciler.routing.excerpt import RoutingExcerpt
 from reconciler.state import lease as leases
 from reconciler.state import specs
 from reconciler.state.base import (
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.model.setting import Setting
+    from reconciler.routing.keys import RoutingNeeds
 
 
 def _utc_now() -> datetime:
@@ -110,6 +112,16 @@ class MemoryStore:
             Forgotten(entry.address, entry.serial, entry.at, entry.actor)
             for _, entry in self._history
             if entry.action == "forget" and newest[entry.address] is entry
+        )
+
+    def routing(self, needs: RoutingNeeds) -> RoutingExcerpt | None:
+        """Everything, if something was applied."""
+        newest = self.revisions(limit=1)
+        if not newest:
+            return None
+        world = self.load().snapshot
+        return RoutingExcerpt(
+            newest[0].serial, newest[0].plan_digest, world, world.directory.internal_domains
         )
 
     def revisions(self, *, limit: int = 50, until: int | None = None) -> tuple[Revision, ...]:

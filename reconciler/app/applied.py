@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reconciler.errors import StateError, StateUnavailable
 from reconciler.routing.index import RoutingIndex
+from reconciler.routing.keys import RoutingNeeds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reconciler.model.application import Application
     from reconciler.state.base import StateStore
 
 FRESH = 1.0
 """Seconds for which an answer counts, until it is looked up whether something was applied in the meantime."""
 
+_MOST_KEPT: Final = 1000
+"""Excerpts of a revision that are kept: mails of one application mostly ask about the same."""
+
+_NONE: Final = (-1, "")
+
 
 class AppliedState:
-    """The newest revision, indexed for routing. Threads share it, and one of them looks.
+    """The newest revision, as routing asks about it. Threads share it, and one of them looks.
 
-    A state that cannot be read is an error, unless ``grace``
-    lets the last revision serve for so many seconds more; ``problem`` then says why.
+    A mail reads only what it concerns. With ``grace``, the whole of a revision is read too, in the background after the first
+    time, and serves for so many seconds while the state cannot be read; ``problem`` then says why.
+    Without, a state that cannot be read is an error.
     """
 
     def __init__(
@@ -36,35 +45,55 @@ class AppliedState:
         self._grace = grace
         self._clock = clock
         self._turn = threading.Lock()
-        self._index: RoutingIndex | None = None
-        self._revision = (-1, "")
+        self._revision = _NONE
+        self._whole: RoutingIndex | None = None
+        self._is_loading = False
+        self._excerpts: dict[RoutingNeeds, RoutingIndex] = {}
         self._looked = 0.0
         self._seen = 0.0
         self.problem: StateError | None = None
 
-    def current(self) -> RoutingIndex:
-        """Return the newest revision as of a moment ago; raises StateError.
+    def index(self, needs: Callable[[], RoutingNeeds]) -> RoutingIndex:
+        """Return the newest revision as of a moment ago, or what ``needs`` says of it; raises StateError.
+
+        ``needs`` is only called where the whole was not read.
+        """
+        self.look()
+        whole = self._whole
+        if whole is not None:
+            return whole
+        wanted = needs()
+        kept = self._excerpts.get(wanted)
+        return kept if kept is not None else self._read(wanted)
+
+    def application(self, name: str) -> Application | None:
+        """Find an application as it was applied a moment ago; raises StateError."""
+        return self.index(lambda: RoutingNeeds(application=name)).application(name)
+
+    def is_current(self, index: RoutingIndex) -> bool:
+        """Whether nothing else was applied since it was read; raises StateError."""
+        self.look()
+        return index.revision == self._revision
+
+    def look(self) -> None:
+        """See whether something was applied, unless that is known; raises StateError.
 
         While one thread looks, the others wait for it, or go on with the last revision where ``grace`` lets them.
         """
-        index = self._index
-        if index is not None and not self._is_old():
-            return index
-        if index is not None and self._is_in_grace():
-            if not self._turn.acquire(blocking=False):
-                return index
-        else:
-            self._turn.acquire()
+        known = self._revision != _NONE
+        if known and not self._is_old():
+            return
+        if not self._turn.acquire(blocking=not (known and self._is_in_grace())):
+            return
         try:
-            if self._index is None or self._is_old():
+            if self._revision == _NONE or self._is_old():
                 self._look()
-            return self._known()
         finally:
             self._turn.release()
 
     @property
     def serial(self) -> int:
-        """The serial of the newest revision that was read; -1 before the first."""
+        """The serial of the newest revision that was seen; -1 before the first."""
         return self._revision[0]
 
     @property
@@ -78,31 +107,81 @@ class AppliedState:
     def _is_in_grace(self) -> bool:
         return self.age < self._grace
 
-    def _known(self) -> RoutingIndex:
-        if self._index is None:
-            raise StateUnavailable("the state was not read yet")
-        return self._index
-
     def _look(self) -> None:
         try:
-            self._read()
+            self._follow()
             self._seen, self.problem = self._clock(), None
         except StateError as error:
             self.problem = error
-            if self._index is None or not self._is_in_grace():
+            if self._revision == _NONE or not self._is_in_grace():
                 raise
         self._looked = self._clock()
 
-    def _read(self) -> None:
-        if self._index is None:
+    def _follow(self) -> None:
+        is_first = self._revision == _NONE
+        if is_first:
             self._store.migrate()  # an upgrade of the tool does not stop the mail
         newest = self._store.revisions(limit=1)
-        if not newest:  # a volume that is not mounted, more often than a first day
-            raise StateUnavailable(
-                "the state is empty, so nothing can be sent through it",
-                hint="Check --state, or run the first `reconciler apply`.",
-            )
+        if not newest:
+            raise _empty()
         revision = (newest[0].serial, newest[0].plan_digest)
-        if self._index is None or revision != self._revision:
-            self._index = RoutingIndex(self._store.load().snapshot)
-            self._revision = revision
+        if revision != self._revision:
+            whole = self._load(revision) if is_first and self._grace else None
+            self._whole, self._excerpts, self._revision = whole, {}, revision
+        if self._grace and self._whole is None and not self._is_loading:
+            self._is_loading = True
+            threading.Thread(target=self._catch_up, name="reconciler state", daemon=True).start()
+
+    def _load(self, revision: tuple[int, str]) -> RoutingIndex | None:
+        """Read the whole of a revision; None if another was applied in the meantime."""
+        loaded = self._store.load()
+        if not loaded.serial:
+            raise _empty()
+        if loaded.serial != revision[0]:
+            return None
+        return RoutingIndex(loaded.snapshot, revision=revision)
+
+    def _catch_up(self) -> None:
+        """Read the whole of the newest revision, in a thread of its own; while that lasts, mails read what they need."""
+        while True:
+            revision = self._revision
+            try:
+                whole = self._load(revision)
+            except StateError:  # whoever looks next says so, and begins again once it is back
+                whole = None
+            with self._turn:
+                if whole is not None and revision == self._revision:
+                    self._whole = whole
+                if whole is None or revision == self._revision:
+                    self._is_loading = False
+                    return
+
+    def _read(self, wanted: RoutingNeeds) -> RoutingIndex:
+        excerpt = self._store.routing(wanted)
+        if excerpt is None:
+            return self._without_keys()
+        index = excerpt.index()
+        with self._turn:
+            if index.revision == self._revision:
+                if len(self._excerpts) >= _MOST_KEPT:
+                    self._excerpts = {}
+                self._excerpts[wanted] = index
+            else:
+                self._looked = -math.inf  # something was applied within the last second
+        return index
+
+    def _without_keys(self) -> RoutingIndex:
+        """Read the whole where another release wrote the state, and keep it."""
+        with self._turn:
+            while self._whole is None:
+                self._follow()
+                self._whole = self._load(self._revision)
+            return self._whole
+
+
+def _empty() -> StateUnavailable:
+    # A volume that is not mounted, more often than a first day.
+    return StateUnavailable(
+        "the state is empty, so nothing can be sent through it",
+        hint="Check --state, or run the first `reconciler apply`.",
+    )

@@ -21,7 +21,7 @@ from reconciler.sending.filing import Filing
 from reconciler.sending.message import Stamp
 from reconciler.sending.outcome import Copy, CopyStatus, Journal, SendingInterrupted, Sent
 from reconciler.sending.pool import LONGEST_WAIT, SessionPool
-from reconciler.sending.prepare import prepare
+from reconciler.sending.prepare import prepare, routing_needs
 from reconciler.sending.sent_copy import SEARCH_SECONDS
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Dispatch:
 
     def prepare(self, request: SendRequest) -> Prepared:
         """Prepare a mail without sending it."""
-        return prepare(request, self.applied.current(), _stamp())
+        return prepare(request, self._index(request), _stamp())
 
     def send(
         self,
@@ -144,10 +144,13 @@ class Dispatch:
         """Let go of the connections without a word: they belong to the process that this one was forked from."""
         self.pool.abandon()
 
+    def _index(self, request: SendRequest) -> RoutingIndex:
+        return self.applied.index(lambda: routing_needs(request))
+
     def _send(self, request: SendRequest, attempt: SendAttempt, patience: Patience) -> Sent:
         stamp = _stamp()
         while True:
-            index = self.applied.current()
+            index = self._index(request)
             attempt.mail = mail = prepare(request, index, stamp)
             connector = index.connector(mail.route.connector)
             if connector is None:
@@ -173,7 +176,7 @@ class Dispatch:
         ) as outgoing:
             attempt.host = outgoing.host
             outgoing.connect(patience.cancelled)
-            if self.applied.current() is not index:
+            if not self.applied.is_current(index):
                 return None
             return outgoing.send(mail, attempt.hand_over, patience.cancelled)
 

@@ -31,7 +31,7 @@ class StoredHandover:
 
     def application(self, name: str) -> Application | None:
         """Find an application as it is applied now; raises StateError."""
-        return self._dispatch.applied.current().application(name)
+        return self._dispatch.applied.application(name)
 
     def sender_of(self, content: bytes, mail_from: str) -> str:
         """The address of From, else that of the envelope; raises UsageError for what is not a mail."""
@@ -58,7 +58,7 @@ class StoredHandover:
 
     def look(self) -> str:
         """See whether something was applied; returns why the state is away. Raises StateError."""
-        self._dispatch.applied.current()
+        self._dispatch.applied.look()
         problem = self._dispatch.applied.problem
         return problem.message if problem is not None else ""
 

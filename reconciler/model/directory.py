@@ -95,20 +95,25 @@ class Roles:
 class Directory:
     """Answers questions about membership. Names are compared without case, as mail systems do.
 
-    ``connectors`` say which domains are internal where the roles do not.
+    ``connectors`` say which domains are internal where the roles do not, or ``internal_domains`` in their place.
     """
 
     __slots__ = ("_connectors", "_direct", "_groups", "_internal", "_members")
 
     def __init__(
-        self, groups: Iterable[Group], roles: Roles | None, connectors: Iterable[Connector] = ()
+        self,
+        groups: Iterable[Group],
+        roles: Roles | None,
+        connectors: Iterable[Connector] = (),
+        *,
+        internal_domains: frozenset[str] | None = None,
     ) -> None:
         self._groups = {group.name: group.members for group in groups}
         self._members: dict[str, frozenset[str]] = {}
         self._direct: dict[int, tuple[Principals, frozenset[str]]] = {}
         self._connectors = tuple(connectors)
         declared = frozenset(domain_key(item) for item in (roles.internal_domains if roles else ()))
-        self._internal = declared or None
+        self._internal = declared or internal_domains
 
     @property
     def internal_domains(self) -> frozenset[str]:

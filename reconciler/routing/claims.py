@@ -50,10 +50,9 @@ def claimed(texts: Iterable[str], actor: str, index: RoutingIndex) -> str:
     An address of several connectors is free to whoever may use one of them. Fields of absurd length, which
     would take long to be looked through, are refused as they are.
     """
-    texts = tuple(texts)
-    if sum(map(len, texts)) > LONGEST:
+    found = addresses_in(texts)
+    if found is None:
         return f"the fields that name an author hold more than {LONGEST:,} characters"
-    found = {candidate for text in texts for candidate in _candidates(text)}
     if not found:
         return ""
     reasons: dict[str, str] = {}
@@ -63,6 +62,14 @@ def claimed(texts: Iterable[str], actor: str, index: RoutingIndex) -> str:
         why_not = index.refusal(connector.name, actor)
         reasons[address] = f"{shown} is claimed, and {why_not}" if why_not else ""
     return next((reason for _, reason in sorted(reasons.items()) if reason), "")
+
+
+def addresses_in(texts: Iterable[str]) -> set[str] | None:
+    """Find everything in the texts that reads as an address; None if they are of absurd length."""
+    texts = tuple(texts)
+    if sum(map(len, texts)) > LONGEST:
+        return None
+    return {candidate for text in texts for candidate in _candidates(text)}
 
 
 def _candidates(text: str) -> set[str]:

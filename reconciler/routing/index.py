@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from reconciler.model.connector import ANY_LOCAL_PART
+from reconciler.model.directory import Directory
 from reconciler.model.domain import address_key
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.routing.audience import refusal
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from reconciler.model.application import Application
     from reconciler.model.connector import Connector
-    from reconciler.model.directory import Directory
     from reconciler.model.permissions import Permissions
     from reconciler.model.snapshot import Snapshot
 
@@ -30,17 +30,29 @@ _Claims = tuple[dict[str, list[tuple[str, "Connector"]]], dict[str, list["Connec
 class RoutingIndex:
     """A snapshot as routing sees it. Make it once for a revision, and keep it: each part is built when it is first needed.
 
-    It never changes, and threads may share it.
+    It never changes, and threads may share it. ``revision`` is the serial and the digest of the plan that the snapshot was
+    read at. ``internal_domains`` stand in for those of the connectors where the snapshot lacks some.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        revision: tuple[int, str] = (-1, ""),
+        internal_domains: frozenset[str] | None = None,
+    ) -> None:
         self.snapshot = snapshot
+        self.revision = revision
         self.policy: GlobalSmtpPolicy = snapshot.policy or _OFF
+        self._internal_domains = internal_domains
 
     @cached_property
     def directory(self) -> Directory:
         """The groups and the internal domains; each group is expanded once."""
-        return self.snapshot.directory
+        world = self.snapshot
+        return Directory(
+            world.groups, world.roles, world.connectors, internal_domains=self._internal_domains
+        )
 
     def connector(self, name: str) -> Connector | None:
         """Find a connector by its name."""

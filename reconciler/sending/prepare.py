@@ -9,6 +9,7 @@ from reconciler.errors import NotAuthorised, RouteRefused
 from reconciler.model.connector import SaveSent
 from reconciler.routing.claims import AUTHOR_FIELDS, claimed
 from reconciler.routing.decide import route
+from reconciler.routing.keys import RoutingNeeds, needs_of
 from reconciler.routing.request import Refusal, RefusalReason, RouteRequest
 from reconciler.sending.compose import compose
 from reconciler.sending.message import Message, RawMessage
@@ -57,6 +58,11 @@ def _author_texts(message: Message | RawMessage) -> tuple[str, ...]:
         return values_of(message, AUTHOR_FIELDS)
     further = (value for field, value in message.headers if field.strip().lower() in AUTHOR_FIELDS)
     return (message.from_name, *further)
+
+
+def routing_needs(request: SendRequest) -> RoutingNeeds:
+    """Say what the route of a mail depends on; raises UsageError for what cannot be a mail."""
+    return needs_of(request_of(request), _author_texts(request.message))
 
 
 def prepare(request: SendRequest, index: RoutingIndex, stamp: Stamp) -> Prepared:

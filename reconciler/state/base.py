@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from reconciler.errors import StateError
+    from reconciler.routing.excerpt import RoutingExcerpt
+    from reconciler.routing.keys import RoutingNeeds
     from reconciler.state.exported import StateExport
 
-SCHEMA_VERSION: Final = "0004"
+SCHEMA_VERSION: Final = "0005"
 """The schema of a database that this release reads and writes: four digits, compared as text."""
 
 
@@ -134,6 +136,14 @@ class StateReader(Protocol):
 
     def load(self) -> StoredState:
         """Read the newest revision in one consistent view; the empty state if there is none."""
+        ...
+
+    def routing(self, needs: RoutingNeeds) -> RoutingExcerpt | None:
+        """Read what the routing of one mail needs, in one consistent view.
+
+        None where nothing was applied, or another release has written the keys that it is found by: the whole serves then.
+        Raises StateCorrupt for what cannot be read back.
+        """
         ...
 
     def revisions(self, *, limit: int = 50, until: int | None = None) -> tuple[Revision, ...]:

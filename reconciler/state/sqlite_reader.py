@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reconciler.model.snapshot import StoredState
 
 COLUMNS: Final[Mapping[str, Mapping[str, type]]] = {
-    "meta": {"id": int, "lineage": str, "serial": int, "settings": str},
+    "meta": {"id": int, "lineage": str, "serial": int, "settings": str, "routing": str},
     "fingerprints": {"uid": str, "reference": str, "key_id": str, "mac": str},
     "tests": {
         "uid": str, "passed": bool, "at": datetime, "stage": str, "error_class": str,

@@ -24,8 +24,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 
 def upgrade():
@@ -50,9 +50,9 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     def run(more: str) -> None:
         scripts = tmp_path / "next release"
         shutil.copytree(schema.SCRIPTS, scripts)
-        (scripts / "versions" / "v0005_next.py").write_text(NEXT.format(more=more))
+        (scripts / "versions" / "v0006_next.py").write_text(NEXT.format(more=more))
         monkeypatch.setattr(schema, "SCRIPTS", scripts)
-        monkeypatch.setattr(schema, "CURRENT", "0005")
+        monkeypatch.setattr(schema, "CURRENT", "0006")
 
     return run
 
@@ -74,8 +74,8 @@ def test_an_older_state_is_refused_until_it_is_migrated(
         assert not place.open().migrate()
         assert place.open().load() == before
         apply(place.open(), Create(Group(name="other")))
-        older.setattr(schema, "CURRENT", "0004")
-        with pytest.raises(StateTooNew, match="schema 0005; this one knows 0004"):
+        older.setattr(schema, "CURRENT", "0005")
+        with pytest.raises(StateTooNew, match="schema 0006; this one knows 0005"):
             place.open().load()
 
 
@@ -97,7 +97,7 @@ def test_a_migration_that_fails_changes_nothing(
         with pytest.raises(RuntimeError):
             place.open().migrate()
     monkeypatch.undo()
-    assert schema.CURRENT == "0004"
+    assert schema.CURRENT == "0005"
     assert place.open().load() == before
     apply(place.open(), Create(Group(name="other")))
 
@@ -114,11 +114,11 @@ def test_a_backup_is_taken_before_a_migration_and_only_then(
     assert [item.name for item in folder.glob("state*")] == ["state.db"]
     release("pass")
     place.open().migrate()
-    backup = folder / "state.db.schema-0004.bak"
+    backup = folder / "state.db.schema-0005.bak"
     assert backup.stat().st_mode & 0o777 == 0o600
     assert sorted(item.name for item in folder.glob("*state*")) == [
         "state.db",
-        "state.db.schema-0004.bak",
+        "state.db.schema-0005.bak",
     ]
     shutil.copy(backup, folder / "old.db")
     old = open_store(f"sqlite:///{folder}/old.db")

@@ -26,6 +26,8 @@ from reconciler.model.sign_in_attempt import AttemptOutcome, SignInAttempt
 from reconciler.model.snapshot import LastTest
 from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret, Update
 from reconciler.plan.credentials import uses
+from reconciler.routing.keys import needs_of
+from reconciler.routing.request import RouteRequest
 from reconciler.state.base import Commit, StateStore
 from reconciler.state.sql import schema
 from reconciler.state.sql.store import open_store
@@ -141,6 +143,19 @@ def everything(store: StateStore) -> JSON:
         "attempts": _plain(store.attempts()),
         "credential_uses": _plain(state.credential_uses),
         "settings": _plain(state.settings),
+        "routing": _routing(store),
+    }
+
+
+def _routing(store: StateStore) -> JSON:
+    """What is read for one mail, by the keys that the store keeps."""
+    needs = needs_of(RouteRequest(actor="ada@contoso.example", sender="info@contoso.example"))
+    found = store.routing(needs)
+    if found is None:
+        return None
+    return {
+        "resources": [str(item.address) for item in found.snapshot.resources],
+        "internal_domains": _plain(sorted(found.internal_domains)),
     }
 
 

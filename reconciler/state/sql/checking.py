@@ -15,7 +15,7 @@ from reconciler.model.secret_ref import SecretRef
 from reconciler.model.sending import SendingResult
 from reconciler.model.sign_in_attempt import AttemptOutcome
 from reconciler.state import chain, specs
-from reconciler.state.sql import tables
+from reconciler.state.sql import routing_keys, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,8 @@ def problems(connection: Connection) -> Iterator[str]:
     if wrong:
         return  # the comparisons below would fail on these values
     yield from _serials(connection)
-    yield from _specifications(connection)
+    unreadable = tuple(_specifications(connection))
+    yield from unreadable or routing_keys.problems(connection)
     yield from (
         f"revision {serial} does not match its digest: it, or one before it, was changed"
         for serial in broken_links(connection)[:1]

@@ -23,7 +23,7 @@ from reconciler.state.exported import (
     StateExport,
 )
 from reconciler.state.lease import lost
-from reconciler.state.sql import auditing, reading, tables, writing
+from reconciler.state.sql import auditing, reading, routing_keys, tables, writing
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -105,6 +105,7 @@ def restore(connection: Connection, new: StateExport, token: str, now: datetime)
     connection.execute(update(tables.meta).values(serial=new.serial, lineage=new.lineage))
     _many(connection, insert(tables.revisions), [asdict(item) for item in new.revisions])
     _many(connection, insert(tables.resources), [_resource(item) for item in new.resources])
+    routing_keys.rebuild(connection)
     _many(
         connection,
         insert(tables.history),

@@ -21,7 +21,7 @@ from reconciler.state.decoding import UNREADABLE
 from reconciler.state.effects import nothing_to_export
 from reconciler.state.folder import refuse_unsafe
 from reconciler.state.location import PostgresqlLocation, SqliteLocation, locate
-from reconciler.state.sql import auditing, reading, writing
+from reconciler.state.sql import auditing, reading, routing_keys, writing
 from reconciler.state.sql import leases as rows
 from reconciler.state.sql.faults import BrokenOff
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from reconciler.model.setting import Setting
     from reconciler.model.sign_in_attempt import AttemptFilter, SignInAttempt
     from reconciler.model.snapshot import LastTest
+    from reconciler.routing.excerpt import RoutingExcerpt
+    from reconciler.routing.keys import RoutingNeeds
     from reconciler.secrets.base import Secret
     from reconciler.state.base import (
         Commit,
@@ -130,9 +132,18 @@ class SqlStore:
         with self._view() as view:
             return reading.load(view) if view is not None else StoredState()
 
+    def routing(self, needs: RoutingNeeds) -> RoutingExcerpt | None:
+        """Read what the routing of one mail needs; None if it cannot be found by keys."""
+        with self._view() as view:
+            return routing_keys.excerpt(view, needs) if view is not None else None
+
     def migrate(self) -> bool:
         """Migrate a state of an older release to this one; False if there was nothing to do."""
-        return self._database.migrate()
+        if not self._database.migrate():
+            return False
+        with suppress(StateCorrupt), self._database.transaction() as transaction:
+            routing_keys.rebuild(transaction)
+        return True
 
     def revisions(self, *, limit: int = 50, until: int | None = None) -> tuple[Revision, ...]:
         """The newest revisions up to and including ``until``, newest first."""

@@ -117,10 +117,12 @@ meta = Table(
     Column("lineage", String(32), nullable=False),
     Column("serial", Integer, nullable=False),
     Column("settings", Text, nullable=False, server_default="[]"),
+    Column("routing", Text, nullable=False, server_default=""),
 )  # fmt: skip
 """One row: the state's identity and the serial of its newest revision, which commits compare.
 
-``settings`` is JSON: name, value and origin of each setting in force at the last apply.
+``settings`` is JSON: name, value and origin of each setting in force at the last apply. ``routing`` is the edition of
+the rows in ``routing_keys``, empty before they are written.
 """
 
 revisions = Table(
@@ -158,6 +160,20 @@ resources = Table(
 """The resources that exist now.
 
 ``uid`` stays with a resource through renames; ``spec`` is canonical JSON.
+"""
+
+routing_keys = Table(
+    "routing_keys",
+    metadata,
+    Column("role", String(10), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("uid", ForeignKey("resources.uid", ondelete="CASCADE"), primary_key=True),
+    Column("mark", String(40), nullable=False),
+    Index("routing_keys_uid", "uid"),
+)
+"""What connectors and groups are found by, for one mail: addresses, domains and members.
+
+All of it follows from ``resources``. ``mark`` is a digest of the row.
 """
 
 history = Table(

@@ -17,7 +17,7 @@ from reconciler.state import chain, decoding, specs
 from reconciler.state.base import Commit, Revision
 from reconciler.state.effects import Effects, effects, fingerprints_after, moved
 from reconciler.state.lease import lost
-from reconciler.state.sql import auditing, reading, tables
+from reconciler.state.sql import auditing, reading, routing_keys, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -70,6 +70,7 @@ def commit(connection: Connection, new: Commit, token: str, now: datetime) -> Re
         insert(tables.revisions).values(**row, chain=chain.link(before, row, entries))
     )
     _write_resources(connection, done, new, serial)
+    routing_keys.write(connection, done.created, done.changed)
     _many(connection, insert(tables.history), entries)
     _write_fingerprints(connection, done, new)
     auditing.remember(connection, ((use, new.at) for use in new.credential_uses))
