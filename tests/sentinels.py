@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from tests.echoes import COVERED, NOT_COVERED
@@ -50,7 +51,21 @@ _ENCODED_RUN: Final = 10
 def leaks(text: str) -> list[str]:
     """Name the sentinels of which a piece is in a text, each with the encoding it is in."""
     small = text.casefold()
-    return [name for name, pieces in _PIECES if any(piece in small for piece in pieces)]
+    found: set[str] = set()
+    for start in range(0, len(small), _PAGE):
+        found |= _leaks_of_page(small[start : start + _PAGE + _LONGEST])
+    return [name for name in _FORMS if name in found]
+
+
+@lru_cache(maxsize=8192)  # of a file that has changed, most pages are as they were
+def _leaks_of_page(page: str) -> frozenset[str]:
+    starts = {page[start : start + _RUN] for start in range(len(page) - _RUN + 1)}
+    return frozenset(
+        name
+        for start in starts & _BY_START.keys()
+        for piece, name in _BY_START[start]
+        if piece in page
+    )
 
 
 def in_files(folder: Path, seen: dict[Path, tuple[int, int]]) -> Iterator[tuple[str, str]]:
@@ -83,14 +98,28 @@ def _pieces_of(form: str, size: int) -> set[str]:
     return {small[start : start + size] for start in range(len(small) - size + 1)}
 
 
-def _forms() -> Iterator[tuple[str, frozenset[str]]]:
+def _forms() -> Iterator[tuple[str, set[str]]]:
     for number, sentinel in enumerate(SENTINELS):
-        yield f"sentinel {number}", frozenset(_pieces_of(sentinel, _RUN))
+        yield f"sentinel {number}", _pieces_of(sentinel, _RUN)
         for name, encode in (*COVERED.items(), *NOT_COVERED.items()):
             form = encode(sentinel)
             size = max(_ENCODED_RUN, len(form) // 2)
             ends = {form[:size], form[-size:], form[len(form) // 4 :][:size]}
-            yield f"sentinel {number}, {name}", frozenset(end.casefold() for end in ends)
+            yield f"sentinel {number}, {name}", {end.casefold() for end in ends}
 
 
-_PIECES: Final = tuple(_forms())
+def _by_start() -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for name, pieces in _FORMS.items():
+        for piece in pieces:
+            found.setdefault(piece[:_RUN], []).append((piece, name))
+    return found
+
+
+_FORMS: Final = dict(_forms())
+_BY_START: Final = _by_start()
+"""Every piece with the name of its form, by its first characters."""
+
+_LONGEST: Final = max(len(piece) for pieces in _FORMS.values() for piece in pieces)
+_PAGE: Final = 4096
+"""Characters that are searched at once, together with as many of the next as a piece may have."""

@@ -182,9 +182,8 @@ class World:
         if self.home.state.exists():
             texts += in_rows(self.home.state)
         texts += [("arguments of a process", line) for line in self.started]
-        if leaks("\n".join(text for _, text in texts)):
-            found = {f"{place}: {leak}" for place, text in texts for leak in leaks(text)}
-            raise AssertionError(f"{what}: {sorted(found)}\n{said}")
+        found = {f"{place}: {leak}" for place, text in texts for leak in leaks(text)}
+        assert not found, f"{what}: {sorted(found)}\n{said}"
 
 
 @contextlib.contextmanager
