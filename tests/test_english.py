@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -105,14 +106,17 @@ def _shown() -> Iterator[tuple[str, str]]:
     yield from _helps(cli, "reconciler")
 
 
-SHOWN: Final = tuple((place, " ".join(text.split())) for place, text in _shown())
+@cache
+def shown() -> tuple[tuple[str, str], ...]:
+    """The same, each text on one line."""
+    return tuple((place, " ".join(text.split())) for place, text in _shown())
 
 
 @pytest.mark.parametrize("phrase", PHRASES)
 def test_no_text_has_a_phrase_that_has_to_be_decoded(phrase: str) -> None:
     found = {
         f"{place}: {text[max(0, hit.start() - 60) : hit.end() + 60]}"
-        for place, text in SHOWN
+        for place, text in shown()
         for hit in re.finditer(phrase, text)
         if f"{place}: {text}" not in ALLOWED
     }
@@ -120,7 +124,7 @@ def test_no_text_has_a_phrase_that_has_to_be_decoded(phrase: str) -> None:
 
 
 def test_every_exception_is_there() -> None:
-    assert sorted(ALLOWED - {f"{place}: {text}" for place, text in SHOWN}) == []
+    assert sorted(ALLOWED - {f"{place}: {text}" for place, text in shown()}) == []
 
 
 @pytest.mark.parametrize(

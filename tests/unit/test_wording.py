@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -78,7 +79,10 @@ def _trees() -> Iterator[tuple[str, ast.Module]]:
             yield name, ast.parse(path.read_text(encoding="utf-8"))
 
 
-TREES: Final = dict(_trees())
+@cache
+def trees() -> dict[str, ast.Module]:
+    """The modules of the package, by their names."""
+    return dict(_trees())
 
 
 def _cuts(node: ast.AST) -> Iterator[ast.Slice]:
@@ -92,7 +96,7 @@ def _cuts(node: ast.AST) -> Iterator[ast.Slice]:
 
 
 def test_no_sentence_drops_names_in_silence() -> None:
-    for name, node in ((name, node) for name, tree in TREES.items() for node in ast.walk(tree)):
+    for name, node in ((name, node) for name, tree in trees().items() for node in ast.walk(tree)):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
         if node.func.attr == "join" and ast.unparse(node.func.value) in {"', '", "' and '"}:
@@ -108,11 +112,11 @@ def _is_cut(node: ast.expr) -> bool:
 
 
 def test_no_module_has_a_bound_of_its_own() -> None:
-    for name, node in ((name, node) for name, tree in TREES.items() for node in ast.walk(tree)):
+    for name, node in ((name, node) for name, tree in trees().items() for node in ast.walk(tree)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"listed", "shortened"}:
             for bound in (*node.args[1:], *(word.value for word in node.keywords)):
                 assert ast.unparse(bound) in BOUNDS, f"{name}:{node.lineno}"
-    for name, cut in ((name, cut) for name, tree in TREES.items() for cut in _cuts(tree)):
+    for name, cut in ((name, cut) for name, tree in trees().items() for cut in _cuts(tree)):
         if isinstance(cut.upper, ast.Name) and cut.upper.id.isupper():
             assert cut.upper.id in BOUNDS or f"{name}: {cut.upper.id}" in OTHER_BOUNDS
 
@@ -120,7 +124,7 @@ def test_no_module_has_a_bound_of_its_own() -> None:
 def test_every_exception_is_there() -> None:
     used = {
         f"{name}: {cut.upper.id}"
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         for cut in _cuts(tree)
         if isinstance(cut.upper, ast.Name) and cut.upper.id.isupper()
     }

@@ -43,7 +43,10 @@ ALL_COMMANDS: Final = dict(_commands())
 def _functions() -> Iterator[tuple[str, ast.FunctionDef, str]]:
     """Every function with a parameter whose type is a set of formats: its place, itself, the set."""
     for path in sorted(SOURCE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        if not any(name in text for name in SETS):
+            continue
+        for node in ast.walk(ast.parse(text)):
             if not isinstance(node, ast.FunctionDef):
                 continue
             for argument in (*node.args.args, *node.args.kwonlyargs):
