@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pytest
+from sqlalchemy import inspect
 
 from reconciler.errors import StateConflict, StateTooNew, StateUnavailable
 from reconciler.model.directory import Group
 from reconciler.plan.changes import Create
 from reconciler.state.base import Revision, StateStore
-from reconciler.state.sql import schema
+from reconciler.state.sql import schema, tables
 from reconciler.state.sql.store import SqlStore
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sqlalchemy import Connection
 
 Apply = Callable[..., Revision]
 
@@ -36,6 +39,8 @@ def upgrade():
 
 class Place(Protocol):
     def open(self, *, own_clock: bool = False) -> StateStore: ...
+
+    def clear(self) -> None: ...
 
 
 both_databases = pytest.mark.parametrize(
@@ -154,13 +159,50 @@ def test_a_failed_commit_of_a_migrated_state_is_still_a_conflict(
     assert place.open().load().serial == 1
 
 
+def described(connection: Connection) -> dict[str, Any]:
+    """All that the database knows of its tables, and the rows of a new state."""
+    looked = inspect(connection)
+    found: dict[str, Any] = {}
+    for name in looked.get_table_names():
+        found[name] = {
+            "columns": [
+                {key: str(part) for key, part in column.items()}
+                for column in looked.get_columns(name)
+            ],
+            "key": looked.get_pk_constraint(name),
+            "references": looked.get_foreign_keys(name),
+            "unique": sorted(looked.get_unique_constraints(name), key=str),
+            "checks": sorted(looked.get_check_constraints(name), key=str),
+            "indexes": sorted(looked.get_indexes(name), key=str),
+            "rows": [tuple(row) for row in connection.exec_driver_sql(f'SELECT * FROM "{name}"')],
+        }
+    return found
+
+
 @both_databases
-def test_the_migrations_build_the_tables_that_the_code_uses(place: Place, apply: Apply) -> None:
+def test_a_new_state_is_what_the_migrations_make_of_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    for create in (schema.create, schema.migrate):
+        place.clear()
+        monkeypatch.setattr(schema, "create", create)
+        store = place.open()
+        with store._database.transaction() as connection:  # type: ignore[attr-defined]
+            made.append(described(connection))
+    assert made[0] == made[1]
+    assert made[0]["alembic_version"]["rows"] == [(schema.CURRENT,)]
+    assert len(made[0]) == len(tables.metadata.tables) + 1
+
+
+@both_databases
+def test_the_migrations_build_the_tables_that_the_code_uses(
+    place: Place, apply: Apply, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    from reconciler.state.sql import tables
-
+    monkeypatch.setattr(schema, "create", schema.migrate)
     store = place.open()
     apply(store)
     with store._database.transaction() as connection:  # type: ignore[attr-defined]

@@ -138,7 +138,10 @@ class PostgresqlDatabase:
                 return False
             if not inspect(connection).has_schema(SCHEMA):
                 connection.execute(CreateSchema(SCHEMA))
-            schema.migrate(connection)
+            if found is None:
+                schema.create(connection)
+            else:
+                schema.migrate(connection)
             return True
 
 

@@ -7,10 +7,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, MetaData, String, Table, inspect, select
+from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, insert, select
 
 from reconciler.errors import StateCorrupt, StateTooNew, StateUnavailable
 from reconciler.state.base import SCHEMA_VERSION
+from reconciler.state.sql import tables
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -28,12 +29,17 @@ _ALONE = threading.Lock()
 
 @cache
 def _version(schema: str | None) -> Table:
-    return Table(VERSION_TABLE, MetaData(schema=schema), Column("version_num", String(32)))
+    return Table(
+        VERSION_TABLE,
+        MetaData(schema=schema),
+        Column("version_num", String(32), nullable=False),
+        PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+    )
 
 
 def version(connection: Connection, schema: str | None = None) -> str | None:
     """The revision that a state has; None where there is none."""
-    if not inspect(connection).has_table(VERSION_TABLE, schema=schema):
+    if not connection.dialect.has_table(connection, VERSION_TABLE, schema=schema):
         return None
     return connection.execute(select(_version(schema))).scalar()
 
@@ -66,8 +72,19 @@ def older(location: Location) -> StateUnavailable:
     )
 
 
+def create(connection: Connection) -> None:
+    """Create an empty state of this release, as the migrations would, within the transaction of the caller."""
+    tables.metadata.create_all(connection, checkfirst=False)
+    connection.execute(insert(tables.meta), [{"id": 1, "lineage": "", "serial": 0}])
+    free = {"id": 1, "token": "", "holder": "", "operation": "", "host": ""}
+    connection.execute(insert(tables.lock), [free])
+    made = _version(None)
+    made.create(connection, checkfirst=False)
+    connection.execute(insert(made), [{"version_num": CURRENT}])
+
+
 def migrate(connection: Connection) -> None:
-    """Bring the state to CURRENT, from nothing too, within the transaction of the caller."""
+    """Bring a state to CURRENT, from nothing too, within the transaction of the caller."""
     from alembic import command  # noqa: PLC0415 - takes 100 ms, and a current state never needs it
     from alembic.config import Config  # noqa: PLC0415 - likewise
 

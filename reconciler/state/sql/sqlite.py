@@ -198,7 +198,7 @@ class SqliteDatabase:
             with closing(open_to_write(draft)) as raw:
                 raw.execute("PRAGMA journal_mode = WAL")
             with engine.begin() as connection:
-                schema.migrate(connection)
+                schema.create(connection)
             folder.publish(draft, self._path)
 
     def _back_up(self, found: str) -> None:

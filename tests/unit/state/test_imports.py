@@ -31,6 +31,14 @@ def test_the_ports_and_the_key_do_without_a_database(module: str) -> None:
     assert not loaded(f"import reconciler.state.{module}") & {"sqlalchemy", "alembic", "psycopg"}
 
 
+def test_a_state_is_created_without_alembic(url: str) -> None:
+    code = (
+        "from reconciler.state.sql.store import open_store\n"
+        f"with open_store({url!r}).lock(holder='a', operation='b'): pass\n"
+    )
+    assert not loaded(code) & {"alembic", "mako", "psycopg"}
+
+
 def test_a_current_state_is_opened_without_alembic(
     url: str, path: Path, apply: Callable[..., Revision]
 ) -> None:
