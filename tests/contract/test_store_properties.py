@@ -145,7 +145,7 @@ def alike(export: StateExport) -> StateExport:
 
 
 @settings(
-    max_examples=15,
+    max_examples=settings().max_examples // 5,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -119,7 +119,6 @@ def test_a_serial_or_a_count_that_no_state_can_hold_is_wrong_usage(number: int, 
 
 @given(data=st.data())
 @settings(
-    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -255,7 +255,7 @@ _PROVIDERS = (
 )
 
 
-@settings(max_examples=1000)
+@settings(max_examples=10 * settings().max_examples)
 @given(document=_CONNECTORS)
 def test_a_connector_without_errors_is_complete_and_safe(document: dict[str, Any]) -> None:
     (raw,) = compose(json.dumps(document), "a.yaml").documents

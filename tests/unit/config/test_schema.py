@@ -133,7 +133,7 @@ def model_accepts(document: Any) -> bool:
 EXAMPLE: Final[dict[str, Any]] = {"kind": "EmailConnector", "name": "a", "imap": {}}
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 @given(
     document=st.one_of(
         [documents(connectors_schema(), connectors_schema()["$defs"][str(kind)]) for kind in TYPES]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.address import Kind
@@ -53,13 +53,6 @@ def commit(store: MemoryStore, desired: Desired) -> None:
         )
 
 
-FEWER: Final = (
-    settings(max_examples=25) if settings.get_current_profile_name() == "repeatable" else settings()
-)
-"""For a run of the whole suite; ``--hypothesis-profile full`` tries them all."""
-
-
-@FEWER
 @given(situations())
 def test_applying_a_plan_gives_what_was_desired(situation: Situation) -> None:
     current, desired = situation
@@ -67,7 +60,6 @@ def test_applying_a_plan_gives_what_was_desired(situation: Situation) -> None:
     assert after.snapshot == desired.snapshot
 
 
-@FEWER
 @given(situations())
 def test_a_plan_after_its_apply_is_empty(situation: Situation) -> None:
     current, desired = situation
@@ -81,7 +73,6 @@ def test_a_plan_after_its_apply_is_empty(situation: Situation) -> None:
     assert again.routes_before == again.routes_after == plan(desired, current).routes_after
 
 
-@FEWER
 @given(states())
 def test_what_is_stored_needs_no_change_to_be_what_is_desired(current: StoredState) -> None:
     made = plan(Desired(current.snapshot), current)
@@ -89,7 +80,6 @@ def test_what_is_stored_needs_no_change_to_be_what_is_desired(current: StoredSta
     assert made.violations == ()
 
 
-@FEWER
 @given(states(), st.data())
 def test_a_real_store_ends_at_the_desired_snapshot_too(
     current: StoredState, data: st.DataObject
@@ -103,7 +93,6 @@ def test_a_real_store_ends_at_the_desired_snapshot_too(
     assert plan(desired, store.load()).empty
 
 
-@FEWER
 @given(situations())
 def test_what_others_rest_on_comes_first_and_goes_last(situation: Situation) -> None:
     current, desired = situation
@@ -123,7 +112,6 @@ def test_what_others_rest_on_comes_first_and_goes_last(situation: Situation) -> 
             assert not (isinstance(second, Update) and second.address == first.address)
 
 
-@FEWER
 @given(situations())
 def test_every_resource_changes_at_most_once_besides_its_rotation(situation: Situation) -> None:
     current, desired = situation
@@ -134,7 +122,6 @@ def test_every_resource_changes_at_most_once_besides_its_rotation(situation: Sit
     assert len(set(after)) == len(after)
 
 
-@FEWER
 @given(situations())
 def test_permissions_are_renamed_only_with_their_connector(situation: Situation) -> None:
     current, desired = situation
@@ -149,7 +136,6 @@ def test_permissions_are_renamed_only_with_their_connector(situation: Situation)
         assert item.before.address.kind is item.after.address.kind
 
 
-@FEWER
 @given(situations())
 def test_an_update_tells_every_field_that_differs_and_no_other(situation: Situation) -> None:
     current, desired = situation
@@ -160,7 +146,6 @@ def test_an_update_tells_every_field_that_differs_and_no_other(situation: Situat
             assert len({field.path for field in change.fields}) == len(change.fields)
 
 
-@FEWER
 @given(situations())
 def test_a_rotation_shows_exactly_where_the_mac_differs_under_the_same_key(
     situation: Situation,
@@ -191,7 +176,6 @@ def test_a_rotation_shows_exactly_where_the_mac_differs_under_the_same_key(
     assert rotated == expected
 
 
-@FEWER
 @given(situations())
 def test_a_plan_is_a_function_of_its_arguments(situation: Situation) -> None:
     current, desired = situation
@@ -199,7 +183,6 @@ def test_a_plan_is_a_function_of_its_arguments(situation: Situation) -> None:
     assert plan_digest(plan(desired, current)) == plan_digest(plan(desired, current))
 
 
-@FEWER
 @given(situations(), st.randoms(use_true_random=False))
 def test_the_order_of_what_is_stored_does_not_matter(situation: Situation, random: Random) -> None:
     current, desired = situation
@@ -209,7 +192,6 @@ def test_the_order_of_what_is_stored_does_not_matter(situation: Situation, rando
     assert plan(desired, other).changes == plan(desired, current).changes
 
 
-@FEWER
 @given(situations())
 def test_a_resource_that_stays_as_it_is_is_not_mentioned(situation: Situation) -> None:
     current, desired = situation
@@ -231,7 +213,6 @@ def reduced(situation: Situation, data: st.DataObject) -> tuple[frozenset[str], 
     return failed, without(desired, current, failed)
 
 
-@FEWER
 @given(situations(), st.data())
 def test_what_is_left_after_failures_is_a_consistent_configuration(
     situation: Situation, data: st.DataObject
@@ -242,7 +223,6 @@ def test_what_is_left_after_failures_is_a_consistent_configuration(
     assert len(set(every)) == len(every)
 
 
-@FEWER
 @given(situations(), st.data())
 def test_failed_connectors_stay_exactly_as_they_are_stored(
     situation: Situation, data: st.DataObject
@@ -265,7 +245,6 @@ def about(change: Change) -> tuple[type[Change], object]:
     return type(change), change.address
 
 
-@FEWER
 @given(situations(), st.data())
 def test_failures_only_ever_take_changes_away(situation: Situation, data: st.DataObject) -> None:
     current, desired = situation
@@ -289,7 +268,6 @@ def test_failures_only_ever_take_changes_away(situation: Situation, data: st.Dat
             assert change in configured
 
 
-@FEWER
 @given(situations())
 def test_without_failures_everything_is_applied(situation: Situation) -> None:
     current, desired = situation

@@ -124,7 +124,7 @@ def _everything(*words: str) -> PlanOutcome:
     )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=2 * settings().max_examples, deadline=None)
 @given(st.tuples(HOSTILE, HOSTILE, HOSTILE, HOSTILE))
 def test_nothing_from_a_field_breaks_out(words: tuple[str, str, str, str]) -> None:
     _check(plan_comment(_everything(*words)))
@@ -142,7 +142,7 @@ def test_the_check_finds_what_breaks_out(broken: str) -> None:
         _check(broken)
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 @given(HOSTILE, HOSTILE)
 def test_a_marker_is_one_comment_and_keeps_the_names_apart(project: str, environment: str) -> None:
     line = marker("plan", project, environment)
