@@ -10,6 +10,7 @@ from reconciler.app.idle_patterns import refuse_idle_patterns
 from reconciler.app.selection import refuse_empty_scope
 from reconciler.apply.authorise import Denial, denials
 from reconciler.config.load import Loaded
+from reconciler.config.value_sources import sources_of
 from reconciler.errors import SecretError
 from reconciler.model.address import Kind
 from reconciler.model.secret_ref import SecretRef
@@ -139,6 +140,7 @@ def compare(
         partial=partial,
         environment=loaded.environment,
     )
+    made = replace(made, sources=sources_of(made.changes, loaded.written))
     return Planned(
         loaded,
         desired,
@@ -174,7 +176,12 @@ def plan_with_secrets(
     return replace(
         offline,
         desired=desired,
-        plan=replace(made, partial=offline.plan.partial, environment=offline.plan.environment),
+        plan=replace(
+            made,
+            partial=offline.plan.partial,
+            environment=offline.plan.environment,
+            sources=sources_of(made.changes, offline.loaded.written),
+        ),
         denials=refused,
         looked=key is not None,
         unresolved=unresolved,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, assert_never, cast
 
 from reconciler.config.documents import Document, Entry
 from reconciler.config.raw import RawDocument
-from reconciler.model.address import Kind
+from reconciler.model.address import Address, Kind
 from reconciler.model.application import Application
 from reconciler.model.connector_document import ConnectorDocument
 from reconciler.model.directory import Group, Roles
@@ -53,6 +53,26 @@ class Catalogue:
             return None
         own = self.providers.get(name)
         return own.value if own else self.built_in.get(name)
+
+    def documents(self) -> dict[Address, RawDocument]:
+        """What each resource was read from, by its address."""
+        several = (
+            self.connectors,
+            self.permissions,
+            self.groups,
+            self.providers,
+            self.applications,
+        )
+        entries = [entry for found in several for entry in found.values()]
+        single = [entry for entry in (self.policy, self.roles) if entry is not None]
+        return {_address(entry.value): entry.raw for entry in (*entries, *single)}
+
+
+def _address(document: Document) -> Address:
+    kind = (
+        Kind.EMAIL_CONNECTOR if isinstance(document, ConnectorDocument) else document.address.kind
+    )
+    return Address(kind, name_of(document))
 
 
 def catalogue(

@@ -160,8 +160,8 @@ class _Expansion:
             arguments=head.parameters,
             places={item: ("parameters", item) for item in head.parameters},
             route=("template",),
-            layers=(Layer(raw.file, raw.positions),),
-            rights_layers=(Layer(raw.file, raw.positions, (PERMISSIONS,), moved),),
+            layers=(own_layer := Layer(raw.file, raw.positions, written=raw.as_written),),
+            rights_layers=(replace(own_layer, base=(PERMISSIONS,), moved=moved),),
         )
         self._make(use, template)
 
@@ -209,12 +209,11 @@ class _Expansion:
                 self._refuse(use.raw, use.name)
                 return True
             filled = template.fill({**use.arguments, NAME_PARAMETER: use.name})
-            source = template.raw
-            layers += (Layer(source.file, source.positions, shared=True),)
-            rights_layers += (Layer(source.file, source.positions, (PERMISSIONS,), shared=True),)
+            layers += (template.layer,)
+            rights_layers += (replace(template.layer, base=(PERMISSIONS,)),)
         fields = combine(use.fields, filled)
         rights = fields.pop(PERMISSIONS, None)
-        base = replace(use.raw, layers=layers, user=use.name)
+        base = replace(use.raw, layers=layers, user=use.name, arguments=use.places)
         self.made.append(replace(base, value={**use.head, **fields}))
         if rights is None:
             return True
@@ -355,7 +354,8 @@ def _row(
     if name in head.renamed_from:
         own["renamed_from"] = head.renamed_from[name]
         moved["renamed_from",] = ("renamed_from", name)
-    line = Layer(raw.file, raw.positions, None, moved)
+    table = Layer(raw.file, raw.positions, shared=True, written=raw.as_written, table=True)
+    line = replace(table, base=None, moved=moved, shared=False)
     rights: dict[Route, Route] = {(): route, ("kind",): ("kind",), ("connector",): route}
     return _Use(
         raw=raw,
@@ -367,11 +367,8 @@ def _row(
             item: (*route, item) if item in row else ("parameters", item) for item in arguments
         },
         route=route,
-        layers=(line, Layer(raw.file, raw.positions, shared=True)),
-        rights_layers=(
-            replace(line, moved=rights),
-            Layer(raw.file, raw.positions, (PERMISSIONS,), shared=True),
-        ),
+        layers=(line, table),
+        rights_layers=(replace(line, moved=rights), replace(table, base=(PERMISSIONS,))),
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from reconciler.config.catalogue import catalogue
+from reconciler.config.catalogue import Catalogue, catalogue
 from reconciler.config.checks import run
 from reconciler.config.documents import parse
 from reconciler.config.expansion import expand
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.config.settings import Settings
+    from reconciler.model.address import Address
 
 NO_TEXTS: Final[Mapping[Path, str]] = MappingProxyType({})
 
@@ -39,7 +40,7 @@ class Loaded:
 
     ``diagnostics`` are sorted by file, line and column. ``snapshot`` is None if any of them is an
     error. ``renames`` pairs new names of connectors with old ones. ``files`` and ``documents``
-    count what was read. ``environment`` is the one that it was read for, if any.
+    count what was read. ``environment`` is the one that it was read for, if any. ``known`` are the documents.
     """
 
     diagnostics: tuple[Diagnostic, ...]
@@ -48,6 +49,12 @@ class Loaded:
     files: int
     documents: int
     environment: str = ""
+    known: Catalogue | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def written(self) -> Mapping[Address, RawDocument]:
+        """The document of each resource, which knows where its values are written."""
+        return self.known.documents() if self.known is not None else {}
 
     @property
     def digest(self) -> str:
@@ -120,6 +127,7 @@ def load(
         len(found.paths),
         len(written),
         environment=environment,
+        known=known,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.diagnostics import Route
+from reconciler.model.resource import JSON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,7 +81,8 @@ class Layer:
     """One of the documents that a made document comes from.
 
     ``moved`` maps routes of the made document to routes here. Any other leads to the same place below
-    ``base``; with None, to nothing.
+    ``base``; with None, to nothing. ``written`` is what it holds, with the signs of variables and parameters;
+    ``template`` is its name if it is one, and ``table`` tells that it is one.
     """
 
     file: str
@@ -88,12 +90,20 @@ class Layer:
     base: Route | None = ()
     moved: Mapping[Route, Route] = field(default_factory=dict)
     shared: bool = False
+    written: JSON = None
+    template: str = ""
+    table: bool = False
 
     def place(self, route: Route) -> Place | None:
         """The place of a value, if this document holds it."""
+        own = self.route(route)
+        return None if own is None else self.positions.places.get(own)
+
+    def route(self, route: Route) -> Route | None:
+        """The way to a value in this document, if it can hold it."""
         if route in self.moved:
-            return self.positions.places.get(self.moved[route])
-        return None if self.base is None else self.positions.places.get((*self.base, *route))
+            return self.moved[route]
+        return None if self.base is None else (*self.base, *route)
 
 
 def locate(layers: Sequence[Layer], route: Route, *, key: bool) -> Located:

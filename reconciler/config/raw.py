@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.config.positions import Layer, Located, Positions, locate
@@ -23,7 +24,9 @@ class RawDocument:
     """One YAML document. ``whole`` is false if ``value`` lacks a part of the document.
 
     One that is made from others, such as a template, has ``layers``: where its values are written. ``user``
-    then says for which connector it is made, and where that is written.
+    then says for which connector it is made, and where that is written. ``arguments`` are the routes, in its
+    own file, of the values that it gives to a template. ``written`` is ``value`` before variables were
+    replaced; None if it has none.
     """
 
     value: JSON
@@ -32,6 +35,13 @@ class RawDocument:
     whole: bool = True
     layers: tuple[Layer, ...] = ()
     user: str = ""
+    arguments: Mapping[str, Route] = field(default_factory=dict)
+    written: JSON = None
+
+    @property
+    def as_written(self) -> JSON:
+        """What stands in the file, with the signs of variables."""
+        return self.value if self.written is None else self.written
 
     def locate(self, route: Route, *, key: bool = False) -> Located:
         """Where a value, or its key, is written."""

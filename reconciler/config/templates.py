@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from reconciler.config.documents import adapter
+from reconciler.config.positions import Layer
 from reconciler.config.raw import RawDocument
 from reconciler.config.settings import Variable
 from reconciler.config.suggest import did_you_mean, one_of
@@ -28,6 +29,7 @@ from reconciler.config.variable_checks import EXPECTED, fits
 from reconciler.config.variables import (
     RUNS_A_PROGRAM,
     VARIABLE_NAME,
+    VARIABLE_PREFIX,
     Variables,
     as_text,
     plain_value,
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
 
 _NAME: Final = r"[a-z][a-z0-9_]{0,62}"
 _SIGN: Final = re.compile(rf"\$(?:\{{(?P<name>(?:var\.)?{_NAME})\}})?")
-_VARIABLE: Final = "var."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,12 @@ class Template:
     weight: int
     characters: int
     signs: tuple[str, ...]
+
+    @property
+    def layer(self) -> Layer:
+        """Where what it fills in is written."""
+        raw = self.raw
+        return Layer(raw.file, raw.positions, shared=True, written=raw.value, template=self.name)
 
     def fill(self, arguments: Mapping[str, Any]) -> dict[str, JSON]:
         """Put the values of parameters in their places; every parameter must have one."""
@@ -92,6 +99,13 @@ def filled(value: JSON, values: Mapping[str, Any]) -> JSON:
 def is_interpolated(text: str) -> bool:
     """Whether signs are replaced in a text."""
     return "${" in text and not text.startswith(RUNS_A_PROGRAM)
+
+
+def signs_in(value: JSON) -> tuple[str, ...]:
+    """The names that stand in the texts of a value, each once: parameters, and variables after ``var.``."""
+    texts = (text for _, text in interpolated(value, ()))
+    names = (sign["name"] for text in texts for sign in _SIGN.finditer(text))
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def read_template(
@@ -251,8 +265,8 @@ class _TemplateChecks:
                 yield self._at("template/unused-parameter", ("parameters", name), message, hint)
 
     def _sign(self, name: str, route: Route) -> Diagnostic | None:
-        if name.startswith(_VARIABLE):
-            variable = name.removeprefix(_VARIABLE)
+        if name.startswith(VARIABLE_PREFIX):
+            variable = name.removeprefix(VARIABLE_PREFIX)
             return variable_problem(self._raw, variable, route, self._variables)
         if name == NAME_PARAMETER or name in self._head.parameters:
             return None
@@ -268,7 +282,9 @@ class _TemplateChecks:
             for name, item in self._head.parameters.items()
             if item.default is not None
         }
-        variables = {f"{_VARIABLE}{name}": value for name, value in self._variables.values.items()}
+        variables = {
+            f"{VARIABLE_PREFIX}{name}": value for name, value in self._variables.values.items()
+        }
         return Template(
             name=self._head.name,
             raw=self._raw,

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from reconciler.diagnostics import Diagnostic, Route
     from reconciler.model.resource import JSON
 
+VARIABLE_PREFIX: Final = "var."
+"""What signs of variables begin with, beside those of parameters."""
+
 VARIABLE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _SIGN: Final = re.compile(r"\$(?:\{var\.(?P<name>[a-z][a-z0-9_]{0,62})\})?")
 RUNS_A_PROGRAM: Final = "command:"
@@ -58,7 +61,7 @@ def substitute(
     value = found.of(raw.value, ())
     if found.problems:
         return replace(raw, whole=False), tuple(found.problems)
-    return (replace(raw, value=value) if found.replaced else raw), ()
+    return (replace(raw, value=value, written=raw.value) if found.replaced else raw), ()
 
 
 def substitute_below(

@@ -27,6 +27,7 @@ from reconciler.plan.changes import (
 from reconciler.plan.inputs import BaseCommit
 from reconciler.plan.limits import Limit
 from reconciler.plan.scope_document import PartialDocument
+from reconciler.plan.value_source import ValueSource
 
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan
@@ -35,16 +36,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedField:
-    """A field that differs, by dotted path; absent values are null."""
+    """A field that differs, by dotted path; absent values are null.
+
+    ``source`` is where the new value is written; null in the history, in a saved plan, and for a value that
+    nobody wrote.
+    """
 
     path: str
     before: JSON
     after: JSON
+    source: ValueSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeDocument:
-    """The change of a resource. ``before`` and ``after`` are whole specifications, or null."""
+    """The change of a resource. ``before`` and ``after`` are whole specifications, or null.
+
+    ``source`` is where the resource is written; null in the history, in a saved plan, and for what is deleted.
+    """
 
     actions: tuple[Action, ...]
     before: dict[str, JSON] | None
@@ -52,6 +61,7 @@ class ChangeDocument:
     fields: tuple[ChangedField, ...] = ()
     previous_address: str | None = None
     rotated_secrets: tuple[str, ...] = ()
+    source: ValueSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +221,10 @@ class PlanDocument:
 
 
 def to_document(plan: Plan) -> PlanDocument:
-    """Convert a plan to its published form."""
+    """Convert a plan to its published form, without the places where values are written.
+
+    The same plan may be made in another folder, so they are no part of what is saved, compared and approved.
+    """
     return PlanDocument(
         lineage=plan.lineage,
         serial=0 if plan.base else plan.serial,

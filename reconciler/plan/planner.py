@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.model.setting import SettingChange, setting_changes
@@ -16,6 +16,7 @@ from reconciler.plan.limits import LimitViolation, violations
 from reconciler.plan.origin import is_about_origin
 from reconciler.plan.retest import ToTest, not_ready, to_test
 from reconciler.plan.scope import PartialPlan
+from reconciler.plan.value_source import ResourceSources
 from reconciler.routing.table import EffectiveRoute, effective_routes
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Plan:
     plan of everything. ``environment`` is the one of ``reconciler.yaml``, if there are any.
     ``settings_changes`` are the settings in force that differ from those of the last apply. ``base`` is the
     commit that the configuration was compared with, if it was not the stored state; such a plan cannot be applied.
+    ``sources`` tell where the new values are written.
     """
 
     lineage: str
@@ -51,6 +53,7 @@ class Plan:
     environment: str = ""
     settings_changes: tuple[SettingChange, ...] = ()
     base: BaseCommit | None = None
+    sources: ResourceSources = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def empty(self) -> bool:

@@ -35,7 +35,7 @@ def change_sections(plan: Plan) -> Iterator[tuple[str, str, str]]:
             yield (
                 f"{several(len(first.changes), first.kind)} {does} alike",
                 names,
-                part_text(first, _WIDE),
+                part_text(first, _WIDE, sources=plan.sources),
             )
             continue
         changes = [item for item in parts if not isinstance(item, AlikeChanges)]
@@ -43,7 +43,10 @@ def change_sections(plan: Plan) -> Iterator[tuple[str, str, str]]:
             _does(item) if key == str(item.address) else f"{item.address.kind} {_does(item)}"
             for item in changes
         )
-        yield f"{key}: {does}", str(key), "\n\n".join(change_text(item, _WIDE) for item in changes)
+        texts = (
+            change_text(item, _WIDE, source=plan.sources.get(item.address)) for item in changes
+        )
+        yield f"{key}: {does}", str(key), "\n\n".join(texts)
 
 
 def _subject(address: Address) -> str:

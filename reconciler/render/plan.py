@@ -15,6 +15,7 @@ from reconciler.plan.document import (
     SummaryDocument,
     to_document,
 )
+from reconciler.plan.document_sources import with_sources
 from reconciler.plan.planner import Plan
 from reconciler.probe.report import TestReport, report
 from reconciler.probe.result import ConnectorResult
@@ -81,7 +82,7 @@ def document_for(plan: Plan, denials: tuple[Denial, ...], actor: str) -> PlanDoc
         DenialDocument(address=str(item.address), message=item.message) for item in denials
     )
     judged = None if plan.base else AuthorizationDocument(actor=actor, denied=denied)
-    return replace(to_document(plan), authorization=judged)
+    return replace(with_sources(to_document(plan), plan), authorization=judged)
 
 
 def plan_document(outcome: PlanOutcome) -> PlanReport:

@@ -14,6 +14,7 @@ from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.protocol import Protocol
 from reconciler.plan.document import to_document
 from reconciler.plan.inputs import BaseCommit
+from reconciler.plan.value_source import ParameterSource, ResourceSource, ValueSource
 from reconciler.probe.drift import Checked, Facts, Known, check
 from reconciler.probe.report import report
 from reconciler.render.drift import drift_document, drift_text
@@ -156,6 +157,43 @@ def plan_on_a_pull_request() -> str:
 @case("plan.json")
 def plan_for_machines() -> str:
     return to_json(to_document(_everything()))
+
+
+@case("plan-template.txt")
+def plan_of_a_changed_template() -> str:
+    """A template changes, a row changes besides, and a connector has a value of its own."""
+    names = ("berlin", "hamburg", "paris", "rome")
+    before = [connector(name, display_name=f"Shop {name.title()}") for name in names]
+    after = [
+        moved(replace(item, display_name=item.display_name.replace("Shop", "Store")), port=9930)
+        for item in before
+    ]
+    after[3] = replace(after[3], display_name="Store Roma")
+    sources = {
+        item.address: ResourceSource(
+            ValueSource(
+                file="connectors.d/shops.yaml", line=4 + place, template="shop", table=True
+            ),
+            {
+                "display_name": ValueSource(
+                    file="connectors.d/templates.yaml",
+                    line=6,
+                    template="shop",
+                    parameters=(
+                        ParameterSource(
+                            name="city", file="connectors.d/shops.yaml", line=4 + place
+                        ),
+                    ),
+                ),
+                "imap.port": ValueSource(file="connectors.d/shops.yaml", line=3, table=True),
+                "smtp.port": ValueSource(
+                    file="connectors.d/providers.yaml", line=9, provider="contoso"
+                ),
+            },
+        )
+        for place, item in enumerate(after)
+    }
+    return plan_text(replace(planned(stored(*before), *after), sources=sources), PLAIN)
 
 
 @case("plan-rename.txt")

@@ -19,13 +19,16 @@ from reconciler.render.formats import TextOrJson
         "reconciler show support",
         "reconciler show GlobalSmtpPolicy",
         "reconciler show Permissions.payroll --format json",
+        "reconciler show berlin --sources",
         "reconciler show plan.json",
     ),
 )
 @click.argument("what", metavar="ADDRESS|FILE")
+@click.option("--sources", is_flag=True,
+              help="Show too where the files write each value: a template, a table, a provider.")  # fmt: skip
 @format_option(TextOrJson)
 @project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
-def command(project: Project, *, what: str, output_format: TextOrJson) -> None:
+def command(project: Project, *, what: str, sources: bool, output_format: TextOrJson) -> None:
     """Show one stored resource, or a saved plan.
 
     Name a resource by its address, such as EmailConnector.support; a bare name means a connector.
@@ -42,5 +45,11 @@ def command(project: Project, *, what: str, output_format: TextOrJson) -> None:
     from reconciler.render.stored import resource_text
 
     address = parse_address(what)
-    stored = project.workspace().stored()
-    click.echo(resource_text(find(stored, address), output_format, style))
+    workspace = project.workspace()
+    stored = find(workspace.stored(), address)
+    written = None
+    if sources:
+        from reconciler.app.show import source_of_stored
+
+        written = source_of_stored(workspace, stored)
+    click.echo(resource_text(stored, output_format, style, written=written))

@@ -21,6 +21,8 @@ from reconciler.plan.changes import (
     Update,
 )
 from reconciler.plan.diff import leaves
+from reconciler.plan.value_source import NO_FIELDS, NO_SOURCES, shared_sources
+from reconciler.render.human.sources import made_by, source_remark
 from reconciler.render.terminal import pad, visible, width_of
 from reconciler.wording import BLOCKS, LINES, NAMED, TO_ACT_ON, counted, listed, shortened
 
@@ -28,14 +30,30 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reconciler.model.address import Kind
+    from reconciler.plan.value_source import (
+        FieldSources,
+        ResourceSource,
+        ResourceSources,
+        ValueSource,
+    )
     from reconciler.render.terminal import Style
 
 MOST_TEXT: Final = 200_000
 """Characters of changes that are shown, if they are not few: a plan with much longer ones is not read."""
 
 
-def change_blocks(changes: Sequence[Change], style: Style, *, be: str = "will be") -> list[str]:
-    """The changes, grouped if alike, and no more than can be read."""
+def change_blocks(
+    changes: Sequence[Change],
+    style: Style,
+    *,
+    be: str = "will be",
+    sources: ResourceSources = NO_SOURCES,
+) -> list[str]:
+    """The changes, grouped if alike, and no more than can be read.
+
+    ``be`` is the tense: "will be" in a plan, "was" in the history. ``sources`` tell where new values are
+    written.
+    """
     parts = grouped(changes)
     blocks: list[str] = []
     size = 0
@@ -45,16 +63,22 @@ def change_blocks(changes: Sequence[Change], style: Style, *, be: str = "will be
             blocks.append(f"  … and {counted(len(rest), 'more change')}: {_by_kind(rest)}."
                           " `--format json` lists all of them.")  # fmt: skip
             break
-        blocks.append(part_text(part, style, be=be))
+        blocks.append(part_text(part, style, be=be, sources=sources))
         size += len(blocks[-1])
     return blocks
 
 
-def part_text(part: Change | AlikeChanges, style: Style, *, be: str = "will be") -> str:
+def part_text(
+    part: Change | AlikeChanges,
+    style: Style,
+    *,
+    be: str = "will be",
+    sources: ResourceSources = NO_SOURCES,
+) -> str:
     """One change, or one group of them."""
     if isinstance(part, AlikeChanges):
-        return _alike(part, style, be)
-    return change_text(part, style, be=be)
+        return _alike(part, style, be, sources)
+    return change_text(part, style, be=be, source=sources.get(part.address))
 
 
 def _changes(part: Change | AlikeChanges) -> tuple[Change, ...]:
@@ -71,13 +95,14 @@ def several(number: int, kind: Kind) -> str:
     return f"{number} {kind}" if kind.endswith("s") else counted(number, kind)
 
 
-def _alike(group: AlikeChanges, style: Style, be: str) -> str:
+def _alike(group: AlikeChanges, style: Style, be: str, sources: ResourceSources) -> str:
     symbol, verb = _what(group.changes[0], be)
     return group_text(
         (symbol, f"{verb} alike"),
         (group.kind, group.provider, [item.name for item in group.addresses]),
         group.fields,
         style,
+        shared_sources(sources, group.addresses, [row.path for row in group.fields]),
     )
 
 
@@ -86,8 +111,9 @@ def group_text(
     whose: tuple[Kind, str | None, Sequence[str]],
     fields: Sequence[AlikeField],
     style: Style,
+    sources: FieldSources = NO_FIELDS,
 ) -> str:
-    """A group: the symbol and the verb, the kind, provider and names, and the fields."""
+    """A group: the symbol and the verb, the kind, provider and names, and the fields with their sources."""
     (symbol, verb), (kind, provider, names) = what, whose
     of = f" of provider {visible(provider)}" if provider else ""
     title = f"{several(len(names), kind)}{of} {verb}"
@@ -97,7 +123,9 @@ def group_text(
     ]
     rows = [row for row in fields if worth_showing(row, symbol)]
     width = max((width_of(row.path) for row in rows), default=0)
-    lines = [line for row in rows for line in row_lines(row, symbol, width, style)]
+    lines = [
+        line for row in rows for line in row_lines(row, symbol, width, style, sources.get(row.path))
+    ]
     return "\n".join([*head, *lines])
 
 
@@ -131,14 +159,17 @@ def _what(change: Change, be: str) -> tuple[str, str]:
             assert_never(change)
 
 
-def row_lines(row: AlikeField, symbol: str, width: int, style: Style) -> list[str]:
+def row_lines(
+    row: AlikeField, symbol: str, width: int, style: Style, source: ValueSource | None = None
+) -> list[str]:
     """The lines of a field that the resources of a group have, or change."""
     if row.path == ROTATED:
         value = visible(str(row.after)) if row.form != "differs" else _values_of(row)
         return [f"      {style.mark('~')} {value} (rotated)"]
     if row.form != "differs":
-        return _field(FieldChange(row.path, row.before, row.after), symbol, width, style)
-    return [f"      {style.mark(symbol)} {pad(row.path, width)} = {_values_of(row)}"]
+        return _field(FieldChange(row.path, row.before, row.after), symbol, width, style, source)
+    remark = source_remark(source, style)
+    return [f"      {style.mark(symbol)} {pad(row.path, width)} = {_values_of(row)}{remark}"]
 
 
 def _values_of(row: AlikeField) -> str:
@@ -151,21 +182,23 @@ def _values_of(row: AlikeField) -> str:
     return ", ".join(texts) + (f" and {more} more" if more else "")
 
 
-def change_text(change: Change, style: Style, *, be: str = "will be") -> str:
-    """One change: a comment in words, and the fields.
-
-    ``be`` is the tense: "will be" in a plan, "was" in the history.
-    """
+def change_text(
+    change: Change, style: Style, *, be: str = "will be", source: ResourceSource | None = None
+) -> str:
+    """One change: a comment in words, and the fields; ``source`` tells where new values are written."""
+    sources = source.fields if source is not None else NO_FIELDS
     match change:
         case Create(after):
             lines = _values("+", after, style)
-            return _block("+", f"{change.address} {be} created", change, lines, style)
+            made = made_by(source)
+            title = f"{change.address} {be} created" + (f" ({visible(made)})" if made else "")
+            return _block("+", title, change, lines, style)
         case Update(fields=fields):
             comment = f"{change.address} {be} updated"
-            return _block("~", comment, change, _fields(fields, style), style)
+            return _block("~", comment, change, _fields(fields, style, sources), style)
         case Rename(before=before, fields=fields):
             comment = f"{before.address} {be} renamed to {change.address.name}"
-            return _block("~", comment, change, _fields(fields, style), style)
+            return _block("~", comment, change, _fields(fields, style, sources), style)
         case Delete(before):
             lines = _values("-", before, style)
             return _block("-", f"{change.address} {be} destroyed", change, lines, style)
@@ -229,31 +262,37 @@ def _block(symbol: str, comment: str, change: Change, lines: list[str], style: S
     return "\n".join([*head, *lines])
 
 
-def _fields(fields: tuple[FieldChange, ...], style: Style) -> list[str]:
+def _fields(fields: tuple[FieldChange, ...], style: Style, sources: FieldSources) -> list[str]:
     width = max((width_of(field.path) for field in fields), default=0)
-    return [line for field in fields for line in _field(field, "~", width, style)]
+    return [
+        line
+        for field in fields
+        for line in _field(field, "~", width, style, sources.get(field.path))
+    ]
 
 
-def _field(field: FieldChange, symbol: str, width: int, style: Style) -> list[str]:
-    name = pad(field.path, width)
+def _field(
+    field: FieldChange, symbol: str, width: int, style: Style, source: ValueSource | None = None
+) -> list[str]:
+    name, remark = pad(field.path, width), source_remark(source, style)
     before, after = show(field.before, field.path), show(field.after, field.path)
     if isinstance(field.before, list) and isinstance(field.after, list):
-        return _list(field.path, field.before, field.after, style)
+        return _list(field.path, field.before, field.after, style, remark)
     if field.before is None:
-        return [f"      {style.mark('+')} {name} = {after}"]
+        return [f"      {style.mark('+')} {name} = {after}{remark}"]
     if field.after is None:
         return [f"      {style.mark('-')} {name} = {before} -> null"]
-    return [f"      {style.mark(symbol)} {name} = {before} -> {after}"]
+    return [f"      {style.mark(symbol)} {name} = {before} -> {after}{remark}"]
 
 
-def _list(path: str, before: list[JSON], after: list[JSON], style: Style) -> list[str]:
+def _list(path: str, before: list[JSON], after: list[JSON], style: Style, remark: str) -> list[str]:
     kept = {canonical_json(item) for item in before} & {canonical_json(item) for item in after}
     gone = [item for item in before if canonical_json(item) not in kept]
     come = [item for item in after if canonical_json(item) not in kept]
     if not gone and not come:
-        return [f"      {style.mark('~')} {path} = {show(before)} -> {show(after)}"]
+        return [f"      {style.mark('~')} {path} = {show(before)} -> {show(after)}{remark}"]
     return [
-        f"      {style.mark('~')} {path}",
+        f"      {style.mark('~')} {path}{remark}",
         *_items("-", gone, style),
         *_items("+", come, style),
     ]

@@ -26,7 +26,7 @@ def plan_text(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
     sections = [compared_with(plan)]
     sections += [f"Environment: {visible(plan.environment)}"] if plan.environment else []
     if not plan.empty:
-        body = "\n\n".join(change_blocks(plan.changes, style))
+        body = "\n\n".join(change_blocks(plan.changes, style, sources=plan.sources))
         sections.append(f"reconciler will perform the following actions:\n\n{body}")
         sections.append(routes(plan, style))
         sections.append(access(plan, style))

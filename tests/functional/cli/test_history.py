@@ -47,7 +47,7 @@ def test_the_history_of_a_resource_names_the_fields_and_its_former_name(eventful
     assert eventful("history", "newsletter").out == eventful("history", "news").out
     (newest,) = document(eventful, "history", "history", "support", "--limit", "1")["entries"]
     assert newest["fields"] == [
-        {"path": "display_name", "before": "Support mailbox", "after": "Help desk"}
+        {"path": "display_name", "before": "Support mailbox", "after": "Help desk", "source": None}
     ]
 
 

@@ -104,7 +104,7 @@ RUNS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     ),
     "status": ((), ("--format", "json")),
     "drift": ((), ("--format", "json", "--report", "markdown=drift.md")),
-    "show": (("by-env",), ("by-client-secret", "--format", "json"), ("plan.json",)),
+    "show": (("by-env",), ("by-client-secret", "--format", "json"), ("by-env", "--sources"), ("plan.json",)),
     "history": ((), ("--format", "json"), ("--verify",)),
     "history show": (("1",),),
     "history attempts": ((), ("--format", "json")),

@@ -24,6 +24,7 @@ def load_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
         *,
         providers: tuple[Provider, ...] = (),
         settings: Settings = DEFAULTS,
+        environment: str = "",
         **files: str | bytes,
     ) -> Loaded:
         monkeypatch.chdir(tmp_path)
@@ -34,6 +35,6 @@ def load_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
         for name, content in files.items():
             data = content.encode() if isinstance(content, str) else content
             (root / f"{name}.yaml").write_bytes(data)
-        return load(root, providers=providers, settings=settings)
+        return load(root, providers=providers, settings=settings, environment=environment)
 
     return run
