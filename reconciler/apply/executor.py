@@ -138,7 +138,8 @@ class Executor:
                     if not planned.empty:
                         left = _connectors_of(asked) - _connectors_of(planned)
                         kept = _but(results, left, known)
-                        revision = self._write(planned, (desired, current), kept, conduct)
+                        note = _note(asked, conduct)
+                        revision = self._write(planned, (desired, current), kept, note)
                 case ProveEmpty():
                     self._prove(desired, revision)
                 case _:
@@ -154,7 +155,7 @@ class Executor:
         planned: Plan,
         states: tuple[Desired, StoredState],
         tests: tuple[tuple[str, LastTest], ...],
-        conduct: ApplyOptions,
+        note: str,
     ) -> Revision:
         desired, current = states
         new = Commit(
@@ -167,7 +168,7 @@ class Executor:
             git_commit=self._author.git_commit,
             tool_version=self._author.tool_version,
             plan_digest=plan_digest(planned),
-            note=f"tests skipped: {conduct.skip_tests}" if conduct.skip_tests else "",
+            note=note,
             fingerprints=_fingerprints(desired),
             tests=tests,
             credential_uses=_credential_uses(desired, current),
@@ -198,6 +199,13 @@ class Executor:
                 f"a new plan after the apply is not empty: {names}",
                 hint="This is a bug in reconciler; please report it with the output of `plan`.",
             )
+
+
+def _note(asked: Plan, conduct: ApplyOptions) -> str:
+    """What a revision says about the apply: the part that it was about, and why nothing was tested."""
+    parts = [f"partial: {asked.partial.scope}"] if asked.partial is not None else []
+    parts += [f"tests skipped: {conduct.skip_tests}"] if conduct.skip_tests else []
+    return "; ".join(parts)
 
 
 _FIX = "Fix what the test reports, or apply the rest with --keep-going."

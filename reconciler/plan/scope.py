@@ -10,10 +10,11 @@ from fnmatch import fnmatchcase
 from shlex import quote
 from typing import TYPE_CHECKING, assert_never
 
-from reconciler.model.address import Address, Kind
+from reconciler.model.address import SINGLETON_NAME, Address, Kind
 from reconciler.model.application import Application
 from reconciler.model.connector import Connector
 from reconciler.model.directory import Group, Roles
+from reconciler.model.domain import address_key
 from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
@@ -101,12 +102,15 @@ def narrow_to(
     graph = _Graph(desired, current)
     chosen = graph.chosen(scope)
     included = graph.with_dependencies(chosen)
-    resources = [item for address, item in graph.after.items() if address in included]
-    resources += [item for address, item in graph.before.items() if address not in included]
+    resources = graph.mixed(included)
+    if graph.loses_administrators(resources):
+        # They come from the roles as they will be, or from a group that only those name.
+        included = graph.with_dependencies(chosen | {_ROLES})
+        resources = graph.mixed(included)
     connectors = {item.name for item in included if item.kind is Kind.EMAIL_CONNECTOR}
     part = replace(
         desired,
-        snapshot=Snapshot.of(tuple(resources)),
+        snapshot=Snapshot.of(resources),
         renames=tuple(pair for pair in desired.renames if pair[0] in connectors),
         compared=frozenset(connectors),
     )
@@ -147,6 +151,7 @@ def connectors_of(snapshot: Snapshot, scope: Scope) -> frozenset[str]:
 
 
 _NONE: frozenset[str] = frozenset()
+_ROLES = Address(Kind.ROLES, SINGLETON_NAME)
 
 
 class _Graph:
@@ -162,6 +167,10 @@ class _Graph:
         for item in self.before.values():
             for reference in _references(item):
                 self._users.setdefault(reference, set()).add(item.address)
+        self._senders: dict[str, set[Address]] = {}
+        for item in self.before.values():
+            for sender in _senders(item):
+                self._senders.setdefault(sender, set()).add(item.address)
 
     def chosen(self, scope: Scope) -> set[Address]:
         """Everything in a scope; of a rename, both addresses."""
@@ -169,13 +178,14 @@ class _Graph:
         return found | {self._twins[item] for item in found if item in self._twins}
 
     def with_dependencies(self, chosen: set[Address]) -> set[Address]:
-        """Add the resources that would be missing, and those with references to a deleted one."""
+        """Add what would be missing, what refers to something deleted, and who gives up an address of a sender."""
         included, pending, seen = set(chosen), list(chosen), set(chosen)
         while pending:
             address = pending.pop()
             related = set(self._needed(address))
             if address in included:
                 related |= set(self._affected(address))
+                related |= self._former_senders(address)
                 related |= {self._twins[address]} if address in self._twins else set()
             for item in related - seen:
                 seen.add(item)
@@ -183,6 +193,26 @@ class _Graph:
                 if self.after.get(item) != self.before.get(item):
                     included.add(item)
         return included
+
+    def _former_senders(self, address: Address) -> set[Address]:
+        """The connectors that send as an address which is to become one of this connector."""
+        resource = self.after.get(address)
+        senders = _senders(resource) if resource is not None else ()
+        found = (self._senders.get(sender, set()) for sender in senders)
+        return set().union(*found) - {address}
+
+    def mixed(self, included: set[Address]) -> tuple[Resource, ...]:
+        """The desired version of what is included, and the stored one of all else."""
+        return (
+            *(item for address, item in self.after.items() if address in included),
+            *(item for address, item in self.before.items() if address not in included),
+        )
+
+    def loses_administrators(self, resources: tuple[Resource, ...]) -> bool:
+        """Whether these have no Administrator, although both the stored and the desired ones have."""
+        if Snapshot.of(resources).administrators:
+            return False
+        return all(snapshot.administrators for snapshot in self._snapshots)
 
     def _needed(self, address: Address) -> Iterator[Address]:
         """What the desired version refers to; a new connector includes its permissions."""
@@ -227,6 +257,14 @@ def _references(resource: Resource) -> tuple[Address, ...]:
             return ()
         case _:
             assert_never(resource)
+
+
+def _senders(resource: Resource) -> tuple[str, ...]:
+    """The addresses that a connector sends as."""
+    if not isinstance(resource, Connector) or not resource.can_send:
+        return ()
+    own = (resource.email_address, *resource.also_sends_as)
+    return tuple(address_key(item) for item in own if item)
 
 
 def _addresses(kind: Kind, *names: str | None) -> tuple[Address, ...]:

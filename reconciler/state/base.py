@@ -37,7 +37,7 @@ class Commit:
 
     ``expected_serial`` and ``expected_lineage`` are those of the state that was planned against (0
     and "" for the empty one). ``fingerprints`` and ``tests`` are keyed by the name of the connector
-    after the change. ``note`` is the recorded reason of an override, such as that of skipped tests.
+    after the change. ``note`` is the scope of a partial apply, and the reason of skipped tests.
     ``credential_uses`` are added to the remembered ones; ``settings`` replace the stored ones
     unless they are empty.
     """

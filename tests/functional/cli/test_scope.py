@@ -61,6 +61,9 @@ def test_a_partial_plan_says_so(edited: Home) -> None:
 def test_an_apply_of_a_part_leaves_the_rest_to_another(edited: Home) -> None:
     edited.apply_untested("--only", "support")
     assert changed(edited) == ["Group.more", "EmailConnector.info"]
+    assert "partial: --only support; tests skipped: " in edited("history", "--limit", "1").out
+    (entry,) = json.loads(edited("history", "--format", "json", "--limit", "1").out)["revisions"]
+    assert entry["note"].startswith("partial: --only support; ")
     assert edited("plan", "--only", "support", "--detailed-exitcode").status == 0
     edited.apply_untested()
     assert edited("plan", "--detailed-exitcode").status == 0

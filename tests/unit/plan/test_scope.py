@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Final, TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -20,8 +20,20 @@ from reconciler.plan.changes import RotateSecret
 from reconciler.plan.inputs import Desired
 from reconciler.plan.planner import plan
 from reconciler.plan.scope import WHOLE, Scope, chosen_by, connectors_of, narrow_to
-from tests.builders import connector, permissions, stored
+from tests.builders import (
+    FAILED,
+    application,
+    connector,
+    mail_server,
+    moved,
+    permissions,
+    receiving,
+    stored,
+)
 from tests.strategies import carried_out, situations
+
+if TYPE_CHECKING:
+    from reconciler.model.resource import Resource
 
 A: Final = connector("a", labels=("hr",))
 B: Final = connector("b")
@@ -166,6 +178,96 @@ def test_a_test_of_a_part_is_of_the_connectors_that_it_depends_on() -> None:
     assert connectors_of(snapshot, Scope(kinds=(Kind.GLOBAL_SMTP_POLICY,))) == {"a", "b"}
     assert connectors_of(snapshot, Scope(kinds=(Kind.PERMISSIONS,))) == {"a"}
     assert connectors_of(snapshot, Scope(kinds=(Kind.GROUP,))) == frozenset()
+
+
+def test_an_address_that_moves_to_another_connector_is_given_up_by_the_first() -> None:
+    aliases = ("team@contoso.example", "*@sales.contoso.example")
+    before, after = replace(A, also_sends_as=aliases), replace(B, also_sends_as=aliases)
+    changes, along, left = part(stored(before, B), A, after, scope=Scope(("b",)))
+    assert (changes, along, left) == (
+        ["EmailConnector.a", "EmailConnector.b"], ["EmailConnector.a"], []
+    )  # fmt: skip
+    gone = part(stored(before), after, scope=Scope(("b",)))[0]
+    assert gone == ["EmailConnector.b", "EmailConnector.a"], (
+        "one that is deleted goes along as well"
+    )
+    kept = part(stored(before, B), before, replace(B, labels=("x",)), scope=Scope(("b",)))
+    assert kept == (["EmailConnector.b"], [], [])
+
+
+def test_a_group_outside_that_comes_to_hold_one_within_is_left() -> None:
+    everybody = Group(name="all", members=Principals(users=("bo",)))
+    changes, along, left = part(
+        stored(STAFF, everybody),
+        replace(STAFF, members=Principals(users=("cy",))),
+        replace(everybody, members=Principals(groups=("staff",))),
+        scope=Scope(("Group.staff",)),
+    )
+    assert (changes, along, left) == (["Group.staff"], [], ["Group.all"])
+
+
+def test_groups_that_change_places_never_hold_each_other() -> None:
+    inner, outer = Group(name="x"), Group(name="y", members=Principals(groups=("x",)))
+    turned = replace(inner, members=Principals(groups=("y",))), replace(outer, members=Principals())
+    changes, along, _ = part(stored(inner, outer), *turned, scope=Scope(("Group.x",)))
+    assert (changes, along) == (["Group.x", "Group.y"], ["Group.y"])
+
+
+def test_administrators_do_not_get_lost_between_a_group_and_the_roles() -> None:
+    leads, chiefs = (
+        Group(name=name, members=Principals(users=("ada",))) for name in ("leads", "chiefs")
+    )
+    roles, new = (Roles(administrators=Principals(groups=(name,))) for name in ("leads", "chiefs"))
+    empty = replace(leads, members=Principals())
+    changes, along, _ = part(
+        stored(leads, roles), empty, chiefs, new, scope=Scope(("Group.leads",))
+    )
+    assert (changes, along) == (
+        ["Group.chiefs", "Group.leads", "Roles.default"], ["Group.chiefs", "Roles.default"]
+    )  # fmt: skip
+    (change,) = part(stored(leads, roles), empty, scope=Scope(("Group.leads",)))[0]
+    assert change == "Group.leads", "where none are meant to be left, a limit refuses that"
+
+
+THIEF: Final = receiving("thief", imap=mail_server("thief", server="evil.example"))
+GUARDED: Final = replace(B, prevent_destroy=True)
+MANY: Final = tuple(connector(f"m{number}") for number in range(20))
+POLICY: Final = GlobalSmtpPolicy(enabled=True, connector="b")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ((A,), (THIEF,)),  # a secret that would go somewhere new
+        ((A, GUARDED), ()),  # a protected connector is deleted
+        ((A, *MANY), MANY[:3]),  # too many are deleted
+        ((A, *MANY), tuple(replace(item, labels=("x",)) for item in MANY)),  # too many change
+        ((A, B, POLICY), (B, replace(POLICY, connector="a"))),  # the policy changes
+        ((A, B, POLICY), (B,)),  # the policy goes
+        (
+            (A, STAFF, Roles(administrators=Principals(users=("ada",)))),
+            (STAFF,),
+        ),  # no roles are left
+        ((A, B), (replace(B, name="b2"),)),  # a connector disappears under its old name
+        ((A, B), (replace(B, draft=True, imap=None, smtp=None),)),  # one becomes a draft
+        ((A, application("crm")), ()),  # a program loses its access
+        ((A,), (application("crm"),)),  # a program is let in
+        ((A, B), (moved(B, server="new.example", password=SecretRef("env", "GITHUB_TOKEN")),)),
+    ],
+)
+def test_what_would_refuse_an_apply_of_all_refuses_no_part(
+    before: tuple[Resource, ...], after: tuple[Resource, ...]
+) -> None:
+    current = stored(*before, tests={"b": FAILED})
+    new = replace(A, display_name="Other")
+    narrowed, partial = narrow_to(Desired(Snapshot.of((new, *after))), current, Scope(("a",)))
+    made = plan(narrowed, current)
+    assert [str(item.address) for item in made.changes] == ["EmailConnector.a"]
+    assert (made.violations, made.new_credentials, made.impact.access) == ((), (), ())
+    assert {item.connector for item in made.to_test} <= {"a"}
+    assert made.not_ready == ()
+    assert partial is not None
+    assert partial.left_out
 
 
 SCOPES: Final = st.builds(
