@@ -15,9 +15,16 @@ from packaging.requirements import Requirement
 ROOT: Final = Path(__file__).parents[1]
 PAGES: Final = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
 WORKFLOWS: Final = sorted((ROOT / ".github").rglob("*.y*ml"))
+RECIPES: Final = sorted(
+    [
+        ROOT / "action.yml",
+        *(ROOT / "packaging").glob("gitlab/*.yml"),
+        *(ROOT / "packaging" / "examples").rglob("*.yml"),
+    ]
+)
 USES: Final = [
     (f"{path.relative_to(ROOT)}:{number}", found[1])
-    for path in (*PAGES, *WORKFLOWS)
+    for path in (*PAGES, *WORKFLOWS, *RECIPES)
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
     if (found := re.search(r"\buses:\s*(.*)", line))
 ]
@@ -26,7 +33,7 @@ LOCKS: Final = sorted((ROOT / "packaging" / "requirements").glob("*.txt"))
 
 def test_workflows_recipes_and_locks_are_found() -> None:
     assert {path.name for path in WORKFLOWS} == {"ci.yml", "release.yml"}
-    assert {path.name for path in LOCKS} == {"ci.txt", "release.txt", "runtime.txt"}
+    assert {path.name for path in LOCKS} == {"build.txt", "ci.txt", "release.txt", "runtime.txt"}
     assert len(USES) >= 10
 
 
@@ -49,7 +56,7 @@ def _pip(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "path", [*PAGES, *WORKFLOWS, ROOT / ".ci" / "run"], ids=lambda path: path.name
+    "path", [*PAGES, *WORKFLOWS, *RECIPES, ROOT / ".ci" / "run"], ids=lambda path: path.name
 )
 def test_whatever_is_installed_has_a_hash_or_lies_here(path: Path) -> None:
     for line in _pip(path):
@@ -60,6 +67,15 @@ def test_whatever_is_installed_has_a_hash_or_lies_here(path: Path) -> None:
             of_the_checkout and "--no-deps" in line and "--no-build-isolation" in line
         )
         assert "--require-hashes" in line or by_hand or without_dependencies, line
+
+
+def test_the_action_installs_its_own_checkout_and_what_is_locked() -> None:
+    text = (ROOT / "packaging" / "ci" / "install").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith('"${pip[@]}" install')]
+    of_locks = [re.fullmatch(r'.* --require-hashes --requirement "\$checkout/packaging/requirements/(\w+)\.txt"', line)
+                for line in lines[:-1]]  # fmt: skip
+    assert [found[1] for found in of_locks if found] == ["runtime", "build"]
+    assert lines[-1].endswith('install --no-deps --no-build-isolation "$checkout"')
 
 
 def _locked(path: Path) -> dict[str, str]:
@@ -80,12 +96,17 @@ def _locked(path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("lock", "groups"),
-    [("runtime", ()), ("ci", ("test", "lint", "build")), ("release", ("build", "release"))],
+    [
+        ("runtime", ()),
+        ("build", ("build",)),
+        ("ci", ("test", "lint", "build")),
+        ("release", ("build", "release")),
+    ],
 )
 def test_a_lock_holds_what_the_project_asks_for(lock: str, groups: tuple[str, ...]) -> None:
     project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     asked = [item for group in groups for item in project["dependency-groups"][group]]
-    if lock != "release":
+    if lock not in {"build", "release"}:
         asked += project["project"]["dependencies"]
         for extra in project["project"]["optional-dependencies"].values():
             asked += extra
@@ -122,7 +143,7 @@ def test_no_page_and_no_message_installs_a_package_of_the_index_by_name() -> Non
     """The one called reconciler there is another project's, and whoever installs it may hold secrets."""
     texts = {
         path: path.read_text(encoding="utf-8")
-        for folder in ("reconciler", "docs", ".github", ".ci")
+        for folder in ("reconciler", "docs", ".github", ".ci", "packaging")
         for path in (ROOT / folder).rglob("*")
         if path.suffix in {".py", ".md", ".yml", ""} and path.is_file()
     }
