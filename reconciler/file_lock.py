@@ -7,6 +7,8 @@ import sys
 from enum import Enum, auto
 from pathlib import Path
 
+from reconciler.disk_fault import NO_LOCKS
+
 
 class LockResult(Enum):
     """How an attempt to lock a file ended. ``REPLACED`` is a file that was replaced or removed since it was opened."""
@@ -19,7 +21,7 @@ class LockResult(Enum):
 def try_lock(descriptor: int, path: str | Path) -> LockResult:
     """Lock the open file of ``path`` if no other process has it; closing the descriptor unlocks it.
 
-    Where the system or the file system has no such locks, the file counts as taken.
+    Where the system has no such locks, the file counts as taken. Raises OSError if the file system grants none.
     """
     if sys.platform == "win32":
         return LockResult.TAKEN
@@ -29,7 +31,9 @@ def try_lock(descriptor: int, path: str | Path) -> LockResult:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return LockResult.BUSY
-    except OSError:
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            raise
         return LockResult.TAKEN
     try:
         same = os.path.samestat(os.fstat(descriptor), Path(path).stat())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from reconciler.app.atomic_file import refuse_escape
+from reconciler.app.atomic_file import create_wholly
 from reconciler.app.new_connector import (
     ConnectorText,
     NewConnector,
@@ -27,7 +27,7 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.discovery.found import FoundServer, FoundSettings, Source, settings_of
 from reconciler.discovery.providers import of_servers
 from reconciler.discovery.search import Network, search
-from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
+from reconciler.errors import ConfigurationInvalid, UsageError
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Security
 from reconciler.model.fields import ADDRESS_PATTERN, NAME_PATTERN, USERNAME_PATTERN
@@ -202,13 +202,7 @@ def compose_file(new: NewConnector, around: Surroundings) -> ConnectorFile:
 
 def write(file: ConnectorFile) -> None:
     """Write the file; raises ReconcilerError if it exists by now or cannot be written."""
-    refuse_escape(file.path)
-    try:
-        file.path.parent.mkdir(parents=True, exist_ok=True)
-        with file.path.open("x", encoding="utf-8") as stream:
-            stream.write(file.written.text)
-    except OSError as error:
-        raise ReconcilerError(f"{file.path} cannot be written: {error.strerror}") from error
+    create_wholly(file.path, file.written.text)
 
 
 def _settings(

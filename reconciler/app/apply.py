@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -14,6 +13,7 @@ from reconciler.app.git import git_commit
 from reconciler.app.idle_patterns import refuse_idle_patterns
 from reconciler.app.plan import Planned, plan_offline, plan_with_secrets
 from reconciler.app.saved_plan import is_sealed, prove_allowed
+from reconciler.app.state_lock import held_lock
 from reconciler.app.test import LiveTester, Progress, probe_options
 from reconciler.apply.executor import Applied, ApplyOptions, Author, Executor
 from reconciler.connection.failure import ErrorClass
@@ -28,8 +28,6 @@ from reconciler.state.write_outcome import WriteOutcome
 from reconciler.wording import indented, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from reconciler.app.workspace import Workspace
     from reconciler.config.load import Loaded
     from reconciler.model.secret_ref import SecretRef
@@ -38,7 +36,7 @@ if TYPE_CHECKING:
     from reconciler.plan.limits import LimitViolation
     from reconciler.secrets.base import FingerprintKey
     from reconciler.secrets.registry import Resolver
-    from reconciler.state.base import Lease, StateLock, StateStore
+    from reconciler.state.base import Lease
 
 
 PLAINLY = ApplyOptions()
@@ -107,7 +105,18 @@ def apply(
     """
     desired = workspace.load_valid()
     refuse_idle_patterns(desired[1], request.overrides)
-    with workspace.writing() as store, _locked(store, request, progress) as lock:
+    with (
+        workspace.writing() as store,
+        held_lock(
+            store,
+            holder=request.actor.name,
+            operation="apply",
+            wait=request.lock_timeout,
+            waiting=progress.waiting,
+            noted=lambda note: progress.noted((note,)),
+            outcome=request.outcome,
+        ) as lock,
+    ):
         key = workspace.fingerprint_key(create=True)
         decision = _Decision(workspace, request, approver, progress, key)
         planned, approved = decision.make(desired, store.load())
@@ -126,25 +135,6 @@ def apply(
         )
         applied = executor.apply(planned.desired, planned.current, planned.plan, request.conduct)
         return ApplyOutcome(planned, applied)
-
-
-@contextmanager
-def _locked(
-    store: StateStore, request: ApplyRequest, progress: ApplyProgress
-) -> Iterator[StateLock]:
-    lock = store.lock(
-        holder=request.actor.name,
-        operation="apply",
-        wait=request.lock_timeout,
-        waiting=progress.waiting,
-    )
-    try:
-        with lock:
-            yield lock
-    finally:
-        if lock.not_released is not None:
-            why = lock.not_released.message
-            progress.noted((f"the lock was not given back: {why}; it expires within a minute",))
 
 
 class _Decision:

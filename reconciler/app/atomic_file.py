@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.app.project_folder import is_project
+from reconciler.disk_fault import disk_fault
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
@@ -86,6 +88,31 @@ def write_wholly(path: Path, text: str, *, like: Path | None = None, public: boo
         raise
 
 
+def create_wholly(path: Path, text: str) -> None:
+    """Create a file with a text: all of it, or no file at all. The folder around it is made where it is missing.
+
+    Raises ReconcilerError if it exists, if it cannot be written, or as :func:`refuse_escape`.
+    """
+    refuse_escape(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The name is taken first, so that nothing that appears meanwhile is written over.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        try:
+            write_wholly(path, text, public=True)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> ReconcilerError:
+    """The error for a file that could not be written: why, and what to do."""
+    fault = disk_fault(error, path)
+    return ReconcilerError(f"{path} cannot be written: {fault.reason}", hint=fault.remedy)
+
+
 @dataclass(frozen=True, slots=True)
 class Replacement:
     """What a file holds, and what it is to hold; ``path`` has no links in it."""
@@ -118,8 +145,10 @@ def replace_all(files: Sequence[Replacement]) -> None:
         for path_before, old in replaced:
             old.replace(path_before)
         if isinstance(error, OSError):
+            fault = disk_fault(error, path)
             raise ReconcilerError(
-                f"{path} cannot be written: {error.strerror}", hint="Nothing was changed."
+                f"{path} cannot be written: {fault.reason}",
+                hint=f"Nothing was changed. {fault.remedy}",
             ) from error
         raise
     finally:
@@ -176,6 +205,8 @@ def refuse_unwritable(path: Path) -> None:
         return
     around = Path(os.path.realpath(path)).parents
     nearest = next(item for item in around if os.path.lexists(item))
+    if hasattr(os, "statvfs") and os.statvfs(nearest).f_flag & os.ST_RDONLY:
+        raise unwritable(path, OSError(errno.EROFS, os.strerror(errno.EROFS)))
     if not nearest.is_dir():
         raise ReconcilerError(f"{path} cannot be written: {nearest} is not a folder", hint=hint)
     if not os.access(nearest, os.W_OK | os.X_OK):
@@ -198,5 +229,11 @@ def read_wholly(path: Path, *, hint: str = "", largest: tuple[int, str] | None =
             raise ReconcilerError(f"{path} is too large to be {largest[1]}", hint=hint)
         return path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
-        what = getattr(error, "strerror", None) or "the name is not valid"
-        raise ReconcilerError(f"{path} cannot be read: {what}", hint=hint) from error
+        if not isinstance(error, OSError):
+            raise ReconcilerError(
+                f"{path} cannot be read: the name is not valid", hint=hint
+            ) from error
+        fault = disk_fault(error, path)
+        raise ReconcilerError(
+            f"{path} cannot be read: {fault.reason}", hint=hint or fault.remedy
+        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from reconciler.config.files import find
 from reconciler.config.layout import files_of
 from reconciler.config.load import load
 from reconciler.diagnostics import Diagnostic
+from reconciler.disk_fault import disk_fault
 from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
 from reconciler.model.address import Kind
 from reconciler.plan.inputs import Desired
@@ -104,18 +106,36 @@ def _write(
         for name, text in files.items():
             (draft / name).write_text(text, encoding="utf-8")
         warnings, made = _proved(workspace, draft, folder, snapshot, current)
-        folder.mkdir(exist_ok=True)
-        for name in files:
-            with (folder / name).open("x", encoding="utf-8") as stream:
-                stream.write(files[name])
+        _put_in_place(draft, folder, tuple(files))
     except OSError as error:
+        fault = disk_fault(error, folder)
         raise ReconcilerError(
-            f"{folder} cannot be written: {error.strerror or error}",
-            hint="Name another folder with --out.",
+            f"{folder} cannot be written: {fault.reason}",
+            hint=f"{fault.remedy} Name another folder with --out.",
         ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return ExportedFiles(tuple(folder / name for name in files), warnings, made)
+
+
+def _put_in_place(draft: Path, folder: Path, names: tuple[str, ...]) -> None:
+    """Move the files of a draft into a folder, all of them or none; none is written over."""
+    moved: list[Path] = []
+    is_new = not folder.exists()
+    folder.mkdir(exist_ok=True)
+    try:
+        for name in names:
+            # Taking the name first, so that nothing that appears meanwhile is written over.
+            (folder / name).open("x").close()
+            moved.append(folder / name)
+            (draft / name).replace(folder / name)
+    except BaseException:
+        for path in moved:
+            path.unlink(missing_ok=True)
+        if is_new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def only_folder(roots: tuple[Path, ...]) -> Path:

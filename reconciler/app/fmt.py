@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.app.atomic_file import write_wholly
+from reconciler.app.atomic_file import unwritable, write_wholly
 from reconciler.app.project_folder import SETTINGS_FILE
 from reconciler.config.compose import compose
 from reconciler.config.files import MAX_BYTES, decode, find, read_bytes, shown
@@ -145,4 +145,4 @@ def _write(item: _Read) -> None:
             raise ReconcilerError(f"{path} was changed by another program meanwhile", hint=_AGAIN)
         write_wholly(path, item.after, like=path)
     except OSError as error:
-        raise ReconcilerError(f"{path} cannot be written: {error.strerror}") from error
+        raise unwritable(path, error) from error

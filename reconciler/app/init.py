@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.app.atomic_file import refuse_escape
+from reconciler.app.atomic_file import create_wholly, refuse_escape
 from reconciler.app.project_folder import CONNECTORS, SETTINGS_FILE, enclosing_project
 from reconciler.app.schemas import EDITOR_SCHEMAS, FOLDER, modeline, schema_text
 from reconciler.config.load import built_in_providers
-from reconciler.errors import ReconcilerError, UsageError
+from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,7 +102,7 @@ def start(root: Path, actor: str, first: ConnectorFile | None = None) -> Initial
     """Write the first files of a configuration and the schemas for editors; ``actor`` becomes its Administrator.
 
     ``first`` is the connector to start with, in place of the example. A folder that holds YAML already only
-    gets the settings. Raises ReconcilerError if a file cannot be written.
+    gets the settings. Raises ReconcilerError if a file cannot be written; then none is.
     """
     home = root.parent
     settings = home / SETTINGS_FILE
@@ -122,19 +122,20 @@ def start(root: Path, actor: str, first: ConnectorFile | None = None) -> Initial
     files = {settings: modeline(settings, home, "settings") + _SETTINGS % _name(root)}
     files |= connectors
     files |= {home / FOLDER / f"{name}.schema.json": schema_text(name) for name in EDITOR_SCHEMAS}
-    written, kept = [], []
-    for path, text in files.items():
-        refuse_escape(path)
-        if path.exists():
-            kept.append(path)
-            continue
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8") as stream:
-                stream.write(text)
-        except OSError as error:
-            raise ReconcilerError(f"{path} cannot be written: {error.strerror}") from error
-        written.append(path)
+    written: list[Path] = []
+    kept: list[Path] = []
+    try:
+        for path, text in files.items():
+            refuse_escape(path)
+            if path.exists():
+                kept.append(path)
+                continue
+            create_wholly(path, text)
+            written.append(path)
+    except BaseException:
+        for path in written:  # half a project would stand in the way of the next attempt
+            path.unlink(missing_ok=True)
+        raise
     return InitialFiles(tuple(written), tuple(kept))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.atomic_file import write_wholly
 from reconciler.app.imported_file import read_json
+from reconciler.disk_fault import disk_fault
 from reconciler.errors import PlanRefused, PlanStale, ReconcilerError
 from reconciler.plan.planfile import FORMAT, PlanFile, Seal, holds_together, to_text
 
@@ -72,7 +73,10 @@ def write_plan_file(path: Path, file: PlanFile) -> None:
     try:
         write_wholly(path, to_text(file))
     except OSError as error:
-        raise ReconcilerError(f"the plan could not be saved to {path}: {error.strerror}") from error
+        fault = disk_fault(error, path)
+        raise ReconcilerError(
+            f"the plan could not be saved to {path}: {fault.reason}", hint=fault.remedy
+        ) from error
 
 
 def read_plan_file(path: Path) -> PlanFile:

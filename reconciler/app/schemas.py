@@ -6,8 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.app.atomic_file import refuse_escape
-from reconciler.errors import ReconcilerError
+from reconciler.app.atomic_file import refuse_escape, unwritable, write_wholly
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,9 +124,9 @@ def write_schemas(folder: Path) -> tuple[Path, ...]:
         refuse_escape(path)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(schema_text(name), encoding="utf-8")
+            write_wholly(path, schema_text(name), public=True)
         except OSError as error:
-            raise ReconcilerError(f"{path} cannot be written: {error.strerror}") from error
+            raise unwritable(path, error) from error
         written.append(path)
     return tuple(written)
 

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.app.atomic_file import write_wholly
+from reconciler.app.atomic_file import unwritable, write_wholly
 from reconciler.app.git import git_commit
 from reconciler.app.imported_file import read_json
+from reconciler.app.state_lock import held_lock
 from reconciler.apply.authorise import denials
 from reconciler.errors import (
     NotAuthorised,
@@ -129,21 +130,35 @@ def write_export(path: Path, text: str) -> None:
     try:
         write_wholly(path, text)
     except OSError as error:
-        raise ReconcilerError(f"{path} cannot be written: {error.strerror}") from error
+        raise unwritable(path, error) from error
 
 
 def restore(
-    workspace: Workspace, path: Path, holder: str, wait: timedelta, outcome: WriteOutcome
+    workspace: Workspace,
+    path: Path,
+    holder: str,
+    wait: timedelta,
+    outcome: WriteOutcome,
+    *,
+    noted: Callable[[str], None],
 ) -> StateExport:
     """Fill the state of the workspace, which must be empty, with a file that is proved first.
 
-    ``outcome`` says at any time whether it was written. Raises ReconcilerError if the file cannot be read;
+    ``outcome`` says at any time whether it was written; ``noted`` is told if the lock could not be given back.
+    Raises ReconcilerError if the file cannot be read;
     StateError if it is no whole export, or the state is not empty; StateLocked.
     """
     export = from_text(read_json(path))
     with (
         workspace.writing() as store,
-        store.lock(holder=holder, operation="state import", wait=wait) as held,
+        held_lock(
+            store,
+            holder=holder,
+            operation="state import",
+            wait=wait,
+            noted=noted,
+            outcome=outcome,
+        ) as held,
     ):
         outcome.of(export.serial, lambda: store.restore(export, token=held.lease.token))
     return export
@@ -157,17 +172,25 @@ def forget(
     approve: Callable[[tuple[Change, ...]], bool],
     *,
     outcome: WriteOutcome,
+    noted: Callable[[str], None],
 ) -> Revision | None:
     """Let go of a stored resource, as a revision of its own; None if ``approve`` says no.
 
-    ``outcome`` says at any time whether that was written.
+    ``outcome`` says at any time whether that was written; ``noted`` is told if the lock could not be given back.
 
     Raises ReconcilerError if it is not stored, PlanRefused if others depend on it or it is
     protected, NotAuthorised, StateLocked or StateError; nothing was written then.
     """
     with (
         workspace.writing() as store,
-        store.lock(holder=actor.name, operation="state forget", wait=wait) as held,
+        held_lock(
+            store,
+            holder=actor.name,
+            operation="state forget",
+            wait=wait,
+            noted=noted,
+            outcome=outcome,
+        ) as held,
     ):
         current = store.load()
         workspace.refuse_other_project(current)
@@ -217,17 +240,21 @@ def adopt(
     actor: Actor,
     wait: timedelta,
     approve: Callable[[Adopted], bool],
+    *,
+    noted: Callable[[str], None],
 ) -> Adopted | None:
     """Make the state that of this project and environment; None if ``approve`` says no.
 
-    Nothing else of it changes. Raises StateError if nothing was applied, NotAuthorised for anybody but an
+    Nothing else of it changes; ``noted`` is told if the lock could not be given back. Raises StateError if nothing was applied, NotAuthorised for anybody but an
     Administrator, and StateLocked.
     """
     workspace.require_project()
     workspace.require_environment()
     with (
         workspace.writing() as store,
-        store.lock(holder=actor.name, operation="state adopt", wait=wait) as held,
+        held_lock(
+            store, holder=actor.name, operation="state adopt", wait=wait, noted=noted
+        ) as held,
     ):
         current = store.load()
         if not current.serial:

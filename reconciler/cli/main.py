@@ -16,7 +16,7 @@ from reconciler import __version__
 from reconciler.cli.arguments import check_arguments
 from reconciler.cli.command import ExampleGroup
 from reconciler.cli.exit_codes import ExitCode, exit_code
-from reconciler.cli.streams import mute, prepare
+from reconciler.cli.streams import NAMES, mute, prepare, stream_path
 from reconciler.cli.working_folder import go_to
 from reconciler.errors import ConfigurationInvalid, ReconcilerError
 from reconciler.signals import raise_interrupt_on_signals
@@ -177,14 +177,27 @@ def _show(error: BaseException, outcome: WriteOutcome | None) -> int:
             completed = isinstance(error, SystemExit) and error.code == 0  # a line, for a shell
             return ExitCode.OK if completed else ExitCode.FAILED
         case OSError():
-            place = f"{error.filename}: " if error.filename else ""
-            show_error(ReconcilerError(f"{place}{error.strerror or error}"))
+            show_error(_of_system(error))
             return ExitCode.FAILED
     said = str(error.__cause__ or "")
     click.echo(f"Interrupted: {said}." if said else "Interrupted.", err=True)
     if outcome is None or outcome.nothing:
         return ExitCode.INTERRUPTED
     return ExitCode.INTERRUPTED_AFTER_WRITE if outcome.known else ExitCode.FAILED
+
+
+def _of_system(error: OSError) -> ReconcilerError:
+    """The failure of a file, or of an output stream, that no other place has explained."""
+    from reconciler.disk_fault import disk_fault  # noqa: PLC0415 - only where there is an error
+
+    name = error.filename
+    for stream, title in NAMES.items():
+        if name == title:
+            fault = disk_fault(error, stream_path(getattr(sys, stream)))
+            return ReconcilerError(f"{title} cannot be written: {fault.reason}", hint=fault.remedy)
+    fault = disk_fault(error, name if isinstance(name, str) else None)
+    place = f"{name}: " if name else ""
+    return ReconcilerError(f"{place}{fault.reason}", hint=fault.remedy)
 
 
 def show_error(error: ReconcilerError) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.disk_fault import disk_fault
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def _text(text: str | None, path: str | None, option: str) -> str | None:
         try:
             content = Path(path).read_bytes()
         except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+            fault = disk_fault(error, path)
+            raise UsageError(f"{path} cannot be read: {fault.reason}", hint=fault.remedy) from None
     if not content.strip():
         raise UsageError(
             f"the text from {name} is empty", hint=f"To send an empty text, pass {option} ''."

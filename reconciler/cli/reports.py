@@ -29,9 +29,10 @@ class Report(Generic[FormatT]):
     path: Path
 
     def write(self, text: str) -> None:
-        """Write the file whole; raises click.FileError if that is not possible, ReconcilerError for a link."""
+        """Write the file whole; raises ReconcilerError if that is not possible."""
         from reconciler.app.atomic_file import (  # noqa: PLC0415 - only where it is written
             refuse_escape,
+            unwritable,
             write_wholly,
         )
 
@@ -40,7 +41,7 @@ class Report(Generic[FormatT]):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_wholly(self.path, text.rstrip("\n") + "\n", public=True)
         except OSError as error:
-            raise click.FileError(os.fspath(self.path), error.strerror) from error
+            raise unwritable(self.path, error) from error
 
 
 @contextmanager
@@ -72,17 +73,16 @@ def _write(
     text: Callable[[FormatT], str],
     ended: BaseException | None,
 ) -> None:
-    failures: list[click.ClickException | ReconcilerError] = []
+    failures: list[ReconcilerError] = []
     for report in reports:
         try:
             report.write(text(report.output_format))
-        except (click.ClickException, ReconcilerError) as error:
+        except ReconcilerError as error:
             failures.append(error)
     for failure in failures:
         if ended is None:
             raise failure
-        message = failure.format_message() if isinstance(failure, click.ClickException) else failure
-        ended.add_note(f"a report was not written: {message}")
+        ended.add_note(f"a report was not written: {failure.message}")
 
 
 class _ReportType(click.ParamType[Report[OutputFormat]]):

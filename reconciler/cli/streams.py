@@ -5,10 +5,14 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Self, TextIO
+from typing import TYPE_CHECKING, Final, Self, TextIO
 
 from reconciler.ci_systems import break_commands, open_line, running_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def prepare() -> None:
@@ -27,24 +31,52 @@ def prepare() -> None:
         stream = getattr(sys, name)
         if not isinstance(stream, io.TextIOWrapper):
             continue
-        stream.reconfigure(errors="backslashreplace")
-        if in_ci:
-            setattr(sys, name, _LogOfCi.instead_of(stream))
+        kind = _LogOfCi if in_ci else _Output
+        setattr(sys, name, kind.instead_of(stream, NAMES[name]))
 
 
-class _LogOfCi(io.TextIOWrapper):
-    """A stream that a CI system reads: it breaks up commands in the text, even those written in pieces."""
+NAMES: Final = {"stdout": "standard output", "stderr": "standard error"}
 
-    _line = ""
+
+class _Output(io.TextIOWrapper):
+    """A standard stream whose errors say which one it is."""
+
+    _title = ""
 
     @classmethod
-    def instead_of(cls, stream: io.TextIOWrapper) -> Self:
+    def instead_of(cls, stream: io.TextIOWrapper, title: str) -> Self:
         """Take the place of a stream, and write to the same descriptor."""
         encoding, buffered = stream.encoding, stream.line_buffering
         stream.flush()
-        return cls(
+        made = cls(
             stream.detach(), encoding=encoding, errors="backslashreplace", line_buffering=buffered
         )
+        made._title = title
+        return made
+
+    def write(self, text: str) -> int:
+        """Write the text; raises OSError with the name of the stream."""
+        with self._naming():
+            return super().write(text)
+
+    def flush(self) -> None:
+        """Write what is left; raises OSError with the name of the stream."""
+        with self._naming():
+            super().flush()
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            error.filename = self._title
+            raise
+
+
+class _LogOfCi(_Output):
+    """A stream that a CI system reads: it breaks up commands in the text, even those written in pieces."""
+
+    _line = ""
 
     def write(self, text: str) -> int:
         """Write the text, with a blank inside anything that would be a command."""
@@ -64,6 +96,15 @@ def echo_commands(text: str) -> None:
         sys.stdout.write_commands(f"{text}\n")
     else:
         sys.stdout.write(f"{text}\n")
+
+
+def stream_path(stream: TextIO) -> str | None:
+    """The file that a stream leads to, where the system knows it."""
+    try:
+        found = os.readlink(f"/proc/self/fd/{stream.fileno()}")  # noqa: PTH115 - a pipe has no path
+    except (OSError, ValueError):
+        return None
+    return found if os.path.isabs(found) else None  # noqa: PTH117 - likewise
 
 
 def mute(stream: TextIO) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.disk_fault import disk_fault
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -24,7 +26,7 @@ def go_to(context: click.Context, parameter: click.Parameter, value: Path | None
         try:
             os.chdir(value)
         except OSError as error:
-            message = f"{value}: {error.strerror}"
+            message = f"{value}: {disk_fault(error, value).reason}"
             raise click.BadParameter(message, context, parameter) from None
         context.call_on_close(partial(os.chdir, before))
         context.meta[_IS_NAMED] = True

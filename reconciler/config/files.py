@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.config.rules import problem
 from reconciler.diagnostics import Diagnostic
+from reconciler.disk_fault import disk_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -237,8 +238,9 @@ def _place(before: str) -> tuple[int, int]:
 
 
 def _unreadable(path: Path, error: OSError) -> Diagnostic:
-    message = f"It cannot be read: {error.strerror or type(error).__name__}."
-    hint = "The link is broken." if isinstance(error, FileNotFoundError) else ""
+    fault = disk_fault(error, path)
+    message = f"It cannot be read: {fault.reason}."
+    hint = "The link is broken." if isinstance(error, FileNotFoundError) else fault.remedy
     return problem("file/unreadable", message, hint=hint, file=shown(path))
 
 

@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from reconciler.config.plain_yaml import read_documents
 from reconciler.config.settings import STATE_URL, LimitSettings, Testing
+from reconciler.disk_fault import disk_fault
 from reconciler.errors import UsageError
 from reconciler.model.connector import STRICT
 from reconciler.model.credential_rule import CredentialRule
@@ -132,7 +133,7 @@ def _read(path: Path, home: Path) -> str:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise UsageError(
-            f"the owner's rules {path} cannot be read: {error.strerror}",
+            f"the owner's rules {path} cannot be read: {disk_fault(error, path).reason}",
             hint="Name another file with --policy or RECONCILER_POLICY.",
         ) from None
     with os.fdopen(descriptor, "rb") as stream:

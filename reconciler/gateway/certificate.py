@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reconciler.disk_fault import disk_fault
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.model.secret_ref import SecretRef
 
@@ -83,7 +84,7 @@ class ServedCertificate:
         try:
             return source.read_bytes()
         except OSError as error:
-            raise self._unusable(f"{source}: {error.strerror}") from None
+            raise self._unusable(f"{source}: {disk_fault(error, source).reason}") from None
 
     def _unusable(self, why: str) -> UsageError:
         return UsageError(f"the certificate {self._certificate} cannot be used: {why}")

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.disk_fault import disk_fault
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def _changed_at(ca_file: str) -> int:
     try:
         return Path(ca_file).stat().st_mtime_ns
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "invalid name"
+        reason = disk_fault(error, ca_file).reason if isinstance(error, OSError) else "invalid name"
         raise _unusable(ca_file, reason) from None
 
 
@@ -53,7 +54,7 @@ def _new_context(ca_files: tuple[str, ...]) -> ssl.SSLContext:
         except ssl.SSLError:
             raise _unusable(ca_file, "it holds no PEM certificate") from None
         except OSError as error:
-            raise _unusable(ca_file, error.strerror) from None
+            raise _unusable(ca_file, disk_fault(error, ca_file).reason) from None
     return context
 
 

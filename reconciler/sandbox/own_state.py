@@ -7,8 +7,8 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from reconciler.errors import SandboxError
 from reconciler.file_lock import LockResult, try_lock
+from reconciler.sandbox.seed import unusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +28,13 @@ def own_state(folder: Path) -> Iterator[Path]:
         try:
             handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise SandboxError(f"{folder} cannot be used: {error.strerror}") from None
+            raise unusable(folder, error) from None
         try:
-            if try_lock(handle, lock) is LockResult.TAKEN:
+            try:
+                result = try_lock(handle, lock)
+            except OSError as error:
+                raise unusable(folder, error) from None
+            if result is LockResult.TAKEN:
                 try:
                     yield path
                 finally:

@@ -16,6 +16,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.disk_fault import disk_fault
 from reconciler.errors import SandboxError
 from reconciler.secrets.base import Secret
 
@@ -64,7 +65,7 @@ class Seed:
                 _write_new(path, make())
             return path.read_text(encoding="ascii")
         except OSError as error:
-            raise _unusable(path, error) from None
+            raise unusable(path, error) from None
 
     def _derive(self, purpose: str, name: str) -> Secret:
         digest = hmac.digest(self._key, f"{purpose}\0{name}".encode(), hashlib.sha256)
@@ -80,7 +81,7 @@ def prepare_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
     except OSError as error:
-        raise _unusable(folder, error) from None
+        raise unusable(folder, error) from None
 
 
 def read_seed(folder: Path) -> Seed:
@@ -96,7 +97,7 @@ def read_seed(folder: Path) -> Seed:
         text = path.read_text(encoding="ascii").strip()
         key = bytes.fromhex(text)
     except OSError as error:
-        raise _unusable(path, error) from None
+        raise unusable(path, error) from None
     except ValueError:
         key = b""
     if len(key) != SEED_OCTETS:
@@ -114,10 +115,14 @@ def write_certificate(folder: Path, pem: bytes) -> Path:
     """
     try:
         descriptor, name = tempfile.mkstemp(prefix="ca-", suffix=".pem", dir=folder.absolute())
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(pem)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
     except OSError as error:
-        raise _unusable(folder, error) from None
+        raise unusable(folder, error) from None
     return Path(name)
 
 
@@ -133,8 +138,10 @@ def _write_new(path: Path, text: str) -> None:
         Path(name).unlink()
 
 
-def _unusable(path: Path, error: OSError) -> SandboxError:
+def unusable(path: Path, error: OSError) -> SandboxError:
+    """The error for a file or folder that the sandbox needs."""
+    fault = disk_fault(error, path)
     return SandboxError(
-        f"the sandbox cannot use {path}: {error.strerror or type(error).__name__}",
-        hint="Choose another folder for the sandbox, or correct its permissions.",
+        f"the sandbox cannot use {path}: {fault.reason}",
+        hint=f"{fault.remedy} `--folder` names another folder for the sandbox.",
     )

@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from reconciler.disk_fault import disk_fault
 from reconciler.secrets.outcome import SIZE_LIMIT, Flaw, Outcome, from_octets
 
 _PRIVATE = frozenset({".git", ".reconciler"})
@@ -58,7 +59,8 @@ def fetch(target: str, *, base: Path, folders: tuple[str, ...] = ()) -> Outcome:
         finally:
             os.close(descriptor)
     except OSError as error:
-        return Flaw(f"cannot be read: {error.strerror}", "Check the path and its permissions.")
+        fault = disk_fault(error, path)
+        return Flaw(f"cannot be read: {fault.reason}", fault.remedy)
 
 
 def _read(descriptor: int) -> bytes:

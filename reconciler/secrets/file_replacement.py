@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reconciler.disk_fault import disk_fault
 from reconciler.file_lock import LockResult, try_lock
 from reconciler.secrets.file import fetch, real_path, refusal
 from reconciler.secrets.outcome import Flaw
@@ -51,18 +52,27 @@ def replace(
             return _create(path, new)
         return _over(path, old, new, fetch(target, base=base, folders=folders))
     except OSError as error:
-        return Flaw(f"cannot be written: {error.strerror}", "Check the permissions of its folder.")
+        fault = disk_fault(error, path)
+        return Flaw(f"cannot be written: {fault.reason}", fault.remedy)
 
 
 def hold(target: str, *, base: Path) -> Hold | None:
-    """Lock the file against other processes that would replace it; None if one of them has it."""
+    """Lock the file against other processes that would replace it; None if one of them has it.
+
+    Raises OSError where the file system grants no locks: two processes could spend the same token.
+    """
     path = real_path(target, base=base)
     for _ in range(_TRIES):
         try:
             held = _Held(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW))
         except OSError:
             return _Held(None)  # fetching it says what is wrong
-        match try_lock(held.number, path):
+        try:
+            result = try_lock(held.number, path)
+        except OSError:
+            held.close()
+            raise
+        match result:
             case LockResult.TAKEN:
                 return held
             case LockResult.BUSY:

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from reconciler.disk_fault import disk_fault
 from reconciler.errors import SecretError
 from reconciler.secrets import env, file, file_replacement, keyring, schemes
 from reconciler.secrets.base import Secret
@@ -102,11 +103,17 @@ class Resolver:
     def hold(self, reference: SecretRef) -> Hold | None:
         """Keep other processes from replacing the secret; None if one of them is about to.
 
-        Only files can be held; a keyring and the schemes of packages see to themselves.
+        Only files can be held; a keyring and the schemes of packages see to themselves. Raises SecretError for
+        a file that cannot be locked.
         """
-        if reference.scheme == "file":
+        if reference.scheme != "file":
+            return _NOTHING_HELD
+        try:
             return file_replacement.hold(reference.target, base=self._base)
-        return _NOTHING_HELD
+        except OSError as error:
+            fault = disk_fault(error, file.real_path(reference.target, base=self._base))
+            flaw = Flaw(f"cannot be locked: {fault.reason}", fault.remedy)
+            raise _error(reference, flaw) from None
 
     def replace(self, reference: SecretRef, old: Secret | None, new: Secret) -> None:
         """Put a secret in the place of ``old``, all or nothing; None is a place that holds none.

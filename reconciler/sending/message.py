@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
+from reconciler.disk_fault import disk_fault
 from reconciler.errors import UsageError
 from reconciler.mail.smtp import Envelope
 from reconciler.routing.request import Route
@@ -32,7 +33,8 @@ class Attachment:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise UsageError(f"{path} cannot be attached: {error.strerror}") from None
+            reason = disk_fault(error, path).reason
+            raise UsageError(f"{path} cannot be attached: {reason}") from None
         kind = content_type or guessed or "application/octet-stream"
         return cls(path.name, content, kind, content_id)
 

@@ -9,6 +9,7 @@ import tempfile
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from reconciler.disk_fault import disk_fault
 from reconciler.errors import StateUnavailable
 
 if TYPE_CHECKING:
@@ -32,13 +33,21 @@ def prepare(folder: Path) -> None:
         except FileExistsError:
             if folder.name != USUAL_NAME:
                 return
-        with (
-            suppress(FileExistsError),
-            (folder / ".gitignore").open("x", encoding="utf-8") as ignore,
-        ):
-            ignore.write("*\n")  # "x" follows no link
+        with suppress(FileExistsError):
+            _ignore_all(folder / ".gitignore")
     except OSError as error:
         raise unavailable(folder, "created", error) from None
+
+
+def _ignore_all(path: Path) -> None:
+    """Write the file whole or not at all: a later run would take an empty one for ours."""
+    with path.open("x", encoding="utf-8") as ignore:  # "x" follows no link
+        try:
+            ignore.write("*\n")
+            ignore.flush()
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def refuse_shared(folder: Path) -> None:
@@ -117,7 +126,7 @@ def refuse_unsafe(database: Path) -> None:
 
 @contextmanager
 def draft(target: Path) -> Iterator[Path]:
-    """Yield an empty file (mode 0600) beside ``target`` to fill; it is removed at the end."""
+    """Yield an empty file (mode 0600) beside ``target`` to fill; it is removed at the end, with SQLite's files."""
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         os.close(handle)
@@ -127,7 +136,8 @@ def draft(target: Path) -> Iterator[Path]:
     try:
         yield path
     finally:
-        path.unlink(missing_ok=True)
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
 
 
 def publish(filled: Path, target: Path) -> bool:
@@ -167,22 +177,8 @@ def replace(filled: Path, target: Path) -> None:
 
 def unavailable(path: Path, verb: str, error: OSError) -> StateUnavailable:
     """The error for a path, with the reason and the remedy."""
-    return StateUnavailable(
-        f"{path} cannot be {verb}: {error.strerror or type(error).__name__}",
-        hint=_REMEDIES.get(error.errno or 0, "check the path and its permissions"),
-    )
-
-
-_REMEDIES = {
-    errno.EACCES: "give this user the right to write there, or set another state URL",
-    errno.EPERM: "give this user the right to write there, or set another state URL",
-    errno.EROFS: "the file system is mounted read-only; set a state URL elsewhere",
-    errno.ENOSPC: "free some space on that disk and run the command again",
-    errno.EDQUOT: "free some of this user's disk quota and run the command again",
-    errno.EFBIG: "raise the limit on the size of files (ulimit -f) and run the command again",
-    errno.ENOTDIR: "there is a file where a folder should be; move it, or set another state URL",
-    errno.EISDIR: "there is a folder where a file should be; move it, or set another state URL",
-}
+    fault = disk_fault(error, path)
+    return StateUnavailable(f"{path} cannot be {verb}: {fault.reason}", hint=fault.remedy)
 
 
 def _to_disk(path: Path) -> None:

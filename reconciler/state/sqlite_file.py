@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BUSY_SECONDS = 5.0
-# A reader must be able to write to the folder too, where SQLite keeps the index of the write-ahead log.
-_FOLDER_READ_ONLY = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
+# A reader writes to the folder too, where SQLite keeps the index of the write-ahead log: this is how a read-only
+# folder and a full disk answer.
+_NO_INDEX = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_FULL", "SQLITE_IOERR")
 
 
 def open_to_write(
@@ -50,11 +51,19 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         if connection is not None:
             connection.close()
         name = cast("str", getattr(error, "sqlite_errorname", ""))
-        if not name.startswith(_FOLDER_READ_ONLY) or log_of(path).exists():
+        if not name.startswith(_NO_INDEX) or _has_log(path):
             raise
-        # Without a log no writer has it open, so the file alone is the state.
+        # Without a log the file alone is the state.
         return open_to_write(path, "immutable=1")
     return connection
+
+
+def _has_log(path: Path) -> bool:
+    """Whether there is a log with something in it: a writer that found no room leaves an empty one."""
+    try:
+        return log_of(path).stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def size_without_log(path: Path) -> int:

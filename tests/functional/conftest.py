@@ -215,3 +215,37 @@ def live(home: Home, example_session: Session) -> Home:
     home.environ |= example_session.environment
     del home.environ["RECONCILER_STATE"]
     return home
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, *options: str) -> Iterator[Path]:
+    """Mount something on a folder for as long as the block lasts; skips the test where that is not permitted."""
+    folder.mkdir(exist_ok=True)
+    try:
+        done = subprocess.run(["mount", *options, str(folder)], capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no mount command")
+    if done.returncode:
+        pytest.skip("mounting is not permitted")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True, capture_output=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 400 kB."""
+    with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=400k", "tmpfs") as folder:
+        yield folder
+
+
+def fill(disk: Path) -> Path:
+    """Fill a disk to the last octet with one file, which is returned."""
+    ballast = disk / "ballast"
+    with ballast.open("ab", buffering=0) as file:
+        for size in (4096, 1):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(size)):
+                    pass
+    return ballast

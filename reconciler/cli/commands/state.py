@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from reconciler.state.base import Lease
 
 
+def _note(text: str) -> None:
+    from reconciler.cli.progress import show_notes
+
+    show_notes((text,))
+
+
 @click.group(
     "state",
     cls=GroupWithAliases,
@@ -172,7 +178,8 @@ def import_(project: Project, *, file: Path, lock_timeout: timedelta) -> None:
     outcome = WriteOutcome()
     with closing_line(outcome):
         who = project.actor()
-        done = restore(project.workspace(), file, who.name, lock_timeout, outcome)
+        space = project.workspace()
+        done = restore(space, file, who.name, lock_timeout, outcome, noted=_note)
     click.echo(
         f"Imported revisions 1 to {done.serial} with {len(done.resources)} resources; the lineage is "
         f"{done.lineage}."
@@ -224,7 +231,7 @@ def forget(project: Project, *, address: str, yes: bool, lock_timeout: timedelta
         space = project.workspace()
         who = project.actor()
         revision = let_go(
-            space, parse_address(address), who, lock_timeout, approve, outcome=outcome
+            space, parse_address(address), who, lock_timeout, approve, outcome=outcome, noted=_note
         )
     if revision is None:
         click.echo("Nothing was changed.")
@@ -282,7 +289,7 @@ def adopt(project: Project, *, yes: bool, lock_timeout: timedelta) -> ExitCode:
         click.echo(f"It would be that of {change.after}.", err=True)
         return click.confirm("Adopt it?", err=True)
 
-    done = move(project.workspace(), project.actor(), lock_timeout, approve)
+    done = move(project.workspace(), project.actor(), lock_timeout, approve, noted=_note)
     if done is None:
         click.echo("Nothing was changed.")
         return ExitCode.REFUSED

@@ -9,10 +9,12 @@ from __future__ import annotations
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import ENOSPC
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
+from reconciler.disk_fault import look_for_fault, look_for_lock_fault
 from reconciler.errors import (
     StateConflict,
     StateCorrupt,
@@ -21,6 +23,8 @@ from reconciler.errors import (
     StateUnavailable,
 )
 from reconciler.signals import deferred
+from reconciler.state.folder import unavailable
+from reconciler.state.location import PostgresqlLocation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +57,7 @@ _SQLITE: tuple[_Fault, ...] = (
     ),
     _Fault(("SQLITE_CORRUPT",), StateCorrupt, "is damaged: {text}", _BACKUP),
     _Fault(
-        ("SQLITE_BUSY", "SQLITE_LOCKED"),
+        ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL"),
         StateLocked,
         "is locked: another process is writing to it and did not finish in time",
         "try again; if it stays locked, find the process with: fuser FILE",
@@ -75,6 +79,12 @@ _SQLITE: tuple[_Fault, ...] = (
         StateUnavailable,
         "cannot be opened by this user",
         "run as the user who owns the state, or give this one the rights to it",
+    ),
+    _Fault(
+        ("SQLITE_NOMEM", "SQLITE_IOERR_NOMEM"),
+        StateUnavailable,
+        "cannot be read or written: there is not enough memory",
+        "give the process more memory and run the command again",
     ),
     _Fault(
         ("SQLITE_IOERR",),
@@ -176,6 +186,8 @@ def translated(location: Location) -> Iterator[None]:
 def _translate(location: Location, error: BaseException | None) -> StateError:
     if isinstance(error, sqlite3.Error):
         known, code = _SQLITE, getattr(error, "sqlite_errorname", "")
+        if found := _system_fault(location, code):
+            return found
     else:
         known, code = _POSTGRESQL, getattr(error, "sqlstate", None) or _connecting(error)
     fault = next(fault for fault in known if code.startswith(fault.codes))
@@ -183,6 +195,26 @@ def _translate(location: Location, error: BaseException | None) -> StateError:
     said = getattr(getattr(error, "diag", None), "message_primary", None) or str(error)
     text = " ".join(said.split())[:300]
     return fault.error(f"{location} {fault.message.format(text=text)}", hint=fault.hint)
+
+
+_OF_SYSTEM = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")
+_OF_LOCKS = ("SQLITE_BUSY", "SQLITE_PROTOCOL", "SQLITE_IOERR_LOCK", "SQLITE_IOERR_RDLOCK")
+
+
+def _system_fault(location: Location, code: str) -> StateError | None:
+    """The error of the system behind one of SQLite, which does not pass it on; None if there is none."""
+    if isinstance(location, PostgresqlLocation):
+        return None
+    path, found = location.real_path, None
+    if code.startswith(_OF_LOCKS):
+        found = look_for_lock_fault(path.parent)
+        if found is not None:
+            return unavailable(location.path, "locked", found)
+    if code.startswith(_OF_SYSTEM):
+        # The transaction was rolled back, so there may be room by now for what is tried.
+        found = look_for_fault(path) or (OSError(ENOSPC, "") if code == "SQLITE_FULL" else None)
+    verb = "written" if code.startswith(("SQLITE_FULL", "SQLITE_READONLY")) else "read or written"
+    return unavailable(location.path, verb, found) if found is not None else None
 
 
 def _connecting(error: BaseException | None) -> str:

@@ -195,10 +195,11 @@ class SqliteDatabase:
         folder.prepare(self._path.parent)
         with folder.draft(self._path) as draft:
             engine = _engine(partial(open_to_write, draft), "BEGIN IMMEDIATE")
-            with closing(open_to_write(draft)) as raw:
-                raw.execute("PRAGMA journal_mode = WAL")
             with engine.begin() as connection:
                 schema.create(connection)
+            # Only now: on a full disk, pages could stay in a write-ahead log, which is not published.
+            with closing(open_to_write(draft)) as raw:
+                raw.execute("PRAGMA journal_mode = WAL")
             folder.publish(draft, self._path)
 
     def _back_up(self, found: str) -> None:

@@ -181,5 +181,5 @@ def test_a_file_that_cannot_be_written_is_told(
     monkeypatch.setattr("reconciler.app.atomic_file.tempfile.mkstemp", full)
     done = home("fmt")
     assert done.status == 1
-    assert "all.yaml cannot be written: No space left on device" in done.err
+    assert "all.yaml cannot be written: the disk at / is full" in done.err
     assert untidy.read_bytes() == UNTIDY

@@ -124,8 +124,9 @@ report.applied = full
 def test_an_output_that_cannot_be_written_does_not_hide_the_revision(home: Home) -> None:
     done = apply_signalled(home, LOADING, before=FULL)
     assert done.status == 1
-    assert done.err.splitlines()[-2:] == [
-        "Error: <stdout>: No space left on device",
+    assert done.err.splitlines()[-3:] == [
+        "Error: <stdout>: the disk at / is full",
+        "  Free some space on that disk and run the command again.",
         "Revision 1 was written.",
     ]
 

@@ -358,7 +358,7 @@ def test_what_is_no_file_is_written_to_and_not_replaced(planned: Home) -> None:
     assert Path("/dev/null").is_char_device()
     done = planned("plan", "--out", "/dev/full")
     assert done.status == 1
-    assert "the plan could not be saved to /dev/full: No space left on device" in done.err
+    assert "the plan could not be saved to /dev/full: the device is full" in done.err
     assert Path("/dev/full").is_char_device()
 
 

@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_replaced_leaves_all_as_they_were(
     monkeypatch.setattr(Path, "replace", fail)
     done = home("rename", "no-reply", "robot")
     assert done.status == 1
-    assert "cannot be written: No space left on device" in done.err
+    assert "cannot be written: the disk at / is full" in done.err
     assert contents(home) == before
 
 

@@ -100,7 +100,7 @@ def test_a_disk_too_full_for_the_backup_leaves_the_state_as_it_was(
     output, errors = process.communicate(timeout=60)
     assert errors == ""
     assert output.startswith("StateUnavailable: ")
-    assert "the disk is full" in output
+    assert f"the disk at {small_disk} is full" in output
     assert path.read_bytes() == FIRST.read_bytes()
     assert sorted(item.name for item in small_disk.iterdir()) == ["ballast", "state.db"]
     ballast.unlink()

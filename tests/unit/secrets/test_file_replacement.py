@@ -151,7 +151,7 @@ def test_a_full_disk_leaves_the_old_secret(base: Path, monkeypatch: pytest.Monke
 
     path = token(base / "token")
     monkeypatch.setattr(os, "fsync", full)
-    assert "No space left" in replaced("token", base)
+    assert "cannot be written: the disk at / is full" in replaced("token", base)
     assert path.read_text() == "0.old-refresh-token\n"
     assert [item.name for item in base.iterdir()] == ["token"]
 

@@ -158,7 +158,7 @@ def test_a_pipe_is_no_state_and_is_not_waited_for(url: str, path: Path) -> None:
 
 def test_a_file_in_place_of_the_folder_is_named(url: str, path: Path) -> None:
     path.parent.write_text("")
-    with pytest.raises(StateUnavailable, match="Not a directory") as caught:
+    with pytest.raises(StateUnavailable, match="a file where a folder should be") as caught:
         read_everything(url)
     assert caught.value.hint
 
@@ -312,8 +312,8 @@ def test_a_state_that_may_not_grow_refuses_and_keeps_what_it_had(
 
     monkeypatch.setattr(sqlite, "open_to_write", full)
     small = open_store(url)
-    with pytest.raises(StateUnavailable, match="disk is full") as caught:
+    with pytest.raises(StateUnavailable, match="the disk at / is full") as caught:
         apply(small, *(Create(Group(name=f"g{number}")) for number in range(500)))
-    assert "free some space" in caught.value.hint
+    assert "Free some space" in caught.value.hint
     assert store.load() == before
     assert store.lease() is None
