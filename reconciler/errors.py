@@ -43,7 +43,10 @@ class ReconcilerError(Exception):
     """A failure that is shown to the user as a sentence, never as a traceback.
 
     ``message`` says what went wrong and ``hint`` what to do about it; neither ever holds a secret.
+    ``connector`` is the one that was to carry the mail, where a mail failed that had a route.
     """
+
+    connector = ""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)

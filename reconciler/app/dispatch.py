@@ -14,7 +14,13 @@ from reconciler.app.send_attempt import SendAttempt
 from reconciler.app.send_log import StoredJournal
 from reconciler.connection.access import Access
 from reconciler.connection.options import ProbeOptions
-from reconciler.errors import NotAuthorised, RouteRefused, SecretError, SendFailed
+from reconciler.errors import (
+    NotAuthorised,
+    RouteRefused,
+    SecretError,
+    SendFailed,
+    UsageError,
+)
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.web_proxy import ProxySettings
 from reconciler.sending.filing import Filing
@@ -123,14 +129,15 @@ class Dispatch:
             raise
         except (NotAuthorised, RouteRefused, SecretError, SendFailed) as error:
             attempt.failed(error)
+            error.connector = attempt.mail.route.connector if attempt.mail else ""
             raise
         except KeyboardInterrupt as error:
             known = SendingInterrupted() if attempt.handed_over else error
             attempt.failed(known)
             raise known from None
 
-    def refuse(self, request: SendRequest, error: NotAuthorised) -> None:
-        """Tell the journal of a mail that its client may not send, whatever its route would be."""
+    def refuse(self, request: SendRequest, error: NotAuthorised | UsageError) -> None:
+        """Tell the journal of a mail that is refused before its route is known."""
         SendAttempt(request, self._actor, self._journal).failed(error)
 
     def close(self, wait: float) -> None:

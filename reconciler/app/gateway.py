@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.app.dispatch import Dispatch, SendingTerms
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from reconciler.app.actor import Actor
     from reconciler.app.workspace import Workspace
     from reconciler.gateway.event_log import EventLog
+    from reconciler.gateway.handover import ReceivedMail
     from reconciler.gateway.settings import GatewaySettings
     from reconciler.model.application import Application
     from reconciler.model.secret_ref import SecretRef
@@ -33,28 +35,24 @@ class StoredHandover:
         """Find an application as it is applied now; raises StateError."""
         return self._dispatch.applied.application(name)
 
-    def sender_of(self, content: bytes, mail_from: str) -> str:
-        """The address of From, else that of the envelope; raises UsageError for what is not a mail."""
-        return asked_of(RawMessage(content))[0] or mail_from
-
-    def send(
-        self, application: Application, content: bytes, sender: str, recipients: tuple[str, ...]
-    ) -> Sent:
+    def send(self, mail: ReceivedMail) -> Sent:
         """Hand a mail over; raises what :meth:`reconciler.app.mailer.Mailer.send` raises.
 
-        A mail that the application's own ``senders`` do not allow is in the log as others that are refused are.
+        What cannot be read, and what the application's own ``senders`` do not allow, is in the log as others that are refused are.
         """
-        request = SendRequest(
-            message=RawMessage(content, recipients),
-            actor=application.user,
-            sender=sender,
-            application=application.name,
-        )
-        if not application.may_send_as(sender):
-            refused = NotAuthorised(f"{application.name} may not send as {sender}")
-            self._dispatch.refuse(request, refused)
-            raise refused
-        return self._dispatch.send(request, client=application.name)
+        request = _request(mail)
+        try:
+            sender = _sender_of(mail)
+            return self._dispatch.send(
+                replace(request, sender=sender), client=mail.application.name
+            )
+        except (_NotAllowed, UsageError) as error:
+            self._dispatch.refuse(request, error)
+            raise
+
+    def refuse(self, mail: ReceivedMail, reason: str) -> None:
+        """Put a mail into the log that the gateway itself refuses."""
+        self._dispatch.refuse(_request(mail), UsageError(reason))
 
     def look(self) -> str:
         """See whether something was applied; returns why the state is away. Raises StateError."""
@@ -71,6 +69,27 @@ class StoredHandover:
     def serial(self) -> int:
         """The revision that is in force."""
         return self._dispatch.applied.serial
+
+
+class _NotAllowed(NotAuthorised):
+    """The application's own ``senders`` do not allow the mail."""
+
+
+def _request(mail: ReceivedMail) -> SendRequest:
+    return SendRequest(
+        message=RawMessage(mail.content, mail.recipients),
+        actor=mail.application.user,
+        sender=mail.mail_from,
+        application=mail.application.name,
+    )
+
+
+def _sender_of(mail: ReceivedMail) -> str:
+    """The address of From, else that of the envelope; raises UsageError for what is not a mail."""
+    sender = asked_of(RawMessage(mail.content))[0] or mail.mail_from
+    if not mail.application.may_send_as(sender):
+        raise _NotAllowed(f"{mail.application.name} may not send as {sender}")
+    return sender
 
 
 def run_gateway(

@@ -170,4 +170,4 @@ def _sender(request: SendRequest) -> str:
     try:
         return request_of(request).sender or ""
     except UsageError:  # it is no mail at all
-        return ""
+        return request.sender or ""

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
+import sys
 import threading
+import warnings
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from typing import TextIO
+    from collections.abc import Iterator
+    from typing import Any, TextIO
+
+_LONGEST: Final = 400
+"""Characters of what libraries say that are kept."""
 
 
 class EventLog:
@@ -32,3 +40,51 @@ class EventLog:
         """Write an event that only ``-v`` shows."""
         if self._verbose:
             self.event(name, **fields)
+
+
+class _Records(logging.Handler):
+    """Writes what libraries and our own modules log as events; of an exception its type alone."""
+
+    def __init__(self, log: EventLog) -> None:
+        super().__init__(logging.WARNING)
+        self._events = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        failed = record.exc_info[0] if record.exc_info else None
+        self._events.event(
+            "fault" if record.levelno >= logging.ERROR else "warning",
+            origin=record.name,
+            problem=_short(record.getMessage()),
+            exception=failed.__name__ if failed else "",
+        )
+
+
+@contextmanager
+def nothing_else_on_stderr(log: EventLog) -> Iterator[None]:
+    """Write as events, as long as the block lasts, what Python would print: log records, warnings, exceptions of threads."""
+
+    def warned(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        log.event("warning", origin=category.__name__, problem=_short(str(message)))
+
+    def thread_failed(arguments: threading.ExceptHookArgs) -> None:
+        log.event("fault", origin="thread", exception=arguments.exc_type.__name__)
+
+    def not_raised(arguments: sys.UnraisableHookArgs) -> None:
+        log.event("fault", origin="finaliser", exception=arguments.exc_type.__name__)
+
+    root, records = logging.getLogger(), _Records(log)
+    before = warnings.showwarning, threading.excepthook, sys.unraisablehook
+    warnings.showwarning = warned
+    threading.excepthook = thread_failed
+    sys.unraisablehook = not_raised
+    root.addHandler(records)
+    try:
+        yield
+    finally:
+        root.removeHandler(records)
+        warnings.showwarning, threading.excepthook, sys.unraisablehook = before
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:_LONGEST]

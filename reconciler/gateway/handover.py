@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from reconciler.model.application import Application
+
 if TYPE_CHECKING:
-    from reconciler.model.application import Application
     from reconciler.sending.outcome import Sent
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedMail:
+    """A mail as an application has handed it in; From chooses the connector, else ``mail_from``."""
+
+    application: Application
+    content: bytes
+    mail_from: str
+    recipients: tuple[str, ...]
 
 
 class Handover(Protocol):
@@ -16,14 +28,12 @@ class Handover(Protocol):
         """Find an application as it is applied now; raises StateError."""
         ...
 
-    def sender_of(self, content: bytes, mail_from: str) -> str:
-        """Return the address that chooses the connector: that of From, else of the envelope; raises UsageError."""
+    def send(self, mail: ReceivedMail) -> Sent:
+        """Hand a mail over and return when the provider has it; raises what ``Mailer.send`` raises."""
         ...
 
-    def send(
-        self, application: Application, content: bytes, sender: str, recipients: tuple[str, ...]
-    ) -> Sent:
-        """Hand a mail over and return when the provider has it; raises what ``Mailer.send`` raises."""
+    def refuse(self, mail: ReceivedMail, reason: str) -> None:
+        """Put a mail into the stored log that is refused before its route is looked for."""
         ...
 
     def look(self) -> str:

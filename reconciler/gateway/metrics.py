@@ -24,11 +24,21 @@ class Metrics:
         self.under_way = 0
 
     def mail(
-        self, connector: str, application: str, result: str, code: str, seconds: float
+        self,
+        connector: str,
+        application: str,
+        result: str,
+        code: str,
+        seconds: float | None = None,
     ) -> None:
-        """Count a mail that was answered. ``code`` is the reply; its first digit is the class."""
+        """Count a mail that was answered. ``code`` is the reply; its first digit is the class.
+
+        ``connector`` is empty for a mail without a route, ``seconds`` None for one that there was no room for.
+        """
         with self._turn:
             self._mails[connector, application, result, f"{code[:1]}yz"] += 1
+            if seconds is None:
+                return
             self._seconds += seconds
             self._observed += 1
             for bound in _BUCKETS:

@@ -45,7 +45,9 @@ class GatewayProtocol(SMTP):
         self.was_served = False
         self.carrier: asyncio.BaseTransport | None = None
         self.handed_over: Future[MailReply] | None = None
-        super().__init__(handler, **settings)
+        # Told at once, it warns of every listener without TLS: those are on loopback, as the command sees to.
+        super().__init__(handler, **settings, auth_required=False)
+        self._auth_required = True
         self.line_length_limit = SMTP.line_length_limit
 
     @property

@@ -179,7 +179,6 @@ class Gateway:
             tls_context=self._context if starttls else None,
             require_starttls=starttls,
             auth_require_tls=starttls,
-            auth_required=True,
             timeout=self._settings.idle,
             loop=asyncio.get_running_loop(),
         )
@@ -252,8 +251,10 @@ class Gateway:
     def _note(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
         # OSError is what clients cause that go away.
-        if error is not None and not isinstance(error, OSError | asyncio.CancelledError):
-            self._log.event("fault", problem=type(error).__name__)
+        if error is None:
+            self._log.event("warning", origin="asyncio", problem=str(context.get("message", "")))
+        elif not isinstance(error, OSError | asyncio.CancelledError):
+            self._log.event("fault", origin="asyncio", exception=type(error).__name__)
 
 
 class _Bounded(GatewayProtocol):

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 from aiosmtpd.smtp import AuthResult
 
-from reconciler.errors import SecretError, StateError
+from reconciler.errors import ReconcilerError, SecretError, StateError
 from reconciler.gateway.answers import FAULT, MailReply, of_failure, of_sent, one_line
+from reconciler.gateway.handover import ReceivedMail
 from reconciler.model.sending import SendingResult
 
 if TYPE_CHECKING:
@@ -41,8 +42,12 @@ _ADDRESS: Final = re.compile(r"[^\s\x00-\x1f\x7f@<>]{1,64}@[^\s\x00-\x1f\x7f@<>]
 _REJECTED: Final = "535 5.7.8 The name or the password is wrong"
 _LOCKED: Final = "454 4.7.0 Too many failed sign-ins; try again later"
 _FULL: Final = "451 4.3.2 Too many mails are under way; try again later"
-_BARE_LINE: Final = "550 5.6.0 The mail has a bare CR or LF; lines end in CR and LF"
-_LOOP: Final = "554 5.4.6 The mail has gone through too many servers"
+_BARE_LINE: Final = MailReply(
+    "550", "5.6.0", "The mail has a bare CR or LF; lines end in CR and LF", SendingResult.REFUSED
+)
+_LOOP: Final = MailReply(
+    "554", "5.4.6", "The mail has gone through too many servers", SendingResult.REFUSED
+)
 _NOT_SIGNED_IN: Final = "530 5.7.0 Authentication required"
 
 
@@ -211,6 +216,7 @@ class SubmissionHandler:
             or self._under_way[application.name] >= share
         ):
             self._log.event("full", application=application.name, client=server.peer)
+            self._metrics.mail("", application.name, SendingResult.TEMPORARY, _FULL[:3])
             return _FULL
         self._under_way[application.name] += 1
         self._metrics.under_way = self._under_way.total()
@@ -242,18 +248,15 @@ class SubmissionHandler:
         if not isinstance(content, bytes) or application is None:
             return _NOT_SIGNED_IN
         head = content.partition(b"\r\n\r\n")[0]
+        refusal = None
         if _BARE.search(content) or b"\0" in content:
-            return _BARE_LINE
-        if len(_RECEIVED.findall(head)) >= HOPS:
-            return _LOOP
+            refusal = _BARE_LINE
+        elif len(_RECEIVED.findall(head)) >= HOPS:
+            refusal = _LOOP
         traced = self._trace(server, session, application.name) + content
+        mail = ReceivedMail(application, traced, envelope.mail_from or "", tuple(envelope.rcpt_tos))
         handed_over: Future[MailReply] = self._sending.submit(
-            self._send,
-            application,
-            traced,
-            envelope.mail_from or "",
-            tuple(envelope.rcpt_tos),
-            server.peer,
+            self._send, mail, server.peer, refusal
         )
         server.handed_over = handed_over
         server.pause_timer()
@@ -263,48 +266,42 @@ class SubmissionHandler:
         finally:
             server.resume_timer()
 
-    def _send(
-        self,
-        application: Application,
-        content: bytes,
-        mail_from: str,
-        recipients: tuple[str, ...],
-        client: str,
-    ) -> MailReply:
+    def _send(self, mail: ReceivedMail, client: str, refusal: MailReply | None) -> MailReply:
         """Hand a mail over in a thread of its own, and log it, even if the client no longer waits."""
         began = time.monotonic()
-        reply, connector = self._outcome(application, content, mail_from, recipients)
+        reply, connector = self._refused(mail, refusal) if refusal else self._outcome(mail)
         seconds = time.monotonic() - began
-        self._metrics.mail(connector, application.name, reply.result, reply.code, seconds)
+        application = mail.application.name
+        self._metrics.mail(connector, application, reply.result, reply.code, seconds)
         self._log.event(
             "mail",
-            application=application.name,
+            application=application,
             client=client,
             connector=connector,
             result=reply.result,
             reply=f"{reply.code} {reply.status}",
-            recipients=len(recipients),
-            size=len(content),
+            recipients=len(mail.recipients),
+            size=len(mail.content),
             seconds=round(seconds, 3),
             problem=reply.text if reply.result is not SendingResult.SENT else "",
         )
         return reply
 
-    def _outcome(
-        self,
-        application: Application,
-        content: bytes,
-        mail_from: str,
-        recipients: tuple[str, ...],
-    ) -> tuple[MailReply, str]:
+    def _refused(self, mail: ReceivedMail, refusal: MailReply) -> tuple[MailReply, str]:
         try:
-            sender = self._handover.sender_of(content, mail_from)
-            sent = self._handover.send(application, content, sender, recipients)
+            self._handover.refuse(mail, refusal.text)
+        except Exception as error:  # noqa: BLE001 - the refusal stands
+            self._log.event("fault", problem=type(error).__name__)
+        return refusal, ""
+
+    def _outcome(self, mail: ReceivedMail) -> tuple[MailReply, str]:
+        try:
+            sent = self._handover.send(mail)
         except Exception as error:  # noqa: BLE001 - a mail that fails here must not end the gateway
             reply = of_failure(error)
             if reply.text == FAULT:
                 self._log.event("fault", problem=type(error).__name__)
-            return reply, ""
+            return reply, error.connector if isinstance(error, ReconcilerError) else ""
         return of_sent(sent), sent.route.connector
 
     def _trace(self, server: GatewayProtocol, session: Session, application: str) -> bytes:

@@ -99,7 +99,7 @@ def command(
     import socket
 
     from reconciler.app.gateway import run_gateway
-    from reconciler.gateway.event_log import EventLog
+    from reconciler.gateway.event_log import EventLog, nothing_else_on_stderr
     from reconciler.gateway.settings import GatewaySettings, Protection
 
     if not (tls or starttls or plain):
@@ -123,7 +123,9 @@ def command(
         ending=float(ending),
     )
     log = EventLog(sys.stderr, verbose=verbose)
-    run_gateway(project.workspace(), project.actor(), settings, log, state_grace=float(state_grace))
+    workspace, actor = project.workspace(), project.actor()
+    with nothing_else_on_stderr(log):
+        run_gateway(workspace, actor, settings, log, state_grace=float(state_grace))
     return ExitCode.OK
 
 

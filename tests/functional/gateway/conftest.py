@@ -128,6 +128,13 @@ def running(home: Home, folder: Path, *options: str) -> Iterator[Running]:
         yield gateway
     finally:
         gateway.end()
+    assert [item for item in gateway.events if is_unexpected(item)] == []
+
+
+def is_unexpected(event: dict[str, Any]) -> bool:
+    """Whether standard error has text, or a warning other than of a copy that there was no time for at the end."""
+    of_copy = event.get("origin") == "reconciler.sending"
+    return event["event"] in ("text", "fault") or (event["event"] == "warning" and not of_copy)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 
 from reconciler.gateway.throttle import BY_ADDRESS
 from tests.functional.gateway.conftest import DEADLINE, PASSWORD, SENDER, running
+from tests.functional.gateway.test_sending import logged_for_grafana
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,7 +177,7 @@ def test_commands_sent_before_the_handshake_do_not_count_within_tls(gateway: Run
     "end", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r", b"\r\n\0.\r\n", b"\n\n.\r\n"]
 )
 def test_no_second_mail_is_smuggled_in(
-    signed_in: Wire, example_session: Session, end: bytes
+    signed_in: Wire, applied: Home, example_session: Session, end: bytes
 ) -> None:
     before = strays(example_session)
     signed_in.ask(f"MAIL FROM:<{SENDER}>")
@@ -187,6 +188,7 @@ def test_no_second_mail_is_smuggled_in(
     assert signed_in.reply().startswith("550 5.6.0 The mail has a bare CR or LF")
     assert signed_in.ask("NOOP").startswith("250")
     assert strays(example_session) == before
+    assert "bare CR or LF" in logged_for_grafana(applied)["sentence"]
 
 
 @pytest.mark.parametrize("line", [b"NOOP\n", b"NOOP\rMAIL FROM:<a@b.example>\r\n", b"NO\0OP\r\n"])
@@ -201,12 +203,15 @@ def test_commands_sent_before_an_answer_are_answered_in_order(signed_in: Wire) -
     assert [signed_in.reply()[:3] for _ in range(4)] == ["250", "250", "553", "354"]
 
 
-def test_a_mail_that_goes_round_in_circles_is_refused(signed_in: Wire) -> None:
+def test_a_mail_that_goes_round_in_circles_is_refused(signed_in: Wire, applied: Home) -> None:
     signed_in.ask(f"MAIL FROM:<{SENDER}>")
     signed_in.ask(f"RCPT TO:<{TO}>")
     signed_in.ask("DATA")
     signed_in.send("Received: from a by b; now\r\n" * 50 + HEAD + "\r\nx\r\n.\r\n")
     assert signed_in.reply().startswith("554 5.4.6")
+    entry = logged_for_grafana(applied)
+    assert (entry["result"], entry["sender"]) == ("refused", SENDER)
+    assert entry["sentence"] == "The mail has gone through too many servers"
 
 
 def test_no_header_comes_in_by_helo(signed_in: Wire, example_session: Session) -> None:
@@ -311,6 +316,8 @@ def test_more_mails_than_may_be_under_way_are_told_to_come_again(
         )
         first.send(f"{HEAD}\r\nx\r\n.\r\n")
         assert first.getreply()[0] == 250
+        full = 'connector="",application="grafana",result="temporary",class="4yz"} 1\n'
+        assert full in found.page("/metrics")[1]
         assert second.docmd("DATA")[0] == 354
         second.close()
         first.quit()

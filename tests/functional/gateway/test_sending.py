@@ -108,7 +108,10 @@ def test_a_connector_that_cannot_sign_in_is_temporary_to_the_client_and_in_the_l
         with pytest.raises(smtplib.SMTPDataError, match=said) as refused:
             client.sendmail(SENDER, ["a@elsewhere.example"], MAIL)
         assert refused.value.smtp_code == 451
-        assert found.wait_for("mail")["result"] == "temporary"
+        event = found.wait_for("mail")
+        assert (event["result"], event["connector"]) == ("temporary", "no-reply")
+        labels = 'connector="no-reply",application="grafana",result="temporary",class="4yz"'
+        assert f"{{{labels}}} 1\n" in found.page("/metrics")[1]
     entry = logged_for_grafana(applied)
     assert (entry["result"], entry["connector"], entry["code"]) == ("temporary", "no-reply", code)
 
@@ -147,6 +150,14 @@ def test_an_application_that_is_deleted_sends_no_more_on_an_open_connection(
         pytest.raises(smtplib.SMTPAuthenticationError),
     ):
         client.login("grafana", PASSWORD)
+
+
+def test_what_cannot_be_read_is_refused_and_in_the_log(gateway: Running, applied: Home) -> None:
+    with gateway.client() as client, pytest.raises(smtplib.SMTPDataError) as refused:
+        client.sendmail(SENDER, ["a@elsewhere.example"], "From: a, b: c;\r\n\r\nx\r\n")
+    assert refused.value.smtp_code == 550
+    entry = logged_for_grafana(applied)
+    assert (entry["result"], entry["connector"]) == ("refused", "")
 
 
 def test_recipients_are_refused_one_by_one(gateway: Running) -> None:

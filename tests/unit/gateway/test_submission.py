@@ -41,10 +41,6 @@ class Slow:
     def __init__(self) -> None:
         self.begun, self.may_answer = Event(), Event()
 
-    def sender_of(self, content: bytes, mail_from: str) -> str:
-        del content
-        return mail_from
-
     def send(self, *mail: Any) -> None:
         del mail
         self.begun.set()
