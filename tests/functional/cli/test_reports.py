@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -11,6 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reconciler.app.schemas import schema
+from tests.report_formats import CHECKS
 
 if TYPE_CHECKING:
     from tests.functional.conftest import Home
@@ -53,6 +55,40 @@ def test_an_invalid_configuration_is_in_every_report(
     assert int(ET.parse(home.folder / "out" / "r.junit").getroot().get("failures", "0")) >= 1
     text = (home.folder / "out" / "r.markdown").read_text()
     assert any(line.startswith("### Email connectors") for line in text.splitlines()[:3])
+
+
+FORMATS = {
+    "validate": REPORTS, "fmt --check": REPORTS, "plan": REPORTS, "plan --base HEAD": REPORTS,
+    "apply --auto-approve": REPORTS,
+    **dict.fromkeys(("test --connect-to *", "drift --connect-to *"), ("json", "markdown", "junit", "github")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "outcome", ["valid", "invalid", "settings", "damaged state", "wrong usage"]
+)
+@pytest.mark.parametrize("command", FORMATS)
+def test_every_report_keeps_to_its_schema_whatever_the_outcome(
+    command: str, outcome: str, home: Home
+) -> None:
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.com")
+    for words in (("init", "-q"), ("add", "--all"), ("commit", "-q", "-m", "one")):
+        subprocess.run([*git, *words], cwd=home.folder, check=True)
+    home.apply_untested()
+    home.edit("support.yaml", "Support mailbox ", "Help   desk ")
+    if outcome == "invalid":
+        home.write("broken.yaml", BROKEN)
+        home.write("odd é [x](y) ::error::.yaml", "kind:\n  - <b>`|\n")
+    elif outcome == "settings":
+        home.write("../reconciler.yaml", "nonsense: 1\n")
+    elif outcome == "damaged state":
+        home.state.write_bytes(b"not a state")
+    elif outcome == "wrong usage":
+        home.environ["RECONCILER_LINEAGE"] = ""
+    done = home(*command.split(), *_options(FORMATS[command]))
+    assert "a report was not written" not in done.err
+    for name in FORMATS[command]:
+        CHECKS[name]((home.folder / "out" / f"r.{name}").read_text("utf-8"))
 
 
 def test_paths_start_at_the_top_of_the_repository(home: Home) -> None:

@@ -1,4 +1,4 @@
-"""The JUnit report is well-formed whatever servers say, and counts what it holds."""
+"""The JUnit report keeps to its schema whatever servers say, and counts what it holds."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.probe.report import RunDocument, SelectionDocument, TestReport, report
 from reconciler.render.junit import junit
 from tests.builders import result
+from tests.report_formats import CHECKS
 
 if TYPE_CHECKING:
     from reconciler.probe.result import ConnectorResult
@@ -39,7 +40,9 @@ def run(*not_run: str) -> RunDocument:
 
 
 def read(document: TestReport) -> ET.Element:
-    suite = ET.fromstring(junit(document).encode()).find("testsuite")
+    text = junit(document)
+    CHECKS["junit"](text)
+    suite = ET.fromstring(text.encode()).find("testsuite")
     assert suite is not None
     return suite
 
