@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reconciler.model.application import Application
     from reconciler.state.base import StateStore
 
-FRESH = 1.0
+FRESH = 0.5
 """Seconds for which an answer counts, until it is looked up whether something was applied in the meantime."""
 
 _MOST_KEPT: Final = 1000
@@ -80,13 +80,13 @@ class AppliedState:
 
         While one thread looks, the others wait for it, or go on with the last revision where ``grace`` lets them.
         """
-        known = self._revision != _NONE
+        known, asked = self._revision != _NONE, self._clock()
         if known and not self._is_old():
             return
         if not self._turn.acquire(blocking=not (known and self._is_in_grace())):
             return
         try:
-            if self._revision == _NONE or self._is_old():
+            if self._revision == _NONE or (self._is_old() and self._looked <= asked):
                 self._look()
         finally:
             self._turn.release()
@@ -108,6 +108,7 @@ class AppliedState:
         return self.age < self._grace
 
     def _look(self) -> None:
+        began = self._clock()  # of what is applied during the look, nothing may have been seen
         try:
             self._follow()
             self._seen, self.problem = self._clock(), None
@@ -115,7 +116,7 @@ class AppliedState:
             self.problem = error
             if self._revision == _NONE or not self._is_in_grace():
                 raise
-        self._looked = self._clock()
+        self._looked = began
 
     def _follow(self) -> None:
         is_first = self._revision == _NONE

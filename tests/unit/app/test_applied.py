@@ -1,0 +1,73 @@
+"""What is applied is looked for again in time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from reconciler.app.applied import FRESH, AppliedState
+from reconciler.plan.changes import Create
+from reconciler.state.base import Commit
+from tests.builders import connector
+from tests.memory_store import MemoryStore
+
+if TYPE_CHECKING:
+    from reconciler.state.base import Revision
+
+
+class FarStore(MemoryStore):
+    """A state whose answers take a while: what is applied while they are on their way is not in them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 100.0
+        self.takes = 0.0
+
+    def apply(self, name: str) -> None:
+        lineage = self.load().lineage if self.revisions() else ""
+        serial = len(self.revisions())
+        with self.lock(holder="test", operation="apply") as lock:
+            self.commit(
+                Commit(
+                    expected_lineage=lineage,
+                    expected_serial=serial,
+                    changes=(Create(connector(name)),),
+                    at=datetime(2026, 3, 1, 12, tzinfo=UTC),
+                    actor="test",
+                    actor_source="--actor",
+                    git_commit="",
+                    tool_version="1",
+                    plan_digest="sha256:00",
+                ),
+                token=lock.lease.token,
+            )
+
+    def revisions(self, *, limit: int = 50, until: int | None = None) -> tuple[Revision, ...]:
+        found = super().revisions(limit=limit, until=until)
+        self.now += self.takes
+        return found
+
+
+def test_an_answer_counts_from_when_it_was_asked_for() -> None:
+    store = FarStore()
+    store.apply("one")
+    applied = AppliedState(store, clock=lambda: store.now)
+    store.takes = FRESH * 0.8
+    applied.look()
+    store.takes = 0.0
+    store.apply("two")
+    store.now += FRESH * 0.3
+    applied.look()
+    assert applied.serial == 2
+
+
+def test_what_is_applied_counts_well_within_a_second() -> None:
+    """The rest of the second is for handing a mail over that was routed just before."""
+    store = FarStore()
+    store.apply("one")
+    applied = AppliedState(store, clock=lambda: store.now)
+    applied.look()
+    store.apply("two")
+    store.now += 0.5
+    applied.look()
+    assert applied.serial == 2
