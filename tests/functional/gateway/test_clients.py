@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import sys
 from email import message_from_bytes
 from email.policy import default
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -15,18 +18,35 @@ from tests.functional.gateway.conftest import DEADLINE, PASSWORD, SENDER
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
-    from pathlib import Path
 
     from reconciler.sandbox.session import Session
     from tests.functional.gateway.conftest import Running
 
 TEXT: Final = "A line.\n.\n..two dots\nEnd."
+ROOT: Final = Path(__file__).parents[3]
+MANUAL: Final = (ROOT / "docs" / "gateway.md").read_text(encoding="utf-8")
 NODE: Final = """
-const mail = require("nodemailer").createTransport({ host: "localhost", port: +process.env.PORT,
-  requireTLS: true, auth: { user: "grafana", pass: process.env.PASSWORD } });
-mail.sendMail({ from: process.env.SENDER, to: process.env.TO, subject: "Disk full", text: process.env.TEXT })
-  .then(() => mail.close());
+const transport = require("nodemailer").{settings}
+transport.sendMail({{ from: process.env.SENDER, to: process.env.TO, subject: "Disk full", text: process.env.TEXT }})
+  .then(() => transport.close());
 """
+DJANGO: Final = """
+import os
+{settings}
+from django.conf import settings
+settings.configure(**{{name: value for name, value in vars().items() if name.startswith(("EMAIL_", "MAILERS"))}})
+from django.core.mail import send_mail
+assert send_mail("Disk full", os.environ["TEXT"], os.environ["SENDER"], [os.environ["TO"]]) == 1
+"""
+
+
+def documented(client: str, language: str, port: int) -> str:
+    """The configuration of a client in the manual, for a gateway on this machine."""
+    text: str
+    (text,) = re.findall(rf"\*\*{client}\*\*[^`]*```{language}\n(.*?)```", MANUAL, re.DOTALL)
+    here = text.replace("gateway.contoso.example", "localhost").replace("587", str(port))
+    assert here.count("localhost") == here.count(str(port)) == 1
+    return here
 
 
 def needs(program: str) -> str:
@@ -131,19 +151,31 @@ def test_curl(gateway: Running, authority: Path, example_session: Session, tmp_p
     check(example_session, to)
 
 
+def test_django(gateway: Running, authority: Path, example_session: Session) -> None:
+    pytest.importorskip("django")
+    to = "django@elsewhere.example"
+    settings = documented("Django", "python", gateway.ports["starttls"])
+    run(
+        [sys.executable, "-c", DJANGO.format(settings=settings)],
+        SSL_CERT_FILE=str(authority), GRAFANA_SMTP_PASSWORD=PASSWORD, SENDER=SENDER, TO=to, TEXT=TEXT,
+    )  # fmt: skip
+    check(example_session, to)
+
+
 def test_nodemailer(gateway: Running, authority: Path, example_session: Session) -> None:
     program = needs("node")
-    modules = os.environ.get("NODE_PATH", "")
+    modules = os.environ.get("NODE_PATH", str(ROOT / "packaging" / "clients" / "node_modules"))
     present = subprocess.run(
         [program, "-e", "require('nodemailer')"], capture_output=True, timeout=DEADLINE,
         check=False, env={"PATH": os.environ["PATH"], "NODE_PATH": modules},
     )  # fmt: skip
     if present.returncode:
-        pytest.skip("Nodemailer is not installed; NODE_PATH says where it is")
+        pytest.skip("Nodemailer is not installed: npm ci --prefix packaging/clients")
     to = "node@elsewhere.example"
+    settings = documented("Nodemailer", "js", gateway.ports["starttls"])
     run(
-        [program, "-e", NODE],
-        NODE_PATH=modules, NODE_EXTRA_CA_CERTS=str(authority), PASSWORD=PASSWORD, SENDER=SENDER,
-        TO=to, TEXT=TEXT, PORT=str(gateway.ports["starttls"]),
+        [program, "-e", NODE.format(settings=settings.removeprefix("nodemailer."))],
+        NODE_PATH=modules, NODE_EXTRA_CA_CERTS=str(authority), GRAFANA_SMTP_PASSWORD=PASSWORD,
+        SENDER=SENDER, TO=to, TEXT=TEXT,
     )  # fmt: skip
     check(example_session, to)
