@@ -38,7 +38,7 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
 
 def test_the_container_runs_the_gateway_without_root() -> None:
     steps = [line for line in CONTAINER.read_text().splitlines() if re.match("[A-Z]+ ", line)]
-    last = steps[[item.startswith("FROM ") for item in steps].index(True) :]
+    last = steps[max(number for number, item in enumerate(steps) if item.startswith("FROM ")) :]
     users = [item.split()[1] for item in last if item.startswith("USER ")]
     assert users == ["10001:10001"]
     called = [
@@ -52,3 +52,19 @@ def test_the_container_runs_the_gateway_without_root() -> None:
     assert steps.index("USER 10001:10001") < steps.index(
         next(i for i in steps if "ENTRYPOINT" in i)
     )
+
+
+def test_the_container_is_built_of_what_is_locked_and_keeps_no_secret() -> None:
+    joined = CONTAINER.read_text().replace("\\\n", " ")
+    steps = [line for line in joined.splitlines() if re.match("[A-Z]+ ", line)]
+    (base,) = [item.partition("=")[2] for item in steps if item.startswith("ARG ")]
+    assert re.fullmatch(
+        r"docker\.io/library/python:3\.[0-9]+-slim-[a-z]+(@sha256:[0-9a-f]{64})?", base
+    )
+    assert {item.split()[1] for item in steps if item.startswith("FROM ")} == {"${BASE}"}
+    assert not [item for item in steps if item.startswith(("ENV ", "ADD "))]
+    installs = re.findall(r"/pip install [^&]*", joined)
+    assert len(installs) == 3
+    assert all("--require-hashes" in item or "--no-deps" in item for item in installs)
+    (check,) = [item.partition("[")[2] for item in steps if item.startswith("HEALTHCHECK ")]
+    assert "/readyz" in check
