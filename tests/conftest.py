@@ -99,8 +99,16 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--write-golden``, for the files in ``tests/golden/``."""
+    """Add ``--write-golden``, for the files in ``tests/golden/``, and what says how large a benchmark is."""
     parser.addoption("--write-golden", action="store_true", help="write the golden files anew")
+    parser.addoption(
+        "--mails", type=int, default=1000, metavar="N",
+        help="how many mails the benchmark of the gateway sends",
+    )  # fmt: skip
+    parser.addoption(
+        "--connectors", type=int, default=1000, metavar="N",
+        help="how many connectors the benchmark of what they cost has",
+    )  # fmt: skip
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -7,13 +7,29 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-# Dovecot, as the tests of the servers start it.
-from tests.servers.conftest import authorisation, authority, dovecot, server_folder
+# Dovecot and Postfix, as the tests of the servers start it.
+from tests.servers.conftest import (
+    authorisation,
+    authority,
+    dovecot,
+    mail_site,
+    postfix,
+    server_folder,
+    workplace,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["authorisation", "authority", "dovecot", "server_folder"]
+__all__ = [
+    "authorisation",
+    "authority",
+    "dovecot",
+    "mail_site",
+    "postfix",
+    "server_folder",
+    "workplace",
+]
 
 FIGURES = pytest.StashKey[list[str]]()
 

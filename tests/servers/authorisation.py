@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import parse_qsl
 
-from tests.servers.accounts import DOMAIN, INFO, SUPPORT
+from tests.servers.accounts import ACCOUNTS, DOMAIN, INFO, SUPPORT
 from tests.servers.loopback import LOOPBACK, free_port
 
 if TYPE_CHECKING:
@@ -55,7 +55,12 @@ SOMEBODY_ELSE: Final = Client("for-somebody-else", username=INFO.username)
 DELEGATED: Final = Client("delegated")
 """A public client, whose refresh token is another one after each use."""
 
-_CLIENTS: Final = {item.client_id: item for item in (GOOD, EXPIRED, CALENDAR, SOMEBODY_ELSE)}
+OWN: Final = {account: Client(f"of-{account.name}", account.username) for account in ACCOUNTS}
+"""A client for each account, whose tokens are good for its mailbox."""
+
+_CLIENTS: Final = {
+    item.client_id: item for item in (GOOD, EXPIRED, CALENDAR, SOMEBODY_ELSE, *OWN.values())
+}
 
 
 class AuthorisationServer:

@@ -201,6 +201,11 @@ class Dovecot:
             raise RuntimeError(f"Dovecot did not start:\n{self.log}") from None
 
     @property
+    def pid(self) -> int:
+        """The number of its first process."""
+        return self._process.pid
+
+    @property
     def configuration(self) -> Path:
         """Its configuration file."""
         return self.folder / "dovecot.conf"

@@ -89,7 +89,7 @@ _RECIPIENTS: Final = f"""\
 {BUSY} 450 4.2.1 Mailbox is busy, try again later
 """
 
-_MASTER: Final = """\
+MASTER: Final = """\
 postlog    unix-dgram n - n - 1 postlogd
 pickup     unix  n - n 60 1 pickup
 cleanup    unix  n - n - 0 cleanup
@@ -170,9 +170,10 @@ class Postfix:
 
     def __init__(self, program: str, folder: Path, authority: Authority, dovecot: Dovecot) -> None:
         self.folder = folder
+        self._program = program
         self.ports = {door: free_port() for door in DOORS}
         self._write(authority, dovecot)
-        self._process = _start(program, self.folder / "etc")
+        self._process = start_master(program, self.folder / "etc")
         port = next(port for door, port in self.ports.items() if door.port == 587)
         try:
             wait_until(lambda: greets(port, b"220 "), "Postfix greets", seconds=60)
@@ -201,6 +202,23 @@ class Postfix:
         new = self.folder / "utf8" / "new"
         wait_until(lambda: new.is_dir() and any(new.iterdir()), f"a mail to {UTF8} is filed")
         return sorted(new.iterdir())
+
+    def configure(self, *settings: str) -> None:
+        """Change settings, such as ``in_flow_delay = 0``, for the connections to come."""
+        etc = self.folder / "etc"
+        for program, *arguments in (("postconf", "-e", *settings), ("postfix", "reload")):
+            path = Path(self._program).with_name(program)
+            subprocess.run((path, "-c", etc, *arguments), check=True, capture_output=True)
+
+    @property
+    def pid(self) -> int:
+        """The number of its first process."""
+        return self._process.pid
+
+    @property
+    def queued(self) -> int:
+        """How many mails it has taken and not got rid of."""
+        return queued_in(self.folder / "queue")
 
     def stop(self) -> None:
         """End it."""
@@ -239,7 +257,7 @@ class Postfix:
             )
             for door, port in self.ports.items()
         )
-        (self.folder / "etc" / "master.cf").write_text(_MASTER + "\n".join(lines) + "\n")
+        (self.folder / "etc" / "master.cf").write_text(MASTER + "\n".join(lines) + "\n")
         (self.folder / "recipients").write_text(_RECIPIENTS)
         mailboxes = (account.username for account in ACCOUNTS if account.mailbox)
         known = dict.fromkeys((*mailboxes, BUSY), "yes") | {UTF8: "utf8/"}
@@ -247,7 +265,16 @@ class Postfix:
         _write_table(self.folder / "senders", _owners().items())
 
 
-def _start(program: str, etc: Path) -> ServerProcess:
+def queued_in(queue: Path) -> int:
+    """How many mails are in a queue directory."""
+    return sum(
+        len(files)
+        for name in ("maildrop", "incoming", "active", "deferred", "hold")
+        for _, _, files in os.walk(queue / name)
+    )
+
+
+def start_master(program: str, etc: Path) -> ServerProcess:
     """Start the master itself: ``postfix start-fg`` would be a shell that outlives us with it."""
     subprocess.run((program, "-c", etc, "check"), check=True, capture_output=True)
     postconf = (Path(program).with_name("postconf"), "-c", etc, "-h", "daemon_directory")

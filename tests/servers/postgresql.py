@@ -68,6 +68,12 @@ class Postgresql:
         self.start()
 
     @property
+    def pid(self) -> int:
+        """The number of its first process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def url(self) -> str:
         """The URL of the server for its superuser, by the socket."""
         return self.url_of("tester")

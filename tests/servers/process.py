@@ -23,6 +23,11 @@ class ServerProcess:
             start_new_session=True,
         )
 
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._server.pid
+
     def end(self, how: signal.Signals = signal.SIGKILL) -> None:
         """End it and its children, who have nothing to lose; politely it would take seconds."""
         # In this order: once the server is waited for, its number may be somebody else's.

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 import smtplib
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -17,11 +15,12 @@ from tests.servers.accounts import ADA, SUPPORT
 from tests.servers.authorisation import ENDPOINT, GOOD, SECRET
 from tests.servers.loopback import LOOPBACK, free_port, greets, wait_until
 from tests.servers.mailboxes import decoded, parsed
-from tests.servers.postfix import _MASTER, _start, postfix_program
+from tests.servers.queueing import queueing
 from tests.servers.site import IMAP, SMTP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.servers.authorisation import AuthorisationServer
     from tests.servers.mailboxes import Mailboxes
@@ -60,29 +59,6 @@ name: grafana
 user: grafana@contoso.example
 password: env:GRAFANA_PASSWORD
 """
-QUEUE: Final = """\
-compatibility_level = 3.6
-queue_directory = {folder}/queue
-data_directory = {folder}/data
-maillog_file = {folder}/postfix.log
-maillog_file_prefixes = {folder}
-inet_interfaces = {loopback}
-inet_protocols = ipv4
-myhostname = queue.contoso.example
-mydestination =
-mynetworks = 127.0.0.0/8
-notify_classes =
-local_recipient_maps =
-alias_maps =
-minimal_backoff_time = 3s
-maximal_backoff_time = 3s
-queue_run_delay = 1s
-smtp_tls_security_level = none
-relayhost = [{loopback}]:{port}
-smtp_sasl_auth_enable = yes
-smtp_sasl_security_options = noanonymous
-smtp_sasl_password_maps = inline:{{ [{loopback}]:{port}=grafana:{password} }}
-"""
 
 
 def gateway_on(workplace: Workplace, port: int) -> tuple[subprocess.Popen[str], list[str]]:
@@ -113,29 +89,9 @@ def end(process: subprocess.Popen[str]) -> None:
 @pytest.fixture
 def queue(server_folder: Path) -> Iterator[tuple[int, int, Path]]:
     """A Postfix that takes mail from this machine for the gateway: its port, the gateway's, and its log."""
-    program = postfix_program()
-    if program is None:
-        pytest.skip("Postfix is not installed: apt-get install postfix")
-    if not list(Path("/usr/lib").glob("*/sasl2/libplain.so")):
-        pytest.skip("Postfix cannot sign in as a client: apt-get install libsasl2-modules")
-    folder = server_folder / "queueing"
-    for name in ("etc", "queue", "data"):
-        (folder / name).mkdir(parents=True)
-    shutil.chown(folder / "data", "postfix")
-    port, gateway = free_port(), free_port()
-    main = QUEUE.format(folder=folder, loopback=LOOPBACK, port=gateway, password=PASSWORD)
-    (folder / "etc" / "main.cf").write_text(main)
-    (folder / "etc" / "master.cf").write_text(
-        f"{_MASTER}smtp unix - - n - - smtp\nrelay unix - - n - - smtp\n"
-        f"{LOOPBACK}:{port} inet n - n - - smtpd\n"
-    )
-    process = _start(program, folder / "etc")
-    try:
-        wait_until(lambda: greets(port, b"220 "), "the queue greets", seconds=60)
-        yield port, gateway, folder / "postfix.log"
-    finally:
-        process.end()
-        shutil.rmtree(folder)
+    gateway = free_port()
+    with queueing(server_folder / "queueing", [gateway], "grafana", PASSWORD) as postfix:
+        yield postfix.port, gateway, postfix.log
 
 
 def test_a_queue_keeps_the_mail_until_the_gateway_is_there_and_a_token_carries_it(
