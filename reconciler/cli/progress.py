@@ -9,8 +9,8 @@ import click
 
 from reconciler.render.human.diagnostics import diagnostics
 from reconciler.render.human.plan import plan_text
-from reconciler.render.human.tests import result_text, summary
-from reconciler.wording import counted
+from reconciler.render.human.tests import ResultList, summary
+from reconciler.wording import counted, shortened
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
@@ -42,6 +42,7 @@ class TestProgressBar:
         shown: bool = True,
     ) -> None:
         self._style = style
+        self._list = ResultList(style)
         self._bar: ProgressBar[int] | None = None
         self.results: list[ConnectorResult] = []
         self._width = 0
@@ -69,7 +70,11 @@ class TestProgressBar:
         if self._bar is not None:
             self._bar.update(1)
         elif self._shown:
-            click.echo(result_text(result, self._style, width=self._width), err=self._err)
+            self._show(self._list.text(result, width=self._width))
+
+    def _show(self, text: str) -> None:
+        if text:
+            click.echo(text, err=self._err)
 
     def ended(self) -> None:
         """Remove the bar and show the counts."""
@@ -78,8 +83,9 @@ class TestProgressBar:
             self._bar = None
             ordered = sorted(self.results, key=lambda item: item.connector)
             for result in ordered if self._shown else ():
-                click.echo(result_text(result, self._style, width=self._width), err=self._err)
+                self._show(self._list.text(result, width=self._width))
         if self.results and self._shown:
+            self._show(self._list.end())
             click.echo(summary(tuple(self.results)), err=self._err)
 
     def noted(self, notes: tuple[str, ...]) -> None:
@@ -130,5 +136,6 @@ class ApplyProgressBar(TestProgressBar):
 
 def show_notes(notes: tuple[str, ...]) -> None:
     """Print notes about a plan on standard error."""
-    for note in notes:
+    shown, more = shortened(notes)
+    for note in (*shown, *([more] if more else [])):
         click.echo(f"Note: {note}.", err=True)

@@ -12,14 +12,14 @@ from reconciler.model.snapshot import Status
 from reconciler.probe.drift import Checked, DriftFinding, FindingKind
 from reconciler.render.formats import OutputFormat
 from reconciler.render.github import annotation, github
-from reconciler.render.human.tests import result_text, summary
+from reconciler.render.human.tests import ResultList, summary
 from reconciler.render.json import to_json
 from reconciler.render.junit import JUnitCase, broken, junit_suite
 from reconciler.render.markdown import escape
 from reconciler.render.source_root import NO_ROOT
 from reconciler.render.terminal import PLAIN, instant, minute, visible
 from reconciler.render.test import failed_test_annotations
-from reconciler.wording import counted
+from reconciler.wording import BLOCKS, counted, shortened
 
 if TYPE_CHECKING:
     from reconciler.render.formats import DriftFormat, TestReportFormat
@@ -197,14 +197,19 @@ def _drifted(item: Checked) -> DriftedDocument:
 
 def _human(checked: tuple[Checked, ...], style: Style) -> str:
     parts = [style.strong(_headline(checked))]
-    changed = [item for item in checked if item.findings]
+    changed, more = shortened([item for item in checked if item.findings], BLOCKS)
     parts += ["\n".join(_lines(item, style)) for item in changed]
+    parts += [f"… {more} have changed. JSON lists each."] if more else []
     still = [item for item in checked if not item.findings and not item.result.passed]
     if still:
+        shown = ResultList(style)
         lines = [
-            f"{result_text(item.result, style)}\n{style.faint(_failing(item))}" for item in still
+            f"{text}\n{style.faint(_failing(item))}"
+            for item in still
+            if (text := shown.text(item.result))
         ]
-        parts.append("\n".join([style.strong("Failing as before:"), *lines]))
+        end = [text for text in (shown.end(),) if text]
+        parts.append("\n".join([style.strong("Failing as before:"), *lines, *end]))
     if checked:
         parts.append(summary(tuple(item.result for item in checked)))
     return "\n\n".join(parts)
@@ -261,18 +266,22 @@ def _markdown(drift: DriftDocument, checked: tuple[Checked, ...]) -> str:
     if drift.error is not None:
         return "\n\n".join([*parts, f"> [!CAUTION]\n> {escape(visible(drift.error))}"])
     parts.append(f"**{_headline(checked)}**")
-    rows = [
+    every = [
         f"| {escape(item.result.connector)} | {found.protocol} | {found.kind} "
         f"| {escape(visible(found.summary))} |"
         for item in checked
         for found in item.findings
     ]
+    rows, more = shortened(every, BLOCKS)
     if rows:
         head = ["| connector | account | kind | what changed |", "| --- | --- | --- | --- |"]
         parts.append("\n".join([*head, *rows]))
+    parts += [f"{more}."] if more else []
     failing = [item.result for item in checked if not item.result.passed]
     if failing:
-        lines = "\n".join(_fenced(result_text(item, PLAIN)) for item in failing)
+        shown = ResultList(PLAIN)
+        texts = [*(shown.text(item) for item in failing), shown.end()]
+        lines = "\n".join(_fenced(text) for text in texts if text)
         parts.append(f"**Failing now**\n\n````\n{lines}\n````")
     if checked:
         parts.append(summary(tuple(item.result for item in checked)))

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from reconciler.ci_systems import break_commands
 from reconciler.diagnostics import Severity
+from reconciler.render.human.diagnostics import first_problems
 from reconciler.render.terminal import visible
+from reconciler.wording import BLOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +25,15 @@ if TYPE_CHECKING:
 def github(
     problems: Sequence[Diagnostic], root: SourceRoot, *others: str, error: str | None = None
 ) -> str:
-    """A line for each problem, ``others`` as :func:`annotation` makes them, and why the command failed."""
-    lines = [_at_its_place(item, root) for item in problems]
-    lines += others
+    """A line for each problem, ``others`` as :func:`annotation` makes them, and why the command failed.
+
+    A step shows ten of each kind, so a few hundred are plenty: JSON and SARIF have all.
+    """
+    lines = [_at_its_place(item, root) for item in first_problems(problems)]
+    lines += others[:BLOCKS]
+    left = len(problems) + len(others) - len(lines)
+    if left:
+        lines.append(annotation(Severity.WARNING, "reconciler", f"and {left} more"))
     if error is not None:
         lines.append(annotation(Severity.ERROR, "reconciler", error))
     return "\n".join(lines)

@@ -10,12 +10,12 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.render.formats import OutputFormat
 from reconciler.render.github import github
 from reconciler.render.gitlab import gitlab
-from reconciler.render.human.diagnostics import diagnostics, summary
+from reconciler.render.human.diagnostics import diagnostics, first_problems, summary
 from reconciler.render.json import to_json
 from reconciler.render.junit import JUnitCase, broken, junit_suite, problem_cases
 from reconciler.render.markdown import escape
 from reconciler.render.sarif import sarif
-from reconciler.wording import BLOCKS, counted, shortened
+from reconciler.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,14 +136,15 @@ def _markdown(outcome: Validation, root: SourceRoot) -> str:
 
 def problem_table(problems: Sequence[Diagnostic], root: SourceRoot) -> str:
     """Problems as a table of Markdown: the place, the rule, what is wrong and what to do."""
-    shown, more = shortened(problems, BLOCKS)
+    shown = first_problems(problems)
     rows = []
     for item in shown:
         place = root.path(item.file) + (f":{item.line}:{item.column}" if item.line else "")
         said = escape(f"{item.message} {item.hint}".strip())
         rows.append(f"| {item.severity} | {escape(place)} | {escape(item.rule)} | {said} |")
+    left = len(problems) - len(shown)
     lines = ["| | where | rule | what is wrong |", "| --- | --- | --- | --- |", *rows]
-    return "\n".join(lines) + (f"\n\n{more}." if more else "")
+    return "\n".join(lines) + (f"\n\nand {left} more." if left else "")
 
 
 def _end(loaded: Loaded, places: int) -> str:

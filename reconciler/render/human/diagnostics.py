@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from reconciler.render.terminal import visible
+from reconciler.wording import BLOCKS, counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,9 +16,10 @@ if TYPE_CHECKING:
 
 
 def diagnostics(problems: Sequence[Diagnostic], style: Style) -> str:
-    """One problem after the other, each with its place, rule and remedy."""
+    """One problem after the other, each with its place, rule and remedy; of very many, the errors first."""
     lines = []
-    for problem in problems:
+    shown = first_problems(problems)
+    for problem in shown:
         word = style.removed("error") if problem.is_error else style.changed("warning")
         place = f"{style.strong(visible(problem.location))}: " if problem.location else ""
         lines.append(
@@ -24,7 +27,20 @@ def diagnostics(problems: Sequence[Diagnostic], style: Style) -> str:
         )
         if problem.hint:
             lines.append(f"    {visible(problem.hint)}")
+    left = len(problems) - len(shown)
+    if left:
+        rules = Counter(problem.rule for problem in problems).most_common()
+        names = listed([f"{count} of {rule}" for rule, count in rules])
+        lines.append(f"\n… and {counted(left, 'more problem')}. Of all: {names}. JSON lists each.")
     return "\n".join(lines)
+
+
+def first_problems(problems: Sequence[Diagnostic]) -> Sequence[Diagnostic]:
+    """As many problems as can be read, in their order; warnings give way to errors."""
+    if len(problems) <= BLOCKS:
+        return problems
+    kept = sorted(range(len(problems)), key=lambda place: not problems[place].is_error)[:BLOCKS]
+    return [problems[place] for place in sorted(kept)]
 
 
 def summary(problems: Sequence[Diagnostic]) -> str:

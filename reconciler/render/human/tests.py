@@ -2,22 +2,68 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from reconciler.connection.failure import Stage
 from reconciler.model.domain import with_a_label
 from reconciler.probe.result import StageOutcome
 from reconciler.render.terminal import pad, visible, width_of
-from reconciler.wording import counted, listed
+from reconciler.wording import BLOCKS, NAMED, counted, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconciler.probe.drift import Recording
     from reconciler.probe.result import ConnectorResult, ProtocolResult
     from reconciler.render.terminal import Style
 
 
-def result_text(result: ConnectorResult, style: Style, *, width: int = 0) -> str:
-    """One connector: a line for each protocol, and what to do where one failed."""
+class ResultList:
+    """Shows the results of a run one by one.
+
+    A sentence that was said of a few connectors is not said again, and of very many results only the first
+    are shown.
+    """
+
+    def __init__(self, style: Style) -> None:
+        self._style = style
+        self._said: Counter[str] = Counter()
+        self._shown: Counter[bool] = Counter()
+
+    def text(self, result: ConnectorResult, *, width: int = 0) -> str:
+        """One result; empty if there were too many of them before."""
+        self._shown[result.passed] += 1
+        if self._shown[result.passed] > BLOCKS:
+            return ""
+        return result_text(result, self._style, width=width, news=self._is_news)
+
+    def _is_news(self, sentence: str) -> bool:
+        self._said[sentence] += 1
+        return self._said[sentence] <= NAMED
+
+    def end(self) -> str:
+        """How many were not shown; empty if none."""
+        left = {passed: count - BLOCKS for passed, count in self._shown.items() if count > BLOCKS}
+        words = [
+            f"{left[passed]} more {word}"
+            for passed, word in ((True, "passed"), (False, "failed"))
+            if passed in left
+        ]
+        return f"  … and {' and '.join(words)}. JSON lists each." if words else ""
+
+
+def _always(_: str) -> bool:
+    return True
+
+
+def result_text(
+    result: ConnectorResult, style: Style, *, width: int = 0, news: Callable[[str], bool] = _always
+) -> str:
+    """One connector: a line for each protocol, and what to do where one failed.
+
+    Only sentences that are ``news`` are written.
+    """
     name = pad(result.connector, max(width, width_of(result.connector)))
     blank = pad("", width_of(name))
     lines = []
@@ -26,17 +72,19 @@ def result_text(result: ConnectorResult, style: Style, *, width: int = 0) -> str
         lines += [f"      test mail {text}" for text in _test_mail(protocol)]
         failed = protocol.failed
         if failed is not None and failed.failure is not None:
-            lines.append(f"      {visible(failed.failure.cause)}")
+            if news(failed.failure.cause):
+                lines.append(f"      {visible(failed.failure.cause)}")
             if failed.failure.reply:
                 lines.append(style.faint(f"      the server said: {failed.failure.reply}"))
             if failed.failure.server_text:
                 lines.append(style.faint(f"      word for word: {failed.failure.server_text}"))
-            lines.append(f"      {visible(failed.failure.remedy)}")
+            if news(failed.failure.remedy):
+                lines.append(f"      {visible(failed.failure.remedy)}")
     warnings = (stage.warning for protocol in result.protocols for stage in protocol.stages)
     lines += [
         f"      {style.changed('Warning:')} {visible(text)}."
         for text in dict.fromkeys(warnings)
-        if text
+        if text and news(text)
     ]
     return "\n".join(lines)
 
@@ -45,9 +93,10 @@ def failures_text(results: tuple[ConnectorResult, ...], style: Style) -> str:
     """Those that failed, and the count of all."""
     failed = [item for item in results if not item.passed]
     width = max((width_of(item.connector) for item in failed), default=0)
-    return "\n".join(
-        [*(result_text(item, style, width=width) for item in failed), summary(results)]
-    )
+    shown = ResultList(style)
+    lines = [text for item in failed if (text := shown.text(item, width=width))]
+    end = shown.end()
+    return "\n".join([*lines, *([end] if end else []), summary(results)])
 
 
 def _test_mail(protocol: ProtocolResult) -> tuple[str, ...]:
