@@ -16,7 +16,12 @@ from urllib.parse import quote, unquote
 from reconciler.sandbox import mail_pages
 from reconciler.sandbox.listening import LOOPBACK, Conversation
 from reconciler.sandbox.mail_pages import FolderLine, MailLine, PagePlace
-from reconciler.sandbox.opened_mail import headers_of, open_mail, without_connections
+from reconciler.sandbox.opened_mail import (
+    headers_of,
+    open_mail,
+    with_pictures,
+    without_connections,
+)
 from reconciler.sandbox.shelves import FolderShelf, StrayShelf
 
 if TYPE_CHECKING:
@@ -175,7 +180,8 @@ def _part(mail: OpenedMail, place: PagePlace, link: str, path: list[str]) -> _Fo
         case [""]:
             return _page(mail_pages.reading(place, link, mail))
         case ["html"] if mail.html is not None:
-            body = without_connections(mail.html).encode("utf-8", "replace")
+            text = with_pictures(without_connections(mail.html), mail.attachments)
+            body = text.encode("utf-8", "replace")
             return _Found("text/html; charset=utf-8", body, _MAIL_POLICY)
         case ["attachment", which] if 1 <= _number(which) <= len(mail.attachments):
             return _download(mail.attachments[_number(which) - 1])

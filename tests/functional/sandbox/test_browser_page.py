@@ -8,6 +8,7 @@ import shutil
 import socketserver
 import subprocess
 import threading
+from base64 import b64decode
 from contextlib import contextmanager
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Final
@@ -41,6 +42,12 @@ HOSTILE: Final = """\
 <form action="http://TRACKER/form"><input name="password"><button autofocus>Sign in</button></form>
 <svg onload="fetch('http://TRACKER/svg')"></svg>
 """
+
+
+GREEN: Final = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgaGAAAAEEAIFw9selAAAAAElFTkSuQmCC"
+)
+"""One pixel."""
 
 
 def hostile_mail(tracker: str) -> EmailMessage:
@@ -96,6 +103,36 @@ def browse(tmp_path: Path) -> Callable[..., str]:
         return done.stdout
 
     return run
+
+
+def mail_with_picture(content_id: str) -> EmailMessage:
+    """A mail whose HTML is one large picture, by the name ``logo``, which only one of that name fills."""
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = SUPPORT, SUPPORT, "A picture"
+    mail.set_content('<img src="cid:logo" width="600" height="300">', subtype="html")
+    mail.add_related(GREEN, maintype="image", subtype="png", cid=f"<{content_id}>")
+    return mail
+
+
+def test_chromium_shows_the_pictures_of_the_mail_itself(
+    tmp_path: Path,
+    clients: Callable[[Session], Clients],
+    connector: Callable[..., Connector],
+    browse: Callable[..., str],
+) -> None:
+    account = connector()
+    with Sandbox((account,), tmp_path / "sandbox", web=True) as session:
+        shown = []
+        for number, content_id in enumerate(("logo", "other"), 1):
+            clients(session).signed_in_smtp(account).send_message(mail_with_picture(content_id))
+            link = f"{session.web_address}mailbox/{MAILBOX}/INBOX/"
+            found = re.findall(r"/INBOX/([0-9]+)/", browse(link, "--dump-dom"))
+            assert len(found) == number
+            picture = tmp_path / f"{content_id}.png"
+            newest = max(map(int, found))
+            browse(f"{link}{newest}/html", f"--screenshot={picture}", "--window-size=700,400")
+            shown.append(picture.read_bytes())
+        assert shown[0] != shown[1]
 
 
 def test_chromium_shows_a_hostile_mail_and_lets_it_do_nothing(
