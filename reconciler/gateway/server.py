@@ -72,16 +72,25 @@ class Gateway:
         self._empty.set()
 
     async def run(self) -> None:
-        """Listen, serve, and end after SIGTERM or SIGINT with what is under way; raises UsageError, SecretError, StateError."""
+        """Serve until SIGTERM or SIGINT; raises what ``serve`` raises."""
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await self.serve(stop)
+
+    async def serve(
+        self, stop: asyncio.Event, ready: Callable[[tuple[int, ...]], object] = tuple
+    ) -> None:
+        """Listen, serve, and once ``stop`` is set end with what is under way; raises UsageError, SecretError, StateError.
+
+        ``ready`` is told the ports.
+        """
         if any(how is not Protection.NONE for how, _ in self._settings.listeners):
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._context.minimum_version = ssl.TLSVersion.TLSv1_2
             self._certificate.load(self._certificate.read() or b"", self._context)
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._note)
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
         await loop.run_in_executor(self._asking, self._handover.look)
         servers: list[asyncio.Server] = []
         status: asyncio.Server | None = None
@@ -96,6 +105,7 @@ class Gateway:
             raise
         following = loop.create_task(self._follow())
         self._log.event("ready", serial=self._handover.serial)
+        ready(tuple(item.getsockname()[1] for server in servers for item in server.sockets))
         try:
             await stop.wait()
         finally:

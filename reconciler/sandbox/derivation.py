@@ -30,18 +30,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from reconciler.model.application import Application
     from reconciler.sandbox.seed import Seed
     from reconciler.secrets.base import Secret
 
 DEFAULT_SENT_FOLDER = "Sent"
 
 
-def accounts_of(connectors: tuple[Connector, ...], seed: Seed, *, base: Path) -> SandboxAccounts:
+def accounts_of(
+    connectors: tuple[Connector, ...],
+    seed: Seed,
+    *,
+    base: Path,
+    applications: tuple[Application, ...] = (),
+) -> SandboxAccounts:
     """Derive the accounts from connectors; drafts and servers that lack something are left out.
 
     IMAP and SMTP of a connector share a mailbox. So do connectors with the same user at the same
     host, and a connector that only sends shares the one that reads its address. ``base`` is where
-    relative paths in ``file:`` references start.
+    relative paths in ``file:`` references start. The passwords of ``applications`` are exported too.
 
     Raises SandboxError, which names connector and reference, if a secret cannot be made up or read,
     and if one host and port would have to be two servers.
@@ -74,7 +81,7 @@ def accounts_of(connectors: tuple[Connector, ...], seed: Seed, *, base: Path) ->
             if key.protocol is Protocol.SMTP
         ),
         applications=applications_of(accounts, seed, base=base),
-        exports=exports_of(connectors, seed),
+        exports=exports_of(connectors, seed, applications),
     )
 
 

@@ -11,6 +11,7 @@ from reconciler.secrets.outcome import Flaw
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reconciler.model.application import Application
     from reconciler.model.connector import Connector
     from reconciler.model.secret_ref import SecretRef
     from reconciler.sandbox.seed import Seed
@@ -67,7 +68,18 @@ def made_up(reference: SecretRef, connector: Connector, seed: Seed) -> Secret:
     return seed.password(reference)
 
 
-def exports_of(connectors: tuple[Connector, ...], seed: Seed) -> tuple[tuple[str, Secret], ...]:
+def _refuse_taken(reference: SecretRef, of: Connector | Application) -> None:
+    if "=" in reference.target or reference.target in RESERVED:
+        raise SandboxError(
+            f"the sandbox cannot export {reference} of {of.address}: "
+            "the name is taken, or is not a valid variable name",
+            hint="Name another variable there.",
+        )
+
+
+def exports_of(
+    connectors: tuple[Connector, ...], seed: Seed, applications: tuple[Application, ...] = ()
+) -> tuple[tuple[str, Secret], ...]:
     """Make up every secret that comes from the environment, by the variable's name.
 
     Those of drafts are among them, although nothing here asks for them: whatever a command in the
@@ -77,13 +89,11 @@ def exports_of(connectors: tuple[Connector, ...], seed: Seed) -> tuple[tuple[str
     exports: dict[str, Secret] = {}
     for connector in connectors:
         for reference in connector.references:
-            if reference.scheme != "env":
-                continue
-            if "=" in reference.target or reference.target in RESERVED:
-                raise SandboxError(
-                    f"the sandbox cannot export {reference} of {connector.address}: "
-                    "the name is taken, or is not a valid variable name",
-                    hint="Name another variable in the connector.",
-                )
-            exports[reference.target] = made_up(reference, connector, seed)
+            if reference.scheme == "env":
+                _refuse_taken(reference, connector)
+                exports[reference.target] = made_up(reference, connector, seed)
+    for application in applications:
+        if application.password.scheme == "env":
+            _refuse_taken(application.password, application)
+            exports.setdefault(application.password.target, seed.password(application.password))
     return tuple(sorted(exports.items(), key=lambda item: item[0]))

@@ -25,6 +25,7 @@ from reconciler.wording import install_extra
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from reconciler.model.application import Application
     from reconciler.model.connector import Connector
     from reconciler.sandbox.servers import Servers
 
@@ -86,7 +87,7 @@ class Sandbox:
     """Stands in for the servers of the connectors while the ``with`` block runs.
 
     ``folder`` is made where it is missing and keeps the seed of the made-up secrets and the state of
-    what is tried out, a further one for each sandbox that runs there at the same time; ``base`` is where relative paths in ``file:`` references start. With ``web``, a browser shows the mailboxes.
+    what is tried out, a further one for each sandbox that runs there at the same time; ``base`` is where relative paths in ``file:`` references start. The passwords of ``applications`` are made up too. With ``web``, a browser shows the mailboxes.
 
     Entering raises SandboxError if the extra is not installed, the folder cannot be used, or a
     connector cannot be stood in for.
@@ -97,10 +98,12 @@ class Sandbox:
         connectors: tuple[Connector, ...],
         folder: Path,
         *,
+        applications: tuple[Application, ...] = (),
         base: Path | None = None,
         web: bool = False,
     ) -> None:
         self._connectors = connectors
+        self._applications = applications
         self._folder = folder.absolute()
         self._base = Path.cwd() if base is None else base
         self._web = web
@@ -112,7 +115,9 @@ class Sandbox:
         journal, tokens = SandboxLog(), Tokens()
         with ExitStack() as stack:
             with _extra():
-                accounts = accounts_of(self._connectors, seed, base=self._base)
+                accounts = accounts_of(
+                    self._connectors, seed, base=self._base, applications=self._applications
+                )
                 servers = _servers(accounts, tokens, journal, web=self._web)
             stack.callback(servers.close)
             state = stack.enter_context(own_state(self._folder))

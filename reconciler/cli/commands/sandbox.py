@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.arguments import whole_number
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.project import Project, Uses, project_options
+
+if TYPE_CHECKING:
+    from reconciler.model.application import Application
 
 
 @click.command(
@@ -29,13 +35,18 @@ from reconciler.cli.project import Project, Uses, project_options
               " [default: .reconciler/sandbox of the project]")  # fmt: skip
 @click.option("--web", is_flag=True,
               help="Show the sandbox's mail in a browser, at the address that is printed.")  # fmt: skip
+@click.option("--gateway-port", type=whole_number(0), default=0, metavar="PORT",
+              help="Where programs sign in to the sandbox's gateway. [default: a free one]")  # fmt: skip
 @project_options(Uses.CONFIG)
-def command(project: Project, *, argv: tuple[str, ...], folder: Path | None, web: bool) -> int:
+def command(
+    project: Project, *, argv: tuple[str, ...], folder: Path | None, web: bool, gateway_port: int
+) -> int:
     """Run COMMAND against local mail servers.
 
     Local IMAP and SMTP servers with TLS, and OAuth 2.0 token endpoints, replace every server that
     the connectors name. The secrets that references name are made up, and the state is separate. No
-    mail and no request leaves the machine. Without COMMAND, the servers stay up until Ctrl-C.
+    mail and no request leaves the machine. Where there are applications, a gateway takes their mail
+    and follows what is applied in the sandbox. Without COMMAND, the servers stay up until Ctrl-C.
     """
     import os
 
@@ -47,14 +58,29 @@ def command(project: Project, *, argv: tuple[str, ...], folder: Path | None, web
     folder = folder or space.home / ".reconciler" / "sandbox"
     refuse_escape(folder / "state.db")
     _, desired = space.load_valid()
-    with Sandbox(desired.snapshot.connectors, folder, base=space.home, web=web) as session:
+    box = Sandbox(
+        desired.snapshot.connectors,
+        folder,
+        applications=desired.snapshot.applications,
+        base=space.home,
+        web=web,
+    )
+    with ExitStack() as running:
+        session = running.enter_context(box)
         click.echo(f"Sandbox: {len(session.endpoints)} servers on this machine.", err=True)
         if session.state.name != "state.db":
             click.echo(f"Another sandbox is running, so the state is {session.state}.", err=True)
         if session.web_address is not None:
             click.echo(f"Mail in a browser: {session.web_address}", err=True)
+        more: dict[str, str] = {}
+        if desired.snapshot.applications:
+            from reconciler.app.sandbox_gateway import GATEWAY, sandbox_gateway
+
+            serving = sandbox_gateway(session, space.project, os.environ, gateway_port)
+            more[GATEWAY] = str(running.enter_context(serving))
+            _say_applications(desired.snapshot.applications, more[GATEWAY])
         if argv:
-            ended = run_command(session, argv, os.environ)
+            ended = run_command(session, argv, {**os.environ, **more})
             if ended.problem:
                 click.echo(f"Error: {ended.problem}", err=True)
             return ended.status
@@ -62,7 +88,16 @@ def command(project: Project, *, argv: tuple[str, ...], folder: Path | None, web
             for endpoint in session.endpoints:
                 click.echo(f"  {endpoint.connect_to}  {', '.join(endpoint.connectors)}", err=True)
             click.echo("In another shell, copy these lines. Ctrl-C ends the sandbox.\n", err=True)
-            for line in session.export_lines:
+            for line in (*session.export_lines, *(f"export {name}={more[name]}" for name in more)):
                 click.echo(line)
             wait()
     return ExitCode.OK
+
+
+def _say_applications(applications: tuple[Application, ...], address: str) -> None:
+    """Say where programs sign in and as whom; their passwords are among the exports."""
+    click.echo(
+        f"Gateway: smtp://{address}, for programs of what is applied in the sandbox.", err=True
+    )
+    for item in applications:
+        click.echo(f"  user {item.name}, password {item.password}", err=True)

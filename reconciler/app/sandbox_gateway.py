@@ -1,0 +1,168 @@
+"""The gateway in the sandbox: programs sign in to it as they would elsewhere, and what they send stays on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from reconciler.app.actor import actor as find_actor
+from reconciler.app.dispatch import Dispatch, SendingTerms
+from reconciler.app.gateway import StoredHandover
+from reconciler.app.workspace import open_workspace
+from reconciler.errors import StateError
+from reconciler.gateway.event_log import EventLog
+from reconciler.gateway.settings import GatewaySettings, ListenAddress, Protection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from reconciler.app.project_folder import ProjectFolder
+    from reconciler.app.workspace import Workspace
+    from reconciler.gateway.handover import ReceivedMail
+    from reconciler.gateway.server import Gateway
+    from reconciler.model.application import Application
+    from reconciler.model.secret_ref import SecretRef
+    from reconciler.sandbox.session import Session
+    from reconciler.secrets.base import Secret
+    from reconciler.sending.outcome import Sent
+
+GATEWAY: Final = "RECONCILER_SANDBOX_GATEWAY"
+"""The variable that tells a command in the sandbox where programs sign in."""
+
+LOG: Final = "gateway.log"
+_LOOPBACK: Final = "127.0.0.1"
+
+
+@contextmanager
+def sandbox_gateway(
+    session: Session, project: ProjectFolder, environ: Mapping[str, str], port: int = 0
+) -> Iterator[ListenAddress]:
+    """Serve the applications of a running sandbox on loopback, without TLS, for as long as the block lasts.
+
+    It follows what is applied in the sandbox, and writes its log into the sandbox's folder. Raises ReconcilerError if
+    it cannot listen.
+    """
+    from reconciler.gateway.server import Gateway  # noqa: PLC0415 - heavy; the sandbox has imported most of it
+
+    variables = {**environ, **session.environment}
+    workspace = open_workspace(
+        project,
+        variables,
+        state=session.environment["RECONCILER_STATE"],
+        connect_to=tuple(session.environment["RECONCILER_CONNECT_TO"].split()),
+        ca_file=session.environment["RECONCILER_CA_FILE"],
+    )
+
+    def fetch(reference: SecretRef) -> Secret:
+        return workspace.resolver().resolve(reference)
+
+    settings = GatewaySettings(
+        listeners=((Protection.NONE, ListenAddress(_LOOPBACK, port)),),
+        status=None,
+        host_name="localhost",
+        ending=5.0,
+    )
+    handover = _SandboxHandover(workspace)
+    handle = os.open(session.folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as log:
+        running = _GatewayThread(Gateway(settings, handover, fetch, EventLog(log, verbose=True)))
+        try:
+            yield ListenAddress(_LOOPBACK, running.start())
+        finally:
+            running.end()
+            handover.close()
+
+
+class _GatewayThread:
+    """A gateway on an event loop in a thread of its own: the main thread hears of signals."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._ready: Future[tuple[int, Callable[[], object]]] = Future()
+        self._thread = threading.Thread(target=self._main, name="gateway", daemon=True)
+
+    def start(self) -> int:
+        """Start, and return the port; raises what keeps it from listening."""
+        self._thread.start()
+        return self._ready.result()[0]
+
+    def end(self) -> None:
+        """End the conversations and the thread."""
+        if self._thread.is_alive():
+            self._ready.result()[1]()
+            self._thread.join()
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            if self._ready.done():
+                raise
+            self._ready.set_exception(error)
+
+    async def _serve(self) -> None:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+
+        def ready(ports: tuple[int, ...]) -> None:
+            self._ready.set_result((ports[0], lambda: loop.call_soon_threadsafe(stop.set)))
+
+        await self._gateway.serve(stop, ready)
+
+
+class _SandboxHandover:
+    """Implements :class:`reconciler.gateway.handover.Handover`; the state is opened when the first program asks.
+
+    It may be empty until then, or for longer.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._turn = threading.Lock()
+        self._dispatch: Dispatch | None = None
+
+    def application(self, name: str) -> Application | None:
+        """Find an application as it is applied in the sandbox; raises StateError."""
+        return self._stored().application(name)
+
+    def send(self, mail: ReceivedMail) -> Sent:
+        """Hand a mail over to the sandbox's servers."""
+        return self._stored().send(mail)
+
+    def refuse(self, mail: ReceivedMail, reason: str) -> None:
+        """Put a mail into the log of the sandbox's state."""
+        self._stored().refuse(mail, reason)
+
+    def look(self) -> str:
+        """See whether something was applied, once somebody has asked; returns why that is not known."""
+        if self._dispatch is None:
+            return ""
+        try:
+            return self._stored().look()
+        except StateError as error:
+            return error.message
+
+    @property
+    def age(self) -> float:
+        """Seconds since the state was last reached."""
+        return self._dispatch.applied.age if self._dispatch else 0.0
+
+    @property
+    def serial(self) -> int:
+        """The revision that is in force; -1 before the first."""
+        return self._dispatch.applied.serial if self._dispatch else -1
+
+    def close(self) -> None:
+        """End the sessions with the sandbox's servers."""
+        if self._dispatch is not None:
+            self._dispatch.close(0.0)
+
+    def _stored(self) -> StoredHandover:
+        with self._turn:
+            if self._dispatch is None:
+                who = find_actor(None, self._workspace.environ)
+                self._dispatch = Dispatch(self._workspace, who, SendingTerms())
+            return StoredHandover(self._dispatch)
