@@ -13,14 +13,15 @@ from reconciler.errors import StateError
 from reconciler.state.exported import from_text, to_text
 from reconciler.state.sql.store import open_store
 from reconciler.state.sqlite_file import log_of, read_pages
-from tests.contract.test_damaged_states import COLUMNS, WRONG, damage, path
+from tests.contract.test_damaged_states import COLUMNS, WRONG, damage, path, reopened
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.state.exported import StateExport
+    from tests.contract.test_damaged_states import Reopened
 
-__all__ = ["path"]
+__all__ = ["path", "reopened"]
 
 
 def salvaged(path: Path) -> StateExport:
@@ -42,15 +43,15 @@ def test_nothing_is_lost_of_a_whole_state(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("table", "column"), COLUMNS)
-def test_what_is_left_of_a_wrong_value_can_be_imported(path: Path, table: str, column: str) -> None:
+def test_what_is_left_of_a_wrong_value_can_be_imported(
+    reopened: Reopened, table: str, column: str
+) -> None:
     if (table, column) == ("meta", "id") or table in ("lock", "routing_keys"):
         return  # which are not in an export: keys follow from the resources
-    before = path.read_bytes()
     for value in WRONG:
-        path.write_bytes(before)
-        if damage(path, f'UPDATE "{table}" SET "{column}" = ?', value):
-            wrong = open_store(f"sqlite:///{path}").check()
-            assert salvaged(path).losses or not wrong, value
+        if reopened.damage(f'UPDATE "{table}" SET "{column}" = ?', value):
+            found = from_text(to_text(reopened.store.salvage()))
+            assert found.losses or not reopened.store.check(), value
 
 
 def test_a_loss_is_named_by_table_row_and_column(path: Path) -> None:
