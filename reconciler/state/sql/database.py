@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from reconciler.state.location import Location
-    from reconciler.state.sql.damaged_rows import RowSource
 
 
 class Database(Protocol):
@@ -26,8 +25,8 @@ class Database(Protocol):
         """One consistent view to read from; None where there is no state. Creates nothing."""
         ...
 
-    def rescue(self) -> AbstractContextManager[RowSource | None]:
-        """The rows of a state that may be damaged; None where there is no state."""
+    def rescue(self) -> AbstractContextManager[Connection | None]:
+        """As ``view``, of a state that may be damaged."""
         ...
 
     def transaction(self) -> AbstractContextManager[Connection]:

@@ -15,13 +15,13 @@ from reconciler.plan.changes import Create
 from reconciler.state.base import Commit, Revision
 from reconciler.state.location import SqliteLocation
 from reconciler.state.sql import store as stores
-from reconciler.state.sql.damaged_rows import DatabaseRows, RowSource
 from reconciler.state.sql.faults import BrokenOff
 from reconciler.state.sql.sqlite import SqliteDatabase
 from reconciler.state.sql.store import SqlStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from sqlalchemy import Connection
@@ -57,11 +57,9 @@ class Shaky:
         with self.real.view() as view:
             yield view
 
-    @contextmanager
-    def rescue(self) -> Iterator[RowSource | None]:
+    def rescue(self) -> AbstractContextManager[Connection | None]:
         """As ``view``."""
-        with self.view() as view:
-            yield DatabaseRows(view) if view is not None else None
+        return self.view()
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
