@@ -115,7 +115,10 @@ class ConnectorFile:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where a new connector goes: the folder of connectors, what is there, and how to look further."""
+    """Where a new connector goes: the folder of connectors, what is there, and how to look further.
+
+    ``problems`` are those that the configuration has already.
+    """
 
     root: Path
     home: Path
@@ -127,6 +130,7 @@ class Surroundings:
     settings: Settings = DEFAULTS
     environment: str = ""
     within: Path | None = None
+    problems: tuple[Diagnostic, ...] = ()
 
     @classmethod
     def of(cls, workspace: Workspace, network: Network | None) -> Surroundings:
@@ -146,6 +150,7 @@ class Surroundings:
             workspace.settings,
             workspace.environment,
             project.bounds_of_roots,
+            loaded.diagnostics,
         )
 
     @classmethod
@@ -160,6 +165,7 @@ class Surroundings:
             network,
             has_schema=True,
             roots=roots,
+            problems=load(*roots).diagnostics,
         )
 
 
@@ -311,17 +317,14 @@ def _problems(path: Path, text: str, around: Surroundings) -> tuple[Diagnostic, 
     with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
         beside = Path(folder, path.name)
         beside.write_text(text, encoding="utf-8")
-        before, after = (
-            load(
-                *around.roots,
-                settings=around.settings,
-                environment=around.environment,
-                within=around.within,
-                files=files,
-            ).diagnostics
-            for files in ((), (beside,))
-        )
-        known = {(item.rule, item.message) for item in before}
+        after = load(
+            *around.roots,
+            settings=around.settings,
+            environment=around.environment,
+            within=around.within,
+            files=(beside,),
+        ).diagnostics
+        known = {(item.rule, item.message) for item in around.problems}
         added = [
             replace(item, file=str(path) if Path(item.file).name == beside.name else item.file)
             for item in after

@@ -55,15 +55,15 @@ def plan_from_base(
     Opens no state, resolves no secret and runs nothing that the repository names. Raises ConfigurationInvalid,
     BaseInvalid, UsageError for an unknown commit or a scope that holds nothing, and GitFailed.
     """
-    wanted = workspace.load_valid()
-    refuse_idle_patterns(wanted[1], overrides)
+    configured = workspace.load_valid()
+    refuse_idle_patterns(configured[1], overrides)
     git = GitRepository(workspace.home, workspace.environ)
     top = git.top()
     commit = git.commit(ref)
     paths = _paths(workspace.project, top)
     with _written(git, commit, paths.all) as folder:
         base = _base(workspace, paths.within(folder), _Spelling(ref, folder))
-    made = compare(workspace, wanted, base.state, overrides=overrides, scope=scope)
+    made = compare(workspace, configured, base.state, overrides=overrides, scope=scope)
     return replace(
         made,
         plan=replace(made.plan, base=BaseCommit(ref, commit)),

@@ -57,18 +57,22 @@ def explain(topic: str) -> ExplainDocument:
     found += (item for item in fields if f".{item.name}".endswith(f".{topic}"))
     if found:
         return ExplainDocument(topic=topic, explanations=tuple(found))
-    known = {
-        *RULES,
-        *ErrorClass,
-        *(item.name for item in providers),
-        *(end for item in fields for end in _endings(item.name)),
-    }
     raise UsageError(
         f"unknown topic {topic!r}: expected a field, rule, provider or error class",
-        hint=did_you_mean(topic, known)
+        hint=did_you_mean(topic, topics())
         or "Give a field such as smtp.security, a rule such as schema/type, a provider such as gmail, or an "
         "error class such as auth_rejected.",
     )
+
+
+def topics() -> frozenset[str]:
+    """Everything that can be explained."""
+    return frozenset((
+        *RULES,
+        *ErrorClass,
+        *(item.name for item in built_in_providers()),
+        *(end for item in _fields() for end in _endings(item.name)),
+    ))  # fmt: skip
 
 
 def _endings(path: str) -> Iterator[str]:

@@ -89,11 +89,11 @@ def make_plan(
     state in CI, UsageError for a scope that holds nothing, or StateError if the state cannot be read or is
     another one.
     """
-    wanted = workspace.load_valid()
-    refuse_idle_patterns(wanted[1], overrides)
+    configured = workspace.load_valid()
+    refuse_idle_patterns(configured[1], overrides)
     current = workspace.stored()
     workspace.check_state(current, first_apply=first_apply)
-    offline = plan_offline(workspace, actor, wanted, current, overrides=overrides, scope=scope)
+    offline = plan_offline(workspace, actor, configured, current, overrides=overrides, scope=scope)
     if not check_secrets or any(item.about_credentials for item in offline.plan.violations):
         return offline
     key = workspace.fingerprint_key(create=False)
@@ -104,14 +104,14 @@ def make_plan(
 def plan_offline(
     workspace: Workspace,
     actor: str,
-    wanted: tuple[Loaded, Desired],
+    configured: tuple[Loaded, Desired],
     current: StoredState,
     *,
     overrides: Overrides,
     scope: Scope = WHOLE,
 ) -> Planned:
     """Plan from the files and the stored state alone: no secret is fetched."""
-    made = compare(workspace, wanted, current, overrides=overrides, scope=scope)
+    made = compare(workspace, configured, current, overrides=overrides, scope=scope)
     return replace(
         made,
         denials=denials(made.plan.changes, current, actor),
@@ -125,14 +125,14 @@ def plan_offline(
 
 def compare(
     workspace: Workspace,
-    wanted: tuple[Loaded, Desired],
+    configured: tuple[Loaded, Desired],
     current: StoredState,
     *,
     overrides: Overrides,
     scope: Scope = WHOLE,
 ) -> Planned:
     """Plan from ``current`` to the files, judged by the limits and by nobody's rights."""
-    loaded, everything = wanted
+    loaded, everything = configured
     refuse_empty_scope(scope, everything, current)
     desired, partial = narrow_to(everything, current, scope)
     made = replace(

@@ -123,8 +123,12 @@ class Workspace:
             within=self.project.bounds_of_roots,
             files=files,
         )
-        problems = (*self.settings_problems, *loaded.diagnostics)
         broken = self._has_broken_settings()
+        problems = (
+            *self.settings_problems,
+            # Without the settings every variable is unknown.
+            *(x for x in loaded.diagnostics if not (broken and x.rule == "variable/unknown")),
+        )
         snapshot = None if broken else loaded.snapshot
         return replace(loaded, diagnostics=problems, snapshot=snapshot)
 

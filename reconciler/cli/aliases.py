@@ -14,6 +14,10 @@ NATIVE: Final = {"list": "status", "show": "show", "rm": "forget"}
 """Terraform's subcommands of `state`, and the commands that they stand for."""
 
 
+_SAID: Final = "reconciler.cli.aliases"
+"""The key in click's context under which it is remembered that the native word was named."""
+
+
 class GroupWithAliases(ExampleGroup):
     """The group `state`, which also takes Terraform's subcommands; its help lists only its own."""
 
@@ -29,7 +33,8 @@ class GroupWithAliases(ExampleGroup):
             return None
         found = super().get_command(ctx, native)
         name = f"state {native}" if found is not None else native
-        if not ctx.resilient_parsing:
+        if not ctx.resilient_parsing and _SAID not in ctx.meta:  # click asks more than once
+            ctx.meta[_SAID] = True
             click.echo(f"Note: `state {cmd_name}` is `reconciler {name}` here.", err=True)
         if found is not None:
             return found

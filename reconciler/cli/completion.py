@@ -63,6 +63,26 @@ def providers(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     return _fitting([*built_in, *_names(ctx, lambda kind: kind is Kind.PROVIDER)], incomplete)
 
 
+def topics(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """What `explain` explains."""
+    del ctx, param
+    from reconciler.app.explain import topics as known  # noqa: PLC0415 - only for this
+
+    return _fitting(known(), incomplete)
+
+
+def environments(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The environments that reconciler.yaml declares."""
+    del param
+    project = _project(ctx)
+    if project is None:
+        return []
+    from reconciler.config.settings_file import load_settings  # noqa: PLC0415 - reads YAML
+
+    settings, _ = load_settings(project.settings_file, within=project.home)
+    return _fitting(settings.environments, incomplete)
+
+
 def _names(ctx: click.Context, wanted: Callable[[Kind], bool]) -> list[str]:
     project = _project(ctx)
     if project is None:

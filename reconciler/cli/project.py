@@ -122,6 +122,7 @@ class Project:
         None,
         envvar="RECONCILER_ENV",
         show_envvar=True,
+        shell_complete=completion.environments,
         metavar="NAME",
         help="The environment, one of those that reconciler.yaml declares.",
     )

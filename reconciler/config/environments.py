@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.config.settings import DEFAULTS
 from reconciler.config.suggest import did_you_mean, one_of
 from reconciler.errors import UsageError
+from reconciler.wording import counted
 
 if TYPE_CHECKING:
     from reconciler.config.settings import Settings
@@ -29,8 +30,8 @@ def choose(settings: Settings, asked: str | None) -> str:
         )
     if len(declared) > 1:
         raise UsageError(
-            f"reconciler.yaml declares the environments {one_of(declared)}, but none was chosen",
-            hint="Choose one with --env, or set RECONCILER_ENV.",
+            f"reconciler.yaml declares {counted(len(declared), 'environment')}, but none was chosen",
+            hint=f"Choose {one_of(declared)} with --env, or set RECONCILER_ENV.",
         )
     return next(iter(declared), "")
 

@@ -81,9 +81,10 @@ class Gateway:
     async def serve(
         self, stop: asyncio.Event, ready: Callable[[tuple[int, ...]], object] = tuple
     ) -> None:
-        """Listen, serve, and once ``stop`` is set end with what is under way; raises UsageError, SecretError, StateError.
+        """Listen and serve until ``stop`` is set, and let what is under way be answered.
 
-        ``ready`` is told the ports.
+        ``ready`` is told the ports. Raises ReconcilerError for a port that it cannot listen on, UsageError for
+        a certificate that cannot be used, SecretError for one that cannot be fetched, and StateError.
         """
         if any(how is not Protection.NONE for how, _ in self._settings.listeners):
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -42,12 +42,12 @@ def route(request: RouteRequest, index: RoutingIndex) -> Route | Refusal:
     if policy.enabled:
         return _forced(request, index, policy, connector, steps)
     if connector is None:
-        wanted = (
+        cause = (
             f"no connector sends as {request.sender}" if request.sender else "no sender is given"
         )
         return Refusal(
             reason=RefusalReason.NO_CONNECTOR,
-            sentence=f"{wanted}, and {_no_fallback(policy)}",
+            sentence=f"{cause}, and {_no_fallback(policy)}",
             steps=tuple(steps),
         )
     answers = policy.reply_to if reason is Reason.FALLBACK else ReplyTo.ORIGINAL_SENDER
@@ -138,14 +138,14 @@ def _forced(
         if why_not:
             return Refusal(reason=RefusalReason.NOT_PERMITTED, sentence=why_not, steps=tuple(steps))
     steps.append(f"The global SMTP policy forces all mail through {carrier.name}.")
-    wanted = request.sender or (asked.email_address if asked is not None else None)
+    sender = request.sender or (asked.email_address if asked is not None else None)
     answer = request.reply_to
     if answer is None and asked is not None and policy.reply_to is ReplyTo.ORIGINAL_SENDER:
         answer = asked.reply_to
         if answer is not None:
             steps.append(f"Answers go to {answer}, the `reply_to` of {asked.name}.")
     forced = RouteRequest(
-        actor=request.actor, sender=wanted, connector=carrier.name, reply_to=answer
+        actor=request.actor, sender=sender, connector=carrier.name, reply_to=answer
     )
     return _through(
         forced,

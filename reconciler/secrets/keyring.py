@@ -13,11 +13,20 @@ from reconciler.wording import install_extra
 _one_at_a_time = threading.Lock()
 
 
-def fetch(target: str) -> Outcome:
-    """Ask the keyring. The last slash separates service and user: a service may be an address."""
+def _named(target: str) -> tuple[str, str] | Flaw:
+    """Service and user. The last slash separates them: a service may be an address."""
     service, _, user = target.rpartition("/")
     if not service or not user:
         return Flaw("names no user", "Write keyring:service/user.")
+    return service, user
+
+
+def fetch(target: str) -> Outcome:
+    """Ask the keyring."""
+    named = _named(target)
+    if isinstance(named, Flaw):
+        return named
+    service, user = named
     try:
         keyring = importlib.import_module("keyring")
     except ImportError:
@@ -46,13 +55,13 @@ def replace(target: str, old: Secret | None, new: Secret) -> Flaw | None:
             return Flaw("holds another secret by now", "Fetch it again.")
     elif old is not None:
         return found
-    service, _, user = target.rpartition("/")
-    if not service or not user:
-        return Flaw("names no user", "Write keyring:service/user.")
+    named = _named(target)
+    if isinstance(named, Flaw):
+        return named
     try:
         keyring = importlib.import_module("keyring")
         with _one_at_a_time:
-            keyring.set_password(service, user, new.reveal())
+            keyring.set_password(*named, new.reveal())
     except Exception as error:  # noqa: BLE001 - backends are plug-ins, which raise what they like
         return Flaw(f"cannot be written: the keyring raised {type(error).__name__}", "Unlock it.")
     return None

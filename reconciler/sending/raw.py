@@ -122,8 +122,8 @@ def _kept(head: bytes, *, replaced: bool) -> tuple[bytes, frozenset[bytes]]:
 
 def _values(head: bytes, field: str) -> list[str]:
     """The values of a field, unfolded."""
-    wanted = field.lower().encode()
-    raw = [text.partition(b":")[2] for name, text in fields(head) if name == wanted]
+    sought = field.lower().encode()
+    raw = [text.partition(b":")[2] for name, text in fields(head) if name == sought]
     return [value.decode().replace("\r\n", "").strip() for value in raw]
 
 

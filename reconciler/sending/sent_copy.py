@@ -59,18 +59,18 @@ def without_filing(route: Route, connector: Connector, asked: SaveSent | None) -
     forced = route.save_to_sent_items
     if forced is False:
         return Copy(CopyStatus.NOT_WANTED, sentence="the global SMTP policy files no copies")
-    wanted = connector.save_sent if forced or asked is None else asked
-    if forced and wanted is SaveSent.NEVER:
-        wanted = SaveSent.AUTO
-    if wanted is SaveSent.NEVER:
+    save = connector.save_sent if forced or asked is None else asked
+    if forced and save is SaveSent.NEVER:
+        save = SaveSent.AUTO
+    if save is SaveSent.NEVER:
         return Copy(CopyStatus.NOT_WANTED, sentence="copies are turned off")
-    if wanted is SaveSent.AUTO and connector.files_sent_copies:
+    if save is SaveSent.AUTO and connector.files_sent_copies:
         return Copy(CopyStatus.FILED_BY_PROVIDER, sentence="the provider files sent mail itself")
     if connector.imap is None:
         sentence = f"{connector.name} has no IMAP settings, so nothing can be filed"
-        lenient = wanted is SaveSent.AUTO and not forced
+        lenient = save is SaveSent.AUTO and not forced
         return Copy(CopyStatus.NOT_WANTED if lenient else CopyStatus.FAILED, sentence=sentence)
-    return wanted
+    return save
 
 
 class Copies:

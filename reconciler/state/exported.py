@@ -158,7 +158,10 @@ class ExportedAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedLoss:
-    """What a salvage could not read: ``row`` by its key, "" for a table; ``column`` "" for a whole row."""
+    """What a salvage could not read: ``row`` by its key, "" for a table; ``column`` "" for a whole row.
+
+    ``table`` is "" for what concerns the whole file.
+    """
 
     __pydantic_config__ = STRICT
 
@@ -168,6 +171,8 @@ class ExportedLoss:
     problem: str
 
     def __str__(self) -> str:
+        if not self.table:
+            return f"the file: {self.problem}"
         row = f", row {self.row}" if self.row else ""
         column = f", column {self.column}" if self.column else ""
         return f"table {self.table}{row}{column}: {self.problem}"

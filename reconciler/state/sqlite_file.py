@@ -10,6 +10,8 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reconciler.state.sqlite_pages import SqlitePages
+
 _BUSY_SECONDS = 5.0
 # A reader writes to the folder too, where SQLite keeps the index of the write-ahead log: this is how a read-only
 # folder and a full disk answer.
@@ -32,7 +34,7 @@ def open_to_write(
         for pragma in (f"synchronous = {synchronous}", "foreign_keys = ON", "cell_size_check = ON",
                        "trusted_schema = OFF"):  # fmt: skip
             connection.execute(f"PRAGMA {pragma}")
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         connection.close()
         raise
     return connection
@@ -47,6 +49,10 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         connection = open_to_write(path)
         connection.execute("PRAGMA query_only = ON")
         connection.execute("SELECT count(*) FROM sqlite_schema")
+    except UnicodeDecodeError:
+        if connection is not None:
+            connection.close()
+        raise
     except sqlite3.Error as error:
         if connection is not None:
             connection.close()
@@ -84,6 +90,21 @@ def is_cut(connection: sqlite3.Connection, size: int) -> bool:
     # https://www.sqlite.org/howtocorrupt.html, section 2.2.
     (page,) = connection.execute("PRAGMA page_size").fetchone()
     return bool(size % page)
+
+
+def read_pages(path: Path) -> SqlitePages | None:
+    """Read the pages of a file that is not open, with its log; None where there is no file. Raises OSError."""
+    from reconciler.state.sqlite_pages import SqlitePages  # noqa: PLC0415 - one command needs it
+
+    try:
+        octets = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        log = log_of(path).read_bytes()
+    except FileNotFoundError:
+        log = b""
+    return SqlitePages(octets, log)
 
 
 def log_of(path: Path) -> Path:

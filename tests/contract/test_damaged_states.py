@@ -5,21 +5,23 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from reconciler.errors import StateCorrupt, StateError
 from reconciler.model.address import Address, Kind
+from reconciler.state.base import StateStore
 from reconciler.state.exported import to_text
 from reconciler.state.sql import schema, tables
 from reconciler.state.sql.store import open_store
 from tests.contract.write_state import STATES
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    from reconciler.state.base import StateStore
 
 WRONG = ("[", 2**63 - 1, 1.5, b"\x00\xff")
 COLUMNS = [
@@ -37,6 +39,29 @@ def path(tmp_path: Path) -> Path:
     shutil.copyfile(STATES / f"{schema.CURRENT}.db", target)
     target.chmod(0o600)
     return target
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """A store whose file is replaced behind its back; one for all values, since each compiles its queries anew."""
+
+    path: Path
+    store: StateStore
+    whole: bytes
+
+    def damage(self, statement: str, *values: object) -> bool:
+        """Start from the whole state, and change it; False if SQLite itself refuses."""
+        self.path.write_bytes(self.whole)
+        return damage(self.path, statement, *values)
+
+
+@pytest.fixture(scope="module")
+def reopened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reopened]:
+    path = tmp_path_factory.mktemp("reopened") / "state.db"
+    path.touch(mode=0o600)
+    whole = (STATES / f"{schema.CURRENT}.db").read_bytes()
+    with closing(open_store(f"sqlite:///{path}")) as store:
+        yield Reopened(path, store, whole)
 
 
 def damage(path: Path, statement: str, *values: object) -> bool:
@@ -77,17 +102,14 @@ def test_a_whole_state_has_no_problems(path: Path) -> None:
 
 @pytest.mark.parametrize(("table", "column"), COLUMNS)
 def test_a_wrong_value_in_any_column_is_an_error_of_the_state(
-    path: Path, table: str, column: str
+    reopened: Reopened, table: str, column: str
 ) -> None:
-    before = path.read_bytes()
     for value in WRONG:
-        path.write_bytes(before)
-        if not damage(path, f'UPDATE "{table}" SET "{column}" = ?', value):
+        if not reopened.damage(f'UPDATE "{table}" SET "{column}" = ?', value):
             continue
-        store = open_store(f"sqlite:///{path}")
         with suppress(StateError):  # anything else is a traceback
-            read_everything(store)
-        assert all(isinstance(item, str) for item in store.check())
+            read_everything(reopened.store)
+        assert all(isinstance(item, str) for item in reopened.store.check())
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
+from tests import interpreter
 from tests.functional.conftest import DEADLINE, Done
 
 if TYPE_CHECKING:
@@ -60,9 +60,8 @@ def run_signalled(
     That is ``before`` or ``after``, and the dotted name of a function.
     """
     listed = ",".join(str(int(item)) for item in numbers)
-    done = subprocess.run(
+    done = interpreter.run(
         [sys.executable, "-c", before + SIGNALLED, moment, listed, *arguments],
         cwd=home.folder, env=home.environ, input=stdin, capture_output=True, text=True, timeout=DEADLINE,
-        check=False,
     )  # fmt: skip
     return Done(done.returncode, done.stdout, done.stderr)

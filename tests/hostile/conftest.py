@@ -36,10 +36,10 @@ HOST = "hostile.example"
 PASSWORD = "Tr0ub4dor&3-zq9"
 
 TIMEOUT = 10.0
-"""Seconds for a server that does not hang: far more than it takes, however busy the machine is."""
+"""Seconds for a server that does not hang: far more than it needs, even on a busy machine."""
 
 PATIENCE = (0.6, 2.4, 9.6)
-"""Seconds for a server that hangs: more only where the time did not suffice to come to that point."""
+"""Seconds for a server that hangs: more only if that was too short to reach the point in question."""
 
 
 class Passwords:
@@ -53,7 +53,7 @@ class Passwords:
 
 
 class Certificates:
-    """Server contexts: a good one, and each way of being bad."""
+    """Server contexts: a good one, and one for each flaw."""
 
     def __init__(self, folder: Path) -> None:
         authority, stranger = trustme.CA(), trustme.CA()
@@ -83,7 +83,7 @@ def _context(certificate: trustme.LeafCert) -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a test found, how long it took and how long it might have taken."""
+    """What a test found, how long it took, and how long it was allowed to take."""
 
     result: ProtocolResult
     seconds: float
@@ -104,7 +104,7 @@ class Found:
 
     @property
     def detail(self) -> dict[Stage, str]:
-        """What each stage had to tell."""
+        """What each stage reported."""
         return {stage.stage: stage.detail for stage in self.result.stages}
 
 
@@ -128,7 +128,7 @@ def serve() -> Iterator[Callable[..., HostileServer]]:
 
 @pytest.fixture
 def attack(serve: Callable[..., HostileServer], certificates: Certificates) -> Attack:
-    """Test an account at a server that follows this script, and expect an end within the deadline.
+    """Test an account at a server that follows this script, and expect it to end within the deadline.
 
     ``hangs_at`` is the stage at which the server keeps the test waiting.
     """
@@ -170,7 +170,7 @@ def attack(serve: Callable[..., HostileServer], certificates: Certificates) -> A
             [connector or connector_for(protocol, security)], Passwords(password), options
         )
         seconds = time.monotonic() - started
-        # Generous, for machines that do many things at a time; what hangs would take far longer.
+        # Generous, for busy machines; a test that hangs would take far longer.
         assert seconds < options.timeout + 10
         return Found(result.protocols[0], seconds, options.timeout, server)
 
@@ -192,7 +192,7 @@ def look(
         plain: bool = False,
         timeout: float = TIMEOUT,
     ) -> ExaminedAccount:
-        implicit = security is Security.IMPLICIT and not plain  # else it is the script's to do
+        implicit = security is Security.IMPLICIT and not plain  # otherwise the script does it
         server = serve(script, (context or certificates.good) if implicit else None)
         options = ProbeOptions(
             timeout=timeout,
@@ -226,7 +226,7 @@ def connector_for(protocol: Protocol, security: Security, **fields: object) -> C
         email_address="support@hostile.example",
         save_sent=SaveSent.AUTO,
     )
-    return replace(base, **fields)  # type: ignore[arg-type]  # whatever the test wants changed
+    return replace(base, **fields)  # type: ignore[arg-type]  # what the test changes
 
 
 ADDRESS: Final = "support@hostile.example"
@@ -257,7 +257,7 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """A mailer whose only connector is at a hostile server, and what it noted."""
+    """A mailer whose only connector is at a hostile server, and what it recorded."""
 
     mailer: Mailer
     server: HostileServer
@@ -270,7 +270,7 @@ class Office:
 
     @property
     def texts(self) -> int:
-        """How many mails the server was given the text of."""
+        """How many mails the server received the text of."""
         return len(self.server.commands("DATA"))
 
     @property

@@ -1,4 +1,4 @@
-"""A small web proxy: it answers CONNECT, leads each place to a port of loopback, and passes on bytes."""
+"""A small web proxy: it answers CONNECT, maps each destination to a port on loopback, and forwards bytes."""
 
 from __future__ import annotations
 

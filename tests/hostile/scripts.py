@@ -1,4 +1,4 @@
-"""Scripts: an IMAP and an SMTP server that are right but for what a test makes wrong."""
+"""Scripts: an IMAP and an SMTP server that are correct except for what a test breaks."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def hold(peer: Peer, _: str) -> None:
 
 
 def hang_up(_peer: Peer, _: str) -> None:
-    """Close the connection without a word."""
+    """Close the connection without an answer."""
     from tests.hostile.server import Gone
 
     raise Gone
 
 
 def imap(context: ssl.SSLContext | None = None, /, **answers: Answer) -> Script:
-    """An IMAP server; ``context`` is what STARTTLS is done with."""
+    """An IMAP server; ``context`` is used for STARTTLS."""
     known: dict[str, Answer] = {
         "greeting": f"* OK [CAPABILITY {CAPABILITIES}] ready\r\n",
         "CAPABILITY": f"* CAPABILITY {CAPABILITIES}\r\n{{tag}} OK done\r\n",
@@ -47,7 +47,7 @@ def imap(context: ssl.SSLContext | None = None, /, **answers: Answer) -> Script:
             tag, _, rest = peer.line().partition(" ")
             verb, _, arguments = rest.partition(" ")
             if verb == "LOGOUT":
-                return  # nobody waits for an answer
+                return  # no answer is expected
             if verb == "STARTTLS" and context is not None and verb not in answers:
                 peer.send(f"{tag} OK go ahead\r\n")
                 peer.start_tls(context)
@@ -58,7 +58,7 @@ def imap(context: ssl.SSLContext | None = None, /, **answers: Answer) -> Script:
 
 
 def smtp(context: ssl.SSLContext | None = None, /, **answers: Answer) -> Script:
-    """A submission server; ``context`` is what STARTTLS is done with."""
+    """A submission server; ``context`` is used for STARTTLS."""
     known: dict[str, Answer] = {
         "greeting": "220 hostile.example ESMTP\r\n",
         "EHLO": "250-hostile.example\r\n250-SIZE 10000000\r\n250 AUTH PLAIN LOGIN\r\n",
@@ -75,7 +75,7 @@ def smtp(context: ssl.SSLContext | None = None, /, **answers: Answer) -> Script:
             verb, _, arguments = peer.line().partition(" ")
             verb = verb.upper()
             if verb == "QUIT":
-                return  # nobody waits for an answer
+                return  # no answer is expected
             if verb == "STARTTLS" and context is not None and verb not in answers:
                 peer.send("220 2.0.0 go ahead\r\n")
                 peer.start_tls(context)
@@ -100,7 +100,7 @@ def _reply(peer: Peer, answer: Answer, arguments: str, tag: str = "") -> None:
 
 
 def append(answer: Answer) -> Answer:
-    """Read what is to be appended, and answer."""
+    """Read the message to append, and answer."""
 
     def command(peer: Peer, arguments: str) -> None:
         tag = peer.lines[-1].partition(" ")[0]
@@ -145,7 +145,7 @@ def takes(*answers: str | Answer) -> Answer:
 
 
 def says(**replies: str) -> Answer:
-    """Answer RCPT by the local part of the address; the others are welcome."""
+    """Answer RCPT by the local part of the address; other addresses are accepted."""
 
     def recipient(peer: Peer, arguments: str) -> None:
         name = arguments.removeprefix("TO:<").partition("@")[0]

@@ -1,4 +1,4 @@
-"""A server that does what a script says, on loopback, until its test is over."""
+"""A server on loopback that follows a script until its test is over."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _PATIENCE = 20.0
-"""Seconds after which the server itself gives up, so that a broken test ends too."""
+"""Seconds after which the server gives up, so that a broken test ends too."""
 
 
 class Gone(Exception):
@@ -33,7 +33,7 @@ class Peer:
         self._rest = b""
 
     def send(self, data: str | bytes) -> None:
-        """Send these octets, and nothing else.
+        """Send exactly these octets.
 
         The first answer to what the client sent in one go makes it a round trip; the answers to the rest
         of that come along with it.
@@ -46,7 +46,7 @@ class Peer:
             raise Gone from None
 
     def line(self) -> str:
-        """Wait for a line of the client."""
+        """Wait for a line from the client."""
         while b"\n" not in self._rest:
             try:
                 chunk = self._sock.recv(4096)
@@ -61,7 +61,7 @@ class Peer:
         return self.lines[-1]
 
     def octets(self, size: int) -> bytes:
-        """Wait for so many octets of the client."""
+        """Wait for this many octets from the client."""
         while len(self._rest) < size:
             try:
                 chunk = self._sock.recv(4096)
@@ -122,11 +122,11 @@ class HostileServer:
 
     @property
     def lines(self) -> list[str]:
-        """Everything that clients have said, in the order of their connections."""
+        """Everything that clients have sent, in the order of their connections."""
         return [line for peer in self.peers for line in peer.lines]
 
     def commands(self, *verbs: str) -> list[str]:
-        """The lines that hold one of these commands."""
+        """The lines that contain one of these commands."""
         return [line for line in self.lines if not {*verbs}.isdisjoint(line.upper().split()[:2])]
 
     def __enter__(self) -> Self:

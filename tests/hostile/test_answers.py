@@ -1,4 +1,4 @@
-"""Servers that say no, in all the ways they have."""
+"""Servers that refuse, in every way they can."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_what_smtp_servers_answer_to_an_envelope(
         (SMTP, "354 go ahead\r\n", ErrorClass.PROTOCOL),
     ],
 )
-def test_greetings_that_are_none(
+def test_an_invalid_greeting_fails_at_the_capabilities(
     attack: Attack, protocol: Protocol, greeting: str, error_class: ErrorClass
 ) -> None:
     def script(peer: Peer) -> None:
@@ -154,7 +154,7 @@ def test_another_protocol_on_the_port_is_named(
 @pytest.mark.parametrize(
     "answer", ["{tag} BAD User is authenticated but not connected.", "{tag} NO no"]
 )
-def test_a_sign_in_without_a_mailbox_behind_it_is_no_success(
+def test_signing_in_to_an_account_without_a_mailbox_fails(
     attack: Attack, command: str, answer: str
 ) -> None:
     stage, failure = attack(IMAP, imap(**{command: f"{answer}\r\n"})).failure
@@ -196,7 +196,7 @@ def test_a_missing_inbox_is_a_missing_folder(attack: Attack) -> None:
     assert attack(IMAP, script).failure[1].error_class is ErrorClass.FOLDER_MISSING
 
 
-def test_bye_in_the_middle_of_signing_in(attack: Attack) -> None:
+def test_bye_while_signing_in(attack: Attack) -> None:
     script = imap(AUTHENTICATE="* BYE Too many failed logins\r\n")
     stage, failure = attack(IMAP, script, hangs_at=Stage.AUTHENTICATION).failure
     assert (stage, failure.error_class) == (Stage.AUTHENTICATION, ErrorClass.RATE_LIMITED)
@@ -212,7 +212,7 @@ def test_bye_in_the_middle_of_signing_in(attack: Attack) -> None:
         (IMAP, {"greeting": "* OK [CAPABILITY IMAP4rev1 LOGINDISABLED AUTH=GSSAPI] hi\r\n"}),
     ],
 )
-def test_a_server_that_offers_no_sign_in_of_ours_does_not_pass(
+def test_a_server_without_a_mechanism_that_we_support_fails(
     attack: Attack, protocol: Protocol, answers: dict[str, str]
 ) -> None:
     found = attack(protocol, SERVERS[protocol](**answers))
@@ -262,7 +262,7 @@ def test_one_wrong_password_is_sent_exactly_once(
         ("{tag} NO [ALERT] Please log in via your web browser\r\n", 1),
     ],
 )
-def test_only_a_wrong_password_is_not_tried_over_the_other_protocol(
+def test_only_a_wrong_password_keeps_the_other_protocol_from_trying(
     serve: Callable[..., HostileServer], certificates: Certificates, answer: str, tried: int
 ) -> None:
     reads = serve(imap(AUTHENTICATE=answer), certificates.good)
@@ -295,7 +295,7 @@ def test_only_a_wrong_password_is_not_tried_over_the_other_protocol(
         (IMAP, {"LIST": "{tag} NO [UNAVAILABLE] not now\r\n"}),
     ],
 )
-def test_what_is_temporary_is_tried_again_and_then_passes(
+def test_a_temporary_failure_is_retried_and_passes(
     attack: Attack, protocol: Protocol, answers: dict[str, str]
 ) -> None:
     good = SERVERS[protocol]
@@ -305,13 +305,13 @@ def test_what_is_temporary_is_tried_again_and_then_passes(
     assert len(found.server.peers) == 2
 
 
-def test_what_is_too_much_already_is_not_tried_again(attack: Attack) -> None:
+def test_too_many_logins_are_not_retried(attack: Attack) -> None:
     script = smtp(AUTH="454 4.7.0 Too many login attempts, please try again later\r\n")
     found = attack(SMTP, script, options=PATIENT)
     assert len(found.server.peers) == 1
 
 
-def test_smtp_asks_for_the_mechanism_without_an_initial_response_if_it_is_login(
+def test_auth_login_is_sent_without_an_initial_response(
     attack: Attack,
 ) -> None:
     def login(peer: Peer, _: str) -> None:
@@ -326,7 +326,7 @@ def test_smtp_asks_for_the_mechanism_without_an_initial_response_if_it_is_login(
 
 
 @pytest.mark.parametrize("security", [Security.NONE, Security.IMPLICIT])
-def test_cram_md5_is_only_preferred_where_the_password_would_be_seen(
+def test_cram_md5_is_preferred_only_where_the_password_would_be_readable(
     attack: Attack, security: Security
 ) -> None:
     def auth(peer: Peer, arguments: str) -> None:
@@ -343,7 +343,7 @@ def test_cram_md5_is_only_preferred_where_the_password_would_be_seen(
 
 
 @pytest.mark.parametrize("challenge", ["334 \r\n", "334 !!!!\r\n", "334 cGFzcw==\r\n"])
-def test_challenges_without_end_are_given_up(attack: Attack, challenge: str) -> None:
+def test_endless_challenges_are_abandoned(attack: Attack, challenge: str) -> None:
     def auth(peer: Peer, _: str) -> None:
         while True:
             peer.send(challenge)
@@ -353,7 +353,7 @@ def test_challenges_without_end_are_given_up(attack: Attack, challenge: str) -> 
     assert (stage, failure.error_class) == (Stage.AUTHENTICATION, ErrorClass.PROTOCOL)
 
 
-def test_challenges_without_end_are_given_up_over_imap_too(attack: Attack) -> None:
+def test_endless_challenges_are_abandoned_over_imap_too(attack: Attack) -> None:
     def auth(peer: Peer, _: str) -> None:
         while True:
             peer.send("+ cGFzcw==\r\n")
@@ -381,7 +381,7 @@ def test_challenges_without_end_are_given_up_over_imap_too(attack: Attack) -> No
         ),
     ],
 )
-def test_a_sent_folder_is_needed_where_copies_would_be_filed_by_us(
+def test_a_sent_folder_is_required_if_we_file_the_copies(
     attack: Attack, fields: dict[str, object], passes: bool
 ) -> None:
     connector = connector_for(IMAP, Security.IMPLICIT)

@@ -1,4 +1,4 @@
-"""Copies that are filed in the background: the mail does not wait for them, and they are not lost in silence."""
+"""Copies filed in the background: they delay no mail, and none is lost silently."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LATE: Final = 20
 
 
 def shelf(filed: list[str], **answers: Answer) -> Script:
-    """A mailbox that notes what is filed in it."""
+    """A mailbox that records what is filed in it."""
 
     def kept(peer: Peer, _: str) -> None:
         filed.append(next(line for line in peer.lines if line.startswith("Subject:")))
@@ -73,7 +73,7 @@ def test_a_mailbox_that_hangs_holds_up_no_mail_and_closing_ends_it(
     )
 
 
-def test_closing_waits_for_the_copies_and_the_log_says_what_became_of_them(
+def test_closing_waits_for_the_copies_and_logs_their_results(
     opened: Open, capsys: pytest.CaptureFixture[str]
 ) -> None:
     filed: list[str] = []
@@ -85,9 +85,7 @@ def test_closing_waits_for_the_copies_and_the_log_says_what_became_of_them(
     assert logged(capsys) == [("sent", "appended")] * 3
 
 
-def test_a_copy_that_was_refused_is_in_the_log(
-    opened: Open, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_refused_copy_is_logged(opened: Open, capsys: pytest.CaptureFixture[str]) -> None:
     refused = {"APPEND": append("{tag} NO [OVERQUOTA] Quota exceeded\r\n")}
     office = opened(
         smtp(DATA=QUEUED), imap(**{**SELECTED, **refused}), background=True, stored=True
@@ -113,7 +111,7 @@ def test_copies_that_would_fill_the_memory_are_filed_at_once(
     assert len(filed) == 1
 
 
-def test_a_connection_that_lies_idle_is_closed_and_the_next_copy_has_another(
+def test_an_idle_connection_is_closed_and_the_next_copy_opens_another(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(filing, "_LINGER", 0.01)
@@ -164,7 +162,7 @@ def test_a_process_that_ends_without_closing_files_its_copies(
 
 
 @pytest.mark.parametrize(("option", "searches"), [("0s", 2), ("60s", 12)])
-def test_sendmail_looks_for_the_servers_copy_as_long_as_it_is_told(
+def test_sendmail_looks_for_the_servers_copy_for_the_time_it_is_given(
     opened: Open, option: str, searches: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import io

@@ -63,7 +63,7 @@ def takes(final: Answer) -> Answer:
         (hold, ErrorClass.TIMEOUT),
     ],
 )  # fmt: skip
-def test_a_mail_that_is_refused_after_its_envelope_was_taken(
+def test_a_mail_that_is_refused_after_its_envelope_was_accepted(
     attack: Attack, data: Answer, error_class: ErrorClass
 ) -> None:
     found = attack(Protocol.SMTP, smtp(DATA=data), options=OPTIONS)
@@ -73,7 +73,7 @@ def test_a_mail_that_is_refused_after_its_envelope_was_taken(
     assert len(found.server.commands("DATA")) == 1
 
 
-def test_a_recipient_that_is_refused_only_when_it_is_meant(attack: Attack) -> None:
+def test_a_recipient_that_is_refused_only_when_the_mail_is_sent(attack: Attack) -> None:
     answers = iter(("250 ok\r\n", "550 5.1.1 nobody of that name\r\n"))
     script = smtp(RCPT=lambda peer, _: peer.send(next(answers)))
     stage, failure = attack(Protocol.SMTP, script, options=OPTIONS).failure
@@ -140,7 +140,7 @@ def failure(result: ConnectorResult) -> Failure:
     return why
 
 
-def test_without_uidplus_the_mail_is_only_marked(
+def test_without_uidplus_the_mail_is_only_marked_as_deleted(
     deliver: Callable[[Script], ConnectorResult],
 ) -> None:
     known = {verb: answer for verb, answer in UID.items() if verb != "EXPUNGE"}
@@ -149,14 +149,14 @@ def test_without_uidplus_the_mail_is_only_marked(
     )
 
 
-def test_uidplus_may_be_offered_after_the_sign_in_only(
+def test_uidplus_may_be_offered_only_after_sign_in(
     deliver: Callable[[Script], ConnectorResult],
 ) -> None:
     welcome = f"{{tag}} OK [CAPABILITY {CAPABILITIES} UIDPLUS] welcome\r\n"
     assert delivered(deliver(reader(UID, AUTHENTICATE=welcome))).endswith("removed")
 
 
-def test_a_mail_that_never_shows_up_is_not_delivered(
+def test_a_mail_that_never_arrives_is_not_delivered(
     deliver: Callable[[Script], ConnectorResult],
 ) -> None:
     nothing = {**UID, "SEARCH": "* SEARCH\r\n{tag} OK done\r\n"}

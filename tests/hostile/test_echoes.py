@@ -1,4 +1,4 @@
-"""A server that repeats what it was sent, in any encoding, brings nothing of it into a report."""
+"""Nothing that a server repeats, in any encoding, reaches a report."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SIGN_INS = {
     (SMTP, "AUTH"): "535 5.7.8 wrong: {echo}\r\n",
     (IMAP, "AUTHENTICATE"): "{tag} NO [AUTHENTICATIONFAILED] wrong: {echo}\r\n",
 }
-"""Answers to a sign-in: nothing but known words is shown of them."""
+"""Answers to a sign-in: only their known words are shown."""
 
 OTHERS = {
     (SMTP, "MAIL"): "550 5.7.1 not for {echo}\r\n",
@@ -45,7 +45,7 @@ OTHERS = {
     (IMAP, "LIST"): '* LIST (\\Sent) "/" "{echo}"\r\n{tag} OK done\r\n',
     (IMAP, "EXAMINE"): "{tag} NO [NONEXISTENT] {echo}\r\n",
 }
-"""Other answers after a sign-in, in which encodings are recognised."""
+"""Other answers after a sign-in, where encodings are recognised."""
 
 ANSWERS = {**SIGN_INS, **OTHERS}
 
@@ -92,7 +92,7 @@ def quotable(echo: str) -> bool:
     secret=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=20),
     data=st.data(),
 )
-def test_nothing_of_a_secret_comes_into_a_report(
+def test_no_part_of_a_secret_reaches_a_report(
     attack: Attack, protocol: Protocol, command: str, secret: str, data: st.DataObject
 ) -> None:
     encodings = EVERY_ENCODING if (protocol, command) in SIGN_INS else COVERED

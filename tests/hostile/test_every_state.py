@@ -1,4 +1,4 @@
-"""The same malice at every moment of a session: each test ends in time, with one class and a remedy."""
+"""The same attack at every step of a session: each test ends in time, with one class and a remedy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RIGHT = {
     "RCPT": b"250 2.1.5 ok",
     "RSET": b"250 2.0.0 ok",
 }
-"""How a right answer to each command begins."""
+"""How a correct answer to each command begins."""
 
 
 @AT_EACH_COMMAND
@@ -49,7 +49,7 @@ def test_an_octet_at_a_time_ends_at_the_deadline(
 
 
 @AT_EACH_COMMAND
-def test_hanging_up_within_a_line_is_told_as_that(
+def test_hanging_up_within_a_line_is_reported_as_a_lost_connection(
     attack: Attack, protocol: Protocol, command: str, stage: Stage
 ) -> None:
     def account(peer: Peer, arguments: str) -> None:
@@ -63,7 +63,7 @@ def test_hanging_up_within_a_line_is_told_as_that(
 
 @AT_EACH_COMMAND
 @pytest.mark.parametrize("end", [b"550 5.0.0 no\x00\r\n{tag} NO \x00no\r\n", b""])
-def test_a_nul_within_an_answer_is_never_shown(
+def test_a_nul_in_an_answer_is_never_shown(
     attack: Attack, protocol: Protocol, command: str, stage: Stage, end: bytes
 ) -> None:
     answer = RIGHT[command] + b"\x00\x1b[2J\x00\r\n" + end
@@ -106,7 +106,7 @@ def test_a_literal_of_4_gb_is_refused_wherever_it_is_announced(
 
 
 @BOTH
-def test_hanging_up_within_the_handshake(attack: Attack, protocol: Protocol) -> None:
+def test_hanging_up_during_the_handshake(attack: Attack, protocol: Protocol) -> None:
     def script(peer: Peer) -> None:
         peer.send(b"\x16\x03\x03\x00\x7a\x02")  # the head of a ServerHello, and no more of it
 

@@ -1,4 +1,4 @@
-"""The doctor at servers that lie, stall and repeat secrets: it looks around only where it is safe."""
+"""`doctor` at servers that lie, stall and repeat secrets: it looks further only where it is safe."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 QUOTA = f"* CAPABILITY {CAPABILITIES} QUOTA\r\n{{tag}} OK done\r\n"
 
 
-def test_quotas_are_told_as_the_server_tells_them(look: Callable[..., ExaminedAccount]) -> None:
+def test_quotas_are_shown_as_the_server_reports_them(look: Callable[..., ExaminedAccount]) -> None:
     answer = (
         '* QUOTAROOT INBOX ""\r\n* QUOTA "" (STORAGE 10 512 MESSAGE 3 1000)\r\n{tag} OK done\r\n'
     )
@@ -48,7 +48,7 @@ def test_quotas_are_told_as_the_server_tells_them(look: Callable[..., ExaminedAc
         hold,
     ],
 )
-def test_a_server_that_fails_at_quotas_works_all_the_same(
+def test_a_server_that_fails_at_quotas_still_works(
     look: Callable[..., ExaminedAccount], answer: Answer
 ) -> None:
     timeout = 3.0
@@ -80,7 +80,7 @@ def test_a_secret_in_pieces_is_not_shown(look: Callable[..., ExaminedAccount]) -
     assert {folder.name for folder in found.details.folders} == {HIDDEN}
 
 
-def test_a_certificate_that_is_refused_is_shown_without_a_word_about_the_account(
+def test_a_refused_certificate_is_shown_and_nothing_about_the_account(
     look: Callable[..., ExaminedAccount], certificates: Certificates
 ) -> None:
     for security in (Security.IMPLICIT, Security.STARTTLS):
@@ -92,7 +92,7 @@ def test_a_certificate_that_is_refused_is_shown_without_a_word_about_the_account
         assert found.details.chain
 
 
-def test_a_port_without_tls_is_told(look: Callable[..., ExaminedAccount]) -> None:
+def test_a_port_without_tls_is_reported(look: Callable[..., ExaminedAccount]) -> None:
     found = look(Protocol.SMTP, smtp(), plain=True)
     assert found.details.speaks is Security.NONE
     assert found.details.chain == ()

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can
 OPENED: Final = """
 import os, sys, threading, warnings
 from reconciler import Mailer, Message
-warnings.simplefilter("ignore")  # a process with threads is warned of forks, which is the point here
+warnings.simplefilter("ignore")  # a process with threads warns about forking, which is what is tested here
 mailer = Mailer.open(timeout=20)
 
 def send(subject):
@@ -75,7 +75,7 @@ def process(office: Office, script: str) -> subprocess.Popen[str]:
 
 
 def logged(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """The results in the log, of a state that is in order."""
+    """The results in the log; the state must be valid."""
     capsys.readouterr()
     assert main(["state", "check"]) == 0
     capsys.readouterr()
@@ -83,7 +83,7 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [entry["result"] for entry in json.loads(capsys.readouterr().out)["entries"]]
 
 
-def test_parent_and_child_do_not_talk_over_one_connection(
+def test_parent_and_child_do_not_share_a_connection(
     opened: Open, capsys: pytest.CaptureFixture[str]
 ) -> None:
     office = opened(smtp(DATA=QUEUED))
@@ -97,7 +97,7 @@ def test_parent_and_child_do_not_talk_over_one_connection(
     assert logged(capsys) == ["sent"] * 3
 
 
-def test_a_child_sends_although_a_thread_of_its_parent_was_in_the_middle_of_a_mail(
+def test_a_child_can_send_while_a_thread_of_its_parent_is_sending(
     opened: Open, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked, answered = threading.Event(), threading.Event()

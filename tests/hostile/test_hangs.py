@@ -35,23 +35,23 @@ AT_EACH_COMMAND = pytest.mark.parametrize(("protocol", "command", "stage"), COMM
 
 
 def wrong_at(protocol: Protocol, command: str, answer: Answer) -> Script:
-    """A server that is right up to this command."""
+    """A server that behaves up to this command."""
     answers = {command: answer}
-    if command == "CAPABILITY":  # which is only asked for where the greeting lists none
+    if command == "CAPABILITY":  # which is asked for only if the greeting lists none
         return imap(greeting="* OK hi\r\n", **answers)
-    if command == "RSET":  # whose answer is only waited for where it comes along with the others
+    if command == "RSET":  # whose answer is awaited only together with the others
         answers["EHLO"] = "250-hostile.example\r\n250-PIPELINING\r\n250 AUTH PLAIN\r\n"
     return SERVERS[protocol](**answers)
 
 
 def flood(peer: Peer, _: str) -> None:
-    """A line without an end."""
+    """An endless line."""
     while True:
         peer.send(b"x" * 65536)
 
 
 def chatter(peer: Peer, _: str) -> None:
-    """Lines without an end to them, each of them right."""
+    """Endless lines, each of them valid."""
     imap_or_smtp = b"* OK still here\r\n250-still here\r\n"
     first = imap_or_smtp[:17] if peer.lines[0].split()[0].lower() != "ehlo" else imap_or_smtp[17:]
     while True:
@@ -59,7 +59,7 @@ def chatter(peer: Peer, _: str) -> None:
 
 
 @BOTH
-def test_a_server_that_is_right_passes(attack: Attack, protocol: Protocol) -> None:
+def test_a_correct_server_passes(attack: Attack, protocol: Protocol) -> None:
     found = attack(protocol, SERVERS[protocol]())
     assert found.result.failed is None, found.result
 
@@ -71,7 +71,7 @@ def test_a_greeting_that_never_comes(attack: Attack, protocol: Protocol) -> None
 
 
 @BOTH
-def test_one_octet_at_a_time_does_not_outlast_the_deadline(
+def test_one_octet_at_a_time_does_not_exceed_the_deadline(
     attack: Attack, protocol: Protocol
 ) -> None:
     greeting = b"* OK " if protocol is Protocol.IMAP else b"220 "
@@ -92,7 +92,7 @@ def test_silence_after_any_command_is_a_timeout(
 
 
 @AT_EACH_COMMAND
-def test_hanging_up_after_any_command_is_told_as_that(
+def test_hanging_up_after_any_command_is_a_lost_connection(
     attack: Attack, protocol: Protocol, command: str, stage: Stage
 ) -> None:
     where, failure = attack(protocol, wrong_at(protocol, command, hang_up)).failure
@@ -102,7 +102,7 @@ def test_hanging_up_after_any_command_is_told_as_that(
 
 @AT_EACH_COMMAND
 @pytest.mark.parametrize("answer", [flood, chatter])
-def test_text_without_end_is_cut_off(
+def test_endless_text_is_cut_off(
     attack: Attack, protocol: Protocol, command: str, stage: Stage, answer: Answer
 ) -> None:
     options = ProbeOptions(timeout=10, retries=0)
@@ -115,7 +115,7 @@ def test_text_without_end_is_cut_off(
 @pytest.mark.parametrize(
     ("protocol", "command"), [(Protocol.IMAP, "LIST"), (Protocol.SMTP, "EHLO")]
 )
-def test_text_without_end_takes_bounded_memory(
+def test_endless_text_takes_bounded_memory(
     attack: Attack, protocol: Protocol, command: str, answer: Answer
 ) -> None:
     tracemalloc.start()
@@ -167,9 +167,7 @@ def test_a_literal_of_many_gigabytes_is_not_waited_for(attack: Attack, size: str
         '* LIST () "/" {3}\r\nabc\r\n* LIST nonsense\r\n{tag} OK done\r\n',
     ],
 )
-def test_a_folder_list_that_cannot_be_read_is_the_servers_fault(
-    attack: Attack, answer: str
-) -> None:
+def test_an_unreadable_folder_list_is_the_servers_fault(attack: Attack, answer: str) -> None:
     result = attack(Protocol.IMAP, imap(LIST=answer)).result
     assert result.failed is None or (
         result.failed.failure is not None
@@ -177,14 +175,14 @@ def test_a_folder_list_that_cannot_be_read_is_the_servers_fault(
     )
 
 
-def test_a_count_of_messages_that_is_no_number_is_the_servers_fault(attack: Attack) -> None:
+def test_a_message_count_that_is_not_a_number_is_the_servers_fault(attack: Attack) -> None:
     script = imap(EXAMINE="* FLAGS ()\r\n{tag} OK [READ-ONLY] done\r\n")
     stage, failure = attack(Protocol.IMAP, script).failure
     assert (stage, failure.error_class) == (Stage.MAILBOX, ErrorClass.PROTOCOL)
 
 
 @BOTH
-def test_a_dropped_connection_is_tried_once_more(attack: Attack, protocol: Protocol) -> None:
+def test_a_dropped_connection_is_retried_once(attack: Attack, protocol: Protocol) -> None:
     script = in_turn(wrong_at(protocol, *DROPS[protocol]), SERVERS[protocol]())
     found = attack(protocol, script, options=ProbeOptions(timeout=5, retries=1))
     assert found.result.failed is None, found.result
@@ -198,9 +196,7 @@ DROPS: dict[Protocol, tuple[str, Answer]] = {
 
 
 @BOTH
-def test_a_connection_dropped_at_sign_in_is_not_tried_again(
-    attack: Attack, protocol: Protocol
-) -> None:
+def test_a_connection_dropped_at_sign_in_is_not_retried(attack: Attack, protocol: Protocol) -> None:
     command = "AUTHENTICATE" if protocol is Protocol.IMAP else "AUTH"
     script = wrong_at(protocol, command, hang_up)
     found = attack(protocol, script, options=ProbeOptions(timeout=5, retries=3))

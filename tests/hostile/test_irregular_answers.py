@@ -1,4 +1,4 @@
-"""Answers that are not as the standard has them, and that nobody needs: the account works all the same."""
+"""Answers that violate the standard and that nothing depends on: the account still works."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_folder_is_read_however_it_is_listed(attack: Attack, line: str, name: 
 
 
 def _folders(line: bytes) -> tuple[Folder, ...]:
-    """What the line says, as imaplib would give it."""
+    """What the line says, as imaplib would return it."""
     _, _, data = line.replace(b"\t", b" ").partition(b"(")
     text, literal, rest = (b"(" + data).partition(b"\r\n")
     size = int(text[text.rindex(b"{") + 1 : -1]) if literal else 0
@@ -81,7 +81,7 @@ def _folders(line: bytes) -> tuple[Folder, ...]:
         '* {3}\r\nabc "x"',
     ],
 )
-def test_a_line_that_cannot_be_read_is_left_out_and_counted(
+def test_an_unreadable_line_is_skipped_and_counted(
     look: Callable[..., ExaminedAccount], line: str
 ) -> None:
     found = look(Protocol.IMAP, imap(LIST=listing(line)))
@@ -104,7 +104,7 @@ def test_a_line_that_cannot_be_read_is_left_out_and_counted(
         DONE,
     ],
 )
-def test_whatever_namespace_is_answered_with(attack: Attack, answer: str) -> None:
+def test_any_answer_to_namespace_is_accepted(attack: Attack, answer: str) -> None:
     found = attack(Protocol.IMAP, imap(NAMESPACE=answer))
     assert found.result.failed is None, found.result
 
@@ -132,7 +132,7 @@ def test_capabilities_are_read_however_they_are_listed(
 
 
 @pytest.mark.parametrize("ending", ["{tag}  OK  done", "{tag} ok", "{tag}\tOK\tdone", "{tag} OK"])
-def test_an_ending_is_read_with_any_blanks(attack: Attack, ending: str) -> None:
+def test_extra_blanks_in_a_tagged_answer_are_accepted(attack: Attack, ending: str) -> None:
     script = imap(LIST=f"{SENT}{ending}\r\n", EXAMINE=f"*  3  EXISTS\r\n{ending}\r\n")
     found = attack(Protocol.IMAP, script)
     assert found.result.failed is None, found.result
@@ -142,7 +142,7 @@ def test_an_ending_is_read_with_any_blanks(attack: Attack, ending: str) -> None:
     "answer",
     ["{tag} NO no\r\n", "{tag} BAD no\r\n", f"* ID nonsense (\r\n{DONE}", f"* ?\r\n{DONE}"],
 )
-def test_whatever_id_is_answered_with(attack: Attack, answer: str) -> None:
+def test_any_answer_to_id_is_accepted(attack: Attack, answer: str) -> None:
     greeting = f"* OK [CAPABILITY {CAPABILITIES} ID] hi\r\n"
     signed_in = f"{{tag}} OK [CAPABILITY {CAPABILITIES} ID] welcome\r\n"
     found = attack(Protocol.IMAP, imap(greeting=greeting, AUTHENTICATE=signed_in, ID=answer))
@@ -153,7 +153,7 @@ def test_whatever_id_is_answered_with(attack: Attack, answer: str) -> None:
     text=st.binary(max_size=60)
     | st.text(st.sampled_from('()"\\ {}NIL a1\t'), max_size=60).map(str.encode)
 )
-def test_no_line_raises_anything_but_that_it_cannot_be_read(text: bytes) -> None:
+def test_a_line_is_read_or_reported_as_unreadable(text: bytes) -> None:
     for read in (folder_of, namespaces_of, quotas_of):
         try:
             read(items([text]))

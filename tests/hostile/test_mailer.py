@@ -1,4 +1,4 @@
-"""The API of applications at servers that are difficult: each mail goes out once, or is told not to have."""
+"""The API for applications at difficult servers: each mail is sent once, or reported as not sent."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def then(peer_says: str, act: Callable[[Peer, str], None]) -> Answer:
     return reply
 
 
-def test_a_connection_that_the_server_has_closed_meanwhile_is_made_anew(opened: Open) -> None:
+def test_a_connection_that_the_server_closed_meanwhile_is_reopened(opened: Open) -> None:
     def one_mail(peer: Peer) -> None:
         smtp(DATA=takes(then("250 2.0.0 queued\r\n", hang_up)))(peer)
 
@@ -62,7 +62,7 @@ def test_a_connection_that_the_server_has_closed_meanwhile_is_made_anew(opened: 
 
 
 @pytest.mark.parametrize(("kept", "shown"), [(0.0, "rotated"), (60.0, PASSWORD)])
-def test_a_secret_that_was_rotated_is_used_once_the_old_one_was_kept_long_enough(
+def test_a_rotated_secret_is_used_once_the_cached_one_expires(
     opened: Open, monkeypatch: pytest.MonkeyPatch, kept: float, shown: str
 ) -> None:
     def one_mail(peer: Peer) -> None:
@@ -79,7 +79,7 @@ def test_a_secret_that_was_rotated_is_used_once_the_old_one_was_kept_long_enough
 
 
 @pytest.mark.parametrize("act", [hang_up, lambda peer, _: None], ids=["and goes", "and stays"])
-def test_a_server_that_has_had_enough_of_a_connection_gets_a_new_one(
+def test_a_server_that_ends_a_long_session_gets_a_new_connection(
     opened: Open, act: Callable[[Peer, str], None]
 ) -> None:
     def two_mails(peer: Peer) -> None:
@@ -103,7 +103,9 @@ def test_a_server_that_has_had_enough_of_a_connection_gets_a_new_one(
     assert office.results == [SendingResult.SENT] * 5
 
 
-def test_a_server_that_is_closing_is_asked_once_and_may_be_later(opened: Open) -> None:
+def test_a_server_that_is_shutting_down_is_tried_once_and_may_be_retried_later(
+    opened: Open,
+) -> None:
     office = opened(smtp(MAIL=then("421 4.3.2 Shutting down\r\n", hang_up)))
     with pytest.raises(SendFailed) as caught:
         office.send()
@@ -114,9 +116,7 @@ def test_a_server_that_is_closing_is_asked_once_and_may_be_later(opened: Open) -
 
 
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])
-def test_a_server_that_goes_away_before_the_text_may_be_asked_again(
-    opened: Open, verb: str
-) -> None:
+def test_a_server_that_disconnects_before_the_text_may_be_retried(opened: Open, verb: str) -> None:
     office = opened(smtp(**{"DATA": QUEUED, verb: hang_up}))
     with pytest.raises(SendFailed) as caught:
         office.send()
@@ -128,7 +128,7 @@ def test_a_server_that_goes_away_before_the_text_may_be_asked_again(
 
 @pytest.mark.parametrize("before", [0, 2])
 @pytest.mark.parametrize("lost", [hang_up, "gibberish\r\n"], ids=["hangs up", "gibberish"])
-def test_a_mail_that_may_have_been_delivered_is_never_sent_again_by_itself(
+def test_a_mail_that_may_have_been_delivered_is_never_resent_automatically(
     opened: Open, before: int, lost: Answer
 ) -> None:
     answers: list[str | Answer] = ["250 2.0.0 queued\r\n"] * before
@@ -159,7 +159,7 @@ def test_a_mail_that_may_have_been_delivered_is_never_sent_again_by_itself(
     ],
 )
 @pytest.mark.parametrize("verb", ["MAIL", "DATA"])
-def test_the_servers_code_says_whether_to_try_again(
+def test_the_servers_code_decides_whether_to_retry(
     opened: Open, verb: str, answer: str, temporary: bool, code: str, status: str
 ) -> None:
     office = opened(smtp(**({"MAIL": answer} if verb == "MAIL" else {"DATA": takes(answer)})))
@@ -181,7 +181,7 @@ def test_the_session_goes_on_after_a_mail_that_was_refused(opened: Open) -> None
     assert office.results == [SendingResult.REFUSED, SendingResult.SENT]
 
 
-def test_some_recipients_may_be_refused_and_the_others_are_not(opened: Open) -> None:
+def test_some_recipients_may_be_refused_and_the_others_accepted(opened: Open) -> None:
     office = opened(smtp(RCPT=says(bob="450 4.2.1 Bob is busy\r\n"), DATA=QUEUED))
     sent = office.mailer.send(LETTER, connector="support")
     assert sent.accepted == ("ada@x.example",)
@@ -191,7 +191,7 @@ def test_some_recipients_may_be_refused_and_the_others_are_not(opened: Open) -> 
     assert (outcome.result, outcome.recipients, outcome.accepted) == (SendingResult.PARTLY, 2, 1)
 
 
-def test_an_address_beyond_ascii_needs_a_server_that_takes_it(opened: Open) -> None:
+def test_a_non_ascii_address_needs_a_server_that_accepts_it(opened: Open) -> None:
     office = opened(smtp(DATA=QUEUED))
     with pytest.raises(SendFailed, match="SMTPUTF8") as caught:
         office.send(replace(LETTER, to=("jörg@x.example",)))
@@ -199,7 +199,7 @@ def test_an_address_beyond_ascii_needs_a_server_that_takes_it(opened: Open) -> N
     assert not office.server.commands("MAIL")
 
 
-def test_an_address_beyond_ascii_goes_to_a_server_that_takes_it(opened: Open) -> None:
+def test_a_non_ascii_address_goes_to_a_server_that_accepts_it(opened: Open) -> None:
     ehlo = EHLO.format("250-8BITMIME\r\n250-SMTPUTF8\r\n")
     office = opened(smtp(EHLO=ehlo, DATA=QUEUED))
     office.send(replace(LETTER, to=("jörg@bücher.example",)))
@@ -209,7 +209,7 @@ def test_an_address_beyond_ascii_goes_to_a_server_that_takes_it(opened: Open) ->
     assert "To: jörg@xn--bcher-kva.example" in office.server.lines
 
 
-def test_a_domain_beyond_ascii_needs_nothing(opened: Open) -> None:
+def test_a_non_ascii_domain_needs_no_extension(opened: Open) -> None:
     office = opened(smtp(DATA=QUEUED))
     office.send(replace(LETTER, to=("ada@bücher.example",)))
     assert office.server.commands("RCPT") == ["RCPT TO:<ada@xn--bcher-kva.example>"]
@@ -222,7 +222,7 @@ RAW: Final = (
 ).encode()
 
 
-def test_eight_bits_go_to_a_server_that_takes_them(opened: Open) -> None:
+def test_eight_bit_text_goes_to_a_server_that_accepts_it(opened: Open) -> None:
     office = opened(smtp(EHLO=EHLO.format("250-8BITMIME\r\n"), DATA=QUEUED))
     office.send(RawMessage(RAW))
     (mail,) = office.server.commands("MAIL")
@@ -230,7 +230,7 @@ def test_eight_bits_go_to_a_server_that_takes_them(opened: Open) -> None:
     assert "Größe" in office.server.lines
 
 
-def test_eight_bits_are_encoded_anew_for_a_server_that_does_not_take_them(opened: Open) -> None:
+def test_eight_bit_text_is_re_encoded_for_a_server_that_does_not_accept_it(opened: Open) -> None:
     office = opened(smtp(DATA=QUEUED))
     office.send(RawMessage(RAW))
     (mail,) = office.server.commands("MAIL")
@@ -248,7 +248,7 @@ def test_a_mail_beyond_the_servers_limit_is_not_even_begun(opened: Open) -> None
 
 
 @pytest.mark.parametrize("limit", ["SIZE", "SIZE 0", "SIZE many", "SIZE -1"])
-def test_a_limit_that_is_none_stops_nothing(opened: Open, limit: str) -> None:
+def test_an_unreadable_size_limit_stops_nothing(opened: Open, limit: str) -> None:
     ehlo = f"250-hostile.example\r\n250-{limit}\r\n250 AUTH PLAIN\r\n"
     office = opened(smtp(EHLO=ehlo, DATA=QUEUED))
     office.send()
@@ -272,7 +272,7 @@ def test_what_a_server_says_cannot_rewrite_the_terminal(opened: Open) -> None:
     assert all(item.text.isprintable() for item in sent.refused)
 
 
-def test_a_server_that_never_answers_may_be_asked_again(opened: Open) -> None:
+def test_a_server_that_never_answers_may_be_retried(opened: Open) -> None:
     office = opened(smtp(MAIL=hold), timeout=3.0)
     with pytest.raises(SendFailed) as caught:
         office.send()
@@ -294,7 +294,7 @@ def test_a_server_that_never_answers_may_be_asked_again(opened: Open) -> None:
     ],
     ids=["quota", "lost after", "lost before", "refused", "closed", "no folder", "sign-in", "bye"],
 )
-def test_a_copy_that_fails_is_told_and_the_mail_goes_out_once(
+def test_a_failed_copy_is_reported_and_the_mail_is_sent_once(
     opened: Open, answers: dict[str, Answer]
 ) -> None:
     office = opened(smtp(DATA=QUEUED), imap(**{**SELECTED, **answers}))
@@ -308,7 +308,7 @@ def test_a_copy_that_fails_is_told_and_the_mail_goes_out_once(
 
 
 @pytest.mark.parametrize("desired", [SaveSent.AUTO, SaveSent.ALWAYS])
-def test_a_copy_that_may_have_been_filed_is_looked_for_before_it_is_filed_again(
+def test_a_copy_that_may_have_been_filed_is_searched_for_before_it_is_filed_again(
     opened: Open, desired: SaveSent
 ) -> None:
     filed: list[str] = []

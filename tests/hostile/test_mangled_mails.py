@@ -1,4 +1,4 @@
-"""Whole mails as machines mangle them: put right or refused, and a hidden recipient stays hidden."""
+"""Whole mails that machines mangled: repaired or refused, and a hidden recipient stays hidden."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def mangled(draw: st.DrawFn) -> bytes:
 
 
 @given(mangled(), st.sampled_from(WAYS))
-def test_a_mangled_mail_is_put_right_or_refused(content: bytes, way: Way) -> None:
+def test_a_mangled_mail_is_repaired_or_refused(content: bytes, way: Way) -> None:
     try:
         mail = way(content)
     except UsageError as error:
@@ -154,7 +154,7 @@ def test_a_hidden_recipient_is_never_seen(way: Way, bcc: bytes) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("charset", ["utf-8", "latin-1"])
-def test_what_can_be_put_right_is_put_right(way: Way, charset: str) -> None:
+def test_what_can_be_repaired_is_repaired(way: Way, charset: str) -> None:
     for mark, end, subject in product(MARKS, ENDS, SUBJECTS):
         known = subject.encode(charset, "ignore").decode(charset)
         text = f"{FROM.decode()}To: Ada Größe <ada@x.example>\nSubject: {known}\n\nHello.\n"
@@ -229,7 +229,7 @@ def test_smtputf8_is_needed_for_an_address_alone(recipient: str, *, needed: bool
         "s@hostile(x).example", "s@hostile.ex\n ample", "s@hostile.ex\x0bample", "s@hostile.ex\x85ample",
     ],
 )  # fmt: skip
-def test_an_address_in_pieces_is_none_of_ours(author: str) -> None:
+def test_an_address_that_is_broken_over_lines_is_refused(author: str) -> None:
     mail = f"From: {author}\nTo: ada@x.example\n\nx\n".encode()
     with pytest.raises(UsageError, match=r"address|control"):
         as_raw(mail)
@@ -255,7 +255,7 @@ def test_what_can_be_read_in_two_ways_is_refused(content: bytes) -> None:
             way(content)
 
 
-def test_a_field_below_a_line_that_is_none_does_not_show_a_hidden_recipient() -> None:
+def test_a_field_below_an_invalid_line_does_not_reveal_a_hidden_recipient() -> None:
     broken = FROM + b"To: ada@x.example\nno field\nBcc: eve@hidden.example\nSubject: x\n\nx\n"
     for way in WAYS:
         with pytest.raises(UsageError):

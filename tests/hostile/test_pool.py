@@ -1,4 +1,4 @@
-"""Many mails at once at servers that are difficult: within the limits, and none held up by another provider."""
+"""Many mails at once at difficult servers: within the limits, and none delayed by another provider."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Gauge:
-    """A server's script that counts the clients which are there at the same time."""
+    """A server's script that counts simultaneous clients."""
 
     script: Script
     here: int = 0
@@ -131,7 +131,7 @@ def slowly(peer: Peer, _: str) -> None:
 
 
 def eventually(true: Callable[[], bool]) -> bool:
-    """Whether it becomes true, soon on a machine that has nothing else to do."""
+    """Whether it becomes true; on an idle machine it soon does."""
     until = time.monotonic() + 20
     while not true() and time.monotonic() < until:
         time.sleep(0.01)
@@ -148,7 +148,7 @@ def waits_for(event: threading.Event) -> Answer:
     return answer
 
 
-def test_an_account_has_no_more_connections_than_it_may_and_keeps_them(stand: Make) -> None:
+def test_an_account_keeps_its_connections_and_never_exceeds_its_limit(stand: Make) -> None:
     gauge = Gauge(smtp(DATA=slowly))
     office = stand(gauge, max_connections=3)
     with ThreadPoolExecutor(8) as threads:
@@ -173,7 +173,7 @@ def test_connectors_of_one_account_share_its_connections(stand: Make) -> None:
     assert len(office.servers[0].peers) == 3
 
 
-def test_a_provider_that_hangs_holds_up_nobody_else(stand: Make) -> None:
+def test_a_hanging_provider_delays_nobody_else(stand: Make) -> None:
     office = stand(smtp(MAIL=hold), smtp(DATA=QUEUED), max_connections=1)
     called_off = threading.Event()
     with ThreadPoolExecutor(2) as threads:
@@ -190,7 +190,7 @@ def test_a_provider_that_hangs_holds_up_nobody_else(stand: Make) -> None:
             assert "called off" in failed.message
 
 
-def test_a_mail_whose_turn_does_not_come_fails_for_now_and_nothing_is_transmitted(
+def test_a_mail_that_waits_too_long_fails_temporarily_and_is_not_transmitted(
     stand: Make,
 ) -> None:
     through = threading.Event()
@@ -208,7 +208,7 @@ def test_a_mail_whose_turn_does_not_come_fails_for_now_and_nothing_is_transmitte
     assert office.send() == "250 2.0.0 queued"
 
 
-def test_a_rate_that_is_used_up_is_told_at_once_and_is_over_after_a_minute(stand: Make) -> None:
+def test_an_exhausted_rate_is_reported_at_once_and_ends_after_a_minute(stand: Make) -> None:
     clock = Clock()
     office = stand(smtp(DATA=QUEUED), clock=clock, mails_per_minute=2)
     office.send(wait=30.0)
@@ -235,9 +235,7 @@ def test_a_connector_that_was_changed_gets_a_new_connection_and_the_old_one_ends
     assert "QUIT" in office.servers[0].peers[0].lines
 
 
-def test_a_connection_that_nobody_uses_is_closed(
-    stand: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unused_connection_is_closed(stand: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "_LONGEST_IDLE", 0.04)
     gauge = Gauge(smtp(DATA=QUEUED))
     office = stand(gauge)
@@ -247,7 +245,7 @@ def test_a_connection_that_nobody_uses_is_closed(
         assert eventually(lambda: office.pool.counts() == ())
 
 
-def test_idle_connections_of_all_accounts_together_are_few(
+def test_idle_connections_of_all_accounts_are_limited(
     stand: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool_module, "_MOST_IDLE", 1)
@@ -258,7 +256,7 @@ def test_idle_connections_of_all_accounts_together_are_few(
     assert eventually(lambda: (first.here, second.here) == (0, 1))
 
 
-def test_closing_waits_for_what_is_under_way_and_takes_nothing_more(stand: Make) -> None:
+def test_closing_waits_for_mail_under_way_and_accepts_no_more(stand: Make) -> None:
     through = threading.Event()
     gauge = Gauge(smtp(MAIL=waits_for(through), DATA=QUEUED))
     office = stand(gauge, max_connections=1)
@@ -280,7 +278,7 @@ def test_closing_waits_for_what_is_under_way_and_takes_nothing_more(stand: Make)
     assert eventually(lambda: gauge.here == 0)
 
 
-def test_closing_does_not_wait_for_longer_than_it_is_told(stand: Make) -> None:
+def test_closing_waits_no_longer_than_it_is_told(stand: Make) -> None:
     office = stand(smtp(MAIL=hold))
     called_off = threading.Event()
     with ThreadPoolExecutor(1) as threads:

@@ -1,4 +1,4 @@
-"""Servers that cannot be reached, and runs that are called off."""
+"""Servers that cannot be reached, and runs that are cancelled."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def unused_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def test_a_port_on_which_nobody_listens_is_refused() -> None:
+def test_a_port_without_a_listener_is_refused() -> None:
     result = outcome_of(IMAP, replace(QUICK, connect_to=led_to(unused_port())))
     stage, why = failure(result)
     assert (stage, why.error_class) == (Stage.TCP, ErrorClass.REFUSED)
     assert result.unreachable
 
 
-def test_a_name_that_nobody_knows_is_a_matter_of_the_name_service(
+def test_an_unknown_name_is_a_dns_failure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def unknown(*_: object, **__: object) -> None:
@@ -76,13 +76,13 @@ def test_a_name_that_nobody_knows_is_a_matter_of_the_name_service(
     assert result.unreachable
 
 
-def test_a_name_that_cannot_be_written_is_a_matter_of_the_name_service() -> None:
+def test_an_impossible_name_is_a_dns_failure() -> None:
     assert IMAP.imap is not None
     long = replace(IMAP, imap=replace(IMAP.imap, server=f"{'ü' * 70}.example"))
     assert failure(outcome_of(long, QUICK))[1].error_class is ErrorClass.DNS
 
 
-def test_a_name_service_that_does_not_answer_is_not_waited_for(
+def test_dns_that_does_not_answer_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ended = threading.Event()
@@ -103,7 +103,7 @@ def test_a_name_service_that_does_not_answer_is_not_waited_for(
     assert failure(result)[1].error_class is ErrorClass.TIMEOUT
 
 
-def test_a_connection_that_is_never_taken_is_a_timeout() -> None:
+def test_a_connection_that_is_never_accepted_is_a_timeout() -> None:
     with dead_address(host="127.0.0.1") as (_, port):
         result = outcome_of(IMAP, replace(QUICK, connect_to=led_to(port)))
     stage, why = failure(result)
@@ -111,7 +111,7 @@ def test_a_connection_that_is_never_taken_is_a_timeout() -> None:
 
 
 def threads() -> set[threading.Thread]:
-    """The threads that are still there after a while; a busy machine may take some to end them."""
+    """The threads that are left after a while; on a busy machine they take longer to end."""
     until = time.monotonic() + 10
     while True:
         left = {item for item in threading.enumerate() if item.name.startswith("probe-")}
@@ -162,7 +162,7 @@ def wait_for_peers(server: HostileServer) -> None:
 
 
 @pytest.mark.parametrize("call_off", [call_off_with_an_event, call_off_with_ctrl_c])
-def test_a_run_that_is_called_off_ends_soon_and_leaves_no_thread(
+def test_a_cancelled_run_ends_soon_and_leaves_no_thread(
     serve: Callable[..., HostileServer],
     call_off: Callable[[HostileServer, tuple[Any, ...]], Interrupted],
 ) -> None:

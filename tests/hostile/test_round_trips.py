@@ -1,6 +1,6 @@
-"""How often a test waits for the server, counted at a server: that, and not the CPU, is what it costs.
+"""How often a test waits for the server, counted at the server: this, not the CPU, is its cost.
 
-A round trip is the client's waiting for an answer, the greeting included. TCP takes one more, and TLS
+A round trip is one wait of the client for an answer, including the greeting. TCP takes one more, and TLS
 another (RFC 8446 section 2).
 """
 

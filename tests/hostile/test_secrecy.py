@@ -1,4 +1,4 @@
-"""Whatever a server says, what it was told in confidence is in no result."""
+"""Whatever a server says, no secret that it was sent appears in a result."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def assert_silent(result: ProtocolResult) -> None:
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(speeches=SPEECHES)
-def test_no_speech_of_a_server_brings_a_secret_into_the_result(
+def test_nothing_a_server_says_puts_a_secret_into_the_result(
     attack: Attack, protocol: Protocol, speeches: list[bytes]
 ) -> None:
     def script(peer: Peer) -> None:

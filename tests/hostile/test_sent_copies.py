@@ -1,4 +1,4 @@
-"""Copies of sent mail at mailboxes that are difficult: a mail that went out keeps its copy."""
+"""Copies of sent mail at difficult mailboxes: a mail that was sent keeps its copy."""
 
 from __future__ import annotations
 
@@ -37,16 +37,14 @@ def searches(answer: Answer) -> dict[str, Answer]:
     ],
     ids=["no", "bad", "nonsense", "hangs up", "bye", "no result"],
 )
-def test_a_search_that_is_refused_does_not_lose_the_copy(
-    opened: Open, answers: dict[str, Answer]
-) -> None:
+def test_a_refused_search_does_not_lose_the_copy(opened: Open, answers: dict[str, Answer]) -> None:
     office = opened(smtp(DATA=QUEUED), imap(**answers))
     fates = [office.mailer.send(LETTER, connector="support").copy for _ in range(2)]
     assert [copy.status for copy in fates] == [CopyStatus.APPENDED] * 2
     assert office.texts == 2
 
 
-def test_a_folder_that_may_be_written_and_not_read_gets_the_copy(
+def test_a_write_only_folder_gets_the_copy(
     opened: Open,
 ) -> None:
     def examine(peer: Peer, arguments: str) -> None:
@@ -108,9 +106,7 @@ def test_the_folder_is_chosen_again_when_it_was_renamed(
     ],
 )
 @pytest.mark.parametrize("early", [True, False], ids=["at once", "after the text"])
-def test_a_no_to_the_copy_is_shown_as_what_it_means(
-    opened: Open, answer: str, said: str, *, early: bool
-) -> None:
+def test_a_refused_copy_is_explained(opened: Open, answer: str, said: str, *, early: bool) -> None:
     whole = f"{{tag}} {answer}\r\n"
     answers = {**SELECTED, "APPEND": whole if early else append(whole)}
     office = opened(smtp(DATA=QUEUED), imap(**answers))
@@ -119,7 +115,7 @@ def test_a_no_to_the_copy_is_shown_as_what_it_means(
     assert said in copy.sentence
 
 
-def test_a_folder_that_is_missing_is_shown_with_those_that_are_there(attack: Attack) -> None:
+def test_a_missing_folder_is_shown_with_the_existing_ones(attack: Attack) -> None:
     names = [f"Project {number}" for number in range(400)] + ["Gesendete Mails"]
     listed = "".join(f'* LIST () "/" "{name}"\r\n' for name in names)
     connector = connector_for(Protocol.IMAP, Security.IMPLICIT, sent_folder="Gesendete")
@@ -131,7 +127,7 @@ def test_a_folder_that_is_missing_is_shown_with_those_that_are_there(attack: Att
     assert len(failure.cause) < 400
 
 
-def test_the_names_of_folders_repeat_no_secret(attack: Attack) -> None:
+def test_folder_names_reveal_no_secret(attack: Attack) -> None:
     listed = f'* LIST () "/" INBOX\r\n* LIST () "/" "{PASSWORD}"\r\n{{tag}} OK done\r\n'
     connector = connector_for(Protocol.IMAP, Security.IMPLICIT, sent_folder="Outbox")
     _, failure = attack(Protocol.IMAP, imap(LIST=listed), connector=connector).failure
@@ -158,7 +154,7 @@ def test_the_names_of_folders_repeat_no_secret(attack: Attack) -> None:
         ),
     ],
 )
-def test_the_copy_goes_to_the_own_folder(
+def test_the_copy_goes_to_the_accounts_own_folder(
     opened: Open, namespace: str, listed: str, chosen: str
 ) -> None:
     answers = searches("* SEARCH\r\n{tag} OK done\r\n")

@@ -1,4 +1,4 @@
-"""Servers that ask for more before they open a mailbox, or prompt in words of their own."""
+"""Servers that ask for more before they open a mailbox, or prompt in their own words."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UNSAFE = "NO EXAMINE Unsafe Login. Please contact kefu@188.com for help"
 
 
 def netease(answer: str = '* ID ("name" "Coremail Imap")\r\n{tag} OK ID completed\r\n') -> Script:
-    """A mailbox that is opened only for whoever has sent ID."""
+    """A mailbox that opens only for a client that has sent ID."""
 
     def examine(peer: Peer, _: str) -> None:
         tag = peer.lines[-1].partition(" ")[0]
@@ -55,7 +55,7 @@ def netease(answer: str = '* ID ("name" "Coremail Imap")\r\n{tag} OK ID complete
         "* ID (((\r\n{tag} OK done\r\n",
     ],
 )
-def test_a_server_that_offers_id_is_told_who_is_there_before_a_mailbox_is_opened(
+def test_a_server_that_offers_id_gets_it_before_a_mailbox_is_opened(
     attack: Attack, answer: str
 ) -> None:
     found = attack(IMAP, netease(answer))
@@ -69,7 +69,7 @@ def test_a_server_that_does_not_offer_id_is_not_sent_it(attack: Attack) -> None:
     assert attack(IMAP, imap()).server.commands("ID") == []
 
 
-def test_a_server_that_hangs_up_at_id_is_one_that_closed_the_connection(attack: Attack) -> None:
+def test_hanging_up_at_id_is_a_lost_connection(attack: Attack) -> None:
     greeting = f"* OK [CAPABILITY {NETEASE}] ready\r\n"
     script = imap(greeting=greeting, LOGIN="{tag} OK done\r\n", ID=hang_up)
     stage, failure = attack(IMAP, script).failure
@@ -82,7 +82,7 @@ def test_the_copy_is_filed_where_id_comes_first(opened: Open) -> None:
     assert (copy.status, copy.folder) == (CopyStatus.APPENDED, "Sent")
 
 
-def test_a_sign_in_that_is_taken_for_unsafe_is_named(attack: Attack) -> None:
+def test_a_sign_in_that_is_rejected_as_unsafe_is_explained(attack: Attack) -> None:
     script = imap(
         greeting=f"* OK [CAPABILITY {NETEASE}] ready\r\n",
         LOGIN="{tag} OK done\r\n",
@@ -155,7 +155,7 @@ def test_the_prompts_of_auth_login_are_not_read(
     assert said == ["support@hostile.example", password]
 
 
-def test_a_third_prompt_of_auth_login_calls_the_sign_in_off(attack: Attack) -> None:
+def test_a_third_prompt_of_auth_login_cancels_the_sign_in(attack: Attack) -> None:
     def login(peer: Peer, _: str) -> None:
         said = ""
         for prompt in ("who?", "and?", "what else?"):

@@ -1,7 +1,7 @@
-"""Servers that go away, change their mind or talk nonsense while a mail is handed over.
+"""Servers that disconnect, change their mind or talk nonsense while a mail is submitted.
 
-What counts is which side of the final dot it happens on: before, nothing can have been delivered; after,
-only the server's answer tells.
+What counts is whether it happens before the final dot, when nothing can have been delivered, or after,
+when only the server's answer tells.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ def session_with(server: HostileServer, limits: WireLimits | None = None) -> Ite
 
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for the last answer as long as a test may take, not for the minutes of the standard."""
+    """Wait for the last answer only as long as a test may take, not for the minutes in the standard."""
     monkeypatch.setattr(module, "_CONTENT_SECONDS", 1.0)
 
 
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])
 @pytest.mark.parametrize("ehlo", [PIPELINING, "250 hostile.example\r\n"], ids=["pipelined", "not"])
-def test_a_server_that_goes_away_before_the_text_has_nothing(
+def test_a_server_that_disconnects_before_the_text_has_nothing(
     serve: Serve, verb: str, ehlo: str
 ) -> None:
     server = serve(smtp(EHLO=ehlo, **{verb: hang_up}))
@@ -70,7 +70,7 @@ def test_a_server_that_goes_away_before_the_text_has_nothing(
         session.submit(ENVELOPE, MAIL)
 
 
-def test_a_server_that_goes_away_within_the_text_has_nothing(serve: Serve) -> None:
+def test_a_server_that_disconnects_during_the_text_has_nothing(serve: Serve) -> None:
     def data(peer: Peer, _: str) -> None:
         peer.send("354 go ahead\r\n")
         peer.line()
@@ -81,7 +81,7 @@ def test_a_server_that_goes_away_within_the_text_has_nothing(serve: Serve) -> No
         session.submit(ENVELOPE, LONG_MAIL)
 
 
-def test_what_a_server_says_within_the_text_before_it_goes_away_is_its_answer(
+def test_what_a_server_says_during_the_text_before_disconnecting_is_its_answer(
     serve: Serve,
 ) -> None:
     def data(peer: Peer, _: str) -> None:
@@ -103,7 +103,7 @@ def test_what_a_server_says_within_the_text_before_it_goes_away_is_its_answer(
     [hang_up, hold, "", "gibberish\r\n", "999 2.0.0 ok\r\n", "354 go on\r\n", "2"],
     ids=["hangs up", "is silent", "waits", "gibberish", "no code", "asks for more", "half a line"],
 )
-def test_only_an_answer_to_the_final_dot_tells_whether_a_mail_was_taken(
+def test_only_the_answer_to_the_final_dot_tells_whether_a_mail_was_accepted(
     serve: Serve, after: Answer
 ) -> None:
     server = serve(smtp(DATA=takes(after)))
@@ -130,7 +130,7 @@ def test_a_mail_that_is_refused_after_its_text_is_not_delivered(
 
 
 @pytest.mark.parametrize("ehlo", [PIPELINING, "250 hostile.example\r\n"], ids=["pipelined", "not"])
-def test_each_refused_recipient_has_the_servers_words_for_it(serve: Serve, ehlo: str) -> None:
+def test_each_refused_recipient_has_the_servers_reason(serve: Serve, ehlo: str) -> None:
     refusals = says(ada="550 5.1.1 No Ada here\r\n", eve="450 4.2.1 Eve is busy\r\n")
     server = serve(smtp(EHLO=ehlo, RCPT=refusals, DATA=takes("250 2.0.0 queued\r\n")))
     with session_with(server) as session:
@@ -145,7 +145,7 @@ def test_each_refused_recipient_has_the_servers_words_for_it(serve: Serve, ehlo:
 
 
 @pytest.mark.parametrize("ehlo", [PIPELINING, "250 hostile.example\r\n"], ids=["pipelined", "not"])
-def test_a_mail_that_nobody_takes_has_no_text_and_leaves_the_session_to_the_next(
+def test_a_mail_without_an_accepted_recipient_sends_no_text_and_keeps_the_session(
     serve: Serve, ehlo: str
 ) -> None:
     refusals = says(ada="550 5.1.1 No Ada here\r\n")
@@ -176,7 +176,7 @@ def test_no_text_goes_to_a_server_that_did_not_ask_for_it(serve: Serve) -> None:
     assert "Hello." not in server.lines
 
 
-def test_a_server_that_never_reads_on_is_left(
+def test_a_server_that_stops_reading_is_abandoned(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_CONTENT_SECONDS", 0.3)
@@ -204,7 +204,7 @@ def test_lines_of_dots_arrive_as_they_are(serve: Serve) -> None:
     assert server.lines[start + len(text)] == "."
 
 
-def test_a_long_session_is_not_taken_for_a_server_that_talks_too_much(serve: Serve) -> None:
+def test_a_long_session_does_not_count_as_too_much_talk(serve: Serve) -> None:
     server = serve(smtp(EHLO=PIPELINING, DATA=takes("250 2.0.0 queued\r\n")))
     limits = WireLimits(total=1000, lines=30)
     with session_with(server, limits) as session:
@@ -212,7 +212,7 @@ def test_a_long_session_is_not_taken_for_a_server_that_talks_too_much(serve: Ser
     assert {item.accepted for item in done} == {ENVELOPE.recipients}
 
 
-def test_a_server_that_talks_without_end_about_one_mail_is_stopped(serve: Serve) -> None:
+def test_endless_answers_about_one_mail_are_stopped(serve: Serve) -> None:
     server = serve(smtp(RCPT="250-2.1.5 and\r\n" * 100 + "250 2.1.5 ok\r\n"))
     with session_with(server, WireLimits(lines=30)) as session, pytest.raises(MailFault) as caught:
         session.submit(ENVELOPE, MAIL)

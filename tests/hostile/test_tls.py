@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SERVERS = {Protocol.IMAP: imap, Protocol.SMTP: smtp}
 BOTH = pytest.mark.parametrize("protocol", list(Protocol))
 BRIEFLY = ProbeOptions(timeout=3, retries=0)
-"""For a server that waits for us to speak, as we wait for it: part of the time passes in any case."""
+"""For a server that waits for us while we wait for it: part of this time always passes."""
 MODES = pytest.mark.parametrize("security", [Security.IMPLICIT, Security.STARTTLS])
 WITH_STARTTLS: dict[Protocol, dict[str, Answer]] = {
     Protocol.IMAP: {"greeting": "* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] hi\r\n"},
@@ -43,7 +43,7 @@ def offering_starttls(protocol: Protocol, context: ssl.SSLContext | None) -> Scr
         ("expired", ErrorClass.CERT_EXPIRED),
     ],
 )
-def test_a_bad_certificate_ends_it_before_anything_is_confided(
+def test_a_bad_certificate_ends_it_before_any_secret_is_sent(
     attack: Attack,
     certificates: Certificates,
     protocol: Protocol,
@@ -119,7 +119,7 @@ def test_a_tls_port_with_a_bad_certificate_is_still_the_wrong_mode(
 
 
 @BOTH
-def test_starttls_that_is_not_offered_is_never_done_without(
+def test_without_starttls_on_offer_nothing_is_sent_in_plain_text(
     attack: Attack, protocol: Protocol
 ) -> None:
     found = attack(protocol, SERVERS[protocol](), security=Security.STARTTLS)
@@ -132,7 +132,7 @@ def test_starttls_that_is_not_offered_is_never_done_without(
     ("capabilities", "cause"),
     [("", "does not offer STARTTLS"), (" STARTTLS", "offers STARTTLS, but refuses to start it")],
 )
-def test_starttls_that_was_tried_before_it_was_known_is_told_from_one_that_is_refused(
+def test_an_early_starttls_is_told_apart_from_a_refused_one(
     attack: Attack, capabilities: str, cause: str
 ) -> None:
     script = imap(
@@ -164,7 +164,7 @@ def test_starttls_that_is_offered_and_refused_is_missing_too(
     assert (stage, failure.error_class) == (Stage.TLS, ErrorClass.STARTTLS_MISSING)
 
 
-def test_starttls_that_does_not_work_right_now_is_no_rejection(attack: Attack) -> None:
+def test_a_temporary_failure_of_starttls_is_not_a_rejection(attack: Attack) -> None:
     script = smtp(EHLO=WITH_STARTTLS[Protocol.SMTP]["EHLO"], STARTTLS="454 4.7.0 no TLS now\r\n")
     _, failure = attack(Protocol.SMTP, script, security=Security.STARTTLS).failure
     assert failure.error_class is ErrorClass.REFUSED
@@ -177,7 +177,7 @@ def test_starttls_that_does_not_work_right_now_is_no_rejection(attack: Attack) -
         (Protocol.SMTP, "220 go\r\n250-hostile.example\r\n250 AUTH PLAIN\r\n"),
     ],
 )
-def test_what_was_injected_behind_the_answer_to_starttls_is_refused(
+def test_text_injected_after_the_answer_to_starttls_is_refused(
     attack: Attack, protocol: Protocol, injected: str
 ) -> None:
     script = SERVERS[protocol](**WITH_STARTTLS[protocol], STARTTLS=injected)
@@ -243,7 +243,7 @@ def test_a_connection_that_is_closed_at_once_is_refused(attack: Attack, protocol
 
 
 @BOTH
-def test_nonsense_in_place_of_a_handshake_is_no_protocol(
+def test_nonsense_instead_of_a_handshake_violates_the_protocol(
     attack: Attack, protocol: Protocol
 ) -> None:
     def script(peer: Peer) -> None:

@@ -1,4 +1,4 @@
-"""Each way in which TLS fails keeps its reason, in words of its own, on every version of Python."""
+"""Each way TLS can fail keeps its reason, in our own words, on every version of Python."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def certificate(
     since: timedelta = timedelta(days=-2),
     until: timedelta = timedelta(days=30),
 ) -> x509.Certificate:
-    """Make a certificate that is right but for what a test makes wrong."""
+    """Make a certificate that is valid except for what a test breaks."""
     made = (
         x509.CertificateBuilder()
         .subject_name(_name(subject))
@@ -177,7 +177,7 @@ CHAINS: dict[str, Chain] = {
         ("no key usage", ErrorClass.CERT_UNTRUSTED, "does not say what its key may be used for"),
     ],
 )
-def test_each_flaw_of_a_certificate_has_words_of_its_own(
+def test_each_flaw_of_a_certificate_has_its_own_explanation(
     attack: Attack, issue: Issue, protocol: Protocol, flaw: str, error_class: ErrorClass, said: str
 ) -> None:
     chain, key, root = CHAINS[flaw]
@@ -196,7 +196,7 @@ def test_a_certificate_without_a_flaw_passes(attack: Attack, issue: Issue) -> No
 
 @pytest.mark.parametrize("protocol", list(Protocol))
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_a_server_that_asks_for_a_client_certificate_is_named_as_that(
+def test_a_server_that_asks_for_a_client_certificate_is_reported(
     attack: Attack, issue: Issue, protocol: Protocol, version: ssl.TLSVersion
 ) -> None:
     """With TLS 1.3 the client learns of it after the handshake, by an alert where a greeting should be."""
@@ -211,9 +211,7 @@ def test_a_server_that_asks_for_a_client_certificate_is_named_as_that(
     assert "asks for a client certificate" in failure.cause
 
 
-def test_a_server_without_tls_1_2_is_named_as_that(
-    attack: Attack, certificates: Certificates
-) -> None:
+def test_a_server_without_tls_1_2_is_reported(attack: Attack, certificates: Certificates) -> None:
     old = certificates.old
     with pytest.deprecated_call():
         old.maximum_version = ssl.TLSVersion.TLSv1_1
@@ -224,7 +222,7 @@ def test_a_server_without_tls_1_2_is_named_as_that(
 
 
 @pytest.mark.parametrize("code", [2, 7, 23, 24, 25, 47, 66, 67, 68, 79, 85, 86, 92, 94, 4711])
-def test_no_code_is_without_words(code: int) -> None:
+def test_every_code_has_an_explanation(code: int) -> None:
     error = ssl.SSLCertVerificationError("failed")
     error.verify_code, error.verify_message = code, "OpenSSL's words"
     failure = tls_failure(error, _where())

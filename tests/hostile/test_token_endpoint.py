@@ -1,4 +1,4 @@
-"""Token endpoints that lie, stall and flood: no token, one class, in time, and no secret to anybody else."""
+"""Token endpoints that lie, stall and flood: no token, one class, in time, and no secret sent elsewhere."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 @pytest.fixture
 def ask(serve: Callable[..., HostileServer], certificates: Certificates) -> Ask:
-    """Sign in at a mail server that is right, with a token of an endpoint that follows this script."""
+    """Sign in to a correct mail server, with a token from an endpoint that follows this script."""
 
     def test(
         script: Script, *, context: ssl.SSLContext | None = None, timeout: float = 10.0
@@ -77,7 +77,7 @@ def answering(data: bytes) -> Script:
         while line := peer.line():
             name, _, value = line.partition(": ")
             size = int(value) if name.lower() == "content-length" else size
-        peer.octets(size)  # or closing would take back what was sent
+        peer.octets(size)  # or closing would discard what was sent
         peer.send(data)
 
     return script
@@ -102,7 +102,7 @@ def answering(data: bytes) -> Script:
         HEAD + b"X: y\r\n" * 1000 + b"\r\n{}",
     ],
 )
-def test_an_answer_that_is_none_gives_no_token(ask: Ask, data: bytes) -> None:
+def test_an_invalid_answer_gives_no_token(ask: Ask, data: bytes) -> None:
     failure, endpoint = ask(answering(data))
     assert failure.error_class is ErrorClass.OAUTH_TOKEN
     assert HOST in failure.cause
@@ -118,13 +118,13 @@ def test_an_answer_that_is_none_gives_no_token(ask: Ask, data: bytes) -> None:
         b'HTTP/1.1 400 No\r\nContent-Length: 36\r\n\r\n{"error": "temporarily_unavailable"} ',
     ],
 )
-def test_an_endpoint_that_is_out_of_order_is_no_fault_of_the_account(ask: Ask, data: bytes) -> None:
+def test_an_unavailable_endpoint_is_not_the_accounts_fault(ask: Ask, data: bytes) -> None:
     failure, _ = ask(answering(data))
     assert failure.error_class is ErrorClass.REFUSED
     assert HOST in failure.cause
 
 
-def test_without_the_extra_it_is_said_what_to_install(
+def test_without_the_extra_the_error_says_what_to_install(
     ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(sys.modules, "reconciler.mail.grants", raising=False)
@@ -153,7 +153,7 @@ def test_an_octet_at_a_time_has_a_deadline_too(ask: Ask, head: bytes) -> None:
 
 @pytest.mark.parametrize("head", [b"", HEAD, HEAD + b"Content-Length: 99999999999\r\n\r\n"])
 @pytest.mark.parametrize("text", [b"x" * 65536, b"x: y\r\n" * 4096], ids=["line", "lines"])
-def test_text_without_end_is_cut_off_in_bounded_memory(ask: Ask, head: bytes, text: bytes) -> None:
+def test_endless_text_is_cut_off_in_bounded_memory(ask: Ask, head: bytes, text: bytes) -> None:
     def script(peer: Peer) -> None:
         peer.send(head)
         while True:

@@ -1,4 +1,4 @@
-"""Token endpoints behind a web proxy: reached through it, verified as ever, and no word of its password."""
+"""Token endpoints behind a web proxy: reached through it, verified as usual, and its password never shown."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def issuing(peer: Peer) -> None:
 
 @dataclass(frozen=True)
 class Bench:
-    """A mail server that is right, and how its account is tested behind a proxy."""
+    """A correct mail server, and how its account is tested behind a proxy."""
 
     connector: Connector
     options: ProbeOptions
@@ -125,7 +125,7 @@ def test_a_token_comes_through_the_proxy_and_the_proxy_sees_nothing_of_it(
     assert b"at-7" not in proxy.passed
 
 
-def test_the_certificate_is_that_of_the_endpoint_whatever_the_proxy_is(
+def test_the_endpoints_certificate_is_checked_through_any_proxy(
     bench: Bench,
     serve: Callable[..., HostileServer],
     certificates: Certificates,
@@ -143,7 +143,7 @@ def test_the_certificate_is_that_of_the_endpoint_whatever_the_proxy_is(
 
 
 @pytest.mark.parametrize("url_user", ["", f"{IN_URL}@"])
-def test_a_proxy_that_asks_for_a_sign_in_says_where_it_goes(
+def test_a_proxy_that_requires_sign_in_says_where_to_put_it(
     bench: Bench, issuer: HostileServer, proxied: Proxied, url_user: str
 ) -> None:
     proxy = proxied(issuer.port, "somebody:else")
@@ -194,7 +194,7 @@ def answering(data: bytes) -> Script:
         (b"HTTP/1.1 200 OK\r\n\r\nmore before TLS", "unprotected"),
     ],
 )
-def test_a_proxy_that_answers_anything_else_costs_one_sentence(
+def test_any_other_answer_of_a_proxy_is_one_sentence(
     bench: Bench, serve: Callable[..., HostileServer], data: bytes, says: str
 ) -> None:
     proxy = serve(answering(data))
@@ -213,7 +213,7 @@ def test_a_silent_proxy_has_a_deadline(bench: Bench, serve: Callable[..., Hostil
     assert f"127.0.0.1:{proxy.port}" in failure.cause
 
 
-def test_a_proxy_that_is_not_there_is_named_as_what_is_missing(bench: Bench) -> None:
+def test_a_proxy_that_does_not_exist_is_what_is_reported(bench: Bench) -> None:
     failure = bench.test(f"http://{IN_URL}@127.0.0.1:{free_port()}")
     assert failure is not None
     assert failure.error_class is ErrorClass.REFUSED
@@ -236,7 +236,7 @@ def test_a_variable_that_cannot_be_used_is_named_and_not_repeated(bench: Bench, 
 
 
 @pytest.mark.parametrize("how", ["no_proxy", "connect_to"])
-def test_what_is_excepted_or_led_elsewhere_needs_no_proxy(
+def test_an_exception_or_a_redirected_host_needs_no_proxy(
     bench: Bench, issuer: HostileServer, proxied: Proxied, how: str
 ) -> None:
     proxy = proxied(issuer.port)
@@ -279,7 +279,7 @@ def test_a_mail_server_is_never_reached_through_it_and_the_failure_says_so(
 
 @pytest.mark.parametrize("protocol", list(Protocol))
 @pytest.mark.parametrize("excepted", [False, True])
-def test_whoever_sends_a_mail_is_told_the_same(protocol: Protocol, excepted: bool) -> None:
+def test_the_sender_of_a_mail_gets_the_same_explanation(protocol: Protocol, excepted: bool) -> None:
     connector = connector_for(protocol, Security.IMPLICIT)
     server = connector.imap or connector.smtp
     assert server is not None

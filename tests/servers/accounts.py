@@ -1,4 +1,4 @@
-"""The people of Contoso: who may sign in with what, and what is special about their mailboxes."""
+"""The people of Contoso: how each signs in, and what is special about their mailboxes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ DOMAIN: Final = "contoso.example"
 
 SENT: Final = "Sent"
 LOCAL_SENT: Final = "Büroausgang"
-"""A Sent folder that only its special-use flag gives away (RFC 6154)."""
+"""A Sent folder that only its special-use flag identifies (RFC 6154)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Somebody who may sign in.
+    """Someone who may sign in.
 
     ``sent`` is the name of the folder with the special use Sent. ``mailbox`` is false where the
     password is right and there is nothing behind it. ``aliases`` are further addresses to send as.

@@ -31,7 +31,7 @@ TENANT: Final = f"https://{LOGIN}/{DOMAIN}/oauth2/v2.0"
 
 SECRET: Final = "the-value~of_a.client-secret"
 LIFETIME: Final = 600
-"""Seconds that a token is good for."""
+"""Seconds that a token is valid for."""
 
 _TAIL: Final = "x" * 1800
 """Tokens are long: those of Microsoft have some two thousand characters."""
@@ -39,7 +39,7 @@ _TAIL: Final = "x" * 1800
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A client, and what its tokens are good for."""
+    """A client, and what its tokens are valid for."""
 
     client_id: str
     username: str = SUPPORT.username
@@ -53,7 +53,7 @@ CALENDAR: Final = Client("for-the-calendar", scope="calendar")
 SOMEBODY_ELSE: Final = Client("for-somebody-else", username=INFO.username)
 
 DELEGATED: Final = Client("delegated")
-"""A public client, whose refresh token is another one after each use."""
+"""A public client, whose refresh token changes with each use."""
 
 OWN: Final = {account: Client(f"of-{account.name}", account.username) for account in ACCOUNTS}
 """A client for each account, whose tokens are good for its mailbox."""
@@ -138,7 +138,7 @@ class AuthorisationServer:
         return 200, {"token_type": "Bearer", "access_token": token, "expires_in": LIFETIME}
 
     def _delegated(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
-        """Answer for DELEGATED: a code for a device, which is entered before the second question; or a token."""
+        """Answer for DELEGATED: a device code, which is entered before the second request; or a token."""
         if "grant_type" not in form:
             code = secrets.token_urlsafe(12)
             self._codes[code] = 0
@@ -192,4 +192,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base
-        """Log nothing; the tests look at what Dovecot makes of it."""
+        """Log nothing; the tests look at Dovecot's reaction."""

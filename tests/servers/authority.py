@@ -1,4 +1,4 @@
-"""The certificates that the servers show: good ones, and each way of being bad."""
+"""The certificates that the servers present: good ones, and one for each flaw."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 NAMES: Final = tuple(
     f"{name}.contoso.example" for name in ("imap", "smtp", "mail", "bearer", "login", "relay")
 )
-"""What the good certificate is for."""
+"""The names in the good certificate."""
 
 EXPIRED: Final = "expired.contoso.example"
 UNTRUSTED: Final = "untrusted.contoso.example"
 ELSEWHERE: Final = "elsewhere.contoso.example"
-"""A name that leads to the servers and stands in no certificate of theirs."""
+"""A name that resolves to the servers and is in none of their certificates."""
 
 _LONG_AGO: Final = datetime(2001, 1, 1, tzinfo=UTC)
 _ALSO_PAST: Final = datetime(2002, 1, 1, tzinfo=UTC)
 
 
 class Authority:
-    """A certificate authority of the tests' own, and a second one that nobody trusts."""
+    """The tests' own certificate authority, and a second one that nobody trusts."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -46,7 +46,7 @@ class Authority:
         return certificate, issued.private_key_pem.bytes().decode()
 
     def _write(self, name: str, issued: trustme.LeafCert) -> Path:
-        """Write key and chain to one file, as Dovecot and Postfix both take it."""
+        """Write key and chain to one file, which Dovecot and Postfix both accept."""
         path = self.folder / f"{name}.pem"
         issued.private_key_and_cert_chain_pem.write_to_path(str(path))
         path.chmod(0o644)

@@ -1,4 +1,4 @@
-"""Servers for the tests, started when the first test asks for them and ended with the last.
+"""Servers for the tests, started for the first test that asks for them and stopped after the last.
 
 ``dovecot`` and ``postfix`` are the servers, ``authority`` made their certificates. Tests that only
 read mail ask for ``imap_site``, which needs no root; those that send ask for ``mail_site``.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
-    """A folder that the servers' own users can look into, unlike pytest's."""
+    """A folder that the servers' users can read, unlike pytest's."""
     folder = Path(tempfile.mkdtemp(prefix="reconciler-servers-"))
     folder.chmod(0o755)
     yield folder
@@ -74,7 +74,7 @@ def bearer_dovecot(
     authorisation: AuthorisationServer,
     dovecot: Dovecot,
 ) -> Iterator[Dovecot]:
-    """A Dovecot that offers the standard form of signing in with a token, and nothing else."""
+    """A Dovecot that offers only the standard mechanism for signing in with a token."""
     folder = server_folder / "bearer-dovecot"
     folder.mkdir()
     server = Dovecot(
@@ -120,13 +120,13 @@ def workplace(tmp_path: Path, mail_site: Site) -> Workplace:
 @pytest.fixture
 def mailboxes(dovecot: Dovecot, authority: Authority) -> Mailboxes:
     context = ssl.create_default_context(cafile=str(authority.certificate))
-    context.check_hostname = False  # the plain library asks for 127.0.0.1
+    context.check_hostname = False  # the plain library checks the name 127.0.0.1
     return Mailboxes(dovecot, context)
 
 
 @pytest.fixture
 def apply(workplace: Workplace) -> Callable[..., None]:
-    """Make documents what is stored, beside the connectors support, payroll and info."""
+    """Apply documents, beside the connectors support, payroll and info."""
 
     def apply(*documents: str, support: str = SUPPORT_DOCUMENT) -> None:
         workplace.write(support, PAYROLL_DOCUMENT, INFO_DOCUMENT, *documents)

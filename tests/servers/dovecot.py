@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.servers.authority import Authority
 
 LOGIN_DISABLED: Final = "127.0.0.2"
-"""Dovecot takes a connection between equal addresses for secure; here it refuses plain passwords."""
+"""Dovecot considers a connection between equal addresses secure; here it refuses plain passwords."""
 NO_STARTTLS: Final = "127.0.0.3"
 """Here it offers no STARTTLS either."""
 
@@ -130,7 +130,7 @@ service imap {{
 }}
 service anvil {{
   chroot =
-  # The penalty would answer the failures of one test with delays in the next.
+  # The penalty would delay one test for the failures of another.
   unix_listener anvil-auth-penalty {{
     mode = 0
   }}
@@ -167,7 +167,7 @@ _REJECTED: Final = re.compile(r"auth: Info: [\w-]+\((?P<user>[^,)]+)[^)]*\): Pas
 
 
 def dovecot_program() -> str | None:
-    """Where Dovecot is installed, or None. Debian keeps it where only root's PATH leads."""
+    """Where Dovecot is installed, or None. On Debian only root's PATH includes it."""
     return _program("dovecot")
 
 
@@ -212,7 +212,7 @@ class Dovecot:
 
     @property
     def sasl_socket(self) -> Path:
-        """Where Postfix has passwords checked."""
+        """Where Postfix checks passwords."""
         return self.folder / "run" / "sasl"
 
     @property
@@ -246,7 +246,7 @@ class Dovecot:
     def stop(self) -> None:
         """End it."""
         self._process.end()
-        (self.folder / "mail" / LOCKED_OUT.name).chmod(0o700)  # or only root could delete it
+        (self.folder / "mail" / LOCKED_OUT.name).chmod(0o700)  # otherwise only root could delete it
 
     def _write(self, authority: Authority, introspection_url: str, mechanisms: str) -> None:
         internal, mail = _system_user("dovecot"), _system_user("nobody")
@@ -289,7 +289,7 @@ class Dovecot:
 
 
 def _system_user(preferred: str) -> pwd.struct_passwd:
-    """Find who to run as: only root has a choice."""
+    """Find the user to run as: only root has a choice."""
     return pwd.getpwnam(preferred) if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
 
 

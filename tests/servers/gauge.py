@@ -1,4 +1,4 @@
-"""A TCP proxy that knows how many connections were open through it at the same time."""
+"""A TCP proxy that counts the connections open through it at the same time."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ class Gauge:
             self._selector.register(end, selectors.EVENT_READ)
 
     def _pass_on(self, source: socket.socket) -> None:
-        """Pass on what there is, and the end with it if that is what comes next."""
+        """Forward what has arrived, and the end of the stream if it follows."""
         try:
             while data := source.recv(CHUNK, socket.MSG_DONTWAIT):
-                with contextlib.suppress(OSError):  # the other end is gone, and nobody will read it
+                with contextlib.suppress(OSError):  # the other end is gone
                     self._other[source].sendall(data)
         except BlockingIOError:
             return

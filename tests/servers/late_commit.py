@@ -1,4 +1,4 @@
-"""Something between a client and PostgreSQL that cuts a connection, and lets its COMMIT arrive later."""
+"""A proxy in front of PostgreSQL that cuts a connection and delivers its COMMIT later."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class LateCommit:
 
     @property
     def url(self) -> str:
-        """The state by way of this."""
+        """The URL of the state through this proxy."""
         port = self._listener.getsockname()[1]
         return f"postgresql://tester@{LOOPBACK}:{port}/postgres?sslmode=disable"
 

@@ -1,4 +1,4 @@
-"""Ports on loopback that are free, and waiting for what is about to happen."""
+"""Free ports on loopback, and waiting for a condition."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 LOOPBACK: Final = "127.0.0.1"
 EPHEMERAL: Final = 32768
-"""Where Linux takes the ports of outgoing connections from; a server up there may find its own gone."""
+"""Where Linux takes the ports of outgoing connections from; a server up there may lose its port to one."""
 
 _given: set[int] = set()
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on, whichever of loopback's addresses one asks."""
+    """Find a port that is free on every address of loopback."""
     while True:
         port = random.randrange(20_000, EPHEMERAL)
         if port in _given:
@@ -33,7 +33,7 @@ def free_port() -> int:
 
 
 def wait_until(ready: Callable[[], bool], what: str, *, seconds: float = 10.0) -> None:
-    """Ask again and again until the answer is yes; raises TimeoutError, which says ``what`` was not."""
+    """Ask repeatedly until it is true; raises TimeoutError, which names ``what`` did not happen."""
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > deadline:
@@ -42,7 +42,7 @@ def wait_until(ready: Callable[[], bool], what: str, *, seconds: float = 10.0) -
 
 
 def greets(port: int, words: bytes) -> bool:
-    """Whether a server on loopback takes a connection and says these words of its own accord."""
+    """Whether a server on loopback accepts a connection and greets with these words."""
     heard = b""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=1) as client:

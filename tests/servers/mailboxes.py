@@ -1,4 +1,4 @@
-"""What an account has of a mail, as its mail client reads it, and what a mail holds."""
+"""The mails of an account as a mail client reads them, and what a mail contains."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.servers.dovecot import Dovecot
 
 TRACES: Final = (b"return-path", b"delivered-to", b"received", b"x-original-to")
-"""What servers put in front of a mail on its way."""
+"""What servers add to the front of a mail on its way."""
 
 
 class Mailbox:
@@ -74,7 +74,7 @@ class Mailboxes:
 
 
 def on_its_way(mail: bytes) -> bytes:
-    """A mail without what servers put in front of it."""
+    """A mail without what servers added to its front."""
     head, blank, body = mail.partition(b"\r\n\r\n")
     fields = head.replace(b"\r\n ", b"\0 ").replace(b"\r\n\t", b"\0\t").split(b"\r\n")
     kept = [field for field in fields if field.partition(b":")[0].lower() not in TRACES]

@@ -29,10 +29,10 @@ BUSY: Final = f"busy@{DOMAIN}"
 """An address that support@ may send as, and whose mailbox is always busy: 450."""
 
 RELAY: Final = f"relay.{DOMAIN}"
-"""A host that takes mail without a sign-in."""
+"""A host that accepts mail without a sign-in."""
 
 UTF8: Final = f"jürgen@utf8.{DOMAIN}"
-"""An address that takes SMTPUTF8. Dovecot's LMTP does not, so Postfix itself files this mail."""
+"""An address that accepts SMTPUTF8. Dovecot's LMTP does not, so Postfix files this mail itself."""
 
 _NOBODY: Final = 65534
 """Who it belongs to then."""
@@ -110,7 +110,7 @@ anvil      unix  - - n - 1 anvil
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A port of Postfix that differs from the others in what ``options`` say."""
+    """A port of Postfix that differs from the others in its ``options``."""
 
     host: str
     port: int
@@ -124,20 +124,20 @@ _BY_NETWORK: Final = (
     "smtpd_sender_restrictions=",
     "smtpd_recipient_restrictions=reject_unlisted_recipient,permit_mynetworks,reject",
 )
-"""A relay: whoever is in its network may send without a sign-in."""
+"""A relay: clients in its network may send without signing in."""
 
 DOORS: Final = (
     Door(f"smtp.{DOMAIN}", 465, (_IMPLICIT,)),
     Door(f"smtp.{DOMAIN}", 587),
     Door(f"smtp.{DOMAIN}", 25, ("smtpd_tls_security_level=none",)),
-    # Here the answer to a sender that is not one's own comes at once, not at RCPT TO.
+    # Here somebody else's address as a sender is refused at once, not at RCPT TO.
     Door(f"mail.{DOMAIN}", 465, (_IMPLICIT, "smtpd_delay_reject=no")),
     Door(f"mail.{DOMAIN}", 587, ("smtpd_sasl_auth_enable=no",)),
     Door(f"bearer.{DOMAIN}", 465, (_IMPLICIT, "smtpd_sasl_mechanism_filter=oauthbearer")),
     Door(f"bearer.{DOMAIN}", 587, ("smtpd_sasl_mechanism_filter=oauthbearer",)),
     Door(RELAY, 25, ("smtpd_tls_security_level=none", *_BY_NETWORK)),
     Door(RELAY, 587, _BY_NETWORK),
-    # Whoever shows a certificate of the authority may send.
+    # Clients with a certificate of the authority may send.
     Door(
         RELAY,
         465,
@@ -157,7 +157,7 @@ DOORS: Final = (
     Door(EXPIRED, 465, (_IMPLICIT, "smtpd_tls_chain_files={expired}")),
     Door(UNTRUSTED, 465, (_IMPLICIT, "smtpd_tls_chain_files={untrusted}")),
 )
-"""What a connector names, and so what is to be found there."""
+"""What a connector names, and so what it should find there."""
 
 
 def postfix_program() -> str | None:
@@ -166,7 +166,7 @@ def postfix_program() -> str | None:
 
 
 class Postfix:
-    """A running Postfix. ``ports`` says where on loopback each of the doors really is."""
+    """A running Postfix. ``ports`` maps each of its doors to its port on loopback."""
 
     def __init__(self, program: str, folder: Path, authority: Authority, dovecot: Dovecot) -> None:
         self.folder = folder
@@ -188,7 +188,7 @@ class Postfix:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def settled_log(self) -> str:
-        """What it has logged, once that holds the end of every connection."""
+        """What it has logged, once the log has the end of every connection."""
 
         def settled() -> bool:
             log = self.log
@@ -275,7 +275,7 @@ def queued_in(queue: Path) -> int:
 
 
 def start_master(program: str, etc: Path) -> ServerProcess:
-    """Start the master itself: ``postfix start-fg`` would be a shell that outlives us with it."""
+    """Start the master itself: ``postfix start-fg`` is a shell, which would outlive us together with it."""
     subprocess.run((program, "-c", etc, "check"), check=True, capture_output=True)
     postconf = (Path(program).with_name("postconf"), "-c", etc, "-h", "daemon_directory")
     daemons = subprocess.run(postconf, check=True, capture_output=True, text=True).stdout.strip()
@@ -283,7 +283,7 @@ def start_master(program: str, etc: Path) -> ServerProcess:
 
 
 def _owners() -> dict[str, str]:
-    """Who may send as each address, as smtpd_sender_login_maps wants it."""
+    """Who may send as each address, in the form of smtpd_sender_login_maps."""
     owners: dict[str, list[str]] = {}
     for account in ACCOUNTS:
         for address in (account.username, *account.aliases):

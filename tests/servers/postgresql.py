@@ -20,9 +20,9 @@ HOST: Final = "db.contoso.example"
 """The name in the server's certificate; URLs say with ``hostaddr`` that it is on loopback."""
 
 ROOT: Final = "postgres"
-"""Whom to start the server as where the tests run as root, which PostgreSQL refuses."""
+"""The user to start the server as if the tests run as root, which PostgreSQL refuses."""
 
-# Whoever comes by the socket is believed, whoever comes over TCP has to prove it.
+# Clients on the socket are trusted; clients over TCP have to sign in.
 _SIGN_IN: Final = """
 local  all  all                trust
 host   all  cleartext    127.0.0.1/32  password
@@ -75,15 +75,15 @@ class Postgresql:
 
     @property
     def url(self) -> str:
-        """The URL of the server for its superuser, by the socket."""
+        """The URL of the server for its superuser, on the socket."""
         return self.url_of("tester")
 
     def url_of(self, user: str, database: str = "postgres") -> str:
-        """The URL of the server for a user, by the socket, where no password is asked for."""
+        """The URL of the server for a user on the socket, where no password is needed."""
         return f"postgresql://{user}@/{database}?host={self.folder}&port={self.port}"
 
     def tcp_url(self, user: str, database: str = "postgres", *, host: str = HOST, tls: str) -> str:
-        """The URL of the server for a user, over TCP; ``tls`` are the parameters that say how."""
+        """The URL of the server for a user over TCP; ``tls`` holds the parameters for TLS."""
         return f"postgresql://{user}@{host}:{self.port}/{database}?hostaddr={LOOPBACK}&{tls}"
 
     def start(self) -> None:
@@ -92,7 +92,7 @@ class Postgresql:
             "listen_addresses": LOOPBACK,
             "port": self.port,
             "unix_socket_directories": self.folder,
-            # What is lost in a power cut, and plans that pay off for large tables, are nothing to the tests.
+            # The tests need neither durability nor fast queries of large tables.
             "fsync": "off",
             "synchronous_commit": "off",
             "full_page_writes": "off",
@@ -138,7 +138,7 @@ class Postgresql:
         return rows
 
     def clear(self, roles: Iterable[str] = ()) -> None:
-        """Drop the state, and roles with all that they own and were granted."""
+        """Drop the state, and roles with everything they own and were granted."""
         self.execute("DROP SCHEMA IF EXISTS reconciler CASCADE")
         for role in roles:
             if self.execute(f"SELECT 1 FROM pg_roles WHERE rolname = '{role}'"):

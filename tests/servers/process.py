@@ -1,4 +1,4 @@
-"""Servers that end with the tests, however the tests end."""
+"""Servers that stop when the tests do, however those end."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class ServerProcess:
         return self._server.pid
 
     def end(self, how: signal.Signals = signal.SIGKILL) -> None:
-        """End it and its children, who have nothing to lose; politely it would take seconds."""
-        # In this order: once the server is waited for, its number may be somebody else's.
+        """Kill it and its children, which have nothing to lose; a clean stop would take seconds."""
+        # In this order: once the server has been waited for, its process ID may be reused.
         self._guard.kill()
         self._guard.communicate()
         if self._server.poll() is None:

@@ -1,4 +1,4 @@
-"""The servers under the names that connectors know them by, and the connectors themselves."""
+"""The servers under the names that connectors use, and the connectors themselves."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ IMAP: Final = f"imap.{DOMAIN}"
 SMTP: Final = f"smtp.{DOMAIN}"
 MAIL: Final = f"mail.{DOMAIN}"
 DOWN: Final = f"down.{DOMAIN}"
-"""A host on which nobody listens."""
+"""A host that nothing listens on."""
 
 WRONG: Final = "WRONG_PASSWORD"
 
@@ -46,7 +46,7 @@ PORTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a client has to know: where the hosts are, whom to trust, and the passwords.
+    """What a client needs to know: where the hosts are, which authority to trust, and the passwords.
 
     ``connect_to`` holds entries of ``--connect-to``, ``environ`` the accounts' passwords and, under
     the name WRONG, one that nobody has.
@@ -64,7 +64,7 @@ class Site:
 
     @property
     def options(self) -> ProbeOptions:
-        """How the probes get here. A failure is final, so that a test sees what came of one attempt."""
+        """How the probes get here, without retries, so that a test sees the result of one attempt."""
         return ProbeOptions(
             connect_to=ConnectTo.parse(self.connect_to),
             ca_file=str(self.certificate),
@@ -74,7 +74,7 @@ class Site:
 
     @property
     def resolver(self) -> Resolver:
-        """What knows the passwords."""
+        """A resolver that knows the passwords."""
         return Resolver(self.environ, allow_command=False, base=self.certificate.parent)
 
     def probe(self, connector: Connector, options: ProbeOptions | None = None) -> ConnectorResult:
@@ -84,7 +84,7 @@ class Site:
 
 
 def site_of(authority: Authority, dovecot: Dovecot, postfix: Postfix | None) -> Site:
-    """Name the servers; without Postfix, nothing is behind the names for SMTP."""
+    """Name the servers; without Postfix, the SMTP names lead nowhere."""
     entries = (*_imap_doors(dovecot), *_closed_doors(), *(_smtp_doors(postfix) if postfix else ()))
     return Site(authority.certificate, tuple(f"{name}={place}" for name, place in entries))
 
@@ -167,7 +167,7 @@ def connector_for(
     email_address: str | None = None,
     sent_folder: str | None = None,
 ) -> Connector:
-    """A connector with these accounts; it sends, as the account unless told otherwise, if it has SMTP."""
+    """A connector with these accounts; with SMTP it sends, by default as the account."""
     return Connector(
         name=account.name,
         display_name=account.name,

@@ -57,7 +57,7 @@ def test_what_passed_is_applied_without_what_failed_if_so_wanted(workplace: Work
     assert workplace.status == {"support": "ready"}
 
 
-def test_a_secret_that_was_rotated_to_a_wrong_one_is_not_applied(workplace: Workplace) -> None:
+def test_a_secret_rotated_to_a_wrong_value_is_not_applied(workplace: Workplace) -> None:
     workplace.write(SUPPORT_DOCUMENT)
     assert workplace("apply", "--auto-approve").status == 0
     rotated = {SUPPORT.variable: "mistyped when it was rotated"}
@@ -66,7 +66,7 @@ def test_a_secret_that_was_rotated_to_a_wrong_one_is_not_applied(workplace: Work
     assert "No changes." in workplace("apply", "--auto-approve").said
 
 
-def test_a_server_that_is_down_is_told_from_one_that_says_no(workplace: Workplace) -> None:
+def test_a_server_that_is_down_is_told_apart_from_one_that_refuses(workplace: Workplace) -> None:
     workplace.write(SUPPORT_DOCUMENT)
     assert workplace("apply", "--auto-approve").status == 0
     workplace.write(SUPPORT_DOCUMENT, PAYROLL_DOCUMENT.replace(IMAP, DOWN))

@@ -43,7 +43,7 @@ smtp: {{server: {RELAY}, port: 587, use_ssl: true, sign_in: none, email_address:
 """
 
 
-def test_authorities_of_a_connector_are_trusted_by_it_and_by_no_other(mail_site: Site) -> None:
+def test_only_its_own_connector_trusts_an_authority(mail_site: Site) -> None:
     connector = connector_for(SUPPORT, imap=reads(SUPPORT), smtp=sends(SUPPORT))
     options = replace(mail_site.options, ca_file=None, base=str(mail_site.certificate.parent))
     failures = mail_site.probe(connector, options).failures
@@ -54,7 +54,7 @@ def test_authorities_of_a_connector_are_trusted_by_it_and_by_no_other(mail_site:
 
 
 @pytest.mark.parametrize("name", ["missing.pem", "empty.pem"])
-def test_a_file_that_holds_no_authority_is_the_connectors_fault(
+def test_a_file_without_an_authority_is_the_connectors_fault(
     mail_site: Site, tmp_path: Path, name: str
 ) -> None:
     (tmp_path / "empty.pem").write_text("secret text\n")
@@ -85,7 +85,7 @@ def test_the_time_limit_of_a_connector_comes_before_that_of_all(mail_site: Site)
 
 
 def shows(mail_site: Site, certificate: str, key: str = "") -> ConnectorResult:
-    """Test the door that asks for a certificate, with these two."""
+    """Test the door that asks for a certificate, with this certificate and key."""
     smtp = replace(
         relays(Security.IMPLICIT, host=RELAY, port=465),
         client_certificate=SecretRef("env", "CLIENT_CERTIFICATE"),
@@ -106,7 +106,7 @@ def test_a_server_is_shown_the_certificate_that_it_asks_for(
     assert result.passed, result.failures
 
 
-def test_a_server_that_asks_for_a_certificate_is_named_as_such(mail_site: Site) -> None:
+def test_a_server_that_asks_for_a_certificate_is_reported(mail_site: Site) -> None:
     smtp = relays(Security.IMPLICIT, host=RELAY, port=465)
     result = mail_site.probe(connector_for(SUPPORT, smtp=smtp))
     ((_, _, why),) = result.failures

@@ -43,9 +43,9 @@ def options(mail_site: Site) -> ProbeOptions:
 
 @pytest.fixture
 def inbox(dovecot: Dovecot, authority: Authority) -> Iterator[Callable[[Account], IMAPClient]]:
-    """Open the inbox of an account with a plain library."""
+    """Open the inbox of an account with IMAPClient alone."""
     context = ssl.create_default_context(cafile=str(authority.certificate))
-    context.check_hostname = False  # the plain library asks for 127.0.0.1
+    context.check_hostname = False  # the plain library checks the name 127.0.0.1
     opened: list[IMAPClient] = []
 
     def open_inbox(account: Account) -> IMAPClient:
@@ -127,7 +127,7 @@ def test_without_imap_it_is_sent_and_that_is_said(
     empty(inbox(READER))
 
 
-def test_a_mailbox_of_another_address_is_not_looked_into(
+def test_a_mailbox_of_another_address_is_not_read(
     mail_site: Site, options: ProbeOptions, inbox: Callable[[Account], IMAPClient]
 ) -> None:
     connector = replace(
@@ -157,7 +157,7 @@ def test_a_mail_that_does_not_arrive_is_not_delivered(
     empty(inbox(SENDER))
 
 
-def test_a_connector_that_fails_sends_nothing_and_signs_in_no_second_time(
+def test_a_failing_connector_sends_nothing_and_does_not_sign_in_again(
     mail_site: Site, options: ProbeOptions, dovecot: Dovecot, postfix: Postfix
 ) -> None:
     failed, log = dovecot.failed_logins(INFO.username), len(postfix.settled_log())

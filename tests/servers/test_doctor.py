@@ -1,4 +1,4 @@
-"""The closer look at accounts on Dovecot and Postfix."""
+"""`doctor` at accounts on Dovecot and Postfix."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def look(site: Site, connector: Connector) -> tuple[ExaminedAccount, ...]:
     return examine(connector, site.resolver, site.options)
 
 
-def test_a_mailbox_with_its_folders_its_quota_and_its_chain(imap_site: Site) -> None:
+def test_a_mailbox_is_shown_with_its_folders_quota_and_certificate_chain(imap_site: Site) -> None:
     (found,) = look(imap_site, connector_for(SUPPORT, imap=reads(SUPPORT, Security.STARTTLS)))
     details = found.details
     assert found.result.failed is None

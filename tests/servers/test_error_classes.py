@@ -43,7 +43,7 @@ pytestmark = pytest.mark.server
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """All servers there are, and a stack for those that a case starts for itself."""
+    """All servers, and a stack for those that a case starts itself."""
 
     site: Site
     options: ProbeOptions
@@ -52,7 +52,7 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What to test, how, and what knows the secrets."""
+    """What to test, how, and with which secrets."""
 
     connector: Connector
     options: ProbeOptions
@@ -98,7 +98,7 @@ def secret_missing(bench: Bench) -> Case:
 
 
 def dns(bench: Bench) -> Case:
-    # No label may have more than 63 characters, so that nobody is asked about this one.
+    # A label has at most 63 characters, so no server is asked about this one.
     host = f"{'x' * 64}.{DOMAIN}"
     return real(bench, connector_for(SUPPORT, imap=reads(SUPPORT, host=host)))
 
@@ -208,7 +208,7 @@ def auth_required(bench: Bench) -> Case:
 
 
 class Broken:
-    """A resolver with a defect; what it knows must not come out with it."""
+    """A resolver with a defect, which must not reveal what it knows."""
 
     def resolve(self, reference: SecretRef) -> Secret:
         raise RuntimeError(SECRET)
@@ -228,7 +228,7 @@ PRODUCED: Final[dict[ErrorClass, Produce]] = {
     )
 }  # fmt: skip
 SCRIPTED: Final = frozenset({ErrorClass.AUTH_BASIC_DISABLED, ErrorClass.SMTP_AUTH_DISABLED})
-"""What only Microsoft says, and so no server that could be installed here."""
+"""What only Microsoft says, and no server that can be installed here."""
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ def test_every_error_class_has_a_server_that_produces_it() -> None:
 
 
 @pytest.mark.parametrize("error_class", list(ErrorClass))
-def test_it_is_produced_with_a_cause_and_a_remedy(bench: Bench, error_class: ErrorClass) -> None:
+def test_each_is_produced_with_a_cause_and_a_remedy(bench: Bench, error_class: ErrorClass) -> None:
     case = PRODUCED[error_class](bench)
     (result,) = run((case.connector,), case.resolver, case.options)
     ((_, stage, failure),) = result.failures

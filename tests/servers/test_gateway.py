@@ -1,4 +1,4 @@
-"""A queue in front of the gateway, and real servers behind it that want a token of OAuth 2.0."""
+"""A queue in front of the gateway, and real servers behind it that require an OAuth 2.0 token."""
 
 from __future__ import annotations
 

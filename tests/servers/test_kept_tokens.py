@@ -1,4 +1,4 @@
-"""A refresh token that is another one after each use, at Dovecot and Postfix: obtained once, good for every run."""
+"""A refresh token that changes with each use, at Dovecot and Postfix: obtained once, valid for every run."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_each_run_uses_the_refresh_token_that_the_last_one_kept(
     assert len(authorisation.requests) == 3
 
 
-def test_one_that_cannot_be_kept_is_said_to_be_spent_and_then_is(site: Site, file: Path) -> None:
+def test_one_that_cannot_be_kept_is_reported_as_spent_and_then_is(site: Site, file: Path) -> None:
     first = probe(site, "env:REFRESH", file.parent)
     assert first.passed
     warnings = {stage.warning for half in first.protocols for stage in half.stages} - {""}

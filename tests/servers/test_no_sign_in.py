@@ -1,4 +1,4 @@
-"""Accounts that send without a sign-in, against Postfix as a relay and as a submission server."""
+"""Accounts that send without signing in, against Postfix as a relay and as a submission server."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MAIL = Message(to=(ADA.username,), subject="Paper is out", text="Please refill."
 
 
 @pytest.mark.parametrize("security", [Security.NONE, Security.STARTTLS])
-def test_a_relay_passes_and_the_test_ends_at_the_envelope(
+def test_a_relay_passes_up_to_the_envelope(
     mail_site: Site, postfix: Postfix, security: Security
 ) -> None:
     before = len(postfix.settled_log())
@@ -53,7 +53,7 @@ def test_a_relay_passes_and_the_test_ends_at_the_envelope(
     assert "data=" not in counts
 
 
-def test_a_server_that_demands_a_sign_in_is_told_as_that(mail_site: Site) -> None:
+def test_a_server_that_requires_sign_in_is_reported(mail_site: Site) -> None:
     smtp = relays(Security.IMPLICIT, host=SMTP, port=465)
     result = mail_site.probe(connector_for(SUPPORT, smtp=smtp))
     ((_, stage, why),) = result.failures
@@ -62,7 +62,7 @@ def test_a_server_that_demands_a_sign_in_is_told_as_that(mail_site: Site) -> Non
     assert not result.unreachable
 
 
-def test_a_relay_that_does_not_know_this_network_is_told_as_that(mail_site: Site) -> None:
+def test_a_relay_that_does_not_know_this_network_is_reported(mail_site: Site) -> None:
     smtp = relays(Security.NONE, port=2525)
     connector = connector_for(SUPPORT, smtp=smtp, email_address="printer@elsewhere.example")
     ((_, stage, why),) = mail_site.probe(connector).failures
@@ -78,7 +78,7 @@ def test_mail_goes_out_through_a_relay(
     assert ARCHIVE.username.encode() in mailboxes.one(ADA, "INBOX", sent.message_id)
 
 
-def test_a_mail_that_takes_a_sign_in_is_refused_for_good_with_a_remedy(
+def test_a_mail_that_requires_sign_in_is_refused_permanently_with_a_remedy(
     apply: Callable[..., None], mailer: Mailer
 ) -> None:
     apply(DOCUMENT.format(host=SMTP, port=465, security="implicit", address=ARCHIVE.username))

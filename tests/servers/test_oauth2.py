@@ -46,12 +46,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.server
 
 BEARER: Final = f"bearer.{DOMAIN}"
-"""Where nothing but OAUTHBEARER is offered."""
+"""Where only OAUTHBEARER is offered."""
 
 
 @pytest.fixture
 def site(mail_site: Site, bearer_dovecot: Dovecot, authorisation: AuthorisationServer) -> Site:
-    """All servers, and the token endpoint, which has not been asked for anything yet."""
+    """All servers, and a token endpoint without requests so far."""
     authorisation.requests.clear()
     authorisation.failures = 0
     doors = (
@@ -111,7 +111,7 @@ def failures(result: ConnectorResult) -> dict[Protocol, Failure]:
     ("imap", "smtp", "mechanism"), [(IMAP, SMTP, "XOAUTH2"), (BEARER, BEARER, "OAUTHBEARER")]
 )
 @pytest.mark.parametrize("security", [Security.IMPLICIT, Security.STARTTLS])
-def test_a_token_reads_the_mailbox_and_lets_mail_out(
+def test_a_token_reads_the_mailbox_and_sends_mail(
     site: Site, imap: str, smtp: str, mechanism: str, security: Security
 ) -> None:
     result = site.probe(support_with(app(), imap, smtp, security))
@@ -133,10 +133,10 @@ def test_a_test_mail_is_sent_and_found_with_one_token(
 @pytest.mark.parametrize(
     "client", [EXPIRED, CALENDAR, SOMEBODY_ELSE], ids=lambda client: client.client_id
 )
-def test_a_token_that_is_not_right_is_refused_and_the_reason_shown(
+def test_a_wrong_token_is_refused_and_the_reason_shown(
     site: Site, client: Client, imap: str, smtp: str
 ) -> None:
-    """Dovecot 2.3 says the same of all three; with XOAUTH2 it adds which scope it wants."""
+    """Dovecot 2.3 gives the same answer to all three; with XOAUTH2 it adds the required scope."""
     found = failures(site.probe(support_with(app(client), imap, smtp)))
     assert found.keys() == {Protocol.IMAP, Protocol.SMTP}
     for failure in found.values():
@@ -147,7 +147,7 @@ def test_a_token_that_is_not_right_is_refused_and_the_reason_shown(
         assert ("names the scope mail" in failure.remedy) is (imap == IMAP)
 
 
-def test_a_scope_that_is_not_granted_is_told_from_a_wrong_token(site: Site) -> None:
+def test_a_missing_scope_is_told_apart_from_a_wrong_token(site: Site) -> None:
     found = failures(site.probe(support_with(replace(app(), scopes=("calendar",)))))
     assert found.keys() == {Protocol.IMAP, Protocol.SMTP}
     for failure in found.values():
@@ -155,7 +155,7 @@ def test_a_scope_that_is_not_granted_is_told_from_a_wrong_token(site: Site) -> N
         assert "Check `scopes`" in failure.remedy
 
 
-def test_a_wrong_client_secret_is_told_from_a_wrong_token(
+def test_a_wrong_client_secret_is_told_apart_from_a_wrong_token(
     site: Site, authorisation: AuthorisationServer
 ) -> None:
     found = failures(site.probe(support_with(app(secret="STALE_SECRET"))))
@@ -168,14 +168,14 @@ def test_a_wrong_client_secret_is_told_from_a_wrong_token(
     assert len(authorisation.requests) == 1, "a wrong secret is tried once for all that need it"
 
 
-def test_an_application_that_nobody_registered_is_named(site: Site) -> None:
+def test_an_unregistered_application_is_named(site: Site) -> None:
     oauth2 = replace(app(), client_id="nobody")
     for failure in failures(site.probe(support_with(oauth2))).values():
         assert failure.error_class is ErrorClass.OAUTH_TOKEN
         assert "has no application" in failure.cause
 
 
-def test_a_token_endpoint_that_is_down_is_unreachable_and_no_fault_of_the_account(
+def test_a_token_endpoint_that_is_down_is_unreachable_and_not_the_accounts_fault(
     site: Site,
 ) -> None:
     down = ConnectTo.parse((*site.connect_to[:-1], f"{LOGIN}:443={LOOPBACK}:{free_port()}"))
@@ -186,7 +186,7 @@ def test_a_token_endpoint_that_is_down_is_unreachable_and_no_fault_of_the_accoun
         assert f"No token from {LOGIN}" in failure.cause
 
 
-def test_a_token_endpoint_that_is_out_of_order_for_a_moment_is_asked_again(
+def test_a_token_endpoint_that_fails_for_a_moment_is_retried(
     site: Site, authorisation: AuthorisationServer
 ) -> None:
     authorisation.failures = 1
@@ -197,7 +197,7 @@ def test_a_token_endpoint_that_is_out_of_order_for_a_moment_is_asked_again(
     assert any("try 2, after refused" in note for note in notes)
 
 
-def test_a_token_endpoint_that_stays_out_of_order_is_unreachable(
+def test_a_token_endpoint_that_keeps_failing_is_unreachable(
     site: Site, authorisation: AuthorisationServer
 ) -> None:
     authorisation.failures = 100
@@ -211,7 +211,7 @@ def test_a_token_endpoint_that_stays_out_of_order_is_unreachable(
 
 @pytest.fixture
 def mute() -> Iterator[int]:
-    """The port of a server that takes connections and says nothing."""
+    """The port of a server that accepts connections and says nothing."""
     with socket.create_server((LOOPBACK, 0)) as listening:
         yield listening.getsockname()[1]
 
@@ -267,7 +267,7 @@ POOL: Final = "pool.example"
 
 @pytest.fixture
 def pool(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """Every server, under a name whose first address answers nothing."""
+    """Every server, under a name whose first address never answers."""
     usual = socket.getaddrinfo
 
     def addresses(host: str, port: int, *rest: Any, **others: Any) -> list[Any]:
@@ -293,7 +293,7 @@ def pool(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 @pytest.fixture
 def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Each address that a connection is attempted to, in order."""
+    """Each address that a connection attempt goes to, in order."""
     found: list[str] = []
     usual = socket.socket.connect_ex
 
@@ -305,14 +305,16 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def test_a_run_of_tests_meets_a_dead_address_once(pool: Site, tried: list[str]) -> None:
+def test_a_run_tries_a_dead_address_once(pool: Site, tried: list[str]) -> None:
     result = pool.probe(support_with(app()), replace(pool.options, concurrency=1))
     assert result.failures == ()
     assert tried[:2] == [DEAD, LOOPBACK]
     assert tried[2:] == [LOOPBACK] * 2  # the token endpoint and the other protocol
 
 
-def test_mail_its_copy_and_its_token_meet_a_dead_address_once(pool: Site, tried: list[str]) -> None:
+def test_a_mail_its_copy_and_its_token_try_a_dead_address_once(
+    pool: Site, tried: list[str]
+) -> None:
     options = pool.options
     tokens = AuthlibTokens(
         pool.resolver,

@@ -48,7 +48,7 @@ def stage(result: ConnectorResult, expected: Stage) -> StageResult:
 
 @pytest.mark.parametrize("security", MODES)
 @pytest.mark.parametrize("account", [SUPPORT, INFO, UNICODE], ids=lambda account: account.name)
-def test_a_mailbox_that_is_right_passes_every_stage(
+def test_a_working_mailbox_passes_every_stage(
     imap_site: Site, account: Account, security: Security
 ) -> None:
     result = imap_site.probe(connector_for(account, imap=reads(account, security)))
@@ -65,7 +65,7 @@ def test_one_wrong_password_is_one_failed_login(
 ) -> None:
     before = dovecot.failed_logins(account.username)
     connector = connector_for(account, imap=reads(account, security, password=WRONG))
-    # Retries are for what is temporary, and this is not.
+    # Retries are for temporary failures.
     result = imap_site.probe(connector, replace(imap_site.options, retries=3))
     where, why = failure(result)
     assert (where, why.error_class) == (Stage.AUTHENTICATION, ErrorClass.AUTH_REJECTED)
@@ -99,7 +99,7 @@ def test_a_bad_certificate_ends_it_before_a_password_is_sent(
     assert stage(result, Stage.AUTHENTICATION).outcome is StageOutcome.NOT_REACHED
 
 
-def test_an_authority_of_ones_own_is_not_trusted_unless_told_so(imap_site: Site) -> None:
+def test_a_private_authority_is_not_trusted_unless_configured(imap_site: Site) -> None:
     connector = connector_for(SUPPORT, imap=reads(SUPPORT))
     result = imap_site.probe(connector, replace(imap_site.options, ca_file=None))
     assert failure(result)[1].error_class is ErrorClass.CERT_UNTRUSTED
@@ -109,7 +109,7 @@ def test_an_authority_of_ones_own_is_not_trusted_unless_told_so(imap_site: Site)
     ("security", "port", "says"),
     [(Security.IMPLICIT, 143, "STARTTLS"), (Security.STARTTLS, 993, "TLS")],
 )
-def test_the_wrong_tls_mode_is_told_from_a_broken_server(
+def test_the_wrong_tls_mode_is_told_apart_from_a_broken_server(
     imap_site: Site, security: Security, port: int, says: str
 ) -> None:
     connector = connector_for(SUPPORT, imap=reads(SUPPORT, security, port=port))
@@ -126,7 +126,7 @@ def test_plain_text_on_a_tls_port_is_the_wrong_mode_too(imap_site: Site) -> None
     assert failure(result)[1].error_class is ErrorClass.TLS_MODE_MISMATCH
 
 
-def test_without_starttls_on_offer_there_is_no_falling_back_to_plain_text(imap_site: Site) -> None:
+def test_without_starttls_on_offer_there_is_no_fallback_to_plain_text(imap_site: Site) -> None:
     connector = connector_for(SUPPORT, imap=reads(SUPPORT, Security.STARTTLS, host=MAIL))
     where, why = failure(imap_site.probe(connector))
     assert (where, why.error_class) == (Stage.TLS, ErrorClass.STARTTLS_MISSING)
@@ -161,7 +161,7 @@ def test_a_mailbox_that_is_only_read_needs_no_sent_folder(imap_site: Site) -> No
     assert imap_site.probe(connector_for(ARCHIVE, imap=reads(ARCHIVE))).passed
 
 
-def test_a_mailbox_that_cannot_be_opened_is_no_success(imap_site: Site) -> None:
+def test_a_mailbox_that_cannot_be_opened_fails(imap_site: Site) -> None:
     result = imap_site.probe(connector_for(LOCKED_OUT, imap=reads(LOCKED_OUT)))
     where, why = failure(result)
     assert (where, why.error_class) == (Stage.MAILBOX, ErrorClass.MAILBOX_NOT_CONNECTED)
@@ -169,7 +169,7 @@ def test_a_mailbox_that_cannot_be_opened_is_no_success(imap_site: Site) -> None:
 
 
 @pytest.mark.parametrize("account", [GHOST, PAYROLL_RELAY], ids=lambda account: account.name)
-def test_a_user_without_a_mailbox_is_no_success(imap_site: Site, account: Account) -> None:
+def test_a_user_without_a_mailbox_fails(imap_site: Site, account: Account) -> None:
     result = imap_site.probe(connector_for(account, imap=reads(account)))
     where, why = failure(result)
     assert where in {Stage.AUTHENTICATION, Stage.MAILBOX}

@@ -1,4 +1,4 @@
-"""How many connections a run makes at a time, counted between it and Dovecot."""
+"""How many connections a run has open at a time, counted between it and Dovecot."""
 
 from __future__ import annotations
 

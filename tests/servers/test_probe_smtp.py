@@ -49,7 +49,7 @@ def failure(result: ConnectorResult) -> tuple[Stage, Failure]:
 
 @pytest.mark.parametrize("security", MODES)
 @pytest.mark.parametrize("account", [SUPPORT, INFO, UNICODE], ids=lambda account: account.name)
-def test_an_account_that_is_right_passes_every_stage_of_both_protocols(
+def test_a_working_account_passes_every_stage_of_both_protocols(
     mail_site: Site, account: Account, security: Security
 ) -> None:
     connector = connector_for(account, imap=reads(account, security), smtp=sends(account, security))
@@ -60,7 +60,7 @@ def test_an_account_that_is_right_passes_every_stage_of_both_protocols(
     assert outcomes == {StageOutcome.OK}
 
 
-def test_smtp_may_have_credentials_of_its_own(mail_site: Site) -> None:
+def test_smtp_may_have_its_own_credentials(mail_site: Site) -> None:
     connector = connector_for(
         PAYROLL,
         imap=reads(PAYROLL),
@@ -70,9 +70,7 @@ def test_smtp_may_have_credentials_of_its_own(mail_site: Site) -> None:
     assert mail_site.probe(connector).passed
 
 
-def test_a_test_takes_its_envelope_back_and_sends_no_text(
-    mail_site: Site, postfix: Postfix
-) -> None:
+def test_a_test_resets_its_envelope_and_sends_no_text(mail_site: Site, postfix: Postfix) -> None:
     before = len(postfix.settled_log())
     assert mail_site.probe(connector_for(SUPPORT, smtp=sends(SUPPORT))).passed
     # Postfix counts the commands of a session when it ends.
@@ -116,7 +114,7 @@ def test_one_wrong_password_is_one_failed_login_over_both_protocols_together(
     assert dovecot.failed_logins(INFO.username) == before + 1
 
 
-def test_two_connectors_with_one_account_try_a_wrong_password_once(
+def test_two_connectors_that_share_an_account_try_a_wrong_password_once(
     dovecot: Dovecot, mail_site: Site
 ) -> None:
     before = dovecot.failed_logins(INFO.username)
@@ -135,7 +133,7 @@ def test_one_account_may_fail_while_the_other_passes(mail_site: Site) -> None:
     assert result.unreachable
 
 
-def test_copies_that_we_would_file_need_a_folder(mail_site: Site) -> None:
+def test_copies_that_we_file_need_a_folder(mail_site: Site) -> None:
     connector = connector_for(ARCHIVE, imap=reads(ARCHIVE), smtp=sends(ARCHIVE))
     where, why = failure(mail_site.probe(connector))
     assert (where, why.error_class) == (Stage.MAILBOX, ErrorClass.FOLDER_MISSING)
@@ -162,7 +160,7 @@ def test_a_bad_certificate_ends_it_before_a_password_is_sent(
     ("security", "port", "says"),
     [(Security.IMPLICIT, 587, "STARTTLS"), (Security.STARTTLS, 465, "TLS")],
 )
-def test_the_wrong_tls_mode_is_told_from_a_broken_server(
+def test_the_wrong_tls_mode_is_told_apart_from_a_broken_server(
     mail_site: Site, security: Security, port: int, says: str
 ) -> None:
     connector = connector_for(SUPPORT, smtp=sends(SUPPORT, security, port=port))
@@ -172,7 +170,7 @@ def test_the_wrong_tls_mode_is_told_from_a_broken_server(
     assert says in why.cause + why.remedy
 
 
-def test_without_starttls_on_offer_there_is_no_falling_back_to_plain_text(mail_site: Site) -> None:
+def test_without_starttls_on_offer_there_is_no_fallback_to_plain_text(mail_site: Site) -> None:
     connector = connector_for(SUPPORT, smtp=sends(SUPPORT, Security.STARTTLS, port=25))
     where, why = failure(mail_site.probe(connector))
     assert (where, why.error_class) == (Stage.TLS, ErrorClass.STARTTLS_MISSING)
@@ -197,9 +195,7 @@ def test_a_server_that_offers_no_sign_in_does_not_pass(
     "host",
     [pytest.param(MAIL, id="said at MAIL FROM"), pytest.param(SMTP, id="said at RCPT TO")],
 )
-def test_an_address_that_is_not_the_accounts_own_is_refused_as_a_sender(
-    mail_site: Site, host: str
-) -> None:
+def test_an_address_of_somebody_else_is_refused_as_a_sender(mail_site: Site, host: str) -> None:
     connector = connector_for(
         SUPPORT, smtp=sends(SUPPORT, host=host), email_address=f"board@{DOMAIN}"
     )
@@ -219,7 +215,7 @@ def test_an_address_without_a_mailbox_is_a_warning_with_its_meaning(mail_site: S
     assert "`test_recipient`" in warning
 
 
-def test_another_recipient_takes_the_place_of_the_address(mail_site: Site) -> None:
+def test_another_recipient_can_replace_the_address(mail_site: Site) -> None:
     connector = connector_for(SUPPORT, smtp=sends(SUPPORT), email_address=GONE)
     result = mail_site.probe(replace(connector, test_recipient=INFO.username))
     assert result.passed
@@ -236,7 +232,7 @@ def test_another_recipient_takes_the_place_of_the_address(mail_site: Site) -> No
         (Depth.ENVELOPE, None, Stage.ENVELOPE),
     ],
 )
-def test_a_connector_may_be_tested_less_deeply_but_not_less_than_the_owner_says(
+def test_a_connector_may_lower_the_depth_but_not_below_the_owners(
     mail_site: Site, own: Depth, least: Stage | None, reached: Stage
 ) -> None:
     connector = replace(connector_for(SUPPORT, smtp=sends(SUPPORT)), depth=own)
@@ -268,7 +264,7 @@ def test_every_further_address_is_tried_as_a_sender(mail_site: Site, postfix: Po
         pytest.param(SUPPORT, BUSY, ErrorClass.RATE_LIMITED, id="busy"),
     ],
 )
-def test_an_address_that_takes_no_mail_is_told_apart_from_a_sender_without_rights(
+def test_an_address_that_accepts_no_mail_is_told_apart_from_a_sender_without_rights(
     mail_site: Site, account: Account, address: str, error_class: ErrorClass
 ) -> None:
     connector = connector_for(account, smtp=sends(account), email_address=address)
@@ -280,7 +276,7 @@ def test_an_address_that_takes_no_mail_is_told_apart_from_a_sender_without_right
     ("address", "attempts"),
     [pytest.param(BUSY, 3, id="450"), pytest.param(FULL.username, 1, id="552")],
 )
-def test_only_what_is_temporary_is_tried_again(
+def test_only_temporary_failures_are_retried(
     mail_site: Site, postfix: Postfix, address: str, attempts: int
 ) -> None:
     before = len(postfix.settled_log())
@@ -290,9 +286,7 @@ def test_only_what_is_temporary_is_tried_again(
 
 
 @pytest.mark.parametrize("security", MODES)
-def test_the_port_of_the_other_protocol_is_named_as_such(
-    mail_site: Site, security: Security
-) -> None:
+def test_the_port_of_the_other_protocol_is_reported(mail_site: Site, security: Security) -> None:
     port = PORTS["imap", security]
     connector = connector_for(
         SUPPORT,

@@ -1,4 +1,4 @@
-"""Mail that is sent through Postfix, and what Dovecot then has of it: in the inbox and in Sent."""
+"""Mail sent through Postfix, and what Dovecot then holds in the inbox and in Sent."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ LETTERS: Final = {
 
 
 @pytest.mark.parametrize("name", LETTERS)
-def test_a_hard_letter_is_in_the_inbox_and_in_sent_as_it_was_written(
+def test_a_difficult_mail_reaches_inbox_and_sent_unchanged(
     mailer: Mailer, mailboxes: Mailboxes, name: str
 ) -> None:
     letter = replace(LETTERS[name], to=(ADA.username,))
@@ -74,7 +74,7 @@ def test_names_with_a_comma_and_quotes_arrive(mailer: Mailer, mailboxes: Mailbox
         assert people(mail, "To") == [(item.display_name, item.addr_spec) for item in everybody]
 
 
-def test_an_address_beyond_ascii_goes_out_by_smtputf8(mailer: Mailer, postfix: Postfix) -> None:
+def test_a_non_ascii_address_is_sent_with_smtputf8(mailer: Mailer, postfix: Postfix) -> None:
     letter = Message(to=(f"Jürgen <{UTF8}>",), subject="UTF-8", text="ok\n")
     sent = mailer.send(letter, connector="support")
     assert sent.accepted == (UTF8,)
@@ -85,7 +85,7 @@ def test_an_address_beyond_ascii_goes_out_by_smtputf8(mailer: Mailer, postfix: P
     assert b"\n\nok\n" in mail
 
 
-def test_twenty_recipients_get_one_mail_each_and_none_sees_who_is_in_bcc(
+def test_twenty_recipients_get_one_mail_each_and_none_sees_the_bcc(
     mailer: Mailer, mailboxes: Mailboxes
 ) -> None:
     to, cc, bcc = (
@@ -150,7 +150,9 @@ def test_a_nested_mail_arrives_part_by_part(mailer: Mailer, mailboxes: Mailboxes
     assert payloads["data.csv"] == "ä;b\r\n1;2\r\n".encode()
 
 
-def test_a_whole_mail_goes_out_as_it_is_but_for_bcc(mailer: Mailer, mailboxes: Mailboxes) -> None:
+def test_a_whole_mail_is_sent_unchanged_except_for_bcc(
+    mailer: Mailer, mailboxes: Mailboxes
+) -> None:
     body = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
     raw = (
         (

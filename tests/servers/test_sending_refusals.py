@@ -1,4 +1,4 @@
-"""Mail that Postfix refuses, for some or for all, and mail that is not even tried."""
+"""Mail that Postfix refuses for some or all recipients, and mail that is not even tried."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.server
 
 
-def test_each_refused_recipient_is_told_and_the_others_have_the_mail(
+def test_each_refused_recipient_is_reported_and_the_others_get_the_mail(
     mailer: Mailer, mailboxes: Mailboxes
 ) -> None:
     letter = Message(
@@ -49,7 +49,7 @@ def test_each_refused_recipient_is_told_and_the_others_have_the_mail(
 @pytest.mark.parametrize(
     ("recipients", "temporary"), [((BUSY,), True), ((GONE,), False), ((BUSY, GONE), False)]
 )
-def test_a_mail_that_nobody_takes_has_failed_and_the_next_goes_out(
+def test_a_mail_that_nobody_accepts_fails_and_the_next_is_sent(
     mailer: Mailer, mailboxes: Mailboxes, recipients: tuple[str, ...], temporary: bool
 ) -> None:
     letter = Message(to=recipients, subject="Nobody", text="ok\n")
@@ -72,7 +72,7 @@ def test_a_mail_that_is_too_large_is_refused_before_its_text(
 
 
 @pytest.mark.parametrize("name", ["nobody", "archive", "draft"])
-def test_what_is_not_stored_or_cannot_send_is_refused(
+def test_an_unknown_connector_or_one_that_cannot_send_is_refused(
     mailer: Mailer, apply: Callable[..., None], name: str
 ) -> None:
     reading, _, _ = INFO_DOCUMENT.partition("enable_mail_send_from")
@@ -103,7 +103,7 @@ def test_only_its_users_send_through_a_connector(
     ("recipients", "status"),
     [((ADA.username,), 0), ((GONE, ADA.username, BUSY), 10), ((BUSY,), 75), ((GONE, BUSY), 1)],
 )
-def test_the_exit_code_tells_a_caller_whether_to_try_again(
+def test_the_exit_code_tells_a_caller_whether_to_retry(
     workplace: Workplace, apply: Callable[..., None], recipients: tuple[str, ...], status: int
 ) -> None:
     apply()

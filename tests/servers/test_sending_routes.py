@@ -1,4 +1,4 @@
-"""Whom a mail is from where the global policy forces it, and where its copy goes."""
+"""The sender of a mail that the global policy forces, and where its copy goes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.server
 
 
-def test_the_global_policy_forces_all_mail_and_off_again_none(
+def test_the_global_policy_forces_all_mail_until_it_is_turned_off(
     mailer: Mailer, mailboxes: Mailboxes, apply: Callable[..., None]
 ) -> None:
     letter = Message(to=(ADA.username,), subject="Policy", text="ok\n")
@@ -57,7 +57,7 @@ def test_the_global_policy_forces_all_mail_and_off_again_none(
         assert mailboxes.count(INFO, LOCAL_SENT, free.message_id) == 0
 
 
-def test_a_forced_whole_mail_keeps_who_it_was_from(
+def test_a_forced_whole_mail_keeps_its_original_sender(
     mailer: Mailer, mailboxes: Mailboxes, apply: Callable[..., None]
 ) -> None:
     apply(POLICY.format(enabled="true", saved="false"))
@@ -90,10 +90,10 @@ def test_no_copy_is_filed_where_the_provider_files_them(
     assert mailboxes.count(SUPPORT, SENT, sent.message_id) == filed
 
 
-def test_a_copy_that_the_server_has_filed_itself_is_found(
+def test_a_copy_that_the_server_filed_itself_is_found(
     mailer: Mailer, mailboxes: Mailboxes, apply: Callable[..., None]
 ) -> None:
-    """The copy arrives in the folder that the connector names for sent mail: the inbox itself."""
+    """The copy arrives in the folder that the connector names for sent mail, which is the inbox."""
     apply(support=SUPPORT_DOCUMENT + "sent_folder: INBOX\n")
     letter = Message(to=(SUPPORT.username,), subject="To myself", text="ok\n")
     sent = mailer.send(letter, connector="support")
@@ -101,7 +101,7 @@ def test_a_copy_that_the_server_has_filed_itself_is_found(
     assert mailboxes.count(SUPPORT, "INBOX", sent.message_id) == 1
 
 
-def test_a_copy_that_cannot_be_filed_is_told_and_the_mail_is_sent_once(
+def test_a_copy_that_cannot_be_filed_is_reported_and_the_mail_is_sent_once(
     mailer: Mailer, mailboxes: Mailboxes, apply: Callable[..., None]
 ) -> None:
     apply(support=SUPPORT_DOCUMENT + "sent_folder: No such folder\n")
@@ -112,7 +112,7 @@ def test_a_copy_that_cannot_be_filed_is_told_and_the_mail_is_sent_once(
     assert mailboxes.one(ADA, "INBOX", sent.message_id)
 
 
-def test_the_password_of_the_mailbox_may_be_wrong_and_the_mail_is_sent(
+def test_the_mail_is_sent_even_if_the_mailbox_password_is_wrong(
     workplace: Workplace, mailboxes: Mailboxes, apply: Callable[..., None]
 ) -> None:
     apply()

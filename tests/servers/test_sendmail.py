@@ -38,7 +38,7 @@ def environ(workplace: Workplace, apply: Callable[..., None]) -> dict[str, str]:
 
 
 def sendmail(environ: dict[str, str], *arguments: str, content: bytes) -> str:
-    """Call the program, and return the Message-ID that it tells."""
+    """Call the program, and return the Message-ID that it prints."""
     done = subprocess.run(
         [*PROGRAM, "-v", *arguments],
         env=environ,
@@ -70,7 +70,7 @@ def test_a_mail_with_recipients_in_its_fields_arrives_and_is_filed(
     assert parsed(mailboxes.one(SUPPORT, SENT, message_id))["Bcc"] == BOB.username
 
 
-def test_mail_as_cron_hands_it_over_arrives(environ: dict[str, str], mailboxes: Mailboxes) -> None:
+def test_mail_from_cron_arrives(environ: dict[str, str], mailboxes: Mailboxes) -> None:
     content = b"From: root (Cron Daemon)\nSubject: Cron <root@web> backup\n\ndisk full\n"
     vector = ("--connector", "support", "-i", "-FCronDaemon", "-B8BITMIME", "-oem", ADA.username)
     message_id = sendmail(environ, *vector, content=content)
@@ -80,7 +80,7 @@ def test_mail_as_cron_hands_it_over_arrives(environ: dict[str, str], mailboxes: 
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    """The program as a file that others can be told to call."""
+    """The program as a file that other programs can call."""
     path = tmp_path / "reconciler-sendmail"
     path.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{PROGRAM[2]}" "$@"\n')
     path.chmod(0o755)

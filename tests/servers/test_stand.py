@@ -1,4 +1,4 @@
-"""The servers themselves, asked with the plain libraries: what the other tests may rely on."""
+"""The servers themselves, tested with the plain libraries: what the other tests rely on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.server
 @pytest.fixture
 def context(authority: Authority) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(authority.certificate))
-    context.check_hostname = False  # the plain libraries ask for 127.0.0.1
+    context.check_hostname = False  # the plain libraries check the name 127.0.0.1
     return context
 
 
@@ -46,7 +46,7 @@ def read_by(client: IMAPClient, account: Account) -> None:
 
 
 @pytest.mark.parametrize("account", ACCOUNTS[:5], ids=lambda account: account.name)
-def test_dovecot_takes_the_password_of_an_account(client: IMAPClient, account: Account) -> None:
+def test_dovecot_accepts_the_password_of_an_account(client: IMAPClient, account: Account) -> None:
     read_by(client, account)
     assert client.select_folder("INBOX", readonly=True)[b"EXISTS"] >= 0
 
@@ -58,7 +58,7 @@ def test_a_sent_folder_has_its_special_use_whatever_its_name(client: IMAPClient)
 
 
 @pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
-def test_dovecot_takes_a_valid_token(
+def test_dovecot_accepts_a_valid_token(
     client: IMAPClient, authorisation: AuthorisationServer, mechanism: str
 ) -> None:
     token = authorisation.issue(GOOD)
@@ -97,7 +97,7 @@ def test_wrong_passwords_are_counted_one_by_one(dovecot: Dovecot, client: IMAPCl
 
 
 @pytest.mark.parametrize("account", [PAYROLL_RELAY, PAYROLL], ids=lambda account: account.name)
-def test_a_mail_that_postfix_takes_is_soon_in_the_inbox(
+def test_a_mail_that_postfix_accepts_soon_reaches_the_inbox(
     postfix: Postfix, context: ssl.SSLContext, client: IMAPClient, account: Account
 ) -> None:
     port = postfix.ports[DOORS[0]]

@@ -1,4 +1,4 @@
-"""A folder with a configuration, the command line there, and the real servers within reach."""
+"""A folder with a configuration, the command line there, and the real servers."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Done:
 
 
 class Workplace:
-    """A folder with ``connectors.d/`` in it, and the command line as somebody there has it."""
+    """A folder with ``connectors.d/``, and the command line as a user has it there."""
 
     def __init__(self, folder: Path, site: Site) -> None:
         self.folder = folder
@@ -115,7 +115,7 @@ class Workplace:
         (folder / "connectors.d").mkdir()
 
     def write(self, *documents: str) -> None:
-        """Make these documents the whole configuration."""
+        """Replace the whole configuration with these documents."""
         path = self.folder / "connectors.d" / "connectors.yaml"
         path.write_text("---\n".join(documents))
 
@@ -134,7 +134,7 @@ class Workplace:
         return self._checked(Done(done.returncode, done.stdout), self.environ)
 
     def __call__(self, *arguments: str, **environ: str) -> Done:
-        """Run a command in this process, which takes a third of the time."""
+        """Run a command in this process, which is faster."""
         said = io.StringIO()
         with (
             mock.patch.dict(os.environ, self.environ | environ, clear=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli import completion
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import format_option
@@ -20,7 +21,8 @@ from reconciler.render.formats import TextOrJson
         "reconciler explain auth_rejected",
     ),
 )
-@click.argument("topic", metavar="FIELD|RULE|PROVIDER|ERROR")
+@click.argument("topic", metavar="FIELD|RULE|PROVIDER|ERROR",
+                shell_complete=completion.topics)  # fmt: skip
 @format_option(TextOrJson)
 def command(*, topic: str, output_format: TextOrJson) -> ExitCode:
     """Explain a field, a rule of validate, a built-in provider or an error class of the live tests.

@@ -30,7 +30,7 @@ _OUTCOMES = ("started", "signed_in", "failed", "not_sent")
         "reconciler history attempts --since 2d",
     ),
 )
-@click.argument("address", required=False)
+@click.argument("address", required=False, shell_complete=completion.addresses)
 @format_option(TextOrJson)
 @click.option("--limit", type=whole_number(1), default=50, show_default=True, metavar="N",
               help="List at most N entries.")  # fmt: skip

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli import completion
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.options import format_option
 from reconciler.cli.project import Project, Uses, project_options
@@ -23,7 +24,7 @@ from reconciler.render.formats import TextOrJson
         "reconciler show plan.json",
     ),
 )
-@click.argument("what", metavar="ADDRESS|FILE")
+@click.argument("what", metavar="ADDRESS|FILE", shell_complete=completion.addresses)
 @click.option("--sources", is_flag=True,
               help="Show too where the files write each value: a template, a table, a provider.")  # fmt: skip
 @format_option(TextOrJson)

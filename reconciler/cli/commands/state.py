@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli import completion
 from reconciler.cli.aliases import GroupWithAliases
 from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
@@ -200,7 +201,7 @@ def import_(project: Project, *, file: Path, lock_timeout: timedelta) -> None:
         "reconciler state forget old --yes",
     ),
 )
-@click.argument("address")
+@click.argument("address", shell_complete=completion.addresses)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--lock-timeout", type=DURATION, default="0s", show_default=True, metavar="TIME",
               help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip

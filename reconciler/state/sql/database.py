@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from reconciler.state.location import Location
+    from reconciler.state.sql.damaged_rows import RowSource
 
 
 class Database(Protocol):
@@ -25,8 +26,8 @@ class Database(Protocol):
         """One consistent view to read from; None where there is no state. Creates nothing."""
         ...
 
-    def rescue(self) -> AbstractContextManager[Connection | None]:
-        """As ``view``, of a state that may be damaged."""
+    def rescue(self) -> AbstractContextManager[RowSource | None]:
+        """The rows of a state that may be damaged; None where there is no state."""
         ...
 
     def transaction(self) -> AbstractContextManager[Connection]:

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
     from reconciler.state.location import Location
 
-_BACKUP = "restore the file from a backup; sqlite3 FILE .recover may save what is left of it"
+BACKUP = (
+    "restore it from a backup; `reconciler state export --salvage` writes what can still be read"
+)
 
 
 class BrokenOff(StateUnavailable):
@@ -55,7 +57,7 @@ _SQLITE: tuple[_Fault, ...] = (
         "is not a state: it is not a SQLite database",
         "set the right state URL, or restore the file from a backup",
     ),
-    _Fault(("SQLITE_CORRUPT",), StateCorrupt, "is damaged: {text}", _BACKUP),
+    _Fault(("SQLITE_CORRUPT",), StateCorrupt, "is damaged: {text}", BACKUP),
     _Fault(
         ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL"),
         StateLocked,
@@ -93,7 +95,7 @@ _SQLITE: tuple[_Fault, ...] = (
         "check the disk, its quota and the limit on file sizes (ulimit -f); an unfinished revision "
         "leaves no trace",
     ),
-    _Fault(("",), StateCorrupt, "is not a valid state: {text}", _BACKUP),
+    _Fault(("",), StateCorrupt, "is not a valid state: {text}", BACKUP),
 )
 
 # If a connection fails, libpq has no SQLSTATE.
@@ -181,6 +183,10 @@ def translated(location: Location) -> Iterator[None]:
         raise _translate(location, error.orig) from None
     except sqlite3.Error as error:
         raise _translate(location, error) from None
+    except UnicodeDecodeError:  # what SQLite says repeats a name from a damaged list of tables
+        raise StateCorrupt(
+            f"{location} is damaged: its list of tables cannot be read", hint=BACKUP
+        ) from None
 
 
 def _translate(location: Location, error: BaseException | None) -> StateError:

@@ -19,12 +19,12 @@ from reconciler.state.sql.pooled import PooledConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection
 
     from reconciler.secrets.base import Secret
     from reconciler.state.location import PostgresqlLocation
+    from reconciler.state.sql.damaged_rows import RowSource
 
 SCHEMA = "reconciler"
 _CREATION = 0x7265636F  # the advisory lock under which the schema is created and migrated
@@ -67,9 +67,13 @@ class PostgresqlDatabase:
         with translated(self.location), self._reader.begin() as connection:
             yield connection if self._is_present(connection) else None
 
-    def rescue(self) -> AbstractContextManager[Connection | None]:
-        """As ``view``: the server keeps its own pages."""
-        return self.view()
+    @contextmanager
+    def rescue(self) -> Iterator[RowSource | None]:
+        """The rows that the server finds: it keeps its own pages."""
+        from reconciler.state.sql.damaged_rows import DatabaseRows  # noqa: PLC0415 - one command needs it
+
+        with self.view() as view:
+            yield None if view is None else DatabaseRows(view)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

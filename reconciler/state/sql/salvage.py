@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Boolean, column, literal_column, select, table
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Boolean
 
 from reconciler.errors import StateError
 from reconciler.model.connector import Connector
@@ -35,9 +34,10 @@ from reconciler.state.sql import checking, tables
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Column, Connection, Table
+    from sqlalchemy import Column, Table
 
     from reconciler.model.resource import Resource
+    from reconciler.state.sql.damaged_rows import RowSource
 
 _NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -60,10 +60,12 @@ class Salvage:
     resources and their history differ.
     """
 
-    def __init__(self, connection: Connection, now: datetime) -> None:
-        self._connection = connection
-        self._now = now
-        self._losses: list[ExportedLoss] = []
+    def __init__(self, source: RowSource) -> None:
+        self._source = source
+        self._now = datetime.now(UTC)
+        self._losses = [
+            ExportedLoss(table="", row="", column="", problem=item) for item in source.problems
+        ]
         self._broken: set[str] = set()
 
     def export(self) -> StateExport:
@@ -88,10 +90,7 @@ class Salvage:
                 for item in self._whole(tables.credential_uses)}  # fmt: skip
         kept = self._revisions(revisions, newest)
         if not self._losses:
-            for serial in checking.broken_links(self._connection)[:1]:
-                row = f"serial {str(serial)!r}"
-                why = "does not match its digest: it, or one before it, was changed"
-                self._lose("revisions", row, "chain", why)
+            self._compare_digests()
         settled = self._settling(left, live, newest + 1) if self._losses else ()
         if self._losses:
             # Digests of what was there prove nothing about what is left; an import recomputes them.
@@ -110,6 +109,16 @@ class Salvage:
             else (),
             losses=tuple(self._losses),
         )
+
+    def _compare_digests(self) -> None:
+        try:
+            broken = self._source.broken_links()
+        except StateError as error:
+            self._lose("revisions", "", "chain", error.message)
+            return
+        for serial in broken[:1]:
+            why = "does not match its digest: it, or one before it, was changed"
+            self._lose("revisions", f"serial {str(serial)!r}", "chain", why)
 
     def _lose(self, of: str, row: str, name: str, problem: str) -> None:
         self._losses.append(ExportedLoss(table=of, row=row, column=name, problem=problem))
@@ -137,31 +146,12 @@ class Salvage:
         return [row.values for row in self._rows(of) if not row.bad]
 
     def _found(self, of: Table) -> Iterable[dict[str, Any]]:
-        """Every row, from both ends if pages in the middle cannot be read."""
-        bare = table(of.name, *(column(item.name) for item in of.columns), schema=of.schema)
-        if self._connection.dialect.name != "sqlite":
-            return self._read(select(bare), of.name)[0]
-        query = select(literal_column("rowid").label("rowid"), bare)
-        rows, whole = self._read(query.order_by(literal_column("rowid")), of.name)
-        if not whole:
-            other, _ = self._read(query.order_by(literal_column("rowid").desc()), "")
-            seen = {item["rowid"] for item in rows}
-            rows += [item for item in reversed(other) if item["rowid"] not in seen]
-        return rows
-
-    def _read(self, query: Any, name: str) -> tuple[list[dict[str, Any]], bool]:
-        rows: list[dict[str, Any]] = []
-        try:
-            with self._connection.begin_nested():
-                for row in self._connection.execute(query):
-                    rows.append(dict(row._mapping))  # noqa: SLF001, PERF401 - public so; rows before an error count
-        except DBAPIError as error:
-            if name:
-                self._broken.add(name)
-                said = " ".join(str(error.orig).split())[:200]
-                self._lose(name, "", "", f"some rows cannot be found: {said}")
-            return rows, False
-        return rows, True
+        """The rows of a table, with a loss if some cannot be found."""
+        found = self._source.rows(of)
+        if found.problem:
+            self._broken.add(of.name)
+            self._lose(of.name, "", "", f"some rows may be missing: {found.problem}")
+        return found.rows
 
     def _newest(self, meta: list[_ReadRow], serials: list[int]) -> int:
         """The newest serial that can be believed: a damaged one may be huge."""

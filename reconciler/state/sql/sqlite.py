@@ -6,21 +6,28 @@ import errno
 import os
 import sqlite3
 import stat
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from reconciler.errors import StateCorrupt, StateUnavailable
 from reconciler.signals import deferred
 from reconciler.state import folder
 from reconciler.state.sql import schema
-from reconciler.state.sql.faults import translated
+from reconciler.state.sql.faults import BACKUP, translated
 from reconciler.state.sql.pooled import PooledConnection
-from reconciler.state.sqlite_file import is_cut, open_to_read, open_to_write, size_without_log
+from reconciler.state.sqlite_file import (
+    is_cut,
+    open_to_read,
+    open_to_write,
+    read_pages,
+    size_without_log,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from reconciler.state.location import SqliteLocation
+    from reconciler.state.sql.damaged_rows import RowSource
 
 
 class SqliteDatabase:
@@ -68,17 +76,32 @@ class SqliteDatabase:
                 yield connection
 
     @contextmanager
-    def rescue(self) -> Iterator[Connection | None]:
-        """As ``view``, of a file that may be cut, and whose texts may not be UTF-8."""
-        with translated(self.location):
-            if not self._path.exists():
+    def rescue(self) -> Iterator[RowSource | None]:
+        """The rows of a file that may be damaged or cut, and whose texts may not be UTF-8."""
+        from reconciler.state.sql.damaged_rows import (  # noqa: PLC0415 - one command needs them
+            DatabaseRows,
+            FileRows,
+        )
+
+        with translated(self.location), ExitStack() as stack:
+            # Before SQLite opens the file: closing it would release SQLite's locks.
+            pages = read_pages(self._path)
+            if pages is None:
                 yield None
                 return
-            with self._reader.begin() as connection:
+            try:
+                # Not begin(): to commit what only read a damaged file is an error.
+                connection = stack.enter_context(self._reader.connect())
                 self._require_current(connection, 0)
                 driver = cast("sqlite3.Connection", connection.connection.driver_connection)
                 driver.text_factory = lambda octets: octets.decode("utf-8", "surrogateescape")
-                yield connection
+                source = FileRows(pages, DatabaseRows(connection))
+            except (StateCorrupt, DBAPIError, sqlite3.Error, UnicodeDecodeError) as error:
+                said = getattr(error, "orig", None) or error
+                source = FileRows(pages, refused=" ".join(str(said).split())[:200])
+                if source.is_empty:
+                    raise
+            yield source
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -173,9 +196,7 @@ class SqliteDatabase:
     def _require_whole(self, connection: Connection, size: int) -> None:
         driver = cast("sqlite3.Connection", connection.connection.driver_connection)
         if is_cut(driver, size):
-            raise StateCorrupt(
-                f"{self.location} is damaged: its end is missing", hint="restore it from a backup"
-            )
+            raise StateCorrupt(f"{self.location} is damaged: its end is missing", hint=BACKUP)
 
     def _require_current(self, connection: Connection, size: int) -> None:
         self._require_whole(connection, size)

@@ -191,7 +191,7 @@ class SqlStore:
         with self._database.rescue() as view:
             if view is None:
                 raise nothing_to_export()
-            return Salvage(view, self._database.now(view)).export()
+            return Salvage(view).export()
 
     def restore(self, export: StateExport, *, token: str) -> None:
         """Fill an empty state; raises StateError if it is not empty."""

@@ -38,6 +38,11 @@ def completed(home: Home, *words: str) -> list[str]:
         (("send", "--connector", "no"), ["no-reply"]),
         (("plan", "--only", "Group.sup"), ["Group.support-team"]),
         (("add", "--provider", "micro"), ["microsoft365"]),
+        (("show", "Group.sup"), ["Group.support-team"]),
+        (("history", "pay"), ["payroll"]),
+        (("state", "forget", "pay"), ["payroll"]),
+        (("explain", "microsoft3"), ["microsoft365"]),
+        (("explain", "smtp.sec"), ["smtp.security"]),
         (("test", "zzz"), []),
     ],
 )
@@ -55,6 +60,13 @@ def test_labels_and_own_providers_are_completed(home: Home) -> None:
     home.edit("support.yaml", "display_name:", "labels: [team=help, eu]\ndisplay_name:")
     assert "team=help" in completed(home, "test", "--label", "te")
     assert completed(home, "add", "--provider", "own") == ["own-mail"]
+
+
+def test_environments_are_completed(home: Home) -> None:
+    (home.folder / "reconciler.yaml").write_text("environments: {dev: {}, prod: {}}\n")
+    assert completed(home, "plan", "--env", "p") == ["prod"]
+    (home.folder / "reconciler.yaml").write_text("environments: [\n")
+    assert completed(home, "plan", "--env", "p") == []
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -76,7 +76,16 @@ def test_validate_names_the_environment(two: Home) -> None:
 def test_without_a_choice_the_environments_are_listed(two: Home, command: str) -> None:
     done = two(command)
     assert done.status == USAGE
-    assert "declares the environments `dev` or `prod`, but none was chosen" in done.err
+    assert "declares 2 environments, but none was chosen" in done.err
+    assert "Choose `dev` or `prod` with --env, or set RECONCILER_ENV." in done.err
+
+
+def test_settings_with_errors_make_no_variable_unknown(two: Home) -> None:
+    two.write("../reconciler.yaml", SETTINGS.replace("sqlite:///prod.db", "prod.db"))
+    done = two("validate", "--env", "dev")
+    assert done.status == INVALID
+    assert "`environments.prod.state` must be a URL" in done.out
+    assert "variable/unknown" not in done.out
 
 
 def test_an_unknown_environment_is_a_mistake(two: Home) -> None:

@@ -62,6 +62,23 @@ def test_where_nothing_was_applied_there_is_nothing_to_check(home: Home) -> None
     assert not home.state.exists()
 
 
+def test_half_a_state_is_salvaged_and_imported_elsewhere(applied: Home) -> None:
+    octets = applied.state.read_bytes()
+    applied.state.write_bytes(octets[: len(octets) // 2])
+    refused = applied("status")
+    assert refused.status == 1
+    assert "`reconciler state export --salvage` writes what can still be read" in refused.err
+    rescued, other = applied.state.with_name("rescued.json"), applied.state.with_name("other.db")
+    done = applied("state", "export", "--salvage", "--out", str(rescued))
+    assert done.status == 1
+    assert "pages are missing" in done.err.splitlines()[1]
+    assert done.err.startswith("lost: the file: SQLite cannot open it: ")
+    imported = applied("state", "import", str(rescued), "--state", f"sqlite:///{other}")
+    assert imported.status == 0, imported.said
+    assert applied("history", "--state", f"sqlite:///{other}").status == 0
+    assert applied("state", "check", "--state", f"sqlite:///{other}").status == 0
+
+
 def test_a_damaged_state_is_salvaged_and_imported_elsewhere(applied: Home) -> None:
     whole = applied("state", "export", "--salvage")
     assert (whole.status, whole.err) == (0, "")

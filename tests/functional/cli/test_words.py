@@ -42,7 +42,7 @@ def test_words_of_terraform_do_what_they_say_and_name_the_native_one(home: Home)
     home.apply_untested()
     listed = home("state", "list", "sup*")
     assert (listed.status, listed.out) == (0, home("status", "sup*").out)
-    assert "Note: `state list` is `reconciler status` here." in listed.err
+    assert listed.err == "Note: `state list` is `reconciler status` here.\n"
     assert home("state", "show", "support").out == home("show", "support").out
     removed = home("state", "rm", "newsletter", "--yes")
     assert removed.status == 0, removed.said

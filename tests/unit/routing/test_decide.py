@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.model.domain import address_key
 from reconciler.model.policy import GlobalSmtpPolicy, ReplyTo
 from reconciler.routing.audience import Audience, users_of
 from reconciler.routing.decide import route
 from reconciler.routing.index import RoutingIndex
 from reconciler.routing.request import Reason, Refusal, RefusalReason, Route, RouteRequest
+from reconciler.routing.senders import sends_as
 from reconciler.routing.table import ANY_OTHER, EffectiveRoute, effective_routes
 from tests.builders import (
     connector,
@@ -353,7 +355,7 @@ def test_a_policy_gives_nobody_the_use_of_a_connector_they_may_not_use(
 
 
 @given(snapshots(), requests)
-def test_a_route_leads_through_a_connector_that_can_send_as_its_own_address(
+def test_a_route_leads_through_a_connector_that_may_send_as_its_from_address(
     world: Snapshot, request: RouteRequest
 ) -> None:
     found = route(request, RoutingIndex(world))
@@ -363,7 +365,10 @@ def test_a_route_leads_through_a_connector_that_can_send_as_its_own_address(
     carrier = world.connector(found.connector)
     assert carrier is not None
     assert carrier.can_send
-    assert found.from_address == carrier.email_address
+    assert sends_as(carrier, found.from_address)
+    if found.from_address != carrier.email_address:
+        assert found.reason is not Reason.GLOBAL_POLICY
+        assert address_key(found.from_address) == address_key(request.sender or "")
     assert found.original_from is None or found.original_from == (
         request.sender or (world.connector(request.connector or "") or carrier).email_address
     )

@@ -15,13 +15,13 @@ from reconciler.plan.changes import Create
 from reconciler.state.base import Commit, Revision
 from reconciler.state.location import SqliteLocation
 from reconciler.state.sql import store as stores
+from reconciler.state.sql.damaged_rows import DatabaseRows, RowSource
 from reconciler.state.sql.faults import BrokenOff
 from reconciler.state.sql.sqlite import SqliteDatabase
 from reconciler.state.sql.store import SqlStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from sqlalchemy import Connection
@@ -57,9 +57,11 @@ class Shaky:
         with self.real.view() as view:
             yield view
 
-    def rescue(self) -> AbstractContextManager[Connection | None]:
+    @contextmanager
+    def rescue(self) -> Iterator[RowSource | None]:
         """As ``view``."""
-        return self.view()
+        with self.view() as view:
+            yield DatabaseRows(view) if view is not None else None
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
