@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import uuid
+from codecs import BOM_UTF8
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +14,11 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.atomic_file import refuse_escape
 from reconciler.app.history import revision
-from reconciler.config.files import find
+from reconciler.config.files import decode, find, read_bytes, shown
 from reconciler.config.layout import files_of
 from reconciler.config.load import load
+from reconciler.config.rewriting import rewritten
+from reconciler.config.variables import Variables
 from reconciler.diagnostics import Diagnostic
 from reconciler.disk_fault import disk_fault
 from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
@@ -24,9 +28,8 @@ from reconciler.plan.planner import Plan, plan
 from reconciler.wording import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from reconciler.app.workspace import Workspace
+    from reconciler.config.rewriting import Rewritten
     from reconciler.model.snapshot import Snapshot, StoredState
     from reconciler.state.base import PastState
 
@@ -35,11 +38,16 @@ NO_RENAMES: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class ExportedFiles:
-    """The files of a configuration, its warnings, and what an apply of it would do now."""
+    """The files of a configuration, its warnings, and what an apply of it would do now.
+
+    ``kept`` are those of the project that did not have to change. ``notes`` say what could not stay as it was.
+    """
 
     files: tuple[Path, ...]
     warnings: tuple[Diagnostic, ...]
     plan: Plan
+    kept: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def write_stored(workspace: Workspace, folder: Path) -> ExportedFiles:
@@ -99,14 +107,13 @@ def _write(
         )
     refuse_escape(folder)
     _refuse_what_is_there(folder)
-    files = files_of(snapshot, origin, renames)
+    found = _files(workspace, snapshot, origin, renames)
     draft = folder.parent / f".{folder.name}-{uuid.uuid4().hex[:8]}"
     try:
         draft.mkdir(parents=True)
-        for name, text in files.items():
-            (draft / name).write_text(text, encoding="utf-8")
+        _write_all(draft, found.data)
         warnings, made = _proved(workspace, draft, folder, snapshot, current)
-        _put_in_place(draft, folder, tuple(files))
+        _put_in_place(draft, folder, tuple(found.data))
     except OSError as error:
         fault = disk_fault(error, folder)
         raise ReconcilerError(
@@ -115,7 +122,89 @@ def _write(
         ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return ExportedFiles(tuple(folder / name for name in files), warnings, made)
+    names = [name for name in found.data if name not in found.kept]
+    return ExportedFiles(
+        tuple(folder / name for name in names),
+        warnings,
+        made,
+        tuple(folder / name for name in found.kept),
+        found.notes,
+    )
+
+
+def _write_all(folder: Path, data: Mapping[str, bytes]) -> None:
+    for name, content in data.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as stream:
+            stream.write(content)
+
+
+@dataclass(frozen=True, slots=True)
+class _FilesToWrite:
+    """What is to be written, by name of the file; ``kept`` are those of the project as they are."""
+
+    data: Mapping[str, bytes]
+    kept: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _files(
+    workspace: Workspace, snapshot: Snapshot, origin: str, renames: Mapping[str, str]
+) -> _FilesToWrite:
+    """The project's own files, changed as far as they have to be; without such files, new ones."""
+    own = _own_files(workspace)
+    if own:
+        done = rewritten(
+            {name: text for name, (_, text) in own.items()},
+            snapshot,
+            Variables.of(workspace.settings, workspace.environment),
+            renames=renames,
+            header=origin,
+        )
+        if done is not None:
+            return _as_bytes(own, done, _other_environments(workspace, done))
+    texts = files_of(snapshot, origin, renames)
+    return _FilesToWrite({name: text.encode() for name, text in texts.items()})
+
+
+def _own_files(workspace: Workspace) -> dict[str, tuple[bytes, str]]:
+    """The files of the project with their texts; none if they are not valid, or in several folders."""
+    project = workspace.project
+    if not project.exists or len(project.roots) != 1 or workspace.undecided is not None:
+        return {}
+    (root,) = project.roots
+    if workspace.load().snapshot is None:
+        return {}
+    found = {}
+    for path in find(root, within=project.bounds_of_roots).paths:
+        data = read_bytes(path)
+        text = decode(data, shown(path)) if isinstance(data, bytes) else data
+        if not isinstance(data, bytes) or not isinstance(text, str):
+            return {}
+        found[path.relative_to(root).as_posix()] = (data, text)
+    return found
+
+
+def _other_environments(workspace: Workspace, done: Rewritten) -> tuple[str, ...]:
+    """What has to be said where the files are those of several environments."""
+    others = [name for name in workspace.settings.environments if name != workspace.environment]
+    if not others or len(done.kept) == len(done.texts):
+        return ()
+    changed = f"what changed for {workspace.environment} changes for {listed(others)} too"
+    return (f"{changed}: plan there as well",)
+
+
+def _as_bytes(
+    own: Mapping[str, tuple[bytes, str]], done: Rewritten, notes: tuple[str, ...]
+) -> _FilesToWrite:
+    """The files as octets: of one that is kept all, of another one its byte order mark."""
+    data: dict[str, bytes] = {}
+    for name, text in done.texts.items():
+        before = own[name][0] if name in own else b""
+        mark = BOM_UTF8 if before.startswith(BOM_UTF8) else b""
+        data[name] = before if name in done.kept else mark + text.encode()
+    return _FilesToWrite(data, done.kept, (*done.notes, *notes))
 
 
 def _put_in_place(draft: Path, folder: Path, names: tuple[str, ...]) -> None:
@@ -125,13 +214,18 @@ def _put_in_place(draft: Path, folder: Path, names: tuple[str, ...]) -> None:
     folder.mkdir(exist_ok=True)
     try:
         for name in names:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
             # Taking the name first, so that nothing that appears meanwhile is written over.
-            (folder / name).open("x").close()
-            moved.append(folder / name)
-            (draft / name).replace(folder / name)
+            path.open("x").close()
+            moved.append(path)
+            (draft / name).replace(path)
     except BaseException:
         for path in moved:
             path.unlink(missing_ok=True)
+            if path.parent != folder:
+                with suppress(OSError):
+                    path.parent.rmdir()
         if is_new:
             with suppress(OSError):
                 folder.rmdir()
@@ -165,7 +259,7 @@ def _proved(
     workspace: Workspace, draft: Path, folder: Path, snapshot: Snapshot, current: StoredState
 ) -> tuple[tuple[Diagnostic, ...], Plan]:
     """Read the written files back; raises if they differ from the stored resources."""
-    loaded = load(draft, settings=workspace.settings)
+    loaded = load(draft, settings=workspace.settings, environment=workspace.environment)
     diagnostics = tuple(
         replace(item, file=item.file.replace(draft.as_posix(), folder.as_posix(), 1))
         for item in loaded.diagnostics

@@ -19,12 +19,16 @@ _SHARED: Final = ("providers", "groups", "roles", "policy", "applications")
 
 
 def files_of(
-    snapshot: Snapshot, origin: str, renames: Mapping[str, str] | None = None
+    snapshot: Snapshot,
+    origin: str,
+    renames: Mapping[str, str] | None = None,
+    *,
+    only: Iterable[Resource] | None = None,
 ) -> dict[str, str]:
     """The text of every file, by its name: one for each connector, with its permissions.
 
     ``origin`` is a line that says where it comes from. ``renames`` maps names of connectors to the
-    names that they bear in the state now. Raises ReconcilerError for what no document can say.
+    names that they bear in the state now. ``only`` are the resources to write, if not all of them. Raises ReconcilerError for what no document can say.
     """
     former = renames or {}
     providers = {item.name: item for item in (*built_in_providers(), *snapshot.providers)}
@@ -41,6 +45,7 @@ def files_of(
         ]
         return yaml_text(documents, origin)
 
+    wanted = {item.address for item in (snapshot.resources if only is None else only)}
     shared: dict[str, tuple[Resource, ...]] = {
         "providers": snapshot.providers,
         "groups": snapshot.groups,
@@ -48,10 +53,16 @@ def files_of(
         "policy": (snapshot.policy,) if snapshot.policy else (),
         "applications": snapshot.applications,
     }
-    files = {f"{name}.yaml": text(shared[name]) for name in _SHARED if shared[name]}
+    files = {}
+    for name in _SHARED:
+        found = [item for item in shared[name] if item.address in wanted]
+        if found:
+            files[f"{name}.yaml"] = text(found)
     for item in snapshot.connectors:
         # No connector's name holds a dot, so this one is free.
         name = f"{item.name}.connector" if item.name in _SHARED else item.name
         own = permissions.get(item.name)
-        files[f"{name}.yaml"] = text((item, own) if own else (item,))
+        both = [one for one in (item, own) if one is not None and one.address in wanted]
+        if both:
+            files[f"{name}.yaml"] = text(both)
     return files

@@ -49,15 +49,15 @@ def concise(resource: Resource, provider: Provider | None, renamed_from: str = "
     ``provider`` is the one that a connector names. Raises ReconcilerError if there is no such
     document, because a connector holds what only an earlier version of its provider fills in.
     """
-    found = _in_full(resource, provider)
+    found = in_full(resource, provider)
     if _read(found, provider) != resource:
         raise ReconcilerError(
             f"{resource.address} cannot be written as a document",
             hint="Its provider has changed: run `reconciler plan` to see what differs, and "
             "apply that first.",
         )
-    for path in tuple(_paths(found)):
-        shorter = _without(found, path)
+    for path in tuple(paths_of(found)):
+        shorter = without(found, path)
         if path[-1] not in _SPOKEN and _read(shorter, provider) == resource:
             found = shorter
     if renamed_from:
@@ -66,7 +66,8 @@ def concise(resource: Resource, provider: Provider | None, renamed_from: str = "
     return found
 
 
-def _in_full(resource: Resource, provider: Provider | None) -> Written:
+def in_full(resource: Resource, provider: Provider | None) -> Written:
+    """The document for a resource with every field, what a provider fills in too."""
     match resource:
         case Connector():
             return _connector(resource, provider)
@@ -149,17 +150,18 @@ def _read(document: Written, provider: Provider | None) -> Resource | None:
     return build_connector(value, provider) if isinstance(value, ConnectorDocument) else value
 
 
-def _paths(document: Written, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def paths_of(document: Written, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Every field, those inside a mapping before the mapping itself."""
     for name, value in document.items():
         if isinstance(value, dict):
-            yield from _paths(value, (*before, name))
+            yield from paths_of(value, (*before, name))
         yield (*before, name)
 
 
-def _without(document: Written, path: tuple[str, ...]) -> Written:
+def without(document: Written, path: tuple[str, ...]) -> Written:
+    """A copy of a document that lacks a field."""
     name, *rest = path
     inner: Any = document.get(name)
     if not rest:
         return {key: value for key, value in document.items() if key != name}
-    return {**document, name: _without(inner, tuple(rest))}
+    return {**document, name: without(inner, tuple(rest))}

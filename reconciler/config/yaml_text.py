@@ -30,21 +30,22 @@ def yaml_text(documents: Iterable[Mapping[str, JSON]], header: str) -> str:
     writer.allow_unicode = True
     writer.indent(mapping=2, sequence=4, offset=2)
     stream = io.StringIO()
-    writer.dump_all([_styled(document) for document in documents], stream)
+    writer.dump_all([styled(document) for document in documents], stream)
     comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
     return comment + stream.getvalue()
 
 
-def _styled(value: JSON | Mapping[str, JSON]) -> Any:
+def styled(value: JSON | Mapping[str, JSON]) -> Any:
+    """A value that ruamel writes so: quotes where a parser could take a text for anything else."""
     if isinstance(value, str):
         return value if is_plain(value) else DoubleQuotedScalarString(value)
     if isinstance(value, list):
-        items = CommentedSeq([_styled(item) for item in value])
+        items = CommentedSeq([styled(item) for item in value])
         if sum(len(str(item)) + 2 for item in value) <= _LINE:
             items.fa.set_flow_style()
         return items
     if isinstance(value, dict):
-        return CommentedMap((name, _styled(item)) for name, item in value.items())
+        return CommentedMap((name, styled(item)) for name, item in value.items())
     return value
 
 

@@ -27,6 +27,7 @@ def command(project: Project, *, out: Path | None) -> None:
     Writes nothing unless the files are valid and their plan is empty. Never overwrites a file.
     """
     from reconciler.app.export_yaml import only_folder, write_stored
+    from reconciler.render.exported import written_lines
     from reconciler.render.human.diagnostics import diagnostics
     from reconciler.render.human.plan import summary
 
@@ -35,8 +36,8 @@ def command(project: Project, *, out: Path | None) -> None:
     done = write_stored(space, folder)
     if done.warnings:
         click.echo(diagnostics(done.warnings, project.stderr_style()), err=True)
-    for path in done.files:
-        click.echo(f"Wrote {path}")
+    for line in written_lines(done.files, done.kept, done.notes):
+        click.echo(line)
     style = project.stdout_style()
     click.echo(f"\n{style.strong(summary(done.plan))}")
     click.echo("Put the files into git, and go on with: reconciler validate")

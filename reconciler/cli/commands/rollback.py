@@ -27,6 +27,7 @@ def command(project: Project, *, serial: int, out: Path) -> None:
     keeps its history. Secrets are not restored: references resolve to their current values.
     """
     from reconciler.app.export_yaml import write_revision
+    from reconciler.render.exported import written_lines
     from reconciler.render.human.diagnostics import diagnostics
     from reconciler.render.human.plan import summary
 
@@ -34,8 +35,8 @@ def command(project: Project, *, serial: int, out: Path) -> None:
     done = write_revision(space, out, serial)
     if done.warnings:
         click.echo(diagnostics(done.warnings, project.stderr_style()), err=True)
-    for path in done.files:
-        click.echo(f"Wrote {path}")
+    for line in written_lines(done.files, done.kept, done.notes):
+        click.echo(line)
     style = project.stdout_style()
     click.echo(f"\nCompared with the current state: {style.strong(summary(done.plan))}")
     click.echo(

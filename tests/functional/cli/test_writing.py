@@ -19,15 +19,12 @@ def test_an_import_is_valid_and_its_plan_is_empty(shared: Home) -> None:
     done = shared("import", "--out", "fresh")
     assert done.status == 0, done.said
     assert "No changes." in done.out
-    names = sorted(path.name for path in (shared.folder / "fresh").iterdir())
-    assert names == sorted(line.split("/")[1] for line in done.out.splitlines() if "Wrote" in line)
-    assert {"support.yaml", "groups.yaml", "roles.yaml", "policy.yaml"} <= set(names)
+    written = {path.name: path.read_bytes() for path in (shared.folder / "fresh").iterdir()}
+    assert written == {path.name: path.read_bytes() for path in shared.config.iterdir()}
+    assert done.out.count("which is unchanged") == len(written)
     assert shared("validate", "--config", "fresh").status == 0
     planned = shared("plan", "--config", "fresh", "--detailed-exitcode")
     assert planned.status == 0, planned.said
-    support = (shared.folder / "fresh" / "support.yaml").read_text("utf-8")
-    assert "env:SUPPORT_CLIENT_SECRET" in support
-    assert "outlook.office365.com" not in support, "the provider fills it in"
 
 
 def test_an_import_goes_into_the_folder_of_the_configuration(home: Home) -> None:
@@ -36,6 +33,51 @@ def test_an_import_goes_into_the_folder_of_the_configuration(home: Home) -> None
         path.unlink()
     assert home("import").status == 0
     assert home("plan", "--detailed-exitcode").status == 0
+
+
+def test_without_files_of_the_project_new_ones_are_written(home: Home) -> None:
+    home.apply_untested()
+    shutil.rmtree(home.config)
+    done = home(
+        "import",
+        "-C",
+        str(home.folder),
+        "--state",
+        "sqlite:///.reconciler/state.db",
+        "--out",
+        "fresh",
+    )
+    assert done.status == 0, done.said
+    names = sorted(path.name for path in (home.folder / "fresh").iterdir())
+    assert names == sorted(line.split("/")[1] for line in done.out.splitlines() if "Wrote" in line)
+    assert {"support.yaml", "groups.yaml", "roles.yaml", "policy.yaml"} <= set(names)
+    support = (home.folder / "fresh" / "support.yaml").read_text("utf-8")
+    assert "env:SUPPORT_CLIENT_SECRET" in support
+    assert "outlook.office365.com" not in support, "the provider fills it in"
+
+
+def test_what_still_fits_a_table_stays_in_it(bare: Home) -> None:
+    template = (
+        "kind: Template\nname: shop\nparameters: {city: {}}\ndisplay_name: Shop ${city}\n"
+        'imap: {server: imap.contoso.example, port: 993, use_ssl: true, username: "${name}@contoso.example",'
+        " password: env:SHOP}\n"
+    )
+    table = "kind: EmailConnectors\ntemplate: shop\nconnectors:\n  # north\n  a: {city: A}\n  b: {city: B}\n"
+    bare.write("shop.yaml", template)
+    bare.write("deep/shops.yaml", table)
+    bare.write("roles.yaml", "kind: Roles\nadministrators: {users: [mail-lead@contoso.example]}\n")
+    bare.apply_untested()
+    bare.write("deep/shops.yaml", table.replace("a: {city: A}", "a: {city: X}"))
+    bare.write("shop.yaml", template.replace("password", "allow_cleartext_auth: false, password"))
+    bare.apply_untested("--allow-updates", "9")
+    done = bare("rollback", "1", "--out", "back")
+    assert done.status == 0, done.said
+    assert (bare.folder / "back/deep/shops.yaml").read_text("utf-8") == table
+    assert done.out.startswith(
+        "Wrote back/deep/shops.yaml\nCopied back/roles.yaml, which is unchanged\n"
+    )
+    changed = "\n  2. replace the files in connectors.d with these, and commit them\n"
+    assert changed in done.out
 
 
 def test_no_file_is_overwritten(home: Home) -> None:

@@ -1,0 +1,304 @@
+"""What a document would make, and the shortest document of a template that makes a given connector.
+
+Nothing here knows what a template fills in. A field is left out, and a parameter has a value, if the document is
+then still read as the same resources; so whatever is found is true.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from reconciler.config.build import build_connector
+from reconciler.config.documents import parse
+from reconciler.config.expansion import expand
+from reconciler.config.positions import Place, Position, Positions
+from reconciler.config.raw import RawDocument
+from reconciler.config.template_documents import NAME_PARAMETER, PERMISSIONS
+from reconciler.config.templates import Template, interpolated, read_template
+from reconciler.config.unresolve import in_full, paths_of, without
+from reconciler.config.variables import VARIABLE_PREFIX, Variables, as_text, substitute
+from reconciler.model.address import Address
+from reconciler.model.connector import Connector
+from reconciler.model.connector_document import ConnectorDocument
+from reconciler.model.permissions import Permissions
+from reconciler.model.provider import Provider
+from reconciler.model.resource import to_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reconciler.config.unresolve import Written
+    from reconciler.model.resource import JSON, Resource
+
+Made = Mapping[Address, "Resource"]
+
+_ROOT: Final = Positions({(): Place(Position(1, 1), Position(1, 1), scalar=False)})
+_SIGN: Final = re.compile(r"\$\{([a-z][a-z0-9_.]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A connector that is to be made, and its permissions, if its own document holds them."""
+
+    connector: Connector
+    permissions: Permissions | None = None
+
+    @property
+    def made(self) -> Made:
+        """What its document has to make, and nothing else."""
+        found: dict[Address, Resource] = {self.connector.address: self.connector}
+        if self.permissions is not None:
+            found[self.permissions.address] = self.permissions
+        return found
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Makes resources of documents, with the templates and providers that there are."""
+
+    variables: Variables
+    providers: Mapping[str, Provider]
+    templates: tuple[RawDocument, ...] = ()
+    known: dict[str, Template] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        documents: Iterable[RawDocument],
+        variables: Variables,
+        providers: Mapping[str, Provider],
+    ) -> Workshop:
+        """Take the valid templates of these documents."""
+        raws, known = [], {}
+        for raw in documents:
+            template, _ = read_template(raw, variables)
+            if template is not None:
+                raws.append(raw)
+                known[template.name] = template
+        return cls(variables, providers, tuple(raws), known)
+
+    def made(self, value: Written) -> Made | None:
+        """What a document makes; None if it is not valid."""
+        return self.made_of(RawDocument(value, "", _ROOT))
+
+    def made_of(self, raw: RawDocument) -> Made | None:
+        """The same of a document that was read."""
+        written = [*((item, True) for item in self.templates), (raw, True)]
+        expanded = expand(written, self.variables, complete=True)
+        if any(item.is_error for item in expanded.diagnostics):
+            return None
+        found: dict[Address, Resource] = {}
+        for item in expanded.documents:
+            entry = parse(item).entry
+            if entry is None:
+                return None
+            value = entry.value
+            resource: Resource = (
+                build_connector(value, self.providers.get(value.provider or ""))
+                if isinstance(value, ConnectorDocument)
+                else value
+            )
+            found[resource.address] = resource
+        return found
+
+    def resolved(self, value: Written) -> Written:
+        """A document with its variables replaced."""
+        found, _ = substitute(RawDocument(value, "", _ROOT), self.variables)
+        return found.value if isinstance(found.value, dict) else {}
+
+    def with_signs(self, value: JSON, text: JSON) -> JSON:
+        """A value with the variables in it that stand in the text which it replaces, if it is a text."""
+        if not isinstance(value, str) or not isinstance(text, str) or "$" in value:
+            return value
+        found = value
+        for sign in dict.fromkeys(_SIGN.findall(text)):
+            name = sign.removeprefix(VARIABLE_PREFIX)
+            known = as_text(self.variables.values.get(name, ""))
+            if sign != name and known:
+                found = found.replace(known, f"${{{sign}}}")
+        return found if self.resolved({"x": found}) == {"x": value} else value
+
+    def full(self, wanted: Wanted) -> Written:
+        """The whole document of a connector, with its permissions."""
+        connector = wanted.connector
+        found = in_full(connector, self.providers.get(connector.provider or ""))
+        if wanted.permissions is not None:
+            plain = to_plain(wanted.permissions)
+            rights = plain if isinstance(plain, dict) else {}
+            found[PERMISSIONS] = {
+                key: item for key, item in rights.items() if key not in ("kind", "connector")
+            }
+        return found
+
+    def arguments(self, name: str, wanted: Wanted) -> dict[str, JSON]:
+        """The values that the parameters of a template would have to make a connector, as far as they show."""
+        template = self.known[name]
+        full = self.full(wanted)
+        known = {NAME_PARAMETER: wanted.connector.name}
+        known |= {
+            f"{VARIABLE_PREFIX}{key}": as_text(value)
+            for key, value in self.variables.values.items()
+        }
+        found: dict[str, JSON] = {}
+        for route, text in interpolated(template.fields, ()):
+            value = _at(full, route)
+            if value is None:
+                continue
+            whole = _SIGN.fullmatch(text)
+            if whole and whole[1] in template.parameters:
+                found.setdefault(whole[1], value)
+            elif isinstance(value, str):
+                for key, item in _captured(text, value, known).items():
+                    found.setdefault(key, _typed(item, template, key))
+        defaults = {key: item.default for key, item in template.parameters.items()}
+        return {key: value for key, value in found.items() if value != defaults.get(key)}
+
+
+def _captured(text: str, value: str, known: Mapping[str, str]) -> dict[str, str]:
+    """The texts in place of the signs of parameters; none if the rest does not fit."""
+    pattern, place = "", 0
+    names: list[str] = []
+    for sign in _SIGN.finditer(text):
+        pattern += re.escape(text[place : sign.start()])
+        name = sign[1]
+        if name in known:
+            pattern += re.escape(known[name])
+        elif name in names:
+            pattern += f"(?P=p{names.index(name)})"
+        else:
+            pattern += f"(?P<p{len(names)}>.+?)"
+            names.append(name)
+        place = sign.end()
+    match = re.fullmatch(pattern + re.escape(text[place:]), value, re.DOTALL)
+    return {name: match[f"p{number}"] for number, name in enumerate(names)} if match else {}
+
+
+def _typed(text: str, template: Template, name: str) -> JSON:
+    declared = template.parameters[name].type if name in template.parameters else ""
+    if declared == "integer" and re.fullmatch(r"-?[0-9]{1,18}", text, re.ASCII):
+        return int(text)
+    if declared == "boolean" and text in ("true", "false"):
+        return text == "true"
+    return text
+
+
+def shortest(workshop: Workshop, written: Written, wanted: Wanted) -> Written | None:
+    """The document that makes a connector and keeps most of what is written; None if its template does not fit.
+
+    First only values of parameters change, then fields are added or replaced, as few as possible.
+    """
+    head = {key: written[key] for key in ("kind",) if key in written}
+    head |= {"name": wanted.connector.name}
+    base = {**written, **head}
+    template = written.get("template")
+    if not isinstance(template, str):
+        return _with_fields(workshop, base, wanted)
+    if template not in workshop.known:
+        return None
+    given = written.get("parameters")
+    own = given if isinstance(given, dict) else {}
+    inferred = {**base, "parameters": {**own, **workshop.arguments(template, wanted)}}
+    bases = [base, inferred] if inferred["parameters"] else [base]
+    for candidate in bases:
+        if workshop.made(candidate) == wanted.made:
+            return candidate
+    found = [_with_fields(workshop, item, wanted) for item in bases]
+    fits = [item for item in found if item is not None]
+    return min(fits, key=lambda item: _changes(written, item), default=None)
+
+
+def _changes(before: Written, after: Written) -> int:
+    """How many fields differ."""
+    paths = {*paths_of(before), *paths_of(after)}
+    values = [(_at(before, path), _at(after, path)) for path in paths]
+    return sum(
+        old != new and not (isinstance(old, dict) or isinstance(new, dict)) for old, new in values
+    )
+
+
+def _with_fields(workshop: Workshop, base: Written, wanted: Wanted) -> Written | None:
+    """Add every field of the connector, then take away those that change nothing and are not written."""
+    resolved = workshop.resolved(base)
+    full = _in_its_words(workshop.full(wanted), resolved, wanted.connector)
+    kept: Written = {key: base[key] for key in _OF_USE if key in base}
+    found: Written = {**full, **kept}
+    for path in tuple(paths_of(full)):
+        if isinstance(_at(full, path), dict):
+            continue
+        if _at(resolved, path) == _at(full, path):
+            found = _with(found, path, _at(base, path))
+        else:
+            found = _with(found, path, workshop.with_signs(_at(full, path), _at(base, path)))
+    if workshop.made(found) != wanted.made:
+        return None
+    present = {path for path in paths_of(base) if _at(found, path) == _at(base, path)}
+    removable = [path for path in paths_of(found) if path not in present and path[0] not in _HEAD]
+    return _ordered(_reduced(workshop, found, removable, wanted.made), base)
+
+
+def _in_its_words(full: Written, resolved: Written, connector: Connector) -> Written:
+    """Say ``security`` in place of ``use_ssl`` where the document does."""
+    for side, server in (("imap", connector.imap), ("smtp", connector.smtp)):
+        account = full.get(side)
+        if server is None or not isinstance(account, dict):
+            continue
+        if "use_ssl" in account and _at(resolved, (side, "security")) is not None:
+            fields = {key: item for key, item in account.items() if key != "use_ssl"}
+            full = {**full, side: {**fields, "security": to_plain(server.security)}}
+    return full
+
+
+_OF_USE: Final = ("template", "parameters", "renamed_from")
+_HEAD: Final = ("kind", "name", *_OF_USE)
+
+
+def _reduced(
+    workshop: Workshop, found: Written, removable: list[tuple[str, ...]], made: Made
+) -> Written:
+    """Leave fields out while the document makes the same: all at once, else in halves."""
+    if not removable:
+        return found
+    shorter = found
+    for path in removable:
+        shorter = without(shorter, path) if _at(shorter, path) is not None else shorter
+    if workshop.made(shorter) == made:
+        return shorter
+    if len(removable) == 1:
+        return found
+    middle = len(removable) // 2
+    found = _reduced(workshop, found, removable[:middle], made)
+    return _reduced(workshop, found, removable[middle:], made)
+
+
+def _ordered(value: Written, like: Written) -> Written:
+    """The fields in the order in which they are written, new ones behind."""
+    keys = [key for key in like if key in value] + [key for key in value if key not in like]
+    found: Written = {}
+    for key in keys:
+        item, other = value[key], like.get(key)
+        found[key] = (
+            _ordered(item, other) if isinstance(item, dict) and isinstance(other, dict) else item
+        )
+    return found
+
+
+def _at(value: JSON | Written, route: Iterable[str | int]) -> Any:
+    for step in route:
+        if isinstance(value, dict) and isinstance(step, str):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+def _with(document: Written, path: tuple[str, ...], value: JSON) -> Written:
+    name, *rest = path
+    inner: Any = document.get(name)
+    if not rest:
+        return {**document, name: value}
+    return {**document, name: _with(inner if isinstance(inner, dict) else {}, tuple(rest), value)}

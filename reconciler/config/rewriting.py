@@ -1,0 +1,349 @@
+"""The files of a configuration, changed so that they mean given resources: what still fits stays as it is.
+
+A file of which no document has to change keeps every character. A connector of a template or a table keeps it where
+one field differs; where the template no longer fits, it is written in full, and that is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from reconciler.config.compose import compose
+from reconciler.config.events import pieces
+from reconciler.config.fitting import Made, Wanted, Workshop, shortest
+from reconciler.config.layout import files_of
+from reconciler.config.load import built_in_providers
+from reconciler.config.raw import RawDocument
+from reconciler.config.template_documents import HEAD_FIELDS, TABLE, TEMPLATE, TableHead
+from reconciler.config.unresolve import Written, concise, paths_of
+from reconciler.config.written_edit import edited
+from reconciler.config.yaml_text import yaml_text
+from reconciler.model.address import Address, Kind
+from reconciler.model.connector import Connector
+from reconciler.model.permissions import Permissions
+from reconciler.model.resource import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.config.variables import Variables
+    from reconciler.model.resource import JSON
+    from reconciler.model.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """The texts of files by their names, which of them are as they were, and what could not stay short.
+
+    A file of which no document is left has no text. What is in no file yet has new ones.
+    """
+
+    texts: Mapping[str, str]
+    kept: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Piece:
+    """A part of a file: one document, or comments. ``single`` tells that it is not several documents.
+
+    ``made`` is what it makes, ``rows`` what is added to it if it is a table.
+    """
+
+    text: str
+    raw: RawDocument | None
+    single: bool
+    made: Made = field(default_factory=dict)
+    rows: Written = field(default_factory=dict)
+
+
+def rewritten(
+    files: Mapping[str, str],
+    target: Snapshot,
+    variables: Variables,
+    *,
+    renames: Mapping[str, str],
+    header: str,
+) -> Rewritten | None:
+    """Change the texts of files so that they mean a snapshot.
+
+    ``renames`` maps names of connectors to those that they have in the files. The files must be valid. New ones
+    begin with ``header``. None if documents cannot be told apart, as those behind a directive of YAML.
+    """
+    cut = {name: _pieces(text) for name, text in files.items()}
+    every = [piece for parts in cut.values() for piece in parts]
+    if not all(piece.single for piece in every):
+        return None
+    providers = {item.name: item for item in (*built_in_providers(), *target.providers)}
+    templates = [piece.raw for piece in every if piece.raw and _kind(piece.raw) == TEMPLATE]
+    workshop = Workshop.of(templates, variables, providers)
+    work = _Rewriting(workshop, {item.address: item for item in target.resources}, dict(renames))
+    for piece in every:
+        work.look_at(piece)
+    short = work.adopt(every)
+    texts: dict[str, str] = {}
+    for name, parts in cut.items():
+        text = "".join(work.text_of(piece) for piece in parts)
+        if text == files[name] or any(item.raw is not None for item in _pieces(text)):
+            texts[name] = text
+    missing = [item for address, item in work.target.items() if address not in work.done]
+    new = files_of(target, header, renames, only=missing)
+    new |= {f"{name}.yaml": yaml_text([document], header) for name, document in short.items()}
+    for name, text in new.items():
+        there = texts.get(name)
+        texts[name] = text if there is None else f"{there.rstrip()}\n---\n{text}"
+    kept = tuple(name for name in files if texts.get(name) == files[name])
+    return Rewritten(texts, kept, tuple(dict.fromkeys(work.notes)))
+
+
+def _pieces(text: str) -> list[_Piece]:
+    found = []
+    for _, part in pieces(text):
+        documents = compose(part, "").documents
+        raw = documents[0] if documents else None
+        found.append(_Piece(part, raw, single=len(documents) <= 1))
+    return found
+
+
+def _kind(raw: RawDocument) -> object:
+    return raw.value.get("kind") if isinstance(raw.value, dict) else None
+
+
+@dataclass(slots=True)
+class _Rewriting:
+    workshop: Workshop
+    target: dict[Address, Resource]
+    renames: dict[str, str]
+    done: set[Address] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+
+    def look_at(self, piece: _Piece) -> None:
+        """Find out what a document makes, and which of that is wanted as it is."""
+        if piece.raw is None or _kind(piece.raw) == TEMPLATE:
+            return
+        piece.made = self.workshop.made_of(piece.raw) or {}
+        self.done |= {address for address, item in piece.made.items()
+                      if self.target.get(address) == item}  # fmt: skip
+
+    def adopt(self, parts: list[_Piece]) -> dict[str, Written]:
+        """Add connectors that no document makes to the tables that they fit; else make short documents of them."""
+        there = {name for piece in parts for name in self._names(piece)}
+        found: dict[str, Written] = {}
+        for address, connector in list(self.target.items()):
+            if isinstance(connector, Connector) and connector.name not in there:
+                tables = (piece for piece in parts if self._add_row(piece, connector))
+                if next(tables, None) is None and address not in self.done:
+                    short = self._of_a_template(connector)
+                    if short is not None:
+                        found[connector.name] = short
+        return found
+
+    def _names(self, piece: _Piece) -> Iterator[str]:
+        """The names of the connectors that are wanted in place of those of a document."""
+        for address in piece.made:
+            wanted = self._connector(address.name)
+            if wanted is not None:
+                yield wanted.name
+
+    def _add_row(self, piece: _Piece, connector: Connector) -> bool:
+        table = piece.raw.value if piece.raw is not None else None
+        if not isinstance(table, dict) or table.get("kind") != TABLE or not piece.made:
+            return False
+        inline = any(item.kind is Kind.PERMISSIONS for item in piece.made)
+        if connector.name in self.renames:
+            return False  # a row has its former name in another place
+        row = self._row(table, connector.name, {}, connector, inline=inline)
+        if row is not None:
+            piece.rows[connector.name] = row
+        return row is not None
+
+    def _of_a_template(self, connector: Connector) -> Written | None:
+        """The shortest document of a template, if it is shorter than the whole one by a third."""
+        provider = self.workshop.providers.get(connector.provider or "")
+        rights = self.target.get(Address(Kind.PERMISSIONS, connector.name))
+        most = len(list(paths_of(concise(connector, provider)))) * 2 // 3
+        head: Written = {"kind": str(Kind.EMAIL_CONNECTOR), "name": connector.name}
+        if connector.name in self.renames:
+            head["renamed_from"] = self.renames[connector.name]
+        for name in self.workshop.known:
+            for permissions in (rights, None) if isinstance(rights, Permissions) else (None,):
+                wanted = Wanted(
+                    connector, permissions if isinstance(permissions, Permissions) else None
+                )
+                found = shortest(self.workshop, {**head, "template": name}, wanted)
+                if found is not None and len(list(paths_of(found))) <= most:
+                    self.done |= wanted.made.keys()
+                    return found
+        return None
+
+    def text_of(self, piece: _Piece) -> str:
+        """The text of a document as it has to be."""
+        raw = piece.raw
+        if raw is None or _kind(raw) == TEMPLATE or not isinstance(raw.value, dict):
+            return piece.text
+        same = all(self.target.get(address) == item for address, item in piece.made.items())
+        if same and not piece.rows:
+            return piece.text
+        found = self._table(piece) if _kind(raw) == TABLE else self._document(raw.value, piece.made)
+        return self._written(piece, found)
+
+    def _document(self, value: Written, made: Made) -> list[Written]:
+        """The documents in place of one that makes a single resource, with its permissions."""
+        address = next(iter(made), None)
+        if address is None:
+            return []
+        if address.kind is not Kind.EMAIL_CONNECTOR:
+            wanted = self.target.get(address)
+            if wanted is None or address in self.done:
+                return []
+            self.done.add(address)
+            return [self._kept(value, concise(wanted, None))]
+        connector = self._connector(address.name)
+        if connector is None:
+            return []
+        inline = any(item.kind is Kind.PERMISSIONS for item in made)
+        if connector.name != address.name:
+            value = {**value, "name": connector.name, "renamed_from": address.name}
+        return self._connector_documents(value, connector, inline=inline)
+
+    def _connector(self, name: str) -> Connector | None:
+        """The connector that is wanted in place of one of the files, under its own or an earlier name."""
+        earlier = (old for old, new in self.renames.items() if new == name)
+        for wanted in (name, *earlier):
+            found = self.target.get(Address(Kind.EMAIL_CONNECTOR, wanted))
+            if isinstance(found, Connector) and (wanted == name or found.address not in self.done):
+                return found
+        return None
+
+    def _connector_documents(
+        self, value: Written, connector: Connector, *, inline: bool
+    ) -> list[Written]:
+        """The document of a connector, short if that can be, else in full, and that of its permissions."""
+        rights = self.target.get(Address(Kind.PERMISSIONS, connector.name)) if inline else None
+        wanted = Wanted(connector, rights if isinstance(rights, Permissions) else None)
+        self.done |= wanted.made.keys()
+        found = shortest(self.workshop, value, wanted)
+        if found is not None:
+            return [found]
+        if isinstance(value.get("template"), str):
+            self.notes.append(
+                f"{connector.name} no longer fits the template {value['template']}, so it is written in full"
+            )
+        former = value.get("renamed_from")
+        provider = self.workshop.providers.get(connector.provider or "")
+        full = concise(connector, provider, former if isinstance(former, str) else "")
+        return [full, *([concise(wanted.permissions, None)] if wanted.permissions else [])]
+
+    def _table(self, piece: _Piece) -> list[Written]:
+        """The table with the rows that still fit, and documents for connectors that need fields of their own."""
+        table = piece.raw.value if piece.raw is not None else None
+        if not isinstance(table, dict):
+            return []
+        rows = _mapping(table.get("connectors"))
+        former = _mapping(table.get("renamed_from"))
+        shared = _mapping(table.get("parameters"))
+        fields = {key: item for key, item in table.items() if key not in HEAD_FIELDS[TableHead]}
+        kept: Written = {}
+        others: list[Written] = []
+        for name, row in rows.items():
+            made = {address: item for address, item in piece.made.items() if address.name == name}
+            if all(self.target.get(address) == item for address, item in made.items()):
+                kept[name] = row
+                continue
+            connector = self._connector(name)
+            if connector is None:
+                continue
+            inline = any(address.kind is Kind.PERMISSIONS for address in made)
+            changed = self._row(table, name, _mapping(row), connector, inline=inline)
+            if changed is not None:
+                kept[name] = changed
+                continue
+            value: Written = {"kind": str(Kind.EMAIL_CONNECTOR), "name": connector.name}
+            if connector.name != name:
+                value["renamed_from"] = name
+            elif name in former:
+                value["renamed_from"] = former[name]
+            arguments = {**shared, **_mapping(row)}
+            value |= {"template": table["template"]}
+            value |= {"parameters": arguments} if arguments else {}
+            others += self._connector_documents({**value, **fields}, connector, inline=inline)
+        kept |= piece.rows
+        if not kept:
+            return others
+        result = {**table, "connectors": kept}
+        names = {name: old for name, old in former.items() if name in kept}
+        result = {**result, "renamed_from": names} if names else _lacking(result, "renamed_from")
+        return [result, *others]
+
+    def _row(
+        self, table: Written, name: str, row: Written, connector: Connector, *, inline: bool
+    ) -> Written | None:
+        """The row that makes a connector; None if no values of parameters do."""
+        if connector.name != name:
+            return None
+        rights = self.target.get(Address(Kind.PERMISSIONS, name)) if inline else None
+        wanted = Wanted(connector, rights if isinstance(rights, Permissions) else None)
+        template = table.get("template")
+        if not isinstance(template, str) or template not in self.workshop.known:
+            return None
+        shared = _mapping(table.get("parameters"))
+        found = self.workshop.arguments(template, wanted)
+        changed = {key: row[key] for key in row if key in found} | {
+            key: item for key, item in found.items() if shared.get(key) != item
+        }
+        alone = _lacking({**table, "connectors": {name: changed}}, "renamed_from")
+        if self.workshop.made(alone) != wanted.made:
+            return None
+        self.done |= wanted.made.keys()
+        return changed
+
+    def _kept(self, value: Written, wanted: Written) -> Written:
+        """The wanted document, with the texts of the written one where they come to the same."""
+        resolved = self.workshop.resolved(value)
+        found = _texts(value, resolved, wanted, self.workshop)
+        made = self.workshop.made(found)
+        return found if made is not None and made == self.workshop.made(wanted) else wanted
+
+    def _written(self, piece: _Piece, found: list[Written]) -> str:
+        if not found:
+            return ""
+        first, *others = found
+        text = edited(piece.text, first)
+        if text is None:
+            start = "---\n" if piece.text.startswith("---") else ""
+            self.notes.append("comments of a document that changed are lost")
+            text = start + yaml_text([first], "")
+        if others:
+            more = yaml_text(others, "")
+            ending = "" if text.endswith("\n") else "\n"
+            behind = f"{ending}---\n{more}"
+            text += behind.replace("\n", "\r\n") if "\r\n" in piece.text else behind
+        return text
+
+
+def _texts(value: JSON, resolved: JSON, wanted: Written, workshop: Workshop) -> Written:
+    if not isinstance(value, dict) or not isinstance(resolved, dict):
+        return wanted
+    found: Written = {}
+    for key in [
+        *(key for key in value if key in wanted),
+        *(key for key in wanted if key not in value),
+    ]:
+        item: Any = wanted[key]
+        if key in value and resolved.get(key) == item:
+            found[key] = value[key]
+        elif key in value and isinstance(item, dict):
+            found[key] = _texts(value[key], resolved.get(key), item, workshop)
+        else:
+            found[key] = workshop.with_signs(item, value.get(key))
+    return found
+
+
+def _mapping(value: JSON) -> Written:
+    return value if isinstance(value, dict) else {}
+
+
+def _lacking(value: Written, name: str) -> Written:
+    return {key: item for key, item in value.items() if key != name}

@@ -1,0 +1,71 @@
+"""Changing the values of a document in its text: comments, order and quotes stay where YAML's round trip allows it."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
+
+from reconciler.config.compose import compose
+from reconciler.config.yaml_text import styled
+
+if TYPE_CHECKING:
+    from reconciler.model.resource import JSON
+
+
+def edited(text: str, value: dict[str, JSON]) -> str | None:
+    """The text of one document with another value; None if it cannot be changed in place.
+
+    ``text`` may begin with the mark of a document. Line ends stay as they are.
+    """
+    crlf = "\r\n" in text
+    editor = YAML()
+    editor.preserve_quotes = True
+    editor.width = 1_000_000
+    editor.allow_unicode = True
+    editor.indent(mapping=2, sequence=4, offset=2)
+    plain = text.replace("\r\n", "\n")
+    editor.explicit_start = plain.lstrip("\ufeff").startswith("---")
+    stream = io.StringIO()
+    try:
+        document = editor.load(plain)
+        if not isinstance(document, CommentedMap):
+            return None
+        _update(document, value)
+        editor.dump(document, stream)
+    except (YAMLError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return None
+    changed = stream.getvalue()
+    again = compose(changed, "")
+    if again.diagnostics or [item.value for item in again.documents] != [value]:
+        return None
+    return changed.replace("\n", "\r\n") if crlf else changed
+
+
+def _update(document: CommentedMap, value: dict[str, JSON]) -> None:
+    """Make a mapping equal to a value, and touch nothing that is equal already."""
+    for key in [key for key in document if key not in value]:
+        del document[key]
+    for key, item in value.items():
+        if key not in document:
+            document[key] = _like_the_others(document, item)
+            continue
+        there: Any = document[key]
+        if isinstance(there, CommentedMap) and isinstance(item, dict):
+            _update(there, item)
+        elif there != item or type(there) is bool is not type(item):
+            # A text with a variable needs no quotes where the one before had none.
+            plain = type(there) is str and isinstance(item, str) and "${" in item
+            document[key] = item if plain else styled(item)
+
+
+def _like_the_others(document: CommentedMap, item: JSON) -> Any:
+    """A new value, in brackets if the mappings beside it are."""
+    new = styled(item)
+    others = [value for value in document.values() if isinstance(value, CommentedMap)]
+    if isinstance(new, CommentedMap) and others and all(value.fa.flow_style() for value in others):
+        new.fa.set_flow_style()
+    return new
