@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from shlex import quote
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from reconciler.model.credential_rule import CredentialRule, is_reserved
 from reconciler.plan.alike import FEWEST, pattern_of
-from reconciler.wording import BLOCKS, LINES, NAMED
+from reconciler.wording import BLOCKS, NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -121,10 +121,6 @@ def pending_uses(violations: Iterable[LimitViolation]) -> tuple[NewCredentialUse
 def can_be_shown(uses: Sequence[NewCredentialUse]) -> bool:
     """Whether a terminal shows all of them, so that somebody who saw it can answer."""
     return len(grouped_uses(uses)) <= BLOCKS
-
-
-MOST_OPTIONS: Final = LINES
-"""How many options are suggested: more would not be typed."""
 
 
 def credential_options(uses: Iterable[NewCredentialUse]) -> tuple[str, ...]:

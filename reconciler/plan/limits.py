@@ -11,12 +11,12 @@ from reconciler.model.connector import Connector
 from reconciler.model.credential_rule import CredentialRule, is_reserved
 from reconciler.model.credential_use import GATEWAY
 from reconciler.model.policy import GlobalSmtpPolicy
-from reconciler.plan.alike_uses import MOST_OPTIONS, credential_options, pending_uses
+from reconciler.plan.alike_uses import credential_options, pending_uses
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 from reconciler.plan.credentials import NewCredentialUse
 from reconciler.plan.diff import connector_renames
 from reconciler.plan.origin import Origin, other_origin
-from reconciler.wording import TO_ACT_ON, listed, shortened
+from reconciler.wording import LINES, TO_ACT_ON, listed, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -236,7 +236,7 @@ def overriding_options(violations: Iterable[LimitViolation]) -> str:
     broken = tuple(violations)
     options = dict.fromkeys(item.override for item in broken if item.override and not item.uses)
     options |= dict.fromkeys(credential_options(pending_uses(broken)))
-    shown, more = shortened(tuple(options), MOST_OPTIONS)
+    shown, more = shortened(tuple(options), LINES)
     return " ".join([*shown, *([more] if more else [])])
 
 

@@ -108,6 +108,7 @@ def test_a_state_in_postgresql_is_migrated_with_the_same_rows(
         connection.execute("DROP SCHEMA IF EXISTS reconciler CASCADE")
     with monkeypatch.context() as older:
         older.setattr(schema, "CURRENT", version)
+        older.setattr(schema, "create", schema.migrate)
         with open_store(postgresql_url).lock(holder="ada", operation="create"):
             pass
     with (

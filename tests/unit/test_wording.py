@@ -113,9 +113,17 @@ def _is_cut(node: ast.expr) -> bool:
 
 def test_no_module_has_a_bound_of_its_own() -> None:
     for name, node in ((name, node) for name, tree in trees().items() for node in ast.walk(tree)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"listed", "shortened"}:
-            for bound in (*node.args[1:], *(word.value for word in node.keywords)):
-                assert ast.unparse(bound) in BOUNDS, f"{name}:{node.lineno}"
+        bounds: list[ast.expr | None] = []
+        if isinstance(node, ast.Call):
+            if ast.unparse(node.func) in {"listed", "shortened"}:
+                bounds += node.args[1:]
+            bounds += [word.value for word in node.keywords if word.arg == "most"]
+        if isinstance(node, ast.FunctionDef):
+            parameters = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            bounds += [default for parameter, default in parameters if parameter.arg == "most"]
+        for bound in bounds:  # one that is handed on is a parameter called most
+            found = ast.unparse(bound) if bound is not None else ""
+            assert found in BOUNDS | {"most"}, f"{name}:{node.lineno}"
     for name, cut in ((name, cut) for name, tree in trees().items() for cut in _cuts(tree)):
         if isinstance(cut.upper, ast.Name) and cut.upper.id.isupper():
             assert cut.upper.id in BOUNDS or f"{name}: {cut.upper.id}" in OTHER_BOUNDS

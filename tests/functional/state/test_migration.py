@@ -67,6 +67,7 @@ def test_of_several_processes_one_migrates_a_database(
         connection.execute("DROP SCHEMA IF EXISTS reconciler CASCADE")
     with monkeypatch.context() as older:
         older.setattr(schema, "CURRENT", "0001")
+        older.setattr(schema, "create", schema.migrate)
         with open_store(postgresql_url).lock(holder="ada", operation="create"):
             pass
     processes = [start("migrate", postgresql_url) for _ in range(4)]
