@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 FRESH = 0.5
 """Seconds for which an answer counts, until it is looked up whether something was applied in the meantime."""
 
+PATIENCE = 2.0
+"""Seconds that a mail waits for an answer that another one has asked for."""
+
 _MOST_KEPT: Final = 1000
 """Excerpts of a revision that are kept: mails of one application mostly ask about the same."""
 
@@ -78,12 +81,16 @@ class AppliedState:
     def look(self) -> None:
         """See whether something was applied, unless that is known; raises StateError.
 
-        While one thread looks, the others wait for it, or go on with the last revision where ``grace`` lets them.
+        While one thread looks, the others wait for it. Where ``grace`` lets them, they go on with the last revision
+        if that takes long, and at once if the state is known to be away.
         """
         known, asked = self._revision != _NONE, self._clock()
         if known and not self._is_old():
             return
-        if not self._turn.acquire(blocking=not (known and self._is_in_grace())):
+        wait = -1.0
+        if known and self._is_in_grace():
+            wait = PATIENCE if self.problem is None else 0.0
+        if not self._turn.acquire(timeout=wait):
             return
         try:
             if self._revision == _NONE or (self._is_old() and self._looked <= asked):

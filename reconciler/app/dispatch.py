@@ -80,6 +80,10 @@ class Patience:
         return max(self.until - time.monotonic(), 0.0)
 
 
+class _Superseded(Exception):
+    """Another revision was applied while a mail was on its way; its server has not got the text."""
+
+
 class Dispatch:
     """Sends mail through the stored connectors, many at a time. Threads share it."""
 
@@ -185,7 +189,17 @@ class Dispatch:
             outgoing.connect(patience.cancelled)
             if not self.applied.is_current(index):
                 return None
-            return outgoing.send(mail, attempt.hand_over, patience.cancelled)
+
+            def before_text() -> None:
+                # The server may have been slow to take the recipients, and the state to take the note.
+                attempt.hand_over()
+                if not self.applied.is_current(index):
+                    raise _Superseded
+
+            try:
+                return outgoing.send(mail, before_text, patience.cancelled)
+            except _Superseded:
+                return None
 
     def _sent(
         self, mail: Prepared, connector: Connector, over: HandedOver, attempt: SendAttempt

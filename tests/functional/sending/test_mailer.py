@@ -244,3 +244,25 @@ def test_what_is_told_comes_before_what_the_environment_says(home: Home) -> None
     with mailer(home) as opened:
         prepared = opened.prepare(mail("x@elsewhere.example"), connector="support")
     assert prepared.route.connector == "support"
+
+
+def test_a_policy_counts_that_is_applied_just_before_the_server_gets_the_text(
+    applied: Home, example_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.app.applied.FRESH", 0.0)
+    notes: list[SendingRecord] = []
+
+    class Late(Notes):
+        def handing_over(self, record: SendingRecord) -> None:
+            notes.append(record)
+            applied.edit("policy.yaml", "enabled: false", "enabled: true")
+            applied.apply_untested("--allow-policy-change")
+
+    journal = Late()
+    to = "overtaken@x.example"
+    with mailer(applied, HR, journal=journal) as opened:
+        sent = opened.send(mail(to), connector="payroll")
+    assert [item.connector for item in notes] == ["payroll"]
+    assert sent.route.connector == "no-reply"
+    assert arrived(example_session, to)["From"].addresses[0].addr_spec == "no-reply@contoso.example"
+    assert [item.connector for item in journal.outcomes] == ["no-reply"]

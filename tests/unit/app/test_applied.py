@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from reconciler.app import applied as applied_module
 from reconciler.app.applied import FRESH, AppliedState
 from reconciler.plan.changes import Create
 from reconciler.state.base import Commit
@@ -12,6 +14,8 @@ from tests.builders import connector
 from tests.memory_store import MemoryStore
 
 if TYPE_CHECKING:
+    import pytest
+
     from reconciler.state.base import Revision
 
 
@@ -71,3 +75,45 @@ def test_what_is_applied_counts_well_within_a_second() -> None:
     store.now += 0.5
     applied.look()
     assert applied.serial == 2
+
+
+def test_a_mail_waits_for_an_answer_that_is_on_its_way_even_if_the_last_revision_might_serve(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(applied_module, "PATIENCE", 60.0)
+    store = FarStore()
+    store.apply("one")
+    asked, answer, waiting = threading.Event(), threading.Event(), threading.Event()
+
+    def clock() -> float:
+        if asked.is_set():
+            waiting.set()
+        return store.now
+
+    applied = AppliedState(store, clock=clock, grace=3600.0)
+    applied.look()
+    store.apply("two")
+    store.now += FRESH
+
+    def slow_revisions(*, limit: int = 50, until: int | None = None) -> tuple[Revision, ...]:
+        asked.set()
+        assert answer.wait(60)
+        return FarStore.revisions(store, limit=limit, until=until)
+
+    monkeypatch.setattr(store, "revisions", slow_revisions)
+    seen: list[int] = []
+    looking = threading.Thread(target=applied.look)
+    looking.start()
+    assert asked.wait(60)
+
+    def send() -> None:
+        applied.look()
+        seen.append(applied.serial)
+
+    mail = threading.Thread(target=send)
+    mail.start()
+    assert waiting.wait(60)
+    answer.set()
+    looking.join(60)
+    mail.join(60)
+    assert seen == [2]
