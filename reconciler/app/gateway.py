@@ -43,9 +43,9 @@ class StoredHandover:
         request = _request(mail)
         try:
             sender = _sender_of(mail)
-            return self._dispatch.send(
-                replace(request, sender=sender), client=mail.application.name
-            )
+            request = replace(request, sender=sender)
+            _check(mail.application, sender)
+            return self._dispatch.send(request, client=mail.application.name)
         except (_NotAllowed, UsageError) as error:
             self._dispatch.refuse(request, error)
             raise
@@ -86,10 +86,12 @@ def _request(mail: ReceivedMail) -> SendRequest:
 
 def _sender_of(mail: ReceivedMail) -> str:
     """The address of From, else that of the envelope; raises UsageError for what is not a mail."""
-    sender = asked_of(RawMessage(mail.content))[0] or mail.mail_from
-    if not mail.application.may_send_as(sender):
-        raise _NotAllowed(f"{mail.application.name} may not send as {sender}")
-    return sender
+    return asked_of(RawMessage(mail.content))[0] or mail.mail_from
+
+
+def _check(application: Application, sender: str) -> None:
+    if not application.may_send_as(sender):
+        raise _NotAllowed(f"{application.name} may not send as {sender}")
 
 
 def run_gateway(
