@@ -22,7 +22,7 @@ from reconciler.app.audit import fresh_id
 from reconciler.model.sending import FINAL, SendingRecord, SendingResult
 from reconciler.state.sql.store import open_store
 from tests.benchmarks.cpu import memory_of, of_tree
-from tests.benchmarks.large import write_documents
+from tests.benchmarks.large import fill, write_documents
 from tests.benchmarks.measure import RECONCILER
 from tests.servers.loopback import LOOPBACK, free_port, greets, wait_until
 
@@ -101,7 +101,6 @@ def test_what_a_connector_costs(
     clean: Postgresql, tmp_path: Path, request: pytest.FixtureRequest, tell: Tell
 ) -> None:
     many: int = request.config.getoption("--connectors")
-    memory: list[int] = []
     for connectors in (many // 10, many):
         clean.clear()
         project = Project(tmp_path / str(connectors), connectors, clean)
@@ -112,9 +111,23 @@ def test_what_a_connector_costs(
         changed.write_text(changed.read_text().replace("Connector 0", "Changed"))
         taken = project.measured("apply", *unattended, "--actor", "user-0@contoso.example")
         tell(f"{connectors} connectors: apply of one change: {taken}")
+
+
+def test_what_a_gateway_remembers(
+    clean: Postgresql, tmp_path: Path, request: pytest.FixtureRequest, tell: Tell
+) -> None:
+    many: int = request.config.getoption("--connectors")
+    project = Project(tmp_path, 0, clean)
+    memory: list[int] = []
+    for connectors in (many // 10, many):
+        clean.clear()
+        fill(clean.url, connectors, 1)
         with project.gateway() as (pid, _):
             memory.append(memory_of(pid))
-        tell(f"{connectors} connectors: a gateway: {memory[-1] / 1e6:.0f} MB")
+            tell(
+                f"{connectors} connectors: a gateway starts in {of_tree(pid):.1f} s of CPU, and takes"
+                f" {memory[-1] / 1e6:.0f} MB"
+            )
     each = (memory[1] - memory[0]) / (many - many // 10)
     tell(f"memory of a gateway for each connector: {each / 1000:.1f} kB")
     assert memory[1] <= 11 * memory[0]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(1800)
 
 ROOT: Final = Path(__file__).parents[3]
-TAG: Final = "localhost/reconciler-gateway-test"
+TAG: Final = f"localhost/reconciler-gateway-{os.getpid()}"
 USER: Final = 10001
 
 
