@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.setting import Setting
     from reconciler.routing.keys import RoutingNeeds
+    from reconciler.state.effects import Fingerprints
 
 
 def _utc_now() -> datetime:
@@ -408,12 +409,23 @@ class MemoryStore:
         for use in uses:
             self._uses.setdefault(str(specs.use_row(use)["id"]), (at, use))
 
-    def record_settings(self, settings: tuple[Setting, ...], *, token: str) -> None:
+    def record_settings(
+        self,
+        settings: tuple[Setting, ...],
+        *,
+        token: str,
+        fingerprints: tuple[tuple[str, Fingerprints], ...] = (),
+    ) -> None:
         """Keep the settings in force at an apply that had nothing else to write."""
         with self._mutex:
             if self._lease is None or self._lease.token != token:
                 raise leases.lost(self._in_force(self._clock()))
             self._settings = settings
+            for name, pairs in fingerprints:
+                for uid, row in self._rows.items():
+                    if row.stored.address == Address(Kind.EMAIL_CONNECTOR, name):
+                        marked = replace(row.stored, fingerprints=pairs)
+                        self._rows[uid] = replace(row, stored=marked)
 
     def record_attempts(self, attempts: tuple[SignInAttempt, ...]) -> None:
         """Add attempts to sign in that are about to be made."""

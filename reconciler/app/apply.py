@@ -24,6 +24,7 @@ from reconciler.plan.inputs import NO_OVERRIDES, Overrides
 from reconciler.plan.limits import overriding_options
 from reconciler.plan.planfile import PlanFile, basis_differences, differences
 from reconciler.plan.scope import WHOLE, Scope
+from reconciler.state.key import prepared_key
 from reconciler.state.write_outcome import WriteOutcome
 from reconciler.wording import indented, listed
 
@@ -117,8 +118,8 @@ def apply(
             outcome=request.outcome,
         ) as lock,
     ):
-        key = workspace.fingerprint_key(create=True)
-        decision = _Decision(workspace, request, approver, progress, key)
+        prepared = prepared_key(workspace.state_url, workspace.environ)
+        decision = _Decision(workspace, request, approver, progress, prepared.key)
         planned, approved = decision.make(desired, store.load())
         if not approved:
             return ApplyOutcome(planned, None)
@@ -132,6 +133,7 @@ def apply(
             _author(workspace, request),
             datetime.now(UTC),
             outcome=request.outcome,
+            before_writing=prepared.keep,
         )
         applied = executor.apply(planned.desired, planned.current, planned.plan, request.conduct)
         return ApplyOutcome(planned, applied)

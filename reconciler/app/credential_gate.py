@@ -90,7 +90,7 @@ def refuse_shared_secrets(
         return  # the attempts cannot be recorded either, which says so
     if not any(use.value for use in current.credential_uses):
         return
-    key = workspace.fingerprint_key(create=False)
+    key = workspace.fingerprint_key()
     if key is None:
         return
     identify = identities(desired)

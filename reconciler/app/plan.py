@@ -96,7 +96,7 @@ def make_plan(
     offline = plan_offline(workspace, actor, configured, current, overrides=overrides, scope=scope)
     if not check_secrets or any(item.about_credentials for item in offline.plan.violations):
         return offline
-    key = workspace.fingerprint_key(create=False)
+    key = workspace.fingerprint_key()
     planned = plan_with_secrets(workspace, actor, offline, workspace.resolver(), key)
     return planned if current.serial else replace(planned, notes=offline.notes)
 

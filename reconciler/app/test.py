@@ -215,7 +215,7 @@ class TestRun:
         )
         self._recorder = Recorder(workspace, before) if request.record else None
         if current is not None:
-            key = workspace.fingerprint_key(create=False) if which is SelectBy.CHANGED else None
+            key = workspace.fingerprint_key() if which is SelectBy.CHANGED else None
             if key is not None:
                 # As an apply does, which tests connectors whose secret was rotated.
                 desired, _ = with_fingerprints(desired, self._resolver, key)

@@ -297,11 +297,11 @@ class Workspace:
             folders=self.trust.rules.secrets.file_folders,
         )
 
-    def fingerprint_key(self, *, create: bool) -> FingerprintKey | None:
-        """Find the fingerprint key; without ``create``, None if it does not exist yet."""
+    def fingerprint_key(self) -> FingerprintKey | None:
+        """Find the fingerprint key; None if there is none yet."""
         from reconciler.state.key import fingerprint_key  # noqa: PLC0415 - only where secrets are
 
-        return fingerprint_key(self.state_url, self.environ, create=create)
+        return fingerprint_key(self.state_url, self.environ)
 
 
 def open_workspace(

@@ -27,7 +27,7 @@ from reconciler.state.write_outcome import WriteOutcome
 from reconciler.wording import TO_ACT_ON, counted, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
@@ -86,6 +86,10 @@ class Applied:
     withheld: tuple[Address, ...] = ()
 
 
+def _nothing() -> None:
+    """Prepare nothing."""
+
+
 class Executor:
     """Applies one plan under one lock."""
 
@@ -98,8 +102,13 @@ class Executor:
         now: datetime,
         *,
         outcome: WriteOutcome | None = None,
+        before_writing: Callable[[], None] = _nothing,
     ) -> None:
-        """``outcome`` records whether the revision was written, however the apply ends."""
+        """``outcome`` records whether the revision was written, however the apply ends.
+
+        ``before_writing`` is called once it is certain that something is to be written.
+        """
+        self._before_writing = before_writing
         self._store = store
         self._token = token
         self._tester = tester
@@ -144,11 +153,22 @@ class Executor:
                     self._prove(desired, revision)
                 case _:
                     assert_never(stage)
-        if revision is None and desired.settings not in ((), current.settings):
-            self._store.record_settings(desired.settings, token=self._token)
+        if revision is None:
+            self._record_rest(desired, current)
         return Applied(
             planned, revision, results, tuple(sorted(failed)), _withheld(asked, planned, failed)
         )
+
+    def _record_rest(self, desired: Desired, current: StoredState) -> None:
+        """Record what an apply without changes has to: other settings, and fingerprints under another key."""
+        renewed = _renewed(desired, current)
+        other = desired.settings not in ((), current.settings)
+        if not renewed and not other:
+            return
+        if renewed:
+            self._before_writing()
+        settings = desired.settings if other else current.settings
+        self._store.record_settings(settings, token=self._token, fingerprints=renewed)
 
     def _write(
         self,
@@ -174,6 +194,7 @@ class Executor:
             credential_uses=_credential_uses(desired, current),
             settings=desired.settings,
         )
+        self._before_writing()
         return self._outcome.of(
             planned.serial + 1, lambda: self._store.commit(new, token=self._token)
         )
@@ -291,5 +312,25 @@ def _fingerprints(
                 for reference in connector.references
                 if reference in known
             )
+        )
+    )
+
+
+def _renewed(
+    desired: Desired, current: StoredState
+) -> tuple[tuple[str, tuple[tuple[SecretRef, Fingerprint], ...]], ...]:
+    """The fingerprints of connectors that have some under another key, or none yet."""
+    stored = {
+        item.address.name: dict(item.fingerprints)
+        for item in current.resources
+        if item.address.kind is Kind.EMAIL_CONNECTOR
+    }
+    return tuple(
+        (name, pairs)
+        for name, pairs in _fingerprints(desired)
+        if name in stored
+        and any(
+            (known := stored[name].get(reference)) is None or known.key_id != mark.key_id
+            for reference, mark in pairs
         )
     )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reconciler.errors import StateError
     from reconciler.routing.excerpt import RoutingExcerpt
     from reconciler.routing.keys import RoutingNeeds
+    from reconciler.state.effects import Fingerprints
     from reconciler.state.exported import StateExport
 
 SCHEMA_VERSION: Final = "0005"
@@ -288,10 +289,17 @@ class StateStore(StateReader, SendingLog, AttemptLog, Protocol):
         """
         ...
 
-    def record_settings(self, settings: tuple[Setting, ...], *, token: str) -> None:
+    def record_settings(
+        self,
+        settings: tuple[Setting, ...],
+        *,
+        token: str,
+        fingerprints: tuple[tuple[str, Fingerprints], ...] = (),
+    ) -> None:
         """Record the settings in force after an apply that wrote nothing else, under the lock.
 
-        Raises StateConflict if the lease was lost.
+        ``fingerprints`` are those of connectors whose secrets were fingerprinted under another key. Raises
+        StateConflict if the lease was lost.
         """
         ...
 

@@ -12,16 +12,17 @@ import errno
 import hashlib
 import re
 import secrets
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.errors import StateCorrupt, UsageError
+from reconciler.errors import StateConflict, StateCorrupt, UsageError
 from reconciler.secrets.base import FingerprintKey
 from reconciler.state import folder
 from reconciler.state.location import PostgresqlLocation, locate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 VARIABLE = "RECONCILER_FINGERPRINT_KEY"
 FILE_NAME = "fingerprint.key"
@@ -70,10 +71,44 @@ def _checksum(text: str) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:_CHECKSUM]
 
 
-def fingerprint_key(
-    state_url: str, environ: Mapping[str, str], *, create: bool
-) -> FingerprintKey | None:
-    """Find the key, and with ``create`` make the key file of a SQLite state that has none.
+@dataclass(frozen=True, slots=True)
+class PreparedKey:
+    """The key that an apply fingerprints with: None as for :func:`fingerprint_key`, else there or new."""
+
+    key: FingerprintKey | None
+    _path: Path | None = None
+    _text: str = ""
+
+    def keep(self) -> None:
+        """Write a new key to its file, once something is applied; raises StateError if that is not possible."""
+        if self._path is None or self.key is None:
+            return
+        _create(self._path, self._text)
+        found = _read(self._path)
+        if found is None or found.key_id != self.key.key_id:
+            raise StateConflict(
+                f"another process has written {self._path} meanwhile", hint="run the command again"
+            )
+
+
+def prepared_key(state_url: str, environ: Mapping[str, str]) -> PreparedKey:
+    """Find the key, or make one for a SQLite state that has none; nothing is written yet.
+
+    Raises as :func:`fingerprint_key`.
+    """
+    found = fingerprint_key(state_url, environ)
+    location = locate(state_url)
+    if found is not None or isinstance(location, PostgresqlLocation):
+        return PreparedKey(found)
+    text = generated()
+    octets = _parsed(text)
+    if octets is None:
+        raise AssertionError("a generated key can be read")
+    return PreparedKey(FingerprintKey(octets), location.real_path.with_name(FILE_NAME), text)
+
+
+def fingerprint_key(state_url: str, environ: Mapping[str, str]) -> FingerprintKey | None:
+    """Find the key.
 
     The variable wins over the file. None means that secrets cannot be fingerprinted: nothing was
     applied yet, or the state is shared in PostgreSQL and no variable is set. A file would not help
@@ -81,7 +116,7 @@ def fingerprint_key(
     see NO_KEY.
 
     Raises UsageError for a variable that holds no generated key, StateCorrupt for a file that holds
-    none and StateUnavailable for one that cannot be read or created.
+    none and StateUnavailable for one that cannot be read.
     """
     text = environ.get(VARIABLE, "")
     if text.strip():
@@ -91,12 +126,7 @@ def fingerprint_key(
         return None
     folder.refuse_shared(location.path.parent)
     folder.refuse_exposed(location.path.with_name(FILE_NAME), folder.OWNER_ALONE)
-    path = location.real_path.with_name(FILE_NAME)
-    found = _read(path)
-    if found is None and create:
-        _create(path)
-        found = _read(path)
-    return found
+    return _read(location.real_path.with_name(FILE_NAME))
 
 
 def _of_variable(value: str) -> FingerprintKey:
@@ -112,7 +142,7 @@ def _of_variable(value: str) -> FingerprintKey:
     if not _HEXADECIMAL.fullmatch(text) or len(set(text.lower())) < _FEWEST_DIGITS:
         raise UsageError(
             f"{VARIABLE} is not a generated key, and a chosen one can be guessed",
-            hint=f"{_MAKE} Rotated secrets are noticed again after the next apply that changes something;"
+            hint=f"{_MAKE} Rotated secrets are noticed again after the next apply;"
             " saved plans have to be made again.",
         )
     # Older releases took any 64 digits; fingerprints made under such a key stay comparable.
@@ -126,14 +156,13 @@ def _parsed(text: str) -> bytes | None:
     return bytes.fromhex(found[1])
 
 
-def _create(path: Path) -> None:
+def _create(path: Path, text: str) -> None:
     folder.prepare(path.parent)
     with folder.draft(path) as draft:
         try:
-            draft.write_text(f"{generated()}\n", encoding="ascii")
+            draft.write_text(f"{text}\n", encoding="ascii")
         except OSError as error:
             raise folder.unavailable(path, "created", error) from None
-        # If another process published its key first, use that one.
         folder.publish(draft, path)
 
 

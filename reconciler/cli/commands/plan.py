@@ -108,7 +108,7 @@ def command(
         outcome = plan_outcome(project, space, made, None, None)
         click.echo(render(outcome, output_format, project.stdout_style()))
         if out is not None:
-            _save(out, made, space.fingerprint_key(create=False))
+            _save(out, made, space.fingerprint_key())
         if live:
             from reconciler.app.test import try_plan
 

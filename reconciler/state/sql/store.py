@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         StateLock,
         StateStore,
     )
+    from reconciler.state.effects import Fingerprints
     from reconciler.state.exported import StateExport
     from reconciler.state.sql.database import Database
 
@@ -61,9 +62,8 @@ def open_store(
     """Open the state at a URL; nothing is created or contacted before it is used.
 
     ``password``
-
-    fetches the password of a database whose URL has none, at the first connection. ``clock`` is
-    what leases expire by, in place of the database's own.
+    fetches the password of a database whose URL has none, at the first connection. ``clock`` is what leases
+    expire by, in place of the database's own.
 
     Raises UsageError for a URL that cannot be read, and StateUnavailable if its driver is missing.
     """
@@ -88,7 +88,6 @@ def open_store(
 
 _WAITS = BackOff(first=0.25, longest=8.0, tries=7)
 """The waits before retrying a database that was reachable a moment ago."""
-
 
 _LOOK = "once the database is back, `reconciler history` shows whether the revision was written"
 
@@ -325,10 +324,14 @@ class SqlStore:
         with self._view() as view:
             return auditing.attempts(view, chosen, limit) if view is not None else ()
 
-    def record_settings(self, settings: tuple[Setting, ...], *, token: str) -> None:
-        """Record the settings in force after an apply that wrote nothing else."""
+    def record_settings(
+        self, settings: tuple[Setting, ...], *, token: str,
+        fingerprints: tuple[tuple[str, Fingerprints], ...] = (),
+    ) -> None:  # fmt: skip
+        """Record the settings in force, and renewed fingerprints, after an apply that wrote nothing else."""
         with self._database.transaction() as transaction:
-            writing.record_settings(transaction, settings, token, self._database.now(transaction))
+            now = self._database.now(transaction)
+            writing.record_settings(transaction, settings, fingerprints, token, now)
 
     def forget_sent(self, before: datetime) -> int:
         """Remove old attempts to send from the audit."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from reconciler.model.sending import SendingRecord
     from reconciler.model.setting import Setting
     from reconciler.model.snapshot import LastTest
+    from reconciler.state.effects import Fingerprints
 
 
 def commit(connection: Connection, new: Commit, token: str, now: datetime) -> Revision:
@@ -102,13 +103,25 @@ def record_tests(
 
 
 def record_settings(
-    connection: Connection, settings: tuple[Setting, ...], token: str, now: datetime
+    connection: Connection,
+    settings: tuple[Setting, ...],
+    fingerprints: tuple[tuple[str, Fingerprints], ...],
+    token: str,
+    now: datetime,
 ) -> None:
-    """Keep the settings in force; raises StateConflict if the lease was lost."""
+    """Keep the settings in force, and renewed fingerprints; raises StateConflict if the lease was lost."""
     held = reading.any_lease(connection, lock=True)
     if held is None or held.token != token:
         raise lost(reading.lease(connection, now))
     write_settings(connection, settings)
+    if fingerprints:
+        kind = tables.resources.c.kind == Kind.EMAIL_CONNECTOR
+        rows = connection.execute(
+            select(tables.resources.c.name, tables.resources.c.uid).where(kind)
+        )
+        uids = {row.name: row.uid for row in rows}
+        supplied = {uids[name]: pairs for name, pairs in fingerprints if name in uids}
+        _replace_fingerprints(connection, supplied, _unchanged(connection, supplied.keys()))
 
 
 def write_settings(connection: Connection, settings: tuple[Setting, ...]) -> None:
@@ -205,6 +218,13 @@ def _write_fingerprints(connection: Connection, done: Effects, new: Commit) -> N
         if isinstance(resource, Connector)
     }
     touched |= _unchanged(connection, supplied.keys() - touched.keys())
+    _replace_fingerprints(connection, supplied, touched)
+
+
+def _replace_fingerprints(
+    connection: Connection, supplied: Mapping[str, Fingerprints], touched: Mapping[str, Connector]
+) -> None:
+    """Write the fingerprints of connectors, by their uid: those supplied, and the others that they still need."""
     if not touched:
         return
     stored: dict[str, list[tuple[SecretRef, Fingerprint]]] = {}
