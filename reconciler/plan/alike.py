@@ -7,7 +7,6 @@ within one domain and one kind of reference. All else must be equal.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, assert_never
 
@@ -172,10 +171,22 @@ def pattern_of(value: JSON, name: str) -> JSON:
         return [pattern_of(item, name) for item in value]
     if not isinstance(value, str):
         return value
-    for text, sign in ((name, "${name}"), (name.upper().replace("-", "_"), "${NAME}")):
-        if text in value:  # within a text it stands alone, with no letter or digit beside it
-            value = re.sub(rf"(?<![^\W_]){re.escape(text)}(?![^\W_])", sign, value)
-    return value
+    value = _replaced(value, name, "${name}")
+    return _replaced(value, name.upper().replace("-", "_"), "${NAME}")
+
+
+def _replaced(value: str, word: str, sign: str) -> str:
+    """Put a sign in the place of a word, wherever it stands with no letter or digit beside it."""
+    found, begin = "", 0
+    place = value.find(word)
+    while place >= 0:
+        end = place + len(word)
+        alone = not value[place - 1 : place].isalnum() and not value[end : end + 1].isalnum()
+        if alone:
+            found += value[begin:place] + sign
+            begin = end
+        place = value.find(word, end if alone else place + 1)
+    return found + value[begin:]
 
 
 def _group(changes: tuple[Change, ...]) -> AlikeChanges:
@@ -191,16 +202,22 @@ def _group(changes: tuple[Change, ...]) -> AlikeChanges:
 
 def _field(column: tuple[_Leaf, ...], names: list[tuple[str, ...]]) -> AlikeField:
     path, before, after = column[0]
-    pairs = {canonical_json([old, new]): (old, new) for _, old, new in column}
+    pairs = {(_key(old), _key(new)): (old, new) for _, old, new in column}
     if len(pairs) == 1:
         return AlikeField(path, "same", before, after)
-    patterns = [
-        (pattern_of(old, names[place][0]), pattern_of(new, names[place][-1]))
-        for place, (_, old, new) in enumerate(column)
+    # A value is equal in all, or has one pattern in all, or differs in all.
+    patterns = (pattern_of(before, names[0][0]), pattern_of(after, names[0][-1]))
+    told = [
+        pattern != first or len({pair[side] for pair in pairs}) == 1
+        for side, (pattern, first) in enumerate(zip(patterns, (before, after), strict=True))
     ]
-    if all(item == patterns[0] for item in patterns) and not _renamed(path, names):
-        return AlikeField(path, "by_name", *patterns[0])
+    if all(told) and not _renamed(path, names):
+        return AlikeField(path, "by_name", *patterns)
     return AlikeField(path, "differs", None, None, tuple(pairs.values()))
+
+
+def _key(value: JSON) -> str | float | None:
+    return canonical_json(value) if isinstance(value, list | dict) else value
 
 
 def _renamed(path: str, names: list[tuple[str, ...]]) -> bool:

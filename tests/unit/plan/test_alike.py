@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from reconciler.model.directory import Group
 from reconciler.model.permissions import Principals
 from reconciler.model.secret_ref import SecretRef
-from reconciler.plan.alike import AlikeChanges, alike, grouped
+from reconciler.plan.alike import AlikeChanges, alike, grouped, pattern_of
 from reconciler.plan.changes import RotateSecret
 from reconciler.plan.document import to_document
 from reconciler.render.human.changes import MOST_TEXT, change_blocks
@@ -29,6 +29,9 @@ from tests.builders import (
     stored,
     users,
 )
+
+if TYPE_CHECKING:
+    from reconciler.model.resource import JSON
 
 SHOP: Final = tuple(
     moved(
@@ -140,6 +143,25 @@ def test_a_domain_that_changes_for_all_is_one_change() -> None:
     after = [moved(item, username=f"{item.name}@new.example") for item in SHOP]
     (block,) = change_blocks(planned(stored(*SHOP), *after).changes, PLAIN)
     assert 'imap.username = "${name}@contoso.example" -> "${name}@new.example"' in block
+
+
+@pytest.mark.parametrize(
+    ("value", "pattern"),
+    [
+        ("shop-1@contoso.example", "${name}@contoso.example"),
+        ("shop-1.shop-1", "${name}.${name}"),
+        ("shop-10@contoso.example", "shop-10@contoso.example"),
+        ("myshop-1", "myshop-1"),
+        ("shop-1x/shop-1", "shop-1x/${name}"),
+        ("shop-1\N{LATIN SMALL LETTER E WITH ACUTE}", "shop-1\N{LATIN SMALL LETTER E WITH ACUTE}"),
+        ("env:SHOP_1_PASSWORD", "env:${NAME}_PASSWORD"),
+        ("env:SHOP_12_PASSWORD", "env:SHOP_12_PASSWORD"),
+        (["shop-1", 1, None], ["${name}", 1, None]),
+        ("", ""),
+    ],
+)
+def test_a_pattern_takes_the_name_where_it_stands_alone(value: JSON, pattern: JSON) -> None:
+    assert pattern_of(value, "shop-1") == pattern
 
 
 def test_every_change_stays_in_the_list_once_and_in_order() -> None:
