@@ -349,8 +349,10 @@ def test_a_forged_tree_writes_nothing_elsewhere(trick: str, cloned: Home) -> Non
     outside = cloned.folder.parent / "outside"
     outside.mkdir()
     if trick == "parent":
-        up = git(cloned.folder, "mktree", stdin=f"040000 tree {inner}\toutside\n")
-        for _ in range(8):  # /tmp/…/outside, from a temporary folder below /tmp
+        up = inner
+        for part in reversed(outside.parts[1:]):
+            up = _tree(cloned.folder, ("40000", part, up))
+        for _ in range(8):  # from a temporary folder up to the root
             up = _tree(cloned.folder, ("40000", "..", up))
         commit_id = _forged(cloned.folder, ("40000", "connectors.d", up))
     else:

@@ -90,6 +90,7 @@ RUNS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
         ("--check-secrets", "--out", "plan.json", "--report", "markdown=plan.md"),
         ("--test", "--format", "json", "--report", "json=tested.json"),
         ("--format", "markdown"),
+        ("--base", "HEAD"),
     ),
     "test": (
         ("--format", "json", "--report", "json=test.json", "--report", "junit=test.xml"),
