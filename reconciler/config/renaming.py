@@ -6,38 +6,22 @@ are those of before but for the name.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
-
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-)
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from reconciler.config.compose import compose
 from reconciler.config.documents import kind_of
-from reconciler.config.events import parsers, pieces
-from reconciler.config.merge_keys import MERGE, UNDER_MERGE
 from reconciler.config.template_documents import TABLE, TEMPLATE
 from reconciler.config.variables import substitute
-from reconciler.config.yaml_text import is_plain
-from reconciler.diagnostics import Route
+from reconciler.config.written_names import FORMER, HAS_FORMER, ROWS, WrittenNames, written_names
 from reconciler.model.address import Address, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ruamel.yaml.events import Event
-
     from reconciler.config.raw import RawDocument
     from reconciler.config.variables import Variables
+    from reconciler.diagnostics import Route
     from reconciler.model.resource import JSON
 
 ANY_ITEM: Final = "*"
@@ -72,14 +56,7 @@ NAMES: Final[dict[str, dict[tuple[str, ...], Kind]]] = {
 }
 """The fields of each kind that name a resource, and of which kind that is; a test compares them with the model."""
 
-_FORMER: Final = "renamed_from"
-_BY_VARIABLE: Final = "it is set by a variable"
-_BY_ALIAS: Final = "it is part of an anchor, an alias or a merge key"
-_BY_BLOCK: Final = "it is not written on one line"
-_HAS_FORMER: Final = "`renamed_from` of an earlier rename is still there"
 _OTHERWISE: Final = "more than the name would change"
-_TAG: Final = re.compile(r"!\S*\s+")
-_LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +89,7 @@ def rename_in(
     one of them sets is an obstacle.
     """
     documents = [item for item in compose(text, file).documents if isinstance(item.value, dict)]
-    walks = [item for item in _documents(text) if item.block is not None]
+    walks = [item for item in written_names(text) if item.block is not None]
     edits: list[tuple[int, int, str]] = []
     obstacles: list[Obstacle] = []
     expected: list[JSON] = []
@@ -123,8 +100,8 @@ def rename_in(
         for route in _routes(document, address, variables):
             reason = walk.refusal(route, address.name)
             declares = _declares(document, route, address)
-            if reason is None and declares and _FORMER in _mapping(document.value):
-                reason, route = _HAS_FORMER, (_FORMER,)  # noqa: PLW2901 - the place to look at
+            if reason is None and declares and FORMER in _mapping(document.value):
+                reason, route = HAS_FORMER, (FORMER,)  # noqa: PLW2901 - the place to look at
             if reason is not None:
                 obstacles.append(_obstacle(document, route, reason))
                 continue
@@ -134,7 +111,13 @@ def rename_in(
             if declares:
                 there = True
                 edits.append(walk.inserted(text, address.name))
-                value = {**_mapping(value), _FORMER: address.name}
+                value = {**_mapping(value), FORMER: address.name}
+        row = _row_obstacle(document, walk, address)
+        obstacles += [] if row is None else [row]
+        if row is None and _has_row(document, address):
+            edits += walk.renamed_row(text, address.name, new)
+            value = _with_row(_mapping(value), address.name, new)
+            places, there = places + 1, True
         expected.append(value)
     if obstacles or not edits:
         return RenamedText(text, obstacles=tuple(obstacles))
@@ -178,6 +161,28 @@ def _declares(document: RawDocument, route: Route, address: Address) -> bool:
     return connector and route == ("name",)
 
 
+def _row_obstacle(document: RawDocument, walk: WrittenNames, address: Address) -> Obstacle | None:
+    """What is in the way of another name for a row of a table, if that is to be renamed."""
+    if not _has_row(document, address):
+        return None
+    reason = walk.row_refusal(address.name, _mapping(document.value).get(FORMER))
+    return None if reason is None else _obstacle(document, (ROWS, address.name), reason)
+
+
+def _has_row(document: RawDocument, address: Address) -> bool:
+    """Whether a document is a table with a row for the connector."""
+    value = _mapping(document.value)
+    is_table = value.get("kind") == TABLE and address.kind is Kind.EMAIL_CONNECTOR
+    return is_table and address.name in _mapping(value.get(ROWS))
+
+
+def _with_row(table: dict[str, JSON], name: str, new: str) -> JSON:
+    """The table with another name for a row, and the former one."""
+    rows = {new if key == name else key: row for key, row in _mapping(table[ROWS]).items()}
+    former = {**_mapping(table.get(FORMER)), new: name}
+    return {**table, ROWS: rows, FORMER: former}
+
+
 def _mapping(value: JSON) -> dict[str, JSON]:
     return value if isinstance(value, dict) else {}
 
@@ -198,148 +203,3 @@ def _with(value: JSON, route: Route, new: str) -> JSON:
 def _obstacle(document: RawDocument, route: Route, reason: str) -> Obstacle:
     at = document.positions.of(route)
     return Obstacle(f"{document.file}:{at.line}:{at.column}", reason)
-
-
-@dataclass(frozen=True, slots=True)
-class _Scalar:
-    """A scalar as it stands in the text, from ``start`` to ``end``, with its tag and its anchor."""
-
-    value: str
-    start: int
-    end: int
-    style: str | None
-    anchored: bool
-
-
-@dataclass(slots=True)
-class _Written:
-    """What is written out in a document, by route; what an alias stands for is not.
-
-    ``block`` tells how the mapping of the document is written; None if it is none. ``column`` is that of its
-    first field.
-    """
-
-    scalars: dict[Route, _Scalar] = field(default_factory=dict)
-    anchored: set[Route] = field(default_factory=set)
-    block: bool | None = None
-    column: int | None = None
-
-    def refusal(self, route: Route, name: str) -> str | None:
-        """Why the name at a route cannot be replaced; None if it can be."""
-        around = [route[:length] for length in range(len(route) + 1)]
-        found = self.scalars.get(route)
-        if found is None or found.anchored or not self.anchored.isdisjoint(around):
-            return _BY_ALIAS
-        if found.value != name:
-            return _BY_VARIABLE
-        if found.style in {"|", ">"}:
-            return _BY_BLOCK
-        return None
-
-    def replaced(self, route: Route, text: str, new: str) -> tuple[int, int, str]:
-        """The edit that writes a name, between the quotes that are there."""
-        found = self.scalars[route]
-        tag = _TAG.match(text, found.start, found.end)
-        start = tag.end() if tag else found.start
-        quote = found.style if found.style in {"'", '"'} else "" if is_plain(new) else '"'
-        return start, found.end, f"{quote}{new}{quote}"
-
-    def inserted(self, text: str, former: str) -> tuple[int, int, str]:
-        """The edit that writes the former name behind the name."""
-        end = self.scalars[("name",)].end
-        written = f"{_FORMER}: {former if is_plain(former) else chr(34) + former + chr(34)}"
-        if not self.block:
-            return end, end, f", {written}"
-        line_end = _LINE_END.search(text, end)
-        indent = " " * (self.column or 0)
-        if line_end is None:
-            return len(text), len(text), f"\n{indent}{written}"
-        return line_end.end(), line_end.end(), f"{indent}{written}{line_end.group()}"
-
-
-@dataclass(slots=True)
-class _Level:
-    """A mapping or a list that is being read."""
-
-    route: Route
-    is_mapping: bool
-    key: str | None = None
-    index: int = 0
-
-    def take(self) -> Route:
-        """The route of the next value."""
-        if self.is_mapping:
-            step: str | int = self.key or ""
-            self.key = None
-            return (*self.route, step)
-        self.index += 1
-        return (*self.route, self.index - 1)
-
-
-def _documents(text: str) -> Iterator[_Written]:
-    start = 0
-    for _, piece in pieces(text):
-        yield from _walk(_events(piece), start)
-        start += len(piece)
-
-
-def _events(piece: str) -> list[Event]:
-    *others, last = parsers(piece)
-    for parse in others:
-        try:
-            return list(parse(piece))
-        except YAMLError:
-            continue  # the next one decides
-    return list(last(piece))
-
-
-def _walk(events: Sequence[Any], offset: int) -> Iterator[_Written]:
-    found: _Written | None = None
-    levels: list[_Level] = []
-    for event in events:
-        if isinstance(event, DocumentStartEvent):
-            if found is not None:
-                yield found
-            found = _Written()
-        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
-            levels.pop()
-        elif found is not None and isinstance(
-            event, AliasEvent | ScalarEvent | MappingStartEvent | SequenceStartEvent
-        ):
-            _note(event, found, levels, offset)
-    if found is not None:
-        yield found
-
-
-def _note(event: Any, found: _Written, levels: list[_Level], offset: int) -> None:
-    """Take one key or value down."""
-    level = levels[-1] if levels else None
-    if level is not None and level.is_mapping and level.key is None:
-        if found.column is None:
-            found.column = event.start_mark.column
-        level.key = _key(event)
-        return
-    route = level.take() if level is not None else ()
-    if isinstance(event, AliasEvent):
-        return
-    if isinstance(event, ScalarEvent):
-        found.scalars[route] = _Scalar(
-            event.value,
-            offset + event.start_mark.index,
-            offset + event.end_mark.index,
-            event.style,
-            anchored=event.anchor is not None,
-        )
-        return
-    is_mapping = isinstance(event, MappingStartEvent)
-    if event.anchor is not None:
-        found.anchored.add(route)
-    if not levels and is_mapping:
-        found.block = not event.flow_style
-    levels.append(_Level(route, is_mapping))
-
-
-def _key(event: Any) -> str:
-    if isinstance(event, ScalarEvent) and not (event.value == MERGE and event.implicit[0]):
-        return str(event.value)
-    return UNDER_MERGE  # or an alias: no field that names something is written below it

@@ -23,6 +23,7 @@ VARIABLE_PREFIX: Final = "var."
 
 VARIABLE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _SIGN: Final = re.compile(r"\$(?:\{var\.(?P<name>[a-z][a-z0-9_]{0,62})\})?")
+_PARAMETER: Final = re.compile(r"\$\{([a-z][a-z0-9_]{0,62})\}")
 RUNS_A_PROGRAM: Final = "command:"
 """A shell has variables of its own; ours are not put into its commands."""
 
@@ -108,7 +109,8 @@ class _Substitution:
                 "variable/syntax",
                 route,
                 "`$` in this text must begin a variable, such as ${var.domain}.",
-                "Variables of the environment or of a shell are not read here.",
+                self._parameter_hint(text)
+                or "Variables of the environment or of a shell are not read here.",
             )
             return text
         unknown = [name for name in dict.fromkeys(names) if not self._is_known(name, route)]
@@ -119,6 +121,24 @@ class _Substitution:
         if signs[0].span() == (0, len(text)):
             return plain_value(values[names[0]])
         return _SIGN.sub(lambda sign: as_text(values[sign["name"]]), text)
+
+    def _parameter_hint(self, text: str) -> str:
+        """What to do with the parameter of a template in a field that is not the template's."""
+        fields = self._raw.value if isinstance(self._raw.value, dict) else {}
+        template, rows = fields.get("template"), fields.get("connectors")
+        given = [fields.get("parameters"), *(rows.values() if isinstance(rows, dict) else ())]
+        known = {"name", *(name for item in given if isinstance(item, dict) for name in item)}
+        used = [sign[1] for sign in _PARAMETER.finditer(text) if sign[1] in known]
+        if (
+            not used
+            or not isinstance(template, str)
+            or not VARIABLE_NAME.fullmatch(template.replace("-", "_"))
+        ):
+            return ""
+        return (
+            f"${{{used[0]}}} is a parameter, which has its value in the texts of a template only: write this field "
+            f"in the template {template}."
+        )
 
     def _is_known(self, name: str, route: Route) -> bool:
         found = variable_problem(self._raw, name, route, self._variables)

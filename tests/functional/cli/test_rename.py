@@ -162,7 +162,7 @@ def test_a_file_that_changed_meanwhile_is_not_overwritten(
     assert "connector: robot" not in (home.config / "policy.yaml").read_text()
 
 
-def test_templates_and_tables_follow_a_group_and_a_row_of_a_table_is_refused(home: Home) -> None:
+def test_templates_and_tables_follow_a_group_and_a_row_of_a_table_is_renamed(home: Home) -> None:
     example = Path(__file__).parents[2] / "examples" / "valid" / "templates" / "connectors.d"
     home.write("shop.yaml", (example / "shop.yaml").read_text("utf-8"))
     home.write("shops.yaml", (example / "shops.yaml").read_text("utf-8").replace(
@@ -170,10 +170,9 @@ def test_templates_and_tables_follow_a_group_and_a_row_of_a_table_is_refused(hom
     assert home("validate").status == 0
     assert home("rename", "Group.hr", "people").status == 0
     assert "groups: [people]" in (home.config / "shops.yaml").read_text()
-    before = contents(home)
-    done = home("rename", "berlin", "spree")
-    assert done.status == 1, done.said
-    assert "has no document of its own: it is made at connectors.d/shops.yaml:6" in done.err
-    assert contents(home) == before
+    assert home("rename", "hamburg", "elbe").status == 0
+    renamed = (home.config / "shops.yaml").read_text("utf-8")
+    assert "  elbe: {city: Hamburg" in renamed
+    assert "{elbe: hamburg, berlin: berlin-mitte}" in renamed
     assert home("rename", "paris", "lyon").status == 0
     assert home("validate").status == 0

@@ -169,3 +169,55 @@ def _names(of: Any, patterns: set[str], route: tuple[str, ...] = ()) -> Any:
         hints = typing.get_type_hints(of, include_extras=True)
         for item in dataclasses.fields(of):
             yield from _names(hints[item.name], patterns, (*route, item.name))
+
+
+TABLE: Final = "kind: EmailConnectors\ntemplate: shop\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            TABLE + "connectors:\n  # north\n  info: {city: info}   # first\n  other: {}\n",
+            TABLE
+            + "renamed_from: {desk: info}\nconnectors:\n  # north\n  desk: {city: info}   # first\n  other: {}\n",
+        ),
+        (
+            TABLE + "renamed_from: {other: old}\nconnectors: {info: {}, other: {}}\n",
+            TABLE + "renamed_from: {desk: info, other: old}\nconnectors: {desk: {}, other: {}}\n",
+        ),
+        (
+            TABLE + "connectors:\n  'info':\n    city: A\nrenamed_from:\n    other: old\n",
+            TABLE
+            + "connectors:\n  'desk':\n    city: A\nrenamed_from:\n    desk: info\n    other: old\n",
+        ),
+        (
+            "{kind: EmailConnectors, template: shop, connectors: {info: {}}}\n",
+            "{kind: EmailConnectors, template: shop, renamed_from: {desk: info}, connectors: {desk: {}}}\n",
+        ),
+        (
+            TABLE.replace("\n", "\r\n") + "connectors:\r\n  info: {}\r\n",
+            TABLE.replace("\n", "\r\n")
+            + "renamed_from: {desk: info}\r\nconnectors:\r\n  desk: {}\r\n",
+        ),
+    ],
+)
+def test_a_row_of_a_table_gets_another_name_and_keeps_the_former(text: str, expected: str) -> None:
+    done = renamed(text)
+    assert (done.text, done.obstacles, done.declares) == (expected, (), True)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (TABLE + "renamed_from: {info: older}\nconnectors: {info: {}}\n", "earlier rename"),
+        (TABLE + "connectors: {&name info: {}}\n", "anchor"),
+        (TABLE + "labels: [&it info]\nconnectors: {*it : {}}\n", "anchor"),
+        (TABLE + "connectors: &rows {info: {}}\n", "anchor"),
+        (TABLE + "renamed_from: {}\nconnectors: {info: {}}\n", "is empty"),
+    ],
+)
+def test_a_row_that_cannot_be_renamed_is_named(text: str, reason: str) -> None:
+    done = renamed(text)
+    assert done.text == text
+    assert [reason in item.reason for item in done.obstacles] == [True]

@@ -291,3 +291,21 @@ def test_an_editor_takes_templates_and_tables() -> None:
     assert not editor.is_valid({**rows, "name": "x"})
     assert not editor.is_valid({**rows, "connectors": ["berlin"]})
     assert editor.is_valid({"kind": "EmailConnector", "name": "a", "template": "shop"})
+
+
+@pytest.mark.parametrize("name", ["city", "name"])
+def test_a_parameter_in_the_fields_of_a_table_is_said_to_belong_into_the_template(
+    load_text: Any, name: str
+) -> None:
+    more = f"from_name: Shop ${{{name}}}\n"
+    found = load_text(template=TEMPLATE, table=table("berlin: {city: Berlin}", more))
+    (problem,) = found.diagnostics
+    assert problem.rule == "variable/syntax"
+    assert problem.hint == (
+        f"${{{name}}} is a parameter, which has its value in the texts of a template only: "
+        "write this field in the template shop."
+    )
+    other = load_text(
+        template=TEMPLATE, table=table("berlin: {city: Berlin}", "from_name: ${HOME}\n")
+    )
+    assert "of a shell" in other.diagnostics[0].hint
