@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from reconciler.app.workspace import Workspace
     from reconciler.model.connector import Connector
+    from reconciler.model.credential_use import Destination
+    from reconciler.model.secret_ref import SecretRef
     from reconciler.model.sign_in_attempt import AttemptFilter
     from reconciler.plan.credentials import Identify
     from reconciler.plan.inputs import Desired
@@ -62,6 +64,12 @@ class AttemptRecorder:
 
     def begin(self, connectors: Iterable[Connector]) -> None:
         """Record what is about to be sent where."""
+        self.begin_uses(
+            (connector.name, *use) for connector in connectors for use in uses(connector)
+        )
+
+    def begin_uses(self, found: Iterable[tuple[str, str, SecretRef, Destination]]) -> None:
+        """Record secrets that are about to be sent: the connector, its protocol, the reference, the destination."""
         if self._workspace.trust.sandboxed:
             return
         now = datetime.now(UTC)
@@ -72,14 +80,13 @@ class AttemptRecorder:
                 actor=self._author.actor.name,
                 actor_source=self._author.actor.source,
                 command=self._author.command,
-                connector=connector.name,
+                connector=connector,
                 protocol=protocol,
                 reference=reference,
                 identity=self._identify(reference),
                 destination=destination,
             )
-            for connector in connectors
-            for protocol, reference, destination in dict.fromkeys(uses(connector))
+            for connector, protocol, reference, destination in dict.fromkeys(found)
         )
         if not self._begun:
             return
@@ -103,6 +110,13 @@ class AttemptRecorder:
             if (protocol := found.get((item.connector, item.protocol))) is not None
             for outcome, error_class in (_ending(protocol),)
         )
+        self._finish(ended)
+
+    def end_uses(self, outcome: AttemptOutcome) -> None:
+        """Write down how all that was begun ended."""
+        self._finish(tuple(replace(item, outcome=outcome) for item in self._begun))
+
+    def _finish(self, ended: tuple[SignInAttempt, ...]) -> None:
         self._begun = ()
         if not ended:
             return

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ssl
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+from reconciler.app.attempts import AttemptAuthor, AttemptRecorder
 from reconciler.app.credential_gate import CredentialApprover, refuse_new_credentials
 from reconciler.app.record_tests import load_before
 from reconciler.app.selection import named_connector
@@ -31,12 +33,18 @@ from reconciler.mail.faults import (
 from reconciler.mail.https import Https
 from reconciler.mail.redaction import Redactor
 from reconciler.model.connector import Grant, OAuth2
+from reconciler.model.credential_use import HTTPS
 from reconciler.model.secret_ref import SecretRef
+from reconciler.model.sign_in_attempt import AttemptOutcome
+from reconciler.plan.credentials import uses
 from reconciler.plan.inputs import NO_OVERRIDES, Overrides
 from reconciler.secrets.base import Secret
 from reconciler.secrets.schemes import is_writable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.app.actor import Actor
     from reconciler.app.workspace import Workspace
     from reconciler.connection.options import ProbeOptions
     from reconciler.mail.device_grant import DeviceCode
@@ -73,6 +81,10 @@ class LoginProgress(Protocol):
         """Show the code, and the page where to enter it, signed in as ``account``."""
         ...
 
+    def noted(self, note: str) -> None:
+        """Report what could not be recorded."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Target:
@@ -88,6 +100,7 @@ class _Target:
 def log_in(
     workspace: Workspace,
     name: str,
+    actor: Actor,
     progress: LoginProgress,
     *,
     replace: bool = False,
@@ -96,7 +109,7 @@ def log_in(
 ) -> tuple[SecretRef, ...]:
     """Obtain each refresh token of a connector, and return the references where they are now.
 
-    With ``replace``, tokens that are there already are replaced. Raises ConfigurationInvalid, UsageError for
+    The attempt is recorded in the state, by ``actor``. With ``replace``, tokens that are there already are replaced. Raises ConfigurationInvalid, UsageError for
     a connector that has none or whose references cannot be written, PlanRefused if a secret would go where
     nobody allowed it, SecretError, and LoginFailed.
     """
@@ -113,10 +126,33 @@ def log_in(
         approver=approver,
     )
     before = {target.reference: _before(target.reference, resolver, replace) for target in targets}
+    recorder = AttemptRecorder(workspace, AttemptAuthor(actor, "login"), desired)
     for target in targets:
-        new = _DeviceLogin(target, resolver, options).obtain(progress)
+        with _recorded(recorder, target, connector):
+            new = _DeviceLogin(target, resolver, options).obtain(progress)
+        if recorder.problem:
+            progress.noted(recorder.problem)
         resolver.replace(target.reference, before[target.reference], new)
     return tuple(target.reference for target in targets)
+
+
+@contextmanager
+def _recorded(recorder: AttemptRecorder, target: _Target, connector: Connector) -> Iterator[None]:
+    """Record what a login gives the token endpoint, before and after it."""
+    references = {target.reference, *target.oauth2.references}
+    recorder.begin_uses(
+        (connector.name, *use)
+        for use in uses(connector)
+        if use[0] == target.account.protocol.value
+        and use[1] in references
+        and use[2].security == HTTPS
+    )
+    try:
+        yield
+    except LoginFailed as failed:
+        recorder.end_uses(AttemptOutcome.FAILED if failed.rejected else AttemptOutcome.NOT_SENT)
+        raise
+    recorder.end_uses(AttemptOutcome.SIGNED_IN)
 
 
 def _targets(connector: Connector) -> tuple[_Target, ...]:

@@ -31,6 +31,12 @@ class _Shown:
             err=True,
         )
 
+    def noted(self, note: str) -> None:
+        """Print a note."""
+        from reconciler.cli.progress import show_notes
+
+        show_notes((note,))
+
 
 @click.command(
     "login",
@@ -39,7 +45,9 @@ class _Shown:
 )
 @click.argument("name", shell_complete=completion.connectors)
 @click.option("--replace", is_flag=True, help="Replace an existing refresh token.")
-@project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.CREDENTIALS | Uses.COLOR)
+@project_options(
+    Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.CREDENTIALS | Uses.ACTOR | Uses.COLOR
+)
 def command(project: Project, *, name: str, replace: bool) -> ExitCode:
     """Log in to a mailbox in a browser, and keep the refresh token where the connector refers to it.
 
@@ -53,6 +61,7 @@ def command(project: Project, *, name: str, replace: bool) -> ExitCode:
     references = log_in(
         project.workspace(),
         name,
+        project.actor(),
         _Shown(),
         replace=replace,
         overrides=project.overrides(),

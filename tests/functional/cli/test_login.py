@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import stat
 from typing import TYPE_CHECKING
@@ -142,3 +143,22 @@ def test_nothing_is_written_through_a_link(play: Callable[[str], Home], tmp_path
     assert done.status == 4, done.said
     assert "link" in done.err
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_login_is_recorded_as_an_attempt(play: Callable[[str], Home]) -> None:
+    home = play(GMAIL)
+    home.environ["RECONCILER_ACTOR"] = "ada@gmail.example"
+    home.apply_untested()
+    redirected = home.environ["RECONCILER_CONNECT_TO"].removesuffix(" *")
+    home.environ["RECONCILER_CONNECT_TO"] = redirected  # in a sandbox nothing is recorded
+    assert home("login", "support").status == 0
+    found = json.loads(home("history", "attempts", "--format", "json").out)["attempts"]
+    assert {(item["command"], item["reference"], item["outcome"]) for item in found} == {
+        ("login", "env:CLIENT_SECRET", "signed_in"),
+        ("login", "file:token", "signed_in"),
+    }
+    assert {item["actor"] for item in found} == {"ada@gmail.example"}
+    home.redirect("oauth2.googleapis.com", 443, 1)
+    assert home("login", "support", "--replace").status == 9
+    found = json.loads(home("history", "attempts", "--format", "json").out)["attempts"]
+    assert [item["outcome"] for item in found].count("not_sent") == 2
