@@ -1,13 +1,14 @@
 """aiosmtpd's protocol, with guards against what it lets pass.
 
 It reads commands that end in a bare LF, takes the names of mechanisms with regard to case, closes a connection in the middle of a
-handover when its timer runs out, and waits for ever for a client that reads nothing.
+handover when its timer runs out or the client closes its half, and waits for ever for a client that reads nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from asyncio.sslproto import SSLProtocol
 from collections import defaultdict
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 # At its level INFO aiosmtpd writes whole commands, those with passwords too.
 _AIOSMTPD: Final = logging.getLogger("mail.log")
 _AIOSMTPD.setLevel(logging.CRITICAL + 1)
+
+# A connection that says nothing would hold 256 KiB; a record of TLS has 16 KiB at most (RFC 8446 section 5.1).
+SSLProtocol.max_size = 32 * 1024
 
 _LONGEST_COMMAND: Final = 12288
 """Octets of an AUTH command (RFC 4954 section 4)."""
@@ -68,6 +72,14 @@ class GatewayProtocol(SMTP):
             super().connection_lost(error)
         self._lost(self)
 
+    def eof_received(self) -> bool:
+        """Let what the client has sent be answered first: it may close its half and wait. Over TLS there are no halves."""
+        asyncio.StreamReaderProtocol.eof_received(self)
+        transport = self.transport
+        if not isinstance(transport, asyncio.WriteTransport) or transport.is_closing():
+            return False
+        return not self.is_encrypted
+
     def pause_timer(self) -> None:
         """Let the client wait for as long as the provider takes."""
         if self._timeout_handle is not None:
@@ -108,7 +120,11 @@ class GatewayProtocol(SMTP):
         read = reader.readuntil
 
         async def readuntil(separator: Any = b"\n") -> bytes:
-            line = await read(separator)
+            try:
+                line = await read(separator)
+            except asyncio.IncompleteReadError:
+                self.close_after_writing()
+                raise asyncio.CancelledError from None  # what aiosmtpd expects at the end
             is_command = separator == b"\n"
             if is_command and (line[-2:] != b"\r\n" or b"\r" in line[:-2] or b"\0" in line):
                 await self.push("500 5.5.2 A command ends in CR and LF")

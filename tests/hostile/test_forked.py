@@ -17,6 +17,7 @@ from tests.hostile.scripts import QUEUED, in_turn, smtp
 if TYPE_CHECKING:
     from tests.hostile.conftest import Office, Open
     from tests.hostile.server import Peer
+    from tests.servers.postgresql import Postgresql
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
@@ -120,3 +121,24 @@ def test_a_child_can_send_while_a_thread_of_its_parent_is_sending(
     assert running.returncode == 0, said
     assert [subjects(peer) for peer in office.server.peers] == [["held"], ["of the child"]]
     assert logged(capsys) == ["sent"] * 2
+
+
+@pytest.mark.server
+def test_parent_and_child_share_no_connection_to_a_database(
+    opened: Open,
+    postgresql: Postgresql,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    postgresql.clear()
+    monkeypatch.setenv("RECONCILER_STATE", postgresql.url)
+    office = opened(smtp(DATA=QUEUED))
+    with process(office, IN_TURNS) as running:
+        said = running.communicate(timeout=60)
+    assert running.returncode == 0, said
+    assert [subjects(peer) for peer in office.server.peers] == [
+        ["before", "after"],
+        ["of the child"],
+    ]
+    assert logged(capsys) == ["sent"] * 3
+    postgresql.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from time import sleep
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,3 +70,41 @@ def test_an_apply_reaches_both_and_both_log(gateways: list[Running], team: Home)
         *[("sent", ASKED, SENDER, "global_policy")] * 2,
     ]
     assert json.loads(gateways[0].page("/healthz")[1])["serial"] == 2
+
+
+def test_a_database_that_is_away_stops_no_mail_and_is_followed_again(
+    team: Home, postgresql: Postgresql, tmp_path: Path
+) -> None:
+    with running(team, tmp_path) as gateway:
+        team.edit("policy.yaml", "enabled: false", "enabled: true")
+        try:
+            postgresql.stop()
+            gateway.wait_for("state_away")
+            assert '"degraded"' in gateway.page("/healthz")[1]
+            with gateway.client() as client:  # its sign-in is answered from what was applied, too
+                client.sendmail(ASKED, [to := "away@elsewhere.example"], MAIL.format(to=to))
+        finally:
+            postgresql.start_again()
+        gateway.wait_for("state_back")
+        team.apply_untested("--allow-policy-change")
+        gateway.wait_for("applied")
+        with gateway.client() as client:
+            client.sendmail(ASKED, [to := "back@elsewhere.example"], MAIL.format(to=to))
+        sent = [event["connector"] for event in gateway.events if event["event"] == "mail"]
+        assert sent == ["info", "no-reply"]
+
+
+def test_a_database_that_is_away_for_longer_than_the_grace_stops_the_mail_for_now(
+    team: Home, postgresql: Postgresql, tmp_path: Path
+) -> None:
+    with running(team, tmp_path, "--state-grace", "1") as gateway, gateway.client() as client:
+        try:
+            postgresql.stop()
+            gateway.wait_for("state_away")
+            sleep(1.1)
+            refused = client.docmd("MAIL", f"FROM:<{ASKED}>")
+        finally:
+            postgresql.start_again()
+        assert refused[0] == 451
+        gateway.wait_for("state_back")
+        client.sendmail(ASKED, [to := "later@elsewhere.example"], MAIL.format(to=to))

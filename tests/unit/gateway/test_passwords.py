@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from reconciler.errors import SecretError
@@ -71,3 +73,22 @@ def test_nobody_has_no_password_and_no_text_is_kept(vault: Vault, passwords: Pas
     assert vault.fetched == 0
     assert passwords.matches(REFERENCE, OLD.encode())
     assert OLD not in repr(vars(passwords))
+
+
+def test_a_password_that_is_replaced_while_many_sign_in_opens_to_no_other(
+    vault: Vault, passwords: Passwords
+) -> None:
+    def sign_in(number: int) -> tuple[bytes, bool]:
+        if number % 5 == 0:  # replaced, and replaced back
+            vault.text, vault.now = (NEW if vault.text == OLD else OLD), vault.now + KEPT
+        tried = (OLD, NEW, "wrong-password-3")[number % 3].encode()
+        return tried, passwords.matches(REFERENCE, tried)
+
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(sign_in, range(60)))
+    accepted = {tried for tried, matched in found if matched}
+    assert b"wrong-password-3" not in accepted
+    assert accepted  # whichever it was at the time
+    vault.text, vault.now = NEW, vault.now + KEPT
+    assert passwords.matches(REFERENCE, NEW.encode())
+    assert not passwords.matches(REFERENCE, OLD.encode())
