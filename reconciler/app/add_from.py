@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _FORMATS: Final = (
     "It reads variables (SMTP_*, EMAIL_*, MAIL_*, GF_SMTP_*, MAILER_DSN, SMTP_URL), also in compose files,"
-    " spring.mail.* in properties, msmtprc, and autoconfig XML."
+    " spring.mail.* in properties and YAML, msmtprc, and autoconfig XML."
 )
 
 

@@ -115,22 +115,41 @@ def read_program_settings(text: str) -> ProgramSettings:
 
 
 def _variables(lines: list[str], found: ProgramSettings) -> Iterator[_Item]:
+    within = _SpringKeys()
     for number, line in enumerate(lines, 1):
         match = _ASSIGNMENT.fullmatch(line)
         if match is None or line.lstrip().startswith("#"):
             continue
-        key = re.sub(r"[.-]", "_", match[1]).upper()
         value = _plain(match[2])
+        name = within.path_of(line, match[1], value)
+        key = re.sub(r"[.-]", "_", name).upper()
         if key in _URLS:
-            yield _Item(number, match[1], "url", value)
+            yield _Item(number, name, "url", value)
         elif key == "DEFAULT_FROM_EMAIL":
-            yield _Item(number, match[1], "from", value)
+            yield _Item(number, name, "from", value)
         elif prefix := next((item for item in PREFIXES if key.startswith(item)), None):
             role = _ROLE_OF.get(key.removeprefix(prefix))
             if role is not None:
-                yield _Item(number, match[1], role, value)
-            else:
-                found.remarks.append(Remark(number, f"{match[1]} was not understood"))
+                yield _Item(number, name, role, value)
+            elif value:
+                found.remarks.append(Remark(number, f"{name} was not understood"))
+
+
+class _SpringKeys:
+    """The keys around a line of Spring's ``application.yaml``, where ``mail`` is indented below ``spring``."""
+
+    def __init__(self) -> None:
+        self._open: list[tuple[int, str]] = []
+
+    def path_of(self, line: str, key: str, value: str) -> str:
+        """The key with those around it, as properties have it; alone in any other file."""
+        indent = len(line) - len(line.lstrip(" "))
+        while self._open and self._open[-1][0] >= indent:
+            self._open.pop()
+        path = ".".join([*(name for _, name in self._open), key])
+        if not value and (self._open or key == "spring"):
+            self._open.append((indent, key))
+        return path
 
 
 def _msmtp(lines: list[str], found: ProgramSettings) -> Iterator[_Item]:

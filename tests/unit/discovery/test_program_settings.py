@@ -183,3 +183,40 @@ def test_whatever_the_file_holds_nothing_is_raised(text: str) -> None:
     read_program_settings(text)
     read_program_settings(f"defaults\nhost {text}\nSMTP_URL=smtp://{text}\n")
     read_program_settings(f"SMTP_URL=smtp://{text}\nSMTP_HOST={text}\nMAIL_FROM={text}\n")
+
+
+SPRING_YAML: Final = f"""\
+server:
+  port: 8080
+spring:
+  application: {{name: shop}}
+  mail:
+    host: smtp.contoso.example
+    port: 587
+    username: shop@contoso.example
+    password: {SECRET}
+    properties:
+      mail:
+        smtp:
+          starttls:
+            enable: true
+  datasource:
+    username: somebody@else.example
+    password: other
+logging:
+  host: logs.contoso.example
+"""
+
+
+def test_the_yaml_of_spring_says_what_its_properties_say() -> None:
+    yaml, properties = read_program_settings(SPRING_YAML), read_program_settings(SPRING)
+    assert (yaml.server, yaml.username, yaml.address) == (
+        properties.server,
+        properties.username,
+        properties.address,
+    )
+    assert [(item.line, item.text) for item in yaml.remarks] == [
+        (9, "spring.mail.password was not copied: put the secret where the connector refers to")
+    ]
+    reference = read_program_settings(SPRING_YAML.replace(SECRET, "${MAIL_SECRET}"))
+    assert str(reference.password) == "env:MAIL_SECRET"
