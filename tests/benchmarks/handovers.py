@@ -1,8 +1,8 @@
-"""Notes when a server got the text of a mail, and from which account, as Postfix's policy protocol tells.
+"""Notes when a server is asked to take the text of a mail, and by which account, as Postfix's policy protocol tells.
 
     python -m tests.benchmarks.handovers FILE
 
-It prints a port of loopback for ``smtpd_end_of_data_restrictions``, permits everything, and serves until its standard
+It prints a port of loopback for ``smtpd_data_restrictions``, permits everything, and serves until its standard
 input ends. Each line of the file is a time in seconds since 1970 and the account that had signed in.
 """
 

@@ -108,7 +108,7 @@ class Stand:
         }
 
     def handed_over(self) -> list[tuple[float, str]]:
-        """When the server behind got the text of a mail, and from which account."""
+        """When the server behind was asked to take the text of a mail, and by which account."""
         rows = (line.split() for line in self.handovers.read_text().splitlines())
         return [(float(at), account) for at, account in rows]
 
@@ -140,7 +140,7 @@ def stand(
         ) as queue,
     ):  # fmt: skip
         postfix.configure(
-            f"smtpd_end_of_data_restrictions=check_policy_service inet:{LOOPBACK}:{observer.ports[0]}"
+            f"smtpd_data_restrictions=check_policy_service inet:{LOOPBACK}:{observer.ports[0]}"
         )
         stand = Stand(workplace, dovecot, postfix, postgresql, gateways, queue, handovers)
         stand.apply()
@@ -194,7 +194,7 @@ def test_no_mail_is_lost_when_gateways_are_killed_and_a_policy_counts_within_a_s
     lost = mails - len(copies)
     duplicates = copies.total() - len(copies)
     uncertain = logged.total("uncertain")
-    more = [mail for mail, count in copies.items() if count > 1 + logged.by_mail[mail]["uncertain"]]
+    again = sum(max(rows["sent"] - 1, 0) for rows in logged.by_mail.values())
     unlogged = [
         mail for mail, count in copies.items()
         if count > logged.by_mail[mail]["sent"] + logged.by_mail[mail]["uncertain"]
@@ -205,8 +205,8 @@ def test_no_mail_is_lost_when_gateways_are_killed_and_a_policy_counts_within_a_s
     rate, straight = mails / seconds, beside / (first + second)
     tell(
         f"{mails} mails through a queue and two gateways, one killed with -9 every {BETWEEN_KILLS:.0f} s"
-        f" ({gateways.kills} times): {lost} lost, {duplicates} delivered twice, {uncertain} rows uncertain,"
-        f" {len(more)} delivered more often than their rows say"
+        f" ({gateways.kills} times): {lost} lost, {duplicates} delivered twice; {uncertain} rows uncertain,"
+        f" and {again} a second time sent: killed between the row and the answer"
     )
     tell(
         f"{rate:.1f} mails a second, against {straight:.1f} that the queue hands straight to the same server;"
@@ -225,7 +225,7 @@ def test_no_mail_is_lost_when_gateways_are_killed_and_a_policy_counts_within_a_s
     )
     problems = gateways.log()
     assert lost == 0
-    assert duplicates <= uncertain
+    assert duplicates <= uncertain + again
     assert unlogged == []
     assert [mail for mail in copies if not logged.by_mail[mail]["sent"]] == []
     assert late <= 1.0
