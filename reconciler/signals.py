@@ -48,6 +48,17 @@ def raise_interrupt_on_signals() -> None:
             signal.signal(number, _interrupt)
 
 
+def hold_signals() -> None:
+    """Ignore the first signal that comes from here on to the end of the process.
+
+    What is left to do is short, and how the command ends is decided. A second signal still raises
+    KeyboardInterrupt. To be called in the main thread; without effect where :func:`raise_interrupt_on_signals` was
+    not called.
+    """
+    if any(signal.getsignal(number) is _interrupt for number in ENDING):
+        _deferral.blocks += 1
+
+
 class deferred:  # noqa: N801 - read as a function, as contextlib's classes are
     """A block of the main thread that a signal interrupts at its end only, or when it comes twice.
 

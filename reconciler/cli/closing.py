@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from reconciler.errors import ReconcilerError
+from reconciler.signals import hold_signals
 from reconciler.state.write_outcome import WriteOutcome
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def closing_line(outcome: WriteOutcome) -> Iterator[None]:
     try:
         try:
             yield
+            hold_signals()  # the outcome was told, and an interrupt would deny it
         except BrokenPipeError:  # which click turns into a silent exit
             raise ReconcilerError("nobody reads standard output any more") from None
     except BaseException as error:

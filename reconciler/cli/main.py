@@ -19,7 +19,7 @@ from reconciler.cli.exit_codes import ExitCode, exit_code
 from reconciler.cli.streams import NAMES, mute, prepare, stream_path
 from reconciler.cli.working_folder import go_to
 from reconciler.errors import ConfigurationInvalid, ReconcilerError
-from reconciler.signals import raise_interrupt_on_signals
+from reconciler.signals import hold_signals, raise_interrupt_on_signals
 
 if TYPE_CHECKING:
     from reconciler.state.write_outcome import WriteOutcome
@@ -106,10 +106,15 @@ def cli() -> None:
 
 def run() -> NoReturn:
     """Run the command line and end the process with its exit code."""
-    raise_interrupt_on_signals()
-    collect_rarely()
-    prepare()
-    code = main(sys.argv[1:])
+    code: int = ExitCode.INTERRUPTED
+    try:
+        raise_interrupt_on_signals()
+        collect_rarely()
+        prepare()
+        code = main(sys.argv[1:])
+        hold_signals()
+    except KeyboardInterrupt:  # before the command has begun, or after its last word
+        hold_signals()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -150,6 +155,7 @@ def main(arguments: list[str]) -> int:
 
 def _ended_early(error: BaseException) -> int:
     """Print why a command ended early and, if it writes revisions, whether it did; return the exit code."""
+    hold_signals()
     from reconciler.cli.closing import write_outcome  # noqa: PLC0415 - only where there is an error
 
     outcome = write_outcome(error)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.errors import DeliveryUncertain
 from reconciler.sending.outcome import SendingInterrupted
+from reconciler.signals import hold_signals
 
 if TYPE_CHECKING:
     from reconciler.app.mailer import Mailer
@@ -23,17 +24,18 @@ def send_to_the_end(
     reply_to: str | None = None,
     save_sent: SaveSent | None = None,
 ) -> Sent:
-    """Send a mail; a mail that is out counts as sent, even if a signal follows.
+    """Send a mail and close the mailer; a mail that is out counts as sent, even if a signal follows.
 
-    Raises what
-
-    ``Mailer.send`` raises; DeliveryUncertain for a signal during the handover to the server, and
+    Raises what ``Mailer.send`` raises; DeliveryUncertain for a signal during the handover to the server, and
     KeyboardInterrupt for one before it, when nothing was sent.
     """
+    sent = None
     try:
-        return mailer.send(
-            message, sender=sender, connector=connector, reply_to=reply_to, save_sent=save_sent
-        )
+        with mailer:
+            sent = mailer.send(
+                message, sender=sender, connector=connector, reply_to=reply_to, save_sent=save_sent
+            )
+            hold_signals()
     except SendingInterrupted as interrupted:
         if interrupted.sent is not None:
             return interrupted.sent
@@ -43,4 +45,8 @@ def send_to_the_end(
             hint="Check whether it arrived before you send it again.",
         ) from None
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("nothing was sent") from None
+        if sent is None:
+            raise KeyboardInterrupt("nothing was sent") from None
+    if sent is None:
+        raise AssertionError("a mail was neither sent nor refused")
+    return sent

@@ -131,19 +131,20 @@ def command(
     space = project.workspace()
     style = project.stdout_style()
     terms = SendingTerms(copies_in_background=False, copy_search=copy_wait)
-    with Mailer(space, project.actor(), terms) as mailer:
-        if dry_run:
+    mailer = Mailer(space, project.actor(), terms)
+    if dry_run:
+        with mailer:
             mail = mailer.prepare(message, sender=sender, connector=connector, reply_to=reply_to)
-            click.echo(prepared_text(mail, output_format, style))
-            return ExitCode.OK
-        sent = send_to_the_end(
-            mailer,
-            message,
-            sender=sender,
-            connector=connector,
-            reply_to=reply_to,
-            save_sent=SaveSent(save_sent) if save_sent else None,
-        )
+        click.echo(prepared_text(mail, output_format, style))
+        return ExitCode.OK
+    sent = send_to_the_end(
+        mailer,
+        message,
+        sender=sender,
+        connector=connector,
+        reply_to=reply_to,
+        save_sent=SaveSent(save_sent) if save_sent else None,
+    )
     warnings = list(sent.warnings)
     try:
         click.echo(sent_text(sent, output_format, style))

@@ -77,8 +77,8 @@ def command(
         source = sys.stdin.buffer
         mail = mail_of(call, until_dot(source) if call.dot_ends else source.read())
         terms = SendingTerms(copies_in_background=False, copy_search=copy_wait)
-        with Mailer(space, project.actor(), terms) as mailer:
-            sent = send_to_the_end(mailer, mail, connector=connector)
+        mailer = Mailer(space, project.actor(), terms)
+        sent = send_to_the_end(mailer, mail, connector=connector)
     except KeyboardInterrupt:
         click.echo("Interrupted: nothing was sent.", err=True)
         return SendmailCode.TEMPORARY

@@ -172,3 +172,26 @@ def test_forgetting_and_moving_a_state_say_it_too(home: Home) -> None:
         done = run_signalled(home, "before reconciler.state.sql.leases.release", (15,), *command)
         assert done.status == 11, done.said
         assert done.err.splitlines()[-1] == f"Revision {serial} was written."
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_after_the_last_word_changes_nothing(home: Home, number: signal.Signals) -> None:
+    done = run_signalled(home, "before reconciler.cli.main.hold_signals", (number,), "validate")
+    assert (done.status, done.err) == (0, "")
+    assert "Traceback" not in done.said
+
+
+def test_a_signal_while_the_end_is_told_changes_nothing_either(home: Home) -> None:
+    options = ("--auto-approve", "--actor", "nobody@contoso.example")
+    home.apply_untested()
+    home.edit("info.yaml", "General enquiries", "Help desk")
+    moment = "before reconciler.cli.main.show_error"
+    done = run_signalled(home, moment, (signal.SIGTERM,), "apply", *options)
+    assert done.status == 8, done.said
+    assert done.err.splitlines()[-1] == "Nothing was written."
+
+
+def test_a_signal_after_the_end_of_an_apply_does_not_deny_it(home: Home) -> None:
+    done = apply_signalled(home, "before click.core.Context.close", signal.SIGTERM)
+    assert done.status == 0, done.said
+    assert "Apply complete!" in done.out

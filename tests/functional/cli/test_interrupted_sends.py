@@ -19,6 +19,7 @@ BEFORE: Final = "before reconciler.mail.smtp.SmtpSession.submit"
 WITHIN: Final = "before reconciler.mail.smtp.SmtpSession._content"
 ANSWERED: Final = "after reconciler.mail.smtp.SmtpSession.submit"
 COPYING: Final = "before reconciler.sending.sent_copy.Copies.file"
+CLOSING: Final = "before reconciler.app.mailer.Mailer.close"
 LOGGED: Final = "before reconciler.state.sql.writing.record_sent"
 
 
@@ -46,6 +47,10 @@ def logged(home: Home) -> list[dict[str, Any]]:
         (WITHIN, signal.SIGHUP, 76, "it may have been delivered", "uncertain"),
         (ANSWERED, signal.SIGHUP, 76, "it may have been delivered", "uncertain"),
         (COPYING, signal.SIGHUP, 0, "no copy was filed: interrupted by a signal", "sent"),
+        (CLOSING, signal.SIGTERM, 0, "", "sent"),
+        ("after reconciler.app.mailer.Mailer.close", signal.SIGTERM, 0, "", "sent"),
+        ("before reconciler.cli.commands.sendmail._told", signal.SIGTERM, 0, "", "sent"),
+        ("after reconciler.cli.main.main", signal.SIGTERM, 0, "", "sent"),
     ],
 )
 def test_sendmail_ends_by_what_became_of_the_mail(
@@ -66,6 +71,8 @@ def test_sendmail_ends_by_what_became_of_the_mail(
         (BEFORE, 130, "Interrupted: nothing was sent."),
         (WITHIN, 1, "it may have been delivered"),
         (COPYING, 0, ""),
+        (CLOSING, 0, ""),
+        ("before reconciler.render.sent.sent_text", 0, ""),
     ],
 )
 def test_send_ends_by_what_became_of_the_mail(
@@ -77,6 +84,13 @@ def test_send_ends_by_what_became_of_the_mail(
     assert said in done.err
     assert "Traceback" not in done.said
     assert len(logged(applied)) == 1
+
+
+def test_a_second_signal_while_a_mailer_closes_does_not_deny_the_mail(applied: Home) -> None:
+    content = MAIL.format("ada@elsewhere.example")
+    signals = (signal.SIGTERM, signal.SIGTERM)
+    done = run_signalled(applied, CLOSING, signals, "sendmail", "-t", "-i", stdin=content)
+    assert (done.status, done.said) == (0, "")
 
 
 def test_a_process_that_is_killed_leaves_its_mail_in_the_log(
