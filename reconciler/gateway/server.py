@@ -20,6 +20,7 @@ from reconciler.gateway.settings import Protection
 from reconciler.gateway.status import StatusPages
 from reconciler.gateway.submission import SubmissionHandler
 from reconciler.gateway.throttle import Throttle
+from reconciler.signals import ENDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,10 +73,11 @@ class Gateway:
         self._empty.set()
 
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT; raises what ``serve`` raises."""
+        """Serve until a signal comes; raises what ``serve`` raises."""
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+        for number in ENDING:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+                loop.add_signal_handler(number, stop.set)
         await self.serve(stop)
 
     async def serve(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import smtplib
 import ssl
 from email import message_from_bytes
@@ -255,15 +256,16 @@ def test_sigterm_ends_it_and_the_log_holds_no_secret(applied: Home, tmp_path: Pa
     assert PASSWORD not in said
 
 
-def test_sigterm_lets_a_mail_that_is_under_way_be_answered(
-    gateway: Running, example_session: Session
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_lets_a_mail_that_is_under_way_be_answered(
+    gateway: Running, example_session: Session, number: signal.Signals
 ) -> None:
-    to = "last@elsewhere.example"
+    to = f"last-{number.name.lower()}@elsewhere.example"
     client = gateway.client()
     client.mail(SENDER)
     client.rcpt(to)
     assert client.docmd("DATA")[0] == 354
-    gateway.process.terminate()
+    gateway.process.send_signal(number)
     assert gateway.wait_for("ending")["under_way"] == 1
     assert gateway.page("/readyz") == (503, "not ready\n")
     client.send(MAIL.format(to=to).replace("\r\n.\r\n", "\r\n") + ".\r\n")
