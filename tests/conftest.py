@@ -99,7 +99,7 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--write-golden``, for the files in ``tests/golden/``, and what says how large a benchmark is."""
+    """Add ``--write-golden``, for the files in ``tests/golden/``, what says how large a benchmark is, and how many attacks there are."""
     parser.addoption("--write-golden", action="store_true", help="write the golden files anew")
     parser.addoption(
         "--mails", type=int, default=1000, metavar="N",
@@ -109,13 +109,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--connectors", type=int, default=1000, metavar="N",
         help="how many connectors the benchmark of what they cost has",
     )  # fmt: skip
+    chaos = parser.getgroup("chaos", "attacks at random moments (tests/chaos)")
+    chaos.addoption("--chaos", type=int, default=0, metavar="N", help="run N attacks")
+    chaos.addoption(
+        "--chaos-seed", type=int, default=1, metavar="S", help="the seed of the first of them"
+    )
+    chaos.addoption(
+        "--chaos-report", metavar="FILE", help="write the table of what was tried, as Markdown"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave benchmarks out unless they are asked for: they measure, and need the machine for it."""
-    if "benchmark" in config.option.markexpr:
-        return
-    left_out = [item for item in items if item.get_closest_marker("benchmark")]
+    """Leave benchmarks and attacks out unless they are asked for: they need the machine for themselves."""
+    asked = {"benchmark": "benchmark" in config.option.markexpr, "chaos": config.option.chaos > 0}
+    left_out = [
+        item
+        for item in items
+        if any(item.get_closest_marker(name) for name, wanted in asked.items() if not wanted)
+    ]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]

@@ -120,8 +120,9 @@ def test_every_schema_is_linked_from_a_page_and_no_other_is() -> None:
     assert linked | {"settings"} == set(SCHEMAS)  # that one is named by the rule that uses it
 
 
-def test_every_test_that_the_page_on_security_names_exists() -> None:
-    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["security", "reliability"])
+def test_every_test_that_a_page_of_promises_names_exists(page: str) -> None:
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
     named = set(re.findall(r"\b(test_[a-z0-9_]+)(?!\.py)\b", text))
     paths = list((ROOT / "tests").rglob("test_*.py"))
     defined = {

@@ -78,6 +78,11 @@ class Postgresql:
         """The URL of the server for its superuser, on the socket."""
         return self.url_of("tester")
 
+    @property
+    def socket(self) -> Path:
+        """The Unix socket that it listens on."""
+        return self.folder / f".s.PGSQL.{self.port}"
+
     def url_of(self, user: str, database: str = "postgres") -> str:
         """The URL of the server for a user on the socket, where no password is needed."""
         return f"postgresql://{user}@/{database}?host={self.folder}&port={self.port}"
