@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ _PATIENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,  # ms
 }
+_NOWHERE = logging.NullHandler()
 _KNOWS_REQUIRE_AUTH = 160000  # libpq 16
 _CHECKED = ("verify-ca", "verify-full")
 
@@ -54,6 +56,9 @@ class Connecting:
                 hint="its parameters are those of libpq: "
                 "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS",
             ) from None
+        # It logs what it ignores when a connection breaks. An application's handlers get that; without any,
+        # Python would write it to standard error.
+        logging.getLogger("psycopg").addHandler(_NOWHERE)
         self._connect = psycopg.connect
         self._password = None if url.has_password else password
         self._secret: Secret | None = None
