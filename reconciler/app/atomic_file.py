@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from reconciler.app.project_folder import is_project
 from reconciler.disk_fault import disk_fault
 from reconciler.errors import ReconcilerError
+from reconciler.signals import deferred
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +68,11 @@ def write_wholly(path: Path, text: str, *, like: Path | None = None, public: boo
     if path.exists() and not path.is_file():
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
         return
-    path = path.resolve()
+    with deferred():  # a signal between a file's creation and its name would leave it
+        _replace(path.resolve(), text, like=like, public=public)
+
+
+def _replace(path: Path, text: str, *, like: Path | None, public: bool) -> None:
     temporary = None
     try:
         handle, temporary = _beside(path, public=public)
@@ -128,6 +133,11 @@ def replace_all(files: Sequence[Replacement]) -> None:
     Everything is on the disk before the first file is replaced, what is needed to go back included. Raises
     ReconcilerError if a file cannot be written or does not hold what it should.
     """
+    with deferred():
+        _replace_all(files)
+
+
+def _replace_all(files: Sequence[Replacement]) -> None:
     staged: list[tuple[Path, Path, Path]] = []
     replaced: list[tuple[Path, Path]] = []
     path = None

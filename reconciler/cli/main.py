@@ -106,15 +106,16 @@ def cli() -> None:
 
 def run() -> NoReturn:
     """Run the command line and end the process with its exit code."""
-    code: int = ExitCode.INTERRUPTED
+    code: int | None = None
     try:
         raise_interrupt_on_signals()
         collect_rarely()
         prepare()
         code = main(sys.argv[1:])
         hold_signals()
-    except KeyboardInterrupt:  # before the command has begun, or after its last word
-        hold_signals()
+    except KeyboardInterrupt as error:  # before the command has begun, or after its last word
+        if code is None:
+            code = _ended_early(error, sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -149,16 +150,23 @@ def main(arguments: list[str]) -> int:
         OSError,  # standard output is on a full disk, for example
         SystemExit,  # click turns a closed pipe into one
     ) as error:
-        return _ended_early(error)
+        return _ended_early(error, arguments)
     return result if isinstance(result, int) else ExitCode.OK
 
 
-def _ended_early(error: BaseException) -> int:
+def _ended_early(error: BaseException, arguments: list[str]) -> int:
     """Print why a command ended early and, if it writes revisions, whether it did; return the exit code."""
     hold_signals()
     from reconciler.cli.closing import write_outcome  # noqa: PLC0415 - only where there is an error
+    from reconciler.state.write_outcome import WriteOutcome  # noqa: PLC0415 - as above
 
     outcome = write_outcome(error)
+    if (
+        outcome is None
+        and isinstance(error, KeyboardInterrupt | click.Abort)
+        and _writes(arguments)
+    ):
+        outcome = WriteOutcome()  # it had not begun: once it has ended, no signal comes through
     try:
         code = _show(error, outcome)
         if outcome is not None:
@@ -167,6 +175,12 @@ def _ended_early(error: BaseException) -> int:
         mute(sys.stderr)
         return ExitCode.FAILED
     return code
+
+
+def _writes(arguments: list[str]) -> bool:
+    """Whether a command line is one of a command that writes a revision."""
+    words = arguments[2:] if arguments[:1] == ["-C"] else arguments
+    return words[:1] == ["apply"] or words[:2] in (["state", "forget"], ["state", "import"])
 
 
 def _show(error: BaseException, outcome: WriteOutcome | None) -> int:

@@ -30,6 +30,9 @@ _KNOWN: Final = re.compile(
 )
 """The files that may lie there."""
 
+_DRAFTS: Final = (".report.json.", ".state.db.")
+"""What kill -9 may leave of a file that was being made."""
+
 
 def command_of(ended: Ended) -> str:
     """The command as users name it."""
@@ -192,7 +195,7 @@ def _files(ground: Ground) -> Iterator[str]:
     killed = any(ended.status == -signal.SIGKILL for ended in ground.ended)
     for path in sorted(item for item in ground.folder.rglob("*") if item.is_file()):
         name = path.relative_to(ground.folder).as_posix()
-        if not _KNOWN.fullmatch(name) and not (killed and path.name.startswith(".report.json.")):
+        if not _KNOWN.fullmatch(name) and not (killed and path.name.startswith(_DRAFTS)):
             yield f"a file is left: {name}"
         if any(_holds(path.read_bytes(), secret) for secret in ground.secrets()):
             yield f"a secret is in {name}"

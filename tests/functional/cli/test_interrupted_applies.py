@@ -195,3 +195,20 @@ def test_a_signal_after_the_end_of_an_apply_does_not_deny_it(home: Home) -> None
     done = apply_signalled(home, "before click.core.Context.close", signal.SIGTERM)
     assert done.status == 0, done.said
     assert "Apply complete!" in done.out
+
+
+def test_a_signal_before_an_apply_has_begun_says_that_nothing_was_written(home: Home) -> None:
+    for moment in (
+        "before reconciler.cli.main.prepare",
+        "before reconciler.cli.main.check_arguments",
+    ):
+        done = run_signalled(home, moment, (signal.SIGHUP,), "apply", "--auto-approve")
+        assert done.status == 130
+        assert done.err.splitlines() == ["Interrupted.", "Nothing was written."]
+
+
+def test_a_signal_within_the_creation_of_a_report_leaves_the_report_alone(home: Home) -> None:
+    done = apply_signalled(home, "after reconciler.app.atomic_file._beside", signal.SIGTERM)
+    assert done.status == 11, done.said
+    assert json.loads((home.folder / "report.json").read_text())["serial"] == 1
+    assert sorted(path.name for path in home.folder.iterdir()) == [".reconciler", "connectors.d", "report.json"]  # fmt: skip
