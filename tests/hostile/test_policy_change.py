@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from reconciler.cli.main import main
 from tests.hostile.conftest import HOST
-from tests.hostile.scripts import QUEUED, in_turn, smtp
+from tests.hostile.scripts import QUEUED, in_turn, smtp, takes
 
 if TYPE_CHECKING:
     from reconciler.sending.outcome import Sent
@@ -51,9 +51,9 @@ def test_a_policy_that_is_applied_while_a_mail_waits_holds_for_it(opened: Open) 
     def held(peer: Peer, _: str) -> None:
         asked.set()
         answered.wait(60)
-        peer.send("250 2.1.0 ok\r\n")
+        peer.send("250 2.0.0 queued\r\n")
 
-    office = opened(in_turn(smtp(MAIL=held, DATA=QUEUED), smtp(DATA=QUEUED)), timeout=60)
+    office = opened(in_turn(smtp(DATA=takes(held)), smtp(DATA=QUEUED)), timeout=60)
     folder = Path(office.environ["RECONCILER_CONFIG"])
     support, no_reply = folder / "support.yaml", folder / "no-reply.yaml"
     support.write_text(f"{support.read_text()}max_connections: 1\n")
@@ -78,9 +78,9 @@ def test_a_right_that_is_taken_while_a_mail_waits_is_gone_for_it(opened: Open) -
     def held(peer: Peer, _: str) -> None:
         asked.set()
         answered.wait(60)
-        peer.send("250 2.1.0 ok\r\n")
+        peer.send("250 2.0.0 queued\r\n")
 
-    office = opened(smtp(MAIL=held, DATA=QUEUED), timeout=60)
+    office = opened(smtp(DATA=takes(held)), timeout=60)
     folder = Path(office.environ["RECONCILER_CONFIG"])
     support = folder / "support.yaml"
     support.write_text(f"{support.read_text()}max_connections: 1\n")
