@@ -64,18 +64,29 @@ def client_context(ca_files: Iterable[str | None], certificate: str, key: str) -
     Raises UsageError, which repeats nothing of either, if the two cannot be used.
     """
     context = _new_context(tuple(name for name in ca_files if name))
-    with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:  # of mode 0700
-        path = Path(folder, "certificate.pem")
-        path.touch(mode=0o600)
-        path.write_text(certificate if key == certificate else f"{certificate}\n{key}\n")
-        try:
-            context.load_cert_chain(path, password=lambda: b"")
-        except (OSError, ValueError):
-            raise UsageError(
-                "the client certificate cannot be used: it is not a PEM certificate with its key",
-                hint="The key must be unencrypted, in `client_certificate` itself or in `client_key`.",
-            ) from None
+    try:
+        with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:  # of mode 0700
+            path = Path(folder, "certificate.pem")
+            path.touch(mode=0o600)
+            path.write_text(certificate if key == certificate else f"{certificate}\n{key}\n")
+            _load(context, path)
+    except OSError as error:
+        fault = disk_fault(error, tempfile.gettempdir())
+        raise UsageError(
+            f"the client certificate cannot be used: it needs a temporary file, and {fault.reason}",
+            hint=f"{fault.remedy} TMPDIR names another folder.",
+        ) from None
     return context
+
+
+def _load(context: ssl.SSLContext, path: Path) -> None:
+    try:
+        context.load_cert_chain(path, password=lambda: b"")
+    except (OSError, ValueError):
+        raise UsageError(
+            "the client certificate cannot be used: it is not a PEM certificate with its key",
+            hint="The key must be unencrypted, in `client_certificate` itself or in `client_key`.",
+        ) from None
 
 
 def unverified_context() -> ssl.SSLContext:

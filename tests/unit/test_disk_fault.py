@@ -130,3 +130,16 @@ def test_a_sandbox_says_that_its_folder_grants_no_locks(
     monkeypatch.setattr(fcntl, "flock", failing(errno.ENOLCK))
     with pytest.raises(SandboxError, match="grants no locks"), own_state(tmp_path):
         pass
+
+
+def test_a_client_certificate_that_needs_a_full_disk_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import tempfile
+
+    from reconciler.errors import UsageError
+    from reconciler.mail.tls import client_context
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", failing(errno.ENOSPC))
+    with pytest.raises(UsageError, match=r"it needs a temporary file, and the disk at .* is full"):
+        client_context((), "certificate", "key")
