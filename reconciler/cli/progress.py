@@ -57,8 +57,10 @@ class TestProgressBar:
             return
         if self._redirected:
             click.echo("Connections are redirected:", err=True)
-            for place in self._redirected:
-                click.echo("  nothing else" if place == "*" else f"  {place}", err=True)
+            shown, more = shortened([item for item in self._redirected if item != "*"])
+            last = ["nothing else"] if "*" in self._redirected else []
+            for place in (*shown, *([more] if more else []), *last):
+                click.echo(f"  {place}", err=True)
         click.echo(f"Testing {counted(len(connectors), 'connector')} live …", err=True)
         if sys.stderr.isatty():
             self._bar = click.progressbar(length=len(connectors), file=sys.stderr, show_pos=True)

@@ -56,11 +56,13 @@ def forgotten(plan: Plan, style: Style) -> str:
     """What was forgotten, and is created again because it is still in the configuration."""
     if not plan.forgotten:
         return ""
+    shown, more = shortened(plan.forgotten)
     lines = [
         f"  {item.address} was forgotten in revision {item.serial} by {visible(item.by)}, "
         f"{item.at:%Y-%m-%d %H:%M} UTC"
-        for item in plan.forgotten
+        for item in shown
     ]
+    lines += [f"  {more}"] if more else []
     return "\n".join(
         [style.strong("Created again, because it is still in the configuration:"), *lines]
     )

@@ -7,15 +7,18 @@ from typing import Final
 
 import pytest
 
+from reconciler.cli.progress import TestProgressBar
 from reconciler.connection.failure import ErrorClass
 from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.model.snapshot import Forgotten
 from reconciler.render.github import annotation, github
 from reconciler.render.human.diagnostics import diagnostics
+from reconciler.render.human.plan import forgotten
 from reconciler.render.human.tests import ResultList, failures_text
 from reconciler.render.source_root import NO_ROOT
 from reconciler.render.terminal import PLAIN
-from reconciler.wording import BLOCKS, NAMED
-from tests.builders import result
+from reconciler.wording import BLOCKS, LINES, NAMED
+from tests.builders import NOON, connector, planned, result, stored
 
 WARNING: Final = Diagnostic("tls/unusual-mode", Severity.WARNING, "Hm.", "", "a.yaml", 1, 1)
 ERROR: Final = Diagnostic("tls/mode", Severity.ERROR, "No.", "Do.", "z.yaml", 1, 1)
@@ -71,3 +74,20 @@ def test_what_another_connector_failed_with_is_said() -> None:
         shown.text(item)
     assert "Check the password." not in shown.text(FAILED[20])
     assert "Check the password." in ResultList(PLAIN).text(FAILED[20])
+
+
+def test_many_redirections_are_counted_and_nothing_else_is_still_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    places = tuple(f"m{n}.example:993=127.0.0.1:1{n:03}" for n in range(300))
+    TestProgressBar(PLAIN, (*places, "*")).started((connector("box"),))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == LINES + 4
+    assert lines[-3:-1] == [f"  and {300 - LINES} more", "  nothing else"]
+
+
+def test_many_resources_that_are_created_again_are_counted() -> None:
+    made = planned(stored(), connector("box"))
+    gone = tuple(Forgotten(connector(f"b{n}").address, 1, NOON, "ada") for n in range(300))
+    lines = forgotten(replace(made, forgotten=gone), PLAIN).splitlines()
+    assert (len(lines), lines[-1]) == (LINES + 2, f"  and {300 - LINES} more")
