@@ -9,6 +9,7 @@ from reconciler.app.atomic_file import read_wholly
 from reconciler.discovery.autoconfig import LARGEST, NotAutoconfig, read_autoconfig
 from reconciler.discovery.found import Source
 from reconciler.discovery.program_settings import Remark, read_program_settings
+from reconciler.discovery.settings_form import FormSettings, read_form
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _FORMATS: Final = (
     "It reads variables (SMTP_*, EMAIL_*, MAIL_*, GF_SMTP_*, MAILER_DSN, SMTP_URL), also in compose files,"
-    " spring.mail.* in properties and YAML, msmtprc, and autoconfig XML."
+    " spring.mail.* in properties and YAML, msmtprc, autoconfig XML, and the settings form as `export` writes it or as CSV."
 )
 
 
@@ -34,6 +35,9 @@ def take_over(path: Path, given: AddOptions) -> tuple[AddOptions, tuple[Remark, 
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not text in UTF-8", hint=_FORMATS) from None
+    form = read_form(text)
+    if form is not None:
+        return _from_form(path, form, given)
     found = read_program_settings(text)
     smtp = given.smtp or found.server
     if smtp is None:
@@ -55,6 +59,29 @@ def take_over(path: Path, given: AddOptions) -> tuple[AddOptions, tuple[Remark, 
         source=Source.FILE,
     )
     return options, tuple(sorted(found.remarks, key=lambda item: item.line))
+
+
+def _from_form(
+    path: Path, form: FormSettings, given: AddOptions
+) -> tuple[AddOptions, tuple[Remark, ...]]:
+    address = given.address or form.address
+    if not address:
+        raise UsageError(f"{path} has no email address", hint="Give ADDRESS as well.")
+    imap, smtp = given.imap or form.imap, given.smtp or form.smtp
+    if imap is None and smtp is None:
+        raise UsageError(f"{path} names no server that can be used", hint=_FORMATS)
+    options = replace(
+        given,
+        address=address,
+        imap=imap,
+        smtp=smtp if form.send else None,
+        send=given.send and form.send,
+        username=given.username or form.username,
+        password=given.password or form.password,
+        from_name=form.from_name,
+        source=Source.FILE,
+    )
+    return options, tuple(sorted(form.remarks, key=lambda item: item.line))
 
 
 def _from_xml(path: Path, data: bytes, given: AddOptions) -> AddOptions:

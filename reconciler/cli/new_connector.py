@@ -24,7 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.option("--from", "from_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-                 help="Take the settings of another program: .env, compose, spring.mail.* properties, msmtprc or"
+                 help="Take the settings of another program: .env, compose, spring.mail.*, msmtprc, a settings form or"
                  " autoconfig XML. Passwords are not copied."),
     click.option("--name", metavar="NAME", help="The connector's name. [default: made of the address]"),
     click.option("--provider", metavar="PROVIDER", shell_complete=completion.providers, help="Take the servers of this provider."),
