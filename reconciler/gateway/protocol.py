@@ -27,7 +27,7 @@ _AIOSMTPD: Final = logging.getLogger("mail.log")
 _AIOSMTPD.setLevel(logging.CRITICAL + 1)
 
 # A connection that says nothing would hold 256 KiB; a record of TLS has 16 KiB at most (RFC 8446 section 5.1).
-SSLProtocol.max_size = 32 * 1024
+SSLProtocol.max_size = 16 * 1024
 
 _LONGEST_COMMAND: Final = 12288
 """Octets of an AUTH command (RFC 4954 section 4)."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.functional.gateway.conftest import Running
 
 SILENT: Final = 10_000
-MOST_EACH: Final = 50_000
+MOST_EACH: Final = 60_000
 """Octets of memory for each of them: half are in a handshake of TLS."""
 
 
