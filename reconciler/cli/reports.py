@@ -105,6 +105,10 @@ class _ReportType(click.ParamType[Report[OutputFormat]]):
                 param,
                 ctx,
             )
+        if name == OutputFormat.HTML:
+            from reconciler.render.html.page import require_jinja  # noqa: PLC0415 - only where there is one
+
+            require_jinja()
         from reconciler.app.atomic_file import refuse_unwritable  # noqa: PLC0415 - only where there is one
 
         refuse_unwritable(Path(path))  # before the command does anything

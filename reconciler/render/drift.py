@@ -122,6 +122,10 @@ def drift_report(
             ]
             failed = failed_test_annotations(tuple(item.result for item in checked))
             return github((), NO_ROOT, *lines, *failed, error=drift.error)
+        case OutputFormat.HTML:
+            from reconciler.render.html.tests import drift_page  # noqa: PLC0415 - only where it is written
+
+            return drift_page(drift)
         case _:
             assert_never(output_format)
 

@@ -28,6 +28,8 @@ class OutputFormat(StrEnum):
     """Problems with their places, as the code quality report of GitLab."""
     GITHUB = "github"
     """Workflow commands of GitHub Actions that annotate the files of a pull request."""
+    HTML = "html"
+    """A page for a browser, in one file."""
 
 
 # The first format of a set is the default of ``--format``.
@@ -54,10 +56,16 @@ PlanReportFormat = Literal[
     OutputFormat.SARIF,
     OutputFormat.GITLAB,
     OutputFormat.GITHUB,
+    OutputFormat.HTML,
 ]
 """Reports of plan and apply."""
+StatusReportFormat = Literal[OutputFormat.JSON, OutputFormat.HTML]
 TestReportFormat = Literal[
-    OutputFormat.JSON, OutputFormat.MARKDOWN, OutputFormat.JUNIT, OutputFormat.GITHUB
+    OutputFormat.JSON,
+    OutputFormat.MARKDOWN,
+    OutputFormat.JUNIT,
+    OutputFormat.GITHUB,
+    OutputFormat.HTML,
 ]
 """Reports of test and drift, whose findings are about servers and have no place in a file."""
 

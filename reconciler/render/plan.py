@@ -125,7 +125,7 @@ def planned(outcome: PlanOutcome, output_format: PlanFormat, style: Style) -> st
             assert_never(output_format)
 
 
-def plan_report(outcome: PlanOutcome, output_format: PlanReportFormat) -> str:
+def plan_report(outcome: PlanOutcome, output_format: PlanReportFormat) -> str:  # noqa: PLR0911 - a format each
     """The report of planning, for a file."""
     match output_format:
         case OutputFormat.JSON:
@@ -140,6 +140,10 @@ def plan_report(outcome: PlanOutcome, output_format: PlanReportFormat) -> str:
             return gitlab(outcome.diagnostics, outcome.root)
         case OutputFormat.GITHUB:
             return plan_annotations(outcome)
+        case OutputFormat.HTML:
+            from reconciler.render.html.plan import plan_page  # noqa: PLC0415 - only where it is written
+
+            return plan_page(outcome)
         case _:
             assert_never(output_format)
 

@@ -43,7 +43,7 @@ class ApplyReport:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-def apply_report(
+def apply_report(  # noqa: PLR0911 - a format each
     output_format: PlanReportFormat, *, outcome: Outcome, serial: int | None, planned: PlanOutcome
 ) -> str:
     """Render the report; ``planned`` is the plan with the results of its tests, and what went wrong."""
@@ -72,6 +72,10 @@ def apply_report(
             return gitlab(planned.diagnostics, planned.root)
         case OutputFormat.GITHUB:
             return plan_annotations(planned)
+        case OutputFormat.HTML:
+            from reconciler.render.html.plan import plan_page  # noqa: PLC0415 - only where it is written
+
+            return plan_page(planned, command="apply", ending=_ending(outcome, serial))
         case _:
             assert_never(output_format)
 

@@ -14,7 +14,7 @@ from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import StoredResource, StoredState
-    from reconciler.render.formats import TextOrJson
+    from reconciler.render.formats import StatusReportFormat, TextOrJson
     from reconciler.render.terminal import Style
 
 
@@ -95,6 +95,19 @@ def status_text(
             return _table(document, style) if document.connectors else nothing
         case OutputFormat.JSON:
             return to_json(document)
+        case _:
+            assert_never(output_format)
+
+
+def status_report(document: StatusDocument, output_format: StatusReportFormat) -> str:
+    """The list, for a file."""
+    match output_format:
+        case OutputFormat.JSON:
+            return to_json(document)
+        case OutputFormat.HTML:
+            from reconciler.render.html.tests import status_page  # noqa: PLC0415 - only where it is written
+
+            return status_page(document)
         case _:
             assert_never(output_format)
 

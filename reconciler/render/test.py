@@ -42,6 +42,10 @@ def report_text(
         case OutputFormat.GITHUB:
             failed = failed_test_annotations(results_of(document))
             return github(problems, root, *failed, error=document.error)
+        case OutputFormat.HTML:
+            from reconciler.render.html.tests import test_page  # noqa: PLC0415 - only where it is written
+
+            return test_page(document)
         case _:
             assert_never(output_format)
 

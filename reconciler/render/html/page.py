@@ -1,0 +1,131 @@
+"""A page as values, and the one template that makes HTML of it."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from reconciler.errors import ReconcilerError
+from reconciler.render.html.picture import Picture
+from reconciler.render.terminal import visible
+from reconciler.wording import install_extra
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+
+class Tone(StrEnum):
+    """How something is meant, which colour and sign show."""
+
+    PLAIN = "plain"
+    GOOD = "good"
+    CHANGED = "changed"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table: a text in each cell, and a word about it, such as *new*, or none."""
+
+    cells: tuple[str, ...]
+    tone: Tone = Tone.PLAIN
+    word: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows below a head. A long one has a field to filter it by."""
+
+    head: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A text as a terminal shows it, folded under its title."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A part of the page under a heading; what is empty is left out."""
+
+    title: str
+    tone: Tone = Tone.PLAIN
+    note: str = ""
+    items: tuple[str, ...] = ()
+    picture: Picture | None = None
+    table: Table | None = None
+    folds: tuple[Fold, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to show."""
+        return not (self.note or self.items or self.folds or (self.table and self.table.rows))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page: what it is of, the verdict in a sentence, counts, and sections in the order of reading.
+
+    Counts of nothing are left out, as empty sections are.
+    """
+
+    title: str
+    subtitle: str
+    verdict: str
+    tone: Tone
+    counts: tuple[tuple[int, str], ...]
+    sections: tuple[Section, ...]
+
+
+def require_jinja() -> None:
+    """Raise ReconcilerError if Jinja2 is not installed."""
+    try:
+        import jinja2  # noqa: F401, PLC0415 - an extra, which only pages need
+    except ModuleNotFoundError:
+        raise ReconcilerError(
+            "a report in HTML needs Jinja2, which is not installed", hint=install_extra("html")
+        ) from None
+
+
+def to_html(page: Page) -> str:
+    """The page as HTML; every text of it is escaped, and control characters are made visible."""
+    require_jinja()
+    from markupsafe import Markup  # noqa: PLC0415 - comes with Jinja2
+
+    script = _part("page.js")
+    counts = tuple((number, what) for number, what in page.counts if number)
+    return _template().render(
+        page=replace(page, counts=counts),
+        sections=[section for section in page.sections if not section.empty],
+        script=Markup(script),  # noqa: S704 - a file of ours
+        script_digest=b64encode(sha256(script.encode()).digest()).decode(),
+    )
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - an extra, which only pages need
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        finalize=lambda value: _shown(value) if isinstance(value, str) else value,
+    )  # fmt: skip
+    return environment.from_string(_part("page.html.jinja"))
+
+
+def _part(name: str) -> str:
+    return (files("reconciler") / "render" / "html" / name).read_text(encoding="utf-8")
+
+
+def _shown(text: str) -> str:
+    """A text without control characters; line breaks stay."""
+    return type(text)("\n".join(map(visible, text.split("\n"))))

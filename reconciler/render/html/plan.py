@@ -1,0 +1,209 @@
+"""The page of a plan: the verdict first, then who sends as whom, then everything else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.credential_use import GATEWAY
+from reconciler.model.domain import with_a_label, with_a_labels
+from reconciler.plan.alike_uses import grouped_uses, pending_uses
+from reconciler.plan.limits import overriding_options
+from reconciler.render.change_sections import change_sections
+from reconciler.render.html.page import Fold, Page, Row, Section, Table, Tone, to_html
+from reconciler.render.html.picture import picture
+from reconciler.render.html.tests import results_section
+from reconciler.render.human.impact import access, by_limit
+from reconciler.render.human.plan import compared_with, left_out, not_tested, steps, summary
+from reconciler.render.human.routes import WHY, sender_lines
+from reconciler.render.terminal import Style
+from reconciler.routing.request import Reason
+from reconciler.wording import counted, listed, shortened
+
+if TYPE_CHECKING:
+    from reconciler.plan.document import RouteDocument
+    from reconciler.plan.planner import Plan
+    from reconciler.render.human.routes import SenderLine
+    from reconciler.render.plan import PlanOutcome
+
+MOST_ROWS = 2_000
+"""The most rows of a table; JSON has all of them."""
+
+_WIDE = Style(colour=False, width=160)
+_WORDS = {
+    "+": ("new", Tone.GOOD),
+    "~": ("changed", Tone.CHANGED),
+    "-": ("gone", Tone.BAD),
+    " ": ("", Tone.PLAIN),
+}
+
+
+def plan_page(outcome: PlanOutcome, *, command: str = "plan", ending: str = "") -> str:
+    """What planning came to; ``ending`` is the verdict of an apply, a sentence."""
+    plan = outcome.plan
+    environment = plan.environment if plan is not None else outcome.environment
+    names = [name for name in (outcome.project, environment) if name]
+    verdict, tone = _verdict(outcome, ending)
+    return to_html(
+        Page(
+            title=f"Email connectors: {command}",
+            subtitle=", ".join(names)
+            + (f", compared with {plan.base.ref}" if plan and plan.base else ""),
+            verdict=verdict,
+            tone=tone,
+            counts=_counts(plan) if plan is not None else (),
+            sections=(
+                _problems(outcome),
+                *(_sections(outcome, plan) if plan is not None else ()),
+                results_section(outcome.results),
+            ),
+        )
+    )
+
+
+def _verdict(outcome: PlanOutcome, ending: str) -> tuple[str, Tone]:
+    plan, failed = outcome.plan, sum(not item.passed for item in outcome.results)
+    if outcome.error:
+        return f"This run ended early: {outcome.error}", Tone.BAD
+    if ending:
+        return ending, Tone.BAD if failed else Tone.GOOD
+    if failed:
+        return f"{counted(failed, 'live test')} failed.", Tone.BAD
+    if plan is None:
+        return "There is no plan.", Tone.BAD
+    if plan.violations or outcome.denials:
+        reasons = counted(len(plan.violations) + len(outcome.denials), "reason")
+        return f"{summary(plan)} An apply would be refused, for {reasons}.", Tone.BAD
+    return summary(plan), Tone.GOOD if plan.empty else Tone.CHANGED
+
+
+def _counts(plan: Plan) -> tuple[tuple[int, str], ...]:
+    counts = plan.counts
+    return (
+        (counts.added, "to add"),
+        (counts.changed, "to change"),
+        (counts.destroyed, "to destroy"),
+        (len(plan.impact.rerouted) if plan.serial else 0, "senders rerouted"),
+        (len(plan.new_credentials), "secrets go somewhere new"),
+    )
+
+
+def _problems(outcome: PlanOutcome) -> Section:
+    shown, more = shortened(outcome.diagnostics, MOST_ROWS)
+    rows = tuple(
+        Row(
+            (str(item.location), item.message, item.hint),
+            Tone.BAD if item.is_error else Tone.CHANGED,
+            "error" if item.is_error else "warning",
+        )
+        for item in shown
+    )
+    return Section(
+        title="Problems of the configuration",
+        note=more,
+        table=Table(("where", "problem", "what to do"), rows),
+    )
+
+
+def _sections(outcome: PlanOutcome, plan: Plan) -> tuple[Section, ...]:
+    refusals = []
+    for found in by_limit(plan.violations):
+        options = overriding_options(found)
+        refusals += [item.message for item in found]
+        refusals[-1] += f" (to allow it: {options})" if options else ""
+    refusals += [
+        f"{outcome.actor} may not change {item.address}: {item.message}" for item in outcome.denials
+    ]
+    notes = [compared_with(plan)] if plan.base else []
+    notes += [text for text in (not_tested(plan), left_out(plan)) if text]
+    _, _, rights = access(plan, _WIDE).partition("\n")
+    _, _, will = steps(plan, _WIDE).partition("\n")
+    folded = tuple(Fold(title, text) for title, _, text in change_sections(plan))
+    return (
+        Section(title="What refuses an apply", tone=Tone.BAD, items=tuple(refusals)),
+        Section(title="Notes", tone=Tone.PLAIN, items=tuple(notes)),
+        _routes([] if plan.empty else sender_lines(plan)),
+        _secrets(plan),
+        _settings(plan),
+        Section(
+            title="Rights that change",
+            folds=(Fold("Who gains and who loses what", rights),) if rights else (),
+        ),
+        Section(
+            title="Changes, field by field",
+            note="Open one to read it." if folded else "",
+            folds=folded,
+        ),
+        Section(
+            title="What an apply will do",
+            folds=(Fold("Tests, and what is written", will),) if will else (),
+        ),
+    )
+
+
+def _routes(lines: list[SenderLine]) -> Section:
+    # What changes is read first.
+    ordered = sorted(lines, key=lambda line: line.mark == " ")
+    shown, more = shortened(ordered, MOST_ROWS)
+    rows = []
+    for line in shown:
+        word, tone = _WORDS[line.mark]
+        users = with_a_labels(line.after.users) if line.after else ""
+        before = _way(line.before)
+        rows.append(Row((with_a_label(line.sender), before, _way(line.after), users), tone, word))
+    return Section(
+        title="Who sends as whom",
+        note=more,
+        picture=picture(lines),
+        table=Table(("mail from", "before", "after", "may send it"), tuple(rows)),
+    )
+
+
+def _way(row: RouteDocument | None) -> str:
+    if row is None:
+        return ""
+    if row.as_address is None or row.via is None:
+        return "refused"
+    why = f" ({WHY[row.reason]})" if row.reason != Reason.SENDER else ""
+    return f"as {with_a_label(row.as_address)} through {row.via}{why}"
+
+
+def _secrets(plan: Plan) -> Section:
+    groups = grouped_uses(plan.new_credentials, frozenset(pending_uses(plan.violations)))
+    shown, more = shortened(groups, MOST_ROWS)
+    rows = tuple(
+        Row(
+            (
+                item.reference,
+                listed(item.names) + ("" if item.protocol == GATEWAY else f" ({item.protocol})"),
+                listed(item.before) or "nowhere yet",
+                item.after,
+            ),
+            Tone.CHANGED,
+            "new",
+        )
+        for item in shown
+    )
+    return Section(
+        title="Secrets that would go somewhere new",
+        note=more,
+        table=Table(("secret", "of", "applied at", "would go to"), rows),
+    )
+
+
+def _settings(plan: Plan) -> Section:
+    rows = tuple(
+        Row(
+            (
+                item.name,
+                f"{item.before} ({item.before_source})" if item.before else "not set",
+                f"{item.after} ({item.after_source})" if item.after else "not set",
+            ),
+            Tone.CHANGED,
+            "changed",
+        )
+        for item in plan.settings_changes
+    )
+    return Section(
+        title="Settings that differ from the last apply",
+        table=Table(("setting", "then", "now"), rows),
+    )
