@@ -1,7 +1,7 @@
 """The plan as a document for machines, in the shape of Terraform's JSON plans with additions.
 
-The minor number of ``format_version`` grows when something is added, the major number when
-something is removed or changes its meaning.
+``format_version`` stays the same when fields are added, and rises when something is removed or changes
+its meaning.
 """
 
 from __future__ import annotations
