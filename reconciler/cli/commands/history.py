@@ -139,8 +139,9 @@ def attempts(
 ) -> ExitCode:
     """Show which secrets were about to be sent where, by whom, and the outcome, newest first.
 
-    Attempts are recorded before the connection is made, by apply, test, drift, doctor and plan --test. An
-    outcome is signed_in, failed (the secret may have been delivered), not_sent, or started (no outcome was recorded).
+    Attempts are recorded before the connection is made, by apply, test, drift, doctor, login and
+    plan --test. An outcome is signed_in, failed (the secret may have been delivered), not_sent, or started
+    (no outcome was recorded).
     """
     from reconciler.app.attempts import recorded_attempts
     from reconciler.app.audit import moment_before
