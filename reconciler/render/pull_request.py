@@ -109,7 +109,7 @@ def _verdict(outcome: PlanOutcome) -> str:
         return f"If that is what is applied, an {refused}" if plan.base else f"An {refused}"
     if outcome.denials:
         return f"An apply by {escape(_cut(outcome.actor, _LONGEST_NAME))} would be refused."
-    return "Nothing refuses an apply." if plan and not plan.empty and not plan.base else ""
+    return "Nothing would stop an apply." if plan and not plan.empty and not plan.base else ""
 
 
 def _counts(plan: Plan) -> str:
@@ -144,7 +144,7 @@ def _problems(outcome: PlanOutcome) -> str:
 def _sections(outcome: PlanOutcome, plan: Plan) -> Iterator[CommentSection]:
     """The sections in the order in which they are read; empty ones too."""
     yield CommentSection("what it is compared with", _compared(plan), 0)
-    yield CommentSection("what refuses an apply", _refusals(plan), 0)
+    yield CommentSection("why an apply would be refused", _refusals(plan), 0)
     yield CommentSection("what the actor may not change", _denials(outcome), 1)
     for text in (not_tested(plan), left_out(plan)):
         yield CommentSection("what the plan leaves out", escape(text), 2)
@@ -183,7 +183,7 @@ def _refusals(plan: Plan) -> str:
         to_allow = f"  \n>   To allow {'it' if len(items) == 1 else 'them'}: {code(options)}"
         texts = [f"> - {text}" for text in (*shown, *([more] if more else []))]
         lines += [*texts[:-1], texts[-1] + (to_allow if options else "")]
-    return "\n".join(["> [!CAUTION]", "> What refuses an apply:", ">", *lines])
+    return "\n".join(["> [!CAUTION]", "> Why an apply would be refused:", ">", *lines])
 
 
 def _denials(outcome: PlanOutcome) -> str:
@@ -221,7 +221,7 @@ def _routes(lines: list[SenderLine]) -> str:
     if rows:
         parts.append(markdown_table(("", "Mail from", "before", "after", "may send it"), rows))
     else:
-        parts.append("No sender's way changes.")
+        parts.append("No sender's route changes.")
     notes = [f"{more} change."] if more else []
     notes += [f"{counted(same, 'sender')} as before."] if same and rows else []
     return "\n\n".join([*parts, " ".join(notes)] if notes else parts)

@@ -77,13 +77,14 @@ def _verdict(outcome: PlanOutcome, ending: str) -> tuple[str, Tone]:
 
 
 def _counts(plan: Plan) -> tuple[tuple[int, str], ...]:
-    counts = plan.counts
+    counts, uses = plan.counts, len(plan.new_credentials)
+    rerouted = len(plan.impact.rerouted) if plan.serial else 0
     return (
         (counts.added, "to add"),
         (counts.changed, "to change"),
         (counts.destroyed, "to destroy"),
-        (len(plan.impact.rerouted) if plan.serial else 0, "senders rerouted"),
-        (len(plan.new_credentials), "secrets go somewhere new"),
+        (rerouted, "sender rerouted" if rerouted == 1 else "senders rerouted"),
+        (uses, "use of a secret somewhere new" if uses == 1 else "uses of secrets somewhere new"),
     )
 
 
@@ -119,7 +120,7 @@ def _sections(outcome: PlanOutcome, plan: Plan) -> tuple[Section, ...]:
     _, _, will = steps(plan, _WIDE).partition("\n")
     folded = tuple(Fold(title, text) for title, _, text in change_sections(plan))
     return (
-        Section(title="What refuses an apply", tone=Tone.BAD, items=tuple(refusals)),
+        Section(title="Why an apply would be refused", tone=Tone.BAD, items=tuple(refusals)),
         Section(title="Notes", tone=Tone.PLAIN, items=tuple(notes)),
         _routes([] if plan.empty else sender_lines(plan)),
         _secrets(plan),
@@ -134,8 +135,8 @@ def _sections(outcome: PlanOutcome, plan: Plan) -> tuple[Section, ...]:
             folds=folded,
         ),
         Section(
-            title="What an apply will do",
-            folds=(Fold("Tests, and what is written", will),) if will else (),
+            title="Steps of the apply",
+            folds=(Fold("Live tests and writes", will),) if will else (),
         ),
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.probe.report import results as results_of
 from reconciler.render.html.page import Page, Row, Section, Table, Tone, to_html
 from reconciler.render.human.tests import summary
+from reconciler.wording import counted
 
 if TYPE_CHECKING:
     from reconciler.probe.report import TestReport
@@ -69,9 +70,9 @@ def drift_page(document: DriftDocument) -> str:
     failing = document.rejected + document.unreachable
     bad = bool(document.error or failing)
     verdict = document.error or (
-        f"{document.drifted} of {document.tested} connectors changed, and {failing} do not work."
+        f"Of {counted(document.tested, 'connector')}, {document.drifted} changed and {failing} failed."
         if document.drifted or failing
-        else f"Nothing changed. {document.tested} connectors were tested."
+        else f"Nothing changed. Tested {counted(document.tested, 'connector')}."
     )
     return to_html(
         Page(
@@ -87,7 +88,7 @@ def drift_page(document: DriftDocument) -> str:
             ),
             sections=(
                 Section(
-                    title="What changed, and what does not work",
+                    title="What changed, and what fails",
                     table=Table(
                         ("connector", "account", "what", "before", "now, or what to do"),
                         tuple(rows),
@@ -123,7 +124,7 @@ def status_page(document: StatusDocument) -> str:
         )
     )
     failing = counts["failing"]
-    verdict = "Nothing was applied yet." if not document.serial else "No connector is failing."
+    verdict = "Nothing has been applied yet." if not document.serial else "No connector is failing."
     if failing:
         verdict = f"{failing} of {len(rows)} connectors {'is' if failing == 1 else 'are'} failing."
     return to_html(

@@ -103,7 +103,7 @@ def test_the_page_of_a_plan_says_first_what_changes_and_who_sends_as_whom(
     flat = " ".join(text.split())
     places = [
         flat.index(part)
-        for part in ("Plan: 0 to add, 1 to change", "What refuses an apply", "--allow-policy-change",
+        for part in ("Plan: 0 to add, 1 to change", "Why an apply would be refused", "--allow-policy-change",
                      "Who sends as whom", "Changes, field by field")
     ]  # fmt: skip
     assert places == sorted(places)

@@ -196,7 +196,7 @@ def test_a_comment_stays_short_however_much_there_is_of_anything() -> None:
     )
     text = plan_comment(PlanOutcome(plan=plan, error="*" * 90_000, actor="a" * 90_000, project="p"))
     assert len(text.encode()) <= MOST_BYTES
-    assert "what refuses an apply" in text
+    assert "why an apply would be refused" in text
     _check(text)
 
 
@@ -216,7 +216,7 @@ def test_changes_are_grouped_by_connector() -> None:
     )
     assert text.count("<details>") == 1
     assert "<summary>payroll: EmailConnector updated</summary>" in text
-    assert "**Nothing refuses an apply.** Plan: 0 to add, 1 to change, 0 to destroy." in text
+    assert "**Nothing would stop an apply.** Plan: 0 to add, 1 to change, 0 to destroy." in text
 
 
 def test_the_report_of_an_apply_says_first_how_it_ended_and_replaces_no_plan() -> None:
