@@ -41,7 +41,7 @@ def command(project: Project, *, serial: int, out: Path) -> None:
     click.echo(f"\nCompared with the current state: {style.strong(summary(done.plan))}")
     click.echo(
         f"Nothing was applied. To go back to revision {serial}:\n"
-        f"  1. reconciler plan --config {out}   shows what would change\n"
+        f"  1. reconciler plan --config {out}   shows what would change; an apply from there is refused\n"
         f"  2. replace the files in {', '.join(map(str, space.project.roots))} with these, and commit them\n"
         "  3. reconciler apply, as for any other change"
     )
