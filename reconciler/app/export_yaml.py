@@ -51,7 +51,7 @@ class ExportedFiles:
 
 
 def write_stored(workspace: Workspace, folder: Path) -> ExportedFiles:
-    """Write everything that is stored as a configuration of which the plan is empty.
+    """Write everything that is stored as a configuration whose plan is empty.
 
     Raises ReconcilerError, and writes nothing, if that cannot be: nothing is stored, the folder
     holds YAML already, or the stored connectors break a rule of the settings.
@@ -64,7 +64,7 @@ def write_stored(workspace: Workspace, folder: Path) -> ExportedFiles:
 def write_revision(workspace: Workspace, folder: Path, serial: int) -> ExportedFiles:
     """Write everything as it was at a revision, as a configuration.
 
-    Connectors that have got another name since say so with ``renamed_from``, so that going back
+    Connectors that were renamed since get ``renamed_from``, so that going back
     keeps their history. Raises ReconcilerError as above, and if there is no such revision.
     """
     with workspace.reading() as reader:
@@ -142,7 +142,7 @@ def _write_all(folder: Path, data: Mapping[str, bytes]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _FilesToWrite:
-    """What is to be written, by name of the file; ``kept`` are those of the project as they are."""
+    """The contents by file name; ``kept`` are the files of the project that did not change."""
 
     data: Mapping[str, bytes]
     kept: tuple[str, ...] = ()
@@ -169,7 +169,7 @@ def _files(
 
 
 def _own_files(workspace: Workspace) -> dict[str, tuple[bytes, str]]:
-    """The files of the project with their texts; none if they are not valid, or in several folders."""
+    """The files of the project with their texts; empty if they are invalid, or in several folders."""
     project = workspace.project
     if not project.exists or len(project.roots) != 1 or workspace.undecided is not None:
         return {}
@@ -187,7 +187,7 @@ def _own_files(workspace: Workspace) -> dict[str, tuple[bytes, str]]:
 
 
 def _other_environments(workspace: Workspace, done: Rewritten) -> tuple[str, ...]:
-    """What has to be said where the files are those of several environments."""
+    """A note to plan in the other environments, whose files are the same ones."""
     others = [name for name in workspace.settings.environments if name != workspace.environment]
     if not others or len(done.kept) == len(done.texts):
         return ()
@@ -198,7 +198,7 @@ def _other_environments(workspace: Workspace, done: Rewritten) -> tuple[str, ...
 def _as_bytes(
     own: Mapping[str, tuple[bytes, str]], done: Rewritten, notes: tuple[str, ...]
 ) -> _FilesToWrite:
-    """The files as octets: of one that is kept all, of another one its byte order mark."""
+    """The files as octets: a kept file unchanged, any other with the byte order mark that it had."""
     data: dict[str, bytes] = {}
     for name, text in done.texts.items():
         before = own[name][0] if name in own else b""
@@ -210,11 +210,13 @@ def _as_bytes(
 def _put_in_place(draft: Path, folder: Path, names: tuple[str, ...]) -> None:
     """Move the files of a draft into a folder, all of them or none; none is written over."""
     moved: list[Path] = []
+    made: list[Path] = []
     is_new = not folder.exists()
     folder.mkdir(exist_ok=True)
     try:
         for name in names:
             path = folder / name
+            made += [item for item in path.parents if folder in item.parents and not item.exists()]
             path.parent.mkdir(parents=True, exist_ok=True)
             # Taking the name first, so that nothing that appears meanwhile is written over.
             path.open("x").close()
@@ -223,12 +225,11 @@ def _put_in_place(draft: Path, folder: Path, names: tuple[str, ...]) -> None:
     except BaseException:
         for path in moved:
             path.unlink(missing_ok=True)
-            if path.parent != folder:
-                with suppress(OSError):
-                    path.parent.rmdir()
         if is_new:
+            made.append(folder)
+        for item in sorted(made, key=lambda item: len(item.parts), reverse=True):
             with suppress(OSError):
-                folder.rmdir()
+                item.rmdir()
         raise
 
 
