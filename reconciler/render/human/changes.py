@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from reconciler.render.terminal import Style
 
 MOST_TEXT: Final = 200_000
-"""Characters of changes that are shown, if they are not few: a plan with much longer ones is not read."""
+"""No further change is shown after this many characters: nobody reads a longer plan."""
 
 
 def change_blocks(
@@ -167,7 +167,7 @@ def row_lines(
         value = visible(str(row.after)) if row.form != "differs" else _values_of(row)
         return [f"      {style.mark('~')} {value} (rotated)"]
     if row.form != "differs":
-        return _field(FieldChange(row.path, row.before, row.after), symbol, width, style, source)
+        return _field(FieldChange(row.path, row.before, row.after), width, style, source)
     remark = source_remark(source, style)
     return [f"      {style.mark(symbol)} {pad(row.path, width)} = {_values_of(row)}{remark}"]
 
@@ -245,10 +245,7 @@ def _values(symbol: str, resource: Resource, style: Style) -> list[str]:
         line
         for path, value in values
         for line in _field(
-            FieldChange(path, value if gone else None, None if gone else value),
-            symbol,
-            width,
-            style,
+            FieldChange(path, value if gone else None, None if gone else value), width, style
         )
     ]
 
@@ -265,14 +262,12 @@ def _block(symbol: str, comment: str, change: Change, lines: list[str], style: S
 def _fields(fields: tuple[FieldChange, ...], style: Style, sources: FieldSources) -> list[str]:
     width = max((width_of(field.path) for field in fields), default=0)
     return [
-        line
-        for field in fields
-        for line in _field(field, "~", width, style, sources.get(field.path))
+        line for field in fields for line in _field(field, width, style, sources.get(field.path))
     ]
 
 
 def _field(
-    field: FieldChange, symbol: str, width: int, style: Style, source: ValueSource | None = None
+    field: FieldChange, width: int, style: Style, source: ValueSource | None = None
 ) -> list[str]:
     name, remark = pad(field.path, width), source_remark(source, style)
     before, after = show(field.before, field.path), show(field.after, field.path)
@@ -282,7 +277,7 @@ def _field(
         return [f"      {style.mark('+')} {name} = {after}{remark}"]
     if field.after is None:
         return [f"      {style.mark('-')} {name} = {before} -> null"]
-    return [f"      {style.mark(symbol)} {name} = {before} -> {after}{remark}"]
+    return [f"      {style.mark('~')} {name} = {before} -> {after}{remark}"]
 
 
 def _list(path: str, before: list[JSON], after: list[JSON], style: Style, remark: str) -> list[str]:
