@@ -176,7 +176,7 @@ class _Writer:
             )
             self._draft = True
         elif SignInMethod.APP_PASSWORD in methods and SignInMethod.PASSWORD not in methods:
-            self._say("It takes an app password, made in the settings of the account.")
+            self._say("It requires an app password, which you create in the account's settings.")
         reference = password or reference_for(self._new.name, what)
         self.references.append(reference)
         return {"password": str(reference)}

@@ -228,7 +228,7 @@ def show_notes(file: ConnectorFile, project: Project) -> None:
         click.echo(diagnostics(file.warnings, project.stderr_style()), err=True)
     for reference in file.written.references:
         if reference.scheme == "env":
-            click.echo(f"Set {reference.target}, which holds the secret.")
+            click.echo(f"Set {reference.target} to the secret.")
 
 
 def _nameserver(text: str | None) -> tuple[str, int] | None:

@@ -23,7 +23,7 @@ _NUMBERS: Final = re.compile(r"[0-9.]+")
 class Source(StrEnum):
     """Where settings were found; the first five in the order in which the search asks."""
 
-    PROVIDER = "built-in and own providers"
+    PROVIDER = "known providers"
     MX = "mail exchangers (MX)"
     AUTOCONFIG = "autoconfig of the domain"
     SRV = "SRV records (RFC 6186, RFC 8314)"

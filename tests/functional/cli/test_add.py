@@ -55,7 +55,7 @@ def test_what_the_domain_says_of_itself_is_written_and_valid(
     done = added(bare, domain)
     assert done.status == 0, done.said
     assert f"autoconfig of the domain: https://autoconfig.{DOMAIN}/" in done.err
-    assert "built-in and own providers: none" in done.err
+    assert "known providers: none" in done.err
     assert text(bare, "help") == (
         "# Found by: autoconfig of the domain\n"
         "kind: EmailConnector\n"
@@ -86,7 +86,7 @@ def test_a_project_is_started_with_a_mailbox(bare: Home) -> None:
     assert written.startswith("# yaml-language-server: $schema=../schemas/connectors.schema.json\n")
     assert (bare.folder / "schemas" / "connectors.schema.json").exists()
     assert "provider: gmail" in written
-    assert "It takes an app password" in done.out
+    assert "It requires an app password" in done.out
     assert "Set INFO_PASSWORD" in done.out
     roles = text(bare, "roles")
     assert "contoso.example" in roles
