@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.atomic_file import unwritable, write_wholly
 from reconciler.app.project_folder import SETTINGS_FILE
-from reconciler.config.compose import compose
 from reconciler.config.files import MAX_BYTES, decode, find, read_bytes, shown
 from reconciler.config.formatting import Formatted, Left, formatted
+from reconciler.config.plain_yaml import read_documents
 from reconciler.config.template_documents import KINDS
 from reconciler.diagnostics import Diagnostic
 from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
@@ -95,7 +95,7 @@ def format_text(data: bytes, name: str = STANDARD_INPUT) -> Formatted:
     text = decode(data, name)
     if isinstance(text, Diagnostic):
         raise ConfigurationInvalid((text,))
-    composed = compose(text, name)
+    composed = read_documents(text, name)
     if not composed.readable:
         raise ConfigurationInvalid(composed.diagnostics)
     return formatted(text)
@@ -109,7 +109,7 @@ def _read(path: Path, *, settings: bool = False, named: bool = False) -> _Read:
     text = decode(before, shown(path))
     if isinstance(text, Diagnostic):
         return _Read(Layout(path, diagnostics=(text,)))
-    composed = compose(text, shown(path))
+    composed = read_documents(text, shown(path))
     if not composed.readable:
         return _Read(Layout(path, diagnostics=composed.diagnostics))
     if not settings and not _is_ours(composed):

@@ -25,16 +25,14 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.resolver import VersionedResolver
 from ruamel.yaml.tag import Tag
 
-from reconciler.config.compose import compose
 from reconciler.config.events import pieces, reference
+from reconciler.config.plain_layout import WIDTH, is_laid_out
+from reconciler.config.plain_yaml import plain_documents, read_documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ruamel.yaml.events import Event
-
-_WIDTH: Final = 110
-"""Columns after which a list between brackets goes on in another line. Texts are never folded."""
 
 _END: Final = "\n"
 _BLANK_TOP: Final = re.compile(r"\A(?:[ \t]*\n)+")
@@ -68,6 +66,8 @@ class _Refused(Exception):
 
 def formatted(text: str) -> Formatted:
     """Format a YAML text; anything else is returned as it is."""
+    if _is_laid_out(text):
+        return Formatted(text)
     cut = tuple(pieces(text.replace("\r\n", "\n").replace("\r", "\n")))
     parts: list[str] = []
     left: list[Left] = []
@@ -88,8 +88,15 @@ _OTHERWISE: Final = "more than white space would change"
 _NO_WAY: Final = "it cannot be formatted"
 
 
+def _is_laid_out(text: str) -> bool:
+    # The lines are looked at first, because that costs less than to read values.
+    return is_laid_out(text) and plain_documents(text) is not None
+
+
 def _piece(piece: str, *, last: bool) -> str:
     """Lay out a document with the line that it begins with."""
+    if _is_laid_out(piece):
+        return piece
     marker = _MARKER.match(piece)
     if marker is None:
         if piece.startswith("---"):
@@ -110,7 +117,7 @@ def _document(text: str, *, last: bool) -> str:
     """
     try:
         new = _laid_out(text, last=last)
-        again = new if new == text else _laid_out(new, last=last)
+        again = new if new == text or _is_laid_out(new) else _laid_out(new, last=last)
     except Exception:  # noqa: BLE001 - ruamel's writer has its limits, and says so in many ways
         raise _Refused(_NO_WAY) from None
     if new == text:
@@ -135,7 +142,7 @@ def _first_difference(old: str, new: str) -> int | None:
 
 
 def _meaning(text: str) -> object:
-    composed = compose(text, "")
+    composed = read_documents(text, "")
     return (
         [document.value for document in composed.documents],
         [item.rule for item in composed.diagnostics],
@@ -151,7 +158,7 @@ def _laid_out(text: str, *, last: bool) -> str:
     writer.Emitter = _Emitter
     writer.Resolver = _Resolver
     writer.indent(mapping=2, sequence=4, offset=2)
-    writer.width = _WIDTH
+    writer.width = WIDTH
     writer.preserve_quotes = True
     writer.allow_unicode = True
     writer.composer.warn_double_anchors = False  # the warning would quote the file

@@ -68,6 +68,17 @@ def test_the_time_that_validation_takes_grows_with_the_documents_and_not_faster(
     assert ratio.median <= 10
 
 
+def test_a_check_of_the_layout_takes_about_as_long_as_validation(
+    folders: dict[int, Path], tell: Tell
+) -> None:
+    def checked() -> float:
+        return cpu_seconds(RECONCILER, "fmt", "--check", cwd=folders[MANY].parent)
+
+    ratio = compared(checked, lambda: validated(folders[MANY]), at_most=2.0, most=5)
+    tell(f"fmt --check with {MANY} documents, against validate: {ratio}")
+    assert ratio.median <= 2
+
+
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])
 def test_a_plan_takes_a_multiple_of_reading_the_rows(
     store: str, request: pytest.FixtureRequest, tmp_path: Path, tell: Tell

@@ -49,6 +49,19 @@ def test_a_check_writes_nothing(home: Home, untidy: Path) -> None:
     assert home("fmt", "--check", "connectors.d").status == 1
 
 
+@pytest.mark.parametrize(
+    "data",
+    [b"\xef\xbb\xbf" + TIDY, TIDY.replace(b"\n", b"\r\n"), TIDY + b"\n", TIDY.rstrip(), b"\n" + TIDY],
+    ids=["byte order mark", "CRLF", "blank line at the end", "no end", "blank line at the top"],
+)  # fmt: skip
+def test_a_check_sees_what_no_field_shows(home: Home, data: bytes) -> None:
+    (home.config / "all.yaml").write_bytes(data)
+    done = home("fmt", "--check")
+    assert (done.status, done.out) == (1, "connectors.d/all.yaml\n")
+    assert home("fmt").status == 0
+    assert (home.config / "all.yaml").read_bytes() == TIDY
+
+
 def test_the_plan_is_the_same(home: Home, untidy: Path) -> None:
     home.apply_untested()
     assert home("plan", "--out", "plan.json").status == 0
