@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.disk_fault import disk_fault
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -26,6 +24,8 @@ def go_to(context: click.Context, parameter: click.Parameter, value: Path | None
         try:
             os.chdir(value)
         except OSError as error:
+            from reconciler.disk_fault import disk_fault  # noqa: PLC0415 - only where there is an error
+
             message = f"{value}: {disk_fault(error, value).reason}"
             raise click.BadParameter(message, context, parameter) from None
         context.call_on_close(partial(os.chdir, before))
