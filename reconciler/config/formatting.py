@@ -229,7 +229,8 @@ def _with_comments_in_line(old: str, new: str) -> str:
     """
     if "#" not in old:
         return new
-    before, after = _outline(old), _outline(new)
+    before = _outline(old)
+    after = before if new == old else _outline(new)
     if len(before.comments) != len(after.comments) or len(before.blocks) != len(after.blocks):
         raise ValueError("a comment or a value would be lost")
     written, lines = old.split("\n"), new.split("\n")
