@@ -21,6 +21,9 @@ LINES: Final = 20
 BLOCKS: Final = 200
 """How many changes, and how many items of a list within one, a plan shows whole: JSON has all of them."""
 
+PAGE_ROWS: Final = 2_000
+"""How many rows a table of a page has, which can be filtered."""
+
 
 def counted(number: int, noun: str) -> str:
     """``1 connector``, ``2 connectors``: for nouns that take an s."""

@@ -32,7 +32,12 @@ def prepare() -> None:
         if not isinstance(stream, io.TextIOWrapper):
             continue
         kind = _LogOfCi if in_ci else _Output
-        setattr(sys, name, kind.instead_of(stream, NAMES[name]))
+        made = kind.instead_of(stream, NAMES[name])
+        if (
+            getattr(sys, f"__{name}__") is stream
+        ):  # detached now; shutil asks it how wide the terminal is
+            setattr(sys, f"__{name}__", made)
+        setattr(sys, name, made)
 
 
 NAMES: Final = {"stdout": "standard output", "stderr": "standard error"}

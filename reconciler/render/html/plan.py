@@ -17,16 +17,13 @@ from reconciler.render.human.plan import compared_with, left_out, not_tested, st
 from reconciler.render.human.routes import WHY, sender_lines
 from reconciler.render.terminal import Style
 from reconciler.routing.request import Reason
-from reconciler.wording import counted, listed, shortened
+from reconciler.wording import PAGE_ROWS, counted, listed, shortened
 
 if TYPE_CHECKING:
     from reconciler.plan.document import RouteDocument
     from reconciler.plan.planner import Plan
     from reconciler.render.human.routes import SenderLine
     from reconciler.render.plan import PlanOutcome
-
-MOST_ROWS = 2_000
-"""The most rows of a table; JSON has all of them."""
 
 _WIDE = Style(colour=False, width=160)
 _WORDS = {
@@ -89,7 +86,7 @@ def _counts(plan: Plan) -> tuple[tuple[int, str], ...]:
 
 
 def _problems(outcome: PlanOutcome) -> Section:
-    shown, more = shortened(outcome.diagnostics, MOST_ROWS)
+    shown, more = shortened(outcome.diagnostics, PAGE_ROWS)
     rows = tuple(
         Row(
             (str(item.location), item.message, item.hint),
@@ -144,7 +141,7 @@ def _sections(outcome: PlanOutcome, plan: Plan) -> tuple[Section, ...]:
 def _routes(lines: list[SenderLine]) -> Section:
     # What changes is read first.
     ordered = sorted(lines, key=lambda line: line.mark == " ")
-    shown, more = shortened(ordered, MOST_ROWS)
+    shown, more = shortened(ordered, PAGE_ROWS)
     rows = []
     for line in shown:
         word, tone = _WORDS[line.mark]
@@ -170,7 +167,7 @@ def _way(row: RouteDocument | None) -> str:
 
 def _secrets(plan: Plan) -> Section:
     groups = grouped_uses(plan.new_credentials, frozenset(pending_uses(plan.violations)))
-    shown, more = shortened(groups, MOST_ROWS)
+    shown, more = shortened(groups, PAGE_ROWS)
     rows = tuple(
         Row(
             (

@@ -57,6 +57,7 @@ def test_help_loads_no_command_and_no_pydantic(home: Home) -> None:
         "reconciler.cli.main",
         "reconciler.cli.streams",
         "reconciler.cli.working_folder",
+        "reconciler.disk_fault",
         "reconciler.errors",
         "reconciler.signals",
     }

@@ -208,7 +208,7 @@ def test_other_overrides_than_those_of_the_saved_plan_are_refused(policy: Home) 
     for option in (
         ("--allow-deletes", "3"),
         ("--allow-updates", "3"),
-        ("--allow-policy-change", "--allow-credential", "support"),
+        ("--allow-policy-change", "--allow-credential", "env:*"),
     ):
         done = policy("apply", "plan.json", *option, *SKIP)
         assert done.status == 5, option

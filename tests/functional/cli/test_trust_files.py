@@ -100,6 +100,7 @@ WRITES = (
     ("fmt", "--check", "--report", "gitlab={}"),
     ("apply", "--auto-approve", "--skip-tests", "no servers", "--report", "json={}"),
     ("drift", "--no-record", "--report", "json={}"),
+    ("status", "--report", "json={}"),
     ("test", "--no-record", "--report", "junit={}"),
     ("test", "merge", "shard.json", "--report", "junit={}"),
     ("doctor", "support", "--report", "json={}"),
