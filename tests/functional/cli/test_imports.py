@@ -57,7 +57,6 @@ def test_help_loads_no_command_and_no_pydantic(home: Home) -> None:
         "reconciler.cli.main",
         "reconciler.cli.streams",
         "reconciler.cli.working_folder",
-        "reconciler.disk_fault",
         "reconciler.errors",
         "reconciler.signals",
     }
