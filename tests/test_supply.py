@@ -62,7 +62,9 @@ def test_whatever_is_installed_has_a_hash_or_lies_here(path: Path) -> None:
     for line in _pip(path):
         of_the_checkout = re.search(r"( -e| --editable)? '?\.(\[[a-z,]+\])?'?($| --group)", line)
         only_pip = re.search(r"install( -q)? --upgrade pip$", line)
-        by_hand = path.name in {"README.md", "CONTRIBUTING.md", "tutorial.md"} and (of_the_checkout or only_pip)
+        by_hand = path.name in {"README.md", "CONTRIBUTING.md", "tutorial.md"} and (
+            of_the_checkout or only_pip
+        )
         without_dependencies = (
             of_the_checkout and "--no-deps" in line and "--no-build-isolation" in line
         )

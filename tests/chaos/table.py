@@ -1,4 +1,4 @@
-"""The table of attacks: what was tried, what came of it, and what was found."""
+"""The table of attacks: what was tried, the outcome, and what was found."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class AttackTable:
         found = sum(len(row.found) for row in self._rows.values())
         yield f"`{command}`: {tried} attacks, {found} broken promises."
         yield ""
-        yield "| target | attack | tried | came of it | found |"
+        yield "| target | attack | tried | outcome | found |"
         yield "| --- | --- | --- | --- | --- |"
         order = sorted(self._rows, key=lambda key: (key[0], ATTACKS.index(key[1])))
         for key in order:

@@ -2,7 +2,7 @@
 
 They are not in the default run. ``pytest tests/chaos --chaos N`` runs N of them, ``--chaos-seed S`` says which:
 the attack of a seed is always the same, and N attacks take the seeds from S on. A failure prints the command
-that repeats it. ``--chaos-report FILE`` writes the table of what was tried and what came of it.
+that repeats it. ``--chaos-report FILE`` writes the table of what was tried, and the outcomes.
 """
 
 from __future__ import annotations
