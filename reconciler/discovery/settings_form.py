@@ -82,6 +82,7 @@ def read_form(text: str) -> FormSettings | None:
     from_name = _text(known, "fromname")
     found.from_name = from_name if re.fullmatch(TEXT_PATTERN, from_name) else None
     _password(known.get("imappassword") or known.get("smtppassword"), found)
+    _other_password(known.get("imappassword"), known.get("smtppassword"), found)
     for key, entry in known.items():
         if key not in _TAKEN | _IGNORED and entry.value and key != "smtppassword":
             found.remarks.append(Remark(entry.line, f"{entry.label} was left out"))
@@ -149,3 +150,12 @@ def _password(entry: _Entry | None, found: FormSettings) -> None:
     else:
         text = f"{entry.label} was not copied: put the secret where the connector refers to"
         found.remarks.append(Remark(entry.line, text))
+
+
+def _other_password(imap: _Entry | None, smtp: _Entry | None, found: FormSettings) -> None:
+    """Name a password of SMTP alone; that the same one is used is no loss."""
+    if imap is None or smtp is None or not imap.value or not smtp.value:
+        return
+    if smtp.value != imap.value and not smtp.value.startswith("(none"):
+        text = f"{smtp.label} of the SMTP server was left out: both accounts get the secret of IMAP"
+        found.remarks.append(Remark(smtp.line, text))

@@ -81,7 +81,9 @@ def left_unchanged(path: str, line: int, reason: str) -> Diagnostic:
     return Diagnostic("fmt/left-unchanged", Severity.WARNING, message, "", path, line, 1)
 
 
-def fmt_report(document: FmtDocument, output_format: FileReport, root: SourceRoot) -> str:
+def fmt_report(  # noqa: PLR0911 - a format each
+    document: FmtDocument, output_format: FileReport, root: SourceRoot
+) -> str:
     """The report of a formatting, for a file."""
     match output_format:
         case OutputFormat.JSON:
@@ -96,6 +98,10 @@ def fmt_report(document: FmtDocument, output_format: FileReport, root: SourceRoo
             return gitlab(document.diagnostics, root)
         case OutputFormat.GITHUB:
             return github(document.diagnostics, root, error=document.error)
+        case OutputFormat.HTML:
+            from reconciler.render.html.problems import fmt_page  # noqa: PLC0415 - only where it is written
+
+            return fmt_page(document)
         case _:
             assert_never(output_format)
 

@@ -47,6 +47,7 @@ FileReport = Literal[
     OutputFormat.SARIF,
     OutputFormat.GITLAB,
     OutputFormat.GITHUB,
+    OutputFormat.HTML,
 ]
 """Reports of validate and fmt."""
 PlanReportFormat = Literal[

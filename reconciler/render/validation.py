@@ -82,7 +82,9 @@ class Validation:
         return self.loaded.diagnostics if self.loaded is not None else ()
 
 
-def validation_report(outcome: Validation, output_format: FileReport, root: SourceRoot) -> str:
+def validation_report(  # noqa: PLR0911 - a format each
+    outcome: Validation, output_format: FileReport, root: SourceRoot
+) -> str:
     """The report of a validation, for a file."""
     match output_format:
         case OutputFormat.JSON:
@@ -101,6 +103,13 @@ def validation_report(outcome: Validation, output_format: FileReport, root: Sour
             return gitlab(outcome.problems, root)
         case OutputFormat.GITHUB:
             return github(outcome.problems, root, error=outcome.error)
+        case OutputFormat.HTML:
+            from reconciler.render.html.problems import validation_page  # noqa: PLC0415 - only where it is written
+
+            document = _report_document(outcome)
+            end = _end(outcome.loaded, outcome.places) if outcome.loaded is not None else ""
+            verdict = outcome.error or end
+            return validation_page(outcome.problems, verdict, valid=document.valid)
         case _:
             assert_never(output_format)
 

@@ -11,6 +11,7 @@ from reconciler.plan.limits import overriding_options
 from reconciler.render.change_sections import change_sections
 from reconciler.render.html.page import Fold, Page, Row, Section, Table, Tone, to_html
 from reconciler.render.html.picture import picture
+from reconciler.render.html.problems import problems_section
 from reconciler.render.html.tests import results_section
 from reconciler.render.human.impact import access, by_limit
 from reconciler.render.human.plan import compared_with, left_out, not_tested, steps, summary
@@ -49,7 +50,7 @@ def plan_page(outcome: PlanOutcome, *, command: str = "plan", ending: str = "") 
             tone=tone,
             counts=_counts(plan) if plan is not None else (),
             sections=(
-                _problems(outcome),
+                problems_section(outcome.diagnostics),
                 *(_sections(outcome, plan) if plan is not None else ()),
                 results_section(outcome.results),
             ),
@@ -82,23 +83,6 @@ def _counts(plan: Plan) -> tuple[tuple[int, str], ...]:
         (counts.destroyed, "to destroy"),
         (rerouted, "sender rerouted" if rerouted == 1 else "senders rerouted"),
         (uses, "use of a secret somewhere new" if uses == 1 else "uses of secrets somewhere new"),
-    )
-
-
-def _problems(outcome: PlanOutcome) -> Section:
-    shown, more = shortened(outcome.diagnostics, PAGE_ROWS)
-    rows = tuple(
-        Row(
-            (str(item.location), item.message, item.hint),
-            Tone.BAD if item.is_error else Tone.CHANGED,
-            "error" if item.is_error else "warning",
-        )
-        for item in shown
-    )
-    return Section(
-        title="Problems of the configuration",
-        note=more,
-        table=Table(("where", "problem", "what to do"), rows),
     )
 
 

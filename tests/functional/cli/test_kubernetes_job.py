@@ -13,7 +13,8 @@ from ruamel.yaml import YAML
 if TYPE_CHECKING:
     from tests.functional.conftest import Home
 
-MANIFEST: Final = Path(__file__).parents[3] / "packaging" / "kubernetes" / "test-job.yaml"
+FOLDER: Final = Path(__file__).parents[3] / "packaging" / "kubernetes"
+MANIFEST: Final = FOLDER / "test-job.yaml"
 ALL: Final = {"info", "invoices", "no-reply", "payroll", "support"}
 
 
@@ -68,3 +69,32 @@ def test_a_shard_of_a_job_needs_an_index_within_the_count(
 def test_an_index_alone_chooses_no_shard(live: Home) -> None:
     done = live("test", "--depth", "dns", "--format", "json", JOB_COMPLETION_INDEX="0")
     assert {item["connector"] for item in json.loads(done.out)["connectors"]} == ALL
+
+
+def test_the_nightly_job_finds_what_changed_with_nothing_but_the_settings(live: Home) -> None:
+    live.apply_untested()
+    live("drift")
+    shutil.rmtree(live.config)  # it tests what is applied, so it needs no documents
+    live.write("../reconciler.yaml", "{}\n")
+    job: Any = YAML(typ="safe").load((FOLDER / "drift-cronjob.yaml").read_text())
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    done = live(*container["args"])
+    assert done.status == 0, done.said
+    assert "Tested 5" in done.out
+    assert live(*container["args"], PAYROLL_PASSWORD="wrong").status == 4
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.name)
+def test_no_pod_may_more_than_it_needs(path: Path) -> None:
+    manifest: Any = YAML(typ="safe").load(path.read_text())
+    job = manifest["spec"].get("jobTemplate", manifest)["spec"]
+    pod = job["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["restartPolicy"] == "Never"
+    assert job.get("backoffLimit", job.get("backoffLimitPerIndex")) == 0
+    for container in pod["containers"]:
+        allowed = container["securityContext"]
+        assert allowed["allowPrivilegeEscalation"] is False
+        assert allowed["capabilities"] == {"drop": ["ALL"]}
+        assert not any("value" in item for item in container.get("env", ()))

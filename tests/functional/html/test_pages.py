@@ -25,6 +25,9 @@ CHROMIUM: Final = shutil.which("chromium") or shutil.which("google-chrome")
 HOSTILE: Final = "</title></script><script>document.title='owned'</script><img src=x onerror=alert(1)>\x1b[31m\u202e\"'"
 
 
+PAGES: Final = ["drift", "first", "fmt", "plan", "status", "test", "validate"]
+
+
 class Elements(HTMLParser):
     """The elements of a page, with their attributes."""
 
@@ -71,13 +74,19 @@ def reports(live: Home) -> dict[str, str]:
     live("status", "--report", "html=status.html")
     live("test", "--report", "html=test.html", PAYROLL_PASSWORD="wrong")
     live("drift", "--report", "html=drift.html")
+    live.write("broken.yaml", "kind: EmailConnector\nname: broken\nimapp: {}\n")
+    live("validate", "--report", "html=validate.html")
+    live.write(
+        "broken.yaml", "kind:   Group\nname: spaced\nmembers: {users: [a@contoso.example]}\n"
+    )
+    live("fmt", "--check", "--report", "html=fmt.html")
     return {
         path.stem: path.read_text(encoding="utf-8") for path in sorted(live.folder.glob("*.html"))
     }
 
 
 def test_every_page_stands_alone(reports: dict[str, str]) -> None:
-    assert sorted(reports) == ["drift", "first", "plan", "status", "test"]
+    assert sorted(reports) == PAGES
     for text in reports.values():
         elements = Elements(text).found
         assert not {tag for tag, _ in elements} & {
@@ -116,6 +125,14 @@ def test_the_page_of_the_state_lists_every_connector(live: Home, reports: dict[s
     assert listed
     for item in listed:
         assert f">{item['name']}</td>" in reports["status"]
+
+
+def test_the_page_of_a_validation_has_each_problem_with_its_place(reports: dict[str, str]) -> None:
+    assert "broken.yaml:3:1" in reports["validate"]
+    assert "`imapp` is not a known field here." in html.unescape(reports["validate"])
+    assert "The configuration is not valid" in reports["validate"]
+    assert "broken.yaml" in reports["fmt"]
+    assert "would change" in reports["fmt"]
 
 
 def test_no_text_breaks_out_of_its_place() -> None:
@@ -170,7 +187,7 @@ def test_the_script_is_the_one_that_the_policy_allows(tmp_path: Path) -> None:
     assert "data-filters" in browser(tmp_path, "--dump-dom", f"file://{path}")
 
 
-@pytest.mark.parametrize("name", ["plan", "status", "test", "drift", "first"])
+@pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing_to_mend(name: str, reports: dict[str, str], tmp_path: Path) -> None:
     source = axe()
     path = tmp_path / f"{name}.html"

@@ -57,3 +57,21 @@ def test_what_a_connector_cannot_take_is_said_with_its_line_and_without_its_valu
         (6, "Password was not copied: put the secret where the connector refers to"),
         (7, "SMTP Username was left out"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("smtp", "named"), [("env:OTHER", True), ("hunter3", True), ("env:SAME", False), ("", False)]
+)
+def test_another_password_for_smtp_is_named_and_never_copied(smtp: str, named: bool) -> None:
+    found = read_form(
+        "IMAP server: imap.contoso.example\nIMAP server port: 993\nPassword: env:SAME\n"
+        f"SMTP server: smtp.contoso.example\nSMTP server port: 587\nPassword: {smtp}\n"
+    )
+    assert found is not None
+    assert str(found.password) == "env:SAME"
+    said = [item.text for item in found.remarks if "both accounts" in item.text]
+    assert said == (
+        ["Password of the SMTP server was left out: both accounts get the secret of IMAP"]
+        if named
+        else []
+    )
