@@ -75,7 +75,8 @@ def apply_report(  # noqa: PLR0911 - a format each
         case OutputFormat.HTML:
             from reconciler.render.html.plan import plan_page  # noqa: PLC0415 - only where it is written
 
-            return plan_page(planned, command="apply", ending=_ending(outcome, serial))
+            done = outcome == "applied"
+            return plan_page(planned, command="apply", ending=_ending(outcome, serial), done=done)
         case _:
             assert_never(output_format)
 

@@ -35,8 +35,10 @@ _WORDS = {
 }
 
 
-def plan_page(outcome: PlanOutcome, *, command: str = "plan", ending: str = "") -> str:
-    """What planning came to; ``ending`` is the verdict of an apply, a sentence."""
+def plan_page(
+    outcome: PlanOutcome, *, command: str = "plan", ending: str = "", done: bool = False
+) -> str:
+    """What planning came to; ``ending`` is the verdict of an apply, a sentence, and ``done`` if it was applied."""
     plan = outcome.plan
     environment = plan.environment if plan is not None else outcome.environment
     names = [name for name in (outcome.project, environment) if name]
@@ -48,10 +50,10 @@ def plan_page(outcome: PlanOutcome, *, command: str = "plan", ending: str = "") 
             + (f", compared with {plan.base.ref}" if plan and plan.base else ""),
             verdict=verdict,
             tone=tone,
-            counts=_counts(plan) if plan is not None else (),
+            counts=_counts(plan, done=done) if plan is not None else (),
             sections=(
                 problems_section(outcome.diagnostics),
-                *(_sections(outcome, plan) if plan is not None else ()),
+                *(_sections(outcome, plan, done=done) if plan is not None else ()),
                 results_section(outcome.results),
             ),
         )
@@ -74,19 +76,19 @@ def _verdict(outcome: PlanOutcome, ending: str) -> tuple[str, Tone]:
     return summary(plan), Tone.GOOD if plan.empty else Tone.CHANGED
 
 
-def _counts(plan: Plan) -> tuple[tuple[int, str], ...]:
+def _counts(plan: Plan, *, done: bool) -> tuple[tuple[int, str], ...]:
     counts, uses = plan.counts, len(plan.new_credentials)
     rerouted = len(plan.impact.rerouted) if plan.serial else 0
     return (
-        (counts.added, "to add"),
-        (counts.changed, "to change"),
-        (counts.destroyed, "to destroy"),
+        (counts.added, "added" if done else "to add"),
+        (counts.changed, "changed" if done else "to change"),
+        (counts.destroyed, "destroyed" if done else "to destroy"),
         (rerouted, "sender rerouted" if rerouted == 1 else "senders rerouted"),
         (uses, "use of a secret somewhere new" if uses == 1 else "uses of secrets somewhere new"),
     )
 
 
-def _sections(outcome: PlanOutcome, plan: Plan) -> tuple[Section, ...]:
+def _sections(outcome: PlanOutcome, plan: Plan, *, done: bool) -> tuple[Section, ...]:
     refusals = []
     for found in by_limit(plan.violations):
         options = overriding_options(found)
@@ -117,7 +119,7 @@ def _sections(outcome: PlanOutcome, plan: Plan) -> tuple[Section, ...]:
         ),
         Section(
             title="Steps of the apply",
-            folds=(Fold("Live tests and writes", will),) if will else (),
+            folds=(Fold("Live tests and writes", will),) if will and not done else (),
         ),
     )
 

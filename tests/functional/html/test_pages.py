@@ -25,7 +25,7 @@ CHROMIUM: Final = shutil.which("chromium") or shutil.which("google-chrome")
 HOSTILE: Final = "</title></script><script>document.title='owned'</script><img src=x onerror=alert(1)>\x1b[31m\u202e\"'"
 
 
-PAGES: Final = ["drift", "first", "fmt", "plan", "status", "test", "validate"]
+PAGES: Final = ["apply", "drift", "first", "fmt", "plan", "status", "test", "validate"]
 
 
 class Elements(HTMLParser):
@@ -68,7 +68,7 @@ def browser(tmp_path: Path, *arguments: str) -> str:
 def reports(live: Home) -> dict[str, str]:
     """A page of each command that writes one; the second plan reroutes all mail."""
     live("plan", "--report", "html=first.html")
-    live.apply_untested()
+    live.apply_untested("--report", "html=apply.html")
     live.edit("policy.yaml", "enabled: false", "enabled: true")
     live("plan", "--report", "html=plan.html")
     live("status", "--report", "html=status.html")
@@ -125,6 +125,12 @@ def test_the_page_of_the_state_lists_every_connector(live: Home, reports: dict[s
     assert listed
     for item in listed:
         assert f">{item['name']}</td>" in reports["status"]
+
+
+def test_the_page_of_an_apply_says_what_was_done(reports: dict[str, str]) -> None:
+    assert "Applied as revision 1." in reports["apply"]
+    assert "<b>19</b> added" in reports["apply"]
+    assert "to add" not in reports["apply"]
 
 
 def test_the_page_of_a_validation_has_each_problem_with_its_place(reports: dict[str, str]) -> None:
