@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from time import sleep
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,6 +44,25 @@ def asking(home: Home, *, lease: int) -> Iterator[Terminal]:
         shell.read_until(QUESTION)
         home.edit("info.yaml", "Help desk", "Customer care")
         yield shell
+
+
+def stop(shell: Terminal, home: Home) -> None:
+    """Let a holder stand still, but not within a transaction, in which nobody else could take its lock."""
+    path = home.environ["RECONCILER_STATE"].removeprefix("sqlite:///")
+    for _ in range(100):
+        shell.process.send_signal(signal.SIGSTOP)
+        if "://" in path:
+            return  # PostgreSQL ends a transaction that stands still
+        try:
+            with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as raw:
+                raw.execute("BEGIN IMMEDIATE")
+                raw.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            shell.process.send_signal(signal.SIGCONT)
+            sleep(0.02)
+        else:
+            return
+    pytest.fail("the holder never ended its transaction")
 
 
 def serial(home: Home) -> int:
@@ -82,7 +103,7 @@ def test_until_then_it_is_named(applied: Home) -> None:
 
 def test_a_holder_that_was_stopped_and_lost_its_lease_cannot_write(applied: Home) -> None:
     with asking(applied, lease=SHORT) as shell:
-        shell.process.send_signal(signal.SIGSTOP)
+        stop(shell, applied)
         done = applied("apply", *OTHER, "--lock-timeout", "60s")
         assert done.status == 0, done.said
         shell.process.send_signal(signal.SIGCONT)
@@ -98,7 +119,7 @@ def test_a_holder_that_was_stopped_and_lost_its_lease_cannot_write(applied: Home
 
 def test_a_holder_that_was_stopped_is_told_who_has_the_lock_now(applied: Home) -> None:
     with asking(applied, lease=SHORT) as shell:
-        shell.process.send_signal(signal.SIGSTOP)
+        stop(shell, applied)
         with asking_after(applied) as successor:
             shell.process.send_signal(signal.SIGCONT)
             shell.type("yes\n")

@@ -90,6 +90,7 @@ def test_a_database_that_is_away_stops_no_mail_and_is_followed_again(
         gateway.wait_for("applied")
         with gateway.client() as client:
             client.sendmail(ASKED, [to := "back@elsewhere.example"], MAIL.format(to=to))
+        gateway.wait_for("mail", 2)  # which is logged once the client has its answer
         sent = [event["connector"] for event in gateway.events if event["event"] == "mail"]
         assert sent == ["info", "no-reply"]
 
