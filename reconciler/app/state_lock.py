@@ -34,6 +34,7 @@ def held_lock(
         with lock:
             yield lock
     finally:
+        lock.give_back()  # if a signal came before the block had begun
         if lock.not_released is not None:
             written = ""
             if outcome is not None and outcome.known and outcome.serial is not None:

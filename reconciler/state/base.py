@@ -201,6 +201,10 @@ class StateLock(Protocol):
         """Why the lock could not be released at the end of the block; None if it was released."""
         ...
 
+    def give_back(self) -> None:
+        """Release the lock, unless that was done: what the end of the block does."""
+        ...
+
     def __enter__(self) -> Self: ...
 
     def __exit__(

@@ -177,9 +177,15 @@ class HeldLock:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Release the lease, unless that was done; a signal may come before the block has begun."""
+        if self._done.is_set():
+            return
         with deferred():
             self._done.set()
-            if self._thread is not None:
+            if self._thread is not None and self._thread.ident is not None:
                 self._thread.join()
             # A lease that cannot be released expires, and must not hide how the block ended.
             try:

@@ -224,14 +224,15 @@ class SqlStore:
         attempt = partial(self._take, token, holder, operation)
         try:
             taken = leases.acquire(attempt, wait=wait, waiting=waiting)
+            held = leases.HeldLock(
+                taken, renew=partial(self._renew, token), release=partial(self._release, token)
+            )
         except BaseException as error:
             if not isinstance(error, StateError):  # a signal may have come after the lock was taken
                 with deferred(), suppress(StateError):
                     self._release(token)
             raise
-        return leases.HeldLock(
-            taken, renew=partial(self._renew, token), release=partial(self._release, token)
-        )
+        return held
 
     def unlock(self, token: str) -> Lease:
         """Remove the lock that is held under that token."""
@@ -279,10 +280,7 @@ class SqlStore:
             if newest and _is_of(newest[0], commit):
                 return newest[0]
             raise BrokenOff(error.message, hint="run the command again")
-        raise CommitUnknown(
-            error.message,
-            hint=_LOOK,
-        )
+        raise CommitUnknown(error.message, hint=_LOOK)
 
     def record_tests(self, tests: tuple[tuple[str, LastTest], ...], *, serial: int) -> None:
         """Record results of live tests of connectors that did not change after ``serial``."""

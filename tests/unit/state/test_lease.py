@@ -5,12 +5,18 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from reconciler.app.state_lock import held_lock
 from reconciler.errors import StateLocked, StateUnavailable
 from reconciler.state.base import Lease
 from reconciler.state.lease import LASTS, HeldLock, LockRefused, acquire, fresh, locked
+
+if TYPE_CHECKING:
+    from reconciler.state.base import StateStore
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 THEIRS = fresh("theirs", "alice", "apply", NOON)
@@ -185,3 +191,35 @@ def test_a_lock_that_cannot_be_given_back_does_not_hide_how_the_block_ended() ->
         HeldLock(OURS, renew=lambda: True, release=release),
     ):
         raise ZeroDivisionError
+
+
+def test_a_signal_while_the_block_begins_leaves_no_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    released: list[bool] = []
+    lock = HeldLock(OURS, renew=lambda: True, release=lambda: released.append(True))
+
+    def interrupted(_thread: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    store = SimpleNamespace(lock=lambda **_named: lock)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        held_lock(
+            cast("StateStore", store),
+            holder="ada",
+            operation="apply",
+            wait=timedelta(),
+            noted=print,
+        ),
+    ):
+        pytest.fail("the block never begins")
+    assert released == [True]
+
+
+def test_a_lease_is_released_once() -> None:
+    released: list[bool] = []
+    lock = HeldLock(OURS, renew=lambda: True, release=lambda: released.append(True))
+    with lock:
+        assert released == []
+    lock.give_back()
+    assert released == [True]
