@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
-from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -16,14 +14,14 @@ from reconciler.app.workspace import open_workspace
 from reconciler.errors import StateError
 from reconciler.gateway.event_log import EventLog
 from reconciler.gateway.settings import GatewaySettings, ListenAddress, Protection
+from reconciler.sandbox.run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from reconciler.app.project_folder import ProjectFolder
     from reconciler.app.workspace import Workspace
     from reconciler.gateway.handover import ReceivedMail
-    from reconciler.gateway.server import Gateway
     from reconciler.model.application import Application
     from reconciler.model.secret_ref import SecretRef
     from reconciler.sandbox.session import Session
@@ -69,48 +67,14 @@ def sandbox_gateway(
     handover = _SandboxHandover(workspace)
     handle = os.open(session.folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as log:
-        running = _GatewayThread(Gateway(settings, handover, fetch, EventLog(log, verbose=True)))
+        gateway = Gateway(settings, handover, fetch, EventLog(log, verbose=True))
+        running = Run("gateway", gateway.serve)
         try:
-            yield ListenAddress(_LOOPBACK, running.start())
+            (listening,) = running.start()
+            yield ListenAddress(_LOOPBACK, listening)
         finally:
             running.end()
             handover.close()
-
-
-class _GatewayThread:
-    """A gateway on an event loop in a thread of its own: the main thread hears of signals."""
-
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
-        self._ready: Future[tuple[int, Callable[[], object]]] = Future()
-        self._thread = threading.Thread(target=self._main, name="gateway", daemon=True)
-
-    def start(self) -> int:
-        """Start, and return the port; raises what keeps it from listening."""
-        self._thread.start()
-        return self._ready.result()[0]
-
-    def end(self) -> None:
-        """End the conversations and the thread."""
-        if self._thread.is_alive():
-            self._ready.result()[1]()
-            self._thread.join()
-
-    def _main(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:
-            if self._ready.done():
-                raise
-            self._ready.set_exception(error)
-
-    async def _serve(self) -> None:
-        loop, stop = asyncio.get_running_loop(), asyncio.Event()
-
-        def ready(ports: tuple[int, ...]) -> None:
-            self._ready.set_result((ports[0], lambda: loop.call_soon_threadsafe(stop.set)))
-
-        await self._gateway.serve(stop, ready)
 
 
 class _SandboxHandover:

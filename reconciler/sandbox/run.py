@@ -1,35 +1,44 @@
-"""The background thread of the servers."""
+"""The background thread of the sandbox's servers, and of its gateway."""
 
 from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import asyncio
+    from collections.abc import Callable, Coroutine
 
-    from reconciler.sandbox.servers import Servers
+R = TypeVar("R")
 
 
-class Run:
-    """Servers on an event loop in a thread of their own."""
+class Run(Generic[R]):
+    """Servers on an event loop in a thread of their own, as the main thread hears of signals.
 
-    def __init__(self, servers: Servers) -> None:
-        self._servers = servers
-        self._ready: Future[Callable[[], object]] = Future()
-        self._thread = threading.Thread(target=self._main, name="sandbox", daemon=True)
+    ``serve`` serves until the event is set; once it is ready, it calls its second argument with what is to be told.
+    """
 
-    def start(self) -> None:
-        """Start, and return once every account is there; raises what stopped the servers if not."""
+    def __init__(
+        self,
+        name: str,
+        serve: Callable[[asyncio.Event, Callable[[R], object]], Coroutine[object, object, None]],
+    ) -> None:
+        self._serve_until = serve
+        self._ready: Future[tuple[R, Callable[[], object]]] = Future()
+        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+
+    def start(self) -> R:
+        """Start, and return what the servers told once they were ready; raises what stopped them if they were not."""
         self._thread.start()
-        self._ready.result()
+        return self._ready.result()[0]
 
     def end(self) -> None:
         """End every conversation and the thread. It is safe to call twice, or after a failed start."""
         if self._thread.is_alive():
-            ask_to_stop = self._ready.result()
-            ask_to_stop()
+            if self._ready.exception() is None:
+                _, ask_to_stop = self._ready.result()
+                ask_to_stop()
             self._thread.join()
 
     def _main(self) -> None:
@@ -51,4 +60,4 @@ class Run:
         def ask_to_stop() -> None:
             loop.call_soon_threadsafe(stop.set)
 
-        await self._servers.run(lambda: self._ready.set_result(ask_to_stop), stop)
+        await self._serve_until(stop, lambda told: self._ready.set_result((told, ask_to_stop)))

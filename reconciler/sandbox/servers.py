@@ -65,17 +65,14 @@ class Servers:
         return self._authority.certificate
 
     @property
-    def addresses(self) -> tuple[tuple[str, int], ...]:
-        """Where the listeners listen, in their order."""
-        return tuple(listening.getsockname()[:2] for listening in self._sockets)
-
-    @property
     def web_address(self) -> str | None:
         """The address to open in a browser; None if the mailboxes are not shown there."""
         return None if self._web is None else self._web[1].address
 
-    async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
-        """Serve until ``stop`` is set; ``ready`` is called as soon as every account is there."""
+    async def run(
+        self, stop: asyncio.Event, ready: Callable[[tuple[tuple[str, int], ...]], object]
+    ) -> None:
+        """Serve until ``stop`` is set; ``ready`` is told where the listeners listen, once every account is there."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._note)
         for store in self._stores.values():
@@ -88,7 +85,7 @@ class Servers:
             receptions.append(Reception(*self._web, None))
         for reception in receptions:
             reception.open()
-        ready()
+        ready(tuple(listening.getsockname()[:2] for listening in self._sockets))
         await stop.wait()
         await asyncio.gather(*(reception.close() for reception in receptions))
 

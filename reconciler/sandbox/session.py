@@ -123,9 +123,9 @@ class Sandbox:
             state = stack.enter_context(own_state(self._folder))
             certificate = write_certificate(self._folder, servers.certificate)
             stack.callback(certificate.unlink, missing_ok=True)
-            run = Run(servers)
+            run = Run("sandbox", servers.run)
             stack.callback(run.end)
-            run.start()
+            addresses = run.start()
             self._running.callback(stack.pop_all().close)
         endpoints = tuple(
             ServedEndpoint(
@@ -137,9 +137,7 @@ class Sandbox:
                 local_port,
                 listener.connectors,
             )
-            for listener, (address, local_port) in zip(
-                accounts.listeners, servers.addresses, strict=True
-            )
+            for listener, (address, local_port) in zip(accounts.listeners, addresses, strict=True)
         )
         environment = {name: secret.reveal() for name, secret in accounts.exports} | {
             CONNECT_TO: " ".join((*(endpoint.connect_to for endpoint in endpoints), "*")),
