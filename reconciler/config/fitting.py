@@ -15,7 +15,7 @@ from reconciler.config.build import build_connector
 from reconciler.config.documents import parse
 from reconciler.config.expansion import expand
 from reconciler.config.positions import Place, Position, Positions
-from reconciler.config.raw import RawDocument
+from reconciler.config.raw import RawDocument, value_at
 from reconciler.config.template_documents import NAME_PARAMETER, PERMISSIONS
 from reconciler.config.templates import Template, interpolated, read_template
 from reconciler.config.unresolve import in_full, paths_of, without
@@ -144,7 +144,7 @@ class Workshop:
         }
         found: dict[str, JSON] = {}
         for route, text in interpolated(template.fields, ()):
-            value = _at(full, route)
+            value = value_at(full, route)
             if value is None:
                 continue
             whole = _SIGN.fullmatch(text)
@@ -213,7 +213,7 @@ def shortest(workshop: Workshop, written: Written, wanted: Wanted) -> Written | 
 def _changes(before: Written, after: Written) -> int:
     """How many fields differ."""
     paths = {*paths_of(before), *paths_of(after)}
-    values = [(_at(before, path), _at(after, path)) for path in paths]
+    values = [(value_at(before, path), value_at(after, path)) for path in paths]
     return sum(
         old != new and not (isinstance(old, dict) or isinstance(new, dict)) for old, new in values
     )
@@ -226,15 +226,17 @@ def _with_fields(workshop: Workshop, base: Written, wanted: Wanted) -> Written |
     kept: Written = {key: base[key] for key in _OF_USE if key in base}
     found: Written = {**full, **kept}
     for path in tuple(paths_of(full)):
-        if isinstance(_at(full, path), dict):
+        if isinstance(value_at(full, path), dict):
             continue
-        if _at(resolved, path) == _at(full, path):
-            found = _with(found, path, _at(base, path))
+        if value_at(resolved, path) == value_at(full, path):
+            found = _with(found, path, value_at(base, path))
         else:
-            found = _with(found, path, workshop.with_signs(_at(full, path), _at(base, path)))
+            found = _with(
+                found, path, workshop.with_signs(value_at(full, path), value_at(base, path))
+            )
     if workshop.made(found) != wanted.made:
         return None
-    present = {path for path in paths_of(base) if _at(found, path) == _at(base, path)}
+    present = {path for path in paths_of(base) if value_at(found, path) == value_at(base, path)}
     removable = [path for path in paths_of(found) if path not in present and path[0] not in _HEAD]
     return _ordered(_reduced(workshop, found, removable, wanted.made), base)
 
@@ -245,7 +247,7 @@ def _in_its_words(full: Written, resolved: Written, connector: Connector) -> Wri
         account = full.get(side)
         if server is None or not isinstance(account, dict):
             continue
-        if "use_ssl" in account and _at(resolved, (side, "security")) is not None:
+        if "use_ssl" in account and value_at(resolved, (side, "security")) is not None:
             fields = {key: item for key, item in account.items() if key != "use_ssl"}
             full = {**full, side: {**fields, "security": to_plain(server.security)}}
     return full
@@ -263,7 +265,7 @@ def _reduced(
         return found
     shorter = found
     for path in removable:
-        shorter = without(shorter, path) if _at(shorter, path) is not None else shorter
+        shorter = without(shorter, path) if value_at(shorter, path) is not None else shorter
     if workshop.made(shorter) == made:
         return shorter
     if len(removable) == 1:
@@ -283,17 +285,6 @@ def _ordered(value: Written, like: Written) -> Written:
             _ordered(item, other) if isinstance(item, dict) and isinstance(other, dict) else item
         )
     return found
-
-
-def _at(value: JSON | Written, route: Iterable[str | int]) -> Any:
-    for step in route:
-        if isinstance(value, dict) and isinstance(step, str):
-            value = value.get(step)
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
-            return None
-    return value
 
 
 def _with(document: Written, path: tuple[str, ...], value: JSON) -> Written:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from reconciler.config.positions import Layer, Located, Positions, locate
 from reconciler.config.rules import SharedDiagnostic, problem
@@ -71,6 +71,18 @@ class Composed:
     documents: tuple[RawDocument, ...]
     diagnostics: tuple[Diagnostic, ...]
     readable: bool = True
+
+
+def value_at(value: object, route: Route) -> Any:
+    """A value within a document; None where nothing stands, as in one that a merge key brings in."""
+    for step in route:
+        if isinstance(value, dict) and isinstance(step, str):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
 
 
 def showable(key: str, value: JSON) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.config.load import built_in_providers
 from reconciler.config.positions import Layer
+from reconciler.config.raw import value_at
 from reconciler.config.template_documents import NAME_PARAMETER
 from reconciler.config.templates import signs_in
 from reconciler.config.variables import VARIABLE_PREFIX
@@ -154,7 +155,7 @@ def _of_route(raw: RawDocument, route: Route) -> ValueSource | None:
         if place is None or own is None:
             continue
         at = place.value if place.scalar else place.key
-        text = _at(layer.written, own)
+        text = value_at(layer.written, own)
         signs = [name for name in signs_in(text) if name != NAME_PARAMETER]
         parameters = (
             tuple(
@@ -192,18 +193,6 @@ def _parameter(raw: RawDocument, template: Layer, name: str) -> ParameterSource 
     if place is None:
         return None
     return ParameterSource(name=name, file=file, line=place.value.line)
-
-
-def _at(value: JSON, route: Route) -> JSON:
-    """A value as written; None where it was taken over by a merge key, and so stands elsewhere."""
-    for step in route:
-        if isinstance(value, dict) and isinstance(step, str):
-            value = value.get(step)
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
-            return None
-    return value
 
 
 def _of_provider(
