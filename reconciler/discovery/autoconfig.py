@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from xml.parsers import expat
 
-from reconciler.discovery.found import FoundServer, FoundSettings, Source, host_of
+from reconciler.discovery.found import HIGHEST_PORT, FoundServer, FoundSettings, Source, host_of
 from reconciler.model.connector import Security
 from reconciler.model.protocol import Protocol
 from reconciler.model.provider import SignInMethod
@@ -19,7 +19,6 @@ LARGEST: Final = 128 * 1024
 MOST_ELEMENTS: Final = 2_000
 DEEPEST: Final = 16
 LONGEST_TEXT: Final = 500
-_HIGHEST_PORT: Final = 65535
 
 _SECURITY: Final = {"SSL": Security.IMPLICIT, "STARTTLS": Security.STARTTLS}
 _METHODS: Final = {
@@ -143,7 +142,7 @@ def _usable(server: _Server, address: str) -> FoundServer | None:
     host, port = host_of(_filled(server.first("hostname"), address)), server.first("port")
     security = _SECURITY.get(server.first("socketType"))
     number = int(port) if port.isascii() and port.isdigit() and len(port) <= len("65535") else 0
-    if host is None or security is None or not 1 <= number <= _HIGHEST_PORT:
+    if host is None or security is None or not 1 <= number <= HIGHEST_PORT:
         return None
     name = _filled(server.first("username"), address)
     usual = not name or name == address or "%" in name or not _is_username(name)

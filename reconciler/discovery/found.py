@@ -15,6 +15,8 @@ from reconciler.model.provider import Provider, SignInMethod
 if TYPE_CHECKING:
     from reconciler.model.provider import ServerDefaults
 
+HIGHEST_PORT: Final = 65535
+
 _HOST: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.(?!-)[a-z0-9_-]{1,63})+", re.ASCII)
 _LONGEST_HOST: Final = 253
 _NUMBERS: Final = re.compile(r"[0-9.]+")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
-from reconciler.discovery.found import FoundServer, host_of
+from reconciler.discovery.found import HIGHEST_PORT, FoundServer, host_of
 from reconciler.model.connector import Security
 from reconciler.model.credential_rule import is_reserved
 from reconciler.model.fields import ADDRESS_PATTERN, PRINCIPAL_PATTERN, TEXT_PATTERN
@@ -58,7 +58,6 @@ _MODES: Final = {
     "ssl": Security.IMPLICIT, "smtps": Security.IMPLICIT, "implicit": Security.IMPLICIT,
     "tls": Security.STARTTLS, "starttls": Security.STARTTLS, "mandatorystarttls": Security.STARTTLS,
 }  # fmt: skip
-_HIGHEST_PORT: Final = 65535
 _IMPLICIT_PORT: Final = 465
 
 
@@ -262,7 +261,7 @@ def _server(values: dict[str, _Item], found: ProgramSettings) -> None:
     host, port_item = host_of(name), values.get("port")
     text = port_item.value if port_item is not None else given or "587"
     port = int(text) if re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) else 0
-    if host is None or not 1 <= port <= _HIGHEST_PORT:
+    if host is None or not 1 <= port <= HIGHEST_PORT:
         _say(found, item, "is not a mail server with a full name and a port, so it was left out")
         return
     found.server = FoundServer(Protocol.SMTP, host, port, _security(values, port, found))

@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from reconciler.discovery.found import FoundServer, host_of
+from reconciler.config.build import IMPLICIT_PORTS
+from reconciler.discovery.found import HIGHEST_PORT, FoundServer, host_of
 from reconciler.discovery.program_settings import Remark
 from reconciler.model.connector import Security
 from reconciler.model.credential_rule import is_reserved
@@ -21,8 +22,6 @@ from reconciler.model.secret_ref import SecretRef
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_HIGHEST_PORT: Final = 65535
-_IMPLICIT_PORTS: Final = (993, 465)
 _KEPT: Final = re.compile(r"\(kept in (\S+)\)")
 _LINE: Final = re.compile(r"\s*([A-Za-z_/ ]+?)\s*:\s*(.*?)\s*")
 _LABELS: Final = ("imap server", "smtp server")
@@ -124,12 +123,12 @@ def _server(
         return None
     host, text = host_of(entry.value), _text(known, f"{protocol}serverport")
     port = int(text) if re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) else 0
-    if host is None or not 1 <= port <= _HIGHEST_PORT:
+    if host is None or not 1 <= port <= HIGHEST_PORT:
         found.remarks.append(
             Remark(entry.line, f"{entry.label} is not a full name with a port, so it was left out")
         )
         return None
-    usual = Security.IMPLICIT if port in _IMPLICIT_PORTS else Security.STARTTLS
+    usual = Security.IMPLICIT if port in IMPLICIT_PORTS else Security.STARTTLS
     named = _text(known, f"{protocol}security")
     security = Security(named) if named in ("implicit", "starttls") else usual
     if _text(known, f"{protocol}usessl").lower() in {"no", "false", "0"}:
