@@ -16,7 +16,7 @@ from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from reconciler.config.documents import Parsed
 
@@ -54,18 +54,24 @@ class Catalogue:
         own = self.providers.get(name)
         return own.value if own else self.built_in.get(name)
 
-    def documents(self) -> dict[Address, RawDocument]:
-        """What each resource was read from, by its address."""
-        several = (
+    @property
+    def entries(self) -> Iterator[Entry[Document]]:
+        """Every document that is declared, by kind."""
+        for found in (
             self.connectors,
             self.permissions,
             self.groups,
             self.providers,
             self.applications,
-        )
-        entries = [entry for found in several for entry in found.values()]
-        single = [entry for entry in (self.policy, self.roles) if entry is not None]
-        return {_address(entry.value): entry.raw for entry in (*entries, *single)}
+        ):
+            yield from found.values()
+        for single in (self.policy, self.roles):
+            if single is not None:
+                yield single
+
+    def documents(self) -> dict[Address, RawDocument]:
+        """What each resource was read from, by its address."""
+        return {_address(entry.value): entry.raw for entry in self.entries}
 
 
 def _address(document: Document) -> Address:

@@ -39,14 +39,14 @@ TYPES: Final[dict[Kind, type[Document]]] = {
 
 _KINDS: Final = frozenset(str(kind) for kind in Kind)
 
-D = TypeVar("D", bound=Document)
+D_co = TypeVar("D_co", bound=Document, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry(Generic[D]):
+class Entry(Generic[D_co]):
     """A document together with the text it was read from."""
 
-    value: D
+    value: D_co
     raw: RawDocument
 
 

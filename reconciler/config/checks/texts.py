@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from reconciler.config.checks.finding import Check
-    from reconciler.config.raw import RawDocument
     from reconciler.config.resolved import ResolvedConfiguration
     from reconciler.diagnostics import Route
     from reconciler.model.resource import JSON
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
 
 def log_commands(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """No text, and no name of a file, is a command to a CI system that shows it in a log."""
-    for raw in _documents(subject):
+    for entry in subject.catalogue.entries:
+        raw = entry.raw
         if is_command(raw.file):
             message = "The name of the file contains a log command of a CI system."
             yield Finding("text/log-command", raw, (), message, "Rename the file.")
@@ -50,7 +50,9 @@ _FOR_PEOPLE: Final = frozenset({"display_name", "from_name", "notes"})
 
 def meanings(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Every text can be what it stands for: nothing replaces placeholders in it, or removes quotes from it."""
-    raws = {id(raw): raw for raw in (*_documents(subject), *subject.catalogue.raw_secrets)}
+    known = subject.catalogue
+    declared = (entry.raw for entry in known.entries)
+    raws = {id(raw): raw for raw in (*declared, *known.raw_secrets)}
     for raw in raws.values():
         for route, text in _texts(raw.value, _SUSPECT.search):
             field = next((part for part in reversed(route) if isinstance(part, str)), "")
@@ -83,22 +85,6 @@ def _meaning(field: str, text: str) -> tuple[str, str, str] | None:
         hint = f"Write the value; references go into {', '.join(sorted(REFERENCE_FIELDS))}."
         return "text/reference", message, hint
     return None
-
-
-def _documents(subject: ResolvedConfiguration) -> Iterator[RawDocument]:
-    known = subject.catalogue
-    for entries in (
-        known.connectors,
-        known.permissions,
-        known.groups,
-        known.providers,
-        known.applications,
-    ):
-        for entry in entries.values():
-            yield entry.raw
-    for single in (known.policy, known.roles):
-        if single is not None:
-            yield single.raw
 
 
 def _texts(value: JSON, suspect: Callable[[str], object]) -> Iterator[tuple[Route, str]]:
