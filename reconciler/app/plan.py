@@ -23,12 +23,14 @@ from reconciler.plan.planfile import Basis, PlanFile, SecretMark, make_file
 from reconciler.plan.planner import Plan, plan
 from reconciler.plan.scope import WHOLE, Scope, narrow_to
 from reconciler.plan.scope_document import ScopeDocument
+from reconciler.plan.value_source import NO_SOURCES
 from reconciler.secrets.schemes import is_writable
 from reconciler.state.key import NO_KEY
 from reconciler.wording import listed
 
 if TYPE_CHECKING:
     from reconciler.app.workspace import Workspace
+    from reconciler.plan.scope import PartialPlan
     from reconciler.secrets.base import FingerprintKey, SecretResolver
 
 
@@ -135,22 +137,23 @@ def compare(
     loaded, everything = configured
     refuse_empty_scope(scope, everything, current)
     desired, partial = narrow_to(everything, current, scope)
-    made = replace(
-        plan(desired, current, workspace.limits, overrides),
-        partial=partial,
-        environment=loaded.environment,
-    )
-    made = replace(made, sources=sources_of(made.changes, loaded.written))
+    made = plan(desired, current, workspace.limits, overrides)
     return Planned(
         loaded,
         desired,
         current,
-        made,
+        _with_origins(made, partial, loaded),
         (),
         overrides=overrides,
         settings=workspace.in_force.digest,
         notes=workspace.in_force.ignored,
     )
+
+
+def _with_origins(made: Plan, partial: PartialPlan | None, loaded: Loaded) -> Plan:
+    """A plan with what only the files say. Without changes, no document is looked for."""
+    sources = sources_of(made.changes, loaded.written) if made.changes else NO_SOURCES
+    return replace(made, partial=partial, environment=loaded.environment, sources=sources)
 
 
 def plan_with_secrets(
@@ -176,12 +179,7 @@ def plan_with_secrets(
     return replace(
         offline,
         desired=desired,
-        plan=replace(
-            made,
-            partial=offline.plan.partial,
-            environment=offline.plan.environment,
-            sources=sources_of(made.changes, offline.loaded.written),
-        ),
+        plan=_with_origins(made, offline.plan.partial, offline.loaded),
         denials=refused,
         looked=key is not None,
         unresolved=unresolved,
