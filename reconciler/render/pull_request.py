@@ -19,7 +19,7 @@ from reconciler.render.human.plan import (
     steps,
     summary,
 )
-from reconciler.render.human.routes import WHY, fold, sender_lines
+from reconciler.render.human.routes import fold, in_words, sender_lines, why
 from reconciler.render.human.tests import summary as tests_summary
 from reconciler.render.markdown import as_diff, code, escape, fenced, folded, markdown_table
 from reconciler.render.marker import marker
@@ -27,14 +27,12 @@ from reconciler.render.mermaid import mermaid
 from reconciler.render.terminal import Style
 from reconciler.render.test import results_table
 from reconciler.render.validation import problem_table
-from reconciler.routing.request import Reason
 from reconciler.routing.table import ANY_OTHER
 from reconciler.wording import BLOCKS, LINES, NAMED, TO_ACT_ON, counted, listed, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from reconciler.plan.document import RouteDocument
     from reconciler.plan.planner import Plan
     from reconciler.render.human.routes import SenderLine
     from reconciler.render.plan import PlanOutcome
@@ -203,7 +201,13 @@ def _routes(lines: list[SenderLine]) -> str:
     kept, folded = (lines, {}) if len(lines) <= LINES else fold(changed)
     shown, more = shortened(kept, BLOCKS)
     rows = [
-        (_MARKS[line.mark], _sender(line.sender), _way(line.before), _after(line), _audience(line))
+        (
+            _MARKS[line.mark],
+            _sender(line.sender),
+            in_words(line.before, code),
+            _after(line),
+            _audience(line),
+        )
         for line in shown
     ]
     rows += [
@@ -231,23 +235,11 @@ def _sender(sender: str) -> str:
     return sender if sender == ANY_OTHER else code(with_a_label(sender))
 
 
-def _way(row: RouteDocument | None) -> str:
-    if row is None:
-        return ""
-    if row.as_address is None or row.via is None:
-        return "refused"
-    return f"as {code(with_a_label(row.as_address))} through {code(row.via)}{_why(row)}"
-
-
-def _why(row: RouteDocument) -> str:
-    return f" ({WHY[row.reason]})" if row.reason != Reason.SENDER else ""
-
-
 def _after(line: SenderLine) -> str:
     old, new = line.before, line.after
     if old is None or new is None or (old.as_address, old.via) != (new.as_address, new.via):
-        return _way(new)
-    return "as before" + (_why(new) if old.reason != new.reason else "")
+        return in_words(new, code)
+    return "as before" + (why(new) if old.reason != new.reason else "")
 
 
 def _audience(line: SenderLine) -> str:

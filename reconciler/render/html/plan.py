@@ -15,13 +15,11 @@ from reconciler.render.html.problems import problems_section
 from reconciler.render.html.tests import results_section
 from reconciler.render.human.impact import access, by_limit
 from reconciler.render.human.plan import compared_with, left_out, not_tested, steps, summary
-from reconciler.render.human.routes import WHY, sender_lines
+from reconciler.render.human.routes import in_words, sender_lines
 from reconciler.render.terminal import Style
-from reconciler.routing.request import Reason
 from reconciler.wording import PAGE_ROWS, counted, listed, shortened
 
 if TYPE_CHECKING:
-    from reconciler.plan.document import RouteDocument
     from reconciler.plan.planner import Plan
     from reconciler.render.human.routes import SenderLine
     from reconciler.render.plan import PlanOutcome
@@ -132,23 +130,14 @@ def _routes(lines: list[SenderLine]) -> Section:
     for line in shown:
         word, tone = _WORDS[line.mark]
         users = with_a_labels(line.after.users) if line.after else ""
-        before = _way(line.before)
-        rows.append(Row((with_a_label(line.sender), before, _way(line.after), users), tone, word))
+        cells = (with_a_label(line.sender), in_words(line.before), in_words(line.after), users)
+        rows.append(Row(cells, tone, word))
     return Section(
         title="Who sends as whom",
         note=more,
         picture=picture(lines),
         table=Table(("mail from", "before", "after", "may send it"), tuple(rows)),
     )
-
-
-def _way(row: RouteDocument | None) -> str:
-    if row is None:
-        return ""
-    if row.as_address is None or row.via is None:
-        return "refused"
-    why = f" ({WHY[row.reason]})" if row.reason != Reason.SENDER else ""
-    return f"as {with_a_label(row.as_address)} through {row.via}{why}"
 
 
 def _secrets(plan: Plan) -> Section:

@@ -13,6 +13,8 @@ from reconciler.routing.table import ANY_OTHER
 from reconciler.wording import BLOCKS, counted, shortened
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconciler.plan.document import PlanDocument, RoutesDocument
     from reconciler.plan.planner import Plan
     from reconciler.render.terminal import Style
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 _ALL = 25
 """Up to this many senders, all are shown, unchanged ones too; of more, this many with the same route."""
 
-WHY: dict[str, str] = {
+_WHY: dict[str, str] = {
     Reason.GLOBAL_POLICY: "global policy",
     Reason.FALLBACK: "fallback",
     Reason.NAMED: "named",
@@ -167,6 +169,20 @@ def _rows(line: SenderLine, other: RouteDocument | None) -> list[tuple[str, ...]
     return rows
 
 
+def in_words(row: RouteDocument | None, shown: Callable[[str], str] = str) -> str:
+    """A route in a cell: as whom through which connector, and why; empty where the address belongs to nobody."""
+    if row is None:
+        return ""
+    if row.as_address is None or row.via is None:
+        return "refused"
+    return f"as {shown(with_a_label(row.as_address))} through {shown(row.via)}{why(row)}"
+
+
+def why(row: RouteDocument) -> str:
+    """Why a sender takes this route, in brackets; empty where it is its own."""
+    return "" if row.reason == Reason.SENDER else f" ({_WHY[row.reason]})"
+
+
 def _as(row: RouteDocument | None) -> str:
     return with_a_label(row.as_address) if row and row.as_address else _REFUSED
 
@@ -174,7 +190,7 @@ def _as(row: RouteDocument | None) -> str:
 def _through(row: RouteDocument | None) -> str:
     if row is None or row.via is None:
         return ""
-    return row.via if row.reason == Reason.SENDER else f"{row.via} ({WHY[row.reason]})"
+    return row.via + why(row)
 
 
 def _stacked(rows: list[tuple[str, ...]]) -> list[str]:
