@@ -10,7 +10,7 @@ from reconciler.model.domain import with_a_label, with_a_labels
 from reconciler.plan.alike_uses import grouped_uses, pending_uses
 from reconciler.plan.limits import overriding_options
 from reconciler.render.change_sections import change_sections
-from reconciler.render.human.impact import access, by_limit
+from reconciler.render.human.impact import access, by_limit, places_before, same_secrets
 from reconciler.render.human.plan import (
     compared_with,
     forgotten,
@@ -262,14 +262,11 @@ def _secrets(plan: Plan) -> str:
         application = item.protocol == GATEWAY
         what = "application" if application else "connector" if len(item.names) > 1 else ""
         count = f"{counted(len(item.names), what)}: " if len(item.names) > 1 else f"{what} "
-        before = [code(place) for place in item.before]
-        before += [f"{item.others} more"] if item.others else []
-        same = [f"the same secret as {code(reference)}" for reference in item.same_as]
         rows.append(
             (
-                "<br>".join([code(item.reference), *same]),
+                "<br>".join(same_secrets(item, code)),
                 count.lstrip() + names + ("" if application else f" ({escape(item.protocol)})"),
-                "<br>".join(before) or "nowhere yet",
+                "<br>".join(places_before(item, code)),
                 code(item.after),
             )
         )

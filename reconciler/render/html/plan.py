@@ -13,7 +13,7 @@ from reconciler.render.html.page import Fold, Page, Row, Section, Table, Tone, t
 from reconciler.render.html.picture import picture
 from reconciler.render.html.problems import problems_section
 from reconciler.render.html.tests import results_section
-from reconciler.render.human.impact import access, by_limit
+from reconciler.render.human.impact import access, by_limit, places_before, same_secrets
 from reconciler.render.human.plan import compared_with, left_out, not_tested, steps, summary
 from reconciler.render.human.routes import in_words, sender_lines
 from reconciler.render.terminal import Style
@@ -70,7 +70,8 @@ def _verdict(outcome: PlanOutcome, ending: str) -> tuple[str, Tone]:
         return "There is no plan.", Tone.BAD
     if plan.violations or outcome.denials:
         reasons = counted(len(plan.violations) + len(outcome.denials), "reason")
-        return f"{summary(plan)} An apply would be refused, for {reasons}.", Tone.BAD
+        condition = f"If {plan.base.ref} is what is applied, an" if plan.base else "An"
+        return f"{summary(plan)} {condition} apply would be refused, for {reasons}.", Tone.BAD
     return summary(plan), Tone.GOOD if plan.empty else Tone.CHANGED
 
 
@@ -146,9 +147,9 @@ def _secrets(plan: Plan) -> Section:
     rows = tuple(
         Row(
             (
-                item.reference,
+                "; ".join(same_secrets(item)),
                 listed(item.names) + ("" if item.protocol == GATEWAY else f" ({item.protocol})"),
-                listed(item.before) or "nowhere yet",
+                "; ".join(places_before(item)),
                 item.after,
             ),
             Tone.CHANGED,
@@ -159,7 +160,9 @@ def _secrets(plan: Plan) -> Section:
     return Section(
         title="Secrets that would go somewhere new",
         note=more,
-        table=Table(("secret", "of", "applied at", "would go to"), rows),
+        table=Table(
+            ("secret", "of", "configured at" if plan.base else "applied at", "would go to"), rows
+        ),
     )
 
 
@@ -176,7 +179,8 @@ def _settings(plan: Plan) -> Section:
         )
         for item in plan.settings_changes
     )
+    since = plan.base.ref if plan.base else "the last apply"
     return Section(
-        title="Settings that differ from the last apply",
-        table=Table(("setting", "then", "now"), rows),
+        title=f"Settings that differ from {since}",
+        table=Table(("setting", f"in {since}" if plan.base else "then", "now"), rows),
     )

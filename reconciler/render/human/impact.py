@@ -13,7 +13,7 @@ from reconciler.render.terminal import visible
 from reconciler.wording import BLOCKS, NAMED, TO_ACT_ON, listed, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from reconciler.model.setting import SettingChange
     from reconciler.plan.alike_uses import AlikeUses
@@ -124,6 +124,18 @@ def credential_uses(
     if rest:
         lines.append(f"  {style.mark('!')} and {rest} more. {_ALL}")
     return "\n".join(lines)
+
+
+def same_secrets(item: AlikeUses, shown: Callable[[str], str] = str) -> list[str]:
+    """A reference in a cell, and those that are the same secret under another name."""
+    return [shown(item.reference), *(f"the same secret as {shown(text)}" for text in item.same_as)]
+
+
+def places_before(item: AlikeUses, shown: Callable[[str], str] = str) -> list[str]:
+    """The places in a cell that a secret went to before, and how many more there are."""
+    places = [shown(place) for place in item.before]
+    places += [f"{item.others} more"] if item.others else []
+    return places or ["nowhere yet"]
 
 
 def _holder(item: AlikeUses) -> str:
