@@ -94,7 +94,7 @@ def _names(ctx: click.Context, wanted: Callable[[Kind], bool]) -> list[str]:
 
 
 def _project(ctx: click.Context) -> ProjectFolder | None:
-    """The project that the line so far names, or that of the working folder; None where there is none."""
+    """The project that the line so far names, or that of the working folder; None if there is none."""
     from reconciler.app.project_folder import find_project  # noqa: PLC0415 - as above
 
     try:

@@ -33,9 +33,8 @@ def prepare() -> None:
             continue
         kind = _LogOfCi if in_ci else _Output
         made = kind.instead_of(stream, NAMES[name])
-        if (
-            getattr(sys, f"__{name}__") is stream
-        ):  # detached now; shutil asks it how wide the terminal is
+        # shutil asks this one how wide the terminal is, and it has just been detached.
+        if getattr(sys, f"__{name}__") is stream:
             setattr(sys, f"__{name}__", made)
         setattr(sys, name, made)
 

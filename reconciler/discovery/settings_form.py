@@ -152,7 +152,7 @@ def _password(entry: _Entry | None, found: FormSettings) -> None:
 
 
 def _other_password(imap: _Entry | None, smtp: _Entry | None, found: FormSettings) -> None:
-    """Name a password of SMTP alone; that the same one is used is no loss."""
+    """Remark on a separate SMTP password, which is left out; nothing is lost if both are the same."""
     if imap is None or smtp is None or not imap.value or not smtp.value:
         return
     if smtp.value != imap.value and not smtp.value.startswith("(none"):

@@ -73,7 +73,7 @@ class GatewayProtocol(SMTP):
         self._lost(self)
 
     def eof_received(self) -> bool:
-        """Let what the client has sent be answered first: it may close its half and wait. Over TLS there are no halves."""
+        """Answer what the client has already sent: it may close its side and wait. TLS cannot close one side alone."""
         asyncio.StreamReaderProtocol.eof_received(self)
         transport = self.transport
         if not isinstance(transport, asyncio.WriteTransport) or transport.is_closing():

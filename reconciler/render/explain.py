@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldExplanation:
-    """A field by its path from the kind. ``default`` is written as in JSON; None if there is no default.
+    """A field, named by its path within the kind.
 
-    ``allowed`` are the only values, if they are few. ``fields`` are the fields within it.
+    ``default`` is in JSON, or None if there is no default. ``allowed`` lists the possible values if there
+    are only a few, and ``fields`` the fields within this one.
     """
 
     about: Literal["field"] = "field"

@@ -73,7 +73,7 @@ def _has_log(path: Path) -> bool:
 
 
 def size_without_log(path: Path) -> int:
-    """Return the size of a file that is not open yet, in octets, or 0 where there is a log; raises OSError.
+    """Return the size of a file that is not open yet, in octets, or 0 if it has a log; raises OSError.
 
     While there is a log, the last page may be incomplete, since the log contains all of it.
     """
@@ -93,7 +93,7 @@ def is_cut(connection: sqlite3.Connection, size: int) -> bool:
 
 
 def read_pages(path: Path) -> SqlitePages | None:
-    """Read the pages of a file that is not open, with its log; None where there is no file. Raises OSError."""
+    """Read the pages of a file that is not open, and of its log; None if there is no file. Raises OSError."""
     from reconciler.state.sqlite_pages import SqlitePages  # noqa: PLC0415 - one command needs it
 
     try:

@@ -67,7 +67,7 @@ def _verdict(outcome: PlanOutcome, ending: str) -> tuple[str, Tone]:
     if failed:
         return f"{counted(failed, 'live test')} failed.", Tone.BAD
     if plan is None:
-        return "There is no plan.", Tone.BAD
+        return "No plan could be made.", Tone.BAD
     if plan.violations or outcome.denials:
         reasons = counted(len(plan.violations) + len(outcome.denials), "reason")
         condition = f"If {plan.base.ref} is what is applied, an" if plan.base else "An"

@@ -132,7 +132,7 @@ def _lines(document: RoutesDocument, changed: frozenset[str], *, first: bool) ->
 
 
 _Way: TypeAlias = tuple[str, str, str, str]
-"""What the rows of senders that are alike have in common: the mark, as whom, through what, and for whom."""
+"""What similar senders have in common: the mark, the address they send as, the connector, and who may use it."""
 
 
 def fold(changed: list[SenderLine]) -> tuple[list[SenderLine], dict[_Way, int]]:

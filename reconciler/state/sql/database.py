@@ -23,11 +23,11 @@ class Database(Protocol):
         ...
 
     def view(self) -> AbstractContextManager[Connection | None]:
-        """One consistent view to read from; None where there is no state. Creates nothing."""
+        """One consistent view to read from, or None if there is no state. Creates nothing."""
         ...
 
     def rescue(self) -> AbstractContextManager[RowSource | None]:
-        """The rows of a state that may be damaged; None where there is no state."""
+        """The rows of a state that may be damaged, or None if there is no state."""
         ...
 
     def transaction(self) -> AbstractContextManager[Connection]:

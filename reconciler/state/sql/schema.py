@@ -38,7 +38,7 @@ def _version(schema: str | None) -> Table:
 
 
 def version(connection: Connection, schema: str | None = None) -> str | None:
-    """The revision that a state has; None where there is none."""
+    """The revision of a state's schema, or None if it has none."""
     if not connection.dialect.has_table(connection, VERSION_TABLE, schema=schema):
         return None
     return connection.execute(select(_version(schema))).scalar()

@@ -65,7 +65,7 @@ class SqliteDatabase:
 
     @contextmanager
     def view(self) -> Iterator[Connection | None]:
-        """One consistent view to read from; None where there is no file."""
+        """One consistent view to read from, or None if there is no file."""
         with translated(self.location):
             size = self._size()
             if size is None:
@@ -169,7 +169,7 @@ class SqliteDatabase:
         return found.st_dev, found.st_ino
 
     def _size(self) -> int | None:
-        """The size of the file before it is opened, 0 where there is a log; None where there is no file."""
+        """The size of the file before it is opened: 0 if it has a log, None if there is no file."""
         try:
             found = self._path.stat()
             if not stat.S_ISREG(found.st_mode):
