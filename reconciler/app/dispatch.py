@@ -55,7 +55,8 @@ class SendingTerms:
 
     Times are in seconds. ``timeout`` None is a minute for a connection and for each command, and for handing over
     what RFC 5321 gives. ``state_grace`` is for how long a state that is away does not stop the mail.
-    ``copies_in_background`` leaves the sent copies to threads; ``copy_search`` is for how long the server's own copy is looked for.
+    ``copies_in_background`` leaves the sent copies to threads; ``copy_search`` is for how long the server's own
+    copy is looked for.
     """
 
     timeout: float | None = None

@@ -38,7 +38,8 @@ class StoredHandover:
     def send(self, mail: ReceivedMail) -> Sent:
         """Hand a mail over; raises what :meth:`reconciler.app.mailer.Mailer.send` raises.
 
-        What cannot be read, and what the application's own ``senders`` do not allow, is in the log as others that are refused are.
+        What cannot be read, and what the application's own ``senders`` do not allow, is in the log as others that
+        are refused are.
         """
         request = _request(mail)
         try:

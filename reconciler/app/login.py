@@ -109,9 +109,9 @@ def log_in(
 ) -> tuple[SecretRef, ...]:
     """Obtain each refresh token of a connector, and return the references where they are now.
 
-    The attempt is recorded in the state, by ``actor``. With ``replace``, tokens that are there already are replaced. Raises ConfigurationInvalid, UsageError for
-    a connector that has none or whose references cannot be written, PlanRefused if a secret would go where
-    nobody allowed it, SecretError, and LoginFailed.
+    The attempt is recorded in the state, by ``actor``. With ``replace``, tokens that are there already are
+    replaced. Raises ConfigurationInvalid, UsageError for a connector that has none or whose references cannot be
+    written, PlanRefused if a secret would go where nobody allowed it, SecretError, and LoginFailed.
     """
     _, desired = workspace.load_valid()
     connector = named_connector(desired, name)

@@ -245,8 +245,8 @@ def adopt(
 ) -> Adopted | None:
     """Make the state that of this project and environment; None if ``approve`` says no.
 
-    Nothing else of it changes; ``noted`` is told if the lock could not be given back. Raises StateError if nothing was applied, NotAuthorised for anybody but an
-    Administrator, and StateLocked.
+    Nothing else of it changes; ``noted`` is told if the lock could not be given back. Raises StateError if nothing
+    was applied, NotAuthorised for anybody but an Administrator, and StateLocked.
     """
     workspace.require_project()
     workspace.require_environment()

@@ -29,9 +29,10 @@ _REFERRING: Final = frozenset({Kind.EMAIL_CONNECTOR, Kind.APPLICATION, Kind.PROV
 class Catalogue:
     """The documents of each kind, in the order of files and lines; the first of a name counts.
 
-    ``repeated`` pairs every later one with the first. ``names`` holds what is declared, by documents
-    that were refused too; so does ``raw_secrets``, of the kinds that refer to secrets. ``complete`` is false if a file could not be read to its end: then it
-    cannot be said that something does not exist. ``built_in`` are the providers of the package.
+    ``repeated`` pairs every later one with the first. ``names`` holds what is declared, by documents that were
+    refused too; so does ``raw_secrets``, of the kinds that refer to secrets. ``complete`` is false if a file could
+    not be read to its end: then it cannot be said that something does not exist. ``built_in`` are the providers of
+    the package.
     """
 
     connectors: dict[str, Entry[ConnectorDocument]]

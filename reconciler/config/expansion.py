@@ -60,7 +60,8 @@ def expand(
 ) -> Expanded:
     """Replace the variables in every document, and make connectors from templates and tables.
 
-    Beside each document stands whether its texts may hold signs. ``complete`` says whether every file could be read: otherwise a missing template may be in one of the others.
+    Beside each document stands whether its texts may hold signs. ``complete`` says whether every file could be
+    read: otherwise a missing template may be in one of the others.
     """
     work = _Expansion(variables, complete)
     rest = [(raw, signs) for raw, signs in written if not work.takes_template(raw)]

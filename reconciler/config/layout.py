@@ -27,8 +27,9 @@ def files_of(
 ) -> dict[str, str]:
     """The text of every file, by its name: one for each connector, with its permissions.
 
-    ``origin`` is a line that says where it comes from. ``renames`` maps names of connectors to the
-    names that they bear in the state now. ``only`` are the resources to write, if not all of them. Raises ReconcilerError for what no document can say.
+    ``origin`` is a line that says where it comes from. ``renames`` maps names of connectors to the names that they
+    bear in the state now. ``only`` are the resources to write, if not all of them. Raises ReconcilerError for what
+    no document can say.
     """
     former = renames or {}
     providers = {item.name: item for item in (*built_in_providers(), *snapshot.providers)}

@@ -69,8 +69,8 @@ def new_uses(
 ) -> tuple[NewCredentialUse, ...]:
     """Every use of a reference at a destination where it was never applied, nor with weaker TLS.
 
-    ``providers`` are those that connectors may use. ``values`` are keyed MACs of the secrets that were resolved: a reference that holds the secret
-    of another one may go where that one was applied, too.
+    ``providers`` are those that connectors may use. ``values`` are keyed MACs of the secrets that were resolved: a
+    reference that holds the secret of another one may go where that one was applied, too.
     """
     known = {identity: _Known(places) for identity, places in _known(current, identify).items()}
     held = _Values(current, identify, values)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def own_state(folder: Path) -> Iterator[Path]:
     """Give the first state file in the folder that no other running sandbox uses, for as long as the block lasts.
 
-    That is ``state.db``, which the next sandbox finds again, else ``state-2.db`` and so on. Raises SandboxError if the folder cannot
-    be written to.
+    That is ``state.db``, which the next sandbox finds again, else ``state-2.db`` and so on. Raises SandboxError if
+    the folder cannot be written to.
     """
     for number in itertools.count(1):
         path = folder / ("state.db" if number == 1 else f"state-{number}.db")

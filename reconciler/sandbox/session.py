@@ -54,7 +54,8 @@ class ServedEndpoint:
 class Session:
     """What is running. ``environment`` is what a command needs in its own to use the sandbox.
 
-    ``web_address`` is where a browser shows the mailboxes, if it does. ``state`` is its own as long as it runs. ``journal`` is filled in while the servers run, and may be read at any time, after the run too.
+    ``web_address`` is where a browser shows the mailboxes, if it does. ``state`` is its own as long as it runs.
+    ``journal`` is filled in while the servers run, and may be read at any time, after the run too.
     """
 
     folder: Path
@@ -86,8 +87,10 @@ class Session:
 class Sandbox:
     """Stands in for the servers of the connectors while the ``with`` block runs.
 
-    ``folder`` is made where it is missing and keeps the seed of the made-up secrets and the state of
-    what is tried out, a further one for each sandbox that runs there at the same time; ``base`` is where relative paths in ``file:`` references start. The passwords of ``applications`` are made up too. With ``web``, a browser shows the mailboxes.
+    ``folder`` is made where it is missing and keeps the seed of the made-up secrets and the state of what is tried
+    out, a further one for each sandbox that runs there at the same time; ``base`` is where relative paths in
+    ``file:`` references start. The passwords of ``applications`` are made up too. With ``web``, a browser shows the
+    mailboxes.
 
     Entering raises SandboxError if the extra is not installed, the folder cannot be used, or a
     connector cannot be stood in for.

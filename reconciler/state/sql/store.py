@@ -61,9 +61,8 @@ def open_store(
 ) -> StateStore:
     """Open the state at a URL; nothing is created or contacted before it is used.
 
-    ``password``
-    fetches the password of a database whose URL has none, at the first connection. ``clock`` is what leases
-    expire by, in place of the database's own.
+    ``password`` fetches the password of a database whose URL has none, at the first connection. ``clock`` is
+    what leases expire by, in place of the database's own.
 
     Raises UsageError for a URL that cannot be read, and StateUnavailable if its driver is missing.
     """
