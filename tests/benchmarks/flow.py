@@ -39,18 +39,15 @@ TEXT: Final = "Dear customer,\r\n\r\nyour order has been shipped and is on its w
 _MESSAGE_ID: Final = re.compile(rb"(?im)^message-id:\s*(<[^>]+>)")
 
 
-class QueueLog:
-    """Follows the log of a queue, to count the mails that it got rid of."""
+class _Follower:
+    """Follows something in a thread of its own until the block ends."""
 
-    def __init__(self, path: Path) -> None:
-        self.sent = 0
-        self.bounced = 0
-        self._path = path
+    def __init__(self) -> None:
         self._over = threading.Event()
-        self._reader = threading.Thread(target=self._read)
+        self._thread = threading.Thread(target=self._follow)
 
     def __enter__(self) -> Self:
-        self._reader.start()
+        self._thread.start()
         return self
 
     def __exit__(
@@ -60,14 +57,27 @@ class QueueLog:
         traceback: TracebackType | None,
     ) -> None:
         self._over.set()
-        self._reader.join()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        raise NotImplementedError
+
+
+class QueueLog(_Follower):
+    """Follows the log of a queue, to count the mails that it got rid of."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.sent = 0
+        self.bounced = 0
+        self._path = path
 
     @property
     def end(self) -> str:
         """The last lines."""
         return "\n".join(self._path.read_text(errors="replace").splitlines()[-40:])
 
-    def _read(self) -> None:
+    def _follow(self) -> None:
         rest = b""
         with self._path.open("rb") as file:
             while not self._over.wait(0.02):
@@ -150,29 +160,15 @@ class Logged:
         return sum(rows[result] for rows in self.by_mail.values())
 
 
-class Commits:
+class Commits(_Follower):
     """Notes when a revision came to be in force: when others first see it in the database."""
 
     def __init__(self, url: str, serial: int) -> None:
+        super().__init__()
         self.at = 0.0
         self._url, self._serial = url, serial
-        self._over = threading.Event()
-        self._watcher = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> Self:
-        self._watcher.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._over.set()
-        self._watcher.join()
-
-    def _watch(self) -> None:
+    def _follow(self) -> None:
         with psycopg.connect(self._url, autocommit=True) as connection:
             while not self._over.wait(0.01):
                 asked = time.time()
