@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -25,12 +27,21 @@ from reconciler.mail.dial import ConnectTo
 from reconciler.mail.web_proxy import ProxySettings
 from reconciler.sending.filing import Filing
 from reconciler.sending.message import Stamp
-from reconciler.sending.outcome import Copy, CopyStatus, Journal, SendingInterrupted, Sent
+from reconciler.sending.outcome import (
+    AcceptedMail,
+    Copy,
+    CopyStatus,
+    Journal,
+    SendingInterrupted,
+    Sent,
+)
 from reconciler.sending.pool import LONGEST_WAIT, SessionPool
 from reconciler.sending.prepare import prepare, routing_needs
 from reconciler.sending.sent_copy import SEARCH_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reconciler.app.actor import Actor
     from reconciler.app.workspace import Workspace
     from reconciler.model.connector import Connector
@@ -125,21 +136,17 @@ class Dispatch:
         cancelled: Event | None = None,
     ) -> Sent:
         """Send a mail now, file its copy and tell the journal; raises what :meth:`Mailer.send` raises."""
-        seconds = self._terms.longest_wait if wait is None else wait
-        patience = Patience(client, time.monotonic() + seconds, cancelled)
         attempt = SendAttempt(request, self._actor, self._journal)
-        try:
-            return self._send(request, attempt, patience)
-        except SendingInterrupted:
-            raise
-        except (NotAuthorised, RouteRefused, SecretError, SendFailed) as error:
-            attempt.failed(error)
-            error.connector = attempt.mail.route.connector if attempt.mail else ""
-            raise
-        except KeyboardInterrupt as error:
-            known = SendingInterrupted() if attempt.handed_over else error
-            attempt.failed(known)
-            raise known from None
+        with _journalled(attempt):
+            return self._send(attempt, self._patience(client, wait, cancelled)).conclude(
+                is_told=True
+            )
+
+    def accept(self, request: SendRequest, *, client: str) -> AcceptedMail:
+        """Send a mail now, and leave the rest until the client was told; raises what ``send`` raises."""
+        attempt = SendAttempt(request, self._actor, self._journal)
+        with _journalled(attempt):
+            return self._send(attempt, self._patience(client))
 
     def refuse(self, request: SendRequest, error: NotAuthorised | UsageError) -> None:
         """Tell the journal of a mail that is refused before its route is known."""
@@ -159,8 +166,14 @@ class Dispatch:
     def _index(self, request: SendRequest) -> RoutingIndex:
         return self.applied.index(lambda: routing_needs(request))
 
-    def _send(self, request: SendRequest, attempt: SendAttempt, patience: Patience) -> Sent:
-        stamp = _stamp()
+    def _patience(
+        self, client: str, wait: float | None = None, cancelled: Event | None = None
+    ) -> Patience:
+        seconds = self._terms.longest_wait if wait is None else wait
+        return Patience(client, time.monotonic() + seconds, cancelled)
+
+    def _send(self, attempt: SendAttempt, patience: Patience) -> AcceptedMail:
+        request, stamp = attempt.request, _stamp()
         while True:
             index = self._index(request)
             attempt.mail = mail = prepare(request, index, stamp)
@@ -169,7 +182,7 @@ class Dispatch:
                 raise RouteRefused(f"there is no connector {mail.route.connector}")
             handed_over = self._hand_over(mail, connector, index, attempt, patience)
             if handed_over is not None:
-                return self._sent(mail, connector, handed_over, attempt)
+                return self._accepted(mail, connector, handed_over, attempt)
 
     def _hand_over(
         self,
@@ -202,9 +215,9 @@ class Dispatch:
             except _Superseded:
                 return None
 
-    def _sent(
+    def _accepted(
         self, mail: Prepared, connector: Connector, over: HandedOver, attempt: SendAttempt
-    ) -> Sent:
+    ) -> AcceptedMail:
         sent = Sent(
             route=mail.route,
             host=over.host,
@@ -218,6 +231,18 @@ class Dispatch:
             at=mail.at,
             warnings=mail.route.warnings,
         )
+        return AcceptedMail(sent, partial(self._conclude, mail, connector, sent, attempt))
+
+    def _conclude(
+        self,
+        mail: Prepared,
+        connector: Connector,
+        sent: Sent,
+        attempt: SendAttempt,
+        *,
+        is_told: bool,
+    ) -> Sent:
+        attempt.is_told = is_told
         interrupted = False
         try:
             sent = replace(sent, copy=self._copy(mail, connector, sent, attempt))
@@ -235,6 +260,23 @@ class Dispatch:
         return self._filing.file_later(
             mail, connector, asked, lambda copy: attempt.copied(replace(sent, copy=copy))
         )
+
+
+@contextmanager
+def _journalled(attempt: SendAttempt) -> Iterator[None]:
+    """Tell the journal how an attempt fails, if it does."""
+    try:
+        yield
+    except SendingInterrupted:
+        raise
+    except (NotAuthorised, RouteRefused, SecretError, SendFailed) as error:
+        attempt.failed(error)
+        error.connector = attempt.mail.route.connector if attempt.mail else ""
+        raise
+    except KeyboardInterrupt as error:
+        known = SendingInterrupted() if attempt.handed_over else error
+        attempt.failed(known)
+        raise known from None
 
 
 def _stamp() -> Stamp:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.model.application import Application
     from reconciler.model.secret_ref import SecretRef
     from reconciler.secrets.base import Secret
-    from reconciler.sending.outcome import Sent
+    from reconciler.sending.outcome import AcceptedMail
 
 
 class StoredHandover:
@@ -35,7 +35,7 @@ class StoredHandover:
         """Find an application as it is applied now; raises StateError."""
         return self._dispatch.applied.application(name)
 
-    def send(self, mail: ReceivedMail) -> Sent:
+    def send(self, mail: ReceivedMail) -> AcceptedMail:
         """Hand a mail over; raises what :meth:`reconciler.app.mailer.Mailer.send` raises.
 
         What cannot be read, and what the application's own ``senders`` do not allow, is in the log as others that
@@ -46,7 +46,7 @@ class StoredHandover:
             sender = _sender_of(mail)
             request = replace(request, sender=sender)
             _check(mail.application, sender)
-            return self._dispatch.send(request, client=mail.application.name)
+            return self._dispatch.accept(request, client=mail.application.name)
         except (_NotAllowed, UsageError) as error:
             self._dispatch.refuse(request, error)
             raise

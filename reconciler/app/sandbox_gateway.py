@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reconciler.model.secret_ref import SecretRef
     from reconciler.sandbox.session import Session
     from reconciler.secrets.base import Secret
-    from reconciler.sending.outcome import Sent
+    from reconciler.sending.outcome import AcceptedMail
 
 GATEWAY: Final = "RECONCILER_SANDBOX_GATEWAY"
 """The variable that tells a command in the sandbox where programs sign in."""
@@ -92,7 +92,7 @@ class _SandboxHandover:
         """Find an application as it is applied in the sandbox; raises StateError."""
         return self._stored().application(name)
 
-    def send(self, mail: ReceivedMail) -> Sent:
+    def send(self, mail: ReceivedMail) -> AcceptedMail:
         """Hand a mail over to the sandbox's servers."""
         return self._stored().send(mail)
 

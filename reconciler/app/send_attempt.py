@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reconciler.app.audit import fresh_id
-from reconciler.app.send_log import of_failure, of_handover, of_sent
+from reconciler.app.send_log import of_failure, of_handover, of_sent, untold
 from reconciler.errors import ReconcilerError
 from reconciler.model.sending import FINAL
 from reconciler.sending.outcome import CopyJournal, CopyStatus, HandoverJournal
@@ -24,13 +24,17 @@ _LOG: Final = logging.getLogger("reconciler.sending")
 
 
 class SendAttempt:
-    """One attempt to send, reported to the journal before the server gets the text and at the end."""
+    """One attempt to send, reported to the journal before the server gets the text and at the end.
+
+    ``is_told`` is whether whoever handed the mail over knows that it was accepted.
+    """
 
     def __init__(self, request: SendRequest, actor: Actor, journal: Journal) -> None:
         self.request = request
         self.mail: Prepared | None = None
         self.host = ""
         self.handed_over = False
+        self.is_told = True
         self._actor = actor
         self._journal = journal
         self._id = fresh_id()
@@ -48,7 +52,7 @@ class SendAttempt:
 
     def sent(self, sent: Sent) -> Sent:
         """Record how it went; a failure of the journal becomes a warning."""
-        problem = self._record(of_sent(sent, self._final_id, self.request, self._actor))
+        problem = self._record(self._of_sent(sent, self._final_id))
         return replace(sent, warnings=(*sent.warnings, problem)) if problem else sent
 
     def copied(self, sent: Sent) -> None:
@@ -57,7 +61,7 @@ class SendAttempt:
             _LOG.warning("no copy of %s was filed: %s", sent.message_id, sent.copy.sentence)
         if not isinstance(self._journal, CopyJournal):
             return
-        record = of_sent(sent, f"{self._final_id}{FINAL}", self.request, self._actor)
+        record = self._of_sent(sent, f"{self._final_id}{FINAL}")
         try:
             self._journal.copied(record)
         except ReconcilerError as error:
@@ -70,6 +74,10 @@ class SendAttempt:
         )
         if problem := self._record(record):
             error.add_note(problem)
+
+    def _of_sent(self, sent: Sent, attempt: str) -> SendingRecord:
+        record = of_sent(sent, attempt, self.request, self._actor)
+        return record if self.is_told else untold(record)
 
     @property
     def _final_id(self) -> str:

@@ -100,6 +100,19 @@ def of_sent(sent: Sent, attempt: str, request: SendRequest, actor: Actor) -> Sen
     )
 
 
+def untold(record: SendingRecord) -> SendingRecord:
+    """Call a mail uncertain that a server accepted: the application does not know it, and may send it again."""
+    known = f": {record.sentence}" if record.sentence else ""
+    return replace(
+        record,
+        result=SendingResult.UNCERTAIN,
+        sentence=_short(
+            f"{record.host} accepted it, but {record.application} left before it was told, and may send"
+            f" it again{known}"
+        ),
+    )
+
+
 def of_failure(
     error: BaseException,
     attempt: str,

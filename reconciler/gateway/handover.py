@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from reconciler.model.application import Application
 
 if TYPE_CHECKING:
-    from reconciler.sending.outcome import Sent
+    from reconciler.sending.outcome import AcceptedMail
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,11 @@ class Handover(Protocol):
         """Find an application as it is applied now; raises StateError."""
         ...
 
-    def send(self, mail: ReceivedMail) -> Sent:
-        """Hand a mail over and return when the provider has it; raises what ``Mailer.send`` raises."""
+    def send(self, mail: ReceivedMail) -> AcceptedMail:
+        """Hand a mail over and return when the provider has it; raises what ``Mailer.send`` raises.
+
+        It is concluded once the client was told, or has left.
+        """
         ...
 
     def refuse(self, mail: ReceivedMail, reason: str) -> None:

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiosmtpd.smtp import SMTP, TLSSetupException
 
+from reconciler.gateway.acknowledged import is_acknowledged
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-    from reconciler.gateway.answers import MailReply
-    from reconciler.gateway.submission import SubmissionHandler
+    from reconciler.gateway.submission import HandledMail, SubmissionHandler
 
 # At its level INFO aiosmtpd writes whole commands, those with passwords too.
 _AIOSMTPD: Final = logging.getLogger("mail.log")
@@ -48,7 +49,8 @@ class GatewayProtocol(SMTP):
         self.is_busy = False
         self.was_served = False
         self.carrier: asyncio.BaseTransport | None = None
-        self.handed_over: Future[MailReply] | None = None
+        self.handed_over: Future[HandledMail] | None = None
+        self.concluded: Future[None] | None = None
         # Told at once, it warns of every listener without TLS: those are on loopback, as the command sees to.
         super().__init__(handler, **settings, auth_required=False)
         self._auth_required = True
@@ -134,6 +136,13 @@ class GatewayProtocol(SMTP):
 
         reader.readuntil = readuntil  # type: ignore[method-assign]
 
+    async def _is_told(self) -> bool:
+        """Whether the client has what was written to it."""
+        transports = (self.transport, self.carrier)
+        return await is_acknowledged(
+            [item for item in transports if isinstance(item, asyncio.WriteTransport)]
+        )
+
     async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Begin TLS; whoever leaves during the handshake is reported as lost."""
         with suppress(TLSSetupException):
@@ -158,6 +167,7 @@ class GatewayProtocol(SMTP):
         self.is_busy = True
         try:
             await super().smtp_DATA(arg)
+            await self._handler.conclude(self, is_told=await self._is_told())
         finally:
             self.is_busy = False
             self._handler.end(self)

@@ -144,6 +144,7 @@ class Gateway:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
                 await self._empty.wait()
+                await self._submission.all_through()
         for connection in tuple(self._connections):
             connection.abort()
         self._log.event("ended", cut_off=len(self._connections))

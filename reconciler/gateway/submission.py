@@ -7,6 +7,8 @@ import re
 import time
 from base64 import b64decode
 from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Final, cast
 
@@ -16,6 +18,7 @@ from reconciler.errors import ReconcilerError, SecretError, StateError
 from reconciler.gateway.answers import FAULT, MailReply, of_failure, of_sent, one_line
 from reconciler.gateway.handover import ReceivedMail
 from reconciler.model.sending import SendingResult
+from reconciler.sending.outcome import AcceptedMail
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -56,6 +59,18 @@ def _signed_in(session: Session | None) -> Application | None:
     return cast("Application | None", session.auth_data) if session is not None else None
 
 
+@dataclass(frozen=True, slots=True)
+class HandledMail:
+    """A mail, what its client is to be told, and in how many seconds the connector had it."""
+
+    mail: ReceivedMail
+    client: str
+    reply: MailReply
+    connector: str
+    seconds: float
+    accepted: AcceptedMail | None
+
+
 class SubmissionHandler:
     """One for all connections; aiosmtpd finds its methods by their names. Used on one event loop."""
 
@@ -80,6 +95,8 @@ class SubmissionHandler:
         self._metrics = metrics
         self._log = log
         self._under_way: Counter[str] = Counter()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self.is_ending = False
 
     # --- signing in ---
@@ -218,27 +235,59 @@ class SubmissionHandler:
             self._log.event("full", application=application.name, client=server.peer)
             self._metrics.mail("", application.name, SendingResult.TEMPORARY, _FULL[:3])
             return _FULL
+        self._idle.clear()
         self._under_way[application.name] += 1
         self._metrics.under_way = self._under_way.total()
         return ""
+
+    async def conclude(self, server: GatewayProtocol, *, is_told: bool) -> None:
+        """Log the mail of a connection, if there was one; the log says whether its client knows what became of it."""
+        if server.handed_over is None:
+            return
+        server.concluded = self._sending.submit(
+            self._conclude, server.handed_over.result(), is_told=is_told
+        )
+        # Shielded: a client that leaves now must not keep its mail out of the log.
+        await asyncio.shield(asyncio.wrap_future(server.concluded))
 
     def end(self, server: GatewayProtocol) -> None:
         """Free the room of a mail; where the client has left before the answer, once the mail is through."""
         application = _signed_in(server.session)
         if application is None:
             return
-        handed_over, loop = server.handed_over, asyncio.get_running_loop()
-        server.handed_over = None
-        if handed_over is None or handed_over.done():
-            self._free(application.name)
+        handed_over, concluded = server.handed_over, server.concluded
+        server.handed_over = server.concluded = None
+        loop = asyncio.get_running_loop()
+
+        def free(_: object = None) -> None:
+            loop.call_soon_threadsafe(self._free, application.name)
+
+        def abandoned(handled: Future[HandledMail]) -> None:
+            if handled.cancelled():  # it waited for a thread, and nobody waits for it any more
+                free()
+                return
+            with suppress(
+                RuntimeError
+            ):  # where the gateway has ended, the log goes on calling it uncertain
+                last = self._sending.submit(self._conclude, handled.result(), is_told=False)
+                last.add_done_callback(free)
+
+        if concluded is not None:
+            concluded.add_done_callback(free)
+        elif handed_over is not None:
+            handed_over.add_done_callback(abandoned)
         else:
-            handed_over.add_done_callback(
-                lambda _: loop.call_soon_threadsafe(self._free, application.name)
-            )
+            self._free(application.name)
 
     def _free(self, application: str) -> None:
         self._under_way[application] -= 1
         self._metrics.under_way = self._under_way.total()
+        if not self._metrics.under_way:
+            self._idle.set()
+
+    async def all_through(self) -> None:
+        """Wait until no mail is under way, those of clients that have left included."""
+        await self._idle.wait()
 
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
         self, server: GatewayProtocol, session: Session, envelope: Envelope
@@ -255,54 +304,66 @@ class SubmissionHandler:
             refusal = _LOOP
         traced = self._trace(server, session, application.name) + content
         mail = ReceivedMail(application, traced, envelope.mail_from or "", tuple(envelope.rcpt_tos))
-        handed_over: Future[MailReply] = self._sending.submit(
+        handed_over: Future[HandledMail] = self._sending.submit(
             self._send, mail, server.peer, refusal
         )
         server.handed_over = handed_over
         server.pause_timer()
         try:
-            reply: MailReply = await asyncio.wrap_future(handed_over)
-            return str(reply)
+            return str((await asyncio.wrap_future(handed_over)).reply)
         finally:
             server.resume_timer()
 
-    def _send(self, mail: ReceivedMail, client: str, refusal: MailReply | None) -> MailReply:
-        """Hand a mail over in a thread of its own, and log it, even if the client no longer waits."""
-        began = time.monotonic()
-        reply, connector = self._refused(mail, refusal) if refusal else self._outcome(mail)
+    def _send(self, mail: ReceivedMail, client: str, refusal: MailReply | None) -> HandledMail:
+        """Hand a mail over in a thread of its own, even if the client no longer waits."""
+        began, accepted = time.monotonic(), None
+        if refusal is not None:
+            reply, connector = self._refused(mail, refusal), ""
+        else:
+            try:
+                accepted = self._handover.send(mail)
+            except Exception as error:  # noqa: BLE001 - a mail that fails here must not end the gateway
+                reply = of_failure(error)
+                connector = error.connector if isinstance(error, ReconcilerError) else ""
+                if reply.text == FAULT:
+                    self._log.event("fault", problem=type(error).__name__)
+            else:
+                reply, connector = of_sent(accepted.sent), accepted.sent.route.connector
         seconds = time.monotonic() - began
+        return HandledMail(mail, client, reply, connector, seconds, accepted)
+
+    def _conclude(self, handled: HandledMail, *, is_told: bool) -> None:
+        """Log a mail once its client was told, or has left."""
+        mail, reply = handled.mail, handled.reply
+        result, problem = reply.result, "" if reply.result is SendingResult.SENT else reply.text
+        if handled.accepted is not None:
+            if not is_told:
+                result, problem = SendingResult.UNCERTAIN, f"The client was not told: {reply.text}"
+            try:
+                handled.accepted.conclude(is_told=is_told)
+            except Exception as error:  # noqa: BLE001 - the mail is out all the same
+                self._log.event("fault", problem=type(error).__name__)
         application = mail.application.name
-        self._metrics.mail(connector, application, reply.result, reply.code, seconds)
+        self._metrics.mail(handled.connector, application, result, reply.code, handled.seconds)
         self._log.event(
             "mail",
             application=application,
-            client=client,
-            connector=connector,
-            result=reply.result,
+            client=handled.client,
+            connector=handled.connector,
+            result=result,
             reply=f"{reply.code} {reply.status}",
             recipients=len(mail.recipients),
             size=len(mail.content),
-            seconds=round(seconds, 3),
-            problem=reply.text if reply.result is not SendingResult.SENT else "",
+            seconds=round(handled.seconds, 3),
+            problem=problem,
         )
-        return reply
 
-    def _refused(self, mail: ReceivedMail, refusal: MailReply) -> tuple[MailReply, str]:
+    def _refused(self, mail: ReceivedMail, refusal: MailReply) -> MailReply:
         try:
             self._handover.refuse(mail, refusal.text)
         except Exception as error:  # noqa: BLE001 - the refusal stands
             self._log.event("fault", problem=type(error).__name__)
-        return refusal, ""
-
-    def _outcome(self, mail: ReceivedMail) -> tuple[MailReply, str]:
-        try:
-            sent = self._handover.send(mail)
-        except Exception as error:  # noqa: BLE001 - a mail that fails here must not end the gateway
-            reply = of_failure(error)
-            if reply.text == FAULT:
-                self._log.event("fault", problem=type(error).__name__)
-            return reply, error.connector if isinstance(error, ReconcilerError) else ""
-        return of_sent(sent), sent.route.connector
+        return refusal
 
     def _trace(self, server: GatewayProtocol, session: Session, application: str) -> bytes:
         """The Received field (RFC 5321 section 4.4); ESMTPSA and ESMTPA are from RFC 3848."""

@@ -13,7 +13,8 @@ class SendingResult(StrEnum):
 
     ``partly`` went to some of its recipients. ``refused`` for good, by a server or before any was
     asked; ``temporary`` may succeed later. ``uncertain``: the connection broke after the message
-    was transmitted; it may have been delivered, and is never resent automatically.
+    was transmitted; it may have been delivered, and is never resent automatically. Or a server accepted it, and
+    the client of the gateway left before it was told, so that it may send it again.
     """
 
     SENT = "sent"

@@ -77,6 +77,22 @@ class Sent:
     warnings: tuple[str, ...] = ()
 
 
+class Conclusion(Protocol):
+    """What is left to do once a server has accepted a mail: its copy is filed, and the journal hears of it."""
+
+    def __call__(self, *, is_told: bool) -> Sent:
+        """Do it, once. A client that was not told may send the mail again, so the journal goes on calling it uncertain."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedMail:
+    """A mail that a server has just accepted, and that the journal calls uncertain until it is concluded."""
+
+    sent: Sent
+    conclude: Conclusion
+
+
 class SendingInterrupted(KeyboardInterrupt):
     """A signal came once the server had been asked to take a mail.
 

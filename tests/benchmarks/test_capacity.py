@@ -11,8 +11,10 @@ import ssl
 import subprocess
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Final
 
 import psycopg
@@ -41,9 +43,35 @@ APPLICATION: Final = (
 )
 GROUPS: Final = 100
 """Of the documents that :func:`write_documents` writes; the others are connectors and their permissions."""
+STEP: Final = 10_000
+"""Connectors of one step of the first apply, as docs/scaling.md recommends: those of one first digit."""
 IDLE: Final = 200
 """Connections."""
 ROWS: Final = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a command took: CPU of itself and of the database in seconds, its memory at the most in octets, and its time."""
+
+    own: float
+    database: float
+    memory: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.own:.1f} s of CPU, PostgreSQL {self.database:.1f} s, {self.memory / 1e6:.0f} MB"
+            f" ({self.seconds:.0f} s on this machine)"
+        )
+
+    def __add__(self, other: Taken) -> Taken:
+        return Taken(
+            self.own + other.own,
+            self.database + other.database,
+            max(self.memory, other.memory),
+            self.seconds + other.seconds,
+        )
 
 
 class Project:
@@ -61,9 +89,9 @@ class Project:
         }  # fmt: skip
         self._database = database
 
-    def measured(self, *arguments: str) -> str:
-        """Run a command, and say what it took: CPU of itself and of the database, and its memory at the most."""
-        before = of_tree(self._database.pid)
+    def measured(self, *arguments: str) -> Taken:
+        """Run a command, and return what it took."""
+        before, started = of_tree(self._database.pid), time.monotonic()
         with subprocess.Popen(
             (RECONCILER, *arguments), cwd=self.folder, env=self.environ, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -71,9 +99,12 @@ class Project:
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         assert process.returncode == 0, arguments
-        own = usage.ru_utime + usage.ru_stime
-        database = of_tree(self._database.pid) - before
-        return f"{own:.1f} s of CPU, PostgreSQL {database:.1f} s, {usage.ru_maxrss / 1000:.0f} MB"
+        return Taken(
+            own=usage.ru_utime + usage.ru_stime,
+            database=of_tree(self._database.pid) - before,
+            memory=usage.ru_maxrss * 1000,
+            seconds=time.monotonic() - started,
+        )
 
     @contextmanager
     def gateway(self, *options: str) -> Iterator[tuple[int, int]]:
@@ -105,7 +136,15 @@ def test_what_a_connector_costs(
         clean.clear()
         project = Project(tmp_path / str(connectors), connectors, clean)
         unattended = ("--auto-approve", "--skip-tests", "measured")
-        tell(f"{connectors} connectors: first apply: {project.measured('apply', *unattended)}")
+        steps = [
+            project.measured("apply", *unattended, "--only", f"c-{number}*")
+            for number in range(-(-connectors // STEP))
+        ]
+        rest = project.measured("apply", *unattended)
+        tell(
+            f"{connectors} connectors: first apply, in {len(steps)} steps: {reduce(add, steps)}; the largest:"
+            f" {max(steps, key=lambda step: step.own)}; the rest, an application: {rest}"
+        )
         tell(f"{connectors} connectors: plan of no change: {project.measured('plan')}")
         changed = project.documents / "c-00000.yaml"
         changed.write_text(changed.read_text().replace("Connector 0", "Changed"))

@@ -16,6 +16,7 @@ from reconciler.cli.main import main
 from reconciler.model.connector import SaveSent
 from reconciler.sending import filing
 from reconciler.sending.outcome import CopyStatus, Sent
+from reconciler.sending.prepare import SendRequest
 from tests.hostile.conftest import LETTER
 from tests.hostile.scripts import QUEUED, SELECTED, append, imap, in_turn, smtp
 
@@ -83,6 +84,25 @@ def test_closing_waits_for_the_copies_and_logs_their_results(
     office.mailer.close(wait=LATE)
     assert len(filed) == 3
     assert logged(capsys) == [("sent", "appended")] * 3
+
+
+@pytest.mark.parametrize(("is_told", "result"), [(True, "sent"), (False, "uncertain")])
+def test_a_mail_is_uncertain_until_its_application_was_told(
+    opened: Open, capsys: pytest.CaptureFixture[str], *, is_told: bool, result: str
+) -> None:
+    filed: list[str] = []
+    office = opened(smtp(DATA=QUEUED), shelf(filed), background=True, stored=True)
+    request = SendRequest(
+        message=LETTER, actor="joan@hostile.example", connector="support", application="grafana",
+        save_sent=SaveSent.ALWAYS,
+    )  # fmt: skip
+    accepted = office.mailer.dispatch.accept(request, client="grafana")
+    assert office.texts == 1
+    assert logged(capsys) == [("uncertain", "")]
+    accepted.conclude(is_told=is_told)
+    office.mailer.close()
+    assert len(filed) == 1
+    assert logged(capsys) == [(result, "appended")]
 
 
 def test_a_refused_copy_is_logged(opened: Open, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,11 +15,20 @@ import pytest
 import trustme
 
 from tests.functional.gateway.conftest import DEADLINE, SENDER, running
-from tests.functional.gateway.test_abuse import HEAD, PLAIN, TO, Wire, wait_for_connections
+from tests.functional.gateway.test_abuse import (
+    HEAD,
+    PLAIN,
+    TO,
+    Wire,
+    strays,
+    wait_for_connections,
+)
+from tests.functional.gateway.test_sending import logged_for_grafana
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reconciler.sandbox.session import Session
     from tests.functional.conftest import Home
     from tests.functional.gateway.conftest import Running
 
@@ -150,6 +159,27 @@ def test_a_client_that_closes_its_half_gets_its_answer(gateway: Running) -> None
     wait_for_connections(gateway, 0)
     for wire in (early, late):
         wire.close()
+
+
+def test_a_mail_whose_client_leaves_before_its_answer_is_uncertain(
+    gateway: Running, applied: Home, example_session: Session
+) -> None:
+    before = strays(example_session)
+    wire = Wire(gateway.ports["none"])
+    wire.reply()
+    wire.ask("EHLO client.example")
+    wire.ask(f"AUTH PLAIN {PLAIN}")
+    wire.send(f"MAIL FROM:<{SENDER}>\r\nRCPT TO:<{TO}>\r\nDATA\r\n")
+    assert [wire.reply()[:3] for _ in range(3)] == ["250", "250", "354"]
+    wire.send(f"{HEAD}\r\nx\r\n.\r\n")
+    wire.close()
+    event = gateway.wait_for("mail")
+    assert (event["result"], event["reply"]) == ("uncertain", "250 2.6.0")
+    assert event["problem"].startswith("The client was not told: Sent through no-reply")
+    assert strays(example_session) == before + 1
+    entry = logged_for_grafana(applied)
+    assert (entry["result"], entry["code"], entry["accepted"]) == ("uncertain", 250, 1)
+    assert "accepted it, but grafana left before it was told" in entry["sentence"]
 
 
 def test_half_of_a_mail_is_not_sent(gateway: Running) -> None:

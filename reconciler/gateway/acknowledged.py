@@ -1,0 +1,47 @@
+"""Whether a client has what was written to it: an answer that it never gets makes it send its mail again."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SECONDS: Final = 10.0
+"""For how long an acknowledgement is waited for."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1
+
+
+async def is_acknowledged(transports: Iterable[asyncio.WriteTransport]) -> bool:
+    """Wait until the system at the other end has everything, and say whether it has.
+
+    ``transports`` are those of one connection, with and without TLS. Where the system does not tell what the other
+    one has acknowledged, what was given to it counts.
+    """
+    loop = asyncio.get_running_loop()
+    until, pause = loop.time() + SECONDS, _FIRST_PAUSE
+    while not any(item.is_closing() for item in transports):
+        if not any(item.get_write_buffer_size() or _unacknowledged(item) for item in transports):
+            return True
+        if loop.time() >= until:
+            break
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+    return False
+
+
+def _unacknowledged(transport: asyncio.WriteTransport) -> int:
+    """Octets that the other end has not acknowledged; Linux tells them (SIOCOUTQ, tcp(7))."""
+    if sys.platform != "linux":
+        return 0
+    import fcntl  # noqa: PLC0415 - only where there is one
+    import termios  # noqa: PLC0415
+
+    with suppress(OSError):
+        found = fcntl.ioctl(transport.get_extra_info("socket"), termios.TIOCOUTQ, bytes(4))
+        return int.from_bytes(found, sys.byteorder)
+    return 1  # there is no connection any more
