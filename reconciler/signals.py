@@ -2,7 +2,14 @@
 
 Python runs a signal's handler between two steps of the main thread. An exception raised there can hit
 code that does not survive one, such as SQLAlchemy and psycopg in the middle of a transaction, so it waits
-until such code is through.
+until such code is through (``deferred``). It waits for imports too, which leave half a module behind, and for
+finalizers, which would swallow it.
+
+The first signal interrupts the command, and the second interrupts what the command still does at its end, or the
+transaction that the first one waits for. No further exception is raised: the third signal ends the process on the
+spot, with the last words that the command has for that (``end_at_once_with``). So two handlers, one around
+the other, catch everything there is. Once the outcome of the command is decided (``settle_signals``), the first two
+signals do nothing.
 
 A signal that comes after the last step and before a system call that waits is noted, and the call waits
 on without it. So whoever waits with no end in sight waits for a descriptor too that the signal itself
@@ -11,52 +18,110 @@ makes readable.
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
+import sys
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import TracebackType
+    from collections.abc import Callable, Iterator
+    from types import FrameType, TracebackType
 
 ENDING: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 """Ctrl-C, the end of a cancelled pipeline, and of a terminal that was closed."""
 
+_ON_THE_SPOT: Final = 3
+"""The signal that ends the process where it is."""
 
-class _Deferral:
-    """How many blocks of the main thread are not to be interrupted, and whether a signal has come."""
+_AGAIN_SECONDS: Final = 0.02
+"""How soon a signal that came at a bad moment comes again."""
+
+_IMPORTING: Final = "<frozen importlib._bootstrap>"
+
+
+def _interrupted() -> tuple[int, str]:
+    return 128 + signal.SIGINT, "Interrupted.\n"
+
+
+class _Signals:
+    """How many signals have come, and what the next one does.
+
+    ``blocks`` is how many blocks of the main thread are not to be interrupted, and ``waiting`` whether a signal waits
+    for their end. Once ``settled``, none raises an exception.
+    """
 
     blocks = 0
-    came = False
+    waiting = False
+    came = 0
+    newest = signal.SIGINT
+    settled = False
+    last_words: Callable[[], tuple[int, str]] = staticmethod(_interrupted)
 
 
-_deferral = _Deferral()
+_signals = _Signals()
+
+
+def note_signals() -> None:
+    """Note each signal that ends a command, until ``raise_interrupt_on_signals``, which acts on it.
+
+    What the process was told to ignore, by nohup for example, stays ignored. To be called in the main
+    thread.
+    """
+    _signals.settled = True
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _handle)
+    sys.unraisablehook = _not_raised
 
 
 def raise_interrupt_on_signals() -> None:
     """Let every signal that ends a command raise KeyboardInterrupt, within ``deferred`` at its end.
 
-    What the process was told to ignore, by nohup for example, stays ignored. To be called in the main
-    thread.
+    Raises it for one that was noted before. To be called in the main thread.
     """
-    for number in ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _interrupt)
+    if signal.getsignal(signal.SIGINT) is not _handle:
+        note_signals()
+    _signals.settled = False
+    if _signals.came:
+        raise KeyboardInterrupt
+
+
+def end_at_once_with(last_words: Callable[[], tuple[int, str]]) -> None:
+    """Set how the third signal ends the process: with which exit code, and which words on standard error."""
+    _signals.last_words = last_words
+
+
+def have_come() -> bool:
+    """Whether a signal has come that was to end the command."""
+    return _signals.came > 0
 
 
 def hold_signals() -> None:
-    """Ignore the first signal that comes from here on to the end of the process.
+    """Do nothing at the first signal that comes from here on; the second still raises KeyboardInterrupt.
 
-    What is left to do is short, and how the command ends is decided. A second signal still raises
-    KeyboardInterrupt. To be called in the main thread; without effect where :func:`raise_interrupt_on_signals` was
-    not called.
+    What is left to do may take a moment, and the outcome of the command does not depend on it. To be called in the
+    main thread; without effect where :func:`raise_interrupt_on_signals` was not called.
     """
-    if any(signal.getsignal(number) is _interrupt for number in ENDING):
-        _deferral.blocks += 1
+    if any(signal.getsignal(number) is _handle for number in ENDING):
+        _signals.blocks += 1
+
+
+def settle_signals() -> None:
+    """Raise no exception from here on: how the command ends is decided, and what is left to do is short."""
+    _signals.settled = True
+
+
+def ignore_signals() -> None:
+    """Ignore every signal that ends a command: while an interpreter goes, they would have their usual effect again."""
+    for number in ENDING:
+        if signal.getsignal(number) is _handle:
+            signal.signal(number, signal.SIG_IGN)
 
 
 class deferred:  # noqa: N801 - read as a function, as contextlib's classes are
@@ -69,9 +134,9 @@ class deferred:  # noqa: N801 - read as a function, as contextlib's classes are
     __slots__ = ("_before",)
 
     def __enter__(self) -> None:
-        self._before = _deferral.blocks
+        self._before = _signals.blocks
         if threading.current_thread() is threading.main_thread():
-            _deferral.blocks = self._before + 1
+            _signals.blocks = self._before + 1
 
     def __exit__(
         self,
@@ -81,19 +146,70 @@ class deferred:  # noqa: N801 - read as a function, as contextlib's classes are
     ) -> None:
         if threading.current_thread() is not threading.main_thread():
             return
-        _deferral.blocks = self._before
-        if not self._before and _deferral.came:
-            _deferral.came = False
+        _signals.blocks = self._before
+        if not self._before and _signals.waiting:
+            _signals.waiting = False
             raise KeyboardInterrupt
 
 
-def _interrupt(_number: int, _frame: object) -> None:
-    if _deferral.blocks and not _deferral.came:
-        _deferral.came = True
+def _handle(number: int, frame: FrameType | None) -> None:
+    _signals.came += 1
+    _signals.newest = signal.Signals(number)
+    if _signals.came >= _ON_THE_SPOT:
+        _end_at_once()
+    if _signals.settled:
+        return
+    if _signals.blocks and not _signals.waiting:
+        _signals.waiting = True
+        return
+    if _comes_badly(frame):
+        _send_again()
         return
     # Twice: whoever sends it does not want to wait for a database that hangs.
-    _deferral.came = False
+    _signals.waiting = False
     raise KeyboardInterrupt
+
+
+def _end_at_once() -> NoReturn:
+    code, words = _signals.last_words()
+    with suppress(OSError):
+        os.write(2, words.encode("utf-8", "backslashreplace"))
+    os._exit(code)
+
+
+def _comes_badly(frame: FrameType | None) -> bool:
+    """Whether an exception would leave half a module behind, or be swallowed."""
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORTING or frame.f_code is _not_raised.__code__:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _not_raised(found: sys.UnraisableHookArgs) -> None:
+    """Show an exception that cannot be raised where it occurred; an interrupt is made up for.
+
+    After one, there are others: a second one can keep a generator from ending before its context is gone.
+    """
+    if issubclass(found.exc_type, KeyboardInterrupt):
+        _send_again()
+    elif not _signals.came:
+        sys.__unraisablehook__(found)
+
+
+def _send_again() -> None:
+    _signals.came -= 1
+    # Not threading.Thread, whose locks the main thread may hold at this very moment.
+    with suppress(RuntimeError):  # the interpreter is going, and nothing is left to interrupt
+        _thread.start_new_thread(_send_soon, (_signals.newest,))
+
+
+def _send_soon(number: signal.Signals) -> None:
+    time.sleep(_AGAIN_SECONDS)
+    if sys.platform != "win32":
+        signal.pthread_kill(threading.main_thread().ident or 0, number)  # which ends a wait, too
+    else:
+        signal.raise_signal(number)
 
 
 _retired: list[int] = []

@@ -97,9 +97,18 @@ class _Superseded(Exception):
 
 
 class Dispatch:
-    """Sends mail through the stored connectors, many at a time. Threads share it."""
+    """Sends mail through the stored connectors, many at a time. Threads share it.
 
-    def __init__(self, workspace: Workspace, actor: Actor, terms: SendingTerms) -> None:
+    ``handed_over`` is set before a server is asked to take the first mail.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        actor: Actor,
+        terms: SendingTerms,
+        handed_over: Event | None = None,
+    ) -> None:
         resolver = workspace.resolver(keep=_SECRETS_KEPT)
         connect_to = ConnectTo.parse(workspace.connect_to)
         options = ProbeOptions(
@@ -114,6 +123,7 @@ class Dispatch:
         access = filing = Access.with_tokens(resolver, options)
         self._actor = actor
         self._terms = terms
+        self._handed_over = handed_over or Event()
         self._store = workspace.store()
         self._journal = terms.journal or StoredJournal(self._store)
         if not terms.copies_in_background:  # somebody waits for the copy of a mail that is out
@@ -206,6 +216,7 @@ class Dispatch:
 
             def before_text() -> None:
                 # The server may have been slow to take the recipients, and the state to take the note.
+                self._handed_over.set()
                 attempt.hand_over()
                 if not self.applied.is_current(index):
                     raise _Superseded

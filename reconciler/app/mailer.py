@@ -48,7 +48,8 @@ class Mailer:
         self._terms = terms or SendingTerms()
         self._making = threading.Lock()
         self._closed = False
-        self._dispatch: Dispatch | None = Dispatch(workspace, actor, self._terms)
+        self._handed_over = threading.Event()
+        self._dispatch: Dispatch | None = Dispatch(workspace, actor, self._terms, self._handed_over)
         _MAILERS.add(self)
 
     @classmethod
@@ -183,13 +184,20 @@ class Mailer:
             dispatch.close(wait)
 
     @property
+    def has_handed_over(self) -> bool:
+        """Whether any server was asked to take a mail, which may have been delivered."""
+        return self._handed_over.is_set()
+
+    @property
     def dispatch(self) -> Dispatch:
         """What sends the mail of this process; raises UsageError once the mailer is closed."""
         with self._making:
             if self._closed:
                 raise UsageError("the mailer is closed", hint="Open another one.")
             if self._dispatch is None:
-                self._dispatch = Dispatch(self._workspace, self._actor, self._terms)
+                self._dispatch = Dispatch(
+                    self._workspace, self._actor, self._terms, self._handed_over
+                )
             return self._dispatch
 
     def begin_anew(self) -> None:

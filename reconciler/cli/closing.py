@@ -1,38 +1,98 @@
-"""The last line of a command that writes a revision: whether it did, on every way out."""
+"""How a command ends that a signal or an error ends early: its last line, and its exit code.
+
+What happened to its revision or mail is kept here, apart from the exception that ends it, since a second signal puts
+another exception in its place.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.cli.exit_codes import ExitCode
 from reconciler.errors import ReconcilerError
-from reconciler.signals import hold_signals
-from reconciler.state.write_outcome import WriteOutcome
+from reconciler.signals import end_at_once_with, settle_signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NAME = "write_outcome"
+    from reconciler.state.write_outcome import WriteOutcome
+
+
+@dataclass(slots=True)
+class MailOutcome:
+    """What happened to the mail of a command, as exit codes.
+
+    ``nothing`` and ``uncertain`` are those of a mail that was not sent, and of one that may have been delivered, which
+    is what ``handed_over`` says. ``sent`` is the one of a mail that is sent, once it is.
+    """
+
+    nothing: int
+    uncertain: int
+    handed_over: Callable[[], bool]
+    sent: int | None = None
+
+    def interrupted(self) -> tuple[int, str]:
+        """The exit code after a signal, and what to say."""
+        if self.sent is not None:
+            return self.sent, ""
+        if self.handed_over():
+            return self.uncertain, _UNCERTAIN
+        return self.nothing, "Interrupted: nothing was sent.\n"
+
+
+_UNCERTAIN = """\
+Error: interrupted while the mail was being transmitted: it may have been delivered
+  Check whether it arrived before you send it again.
+"""
+
+
+class Closing:
+    """What is known of the command that runs.
+
+    ``outcome`` is that of its revision and ``mail`` that of its mail; None for a command without one, and before
+    it has begun. ``code`` is its exit code, once it is through.
+    """
+
+    def __init__(self) -> None:
+        self.outcome: WriteOutcome | None = None
+        self.mail: MailOutcome | None = None
+        self.code: int | None = None
+
+    def interrupted(self, said: str = "") -> tuple[int, str]:
+        """The exit code of a command that a signal has ended, and what it says."""
+        if self.code is not None:
+            return self.code, ""
+        if self.mail is not None:
+            return self.mail.interrupted()
+        outcome = self.outcome
+        lines = f"Interrupted: {said}.\n" if said else "Interrupted.\n"
+        if outcome is None:
+            return ExitCode.INTERRUPTED, lines
+        lines += f"{outcome.sentence}\n"
+        if outcome.nothing:
+            return ExitCode.INTERRUPTED, lines
+        return (ExitCode.INTERRUPTED_AFTER_WRITE if outcome.known else ExitCode.FAILED), lines
+
+
+closing = Closing()
+"""That of this process."""
+
+
+def begin_closing() -> None:
+    """Forget what is known of the command before."""
+    closing.outcome = closing.mail = closing.code = None
+    end_at_once_with(closing.interrupted)
 
 
 @contextmanager
 def closing_line(outcome: WriteOutcome) -> Iterator[None]:
-    """Attach the outcome of the revision to any exception that ends the block, for its message."""
+    """Say at the end what became of the revision, if an exception ends the block."""
+    closing.outcome = outcome
     try:
-        try:
-            yield
-            hold_signals()  # the outcome was told, and an interrupt would deny it
-        except BrokenPipeError:  # which click turns into a silent exit
-            raise ReconcilerError("nobody reads standard output any more") from None
-    except BaseException as error:
-        setattr(error, _NAME, outcome)
-        raise
-
-
-def write_outcome(error: BaseException) -> WriteOutcome | None:
-    """The outcome of the revision attached to an error, or to the one that click made it from; or None."""
-    for item in (error, error.__cause__):
-        found = getattr(item, _NAME, None)
-        if isinstance(found, WriteOutcome):
-            return found
-    return None
+        yield
+        settle_signals()  # the outcome was told, and an interrupt would deny it
+    except BrokenPipeError:  # which click turns into a silent exit
+        raise ReconcilerError("nobody reads standard output any more") from None

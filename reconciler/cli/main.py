@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import io
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import click
 
 from reconciler import __version__
 from reconciler.cli.arguments import check_arguments
+from reconciler.cli.closing import MailOutcome, begin_closing, closing
 from reconciler.cli.command import ExampleGroup
-from reconciler.cli.exit_codes import ExitCode, exit_code
+from reconciler.cli.exit_codes import ExitCode, SendmailCode, exit_code
 from reconciler.cli.streams import NAMES, mute, prepare, stream_path
 from reconciler.cli.working_folder import go_to
+from reconciler.debts import take_owed
 from reconciler.errors import ConfigurationInvalid, ReconcilerError
-from reconciler.signals import hold_signals, raise_interrupt_on_signals
-
-if TYPE_CHECKING:
-    from reconciler.state.write_outcome import WriteOutcome
+from reconciler.signals import (
+    end_at_once_with,
+    have_come,
+    ignore_signals,
+    raise_interrupt_on_signals,
+    settle_signals,
+)
 
 COMMANDS = {
     "init": "Create a configuration, for a mailbox or for you to edit.",
@@ -106,16 +112,18 @@ def cli() -> None:
 
 def run() -> NoReturn:
     """Run the command line and end the process with its exit code."""
-    code: int | None = None
+    arguments = sys.argv[1:]
     try:
-        raise_interrupt_on_signals()
-        collect_rarely()
-        prepare()
-        code = main(sys.argv[1:])
-        hold_signals()
-    except KeyboardInterrupt as error:  # before the command has begun, or after its last word
-        if code is None:
-            code = _ended_early(error, sys.argv[1:])
+        try:
+            raise_interrupt_on_signals()
+            atexit.register(ignore_signals)
+            collect_rarely()
+            prepare()
+            code = main(arguments)
+        except KeyboardInterrupt as error:  # before the command has begun, or the second one
+            code = _ended_early(error, arguments)
+    except KeyboardInterrupt as error:  # the second one; there is no third
+        code = _ended_early(error, arguments)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -136,12 +144,14 @@ def collect_rarely() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command line and return its exit code; nothing is raised."""
+    """Run one command line and return its exit code; nothing is raised but a second interrupt."""
+    begin_closing()
     try:
         check_arguments(arguments, os.environ)
         result = cli.main(arguments, prog_name="reconciler", standalone_mode=False)
+        code = result if isinstance(result, int) else ExitCode.OK
     except click.exceptions.Exit as error:
-        return error.exit_code
+        code = error.exit_code
     except (
         click.ClickException,
         click.Abort,  # click turns every KeyboardInterrupt into one
@@ -151,39 +161,62 @@ def main(arguments: list[str]) -> int:
         SystemExit,  # click turns a closed pipe into one
     ) as error:
         return _ended_early(error, arguments)
-    return result if isinstance(result, int) else ExitCode.OK
+    except Exception:
+        if not have_come():
+            raise
+        # Some code makes another exception of an interrupt; with the traceback of one there is nothing to find.
+        return _ended_early(KeyboardInterrupt(), arguments)
+    closing.code = code
+    _settle(code)
+    return code
+
+
+def _settle(code: int, last_words: str = "") -> None:
+    """Let no signal change how the command ends, and do what signals have kept it from doing."""
+    settle_signals()
+    end_at_once_with(lambda: (code, last_words))
+    for step in take_owed():
+        try:
+            step()
+        except ReconcilerError as error:
+            click.echo(f"Note: {_shown(error.message)}", err=True)
 
 
 def _ended_early(error: BaseException, arguments: list[str]) -> int:
     """Print why a command ended early and, if it writes revisions, whether it did; return the exit code."""
-    hold_signals()
-    from reconciler.cli.closing import write_outcome  # noqa: PLC0415 - only where there is an error
-    from reconciler.state.write_outcome import WriteOutcome  # noqa: PLC0415 - as above
-
-    outcome = write_outcome(error)
-    if (
-        outcome is None
-        and isinstance(error, KeyboardInterrupt | click.Abort)
-        and _writes(arguments)
-    ):
-        outcome = WriteOutcome()  # it had not begun: once it has ended, no signal comes through
+    settle_signals()
+    code: int = ExitCode.FAILED
     try:
-        code = _show(error, outcome)
-        if outcome is not None:
-            click.echo(outcome.sentence, err=True)
+        if isinstance(error, KeyboardInterrupt | click.Abort):
+            _expect(arguments)
+            code, lines = closing.interrupted(str(error.__cause__ or ""))
+            _settle(code, lines)
+            click.echo(lines, nl=False, err=True)
+        else:
+            shown = _show(error)
+            _settle(shown)
+            if closing.outcome is not None:
+                click.echo(closing.outcome.sentence, err=True)
+            code = shown
     except OSError:  # nobody can read it: the terminal was closed
         mute(sys.stderr)
-        return ExitCode.FAILED
+    end_at_once_with(lambda: (code, ""))
     return code
 
 
-def _writes(arguments: list[str]) -> bool:
-    """Whether a command line is one of a command that writes a revision."""
+def _expect(arguments: list[str]) -> None:
+    """Note that nothing was done by a command that had not begun to write a revision, or to send a mail."""
     words = arguments[2:] if arguments[:1] == ["-C"] else arguments
-    return words[:1] == ["apply"] or words[:2] in (["state", "forget"], ["state", "import"])
+    if words[:1] == ["sendmail"] and closing.mail is None:
+        closing.mail = MailOutcome(SendmailCode.TEMPORARY, SendmailCode.PROTOCOL, lambda: False)
+    writes = words[:1] == ["apply"] or words[:2] in (["state", "forget"], ["state", "import"])
+    if writes and closing.outcome is None:
+        from reconciler.state.write_outcome import WriteOutcome  # noqa: PLC0415 - only where there is an error
+
+        closing.outcome = WriteOutcome()
 
 
-def _show(error: BaseException, outcome: WriteOutcome | None) -> int:
+def _show(error: BaseException) -> int:
     match error:
         case click.ClickException():
             told = io.StringIO()
@@ -199,11 +232,7 @@ def _show(error: BaseException, outcome: WriteOutcome | None) -> int:
         case OSError():
             show_error(_of_system(error))
             return ExitCode.FAILED
-    said = str(error.__cause__ or "")
-    click.echo(f"Interrupted: {said}." if said else "Interrupted.", err=True)
-    if outcome is None or outcome.nothing:
-        return ExitCode.INTERRUPTED
-    return ExitCode.INTERRUPTED_AFTER_WRITE if outcome.known else ExitCode.FAILED
+    raise error
 
 
 def _of_system(error: OSError) -> ReconcilerError:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.errors import DeliveryUncertain
+from reconciler.cli.closing import MailOutcome, closing
 from reconciler.sending.outcome import SendingInterrupted
-from reconciler.signals import hold_signals
+from reconciler.signals import hold_signals, settle_signals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconciler.app.mailer import Mailer
     from reconciler.model.connector import SaveSent
     from reconciler.sending.message import Message, RawMessage
@@ -19,6 +21,9 @@ def send_to_the_end(
     mailer: Mailer,
     message: Message | RawMessage,
     *,
+    nothing: int,
+    uncertain: int,
+    code: Callable[[Sent], int],
     sender: str | None = None,
     connector: str | None = None,
     reply_to: str | None = None,
@@ -26,9 +31,11 @@ def send_to_the_end(
 ) -> Sent:
     """Send a mail and close the mailer; a mail that is out counts as sent, even if a signal follows.
 
-    Raises what ``Mailer.send`` raises; DeliveryUncertain for a signal during the handover to the server, and
-    KeyboardInterrupt for one before it, when nothing was sent.
+    ``nothing``, ``uncertain`` and ``code`` are the exit codes for its outcomes. Raises what ``Mailer.send``
+    raises, and KeyboardInterrupt for a signal before the mail was known to be sent.
     """
+    outcome = MailOutcome(nothing, uncertain, lambda: mailer.has_handed_over)
+    closing.mail = outcome
     sent = None
     try:
         with mailer:
@@ -37,16 +44,14 @@ def send_to_the_end(
             )
             hold_signals()
     except SendingInterrupted as interrupted:
-        if interrupted.sent is not None:
-            return interrupted.sent
-        raise DeliveryUncertain(
-            "interrupted while the mail was being transmitted: it may have been delivered",
-            temporary=False,
-            hint="Check whether it arrived before you send it again.",
-        ) from None
+        if interrupted.sent is None:
+            raise
+        sent = interrupted.sent
     except KeyboardInterrupt:
         if sent is None:
-            raise KeyboardInterrupt("nothing was sent") from None
+            raise
+    settle_signals()
     if sent is None:
         raise AssertionError("a mail was neither sent nor refused")
+    outcome.sent = code(sent)
     return sent

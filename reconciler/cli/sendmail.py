@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-from reconciler.cli.main import run as run_command
+from reconciler.cli.entry import run as run_command
 
 
 def run() -> NoReturn:

@@ -142,7 +142,8 @@ class HeldLock:
     """A held lock: a thread renews the lease inside the ``with`` block, and its end releases it.
 
     The store provides ``renew``, which returns whether the lease still existed, and ``release``.
-    ``not_released`` is why the lease could not be released at the end; None if it was.
+    ``not_released`` is why the lease could not be released at the end; None if it was. ``released`` is called once that
+    is known.
     """
 
     def __init__(
@@ -151,11 +152,13 @@ class HeldLock:
         *,
         renew: Callable[[], bool],
         release: Callable[[], None],
+        released: Callable[[], None] = lambda: None,
         every: timedelta | None = None,
     ) -> None:
         self._lease = lease
         self._renew = renew
         self._release = release
+        self._released = released
         self._every = (every or LASTS / 3).total_seconds()
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
@@ -192,6 +195,7 @@ class HeldLock:
                 self._release()
             except StateError as error:
                 self.not_released = error
+            self._released()
 
     def _keep(self) -> None:
         while not self._done.wait(self._every):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from reconciler.cli.message_options import MessageOptions
 from reconciler.cli.options import copy_wait_option, format_option
 from reconciler.cli.project import Project, Uses, project_options
 from reconciler.render.formats import TextOrJson
+
+if TYPE_CHECKING:
+    from reconciler.sending.outcome import Sent
 
 
 @click.command(
@@ -140,6 +144,9 @@ def command(
     sent = send_to_the_end(
         mailer,
         message,
+        nothing=ExitCode.INTERRUPTED,
+        uncertain=ExitCode.FAILED,
+        code=_code,
         sender=sender,
         connector=connector,
         reply_to=reply_to,
@@ -158,4 +165,8 @@ def command(
     with suppress(OSError):
         for text in warnings:
             click.echo(f"{warning} {visible(text)}.", err=True)
+    return _code(sent)
+
+
+def _code(sent: Sent) -> ExitCode:
     return ExitCode.PARTLY_SENT if sent.refused else ExitCode.OK

@@ -78,10 +78,14 @@ def command(
         mail = mail_of(call, until_dot(source) if call.dot_ends else source.read())
         terms = SendingTerms(copies_in_background=False, copy_search=copy_wait)
         mailer = Mailer(space, project.actor(), terms)
-        sent = send_to_the_end(mailer, mail, connector=connector)
-    except KeyboardInterrupt:
-        click.echo("Interrupted: nothing was sent.", err=True)
-        return SendmailCode.TEMPORARY
+        sent = send_to_the_end(
+            mailer,
+            mail,
+            nothing=SendmailCode.TEMPORARY,
+            uncertain=SendmailCode.PROTOCOL,
+            code=_code,
+            connector=connector,
+        )
     except errors.ReconcilerError as error:
         show_error(error)
         return sendmail_code(error)
@@ -106,9 +110,13 @@ def _told(sent: Sent, *, verbose: bool) -> int:
         click.echo(f"Warning: {visible(problem)}", err=True)
     for refused in sent.refused:
         click.echo(f"Error: refused for {visible(str(refused))}", err=True)
+    if sent.refused:
+        others = len(sent.accepted)
+        click.echo(f"The mail went to the other {others}; do not send it to them again.", err=True)
+    return _code(sent)
+
+
+def _code(sent: Sent) -> int:
     if not sent.refused:
         return SendmailCode.OK
-    click.echo(
-        f"The mail went to the other {len(sent.accepted)}; do not send it to them again.", err=True
-    )
     return sendmail_code_of_refusals(*(refused.status for refused in sent.refused))

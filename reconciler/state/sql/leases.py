@@ -22,8 +22,10 @@ _row = tables.lock.c
 def take(
     connection: Connection, lease: Lease, now: datetime, dead: Lease | None
 ) -> Lease | leases.LockRefused:
-    """Take the lock if it is free, if the lease expired, or if it is the one known to be dead."""
+    """Take the lock if it is free or ours, if the lease expired, or if it is the one known to be dead."""
     current = reading.any_lease(connection, lock=True)
+    if current is not None and current.token == lease.token:
+        return current  # the connection broke off only once it was taken
     if current is not None and current.expires > now and current != dead:
         return leases.LockRefused(current, now)
     connection.execute(

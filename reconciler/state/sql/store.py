@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import time
-import uuid
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.back_off import BackOff
-from reconciler.errors import CommitUnknown, StateCorrupt, StateError, StateLocked
+from reconciler.errors import CommitUnknown, StateCorrupt, StateLocked
 from reconciler.model.sending import EVERY_SENDING
 from reconciler.model.sign_in_attempt import EVERY_ATTEMPT
 from reconciler.model.snapshot import StoredState
-from reconciler.signals import deferred
-from reconciler.state import lease as leases
 from reconciler.state.base import PastState
 from reconciler.state.decoding import UNREADABLE
 from reconciler.state.effects import nothing_to_export
 from reconciler.state.folder import refuse_unsafe
 from reconciler.state.location import PostgresqlLocation, SqliteLocation, locate
 from reconciler.state.sql import auditing, reading, routing_keys, writing
-from reconciler.state.sql import leases as rows
 from reconciler.state.sql.faults import BrokenOff
+from reconciler.state.sql.locking import DatabaseLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,6 +92,7 @@ class SqlStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._lock = DatabaseLock(database, self._view)
         self._seen = False
 
     @contextmanager
@@ -219,28 +216,11 @@ class SqlStore:
         waiting: Callable[[Lease], None] | None = None,
     ) -> StateLock:
         """Take the lock; raises StateLocked."""
-        token = uuid.uuid4().hex
-        attempt = partial(self._take, token, holder, operation)
-        try:
-            taken = leases.acquire(attempt, wait=wait, waiting=waiting)
-            held = leases.HeldLock(
-                taken, renew=partial(self._renew, token), release=partial(self._release, token)
-            )
-        except BaseException as error:
-            if not isinstance(error, StateError):  # a signal may have come after the lock was taken
-                with deferred(), suppress(StateError):
-                    self._release(token)
-            raise
-        return held
+        return self._lock.take(holder=holder, operation=operation, wait=wait, waiting=waiting)
 
     def unlock(self, token: str) -> Lease:
         """Remove the lock that is held under that token."""
-        with self._database.transaction() as transaction:
-            found = reading.any_lease(transaction, lock=True)
-            if found is None or not rows.release(transaction, token):
-                now = self._database.now(transaction)
-                raise leases.no_such_lease(token, reading.lease(transaction, now))
-            return found
+        return self._lock.remove(token)
 
     def commit(self, commit: Commit, *, token: str) -> Revision:
         """Write one apply; raises StateConflict.
@@ -357,34 +337,6 @@ class SqlStore:
             with self._view() as view:
                 self._seen = view is not None
         return self._seen
-
-    def _take(
-        self, token: str, holder: str, operation: str, dead: Lease | None
-    ) -> Lease | leases.LockRefused:
-        with self._view() as view:
-            if view is not None:
-                now = self._database.now(view)
-                current = reading.lease(view, now)
-                # Read first, because a reader never waits for a writer.
-                if current is not None and current != dead:
-                    return leases.LockRefused(current, now)
-                self._refuse_damaged(view)
-        with self._database.transaction() as transaction:
-            now = self._database.now(transaction)
-            return rows.take(transaction, leases.fresh(token, holder, operation, now), now, dead)
-
-    def _refuse_damaged(self, view: Connection) -> None:
-        from reconciler.state.sql import checking  # noqa: PLC0415 - only what writes a revision needs it
-
-        checking.refuse_damaged(view)
-
-    def _renew(self, token: str) -> bool:
-        with self._database.transaction() as transaction:
-            return rows.renew(transaction, token, self._database.now(transaction))
-
-    def _release(self, token: str) -> None:
-        with self._database.transaction() as transaction:
-            rows.release(transaction, token)
 
 
 def _is_of(revision: Revision, commit: Commit) -> bool:

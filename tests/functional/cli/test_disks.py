@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from reconciler.cli.main import COMMANDS
-from reconciler.state.sql.store import SqlStore
+from reconciler.state.sql.locking import DatabaseLock
 from tests.functional.conftest import EXAMPLE, Done, Home, fill, mounted
 
 if TYPE_CHECKING:
@@ -273,13 +273,13 @@ def test_a_disk_that_fills_up_after_the_commit_does_not_hide_it(
     command: tuple[str, ...], small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = place_for(small_disk)
-    release = SqlStore._release
+    release = DatabaseLock._release
 
-    def fill_first(store: SqlStore, token: str) -> None:
+    def fill_first(lock: DatabaseLock, token: str) -> None:
         fill(small_disk)
-        release(store, token)
+        release(lock, token)
 
-    monkeypatch.setattr(SqlStore, "_release", fill_first)
+    monkeypatch.setattr(DatabaseLock, "_release", fill_first)
     done = home(*command)
     assert done.status == 0, done.said
     written = "Note: the lock" if "adopt" in command else " was written, but the lock"

@@ -176,7 +176,7 @@ def test_forgetting_and_moving_a_state_say_it_too(home: Home) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_after_the_last_word_changes_nothing(home: Home, number: signal.Signals) -> None:
-    done = run_signalled(home, "before reconciler.cli.main.hold_signals", (number,), "validate")
+    done = run_signalled(home, "before reconciler.cli.main._settle", (number,), "validate")
     assert (done.status, done.err) == (0, "")
     assert "Traceback" not in done.said
 

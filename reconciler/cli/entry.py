@@ -1,0 +1,15 @@
+"""Where a process starts: it notes signals from its first moment on, and acts on them once it can say so."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from reconciler.signals import note_signals
+
+
+def run() -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    note_signals()
+    from reconciler.cli.main import run as run_command  # noqa: PLC0415 - it loads click
+
+    run_command()

@@ -1,0 +1,129 @@
+"""Taking, renewing and releasing the lock of a database, over connections that may break."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from reconciler.back_off import BackOff
+from reconciler.debts import owe
+from reconciler.errors import StateError
+from reconciler.signals import deferred
+from reconciler.state import lease as leases
+from reconciler.state.sql import leases as rows
+from reconciler.state.sql import reading
+from reconciler.state.sql.faults import BrokenOff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from datetime import timedelta
+
+    from sqlalchemy import Connection
+
+    from reconciler.state.base import Lease, StateLock
+    from reconciler.state.sql.database import Database
+
+T = TypeVar("T")
+
+_WAITS = BackOff(first=0.1, longest=1.0, tries=6)
+"""The waits before connecting anew, a few seconds in all."""
+
+_LONGEST = 5.0
+"""Seconds after which no further connection is tried: one to a server that is silent takes ten by itself."""
+
+
+class DatabaseLock:
+    """Hands out the lock of one database. ``view`` opens a view of it, None where there is no state yet."""
+
+    def __init__(
+        self, database: Database, view: Callable[[], AbstractContextManager[Connection | None]]
+    ) -> None:
+        self._database = database
+        self._view = view
+        self._exists = False
+
+    def take(
+        self,
+        *,
+        holder: str,
+        operation: str,
+        wait: timedelta,
+        waiting: Callable[[Lease], None] | None,
+    ) -> StateLock:
+        """Take the lock; raises StateLocked."""
+        token = uuid.uuid4().hex
+        release = partial(self._release, token)
+        released = owe(release)
+        attempt = partial(self._take, token, holder, operation)
+        try:
+            taken = leases.acquire(attempt, wait=wait, waiting=waiting)
+            return leases.HeldLock(
+                taken, renew=partial(self._renew, token), release=release, released=released
+            )
+        except BaseException as error:
+            # A signal, or the end of the connection, may have come after the lock was taken.
+            if isinstance(error, BrokenOff) or not isinstance(error, StateError):
+                with deferred(), suppress(StateError):
+                    release()
+            released()
+            raise
+
+    def remove(self, token: str) -> Lease:
+        """Remove the lock that is held under that token; raises StateError if there is none."""
+        with self._database.transaction() as transaction:
+            found = reading.any_lease(transaction, lock=True)
+            if found is None or not rows.release(transaction, token):
+                now = self._database.now(transaction)
+                raise leases.no_such_lease(token, reading.lease(transaction, now))
+            return found
+
+    def _take(
+        self, token: str, holder: str, operation: str, dead: Lease | None
+    ) -> Lease | leases.LockRefused:
+        with self._view() as view:
+            if view is not None:
+                now = self._database.now(view)
+                current = reading.lease(view, now)
+                # Read first, because a reader never waits for a writer.
+                if current is not None and current != dead:
+                    return leases.LockRefused(current, now)
+                self._refuse_damaged(view)
+
+        self._exists = True
+
+        def take(transaction: Connection) -> Lease | leases.LockRefused:
+            now = self._database.now(transaction)
+            return rows.take(transaction, leases.fresh(token, holder, operation, now), now, dead)
+
+        return self._anew(take)
+
+    def _refuse_damaged(self, view: Connection) -> None:
+        from reconciler.state.sql import checking  # noqa: PLC0415 - only what writes a revision needs it
+
+        checking.refuse_damaged(view)
+
+    def _renew(self, token: str) -> bool:
+        with self._database.transaction() as transaction:
+            return rows.renew(transaction, token, self._database.now(transaction))
+
+    def _release(self, token: str) -> None:
+        if self._exists:  # a state that was never made has no lock either
+            self._anew(lambda transaction: rows.release(transaction, token))
+
+    def _anew(self, step: Callable[[Connection], T]) -> T:
+        """Do a step that may be done twice; over a new connection, for some seconds, if the one before breaks off."""
+        until = time.monotonic() + _LONGEST
+        for delay in _WAITS:
+            try:
+                with self._database.transaction() as transaction:
+                    return step(transaction)
+            except BrokenOff:
+                if time.monotonic() + delay > until:
+                    raise
+            time.sleep(delay)
+        with self._database.transaction() as transaction:
+            return step(transaction)
