@@ -25,6 +25,7 @@ The tree, with the exit code that :mod:`reconciler.cli.exit_codes` gives each::
     ├── RouteRefused                    1
     ├── SendFailed                 1|75   75 if a new attempt may succeed
     │   ├── AccountBusy               75   at the limits of its provider
+    │   ├── SomeRefused               75   a mail for all or none (reconciler.sending.outcome)
     │   └── DeliveryUncertain          1   it may have been delivered
     └── SandboxError                    1
 """

@@ -222,7 +222,12 @@ class Dispatch:
                     raise _Superseded
 
             try:
-                return outgoing.send(mail, before_text, patience.cancelled)
+                return outgoing.send(
+                    mail,
+                    before_text,
+                    patience.cancelled,
+                    all_or_none=attempt.request.all_or_none,
+                )
             except _Superseded:
                 return None
 

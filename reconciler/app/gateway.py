@@ -82,6 +82,7 @@ def _request(mail: ReceivedMail) -> SendRequest:
         actor=mail.application.user,
         sender=mail.mail_from,
         application=mail.application.name,
+        all_or_none=True,
     )
 
 

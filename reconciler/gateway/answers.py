@@ -19,7 +19,7 @@ from reconciler.errors import (
 from reconciler.model.sending import SendingResult
 
 if TYPE_CHECKING:
-    from reconciler.sending.outcome import Sent
+    from reconciler.sending.outcome import RefusedRecipient, Sent
 
 FAULT: Final = "The gateway has failed"
 """What a client is told of a failure that nobody foresaw."""
@@ -51,13 +51,18 @@ def one_line(text: str) -> str:
 
 
 def of_sent(sent: Sent) -> MailReply:
-    """The provider has taken the mail; who was refused is named, for nobody else will tell."""
-    if not sent.refused:
-        text = f"Sent through {sent.route.connector} {sent.message_id}"
-        return MailReply("250", "2.6.0", text, SendingResult.SENT)
-    refused = "; ".join(str(item) for item in sent.refused)
-    text = f"Sent through {sent.route.connector}, but not to {refused}"
-    return MailReply("250", "2.6.0", text, SendingResult.PARTLY)
+    """The provider has taken the mail, for all of its recipients."""
+    text = f"Sent through {sent.route.connector} {sent.message_id}"
+    return MailReply("250", "2.6.0", text, SendingResult.SENT)
+
+
+def of_recipient(refused: RefusedRecipient) -> str:
+    """What the provider has said of a recipient, who is refused without the others."""
+    kind = "4" if refused.temporary else "5"
+    code = refused.code if re.fullmatch("[45]5[0-9]", refused.code) else f"{kind}50"
+    status = refused.status if refused.status.startswith(kind) else f"{kind}.1.0"
+    said = refused.text.removeprefix(refused.status).strip()
+    return f"{code} {status} {one_line(said)}"
 
 
 def of_failure(error: Exception) -> MailReply:

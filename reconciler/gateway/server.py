@@ -144,7 +144,7 @@ class Gateway:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
                 await self._empty.wait()
-                await self._submission.all_through()
+                await self._submission.room.wait_until_empty()
         for connection in tuple(self._connections):
             connection.abort()
         self._log.event("ended", cut_off=len(self._connections))

@@ -6,24 +6,25 @@ import asyncio
 import re
 import time
 from base64 import b64decode
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from email.utils import formatdate
 from typing import TYPE_CHECKING, Final, cast
 
 from aiosmtpd.smtp import AuthResult
 
 from reconciler.errors import ReconcilerError, SecretError, StateError
-from reconciler.gateway.answers import FAULT, MailReply, of_failure, of_sent, one_line
+from reconciler.gateway.answers import FAULT, MailReply, of_failure, of_recipient, of_sent, one_line
 from reconciler.gateway.handover import ReceivedMail
+from reconciler.gateway.refusals import KnownRefusals, MailOrigin
+from reconciler.gateway.room import Room
+from reconciler.gateway.trace import is_in_a_loop, received_field
 from reconciler.model.sending import SendingResult
-from reconciler.sending.outcome import AcceptedMail
+from reconciler.sending.outcome import AcceptedMail, SomeRefused
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
-    from aiosmtpd.smtp import SMTP, Envelope, Session
+    from aiosmtpd.smtp import Envelope, Session
 
     from reconciler.gateway.event_log import EventLog
     from reconciler.gateway.handover import Handover
@@ -34,12 +35,7 @@ if TYPE_CHECKING:
     from reconciler.gateway.throttle import Throttle
     from reconciler.model.application import Application
 
-HOPS: Final = 50
-"""Received fields of a mail that goes round in circles; Postfix has the same limit."""
-
 _BARE: Final = re.compile(rb"\r(?!\n)|(?<!\r)\n")
-_RECEIVED: Final = re.compile(rb"(?im)^received[ \t]*:")
-_HELO: Final = re.compile(r"[A-Za-z0-9.:\[\]_-]{1,255}")
 _ADDRESS: Final = re.compile(r"[^\s\x00-\x1f\x7f@<>]{1,64}@[^\s\x00-\x1f\x7f@<>]{1,255}")
 
 _REJECTED: Final = "535 5.7.8 The name or the password is wrong"
@@ -94,9 +90,8 @@ class SubmissionHandler:
         self._asking = asking
         self._metrics = metrics
         self._log = log
-        self._under_way: Counter[str] = Counter()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._refusals = KnownRefusals()
+        self.room = Room(settings.at_once)
         self.is_ending = False
 
     # --- signing in ---
@@ -207,37 +202,47 @@ class SubmissionHandler:
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self,
-        _server: SMTP,
-        _session: Session,
+        server: GatewayProtocol,
+        session: Session,
         envelope: Envelope,
         address: str,
         options: list[str],
     ) -> str:
-        """Take a recipient that can be one; each is refused by itself."""
+        """Take a recipient that can be one, and that the provider has not lately refused; each is refused by itself."""
         if not _ADDRESS.fullmatch(address):
             return "553 5.1.3 The recipient is not an address"
         if len(envelope.rcpt_tos) >= self._settings.recipients:
             return f"452 4.5.3 A mail has {self._settings.recipients} recipients at most"
+        application = _signed_in(session)
+        if application is None:
+            return _NOT_SIGNED_IN
+        refused = self._refusals.of(self._origin(application, envelope.mail_from or ""), address)
+        if refused is not None:
+            reply = of_recipient(refused)
+            self._log.event(
+                "recipient_refused",
+                application=application.name,
+                client=server.peer,
+                problem=reply,
+            )
+            return reply
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 OK"
 
+    def _origin(self, application: Application, mail_from: str) -> MailOrigin:
+        return MailOrigin(application.name, mail_from, self._handover.serial)
+
     def begin(self, server: GatewayProtocol) -> str:
-        """Reserve room for a mail; the answer says why there is none. No application takes more than half."""
+        """Reserve room for a mail; the answer says why there is none."""
         application = _signed_in(server.session)
         if application is None:
             return _NOT_SIGNED_IN
-        share = max(1, self._settings.at_once // 2)
-        if (
-            self._under_way.total() >= self._settings.at_once
-            or self._under_way[application.name] >= share
-        ):
+        if not self.room.take(application.name):
             self._log.event("full", application=application.name, client=server.peer)
             self._metrics.mail("", application.name, SendingResult.TEMPORARY, _FULL[:3])
             return _FULL
-        self._idle.clear()
-        self._under_way[application.name] += 1
-        self._metrics.under_way = self._under_way.total()
+        self._metrics.under_way = self.room.taken
         return ""
 
     async def conclude(self, server: GatewayProtocol, *, is_told: bool) -> None:
@@ -280,14 +285,8 @@ class SubmissionHandler:
             self._free(application.name)
 
     def _free(self, application: str) -> None:
-        self._under_way[application] -= 1
-        self._metrics.under_way = self._under_way.total()
-        if not self._metrics.under_way:
-            self._idle.set()
-
-    async def all_through(self) -> None:
-        """Wait until no mail is under way, those of clients that have left included."""
-        await self._idle.wait()
+        self.room.free(application)
+        self._metrics.under_way = self.room.taken
 
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
         self, server: GatewayProtocol, session: Session, envelope: Envelope
@@ -296,13 +295,12 @@ class SubmissionHandler:
         content, application = envelope.content, _signed_in(session)
         if not isinstance(content, bytes) or application is None:
             return _NOT_SIGNED_IN
-        head = content.partition(b"\r\n\r\n")[0]
         refusal = None
         if _BARE.search(content) or b"\0" in content:
             refusal = _BARE_LINE
-        elif len(_RECEIVED.findall(head)) >= HOPS:
+        elif is_in_a_loop(content):
             refusal = _LOOP
-        traced = self._trace(server, session, application.name) + content
+        traced = self._trace(server, application) + content
         mail = ReceivedMail(application, traced, envelope.mail_from or "", tuple(envelope.rcpt_tos))
         handed_over: Future[HandledMail] = self._sending.submit(
             self._send, mail, server.peer, refusal
@@ -324,6 +322,9 @@ class SubmissionHandler:
                 accepted = self._handover.send(mail)
             except Exception as error:  # noqa: BLE001 - a mail that fails here must not end the gateway
                 reply = of_failure(error)
+                if isinstance(error, SomeRefused):
+                    origin = self._origin(mail.application, mail.mail_from)
+                    self._refusals.learn(origin, mail.recipients, error.refused)
                 connector = error.connector if isinstance(error, ReconcilerError) else ""
                 if reply.text == FAULT:
                     self._log.event("fault", problem=type(error).__name__)
@@ -365,16 +366,14 @@ class SubmissionHandler:
             self._log.event("fault", problem=type(error).__name__)
         return refusal
 
-    def _trace(self, server: GatewayProtocol, session: Session, application: str) -> bytes:
-        """The Received field (RFC 5321 section 4.4); ESMTPSA and ESMTPA are from RFC 3848."""
-        named = session.host_name or ""
-        helo = named if _HELO.fullmatch(named) else "unknown"
-        peer = f"IPv6:{server.peer}" if ":" in server.peer else server.peer
-        how = "ESMTPSA" if server.is_encrypted else "ESMTPA"
-        return (
-            f"Received: from {helo} ([{peer}])\r\n\t(signed in as {application})\r\n"
-            f"\tby {self._settings.host_name} with {how};\r\n\t{formatdate(localtime=False)}\r\n"
-        ).encode("ascii", "replace")
+    def _trace(self, server: GatewayProtocol, application: Application) -> bytes:
+        return received_field(
+            helo=(server.session.host_name if server.session else None) or "",
+            peer=server.peer,
+            application=application.name,
+            host_name=self._settings.host_name,
+            is_encrypted=server.is_encrypted,
+        )
 
     async def handle_exception(self, error: Exception) -> str:
         """MailReply when the gateway itself has failed; who goes away is not worth a word."""

@@ -71,7 +71,7 @@ class Envelope:
 class Submission:
     """What became of a mail: the recipients it was accepted for, those refused and why, and the final reply.
 
-    ``reply`` is None if it was taken for nobody, so that no text was sent.
+    ``reply`` is None if no text was sent: all recipients were refused, or some where all or none were asked for.
     """
 
     accepted: tuple[str, ...]
@@ -184,6 +184,8 @@ class SmtpSession:
         data: bytes,
         deadline: Deadline | None = None,
         before_text: Callable[[], None] = lambda: None,
+        *,
+        all_or_none: bool = False,
     ) -> Submission:
         """Hand over one mail; ``data`` has lines that end in CRLF, the last one too.
 
@@ -192,7 +194,8 @@ class SmtpSession:
         After any of these only ``close`` makes sense; a new deadline is the caller's to set before.
         ``deadline`` is that of the text and the answer to it, which otherwise have the time of RFC
         5321 section 4.5.3.2. ``before_text`` is called before the server is asked to take the text:
-        until then, nothing can have been delivered.
+        until then, nothing can have been delivered. With ``all_or_none``, a mail that is refused for some
+        of its recipients is not handed over.
         """
         self._wire.renew_limits()
         options = f" SIZE={len(data)}" if "SIZE" in self.capabilities else ""
@@ -212,9 +215,9 @@ class SmtpSession:
             else:
                 self._expect("RCPT", reply)
                 accepted.append(address)
-        if not accepted:
+        if not accepted or (refused and all_or_none):
             self._begun = True
-            return Submission((), tuple(refused), None)
+            return Submission(tuple(accepted), tuple(refused), None)
         before_text()
         self._expect("DATA", self._ask("DATA"), only="354")
         final = self._content(data, deadline)

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from reconciler.errors import SendFailed
 from reconciler.routing.request import Route
 
 if TYPE_CHECKING:
@@ -54,6 +55,26 @@ class RefusedRecipient:
     def __str__(self) -> str:
         """``ada@x.example: 550 5.1.1 no such user``."""
         return f"{self.recipient}: {self.code} {self.text}"
+
+
+class SomeRefused(SendFailed):
+    """A server refused some recipients of a mail that was for all or none: nobody gets it for now.
+
+    ``status`` is the enhanced code of the first refusal, as a temporary one: without these recipients, or with what is
+    temporary gone, the mail may be sent.
+    """
+
+    def __init__(self, host: str, refused: tuple[RefusedRecipient, ...]) -> None:
+        first = refused[0]
+        super().__init__(
+            f"nothing was sent, because {host} refuses some of the recipients: "
+            + "; ".join(map(str, refused)),
+            temporary=True,
+            code="451",
+            status=f"4{first.status[1:]}" if first.status else "",
+            hint="Send it again without them.",
+        )
+        self.refused = refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.connection.account import accounts
@@ -12,7 +13,7 @@ from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import Cancelled, Declined, Disconnected, MailFault, Uncertain
 from reconciler.model.protocol import Protocol
 from reconciler.sending.access import ConnectorAccess, called_off
-from reconciler.sending.outcome import RefusedRecipient
+from reconciler.sending.outcome import RefusedRecipient, SomeRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,30 +71,37 @@ class Outgoing:
             self._attempt = self._access.smtp(cancelled)
 
     def send(
-        self, mail: Prepared, before_text: Callable[[], None], cancelled: Event | None = None
+        self,
+        mail: Prepared,
+        before_text: Callable[[], None],
+        cancelled: Event | None = None,
+        *,
+        all_or_none: bool = False,
     ) -> HandedOver:
         """Hand a mail over, over the connection that ``connect`` has looked after.
 
         ``before_text`` is called before the text is handed over; what ends before that has delivered nothing.
         A connection that was kept and turns out to be gone is made anew once; nothing had been taken over
-        it then. Raises SendFailed if nobody was accepted, DeliveryUncertain if that is not known, SecretError.
+        it then. Raises SendFailed if nobody was accepted, SomeRefused if not everybody was and ``all_or_none`` is set,
+        DeliveryUncertain if that is not known, SecretError.
         ``cancelled`` calls off what the server was not asked to take yet.
         """
         kept = self._kept
+        submit = partial(self._submit, mail, before_text, cancelled, all_or_none=all_or_none)
         try:
-            submission = self._submit(mail, before_text, cancelled)
+            submission = submit()
         except SendFailed:
             raise
         except (Declined, Disconnected) as fault:
             if not kept or (isinstance(fault, Declined) and fault.reply.code != "421"):
                 raise self._failed(fault) from None
             try:
-                submission = self._submit(mail, before_text, cancelled)
+                submission = submit()
             except MailFault as again:
                 raise self._failed(again) from None
         except MailFault as fault:
             raise self._failed(fault) from None
-        return self._told(submission)
+        return self._told(submission, all_or_none=all_or_none)
 
     @property
     def connected(self) -> bool:
@@ -113,7 +121,12 @@ class Outgoing:
             attempt.abandon()
 
     def _submit(
-        self, mail: Prepared, before_text: Callable[[], None], cancelled: Event | None
+        self,
+        mail: Prepared,
+        before_text: Callable[[], None],
+        cancelled: Event | None,
+        *,
+        all_or_none: bool,
     ) -> Submission:
         if self._attempt is None:
             self._attempt = self._access.smtp(cancelled)
@@ -123,7 +136,9 @@ class Outgoing:
         seconds = self._access.handover_seconds
         deadline = None if seconds is None else Deadline(seconds)
         try:
-            submission = session.submit(envelope, content, deadline, before_text)
+            submission = session.submit(
+                envelope, content, deadline, before_text, all_or_none=all_or_none
+            )
         except BaseException:
             self.close()
             raise
@@ -142,13 +157,17 @@ class Outgoing:
             return called_off()
         return self._access.failure(fault, Stage.ENVELOPE)
 
-    def _told(self, submission: Submission) -> HandedOver:
+    def _told(self, submission: Submission, *, all_or_none: bool) -> HandedOver:
         show = self._access.show
         refused = tuple(
             RefusedRecipient(recipient, reply.code, reply.status, show(reply.text))
             for recipient, reply in submission.refused
         )
         if submission.reply is None:
+            if all_or_none and (
+                submission.accepted or len({item.temporary for item in refused}) > 1
+            ):
+                raise SomeRefused(self._access.account.host, refused)
             raise SendFailed(
                 f"{self._access.account.host} accepts none of the recipients: "
                 + "; ".join(str(item) for item in refused),

@@ -25,6 +25,7 @@ class SendRequest:
     """A mail with the options of its sender.
 
     ``sender`` is the requested From; ``application`` handed the mail to the gateway, and is empty elsewhere.
+    With ``all_or_none``, nobody gets a mail that the server refuses for some of its recipients.
     """
 
     message: Message | RawMessage
@@ -34,6 +35,7 @@ class SendRequest:
     reply_to: str | None = None
     save_sent: SaveSent | None = None
     application: str = ""
+    all_or_none: bool = False
 
 
 def request_of(request: SendRequest) -> RouteRequest:

@@ -14,7 +14,8 @@ from reconciler import Attachment, RawMessage
 from reconciler.errors import DeliveryUncertain, SendFailed
 from reconciler.model.connector import SaveSent
 from reconciler.model.sending import SendingResult
-from reconciler.sending.outcome import CopyStatus, SendingInterrupted
+from reconciler.sending.outcome import CopyStatus, SendingInterrupted, SomeRefused
+from reconciler.sending.prepare import SendRequest
 from tests.hostile.conftest import LETTER, PASSWORD
 from tests.hostile.scripts import (
     QUEUED,
@@ -387,3 +388,35 @@ def test_the_timeout_of_a_mailer_bounds_the_answer_to_the_text_too(opened: Open)
     with pytest.raises(DeliveryUncertain):
         office.send()
     assert office.results == [SendingResult.UNCERTAIN]
+
+
+@pytest.mark.parametrize(
+    ("known", "result"),
+    [(("ada",), "temporary"), ((), "temporary"), (("ada", "gone", "busy"), "sent")],
+)
+def test_a_mail_for_all_or_none_is_not_sent_to_some(
+    opened: Open, known: tuple[str, ...], result: str
+) -> None:
+    def recipient(peer: Peer, arguments: str) -> None:
+        if any(f"<{name}@" in arguments for name in known):
+            peer.send("250 2.1.5 ok\r\n")
+        elif "<busy@" in arguments:
+            peer.send("450 4.2.1 try again\r\n")
+        else:
+            peer.send("550 5.1.1 no such user\r\n")
+
+    office = opened(smtp(RCPT=recipient, DATA=QUEUED))
+    letter = replace(LETTER, to=tuple(f"{name}@b.example" for name in ("ada", "gone", "busy")))
+    request = SendRequest(message=letter, actor="joan", connector="support", all_or_none=True)
+    for _ in range(2):  # the second over the same connection
+        if result == "sent":
+            office.mailer.dispatch.accept(request, client="").conclude(is_told=True)
+            continue
+        with pytest.raises(SomeRefused) as caught:
+            office.mailer.dispatch.accept(request, client="")
+        assert caught.value.temporary
+        refused = [item.recipient.partition("@")[0] for item in caught.value.refused]
+        assert refused == [name for name in ("ada", "gone", "busy") if name not in known]
+    assert office.texts == (2 if result == "sent" else 0)
+    assert len(office.server.peers) == 1
+    assert office.results == [SendingResult(result)] * 2

@@ -7,6 +7,7 @@ import smtplib
 import subprocess
 import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -15,6 +16,7 @@ from tests.servers.accounts import ADA, SUPPORT
 from tests.servers.authorisation import ENDPOINT, GOOD, SECRET
 from tests.servers.loopback import LOOPBACK, free_port, greets, wait_until
 from tests.servers.mailboxes import decoded, parsed
+from tests.servers.postfix import BUSY, GONE
 from tests.servers.queueing import queueing
 from tests.servers.site import IMAP, SMTP
 
@@ -94,6 +96,15 @@ def queue(server_folder: Path) -> Iterator[tuple[int, int, Path]]:
         yield postfix.port, gateway, postfix.log
 
 
+def apply(workplace: Workplace, authorisation: AuthorisationServer) -> None:
+    """Apply a connector that needs a token, and an application."""
+    workplace.environ |= {"CLIENT_SECRET": SECRET, "GRAFANA_PASSWORD": PASSWORD}
+    workplace.environ["RECONCILER_CONNECT_TO"] += f" {authorisation.connect_to}"
+    workplace.write(CONNECTOR, APPLICATION)
+    done = workplace("apply", "--auto-approve", "--skip-tests", "sent for real")
+    assert done.status == 0, done.said
+
+
 def test_a_queue_keeps_the_mail_until_the_gateway_is_there_and_a_token_carries_it(
     workplace: Workplace,
     authorisation: AuthorisationServer,
@@ -101,11 +112,7 @@ def test_a_queue_keeps_the_mail_until_the_gateway_is_there_and_a_token_carries_i
     queue: tuple[int, int, Path],
 ) -> None:
     port, gateway, log = queue
-    workplace.environ |= {"CLIENT_SECRET": SECRET, "GRAFANA_PASSWORD": PASSWORD}
-    workplace.environ["RECONCILER_CONNECT_TO"] += f" {authorisation.connect_to}"
-    workplace.write(CONNECTOR, APPLICATION)
-    done = workplace("apply", "--auto-approve", "--skip-tests", "sent for real")
-    assert done.status == 0, done.said
+    apply(workplace, authorisation)
     message_id = "<queued@contoso.example>"
     with smtplib.SMTP(LOOPBACK, port, timeout=60) as client:
         client.sendmail(
@@ -131,3 +138,42 @@ def test_a_queue_keeps_the_mail_until_the_gateway_is_there_and_a_token_carries_i
     assert any(
         request.get("grant_type") == "client_credentials" for request in authorisation.requests
     )
+
+
+def test_each_recipient_gets_what_the_provider_has_for_them(
+    workplace: Workplace,
+    authorisation: AuthorisationServer,
+    mailboxes: Mailboxes,
+    queue: tuple[int, int, Path],
+) -> None:
+    port, gateway, log = queue
+    apply(workplace, authorisation)
+    process, said = gateway_on(workplace, gateway)
+    message_id = "<partly@contoso.example>"
+
+    def has(recipient: str, status: str) -> bool:
+        lines = log.read_text().splitlines()
+        return any(f"to=<{recipient}>" in line and status in line for line in lines)
+
+    try:
+        with smtplib.SMTP(LOOPBACK, port, timeout=60) as client:
+            client.sendmail(
+                SUPPORT.username,
+                [GONE, ADA.username, BUSY],
+                f"From: {SUPPORT.username}\r\nTo: {ADA.username}\r\nSubject: x\r\n"
+                f"Message-ID: {message_id}\r\n\r\nx\r\n",
+            )
+        expected = {
+            ADA.username: "status=sent (250 2.6.0",
+            GONE: "status=bounced (host 127.0.0.1[127.0.0.1] said: 550 5.1.1",
+            BUSY: "status=deferred (host 127.0.0.1[127.0.0.1] said: 450 4.2.1",
+        }
+        for recipient, status in expected.items():
+            wait_until(partial(has, recipient, status), recipient, seconds=90)
+    except TimeoutError as error:
+        raise AssertionError(f"{error}\n{log.read_text()}\n{''.join(said)}") from None
+    finally:
+        end(process)
+    mailboxes.one(ADA, "INBOX", message_id)
+    told = [json.loads(line) for line in said if '"event": "mail"' in line]
+    assert [item["result"] for item in told[:2]] == ["temporary", "sent"]

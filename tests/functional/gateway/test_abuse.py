@@ -299,6 +299,7 @@ def test_more_mails_than_may_be_under_way_are_told_to_come_again(
         assert first.getreply()[0] == 250
         full = 'connector="",application="grafana",result="temporary",class="4yz"} 1\n'
         assert full in found.page("/metrics")[1]
+        first.noop()  # whose answer comes once the mail is in the log
         assert second.docmd("DATA")[0] == 354
         second.close()
         first.quit()

@@ -14,8 +14,9 @@ from reconciler.errors import (
     StateUnavailable,
     UsageError,
 )
-from reconciler.gateway.answers import FAULT, of_failure, one_line
+from reconciler.gateway.answers import FAULT, of_failure, of_recipient, one_line
 from reconciler.model.sending import SendingResult
+from reconciler.sending.outcome import RefusedRecipient, SomeRefused
 
 
 @pytest.mark.parametrize(
@@ -88,3 +89,30 @@ def test_an_account_at_its_limit_is_temporary() -> None:
 def test_a_reply_is_one_line_of_ascii_that_fits() -> None:
     assert one_line("a\r\n250 forged\tü\x00") == "a 250 forged \\xfc?"
     assert len(one_line("x" * 1000)) == 400
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "said", "reply"),
+    [
+        ("550", "5.1.1", "5.1.1 no such user", "550 5.1.1 no such user"),
+        ("552", "", "mailbox is full", "552 5.1.0 mailbox is full"),
+        ("530", "5.7.1", "5.7.1 not here", "550 5.7.1 not here"),
+        ("452", "4.5.3", "4.5.3 too many", "452 4.5.3 too many"),
+        ("421", "4.7.0", "4.7.0 slow\r\ndown", "450 4.7.0 slow down"),
+    ],
+)
+def test_a_recipient_is_refused_in_the_words_of_the_provider(
+    code: str, status: str, said: str, reply: str
+) -> None:
+    assert of_recipient(RefusedRecipient("a@b.example", code, status, said)) == reply
+
+
+@pytest.mark.parametrize(("status", "told"), [("5.1.1", "4.1.1"), ("", "4.3.0")])
+def test_a_mail_that_some_are_refused_for_is_to_be_sent_again(status: str, told: str) -> None:
+    gone = RefusedRecipient("gone@b.example", "550", status, "no such user")
+    reply = of_failure(SomeRefused("mail.b.example", (gone,)))
+    assert str(reply) == (
+        f"451 {told} nothing was sent, because mail.b.example refuses some of the recipients:"
+        " gone@b.example: 550 no such user"
+    )
+    assert reply.result is SendingResult.TEMPORARY

@@ -110,7 +110,7 @@ def test_a_mail_is_logged_as_sent_once_its_client_was_told(*, stays: bool) -> No
             answer.cancel()
             provider.may_answer.set()
         handler.end(client)
-        await handler.all_through()
+        await handler.room.wait_until_empty()
         assert metrics.under_way == 0
 
     with ThreadPoolExecutor(2) as executor:

@@ -1,0 +1,67 @@
+"""The recipients that a provider has lately refused: SMTP has no answer for each of them after the text of a mail.
+
+A mail that is refused for some of its recipients goes to nobody at first. When the client sends it again, those are
+refused one by one, in the provider's words, and the others get it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reconciler.sending.addresses import read_addresses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from reconciler.sending.outcome import RefusedRecipient
+
+KEPT: Final = 7200.0
+"""Seconds: queues try again within an hour or so (RFC 5321 section 4.5.4.1 asks for half an hour)."""
+
+_MOST: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class MailOrigin:
+    """Where a mail comes from, as far as it decides who refuses its recipients."""
+
+    application: str
+    mail_from: str
+    serial: int
+
+
+class KnownRefusals:
+    """Remembers refusals by origin and recipient, within a bound. Threads share it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._turn = threading.Lock()
+        self._known: dict[tuple[MailOrigin, str], tuple[RefusedRecipient, float]] = {}
+
+    def learn(
+        self, origin: MailOrigin, recipients: Iterable[str], refused: Iterable[RefusedRecipient]
+    ) -> None:
+        """Remember what a provider has said; ``recipients`` are all of the mail, as the client has written them."""
+        refusals = {item.recipient: item for item in refused}
+        with self._turn:
+            for recipient in recipients:
+                (written,) = read_addresses((recipient,), "RCPT")
+                if (found := refusals.get(written.addr_spec)) is None:
+                    continue
+                self._known.pop((origin, recipient), None)  # the newest stands last
+                self._known[origin, recipient] = found, self._clock() + KEPT
+            while len(self._known) > _MOST:
+                del self._known[next(iter(self._known))]
+
+    def of(self, origin: MailOrigin, recipient: str) -> RefusedRecipient | None:
+        """Return the refusal of a recipient, if one is known; a temporary one counts once, for things may have changed."""
+        key = origin, recipient
+        with self._turn:
+            found, until = self._known.get(key, (None, 0.0))
+            is_over = self._clock() >= until
+            if found is not None and (is_over or found.temporary):
+                del self._known[key]
+        return None if is_over else found
