@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import trustme
 
+from tests import interpreter
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -112,7 +114,7 @@ def running(home: Home, folder: Path, *options: str) -> Iterator[Running]:
     authority = trustme.CA()
     pair = authority.issue_cert("localhost", "127.0.0.1")
     pair.private_key_and_cert_chain_pem.write_to_path(str(folder / "tls.pem"))
-    process = subprocess.Popen(
+    process = interpreter.Popen(
         [
             sys.executable, "-m", "reconciler", "gateway", "--plain", "127.0.0.1:0",
             "--tls", "127.0.0.1:0", "--starttls", "127.0.0.1:0", "--status", "127.0.0.1:0",
