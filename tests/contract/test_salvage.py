@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import shutil
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +16,7 @@ from reconciler.state.exported import from_text, to_text
 from reconciler.state.sql.store import open_store
 from reconciler.state.sqlite_file import log_of, read_pages
 from tests.contract.test_damaged_states import COLUMNS, WRONG, damage, path, reopened
+from tests.contract.write_state import STATES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -241,6 +244,42 @@ def test_pages_are_read_as_sqlite_reads_them(path: Path) -> None:
     assert found == there
 
 
+@pytest.mark.parametrize("version", ["0001", "0002", "0003", "0004"])
+def test_a_state_of_an_older_release_is_salvaged_as_it_is(version: str, path: Path) -> None:
+    shutil.copyfile(STATES / f"{version}.db", path)
+    octets = path.read_bytes()
+    found = salvaged(path)
+    damage(path, "UPDATE history SET spec = '{' WHERE serial = 1")
+    damaged = salvaged(path)
+    path.write_bytes(octets)
+    store = open_store(f"sqlite:///{path}")
+    assert store.migrate()
+    migrated = store.export()
+    # What a migration computes from the rest is computed by an import as well.
+    revisions = tuple(replace(item, chain="") for item in migrated.revisions)
+    assert tuple(replace(item, chain="") for item in found.revisions) == revisions
+    assert (found.losses, found.resources, found.history) == (
+        (),
+        migrated.resources,
+        migrated.history,
+    )
+    assert (found.sent, found.attempts, found.settings) == (migrated.sent, migrated.attempts, migrated.settings)  # fmt: skip
+    assert {item.table for item in damaged.losses} == {"history"}
+    assert damaged.resources == migrated.resources
+    for number, export in enumerate((found, damaged)):
+        check_import(export, f"sqlite:///{path.with_name(f'other-{number}.db')}")
+
+
+def test_an_older_file_that_sqlite_does_not_read_is_salvaged_by_its_pages(path: Path) -> None:
+    shutil.copyfile(STATES / "0001.db", path)
+    whole = salvaged(path)
+    octets = path.read_bytes()
+    path.write_bytes(octets[:100] + bytes(PAGE - 100) + octets[PAGE:])
+    found = salvaged(path)
+    assert found.losses
+    assert found.resources == whole.resources
+
+
 @pytest.mark.server
 def test_rows_of_postgresql_are_salvaged(path: Path, postgresql_url: str) -> None:
     import psycopg
@@ -256,3 +295,12 @@ def test_rows_of_postgresql_are_salvaged(path: Path, postgresql_url: str) -> Non
     assert {item.table for item in found.losses} >= {"history", "attempts"}
     assert found.attempts == ()
     check_import(found, f"sqlite:///{path.with_name('other.db')}")
+    with psycopg.connect(postgresql_url) as connection:
+        connection.execute("UPDATE reconciler.alembic_version SET version_num = '0003'")
+        connection.execute(
+            "ALTER TABLE reconciler.sent DROP COLUMN application, DROP COLUMN reason"
+        )
+        connection.execute("DROP TABLE reconciler.routing_keys")
+    older = from_text(to_text(open_store(postgresql_url).salvage()))
+    assert (older.losses, older.resources) == (found.losses, found.resources)
+    assert {item.id for item in older.sent} == {item.id for item in found.sent}

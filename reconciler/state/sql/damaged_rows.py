@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import column, literal_column, select, table
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import column, inspect, literal_column, select, table
+from sqlalchemy.exc import DBAPIError, NoSuchTableError
 
 from reconciler.errors import StateCorrupt
 from reconciler.state.sql import checking, tables
@@ -41,16 +41,44 @@ class RowSource(Protocol):
 
 
 class DatabaseRows:
-    """What a database finds."""
+    """What a database finds. In a state of an ``older`` release, tables and columns of later ones are missing.
+
+    ``schema`` is where the tables are; None is the usual place.
+    """
 
     problems: tuple[str, ...] = ()
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self, connection: Connection, *, older: bool = False, schema: str | None = None
+    ) -> None:
         self._connection = connection
+        self._older = older
+        self._schema = schema
 
     def rows(self, of: Table) -> TableRows:
         """Ask for them; those before an error count."""
-        bare = table(of.name, *(column(item.name) for item in of.columns), schema=of.schema)
+        present = self._present(of)
+        if not present:
+            return TableRows(())
+        asked = self._asked(of, present)
+        if len(present) == len(of.columns):
+            return asked
+        added = {item.name: _default(item) for item in of.columns if item.name not in present}
+        return TableRows(tuple(_as_migrated({**added, **row}) for row in asked.rows), asked.problem)
+
+    def _present(self, of: Table) -> tuple[str, ...]:
+        """The columns of a table that the state has."""
+        names = tuple(item.name for item in of.columns)
+        if not self._older:
+            return names
+        try:
+            found = inspect(self._connection).get_columns(of.name, schema=self._schema)
+        except NoSuchTableError:
+            return ()
+        return tuple(name for name in names if name in {item["name"] for item in found})
+
+    def _asked(self, of: Table, names: tuple[str, ...]) -> TableRows:
+        bare = table(of.name, *(column(name) for name in names), schema=of.schema)
         rows: list[dict[str, Any]] = []
         if self._connection.dialect.name == "sqlite":
             # No savepoint, which SQLite could refuse; and its error ends no transaction.
@@ -61,10 +89,19 @@ class DatabaseRows:
 
     def broken_links(self) -> tuple[int, ...]:
         """Compare the chain with the history; raises StateCorrupt where an index is damaged that this needs."""
+        if tables.revisions.c.chain.name not in self._present(tables.revisions):
+            return ()
         try:
             return checking.broken_links(self._connection)
         except DBAPIError as error:
             raise StateCorrupt(f"cannot be compared: {_said(error)}") from None
+
+
+def _as_migrated(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with what its migration would find out: a connector that fails has done so since its last test."""
+    if "failing_since" in row and row["failing_since"] is None and not row.get("passed"):
+        return {**row, "failing_since": row["at"]}
+    return row
 
 
 def _asked(connection: Connection, query: Any, rows: list[dict[str, Any]]) -> TableRows:
@@ -173,7 +210,7 @@ def _named(of: Table, number: int, record: Record) -> dict[str, Any] | None:
     (*keys,) = of.primary_key
     if len(keys) == 1 and values[keys[0].name] is None:  # the number of the row is the key
         values[keys[0].name] = number
-    return values
+    return _as_migrated(values)
 
 
 _NOTHING = object()

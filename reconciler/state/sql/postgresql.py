@@ -69,11 +69,13 @@ class PostgresqlDatabase:
 
     @contextmanager
     def rescue(self) -> Iterator[RowSource | None]:
-        """The rows that the server finds: it keeps its own pages."""
+        """The rows that the server finds, in a state of an older release too: it keeps its own pages."""
         from reconciler.state.sql.damaged_rows import DatabaseRows  # noqa: PLC0415 - one command needs it
 
-        with self.view() as view:
-            yield None if view is None else DatabaseRows(view)
+        with translated(self.location), self._reader.begin() as connection:
+            found = schema.version(connection, SCHEMA)
+            older = found is not None and not schema.is_current(found, self.location)
+            yield (None if found is None else DatabaseRows(connection, older=older, schema=SCHEMA))
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

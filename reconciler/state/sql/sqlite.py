@@ -77,7 +77,7 @@ class SqliteDatabase:
 
     @contextmanager
     def rescue(self) -> Iterator[RowSource | None]:
-        """The rows of a file that may be damaged or cut, and whose texts may not be UTF-8."""
+        """The rows of a file that may be damaged, cut or older, and whose texts may not be UTF-8."""
         from reconciler.state.sql.damaged_rows import (  # noqa: PLC0415 - one command needs them
             DatabaseRows,
             FileRows,
@@ -92,10 +92,10 @@ class SqliteDatabase:
             try:
                 # Not begin(): to commit what only read a damaged file is an error.
                 connection = stack.enter_context(self._reader.connect())
-                self._require_current(connection, 0)
+                older = not self._is_current(connection)
                 driver = cast("sqlite3.Connection", connection.connection.driver_connection)
                 driver.text_factory = lambda octets: octets.decode("utf-8", "surrogateescape")
-                source = FileRows(pages, DatabaseRows(connection))
+                source = FileRows(pages, DatabaseRows(connection, older=older))
             except (StateCorrupt, DBAPIError, sqlite3.Error, UnicodeDecodeError) as error:
                 said = getattr(error, "orig", None) or error
                 source = FileRows(pages, refused=" ".join(str(said).split())[:200])
