@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
-import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.app.project_folder import is_project
 from reconciler.disk_fault import disk_fault
+from reconciler.drafts import draft_of, remove_abandoned
 from reconciler.errors import ReconcilerError
 from reconciler.signals import deferred
 
@@ -73,11 +73,13 @@ def write_wholly(path: Path, text: str, *, like: Path | None = None, public: boo
 
 
 def _replace(path: Path, text: str, *, like: Path | None, public: bool) -> None:
-    temporary = None
-    try:
-        handle, temporary = _beside(path, public=public)
+    with draft_of(path) as draft:
         with os.fdopen(
-            handle, "w", encoding="utf-8", errors="backslashreplace", newline=""
+            _create(draft, public=public),
+            "w",
+            encoding="utf-8",
+            errors="backslashreplace",
+            newline="",
         ) as stream:
             stream.write(text)
             stream.flush()
@@ -86,11 +88,8 @@ def _replace(path: Path, text: str, *, like: Path | None, public: bool) -> None:
                 status = like.stat()
                 os.fchown(stream.fileno(), status.st_uid, status.st_gid)
                 os.fchmod(stream.fileno(), stat.S_IMODE(status.st_mode))
-        Path(temporary).replace(path)
-    except BaseException:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise
+        remove_abandoned(draft)
+        draft.replace(path)
 
 
 def create_wholly(path: Path, text: str) -> None:
@@ -138,33 +137,31 @@ def replace_all(files: Sequence[Replacement]) -> None:
 
 
 def _replace_all(files: Sequence[Replacement]) -> None:
-    staged: list[tuple[Path, Path, Path]] = []
     replaced: list[tuple[Path, Path]] = []
     path = None
-    try:
-        for item in files:
-            path = item.path
-            _refuse_changed(item)
-            new = _staged(path, item.after)
-            staged.append((path, new, new))
-            staged[-1] = (path, new, _staged(path, item.before))
-        for path, new, old in staged:
-            replaced.append((path, old))
-            new.replace(path)
-    except BaseException as error:
-        for path_before, old in replaced:
-            old.replace(path_before)
-        if isinstance(error, OSError):
-            fault = disk_fault(error, path)
-            raise ReconcilerError(
-                f"{path} cannot be written: {fault.reason}",
-                hint=f"Nothing was changed. {fault.remedy}",
-            ) from error
-        raise
-    finally:
-        for _, new, old in staged:
-            new.unlink(missing_ok=True)
-            old.unlink(missing_ok=True)
+    with ExitStack() as drafts:
+        try:
+            staged = []
+            for item in files:
+                path = item.path
+                _refuse_changed(item)
+                new, old = (drafts.enter_context(draft_of(path)) for _ in range(2))
+                _fill(new, path, item.after)
+                _fill(old, path, item.before)
+                staged.append((path, new, old))
+            for path, new, old in staged:
+                replaced.append((path, old))
+                new.replace(path)
+        except BaseException as error:
+            for path_before, old in replaced:
+                old.replace(path_before)
+            if isinstance(error, OSError):
+                fault = disk_fault(error, path)
+                raise ReconcilerError(
+                    f"{path} cannot be written: {fault.reason}",
+                    hint=f"Nothing was changed. {fault.remedy}",
+                ) from error
+            raise
 
 
 def _refuse_changed(item: Replacement) -> None:
@@ -176,30 +173,21 @@ def _refuse_changed(item: Replacement) -> None:
         )
 
 
-def _staged(path: Path, data: bytes) -> Path:
+def _fill(draft: Path, path: Path, data: bytes) -> None:
     """Write what a file is to hold beside it, with its owner, group and mode."""
-    handle, name = _beside(path, public=False)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-            status = path.stat()
-            os.fchown(stream.fileno(), status.st_uid, status.st_gid)
-            os.fchmod(stream.fileno(), stat.S_IMODE(status.st_mode))
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return Path(name)
+    with os.fdopen(_create(draft, public=False), "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+        status = path.stat()
+        os.fchown(stream.fileno(), status.st_uid, status.st_gid)
+        os.fchmod(stream.fileno(), stat.S_IMODE(status.st_mode))
+    remove_abandoned(draft)
 
 
-def _beside(path: Path, *, public: bool) -> tuple[int, str]:
-    """Create a file beside another, to take its place."""
-    if not public:
-        return tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = str(path.with_name(f".{path.name}.{secrets.token_hex(4)}"))
+def _create(draft: Path, *, public: bool) -> int:
     # The kernel takes away what the umask takes away.
-    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), temporary
+    return os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if public else 0o600)
 
 
 def refuse_unwritable(path: Path) -> None:

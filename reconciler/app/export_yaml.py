@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from codecs import BOM_UTF8
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,6 +19,7 @@ from reconciler.config.rewriting import rewritten
 from reconciler.config.variables import Variables
 from reconciler.diagnostics import Diagnostic
 from reconciler.disk_fault import disk_fault
+from reconciler.drafts import draft_of, remove_abandoned
 from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
 from reconciler.model.address import Kind
 from reconciler.plan.inputs import Desired
@@ -108,20 +107,19 @@ def _write(
     refuse_escape(folder)
     _refuse_what_is_there(folder)
     found = _files(workspace, snapshot, origin, renames)
-    draft = folder.parent / f".{folder.name}-{uuid.uuid4().hex[:8]}"
     try:
-        draft.mkdir(parents=True)
-        _write_all(draft, found.data)
-        warnings, made = _proved(workspace, draft, folder, snapshot, current)
-        _put_in_place(draft, folder, tuple(found.data))
+        with draft_of(folder) as draft:
+            draft.mkdir(parents=True)
+            remove_abandoned(draft)
+            _write_all(draft, found.data)
+            warnings, made = _proved(workspace, draft, folder, snapshot, current)
+            _put_in_place(draft, folder, tuple(found.data))
     except OSError as error:
         fault = disk_fault(error, folder)
         raise ReconcilerError(
             f"{folder} cannot be written: {fault.reason}",
             hint=f"{fault.remedy} Name another folder with --out.",
         ) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     names = [name for name in found.data if name not in found.kept]
     return ExportedFiles(
         tuple(folder / name for name in names),

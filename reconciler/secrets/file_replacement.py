@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reconciler.disk_fault import disk_fault
+from reconciler.drafts import draft_name, remove_abandoned
 from reconciler.file_lock import LockResult, try_lock
 from reconciler.secrets.file import fetch, real_path, refusal
 from reconciler.secrets.outcome import Flaw
@@ -138,7 +138,8 @@ def _create(path: str, new: Secret) -> Flaw | None:
 
 def _put(path: str, new: Secret, mode: int, *, newline: bool, instead: bool) -> Flaw | None:
     folder = os.open(Path(path).parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    name, temporary = Path(path).name, f".{secrets.token_hex(8)}"
+    name = Path(path).name
+    temporary = draft_name(name)
     try:
         about = os.fstat(folder)
         shared = about.st_mode & _OTHERS_WRITE and not about.st_mode & stat.S_ISVTX
@@ -151,6 +152,7 @@ def _put(path: str, new: Secret, mode: int, *, newline: bool, instead: bool) -> 
                 stream.flush()
                 os.fchmod(stream.fileno(), mode)
                 os.fsync(stream.fileno())
+            remove_abandoned(Path(path).with_name(temporary))
             if instead:
                 os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
             else:  # a link fails if somebody was faster

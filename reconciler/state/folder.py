@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from reconciler.disk_fault import disk_fault
+from reconciler.drafts import draft_of, remove_abandoned
 from reconciler.errors import StateUnavailable
 
 if TYPE_CHECKING:
@@ -127,17 +127,13 @@ def refuse_unsafe(database: Path) -> None:
 @contextmanager
 def draft(target: Path) -> Iterator[Path]:
     """Yield an empty file (mode 0600) beside ``target`` to fill; it is removed at the end, with SQLite's files."""
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
-    except OSError as error:
-        raise unavailable(target, "created", error) from None
-    path = target.parent / name
-    try:
+    with draft_of(target) as path:
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except OSError as error:
+            raise unavailable(target, "created", error) from None
+        remove_abandoned(path)
         yield path
-    finally:
-        for suffix in ("", "-journal", "-wal", "-shm"):
-            path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
 
 
 def publish(filled: Path, target: Path) -> bool:

@@ -30,8 +30,8 @@ _KNOWN: Final = re.compile(
 )
 """The files that may lie there."""
 
-_DRAFTS: Final = (".report.json.", ".state.db.")
-"""What kill -9 may leave of a file that was being made."""
+_DRAFT: Final = re.compile(r"(.*/)?\.[\w.]+\.draft-[0-9a-f]{8}(-wal|-shm|-journal|/.*)?")
+"""What kill -9 may leave of a file or folder that was being made."""
 
 
 def command_of(ended: Ended) -> str:
@@ -195,7 +195,7 @@ def _files(ground: Ground) -> Iterator[str]:
     killed = any(ended.status == -signal.SIGKILL for ended in ground.ended)
     for path in sorted(item for item in ground.folder.rglob("*") if item.is_file()):
         name = path.relative_to(ground.folder).as_posix()
-        if not _KNOWN.fullmatch(name) and not (killed and path.name.startswith(_DRAFTS)):
+        if not _KNOWN.fullmatch(name) and not (killed and _DRAFT.fullmatch(name)):
             yield f"a file is left: {name}"
         if any(_holds(path.read_bytes(), secret) for secret in ground.secrets()):
             yield f"a secret is in {name}"

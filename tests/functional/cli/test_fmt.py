@@ -191,7 +191,7 @@ def test_a_file_that_cannot_be_written_is_told(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("reconciler.app.atomic_file.tempfile.mkstemp", full)
+    monkeypatch.setattr("reconciler.app.atomic_file._create", full)
     done = home("fmt")
     assert done.status == 1
     assert "all.yaml cannot be written: the disk at / is full" in done.err

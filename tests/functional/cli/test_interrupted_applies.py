@@ -208,7 +208,7 @@ def test_a_signal_before_an_apply_has_begun_says_that_nothing_was_written(home: 
 
 
 def test_a_signal_within_the_creation_of_a_report_leaves_the_report_alone(home: Home) -> None:
-    done = apply_signalled(home, "after reconciler.app.atomic_file._beside", signal.SIGTERM)
+    done = apply_signalled(home, "after reconciler.app.atomic_file._create", signal.SIGTERM)
     assert done.status == 11, done.said
     assert json.loads((home.folder / "report.json").read_text())["serial"] == 1
     assert sorted(path.name for path in home.folder.iterdir()) == [".reconciler", "connectors.d", "report.json"]  # fmt: skip

@@ -1,0 +1,80 @@
+"""Names of what is filled beside its place before it gets there, and the removal of what a killed process left so.
+
+A draft of another process may be in use. So only one that is an hour older than a new one is removed; both times are
+those of the file system.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import stat
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from reconciler.debts import owe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_NAME: Final = re.compile(r"\..+\.draft-[0-9a-f]{8}(-journal|-wal|-shm)?")
+"""Those beside SQLite's drafts are SQLite's."""
+
+_ABANDONED_SECONDS: Final = 3600
+
+_searched: set[Path] = set()
+"""The folders that this process has looked at: thousands of files may be replaced in one."""
+
+
+def draft_name(name: str) -> str:
+    """A new name for the draft of a file or folder, beside it."""
+    return f".{name}.draft-{secrets.token_hex(4)}"
+
+
+@contextmanager
+def draft_of(target: Path) -> Iterator[Path]:
+    """Yield a path beside ``target`` for a file or folder that takes its place; what is left there is removed at the end."""
+    path = target.parent / draft_name(target.name)
+    removed = owe(partial(_discard, path))
+    try:
+        yield path
+    finally:
+        _discard(path)
+        removed()
+
+
+def _discard(draft: Path) -> None:
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        with suppress(OSError):
+            draft.with_name(f"{draft.name}{suffix}").unlink(missing_ok=True)
+    shutil.rmtree(draft, ignore_errors=True)
+
+
+def remove_abandoned(draft: Path) -> None:
+    """Remove the drafts in the folder of a new one that are an hour older, once in each folder."""
+    folder = draft.parent
+    if folder in _searched:
+        return
+    _searched.add(folder)
+    with suppress(OSError):
+        latest = draft.lstat().st_mtime - _ABANDONED_SECONDS
+        with os.scandir(folder) as found:
+            names = [item.name for item in found if _NAME.fullmatch(item.name)]
+        for name in names:
+            _remove(folder / name, latest)
+
+
+def _remove(path: Path, latest: float) -> None:
+    with suppress(OSError):
+        status = path.lstat()
+        own = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+        if status.st_mtime >= latest or not own:
+            return
+        if stat.S_ISDIR(status.st_mode):
+            shutil.rmtree(path)
+        elif stat.S_ISREG(status.st_mode):
+            path.unlink()
