@@ -52,11 +52,13 @@ def test_help_loads_no_command_and_no_pydantic(home: Home) -> None:
         "reconciler.ci_systems",
         "reconciler.cli",
         "reconciler.cli.arguments",
+        "reconciler.cli.closing",
         "reconciler.cli.command",
         "reconciler.cli.exit_codes",
         "reconciler.cli.main",
         "reconciler.cli.streams",
         "reconciler.cli.working_folder",
+        "reconciler.debts",
         "reconciler.errors",
         "reconciler.signals",
     }
