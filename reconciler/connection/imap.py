@@ -77,7 +77,8 @@ class ImapAccountSession(AccountSession):
         sent = self.sent = choose_sent(folders, found.namespaces, desired)
         if sent is None and (desired is not None or self.account.needs_sent_folder):
             raise FolderMissing(desired, tuple(folder.name for folder in folders))
-        detail = f"{counted(len(folders), 'folder')}, {counted(messages, 'message')} in INBOX"
+        inbox = "INBOX" if messages is None else f"{counted(messages, 'message')} in INBOX"
+        detail = f"{counted(len(folders), 'folder')}, {inbox}"
         return detail if sent is None else f"{detail}, sent mail in {self.show(sent[0])}"
 
     def say_goodbye(self) -> None:

@@ -22,7 +22,7 @@ from reconciler.mail.faults import (
     TimedOut,
 )
 from reconciler.mail.folders import NO_NAMESPACES, Namespaces
-from reconciler.mail.imap_channel import ImapChannel, ImapClient
+from reconciler.mail.imap_channel import ImapChannel, ImapClient, not_imap
 from reconciler.mail.imap_lines import Folder, folder_of, namespaces_of, quotas_of
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ _ANSWER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What is in an account: the name spaces, the folders, the messages in one of them."""
+    """What is in an account: the name spaces, the folders, the messages in one of them if the server counts them."""
 
     namespaces: Namespaces
     folders: tuple[Folder, ...]
-    messages: int
+    messages: int | None
 
 
 class ImapSession:
@@ -149,8 +149,8 @@ class ImapSession:
         """Lines of the server that could not be read, and were left out."""
         return self._channel.unreadable
 
-    def examine(self, name: str) -> int:
-        """Open a folder for reading only, and say how many messages it holds (EXAMINE)."""
+    def examine(self, name: str) -> int | None:
+        """Open a folder for reading only (EXAMINE), and say how many messages it holds, if the server does."""
         if introduction := self._introduction():
             with self._answers("ID"):
                 self._channel.send_ahead(*introduction, ("EXAMINE", _mailbox(name)))
@@ -302,8 +302,7 @@ class ImapSession:
         return Declined(command, reply)
 
     def _violation(self) -> ProtocolViolation:
-        heard = self._wire.last_line.decode("utf-8", "replace")
-        return ProtocolViolation("The server's answer is not IMAP.", heard)
+        return not_imap(self._wire.last_line)
 
 
 def _reply(line: bytes) -> Reply | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from imapclient import IMAPClient
 
-from reconciler.mail.faults import ProtocolViolation
+from reconciler.mail.faults import Disconnected, ProtocolViolation, TimedOut
 from reconciler.mail.imap_lines import items, lines
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _UNTAGGED: Final = re.compile(
-    rb"\*[ \t]+(\d+[ \t]+)?([A-Za-z][A-Za-z-]*)(?![^\s\[(])[ \t]*(.*)", re.DOTALL
+    rb"[ \t]*\*[ \t]+(\d+[ \t]+)?([A-Za-z][A-Za-z-]*)(?![^\s\[(])[ \t]*(.*)", re.DOTALL
 )
 _TAGGED: Final = re.compile(
     rb"([A-Z]{4}\d+)[ \t]+(OK|NO|BAD)\b[ \t]*(.*)", re.DOTALL | re.IGNORECASE
@@ -32,6 +32,11 @@ _LITERAL: Final = re.compile(rb"\{(\d+)\}\r?\n\Z")
 _REVISION_1: Final = "IMAP4REV1"
 
 
+def not_imap(line: bytes) -> ProtocolViolation:
+    """Return the fault of a server that answers with this line."""
+    return ProtocolViolation("The server's answer is not IMAP.", line.decode("utf-8", "replace"))
+
+
 def _spelled(line: bytes) -> bytes:
     """Write the beginning of an answer with single blanks and in capitals."""
     if match := _UNTAGGED.match(line):
@@ -39,7 +44,7 @@ def _spelled(line: bytes) -> bytes:
         head = b"* " + (number.strip() + b" " if number else b"") + kind
         return head + b" " + rest if rest.strip() else head + b"\r\n"
     if match := _TAGGED.match(line):
-        return b" ".join((match[1], match[2].upper(), match[3]))
+        return b" ".join((match[1].upper(), match[2].upper(), match[3]))
     return line
 
 
@@ -72,14 +77,31 @@ class ImapChannel(imaplib.IMAP4):
 
     def readline(self) -> bytes:
         """Read a line with its end; one that begins an answer in the spelling that imaplib knows."""
-        line = self._wire.readline()
+        line = self._line()
         if not self._begins:
             return line
         self._begins = False
-        while self._greeted and line.startswith(b"*") and not _UNTAGGED.match(line):
+        while not self._begins_an_answer(line):
             self._drop(line)
-            line = self._wire.readline()
+            try:
+                line = self._line()
+            except (Disconnected, TimedOut):
+                raise not_imap(line) from None  # so that was meant to be the answer
         return _spelled(line)
+
+    def _line(self) -> bytes:
+        """Read a line; imaplib knows no other end than CRLF."""
+        line = self._wire.readline()
+        return line if line.endswith(b"\r\n") else line.removesuffix(b"\n") + b"\r\n"
+
+    def _begins_an_answer(self, line: bytes) -> bool:
+        """Whether this can be what we wait for: a greeting, however odd, or after it anything of IMAP."""
+        words = line.split(None, 1)
+        if not words or not self._greeted:
+            return bool(words)
+        if words[0].startswith(b"+"):
+            return True
+        return bool(_UNTAGGED.match(line)) or words[0].upper() in self.tagged_commands
 
     def _get_response(self, *arguments: Any) -> Any:
         self._begins = True
@@ -90,7 +112,7 @@ class ImapChannel(imaplib.IMAP4):
         self.unreadable += 1
         while literal := _LITERAL.search(line):
             self._wire.read(int(literal[1]))
-            line = self._wire.readline()
+            line = self._line()
 
     def read_all(self, kind: str, read: Callable[[list[Item]], T]) -> tuple[T, ...]:
         """Read each line of a kind that the server has sent; one that cannot be read is left out and counted."""
@@ -123,18 +145,23 @@ class ImapChannel(imaplib.IMAP4):
         self.capabilities += (_REVISION_1,)  # without which the library would not go on
 
     def take_capabilities(self) -> bool:
-        """Use those that the server has just sent on its own; False if there are none."""
-        found = self.untagged_responses.pop("CAPABILITY", None)
-        if not found or not isinstance(found[-1], bytes) or not found[-1]:
-            return False
-        self.capabilities = tuple(found[-1].decode("ascii", "replace").upper().split())
-        self.told = True
-        return True
+        """Use those that the server has just sent on its own, in one line or in several; False if there are none."""
+        untagged: Any = self.untagged_responses.pop("CAPABILITY", [])
+        lines = b" ".join(line for line in untagged if isinstance(line, bytes))
+        found = tuple(dict.fromkeys(lines.decode("ascii", "replace").upper().split()))
+        if found:
+            self.capabilities, self.told = found, True
+        return bool(found)
 
     def ask_capabilities(self) -> None:
-        """Ask for them; raises an error if there is no answer."""
-        if self.command("CAPABILITY") != "OK" or not self.take_capabilities():
-            raise self.error("no capabilities")
+        """Ask for them. Where the server refuses, or lists none that can be read, those stay that it listed before."""
+        try:
+            self.command("CAPABILITY")
+        except self.abort:  # BYE
+            raise
+        except self.error:
+            return
+        self.take_capabilities()
 
     def forget(self) -> None:
         """Drop everything that was said before TLS."""
@@ -156,15 +183,19 @@ class ImapChannel(imaplib.IMAP4):
         tag: bytes | None = self._ahead.pop(name, None)
         return super()._command(name, *args) if tag is None else tag  # type: ignore[misc]  # typeshed: private
 
-    def examine(self, mailbox: str) -> int:
-        """Open a mailbox for reading only; ``select`` would drop answers that came early."""
+    def examine(self, mailbox: str) -> int | None:
+        """Open a mailbox for reading only; ``select`` would drop answers that came early.
+
+        Returns the number of messages, None if no line that can be read tells it.
+        """
         self.is_readonly = True
         condition, _ = self._simple_command("EXAMINE", mailbox)
         if condition != "OK":
             raise self.error("EXAMINE")
         self.state = "SELECTED"
-        messages: Any = self.untagged_responses.pop("EXISTS")[-1]
-        return int(messages)
+        told: Any = self.untagged_responses.pop("EXISTS", [])
+        numbers = [int(item) for item in told if item and item.isdigit()]
+        return numbers[-1] if numbers else None
 
     def command(self, name: str, *arguments: str, dialogue: Dialogue | None = None) -> str:
         """Run a command, and give the condition in which it ended: OK, NO; raises for BAD."""

@@ -175,12 +175,6 @@ def test_an_unreadable_folder_list_is_the_servers_fault(attack: Attack, answer: 
     )
 
 
-def test_a_message_count_that_is_not_a_number_is_the_servers_fault(attack: Attack) -> None:
-    script = imap(EXAMINE="* FLAGS ()\r\n{tag} OK [READ-ONLY] done\r\n")
-    stage, failure = attack(Protocol.IMAP, script).failure
-    assert (stage, failure.error_class) == (Stage.MAILBOX, ErrorClass.PROTOCOL)
-
-
 @BOTH
 def test_a_dropped_connection_is_retried_once(attack: Attack, protocol: Protocol) -> None:
     script = in_turn(wrong_at(protocol, *DROPS[protocol]), SERVERS[protocol]())

@@ -8,16 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.connection.failure import Stage
+from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.mail.imap_lines import Folder, folder_of, items, lines, namespaces_of, quotas_of
 from reconciler.model.protocol import Protocol
 from tests.hostile.scripts import CAPABILITIES, imap
+from tests.hostile.server import Gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.probe.doctor import ExaminedAccount
     from tests.hostile.conftest import Attack
+    from tests.hostile.server import Peer
 
 SENT = '* LIST (\\Sent) "/" Sent\r\n'
 DONE = "{tag} OK done\r\n"
@@ -45,6 +47,7 @@ def listing(line: str) -> str:
         ('* LIST () "/" "Entwürfe"', "Entwürfe"),
         ('* LIST () "/" R&D', "R&D"),
         ('* LIST () "/" nil', "NIL"),
+        (' * LIST () "/" Indented', "Indented"),
     ],
 )
 def test_a_folder_is_read_however_it_is_listed(attack: Attack, line: str, name: str) -> None:
@@ -79,6 +82,12 @@ def _folders(line: bytes) -> tuple[Folder, ...]:
         "* ?!",
         "*",
         '* {3}\r\nabc "x"',
+        "",
+        "   ",
+        "a line of something else",
+        'LIST () "/" unstarred',
+        "XXXX1 OK the answer to nobody's command",
+        '\x00* LIST () "/" x',
     ],
 )
 def test_an_unreadable_line_is_skipped_and_counted(
@@ -129,6 +138,68 @@ def test_capabilities_are_read_however_they_are_listed(
     assert found.result.observed is not None
     revision = {"IMAP4REV1", "IMAP4REV2"} & {*found.result.observed.capabilities}
     assert len(revision) == 1, "none is made up"
+
+
+@pytest.mark.parametrize(
+    "answer", ["{tag} BAD no", "{tag} NO no", "{tag} OK none", "* CAPABILITY\r\n{tag} OK"]
+)
+def test_a_server_that_lists_no_capabilities_is_signed_in_to_with_login(
+    attack: Attack, answer: str
+) -> None:
+    script = imap(greeting="* OK hi\r\n", CAPABILITY=f"{answer}\r\n", LOGIN=DONE)
+    found = attack(Protocol.IMAP, script)
+    assert found.result.failed is None, found.result
+    assert found.detail[Stage.AUTHENTICATION] == "signed in with LOGIN"
+
+
+def test_capabilities_may_come_in_several_lines(attack: Attack) -> None:
+    listed = "* CAPABILITY IMAP4rev1 SASL-IR\r\n* CAPABILITY AUTH=PLAIN\r\n* CAPABILITY\r\n"
+    found = attack(Protocol.IMAP, imap(greeting="* OK hi\r\n", CAPABILITY=f"{listed}{DONE}"))
+    assert found.detail[Stage.AUTHENTICATION] == "signed in with PLAIN"
+
+
+@pytest.mark.parametrize(
+    "counts", ["", "* EXISTS\r\n", "* x EXISTS\r\n", "* -1 EXISTS\r\n", "* 1 RECENT\r\n"]
+)
+def test_a_mailbox_whose_messages_are_not_counted_opens(attack: Attack, counts: str) -> None:
+    found = attack(Protocol.IMAP, imap(EXAMINE=f"{counts}{DONE}"))
+    assert found.result.failed is None, found.result
+    assert found.detail[Stage.MAILBOX] == "2 folders, INBOX, sent mail in Sent"
+
+
+def test_lines_may_end_in_a_line_feed_alone(attack: Attack) -> None:
+    answers = {
+        "greeting": f"* OK [CAPABILITY {CAPABILITIES}] hi\n",
+        "AUTHENTICATE": "{tag} OK hi\n",
+        "LIST": listing("").replace("\r\n\r\n", '\n* LIST () "/" {3}\nabc\n').replace("\r", ""),
+        "EXAMINE": "* 3 EXISTS\n{tag} OK done\n",
+    }
+    found = attack(Protocol.IMAP, imap(**answers))
+    assert found.detail[Stage.MAILBOX] == "3 folders, 3 messages in INBOX, sent mail in Sent"
+
+
+def test_a_blank_line_before_the_greeting_is_skipped(attack: Attack) -> None:
+    found = attack(Protocol.IMAP, imap(greeting=f"\r\n* OK [CAPABILITY {CAPABILITIES}] hi\r\n"))
+    assert found.result.failed is None, found.result
+
+
+def test_a_tag_in_lower_case_is_ours_and_one_that_comes_twice_is_skipped(attack: Attack) -> None:
+    def done(peer: Peer, _: str) -> None:
+        ending = f"{peer.lines[-1].split()[0].lower()} OK done\r\n"
+        peer.send(SENT + ending + ending)
+
+    found = attack(Protocol.IMAP, imap(LIST=done))
+    assert found.detail[Stage.MAILBOX] == "1 folder, 3 messages in INBOX, sent mail in Sent"
+
+
+def test_the_error_quotes_a_line_after_which_nothing_comes(attack: Attack) -> None:
+    def gives_up(peer: Peer, _: str) -> None:
+        peer.send("421 shutting down\r\n")
+        raise Gone
+
+    stage, failure = attack(Protocol.IMAP, imap(LIST=gives_up)).failure
+    assert (stage, failure.error_class) == (Stage.MAILBOX, ErrorClass.PROTOCOL)
+    assert failure.reply == "421 shutting down"
 
 
 @pytest.mark.parametrize("ending", ["{tag}  OK  done", "{tag} ok", "{tag}\tOK\tdone", "{tag} OK"])
