@@ -195,6 +195,7 @@ def decode(data: bytes, file: str) -> str | Diagnostic:
     return text
 
 
+_NOT_ENCRYPTED: Final = "A configuration holds no secret, so it is not encrypted."
 _HEADS: Final = (
     (
         b"\0GITCRYPT\0",
@@ -209,10 +210,17 @@ _HEADS: Final = (
     (
         b"$ANSIBLE_VAULT;",
         "The file is encrypted by ansible-vault.",
-        "A configuration holds no secret, so it is not encrypted.",
+        _NOT_ENCRYPTED,
     ),
+    (b"-----BEGIN PGP MESSAGE-----", "The file is encrypted by PGP.", _NOT_ENCRYPTED),
+    (b"-----BEGIN AGE ENCRYPTED FILE-----", "The file is encrypted by age.", _NOT_ENCRYPTED),
+    (b"age-encryption.org/", "The file is encrypted by age.", _NOT_ENCRYPTED),
 )
-_CONFLICT: Final = re.compile(rb"^<{7} .*\n(?s:.*?)^>{7} ", re.MULTILINE)
+_CONFLICT: Final = re.compile(
+    rb"^<{7} .*\n(?s:.*?)^>{7} |^(?:<{7}|\|{7}|>{7})(?: .*)?\r?$", re.MULTILINE
+)
+"""A merge conflict, or what is left of one that somebody resolved in part."""
+_SOPS: Final = re.compile(rb"ENC\[AES256_GCM,(?s:.*)^sops:", re.MULTILINE)
 
 
 def _not_yaml(data: bytes) -> tuple[str, str, int] | None:
@@ -223,6 +231,8 @@ def _not_yaml(data: bytes) -> tuple[str, str, int] | None:
     if found := _CONFLICT.search(data):
         line = data.count(b"\n", 0, found.start()) + 1
         return "The file holds a merge conflict.", "Resolve it: git diff shows both sides.", line
+    if _SOPS.search(data):
+        return "The file is encrypted by SOPS.", _NOT_ENCRYPTED, 0
     return None
 
 

@@ -8,9 +8,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import Final
 
 _ADDRESS: Final = re.compile(r"[^\s@,;<>()`\"]+@[^\s@,;<>()`\"]+[^\s@,;<>()`\".]")
+_LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME: Final = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+"""A name of the DNS (RFC 1123 section 2.1), with the underscores that hosts in private networks have."""
 _DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
 
 
@@ -91,7 +95,17 @@ def _local_key(name: str) -> str:
 def is_valid(domain: str) -> bool:
     """Whether a domain or an IP address, brackets included, has a form that the network knows."""
     try:
-        a_labels(domain.strip("[]"))
+        name = a_labels(domain.strip("[]"))
+    except ValueError:
+        return False
+    return _is_ip_address(name) or (not domain.startswith("[") and bool(_NAME.fullmatch(name)))
+
+
+def _is_ip_address(name: str) -> bool:
+    try:
+        ip_address(
+            name.removeprefix("ipv6:")
+        )  # as the domain of an address (RFC 5321 section 4.1.3)
     except ValueError:
         return False
     return True

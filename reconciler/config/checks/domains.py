@@ -1,4 +1,4 @@
-"""Domains: those beyond ASCII have a form that the network knows (IDNA 2008)."""
+"""Domains: each has a form that the network knows; those beyond ASCII follow IDNA 2008."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from reconciler.config.checks.finding import Finding
+from reconciler.config.checks.texts import is_placeholder
 from reconciler.model.domain import is_valid
 from reconciler.model.provider import DOMAIN
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.config.checks.finding import Check
+    from reconciler.config.raw import RawDocument
     from reconciler.config.resolved import ResolvedConfiguration
     from reconciler.diagnostics import Route
     from reconciler.model.resource import JSON
@@ -22,22 +24,42 @@ _ADDRESSES: Final = frozenset(
 )
 _HOSTS: Final = frozenset({"server", "internal_domains"})
 _URLS: Final = frozenset({"token_endpoint"})
+_FILLED_IN: Final = {DOMAIN: "domain.example", "{tenant}": "tenant.example"}
+"""What may stand in a provider, with an example of what replaces it."""
 
 
 def valid(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Every host and every domain of an address means one thing to everybody."""
     known = subject.catalogue
     raws = [entry.raw for entry in known.connectors.values()]
-    raws += [entry.raw for entry in known.providers.values()]
     raws += [entry.raw for entry in known.applications.values()]
     if known.roles is not None:
         raws.append(known.roles.raw)
     for raw in raws:
-        for route, domain in _domains(raw.value):
-            if not is_valid(domain):
-                message = f"`{domain}` is not a domain name under IDNA 2008."
-                hint = "Check its spelling; emoji and invisible characters are not allowed."
-                yield Finding("name/invalid-domain", raw, route, message, hint)
+        yield from _invalid(raw)
+    for provider in known.providers.values():
+        yield from _invalid(provider.raw, filled_in=True)
+
+
+def _invalid(raw: RawDocument, *, filled_in: bool = False) -> Iterator[Finding]:
+    """Every domain of a document that has no form; ``filled_in`` if its templates are replaced."""
+    for route, written in _domains(raw.value):
+        domain = written
+        for template, example in _FILLED_IN.items() if filled_in else ():
+            domain = domain.replace(template, example)
+        if is_valid(domain) or is_placeholder(domain) or _is_pattern(domain):
+            continue  # what else is wrong with it is said elsewhere
+        if domain.isascii() and "xn--" not in domain.lower():
+            message = f"`{written}` is not the name of a host or a domain."
+            hint = "A name has letters, digits, hyphens and dots; only a provider's may have `{domain}`."
+        else:
+            message = f"`{written}` is not a domain name under IDNA 2008."
+            hint = "Check its spelling; emoji and invisible characters are not allowed."
+        yield Finding("name/invalid-domain", raw, route, message, hint)
+
+
+def _is_pattern(domain: str) -> bool:
+    return domain.isascii() and "*" in domain
 
 
 def _domains(value: JSON, route: Route = (), field: str = "") -> Iterator[tuple[Route, str]]:
@@ -51,10 +73,11 @@ def _domains(value: JSON, route: Route = (), field: str = "") -> Iterator[tuple[
         if field in _ADDRESSES:
             yield route, value.rpartition("@")[2]
         elif field in _HOSTS:
-            # As the provider of a connector whose domain is valid: `{domain}` alone has no form.
-            yield route, value.replace(DOMAIN, "domain.example")
+            yield route, value
         elif field in _URLS:
-            yield route, _host(value)
+            host = _host(value)
+            if not host.isascii():  # `oauth2/endpoint` is about the rest
+                yield route, host
 
 
 def _host(url: str) -> str:

@@ -34,14 +34,23 @@ def log_commands(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 _PLACEHOLDER: Final = re.compile(
     r"\{\{|\{%|<%|%\([A-Za-z_]+\)s|(?<![A-Za-z0-9$])\$[A-Z_][A-Z0-9_]+\b"
-    r"|\A%[A-Za-z_]+%\Z|\A<[A-Z][A-Z_ -]+>\Z"
+    r"|\$\([A-Za-z_.]+\)|[%#]\{[A-Za-z_.]+\}|\$env:"
+    r"|\A(?:%[A-Za-z_]+%|<[A-Z][A-Z_ -]+>|@[A-Z][A-Z0-9_]+@|__[A-Z][A-Z0-9_]*__"
+    r"|\(\(.+\)\)|\[\[.+\]\]|\{(?!domain\})[A-Za-z_.]+\})\Z"
 )
-"""What shells, Jinja, Go, Python, Windows and templates replace: ``$HOST``, ``{{ host }}``; `variables` reads ``${…}``."""
+"""What shells, Make, Jinja, Go, Python, Ruby, Windows and templates replace: ``$HOST``, ``{{ host }}``.
+
+`variables` reads ``${…}``. The text whole: ``%HOST%``, ``<YOUR HOST>``, ``@HOST@``, ``__HOST__``, ``((host))``,
+``[[host]]``, ``{host}``; ``{domain}`` means something in a provider.
+"""
+
+_WITHIN_REFERENCE: Final = re.compile(r"<[A-Za-z][A-Za-z0-9_ -]*>|%[A-Za-z_]+%")
+"""The like of it anywhere in a reference."""
 
 _OPENING: Final = "\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb\u2039\u203a\u00b4`"
 """Quotes that word processors write; to YAML they are part of the text."""
 
-_SUSPECT: Final = re.compile(f"[$%{{<:{_OPENING}]")
+_SUSPECT: Final = re.compile(rf"[$%{{<:{_OPENING}]|\A[@_(\[]")
 """What is in every text that is looked at closely: most texts have none of it."""
 
 _FOR_PEOPLE: Final = frozenset({"display_name", "from_name", "notes"})
@@ -65,13 +74,15 @@ def meanings(subject: ResolvedConfiguration) -> Iterator[Finding]:
 def _meaning(field: str, text: str) -> tuple[str, str, str] | None:
     # No message repeats the text: in place of a reference it may be a password.
     scheme, colon, target = text.partition(":")
-    reference = bool(colon) and scheme in BUILT_IN_SCHEMES
+    reference = bool(colon) and scheme.lower() in BUILT_IN_SCHEMES
     is_field = field in REFERENCE_FIELDS and (reference or field != "username")
     if field not in _FOR_PEOPLE and (text[0] in _OPENING or text[-1] in _OPENING):
         hint = "Write straight quotes, or none; a word processor may have changed them."
         return "text/quotes", f"`{field}` has typographic quotes, which are part of the text.", hint
     # A program of a `command:` reference may well be given such text.
-    if _PLACEHOLDER.search(text) and not (is_field and scheme == "command"):
+    if _has_placeholder(text, target if is_field else "") and not (
+        is_field and scheme == "command"
+    ):
         if is_field:
             hint = (
                 "Name one variable, as in env:SUPPORT_PASSWORD: a reference is taken as it stands."
@@ -80,11 +91,27 @@ def _meaning(field: str, text: str) -> tuple[str, str, str] | None:
             hint = "Write the value itself, or have the tool that knows it write the file."
         message = f"`{field}` contains a placeholder, but nothing replaces it."
         return "text/placeholder", message, hint
-    if reference and field not in REFERENCE_FIELDS and target[:1].strip():
+    if not reference or not target[:1].strip():
+        return None
+    capitals = scheme != scheme.lower()
+    if field not in REFERENCE_FIELDS and not (capitals and field in _FOR_PEOPLE):
         message = f"`{field}` takes no secret reference, so the text would be used as it is."
         hint = f"Write the value; references go into {', '.join(sorted(REFERENCE_FIELDS))}."
         return "text/reference", message, hint
+    if field == "username" and capitals:
+        message = "`username` begins like a reference, but with capitals, so the text would be used as it is."
+        return "text/reference", message, f"Write `{scheme.lower()}:`."
     return None
+
+
+def _has_placeholder(text: str, target: str) -> bool:
+    found = _PLACEHOLDER.search(text) or (target and _WITHIN_REFERENCE.search(target))
+    return bool(found)
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a text is, or holds, what a tool was meant to replace."""
+    return "${" in text or _PLACEHOLDER.search(text) is not None
 
 
 def _texts(value: JSON, suspect: Callable[[str], object]) -> Iterator[tuple[Route, str]]:

@@ -74,7 +74,7 @@ def _of_side(side: Endpoint) -> Iterator[_Problem]:
     if written.security is not None:
         if found := _unusual(server.port, server.security, "security"):
             yield found
-    elif found := _contradiction(server.port, server.security):
+    elif not _as_provided(side) and (found := _contradiction(server.port, server.security)):
         yield found
         return
     if server.security is None and written.use_ssl:
@@ -83,6 +83,12 @@ def _of_side(side: Endpoint) -> Iterator[_Problem]:
         yield "tls/mode", "use_ssl", message, hint
     elif server.security is Security.NONE and not _is_loopback(server.server):
         yield from _in_the_clear(side)
+
+
+def _as_provided(side: Endpoint) -> bool:
+    """Whether port and mode are the provider's, which has written both out: `provider_ports` looks at them."""
+    known, server = side.defaults, side.server
+    return known is not None and (known.port, known.security) == (server.port, server.security)
 
 
 def _in_the_clear(side: Endpoint) -> Iterator[_Problem]:
