@@ -114,12 +114,13 @@ def narrow_to(
         renames=tuple(pair for pair in desired.renames if pair[0] in connectors),
         compared=frozenset(connectors),
     )
-    changed = [item.address for item in ordered(differences(part, current))]
-    everything = [item.address for item in ordered(differences(desired, current))]
+    # As keys: each once, in order, and quick to be found among many.
+    changed = dict.fromkeys(item.address for item in ordered(differences(part, current)))
+    everything = dict.fromkeys(item.address for item in ordered(differences(desired, current)))
     return part, PartialPlan(
         scope,
-        tuple(dict.fromkeys(item for item in changed if item not in chosen)),
-        tuple(dict.fromkeys(item for item in everything if item not in changed)),
+        tuple(item for item in changed if item not in chosen),
+        tuple(item for item in everything if item not in changed),
     )
 
 

@@ -314,3 +314,25 @@ def dangling(snapshot: Snapshot) -> set[tuple[Address, Address]]:
             names += [Address(Kind.GROUP, name) for name in item.members.groups]
         found |= {(item.address, name) for name in names if name not in there}
     return found
+
+
+def test_a_part_of_many_resources_costs_no_comparison_of_each_with_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared = 0
+    equal = Address.__eq__
+
+    def counted(self: Address, other: object) -> bool:
+        nonlocal compared
+        compared += 1
+        return equal(self, other)
+
+    monkeypatch.setattr(Address, "__eq__", counted)
+    counts = []
+    for many in (50, 100):
+        compared = 0
+        desired = [connector(f"c-{number}") for number in range(many)]
+        _, _, left_out = part(StoredState(), *desired, scope=Scope(patterns=("c-*[02468]",)))
+        assert len(left_out) == many // 2
+        counts.append(compared)
+    assert counts[1] <= 3 * counts[0]  # twice as many, not four times
