@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
 from reconciler.app.idle_patterns import refuse_idle_patterns
-from reconciler.app.selection import refuse_empty_scope
+from reconciler.app.scope import refuse_empty_scope
 from reconciler.apply.authorise import Denial, denials
 from reconciler.config.load import Loaded
 from reconciler.config.value_sources import sources_of
@@ -24,6 +24,7 @@ from reconciler.plan.planner import Plan, plan
 from reconciler.plan.scope import WHOLE, Scope, narrow_to
 from reconciler.plan.scope_document import ScopeDocument
 from reconciler.plan.value_source import NO_SOURCES
+from reconciler.records import dataclass
 from reconciler.secrets.schemes import is_writable
 from reconciler.state.key import NO_KEY
 from reconciler.wording import listed

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from reconciler.config.suggest import did_you_mean
 from reconciler.errors import UsageError
 from reconciler.model.connector import Connector
-from reconciler.model.snapshot import Status
-from reconciler.plan.planner import plan
-from reconciler.plan.scope import Scope, chosen_by, matches
 from reconciler.probe.shard import Shard
+from reconciler.records import dataclass
 from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
@@ -88,23 +85,6 @@ def select(
     return chosen if shard is None else tuple(item for item in chosen if shard.takes(item.name))
 
 
-def narrow(
-    connectors: tuple[Connector, ...], which: SelectBy, desired: Desired, current: StoredState
-) -> tuple[Connector, ...]:
-    """Keep those that the state has reason to test."""
-    match which:
-        case SelectBy.ALL:
-            return connectors
-        case SelectBy.FAILING:
-            names = {i.address.name for i in current.resources if i.status is Status.FAILING}
-        case SelectBy.CHANGED:
-            made = plan(desired, current)
-            names = {item.connector for item in (*made.to_test, *made.not_ready)}
-        case _:
-            assert_never(which)
-    return tuple(item for item in connectors if item.name in names)
-
-
 def list_stored(
     state: StoredState, selection: Selection, status: str | None
 ) -> tuple[StoredResource, ...]:
@@ -116,28 +96,3 @@ def list_stored(
         and selection.matches(item.resource)
         and (status is None or item.status == status)
     )
-
-
-def refuse_empty_scope(scope: Scope, desired: Desired, current: StoredState) -> None:
-    """Raise UsageError for a pattern, label or kind that fits nothing in the configuration or the state."""
-    resources = {
-        item.address: item for item in (*current.snapshot.resources, *desired.snapshot.resources)
-    }
-    for pattern in scope.patterns:
-        if not any(matches(pattern, address) for address in resources):
-            known = sorted({item.name for item in resources} | set(map(str, resources)))
-            raise UsageError(
-                f"nothing matches --only {pattern}",
-                hint=did_you_mean(pattern, known)
-                or "A pattern is for the name of a connector, or for an address such as 'Group.*'.",
-            )
-    connectors = [item for item in resources.values() if isinstance(item, Connector)]
-    for label in scope.labels:
-        if not any(label in item.labels for item in connectors):
-            labels = sorted({text for item in connectors for text in item.labels})
-            raise UsageError(
-                f"no connector has the label {label}",
-                hint=did_you_mean(label, labels) or f"The labels are: {listed(labels, TO_ACT_ON)}.",
-            )
-    if resources and not chosen_by(scope, desired.snapshot, current.snapshot):
-        raise UsageError(f"nothing matches {scope}", hint="Each option narrows the others down.")

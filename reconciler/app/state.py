@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from reconciler.model.resource import digest, to_plain
 from reconciler.plan.document import resource_change
 from reconciler.plan.forget import forgetting, objections
 from reconciler.plan.origin import Origin, adopted
+from reconciler.records import dataclass
 from reconciler.state.base import Commit
 from reconciler.state.exported import StateExport, from_text, to_text
 from reconciler.wording import TO_ACT_ON, listed

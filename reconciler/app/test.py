@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, assert_never
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from reconciler.app.actor import Actor
 from reconciler.app.attempts import AttemptAuthor, AttemptRecorder
@@ -18,28 +17,25 @@ from reconciler.app.credential_gate import (
 from reconciler.app.imported_file import read_json
 from reconciler.app.plan import with_fingerprints
 from reconciler.app.record_tests import Recorder, load_before
-from reconciler.app.selection import (
-    EVERYTHING,
-    SelectBy,
-    Selection,
-    narrow,
-    refuse_empty_scope,
-    select,
-)
+from reconciler.app.scope import refuse_empty_scope
+from reconciler.app.selection import EVERYTHING, SelectBy, Selection, select
 from reconciler.apply.executor import failure
 from reconciler.connection.failure import Stage
 from reconciler.connection.options import ProbeOptions
 from reconciler.errors import ReconcilerError
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.web_proxy import ProxySettings
-from reconciler.model.snapshot import StoredState
+from reconciler.model.snapshot import Status, StoredState
+from reconciler.model.validators import validator
 from reconciler.plan.inputs import NO_OVERRIDES, Overrides
+from reconciler.plan.planner import plan
 from reconciler.plan.scope import WHOLE, Scope, connectors_of
 from reconciler.probe.drift import Recording
 from reconciler.probe.merge_shards import merge
 from reconciler.probe.report import RunDocument, SelectionDocument, TestReport, results
 from reconciler.probe.result import ConnectorResult
 from reconciler.probe.runner import run
+from reconciler.records import dataclass
 from reconciler.secrets.base import SecretResolver
 
 if TYPE_CHECKING:
@@ -48,6 +44,7 @@ if TYPE_CHECKING:
     from reconciler.app.plan import Planned
     from reconciler.app.workspace import Workspace
     from reconciler.model.connector import Connector
+    from reconciler.plan.inputs import Desired
 
 
 class Progress(Protocol):
@@ -297,7 +294,21 @@ def try_plan(
         )
 
 
-_ADAPTER = TypeAdapter(TestReport)
+def narrow(
+    connectors: tuple[Connector, ...], which: SelectBy, desired: Desired, current: StoredState
+) -> tuple[Connector, ...]:
+    """Keep those that the state has reason to test."""
+    match which:
+        case SelectBy.ALL:
+            return connectors
+        case SelectBy.FAILING:
+            names = {i.address.name for i in current.resources if i.status is Status.FAILING}
+        case SelectBy.CHANGED:
+            made = plan(desired, current)
+            names = {item.connector for item in (*made.to_test, *made.not_ready)}
+        case _:
+            assert_never(which)
+    return tuple(item for item in connectors if item.name in names)
 
 
 def merge_files(paths: tuple[Path, ...]) -> TestReport:
@@ -307,7 +318,7 @@ def merge_files(paths: tuple[Path, ...]) -> TestReport:
 
 def _read(path: Path) -> TestReport:
     try:
-        report = _ADAPTER.validate_json(read_json(path))
+        report = validator(TestReport).validate_json(read_json(path))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"])

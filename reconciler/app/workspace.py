@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.app.project_folder import CONNECTORS, SETTINGS_FILE, ProjectFolder
+from reconciler.app.state_place import place_of_state
 from reconciler.app.trust import Trust, find_trust
 from reconciler.config.effective import (
     DEFAULT,
     FILE,
     OPTION,
-    RULES,
     EffectiveSettings,
     effective,
 )
-from reconciler.config.environments import choose, default_states, in_environment
-from reconciler.config.load import Loaded, load, used_providers
+from reconciler.config.environments import choose, in_environment
 from reconciler.config.settings import Settings
 from reconciler.config.settings_file import load_settings
 from reconciler.diagnostics import Diagnostic
@@ -35,14 +33,15 @@ from reconciler.errors import (
 )
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.setting import Setting
-from reconciler.plan.inputs import Desired, Limits
-from reconciler.plan.limits import another_project
 from reconciler.plan.origin import Origin, other_origin
+from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from reconciler.config.load import Loaded
     from reconciler.model.snapshot import Snapshot, StoredState
+    from reconciler.plan.inputs import Desired, Limits
     from reconciler.secrets.base import FingerprintKey, Secret
     from reconciler.secrets.registry import Resolver
     from reconciler.state.base import StateReader, StateStore
@@ -80,6 +79,8 @@ class Workspace:
     @property
     def limits(self) -> Limits:
         """How much one apply may change."""
+        from reconciler.plan.inputs import Limits  # noqa: PLC0415 - only for plans
+
         limits = self.settings.limits
         return Limits(
             max_delete_percent=limits.max_delete_percent,
@@ -113,6 +114,8 @@ class Workspace:
 
         Raises NoProject if there is neither a project nor a file.
         """
+        from reconciler.config.load import load  # noqa: PLC0415 - not for what reads the state alone
+
         if not files:
             self.require_project()
         self.require_environment()
@@ -147,6 +150,9 @@ class Workspace:
 
     def load_valid(self) -> tuple[Loaded, Desired]:
         """Read the configuration; raises ConfigurationInvalid if it has errors."""
+        from reconciler.config.load import used_providers  # noqa: PLC0415 - as above
+        from reconciler.plan.inputs import Desired  # noqa: PLC0415 - as above
+
         loaded = self.load()
         if loaded.snapshot is None:
             raise ConfigurationInvalid(loaded.diagnostics)
@@ -177,6 +183,8 @@ class Workspace:
         """Raise PlanRefused if the state was made for another project or environment."""
         found = other_origin(current.settings, self.recorded_settings)
         if current.serial and found is not None:
+            from reconciler.plan.limits import another_project  # noqa: PLC0415 - as above
+
             raise PlanRefused(another_project(*found))
 
     def _real_paths(self, snapshot: Snapshot) -> tuple[tuple[SecretRef, str], ...]:
@@ -321,7 +329,7 @@ def open_workspace(
     chosen, undecided = _choose(settings, environment or environ.get("RECONCILER_ENV"))
     settings = in_environment(settings, chosen)
     in_force = _in_force(settings, trust, chosen, OPTION if environment else FILE)
-    place = _place_of_state(settings, trust, state, home)
+    place = place_of_state(settings, trust, state, home)
     return Workspace(
         project=project,
         settings=in_force.settings,
@@ -356,42 +364,3 @@ def _choose(settings: Settings, asked: str | None) -> tuple[str, UsageError | No
         return choose(settings, asked), None
     except UsageError as error:
         return "", error
-
-
-@dataclass(frozen=True, slots=True)
-class _StatePlace:
-    url: str = field(repr=False)
-    source: str
-    password: SecretRef | None
-
-
-def _place_of_state(settings: Settings, trust: Trust, state: str | None, home: Path) -> _StatePlace:
-    """Which state is meant, who says so, and the password that goes with it and with no other."""
-    if state is not None:
-        return _StatePlace(_absolute(state, Path.cwd()), OPTION, trust.state_password)
-    if trust.rules.state is not None:
-        return _StatePlace(
-            _absolute(trust.rules.state, home),
-            RULES,
-            trust.state_password or trust.rules.state_password,
-        )
-    if settings.state not in default_states(settings):
-        password = trust.state_password or settings.state_password
-        if password is not None and password.scheme == "command" and trust.state_password is None:
-            raise UsageError(
-                "state_password in reconciler.yaml may not run a program",
-                hint="Set RECONCILER_STATE_PASSWORD to the reference, or name it in the owner's rules.",
-            )
-        return _StatePlace(_absolute(settings.state, home), FILE, password)
-    return _StatePlace(_absolute(settings.state, home), DEFAULT, trust.state_password)
-
-
-_SQLITE = re.compile(r"(sqlite(?:\+\w+)?):///(?!/)(.+)")
-
-
-def _absolute(url: str, base: Path) -> str:
-    """Anchor a relative SQLite path, so that the state does not depend on the working folder."""
-    if "://" not in url:
-        return f"sqlite:///{(base / url).absolute()}"
-    relative = _SQLITE.fullmatch(url)
-    return f"{relative[1]}:///{(base / relative[2]).absolute()}" if relative else url

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from reconciler.errors import ReconcilerError, StateError, StateUnavailable, TestsFailed
@@ -22,6 +21,7 @@ from reconciler.plan.planner import (
 )
 from reconciler.probe.drift import last_test
 from reconciler.probe.result import ConnectorResult
+from reconciler.records import dataclass
 from reconciler.state.base import Commit, Revision, StateStore
 from reconciler.state.write_outcome import WriteOutcome
 from reconciler.wording import TO_ACT_ON, counted, listed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +12,7 @@ import click
 
 from reconciler.cli import completion
 from reconciler.cli.terminal import ask, is_interactive
+from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.app.add import AddOptions, ConnectorFile
@@ -121,7 +122,8 @@ class ConnectorChoices:
         import os  # noqa: PLC0415 - as above
 
         from reconciler.app.add import network_for  # noqa: PLC0415 - as above
-        from reconciler.mail.dial import ConnectTo, joined  # noqa: PLC0415 - as above
+        from reconciler.mail.dial import ConnectTo  # noqa: PLC0415 - as above
+        from reconciler.model.connect_to import joined  # noqa: PLC0415 - as above
 
         standing = (os.environ.get("RECONCILER_CONNECT_TO", ""),)
         connect_to = ConnectTo.parse(joined(project.connect_to, standing))

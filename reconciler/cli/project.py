@@ -12,7 +12,7 @@ and its ``--help`` shows the options of these groups after its own.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from enum import Flag, auto
 from functools import wraps
 from pathlib import Path
@@ -25,6 +25,7 @@ from reconciler.cli import completion
 from reconciler.cli.arguments import whole_number
 from reconciler.cli.working_folder import go_to
 from reconciler.model.address import Kind
+from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -239,7 +240,7 @@ class Project:
     def workspace(self) -> Workspace:
         """Open the workspace: the options, the environment and the settings file together."""
         from reconciler.app.workspace import open_workspace  # noqa: PLC0415 - pydantic costs to import
-        from reconciler.mail.dial import joined  # noqa: PLC0415 - as above
+        from reconciler.model.connect_to import joined  # noqa: PLC0415 - as above
 
         return open_workspace(
             self.folder(),

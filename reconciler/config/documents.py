@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from reconciler.config.raw import RawDocument
 from reconciler.diagnostics import Diagnostic
@@ -18,8 +16,12 @@ from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
+from reconciler.model.validators import validator
+from reconciler.records import dataclass
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
     from reconciler.model.resource import JSON
 
 Document = (
@@ -101,7 +103,6 @@ def _name_of(value: JSON) -> str | None:
     return name if isinstance(name, str) else None
 
 
-@cache
 def adapter(kind: Kind) -> TypeAdapter[Document]:
-    """The validator of a kind, built when it is first needed."""
-    return TypeAdapter(TYPES[kind])
+    """The validator of the documents of a kind."""
+    return validator(TYPES[kind])

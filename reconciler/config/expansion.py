@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from reconciler.config.combine import combine
 from reconciler.config.positions import Layer
@@ -34,6 +34,8 @@ from reconciler.diagnostics import Diagnostic, Route
 from reconciler.model.address import Kind
 from reconciler.model.fields import NAME_PATTERN
 from reconciler.model.resource import JSON
+from reconciler.model.validators import validator
+from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,7 +91,7 @@ class _Use:
     rights_layers: tuple[Layer, ...]
 
 
-@dataclass
+@dataclass()
 class _Expansion:
     variables: Variables
     readable: bool
@@ -294,7 +296,7 @@ class _Expansion:
         value = cast("dict[str, JSON]", raw.value)
         head = {name: value[name] for name in HEAD_FIELDS[type_] if name in value}
         try:
-            return cast("H", _ADAPTERS[type_].validate_json(json.dumps(head)))
+            return validator(type_).validate_json(json.dumps(head))
         except ValidationError:  # its messages repeat values, so they are not used
             pass
         from reconciler.config.explain import objections  # noqa: PLC0415 - most are valid
@@ -334,10 +336,6 @@ _HEAD: Final = frozenset({"kind", "name", "renamed_from"})
 
 _USE: Final = HEAD_FIELDS[TemplateUseHead] | {PERMISSIONS}
 """Fields that a connector as the model knows it does not have."""
-
-_ADAPTERS: Final[dict[type[Any], TypeAdapter[Any]]] = {
-    type_: TypeAdapter(type_) for type_ in (TemplateUseHead, TableHead)
-}
 
 
 def _row(

@@ -9,18 +9,18 @@ from __future__ import annotations
 import json
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 
-from reconciler.config.plain_yaml import read_documents
 from reconciler.config.settings import STATE_URL, LimitSettings, Testing
 from reconciler.disk_fault import disk_fault
 from reconciler.errors import UsageError
 from reconciler.model.connector import STRICT
 from reconciler.model.credential_rule import CredentialRule
 from reconciler.model.fields import HostGlob, Matches, Maybe, Reference
+from reconciler.model.validators import validator
+from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,8 +86,6 @@ class OwnerRules:
 NO_RULES = OwnerRules()
 """The rules in force if no file is given."""
 
-_ADAPTER = TypeAdapter(OwnerRules)
-
 
 def load_owner_rules(path: Path, home: Path) -> OwnerRules:
     """Read the rules.
@@ -95,6 +93,8 @@ def load_owner_rules(path: Path, home: Path) -> OwnerRules:
     Raises UsageError if the file is missing, not valid, inside ``home`` (where a pull request could
     change it), or writable by anybody but the user and root.
     """
+    from reconciler.config.plain_yaml import read_documents  # noqa: PLC0415 - most runs have no rules
+
     text = _read(path, home)
     composed = read_documents(text, path.as_posix())
     for problem in composed.diagnostics:
@@ -110,7 +110,7 @@ def load_owner_rules(path: Path, home: Path) -> OwnerRules:
 
 def _validated(raw: RawDocument, path: Path) -> OwnerRules:
     try:
-        return _ADAPTER.validate_json(json.dumps(raw.value))
+        return validator(OwnerRules).validate_json(json.dumps(raw.value))
     except ValidationError as error:
         first: Any = error.errors(include_url=False, include_input=False, include_context=False)[0]
         route = tuple(first["loc"])

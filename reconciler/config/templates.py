@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from reconciler.config.documents import adapter
 from reconciler.config.positions import Layer
@@ -38,6 +37,8 @@ from reconciler.config.variables import (
 )
 from reconciler.model.address import Kind
 from reconciler.model.resource import JSON
+from reconciler.model.validators import validator
+from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,13 +137,10 @@ def read_template(
     return checks.template(), problems
 
 
-_HEADS: Final = TypeAdapter(TemplateHead)
-
-
 def _read_head(raw: RawDocument) -> TemplateHead:
     fields = raw.value if isinstance(raw.value, dict) else {}
     head = {name: fields[name] for name in HEAD_FIELDS[TemplateHead] if name in fields}
-    return _HEADS.validate_json(json.dumps(head))
+    return validator(TemplateHead).validate_json(json.dumps(head))
 
 
 _LEFT_OUT: Final = object()

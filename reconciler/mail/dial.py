@@ -8,15 +8,17 @@ a test bench lets nothing out into the world.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Self
 
 from reconciler.errors import UsageError
 from reconciler.mail.faults import NotRedirected
 from reconciler.mail.resolve import ascii_host
+from reconciler.model.connect_to import entries
+from reconciler.records import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 Place = tuple[str, int]
 """A host name or address, without brackets, and a port."""
@@ -54,7 +56,7 @@ class ConnectTo:
         """
         found: dict[Place, Place] = {}
         only = False
-        for entry in _entries(texts):
+        for entry in entries(texts):
             if entry == _NOTHING_ELSE:
                 only = True
                 continue
@@ -85,17 +87,6 @@ class ConnectTo:
 
     def __bool__(self) -> bool:
         return bool(self.redirections) or self.only
-
-
-def joined(given: Iterable[str], standing: Iterable[str]) -> tuple[str, ...]:
-    """The entries that are given, and those that stand already for other places."""
-    first = tuple(_entries(given))
-    taken = {entry.partition("=")[0] for entry in first}
-    return (*first, *(item for item in _entries(standing) if item.partition("=")[0] not in taken))
-
-
-def _entries(texts: Iterable[str]) -> Iterator[str]:
-    return (part for text in texts for part in re.split(r"[,\s]+", text) if part)
 
 
 def _place(entry: str, host: str, port: str) -> Place:

@@ -35,8 +35,10 @@ The text of a server is as it came, and may repeat what was sent to it. It is th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from reconciler.records import dataclass
 
 TOKEN_ERRORS: Final = frozenset(
     {

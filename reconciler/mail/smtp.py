@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import smtplib
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.mail.credentials import Dialogue, check_sendable, choose
@@ -23,6 +22,7 @@ from reconciler.mail.faults import (
     Unsendable,
 )
 from reconciler.mail.resolve import ascii_host
+from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     import ssl

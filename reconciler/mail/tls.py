@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ssl
 import tempfile
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.disk_fault import disk_fault
 from reconciler.errors import UsageError
+from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

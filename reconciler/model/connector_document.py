@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -30,6 +29,7 @@ from reconciler.model.fields import (
     Text,
     Username,
 )
+from reconciler.records import dataclass
 
 _PASSWORD = Field(
     title="Password",

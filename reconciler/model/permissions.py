@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -10,6 +9,7 @@ from pydantic import Field
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import STRICT
 from reconciler.model.fields import Name, Principal
+from reconciler.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

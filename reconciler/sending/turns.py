@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
+
+from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector

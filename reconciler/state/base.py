@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from reconciler.model.address import Address
 from reconciler.model.credential_use import CredentialUse
@@ -17,6 +17,7 @@ from reconciler.model.setting import Setting
 from reconciler.model.sign_in_attempt import EVERY_ATTEMPT, AttemptFilter, SignInAttempt
 from reconciler.model.snapshot import LastTest, Snapshot, StoredState
 from reconciler.plan.changes import Change, ChangeCounts
+from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from reconciler.routing.keys import RoutingNeeds
     from reconciler.state.effects import Fingerprints
     from reconciler.state.exported import StateExport
-
-SCHEMA_VERSION: Final = "0005"
-"""The schema of a database that this release reads and writes: four digits, compared as text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -24,6 +24,7 @@ from reconciler.model.sending import SendingRecord
 from reconciler.model.setting import Setting
 from reconciler.model.sign_in_attempt import AttemptOutcome
 from reconciler.model.snapshot import LastTest, StoredResource
+from reconciler.records import dataclass
 from reconciler.state import specs
 
 if TYPE_CHECKING:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from reconciler.errors import StateCorrupt
 from reconciler.model.address import Address, Kind
@@ -17,6 +16,7 @@ from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
 from reconciler.model.resource import JSON, Resource, canonical_json, digest, spec_of
+from reconciler.model.validators import validator
 
 if TYPE_CHECKING:
     from reconciler.model.credential_use import CredentialUse
@@ -64,7 +64,7 @@ def decode(address: Address, text: str, expected: str) -> Resource:
 def read(address: Address, text: str) -> Resource:
     """Read a resource that was stored without a digest; raises StateCorrupt."""
     try:
-        resource = cast("Resource", _adapter(address.kind).validate_json(text))
+        resource = validator(_TYPES[address.kind]).validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"]) or "the whole"
@@ -91,8 +91,3 @@ def use_row(use: CredentialUse) -> dict[str, JSON]:
         "mac": value.mac if value else "",
     }
     return {"id": digest(row), **row}
-
-
-@cache
-def _adapter(kind: Kind) -> TypeAdapter[Any]:
-    return TypeAdapter(_TYPES[kind])

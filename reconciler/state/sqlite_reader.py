@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from reconciler.errors import StateCorrupt
 from reconciler.signals import deferred
 from reconciler.state import decoding, sqlite_file
-from reconciler.state.base import SCHEMA_VERSION
 from reconciler.state.folder import refuse_unsafe
 from reconciler.state.location import SqliteLocation, locate
+from reconciler.state.schema_version import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from dataclasses import dataclass
 from errno import ENOSPC
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from reconciler.errors import (
     StateLocked,
     StateUnavailable,
 )
+from reconciler.records import dataclass
 from reconciler.signals import deferred
 from reconciler.state.folder import unavailable
 from reconciler.state.location import PostgresqlLocation

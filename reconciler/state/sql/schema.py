@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, insert, select
 
 from reconciler.errors import StateCorrupt, StateTooNew, StateUnavailable
-from reconciler.state.base import SCHEMA_VERSION
+from reconciler.state.schema_version import SCHEMA_VERSION
 from reconciler.state.sql import tables
 
 if TYPE_CHECKING:

@@ -60,6 +60,7 @@ def test_help_loads_no_command_and_no_pydantic(home: Home) -> None:
         "reconciler.cli.working_folder",
         "reconciler.debts",
         "reconciler.errors",
+        "reconciler.records",
         "reconciler.signals",
     }
 
@@ -102,6 +103,21 @@ def test_what_reads_the_state_needs_no_yaml_and_no_network(home: Home) -> None:
     ):
         modules = loaded(home, *command)
         assert modules & (HEAVY - STATE) == set(), command
+
+
+UNREAD: Final = {"reconciler.config.load", "reconciler.plan.planner", "reconciler.state.base"}
+"""What reads files, plans and writes: nothing for a command that shows what is stored."""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("status",), ("route", "--from", "info@contoso.example", "--as", "joan@contoso.example")],
+)
+def test_what_shows_the_state_reads_no_files_and_plans_nothing(
+    command: tuple[str, ...], home: Home
+) -> None:
+    home.apply_untested()
+    assert loaded(home, *command) & UNREAD == set()
 
 
 def test_a_route_of_the_files_needs_no_state(home: Home) -> None:

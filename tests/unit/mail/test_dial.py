@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from reconciler.errors import UsageError
-from reconciler.mail.dial import ConnectTo, joined
+from reconciler.mail.dial import ConnectTo
 from reconciler.mail.faults import NotRedirected
+from reconciler.model.connect_to import joined
 
 
 def test_without_redirections_everything_goes_where_it_says() -> None:

@@ -1,0 +1,70 @@
+"""Reading ``reconciler.yaml``, with the same care as the configuration itself."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from reconciler.config.files import leads_out, outside, read, shown
+from reconciler.config.plain_yaml import read_documents
+from reconciler.config.rules import problem, settled
+from reconciler.config.settings import DEFAULTS, Settings
+from reconciler.config.settings_checks import problems
+from reconciler.diagnostics import Diagnostic
+from reconciler.model.validators import validator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reconciler.config.raw import RawDocument
+
+
+def read_settings(path: Path, *, within: Path | None) -> tuple[Settings, tuple[Diagnostic, ...]]:
+    """Read the settings from a file that is there; see :func:`~reconciler.config.settings_file.load_settings`."""
+    if within is not None and leads_out(path, within):
+        return DEFAULTS, (outside(path),)
+    text = read(path)
+    if isinstance(text, Diagnostic):
+        return DEFAULTS, (text,)
+    composed = read_documents(text, shown(path))
+    if not composed.documents:
+        return DEFAULTS, composed.diagnostics
+    first, *others = composed.documents
+    settings, refused = _validated(first)
+    more = tuple(_not_one(document) for document in others)
+    diagnostics = settled((*composed.diagnostics, *refused, *more))
+    if any(diagnostic.is_error for diagnostic in diagnostics):
+        return DEFAULTS, diagnostics
+    return settings, diagnostics
+
+
+def _validated(raw: RawDocument) -> tuple[Settings, tuple[Diagnostic, ...]]:
+    if not raw.whole:  # what is missing was reported where it got lost
+        return DEFAULTS, ()
+    try:
+        settings = validator(Settings).validate_json(json.dumps(raw.value))
+    except ValidationError:
+        pass  # its messages repeat values, so they are not used
+    else:
+        return settings, tuple(problems(raw, settings))
+    # jsonschema takes longer to import than everything else here, and most files are valid.
+    from reconciler.config.explain import explain  # noqa: PLC0415 - see above
+    from reconciler.config.schema import settings_schema  # noqa: PLC0415 - see above
+
+    return DEFAULTS, explain(raw, settings_schema())
+
+
+def _not_one(raw: RawDocument) -> Diagnostic:
+    at = raw.positions.of(())
+    message = "The settings must be one document, but this is a second one."
+    hint = "Merge them."
+    return problem(
+        "settings/second-document",
+        message,
+        hint=hint,
+        file=raw.file,
+        line=at.line,
+        column=at.column,
+    )
