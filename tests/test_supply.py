@@ -33,7 +33,7 @@ LOCKS: Final = sorted((ROOT / "packaging" / "requirements").glob("*.txt"))
 
 def test_workflows_recipes_and_locks_are_found() -> None:
     assert {path.name for path in WORKFLOWS} == {"ci.yml", "release.yml"}
-    assert {path.name for path in LOCKS} == {"build.txt", "ci.txt", "release.txt", "runtime.txt"}
+    assert {path.stem for path in LOCKS} == {"benchmark", "build", "ci", "release", "runtime"}
     assert len(USES) >= 10
 
 

@@ -1,7 +1,8 @@
 """Processes to measure, and what to make of what they say on a machine that does other things too.
 
 Noise only ever adds. So a time is the shortest of several, and what is compared is measured in turns, so
-that a busy minute meets both sides alike.
+that a busy minute meets both sides alike. How often is fixed: to measure again where a limit was missed would
+favour passing.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
 ROOT = Path(__file__).parents[2]
@@ -34,15 +37,25 @@ def measured(module: str, *arguments: object) -> Any:
     return json.loads(done.stdout)
 
 
-def cpu_seconds(*command: str, cwd: Path = ROOT) -> float:
+def cpu_seconds(
+    *command: str, cwd: Path = ROOT, environ: Mapping[str, str] = MappingProxyType({})
+) -> float:
     """The CPU time that a command takes from its start to its end, in itself and in the system."""
     with subprocess.Popen(
-        command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    ) as process:
+        command, cwd=cwd, env={**os.environ, **environ}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, command
     return usage.ru_utime + usage.ru_stime
+
+
+def clock_seconds(work: Callable[[], object]) -> float:
+    """Seconds that pass meanwhile."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 class Server:
@@ -84,29 +97,19 @@ class Ratio:
         )
 
 
-def compared(
-    first: Callable[[], float],
-    second: Callable[[], float],
-    *,
-    at_most: float,
-    pairs: int = 5,
-    most: int = 15,
-) -> Ratio:
-    """Measure both in turns; where the median is above the limit, more pairs are made before it is believed."""
+def compared(first: Callable[[], float], second: Callable[[], float], *, pairs: int = 9) -> Ratio:
+    """Measure both in turns, so often: the median of the pairs is what counts."""
     ratios: list[float] = []
-    while len(ratios) < pairs or (statistics.median(ratios) > at_most and len(ratios) < most):
+    for number in range(pairs):
         # Who goes first changes, so that what rises or falls meanwhile favours nobody.
-        if len(ratios) % 2:
+        if number % 2:
             below, above = second(), first()
         else:
             above, below = first(), second()
         ratios.append(above / below)
-    return Ratio(statistics.median(ratios), min(ratios), max(ratios), len(ratios))
+    return Ratio(statistics.median(ratios), min(ratios), max(ratios), pairs)
 
 
-def shortest(take: Callable[[], float], *, at_most: float, most: int = 8) -> list[float]:
-    """Measure until one time is within the limit; the times, the shortest first."""
-    times = [take()]
-    while min(times) > at_most and len(times) < most:
-        times.append(take())
-    return sorted(times)
+def sorted_times(take: Callable[[], float], *, count: int = 5) -> list[float]:
+    """Measure so often; the times, the shortest first."""
+    return sorted(take() for _ in range(count))

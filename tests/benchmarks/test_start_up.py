@@ -24,9 +24,7 @@ def test_a_command_starts_within_a_small_multiple_of_its_libraries(
     ratio = compared(
         lambda: cpu_seconds(RECONCILER, *arguments),
         lambda: cpu_seconds(*BARE),
-        at_most=limit,
-        pairs=9,
-        most=25,
+        pairs=15,
     )
     tell(f"reconciler {' '.join(arguments)}, against Python with click and pydantic: {ratio}")
     assert ratio.median <= limit
