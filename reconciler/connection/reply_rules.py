@@ -254,7 +254,15 @@ RULES: Final[tuple[Rule, ...]] = (
         stage=Stage.MAILBOX,
         code="NO",
     ),
-    # The envelope.
+    # The envelope. Postfix judges the sender only at the recipient.
+    Rule(
+        error_class=ErrorClass.SEND_AS_DENIED,
+        cause="{host} does not let {user} send as {address}.",
+        remedy="Give {user} the right to send as {address}, or set `email_address` to one of its own.",
+        command="RCPT",
+        code=r"5\d\d",
+        text=r"sender (address |verify )?(rejected|denied|failed|not allowed)",
+    ),
     Rule(
         error_class=ErrorClass.RECIPIENT_REJECTED,
         cause="{host} accepts no mail for {address} from {user} at the moment.",

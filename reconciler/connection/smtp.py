@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from reconciler.mail.credentials import Credential
 
 
-_NO_MAILBOX = re.compile(r"5\.1\.[0-9]{1,3}|5\.2\.1")
+_NO_MAILBOX = re.compile(r"5\.1\.(?:[0-6]|10)|5\.2\.1")
+_NOT_NOW = re.compile(r"[45]\.2\.[1-4]|4\.1\.[1-6]")
+_FULL = re.compile(r"over ?quota|quota exceeded|mailbox (?:is )?full", re.IGNORECASE)
+_SENDER = re.compile(r"sender|mail from", re.IGNORECASE)
+"""Whom some servers, such as Postfix, judge only at the recipient."""
 _POLICY = re.compile(r"relay|denied|polic|spam|block|authenticat|not permitted", re.IGNORECASE)
 
 
@@ -28,9 +32,19 @@ def _says_no_mailbox(declined: Declined) -> bool:
     reply = declined.reply
     if declined.command != "RCPT" or reply.code not in ("550", "551", "553"):
         return False
+    if _SENDER.search(reply.text):
+        return False
     if reply.status:
         return _NO_MAILBOX.fullmatch(reply.status) is not None
     return not _POLICY.search(reply.text)
+
+
+def _says_not_now(declined: Declined) -> bool:
+    """Whether it is the mailbox of a recipient that takes nothing: full, or closed for now (RFC 3463 section 3.3)."""
+    reply = declined.reply
+    if declined.command != "RCPT" or reply.code == "421" or _SENDER.search(reply.text):
+        return False
+    return bool(_NOT_NOW.fullmatch(reply.status) or _FULL.search(reply.text))
 
 
 class SmtpAccountSession(AccountSession):
@@ -75,7 +89,7 @@ class SmtpAccountSession(AccountSession):
     def envelope(self) -> str:
         """MAIL FROM each address of the connector, RCPT TO its own or ``test_recipient``, then RSET.
 
-        An address of ours without a mailbox is a warning: sending does not need one.
+        An address of ours without a mailbox, or with a full one, is a warning: sending does not need one.
 
         Passing proves less than it seems: some servers check the right to send as an address only after
         the text of a mail.
@@ -102,11 +116,16 @@ class SmtpAccountSession(AccountSession):
         try:
             self.session.envelope(sender, recipient)
         except Declined as declined:
-            named = self.account.connector.test_recipient is not None
-            if named or not _says_no_mailbox(declined):
+            if self.account.connector.test_recipient is not None:
+                raise
+            if _says_no_mailbox(declined):
+                wrong = f"has no mailbox for {recipient}"
+            elif _says_not_now(declined):
+                wrong = f"takes no mail for {recipient} at the moment"
+            else:
                 raise
             self.warning = (
-                f"{self.account.host} has no mailbox for {recipient} ({declined.reply.code}): mail can "
+                f"{self.account.host} {wrong} ({declined.reply.code}): mail can "
                 "be sent, but answers and bounces to it are lost; `reply_to` says where answers go, "
                 "and `test_recipient` names an address for tests"
             )

@@ -94,9 +94,12 @@ def test_what_smtp_servers_answer_to_a_sign_in(
         ("MAIL", "553 5.7.1 Sender address rejected", ErrorClass.SEND_AS_DENIED),
         ("RCPT", "554 5.2.252 SendAsDenied; support not allowed", ErrorClass.SEND_AS_DENIED),
         ("RCPT", "554 5.7.1 Relay access denied", ErrorClass.RECIPIENT_REJECTED),
-        ("RCPT", "450 4.1.1 not now", ErrorClass.RECIPIENT_REJECTED),
+        ("RCPT", "450 4.7.0 not now", ErrorClass.RECIPIENT_REJECTED),
+        ("RCPT", "550 5.1.0 Sender address rejected: User unknown", ErrorClass.SEND_AS_DENIED),
+        ("RCPT", "550 5.1.8 Sender address rejected: no domain", ErrorClass.SEND_AS_DENIED),
+        ("RCPT", "553 sender rejected", ErrorClass.SEND_AS_DENIED),
+        ("RCPT", "450 4.1.8 Sender address rejected", ErrorClass.RECIPIENT_REJECTED),
         ("RCPT", "451 4.7.1 Greylisted", ErrorClass.RATE_LIMITED),
-        ("RCPT", "552 5.2.2 Mailbox full", ErrorClass.QUOTA),
         ("MAIL", "550 5.4.5 Daily user sending limit exceeded", ErrorClass.QUOTA),
         ("MAIL", "452 4.3.1 no space", ErrorClass.RATE_LIMITED),
     ],
@@ -106,6 +109,36 @@ def test_what_smtp_servers_answer_to_an_envelope(
 ) -> None:
     stage, failure = attack(SMTP, smtp(**{command: f"{answer}\r\n"})).failure
     assert (stage, failure.error_class) == (Stage.ENVELOPE, error_class)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("550 5.1.1 unknown user", "has no mailbox for"),
+        ("550 5.1.10 RESOLVER.ADR.RecipientNotFound", "has no mailbox for"),
+        ("550 no such user here", "has no mailbox for"),
+        ("552 5.2.2 Mailbox full", "takes no mail for"),
+        ("452 4.2.2 over quota", "takes no mail for"),
+        ("552 mailbox is full", "takes no mail for"),
+        ("450 4.2.1 receiving mail too quickly", "takes no mail for"),
+        ("450 4.1.1 unverified address", "takes no mail for"),
+    ],
+)
+def test_a_mailbox_that_takes_no_mail_does_not_keep_an_account_from_sending(
+    attack: Attack, answer: str, said: str
+) -> None:
+    found = attack(SMTP, smtp(RCPT=f"{answer}\r\n"))
+    assert found.result.failed is None, found.result
+    (warning,) = [stage.warning for stage in found.result.stages if stage.warning]
+    assert said in warning
+    assert f"({answer[:3]})" in warning
+    settings = {"test_recipient": "other@hostile.example"}
+    named = attack(
+        SMTP,
+        smtp(RCPT=f"{answer}\r\n"),
+        connector=connector_for(SMTP, Security.IMPLICIT, **settings),
+    )
+    assert named.failure[0] is Stage.ENVELOPE, "the recipient that is named has to take mail"
 
 
 @pytest.mark.parametrize(

@@ -189,11 +189,12 @@ def recipient_rejected(bench: Bench) -> Case:
 
 
 def rate_limited(bench: Bench) -> Case:
-    return real(bench, connector_for(SUPPORT, smtp=sends(SUPPORT), email_address=BUSY))
+    connector = connector_for(SUPPORT, smtp=sends(SUPPORT))
+    return real(bench, replace(connector, test_recipient=BUSY))
 
 
 def quota(bench: Bench) -> Case:
-    return real(bench, connector_for(FULL, smtp=sends(FULL)))
+    return real(bench, replace(connector_for(FULL, smtp=sends(FULL)), test_recipient=FULL.username))
 
 
 def not_delivered(bench: Bench) -> Case:
