@@ -23,7 +23,7 @@ class _Words:
 
 _UNTRUSTED: Final = ErrorClass.CERT_UNTRUSTED
 _OWN_AUTHORITY: Final = (
-    "If the server has an authority of its own, name its certificate with --ca-file."
+    "If the server has an authority of its own, name its certificate with `ca_file` or --ca-file."
 )
 _REISSUE: Final = "Ask the server's administrator for a new certificate with what is missing."
 _WRONG_NAME: Final = _Words(
@@ -74,7 +74,7 @@ _VERIFICATION: Final[dict[int, _Words]] = {
     18: _Words(
         _UNTRUSTED,
         "The certificate of {host} is self-signed: no authority has issued it.",
-        "Install one of an authority on the server, or name this certificate with --ca-file.",
+        "Install one of an authority on the server, or name this certificate with `ca_file` or --ca-file.",
     ),
     19: _Words(
         _UNTRUSTED,

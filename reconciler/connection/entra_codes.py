@@ -9,6 +9,8 @@ from reconciler.connection.failure import ErrorClass
 _TOKEN: Final = ErrorClass.OAUTH_TOKEN
 _SCOPE: Final = ErrorClass.OAUTH_SCOPE
 
+_LATER: Final = "Wait and test again; Microsoft says that this is temporary."
+
 ENTRA: Final[dict[str, tuple[ErrorClass, str, str]]] = {
     "7000215": (
         _TOKEN,
@@ -129,6 +131,21 @@ ENTRA: Final[dict[str, tuple[ErrorClass, str, str]]] = {
         "The tenant demands a second factor for this sign-in.",
         "Sign in again with it, or use `grant: client_credentials`, in which no user takes part.",
     ),
+    "50078": (
+        _TOKEN,
+        "The second factor of this sign-in has expired by a policy of the tenant.",
+        "Sign in again with it, or use `grant: client_credentials`, in which no user takes part.",
+    ),
+    "50105": (
+        _TOKEN,
+        "The tenant lets only assigned users and applications use this application.",
+        "Assign the user under Enterprise applications, or turn off *Assignment required* there.",
+    ),
+    "50158": (
+        _TOKEN,
+        "The tenant demands a further check with another provider for this sign-in.",
+        "Sign in again with it, or use `grant: client_credentials`, in which no user takes part.",
+    ),
     "50079": (
         _TOKEN,
         "The user must register a second factor first.",
@@ -154,6 +171,8 @@ ENTRA: Final[dict[str, tuple[ErrorClass, str, str]]] = {
         "The refresh token or the assertion is not valid; Microsoft calls the request malformed.",
         "Check that the reference resolves to the whole token, or sign in again to obtain one.",
     ),
+    "90024": (ErrorClass.REFUSED, "Microsoft Entra has a passing fault.", _LATER),
+    "90033": (ErrorClass.REFUSED, "Microsoft Entra has a passing fault.", _LATER),
     "90094": (
         _SCOPE,
         "An administrator must consent to the permissions that the application requests.",

@@ -52,9 +52,14 @@ _STANDARD: Final = {
         "It cannot issue tokens at the moment.",
         "Wait and test again; the server says that this is temporary.",
     ),
+    "server_error": (
+        ErrorClass.REFUSED,
+        "It reports a fault of its own.",
+        "Wait and test again; if it persists, ask whoever runs the authorisation server.",
+    ),
     "invalid_scope": (_SCOPE, "A requested scope is not valid.", "Check `scopes`."),
 }
-"""Codes of RFC 6749 section 5.2, and one of section 4.1.2.1 that Microsoft uses here too."""
+"""Codes of RFC 6749 section 5.2, and two of section 4.1.2.1 that Microsoft uses here too."""
 
 _GOOGLE_HOSTS: Final = (".googleapis.com", ".google.com")
 _GOOGLE: Final = {

@@ -107,6 +107,10 @@ def _plain(name: str) -> str:
 _RANK = {_plain(name): position for position, name in reversed(tuple(enumerate(_NAMES)))}
 
 
+_UNKNOWN = len(_NAMES)
+"""The rank of any other name."""
+
+
 class Listed(Protocol):
     """A folder as a server lists it."""
 
@@ -162,26 +166,34 @@ def choose_sent(
 ) -> tuple[str, SentBy] | None:
     """Return the name of the folder for sent copies, as the server spells it, and why; or None.
 
-    ``desired``, if given, is the only one that counts. Otherwise it is the folder that the server marks,
-    or the first well-known name at the top level or directly below a prefix; both among the user's own
-    folders alone, because a copy in somebody else's Sent would show them the mail.
+    ``desired``, if given, is the only one that counts. Otherwise it is the folder that the server marks, of
+    several the one with the best known name and then the one furthest up, since a server that names no name
+    spaces may list the Sent of others among them; or the first well-known name at the top level or directly
+    below a prefix. Both are sought among the user's own folders alone, because a copy in somebody else's Sent
+    would show them the mail.
     """
     usable = [folder for folder in folders if folder.selectable]
     if desired is not None:
         named = _named(usable, namespaces, desired)
         return None if named is None else (named, SentBy.SETTING)
     own = [item for item in usable if namespaces.owns(item.name)]
-    marked = next((item.name for item in own if SENT_FLAG in item.flags), None)
-    if marked is not None:
-        return marked, SentBy.MARK
-    known = [
-        (rank, item.name)
-        for item in own
-        for head in _heads(item, namespaces)
-        if (name := _canonical(item.name)).startswith(head)
-        and (rank := _RANK.get(_plain(name[len(head) :]))) is not None
-    ]
+    marked = [item for item in own if SENT_FLAG in item.flags]
+    if marked:
+        best = min(marked, key=lambda item: (_rank(item, namespaces), _depth(item)))
+        return best.name, SentBy.MARK
+    known = [(rank, item.name) for item in own if (rank := _rank(item, namespaces)) < _UNKNOWN]
     return (min(known)[1], SentBy.NAME) if known else None
+
+
+def _rank(folder: Listed, namespaces: Namespaces) -> int:
+    """Return how well known its name is at the top level or directly below a prefix: less is better."""
+    name = _canonical(folder.name)
+    heads = (head for head in _heads(folder, namespaces) if name.startswith(head))
+    return min((_RANK.get(_plain(name[len(head) :]), _UNKNOWN) for head in heads), default=_UNKNOWN)
+
+
+def _depth(folder: Listed) -> int:
+    return folder.name.count(folder.delimiter) if folder.delimiter else 0
 
 
 def nearest(names: Iterable[str], desired: str | None, limit: int) -> tuple[str, ...]:

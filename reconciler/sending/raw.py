@@ -97,7 +97,7 @@ def adopt(message: RawMessage, route: Route, connector: Connector, stamp: Stamp)
     if max(map(len, content.split(b"\r\n"))) > _LONGEST_LINE:
         raise UsageError(
             f"the mail has a line of more than {_LONGEST_LINE} octets",
-            hint="Encode its body (quoted-printable or base64).",
+            hint="Encode its body (quoted-printable or base64), and fold its header fields.",
         )
     bcc = b"".join(field for name, field in fields(head) if name in _BLIND)
     utf8 = not (new + kept).isascii() or needs_utf8((author.addr_spec, *recipients))

@@ -49,6 +49,8 @@ _ADDRESSES: Final = frozenset({
     "resent-reply-to", "disposition-notification-to", "mail-followup-to", "mail-reply-to",
 })  # fmt: skip
 _PARAMETERS: Final = frozenset({"content-type", "content-disposition"})
+_LITERAL: Final = frozenset({"boundary", "charset"})
+"""Parameters that the text repeats, or that name how to read it: they stay as they are."""
 _MACHINES: Final = frozenset({
     "message-id", "in-reply-to", "references", "date", "mime-version", "content-transfer-encoding",
     "content-id", "resent-date", "resent-message-id",
@@ -213,6 +215,8 @@ def _with_parameters(field: str, value: str) -> str:
     parts = [f"{field}: {main}"]
     for name, text in parsed.params.items():
         shown = _NOT_SHOWN.sub(" ", text)
+        if name.lower() in _LITERAL and not shown.isascii():
+            raise UsageError(f"{field} of the mail cannot be read", hint="Write it in ASCII.")
         if not name.isascii() or not name.replace("-", "").isalnum():
             raise UsageError(f"{field} of the mail cannot be read", hint="Write it in ASCII.")
         if shown.isascii():

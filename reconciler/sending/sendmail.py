@@ -38,6 +38,7 @@ _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[^\n]*\n?")
 _LINE_END = re.compile(rb"\r+\n")
 _LONE_BREAK = re.compile(rb"\r+")
 _NO_LETTER = re.compile(r"[^a-z]")
+_COMMENT = re.compile(rb"\([^()\n]*\)")
 _FURTHER_LINE = re.compile(rb"[ \t][^\n]*\n?")
 _KNOWN = frozenset({
     b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc", b"subject", b"date", b"message-id", b"received",
@@ -170,7 +171,9 @@ def _refuse_hidden(text: bytes, *, asked: bool) -> None:
     paragraph = _LONE_BREAK.sub(b"\n", text.lstrip(b"\n").partition(b"\n\n")[0])
     names = [
         _NO_LETTER.sub("", unicodedata.normalize("NFKC", line.decode("utf-8", "ignore")).lower())
-        for line, colon, _ in (item.partition(b":") for item in paragraph.split(b"\n"))
+        for line, colon, _ in (
+            item.partition(b":") for item in _COMMENT.sub(b"", paragraph).split(b"\n")
+        )
         if colon
     ]
     if not {"bcc", "resentbcc"}.isdisjoint(names) and (

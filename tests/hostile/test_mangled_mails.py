@@ -246,8 +246,9 @@ def test_an_address_that_is_broken_over_lines_is_refused(author: str) -> None:
         FROM + b"To: ada@x.example\nMessage-ID: <gr\xf6\xdfe@x>\n\nx\n",
         FROM + b"To: M\xfcller, Eva <ada@x.example>\n\nx\n",
         FROM + b"To: ada@x.example\nX: \0\n\nx\n",
+        FROM + b"To: ada@x.example\nContent-Type: multipart/mixed; boundary=gr\xf6\xdfe\n\n--gr\xf6\xdfe--\n",
     ],
-    ids=["cr for lf", "cr in a field", "utf-16", "message-id", "comma", "nul"],
+    ids=["cr for lf", "cr in a field", "utf-16", "message-id", "comma", "nul", "boundary"],
 )  # fmt: skip
 def test_what_can_be_read_in_two_ways_is_refused(content: bytes) -> None:
     for way in (as_raw, as_sendmail):
@@ -260,6 +261,9 @@ def test_a_field_below_an_invalid_line_does_not_reveal_a_hidden_recipient() -> N
     for way in WAYS:
         with pytest.raises(UsageError):
             way(broken)
+    for comment in (b"Bcc (x): eve@hidden.example\n", b"no field\nBcc (x): eve@hidden.example\n"):
+        with pytest.raises(UsageError):
+            as_sendmail(FROM + b"To: ada@x.example\n" + comment + b"\nx\n")
     text = b"Report of the night:\n\nBcc: 3 mails were hidden\n"
     assert b"Bcc: 3" in as_sendmail_to(text).content
 

@@ -45,6 +45,19 @@ def test_codes_of_entra_have_a_cause_and_a_remedy(code: str, error: str, said: s
 
 
 @pytest.mark.parametrize(
+    ("error", "description"),
+    [
+        ("server_error", ""),
+        ("server_error", "AADSTS987654: something new"),
+        ("temporarily_unavailable", "AADSTS90033: a transient error has occurred"),
+        ("invalid_request", "AADSTS90024: passing"),
+    ],
+)
+def test_a_passing_fault_is_not_the_tokens(error: str, description: str) -> None:
+    assert failure(error, description).error_class is ErrorClass.REFUSED
+
+
+@pytest.mark.parametrize(
     ("error", "error_class"),
     [
         ("invalid_grant", ErrorClass.OAUTH_TOKEN),

@@ -71,6 +71,9 @@ def test_which_folder_holds_sent_mail(
         (["user.bob.Sent*", "inbox.Gesendet"], CYRUS, "inbox.Gesendet"),
         (["Sent*"], Namespaces(foreign=("",)), "Sent"),
         (["userland/Sent", "Sent*"], SHARED, "Sent"),
+        (["Other Users/bob/Sent*", "Sent*"], NO_NAMESPACES, "Sent"),
+        (["Archive/2020*", "Büroausgang*"], NO_NAMESPACES, "Büroausgang"),
+        (["Archive/2020*", "INBOX/Gesendet*"], NO_NAMESPACES, "INBOX/Gesendet"),
     ],
 )
 def test_a_copy_goes_to_no_folder_of_somebody_else(
