@@ -152,6 +152,17 @@ class deferred:  # noqa: N801 - read as a function, as contextlib's classes are
             raise KeyboardInterrupt
 
 
+def act_on_signal() -> None:
+    """Raise KeyboardInterrupt within ``deferred`` if a signal waits for its end.
+
+    For long work that leaves nothing behind when it ends early, such as an export, at a moment when an exception does
+    no harm.
+    """
+    if _signals.waiting and threading.current_thread() is threading.main_thread():
+        _signals.waiting = False
+        raise KeyboardInterrupt
+
+
 def _handle(number: int, frame: FrameType | None) -> None:
     _signals.came += 1
     _signals.newest = signal.Signals(number)

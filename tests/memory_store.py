@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -50,12 +51,14 @@ from reconciler.state.exported import (
     ExportedEntry,
     ExportedRevision,
     StateExport,
+    WholeState,
     exported,
     restored,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from reconciler.model.setting import Setting
     from reconciler.routing.keys import RoutingNeeds
@@ -168,11 +171,11 @@ class MemoryStore:
             found = [entry for uid, entry in self._history if uid in uids]
             return tuple(found[::-1][:limit])
 
-    def salvage(self) -> StateExport:
+    def salvage(self) -> AbstractContextManager[WholeState]:
         """Everything: nothing in memory is damaged."""
         return self.export()
 
-    def export(self) -> StateExport:
+    def export(self) -> AbstractContextManager[WholeState]:
         """All of it but the lock; raises StateError if nothing was applied."""
         with self._mutex:
             if not self._revisions:
@@ -182,7 +185,7 @@ class MemoryStore:
                 for serial in range(1, len(self._revisions) + 1)
                 for position, _ in enumerate(e for _, e in self._history if e.serial == serial)
             ]
-            return StateExport(
+            whole = StateExport(
                 lineage=self._lineage,
                 serial=len(self._revisions),
                 revisions=tuple(
@@ -220,8 +223,9 @@ class MemoryStore:
                 ),
                 settings=self._settings,
             )
+        return nullcontext(whole)
 
-    def restore(self, export: StateExport, *, token: str) -> None:
+    def restore(self, export: WholeState, *, token: str) -> None:
         """Fill an empty state; raises StateError if it is not empty."""
         with self._mutex:
             if self._lease is None or self._lease.token != token:

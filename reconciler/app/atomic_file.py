@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from reconciler.records import dataclass
 from reconciler.signals import deferred
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 def refuse_escape(path: Path) -> None:
@@ -64,15 +64,26 @@ def write_wholly(path: Path, text: str, *, like: Path | None = None, public: boo
     in a file's name that is not UTF-8, is written as an escape. Raises OSError; then the file is as it was,
     and nothing is left beside it. Raises ReconcilerError as :func:`refuse_escape`.
     """
+    write_pieces(path, (text,), like=like, public=public)
+
+
+def write_pieces(
+    path: Path, pieces: Iterable[str], *, like: Path | None = None, public: bool = False
+) -> None:
+    """Put a text in the place of a file, as :func:`write_wholly`, a piece at a time.
+
+    The file is as it was if a piece cannot be made, whatever that raises.
+    """
     refuse_escape(path)
     if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.writelines(pieces)
         return
     with deferred():  # a signal between a file's creation and its name would leave it
-        _replace(path.resolve(), text, like=like, public=public)
+        _replace(path.resolve(), pieces, like=like, public=public)
 
 
-def _replace(path: Path, text: str, *, like: Path | None, public: bool) -> None:
+def _replace(path: Path, pieces: Iterable[str], *, like: Path | None, public: bool) -> None:
     with draft_of(path) as draft:
         with os.fdopen(
             _create(draft, public=public),
@@ -81,7 +92,7 @@ def _replace(path: Path, text: str, *, like: Path | None, public: bool) -> None:
             errors="backslashreplace",
             newline="",
         ) as stream:
-            stream.write(text)
+            stream.writelines(pieces)
             stream.flush()
             os.fsync(stream.fileno())
             if like is not None:
@@ -219,19 +230,35 @@ def read_wholly(path: Path, *, hint: str = "", largest: tuple[int, str] | None =
     Raises ReconcilerError, with ``hint``, for a file of another kind, one that is larger, or one
     that cannot be read.
     """
-    try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # reading a pipe or a device could wait for ever
-            raise ReconcilerError(f"{path} is not a regular file", hint=hint)
-        if largest is not None and found.st_size > largest[0]:
+    with opened(path, hint=hint) as descriptor:
+        if largest is not None and os.fstat(descriptor).st_size > largest[0]:
             raise ReconcilerError(f"{path} is too large to be {largest[1]}", hint=hint)
-        return path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
-        if not isinstance(error, OSError):
-            raise ReconcilerError(
-                f"{path} cannot be read: the name is not valid", hint=hint
-            ) from error
-        fault = disk_fault(error, path)
-        raise ReconcilerError(
-            f"{path} cannot be read: {fault.reason}", hint=hint or fault.remedy
-        ) from error
+        try:
+            with open(descriptor, "rb", closefd=False) as stream:
+                return stream.read()
+        except OSError as error:
+            raise unreadable(path, error, hint=hint) from error
+
+
+@contextmanager
+def opened(path: Path, *, hint: str = "") -> Iterator[int]:
+    """Open an ordinary file to read it, and give its descriptor; raises ReconcilerError, with ``hint``."""
+    try:
+        # Reading a pipe or a device could wait for ever, and so does opening a pipe.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ReconcilerError(f"{path} is not a regular file", hint=hint)
+        descriptor = os.open(path, os.O_RDONLY)
+    except ValueError as error:  # a name with a NUL in it
+        raise ReconcilerError(f"{path} cannot be read: the name is not valid", hint=hint) from error
+    except OSError as error:
+        raise unreadable(path, error, hint=hint) from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def unreadable(path: Path, error: OSError, *, hint: str = "") -> ReconcilerError:
+    """The error for a file that could not be read: why, and what to do."""
+    fault = disk_fault(error, path)
+    return ReconcilerError(f"{path} cannot be read: {fault.reason}", hint=hint or fault.remedy)

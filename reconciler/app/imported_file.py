@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from reconciler.app.atomic_file import read_wholly
-from reconciler.errors import UsageError
+from reconciler.app.atomic_file import opened, read_wholly, unreadable
+from reconciler.errors import ReconcilerError, UsageError
+from reconciler.json_values import TooLarge, no_text, whole_number
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from reconciler.model.resource import JSON
-
-_LARGEST = 2**63 - 1
-_DIGITS = len(str(_LARGEST)) + 1
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 def read_json(path: Path, *, hint: str = "", largest: tuple[int, str] | None = None) -> bytes:
@@ -35,39 +34,48 @@ def read_json(path: Path, *, hint: str = "", largest: tuple[int, str] | None = N
             hint=hint,
         ) from None
     try:
-        value: JSON = json.loads(text, parse_int=_whole_number)
-    except _TooLarge:
+        value: JSON = json.loads(text, parse_int=whole_number)
+    except TooLarge:
         raise UsageError(f"{path} holds a number of more than 64 bits", hint=hint) from None
     except (ValueError, RecursionError):
         return octets
-    if found := _no_text(value):
-        what = "a NUL" if found == "\0" else "half of a character (a lone surrogate)"
+    if what := no_text(value):
         raise UsageError(f"{path} holds {what} in a text", hint=hint)
     return octets
 
 
-class _TooLarge(ValueError):
-    """A whole number that no database keeps."""
+class ImportedFile:
+    """Implements :class:`reconciler.state.json_stream.Octets` for an open file, which nobody may change meanwhile."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.name = str(path)
+        self._path = path
+        self._descriptor = descriptor
+        self._version = self._now()
+
+    def read(self, at: int, size: int) -> bytes:
+        """Read so many octets from a place on, fewer only at the end; raises ReconcilerError."""
+        parts: list[bytes] = []
+        try:
+            while size > 0 and (part := os.pread(self._descriptor, size, at)):
+                parts.append(part)
+                at, size = at + len(part), size - len(part)
+        except OSError as error:
+            raise unreadable(self._path, error) from error
+        if self._now() != self._version:
+            raise ReconcilerError(
+                f"{self._path} was changed by another program meanwhile",
+                hint="Nothing was written. Run it again.",
+            )
+        return b"".join(parts)
+
+    def _now(self) -> tuple[int, int]:
+        found = os.fstat(self._descriptor)
+        return found.st_mtime_ns, found.st_size
 
 
-def _whole_number(text: str) -> int:
-    if len(text) > _DIGITS or not -_LARGEST - 1 <= int(text) <= _LARGEST:
-        raise _TooLarge
-    return int(text)
-
-
-def _no_text(value: JSON) -> str:
-    """Find the first character that is not one, in keys too; "" if there is none."""
-    pending: list[JSON] = [value]
-    while pending:
-        item = pending.pop()
-        match item:
-            case str():
-                if found := _NO_TEXT.search(item):
-                    return found[0]
-            case dict():
-                pending += item
-                pending += item.values()
-            case list():
-                pending += item
-    return ""
+@contextmanager
+def imported_file(path: Path) -> Iterator[ImportedFile]:
+    """Open a file to read it piece by piece; raises ReconcilerError as `read_wholly` does."""
+    with opened(path) as descriptor:
+        yield ImportedFile(path, descriptor)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import replace
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.app.atomic_file import unwritable, write_wholly
+from reconciler.app.atomic_file import unwritable, write_pieces
 from reconciler.app.git import git_commit
-from reconciler.app.imported_file import read_json
+from reconciler.app.imported_file import imported_file
 from reconciler.app.state_lock import held_lock
 from reconciler.apply.authorise import denials
 from reconciler.errors import (
@@ -28,11 +27,12 @@ from reconciler.plan.forget import forgetting, objections
 from reconciler.plan.origin import Origin, adopted
 from reconciler.records import dataclass
 from reconciler.state.base import Commit
-from reconciler.state.exported import StateExport, from_text, to_text
+from reconciler.state.export_file import verified
+from reconciler.state.export_text import text_pieces
 from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import timedelta
     from pathlib import Path
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from reconciler.model.snapshot import StoredResource, StoredState
     from reconciler.plan.changes import Change
     from reconciler.state.base import Lease, Revision
+    from reconciler.state.export_file import ExportFile
     from reconciler.state.write_outcome import WriteOutcome
 
 
@@ -106,20 +107,21 @@ def find(state: StoredState, address: Address) -> StoredResource:
     return stored
 
 
-def export_text(workspace: Workspace) -> str:
-    """The whole state as text; raises StateError."""
-    with workspace.reading() as reader:
-        return to_text(replace(reader.export(), tool_version=__version__))
+@contextmanager
+def exported(workspace: Workspace) -> Iterator[Iterator[str]]:
+    """The text of the whole state, in pieces that are read as they are taken; raises StateError."""
+    with workspace.reading() as reader, reader.export() as whole:
+        yield text_pieces(whole, tool_version=__version__)
 
 
-def salvaged(workspace: Workspace) -> tuple[str, tuple[str, ...]]:
-    """What can still be read of a damaged state as the text of an export, and a sentence for each loss."""
-    with workspace.reading() as reader:
-        found = replace(reader.salvage(), tool_version=__version__)
-    return to_text(found), tuple(map(str, found.losses))
+@contextmanager
+def salvaged(workspace: Workspace) -> Iterator[tuple[Iterator[str], tuple[str, ...]]]:
+    """The text of what can still be read of a damaged state, in pieces, and a sentence for each loss."""
+    with workspace.reading() as reader, reader.salvage() as whole:
+        yield text_pieces(whole, tool_version=__version__), tuple(map(str, whole.losses))
 
 
-def write_export(path: Path, text: str) -> None:
+def write_export(path: Path, pieces: Iterable[str]) -> None:
     """Write an export so that the file is there whole or not at all, readable by its owner alone.
 
     Raises ReconcilerError if it cannot be written, or is there already.
@@ -129,7 +131,7 @@ def write_export(path: Path, text: str) -> None:
             f"{path} already exists", hint="Name another file; none is overwritten."
         )
     try:
-        write_wholly(path, text)
+        write_pieces(path, pieces)
     except OSError as error:
         raise unwritable(path, error) from error
 
@@ -142,26 +144,27 @@ def restore(
     outcome: WriteOutcome,
     *,
     noted: Callable[[str], None],
-) -> StateExport:
+) -> ExportFile:
     """Fill the state of the workspace, which must be empty, with a file that is proved first.
 
     ``outcome`` says at any time whether it was written; ``noted`` is told if the lock could not be given back.
     Raises ReconcilerError if the file cannot be read;
     StateError if it is no whole export, or the state is not empty; StateLocked.
     """
-    export = from_text(read_json(path))
-    with (
-        workspace.writing() as store,
-        held_lock(
-            store,
-            holder=holder,
-            operation="state import",
-            wait=wait,
-            noted=noted,
-            outcome=outcome,
-        ) as held,
-    ):
-        outcome.of(export.serial, lambda: store.restore(export, token=held.lease.token))
+    with imported_file(path) as source:
+        export = verified(source)
+        with (
+            workspace.writing() as store,
+            held_lock(
+                store,
+                holder=holder,
+                operation="state import",
+                wait=wait,
+                noted=noted,
+                outcome=outcome,
+            ) as held,
+        ):
+            outcome.of(export.serial, lambda: store.restore(export, token=held.lease.token))
     return export
 
 

@@ -21,13 +21,14 @@ from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
     from reconciler.errors import StateError
     from reconciler.routing.excerpt import RoutingExcerpt
     from reconciler.routing.keys import RoutingNeeds
     from reconciler.state.effects import Fingerprints
-    from reconciler.state.exported import StateExport
+    from reconciler.state.exported import WholeState
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +166,15 @@ class StateReader(Protocol):
         """The history of one resource, under its former names too, newest first."""
         ...
 
-    def salvage(self) -> StateExport:
+    def salvage(self) -> AbstractContextManager[WholeState]:
         """Everything that can still be read, and what cannot; raises StateError if that is nothing."""
         ...
 
-    def export(self) -> StateExport:
-        """Everything except the lock, in one consistent view; raises StateError if nothing was applied."""
+    def export(self) -> AbstractContextManager[WholeState]:
+        """Everything except the lock, to be read within one consistent view.
+
+        Raises StateError if nothing was applied, and StateCorrupt, then or as it is read, for what cannot be read.
+        """
         ...
 
     def check(self) -> tuple[str, ...]:
@@ -284,7 +288,7 @@ class StateStore(StateReader, SendingLog, AttemptLog, Protocol):
         """
         ...
 
-    def restore(self, export: StateExport, *, token: str) -> None:
+    def restore(self, export: WholeState, *, token: str) -> None:
         """Fill an empty state with a verified export, in one transaction, under the lock.
 
         Raises StateError if it is not empty, and StateConflict if the lease was lost.

@@ -7,16 +7,18 @@ form never changes: a new one would need a column of its own.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import column, select, table
 
-from reconciler.model.resource import digest
+from reconciler.model.resource import canonical_json
+from reconciler.state.sql.streaming import streamed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy import Connection
 
@@ -29,26 +31,35 @@ _OF_ENTRY: Final = (
 )  # fmt: skip
 
 
-def link(before: str, revision: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> str:
-    """The digest over a revision's row, its entries in the history, and the digest before it."""
+def link(before: str, revision: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]) -> str:
+    """The digest over a revision's row, its entries in the history, and the digest before it.
+
+    It is that of the canonical JSON of the three in a list, made an entry at a time: a first apply can have many.
+    """
     row = [_plain(name, revision[name]) for name in _OF_REVISION]
-    return digest([before, row, [[item[name] for name in _OF_ENTRY] for item in entries]])
+    made = hashlib.sha256(canonical_json([before, row]).removesuffix("]").encode())
+    separator = ",["
+    for item in entries:
+        made.update((separator + canonical_json([item[name] for name in _OF_ENTRY])).encode())
+        separator = ","
+    made.update(b",[]]" if separator == ",[" else b"]]")
+    return f"sha256:{made.hexdigest()}"
 
 
 def links(connection: Connection) -> Iterator[tuple[int, str]]:
     """Work out the digest of every revision from its rows, oldest first."""
     revisions = table("revisions", *map(column, _OF_REVISION))
     history = table("history", *map(column, ("serial", *_OF_ENTRY)))
-    entries = {
-        serial: [dict(item._mapping) for item in group]  # noqa: SLF001 - public so
-        for serial, group in groupby(
-            connection.execute(select(history).order_by(history.c.serial, history.c.position)),
-            lambda row: row.serial,
-        )
-    }
+    rows = streamed(connection, select(history).order_by(history.c.serial, history.c.position))
+    groups = groupby(rows, lambda row: row.serial)
+    group = next(groups, None)
     before = ""
-    for row in connection.execute(select(revisions).order_by(revisions.c.serial)).all():
-        before = link(before, dict(row._mapping), entries.get(row.serial, ()))  # noqa: SLF001 - as above
+    for row in streamed(connection, select(revisions).order_by(revisions.c.serial)):
+        while group is not None and group[0] < row.serial:  # of a revision that is missing
+            group = next(groups, None)
+        mine = group[1] if group is not None and group[0] == row.serial else ()
+        entries = (dict(item._mapping) for item in mine)  # noqa: SLF001 - public so
+        before = link(before, dict(row._mapping), entries)  # noqa: SLF001 - likewise
         yield row.serial, before
 
 

@@ -5,20 +5,29 @@ It holds references and keyed fingerprints, never a secret. Fields are named aft
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from dataclasses import asdict, field
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from types import GenericAlias
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Final,
+    Generic,
+    Literal,
+    Protocol,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
-from reconciler.ci_systems import escape_commands
-from reconciler.errors import StateCorrupt, StateError
-from reconciler.model.connector import STRICT, Connector
+from reconciler.model.connector import STRICT
 from reconciler.model.fingerprint import Fingerprint
-from reconciler.model.resource import JSON, canonical_json, digest, spec_of
+from reconciler.model.resource import JSON, canonical_json, spec_of
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.sending import SendingRecord
 from reconciler.model.setting import Setting
@@ -28,7 +37,9 @@ from reconciler.records import dataclass
 from reconciler.state import specs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+Item = TypeVar("Item")
 
 FORMAT = "1.0"
 
@@ -205,129 +216,86 @@ class StateExport:
     digest: str = ""
 
 
-@cache
-def _adapter() -> TypeAdapter[StateExport]:
-    return TypeAdapter(StateExport)
+class WholeState(Protocol):
+    """What :class:`StateExport` holds, read a part at a time, so that none of it need be in memory.
 
-
-def to_text(export: StateExport) -> str:
-    """The text of the file, with its digest."""
-    plain = _in_order(_adapter().dump_python(export, mode="json"))
-    plain["digest"] = _digest(plain)
-    return escape_commands(json.dumps(plain, indent=1, ensure_ascii=False)) + "\n"
-
-
-def from_text(text: str | bytes) -> StateExport:
-    """Read an export and verify that it is whole.
-
-    Raises StateError if the text is not an export, StateCorrupt if it was cut, changed, or
-    contradicts itself.
+    Each part can be read again, from its beginning.
     """
-    try:
-        plain = json.loads(text)
-    except (ValueError, RecursionError):
-        raise StateCorrupt(
-            "the file is not a complete state export: it is not JSON, or is cut short", hint=_AGAIN
-        ) from None
-    if not isinstance(plain, dict) or "lineage" not in plain or "format_version" not in plain:
-        raise StateError("the file is not a state export", hint=_AGAIN)
-    if plain["format_version"] != FORMAT:
-        raise StateError(
-            f"the file is an export of format {str(plain['format_version'])[:20]}, and this release "
-            f"reads {FORMAT}",
-            hint="Export and import with the same release.",
-        )
-    if plain.get("digest") != _digest(plain):
-        raise StateCorrupt("the file was changed after it was exported", hint=_AGAIN)
-    try:
-        export = _adapter().validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(step) for step in first["loc"])
-        raise StateCorrupt(f"the export cannot be read: {where}: {first['msg']}",
-                           hint=_AGAIN) from None  # fmt: skip
-    for problem in _contradictions(export):
-        raise StateCorrupt(f"the export contradicts itself: {problem}", hint=_AGAIN)
-    return export
+
+    @property
+    def lineage(self) -> str:
+        """The identity of the state."""
+        ...
+
+    @property
+    def serial(self) -> int:
+        """The serial of its newest revision."""
+        ...
+
+    @property
+    def revisions(self) -> Iterable[ExportedRevision]:
+        """Every apply, oldest first."""
+        ...
+
+    @property
+    def resources(self) -> Iterable[ExportedResource]:
+        """What is stored now, by kind and name."""
+        ...
+
+    @property
+    def history(self) -> Iterable[ExportedEntry]:
+        """What each revision did, in order."""
+        ...
+
+    @property
+    def sent(self) -> Iterable[SendingRecord]:
+        """The log of sending, oldest first."""
+        ...
+
+    @property
+    def attempts(self) -> Iterable[ExportedAttempt]:
+        """The attempts to sign in, oldest first."""
+        ...
+
+    @property
+    def credential_uses(self) -> Iterable[ExportedCredentialUse]:
+        """Where secrets went, oldest first."""
+        ...
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings in force at the last apply."""
+        ...
+
+    @property
+    def losses(self) -> Iterable[ExportedLoss]:
+        """What a salvage could not read."""
+        ...
 
 
-def _in_order(plain: dict[str, Any]) -> dict[str, Any]:
-    """Sort the fields of specifications and facts, whose order differs from store to store."""
-    tests = (item["last_test"] for item in plain["resources"] if item["last_test"] is not None)
-    for holder, name in (
-        *((item, "spec") for item in (*plain["resources"], *plain["history"])),
-        *((test, "facts") for test in tests),
-    ):
-        holder[name] = json.loads(canonical_json(holder[name]))
-    return plain
+class Part(Generic[Item]):
+    """A part of a :class:`WholeState` that is read anew each time that somebody iterates over it."""
+
+    def __init__(self, read: Callable[[], Iterator[Item]]) -> None:
+        self._read = read
+
+    def __iter__(self) -> Iterator[Item]:
+        return self._read()
 
 
-_AGAIN = "Export it again with `reconciler state export --out FILE`; nothing was written."
+PARTS: Final[Mapping[str, Any]] = {
+    name: get_args(kind)[0]
+    for name, kind in get_type_hints(StateExport).items()
+    if get_origin(kind) is tuple
+}
+"""The types of the members of an export that are lists, in the order of the file."""
 
 
-def _digest(plain: dict[str, Any]) -> str:
-    return digest({name: value for name, value in plain.items() if name != "digest"})
-
-
-def _contradictions(export: StateExport) -> Iterator[str]:
-    """Contradictions within the export, which a digest does not reveal."""
-    if not export.lineage:
-        yield "it has no lineage"
-    if len(export.revisions) != export.serial or any(
-        item.serial != serial for serial, item in enumerate(export.revisions, start=1)
-    ):
-        yield f"its revisions are not those from 1 to {export.serial}"
-    positions = Counter(item.serial for item in export.history)
-    expected = [(serial, position) for serial in sorted(positions)
-                for position in range(positions[serial])]  # fmt: skip
-    if [(item.serial, item.position) for item in export.history] != expected:
-        yield "its history has gaps or is out of order"
-    if any(not 1 <= serial <= export.serial for serial in positions):
-        yield "its history names revisions that are missing"
-    left: dict[str, ExportedEntry] = {item.uid: item for item in export.history}
-    then = {
-        uid: (item.kind, item.name, canonical_json(item.spec))
-        for uid, item in left.items()
-        if item.spec is not None
-    }
-    now = {item.uid: (item.kind, item.name, canonical_json(item.spec)) for item in export.resources}
-    if then != now or len(now) != len(export.resources):
-        yield "its resources do not match its history"
-    for item in export.resources:
-        yield from _about(item, export)
-    yield from _repeated(export)
-    addresses = Counter((item.kind, item.name) for item in export.resources)
-    for (kind, name), count in addresses.items():
-        if count > 1:
-            yield f"it contains {kind}.{name} twice"
-
-
-def _repeated(export: StateExport) -> Iterator[str]:
-    for what, ids in (
-        ("an attempt to send", [item.id for item in export.sent]),
-        ("an attempt to sign in", [item.id for item in export.attempts]),
-        ("a use of a secret", [item.id for item in export.credential_uses]),
-    ):
-        if len(set(ids)) != len(ids):
-            yield f"it contains {what} twice"
-
-
-def _about(item: ExportedResource, export: StateExport) -> Iterator[str]:
-    address = specs.address_of(item.kind, item.name)
-    resource = specs.read(address, canonical_json(item.spec))
-    known = (
-        {str(reference) for reference in resource.references}
-        if isinstance(resource, Connector)
-        else set()
-    )
-    if any(mark.reference not in known for mark in item.fingerprints):
-        yield f"{address} has a fingerprint of a secret that it does not refer to"
-    if len({mark.reference for mark in item.fingerprints}) != len(item.fingerprints):
-        yield f"{address} has a fingerprint twice"
-    if item.last_test is not None and not isinstance(resource, Connector):
-        yield f"{address} has a test result, but is not a connector"
-    if not 1 <= item.modified_serial <= export.serial:
-        yield f"{address} was modified in a revision that is missing"
+@cache
+def part_adapter(name: str) -> TypeAdapter[tuple[Any, ...]]:
+    """Reads and writes elements of a part, as strictly as the whole export is read."""
+    elements: Any = GenericAlias(tuple, (PARTS[name], ...))
+    return TypeAdapter(elements, config=STRICT)
 
 
 def exported(uid: str, stored: StoredResource, serial: int) -> ExportedResource:

@@ -14,10 +14,10 @@ import pytest
 from reconciler.errors import StateCorrupt, StateError
 from reconciler.model.address import Address, Kind
 from reconciler.state.base import StateStore
-from reconciler.state.exported import to_text
 from reconciler.state.sql import schema, tables
 from reconciler.state.sql.store import open_store
 from tests.contract.write_state import STATES
+from tests.whole_states import export_of, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +90,7 @@ def read_everything(store: StateStore) -> None:
     store.sent()
     store.attempts()
     store.broken_links()
-    to_text(store.export())
+    to_text(export_of(store))
 
 
 def test_a_whole_state_has_no_problems(path: Path) -> None:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.errors import StateError
-from reconciler.state.exported import from_text, to_text
 from reconciler.state.sql.store import open_store
 from reconciler.state.sqlite_file import log_of, read_pages
 from tests.contract.test_damaged_states import COLUMNS, WRONG, damage, path, reopened
 from tests.contract.write_state import STATES
+from tests.whole_states import export_of, from_text, salvage_of, to_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ __all__ = ["path", "reopened"]
 
 def salvaged(path: Path) -> StateExport:
     """What is salvaged, after its way through a file, which an import verifies."""
-    return from_text(to_text(open_store(f"sqlite:///{path}").salvage()))
+    return from_text(to_text(salvage_of(open_store(f"sqlite:///{path}"))))
 
 
 def check_import(found: StateExport, url: str) -> None:
@@ -42,7 +42,7 @@ def check_import(found: StateExport, url: str) -> None:
 
 
 def test_nothing_is_lost_of_a_whole_state(path: Path) -> None:
-    assert to_text(salvaged(path)) == to_text(open_store(f"sqlite:///{path}").export())
+    assert to_text(salvaged(path)) == to_text(export_of(open_store(f"sqlite:///{path}")))
 
 
 @pytest.mark.parametrize(("table", "column"), COLUMNS)
@@ -53,7 +53,7 @@ def test_what_is_left_of_a_wrong_value_can_be_imported(
         return  # which are not in an export: keys follow from the resources
     for value in WRONG:
         if reopened.damage(f'UPDATE "{table}" SET "{column}" = ?', value):
-            found = from_text(to_text(reopened.store.salvage()))
+            found = from_text(to_text(salvage_of(reopened.store)))
             assert found.losses or not reopened.store.check(), value
 
 
@@ -75,7 +75,7 @@ def test_a_state_without_the_half_of_a_table_can_be_imported(path: Path, table: 
 
 
 def test_a_resource_that_cannot_be_read_is_taken_from_its_history(path: Path) -> None:
-    whole = {item.name: item.spec for item in open_store(f"sqlite:///{path}").export().resources}
+    whole = {item.name: item.spec for item in export_of(open_store(f"sqlite:///{path}")).resources}
     damage(path, "UPDATE resources SET spec = '{'")
     assert {item.name: item.spec for item in salvaged(path).resources} == whole
 
@@ -91,7 +91,7 @@ PAGE = 4096
 
 def exported(path: Path) -> dict[str, set[str]]:
     """The rows of a state by their tables, as texts that can be compared."""
-    return rows_of(from_text(to_text(open_store(f"sqlite:///{path}").export())))
+    return rows_of(from_text(to_text(export_of(open_store(f"sqlite:///{path}")))))
 
 
 def rows_of(export: StateExport) -> dict[str, set[str]]:
@@ -254,7 +254,7 @@ def test_a_state_of_an_older_release_is_salvaged_as_it_is(version: str, path: Pa
     path.write_bytes(octets)
     store = open_store(f"sqlite:///{path}")
     assert store.migrate()
-    migrated = store.export()
+    migrated = export_of(store)
     # What a migration computes from the rest is computed by an import as well.
     revisions = tuple(replace(item, chain="") for item in migrated.revisions)
     assert tuple(replace(item, chain="") for item in found.revisions) == revisions
@@ -287,11 +287,11 @@ def test_rows_of_postgresql_are_salvaged(path: Path, postgresql_url: str) -> Non
     with psycopg.connect(postgresql_url) as connection:
         connection.execute("SET client_min_messages = warning")
         connection.execute("DROP SCHEMA IF EXISTS reconciler CASCADE")
-    check_import(open_store(f"sqlite:///{path}").export(), postgresql_url)
+    check_import(export_of(open_store(f"sqlite:///{path}")), postgresql_url)
     with psycopg.connect(postgresql_url) as connection:
         connection.execute("UPDATE reconciler.history SET spec = '{' WHERE serial = 1")
         connection.execute("UPDATE reconciler.attempts SET outcome = 'maybe'")
-    found = from_text(to_text(open_store(postgresql_url).salvage()))
+    found = from_text(to_text(salvage_of(open_store(postgresql_url))))
     assert {item.table for item in found.losses} >= {"history", "attempts"}
     assert found.attempts == ()
     check_import(found, f"sqlite:///{path.with_name('other.db')}")
@@ -301,6 +301,6 @@ def test_rows_of_postgresql_are_salvaged(path: Path, postgresql_url: str) -> Non
             "ALTER TABLE reconciler.sent DROP COLUMN application, DROP COLUMN reason"
         )
         connection.execute("DROP TABLE reconciler.routing_keys")
-    older = from_text(to_text(open_store(postgresql_url).salvage()))
+    older = from_text(to_text(salvage_of(open_store(postgresql_url))))
     assert (older.losses, older.resources) == (found.losses, found.resources)
     assert {item.id for item in older.sent} == {item.id for item in found.sent}

@@ -17,7 +17,7 @@ from reconciler.model.setting import Setting
 from reconciler.model.sign_in_attempt import AttemptFilter, AttemptOutcome, SignInAttempt
 from reconciler.plan.changes import Create
 from reconciler.state.base import Revision, StateStore
-from reconciler.state.exported import from_text, to_text
+from tests.whole_states import export_of, from_text, to_text
 
 Apply = Callable[..., Revision]
 
@@ -137,10 +137,10 @@ def test_attempts_uses_and_settings_move_with_the_state(
 ) -> None:
     apply(audit, Create(Group(name="other")), credential_uses=(USE,), settings=SETTINGS)
     before, attempts = audit.load(), audit.attempts()
-    export = from_text(to_text(audit.export()))
+    export = from_text(to_text(export_of(audit)))
     place.clear()  # type: ignore[attr-defined]
     other = place.open()  # type: ignore[attr-defined]
     with other.lock(holder="ada", operation="state import") as lock:
         other.restore(export, token=lock.lease.token)
     assert (other.load(), other.attempts()) == (before, attempts)
-    assert other.export() == replace(export, digest="")
+    assert export_of(other) == replace(export, digest="")

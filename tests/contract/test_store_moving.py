@@ -11,13 +11,14 @@ from reconciler.model.directory import Group
 from reconciler.plan.changes import Create
 from reconciler.state.base import Revision, StateStore
 from tests.memory_store import MemoryStore
+from tests.whole_states import export_of
 
 Apply = Callable[..., Revision]
 
 
 def test_a_state_that_is_not_empty_is_never_filled(store: StateStore, apply: Apply) -> None:
     apply(store, Create(Group(name="team")))
-    export, before = store.export(), store.load()
+    export, before = export_of(store), store.load()
     with (
         store.lock(holder="bob", operation="state import") as lock,
         pytest.raises(StateError, match="not empty: it is at serial 1"),
@@ -32,10 +33,10 @@ def test_whoever_lost_the_lock_fills_nothing(store: StateStore, apply: Apply) ->
     with store.lock(holder="bob", operation="state import") as lock:
         store.unlock(lock.lease.token)
         with pytest.raises(StateConflict):
-            store.restore(other.export(), token=lock.lease.token)
+            store.restore(export_of(other), token=lock.lease.token)
     assert store.load().serial == 0
 
 
 def test_where_nothing_was_applied_there_is_nothing_to_export(store: StateStore) -> None:
     with pytest.raises(StateError, match="nothing was applied yet"):
-        store.export()
+        export_of(store)

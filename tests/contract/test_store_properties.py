@@ -21,12 +21,13 @@ from reconciler.plan.diff import differences
 from reconciler.plan.inputs import Desired
 from reconciler.state import sqlite_reader
 from reconciler.state.base import Commit, Revision, StateStore
-from reconciler.state.exported import ExportedEntry, StateExport, from_text, to_text
 from tests.contract.conftest import SqlitePlace
 from tests.memory_store import MemoryStore
+from tests.whole_states import export_of, from_text, to_text
 
 if TYPE_CHECKING:
     from reconciler.model.resource import Resource
+    from reconciler.state.exported import ExportedEntry, StateExport
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NAMES = ("a", "b", "c", "d-1")
@@ -175,13 +176,13 @@ def test_what_was_desired_is_stored_and_every_store_tells_the_same_past(
     assert store.revisions() == plain.revisions()
     for address in {item.address for snapshot, *_ in steps for item in snapshot.resources}:
         assert store.history(address) == plain.history(address)
-    assert alike(store.export()) == alike(plain.export())
+    assert alike(export_of(store)) == alike(export_of(plain))
     moved_whole(store, place)
 
 
 def moved_whole(store: StateStore, place: Place) -> None:
     """A state that is moved through a file is the same in any store, and goes on there."""
-    before, revisions, text = store.load(), store.revisions(), to_text(store.export())
+    before, revisions, text = store.load(), store.revisions(), to_text(export_of(store))
     export = from_text(text)
     place.clear()
     for other in (place.open(), MemoryStore()):
@@ -190,9 +191,9 @@ def moved_whole(store: StateStore, place: Place) -> None:
         assert other.load() == before
         assert other.revisions() == revisions
         if isinstance(other, MemoryStore):
-            assert alike(other.export()) == alike(export)
+            assert alike(export_of(other)) == alike(export)
         else:
-            assert to_text(other.export()) == text
+            assert to_text(export_of(other)) == text
         for serial in range(before.serial + 1):
             assert other.past(serial).resources.keys() == {
                 item.uid for item in _newest(export, serial) if item.spec is not None

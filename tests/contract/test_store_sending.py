@@ -13,7 +13,7 @@ from reconciler.model.directory import Group
 from reconciler.model.sending import FINAL, SendingFilter, SendingRecord, SendingResult
 from reconciler.plan.changes import Create
 from reconciler.state.base import Revision, StateStore
-from reconciler.state.exported import from_text, to_text
+from tests.whole_states import export_of, from_text, to_text
 
 Apply = Callable[..., Revision]
 
@@ -89,7 +89,7 @@ def test_an_ending_takes_the_place_of_what_was_noted_before(audit: StateStore) -
     audit.record_sent(ending)
     assert [item.id for item in audit.sent() if item.id.startswith("a77e")] == [ending.id]
     assert audit.sent(SendingFilter(result=SendingResult.UNCERTAIN)) == ()
-    assert unknown not in audit.export().sent
+    assert unknown not in export_of(audit).sent
     assert audit.forget_sent(NOON + timedelta(days=1)) == 3
 
 
@@ -130,6 +130,6 @@ def test_the_audit_moves_with_the_state(store: StateStore, apply: Apply) -> None
     apply(store, Create(Group(name="team")))
     store.record_sent(SENT)
     store.record_sent(replace(SENT, id="0", at=NOON - timedelta(days=1)))
-    export = from_text(to_text(store.export()))
+    export = from_text(to_text(export_of(store)))
     assert [item.id for item in export.sent] == ["0", "5eed"]
     assert export.sent[1] == SENT

@@ -62,6 +62,23 @@ def test_an_import_is_completed_first(tmp_path: Path) -> None:
     assert said_by(code, tmp_path) == (0, "True\ninterrupted\n", "")
 
 
+def test_long_work_acts_on_a_signal_where_it_does_no_harm(tmp_path: Path) -> None:
+    code = """
+try:
+    with signals.deferred():
+        signals.act_on_signal()
+        send()
+        print("waiting")
+        signals.act_on_signal()
+        print("never")
+except KeyboardInterrupt:
+    print("interrupted")
+with signals.deferred():
+    signals.act_on_signal()
+"""
+    assert said_by(code, tmp_path) == (0, "waiting\ninterrupted\n", "")
+
+
 def test_two_signals_interrupt_and_the_third_ends_the_process(tmp_path: Path) -> None:
     code = """
 signals.end_at_once_with(lambda: (42, "the last words\\n"))

@@ -15,6 +15,7 @@ from reconciler.cli.options import DURATION
 from reconciler.cli.project import Project, Uses, project_options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import timedelta
 
     from reconciler.app.state import Adopted
@@ -141,17 +142,25 @@ def export(project: Project, *, out: Path | None, salvage: bool) -> ExitCode:
     `state import` reads it into an empty state elsewhere. The fingerprint key is not included. With
     `--salvage` the exit code is 1 if something could not be read.
     """
-    from reconciler.app.state import export_text, salvaged, write_export
+    from reconciler.app.state import exported, salvaged, write_export
+    from reconciler.cli.spool import echoed_at_the_end
 
     lost: tuple[str, ...] = ()
-    if salvage:
-        text, lost = salvaged(project.workspace())
-    else:
-        text = export_text(project.workspace())
-    if out is None:
-        click.echo(text, nl=False)
-    else:
-        write_export(out, text)
+    with echoed_at_the_end() as echo:
+
+        def write(pieces: Iterable[str]) -> None:
+            if out is None:
+                echo(pieces)
+            else:
+                write_export(out, pieces)
+
+        if salvage:
+            with salvaged(project.workspace()) as (pieces, lost):
+                write(pieces)
+        else:
+            with exported(project.workspace()) as pieces:
+                write(pieces)
+    if out is not None:
         click.echo(f"Wrote {out}")
     for loss in lost:
         click.echo(f"lost: {loss}", err=True)
@@ -182,10 +191,10 @@ def import_(project: Project, *, file: Path, lock_timeout: timedelta) -> None:
         space = project.workspace()
         done = restore(space, file, who.name, lock_timeout, outcome, noted=_note)
     click.echo(
-        f"Imported revisions 1 to {done.serial} with {len(done.resources)} resources; the lineage is "
+        f"Imported revisions 1 to {done.serial} with {done.resource_count} resources; the lineage is "
         f"{done.lineage}."
     )
-    if any(item.fingerprints for item in done.resources):
+    if done.has_fingerprints:
         click.echo(
             "Rotated secrets are noticed only under the same key: set RECONCILER_FINGERPRINT_KEY to what "
             "`reconciler state key FILE` prints of the old fingerprint.key, or copy that file.",

@@ -1,4 +1,4 @@
-"""Exporting a whole state from a database, and importing it into an empty one."""
+"""Exporting a whole state from a database, and importing it into an empty one, a few rows at a time."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import insert, select, update
 
 from reconciler.errors import StateCorrupt
 from reconciler.model.resource import canonical_json
+from reconciler.signals import act_on_signal
 from reconciler.state import chain, decoding, specs
 from reconciler.state.effects import not_empty, nothing_to_export
 from reconciler.state.exported import (
@@ -17,18 +18,23 @@ from reconciler.state.exported import (
     ExportedCredentialUse,
     ExportedEntry,
     ExportedFingerprint,
+    ExportedLoss,
     ExportedResource,
     ExportedRevision,
     ExportedTest,
-    StateExport,
+    Part,
 )
 from reconciler.state.lease import lost
 from reconciler.state.sql import auditing, reading, routing_keys, tables, writing
+from reconciler.state.sql.streaming import as_python, portions, write_streamed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from sqlalchemy import Connection, Executable, Row, Table
+    from sqlalchemy import Connection, Row, Select, Table
+
+    from reconciler.state.exported import Item, WholeState
 
 _OF_RESOURCE = (
     "uid",
@@ -41,60 +47,71 @@ _OF_RESOURCE = (
 )
 
 
-def export(connection: Connection) -> StateExport:
-    """Everything in one consistent view; raises StateError if nothing was ever applied."""
-    meta = reading.single(connection, tables.meta)
-    if not meta.serial:
-        raise nothing_to_export()
-    prints: dict[str, list[ExportedFingerprint]] = {}
-    order = (tables.fingerprints.c.uid, tables.fingerprints.c.reference)
-    for row in connection.execute(select(tables.fingerprints).order_by(*order)):
-        mark = ExportedFingerprint(reference=row.reference, key_id=row.key_id, mac=row.mac)
-        prints.setdefault(row.uid, []).append(mark)
-    tests = {row.uid: _test(row) for row in connection.execute(select(tables.tests))}
-    past = tables.history.c
-    resources = [
-        ExportedResource(
-            **{name: getattr(row, name) for name in _OF_RESOURCE},
-            spec=json.loads(row.spec),
-            fingerprints=tuple(sorted(prints.get(row.uid, ()), key=lambda mark: mark.reference)),
-            last_test=tests.get(row.uid),
+class StoredWhole:
+    """Implements :class:`reconciler.state.exported.WholeState` in one view, for as long as it is open.
+
+    Raises StateError if nothing was ever applied. A signal that ends the command is acted upon between two portions.
+    """
+
+    losses: tuple[ExportedLoss, ...] = ()
+
+    def __init__(self, connection: Connection) -> None:
+        meta = reading.single(connection, tables.meta)
+        if not meta.serial:
+            raise nothing_to_export()
+        self._connection = connection
+        self.lineage: str = meta.lineage
+        self.serial: int = meta.serial
+        self.settings = decoding.settings(meta.settings)
+        past, of = tables.history.c, tables.resources.c
+        ordered = select(tables.revisions).order_by(tables.revisions.c.serial)
+        self.revisions = self._each(ordered, _revision)
+        self.history = self._each(
+            select(tables.history).order_by(past.serial, past.position), _entry
         )
-        for row in connection.execute(select(tables.resources))
-    ]
-    sent = reading.sent(connection)
-    return StateExport(
-        lineage=meta.lineage,
-        serial=meta.serial,
-        revisions=tuple(
-            ExportedRevision(**row._mapping)  # noqa: SLF001 - public so
-            for row in connection.execute(
-                select(tables.revisions).order_by(tables.revisions.c.serial)
-            )
-        ),
-        resources=tuple(sorted(resources, key=lambda item: (item.kind, item.name))),
-        history=tuple(
-            ExportedEntry(
-                **{**row._mapping, "spec": None if row.spec is None else json.loads(row.spec)}  # noqa: SLF001 - likewise
-            )
-            for row in connection.execute(
-                select(tables.history).order_by(past.serial, past.position)
-            )
-        ),
-        sent=tuple(sorted(sent, key=lambda item: (item.at, item.id))),
-        attempts=tuple(
-            ExportedAttempt(**{**row._mapping, "outcome": auditing.outcome(row.outcome)})  # noqa: SLF001 - likewise
-            for row in _ordered(connection, tables.attempts)
-        ),
-        credential_uses=tuple(
-            ExportedCredentialUse(**row._mapping)  # noqa: SLF001 - likewise
-            for row in _ordered(connection, tables.credential_uses)
-        ),
-        settings=decoding.settings(meta.settings),
-    )
+        self.sent = self._each(
+            self._by_time(tables.sent).where(reading.is_ending()), reading.sending
+        )
+        self.attempts = self._each(self._by_time(tables.attempts), _attempt)
+        self.credential_uses = self._each(self._by_time(tables.credential_uses), _use)
+        named = select(tables.resources).order_by(
+            as_python(connection, of.kind), as_python(connection, of.name)
+        )
+        self.resources = Part(lambda: self._resources(named))
+
+    def _by_time(self, table: Table) -> Select[Any]:
+        return select(table).order_by(table.c.at, as_python(self._connection, table.c.id))
+
+    def _each(self, query: Select[Any], read: Callable[[Row[Any]], Item]) -> Part[Item]:
+        return Part(lambda: (read(row) for rows in self._portions(query) for row in rows))
+
+    def _portions(self, query: Select[Any]) -> Iterator[list[Row[Any]]]:
+        for rows in portions(self._connection, query):
+            yield rows
+            act_on_signal()
+
+    def _resources(self, query: Select[Any]) -> Iterator[ExportedResource]:
+        for rows in self._portions(query):
+            uids = [row.uid for row in rows]
+            prints: dict[str, list[ExportedFingerprint]] = {}
+            for row in self._of(tables.fingerprints, uids):
+                mark = ExportedFingerprint(reference=row.reference, key_id=row.key_id, mac=row.mac)
+                prints.setdefault(row.uid, []).append(mark)
+            tests = {row.uid: _test(row) for row in self._of(tables.tests, uids)}
+            for row in rows:
+                marks = sorted(prints.get(row.uid, ()), key=lambda mark: mark.reference)
+                yield ExportedResource(
+                    **{name: getattr(row, name) for name in _OF_RESOURCE},
+                    spec=json.loads(row.spec),
+                    fingerprints=tuple(marks),
+                    last_test=tests.get(row.uid),
+                )
+
+    def _of(self, table: Table, uids: list[str]) -> list[Row[Any]]:
+        return list(self._connection.execute(select(table).where(table.c.uid.in_(uids))))
 
 
-def restore(connection: Connection, new: StateExport, token: str, now: datetime) -> None:
+def restore(connection: Connection, new: WholeState, token: str, now: datetime) -> None:
     """Fill an empty state; raises StateConflict if the lease is lost, StateError if it is not empty."""
     held = reading.any_lease(connection, lock=True)
     if held is None or held.token != token:
@@ -103,48 +120,26 @@ def restore(connection: Connection, new: StateExport, token: str, now: datetime)
     if meta.serial:
         raise not_empty(meta.serial)
     connection.execute(update(tables.meta).values(serial=new.serial, lineage=new.lineage))
-    _many(connection, insert(tables.revisions), [asdict(item) for item in new.revisions])
-    _many(connection, insert(tables.resources), [_resource(item) for item in new.resources])
+    for table, rows in (
+        (tables.revisions, (_flat(item) for item in new.revisions)),
+        (tables.resources, (_resource_row(item) for item in new.resources)),
+        (tables.history, (_entry_row(item) for item in new.history)),
+        (tables.fingerprints, (row for item in new.resources for row in _mark_rows(item))),
+        (tables.tests, (row for item in new.resources for row in _test_rows(item))),
+        (tables.sent, ({**_flat(item), "result": item.result.value} for item in new.sent)),
+        (tables.attempts,
+         ({**_flat(item), "outcome": item.outcome.value} for item in new.attempts)),
+        (tables.credential_uses, (_flat(item) for item in new.credential_uses)),
+    ):  # fmt: skip
+        write_streamed(connection, insert(table), rows)
     routing_keys.rebuild(connection)
-    _many(
-        connection,
-        insert(tables.history),
-        [
-            {**_flat(item), "spec": None if item.spec is None else canonical_json(item.spec)}
-            for item in new.history
-        ],
-    )
-    _many(
-        connection,
-        insert(tables.fingerprints),
-        [{"uid": item.uid, **asdict(mark)} for item in new.resources for mark in item.fingerprints],
-    )
-    _many(
-        connection,
-        insert(tables.tests),
-        [
-            {"uid": item.uid, **_flat(test), "facts": canonical_json(test.facts)}
-            for item in new.resources
-            if (test := item.last_test) is not None
-        ],
-    )
-    _many(
-        connection,
-        insert(tables.sent),
-        [{**_flat(item), "result": item.result.value} for item in new.sent],
-    )
-    _many(
-        connection,
-        insert(tables.attempts),
-        [{**_flat(item), "outcome": item.outcome.value} for item in new.attempts],
-    )
-    _many(connection, insert(tables.credential_uses), [_flat(item) for item in new.credential_uses])
     writing.write_settings(connection, new.settings)
     _link(connection, new)
 
 
-def _link(connection: Connection, new: StateExport) -> None:
+def _link(connection: Connection, new: WholeState) -> None:
     """Chain the revisions, or verify the chain in the export."""
+    missing = []
     for item, (serial, link) in zip(new.revisions, chain.links(connection), strict=True):
         if item.chain and item.chain != link:
             raise StateCorrupt(
@@ -152,14 +147,27 @@ def _link(connection: Connection, new: StateExport) -> None:
                 hint="Export it again from a state that `reconciler history --verify` finds whole.",
             )
         if not item.chain:
-            here = tables.revisions.c.serial == serial
-            connection.execute(update(tables.revisions).where(here).values(chain=link))
+            missing.append((serial, link))
+    for serial, link in missing:
+        here = tables.revisions.c.serial == serial
+        connection.execute(update(tables.revisions).where(here).values(chain=link))
 
 
-def _ordered(connection: Connection, table: Table) -> list[Row[Any]]:
-    # Sorted here because each database collates text in its own way.
-    rows = connection.execute(select(table)).all()
-    return sorted(rows, key=lambda row: (row.at, row.id))
+def _revision(row: Row[Any]) -> ExportedRevision:
+    return ExportedRevision(**row._mapping)  # noqa: SLF001 - public so
+
+
+def _entry(row: Row[Any]) -> ExportedEntry:
+    spec = None if row.spec is None else json.loads(row.spec)
+    return ExportedEntry(**{**row._mapping, "spec": spec})  # noqa: SLF001 - likewise
+
+
+def _attempt(row: Row[Any]) -> ExportedAttempt:
+    return ExportedAttempt(**{**row._mapping, "outcome": auditing.outcome(row.outcome)})  # noqa: SLF001 - likewise
+
+
+def _use(row: Row[Any]) -> ExportedCredentialUse:
+    return ExportedCredentialUse(**row._mapping)  # noqa: SLF001 - likewise
 
 
 def _test(row: Row[Any]) -> ExportedTest:
@@ -167,16 +175,25 @@ def _test(row: Row[Any]) -> ExportedTest:
     return ExportedTest(**{**values, "facts": json.loads(row.facts)})
 
 
-def _resource(item: ExportedResource) -> dict[str, Any]:
+def _resource_row(item: ExportedResource) -> dict[str, Any]:
     text = canonical_json(item.spec)
     values = {name: getattr(item, name) for name in _OF_RESOURCE}
     return {**values, "spec": text, "digest": specs.digest_of(text)}
 
 
+def _entry_row(item: ExportedEntry) -> dict[str, Any]:
+    return {**_flat(item), "spec": None if item.spec is None else canonical_json(item.spec)}
+
+
+def _mark_rows(item: ExportedResource) -> Iterator[dict[str, Any]]:
+    return ({"uid": item.uid, **asdict(mark)} for mark in item.fingerprints)
+
+
+def _test_rows(item: ExportedResource) -> Iterator[dict[str, Any]]:
+    test = item.last_test
+    if test is not None:
+        yield {"uid": item.uid, **_flat(test), "facts": canonical_json(test.facts)}
+
+
 def _flat(item: Any) -> dict[str, Any]:
     return {column.name: getattr(item, column.name) for column in fields(item)}
-
-
-def _many(connection: Connection, statement: Executable, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(statement, rows)

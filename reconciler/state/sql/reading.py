@@ -82,10 +82,12 @@ def sent(
     for name in ("connector", "actor", "message_id", "result", "application"):
         if value := getattr(matching, name):
             query = query.where(columns[name] == str(value))
-    return tuple(
-        SendingRecord(**{**row._mapping, "result": _result(row.result)})  # noqa: SLF001 - public so
-        for row in connection.execute(query)
-    )
+    return tuple(map(sending, connection.execute(query)))
+
+
+def sending(row: Row[Any]) -> SendingRecord:
+    """Read an attempt to send; raises StateCorrupt."""
+    return SendingRecord(**{**row._mapping, "result": _result(row.result)})  # noqa: SLF001 - public so
 
 
 def _result(text: str) -> SendingResult:

@@ -26,11 +26,12 @@ from reconciler.routing.excerpt import RoutingExcerpt
 from reconciler.routing.keys import KeyRole
 from reconciler.state import specs
 from reconciler.state.sql import reading, tables
+from reconciler.state.sql.streaming import portions, streamed, write_streamed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection, Row, Select
 
     from reconciler.model.resource import Resource
     from reconciler.routing.keys import RoutingNeeds
@@ -84,11 +85,16 @@ def rebuild(connection: Connection) -> None:
     """Write all keys anew; raises StateCorrupt where a resource cannot be read back."""
     reading.single(connection, tables.meta, lock=True)
     connection.execute(delete(tables.routing_keys))
-    rows, lasting = [], True
-    for uid, resource in _all(connection):
-        lasting = lasting and keys.has_lasting_keys(resource)
-        rows += [_row(uid, role, key) for role, key in _kept(resource)]
-    _add(connection, rows)
+    lasting = True
+
+    def rows() -> Iterator[dict[str, Any]]:
+        nonlocal lasting
+        for row in streamed(connection, _found_by_keys()):
+            resource = _decoded(row)
+            lasting = lasting and keys.has_lasting_keys(resource)
+            yield from (_row(row.uid, role, key) for role, key in _kept(resource))
+
+    write_streamed(connection, insert(tables.routing_keys), rows())
     _note_edition(connection, lasting=lasting)
 
 
@@ -125,22 +131,25 @@ def problems(connection: Connection) -> Iterator[str]:
     """Yield a sentence for each resource whose keys are not those that follow from it."""
     if not keys.is_readable(reading.single(connection, tables.meta).routing):
         return
-    stored: dict[str, set[tuple[str, str, str]]] = {}
     columns = tables.routing_keys.c
-    query = select(columns.uid, columns.role, columns.key, columns.mark)
-    for uid, role, key, mark in connection.execute(query):
-        stored.setdefault(uid, set()).add((role, key, mark))
-    for uid, resource in _all(connection):
-        expected = {(role, key, _mark(uid, role, key)) for role, key in _kept(resource)}
-        if stored.get(uid, set()) != expected:
-            yield f"the keys that {resource.address} is found by do not match it: {_HINT}"
+    for rows in portions(connection, _found_by_keys()):
+        stored: dict[str, set[tuple[str, str, str]]] = {row.uid: set() for row in rows}
+        query = select(columns.uid, columns.role, columns.key, columns.mark)
+        for uid, role, key, mark in connection.execute(query.where(columns.uid.in_(stored))):
+            stored[uid].add((role, key, mark))
+        for row in rows:
+            resource = _decoded(row)
+            if stored[row.uid] != {(*kept, _mark(row.uid, *kept)) for kept in _kept(resource)}:
+                yield f"the keys that {resource.address} is found by do not match it: {_HINT}"
 
 
-def _all(connection: Connection) -> Iterator[tuple[str, Resource]]:
-    columns = tables.resources.c
-    kinds = columns.kind.in_((Kind.EMAIL_CONNECTOR.value, Kind.GROUP.value))
-    for row in connection.execute(select(tables.resources).where(kinds)).all():
-        yield row.uid, specs.decode(specs.address_of(row.kind, row.name), row.spec, row.digest)
+def _found_by_keys() -> Select[Any]:
+    kinds = (Kind.EMAIL_CONNECTOR.value, Kind.GROUP.value)
+    return select(tables.resources).where(tables.resources.c.kind.in_(kinds))
+
+
+def _decoded(row: Row[Any]) -> Resource:
+    return specs.decode(specs.address_of(row.kind, row.name), row.spec, row.digest)
 
 
 def _named(connection: Connection, names: Mapping[Kind, Collection[str]]) -> list[Resource]:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         StateStore,
     )
     from reconciler.state.effects import Fingerprints
-    from reconciler.state.exported import StateExport
+    from reconciler.state.exported import WholeState
     from reconciler.state.sql.database import Database
 
 
@@ -170,25 +170,27 @@ class SqlStore:
         with self._view() as view:
             return reading.history(view, address, limit) if view is not None else ()
 
-    def export(self) -> StateExport:
+    @contextmanager
+    def export(self) -> Iterator[WholeState]:
         """Everything except the lock; raises StateError if nothing was applied."""
-        from reconciler.state.sql import export as sql_export  # noqa: PLC0415 - only two commands move a state
+        from reconciler.state.sql.export import StoredWhole  # noqa: PLC0415 - only two commands move a state
 
         with self._view() as view:
             if view is None:
                 raise nothing_to_export()
-            return sql_export.export(view)
+            yield StoredWhole(view)
 
-    def salvage(self) -> StateExport:
+    @contextmanager
+    def salvage(self) -> Iterator[WholeState]:
         """Everything that can still be read, and what cannot."""
         from reconciler.state.sql.salvage import Salvage  # noqa: PLC0415 - likewise
 
         with self._database.rescue() as view:
             if view is None:
                 raise nothing_to_export()
-            return Salvage(view).export()
+            yield Salvage(view).export()
 
-    def restore(self, export: StateExport, *, token: str) -> None:
+    def restore(self, export: WholeState, *, token: str) -> None:
         """Fill an empty state; raises StateError if it is not empty."""
         from reconciler.state.sql import export as sql_export  # noqa: PLC0415 - likewise
 

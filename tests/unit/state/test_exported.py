@@ -15,9 +15,9 @@ from reconciler.model.resource import digest
 from reconciler.model.snapshot import LastTest
 from reconciler.plan.changes import Change, Create, Rename
 from reconciler.state.base import Commit
-from reconciler.state.exported import from_text, to_text
 from tests.builders import connector, group
 from tests.memory_store import MemoryStore
+from tests.whole_states import export_of, from_text, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ def text() -> str:
                 ),
                 token=lock.lease.token,
             )
-    return to_text(store.export())
+    return to_text(export_of(store))
 
 
 def test_what_was_exported_is_read_back(text: str) -> None:

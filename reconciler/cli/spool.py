@@ -1,0 +1,48 @@
+"""Long texts for standard output that are there whole or not at all, and never in memory as a whole."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from reconciler.disk_fault import disk_fault
+from reconciler.errors import ReconcilerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+_IN_MEMORY: Final = 1 << 20
+"""Octets that are kept without a file."""
+
+_AT_ONCE: Final = 1 << 16
+
+
+@contextmanager
+def echoed_at_the_end() -> Iterator[Callable[[Iterable[str]], None]]:
+    """Take a text in pieces, and write it to standard output when the block has ended well.
+
+    Whoever reads standard output may be slow, or be a pager, while a database that is being read must not wait. The
+    text is kept in a temporary file that has no name. Raises ReconcilerError if that cannot be written.
+    """
+
+    def keep(pieces: Iterable[str]) -> None:
+        try:
+            spool.writelines(pieces)
+            spool.flush()
+        except OSError as error:
+            fault = disk_fault(error)
+            raise ReconcilerError(
+                f"the text cannot be kept in a temporary file until it is complete: {fault.reason}",
+                hint="Write it to a file with --out, or set TMPDIR to a folder with some space.",
+            ) from error
+
+    with tempfile.SpooledTemporaryFile(
+        _IN_MEMORY, mode="w+", encoding="utf-8", newline=""
+    ) as spool:
+        yield keep
+        spool.seek(0)
+        while text := spool.read(_AT_ONCE):
+            click.echo(text, nl=False)

@@ -1,0 +1,38 @@
+"""What JSON may hold so that it can be stored, shown and compared everywhere."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_LARGEST: Final = 2**63 - 1
+_DIGITS: Final = len(str(_LARGEST)) + 1
+_NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
+
+
+class TooLarge(ValueError):
+    """A whole number that no database keeps."""
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number, as ``parse_int`` of :mod:`json`; raises TooLarge for one of more than 64 bits."""
+    if len(text) > _DIGITS or not -_LARGEST - 1 <= int(text) <= _LARGEST:
+        raise TooLarge
+    return int(text)
+
+
+def no_text(value: object) -> str:
+    """Name the first character in a JSON value that is not one, in keys too; "" if there is none."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        match item:
+            case str():
+                if found := _NO_TEXT.search(item):
+                    return "a NUL" if found[0] == "\0" else "half of a character (a lone surrogate)"
+            case dict():
+                pending += item
+                pending += item.values()
+            case list():
+                pending += item
+    return ""

@@ -1,0 +1,49 @@
+"""Rows of a query a few at a time, however many there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlalchemy import ColumnElement, Connection, Executable, Row
+
+AT_ONCE: Final = 100
+"""Rows that are fetched and written at once: few, because a specification can be large."""
+
+
+def streamed(connection: Connection, query: Executable) -> Iterator[Row[Any]]:
+    """Yield the rows of a query."""
+    for rows in portions(connection, query):
+        yield from rows
+
+
+def portions(connection: Connection, query: Executable) -> Iterator[list[Row[Any]]]:
+    """Yield the rows of a query some at a time; other statements may be executed in between.
+
+    In PostgreSQL they come through a cursor on the server.
+    """
+    options = {"yield_per": AT_ONCE}
+    with connection.execute(query, execution_options=options) as result:
+        for rows in result.partitions():
+            yield list(rows)
+
+
+def write_streamed(
+    connection: Connection, statement: Executable, rows: Iterable[dict[str, Any]]
+) -> None:
+    """Execute a statement for each row."""
+    portion: list[dict[str, Any]] = []
+    for row in rows:
+        portion.append(row)
+        if len(portion) == AT_ONCE:
+            connection.execute(statement, portion)
+            portion.clear()
+    if portion:
+        connection.execute(statement, portion)
+
+
+def as_python(connection: Connection, text: ColumnElement[str]) -> ColumnElement[str]:
+    """A column of texts to order by as Python does: each database collates text in its own way."""
+    return text.collate("BINARY" if connection.dialect.name == "sqlite" else "C")
