@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from reconciler.errors import UsageError
@@ -47,5 +46,7 @@ _ANYTHING = CredentialRule("*")
 def _near(text: str, known: tuple[str, ...]) -> str:
     if not known:
         return "No connector has a secret."
+    from difflib import get_close_matches  # noqa: PLC0415 - only mistakes need it
+
     near = get_close_matches(text, known, n=NAMED, cutoff=0.6)
     return f"Near it: {listed(near)}." if near else f"There are {listed(known)}."

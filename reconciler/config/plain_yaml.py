@@ -11,7 +11,7 @@ Positions are needed only where something is reported, so only then is the file 
 from __future__ import annotations
 
 import re
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.config.positions import Positions
@@ -26,20 +26,43 @@ if TYPE_CHECKING:
 MAX_PLAIN_DEPTH: Final = 16
 """How deep values may be nested here. The limit of all YAML, which is higher, is checked there."""
 
-# No control characters, no blanks that YAML does not treat as blanks, nothing that only some parsers accept.
-_UNUSUAL: Final = re.compile(
-    "[^\n -~\u00a1-\u1fff\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u3001-\ud7ff\U00010000-\U0010fffd]"
-)
+_BEYOND_ASCII: Final = "\u00a1-\u1fff\u3001-\ud7ff"
+
+
+def _unusual(beyond: str) -> re.Pattern[str]:
+    # No control characters, no blanks that YAML does not treat as blanks, nothing that only some parsers accept.
+    return re.compile(f"[^\n -~{beyond}]")
+
+
+def _scalar(beyond: str) -> re.Pattern[str]:
+    """One within brackets or braces: between quotes of either sort, or plain."""
+    plain = f"A-Za-z0-9_./~+$({beyond}"
+    return re.compile(
+        rf"""(?:"([^"\\]*)"|'([^']*)')|([{plain}](?:[{plain})@*=<>; -]|:(?=[A-Za-z0-9_./]))*)"""
+    )
+
+
+_UNUSUAL: Final = _unusual("")
+_SCALAR: Final = _scalar("")
+
+
+# Tables of all of Unicode take a hundredth of a second to compile, and most files are ASCII.
+@cache
+def _wide_unusual() -> re.Pattern[str]:
+    more = "\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\U00010000-\U0010fffd"
+    return _unusual(_BEYOND_ASCII + more)
+
+
+@cache
+def _wide_scalar() -> re.Pattern[str]:
+    return _scalar(_BEYOND_ASCII)
+
+
 _KEY: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_-]{0,99}):(?: +|$)")
 _LINE: Final = re.compile(rf"( *)(- +|-$)?(?:{_KEY.pattern})?(.*)")
 _PLAIN_START: Final = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./~+$("
 )
-_FLOW_PLAIN: Final = "A-Za-z0-9_./~+$(\u00a1-\u1fff\u3001-\ud7ff"
-_SCALAR: Final = re.compile(
-    rf"""(?:"([^"\\]*)"|'([^']*)')|([{_FLOW_PLAIN}](?:[{_FLOW_PLAIN})@*=<>; -]|:(?=[A-Za-z0-9_./]))*)"""
-)
-"""One within brackets or braces: between quotes of either sort, or plain."""
 _QUOTED: Final = re.compile(r"""(?:"([^"\\]*)"|'([^']*)')(?: +#.*| *)""")
 _COLON_WITHIN: Final = re.compile(r":(?! )")
 _OPENING: Final = re.compile(r"([\[{]) *")
@@ -90,7 +113,7 @@ def plain_documents(text: str) -> list[JSON] | None:
     """The values of all documents that are not empty; None if the text is not of the plain form."""
     if "\r" in text:
         text = text.replace("\r\n", "\n")
-    if _UNUSUAL.search(text):
+    if (_UNUSUAL if text.isascii() else _wide_unusual()).search(text):
         return None
     try:
         return _PlainReader(is_long=len(text) > MAX_FOR_REFERENCE).read(text)
@@ -216,7 +239,7 @@ def _flow(text: str, at: int, depth: int) -> tuple[JSON, int]:
             raise _NotPlain
         read = _flow_list if opening[1] == "[" else _flow_mapping
         return read(text, opening.end(), depth + 1)
-    scalar = _SCALAR.match(text, at)
+    scalar = (_SCALAR if text.isascii() else _wide_scalar()).match(text, at)
     if scalar is None:
         raise _NotPlain
     double, single, plain = scalar.groups()

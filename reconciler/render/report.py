@@ -13,7 +13,8 @@ from reconciler.render.gitlab import gitlab
 from reconciler.render.human.plan import NO_CHANGES
 from reconciler.render.json import to_json
 from reconciler.render.junit import JUnitCase, junit_suite
-from reconciler.render.plan import PlanOutcome, document_for, plan_annotations, plan_cases
+from reconciler.render.plan import PlanOutcome, document_for
+from reconciler.render.plan_report import plan_annotations, plan_cases
 from reconciler.render.pull_request import plan_comment
 from reconciler.render.sarif import sarif
 from reconciler.wording import TO_ACT_ON, listed

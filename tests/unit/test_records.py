@@ -5,14 +5,17 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
+import re
 import subprocess
 import sys
 from dataclasses import field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
+from reconciler import records
 from reconciler.records import dataclass
 
 
@@ -129,6 +132,16 @@ def test_values_are_ordered_replaced_copied_and_pickled() -> None:
     assert pickle.loads(pickle.dumps(point)) == point
     assert dataclasses.asdict(point)["y"] == 5
     assert repr(Quiet(value="x")) == "Quiet(…)"
+
+
+def test_every_class_of_the_package_is_made_so() -> None:
+    folder = Path(records.__file__).parent
+    standard = [
+        path.name
+        for path in folder.rglob("*.py")
+        if re.search(r"^from dataclasses import .*\bdataclass\b", path.read_text(), re.MULTILINE)
+    ]
+    assert standard == []
 
 
 def test_pydantic_reads_a_class_that_was_never_called() -> None:

@@ -72,7 +72,7 @@ def command(
     progress: TestProgressBar | None = None
 
     def report(output_format: PlanReportFormat, problem: ReconcilerError | None) -> str:
-        from reconciler.render.plan import plan_report
+        from reconciler.render.plan_report import plan_report
 
         return plan_report(plan_outcome(project, space, made, progress, problem), output_format)
 

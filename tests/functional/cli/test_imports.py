@@ -105,6 +105,13 @@ def test_what_reads_the_state_needs_no_yaml_and_no_network(home: Home) -> None:
         assert modules & (HEAVY - STATE) == set(), command
 
 
+def test_a_plan_loads_no_report_that_is_not_written(home: Home) -> None:
+    home.apply_untested()
+    reports = {"reconciler.render.junit", "reconciler.render.sarif", "reconciler.render.gitlab"}
+    unused = reports | {"xml.etree.ElementTree", "html", "difflib", "reconciler.mail.dial"}
+    assert loaded(home, "plan") & unused == set()
+
+
 UNREAD: Final = {"reconciler.config.load", "reconciler.plan.planner", "reconciler.state.base"}
 """What reads files, plans and writes: nothing for a command that shows what is stored."""
 
