@@ -1,13 +1,15 @@
 """aiosmtpd's protocol, with guards against what it lets pass.
 
-It reads commands that end in a bare LF, takes the names of mechanisms with regard to case, closes a connection in the middle of a
-handover when its timer runs out or the client closes its half, and waits for ever for a client that reads nothing.
+It reads commands that end in a bare LF, takes the names of mechanisms with regard to case, drops what it takes for comments from an
+address, closes a connection in the middle of a handover when its timer runs out or the client closes its half, and waits for ever
+for a client that reads nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from asyncio.sslproto import SSLProtocol
 from collections import defaultdict
 from contextlib import suppress
@@ -32,6 +34,14 @@ SSLProtocol.max_size = 16 * 1024
 
 _LONGEST_COMMAND: Final = 12288
 """Octets of an AUTH command (RFC 4954 section 4)."""
+
+_PATH: Final = re.compile(
+    r"""(?:@[^\s:]+:)?                                        # a source route, which is dropped
+    (?:"(?:[^"\\]|\\.)*"|[^\s\ud800-\udfff()<>,;:"\\\[\]@]+)  # the local part
+    @(?:\[[^\s\[\]]+\]|[^\s\ud800-\udfff()<>,;:"\\\[\]@]+)""",
+    re.VERBOSE,
+)
+"""An address as RFC 5321 section 4.1.2 has it: the comments and white space of RFC 5322 do not belong there."""
 
 
 class GatewayProtocol(SMTP):
@@ -122,12 +132,18 @@ class GatewayProtocol(SMTP):
         read = reader.readuntil
 
         async def readuntil(separator: Any = b"\n") -> bytes:
+            is_command = separator == b"\n"
             try:
                 line = await read(separator)
             except asyncio.IncompleteReadError:
                 self.close_after_writing()
                 raise asyncio.CancelledError from None  # what aiosmtpd expects at the end
-            is_command = separator == b"\n"
+            except asyncio.LimitOverrunError:
+                if not is_command:
+                    raise
+                await self.push("500 5.5.6 The line is too long")
+                self.close_after_writing()
+                raise ConnectionResetError from None
             if is_command and (line[-2:] != b"\r\n" or b"\r" in line[:-2] or b"\0" in line):
                 await self.push("500 5.5.2 A command ends in CR and LF")
                 self.close_after_writing()
@@ -142,6 +158,24 @@ class GatewayProtocol(SMTP):
         return await is_acknowledged(
             [item for item in transports if isinstance(item, asyncio.WriteTransport)]
         )
+
+    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+        """Take an address apart as aiosmtpd does, unless it would not be the one that the client has written."""
+        text = arg.lstrip()
+        if text.startswith("<>"):
+            return super()._getaddr(arg)
+        path = _PATH.match(text, text.startswith("<"))
+        if path is None:
+            return None, None
+        end = text[path.end() :]
+        if not (end.startswith(">") if text.startswith("<") else end[:1] in ("", " ")):
+            return None, None
+        return super()._getaddr(arg)
+
+    async def smtp_VRFY(self, _arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+        """Verify nobody (RFC 5321 section 3.5.3)."""
+        if not await self.check_auth_needed("VRFY"):
+            await self.push("252 2.5.0 Nobody is verified here; send the mail")
 
     async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Begin TLS; whoever leaves during the handshake is reported as lost."""

@@ -8,7 +8,7 @@ import smtplib
 import socket
 import ssl
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -103,6 +103,48 @@ def test_no_recipient_is_routed_by_its_sender(signed_in: Wire, recipient: str) -
     reply = signed_in.ask(f"RCPT TO:<{recipient}>")
     # A source route is dropped (RFC 5321 appendix C); the rest is no address.
     assert reply.startswith("553") or recipient.startswith("@relay")
+
+
+OTHERS: Final = (
+    "a@b(x).example", "a(x)@b.example", "(x)a@b.example", "a@b.example(x)", "a b@c.example", "a@ b.example",
+    "a@b c.example", "a@b\u2028c.example", "a@b\u00a0c.example", "a@b.example\x0bc", "a\udcff@b.example",
+)  # fmt: skip
+"""What a parser of header fields would read as the address of somebody else, or make one of."""
+
+WRITTEN: Final = {
+    '<"a"@b.example>': "250", "a@b.example": "250", "<a@[192.0.2.1]>": "250", "<a@bücher.example>": "250",
+    "<a@b.example> X=Y": "555", "<a@b.example> x": "555", "a@b.example,c@d.example": "553",
+}  # fmt: skip
+
+
+def test_no_address_is_read_as_another_one(signed_in: Wire) -> None:
+    for recipient in OTHERS:
+        path = f"<{recipient}>".encode("utf-8", "surrogateescape")
+        signed_in.ask("RSET")
+        signed_in.send(b"MAIL FROM:" + path + b"\r\n")
+        assert signed_in.reply().startswith("553 5.1.3"), recipient
+        assert signed_in.ask(f"MAIL FROM:<{SENDER}>").startswith("250")
+        signed_in.send(b"RCPT TO:" + path + b"\r\n")
+        assert signed_in.reply().startswith("553 5.1.3"), recipient
+    for written, code in WRITTEN.items():
+        assert signed_in.ask(f"RCPT TO:{written}").startswith(code), written
+
+
+def test_a_line_without_an_end_ends_the_connection_and_is_no_fault(gateway: Running) -> None:
+    for begin, length in (("", 30_000), ("AUTH PLAIN ", 20_000), ("AUTH PLAIN\r\n", 20_000)):
+        wire = Wire(gateway.ports["none"])
+        wire.reply()
+        wire.ask("EHLO client.example")
+        wire.send(f"{begin}{'A' * length}\r\n")
+        if begin.endswith("\n"):
+            assert wire.reply().startswith("334")
+        assert wire.reply() == "500 5.5.6 The line is too long\r\n"
+        wire.close()
+
+
+def test_nobody_is_verified(signed_in: Wire) -> None:
+    signed_in.send(b"VRFY (\xff\r\n")
+    assert signed_in.reply().startswith("252 2.5.0")
 
 
 @pytest.mark.parametrize(
