@@ -111,6 +111,14 @@ class ServerDefaults:
             examples=[["app_password"]],
         ),
     ] = ()
+    other_names: Annotated[
+        tuple[HostGlob, ...],
+        Field(
+            title="Other names",
+            description="Further hosts of this kind, such as those of a region; `*.` stands for any name below.",
+            examples=[["imap.example.net", "*.imap.example.com"]],
+        ),
+    ] = ()
     password_until: Annotated[
         Maybe[IsoDate],
         Field(

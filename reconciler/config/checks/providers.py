@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from reconciler.config.build import domain_of
 from reconciler.config.checks.finding import Finding
 from reconciler.config.suggest import one_of
-from reconciler.model.domain import domain_key
+from reconciler.model.domain import domain_key, pattern_key
 from reconciler.model.protocol import Protocol
 from reconciler.model.provider import Provider, ServerDefaults, SignInMethod
 from reconciler.records import dataclass
@@ -55,6 +55,7 @@ _Problems = Iterator[tuple[str, str, str, str]]
 
 
 _Owners = Mapping[tuple[Protocol, str], _ServerOwner]
+"""By protocol and host; ``*.`` before a domain stands for every host below it."""
 
 
 def _owners(providers: Iterable[Provider]) -> _Owners:
@@ -62,9 +63,10 @@ def _owners(providers: Iterable[Provider]) -> _Owners:
     found: dict[tuple[Protocol, str], _ServerOwner] = {}
     for provider in providers:
         for protocol, defaults in ((Protocol.IMAP, provider.imap), (Protocol.SMTP, provider.smtp)):
-            if defaults is not None:
-                place = protocol, domain_key(defaults.server)
-                found.setdefault(place, _ServerOwner(provider, defaults))
+            if defaults is None:
+                continue
+            for host in (domain_key(defaults.server), *map(pattern_key, defaults.other_names)):
+                found.setdefault((protocol, host), _ServerOwner(provider, defaults))
     return found
 
 
@@ -72,9 +74,11 @@ def _owner_of(owners: _Owners, case: ResolvedConnector, side: Endpoint) -> _Serv
     host = domain_key(side.server.server or "")
     if case.provider is not None and side.defaults is not None:
         own = side.defaults.server_for(domain_of(case.document))
-        same = host == domain_key(own or "")
-        return _ServerOwner(case.provider, side.defaults) if same else None
-    return owners.get((side.protocol, host))
+        if host == domain_key(own or ""):
+            return _ServerOwner(case.provider, side.defaults)
+    below = [f"*.{host[at + 1 :]}" for at, letter in enumerate(host) if letter == "."]
+    known = (owners.get((side.protocol, name)) for name in (host, *below))
+    return next((owner for owner in known if owner is not None), None)
 
 
 def _nothing(side: Endpoint, found: _ServerOwner, accepted: tuple[SignInMethod, ...]) -> _Problems:
