@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
-
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

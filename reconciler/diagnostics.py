@@ -6,9 +6,8 @@ whoever holds the positions.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-
-from reconciler.records import dataclass
 
 Route = tuple[str | int, ...]
 """The way from a document's root to one of its values: keys of mappings, indexes of sequences."""

@@ -10,9 +10,8 @@ import os
 import re
 import stat
 import tempfile
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.ci_systems import CI_SYSTEMS
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -34,7 +34,6 @@ from reconciler.model.fields import ADDRESS_PATTERN, NAME_PATTERN, USERNAME_PATT
 from reconciler.model.protocol import Protocol as MailProtocol
 from reconciler.model.provider import Provider
 from reconciler.model.secret_ref import SecretRef
-from reconciler.records import dataclass
 from reconciler.wording import listed
 
 if TYPE_CHECKING:

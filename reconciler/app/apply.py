@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,7 +24,6 @@ from reconciler.plan.inputs import NO_OVERRIDES, Overrides
 from reconciler.plan.limits import overriding_options
 from reconciler.plan.planfile import PlanFile, basis_differences, differences
 from reconciler.plan.scope import WHOLE, Scope
-from reconciler.records import dataclass
 from reconciler.state.key import prepared_key
 from reconciler.state.write_outcome import WriteOutcome
 from reconciler.wording import indented, listed

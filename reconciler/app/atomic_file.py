@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ from reconciler.app.project_folder import is_project
 from reconciler.disk_fault import disk_fault
 from reconciler.drafts import draft_of, remove_abandoned
 from reconciler.errors import ReconcilerError
-from reconciler.records import dataclass
 from reconciler.signals import deferred
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ from reconciler.model.sign_in_attempt import AttemptOutcome, SignInAttempt
 from reconciler.plan.credentials import uses
 from reconciler.plan.planner import identities
 from reconciler.probe.result import StageOutcome
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ import os
 import posixpath
 import tempfile
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,7 +26,6 @@ from reconciler.errors import BaseInvalid, ConfigurationInvalid, GitFailed, Usag
 from reconciler.model.snapshot import LastTest, Snapshot, StoredResource, StoredState
 from reconciler.plan.inputs import NO_OVERRIDES, BaseCommit, Overrides
 from reconciler.plan.scope import WHOLE, Scope
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from threading import Event
@@ -25,7 +25,6 @@ from reconciler.errors import (
 )
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.web_proxy import ProxySettings
-from reconciler.records import dataclass
 from reconciler.sending.filing import Filing
 from reconciler.sending.message import Stamp
 from reconciler.sending.outcome import (

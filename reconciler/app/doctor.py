@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING
@@ -21,7 +21,6 @@ from reconciler.model.connector import Connector
 from reconciler.plan.inputs import NO_OVERRIDES, Overrides
 from reconciler.probe.doctor import ExaminedAccount, examine, verdict
 from reconciler.probe.result import ConnectorResult
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.app.actor import Actor

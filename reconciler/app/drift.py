@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ from reconciler.errors import ConfigurationInvalid, ReconcilerError
 from reconciler.model.address import Kind
 from reconciler.plan.inputs import Desired
 from reconciler.probe.drift import Checked, Recording, check, facts
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.app.workspace import Workspace

@@ -5,7 +5,7 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -24,7 +24,6 @@ from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
 from reconciler.model.address import Kind
 from reconciler.plan.inputs import Desired
 from reconciler.plan.planner import Plan, plan
-from reconciler.records import dataclass
 from reconciler.wording import listed
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ from reconciler.config.plain_yaml import read_documents
 from reconciler.config.template_documents import KINDS
 from reconciler.diagnostics import Diagnostic
 from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reconciler.ci_systems import CI_SYSTEMS
 from reconciler.errors import GitFailed, UsageError
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.errors import ReconcilerError
 from reconciler.plan.changes import Delete, Forget
 from reconciler.plan.diff import changes_between
-from reconciler.records import dataclass
 from reconciler.state.base import Revision
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,6 @@ from reconciler.app.project_folder import CONNECTORS, SETTINGS_FILE, enclosing_p
 from reconciler.app.schemas import EDITOR_SCHEMAS, FOLDER, modeline, schema_text
 from reconciler.config.load import built_in_providers
 from reconciler.errors import UsageError
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

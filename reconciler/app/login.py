@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -37,7 +38,6 @@ from reconciler.model.secret_ref import SecretRef
 from reconciler.model.sign_in_attempt import AttemptOutcome
 from reconciler.plan.credentials import uses
 from reconciler.plan.inputs import NO_OVERRIDES, Overrides
-from reconciler.records import dataclass
 from reconciler.secrets.base import Secret
 from reconciler.secrets.schemes import is_writable
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconciler.config.build import IMPLICIT_PORTS, STARTTLS_PORTS
@@ -12,7 +13,6 @@ from reconciler.model.connector import Security
 from reconciler.model.credential_rule import is_reserved
 from reconciler.model.provider import SignInMethod
 from reconciler.model.secret_ref import SecretRef
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.model.provider import Provider, ServerDefaults

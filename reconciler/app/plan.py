@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
@@ -24,7 +24,6 @@ from reconciler.plan.planner import Plan, plan
 from reconciler.plan.scope import WHOLE, Scope, narrow_to
 from reconciler.plan.scope_document import ScopeDocument
 from reconciler.plan.value_source import NO_SOURCES
-from reconciler.records import dataclass
 from reconciler.secrets.schemes import is_writable
 from reconciler.state.key import NO_KEY
 from reconciler.wording import listed

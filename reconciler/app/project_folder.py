@@ -7,11 +7,11 @@ below it (CVE-2022-24765 was that, in git). Such a folder is refused until it is
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reconciler.errors import NoProject, UsageError
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

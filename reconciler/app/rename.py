@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,6 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
 from reconciler.model.address import Address, Kind
 from reconciler.model.fields import NAME_PATTERN, PROVIDER_NAME_PATTERN
-from reconciler.records import dataclass
 from reconciler.wording import TO_ACT_ON, listed
 
 _EXPECTED: Final = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -10,7 +11,6 @@ from reconciler.config.suggest import did_you_mean
 from reconciler.errors import UsageError
 from reconciler.model.connector import Connector
 from reconciler.probe.shard import Shard
-from reconciler.records import dataclass
 from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,6 @@ from reconciler.model.resource import digest, to_plain
 from reconciler.plan.document import resource_change
 from reconciler.plan.forget import forgetting, objections
 from reconciler.plan.origin import Origin, adopted
-from reconciler.records import dataclass
 from reconciler.state.base import Commit
 from reconciler.state.export_file import verified
 from reconciler.state.export_text import text_pieces

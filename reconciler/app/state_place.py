@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,6 @@ from reconciler.config.effective import DEFAULT, FILE, OPTION, RULES
 from reconciler.config.environments import default_states
 from reconciler.errors import UsageError
 from reconciler.model.secret_ref import SecretRef
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.app.trust import Trust

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol, assert_never
 
@@ -35,7 +36,6 @@ from reconciler.probe.merge_shards import merge
 from reconciler.probe.report import RunDocument, SelectionDocument, TestReport, results
 from reconciler.probe.result import ConnectorResult
 from reconciler.probe.runner import run
-from reconciler.records import dataclass
 from reconciler.secrets.base import SecretResolver
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,6 @@ from reconciler.config.owner_rules import NO_RULES, OwnerRules, load_owner_rules
 from reconciler.errors import PlanRefused, StateError, UsageError
 from reconciler.model.credential_rule import CredentialRule
 from reconciler.model.secret_ref import SecretRef
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

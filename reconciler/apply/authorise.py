@@ -6,6 +6,7 @@ leaves a trail; only the database's own grants stop an attacker.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.model.address import Address, Kind
@@ -13,7 +14,6 @@ from reconciler.model.directory import Roles
 from reconciler.model.domain import address_key
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 from reconciler.plan.diff import connector_renames
-from reconciler.records import dataclass
 from reconciler.wording import listed
 
 if TYPE_CHECKING:

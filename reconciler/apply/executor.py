@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from reconciler.errors import ReconcilerError, StateError, StateUnavailable, TestsFailed
@@ -21,7 +22,6 @@ from reconciler.plan.planner import (
 )
 from reconciler.probe.drift import last_test
 from reconciler.probe.result import ConnectorResult
-from reconciler.records import dataclass
 from reconciler.state.base import Commit, Revision, StateStore
 from reconciler.state.write_outcome import WriteOutcome
 from reconciler.wording import TO_ACT_ON, counted, listed

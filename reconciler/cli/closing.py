@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.errors import ReconcilerError
-from reconciler.records import dataclass
 from reconciler.signals import end_at_once_with, settle_signals
 
 if TYPE_CHECKING:

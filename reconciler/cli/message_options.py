@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.disk_fault import disk_fault
 from reconciler.errors import UsageError
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.sending.message import Attachment, Message, RawMessage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +12,6 @@ import click
 
 from reconciler.cli import completion
 from reconciler.cli.terminal import ask, is_interactive
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.app.add import AddOptions, ConnectorFile

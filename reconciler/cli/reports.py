@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
 
 from reconciler.errors import ReconcilerError
-from reconciler.records import dataclass
 from reconciler.render.formats import OutputFormat, formats_of
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ import os
 import select
 import shutil
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from reconciler.errors import PlanRefused
-from reconciler.records import dataclass
 from reconciler.render.terminal import Style
 from reconciler.signals import wakened
 

@@ -7,7 +7,7 @@ so about everything else.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar
 
 from reconciler.model.connector import (
@@ -22,7 +22,6 @@ from reconciler.model.connector_document import ImapSettings, SmtpSettings
 from reconciler.model.domain import is_valid
 from reconciler.model.fields import ADDRESS_PATTERN, HOST_PATTERN
 from reconciler.model.secret_ref import SecretRef
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.model.connector_document import ConnectorDocument

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, assert_never, cast
 
 from reconciler.config.documents import Document, Entry
@@ -14,7 +14,6 @@ from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,7 +7,7 @@ more memory or time than the file's own length does.
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,7 +37,6 @@ from reconciler.config.rules import problem
 from reconciler.config.scalars import STRING_TAG, TAGS, NumberOutOfReach, has_tag, resolve
 from reconciler.diagnostics import Diagnostic, Route
 from reconciler.model.resource import JSON
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from pydantic import ValidationError
@@ -17,7 +18,6 @@ from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
 from reconciler.model.validators import validator
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

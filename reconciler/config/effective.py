@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +11,6 @@ from reconciler.model.depth import Depth
 from reconciler.model.domain import pattern_key
 from reconciler.model.resource import digest
 from reconciler.model.setting import Setting
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from pydantic import ValidationError
@@ -35,7 +35,6 @@ from reconciler.model.address import Kind
 from reconciler.model.fields import NAME_PATTERN
 from reconciler.model.resource import JSON
 from reconciler.model.validators import validator
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,13 +10,13 @@ import codecs
 import os
 import re
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reconciler.config.rules import problem
 from reconciler.diagnostics import Diagnostic
 from reconciler.disk_fault import disk_fault
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.config.build import build_connector
@@ -26,7 +26,6 @@ from reconciler.model.connector_document import ConnectorDocument
 from reconciler.model.permissions import Permissions
 from reconciler.model.provider import Provider
 from reconciler.model.resource import to_plain
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

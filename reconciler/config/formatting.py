@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ruamel.yaml import YAML
@@ -28,7 +28,6 @@ from ruamel.yaml.tag import Tag
 from reconciler.config.events import pieces, reference
 from reconciler.config.plain_layout import WIDTH, is_laid_out
 from reconciler.config.plain_yaml import plain_documents, read_documents
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -23,7 +23,6 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.model.provider import Provider
 from reconciler.model.resource import digest, spec_of
 from reconciler.model.snapshot import Snapshot
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,12 +5,12 @@ YAML 1.1 has them (https://yaml.org/type/merge.html), and most files that use an
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconciler.config.positions import Place
 from reconciler.diagnostics import Route
 from reconciler.model.resource import JSON
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

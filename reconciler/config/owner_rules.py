@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationError
@@ -20,7 +21,6 @@ from reconciler.model.connector import STRICT
 from reconciler.model.credential_rule import CredentialRule
 from reconciler.model.fields import HostGlob, Matches, Maybe, Reference
 from reconciler.model.validators import validator
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.diagnostics import Route
 from reconciler.model.resource import JSON
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

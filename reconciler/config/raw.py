@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconciler.config.positions import Layer, Located, Positions, locate
 from reconciler.config.rules import SharedDiagnostic, problem
 from reconciler.diagnostics import Diagnostic, Route
 from reconciler.model.resource import JSON
-from reconciler.records import dataclass
 
 MAX_FOR_REFERENCE: Final = 64 * 1024
 """The longest YAML text for the slow parser that knows all of YAML, in characters: it takes two seconds."""

@@ -6,6 +6,7 @@ are those of before but for the name.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconciler.config.compose import compose
@@ -14,7 +15,6 @@ from reconciler.config.template_documents import TABLE, TEMPLATE
 from reconciler.config.variables import substitute
 from reconciler.config.written_names import FORMER, HAS_FORMER, ROWS, WrittenNames, written_names
 from reconciler.model.address import Address, Kind
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ from reconciler.model.directory import Directory
 from reconciler.model.protocol import Protocol
 from reconciler.model.provider import Provider, ServerDefaults
 from reconciler.model.snapshot import Snapshot
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

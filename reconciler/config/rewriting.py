@@ -7,7 +7,7 @@ one field differs; where the template no longer fits, it is written in full, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reconciler.config.compose import compose
@@ -24,7 +24,6 @@ from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector
 from reconciler.model.permissions import Permissions
 from reconciler.model.resource import Resource
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
@@ -13,7 +13,6 @@ from reconciler.model.depth import Depth
 from reconciler.model.described import DescribedEnum
 from reconciler.model.domain import domain_key, pattern_key
 from reconciler.model.fields import WHOLE, HostGlob, Matches, Maybe, Name, Reference, Seconds
-from reconciler.records import dataclass
 
 STATE_URL = r"^[a-z][a-z0-9+]*:[^\s\uFEFF\x00-\x1F\x7F]{1,2000}$"
 

@@ -6,7 +6,7 @@ a connector in them are not listed here: they are those of the connector.
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
@@ -15,7 +15,6 @@ from reconciler.config.documents import TYPES
 from reconciler.config.settings import ScalarValue, Variable
 from reconciler.model.connector import STRICT
 from reconciler.model.fields import Maybe, Name, Text
-from reconciler.records import dataclass
 
 TEMPLATE: Final = "Template"
 TABLE: Final = "EmailConnectors"

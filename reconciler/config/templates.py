@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
@@ -38,7 +39,6 @@ from reconciler.config.variables import (
 from reconciler.model.address import Kind
 from reconciler.model.resource import JSON
 from reconciler.model.validators import validator
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

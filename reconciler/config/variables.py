@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.config.suggest import did_you_mean, one_of
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.config.raw import RawDocument

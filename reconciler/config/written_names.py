@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ruamel.yaml.error import YAMLError
@@ -21,7 +21,6 @@ from reconciler.config.events import parsers, pieces
 from reconciler.config.merge_keys import MERGE, UNDER_MERGE
 from reconciler.config.yaml_text import is_plain
 from reconciler.diagnostics import Route
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Self
 
 from reconciler.connection.options import ProbeOptions
 from reconciler.mail.oauth import AuthlibTokens, TokenSource
-from reconciler.records import dataclass
 from reconciler.secrets.base import SecretResolver
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from reconciler.mail.resolve import ascii_host
 from reconciler.model.connector import Connector, MailServer, SaveSent, Security
 from reconciler.model.domain import with_a_label
 from reconciler.model.protocol import Protocol
-from reconciler.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

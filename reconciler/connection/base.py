@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,6 @@ from reconciler.mail.resolve import ascii_host, resolve
 from reconciler.mail.tls import PeerCertificate, chain, client_context, shared_context
 from reconciler.mail.wire import Wire
 from reconciler.model.connector import Security
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconciler.connection.failure import ErrorClass, Failure
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.connection.context import FailureContext

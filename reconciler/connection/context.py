@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from reconciler.connection.account import Account
 from reconciler.connection.failure import Stage
 from reconciler.mail.redaction import Redactor
-from reconciler.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

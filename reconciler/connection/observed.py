@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
-
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

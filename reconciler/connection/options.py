@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,6 @@ from reconciler.mail.happy_eyeballs import Winners
 from reconciler.mail.web_proxy import NO_PROXIES, ProxySettings
 from reconciler.model.depth import Depth
 from reconciler.model.domain import domain_key, pattern_key
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.model.protocol import Protocol
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.mail.faults import Reply

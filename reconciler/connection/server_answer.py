@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconciler.connection.failure import Stage
@@ -21,7 +22,6 @@ from reconciler.connection.sign_in_words import (
 )
 from reconciler.mail.faults import ENTRA_CODE, Declined, Disconnected, ProtocolViolation, TokenFault
 from reconciler.mail.redaction import HIDDEN, LIMIT
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.connection.context import FailureContext

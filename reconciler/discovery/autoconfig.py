@@ -5,7 +5,7 @@ https://www.bucksch.org/1/projects/thunderbird/autoconfiguration/config-file-for
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
 from xml.parsers import expat
 
@@ -13,7 +13,6 @@ from reconciler.discovery.found import HIGHEST_PORT, FoundServer, FoundSettings,
 from reconciler.model.connector import Security
 from reconciler.model.protocol import Protocol
 from reconciler.model.provider import SignInMethod
-from reconciler.records import dataclass
 
 LARGEST: Final = 128 * 1024
 """Octets of a file that is read; real ones have 5,000 at most."""

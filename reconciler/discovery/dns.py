@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reconciler.discovery.found import host_of
 from reconciler.mail.faults import MailFault
-from reconciler.records import dataclass
 from reconciler.wording import install_extra
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +11,6 @@ from reconciler.model.connector import Security
 from reconciler.model.domain import domain_key
 from reconciler.model.protocol import Protocol
 from reconciler.model.provider import Provider, SignInMethod
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.model.provider import ServerDefaults

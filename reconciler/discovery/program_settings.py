@@ -7,7 +7,7 @@ was not understood.
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
@@ -17,7 +17,6 @@ from reconciler.model.credential_rule import is_reserved
 from reconciler.model.fields import ADDRESS_PATTERN, PRINCIPAL_PATTERN, TEXT_PATTERN
 from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from reconciler.discovery.autoconfig import LARGEST, NotAutoconfig, read_autoconfig
@@ -18,7 +18,6 @@ from reconciler.mail.download import download
 from reconciler.mail.faults import Cancelled, MailFault
 from reconciler.model.domain import domain_key
 from reconciler.model.protocol import Protocol
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

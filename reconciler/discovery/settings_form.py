@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from reconciler.config.build import IMPLICIT_PORTS
@@ -18,7 +18,6 @@ from reconciler.model.credential_rule import is_reserved
 from reconciler.model.fields import ADDRESS_PATTERN, PRINCIPAL_PATTERN, TEXT_PATTERN
 from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

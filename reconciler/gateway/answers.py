@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconciler.errors import (
@@ -16,7 +17,6 @@ from reconciler.errors import (
     UsageError,
 )
 from reconciler.model.sending import SendingResult
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.sending.outcome import RefusedRecipient, Sent

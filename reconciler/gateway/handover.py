@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.model.application import Application
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.sending.outcome import AcceptedMail

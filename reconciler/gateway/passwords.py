@@ -7,10 +7,10 @@ import hmac
 import secrets
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconciler.errors import SecretError
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

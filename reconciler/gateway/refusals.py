@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reconciler.records import dataclass
 from reconciler.sending.addresses import read_addresses
 
 if TYPE_CHECKING:

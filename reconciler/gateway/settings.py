@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from reconciler.model.secret_ref import SecretRef
-from reconciler.records import dataclass
 
 DEFAULT_SIZE: Final = 25_000_000
 """The largest mail in octets: what the large providers take, less the cost of base64."""

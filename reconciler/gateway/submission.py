@@ -7,6 +7,7 @@ import re
 import time
 from base64 import b64decode
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from aiosmtpd.smtp import AuthResult
@@ -18,7 +19,6 @@ from reconciler.gateway.refusals import KnownRefusals, MailOrigin
 from reconciler.gateway.room import Room
 from reconciler.gateway.trace import is_in_a_loop, received_field
 from reconciler.model.sending import SendingResult
-from reconciler.records import dataclass
 from reconciler.sending.outcome import AcceptedMail, SomeRefused
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import hmac
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.mail.faults import NoMechanism, Unsendable
-from reconciler.records import dataclass
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:

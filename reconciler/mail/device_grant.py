@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -15,7 +16,6 @@ from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
 
 from reconciler.mail.faults import MailFault, OutOfOrder, ProtocolViolation, TokenFault
 from reconciler.mail.grants import client_of, issued_of
-from reconciler.records import dataclass
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:

@@ -8,14 +8,13 @@ a test bench lets nothing out into the world.
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from reconciler.errors import UsageError
 from reconciler.mail.faults import NotRedirected
 from reconciler.mail.resolve import ascii_host
 from reconciler.model.connect_to import entries
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

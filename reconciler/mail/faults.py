@@ -35,10 +35,8 @@ The text of a server is as it came, and may repeat what was sent to it. It is th
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
-
-from reconciler.records import dataclass
 
 TOKEN_ERRORS: Final = frozenset(
     {

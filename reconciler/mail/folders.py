@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
-
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

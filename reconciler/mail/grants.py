@@ -6,6 +6,7 @@ import base64
 import json
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
 
 from authlib.oauth2.base import OAuth2Error
@@ -19,7 +20,6 @@ from joserfc.jwk import RSAKey
 from reconciler.mail.faults import KeyUnusable, MailFault, ProtocolViolation, TokenFault
 from reconciler.model.connector import Grant, OAuth2
 from reconciler.model.secret_ref import SecretRef
-from reconciler.records import dataclass
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:

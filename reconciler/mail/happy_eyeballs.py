@@ -14,12 +14,11 @@ import socket
 import threading
 import time
 from collections import deque
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.mail.faults import TimedOut, Unreachable
 from reconciler.mail.resolve import ResolvedAddress
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

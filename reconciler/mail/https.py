@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
@@ -13,7 +14,6 @@ from reconciler.mail.resolve import ascii_host, resolve
 from reconciler.mail.tls import shared_context
 from reconciler.mail.web_proxy import NO_PROXIES
 from reconciler.mail.wire import Wire, WireLimits
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

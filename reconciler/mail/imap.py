@@ -5,6 +5,7 @@ from __future__ import annotations
 import imaplib
 import re
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imapclient.imap_utf7 import encode as encode_utf7
@@ -23,7 +24,6 @@ from reconciler.mail.faults import (
 from reconciler.mail.folders import NO_NAMESPACES, Namespaces
 from reconciler.mail.imap_channel import ImapChannel, ImapClient, not_imap
 from reconciler.mail.imap_lines import Folder, folder_of, namespaces_of, quotas_of
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     import ssl

@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -26,7 +26,6 @@ from reconciler.mail.redaction import HIDDEN, Redactor
 from reconciler.mail.refresh_tokens import RefreshToken, RefreshTokens
 from reconciler.mail.web_proxy import NO_PROXIES
 from reconciler.model.connector import OAuth2
-from reconciler.records import dataclass
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:

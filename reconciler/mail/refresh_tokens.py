@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.errors import SecretError
 from reconciler.mail.deadline import SLICE
 from reconciler.model.secret_ref import SecretRef
-from reconciler.records import dataclass
 from reconciler.secrets.base import Secret, SecretKeeper
 
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
 
 from reconciler.mail.faults import MailFault, TimedOut, Unresolvable
 from reconciler.model.domain import domain_key
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.mail.deadline import Deadline

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import smtplib
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.mail.credentials import Dialogue, check_sendable, choose
@@ -22,7 +23,6 @@ from reconciler.mail.faults import (
     Unsendable,
 )
 from reconciler.mail.resolve import ascii_host
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     import ssl

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 import tempfile
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.disk_fault import disk_fault
 from reconciler.errors import UsageError
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

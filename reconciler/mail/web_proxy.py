@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import unquote, urlsplit
 
 from reconciler.mail.faults import ProxyUnusable
 from reconciler.mail.resolve import ascii_host
-from reconciler.records import dataclass
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:

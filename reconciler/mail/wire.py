@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import selectors
 import ssl
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.mail.faults import Disconnected, ProtocolViolation, TimedOut, TlsFault
 from reconciler.mail.happy_eyeballs import Selector, connect
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     import socket

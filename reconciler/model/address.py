@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self, assert_never
-
-from reconciler.records import dataclass
 
 
 class Kind(StrEnum):

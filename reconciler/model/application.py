@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -11,7 +12,6 @@ from reconciler.model.address import Address, Kind
 from reconciler.model.connector import ANY_LOCAL_PART, STRICT
 from reconciler.model.domain import address_key
 from reconciler.model.fields import EmailAddress, Matches, Name, Principal, Reference
-from reconciler.records import dataclass
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field, fields
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Annotated, Final
 
@@ -13,7 +13,6 @@ from reconciler.model.depth import Depth
 from reconciler.model.described import DescribedEnum
 from reconciler.model.fields import HttpsUrl, Maybe, Principal, Reference, Text
 from reconciler.model.secret_ref import SecretRef
-from reconciler.records import dataclass
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 """Refuses unknown fields and conversions.

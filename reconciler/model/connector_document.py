@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -29,7 +30,6 @@ from reconciler.model.fields import (
     Text,
     Username,
 )
-from reconciler.records import dataclass
 
 _PASSWORD = Field(
     title="Password",

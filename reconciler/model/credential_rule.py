@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Self
 
 from reconciler.model.domain import domain_key, pattern_key
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.model.secret_ref import SecretRef

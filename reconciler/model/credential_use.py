@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from reconciler.model.domain import with_a_label
 from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.secret_ref import SecretRef
-from reconciler.records import dataclass
 
 HTTPS: Final = "https"
 """The ``security`` of a token endpoint."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -11,7 +12,6 @@ from reconciler.model.connector import STRICT
 from reconciler.model.domain import address_key, domain_key
 from reconciler.model.fields import Host, Name
 from reconciler.model.permissions import NOBODY, Principals
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

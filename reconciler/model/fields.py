@@ -7,13 +7,13 @@ Each means the same in the model and in its JSON Schema. A field that may be lef
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import core_schema
 
 from reconciler.model.secret_ref import REFERENCE_PATTERN, SecretRef
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -9,7 +10,6 @@ from pydantic import Field
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import STRICT
 from reconciler.model.fields import Name, Principal
-from reconciler.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

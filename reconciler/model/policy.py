@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -10,7 +11,6 @@ from reconciler.model.address import SINGLETON_NAME, Address, Kind
 from reconciler.model.connector import STRICT
 from reconciler.model.described import DescribedEnum
 from reconciler.model.fields import Maybe, Name
-from reconciler.records import dataclass
 
 
 class ReplyTo(DescribedEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal, assert_never
 from urllib.parse import urlsplit
 
@@ -30,7 +31,6 @@ from reconciler.model.fields import (
     ServerOfProvider,
     Text,
 )
-from reconciler.records import dataclass
 
 DOMAIN: Final = "{domain}"
 """Stands for the domain of a connector in the server of a provider."""

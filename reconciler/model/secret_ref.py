@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Self
-
-from reconciler.records import dataclass
 
 REFERENCE_PATTERN = r"^[a-z][a-z0-9-]{0,31}:[^\s\uFEFF\x00-\x1F\x7F][^\x00-\x1F\x7F]{0,999}$"
 """What a reference looks like: a scheme, a colon, and a target that does not start with a blank."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from reconciler.model.credential_use import Destination
 from reconciler.model.secret_ref import SecretRef
-from reconciler.records import dataclass
 
 
 class AttemptOutcome(StrEnum):

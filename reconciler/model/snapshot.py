@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -19,7 +19,6 @@ from reconciler.model.provider import Provider
 from reconciler.model.resource import JSON, Resource
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.setting import Setting
-from reconciler.records import dataclass
 
 _ByName = tuple[dict[str, Connector], dict[str, Permissions]]
 

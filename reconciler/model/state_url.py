@@ -6,11 +6,9 @@ The syntax is libpq's: https://www.postgresql.org/docs/current/libpq-connect.htm
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, unquote
-
-from reconciler.records import dataclass
 
 SCHEMES: Final = ("postgresql", "postgresql+psycopg", "postgres")
 

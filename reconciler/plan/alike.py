@@ -7,13 +7,13 @@ within one domain and one kind of reference. All else must be equal.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, assert_never
 
 from reconciler.model.connector import Connector
 from reconciler.model.resource import JSON, Resource, canonical_json, spec_of
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 from reconciler.plan.diff import leaves
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

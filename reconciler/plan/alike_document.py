@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.address import Kind
@@ -9,7 +10,6 @@ from reconciler.model.resource import JSON
 from reconciler.plan.alike import AlikeChanges, FieldForm, alike
 from reconciler.plan.changes import Action, actions_of
 from reconciler.plan.value_source import NO_SOURCES, ResourceSources, ValueSource, shared_sources
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,12 +6,12 @@ destination of each can be told from the pattern, so nothing is hidden from whoe
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from reconciler.model.credential_rule import CredentialRule, is_reserved
 from reconciler.plan.alike import FEWEST, pattern_of
-from reconciler.records import dataclass
 from reconciler.wording import BLOCKS, NAMED
 
 if TYPE_CHECKING:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias, assert_never
 
 from reconciler.model.address import Kind
 from reconciler.model.resource import JSON, Resource
 from reconciler.model.secret_ref import SecretRef
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,6 +10,7 @@ one file are one secret and, once secrets are resolved, so are two references to
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
@@ -22,7 +23,6 @@ from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
 from reconciler.model.secret_ref import SecretRef
-from reconciler.records import dataclass
 from reconciler.wording import TO_ACT_ON
 
 if TYPE_CHECKING:

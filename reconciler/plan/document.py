@@ -6,6 +6,7 @@ its meaning.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.model.resource import JSON, digest, spec_of, to_plain
@@ -27,7 +28,6 @@ from reconciler.plan.inputs import BaseCommit
 from reconciler.plan.limits import Limit
 from reconciler.plan.scope_document import PartialDocument
 from reconciler.plan.value_source import ValueSource
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan

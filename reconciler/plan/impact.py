@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from reconciler.model.domain import address_key
 from reconciler.model.permissions import NOBODY, Permissions, Principals
-from reconciler.records import dataclass
 from reconciler.routing.audience import Audience, Audiences
 from reconciler.routing.table import ANY_OTHER, EffectiveRoute
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from shlex import quote
 
 from reconciler.model.credential_rule import CredentialRule
@@ -10,7 +11,6 @@ from reconciler.model.provider import Provider
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.setting import Setting
 from reconciler.model.snapshot import Snapshot
-from reconciler.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

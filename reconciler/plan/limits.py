@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from shlex import quote
 from typing import TYPE_CHECKING, TypeAlias
@@ -16,7 +16,6 @@ from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, Rota
 from reconciler.plan.credentials import NewCredentialUse
 from reconciler.plan.diff import connector_renames
 from reconciler.plan.origin import Origin, other_origin
-from reconciler.records import dataclass
 from reconciler.wording import LINES, TO_ACT_ON, listed, shortened
 
 if TYPE_CHECKING:

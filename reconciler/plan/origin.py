@@ -7,10 +7,10 @@ of its connectors.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconciler.model.setting import Setting
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

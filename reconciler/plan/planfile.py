@@ -7,7 +7,7 @@ out again; they count only if the file is sealed under the fingerprint key.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from reconciler.model.credential_rule import CredentialRule
@@ -15,7 +15,6 @@ from reconciler.model.resource import JSON, canonical_json, digest, to_plain
 from reconciler.plan.document import PlanDocument
 from reconciler.plan.inputs import Overrides
 from reconciler.plan.scope_document import EVERYTHING, ScopeDocument
-from reconciler.records import dataclass
 from reconciler.wording import listed
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.model.setting import SettingChange, setting_changes
@@ -17,7 +17,6 @@ from reconciler.plan.origin import is_about_origin
 from reconciler.plan.retest import ToTest, not_ready, to_test
 from reconciler.plan.scope import PartialPlan
 from reconciler.plan.value_source import ResourceSources
-from reconciler.records import dataclass
 from reconciler.routing.table import EffectiveRoute, effective_routes
 
 if TYPE_CHECKING:

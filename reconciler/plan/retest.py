@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.address import Kind
@@ -9,7 +10,6 @@ from reconciler.model.connector import TESTED_FIELDS
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.snapshot import Status
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import Snapshot, StoredState

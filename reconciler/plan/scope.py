@@ -5,7 +5,7 @@ Everything outside stays as it is stored: it is neither compared, tested nor wri
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from shlex import quote
 from typing import TYPE_CHECKING, assert_never
@@ -21,7 +21,6 @@ from reconciler.model.provider import Provider
 from reconciler.model.snapshot import Snapshot
 from reconciler.plan.changes import ordered
 from reconciler.plan.diff import differences, renames
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from reconciler.model.address import Kind
 from reconciler.plan.scope import Scope
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.plan.scope import PartialPlan

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
 from reconciler.model.address import Address
-from reconciler.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconciler.connection.access import Access
@@ -22,7 +22,6 @@ from reconciler.model.connector import Security
 from reconciler.model.protocol import Protocol
 from reconciler.probe.result import ProtocolResult, StageOutcome
 from reconciler.probe.stages import ConnectionTest
-from reconciler.records import dataclass
 from reconciler.wording import counted
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -15,7 +16,6 @@ from reconciler.model.resource import to_plain
 from reconciler.model.snapshot import LastTest, Status
 from reconciler.probe.report import ObservedDocument, observed, observed_document
 from reconciler.probe.result import ConnectorResult
-from reconciler.records import dataclass
 from reconciler.wording import counted
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -10,7 +11,6 @@ from reconciler.connection.observed import Observed
 from reconciler.model.protocol import Protocol
 from reconciler.probe.result import ConnectorResult, ProtocolResult, StageOutcome, StageResult
 from reconciler.probe.shard import Shard
-from reconciler.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

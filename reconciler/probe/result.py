@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from reconciler.connection.failure import Failure, Stage
 from reconciler.connection.observed import Observed
 from reconciler.model.protocol import Protocol
-from reconciler.records import dataclass
 
 
 class StageOutcome(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -21,7 +21,6 @@ from reconciler.model.protocol import Protocol
 from reconciler.probe.result import ConnectorResult, ProtocolResult, StageOutcome, StageResult
 from reconciler.probe.schedule import Job, Schedule
 from reconciler.probe.stages import ConnectionTest
-from reconciler.records import dataclass
 from reconciler.wording import counted
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from reconciler.connection.account import Account
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

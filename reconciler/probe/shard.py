@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-
-from reconciler.records import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.connection.failure import Stage
@@ -10,7 +11,6 @@ from reconciler.model.domain import with_a_label
 from reconciler.model.protocol import Protocol
 from reconciler.probe.report import StageDocument, stage_document
 from reconciler.probe.result import StageOutcome
-from reconciler.records import dataclass
 from reconciler.render.formats import OutputFormat
 from reconciler.render.json import to_json
 from reconciler.render.terminal import instant, pad, visible, wrapped

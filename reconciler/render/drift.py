@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.connection.failure import ErrorClass, Stage
@@ -9,7 +10,6 @@ from reconciler.diagnostics import Severity
 from reconciler.model.protocol import Protocol
 from reconciler.model.snapshot import Status
 from reconciler.probe.drift import Checked, DriftFinding, FindingKind
-from reconciler.records import dataclass
 from reconciler.render.formats import OutputFormat
 from reconciler.render.github import annotation, github
 from reconciler.render.human.tests import ResultList, summary

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.diagnostics import Diagnostic, Severity
-from reconciler.records import dataclass
 from reconciler.render.formats import OutputFormat
 from reconciler.render.github import github
 from reconciler.render.gitlab import gitlab

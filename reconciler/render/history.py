@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.model.resource import JSON
 from reconciler.plan.changes import ChangeCounts
 from reconciler.plan.diff import field_changes
 from reconciler.plan.document import ChangedField, ResourceChange, SummaryDocument, resource_change
-from reconciler.records import dataclass
 from reconciler.render.formats import OutputFormat
 from reconciler.render.human.changes import change_blocks
 from reconciler.render.json import to_json

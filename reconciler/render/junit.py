@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 from xml.etree import ElementTree as ET
 
-from reconciler.records import dataclass
 from reconciler.render.terminal import visible
 
 if TYPE_CHECKING:

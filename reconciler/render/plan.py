@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.apply.authorise import Denial
@@ -19,7 +19,6 @@ from reconciler.plan.document_sources import with_sources
 from reconciler.plan.planner import Plan
 from reconciler.probe.report import TestReport, report
 from reconciler.probe.result import ConnectorResult
-from reconciler.records import dataclass
 from reconciler.render.formats import OutputFormat
 from reconciler.render.human.plan import plan_text
 from reconciler.render.json import to_json

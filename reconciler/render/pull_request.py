@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconciler.model.credential_use import GATEWAY
 from reconciler.model.domain import with_a_label, with_a_labels
 from reconciler.plan.alike_uses import grouped_uses, pending_uses
 from reconciler.plan.limits import overriding_options
-from reconciler.records import dataclass
 from reconciler.render.change_sections import change_sections
 from reconciler.render.human.impact import access, by_limit, places_before, same_secrets
 from reconciler.render.human.plan import (

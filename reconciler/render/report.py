@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.diagnostics import Diagnostic
 from reconciler.plan.document import PlanDocument
 from reconciler.probe.report import TestReport, report
-from reconciler.records import dataclass
 from reconciler.render.formats import OutputFormat
 from reconciler.render.gitlab import gitlab
 from reconciler.render.human.plan import NO_CHANGES

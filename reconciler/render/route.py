@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.model.domain import with_a_label, with_a_labels
-from reconciler.records import dataclass
 from reconciler.render.formats import OutputFormat
 from reconciler.render.json import to_json
 from reconciler.render.terminal import visible

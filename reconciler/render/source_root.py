@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import posixpath
+from dataclasses import dataclass
 from urllib.parse import quote
-
-from reconciler.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.model.connector import Connector
 from reconciler.model.snapshot import Status
-from reconciler.records import dataclass
 from reconciler.render.formats import OutputFormat
 from reconciler.render.json import to_json
 from reconciler.render.terminal import instant, natural_width, table, visible

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.model.resource import JSON, spec_of
 from reconciler.model.snapshot import Status
 from reconciler.plan.diff import leaves
 from reconciler.plan.value_source import NO_FIELDS, ValueSource
-from reconciler.records import dataclass
 from reconciler.render.formats import OutputFormat
 from reconciler.render.human.changes import show
 from reconciler.render.human.sources import made_by, source_remark

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

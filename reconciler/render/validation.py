@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.config.load import Loaded
 from reconciler.diagnostics import Diagnostic
-from reconciler.records import dataclass
 from reconciler.render.formats import OutputFormat
 from reconciler.render.github import github
 from reconciler.render.gitlab import gitlab

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.domain import address_key
-from reconciler.records import dataclass
 from reconciler.wording import counted, listed
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from reconciler.model.snapshot import Snapshot
-from reconciler.records import dataclass
 from reconciler.routing.index import RoutingIndex
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reconciler.model.connector import ANY_LOCAL_PART, Connector
 from reconciler.model.directory import Group
 from reconciler.model.domain import address_key, domain_key
-from reconciler.records import dataclass
 from reconciler.routing.claims import addresses_in
 from reconciler.routing.senders import domain_pattern
 from reconciler.routing.spelling import normal_address

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.domain import address_key
 from reconciler.model.permissions import Permissions
-from reconciler.records import dataclass
 from reconciler.routing.audience import ANYONE, Audience, Audiences, users_of
 from reconciler.routing.request import Reason
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hmac
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from reconciler.model.connector import Grant, Security
 from reconciler.model.domain import address_key
 from reconciler.model.protocol import Protocol
-from reconciler.records import dataclass
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:

@@ -7,11 +7,10 @@ which people search for.
 from __future__ import annotations
 
 import hmac
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from reconciler.model.connector import Grant
-from reconciler.records import dataclass
 from reconciler.sandbox.accounts import username_key
 from reconciler.sandbox.answer import Answer
 from reconciler.sandbox.devices import DEVICE_CODE, Devices, device_path

@@ -7,12 +7,12 @@ import hmac
 import io
 import re
 import secrets
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, parse_headers
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
-from reconciler.records import dataclass
 from reconciler.sandbox import mail_pages
 from reconciler.sandbox.listening import LOOPBACK, Conversation
 from reconciler.sandbox.mail_pages import FolderLine, MailLine, PagePlace

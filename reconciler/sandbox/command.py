@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.records import dataclass
 from reconciler.signals import wakened
 
 if TYPE_CHECKING:

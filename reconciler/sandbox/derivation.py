@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.connection.account import Account, complete_accounts
@@ -10,7 +10,6 @@ from reconciler.errors import SandboxError
 from reconciler.model.connector import Connector, Security
 from reconciler.model.domain import address_key
 from reconciler.model.protocol import Protocol
-from reconciler.records import dataclass
 from reconciler.sandbox.accounts import (
     HTTPS,
     AcceptedPasswords,

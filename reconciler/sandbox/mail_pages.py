@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reconciler.records import dataclass
 from reconciler.sandbox.html_text import Html, fill, joined
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from dataclasses import dataclass
 from email import message_from_bytes
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
@@ -11,8 +12,6 @@ from email.message import Message
 from html import unescape
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
-
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

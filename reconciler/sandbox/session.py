@@ -5,14 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reconciler.errors import SandboxError
 from reconciler.model.connector import Security
-from reconciler.records import dataclass
 from reconciler.sandbox.accounts import SandboxAccounts, Spoken, username_key
 from reconciler.sandbox.derivation import accounts_of
 from reconciler.sandbox.journal import SandboxLog

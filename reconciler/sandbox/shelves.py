@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
-from reconciler.records import dataclass
 from reconciler.sandbox.delivery import Store
 from reconciler.sandbox.journal import SandboxLog
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reconciler.records import dataclass
 from reconciler.sandbox.accounts import SandboxAccount
 
 if TYPE_CHECKING:

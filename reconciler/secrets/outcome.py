@@ -6,9 +6,9 @@ that a debugger prints ever holds the text that was fetched.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from reconciler.records import dataclass
 from reconciler.secrets.base import Secret
 
 SIZE_LIMIT = 64 * 1024

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import threading
 import time
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.disk_fault import disk_fault
 from reconciler.errors import SecretError
-from reconciler.records import dataclass
 from reconciler.secrets import env, file, file_replacement, keyring, schemes
 from reconciler.secrets.base import Secret
 from reconciler.secrets.outcome import Flaw, Outcome, from_text

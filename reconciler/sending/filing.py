@@ -9,12 +9,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconciler.connection.account import accounts
 from reconciler.model.connector import Connector, SaveSent
 from reconciler.model.protocol import Protocol
-from reconciler.records import dataclass
 from reconciler.sending.access import ConnectorAccess
 from reconciler.sending.message import Prepared
 from reconciler.sending.outcome import Copy, CopyStatus

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -10,7 +11,6 @@ from typing import Self
 from reconciler.disk_fault import disk_fault
 from reconciler.errors import UsageError
 from reconciler.mail.smtp import Envelope
-from reconciler.records import dataclass
 from reconciler.routing.request import Route
 
 

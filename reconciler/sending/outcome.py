@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from reconciler.errors import SendFailed
-from reconciler.records import dataclass
 from reconciler.routing.request import Route
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,6 @@ from reconciler.errors import DeliveryUncertain, SendFailed
 from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import Cancelled, Declined, Disconnected, MailFault, Uncertain
 from reconciler.model.protocol import Protocol
-from reconciler.records import dataclass
 from reconciler.sending.access import ConnectorAccess, called_off
 from reconciler.sending.outcome import RefusedRecipient, SomeRefused
 

@@ -7,11 +7,11 @@ import threading
 import time
 from collections import OrderedDict
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconciler.errors import AccountBusy
 from reconciler.mail.deadline import SLICE
-from reconciler.records import dataclass
 from reconciler.sending.access import called_off
 from reconciler.sending.outgoing import Outgoing, smtp_account
 from reconciler.sending.turns import SendingLimits, Turn, Turns

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.errors import NotAuthorised, RouteRefused
 from reconciler.model.connector import SaveSent
-from reconciler.records import dataclass
 from reconciler.routing.claims import AUTHOR_FIELDS, claimed
 from reconciler.routing.decide import route
 from reconciler.routing.keys import RoutingNeeds, needs_of

@@ -10,12 +10,11 @@ from __future__ import annotations
 import getopt
 import re
 import unicodedata
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from email.headerregistry import Address
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import NoSuchUser, UsageError
-from reconciler.records import dataclass
 from reconciler.sending.addresses import read_addresses, refuse_control_characters
 from reconciler.sending.headers import address_field
 from reconciler.sending.message import RawMessage

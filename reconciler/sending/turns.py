@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
-
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector

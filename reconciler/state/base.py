@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -17,7 +17,6 @@ from reconciler.model.setting import Setting
 from reconciler.model.sign_in_attempt import EVERY_ATTEMPT, AttemptFilter, SignInAttempt
 from reconciler.model.snapshot import LastTest, Snapshot, StoredState
 from reconciler.plan.changes import Change, ChangeCounts
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

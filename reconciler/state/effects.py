@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.errors import StateConflict, StateError
@@ -10,7 +10,6 @@ from reconciler.model.address import Address
 from reconciler.model.connector import Connector
 from reconciler.model.resource import Resource
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
-from reconciler.records import dataclass
 from reconciler.state import specs
 
 if TYPE_CHECKING:

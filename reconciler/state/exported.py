@@ -5,7 +5,7 @@ It holds references and keyed fingerprints, never a secret. Fields are named aft
 
 from __future__ import annotations
 
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cache
 from types import GenericAlias
@@ -33,7 +33,6 @@ from reconciler.model.sending import SendingRecord
 from reconciler.model.setting import Setting
 from reconciler.model.sign_in_attempt import AttemptOutcome
 from reconciler.model.snapshot import LastTest, StoredResource
-from reconciler.records import dataclass
 from reconciler.state import specs
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reconciler.json_values import TooLarge, whole_number
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,11 +12,11 @@ import errno
 import hashlib
 import re
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.errors import StateConflict, StateCorrupt, UsageError
-from reconciler.records import dataclass
 from reconciler.secrets.base import FingerprintKey
 from reconciler.state import folder
 from reconciler.state.location import PostgresqlLocation, locate

@@ -8,12 +8,12 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
 from reconciler.back_off import BackOff
 from reconciler.errors import StateConflict, StateError, StateLocked
-from reconciler.records import dataclass
 from reconciler.signals import deferred
 from reconciler.state.base import Lease
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import UsageError
 from reconciler.model import state_url
-from reconciler.records import dataclass
 
 _HINT = "write sqlite:///.reconciler/state.db or postgresql://user@host/database"
 

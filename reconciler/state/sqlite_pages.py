@@ -7,10 +7,9 @@ crash, and which pages are free. Indexes are left out, since everything in them 
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
-
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

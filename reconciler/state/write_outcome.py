@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.errors import CommitUnknown, StateError
-from reconciler.records import dataclass
 from reconciler.signals import deferred
 
 if TYPE_CHECKING:

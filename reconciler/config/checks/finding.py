@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.config.raw import RawDocument
 from reconciler.config.resolved import ResolvedConfiguration
 from reconciler.diagnostics import Route
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.diagnostics import Diagnostic

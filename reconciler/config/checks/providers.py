@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconciler.config.build import domain_of
@@ -11,7 +12,6 @@ from reconciler.config.suggest import one_of
 from reconciler.model.domain import domain_key, pattern_key
 from reconciler.model.protocol import Protocol
 from reconciler.model.provider import Provider, ServerDefaults, SignInMethod
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.config.checks.finding import Check

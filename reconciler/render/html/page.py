@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
@@ -11,7 +11,6 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from reconciler.errors import ReconcilerError
-from reconciler.records import dataclass
 from reconciler.render.html.picture import Picture
 from reconciler.render.terminal import visible
 from reconciler.wording import install_extra

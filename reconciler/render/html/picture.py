@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconciler.model.domain import with_a_label
-from reconciler.records import dataclass
 
 if TYPE_CHECKING:
     from reconciler.plan.document import RouteDocument

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from reconciler.model.domain import with_a_label, with_a_labels
 from reconciler.plan.document import RouteDocument, routes_document
-from reconciler.records import dataclass
 from reconciler.render.terminal import natural_width, table, visible
 from reconciler.routing.request import Reason
 from reconciler.routing.table import ANY_OTHER

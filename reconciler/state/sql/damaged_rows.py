@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import column, inspect, literal_column, select, table
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 
 from reconciler.errors import StateCorrupt
-from reconciler.records import dataclass
 from reconciler.state.sql import checking, tables
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
+from dataclasses import dataclass
 from errno import ENOSPC
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,6 @@ from reconciler.errors import (
     StateLocked,
     StateUnavailable,
 )
-from reconciler.records import dataclass
 from reconciler.signals import deferred
 from reconciler.state.folder import unavailable
 from reconciler.state.location import PostgresqlLocation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +16,6 @@ from reconciler.model.connector import Connector
 from reconciler.model.resource import canonical_json
 from reconciler.model.sending import SendingRecord, SendingResult
 from reconciler.model.sign_in_attempt import AttemptOutcome
-from reconciler.records import dataclass
 from reconciler.state import decoding, specs
 from reconciler.state.effects import nothing_to_export
 from reconciler.state.exported import (

@@ -60,7 +60,6 @@ def test_help_loads_no_command_and_no_pydantic(home: Home) -> None:
         "reconciler.cli.working_folder",
         "reconciler.debts",
         "reconciler.errors",
-        "reconciler.records",
         "reconciler.signals",
     }
 
