@@ -6,6 +6,7 @@ https://www.postgresql.org/docs/current/errcodes-appendix.html.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.state.location import Location
+
+# It logs what it cannot raise, with a traceback: that a connection was not closed, after a second signal. An
+# application's handlers get that; without any, Python would write it to standard error.
+logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
 
 BACKUP = (
     "restore it from a backup; `reconciler state export --salvage` writes what can still be read"

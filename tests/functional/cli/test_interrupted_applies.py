@@ -212,3 +212,35 @@ def test_a_signal_within_the_creation_of_a_report_leaves_the_report_alone(home: 
     assert done.status == 11, done.said
     assert json.loads((home.folder / "report.json").read_text())["serial"] == 1
     assert sorted(path.name for path in home.folder.iterdir()) == [".reconciler", "connectors.d", "report.json"]  # fmt: skip
+
+
+GONE: Final = """
+import os
+from reconciler.cli.closing import Closing
+words = Closing.interrupted
+
+def gone(closing, *said):
+    nearest, far = os.pipe()
+    os.close(nearest)
+    os.dup2(far, 2)
+    return words(closing, *said)
+
+Closing.interrupted = gone
+"""
+
+
+def test_the_exit_code_is_true_even_where_nobody_reads_the_last_line(home: Home) -> None:
+    done = apply_signalled(home, WRITING, signal.SIGHUP, before=GONE)
+    assert done.status == 11, done.said
+    assert "Revision" not in done.err
+    assert json.loads(home("status", "--format", "json").out)["serial"] == 1
+
+
+@pytest.mark.parametrize("step", ["do_rollback", "do_commit", "do_close"])
+def test_a_second_signal_within_the_database_shows_nothing_of_it(home: Home, step: str) -> None:
+    moment = f"before sqlalchemy.engine.default.DefaultDialect.{step}"
+    done = apply_signalled(home, moment, signal.SIGTERM, signal.SIGINT)
+    assert done.status == 130, done.said
+    assert done.err.splitlines()[-2:] == ["Interrupted.", "Nothing was written."]
+    assert not [word for word in ("Traceback", "Exception", "sqlalchemy") if word in done.said]
+    assert home("state", "lock").out == "The state is not locked.\n"
