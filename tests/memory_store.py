@@ -57,7 +57,7 @@ from reconciler.state.exported import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from reconciler.model.setting import Setting
@@ -469,6 +469,12 @@ class MemoryStore:
             found = sorted(filter(chosen.matches, self._attempts), key=_moment, reverse=True)
             return tuple(found[:limit])
 
+    def each_attempt(
+        self, chosen: AttemptFilter = EVERY_ATTEMPT, *, limit: int = 50
+    ) -> AbstractContextManager[Iterator[SignInAttempt]]:
+        """The same, one after the other."""
+        return nullcontext(iter(self.attempts(chosen, limit=limit)))
+
     def record_tests(self, tests: tuple[tuple[str, LastTest], ...], *, serial: int) -> None:
         """Keep results of live tests of connectors that did not change after ``serial``."""
         with self._mutex:
@@ -501,6 +507,12 @@ class MemoryStore:
         with self._mutex:
             found = sorted(filter(matching.matches, self._endings()), key=_moment, reverse=True)
             return tuple(found[:limit])
+
+    def each_sent(
+        self, matching: SendingFilter = EVERY_SENDING, *, limit: int = 50
+    ) -> AbstractContextManager[Iterator[SendingRecord]]:
+        """The same, one after the other."""
+        return nullcontext(iter(self.sent(matching, limit=limit)))
 
     def _endings(self) -> list[SendingRecord]:
         known = {record.id for record in self._sent}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from reconciler.plan.planner import identities
 from reconciler.probe.result import StageOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from reconciler.app.workspace import Workspace
@@ -151,6 +151,15 @@ def recorded_attempts(
     """The newest attempts to sign in that match, newest first."""
     with workspace.reading() as reader:
         return reader.attempts(chosen, limit=limit)
+
+
+@contextmanager
+def each_attempt(
+    workspace: Workspace, chosen: AttemptFilter, limit: int
+) -> Iterator[Iterator[SignInAttempt]]:
+    """The same, one after the other, however many they are."""
+    with workspace.reading() as reader, reader.each_attempt(chosen, limit=limit) as found:
+        yield found
 
 
 def prune_attempts(workspace: Workspace, actor: Actor, before: datetime) -> int:

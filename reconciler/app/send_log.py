@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ from reconciler.model.sending import SendingRecord, SendingResult
 from reconciler.sending.outcome import SendingInterrupted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reconciler.app.actor import Actor
     from reconciler.app.workspace import Workspace
     from reconciler.model.sending import SendingFilter
@@ -55,6 +58,15 @@ def attempts(
     """The newest attempts to send that match, newest first."""
     with workspace.reading() as reader:
         return reader.sent(matching, limit=limit)
+
+
+@contextmanager
+def each_attempt(
+    workspace: Workspace, matching: SendingFilter, limit: int
+) -> Iterator[Iterator[SendingRecord]]:
+    """The same, one after the other, however many they are."""
+    with workspace.reading() as reader, reader.each_sent(matching, limit=limit) as found:
+        yield found
 
 
 def prune(workspace: Workspace, actor: Actor, before: datetime) -> int:

@@ -36,7 +36,7 @@ def echoed_at_the_end() -> Iterator[Callable[[Iterable[str]], None]]:
             fault = disk_fault(error)
             raise ReconcilerError(
                 f"the text cannot be kept in a temporary file until it is complete: {fault.reason}",
-                hint="Write it to a file with --out, or set TMPDIR to a folder with some space.",
+                hint="Set TMPDIR to a folder with some space.",
             ) from error
 
     with tempfile.SpooledTemporaryFile(

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.model.sign_in_attempt import AttemptOutcome
 from reconciler.render.formats import OutputFormat
-from reconciler.render.json import to_json
+from reconciler.render.json import json_lines, json_pieces
 from reconciler.render.terminal import instant, minute, table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from reconciler.model.sign_in_attempt import SignInAttempt
-    from reconciler.render.formats import TextOrJson
+    from reconciler.render.formats import EntryFormat
     from reconciler.render.terminal import Style
 
 
@@ -49,15 +51,19 @@ class AttemptsDocument:
     attempts: tuple[AttemptEntry, ...]
 
 
-def attempts_text(
-    attempts: tuple[SignInAttempt, ...], output_format: TextOrJson, style: Style
-) -> str:
-    """The attempts as a table or as JSON."""
+def attempts_text(attempts: tuple[SignInAttempt, ...], style: Style) -> str:
+    """The attempts as a table."""
+    return _table(attempts, style) if attempts else "No attempts to sign in are recorded."
+
+
+def attempts_pieces(attempts: Iterable[SignInAttempt], output_format: EntryFormat) -> Iterator[str]:
+    """Yield the text of attempts for machines, one after the other."""
+    entries = map(_entry, attempts)
     match output_format:
-        case OutputFormat.HUMAN:
-            return _table(attempts, style) if attempts else "No attempts to sign in are recorded."
         case OutputFormat.JSON:
-            return to_json(AttemptsDocument(attempts=tuple(map(_entry, attempts))))
+            return json_pieces(AttemptsDocument(attempts=()), entries)
+        case OutputFormat.JSON_LINES:
+            return json_lines(entries)
         case _:
             assert_never(output_format)
 

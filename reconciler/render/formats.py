@@ -18,6 +18,8 @@ class OutputFormat(StrEnum):
     """Text for people; the only one that knows colours and widths."""
     JSON = "json"
     """A document with a published schema."""
+    JSON_LINES = "jsonl"
+    """An entry of such a document on each line, for lists without an end."""
     MARKDOWN = "markdown"
     """Text for a comment on a pull request."""
     JUNIT = "junit"
@@ -34,6 +36,9 @@ class OutputFormat(StrEnum):
 
 # The first format of a set is the default of ``--format``.
 TextOrJson = Literal[OutputFormat.HUMAN, OutputFormat.JSON]
+ListFormat = Literal[OutputFormat.HUMAN, OutputFormat.JSON, OutputFormat.JSON_LINES]
+EntryFormat = Literal[OutputFormat.JSON, OutputFormat.JSON_LINES]
+"""What of these is written an entry at a time."""
 PlanFormat = Literal[OutputFormat.HUMAN, OutputFormat.MARKDOWN, OutputFormat.JSON]
 DriftFormat = Literal[OutputFormat.HUMAN, OutputFormat.JSON, OutputFormat.MARKDOWN]
 TestFormat = Literal[OutputFormat.HUMAN, OutputFormat.JSON, OutputFormat.JUNIT]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING
 
 from reconciler.ci_systems import escape_commands
 from reconciler.model.resource import to_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 def to_json(document: object) -> str:
@@ -16,6 +20,23 @@ def to_json(document: object) -> str:
     its memory twice.
     """
     return escape_commands(_to_json(document))
+
+
+def json_pieces(empty: object, items: Iterable[object]) -> Iterator[str]:
+    """Yield the text of a document, member by member of the list at its end, which ``empty`` has without members."""
+    head = to_json(empty).removesuffix("[]\n}")
+    separator = f"{head}[\n    "
+    for item in items:
+        yield separator + escape_commands(_indented(_dumps(item), 4))
+        separator = ",\n    "
+    yield f"{head}[]\n}}\n" if separator.startswith(head) else "\n  ]\n}\n"
+
+
+def json_lines(items: Iterable[object]) -> Iterator[str]:
+    """Yield a line of JSON for each document, nulls included."""
+    for item in items:
+        text = json.dumps(to_plain(item, nulls=True), ensure_ascii=False)
+        yield escape_commands(text) + "\n"
 
 
 def _to_json(document: object) -> str:

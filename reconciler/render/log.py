@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, assert_never
 from reconciler.model.domain import with_a_label
 from reconciler.model.sending import SendingResult
 from reconciler.render.formats import OutputFormat
-from reconciler.render.json import to_json
+from reconciler.render.json import json_lines, json_pieces
 from reconciler.render.terminal import instant, minute, natural_width, table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from reconciler.model.sending import SendingRecord
-    from reconciler.render.formats import TextOrJson
+    from reconciler.render.formats import EntryFormat
     from reconciler.render.terminal import Style
 
 
@@ -56,9 +58,16 @@ class LogDocument:
     entries: tuple[LogEntry, ...]
 
 
-def log_document(records: tuple[SendingRecord, ...]) -> LogDocument:
-    """Convert attempts to their published form."""
-    return LogDocument(entries=tuple(map(_entry, records)))
+def log_pieces(records: Iterable[SendingRecord], output_format: EntryFormat) -> Iterator[str]:
+    """Yield the text of attempts for machines, one after the other."""
+    entries = map(_entry, records)
+    match output_format:
+        case OutputFormat.JSON:
+            return json_pieces(LogDocument(entries=()), entries)
+        case OutputFormat.JSON_LINES:
+            return json_lines(entries)
+        case _:
+            assert_never(output_format)
 
 
 def _entry(record: SendingRecord) -> LogEntry:
@@ -94,17 +103,9 @@ _DISPENSABLE = ("WHY", "HOST", "MESSAGE-ID", "SIZE", "FROM", "APPLICATION")
 """Columns that a narrow terminal goes without, the first one first; JSON has them all."""
 
 
-def log_text(
-    records: tuple[SendingRecord, ...], output_format: TextOrJson, style: Style, nothing: str
-) -> str:
-    """The attempts as a table, or ``nothing`` if there are none; or as JSON."""
-    match output_format:
-        case OutputFormat.HUMAN:
-            return _table(records, style) if records else nothing
-        case OutputFormat.JSON:
-            return to_json(log_document(records))
-        case _:
-            assert_never(output_format)
+def log_text(records: tuple[SendingRecord, ...], style: Style, nothing: str) -> str:
+    """The attempts as a table, or ``nothing`` if there are none."""
+    return _table(records, style) if records else nothing
 
 
 def _table(records: tuple[SendingRecord, ...], style: Style) -> str:

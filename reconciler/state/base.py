@@ -19,7 +19,7 @@ from reconciler.model.snapshot import LastTest, Snapshot, StoredState
 from reconciler.plan.changes import Change, ChangeCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -127,10 +127,22 @@ class StateReader(Protocol):
         """The newest attempts to send that match, newest first."""
         ...
 
+    def each_sent(
+        self, matching: SendingFilter = EVERY_SENDING, *, limit: int = 50
+    ) -> AbstractContextManager[Iterator[SendingRecord]]:
+        """The same, to be read one after the other within one consistent view."""
+        ...
+
     def attempts(
         self, chosen: AttemptFilter = EVERY_ATTEMPT, *, limit: int = 50
     ) -> tuple[SignInAttempt, ...]:
         """The newest attempts to sign in that match, newest first."""
+        ...
+
+    def each_attempt(
+        self, chosen: AttemptFilter = EVERY_ATTEMPT, *, limit: int = 50
+    ) -> AbstractContextManager[Iterator[SignInAttempt]]:
+        """The same, to be read one after the other within one consistent view."""
         ...
 
     def load(self) -> StoredState:

@@ -21,6 +21,8 @@ from reconciler.model.permissions import Principals
 from reconciler.model.resource import canonical_json, digest
 from reconciler.model.sending import SendingRecord, SendingResult
 from reconciler.plan.changes import Create
+from reconciler.render.formats import OutputFormat
+from reconciler.render.log import log_pieces
 from reconciler.state import json_stream
 from reconciler.state.base import Commit
 from reconciler.state.export_file import verified
@@ -111,7 +113,8 @@ def test_a_log_ten_times_as_long_takes_no_more_memory(
         for count in (1, 300, 3000):  # the first one builds what is built once
             text = Text(to_text(replace(start, sent=tuple(sendings(count)))).encode())
             store = open_store(f"sqlite:///{tmp_path}/{count}.db")
-            found.append((peak(partial(imported, store, text)), peak(partial(exported, store))))
+            works = partial(imported, store, text), partial(exported, store), partial(listed, store)
+            found.append(tuple(map(peak, works)))
     finally:
         tracemalloc.stop()
     _, few, many = found
@@ -122,6 +125,11 @@ def test_a_log_ten_times_as_long_takes_no_more_memory(
 def imported(store: StateStore, text: Text) -> None:
     with store.lock(holder="ada", operation="state import") as held:
         store.restore(verified(text), token=held.lease.token)
+
+
+def listed(store: StateStore) -> None:
+    with store.each_sent(limit=10_000) as found:
+        deque(log_pieces(found, OutputFormat.JSON), maxlen=0)
 
 
 def exported(store: StateStore) -> None:

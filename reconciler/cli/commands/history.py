@@ -12,7 +12,7 @@ from reconciler.cli.command import CommandWithSubcommands, ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import DURATION, format_option
 from reconciler.cli.project import Project, Uses, project_options
-from reconciler.render.formats import TextOrJson
+from reconciler.render.formats import ListFormat, OutputFormat, TextOrJson
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -110,7 +110,7 @@ def show(project: Project, *, serial: int, output_format: TextOrJson) -> None:
         "reconciler history attempts --prune 90d",
     ),
 )
-@format_option(TextOrJson)
+@format_option(ListFormat)
 @click.option(
     "--connector",
     metavar="NAME",
@@ -129,7 +129,7 @@ def show(project: Project, *, serial: int, output_format: TextOrJson) -> None:
 def attempts(
     project: Project,
     *,
-    output_format: TextOrJson,
+    output_format: ListFormat,
     connector: str | None,
     since: timedelta | None,
     outcome: str | None,
@@ -143,10 +143,11 @@ def attempts(
     plan --test. An outcome is signed_in, failed (the secret may have been delivered), not_sent, or started
     (no outcome was recorded).
     """
-    from reconciler.app.attempts import recorded_attempts
+    from reconciler.app.attempts import each_attempt, recorded_attempts
     from reconciler.app.audit import moment_before
+    from reconciler.cli.spool import echoed_at_the_end
     from reconciler.model.sign_in_attempt import AttemptFilter, AttemptOutcome
-    from reconciler.render.attempts import attempts_text
+    from reconciler.render.attempts import attempts_pieces, attempts_text
 
     if prune is not None:
         return _prune(project, prune, yes=yes)
@@ -155,8 +156,12 @@ def attempts(
         connector=connector or "",
         outcome=AttemptOutcome(outcome) if outcome else None,
     )
+    if output_format != OutputFormat.HUMAN:
+        with echoed_at_the_end() as echo, each_attempt(project.workspace(), chosen, limit) as each:
+            echo(attempts_pieces(each, output_format))
+        return ExitCode.OK
     found = recorded_attempts(project.workspace(), chosen, limit)
-    click.echo(attempts_text(found, output_format, project.stdout_style()))
+    click.echo(attempts_text(found, project.stdout_style()))
     return ExitCode.OK
 
 

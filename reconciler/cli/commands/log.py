@@ -12,7 +12,7 @@ from reconciler.cli.command import ExampleCommand
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import DURATION, format_option
 from reconciler.cli.project import Project, Uses, project_options
-from reconciler.render.formats import TextOrJson
+from reconciler.render.formats import ListFormat, OutputFormat
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -27,10 +27,11 @@ _RESULTS = ("sent", "partly", "refused", "temporary", "uncertain")
         "reconciler log --since 2d",
         "reconciler log --connector payroll --result refused",
         "reconciler log --message-id '<4b…@contoso.example>' --format json",
+        "reconciler log --since 30d --limit 1000000 --format jsonl | gzip > log.jsonl.gz",
         "reconciler log --prune 400d",
     ),
 )
-@format_option(TextOrJson)
+@format_option(ListFormat)
 @click.option(
     "--connector",
     metavar="NAME",
@@ -53,7 +54,7 @@ _RESULTS = ("sent", "partly", "refused", "temporary", "uncertain")
 def command(
     project: Project,
     *,
-    output_format: TextOrJson,
+    output_format: ListFormat,
     connector: str | None,
     who: str | None,
     application: str | None,
@@ -70,9 +71,10 @@ def command(
     refused), refused, temporary (may succeed later) or uncertain (it may have been delivered).
     """
     from reconciler.app.audit import moment_before
-    from reconciler.app.send_log import attempts
+    from reconciler.app.send_log import attempts, each_attempt
+    from reconciler.cli.spool import echoed_at_the_end
     from reconciler.model.sending import EVERY_SENDING, SendingFilter, SendingResult
-    from reconciler.render.log import log_text
+    from reconciler.render.log import log_pieces, log_text
 
     if prune is not None:
         return _prune(project, prune, yes=yes)
@@ -84,9 +86,13 @@ def command(
         message_id=message_id or "",
         result=SendingResult(result) if result else None,
     )
+    if output_format != OutputFormat.HUMAN:
+        with echoed_at_the_end() as echo, each_attempt(project.workspace(), asked, limit) as each:
+            echo(log_pieces(each, output_format))
+        return ExitCode.OK
     found = attempts(project.workspace(), asked, limit)
     nothing = "The log of sending is empty." if asked == EVERY_SENDING else "No such mail."
-    click.echo(log_text(found, output_format, project.stdout_style(), nothing))
+    click.echo(log_text(found, project.stdout_style(), nothing))
     return ExitCode.OK
 
 

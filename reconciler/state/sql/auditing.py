@@ -17,9 +17,10 @@ from reconciler.model.sign_in_attempt import (
 )
 from reconciler.state import decoding, specs
 from reconciler.state.sql import tables
+from reconciler.state.sql.streaming import streamed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -52,8 +53,8 @@ def finish_attempts(connection: Connection, attempts: tuple[SignInAttempt, ...])
 
 def attempts(
     connection: Connection, chosen: AttemptFilter = EVERY_ATTEMPT, limit: int | None = None
-) -> tuple[SignInAttempt, ...]:
-    """The newest attempts that match, newest first; all of them without a limit."""
+) -> Iterator[SignInAttempt]:
+    """Yield the newest attempts that match, newest first; all of them without a limit."""
     columns = tables.attempts.c
     query = select(tables.attempts).order_by(columns.at.desc(), columns.id.desc()).limit(limit)
     if chosen.since is not None:
@@ -62,7 +63,7 @@ def attempts(
         query = query.where(columns.connector == chosen.connector)
     if chosen.outcome is not None:
         query = query.where(columns.outcome == chosen.outcome.value)
-    return tuple(
+    return (
         SignInAttempt(
             id=row.id,
             at=row.at,
@@ -77,7 +78,7 @@ def attempts(
             outcome=outcome(row.outcome),
             error_class=row.error_class,
         )
-        for row in connection.execute(query)
+        for row in streamed(connection, query, interruptible=True)
     )
 
 

@@ -10,7 +10,6 @@ from sqlalchemy import insert, select, update
 
 from reconciler.errors import StateCorrupt
 from reconciler.model.resource import canonical_json
-from reconciler.signals import act_on_signal
 from reconciler.state import chain, decoding, specs
 from reconciler.state.effects import not_empty, nothing_to_export
 from reconciler.state.exported import (
@@ -26,7 +25,7 @@ from reconciler.state.exported import (
 )
 from reconciler.state.lease import lost
 from reconciler.state.sql import auditing, reading, routing_keys, tables, writing
-from reconciler.state.sql.streaming import as_python, portions, write_streamed
+from reconciler.state.sql.streaming import as_python, portions, streamed, write_streamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,15 +82,10 @@ class StoredWhole:
         return select(table).order_by(table.c.at, as_python(self._connection, table.c.id))
 
     def _each(self, query: Select[Any], read: Callable[[Row[Any]], Item]) -> Part[Item]:
-        return Part(lambda: (read(row) for rows in self._portions(query) for row in rows))
-
-    def _portions(self, query: Select[Any]) -> Iterator[list[Row[Any]]]:
-        for rows in portions(self._connection, query):
-            yield rows
-            act_on_signal()
+        return Part(lambda: map(read, streamed(self._connection, query, interruptible=True)))
 
     def _resources(self, query: Select[Any]) -> Iterator[ExportedResource]:
-        for rows in self._portions(query):
+        for rows in portions(self._connection, query, interruptible=True):
             uids = [row.uid for row in rows]
             prints: dict[str, list[ExportedFingerprint]] = {}
             for row in self._of(tables.fingerprints, uids):

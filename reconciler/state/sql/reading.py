@@ -12,8 +12,10 @@ from reconciler.plan.changes import ChangeCounts
 from reconciler.state import decoding, specs
 from reconciler.state.base import HistoryEntry, Lease, PastState, Revision
 from reconciler.state.sql import tables
+from reconciler.state.sql.streaming import streamed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Row, Select, Table
@@ -68,8 +70,8 @@ def is_ending() -> ColumnElement[bool]:
 
 def sent(
     connection: Connection, matching: SendingFilter = EVERY_SENDING, limit: int | None = None
-) -> tuple[SendingRecord, ...]:
-    """The newest attempts to send that match, newest first; all of them without a limit."""
+) -> Iterator[SendingRecord]:
+    """Yield the newest attempts to send that match, newest first; all of them without a limit."""
     columns = tables.sent.c
     query = (
         select(tables.sent)
@@ -82,7 +84,7 @@ def sent(
     for name in ("connector", "actor", "message_id", "result", "application"):
         if value := getattr(matching, name):
             query = query.where(columns[name] == str(value))
-    return tuple(map(sending, connection.execute(query)))
+    return map(sending, streamed(connection, query, interruptible=True))
 
 
 def sending(row: Row[Any]) -> SendingRecord:

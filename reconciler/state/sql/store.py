@@ -300,8 +300,16 @@ class SqlStore:
         self, chosen: AttemptFilter = EVERY_ATTEMPT, *, limit: int = 50
     ) -> tuple[SignInAttempt, ...]:
         """The newest attempts to sign in that match, newest first."""
+        with self.each_attempt(chosen, limit=limit) as found:
+            return tuple(found)
+
+    @contextmanager
+    def each_attempt(
+        self, chosen: AttemptFilter = EVERY_ATTEMPT, *, limit: int = 50
+    ) -> Iterator[Iterator[SignInAttempt]]:
+        """The same, one after the other."""
         with self._view() as view:
-            return auditing.attempts(view, chosen, limit) if view is not None else ()
+            yield auditing.attempts(view, chosen, limit) if view is not None else iter(())
 
     def record_settings(
         self, settings: tuple[Setting, ...], *, token: str,
@@ -323,8 +331,16 @@ class SqlStore:
         self, matching: SendingFilter = EVERY_SENDING, *, limit: int = 50
     ) -> tuple[SendingRecord, ...]:
         """The newest attempts to send that match, newest first."""
+        with self.each_sent(matching, limit=limit) as found:
+            return tuple(found)
+
+    @contextmanager
+    def each_sent(
+        self, matching: SendingFilter = EVERY_SENDING, *, limit: int = 50
+    ) -> Iterator[Iterator[SendingRecord]]:
+        """The same, one after the other."""
         with self._view() as view:
-            return reading.sent(view, matching, limit) if view is not None else ()
+            yield reading.sent(view, matching, limit) if view is not None else iter(())
 
     def close(self) -> None:
         """Let go of connections and files."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from reconciler.signals import act_on_signal
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -13,21 +15,28 @@ AT_ONCE: Final = 100
 """Rows that are fetched and written at once: few, because a specification can be large."""
 
 
-def streamed(connection: Connection, query: Executable) -> Iterator[Row[Any]]:
-    """Yield the rows of a query."""
-    for rows in portions(connection, query):
+def streamed(
+    connection: Connection, query: Executable, *, interruptible: bool = False
+) -> Iterator[Row[Any]]:
+    """Yield the rows of a query, as :func:`portions`."""
+    for rows in portions(connection, query, interruptible=interruptible):
         yield from rows
 
 
-def portions(connection: Connection, query: Executable) -> Iterator[list[Row[Any]]]:
+def portions(
+    connection: Connection, query: Executable, *, interruptible: bool = False
+) -> Iterator[list[Row[Any]]]:
     """Yield the rows of a query some at a time; other statements may be executed in between.
 
-    In PostgreSQL they come through a cursor on the server.
+    In PostgreSQL they come through a cursor on the server. If ``interruptible``, a signal that ends the command is
+    acted upon between two portions: nothing is to be written in the same transaction.
     """
     options = {"yield_per": AT_ONCE}
     with connection.execute(query, execution_options=options) as result:
         for rows in result.partitions():
             yield list(rows)
+            if interruptible:
+                act_on_signal()
 
 
 def write_streamed(

@@ -87,6 +87,12 @@ def test_filters_choose(sent: Home, arguments: tuple[str, ...], connectors: list
     assert [entry["connector"] for entry in entries(sent, *arguments)] == connectors
 
 
+def test_each_line_of_json_lines_is_an_entry(sent: Home) -> None:
+    done = sent("log", "--format", "jsonl")
+    assert [json.loads(line) for line in done.out.splitlines()] == entries(sent)
+    assert sent("log", "--format", "jsonl", "--connector", "unknown").out == ""
+
+
 def test_a_mail_is_found_by_its_message_id(sent: Home) -> None:
     (mail,) = entries(sent, "--connector", "info")
     assert entries(sent, "--message-id", mail["message_id"]) == [mail]

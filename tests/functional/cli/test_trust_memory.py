@@ -63,6 +63,8 @@ def attempts(home: Home, *arguments: str) -> list[dict[str, Any]]:
     assert done.status == 0, done.said
     assert SECRET not in done.said
     found: list[dict[str, Any]] = json.loads(done.out)["attempts"]
+    lines = home("history", "attempts", "--format", "jsonl", *arguments).out.splitlines()
+    assert [json.loads(line) for line in lines] == found
     return found
 
 

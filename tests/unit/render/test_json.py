@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.resource import to_plain
-from reconciler.render.json import to_json
+from reconciler.render.json import json_lines, json_pieces, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +49,20 @@ def test_a_document_is_written_member_by_member_as_it_would_be_as_a_whole(docume
 def test_what_is_no_document_of_its_own_is_written_too() -> None:
     assert to_json({"a": (1, None)}) == '{\n  "a": [\n    1,\n    null\n  ]\n}'
     assert to_json(()) == "[]"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    format_version: str
+    entries: tuple[Inner, ...]
+
+
+@given(st.lists(st.builds(Inner), max_size=3).map(tuple))
+def test_a_list_is_written_entry_by_entry_as_it_would_be_as_a_whole(
+    entries: tuple[Inner, ...],
+) -> None:
+    pieces = json_pieces(Listing("1.0", ()), iter(entries))
+    assert "".join(pieces) == to_json(Listing("1.0", entries)) + "\n"
+    lines = list(json_lines(iter(entries)))
+    assert [json.loads(line) for line in lines] == [to_plain(item, nulls=True) for item in entries]
+    assert all(line.count("\n") == 1 and line.endswith("\n") for line in lines)
