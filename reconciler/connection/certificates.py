@@ -68,7 +68,7 @@ _VERIFICATION: Final[dict[int, _Words]] = {
     ),
     10: _Words(
         ErrorClass.CERT_EXPIRED,
-        "The certificate of {host} has expired.",
+        "The certificate of {host}, or of its authority, has expired.",
         "The server's administrator has to renew it; check this machine's clock too.",
     ),
     18: _Words(
