@@ -120,6 +120,7 @@ RULES: Final[dict[str, Severity]] = {
     "directory/group-cycle": _ERROR,
     "directory/empty-group": _WARNING,
     "permissions/b2b-without-domains": _WARNING,
+    "permissions/public-domain": _WARNING,
     # applications
     "application/network": _ERROR,
     "application/sender": _ERROR,
