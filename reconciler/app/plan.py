@@ -168,7 +168,9 @@ def plan_with_secrets(
     unresolved: tuple[SecretRef, ...] = ()
     if key is not None:
         desired, unresolved = with_fingerprints(desired, resolver, key)
-    made = plan(desired, offline.current, workspace.limits, offline.overrides)
+    made = offline.plan
+    if desired != offline.desired:
+        made = plan(desired, offline.current, workspace.limits, offline.overrides)
     refused = denials(made.changes, offline.current, actor)
     rotated = rotated_for_others(made.changes, refused)
     if rotated:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 def refuse_empty_scope(scope: Scope, desired: Desired, current: StoredState) -> None:
     """Raise UsageError for a pattern, label or kind that fits nothing in the configuration or the state."""
+    if scope.is_whole:
+        return
     resources = {
         item.address: item for item in (*current.snapshot.resources, *desired.snapshot.resources)
     }

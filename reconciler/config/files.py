@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MAX_BYTES: Final = 1024 * 1024
 """The largest file that is read, in bytes: some two thousand connectors."""
 
+_PART: Final = 16 * 1024
+"""Most files fit into one: a larger buffer costs more to make than the file to read."""
+
 _ENDINGS: Final = (".yaml", ".yml")
 _MARKS: Final = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -111,6 +114,8 @@ def find_all(roots: Sequence[Path], *, within: Path | None = None) -> SourceFile
 
 def with_files(found: SourceFile, files: tuple[Path, ...]) -> SourceFile:
     """Add files that were not found."""
+    if not files:
+        return found
     known = {os.path.realpath(path) for path in found.paths}
     more = tuple(path for path in files if os.path.realpath(path) not in known)
     return SourceFile((*found.paths, *more), found.diagnostics)
@@ -151,13 +156,22 @@ def read_bytes(path: Path) -> bytes | Diagnostic:
     try:
         # Without O_NONBLOCK, opening a named pipe would wait for somebody to write into it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor has no Path
+        try:
             mode = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(mode):
-                return _not_a_file(path, mode)
-            return stream.read(MAX_BYTES + 1)
+            return _content(descriptor) if stat.S_ISREG(mode) else _not_a_file(path, mode)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         return _not_a_file(path, stat.S_IFDIR) if _is_folder(path) else _unreadable(path, error)
+
+
+def _content(descriptor: int) -> bytes:
+    parts: list[bytes] = []
+    left = MAX_BYTES + 1
+    while left and (part := os.read(descriptor, min(left, _PART))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 def decode(data: bytes, file: str) -> str | Diagnostic:

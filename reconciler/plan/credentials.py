@@ -28,6 +28,7 @@ from reconciler.wording import TO_ACT_ON
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from reconciler.model.address import Address
     from reconciler.model.connector import MailServer
     from reconciler.model.fingerprint import Fingerprint
     from reconciler.model.resource import Resource
@@ -66,17 +67,26 @@ def new_uses(
     identify: Identify,
     values: Iterable[tuple[SecretRef, Fingerprint]] = (),
     providers: Iterable[Provider] = (),
+    *,
+    changed: frozenset[Address] | None = None,
 ) -> tuple[NewCredentialUse, ...]:
     """Every use of a reference at a destination where it was never applied, nor with weaker TLS.
 
     ``providers`` are those that connectors may use. ``values`` are keyed MACs of the secrets that were resolved: a
-    reference that holds the secret of another one may go where that one was applied, too.
+    reference that holds the secret of another one may go where that one was applied, too. ``changed`` are the
+    resources that differ from the stored ones, where that is known; without ``values``, only they use anything new.
     """
+    values = tuple(values)
+    examined = desired.resources
+    if changed is not None and not values:
+        examined = tuple(item for item in examined if item.address in changed) if changed else ()
+    if not examined:
+        return ()
     known = {identity: _Known(places) for identity, places in _known(current, identify).items()}
     held = _Values(current, identify, values)
     hosts = {item.name: item.hosts for item in providers}
     found: dict[NewCredentialUse, None] = {}
-    for resource in desired.resources:
+    for resource in examined:
         for protocol, reference, destination in uses(resource):
             other = held.of(reference)
             places = known.get(identify(reference), _NOWHERE)

@@ -81,14 +81,25 @@ def plan(
     """
     stored, configured = current.snapshot, desired.snapshot
     changes = ordered(differences(desired, current))
-    before, after = effective_routes(stored), effective_routes(configured)
+    before = effective_routes(stored)
+    after, impact = before, Impact()
+    if changes:  # without any, the same resources are on both sides
+        after = effective_routes(configured)
+        access = access_changes(stored, configured, connector_renames(changes))
+        impact = Impact(access, reroutes(before, after))
     identify = identities(desired)
     new_credentials = (
-        new_uses(current, configured, identify, desired.values, desired.providers)
+        new_uses(
+            current,
+            configured,
+            identify,
+            desired.values,
+            desired.providers,
+            changed=frozenset(change.address for change in changes),
+        )
         if limits.credentials is not None
         else ()
     )
-    renamed = connector_renames(changes)
     tested = _compared(desired, to_test(changes, configured, current))
     return Plan(
         lineage=current.lineage,
@@ -96,7 +107,7 @@ def plan(
         changes=changes,
         routes_before=before,
         routes_after=after,
-        impact=Impact(access_changes(stored, configured, renamed), reroutes(before, after)),
+        impact=impact,
         new_credentials=new_credentials,
         violations=violations(
             changes,

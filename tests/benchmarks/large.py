@@ -245,7 +245,7 @@ def _timed(deed: Callable[[], Value]) -> tuple[float, Value]:
 
 def main(what: str, where: str) -> None:
     """Do one of the things, and print what came of it."""
-    collect_rarely()  # as the commands do
+    collect_rarely([])  # as the commands do
     if what == "yaml":
         print(json.dumps(read_bare(Path(where))))
     else:

@@ -64,7 +64,7 @@ def peak_memory() -> float:
 
 def main(protocol: Protocol, port: int, count: int, concurrency: int, ca_file: str) -> None:
     """Test ``count`` connectors, and print what it took as JSON."""
-    collect_rarely()  # as the command does
+    collect_rarely([])  # as the command does
     connectors = [connector(protocol, number) for number in range(count)]
     door = 993 if protocol is Protocol.IMAP else 587
     options = ProbeOptions(
