@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 SECONDS: Final = 10.0
 """For how long an acknowledgement is waited for."""
@@ -16,22 +16,29 @@ SECONDS: Final = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1
 
 
-async def is_acknowledged(transports: Iterable[asyncio.WriteTransport]) -> bool:
-    """Wait until the system at the other end has everything, and say whether it has.
+def is_acknowledged(transports: Iterable[asyncio.WriteTransport]) -> bool:
+    """Whether the system at the other end has everything.
 
     ``transports`` are those of one connection, with and without TLS. Where the system does not tell what the other
     one has acknowledged, what was given to it counts.
     """
+    return not any(item.get_write_buffer_size() or _unacknowledged(item) for item in transports)
+
+
+async def wait_for_acknowledgement(
+    transports: Iterable[asyncio.WriteTransport], is_known: Callable[[], bool]
+) -> bool:
+    """Wait until the other end has everything, or until ``is_known`` says so, and return whether it has."""
     loop = asyncio.get_running_loop()
     until, pause = loop.time() + SECONDS, _FIRST_PAUSE
     while not any(item.is_closing() for item in transports):
-        if not any(item.get_write_buffer_size() or _unacknowledged(item) for item in transports):
+        if is_known() or is_acknowledged(transports):
             return True
         if loop.time() >= until:
             break
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
-    return False
+    return is_known()
 
 
 def _unacknowledged(transport: asyncio.WriteTransport) -> int:

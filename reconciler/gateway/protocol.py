@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiosmtpd.smtp import SMTP, TLSSetupException
 
-from reconciler.gateway.acknowledged import is_acknowledged
+from reconciler.gateway.acknowledged import is_acknowledged, wait_for_acknowledgement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +61,8 @@ class GatewayProtocol(SMTP):
         self.carrier: asyncio.BaseTransport | None = None
         self.handed_over: Future[HandledMail] | None = None
         self.concluded: Future[None] | None = None
+        self._is_answered = False
+        self.is_told = False
         # Told at once, it warns of every listener without TLS: those are on loopback, as the command sees to.
         super().__init__(handler, **settings, auth_required=False)
         self._auth_required = True
@@ -84,8 +86,15 @@ class GatewayProtocol(SMTP):
             super().connection_lost(error)
         self._lost(self)
 
+    def data_received(self, data: bytes) -> None:
+        """Read on; who goes on after the answer to a mail has read it, even if the connection ends at once."""
+        self.is_told = self.is_told or self._is_answered
+        super().data_received(data)
+
     def eof_received(self) -> bool:
         """Answer what the client has already sent: it may close its side and wait. TLS cannot close one side alone."""
+        if self._is_answered and is_acknowledged(self._transports):
+            self.is_told = True
         asyncio.StreamReaderProtocol.eof_received(self)
         transport = self.transport
         if not isinstance(transport, asyncio.WriteTransport) or transport.is_closing():
@@ -153,11 +162,14 @@ class GatewayProtocol(SMTP):
         reader.readuntil = readuntil  # type: ignore[method-assign]
 
     async def _is_told(self) -> bool:
-        """Whether the client has what was written to it."""
-        transports = (self.transport, self.carrier)
-        return await is_acknowledged(
-            [item for item in transports if isinstance(item, asyncio.WriteTransport)]
-        )
+        """Wait until the client has the answer to its mail, and say whether it has."""
+        self._is_answered = True
+        return await wait_for_acknowledgement(self._transports, lambda: self.is_told)
+
+    @property
+    def _transports(self) -> list[asyncio.WriteTransport]:
+        both = (self.transport, self.carrier)
+        return [item for item in both if isinstance(item, asyncio.WriteTransport)]
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         """Take an address apart as aiosmtpd does, unless it would not be the one that the client has written."""
@@ -199,6 +211,7 @@ class GatewayProtocol(SMTP):
             await self.push(refusal)
             return
         self.is_busy = True
+        self._is_answered = self.is_told = False
         try:
             await super().smtp_DATA(arg)
             await self._handler.conclude(self, is_told=await self._is_told())

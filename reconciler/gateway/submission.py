@@ -262,6 +262,7 @@ class SubmissionHandler:
             return
         handed_over, concluded = server.handed_over, server.concluded
         server.handed_over = server.concluded = None
+        is_told = server.is_told  # by what it did as it left
         loop = asyncio.get_running_loop()
 
         def free(_: object = None) -> None:
@@ -274,7 +275,7 @@ class SubmissionHandler:
             with suppress(
                 RuntimeError
             ):  # where the gateway has ended, the log goes on calling it uncertain
-                last = self._sending.submit(self._conclude, handled.result(), is_told=False)
+                last = self._sending.submit(self._conclude, handled.result(), is_told=is_told)
                 last.add_done_callback(free)
 
         if concluded is not None:

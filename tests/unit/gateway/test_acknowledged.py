@@ -31,7 +31,7 @@ def outcome(before: Act, octets: int) -> bool:
         try:
             before(client)
             transport.write(b"2" * octets)
-            return await acknowledged.is_acknowledged([transport])
+            return await acknowledged.wait_for_acknowledgement([transport], lambda: False)
         finally:
             transport.abort()
             client.close()

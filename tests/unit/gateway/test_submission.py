@@ -33,6 +33,7 @@ class Connection:
         self.is_encrypted = True
         self.handed_over = None
         self.concluded = None
+        self.is_told = False
 
     def pause_timer(self) -> None: ...
 
