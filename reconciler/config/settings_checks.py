@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from reconciler.config.checks.texts import is_placeholder, text_problems
 from reconciler.config.environments import in_environment
 from reconciler.config.rules import problem
 from reconciler.config.suggest import did_you_mean, one_of
 from reconciler.config.variable_checks import variable_problems
 from reconciler.model import state_url
+from reconciler.model.domain import is_valid
 from reconciler.secrets.schemes import BUILT_IN_SCHEMES, known_schemes
 
 if TYPE_CHECKING:
@@ -17,7 +19,11 @@ if TYPE_CHECKING:
     from reconciler.config.raw import RawDocument
     from reconciler.config.settings import Settings
     from reconciler.diagnostics import Diagnostic, Route
+    from reconciler.model.resource import JSON
     from reconciler.model.secret_ref import SecretRef
+
+_REFERENCES: Final = frozenset({"state_password"})
+"""The settings that take a reference."""
 
 
 def problems(raw: RawDocument, settings: Settings) -> Iterator[Diagnostic]:
@@ -31,6 +37,36 @@ def problems(raw: RawDocument, settings: Settings) -> Iterator[Diagnostic]:
         yield from _password(raw, settings, item.state_password, route)
     yield from _shared_states(raw, settings)
     yield from variable_problems(raw, settings)
+    texts = tuple(_texts(raw, raw.value, ()))
+    yield from texts
+    hosts = [*_hosts(raw, settings.allowed_hosts, ())]
+    for name, item in settings.environments.items():
+        hosts += _hosts(raw, item.allowed_hosts or (), ("environments", name))
+    told = {(text.line, text.column) for text in texts}
+    yield from (host for host in hosts if (host.line, host.column) not in told)
+
+
+def _texts(raw: RawDocument, value: JSON, before: Route) -> Iterator[Diagnostic]:
+    """Every text but the values of variables, which are looked at where they stand in documents."""
+    for name, item in value.items() if isinstance(value, dict) else ():
+        if name == "environments" and isinstance(item, dict):
+            for environment, inner in item.items():
+                yield from _texts(raw, inner, (name, environment))
+        elif name != "variables":
+            for route, rule, message, hint in text_problems({name: item}, _REFERENCES):
+                yield _at(raw, rule, (*before, *route), message, hint)
+
+
+def _hosts(raw: RawDocument, hosts: tuple[str, ...], route: Route) -> Iterator[Diagnostic]:
+    for index, host in enumerate(hosts):
+        if not is_valid(host.removeprefix("*.")) and not is_placeholder(host):
+            yield _at(
+                raw,
+                "name/invalid-domain",
+                (*route, "allowed_hosts", index),
+                f"`{host}` is not the name of a host, so nothing would be allowed.",
+                "Check its spelling; emoji and invisible characters are not allowed (IDNA 2008).",
+            )
 
 
 def _shared_states(raw: RawDocument, settings: Settings) -> Iterator[Diagnostic]:

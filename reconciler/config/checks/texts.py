@@ -67,19 +67,23 @@ def meanings(subject: ResolvedConfiguration) -> Iterator[Finding]:
     declared = (entry.raw for entry in known.entries)
     raws = {id(raw): raw for raw in (*declared, *known.raw_secrets)}
     for raw in raws.values():
-        for route, text in _texts(raw.value, _SUSPECT.search):
-            field = next((part for part in reversed(route) if isinstance(part, str)), "")
-            finding = _meaning(field, text)
-            if finding is not None:
-                rule, message, hint = finding
-                yield Finding(rule, raw, route, message, hint)
+        for route, rule, message, hint in text_problems(raw.value, REFERENCE_FIELDS):
+            yield Finding(rule, raw, route, message, hint)
 
 
-def _meaning(field: str, text: str) -> tuple[str, str, str] | None:
+def text_problems(value: JSON, references: frozenset[str]) -> Iterator[tuple[Route, str, str, str]]:
+    """Where a text cannot be what it stands for, the rule, the message and the hint; ``references`` take references."""
+    for route, text in _texts(value, _SUSPECT.search):
+        field = next((part for part in reversed(route) if isinstance(part, str)), "")
+        if found := _meaning(field, text, references):
+            yield (route, *found)
+
+
+def _meaning(field: str, text: str, references: frozenset[str]) -> tuple[str, str, str] | None:
     # No message repeats the text: in place of a reference it may be a password.
     scheme, colon, target = text.partition(":")
     reference = bool(colon) and scheme.lower() in BUILT_IN_SCHEMES
-    is_field = field in REFERENCE_FIELDS and (reference or field != "username")
+    is_field = field in references and (reference or field != "username")
     if field not in _FOR_PEOPLE and (text[0] in _OPENING or text[-1] in _OPENING):
         hint = "Write straight quotes, or none; a word processor may have changed them."
         return "text/quotes", f"`{field}` has typographic quotes, which are part of the text.", hint
@@ -98,9 +102,9 @@ def _meaning(field: str, text: str) -> tuple[str, str, str] | None:
     if not reference or not target[:1].strip():
         return None
     capitals = scheme != scheme.lower()
-    if field not in REFERENCE_FIELDS and not (capitals and field in _FOR_PEOPLE):
+    if field not in references and not (capitals and field in _FOR_PEOPLE):
         message = f"`{field}` takes no secret reference, so the text would be used as it is."
-        hint = f"Write the value; references go into {', '.join(sorted(REFERENCE_FIELDS))}."
+        hint = f"Write the value; references go into {', '.join(sorted(references))}."
         return "text/reference", message, hint
     if field == "username" and capitals:
         message = "`username` begins like a reference, but with capitals, so the text would be used as it is."
