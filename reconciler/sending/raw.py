@@ -165,6 +165,6 @@ def _in_seven_bit(content: bytes) -> bytes | None:
     try:
         parsed = BytesParser(policy=SMTP.clone(refold_source="none")).parsebytes(content)
         encoded = parsed.as_bytes(policy=SMTP.clone(refold_source="none", cte_type="7bit"))
-    except (MessageError, ValueError, LookupError, TypeError):
+    except (MessageError, ValueError, LookupError, TypeError, RecursionError):
         return None
     return encoded if encoded.isascii() else None

@@ -121,7 +121,10 @@ def bare_addresses(values: list[str], field: str) -> list[str]:
     An address in pieces is none either, as in ``s@contoso.ex ample``: readers differ in which it is.
     """
     values = [value for value in values if value and not value.endswith(":;")]
-    pairs = getaddresses(values) if values else []
+    try:
+        pairs = getaddresses(values) if values else []
+    except RecursionError:  # comments within comments, thousands deep
+        raise UsageError(f"{field} of the mail holds an invalid address") from None
     plain = " ".join(_without_quotes(value) for value in values)
     if not all(address and address in plain for _, address in pairs):
         raise UsageError(f"{field} of the mail holds an invalid address")
@@ -208,7 +211,10 @@ def _of_addresses(field: str, value: str) -> str:
 
 
 def _with_parameters(field: str, value: str) -> str:
-    parsed: Any = SMTP.header_factory(field, value.strip())
+    try:
+        parsed: Any = SMTP.header_factory(field, value.strip())
+    except RecursionError:
+        raise UsageError(f"{field} of the mail cannot be read", hint="Write it in ASCII.") from None
     main = parsed.content_type if field.lower() == "content-type" else parsed.content_disposition
     if not main or not main.isascii():
         raise UsageError(f"{field} of the mail cannot be read", hint="Write it in ASCII.")

@@ -77,6 +77,9 @@ def field_names(content: bytes) -> list[bytes]:
 @example(b"To: ada@x.example\r\rBcc: eve@x.example\r\r", ROUTE)
 @example(b"To: ada@x.example\nBcc : eve@x.example\n\n", ROUTE)
 @example(b"From me Wed Nov 25\nTo: ada@x.example\n\nbody", FORCED)
+@example(b"To: " + b"(" * 20_000 + b"\n\n", ROUTE)
+@example(b"To: ada@x.example\nContent-Type: text/plain; \xe9=" + b"(" * 20_000 + b"\n\n", ROUTE)
+@example(b"To: ada@x.example\n" + b"Content-Type: message/rfc822\n\n" * 3_000 + b"\xff", ROUTE)
 def test_whatever_comes_in_is_a_mail_or_is_refused(content: bytes, route: Route) -> None:
     try:
         mail = adopted(content, route)
