@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reconciler.app.actor import Actor
-from reconciler.app.audit import fresh_id, pruning
+from reconciler.app.audit import Pruned, fresh_id, pruning
 from reconciler.connection.failure import Stage
 from reconciler.errors import StateError
 from reconciler.model.sign_in_attempt import AttemptOutcome, SignInAttempt
@@ -162,10 +162,10 @@ def each_attempt(
         yield found
 
 
-def prune_attempts(workspace: Workspace, actor: Actor, before: datetime) -> int:
-    """Forget the attempts from before a moment, and return how many they were; raises NotAuthorised.
+def prune_attempts(workspace: Workspace, actor: Actor, before: datetime) -> Pruned:
+    """Forget the attempts from before a moment; raises NotAuthorised.
 
     Where secrets went stays remembered.
     """
     with pruning(workspace, actor, "the attempts to sign in") as store:
-        return store.forget_attempts(before)
+        return Pruned(store.forget_attempts(before), store.give_space_back())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,14 @@ def fresh_id() -> str:
 def moment_before(age: timedelta) -> datetime:
     """The moment that is so long ago."""
     return datetime.now(UTC) - age
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """How many entries were deleted, and why their room was not given back, if it was not."""
+
+    count: int
+    kept: str
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from reconciler.app.audit import pruning
+from reconciler.app.audit import Pruned, pruning
 from reconciler.errors import (
     DeliveryUncertain,
     ReconcilerError,
@@ -69,10 +69,10 @@ def each_attempt(
         yield found
 
 
-def prune(workspace: Workspace, actor: Actor, before: datetime) -> int:
-    """Forget the attempts from before a moment, and return how many they were; raises NotAuthorised."""
+def prune(workspace: Workspace, actor: Actor, before: datetime) -> Pruned:
+    """Forget the attempts from before a moment; raises NotAuthorised."""
     with pruning(workspace, actor, "the log of sending") as store:
-        return store.forget_sent(before)
+        return Pruned(store.forget_sent(before), store.give_space_back())
 
 
 def of_handover(

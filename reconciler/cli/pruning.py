@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.progress import show_notes
 from reconciler.cli.terminal import need_terminal
 from reconciler.render.terminal import minute
 
@@ -14,9 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from reconciler.app.audit import Pruned
+
 
 def confirm_and_prune(
-    prune: Callable[[], int], before: datetime, what: str, told: Callable[[int], str], *, yes: bool
+    prune: Callable[[], Pruned],
+    before: datetime,
+    what: str,
+    told: Callable[[int], str],
+    *,
+    yes: bool,
 ) -> ExitCode:
     """Ask unless ``yes``, delete, and print how many entries were deleted.
 
@@ -28,5 +36,8 @@ def confirm_and_prune(
         if not click.confirm(question, err=True):
             click.echo("Nothing was changed.")
             return ExitCode.REFUSED
-    click.echo(f"Deleted {told(prune())}.")
+    done = prune()
+    click.echo(f"Deleted {told(done.count)}.")
+    if done.kept:
+        show_notes((f"their room was not given back: {done.kept}",))
     return ExitCode.OK

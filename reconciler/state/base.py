@@ -329,6 +329,14 @@ class StateStore(StateReader, SendingLog, AttemptLog, Protocol):
         """
         ...
 
+    def give_space_back(self) -> str:
+        """Give the room of deleted entries back to the system; why that failed, or "".
+
+        A database that keeps its free space for itself does nothing. What is not given back now is used again, or
+        given back next time.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of connections and files."""
         ...

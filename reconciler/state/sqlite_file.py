@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from reconciler.state.sqlite_pages import SqlitePages
 
 _BUSY_SECONDS = 5.0
+_STEP = 500
+"""Pages that are given back at once: two megabytes, which takes some tenths of a second on a busy disk."""
+_WORTH_A_COPY = 10
+"""A file is copied if at least one of so many pages is free."""
 # A reader writes to the folder too, where SQLite keeps the index of the write-ahead log: this is how a read-only
 # folder and a full disk answer.
 _NO_INDEX = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_FULL", "SQLITE_IOERR")
@@ -38,6 +42,36 @@ def open_to_write(
         connection.close()
         raise
     return connection
+
+
+def open_new(path: Path) -> sqlite3.Connection:
+    """Open an empty file to create a database in it, which can be made smaller in small steps."""
+    connection = open_to_write(path)
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    return connection
+
+
+def shrink(connection: sqlite3.Connection) -> None:
+    """Give free pages back to the file system; raises sqlite3.Error.
+
+    In small steps, between which others can write. A file of an older release, whose pages cannot be moved one by one, is
+    rewritten once: others can read it meanwhile, but not write, and it needs room for a copy. As nothing is lost if it
+    keeps its size, that has to be worth it.
+    """
+    free, count, moves = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("freelist_count", "page_count", "auto_vacuum")
+    )
+    if not moves:
+        if free * _WORTH_A_COPY < count:
+            return
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("VACUUM")
+    while connection.execute("PRAGMA freelist_count").fetchone()[0]:
+        # It takes a page with each step of the statement, and execute() makes only one.
+        connection.executescript(f"PRAGMA incremental_vacuum({_STEP})")
+    # Only what is moved from the log into the file makes this smaller. If somebody reads, the next who closes it does so.
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:

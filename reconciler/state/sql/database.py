@@ -49,6 +49,10 @@ class Database(Protocol):
         """
         ...
 
+    def give_space_back(self) -> None:
+        """Give free space in the database back to the system, without keeping writers waiting for long."""
+        ...
+
     def now(self, connection: Connection) -> datetime:
         """The time by which leases expire, in UTC."""
         ...

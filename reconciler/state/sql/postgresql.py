@@ -110,6 +110,9 @@ class PostgresqlDatabase:
                 raise schema.older(self.location)
             return self._upgrade()
 
+    def give_space_back(self) -> None:
+        """Leave that to the server, whose autovacuum makes the space available to new rows."""
+
     def now(self, connection: Connection) -> datetime:
         """The time of the server."""
         if self._clock:

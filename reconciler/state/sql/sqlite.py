@@ -23,9 +23,11 @@ from reconciler.state.sql.faults import BACKUP, translated
 from reconciler.state.sql.pooled import PooledConnection
 from reconciler.state.sqlite_file import (
     is_cut,
+    open_new,
     open_to_read,
     open_to_write,
     read_pages,
+    shrink,
     size_without_log,
 )
 
@@ -144,6 +146,15 @@ class SqliteDatabase:
                 schema.migrate(connection)
                 return True
 
+    def give_space_back(self) -> None:
+        """Make the file smaller."""
+        # If a power cut undoes the newest steps, nothing but room is lost.
+        with (
+            translated(self.location),
+            closing(open_to_write(self._path, synchronous="NORMAL")) as raw,
+        ):
+            shrink(raw)
+
     def now(self, connection: Connection) -> datetime:  # noqa: ARG002 - the port hands it over
         """The time of this machine."""
         return self._clock() if self._clock else datetime.now(UTC)
@@ -215,7 +226,7 @@ class SqliteDatabase:
     def _create(self) -> None:
         folder.prepare(self._path.parent)
         with folder.draft(self._path) as draft:
-            engine = _engine(partial(open_to_write, draft), "BEGIN IMMEDIATE")
+            engine = _engine(partial(open_new, draft), "BEGIN IMMEDIATE")
             with engine.begin() as connection:
                 schema.create(connection)
             # Only now: on a full disk, pages could stay in a write-ahead log, which is not published.

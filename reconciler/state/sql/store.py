@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.back_off import BackOff
-from reconciler.errors import CommitUnknown, StateCorrupt, StateLocked
+from reconciler.errors import CommitUnknown, StateCorrupt, StateError, StateLocked
 from reconciler.model.sending import EVERY_SENDING
 from reconciler.model.sign_in_attempt import EVERY_ATTEMPT
 from reconciler.model.snapshot import StoredState
@@ -341,6 +341,16 @@ class SqlStore:
         """The same, one after the other."""
         with self._view() as view:
             yield reading.sent(view, matching, limit) if view is not None else iter(())
+
+    def give_space_back(self) -> str:
+        """Give the room of deleted entries back to the system; why that failed, or ""."""
+        if not self._exists():
+            return ""
+        try:
+            self._database.give_space_back()
+        except StateError as error:
+            return error.message
+        return ""
 
     def close(self) -> None:
         """Let go of connections and files."""

@@ -79,6 +79,9 @@ class Shaky:
     def migrate(self) -> bool:
         return self.real.migrate()
 
+    def give_space_back(self) -> None:
+        self.real.give_space_back()
+
     def now(self, connection: Connection) -> datetime:
         return self.real.now(connection)
 
