@@ -108,3 +108,21 @@ def test_a_process_that_is_killed_leaves_its_mail_in_the_log(
         for item in example_session.journal.strays
         if item.recipient == "killed@elsewhere.example"
     ]
+
+
+def test_a_signal_before_sendmail_has_begun_lets_its_caller_try_again(home: Home) -> None:
+    moment = "before reconciler.cli.main.check_arguments"
+    done = run_signalled(home, moment, (signal.SIGTERM,), "sendmail", "-t", "-i", stdin=MAIL)
+    assert (done.status, done.said) == (75, "Interrupted: nothing was sent.\n")
+
+
+@pytest.mark.parametrize("moment", [WITHIN, ANSWERED])
+def test_two_signals_never_deny_a_mail_that_was_handed_over(applied: Home, moment: str) -> None:
+    content = MAIL.format("ada@elsewhere.example")
+    signals = (signal.SIGTERM, signal.SIGINT)
+    done = run_signalled(applied, moment, signals, "sendmail", "-t", "-i", stdin=content)
+    assert done.status == 76, done.said
+    assert "it may have been delivered" in done.err
+    assert "Traceback" not in done.said
+    (entry,) = logged(applied)
+    assert entry["result"] == "uncertain"
