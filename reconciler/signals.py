@@ -62,6 +62,7 @@ class _Signals:
     newest = signal.SIGINT
     settled = False
     last_words: Callable[[], tuple[int, str]] = staticmethod(_interrupted)
+    listener: Callable[[], object] | None = None
 
 
 _signals = _Signals()
@@ -90,6 +91,16 @@ def raise_interrupt_on_signals() -> None:
     _signals.settled = False
     if _signals.came:
         raise KeyboardInterrupt
+
+
+def call_on_signals(listener: Callable[[], object]) -> None:
+    """Call ``listener`` at every signal that ends a command, to the end of the process, and do nothing else.
+
+    For a server, which ends by itself once it is told. To be called in the main thread.
+    """
+    if signal.getsignal(signal.SIGINT) is not _handle:
+        note_signals()
+    _signals.listener = listener
 
 
 def end_at_once_with(last_words: Callable[[], tuple[int, str]]) -> None:
@@ -164,6 +175,9 @@ def act_on_signal() -> None:
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
+    if _signals.listener is not None:
+        _signals.listener()
+        return
     _signals.came += 1
     _signals.newest = signal.Signals(number)
     if _signals.came >= _ON_THE_SPOT:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import ssl
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from reconciler.gateway.settings import Protection
 from reconciler.gateway.status import StatusPages
 from reconciler.gateway.submission import SubmissionHandler
 from reconciler.gateway.throttle import Throttle
-from reconciler.signals import ENDING
+from reconciler.signals import call_on_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,9 +74,13 @@ class Gateway:
     async def run(self) -> None:
         """Serve until a signal comes; raises what ``serve`` raises."""
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        for number in ENDING:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
-                loop.add_signal_handler(number, stop.set)
+
+        def end() -> None:
+            if not loop.is_closed():  # a later signal changes nothing
+                loop.call_soon_threadsafe(stop.set)
+
+        # Not by the loop, which leaves the signals to their usual effect when it ends.
+        call_on_signals(end)
         await self.serve(stop)
 
     async def serve(

@@ -8,12 +8,13 @@ import smtplib
 import ssl
 from email import message_from_bytes
 from email.policy import default
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import trustme
 
 from tests.functional.gateway.conftest import DEADLINE, PASSWORD, SENDER, running
+from tests.functional.signalled import run_signalled
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -274,6 +275,28 @@ def test_a_signal_lets_a_mail_that_is_under_way_be_answered(
     client.close()
     assert gateway.process.wait(DEADLINE) == 0
     assert arrived(example_session, to)["Subject"] == "Disk full"
+
+
+CLOSING: Final = """
+import os
+from reconciler.app.dispatch import Dispatch
+close = Dispatch.close
+
+def hit(dispatch, wait):
+    for number in (15, 2, 1, 15):
+        os.kill(os.getpid(), number)
+    close(dispatch, wait)
+
+Dispatch.close = hit
+"""
+
+
+def test_signals_while_a_gateway_closes_change_nothing(applied: Home) -> None:
+    listening = "after reconciler.gateway.server.Gateway._say_listening"
+    options = ("gateway", "--plain", "127.0.0.1:0", "--status", "none")
+    done = run_signalled(applied, listening, (signal.SIGTERM,), *options, before=CLOSING)
+    assert done.status == 0, done.said
+    assert [json.loads(line)["event"] for line in done.err.splitlines()][-2:] == ["ending", "ended"]
 
 
 @pytest.mark.parametrize(
