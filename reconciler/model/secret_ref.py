@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import Self
 
@@ -40,4 +41,4 @@ class SecretRef:
         if not _WHOLE.fullmatch(text):
             raise ValueError("must be a reference such as env:NAME or file:/path")
         scheme, _, target = text.partition(":")
-        return cls(scheme, target)
+        return cls(sys.intern(scheme), target)  # a few words, and references by the ten thousand

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.errors import StateCorrupt
@@ -38,9 +39,10 @@ def stored_state(
 
     Raises StateCorrupt where a value cannot be read back.
     """
+    known = cache(reference)  # most occur again as a use
     prints: dict[str, list[tuple[SecretRef, Fingerprint]]] = {}
     for row in fingerprints:
-        pair = reference(row.reference), Fingerprint(row.key_id, row.mac)
+        pair = known(row.reference), Fingerprint(row.key_id, row.mac)
         prints.setdefault(row.uid, []).append(pair)
     last_tests = {
         row.uid: LastTest(
@@ -77,7 +79,7 @@ def stored_state(
         ),
         tuple(
             CredentialUse(
-                reference(row.reference),
+                known(row.reference),
                 row.identity,
                 destination(row),
                 Fingerprint(row.key_id, row.mac) if row.mac else None,
