@@ -145,7 +145,8 @@ def collect_rarely(arguments: list[str]) -> None:
     collecting took 40 % of a validation of 10,000 documents, and still 10 % of a plan when it was rare.
     """
     words = arguments[2:] if arguments[:1] == ["-C"] else arguments
-    if words and words[0] in _ENDS_SOON and "--test" not in words:
+    untested = words[:1] == ["apply"] and any(word.startswith("--skip-tests") for word in words)
+    if untested or (words and words[0] in _ENDS_SOON and "--test" not in words):
         gc.disable()
     gc.set_threshold(50_000, 20, 20)
 

@@ -6,6 +6,7 @@ connector, its table or template, or in its provider.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from reconciler.config.load import built_in_providers
@@ -28,7 +29,7 @@ from reconciler.plan.value_source import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from reconciler.config.raw import RawDocument
     from reconciler.diagnostics import Route
@@ -40,19 +41,51 @@ def sources_of(
     changes: Iterable[Change], written: Mapping[Address, RawDocument]
 ) -> ResourceSources:
     """Where the values are written that resources get by changes; ``written`` are the documents of all."""
-    found: dict[Address, ResourceSource] = {}
-    for change in changes:
-        match change:
-            case Create(after=after):
-                paths: list[str] = []
-            case Update(after=after, fields=fields) | Rename(after=after, fields=fields):
-                paths = [item.path for item in fields if item.after is not None]
-            case _:
-                continue
-        source = resource_source(after, paths, written)
-        if source is not None:
-            found[after.address] = source
-    return found
+    return _SourcesOfChanges(
+        {
+            change.after.address: change
+            for change in changes
+            if isinstance(change, Create | Update | Rename) and change.after.address in written
+        },
+        written,
+    )
+
+
+class _SourcesOfChanges(Mapping[Address, ResourceSource]):
+    """Finds the source of a resource when it is asked for: to find a line, its file is read again.
+
+    A first apply changes everything, and shows a few of the changes.
+    """
+
+    def __init__(
+        self,
+        changes: dict[Address, Create | Update | Rename],
+        written: Mapping[Address, RawDocument],
+    ) -> None:
+        self._changes = changes
+        self._written = written
+        self._found: dict[Address, ResourceSource] = {}
+
+    def __getitem__(self, address: Address) -> ResourceSource:
+        found = self._found.get(address)
+        if found is None:
+            change = self._changes[address]
+            changed = () if isinstance(change, Create) else change.fields
+            paths = [item.path for item in changed if item.after is not None]
+            found = resource_source(change.after, paths, self._written)
+            if found is None:
+                raise KeyError(address)
+            self._found[address] = found
+        return found
+
+    def __iter__(self) -> Iterator[Address]:
+        return iter(self._changes)
+
+    def __len__(self) -> int:
+        return len(self._changes)
+
+    def __contains__(self, address: object) -> bool:
+        return address in self._changes
 
 
 def resource_source(

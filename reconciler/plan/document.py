@@ -6,7 +6,7 @@ its meaning.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from reconciler.model.resource import JSON, digest, spec_of, to_plain
@@ -225,6 +225,10 @@ def to_document(plan: Plan) -> PlanDocument:
 
     The same plan may be made in another folder, so they are no part of what is saved, compared and approved.
     """
+    return replace(_ungrouped(plan), groups=group_documents(plan.changes))
+
+
+def _ungrouped(plan: Plan) -> PlanDocument:
     return PlanDocument(
         lineage=plan.lineage,
         serial=0 if plan.base else plan.serial,
@@ -276,7 +280,6 @@ def to_document(plan: Plan) -> PlanDocument:
         ),
         partial=PartialDocument.of(plan.partial) if plan.partial else None,
         environment=plan.environment,
-        groups=group_documents(plan.changes),
         settings_changes=plan.settings_changes,
         base=plan.base,
     )
@@ -292,8 +295,11 @@ def routes_document(plan: Plan) -> RoutesDocument:
 
 
 def plan_digest(plan: Plan) -> str:
-    """The digest of a plan's content; equal plans, and only they, have equal digests."""
-    return digest(to_plain(to_document(plan), nulls=True))
+    """The digest of a plan's content; equal plans, and only they, have equal digests.
+
+    Which changes are alike follows from the changes, and takes longer to find than all else here.
+    """
+    return digest(to_plain(_ungrouped(plan), nulls=True))
 
 
 def resource_change(change: Change) -> ResourceChange:

@@ -12,11 +12,12 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 RECONCILER = str(Path(sys.executable).parent / "reconciler")
 """The program, as it is installed."""
+
+_COMPILED = tempfile.TemporaryDirectory(prefix="bytecode-")
+_AS_INSTALLED: Final = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": _COMPILED.name}
+"""An installed program is compiled once, whatever the environment of the tests says; so is what it is compared with."""
 
 
 def measured(module: str, *arguments: object) -> Any:
@@ -42,7 +47,7 @@ def cpu_seconds(
 ) -> float:
     """The CPU time that a command takes from its start to its end, in itself and in the system."""
     with subprocess.Popen(
-        command, cwd=cwd, env={**os.environ, **environ}, stdin=subprocess.DEVNULL,
+        command, cwd=cwd, env={**os.environ, **_AS_INSTALLED, **environ}, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         _, status, usage = os.wait4(process.pid, 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.benchmarks.large import fill, write_documents
+from tests.benchmarks.large import GROUPS, fill, write_documents
 from tests.benchmarks.measure import RECONCILER, compared, cpu_seconds, measured
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def validated(folder: Path) -> float:
 
 def read_bare(folder: Path) -> float:
     """Seconds of CPU that it takes to read the same files and do nothing with them."""
-    command = (sys.executable, "-m", "tests.benchmarks.large", "yaml", str(folder))
+    command = (sys.executable, "-m", "tests.benchmarks.bare_yaml", "ruamel", str(folder))
     return cpu_seconds(*command)
 
 
@@ -56,6 +56,18 @@ def test_validation_takes_little_more_than_reading_yaml(
         f" {statistics.median(times):.1f} s of CPU"
     )
     assert ratio.median <= 1.25
+
+
+def test_validation_of_ten_thousand_files_beside_reading_them_by_pyyaml(
+    tmp_path: Path, tell: Tell
+) -> None:
+    pytest.importorskip("yaml", reason="packaging/requirements/benchmark.txt holds PyYAML")
+    folder = tmp_path / "connectors.d"
+    write_documents(folder, 2 * MANY + GROUPS)  # a connector and its permissions in each file
+    command = (sys.executable, "-m", "tests.benchmarks.bare_yaml", "pyyaml", str(folder))
+    ratio = compared(lambda: validated(folder), lambda: cpu_seconds(*command), pairs=5)
+    tell(f"validate with {MANY} files, against PyYAML's loader in C: {ratio}")
+    assert ratio.median <= 2.5
 
 
 def test_the_time_that_validation_takes_grows_with_the_documents_and_not_faster(

@@ -96,7 +96,10 @@ def several(number: int, kind: Kind) -> str:
 
 
 def _alike(group: AlikeChanges, style: Style, be: str, sources: ResourceSources) -> str:
-    symbol, verb = _what(group.changes[0], be)
+    first = group.changes[0]
+    symbol, verb = _what(first, be)
+    if isinstance(first, Create):
+        sources = NO_SOURCES  # those are of fields that change
     return group_text(
         (symbol, f"{verb} alike"),
         (group.kind, group.provider, [item.name for item in group.addresses]),
