@@ -1,4 +1,4 @@
-"""Steps that a command owes its end, such as releasing a lock: done even if signals broke off what should have done them."""
+"""Steps that a command must do before it ends, such as releasing a lock, even if signals broke off the code for them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Names of what is filled beside its place before it gets there, and the removal of what a killed process left so.
+"""Drafts: files and folders that are filled beside their target and then moved there.
 
-A draft of another process may be in use. So only one that is an hour older than a new one is removed; both times are
-those of the file system.
+Those that a killed process left behind are removed. As a draft of another process may be in use, it has to be an hour
+older than a new one; both times are those of the file system.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NAME: Final = re.compile(r"\..+\.draft-[0-9a-f]{8}(-journal|-wal|-shm)?")
-"""Those beside SQLite's drafts are SQLite's."""
+"""SQLite has files of its own beside its drafts."""
 
 _ABANDONED_SECONDS: Final = 3600
 

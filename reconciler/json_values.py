@@ -7,7 +7,7 @@ from typing import Final
 
 _LARGEST: Final = 2**63 - 1
 _DIGITS: Final = len(str(_LARGEST)) + 1
-_NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 class TooLarge(ValueError):
@@ -21,14 +21,14 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
-def no_text(value: object) -> str:
-    """Name the first character in a JSON value that is not one, in keys too; "" if there is none."""
+def unstorable(value: object) -> str:
+    """Name the first character in the texts of a JSON value, keys included, that no database stores; "" if there is none."""
     pending = [value]
     while pending:
         item = pending.pop()
         match item:
             case str():
-                if found := _NO_TEXT.search(item):
+                if found := _UNSTORABLE.search(item):
                     return "a NUL" if found[0] == "\0" else "half of a character (a lone surrogate)"
             case dict():
                 pending += item

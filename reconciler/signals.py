@@ -108,7 +108,7 @@ def end_at_once_with(last_words: Callable[[], tuple[int, str]]) -> None:
     _signals.last_words = last_words
 
 
-def have_come() -> bool:
+def signals_came() -> bool:
     """Whether a signal has come that was to end the command."""
     return _signals.came > 0
 
@@ -129,7 +129,7 @@ def settle_signals() -> None:
 
 
 def ignore_signals() -> None:
-    """Ignore every signal that ends a command: while an interpreter goes, they would have their usual effect again."""
+    """Ignore every signal that ends a command: while the interpreter shuts down, they would have their usual effect again."""
     for number in ENDING:
         if signal.getsignal(number) is _handle:
             signal.signal(number, signal.SIG_IGN)
@@ -225,7 +225,7 @@ def _not_raised(found: sys.UnraisableHookArgs) -> None:
 def _send_again() -> None:
     _signals.came -= 1
     # Not threading.Thread, whose locks the main thread may hold at this very moment.
-    with suppress(RuntimeError):  # the interpreter is going, and nothing is left to interrupt
+    with suppress(RuntimeError):  # the interpreter shuts down, and nothing is left to interrupt
         _thread.start_new_thread(_send_soon, (_signals.newest,))
 
 

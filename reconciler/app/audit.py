@@ -33,10 +33,10 @@ def moment_before(age: timedelta) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How many entries were deleted, and why their room was not given back, if it was not."""
+    """How many entries were deleted, and why their space was not freed, "" if it was."""
 
     count: int
-    kept: str
+    not_freed: str
 
 
 @contextmanager

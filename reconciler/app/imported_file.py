@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.atomic_file import opened, read_wholly, unreadable
 from reconciler.errors import ReconcilerError, UsageError
-from reconciler.json_values import TooLarge, no_text, whole_number
+from reconciler.json_values import TooLarge, unstorable, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def read_json(path: Path, *, hint: str = "", largest: tuple[int, str] | None = N
         raise UsageError(f"{path} holds a number of more than 64 bits", hint=hint) from None
     except (ValueError, RecursionError):
         return octets
-    if what := no_text(value):
+    if what := unstorable(value):
         raise UsageError(f"{path} holds {what} in a text", hint=hint)
     return octets
 

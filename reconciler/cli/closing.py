@@ -1,4 +1,4 @@
-"""How a command ends that a signal or an error ends early: its last line, and its exit code.
+"""The last line and the exit code of a command that a signal or an error ends early.
 
 What happened to its revision or mail is kept here, apart from the exception that ends it, since a second signal puts
 another exception in its place.
@@ -89,7 +89,7 @@ def begin_closing() -> None:
 
 @contextmanager
 def closing_line(outcome: WriteOutcome) -> Iterator[None]:
-    """Say at the end what became of the revision, if an exception ends the block."""
+    """Say at the end whether the revision was written, if an exception ends the block."""
     closing.outcome = outcome
     try:
         yield

@@ -24,10 +24,10 @@ from reconciler.debts import take_owed
 from reconciler.errors import ConfigurationInvalid, ReconcilerError
 from reconciler.signals import (
     end_at_once_with,
-    have_come,
     ignore_signals,
     raise_interrupt_on_signals,
     settle_signals,
+    signals_came,
 )
 
 COMMANDS = {
@@ -144,11 +144,15 @@ def collect_rarely(arguments: list[str]) -> None:
     A command makes hundreds of thousands of values that live until its end, hardly any of them in cycles;
     collecting took 40 % of a validation of 10,000 documents, and still 10 % of a plan when it was rare.
     """
-    words = arguments[2:] if arguments[:1] == ["-C"] else arguments
+    words = _words_of_command(arguments)
     untested = words[:1] == ["apply"] and any(word.startswith("--skip-tests") for word in words)
     if untested or (words and words[0] in _ENDS_SOON and "--test" not in words):
         gc.disable()
     gc.set_threshold(50_000, 20, 20)
+
+
+def _words_of_command(arguments: list[str]) -> list[str]:
+    return arguments[2:] if arguments[:1] == ["-C"] else arguments
 
 
 def main(arguments: list[str]) -> int:
@@ -170,9 +174,9 @@ def main(arguments: list[str]) -> int:
     ) as error:
         return _ended_early(error, arguments)
     except Exception:
-        if not have_come():
+        if not signals_came():
             raise
-        # Some code makes another exception of an interrupt; with the traceback of one there is nothing to find.
+        # Some code turns an interrupt into another exception, whose traceback would tell nothing.
         return _ended_early(KeyboardInterrupt(), arguments)
     closing.code = code
     _settle(code)
@@ -214,7 +218,7 @@ def _ended_early(error: BaseException, arguments: list[str]) -> int:
 
 def _expect(arguments: list[str]) -> None:
     """Note that nothing was done by a command that had not begun to write a revision, or to send a mail."""
-    words = arguments[2:] if arguments[:1] == ["-C"] else arguments
+    words = _words_of_command(arguments)
     if words[:1] == ["sendmail"] and closing.mail is None:
         closing.mail = MailOutcome(SendmailCode.TEMPORARY, SendmailCode.PROTOCOL, lambda: False)
     writes = words[:1] == ["apply"] or words[:2] in (["state", "forget"], ["state", "import"])

@@ -38,6 +38,6 @@ def confirm_and_prune(
             return ExitCode.REFUSED
     done = prune()
     click.echo(f"Deleted {told(done.count)}.")
-    if done.kept:
-        show_notes((f"their room was not given back: {done.kept}",))
+    if done.not_freed:
+        show_notes((f"their space was not freed: {done.not_freed}",))
     return ExitCode.OK

@@ -1,4 +1,4 @@
-"""Long texts for standard output that are there whole or not at all, and never in memory as a whole."""
+"""Long texts for standard output: printed whole or not at all, and never in memory as a whole."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def echoed_at_the_end() -> Iterator[Callable[[Iterable[str]], None]]:
             fault = disk_fault(error)
             raise ReconcilerError(
                 f"the text cannot be kept in a temporary file until it is complete: {fault.reason}",
-                hint="Set TMPDIR to a folder with some space.",
+                hint="Set TMPDIR to a folder with enough space.",
             ) from error
 
     with tempfile.SpooledTemporaryFile(

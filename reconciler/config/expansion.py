@@ -90,7 +90,7 @@ class _Use:
     rights_layers: tuple[Layer, ...]
 
 
-@dataclass()
+@dataclass
 class _Expansion:
     variables: Variables
     readable: bool

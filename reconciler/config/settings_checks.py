@@ -64,7 +64,7 @@ def _hosts(raw: RawDocument, hosts: tuple[str, ...], route: Route) -> Iterator[D
                 raw,
                 "name/invalid-domain",
                 (*route, "allowed_hosts", index),
-                f"`{host}` is not the name of a host, so nothing would be allowed.",
+                f"`{host}` is not a valid host name, so it would allow nothing.",
                 "Check its spelling; emoji and invisible characters are not allowed (IDNA 2008).",
             )
 

@@ -74,7 +74,7 @@ _VERIFICATION: Final[dict[int, _Words]] = {
     18: _Words(
         _UNTRUSTED,
         "The certificate of {host} is self-signed: no authority has issued it.",
-        "Install one of an authority on the server, or name this certificate with `ca_file` or --ca-file.",
+        "Install one from an authority on the server, or name this certificate with `ca_file` or --ca-file.",
     ),
     19: _Words(
         _UNTRUSTED,
@@ -191,7 +191,7 @@ _REASONS: Final[tuple[tuple[str, _Words], ...]] = (
         "ALERT_INTERNAL_ERROR",
         _Words(
             ErrorClass.PROTOCOL,
-            "{host} reports a fault of its own while it sets up TLS.",
+            "{host} reports an internal error while it sets up TLS.",
             "Ask the server's administrator, or test again later.",
         ),
     ),

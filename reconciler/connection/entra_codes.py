@@ -171,8 +171,8 @@ ENTRA: Final[dict[str, tuple[ErrorClass, str, str]]] = {
         "The refresh token or the assertion is not valid; Microsoft calls the request malformed.",
         "Check that the reference resolves to the whole token, or sign in again to obtain one.",
     ),
-    "90024": (ErrorClass.REFUSED, "Microsoft Entra has a passing fault.", _LATER),
-    "90033": (ErrorClass.REFUSED, "Microsoft Entra has a passing fault.", _LATER),
+    "90024": (ErrorClass.REFUSED, "Microsoft Entra has a temporary problem.", _LATER),
+    "90033": (ErrorClass.REFUSED, "Microsoft Entra has a temporary problem.", _LATER),
     "90094": (
         _SCOPE,
         "An administrator must consent to the permissions that the application requests.",

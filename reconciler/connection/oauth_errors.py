@@ -54,7 +54,7 @@ _STANDARD: Final = {
     ),
     "server_error": (
         ErrorClass.REFUSED,
-        "It reports a fault of its own.",
+        "It reports an internal error.",
         "Wait and test again; if it persists, ask whoever runs the authorisation server.",
     ),
     "invalid_scope": (_SCOPE, "A requested scope is not valid.", "Check `scopes`."),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 SECONDS: Final = 10.0
-"""For how long an acknowledgement is waited for."""
+"""How long to wait for an acknowledgement."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1
 

@@ -187,7 +187,7 @@ class GatewayProtocol(SMTP):
     async def smtp_VRFY(self, _arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
         """Verify nobody (RFC 5321 section 3.5.3)."""
         if not await self.check_auth_needed("VRFY"):
-            await self.push("252 2.5.0 Nobody is verified here; send the mail")
+            await self.push("252 2.5.0 Addresses are not verified; send the mail")
 
     async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Begin TLS; whoever leaves during the handshake is reported as lost."""

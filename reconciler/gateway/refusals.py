@@ -1,4 +1,4 @@
-"""The recipients that a provider has lately refused: SMTP has no answer for each of them after the text of a mail.
+"""The recipients that a provider has recently refused: SMTP has no answer for each of them after the text of a mail.
 
 A mail that is refused for some of its recipients goes to nobody at first. When the client sends it again, those are
 refused one by one, in the provider's words, and the others get it.
@@ -51,7 +51,7 @@ class KnownRefusals:
                 (written,) = read_addresses((recipient,), "RCPT")
                 if (found := refusals.get(written.addr_spec)) is None:
                     continue
-                self._known.pop((origin, recipient), None)  # the newest stands last
+                self._known.pop((origin, recipient), None)  # the newest comes last
                 self._known[origin, recipient] = found, self._clock() + KEPT
             while len(self._known) > _MOST:
                 del self._known[next(iter(self._known))]

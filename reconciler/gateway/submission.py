@@ -272,7 +272,7 @@ class SubmissionHandler:
             if handled.cancelled():  # it waited for a thread, and nobody waits for it any more
                 free()
                 return
-            # Where the gateway has ended, the log goes on calling it uncertain.
+            # Once the gateway has ended, its threads take no more work, and the log goes on calling it uncertain.
             with suppress(RuntimeError):
                 last = self._sending.submit(self._conclude, handled.result(), is_told=is_told)
                 last.add_done_callback(free)

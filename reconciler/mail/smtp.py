@@ -71,7 +71,7 @@ class Envelope:
 class Submission:
     """What became of a mail: the recipients it was accepted for, those refused and why, and the final reply.
 
-    ``reply`` is None if no text was sent: all recipients were refused, or some where all or none were asked for.
+    ``reply`` is None if no text was sent: all recipients were refused, or some of a mail for all or none.
     """
 
     accepted: tuple[str, ...]

@@ -103,9 +103,8 @@ def is_valid(domain: str) -> bool:
 
 def _is_ip_address(name: str) -> bool:
     try:
-        ip_address(
-            name.removeprefix("ipv6:")
-        )  # as the domain of an address (RFC 5321 section 4.1.3)
+        # The prefix is that of a domain in an address (RFC 5321 section 4.1.3).
+        ip_address(name.removeprefix("ipv6:"))
     except ValueError:
         return False
     return True

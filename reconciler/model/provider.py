@@ -115,7 +115,7 @@ class ServerDefaults:
         tuple[HostGlob, ...],
         Field(
             title="Other names",
-            description="Further hosts of this kind, such as those of a region; `*.` stands for any name below.",
+            description="Further hosts of this kind, such as those of a region; `*.` matches every host below a domain.",
             examples=[["imap.example.net", "*.imap.example.com"]],
         ),
     ] = ()

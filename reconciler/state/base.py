@@ -330,10 +330,10 @@ class StateStore(StateReader, SendingLog, AttemptLog, Protocol):
         ...
 
     def give_space_back(self) -> str:
-        """Give the room of deleted entries back to the system; why that failed, or "".
+        """Return the space of deleted entries to the system; return why that failed, or "".
 
-        A database that keeps its free space for itself does nothing. What is not given back now is used again, or
-        given back next time.
+        A database that keeps its free space for itself does nothing. What is not returned now is reused, or
+        returned next time.
         """
         ...
 

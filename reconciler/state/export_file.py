@@ -6,13 +6,14 @@ import json
 import sqlite3
 from contextlib import closing
 from dataclasses import fields
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from reconciler.errors import StateCorrupt, StateError, StateUnavailable, UsageError
-from reconciler.json_values import TooLarge, no_text
+from reconciler.json_values import TooLarge, unstorable
+from reconciler.model.validators import validator
 from reconciler.state import json_stream
 from reconciler.state.export_checks import AGAIN, ExportChecks
 from reconciler.state.export_text import Digest
@@ -152,7 +153,7 @@ def verified(source: Octets) -> ExportFile:
     except sqlite3.Error as error:
         raise StateUnavailable(
             f"the temporary database in which an export is checked cannot be written: {error}",
-            hint="Set SQLITE_TMPDIR to a folder with some space.",
+            hint="Set SQLITE_TMPDIR to a folder with enough space.",
         ) from None
     return ExportFile(source, export, reading)
 
@@ -163,7 +164,7 @@ def _members(source: Octets) -> dict[str, Member] | None:
 
     def look(value: object) -> None:
         nonlocal bad
-        bad = bad or no_text(value)
+        bad = bad or unstorable(value)
 
     try:
         found = json_stream.members(source, look)
@@ -203,7 +204,7 @@ class _Head:
         """
         reasons = dict(invalid)
         try:
-            export = _adapter().validate_json(json.dumps(self._plain))
+            export = validator(StateExport).validate_json(json.dumps(self._plain))
             if not reasons:
                 return export
         except ValidationError as error:
@@ -216,8 +217,3 @@ class _Head:
 
 def _reason(place: tuple[int | str, ...], said: str) -> str:
     return f"{'.'.join(map(str, place))}: {said}"
-
-
-@cache
-def _adapter() -> TypeAdapter[StateExport]:
-    return TypeAdapter(StateExport)

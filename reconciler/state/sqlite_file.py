@@ -55,7 +55,7 @@ def shrink(connection: sqlite3.Connection) -> None:
     """Give free pages back to the file system; raises sqlite3.Error.
 
     In small steps, between which others can write. A file of an older release, whose pages cannot be moved one by one, is
-    rewritten once: others can read it meanwhile, but not write, and it needs room for a copy. As nothing is lost if it
+    rewritten once: others can read it meanwhile, but not write, and it needs space for a copy. As nothing is lost if it
     keeps its size, that has to be worth it.
     """
     free, count, moves = (

@@ -123,7 +123,7 @@ def show(project: Project, *, serial: int, output_format: TextOrJson) -> None:
 @click.option("--limit", type=whole_number(1), default=50, show_default=True, metavar="N",
               help="List at most N attempts.")  # fmt: skip
 @click.option("--prune", type=DURATION, metavar="AGE",
-              help="Delete older attempts, after asking. Needs an Administrator.")  # fmt: skip
+              help="Delete older attempts, after asking. Requires an Administrator.")  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask before --prune.")
 @project_options(Uses.CONFIG | Uses.STATE | Uses.ACTOR | Uses.COLOR)
 def attempts(

@@ -50,8 +50,8 @@ def _invalid(raw: RawDocument, *, filled_in: bool = False) -> Iterator[Finding]:
         if is_valid(domain) or is_placeholder(domain) or _is_pattern(domain):
             continue  # what else is wrong with it is said elsewhere
         if domain.isascii() and "xn--" not in domain.lower():
-            message = f"`{written}` is not the name of a host or a domain."
-            hint = "A name has letters, digits, hyphens and dots; only a provider's may have `{domain}`."
+            message = f"`{written}` is not a valid host or domain name."
+            hint = "Names consist of letters, digits, hyphens and dots; `{domain}` is replaced only in a provider."
         else:
             message = f"`{written}` is not a domain name under IDNA 2008."
             hint = "Check its spelling; emoji and invisible characters are not allowed."

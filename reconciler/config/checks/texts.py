@@ -107,7 +107,7 @@ def _meaning(field: str, text: str, references: frozenset[str]) -> tuple[str, st
         hint = f"Write the value; references go into {', '.join(sorted(references))}."
         return "text/reference", message, hint
     if field == "username" and capitals:
-        message = "`username` begins like a reference, but with capitals, so the text would be used as it is."
+        message = "`username` looks like a reference, but its scheme is in capitals, so the text would be used as it is."
         return "text/reference", message, f"Write `{scheme.lower()}:`."
     return None
 

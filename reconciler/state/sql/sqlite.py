@@ -148,7 +148,7 @@ class SqliteDatabase:
 
     def give_space_back(self) -> None:
         """Make the file smaller."""
-        # If a power cut undoes the newest steps, nothing but room is lost.
+        # If a power cut undoes the newest steps, only free space is lost.
         with (
             translated(self.location),
             closing(open_to_write(self._path, synchronous="NORMAL")) as raw,

@@ -343,7 +343,7 @@ class SqlStore:
             yield reading.sent(view, matching, limit) if view is not None else iter(())
 
     def give_space_back(self) -> str:
-        """Give the room of deleted entries back to the system; why that failed, or ""."""
+        """Free the space of deleted entries; return why that failed, or ""."""
         if not self._exists():
             return ""
         try:
