@@ -149,7 +149,7 @@ def restore(
 
     ``outcome`` says at any time whether it was written; ``noted`` is told if the lock could not be given back.
     Raises ReconcilerError if the file cannot be read;
-    StateError if it is no whole export, or the state is not empty; StateLocked.
+    StateError if it is not a whole export, or the state is not empty; StateLocked.
     """
     with imported_file(path) as source:
         export = verified(source)

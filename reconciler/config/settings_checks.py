@@ -47,7 +47,7 @@ def problems(raw: RawDocument, settings: Settings) -> Iterator[Diagnostic]:
 
 
 def _texts(raw: RawDocument, value: JSON, before: Route) -> Iterator[Diagnostic]:
-    """Every text but the values of variables, which are looked at where they stand in documents."""
+    """Every text but the values of variables, which are checked where documents use them."""
     for name, item in value.items() if isinstance(value, dict) else ():
         if name == "environments" and isinstance(item, dict):
             for environment, inner in item.items():

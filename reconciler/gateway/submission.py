@@ -262,7 +262,7 @@ class SubmissionHandler:
             return
         handed_over, concluded = server.handed_over, server.concluded
         server.handed_over = server.concluded = None
-        is_told = server.is_told  # by what it did as it left
+        is_told = server.is_told  # judged by what it did as it left
         loop = asyncio.get_running_loop()
 
         def free(_: object = None) -> None:

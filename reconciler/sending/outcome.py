@@ -60,8 +60,8 @@ class RefusedRecipient:
 class SomeRefused(SendFailed):
     """A server refused some recipients of a mail that was for all or none: nobody gets it for now.
 
-    ``status`` is the enhanced code of the first refusal, as a temporary one: without these recipients, or with what is
-    temporary gone, the mail may be sent.
+    ``status`` is the enhanced code of the first refusal, as a temporary one: the mail may be sent
+    without these recipients, or once a temporary refusal is over.
     """
 
     def __init__(self, host: str, refused: tuple[RefusedRecipient, ...]) -> None:

@@ -1,4 +1,4 @@
-"""The room of entries that were pruned is given back, whoever reads or writes the file meanwhile."""
+"""The space of entries that were pruned is freed, whoever reads or writes the file meanwhile."""
 
 from __future__ import annotations
 

@@ -44,12 +44,12 @@ _PLACEHOLDER: Final = re.compile(
 )
 """What shells, Make, Jinja, Go, Python, Ruby, Windows and templates replace: ``$HOST``, ``{{ host }}``.
 
-`variables` reads ``${…}``. The text whole: ``%HOST%``, ``<YOUR HOST>``, ``@HOST@``, ``__HOST__``, ``((host))``,
+`variables` reads ``${…}``. Only as the whole text: ``%HOST%``, ``<YOUR HOST>``, ``@HOST@``, ``__HOST__``, ``((host))``,
 ``[[host]]``, ``{host}``; ``{domain}`` means something in a provider.
 """
 
 _WITHIN_REFERENCE: Final = re.compile(r"<[A-Za-z][A-Za-z0-9_ -]*>|%[A-Za-z_]+%")
-"""The like of it anywhere in a reference."""
+"""Placeholders anywhere in a reference."""
 
 _OPENING: Final = "\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb\u2039\u203a\u00b4`"
 """Quotes that word processors write; to YAML they are part of the text."""

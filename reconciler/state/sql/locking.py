@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _WAITS = BackOff(first=0.1, longest=1.0, tries=6)
-"""The waits before connecting anew, a few seconds in all."""
+"""The waits before reconnecting, a few seconds in all."""
 
 _LONGEST = 5.0
 """Seconds after which no further connection is tried: one to a server that is silent takes ten by itself."""
@@ -99,7 +99,7 @@ class DatabaseLock:
             now = self._database.now(transaction)
             return rows.take(transaction, leases.fresh(token, holder, operation, now), now, dead)
 
-        return self._anew(take)
+        return self._retried(take)
 
     def _refuse_damaged(self, view: Connection) -> None:
         from reconciler.state.sql import checking  # noqa: PLC0415 - only what writes a revision needs it
@@ -112,9 +112,9 @@ class DatabaseLock:
 
     def _release(self, token: str) -> None:
         if self._exists:  # a state that was never made has no lock either
-            self._anew(lambda transaction: rows.release(transaction, token))
+            self._retried(lambda transaction: rows.release(transaction, token))
 
-    def _anew(self, step: Callable[[Connection], T]) -> T:
+    def _retried(self, step: Callable[[Connection], T]) -> T:
         """Do a step that may be done twice; over a new connection, for some seconds, if the one before breaks off."""
         until = time.monotonic() + _LONGEST
         for delay in _WAITS:
