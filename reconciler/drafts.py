@@ -37,7 +37,7 @@ def draft_name(name: str) -> str:
 
 @contextmanager
 def draft_of(target: Path) -> Iterator[Path]:
-    """Yield a path beside ``target`` for a file or folder that takes its place; what is left there is removed at the end."""
+    """Yield a path beside ``target`` for a file or folder that will replace it; what is left there is removed at the end."""
     path = target.parent / draft_name(target.name)
     removed = owe(partial(_discard, path))
     try:

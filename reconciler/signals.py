@@ -109,7 +109,7 @@ def end_at_once_with(last_words: Callable[[], tuple[int, str]]) -> None:
 
 
 def signals_came() -> bool:
-    """Whether a signal has come that was to end the command."""
+    """Whether a signal came that should end the command."""
     return _signals.came > 0
 
 

@@ -23,7 +23,7 @@ _NO_MAILBOX = re.compile(r"5\.1\.(?:[0-6]|10)|5\.2\.1")
 _NOT_NOW = re.compile(r"[45]\.2\.[1-4]|4\.1\.[1-6]")
 _FULL = re.compile(r"over ?quota|quota exceeded|mailbox (?:is )?full", re.IGNORECASE)
 _SENDER = re.compile(r"sender|mail from", re.IGNORECASE)
-"""Whom some servers, such as Postfix, judge only at the recipient."""
+"""A refusal of the sender, whom some servers, such as Postfix, judge only at the recipient."""
 _POLICY = re.compile(r"relay|denied|polic|spam|block|authenticat|not permitted", re.IGNORECASE)
 
 
@@ -40,7 +40,7 @@ def _says_no_mailbox(declined: Declined) -> bool:
 
 
 def _says_not_now(declined: Declined) -> bool:
-    """Whether it is the mailbox of a recipient that takes nothing: full, or closed for now (RFC 3463 section 3.3)."""
+    """Whether the recipient's mailbox takes no mail for now: full, or closed (RFC 3463 section 3.3)."""
     reply = declined.reply
     if declined.command != "RCPT" or reply.code == "421" or _SENDER.search(reply.text):
         return False

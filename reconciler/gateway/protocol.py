@@ -161,7 +161,7 @@ class GatewayProtocol(SMTP):
 
         reader.readuntil = readuntil  # type: ignore[method-assign]
 
-    async def _is_told(self) -> bool:
+    async def _wait_until_told(self) -> bool:
         """Wait until the client has the answer to its mail, and say whether it has."""
         self._is_answered = True
         return await wait_for_acknowledgement(self._transports, lambda: self.is_told)
@@ -214,7 +214,7 @@ class GatewayProtocol(SMTP):
         self._is_answered = self.is_told = False
         try:
             await super().smtp_DATA(arg)
-            await self._handler.conclude(self, is_told=await self._is_told())
+            await self._handler.conclude(self, is_told=await self._wait_until_told())
         finally:
             self.is_busy = False
             self._handler.end(self)

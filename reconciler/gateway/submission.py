@@ -208,7 +208,7 @@ class SubmissionHandler:
         address: str,
         options: list[str],
     ) -> str:
-        """Take a recipient that can be one, and that the provider has not lately refused; each is refused by itself."""
+        """Take a recipient that can be one, and that the provider has not recently refused; each is refused by itself."""
         if not _ADDRESS.fullmatch(address):
             return "553 5.1.3 The recipient is not an address"
         if len(envelope.rcpt_tos) >= self._settings.recipients:

@@ -1,4 +1,4 @@
-"""The trace that the gateway leaves in a mail, and those of others that it counts."""
+"""The Received field that the gateway adds to a mail, and the count of those in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from email.utils import formatdate
 from typing import Final
 
 HOPS: Final = 50
-"""Received fields of a mail that goes round in circles; Postfix has the same limit."""
+"""Received fields of a mail that is in a loop; Postfix has the same limit."""
 
 _RECEIVED: Final = re.compile(rb"(?im)^received[ \t]*:")
 _HELO: Final = re.compile(r"[A-Za-z0-9.:\[\]_-]{1,255}")

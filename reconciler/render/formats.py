@@ -19,7 +19,7 @@ class OutputFormat(StrEnum):
     JSON = "json"
     """A document with a published schema."""
     JSON_LINES = "jsonl"
-    """An entry of such a document on each line, for lists without an end."""
+    """An entry of such a document on each line, for lists of any length."""
     MARKDOWN = "markdown"
     """Text for a comment on a pull request."""
     JUNIT = "junit"

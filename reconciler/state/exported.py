@@ -273,7 +273,7 @@ class WholeState(Protocol):
 
 
 class Part(Generic[Item]):
-    """A part of a :class:`WholeState` that is read anew each time that somebody iterates over it."""
+    """A part of a :class:`WholeState` that is read again each time that it is iterated over."""
 
     def __init__(self, read: Callable[[], Iterator[Item]]) -> None:
         self._read = read

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _BUSY_SECONDS = 5.0
 _STEP = 500
-"""Pages that are given back at once: two megabytes, which takes some tenths of a second on a busy disk."""
+"""Pages that are freed at once: two megabytes, which takes some tenths of a second on a busy disk."""
 _WORTH_A_COPY = 10
 """A file is copied if at least one of so many pages is free."""
 # A reader writes to the folder too, where SQLite keeps the index of the write-ahead log: this is how a read-only

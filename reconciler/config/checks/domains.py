@@ -1,4 +1,4 @@
-"""Domains: each has a form that the network knows; those beyond ASCII follow IDNA 2008."""
+"""Domains are valid names, and non-ASCII ones follow IDNA 2008."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def valid(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 def _invalid(raw: RawDocument, *, filled_in: bool = False) -> Iterator[Finding]:
-    """Every domain of a document that has no form; ``filled_in`` if its templates are replaced."""
+    """Every domain of a document that is not valid; ``filled_in`` if its templates are replaced."""
     for route, written in _domains(raw.value):
         domain = written
         for template, example in _FILLED_IN.items() if filled_in else ():

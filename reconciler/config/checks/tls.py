@@ -86,7 +86,7 @@ def _of_side(side: Endpoint) -> Iterator[_Problem]:
 
 
 def _as_provided(side: Endpoint) -> bool:
-    """Whether port and mode are the provider's, which has written both out: `provider_ports` looks at them."""
+    """Whether port and mode are those that the provider declares: `provider_ports` checks them there."""
     known, server = side.defaults, side.server
     return known is not None and (known.port, known.security) == (server.port, server.security)
 
