@@ -109,6 +109,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--connectors", type=int, default=1000, metavar="N",
         help="how many connectors the benchmark of what they cost has",
     )  # fmt: skip
+    parser.addoption(
+        "--rows", type=int, default=20_000, metavar="N",
+        help="how many rows of the log the benchmark of the memory has",
+    )  # fmt: skip
     chaos = parser.getgroup("chaos", "attacks at random moments (tests/chaos)")
     chaos.addoption("--chaos", type=int, default=0, metavar="N", help="run N attacks")
     chaos.addoption(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -30,7 +31,8 @@ def echoed_at_the_end() -> Iterator[Callable[[Iterable[str]], None]]:
 
     def keep(pieces: Iterable[str]) -> None:
         try:
-            spool.writelines(pieces)
+            for piece in pieces:  # writelines() would keep all of them in memory
+                spool.write(piece.encode("utf-8"))
             spool.flush()
         except OSError as error:
             fault = disk_fault(error)
@@ -39,10 +41,9 @@ def echoed_at_the_end() -> Iterator[Callable[[Iterable[str]], None]]:
                 hint="Set TMPDIR to a folder with enough space.",
             ) from error
 
-    with tempfile.SpooledTemporaryFile(
-        _IN_MEMORY, mode="w+", encoding="utf-8", newline=""
-    ) as spool:
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
         yield keep
         spool.seek(0)
-        while text := spool.read(_AT_ONCE):
+        reader = codecs.getreader("utf-8")(spool)
+        while text := reader.read(_AT_ONCE):
             click.echo(text, nl=False)

@@ -8,6 +8,7 @@ beside fetching the rows: CPU time, because it says much the same however busy t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
@@ -23,6 +24,7 @@ from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.permissions import Permissions, Principals
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.secret_ref import SecretRef
+from reconciler.model.sending import SendingRecord, SendingResult
 from reconciler.model.snapshot import LastTest, Snapshot
 from reconciler.plan.changes import Change, Create, FieldChange, Update
 from reconciler.plan.inputs import Desired
@@ -152,6 +154,20 @@ def fill(url: str, connectors: int, revisions: int) -> None:
             _commit(store, lineage, revision, tuple(changes))
     finally:
         store.close()
+
+
+def sendings(count: int) -> Iterator[SendingRecord]:
+    """Rows of the log of sending, as a gateway writes them."""
+    for number in range(count):
+        known = hashlib.sha256(str(number).encode()).hexdigest()[:32]
+        yield SendingRecord(
+            id=f"{number:032x}", at=NOON + timedelta(seconds=number), actor="queue@contoso.example",
+            actor_source="gateway", result=SendingResult.SENT, connector="c-00001",
+            host="smtp.office365.com", message_id=f"<{known}@contoso.example>",
+            sender="c-00001@contoso.example", from_address="c-00001@contoso.example", recipients=1,
+            accepted=1, size=1500 + number, code=250, enhanced="2.0.0", copy="skipped",
+            application="queue", reason="sender",
+        )  # fmt: skip
 
 
 def _commit(

@@ -16,6 +16,7 @@ from reconciler.model.sending import SendingResult
 from reconciler.model.sign_in_attempt import AttemptOutcome
 from reconciler.state import chain, specs
 from reconciler.state.sql import routing_keys, tables
+from reconciler.state.sql.streaming import streamed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +85,7 @@ def value_problems(connection: Connection) -> Iterator[str]:
     """Yield every value of the wrong type for its column."""
     for found in tables.metadata.sorted_tables:
         bare = table(found.name, *(column(item.name) for item in found.columns))
-        for row in connection.execute(select(bare)):
+        for row in streamed(connection, select(bare)):
             values = dict(row._mapping)  # noqa: SLF001 - public so
             for item in found.columns:
                 problem = value_problem(found, item, values[item.name])
@@ -157,8 +158,8 @@ def _serials(connection: Connection) -> Iterator[str]:
         yield f"revision {serial} is beyond the newest one, {newest}"
     entries = tables.history.c
     positions: dict[int, set[int]] = {}
-    for serial, position in connection.execute(select(entries.serial, entries.position)):
-        positions.setdefault(serial, set()).add(position)
+    for row in streamed(connection, select(entries.serial, entries.position)):
+        positions.setdefault(row.serial, set()).add(row.position)
     for serial, found in sorted(positions.items()):
         if serial not in serials:
             yield f"the history contains revision {serial}, which does not exist"
@@ -167,12 +168,14 @@ def _serials(connection: Connection) -> Iterator[str]:
 
 
 def _specifications(connection: Connection) -> Iterator[str]:
-    for row in connection.execute(select(tables.resources)):
+    for row in streamed(connection, select(tables.resources)):
         try:
             specs.decode(specs.address_of(row.kind, row.name), row.spec, row.digest)
         except StateError as error:
             yield error.message
-    for row in connection.execute(select(tables.history).where(tables.history.c.spec.is_not(None))):
+    for row in streamed(
+        connection, select(tables.history).where(tables.history.c.spec.is_not(None))
+    ):
         try:
             specs.read(specs.address_of(row.kind, row.name), row.spec)
         except StateError as error:
