@@ -93,11 +93,13 @@ class GatewayProtocol(SMTP):
 
     def eof_received(self) -> bool:
         """Answer what the client has already sent: it may close its side and wait. TLS cannot close one side alone."""
-        if self._is_answered and is_acknowledged(self._transports):
+        transport = self.transport
+        # A transport with TLS that was closed twice has no connection that could be asked.
+        is_open = isinstance(transport, asyncio.WriteTransport) and not transport.is_closing()
+        if is_open and self._is_answered and is_acknowledged(self._transports):
             self.is_told = True
         asyncio.StreamReaderProtocol.eof_received(self)
-        transport = self.transport
-        if not isinstance(transport, asyncio.WriteTransport) or transport.is_closing():
+        if not is_open:
             return False
         return not self.is_encrypted
 
@@ -115,13 +117,13 @@ class GatewayProtocol(SMTP):
         """End the connection unless a mail of it is under way, which is answered first."""
         if self.transport is None:  # in the handshake
             self.abort()
-        elif not self.is_busy:
+        elif not (self.is_busy or self.transport.is_closing()):
             self.transport.write(b"421 4.3.2 The gateway is ending\r\n")  # type: ignore[attr-defined]
             self.transport.close()
 
     def close_after_writing(self) -> None:
         """End the connection once the client has what is written; the timer ends one that never reads."""
-        if self.transport is not None:
+        if self.transport is not None and not self.transport.is_closing():
             self.transport.close()
 
     def abort(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+from asyncio.sslproto import SSLProtocol
 from contextlib import suppress
 from typing import Any, Final
 
@@ -75,5 +77,23 @@ def test_a_client_that_goes_on_before_it_leaves_has_read_the_answer(
         server.close()
         await server.wait_closed()
         assert handler.told == [is_told]
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+
+
+def test_a_connection_that_is_closing_already_is_not_dismissed() -> None:
+    async def scene() -> None:
+        handler: Any = Handler()
+        made = GatewayProtocol(handler, lambda _: None, hostname="here")
+        context = ssl.create_default_context()
+        tls: Any = SSLProtocol(asyncio.get_running_loop(), made, context, None)  # type: ignore[arg-type]
+        transport = tls._get_app_transport()
+        transport.close()
+        transport.close()  # asyncio's transport lets go of its connection at the second time
+        made.transport = transport
+        made.dismiss()
+        made._is_answered = True
+        assert not made.eof_received()
+        assert not made.is_told
 
     asyncio.run(asyncio.wait_for(scene(), 60))
