@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import click
 
@@ -156,12 +156,18 @@ def attempts(
         connector=connector or "",
         outcome=AttemptOutcome(outcome) if outcome else None,
     )
-    if output_format != OutputFormat.HUMAN:
-        with echoed_at_the_end() as echo, each_attempt(project.workspace(), chosen, limit) as each:
-            echo(attempts_pieces(each, output_format))
-        return ExitCode.OK
-    found = recorded_attempts(project.workspace(), chosen, limit)
-    click.echo(attempts_text(found, project.stdout_style()))
+    match output_format:
+        case OutputFormat.HUMAN:
+            found = recorded_attempts(project.workspace(), chosen, limit)
+            click.echo(attempts_text(found, project.stdout_style()))
+        case OutputFormat.JSON | OutputFormat.JSON_LINES:
+            with (
+                echoed_at_the_end() as echo,
+                each_attempt(project.workspace(), chosen, limit) as each,
+            ):
+                echo(attempts_pieces(each, output_format))
+        case _:
+            assert_never(output_format)
     return ExitCode.OK
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import click
 
@@ -86,13 +86,19 @@ def command(
         message_id=message_id or "",
         result=SendingResult(result) if result else None,
     )
-    if output_format != OutputFormat.HUMAN:
-        with echoed_at_the_end() as echo, each_attempt(project.workspace(), asked, limit) as each:
-            echo(log_pieces(each, output_format))
-        return ExitCode.OK
-    found = attempts(project.workspace(), asked, limit)
-    nothing = "The log of sending is empty." if asked == EVERY_SENDING else "No such mail."
-    click.echo(log_text(found, project.stdout_style(), nothing))
+    match output_format:
+        case OutputFormat.HUMAN:
+            found = attempts(project.workspace(), asked, limit)
+            nothing = "The log of sending is empty." if asked == EVERY_SENDING else "No such mail."
+            click.echo(log_text(found, project.stdout_style(), nothing))
+        case OutputFormat.JSON | OutputFormat.JSON_LINES:
+            with (
+                echoed_at_the_end() as echo,
+                each_attempt(project.workspace(), asked, limit) as each,
+            ):
+                echo(log_pieces(each, output_format))
+        case _:
+            assert_never(output_format)
     return ExitCode.OK
 
 
