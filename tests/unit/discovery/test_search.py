@@ -281,7 +281,9 @@ def test_a_name_server_that_fails_is_said_and_the_search_goes_on(
 ) -> None:
     domain.names.answer = answer  # type: ignore[assignment]
     domain.serve(SITE, 443, http(200, autoconfig()))
-    lookups = looked(domain, seconds=1)
+    lookups = looked(
+        domain, seconds=4
+    )  # half of what is left is for the page, on a busy machine too
     assert lookups[1].answer in {
         "the name servers gave no usable answer", "no name server answered in time",
     }  # fmt: skip
