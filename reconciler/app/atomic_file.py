@@ -85,21 +85,8 @@ def write_pieces(
 
 def _replace(path: Path, pieces: Iterable[str], *, like: Path | None, public: bool) -> None:
     with draft_of(path) as draft:
-        with os.fdopen(
-            _create(draft, public=public),
-            "w",
-            encoding="utf-8",
-            errors="backslashreplace",
-            newline="",
-        ) as stream:
-            stream.writelines(pieces)
-            stream.flush()
-            os.fsync(stream.fileno())
-            if like is not None:
-                status = like.stat()
-                os.fchown(stream.fileno(), status.st_uid, status.st_gid)
-                os.fchmod(stream.fileno(), stat.S_IMODE(status.st_mode))
-        remove_abandoned(draft)
+        data = (piece.encode("utf-8", "backslashreplace") for piece in pieces)
+        _fill(draft, data, like=like, public=public)
         draft.replace(path)
 
 
@@ -157,8 +144,8 @@ def _replace_all(files: Sequence[Replacement]) -> None:
                 path = item.path
                 _refuse_changed(item)
                 new, old = (drafts.enter_context(draft_of(path)) for _ in range(2))
-                _fill(new, path, item.after)
-                _fill(old, path, item.before)
+                _fill(new, (item.after,), like=path)
+                _fill(old, (item.before,), like=path)
                 staged.append((path, new, old))
             for path, new, old in staged:
                 replaced.append((path, old))
@@ -184,15 +171,16 @@ def _refuse_changed(item: Replacement) -> None:
         )
 
 
-def _fill(draft: Path, path: Path, data: bytes) -> None:
-    """Write what a file is to hold beside it, with its owner, group and mode."""
-    with os.fdopen(_create(draft, public=False), "wb") as stream:
-        stream.write(data)
+def _fill(draft: Path, pieces: Iterable[bytes], *, like: Path | None, public: bool = False) -> None:
+    """Write what a file is to hold beside it, with the owner, group and mode of ``like``."""
+    with os.fdopen(_create(draft, public=public), "wb") as stream:
+        stream.writelines(pieces)
         stream.flush()
         os.fsync(stream.fileno())
-        status = path.stat()
-        os.fchown(stream.fileno(), status.st_uid, status.st_gid)
-        os.fchmod(stream.fileno(), stat.S_IMODE(status.st_mode))
+        if like is not None:
+            status = like.stat()
+            os.fchown(stream.fileno(), status.st_uid, status.st_gid)
+            os.fchmod(stream.fileno(), stat.S_IMODE(status.st_mode))
     remove_abandoned(draft)
 
 
