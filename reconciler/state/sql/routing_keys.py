@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
@@ -26,7 +25,7 @@ from reconciler.routing.excerpt import RoutingExcerpt
 from reconciler.routing.keys import KeyRole
 from reconciler.state import specs
 from reconciler.state.sql import reading, tables
-from reconciler.state.sql.streaming import portions, streamed, write_streamed
+from reconciler.state.sql.streaming import batched, portions, streamed, write_streamed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 
     from reconciler.model.resource import Resource
     from reconciler.routing.keys import RoutingNeeds
-
-T = TypeVar("T")
 
 _LONGEST: Final = 400
 """Octets of a key that are kept as they are: an entry of an index in PostgreSQL has 2,704 at most."""
@@ -62,7 +59,7 @@ def write(
         _note_edition(connection, lasting=False)
     before: dict[str, set[tuple[str, str]]] = {}
     columns = tables.routing_keys.c
-    for uids in _portions(changed):
+    for uids in batched(changed, _AT_ONCE):
         query = select(columns.uid, columns.role, columns.key).where(columns.uid.in_(uids))
         for uid, role, key in connection.execute(query):
             before.setdefault(uid, set()).add((role, key))
@@ -156,8 +153,13 @@ def _named(connection: Connection, names: Mapping[Kind, Collection[str]]) -> lis
     """Read resources by their names; what cannot be a name is not looked for."""
     columns = tables.resources.c
     found = []
-    wanted = [(kind, name) for kind, these in names.items() for name in these]
-    for portion in _portions(pair for pair in wanted if re.fullmatch(NAME_PATTERN, pair[1])):
+    named = (
+        (kind, name)
+        for kind, these in names.items()
+        for name in these
+        if re.fullmatch(NAME_PATTERN, name)
+    )
+    for portion in batched(named, _AT_ONCE):
         by_kind: dict[Kind, list[str]] = {}
         for kind, name in portion:
             by_kind.setdefault(kind, []).append(name)
@@ -177,7 +179,7 @@ def _holders(connection: Connection, kind: Kind, role: KeyRole, texts: Iterable[
     """Find the names of the resources that have one of the keys."""
     found = set()
     of, columns = tables.resources.c, tables.routing_keys.c
-    for portion in _portions({_bounded(text) for text in texts}):
+    for portion in batched({_bounded(text) for text in texts}, _AT_ONCE):
         query = (
             select(of.name, columns.uid, columns.key, columns.mark)
             .join(tables.resources, of.uid == columns.uid)
@@ -230,12 +232,6 @@ def _bounded(text: str) -> str:
     if len(octets) <= _LONGEST and text.isprintable():
         return text
     return f"sha256:{hashlib.sha256(octets).hexdigest()}"
-
-
-def _portions(values: Iterable[T]) -> Iterator[list[T]]:
-    rest = iter(values)
-    while portion := list(islice(rest, _AT_ONCE)):
-        yield portion
 
 
 def _row(uid: str, role: str, key: str) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reconciler.signals import act_on_signal
 
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sqlalchemy import ColumnElement, Connection, Executable, Row
+
+T = TypeVar("T")
 
 AT_ONCE: Final = 100
 """Rows that are fetched and written at once: few, because a specification can be large."""
@@ -43,14 +46,15 @@ def write_streamed(
     connection: Connection, statement: Executable, rows: Iterable[dict[str, Any]]
 ) -> None:
     """Execute a statement for each row."""
-    portion: list[dict[str, Any]] = []
-    for row in rows:
-        portion.append(row)
-        if len(portion) == AT_ONCE:
-            connection.execute(statement, portion)
-            portion.clear()
-    if portion:
-        connection.execute(statement, portion)
+    for some in batched(rows, AT_ONCE):
+        connection.execute(statement, some)
+
+
+def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield the values in lists of so many, the last one shorter; as ``itertools.batched`` of Python 3.12."""
+    rest = iter(values)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def as_python(connection: Connection, text: ColumnElement[str]) -> ColumnElement[str]:
