@@ -105,6 +105,17 @@ def apply(workplace: Workplace, authorisation: AuthorisationServer) -> None:
     assert done.status == 0, done.said
 
 
+def hand_over(port: int, recipients: list[str], message_id: str, subject: str) -> None:
+    """Give the queue a mail of support to Ada, for some recipients."""
+    with smtplib.SMTP(LOOPBACK, port, timeout=60) as client:
+        client.sendmail(
+            SUPPORT.username,
+            recipients,
+            f"From: {SUPPORT.username}\r\nTo: {ADA.username}\r\nSubject: {subject}\r\n"
+            f"Message-ID: {message_id}\r\n\r\nOn db1.\r\n",
+        )
+
+
 def test_a_queue_keeps_the_mail_until_the_gateway_is_there_and_a_token_carries_it(
     workplace: Workplace,
     authorisation: AuthorisationServer,
@@ -114,13 +125,7 @@ def test_a_queue_keeps_the_mail_until_the_gateway_is_there_and_a_token_carries_i
     port, gateway, log = queue
     apply(workplace, authorisation)
     message_id = "<queued@contoso.example>"
-    with smtplib.SMTP(LOOPBACK, port, timeout=60) as client:
-        client.sendmail(
-            SUPPORT.username,
-            [ADA.username],
-            f"From: {SUPPORT.username}\r\nTo: {ADA.username}\r\nSubject: Disk full\r\n"
-            f"Message-ID: {message_id}\r\n\r\nOn db1.\r\n",
-        )
+    hand_over(port, [ADA.username], message_id, "Disk full")
     wait_until(lambda: "status=deferred" in log.read_text(), "the queue keeps it", seconds=60)
     process, said = gateway_on(workplace, gateway)
     try:
@@ -156,13 +161,7 @@ def test_each_recipient_gets_what_the_provider_has_for_them(
         return any(f"to=<{recipient}>" in line and status in line for line in lines)
 
     try:
-        with smtplib.SMTP(LOOPBACK, port, timeout=60) as client:
-            client.sendmail(
-                SUPPORT.username,
-                [GONE, ADA.username, BUSY],
-                f"From: {SUPPORT.username}\r\nTo: {ADA.username}\r\nSubject: x\r\n"
-                f"Message-ID: {message_id}\r\n\r\nx\r\n",
-            )
+        hand_over(port, [GONE, ADA.username, BUSY], message_id, "x")
         expected = {
             ADA.username: "status=sent (250 2.6.0",
             GONE: "status=bounced (host 127.0.0.1[127.0.0.1] said: 550 5.1.1",
