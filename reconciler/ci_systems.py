@@ -63,6 +63,8 @@ _LONGEST = 16
 
 def has_command(text: str) -> bool:
     """Whether a CI system would take some of a text for a command."""
+    if "::" not in text and "##" not in text and "section_" not in text:
+        return False  # most texts, in a fraction of the time
     return _COMMANDS.search(text) is not None
 
 

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 MAX_BYTES: Final = 1024 * 1024
 """The largest file that is read, in bytes: some two thousand connectors."""
 
-_PART: Final = 16 * 1024
-"""Most files fit into one: a larger buffer costs more to make than the file to read."""
-
 _ENDINGS: Final = (".yaml", ".yml")
 _MARKS: Final = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -34,6 +31,7 @@ _MARKS: Final = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
+_ALL_MARKS: Final = tuple(mark for mark, _ in _MARKS)
 
 # What YAML does not allow (https://yaml.org/spec/1.2.2/#51-character-set), and what a reader of the
 # file does not see: line ends that are none to most programs, and marks that turn text around.
@@ -84,20 +82,24 @@ def find(root: Path, *, within: Path | None = None) -> SourceFile:
             if (status.st_dev, status.st_ino) in seen:
                 continue
             seen.add((status.st_dev, status.st_ino))
-            listed = sorted(item for item in folder.iterdir() if not item.name.startswith("."))
-            strangers = {item.name for item in listed if leads_out(item, home)}
-            entries = [item for item in listed if item.name not in strangers]
-            diagnostics += (outside(item) for item in listed if item.name in strangers)
+            entries, strangers = _entries(folder, home)
         except OSError as error:
             diagnostics.append(_unreadable(folder, error))
             continue
-        paths += (entry for entry in entries if entry.name.lower().endswith(_ENDINGS))
-        pending += (
-            entry
-            for entry in reversed(entries)
-            if not entry.name.lower().endswith(_ENDINGS) and _is_folder(entry)
-        )
+        diagnostics += (outside(folder / name) for name in strangers)
+        others = [name for name in entries if not name.lower().endswith(_ENDINGS)]
+        paths += (folder / name for name in entries if name.lower().endswith(_ENDINGS))
+        pending += (folder / name for name in reversed(others) if _is_folder(folder / name))
     return SourceFile(tuple(sorted(paths)), tuple(diagnostics))
+
+
+def _entries(folder: Path, home: Path) -> tuple[list[str], list[str]]:
+    """The names in a folder, sorted: those to look at, and those of links that lead out of ``home``."""
+    with os.scandir(folder) as found:
+        links = {entry.name: entry.is_symlink() for entry in found if entry.name[0] != "."}
+    names = sorted(links)
+    strangers = {name for name in names if links[name] and leads_out(folder / name, home)}
+    return [name for name in names if name not in strangers], sorted(strangers)
 
 
 def find_all(roots: Sequence[Path], *, within: Path | None = None) -> SourceFile:
@@ -142,7 +144,10 @@ def outside(path: Path) -> Diagnostic:
 
 def shown(path: Path) -> str:
     """Format a path for diagnostics, with unprintable characters replaced."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in path.as_posix())
+    text = path.as_posix()
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def read(path: Path) -> str | Diagnostic:
@@ -157,18 +162,25 @@ def read_bytes(path: Path) -> bytes | Diagnostic:
         # Without O_NONBLOCK, opening a named pipe would wait for somebody to write into it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         try:
-            mode = os.fstat(descriptor).st_mode
-            return _content(descriptor) if stat.S_ISREG(mode) else _not_a_file(path, mode)
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                return _not_a_file(path, status.st_mode)
+            return _content(descriptor, status.st_size)
         finally:
             os.close(descriptor)
     except OSError as error:
         return _not_a_file(path, stat.S_IFDIR) if _is_folder(path) else _unreadable(path, error)
 
 
-def _content(descriptor: int) -> bytes:
-    parts: list[bytes] = []
-    left = MAX_BYTES + 1
-    while left and (part := os.read(descriptor, min(left, _PART))):
+def _content(descriptor: int, size: int) -> bytes:
+    """The content of a regular file; ``size`` is what it is said to have, and only saves a second look at its end."""
+    most = min(size, MAX_BYTES) + 1
+    found = os.read(descriptor, most)
+    if len(found) == size:
+        return found
+    parts = [found]
+    left = MAX_BYTES + 1 - len(found)
+    while left and (part := os.read(descriptor, left)):
         parts.append(part)
         left -= len(part)
     return b"".join(parts)
@@ -179,7 +191,7 @@ def decode(data: bytes, file: str) -> str | Diagnostic:
     if len(data) > MAX_BYTES:
         message = f"The file is larger than {MAX_BYTES // 1024} KiB."
         return problem("file/too-large", message, hint="Split it into several files.", file=file)
-    for mark, name in _MARKS:
+    for mark, name in _MARKS if data.startswith(_ALL_MARKS) else ():
         if data.startswith(mark):
             message = f"The file is {name}; a configuration must be UTF-8."
             return problem("file/encoding", message, hint="Save it as UTF-8.", file=file)
@@ -197,7 +209,8 @@ def decode(data: bytes, file: str) -> str | Diagnostic:
         message = f"The file is not UTF-8: the byte at offset {offset} is invalid."
         hint = "Save it as UTF-8; it may be in an older encoding such as Latin-1."
         return problem("file/encoding", message, hint=hint, file=file, line=line, column=column)
-    if found := _REFUSED.search(text):
+    printable = text.isascii() and text.replace("\n", "").isprintable()
+    if not printable and (found := _REFUSED.search(text)):
         line, column = _place(text[: found.start()])
         message = f"This is an invisible character, U+{ord(found.group()):04X}."
         hint = (
@@ -230,6 +243,8 @@ _HEADS: Final = (
     (b"-----BEGIN AGE ENCRYPTED FILE-----", "The file is encrypted by age.", _NOT_ENCRYPTED),
     (b"age-encryption.org/", "The file is encrypted by age.", _NOT_ENCRYPTED),
 )
+_ALL_HEADS: Final = tuple(head for head, _, _ in _HEADS)
+_CONFLICT_MARKS: Final = (b"<" * 7, b"|" * 7, b">" * 7)
 _CONFLICT: Final = re.compile(
     rb"^<{7} .*\n(?s:.*?)^>{7} |^(?:<{7}|\|{7}|>{7})(?: .*)?\r?$", re.MULTILINE
 )
@@ -239,10 +254,11 @@ _SOPS: Final = re.compile(rb"ENC\[AES256_GCM,(?s:.*)^sops:", re.MULTILINE)
 
 def _not_yaml(data: bytes) -> tuple[str, str, int] | None:
     """What a file is that a tool left in place of YAML: message, hint, and the line if there is one."""
-    for head, message, hint in _HEADS:
+    for head, message, hint in _HEADS if data.startswith(_ALL_HEADS) else ():
         if data.startswith(head):
             return message, hint, 0
-    if found := _CONFLICT.search(data):
+    marked = any(mark in data for mark in _CONFLICT_MARKS)
+    if marked and (found := _CONFLICT.search(data)):
         line = data.count(b"\n", 0, found.start()) + 1
         return "The file holds a merge conflict.", "Resolve it: git diff shows both sides.", line
     if _SOPS.search(data):

@@ -11,8 +11,9 @@ Positions are needed only where something is reported, so only then is the file 
 from __future__ import annotations
 
 import re
-from functools import cache, cached_property, partial
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache, cached_property, lru_cache, partial
+from sys import intern
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from reconciler.config.positions import Positions
 from reconciler.config.raw import MAX_FOR_REFERENCE, Composed, RawDocument
@@ -29,11 +30,6 @@ MAX_PLAIN_DEPTH: Final = 16
 _BEYOND_ASCII: Final = "\u00a1-\u1fff\u3001-\ud7ff"
 
 
-def _unusual(beyond: str) -> re.Pattern[str]:
-    # No control characters, no blanks that YAML does not treat as blanks, nothing that only some parsers accept.
-    return re.compile(f"[^\n -~{beyond}]")
-
-
 def _scalar(beyond: str) -> re.Pattern[str]:
     """One within brackets or braces: between quotes of either sort, or plain."""
     plain = f"A-Za-z0-9_./~+$({beyond}"
@@ -42,7 +38,6 @@ def _scalar(beyond: str) -> re.Pattern[str]:
     )
 
 
-_UNUSUAL: Final = _unusual("")
 _SCALAR: Final = _scalar("")
 
 
@@ -50,7 +45,8 @@ _SCALAR: Final = _scalar("")
 @cache
 def _wide_unusual() -> re.Pattern[str]:
     more = "\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\U00010000-\U0010fffd"
-    return _unusual(_BEYOND_ASCII + more)
+    # No control characters, no blanks that YAML does not treat as blanks, nothing that only some parsers accept.
+    return re.compile(f"[^\n -~{_BEYOND_ASCII}{more}]")
 
 
 @cache
@@ -66,6 +62,8 @@ _PLAIN_START: Final = frozenset(
 _QUOTED: Final = re.compile(r"""(?:"([^"\\]*)"|'([^']*)')(?: +#.*| *)""")
 _COLON_WITHIN: Final = re.compile(r":(?! )")
 _OPENING: Final = re.compile(r"([\[{]) *")
+_WORDS: Final = re.compile(r"\[([A-Za-z_][A-Za-z0-9_.@-]*(?:, [A-Za-z_][A-Za-z0-9_.@-]*)*)\]")
+"""A list of plain words, as most lists in brackets are."""
 _NEXT: Final = re.compile(r" *(, +|[\]}])")
 _REST: Final = re.compile(r" *| +#.*")
 
@@ -113,12 +111,52 @@ def plain_documents(text: str) -> list[JSON] | None:
     """The values of all documents that are not empty; None if the text is not of the plain form."""
     if "\r" in text:
         text = text.replace("\r\n", "\n")
-    if (_UNUSUAL if text.isascii() else _wide_unusual()).search(text):
+    if text.isascii():
+        if not text.replace("\n", "").isprintable():
+            return None
+    elif _wide_unusual().search(text):
         return None
     try:
         return _PlainReader(is_long=len(text) > MAX_FOR_REFERENCE).read(text)
     except (_NotPlain, NumberOutOfReach):
         return None
+
+
+_SCALAR_HERE: Final = 0
+_NOTHING_HERE: Final = 1
+_COLLECTION_HERE: Final = 2
+_COLLECTION_WITH_COLON: Final = 3
+_END_OF_DOCUMENT: Final = 4
+"""What a line has beside its key: a value, or nothing, since the value stands on the lines below."""
+
+_Line: TypeAlias = tuple[int, int, str | None, int, "JSON"]
+"""A line by itself: the column of its entry, the width of its dash, its key, what it has beside that, and the value."""
+
+
+@lru_cache(maxsize=4096)  # most lines of a configuration stand in many of its files
+def _line(text: str) -> _Line | None:
+    """Read a line; None if it is blank or a comment. Raises _NotPlain or NumberOutOfReach."""
+    found = _LINE.fullmatch(text)
+    if found is None:
+        raise _NotPlain
+    blanks, dash, key, rest = found.groups()
+    if key is not None:
+        if is_special(key):
+            raise _NotPlain
+        key = intern(key)
+    elif dash is None:
+        if rest == "---" and not blanks:
+            return 0, 0, None, _END_OF_DOCUMENT, None
+        if rest and rest[0] != "#":
+            raise _NotPlain
+        return None
+    width = len(dash) if dash else 0
+    if not rest or rest[0] == "#":
+        return len(blanks), width, key, _NOTHING_HERE, None
+    what = _SCALAR_HERE
+    if rest[0] in "[{":
+        what = _COLLECTION_WITH_COLON if _COLON_WITHIN.search(rest) else _COLLECTION_HERE
+    return len(blanks), width, key, what, _value(rest)
 
 
 class _PlainReader:
@@ -135,50 +173,62 @@ class _PlainReader:
 
     def read(self, text: str) -> list[JSON]:
         """Read all documents; raises _NotPlain or NumberOutOfReach."""
-        for line in text.split("\n"):
-            found = _LINE.fullmatch(line)
-            if found is None:
-                raise _NotPlain
-            blanks, dash, key, rest = found.groups()
-            if key is None and dash is None:
-                if rest == "---" and not blanks:
+        holder: Any = None
+        innermost = -1  # the column of the mapping that the line before stood in, and that is still the innermost
+        for line in map(_line, text.split("\n")):
+            if line is None:
+                continue
+            column, dash, key, what, value = line
+            if column != innermost or dash or key is None:
+                if what == _END_OF_DOCUMENT:
                     self._end()
-                elif rest and rest[0] != "#":
-                    raise _NotPlain
-                continue
-            holder = self._holder(len(blanks), is_item=dash is not None)
+                    innermost = -1
+                    continue
+                holder = self._place(column, dash, key)
+                innermost = self.columns[-1]
+            if what != _SCALAR_HERE:
+                value = self._other(what, value, len(holder) if key is None else key)
+                innermost = innermost if self.awaited is None else -1
             if key is None:
-                holder.append(self._value(rest, len(holder)))
-                continue
-            if dash is not None:  # a list of mappings, whose first key stands beside the dash
-                entry: dict[str, JSON] = {}
-                holder.append(entry)
-                self._open(entry, len(blanks) + len(dash))
-                holder = entry
-            if key in holder or is_special(key):
+                holder.append(value)
+                innermost = -1
+            elif key in holder:
                 raise _NotPlain
-            holder[key] = self._value(rest, key)
+            else:
+                holder[key] = value
         self._end()
         return self.documents
+
+    def _other(self, what: int, value: JSON, at: str | int) -> JSON:
+        """The value of a line that holds no scalar; it may begin on the lines below."""
+        if what == _NOTHING_HERE:
+            self.awaited = at
+        elif what == _COLLECTION_WITH_COLON and self.is_long:
+            raise _NotPlain  # only the parser that is too slow for long texts accepts it
+        return _copy(value)
+
+    def _place(self, column: int, dash: int, key: str | None) -> Any:
+        """The list or the mapping that a line adds to: with a key beside a dash, to a mapping of its own."""
+        holder = self._holder(column, is_item=dash > 0)
+        if not dash or key is None:
+            return holder
+        entry: dict[str, JSON] = {}
+        holder.append(entry)
+        self._open(entry, column + dash)
+        return entry
 
     def _end(self) -> None:
         if self.open:
             self.documents.append(self.open[0])
-        self.open, self.columns, self.awaited = [], [], None
+        self.open.clear()
+        self.columns.clear()
+        self.awaited = None
 
     def _open(self, collection: Any, column: int) -> None:
         if len(self.open) >= MAX_PLAIN_DEPTH:
             raise _NotPlain
         self.open.append(collection)
         self.columns.append(column)
-
-    def _value(self, rest: str, at: str | int) -> JSON:
-        if not rest or rest[0] == "#":
-            self.awaited = at
-            return None
-        if self.is_long and rest[0] in "[{" and _COLON_WITHIN.search(rest):
-            raise _NotPlain  # only the parser that is too slow for long texts accepts it
-        return _value(rest)
 
     def _holder(self, column: int, *, is_item: bool) -> Any:
         """The list or the mapping that an entry in that column belongs to."""
@@ -211,11 +261,20 @@ class _PlainReader:
             self._open(collection, column)
 
 
+def _copy(value: JSON) -> JSON:
+    """A list or a mapping of its own for each document, which may change it."""
+    if isinstance(value, list):
+        return [_copy(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return value
+
+
 def _value(rest: str) -> JSON:
     """The value that stands on the rest of a line."""
     first = rest[0]
     if first in _PLAIN_START or first > "\u00a0":
-        plain = rest.partition(" #")[0].rstrip(" ")
+        plain = rest.rstrip(" ") if " #" not in rest else rest.partition(" #")[0].rstrip(" ")
         if plain[-1] == ":" or ": " in plain:
             raise _NotPlain
         return resolve(plain)
@@ -237,6 +296,9 @@ def _flow(text: str, at: int, depth: int) -> tuple[JSON, int]:
     if opening:
         if depth >= MAX_PLAIN_DEPTH // 2:
             raise _NotPlain
+        words = _WORDS.match(text, at)
+        if words is not None:
+            return [resolve(word) for word in words[1].split(", ")], words.end()
         read = _flow_list if opening[1] == "[" else _flow_mapping
         return read(text, opening.end(), depth + 1)
     scalar = (_SCALAR if text.isascii() else _wide_scalar()).match(text, at)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.config.build import ProtocolSettings, build_connector, smtp_of
 from reconciler.config.catalogue import Catalogue
+from reconciler.config.conspicuous import Conspicuous, conspicuous
 from reconciler.config.documents import Entry
 from reconciler.config.settings import Settings
 from reconciler.model.connector import Connector, MailServer
@@ -20,6 +21,7 @@ from reconciler.model.snapshot import Snapshot
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reconciler.config.raw import RawDocument
     from reconciler.diagnostics import Route
 
 
@@ -49,6 +51,14 @@ class ResolvedConnector:
     entry: Entry[ConnectorDocument]
     provider: Provider | None
     connector: Connector
+    sides: tuple[Endpoint, ...]
+    """The accounts in use."""
+
+    @classmethod
+    def of(cls, entry: Entry[ConnectorDocument], provider: Provider | None) -> ResolvedConnector:
+        """Resolve a connector."""
+        connector = build_connector(entry.value, provider)
+        return cls(entry, provider, connector, tuple(_sides(entry.value, provider, connector)))
 
     @property
     def document(self) -> ConnectorDocument:
@@ -60,15 +70,15 @@ class ResolvedConnector:
         """Whether its provider does not exist, so that much of it cannot be checked."""
         return self.document.provider is not None and self.provider is None
 
-    @property
-    def sides(self) -> Iterator[Endpoint]:
-        """The accounts in use."""
-        imap, smtp = self.document.imap, smtp_of(self.document, self.provider)
-        known = self.provider
-        if imap is not None and self.connector.imap is not None:
-            yield Endpoint(Protocol.IMAP, imap, self.connector.imap, known.imap if known else None)
-        if smtp is not None and self.connector.smtp is not None:
-            yield Endpoint(Protocol.SMTP, smtp, self.connector.smtp, known.smtp if known else None)
+
+def _sides(
+    document: ConnectorDocument, provider: Provider | None, connector: Connector
+) -> Iterator[Endpoint]:
+    imap, smtp = document.imap, smtp_of(document, provider)
+    if imap is not None and connector.imap is not None:
+        yield Endpoint(Protocol.IMAP, imap, connector.imap, provider.imap if provider else None)
+    if smtp is not None and connector.smtp is not None:
+        yield Endpoint(Protocol.SMTP, smtp, connector.smtp, provider.smtp if provider else None)
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,18 @@ class ResolvedConfiguration:
         """Every connector, by name."""
         found = sorted(self.catalogue.connectors.items())
         return tuple(self._case(entry) for _, entry in found)
+
+    @cached_property
+    def raws(self) -> tuple[RawDocument, ...]:
+        """What is declared as it was read, with the refused documents that refer to secrets."""
+        known = self.catalogue
+        declared = (entry.raw for entry in known.entries)
+        return tuple({id(raw): raw for raw in (*declared, *known.raw_secrets)}.values())
+
+    @cached_property
+    def conspicuous(self) -> Conspicuous:
+        """Which of them hold texts that the checks must look at closely."""
+        return conspicuous(self.raws)
 
     @cached_property
     def directory(self) -> Directory:
@@ -114,4 +136,4 @@ class ResolvedConfiguration:
 
     def _case(self, entry: Entry[ConnectorDocument]) -> ResolvedConnector:
         provider = self.catalogue.provider(entry.value.provider)
-        return ResolvedConnector(entry, provider, build_connector(entry.value, provider))
+        return ResolvedConnector.of(entry, provider)

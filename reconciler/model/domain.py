@@ -92,6 +92,7 @@ def _local_key(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).lower())
 
 
+@lru_cache(maxsize=8192)
 def is_valid(domain: str) -> bool:
     """Whether a domain or an IP address, brackets included, has a form that the network knows."""
     try:

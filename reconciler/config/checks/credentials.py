@@ -65,7 +65,7 @@ def same_credentials(subject: ResolvedConfiguration) -> Iterator[Finding]:
         document = case.document
         if document.smtp is None or not document.enable_mail_send_from:
             continue
-        if document.smtp.sign_in is SmtpSignIn.NONE:
+        if document.smtp.sign_in is SmtpSignIn.NONE or document.smtp.use_same_credentials is None:
             continue
         own, of_imap = WrittenCredentials.of(document.smtp), WrittenCredentials.of(document.imap)
         message = hint = ""

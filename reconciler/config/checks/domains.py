@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from reconciler.config.checks.finding import Finding
 from reconciler.config.checks.texts import is_placeholder
+from reconciler.config.text_fields import ADDRESS_FIELDS, HOST_FIELDS, URL_FIELDS
 from reconciler.model.domain import is_valid
 from reconciler.model.provider import DOMAIN
 
@@ -19,26 +20,23 @@ if TYPE_CHECKING:
     from reconciler.diagnostics import Route
     from reconciler.model.resource import JSON
 
-_ADDRESSES: Final = frozenset(
-    {"email_address", "also_sends_as", "reply_to", "test_recipient", "senders"}
-)
-_HOSTS: Final = frozenset({"server", "internal_domains"})
-_URLS: Final = frozenset({"token_endpoint"})
 _FILLED_IN: Final = {DOMAIN: "domain.example", "{tenant}": "tenant.example"}
 """What may stand in a provider, with an example of what replaces it."""
 
 
 def valid(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Every host and every domain of an address means one thing to everybody."""
-    known = subject.catalogue
+    known, conspicuous = subject.catalogue, subject.conspicuous.domains
     raws = [entry.raw for entry in known.connectors.values()]
     raws += [entry.raw for entry in known.applications.values()]
     if known.roles is not None:
         raws.append(known.roles.raw)
     for raw in raws:
-        yield from _invalid(raw)
+        if id(raw) in conspicuous:
+            yield from _invalid(raw)
     for provider in known.providers.values():
-        yield from _invalid(provider.raw, filled_in=True)
+        if id(provider.raw) in conspicuous:
+            yield from _invalid(provider.raw, filled_in=True)
 
 
 def _invalid(raw: RawDocument, *, filled_in: bool = False) -> Iterator[Finding]:
@@ -70,11 +68,11 @@ def _domains(value: JSON, route: Route = (), field: str = "") -> Iterator[tuple[
         for index, item in enumerate(value):
             yield from _domains(item, (*route, index), field)
     elif isinstance(value, str):
-        if field in _ADDRESSES:
+        if field in ADDRESS_FIELDS:
             yield route, value.rpartition("@")[2]
-        elif field in _HOSTS:
+        elif field in HOST_FIELDS:
             yield route, value
-        elif field in _URLS:
+        elif field in URL_FIELDS:
             host = _host(value)
             if not host.isascii():  # `oauth2/endpoint` is about the rest
                 yield route, host

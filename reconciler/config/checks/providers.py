@@ -32,9 +32,15 @@ def overrides(subject: ResolvedConfiguration) -> Iterator[Finding]:
 def sign_in(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """The provider accepts the connector's sign-in method, named or known by its host."""
     owners = _owners(subject.catalogue.built_in.values())
+    named: dict[tuple[Protocol, str | None], _ServerOwner | None] = {}
     for case in subject.cases:
         for side in case.sides:
-            found = _owner_of(owners, case, side)
+            found = _own_provider(case, side)
+            if found is None:
+                key = (side.protocol, side.server.server)
+                if key not in named:
+                    named[key] = _owner_of(owners, side)
+                found = named[key]
             if found is None:
                 continue
             accepted = found.defaults.sign_in or found.provider.sign_in
@@ -70,12 +76,19 @@ def _owners(providers: Iterable[Provider]) -> _Owners:
     return found
 
 
-def _owner_of(owners: _Owners, case: ResolvedConnector, side: Endpoint) -> _ServerOwner | None:
+def _own_provider(case: ResolvedConnector, side: Endpoint) -> _ServerOwner | None:
+    """The connector's provider, if the server is the one that it fills in."""
+    if case.provider is None or side.defaults is None:
+        return None
+    own = side.defaults.server_for(domain_of(case.document))
+    if domain_key(side.server.server or "") != domain_key(own or ""):
+        return None
+    return _ServerOwner(case.provider, side.defaults)
+
+
+def _owner_of(owners: _Owners, side: Endpoint) -> _ServerOwner | None:
+    """The provider that runs the server."""
     host = domain_key(side.server.server or "")
-    if case.provider is not None and side.defaults is not None:
-        own = side.defaults.server_for(domain_of(case.document))
-        if host == domain_key(own or ""):
-            return _ServerOwner(case.provider, side.defaults)
     below = [f"*.{host[at + 1 :]}" for at, letter in enumerate(host) if letter == "."]
     known = (owners.get((side.protocol, name)) for name in (host, *below))
     return next((owner for owner in known if owner is not None), None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.config.checks.finding import Finding
 from reconciler.config.suggest import did_you_mean, one_of
+from reconciler.config.text_fields import REFERENCE_FIELDS
 from reconciler.model.secret_ref import SecretRef
 from reconciler.secrets.schemes import BUILT_IN_SCHEMES, known_schemes
 
@@ -20,24 +21,12 @@ if TYPE_CHECKING:
     from reconciler.diagnostics import Route
     from reconciler.model.resource import JSON
 
-REFERENCE_FIELDS: Final = frozenset(
-    {
-        "username",
-        "password",
-        "client_certificate",
-        "client_key",
-        "client_secret",
-        "certificate",
-        "refresh_token",
-        "service_account_key",
-    }
-)
-"""The fields of connectors, providers and applications that hold a reference to a secret; a test compares them with the model."""
-
 
 def schemes(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Every reference has a scheme that is known and allowed, in documents with other faults too."""
     for raw in subject.catalogue.raw_secrets:
+        if id(raw) not in subject.conspicuous.references:
+            continue
         for route, text in _references(raw.value):
             try:
                 scheme = SecretRef.parse(text).scheme

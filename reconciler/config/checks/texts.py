@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from reconciler.ci_systems import has_command, is_command
+from reconciler.ci_systems import is_command
 from reconciler.config.checks.finding import Finding
-from reconciler.config.checks.references import REFERENCE_FIELDS
+from reconciler.config.text_fields import OPENING_QUOTES, REFERENCE_FIELDS
 from reconciler.secrets.schemes import BUILT_IN_SCHEMES
 
 if TYPE_CHECKING:
@@ -26,10 +26,8 @@ def log_commands(subject: ResolvedConfiguration) -> Iterator[Finding]:
         if is_command(raw.file):
             message = "The name of the file contains a log command of a CI system."
             yield Finding("text/log-command", raw, (), message, "Rename the file.")
-        texts: list[str] = []
-        _collect(raw.value, texts)
-        if not has_command("\n".join(texts)):
-            continue  # most documents: what is one in a text would be one in this, too
+        if id(raw) not in subject.conspicuous.commands:
+            continue
         for route, _ in _texts(raw.value, is_command):
             message = "The text contains a log command of a CI system."
             hint = "Write it in another way. `reconciler` shows it with a blank in the command."
@@ -51,10 +49,7 @@ _PLACEHOLDER: Final = re.compile(
 _WITHIN_REFERENCE: Final = re.compile(r"<[A-Za-z][A-Za-z0-9_ -]*>|%[A-Za-z_]+%")
 """Placeholders anywhere in a reference."""
 
-_OPENING: Final = "\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb\u2039\u203a\u00b4`"
-"""Quotes that word processors write; to YAML they are part of the text."""
-
-_SUSPECT: Final = re.compile(rf"[$%{{<:{_OPENING}]|\A[@_(\[]")
+_SUSPECT: Final = re.compile(rf"[$%{{<:{OPENING_QUOTES}]|\A[@_(\[]")
 """What is in every text that is looked at closely: most texts have none of it."""
 
 _FOR_PEOPLE: Final = frozenset({"display_name", "from_name", "notes"})
@@ -63,10 +58,9 @@ _FOR_PEOPLE: Final = frozenset({"display_name", "from_name", "notes"})
 
 def meanings(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """Every text can be what it stands for: nothing replaces placeholders in it, or removes quotes from it."""
-    known = subject.catalogue
-    declared = (entry.raw for entry in known.entries)
-    raws = {id(raw): raw for raw in (*declared, *known.raw_secrets)}
-    for raw in raws.values():
+    for raw in subject.raws:
+        if id(raw) not in subject.conspicuous.meanings:
+            continue
         for route, rule, message, hint in text_problems(raw.value, REFERENCE_FIELDS):
             yield Finding(rule, raw, route, message, hint)
 
@@ -84,7 +78,7 @@ def _meaning(field: str, text: str, references: frozenset[str]) -> tuple[str, st
     scheme, colon, target = text.partition(":")
     reference = bool(colon) and scheme.lower() in BUILT_IN_SCHEMES
     is_field = field in references and (reference or field != "username")
-    if field not in _FOR_PEOPLE and (text[0] in _OPENING or text[-1] in _OPENING):
+    if field not in _FOR_PEOPLE and (text[0] in OPENING_QUOTES or text[-1] in OPENING_QUOTES):
         hint = "Write straight quotes, or none; a word processor may have changed them."
         return "text/quotes", f"`{field}` has typographic quotes, which are part of the text.", hint
     # A program of a `command:` reference may well be given such text.

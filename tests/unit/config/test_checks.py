@@ -322,8 +322,8 @@ def test_one_name_that_is_wrong_in_many_places_is_guessed_once(
 
 
 def test_the_fields_that_hold_references_are_those_of_the_model() -> None:
-    from reconciler.config.checks.references import REFERENCE_FIELDS
     from reconciler.config.schema import connectors_schema
+    from reconciler.config.text_fields import REFERENCE_FIELDS
     from reconciler.model.secret_ref import REFERENCE_PATTERN
 
     found = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -116,13 +117,23 @@ def test_a_failing_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert result.message == "It cannot be read: Permission denied."
 
 
+@pytest.mark.parametrize("said", [0, 1, 5, 6, 7, MAX_BYTES + 1])
+def test_a_file_is_read_whole_whatever_size_it_is_said_to_have(
+    said: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.yaml").write_text("a: bcd")
+    status = os.stat_result((stat.S_IFREG, 0, 0, 1, 0, 0, said, 0, 0, 0))
+    monkeypatch.setattr(os, "fstat", lambda descriptor: status)
+    assert read(tmp_path / "a.yaml") == "a: bcd"
+
+
 def test_a_folder_that_cannot_be_listed_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(self: Path) -> None:
+    def fail(path: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "iterdir", fail)
+    monkeypatch.setattr(os, "scandir", fail)
     assert [item.rule for item in find(tmp_path).diagnostics] == ["file/unreadable"]
 
 
