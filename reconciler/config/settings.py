@@ -6,21 +6,20 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
-
 from reconciler.model.connector import STRICT
+from reconciler.model.constraints import Matches, Scalar, Whole
 from reconciler.model.depth import Depth
-from reconciler.model.described import DescribedEnum
+from reconciler.model.described import Described, DescribedEnum
 from reconciler.model.domain import domain_key, pattern_key
-from reconciler.model.fields import WHOLE, HostGlob, Matches, Maybe, Name, Reference, Seconds
+from reconciler.model.fields import HostGlob, Maybe, Name, Reference, Seconds
 
 STATE_URL = r"^[a-z][a-z0-9+]*:[^\s\uFEFF\x00-\x1F\x7F]{1,2000}$"
 
 
-Percent = Annotated[int, Field(ge=0, le=100), WHOLE]
-Count = Annotated[int, Field(ge=0, le=1_000_000), WHOLE]
-Parallel = Annotated[int, Field(ge=1, le=1024), WHOLE]
-Retries = Annotated[int, Field(ge=0, le=20), WHOLE]
+Percent = Annotated[int, Whole(0, 100)]
+Count = Annotated[int, Whole(0, 1_000_000)]
+Parallel = Annotated[int, Whole(1, 1024)]
+Retries = Annotated[int, Whole(0, 20)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +30,7 @@ class LimitSettings:
 
     max_delete_percent: Annotated[
         Percent,
-        Field(
+        Described(
             title="Deletes, in percent",
             description="The share of the stored connectors that one apply may delete.",
             examples=[10],
@@ -39,7 +38,7 @@ class LimitSettings:
     ] = 30
     max_update_percent: Annotated[
         Percent,
-        Field(
+        Described(
             title="Updates, in percent",
             description="The share of the stored connectors that one apply may change.",
             examples=[50],
@@ -47,7 +46,7 @@ class LimitSettings:
     ] = 30
     min_connectors: Annotated[
         Count,
-        Field(
+        Described(
             title="Connectors at least",
             description="With fewer stored connectors, the percentages do not apply.",
             examples=[3],
@@ -65,17 +64,7 @@ class VariableType(DescribedEnum):
     BOOLEAN = ("boolean", "true or false.")
 
 
-def _scalar(value: object) -> object:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if not isinstance(value, str | int | bool):
-        raise ValueError("neither text nor a whole number nor a boolean")  # noqa: TRY004 - pydantic's way
-    return value
-
-
-ScalarValue = Annotated[
-    Any, BeforeValidator(_scalar), WithJsonSchema({"type": ["string", "integer", "boolean"]})
-]
+ScalarValue = Annotated[Any, Scalar()]
 """A value in YAML that is neither a list nor a mapping; which type it must have, its variable says."""
 
 
@@ -85,12 +74,12 @@ class Variable:
 
     __pydantic_config__ = STRICT
 
-    type: Annotated[VariableType, Field(title="Type", description="What its values are.")] = (
+    type: Annotated[VariableType, Described(title="Type", description="What its values are.")] = (
         VariableType.TEXT
     )
     description: Annotated[
         str,
-        Field(
+        Described(
             title="Description",
             description="What the variable is for.",
             examples=["Where our mail is"],
@@ -98,7 +87,7 @@ class Variable:
     ] = ""
     default: Annotated[
         ScalarValue,
-        Field(
+        Described(
             title="Default",
             description="The value in environments that give it none.",
             examples=["example.com", 993],
@@ -114,7 +103,7 @@ class EnvironmentSettings:
 
     state: Annotated[
         Maybe[Annotated[str, Matches(STATE_URL)]],
-        Field(
+        Described(
             title="State",
             description="URL of the environment's stored state. By default .reconciler/NAME/state.db.",
             examples=["postgresql://mail_writer@db.example.com/mail"],
@@ -122,7 +111,7 @@ class EnvironmentSettings:
     ] = field(default=None, repr=False)
     state_password: Annotated[
         Maybe[Reference],
-        Field(
+        Described(
             title="Password of the state",
             description="Reference to the password of the environment's database.",
             examples=["env:STATE_PASSWORD"],
@@ -130,7 +119,7 @@ class EnvironmentSettings:
     ] = None
     limits: Annotated[
         Maybe[LimitSettings],
-        Field(
+        Described(
             title="Limits",
             description="What makes a plan unsafe. Replaces the limits above as a whole.",
             examples=[{"max_delete_percent": 10}],
@@ -138,7 +127,7 @@ class EnvironmentSettings:
     ] = None
     allowed_hosts: Annotated[
         Maybe[tuple[HostGlob, ...]],
-        Field(
+        Described(
             title="Allowed hosts",
             description="The hosts that connectors may use. By default those for all environments.",
             examples=[["*.example.com"]],
@@ -146,7 +135,7 @@ class EnvironmentSettings:
     ] = None
     variables: Annotated[
         dict[str, ScalarValue],
-        Field(
+        Described(
             title="Variables",
             description="Values of variables, by name.",
             examples=[{"domain": "dev.example"}],
@@ -162,7 +151,7 @@ class SecretSettings:
 
     allow_command: Annotated[
         bool,
-        Field(
+        Described(
             title="Allow command references",
             description="Allow references that run a program (`command:`). The owner must allow them too.",
         ),
@@ -178,11 +167,13 @@ class Testing:
 
     concurrency: Annotated[
         Parallel,
-        Field(title="Concurrency", description="How many tests run at once.", examples=[8, 128]),
+        Described(
+            title="Concurrency", description="How many tests run at once.", examples=[8, 128]
+        ),
     ] = 32
     per_host: Annotated[
         Parallel,
-        Field(
+        Described(
             title="Per host",
             description="How many tests run at once against one host.",
             examples=[1],
@@ -190,7 +181,7 @@ class Testing:
     ] = 3
     timeout_seconds: Annotated[
         Seconds,
-        Field(
+        Described(
             title="Timeout",
             description="Deadline of one connector's test, in seconds, retries included.",
             examples=[60],
@@ -198,15 +189,15 @@ class Testing:
     ] = 30
     retries: Annotated[
         Retries,
-        Field(
+        Described(
             title="Retries",
             description="How often a test is retried after a failure that the server calls temporary.",
             examples=[0, 3],
         ),
     ] = 1
-    depth: Annotated[Depth, Field(title="Last stage", description="The last stage to test.")] = (
-        Depth.ENVELOPE
-    )
+    depth: Annotated[
+        Depth, Described(title="Last stage", description="The last stage to test.")
+    ] = Depth.ENVELOPE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +208,7 @@ class Settings:
 
     project: Annotated[
         Maybe[Name],
-        Field(
+        Described(
             title="Project",
             description="The name of the project. A state that was made for another one is refused.",
             examples=["mail"],
@@ -227,7 +218,7 @@ class Settings:
     state: Annotated[
         str,
         Matches(STATE_URL),
-        Field(
+        Described(
             title="State",
             description="URL of the stored state: a SQLite file or a PostgreSQL database.",
             examples=[
@@ -238,7 +229,7 @@ class Settings:
     ] = field(default="sqlite:///.reconciler/state.db", repr=False)
     state_password: Annotated[
         Maybe[Reference],
-        Field(
+        Described(
             title="Password of the state",
             description="Reference to the password of the state's database.",
             examples=["env:STATE_PASSWORD"],
@@ -246,7 +237,7 @@ class Settings:
     ] = None
     limits: Annotated[
         LimitSettings,
-        Field(
+        Described(
             title="Limits",
             description="What makes a plan unsafe, so that its apply is refused.",
             examples=[{"max_delete_percent": 10}],
@@ -254,7 +245,7 @@ class Settings:
     ] = LimitSettings()
     allowed_hosts: Annotated[
         tuple[HostGlob, ...],
-        Field(
+        Described(
             title="Allowed hosts",
             description="The hosts that connectors may use. Empty: any.",
             examples=[["*.office365.com"]],
@@ -262,7 +253,7 @@ class Settings:
     ] = ()
     secrets: Annotated[
         SecretSettings,
-        Field(
+        Described(
             title="Secrets",
             description="Which references to secrets are allowed.",
             examples=[{"allow_command": True}],
@@ -270,7 +261,7 @@ class Settings:
     ] = SecretSettings()
     testing: Annotated[
         Testing,
-        Field(
+        Described(
             title="Live tests",
             description="How many run at once, and how long and how deep each goes.",
             examples=[{"concurrency": 8, "retries": 3}],
@@ -278,7 +269,7 @@ class Settings:
     ] = Testing()
     variables: Annotated[
         dict[str, Variable],
-        Field(
+        Described(
             title="Variables",
             description="What `${var.NAME}` stands for in documents, by name.",
             examples=[{"domain": {"type": "host", "description": "Where our mail is"}}],
@@ -286,7 +277,7 @@ class Settings:
     ] = field(default_factory=dict, hash=False)
     environments: Annotated[
         dict[str, EnvironmentSettings],
-        Field(
+        Described(
             title="Environments",
             description="Places that the same connectors are for, by name. `--env` chooses one.",
             examples=[{"dev": {"variables": {"domain": "dev.example"}}}],

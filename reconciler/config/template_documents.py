@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
-
 from reconciler.config.documents import TYPES
 from reconciler.config.settings import ScalarValue, Variable
 from reconciler.model.connector import STRICT
+from reconciler.model.described import Described
 from reconciler.model.fields import Maybe, Name, Text
 
 TEMPLATE: Final = "Template"
@@ -29,7 +28,7 @@ NAME_PARAMETER: Final = "name"
 
 Arguments = Annotated[
     dict[str, ScalarValue],
-    Field(
+    Described(
         title="Values of parameters",
         description="Values of the template's parameters, by their names.",
         examples=[{"city": "Berlin", "port": 993}],
@@ -49,11 +48,12 @@ class TemplateHead:
 
     kind: Literal["Template"]
     name: Annotated[
-        Name, Field(title="Name", description="The name that connectors use.", examples=["shop"])
+        Name,
+        Described(title="Name", description="The name that connectors use.", examples=["shop"]),
     ]
     description: Annotated[
         Maybe[Text],
-        Field(
+        Described(
             title="Description",
             description="What the template is for.",
             examples=["The mailbox of a shop"],
@@ -61,7 +61,7 @@ class TemplateHead:
     ] = None
     parameters: Annotated[
         dict[str, Variable],
-        Field(
+        Described(
             title="Parameters",
             description="What ${name} stands for; without a default, connectors give a value.",
             examples=[{"city": {"description": "Where the shop is"}}],
@@ -77,7 +77,7 @@ class TemplateUseHead:
 
     template: Annotated[
         Maybe[Name],
-        Field(
+        Described(
             title="Template",
             description="The template whose fields it has, where it has none itself.",
             examples=["shop"],
@@ -95,7 +95,7 @@ class TableHead:
     kind: Literal["EmailConnectors"]
     template: Annotated[
         Name,
-        Field(
+        Described(
             title="Template",
             description="The template that the connectors are made from.",
             examples=["shop"],
@@ -104,7 +104,7 @@ class TableHead:
     parameters: Arguments = field(default_factory=dict)
     renamed_from: Annotated[
         dict[str, Name],
-        Field(
+        Described(
             title="Renamed from",
             description="Former names of connectors, by their names.",
             examples=[{"berlin": "berlin-mitte"}],
@@ -112,7 +112,7 @@ class TableHead:
     ] = field(default_factory=dict)
     connectors: Annotated[
         dict[str, Row],
-        Field(
+        Described(
             title="Connectors",
             description="The parameters of each connector, by its name.",
             examples=[{"berlin": {"city": "Berlin"}, "hamburg": {"city": "Hamburg"}}],

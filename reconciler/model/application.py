@@ -6,12 +6,12 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
-
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import ANY_LOCAL_PART, STRICT
+from reconciler.model.constraints import Matches
+from reconciler.model.described import Described
 from reconciler.model.domain import address_key
-from reconciler.model.fields import EmailAddress, Matches, Name, Principal, Reference
+from reconciler.model.fields import EmailAddress, Name, Principal, Reference
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -38,7 +38,7 @@ class Application:
     kind: Literal["Application"] = "Application"
     name: Annotated[
         Name,
-        Field(
+        Described(
             title="Name",
             description="The stable identifier, and the name that it signs in with.",
             examples=["shop"],
@@ -46,7 +46,7 @@ class Application:
     ]
     user: Annotated[
         Principal,
-        Field(
+        Described(
             title="User",
             description="Whose permissions it sends with: a user as in `Permissions`.",
             examples=["shop@contoso.example"],
@@ -54,7 +54,7 @@ class Application:
     ]
     password: Annotated[
         Reference,
-        Field(
+        Described(
             title="Password",
             description="Reference to the password that it signs in to the gateway with.",
             examples=["env:SHOP_GATEWAY_PASSWORD"],
@@ -62,7 +62,7 @@ class Application:
     ]
     networks: Annotated[
         tuple[Network, ...],
-        Field(
+        Described(
             title="Networks",
             description="Where it may connect from. Empty: anywhere.",
             examples=[["10.1.0.0/16", "2001:db8::/32"]],
@@ -70,7 +70,7 @@ class Application:
     ] = ()
     senders: Annotated[
         tuple[EmailAddress, ...],
-        Field(
+        Described(
             title="Senders",
             description="The addresses, or `*@domain`, that it may send as. Empty: all of `user`.",
             examples=[["orders@shop.example"]],

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
-
+from reconciler.model.described import Described
 from reconciler.model.fields import Host, Limit, Maybe, Reference, Seconds, Text
 
 CaFile = Annotated[
     Maybe[Text],
-    Field(
+    Described(
         title="Certificate authorities",
         description="PEM file with further authorities to trust, relative to the project.",
         examples=["certificates/private-ca.pem"],
@@ -18,7 +17,7 @@ CaFile = Annotated[
 ]
 ClientCertificate = Annotated[
     Maybe[Reference],
-    Field(
+    Described(
         title="Client certificate",
         description="Reference to a PEM certificate to show to servers, with its key.",
         examples=["file:/run/secrets/mail-client.pem"],
@@ -26,7 +25,7 @@ ClientCertificate = Annotated[
 ]
 ClientKey = Annotated[
     Maybe[Reference],
-    Field(
+    Described(
         title="Client key",
         description="Reference to the key in PEM, if `client_certificate` does not hold it.",
         examples=["file:/run/secrets/mail-client.key"],
@@ -34,7 +33,7 @@ ClientKey = Annotated[
 ]
 EhloName = Annotated[
     Maybe[Host],
-    Field(
+    Described(
         title="EHLO name",
         description="The name to greet SMTP servers with. By default the IP address.",
         examples=["mail.contoso.example"],
@@ -42,7 +41,7 @@ EhloName = Annotated[
 ]
 TimeoutSeconds = Annotated[
     Maybe[Seconds],
-    Field(
+    Described(
         title="Timeout",
         description="Deadline of a test, and of each command when sending, in seconds.",
         examples=[30, 120],
@@ -50,7 +49,7 @@ TimeoutSeconds = Annotated[
 ]
 MaxConnections = Annotated[
     Maybe[Limit],
-    Field(
+    Described(
         title="Connections at most",
         description="Connections over which an account sends at the same time.",
         examples=[3],
@@ -58,7 +57,7 @@ MaxConnections = Annotated[
 ]
 MailsPerMinute = Annotated[
     Maybe[Limit],
-    Field(
+    Described(
         title="Mails per minute",
         description="Mails that an account sends within any 60 seconds.",
         examples=[30],

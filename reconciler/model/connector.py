@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Annotated, Final
-
-from pydantic import ConfigDict, Field
+from typing import TYPE_CHECKING, Annotated, Final
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.depth import Depth
-from reconciler.model.described import DescribedEnum
+from reconciler.model.described import Described, DescribedEnum
 from reconciler.model.fields import HttpsUrl, Maybe, Principal, Reference, Text
 from reconciler.model.secret_ref import SecretRef
 
-STRICT = ConfigDict(extra="forbid", strict=True)
+if TYPE_CHECKING:
+    from pydantic import ConfigDict
+
+STRICT: Final[ConfigDict] = {"extra": "forbid", "strict": True}
 """Refuses unknown fields and conversions.
 
 Read documents as JSON (``TypeAdapter.validate_json``): the published schemas describe that data model, and
@@ -76,10 +77,10 @@ class OAuth2:
 
     __pydantic_config__ = STRICT
 
-    grant: Annotated[Grant, Field(title="Grant type", description="How the token is obtained.")]
+    grant: Annotated[Grant, Described(title="Grant type", description="How the token is obtained.")]
     client_id: Annotated[
         Maybe[Text],
-        Field(
+        Described(
             title="Client id",
             description="The id under which the application is registered with the provider.",
             examples=["2f6f3c0e-6b0c-4b53-9d0e-5f1f0c6c7a11"],
@@ -87,7 +88,7 @@ class OAuth2:
     ] = None
     tenant: Annotated[
         Maybe[Text],
-        Field(
+        Described(
             title="Tenant",
             description="The Microsoft Entra tenant: its id, or a domain of it.",
             examples=["contoso.example"],
@@ -95,7 +96,7 @@ class OAuth2:
     ] = None
     token_endpoint: Annotated[
         Maybe[HttpsUrl],
-        Field(
+        Described(
             title="Token endpoint",
             description="The URL that issues tokens. A provider fills it in.",
             examples=["https://login.contoso.example/oauth2/token"],
@@ -103,7 +104,7 @@ class OAuth2:
     ] = None
     scopes: Annotated[
         tuple[Text, ...],
-        Field(
+        Described(
             title="Scopes",
             description="The scopes to request. Empty: those of the provider.",
             examples=[["https://outlook.office365.com/.default"]],
@@ -111,7 +112,7 @@ class OAuth2:
     ] = ()
     client_secret: Annotated[
         Maybe[Reference],
-        Field(
+        Described(
             title="Client secret",
             description="Reference to the application's secret.",
             examples=["env:SUPPORT_CLIENT_SECRET"],
@@ -119,7 +120,7 @@ class OAuth2:
     ] = None
     certificate: Annotated[
         Maybe[Reference],
-        Field(
+        Described(
             title="Certificate",
             description="Reference to a PEM certificate with its key, instead of a client secret.",
             examples=["file:/run/secrets/support.pem"],
@@ -127,7 +128,7 @@ class OAuth2:
     ] = None
     refresh_token: Annotated[
         Maybe[Reference],
-        Field(
+        Described(
             title="Refresh token",
             description="Reference to a refresh token. `reconciler login` obtains one.",
             examples=["file:/run/secrets/support-token", "keyring:mail/support"],
@@ -135,7 +136,7 @@ class OAuth2:
     ] = None
     service_account_key: Annotated[
         Maybe[Reference],
-        Field(
+        Described(
             title="Service account key",
             description="Reference to the JSON key of a Google service account.",
             examples=["file:/run/secrets/mail-key.json"],
@@ -143,7 +144,7 @@ class OAuth2:
     ] = None
     subject: Annotated[
         Maybe[Principal],
-        Field(
+        Described(
             title="Subject",
             description="The mailbox that the service account acts for.",
             examples=["support@contoso.example"],

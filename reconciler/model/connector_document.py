@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field
-
 from reconciler.model.connection_fields import (
     CaFile,
     ClientCertificate,
@@ -18,6 +16,7 @@ from reconciler.model.connection_fields import (
 )
 from reconciler.model.connector import STRICT, OAuth2, SaveSent, Security, SmtpSignIn
 from reconciler.model.depth import Depth
+from reconciler.model.described import Described
 from reconciler.model.fields import (
     EmailAddress,
     Host,
@@ -31,12 +30,12 @@ from reconciler.model.fields import (
     Username,
 )
 
-_PASSWORD = Field(
+_PASSWORD = Described(
     title="Password",
     description="Reference to the password, never the password itself.",
     examples=["env:SUPPORT_PASSWORD", "file:/run/secrets/support"],
 )
-_OAUTH2 = Field(
+_OAUTH2 = Described(
     title="OAuth 2.0",
     description="How to obtain a token to sign in with, instead of a password.",
     examples=[
@@ -48,11 +47,11 @@ _OAUTH2 = Field(
         }
     ],
 )
-_SECURITY = Field(
+_SECURITY = Described(
     title="Encryption",
     description="How the connection is encrypted. Write it instead of `use_ssl`, for unusual ports.",
 )
-_ALLOW_CLEARTEXT_AUTH = Field(
+_ALLOW_CLEARTEXT_AUTH = Described(
     title="Allow clear-text sign-in",
     description="Let the password leave this machine without TLS. By default it never does.",
 )
@@ -66,7 +65,7 @@ class ImapSettings:
 
     server: Annotated[
         Maybe[Host],
-        Field(
+        Described(
             title="IMAP server",
             description="The host that the mailbox is on. A provider fills it in.",
             examples=["imap.example.com", "outlook.office365.com"],
@@ -74,7 +73,7 @@ class ImapSettings:
     ] = None
     port: Annotated[
         Maybe[Port],
-        Field(
+        Described(
             title="IMAP server port",
             description="993 for implicit TLS, 143 for STARTTLS. A provider fills it in.",
             examples=[993, 143],
@@ -82,7 +81,7 @@ class ImapSettings:
     ] = None
     use_ssl: Annotated[
         Maybe[bool],
-        Field(
+        Described(
             title="Use SSL (IMAP)",
             description="Encrypt the connection: implicit TLS on 993, mandatory STARTTLS on 143.",
         ),
@@ -91,7 +90,7 @@ class ImapSettings:
     allow_cleartext_auth: Annotated[bool, _ALLOW_CLEARTEXT_AUTH] = False
     username: Annotated[
         Maybe[Username],
-        Field(
+        Described(
             title="Username or email",
             description="The name to sign in with, or a reference to it.",
             examples=["support@contoso.example", "env:SUPPORT_USER"],
@@ -109,7 +108,7 @@ class SmtpSettings:
 
     server: Annotated[
         Maybe[Host],
-        Field(
+        Described(
             title="SMTP server",
             description="The host that takes the mail. A provider fills it in.",
             examples=["smtp.example.com", "smtp.office365.com"],
@@ -117,7 +116,7 @@ class SmtpSettings:
     ] = None
     port: Annotated[
         Maybe[Port],
-        Field(
+        Described(
             title="SMTP server port",
             description="465 for implicit TLS, 587 or 25 for STARTTLS. A provider fills it in.",
             examples=[587, 465],
@@ -125,7 +124,7 @@ class SmtpSettings:
     ] = None
     use_ssl: Annotated[
         Maybe[bool],
-        Field(
+        Described(
             title="Use SSL (SMTP)",
             description="Encrypt the connection: implicit TLS on 465, mandatory STARTTLS on 587, 25 and 2525.",
         ),
@@ -134,14 +133,14 @@ class SmtpSettings:
     allow_cleartext_auth: Annotated[bool, _ALLOW_CLEARTEXT_AUTH] = False
     sign_in: Annotated[
         Maybe[SmtpSignIn],
-        Field(
+        Described(
             title="Sign-in",
             description="Write `none` for a server that takes mail from this network without a sign-in.",
         ),
     ] = None
     email_address: Annotated[
         Maybe[EmailAddress],
-        Field(
+        Described(
             title="Email address",
             description="The address that the connector sends as, and that test mail goes to."
             " By default the user name, if that is an address.",
@@ -150,14 +149,14 @@ class SmtpSettings:
     ] = None
     use_same_credentials: Annotated[
         Maybe[bool],
-        Field(
+        Described(
             title="Use same credentials",
             description="Sign in as for IMAP. The default, unless credentials are given here.",
         ),
     ] = None
     username: Annotated[
         Maybe[Username],
-        Field(
+        Described(
             title="SMTP username",
             description="The name to sign in with, if it differs from IMAP, or a reference to it.",
             examples=["support@contoso.example", "env:SUPPORT_USER"],
@@ -176,7 +175,7 @@ class ConnectorDocument:
     kind: Literal["EmailConnector"]
     name: Annotated[
         Name,
-        Field(
+        Described(
             title="Name",
             description="The stable identifier. To change it, use `reconciler rename`.",
             examples=["support", "payroll"],
@@ -184,7 +183,7 @@ class ConnectorDocument:
     ]
     display_name: Annotated[
         Maybe[Text],
-        Field(
+        Described(
             title="Display name",
             description="What plans and lists call it; no mail shows it. By default the name.",
             examples=["Support mailbox"],
@@ -192,7 +191,7 @@ class ConnectorDocument:
     ] = None
     from_name: Annotated[
         Maybe[Text],
-        Field(
+        Described(
             title="From name",
             description="The name that recipients see beside the address in From.",
             examples=["Contoso Support"],
@@ -200,7 +199,7 @@ class ConnectorDocument:
     ] = None
     reply_to: Annotated[
         Maybe[EmailAddress],
-        Field(
+        Described(
             title="Reply-To",
             description="The address that answers go to, unless the mail or the policy names another.",
             examples=["helpdesk@contoso.example"],
@@ -208,7 +207,7 @@ class ConnectorDocument:
     ] = None
     provider: Annotated[
         Maybe[ProviderName],
-        Field(
+        Described(
             title="Provider",
             description="Fills in servers, ports, encryption and OAuth 2.0 endpoints.",
             examples=["microsoft365", "gmail", "fastmail"],
@@ -216,7 +215,7 @@ class ConnectorDocument:
     ] = None
     imap: Annotated[
         Maybe[ImapSettings],
-        Field(
+        Described(
             title="IMAP settings",
             description="How to read the mailbox. Leave them out for an account that only sends.",
             examples=[
@@ -232,14 +231,14 @@ class ConnectorDocument:
     ] = None
     enable_mail_send_from: Annotated[
         bool,
-        Field(
+        Described(
             title="Enable mail send from",
             description="Whether mail may be sent through this connector; it then needs `smtp`.",
         ),
     ] = False
     smtp: Annotated[
         Maybe[SmtpSettings],
-        Field(
+        Described(
             title="SMTP settings",
             description="How to send mail. Required if `enable_mail_send_from` is true.",
             examples=[
@@ -255,7 +254,7 @@ class ConnectorDocument:
     ] = None
     also_sends_as: Annotated[
         tuple[EmailAddress, ...],
-        Field(
+        Described(
             title="Also sends as",
             description="Further addresses to send as; `*@domain` stands for a whole domain.",
             examples=[["sales@shop.example", "*@shop.example"]],
@@ -263,7 +262,7 @@ class ConnectorDocument:
     ] = ()
     test_recipient: Annotated[
         Maybe[EmailAddress],
-        Field(
+        Described(
             title="Test recipient",
             description="The recipient of live tests, if the connector's own address has no mailbox.",
             examples=["postmaster@contoso.example"],
@@ -271,7 +270,7 @@ class ConnectorDocument:
     ] = None
     depth: Annotated[
         Maybe[Depth],
-        Field(
+        Described(
             title="Depth of tests",
             description="The last stage that live tests of this connector reach."
             " By default as `testing.depth` in reconciler.yaml says.",
@@ -286,7 +285,7 @@ class ConnectorDocument:
     mails_per_minute: MailsPerMinute = None
     sent_folder: Annotated[
         Maybe[Text],
-        Field(
+        Described(
             title="Sent folder",
             description="The folder for sent copies, if it cannot be detected.",
             examples=["Sent", "INBOX.Sent"],
@@ -294,13 +293,13 @@ class ConnectorDocument:
     ] = None
     save_sent: Annotated[
         SaveSent,
-        Field(
+        Described(
             title="Save sent mail", description="Whether a copy of sent mail is filed over IMAP."
         ),
     ] = SaveSent.AUTO
     labels: Annotated[
         tuple[Label, ...],
-        Field(
+        Described(
             title="Labels",
             description="Words to select connectors by, as in `reconciler plan --label hr`.",
             examples=[["hr", "team=support"]],
@@ -308,21 +307,21 @@ class ConnectorDocument:
     ] = ()
     draft: Annotated[
         bool,
-        Field(
+        Described(
             title="Draft",
             description="Incomplete on purpose: stored as `incomplete`, never tested, never used to send.",
         ),
     ] = False
     prevent_destroy: Annotated[
         bool,
-        Field(
+        Described(
             title="Prevent destroy",
             description="Refuse to delete it. To lift this, apply `false` first, on its own.",
         ),
     ] = False
     renamed_from: Annotated[
         Maybe[Name],
-        Field(
+        Described(
             title="Renamed from",
             description="The former name; history, permissions and fingerprints carry over.",
             examples=["helpdesk"],

@@ -1,9 +1,18 @@
-"""Enumerations whose members say what they mean, to whoever reads a schema."""
+"""Enumerations and fields that say what they mean, to whoever reads a schema."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core.core_schema import CoreSchema
+
+    from reconciler.model.constraints import Read
 
 
 class DescribedEnum(StrEnum):
@@ -18,3 +27,21 @@ class DescribedEnum(StrEnum):
         member._value_ = value
         member.description = description
         return member
+
+
+class Described:
+    """Annotates a field with its title, a sentence about it, and examples of its values."""
+
+    def __init__(self, title: str, description: str, examples: Sequence[Any] = ()) -> None:
+        self._shown: dict[str, Any] = {"title": title, "description": description}
+        if examples:
+            self._shown["examples"] = list(examples)
+
+    def reading(self, inner: Read) -> Read:
+        """Ask nothing of the values."""
+        return inner
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), **self._shown}

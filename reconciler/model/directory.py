@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
-
 from reconciler.model.address import SINGLETON_NAME, Address, Kind
 from reconciler.model.connector import STRICT
+from reconciler.model.described import Described
 from reconciler.model.domain import address_key, domain_key
 from reconciler.model.fields import Host, Name
 from reconciler.model.permissions import NOBODY, Principals
@@ -28,7 +27,7 @@ class Group:
     kind: Literal["Group"] = "Group"
     name: Annotated[
         Name,
-        Field(
+        Described(
             title="Name",
             description="The stable identifier. To change it, use `reconciler rename`.",
             examples=["hr", "support-team"],
@@ -36,7 +35,7 @@ class Group:
     ]
     members: Annotated[
         Principals,
-        Field(
+        Described(
             title="Members",
             description="Users, and groups whose members belong to this group too.",
             examples=[{"users": ["bruno@contoso.example"], "groups": ["hr"]}],
@@ -58,7 +57,7 @@ class Roles:
     kind: Literal["Roles"] = "Roles"
     administrators: Annotated[
         Principals,
-        Field(
+        Described(
             title="Administrators",
             description="May change everything, the global policy included.",
             examples=[{"users": ["mail-lead@contoso.example"]}],
@@ -66,7 +65,7 @@ class Roles:
     ] = NOBODY
     manage_data_sources: Annotated[
         Principals,
-        Field(
+        Described(
             title="Manage data sources",
             description="May create and delete connectors.",
             examples=[{"groups": ["mail-admins"]}],
@@ -74,7 +73,7 @@ class Roles:
     ] = NOBODY
     internal_domains: Annotated[
         tuple[Host, ...],
-        Field(
+        Described(
             title="Internal domains",
             description="The organisation's domains; users with an address elsewhere are partners. Empty: the domains that the connectors send as.",
             examples=[["contoso.example"]],

@@ -6,63 +6,12 @@ Each means the same in the model and in its JSON Schema. A field that may be lef
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
-from pydantic_core import core_schema
-
+from reconciler.model.constraints import Matches, NotNull, Refers, Whole
 from reconciler.model.secret_ref import REFERENCE_PATTERN, SecretRef
 
-if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-    from pydantic.json_schema import JsonSchemaValue
-
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Matches:
-    """Constrains a string to an ECMA-262 ``pattern`` that is anchored with ``^`` and ``$``.
-
-    The whole string must match: unlike with Python's ``$``, a trailing newline does not match.
-    """
-
-    pattern: str
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        whole = re.compile(self.pattern.removeprefix("^").removesuffix("$"))
-
-        def check(value: str) -> str:
-            if not whole.fullmatch(value):
-                raise ValueError(f"must match {self.pattern}")
-            return value
-
-        return core_schema.no_info_after_validator_function(check, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {**handler(schema), "pattern": self.pattern}
-
-
-def _refuse_null(value: object) -> object:
-    if value is None:
-        raise ValueError("null is not a value: leave the field out instead")
-    return value
-
-
-def _whole_number(value: object) -> object:
-    # To JSON Schema 993.0 is an integer, so it is one to the model too.
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _reference(value: object) -> object:
-    return SecretRef.parse(value) if isinstance(value, str) else value
-
 
 # No control characters, no marks that turn the direction of text around and no blanks without width:
 # what a reviewer reads in a plan must be what is there. (U+FEFF is a blank to ECMA-262's \s, but not
@@ -89,9 +38,7 @@ HOST_GLOB = r"^(\*\.)?[^\s\uFEFF\x00-\x1F\x7F-\x9F*?\[\]@/,;<>]{1,251}$"
 DATE_PATTERN = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 HTTPS_PATTERN = rf"^https://[^\s{_INVISIBLE}]{{1,500}}$"
 
-# After, not before: what a validator has seen before is Python's and no longer JSON's, and strict mode
-# would then refuse the lists inside it.
-Maybe = Annotated[T | None, AfterValidator(_refuse_null)]
+Maybe = Annotated[T | None, NotNull()]
 """A field that may be left out, but not be null."""
 
 Name = Annotated[str, Matches(NAME_PATTERN)]
@@ -127,25 +74,16 @@ HostGlob = Annotated[str, Matches(HOST_GLOB)]
 HttpsUrl = Annotated[str, Matches(HTTPS_PATTERN)]
 """An endpoint to which credentials may be sent."""
 
-WHOLE = BeforeValidator(_whole_number)
-"""Makes an ``int`` what JSON Schema takes for one. It stands last: before ``ge`` and ``le``, pydantic
-would not tell the schema of them."""
-
-Seconds = Annotated[int, Field(ge=1, le=3600), WHOLE]
+Seconds = Annotated[int, Whole(1, 3600)]
 """A time limit."""
 
-Limit = Annotated[int, Field(ge=1, le=100_000), WHOLE]
+Limit = Annotated[int, Whole(1, 100_000)]
 """The most of something."""
 
-Port = Annotated[int, Field(ge=1, le=65535), WHOLE]
+Port = Annotated[int, Whole(1, 65535)]
 """A TCP port."""
 
-Reference = Annotated[
-    SecretRef,
-    BeforeValidator(_reference),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": REFERENCE_PATTERN}),
-]
+Reference = Annotated[SecretRef, Refers()]
 """A reference to a secret: ``env:NAME``, ``file:/path``."""
 
 IsoDate = Annotated[str, Matches(DATE_PATTERN)]

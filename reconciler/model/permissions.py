@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field
-
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import STRICT
+from reconciler.model.described import Described
 from reconciler.model.fields import Name, Principal
 
 
@@ -20,7 +19,7 @@ class Principals:
 
     users: Annotated[
         tuple[Principal, ...],
-        Field(
+        Described(
             title="Users",
             description="Email addresses, or login names that CI or the operating system reports.",
             examples=[["bruno@contoso.example"]],
@@ -28,7 +27,7 @@ class Principals:
     ] = ()
     groups: Annotated[
         tuple[Name, ...],
-        Field(
+        Described(
             title="Groups",
             description="Names of groups: everybody in them.",
             examples=[["support-team"]],
@@ -55,7 +54,7 @@ class Permissions:
     kind: Literal["Permissions"] = "Permissions"
     connector: Annotated[
         Name,
-        Field(
+        Described(
             title="Connector",
             description="The connector that these permissions apply to.",
             examples=["support"],
@@ -63,7 +62,7 @@ class Permissions:
     ]
     administrators: Annotated[
         Principals,
-        Field(
+        Described(
             title="Administrators",
             description="Who may change the connector. Empty: any Administrator.",
             examples=[{"groups": ["mail-admins"]}],
@@ -71,7 +70,7 @@ class Permissions:
     ] = NOBODY
     users: Annotated[
         Principals,
-        Field(
+        Described(
             title="Users",
             description="Who may send through the connector. Empty: any internal user.",
             examples=[{"groups": ["support-team"]}],
@@ -79,7 +78,7 @@ class Permissions:
     ] = NOBODY
     enable_b2b: Annotated[
         bool,
-        Field(
+        Described(
             title="Enable B2B",
             description="Whether external partners may send through the connector too.",
         ),

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field
-
 from reconciler.model.address import SINGLETON_NAME, Address, Kind
 from reconciler.model.connector import STRICT
-from reconciler.model.described import DescribedEnum
+from reconciler.model.described import Described, DescribedEnum
 from reconciler.model.fields import Maybe, Name
 
 
@@ -29,14 +27,14 @@ class GlobalSmtpPolicy:
     kind: Literal["GlobalSmtpPolicy"] = "GlobalSmtpPolicy"
     enabled: Annotated[
         bool,
-        Field(
+        Described(
             title="Enable global SMTP connector",
             description="Force all mail through one connector, whichever one the sender names.",
         ),
     ] = False
     connector: Annotated[
         Maybe[Name],
-        Field(
+        Described(
             title="Connector",
             description="The connector that carries all mail; it must be able to send.",
             examples=["no-reply"],
@@ -44,20 +42,20 @@ class GlobalSmtpPolicy:
     ] = None
     save_to_sent_items: Annotated[
         bool,
-        Field(
+        Described(
             title="Enable save to Sent Items",
             description="File sent mail in the Sent Items of the policy's connector.",
         ),
     ] = False
     reply_to: Annotated[
         ReplyTo,
-        Field(
+        Described(
             title="Reply to", description="Where replies go, since the policy replaces the sender."
         ),
     ] = ReplyTo.ORIGINAL_SENDER
     fallback_connector: Annotated[
         Maybe[Name],
-        Field(
+        Described(
             title="Fallback connector",
             description="Carries mail whose sender has no connector, whether the policy is enabled or not.",
             examples=["no-reply"],

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Annotated, Final, Literal, assert_never
 from urllib.parse import urlsplit
 
-from pydantic import Field
-
 from reconciler.model.address import Address, Kind
 from reconciler.model.connection_fields import (
     CaFile,
@@ -19,7 +17,7 @@ from reconciler.model.connection_fields import (
     TimeoutSeconds,
 )
 from reconciler.model.connector import STRICT, Security
-from reconciler.model.described import DescribedEnum
+from reconciler.model.described import Described, DescribedEnum
 from reconciler.model.domain import domain_key
 from reconciler.model.fields import (
     HostGlob,
@@ -79,7 +77,7 @@ class ServerDefaults:
 
     server: Annotated[
         ServerOfProvider,
-        Field(
+        Described(
             title="Server",
             description="The host that mail programs connect to; `{domain}` stands for the domain of the connector.",
             examples=["imap.example.com", "mail.{domain}"],
@@ -87,25 +85,25 @@ class ServerDefaults:
     ]
     port: Annotated[
         Port,
-        Field(
+        Described(
             title="Port",
             description="The TCP port: 993 or 143 for IMAP, 465 or 587 for SMTP.",
             examples=[993, 587],
         ),
     ]
     security: Annotated[
-        Security, Field(title="Encryption", description="How the connection is encrypted.")
+        Security, Described(title="Encryption", description="How the connection is encrypted.")
     ]
     username_form: Annotated[
         UsernameForm,
-        Field(
+        Described(
             title="Form of the user name",
             description="The form of the user name that the server expects.",
         ),
     ] = UsernameForm.ADDRESS
     sign_in: Annotated[
         tuple[SignInMethod, ...],
-        Field(
+        Described(
             title="Sign-in",
             description="What this server accepts, if not what the provider accepts.",
             examples=[["app_password"]],
@@ -113,7 +111,7 @@ class ServerDefaults:
     ] = ()
     other_names: Annotated[
         tuple[HostGlob, ...],
-        Field(
+        Described(
             title="Other names",
             description="Further hosts of this kind, such as those of a region; `*.` matches every host below a domain.",
             examples=[["imap.example.net", "*.imap.example.com"]],
@@ -121,7 +119,7 @@ class ServerDefaults:
     ] = ()
     password_until: Annotated[
         Maybe[IsoDate],
-        Field(
+        Described(
             title="Passwords until",
             description="The day after which this server refuses passwords (ISO 8601).",
             examples=["2026-12-31"],
@@ -143,7 +141,7 @@ class OAuth2Defaults:
 
     token_endpoint: Annotated[
         HttpsUrl,
-        Field(
+        Described(
             title="Token endpoint",
             description="The URL that issues tokens; `{tenant}` stands for the connector's tenant.",
             examples=["https://login.example.com/{tenant}/oauth2/v2.0/token"],
@@ -151,7 +149,7 @@ class OAuth2Defaults:
     ]
     client_credentials_scopes: Annotated[
         tuple[Text, ...],
-        Field(
+        Described(
             title="Scopes of applications",
             description="The scopes to request for an application that signs in as itself.",
             examples=[["https://outlook.office365.com/.default"]],
@@ -159,7 +157,7 @@ class OAuth2Defaults:
     ] = ()
     delegated_scopes: Annotated[
         tuple[Text, ...],
-        Field(
+        Described(
             title="Delegated scopes",
             description="The scopes to request on behalf of a person.",
             examples=[["https://mail.google.com/"]],
@@ -176,11 +174,13 @@ class Provider:
     kind: Literal["Provider"] = "Provider"
     name: Annotated[
         ProviderName,
-        Field(title="Name", description="The name that connectors use.", examples=["contoso-mail"]),
+        Described(
+            title="Name", description="The name that connectors use.", examples=["contoso-mail"]
+        ),
     ]
     display_name: Annotated[
         Maybe[Text],
-        Field(
+        Described(
             title="Display name",
             description="The name that people see.",
             examples=["Contoso mail cluster"],
@@ -188,7 +188,7 @@ class Provider:
     ] = None
     documentation: Annotated[
         Maybe[HttpsUrl],
-        Field(
+        Described(
             title="Documentation",
             description="The vendor's page about these settings.",
             examples=["https://mail.contoso.example/settings"],
@@ -196,7 +196,7 @@ class Provider:
     ] = None
     domains: Annotated[
         tuple[HostGlob, ...],
-        Field(
+        Described(
             title="Domains",
             description="Domains whose mailboxes are here; `*.` stands for any name below.",
             examples=[["outlook.com", "*.outlook.com"]],
@@ -204,7 +204,7 @@ class Provider:
     ] = ()
     mx: Annotated[
         tuple[HostGlob, ...],
-        Field(
+        Described(
             title="Mail exchangers",
             description="Mail exchangers (MX) that tell that the mailboxes of a domain are here.",
             examples=[["*.mail.protection.outlook.com"]],
@@ -212,7 +212,7 @@ class Provider:
     ] = ()
     imap: Annotated[
         Maybe[ServerDefaults],
-        Field(
+        Described(
             title="IMAP server",
             description="How to read mailboxes.",
             examples=[{"server": "imap.example.com", "port": 993, "security": "implicit"}],
@@ -220,7 +220,7 @@ class Provider:
     ] = None
     smtp: Annotated[
         Maybe[ServerDefaults],
-        Field(
+        Described(
             title="SMTP server",
             description="How to send mail.",
             examples=[{"server": "smtp.example.com", "port": 587, "security": "starttls"}],
@@ -228,7 +228,7 @@ class Provider:
     ] = None
     sign_in: Annotated[
         tuple[SignInMethod, ...],
-        Field(
+        Described(
             title="Sign-in",
             description="What the servers accept. Empty: anything.",
             examples=[["app_password", "oauth2"]],
@@ -236,7 +236,7 @@ class Provider:
     ] = ()
     oauth2: Annotated[
         Maybe[OAuth2Defaults],
-        Field(
+        Described(
             title="OAuth 2.0",
             description="The endpoint that issues tokens, and the scopes to request.",
             examples=[{"token_endpoint": "https://login.example.com/oauth2/token"}],
@@ -244,7 +244,7 @@ class Provider:
     ] = None
     files_sent_copies: Annotated[
         bool,
-        Field(
+        Described(
             title="Files sent copies",
             description="Whether the server itself files a copy of mail that is sent by SMTP.",
         ),

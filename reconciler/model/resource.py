@@ -6,9 +6,7 @@ import hashlib
 import json
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from typing import Any, TypeAlias, cast
-
-from pydantic import JsonValue
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from reconciler.model.application import Application
 from reconciler.model.connector import Connector
@@ -18,7 +16,12 @@ from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
 from reconciler.model.secret_ref import SecretRef
 
-JSON: TypeAlias = JsonValue
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    JSON: TypeAlias = JsonValue
+else:
+    JSON = Any
 """Any JSON value."""
 
 Resource = Connector | Permissions | GlobalSmtpPolicy | Group | Roles | Provider | Application

@@ -14,7 +14,8 @@ from reconciler.config.documents import TYPES
 from reconciler.config.renaming import ANY_ITEM, NAMES, RenamedText, rename_in
 from reconciler.config.variables import Variables
 from reconciler.model.address import Address, Kind
-from reconciler.model.fields import NAME_PATTERN, PROVIDER_NAME_PATTERN, Matches
+from reconciler.model.constraints import Matches
+from reconciler.model.fields import NAME_PATTERN, PROVIDER_NAME_PATTERN
 
 INFO: Final = Address(Kind.EMAIL_CONNECTOR, "info")
 HR: Final = Address(Kind.GROUP, "hr")

@@ -1,0 +1,203 @@
+"""What the annotations of a field ask of its values.
+
+Each says it twice: to pydantic, which reads documents by the thousand and makes their JSON Schemas, and to
+:mod:`reconciler.model.reader`, which reads a few without loading it. Nothing here imports pydantic.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from reconciler.model.secret_ref import REFERENCE_PATTERN, SecretRef
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core.core_schema import CoreSchema
+
+    Read = Callable[[Any], Any]
+    """Turns a JSON value into one of the model; raises ValueError, TypeError or LookupError where it cannot."""
+
+
+class Matches:
+    """Constrains a string to an ECMA-262 ``pattern`` that is anchored with ``^`` and ``$``.
+
+    The whole string must match: unlike with Python's ``$``, a trailing newline does not match.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+
+    @cached_property
+    def _whole(self) -> re.Pattern[str]:
+        return re.compile(self.pattern.removeprefix("^").removesuffix("$"))
+
+    def _checked(self, value: str) -> str:
+        if not self._whole.fullmatch(value):
+            raise ValueError(f"must match {self.pattern}")
+        return value
+
+    def reading(self, inner: Read) -> Read:
+        """Check what is read."""
+        return lambda value: self._checked(inner(value))
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        from pydantic_core import core_schema  # noqa: PLC0415 - pydantic asks, so it is loaded
+
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": self.pattern}
+
+
+class NotNull:
+    """Refuses an explicit null in a field that may be left out.
+
+    It checks after the field, not before it: what a validator has seen before is Python's and no longer JSON's,
+    and strict mode would then refuse the lists inside it.
+    """
+
+    def reading(self, inner: Read) -> Read:
+        """Check what is read."""
+        return lambda value: self._checked(inner(value))
+
+    @staticmethod
+    def _checked(value: Any) -> Any:
+        if value is None:
+            raise ValueError("null is not a value: leave the field out instead")
+        return value
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        from pydantic_core import core_schema  # noqa: PLC0415 - as above
+
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+
+class Whole:
+    """Constrains a number to whole ones from ``least`` to ``most``; to JSON Schema 993.0 is one, so it is to the model."""
+
+    def __init__(self, least: int, most: int | None = None) -> None:
+        self._least = least
+        self._most = most
+
+    def reading(self, inner: Read) -> Read:
+        """Check what is read."""
+
+        def read(value: Any) -> Any:
+            number = inner(self._whole(value))
+            if number < self._least or (self._most is not None and number > self._most):
+                raise ValueError("out of range")
+            return number
+
+        return read
+
+    @staticmethod
+    def _whole(value: Any) -> Any:
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        from pydantic_core import core_schema  # noqa: PLC0415 - as above
+
+        bounds = {"ge": self._least} | ({} if self._most is None else {"le": self._most})
+        number: Any = {**handler(source), **bounds}
+        return core_schema.no_info_before_validator_function(self._whole, number)
+
+
+class Refers:
+    """Reads a reference to a secret, which documents hold as text."""
+
+    def reading(self, inner: Read) -> Read:
+        """Parse a text; only pydantic knows what to say about anything else."""
+        del inner
+
+        def read(value: Any) -> SecretRef:
+            if type(value) is not str:
+                raise TypeError
+            return SecretRef.parse(value)
+
+        return read
+
+    @staticmethod
+    def _parsed(value: Any) -> Any:
+        return SecretRef.parse(value) if isinstance(value, str) else value
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        from pydantic_core import core_schema  # noqa: PLC0415 - as above
+
+        text = core_schema.str_schema()
+        return core_schema.no_info_before_validator_function(
+            self._parsed,
+            handler(source),
+            serialization=core_schema.plain_serializer_function_ser_schema(str, return_schema=text),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        del schema, handler
+        return {"type": "string", "pattern": REFERENCE_PATTERN}
+
+
+class NotEmpty:
+    """Refuses an empty list."""
+
+    def reading(self, inner: Read) -> Read:
+        """Check what is read."""
+
+        def read(value: Any) -> Any:
+            items = inner(value)
+            if not items:
+                raise ValueError("empty")
+            return items
+
+        return read
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        found: Any = {**handler(source), "min_length": 1}
+        schema: CoreSchema = found
+        return schema
+
+
+class Scalar:
+    """Takes a text, a whole number or a boolean; which of them it must be, something else says."""
+
+    def reading(self, inner: Read) -> Read:
+        """Check a value before it is read."""
+        return lambda value: inner(self._checked(value))
+
+    @staticmethod
+    def _checked(value: Any) -> Any:
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        if not isinstance(value, str | int | bool):
+            raise ValueError("neither text nor a whole number nor a boolean")  # noqa: TRY004 - pydantic's way
+        return value
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        from pydantic_core import core_schema  # noqa: PLC0415 - as above
+
+        return core_schema.no_info_before_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        del schema, handler
+        return {"type": ["string", "integer", "boolean"]}
