@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from reconciler import __version__
 from reconciler.app.atomic_file import unwritable, write_pieces
 from reconciler.app.git import git_commit
-from reconciler.app.imported_file import imported_file
 from reconciler.app.state_lock import held_lock
 from reconciler.apply.authorise import denials
 from reconciler.errors import (
@@ -27,8 +26,6 @@ from reconciler.plan.document import resource_change
 from reconciler.plan.forget import forgetting, objections
 from reconciler.plan.origin import Origin, adopted
 from reconciler.state.base import Commit
-from reconciler.state.export_file import verified
-from reconciler.state.export_text import text_pieces
 from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
@@ -110,6 +107,8 @@ def find(state: StoredState, address: Address) -> StoredResource:
 @contextmanager
 def exported(workspace: Workspace) -> Iterator[Iterator[str]]:
     """The text of the whole state, in pieces that are read as they are taken; raises StateError."""
+    from reconciler.state.export_text import text_pieces  # noqa: PLC0415 - only for exports
+
     with workspace.reading() as reader, reader.export() as whole:
         yield text_pieces(whole, tool_version=__version__)
 
@@ -117,6 +116,8 @@ def exported(workspace: Workspace) -> Iterator[Iterator[str]]:
 @contextmanager
 def salvaged(workspace: Workspace) -> Iterator[tuple[Iterator[str], tuple[str, ...]]]:
     """The text of what can still be read of a damaged state, in pieces, and a sentence for each loss."""
+    from reconciler.state.export_text import text_pieces  # noqa: PLC0415 - only for exports
+
     with workspace.reading() as reader, reader.salvage() as whole:
         yield text_pieces(whole, tool_version=__version__), tuple(map(str, whole.losses))
 
@@ -151,6 +152,9 @@ def restore(
     Raises ReconcilerError if the file cannot be read;
     StateError if it is not a whole export, or the state is not empty; StateLocked.
     """
+    from reconciler.app.imported_file import imported_file  # noqa: PLC0415 - only for imports
+    from reconciler.state.export_file import verified  # noqa: PLC0415 - as above
+
     with imported_file(path) as source:
         export = verified(source)
         with (

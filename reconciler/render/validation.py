@@ -9,12 +9,9 @@ from reconciler.config.load import Loaded
 from reconciler.diagnostics import Diagnostic
 from reconciler.render.formats import OutputFormat
 from reconciler.render.github import github
-from reconciler.render.gitlab import gitlab
 from reconciler.render.human.diagnostics import diagnostics, first_problems, summary
 from reconciler.render.json import to_json
-from reconciler.render.junit import JUnitCase, broken, junit_suite, problem_cases
 from reconciler.render.markdown import escape
-from reconciler.render.sarif import sarif
 from reconciler.wording import counted
 
 if TYPE_CHECKING:
@@ -92,19 +89,19 @@ def validation_report(  # noqa: PLR0911 - a format each
         case OutputFormat.MARKDOWN:
             return _markdown(outcome, root)
         case OutputFormat.JUNIT:
-            cases = problem_cases(outcome.problems, strict=outcome.strict)
-            if outcome.loaded is not None and not any(item.outcome == "failure" for item in cases):
-                end = _end(outcome.loaded, outcome.places)
-                cases.append(JUnitCase(of="configuration", name="validate", output=end))
-            return junit_suite("reconciler validate", [*cases, *broken(outcome.error)])
+            return _junit(outcome)
         case OutputFormat.SARIF:
+            from reconciler.render.sarif import sarif  # noqa: PLC0415 - only where it is written
+
             return sarif(outcome.problems, root, command="validate", error=outcome.error)
         case OutputFormat.GITLAB:
+            from reconciler.render.gitlab import gitlab  # noqa: PLC0415 - as above
+
             return gitlab(outcome.problems, root)
         case OutputFormat.GITHUB:
             return github(outcome.problems, root, error=outcome.error)
         case OutputFormat.HTML:
-            from reconciler.render.html.problems import validation_page  # noqa: PLC0415 - only where it is written
+            from reconciler.render.html.problems import validation_page  # noqa: PLC0415 - as above
 
             document = _report_document(outcome)
             end = _end(outcome.loaded, outcome.places) if outcome.loaded is not None else ""
@@ -130,6 +127,16 @@ def _document(loaded: Loaded, places: int) -> ValidationDocument:
         documents=loaded.documents,
         diagnostics=loaded.diagnostics,
     )
+
+
+def _junit(outcome: Validation) -> str:
+    from reconciler.render.junit import JUnitCase, broken, junit_suite, problem_cases  # noqa: PLC0415 - as above
+
+    cases = problem_cases(outcome.problems, strict=outcome.strict)
+    if outcome.loaded is not None and not any(item.outcome == "failure" for item in cases):
+        end = _end(outcome.loaded, outcome.places)
+        cases.append(JUnitCase(of="configuration", name="validate", output=end))
+    return junit_suite("reconciler validate", [*cases, *broken(outcome.error)])
 
 
 def _markdown(outcome: Validation, root: SourceRoot) -> str:
