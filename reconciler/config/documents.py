@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
-
-from pydantic import ValidationError
 
 from reconciler.config.raw import RawDocument
 from reconciler.diagnostics import Diagnostic
@@ -17,11 +14,9 @@ from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
-from reconciler.model.validators import validator
+from reconciler.model.validators import Invalid, validated
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
     from reconciler.model.resource import JSON
 
 Document = (
@@ -74,8 +69,8 @@ def parse(raw: RawDocument) -> Parsed:
         return Parsed(raw, None, kind, name)
     if kind is not None:
         try:
-            value = adapter(kind).validate_json(json.dumps(raw.value))
-        except ValidationError:
+            value = validated(TYPES[kind], raw.value)
+        except Invalid:
             pass  # its messages repeat values, so they are not used
         else:
             return Parsed(raw, Entry(value, raw), kind, name)
@@ -101,8 +96,3 @@ def _name_of(value: JSON) -> str | None:
         return None
     name = value.get("name", value.get("connector"))
     return name if isinstance(name, str) else None
-
-
-def adapter(kind: Kind) -> TypeAdapter[Document]:
-    """The validator of the documents of a kind."""
-    return validator(TYPES[kind])

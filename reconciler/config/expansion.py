@@ -6,13 +6,10 @@ small file can ask for a large configuration, so how much is made is bounded.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
-
-from pydantic import ValidationError
 
 from reconciler.config.combine import combine
 from reconciler.config.positions import Layer
@@ -34,7 +31,7 @@ from reconciler.diagnostics import Diagnostic, Route
 from reconciler.model.address import Kind
 from reconciler.model.fields import NAME_PATTERN
 from reconciler.model.resource import JSON
-from reconciler.model.validators import validator
+from reconciler.model.validators import Invalid, validated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -295,8 +292,8 @@ class _Expansion:
         value = cast("dict[str, JSON]", raw.value)
         head = {name: value[name] for name in HEAD_FIELDS[type_] if name in value}
         try:
-            return validator(type_).validate_json(json.dumps(head))
-        except ValidationError:  # its messages repeat values, so they are not used
+            return validated(type_, head)
+        except Invalid:  # its messages repeat values, so they are not used
             pass
         from reconciler.config.explain import objections  # noqa: PLC0415 - most are valid
         from reconciler.config.written_schema import head_schema  # noqa: PLC0415 - as above

@@ -6,21 +6,19 @@ command line may allow more than the built-in defaults.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import Field, ValidationError
+from typing import TYPE_CHECKING, Annotated
 
 from reconciler.config.settings import STATE_URL, LimitSettings, Testing
 from reconciler.disk_fault import disk_fault
 from reconciler.errors import UsageError
 from reconciler.model.connector import STRICT
+from reconciler.model.constraints import Matches, NotEmpty
 from reconciler.model.credential_rule import CredentialRule
-from reconciler.model.fields import HostGlob, Matches, Maybe, Reference
-from reconciler.model.validators import validator
+from reconciler.model.fields import HostGlob, Maybe, Reference
+from reconciler.model.validators import Invalid, validated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,8 +34,8 @@ class CredentialRuleDocument:
 
     __pydantic_config__ = STRICT
 
-    references: Annotated[tuple[str, ...], Field(min_length=1)]
-    hosts: Annotated[tuple[HostGlob, ...], Field(min_length=1)]
+    references: Annotated[tuple[str, ...], NotEmpty()]
+    hosts: Annotated[tuple[HostGlob, ...], NotEmpty()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,14 +108,12 @@ def load_owner_rules(path: Path, home: Path) -> OwnerRules:
 
 def _validated(raw: RawDocument, path: Path) -> OwnerRules:
     try:
-        return validator(OwnerRules).validate_json(json.dumps(raw.value))
-    except ValidationError as error:
-        first: Any = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        route = tuple(first["loc"])
-        at = raw.positions.of(route)
+        return validated(OwnerRules, raw.value)
+    except Invalid as error:
+        at = raw.positions.of(error.route)
         raise UsageError(
             f"the owner's rules are invalid: {path}:{at.line}:{at.column}:"
-            f" {'.'.join(map(str, route))}: {first['msg']}",
+            f" {'.'.join(map(str, error.route))}: {error.reason}",
             hint="docs/security.md lists the fields of the rules.",
         ) from None
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
-
-from pydantic import ValidationError
 
 from reconciler.config.files import leads_out, outside, read, shown
 from reconciler.config.plain_yaml import read_documents
@@ -13,7 +10,7 @@ from reconciler.config.rules import problem, settled
 from reconciler.config.settings import DEFAULTS, Settings
 from reconciler.config.settings_checks import problems
 from reconciler.diagnostics import Diagnostic
-from reconciler.model.validators import validator
+from reconciler.model.validators import Invalid, validated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,8 +41,8 @@ def _validated(raw: RawDocument) -> tuple[Settings, tuple[Diagnostic, ...]]:
     if not raw.whole:  # what is missing was reported where it got lost
         return DEFAULTS, ()
     try:
-        settings = validator(Settings).validate_json(json.dumps(raw.value))
-    except ValidationError:
+        settings = validated(Settings, raw.value)
+    except Invalid:
         pass  # its messages repeat values, so they are not used
     else:
         return settings, tuple(problems(raw, settings))

@@ -6,15 +6,12 @@ replaced once, and what replaces it is not searched again.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import ValidationError
-
-from reconciler.config.documents import adapter
+from reconciler.config.documents import TYPES
 from reconciler.config.positions import Layer
 from reconciler.config.raw import RawDocument
 from reconciler.config.settings import Variable
@@ -38,7 +35,7 @@ from reconciler.config.variables import (
 )
 from reconciler.model.address import Kind
 from reconciler.model.resource import JSON
-from reconciler.model.validators import validator
+from reconciler.model.validators import Invalid, validated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +122,7 @@ def read_template(
     try:
         head = _read_head(written)
         _read_fields(raw)
-    except ValidationError:  # its messages repeat values, so they are not used
+    except Invalid:  # its messages repeat values, so they are not used
         refused = tuple(_explained(written))
         if refused:
             return None, refused
@@ -140,7 +137,7 @@ def read_template(
 def _read_head(raw: RawDocument) -> TemplateHead:
     fields = raw.value if isinstance(raw.value, dict) else {}
     head = {name: fields[name] for name in HEAD_FIELDS[TemplateHead] if name in fields}
-    return validator(TemplateHead).validate_json(json.dumps(head))
+    return validated(TemplateHead, head)
 
 
 _LEFT_OUT: Final = object()
@@ -152,13 +149,13 @@ def _read_fields(raw: RawDocument) -> None:
     fields = plain if isinstance(plain, dict) else {}
     permissions = fields.pop(PERMISSIONS, {})
     if not isinstance(permissions, dict) or not _OF_ONE.isdisjoint(fields):
-        raise ValidationError.from_exception_data(PERMISSIONS, [])
-    connector = {**fields, "kind": Kind.EMAIL_CONNECTOR, "name": "template"}
-    adapter(Kind.EMAIL_CONNECTOR).validate_json(json.dumps(connector))
+        raise Invalid((PERMISSIONS,), "not the permissions of one connector")
+    connector = {**fields, "kind": Kind.EMAIL_CONNECTOR.value, "name": "template"}
+    validated(TYPES[Kind.EMAIL_CONNECTOR], connector)
     rights = {**permissions, "connector": "template"}
     if "kind" in permissions or "connector" in permissions:
-        raise ValidationError.from_exception_data(PERMISSIONS, [])
-    adapter(Kind.PERMISSIONS).validate_json(json.dumps(rights))
+        raise Invalid((PERMISSIONS,), "not the permissions of one connector")
+    validated(TYPES[Kind.PERMISSIONS], rights)
 
 
 _OF_ONE: Final = frozenset({"renamed_from"})

@@ -6,14 +6,11 @@ it is read back as the same resource, so what is left out is what would have bee
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
-from pydantic import ValidationError
-
 from reconciler.config.build import IMPLICIT_PORTS, build_connector
-from reconciler.config.documents import adapter
+from reconciler.config.documents import TYPES
 from reconciler.errors import ReconcilerError
 from reconciler.model.address import Kind
 from reconciler.model.application import Application
@@ -24,6 +21,7 @@ from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
 from reconciler.model.resource import JSON, Resource, to_plain
+from reconciler.model.validators import Invalid, validated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,8 +142,8 @@ def _as_the_form_has_it(
 
 def _read(document: Written, provider: Provider | None) -> Resource | None:
     try:
-        value = adapter(Kind(str(document["kind"]))).validate_json(json.dumps(document))
-    except (KeyError, ValidationError):  # something is left out that has to be there
+        value = validated(TYPES[Kind(str(document["kind"]))], document)
+    except (KeyError, Invalid):  # something is left out that has to be there
         return None
     return build_connector(value, provider) if isinstance(value, ConnectorDocument) else value
 

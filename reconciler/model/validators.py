@@ -1,19 +1,85 @@
-"""Validators of the types that documents are read into, each built when it is first needed and once."""
+"""Documents and stored specifications, validated: from plain values to those of the model.
+
+The first few are read by :mod:`reconciler.model.reader`. Pydantic reads the others, and decides about what the reader
+refuses: each of its validators is built when it is first needed, and once.
+"""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import json
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from pydantic import TypeAdapter
+from reconciler.model.reader import REFUSES, reader
+from reconciler.model.resource import canonical_json
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
+
+    from reconciler.model.resource import JSON
 
 T = TypeVar("T")
 
+FEW: Final = 2000
+"""Of so many documents, pydantic saves less time than it takes to load and to build its validators."""
+
 _built: dict[type[Any], TypeAdapter[Any]] = {}
+_read = count()
+
+
+class Invalid(ValueError):
+    """What the type of a document refuses: where, and pydantic's words for it, which may repeat the value."""
+
+    def __init__(self, route: tuple[int | str, ...], reason: str) -> None:
+        super().__init__(reason)
+        self.route = route
+        self.reason = reason
+
+    @classmethod
+    def of(cls, error: ValidationError) -> Invalid:
+        """The first of the problems that pydantic found."""
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        return cls(first["loc"], first["msg"])
+
+
+def validated(type_: type[T], value: JSON) -> T:
+    """Read a JSON value; raises Invalid."""
+    try:
+        if _is_early(type_):
+            return cast("T", reader(type_)(value))
+    except REFUSES:
+        pass  # pydantic knows what is wrong, if anything is
+    return _by_pydantic(type_, json.dumps(value))
+
+
+def validated_text(type_: type[T], text: str) -> T:
+    """Read the text of a JSON value, which is canonical as a rule; raises Invalid."""
+    try:
+        if _is_early(type_) and canonical_json(value := json.loads(text)) == text:
+            return cast("T", reader(type_)(value))
+    except (*REFUSES, RecursionError):
+        pass  # as above
+    return _by_pydantic(type_, text)
 
 
 def validator(type_: type[T]) -> TypeAdapter[T]:
-    """The validator of a type; building one takes longer than reading a small document."""
+    """Pydantic's validator of a type; building one takes longer than reading a small document."""
     found = _built.get(type_)
     if found is None:
+        from pydantic import TypeAdapter  # noqa: PLC0415 - it takes as long as a short command
+
         found = _built[type_] = TypeAdapter(type_)
     return found
+
+
+def _is_early(type_: type[Any]) -> bool:
+    return type_ not in _built and next(_read) < FEW
+
+
+def _by_pydantic(type_: type[T], text: str) -> T:
+    from pydantic import ValidationError  # noqa: PLC0415 - as above
+
+    try:
+        return validator(type_).validate_json(text)
+    except ValidationError as error:
+        raise Invalid.of(error) from None

@@ -1,11 +1,9 @@
-"""Specifications as text: canonical JSON when written, validated by pydantic when read."""
+"""Specifications as text: canonical JSON when written, validated when read."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
-
-from pydantic import ValidationError
 
 from reconciler.errors import StateCorrupt
 from reconciler.model.address import Address, Kind
@@ -16,7 +14,7 @@ from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
 from reconciler.model.resource import JSON, Resource, canonical_json, digest, spec_of
-from reconciler.model.validators import validator
+from reconciler.model.validators import Invalid, validated_text
 
 if TYPE_CHECKING:
     from reconciler.model.credential_use import CredentialUse
@@ -64,12 +62,11 @@ def decode(address: Address, text: str, expected: str) -> Resource:
 def read(address: Address, text: str) -> Resource:
     """Read a resource that was stored without a digest; raises StateCorrupt."""
     try:
-        resource = validator(_TYPES[address.kind]).validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(step) for step in first["loc"]) or "the whole"
+        resource = validated_text(_TYPES[address.kind], text)
+    except Invalid as error:
+        where = ".".join(map(str, error.route)) or "the whole"
         raise StateCorrupt(
-            f"the stored specification of {address} cannot be read: {where}: {first['msg']}",
+            f"the stored specification of {address} cannot be read: {where}: {error.reason}",
             hint=_HINT,
         ) from None
     if resource.address != address:

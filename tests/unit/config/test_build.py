@@ -11,25 +11,26 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from reconciler.config.build import build_connector
-from reconciler.config.documents import adapter
+from reconciler.config.documents import TYPES
 from reconciler.model.address import Kind
 from reconciler.model.connector import Connector, MailServer, Security
 from reconciler.model.connector_document import ConnectorDocument
 from reconciler.model.provider import Provider
 from reconciler.model.resource import spec_of
 from reconciler.model.secret_ref import SecretRef
+from reconciler.model.validators import validator
 
 
 def provider(**fields: Any) -> Provider:
     text = json.dumps({"kind": "Provider", "name": "example", **fields})
-    made = adapter(Kind.PROVIDER).validate_json(text)
+    made = validator(TYPES[Kind.PROVIDER]).validate_json(text)
     assert isinstance(made, Provider)
     return made
 
 
 def document(**fields: Any) -> ConnectorDocument:
     text = json.dumps({"kind": "EmailConnector", "name": "support", **fields})
-    made = adapter(Kind.EMAIL_CONNECTOR).validate_json(text)
+    made = validator(TYPES[Kind.EMAIL_CONNECTOR]).validate_json(text)
     assert isinstance(made, ConnectorDocument)
     return made
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -10,9 +9,9 @@ from typing import Any, Final
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from reconciler.config.documents import TYPES, adapter, kind_of
+from reconciler.config.documents import TYPES, kind_of
 from reconciler.config.schema import (
     Validator,
     connectors_schema,
@@ -21,112 +20,27 @@ from reconciler.config.schema import (
 )
 from reconciler.config.settings import Settings
 from reconciler.config.written_schema import editor_schema, published
+from reconciler.model.reader import REFUSES, reader
+from reconciler.model.validators import validator
+from tests.faulty_documents import documents
 
 SCHEMAS: Final = Path(__file__).parents[3] / "schemas"
-
-JUNK: Final = st.sampled_from(
-    [
-        None,
-        True,
-        False,
-        0,
-        1,
-        -1,
-        993.0,
-        1.5,
-        1e300,
-        65536,
-        2**60,
-        "",
-        "\n",
-        "x\n",
-        "null",
-        [],
-        {},
-        [None],
-        {"a": 1},
-    ]
-)
-
-
-def values(  # noqa: PLR0911 - one for each type
-    schema: dict[str, Any], root: dict[str, Any]
-) -> st.SearchStrategy[Any]:
-    """Values that a schema means to allow."""
-    while "$ref" in schema:
-        schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
-    if "const" in schema or "enum" in schema:
-        return st.sampled_from(schema.get("enum") or [schema["const"]])
-    if "pattern" in schema:
-        return st.from_regex(schema["pattern"])
-    match schema["type"]:
-        case "integer":
-            return st.integers(schema["minimum"] - 1, schema["maximum"] + 1)
-        case "boolean":
-            return st.booleans()
-        case list():
-            return st.one_of(st.text(max_size=3), st.integers(-9, 9), st.booleans())
-        case "string":
-            return st.text(max_size=3)
-        case "object" if "properties" not in schema:
-            names = st.sampled_from(("dev", "prod", "no name"))
-            return st.dictionaries(names, values(schema["additionalProperties"], root), max_size=2)
-        case "array":
-            return st.lists(values(schema["items"], root), max_size=3)
-        case _:
-            fields = {name: values(item, root) for name, item in schema["properties"].items()}
-            needed = schema.get("required", [])
-            return st.fixed_dictionaries(
-                {name: fields.pop(name) for name in needed}, optional=fields
-            )
-
-
-def places(value: Any) -> list[tuple[Any, Any]]:
-    """Every container of a value with a key or an index into it."""
-    keys: list[Any] = []
-    if isinstance(value, dict):
-        keys = list(value)
-    elif isinstance(value, list):
-        keys = list(range(len(value)))
-    return [(value, key) for key in keys] + [at for key in keys for at in places(value[key])]
-
-
-@st.composite
-def documents(draw: st.DrawFn, root: dict[str, Any], schema: dict[str, Any]) -> Any:
-    """Documents with up to two faults."""
-    document = copy.deepcopy(draw(values(schema, root)))
-    for _ in range(draw(st.integers(0, 2))):
-        found = places(document)
-        if not found:
-            break
-        container, key = draw(st.sampled_from(found))
-        match draw(st.sampled_from(["junk", "newline", "float", "drop", "add", "unicode"])):
-            case "junk":
-                container[key] = draw(JUNK)
-            case "newline" if isinstance(container[key], str):
-                container[key] += draw(st.sampled_from(["\n", "\r", "\u2028", "\0", " "]))
-            case "unicode" if isinstance(container[key], str):
-                mark = draw(st.characters(exclude_categories=["Cs"]))
-                container[key] = draw(st.sampled_from([mark, mark + container[key]]))
-            case "float" if isinstance(container[key], int):
-                container[key] = float(container[key])
-            case "drop":
-                del container[key]
-            case "add" if isinstance(container, dict):
-                container[draw(st.sampled_from(["x", "Name", "name ", "kind\n", "é"]))] = draw(JUNK)
-            case _:
-                pass
-    return document
 
 
 def model_accepts(document: Any) -> bool:
     kind = kind_of(document)
-    if kind is None:
-        return False
+    return kind is not None and accepts(TYPES[kind], document)
+
+
+def accepts(type_: type[Any], document: Any) -> bool:
+    """Whether pydantic takes a document; the reader takes the same, and makes the same of it."""
     try:
-        adapter(kind).validate_json(json.dumps(document))
+        value = validator(type_).validate_json(json.dumps(document))
     except ValidationError:
+        with pytest.raises(REFUSES):
+            reader(type_)(document)
         return False
+    assert reader(type_)(document) == value
     return True
 
 
@@ -160,13 +74,7 @@ def test_a_document_is_valid_exactly_when_its_model_accepts_it(document: Any) ->
 @given(document=documents(settings_schema(), settings_schema()))
 @example(document={"limits": {"min_connectors": 10.0}})
 def test_settings_are_valid_exactly_when_the_model_accepts_them(document: Any) -> None:
-    try:
-        TypeAdapter(Settings).validate_json(json.dumps(document))
-    except ValidationError:
-        accepted = False
-    else:
-        accepted = True
-    assert Validator(settings_schema()).is_valid(document) is accepted
+    assert Validator(settings_schema()).is_valid(document) is accepts(Settings, document)
 
 
 @pytest.mark.parametrize("name", published())

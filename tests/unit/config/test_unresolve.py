@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from reconciler.config.build import build_connector
 from reconciler.config.compose import compose
-from reconciler.config.documents import adapter
+from reconciler.config.documents import TYPES
 from reconciler.config.layout import files_of
 from reconciler.config.load import built_in_providers
 from reconciler.config.unresolve import concise
@@ -24,6 +24,7 @@ from reconciler.model.connector import Connector, MailServer, Security
 from reconciler.model.connector_document import ConnectorDocument
 from reconciler.model.provider import Provider
 from reconciler.model.secret_ref import SecretRef
+from reconciler.model.validators import validator
 from tests.builders import connector, permissions, snapshot, users
 from tests.strategies import snapshots
 
@@ -41,7 +42,7 @@ def read_back(document: dict[str, JSON], provider: Provider | None) -> Resource:
     assert composed.diagnostics == ()
     (raw,) = composed.documents
     assert raw.value == document
-    value = adapter(Kind(str(document["kind"]))).validate_json(json.dumps(raw.value))
+    value = validator(TYPES[Kind(str(document["kind"]))]).validate_json(json.dumps(raw.value))
     return build_connector(value, provider) if isinstance(value, ConnectorDocument) else value
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from reconciler.config.build import email_address_of
-from reconciler.config.documents import adapter
+from reconciler.config.documents import TYPES
 from reconciler.connection.access import Access
 from reconciler.connection.account import Account, accounts
 from reconciler.connection.account_secrets import AccountSecrets
@@ -25,6 +25,7 @@ from reconciler.model.connector import Grant, OAuth2
 from reconciler.model.connector_document import ConnectorDocument
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import Snapshot, StoredState
+from reconciler.model.validators import validator
 from reconciler.plan.credentials import new_uses
 from reconciler.secrets.base import Secret
 from tests.builders import connector, mail_server
@@ -110,7 +111,7 @@ def test_what_reads_as_a_reference_is_one(username: str, *, is_reference: bool) 
     server = mail_server("ses", "smtp", username=username)
     assert (server.username_reference is not None) is is_reference
     written = {"kind": "EmailConnector", "name": "ses", "smtp": {"username": username}}
-    document = adapter(Kind.EMAIL_CONNECTOR).validate_json(json.dumps(written))
+    document = validator(TYPES[Kind.EMAIL_CONNECTOR]).validate_json(json.dumps(written))
     assert isinstance(document, ConnectorDocument)
     assert (email_address_of(document) == username) is (username == "ses@example.com")
 

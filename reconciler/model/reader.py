@@ -1,0 +1,130 @@
+"""Reads documents and stored specifications by the annotations of their types.
+
+What it reads, pydantic reads too, and to the same value; what it refuses may still be fine with pydantic, which alone
+can say what is wrong with a value. Loading pydantic and building its validators takes longer than a short command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+Read = Callable[[Any], Any]
+
+REFUSES: Final = (LookupError, TypeError, ValueError)
+"""What a reader raises for a value that it does not read."""
+
+_made: dict[type[Any], Read] = {}
+
+
+def reader(type_: type[Any]) -> Read:
+    """What reads JSON values into a dataclass, as strictly as pydantic does."""
+    found = _made.get(type_)
+    if found is None:
+        found = _made[type_] = _dataclass(type_)
+    return found
+
+
+def _reader(type_: Any) -> Read:
+    special = _SPECIAL.get(get_origin(type_))
+    if special is not None:
+        return special(type_)
+    if is_dataclass(type_):
+        return reader(type_)  # type: ignore[arg-type]  # not an instance of one
+    if issubclass(type_, StrEnum):
+        return lambda value: type_(_text(value))
+    return _SIMPLE[type_]
+
+
+def _dataclass(type_: type[Any]) -> Read:
+    hints = get_type_hints(type_, include_extras=True)
+    by_name = {item.name: _reader(hints[item.name]) for item in fields(type_) if item.init}
+
+    def read(value: Any) -> Any:
+        return type_(**{name: by_name[name](item) for name, item in _mapping(value).items()})
+
+    return read
+
+
+def _annotated(type_: Any) -> Read:
+    read = _reader(type_.__origin__)
+    for mark in type_.__metadata__:
+        read = mark.reading(read)
+    return read
+
+
+def _optional(type_: Any) -> Read:
+    (inner,) = (_reader(item) for item in get_args(type_) if item is not NoneType)
+    return lambda value: None if value is None else inner(value)
+
+
+def _tuple(type_: Any) -> Read:
+    inner = _reader(get_args(type_)[0])
+
+    def read(value: Any) -> tuple[Any, ...]:
+        if type(value) is not list:
+            raise TypeError
+        return tuple(map(inner, value))
+
+    return read
+
+
+def _dict(type_: Any) -> Read:
+    inner = _reader(get_args(type_)[1])
+    return lambda value: {_text(name): inner(item) for name, item in _mapping(value).items()}
+
+
+def _literal(type_: Any) -> Read:
+    (word,) = get_args(type_)
+
+    def read(value: Any) -> Any:
+        if _text(value) != word:
+            raise ValueError
+        return value
+
+    return read
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if type(value) is not dict:
+        raise TypeError
+    return value
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError
+    if not value.isascii():
+        value.encode()  # half of a surrogate pair is text to Python, but not to JSON
+    return value
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError
+    return value
+
+
+def _truth(value: Any) -> bool:
+    if type(value) is not bool:
+        raise TypeError
+    return value
+
+
+def _scalar(value: Any) -> str | int:
+    return value if type(value) in (int, bool) else _text(value)
+
+
+_SPECIAL: Final[dict[Any, Callable[[Any], Read]]] = {
+    Annotated: _annotated,
+    Union: _optional,
+    UnionType: _optional,
+    tuple: _tuple,
+    dict: _dict,
+    Literal: _literal,
+}
+_SIMPLE: Final[dict[Any, Read]] = {str: _text, int: _whole, bool: _truth, Any: _scalar}
+"""How a value of a simple type is read. Of what may be anything, nothing but scalars is."""
