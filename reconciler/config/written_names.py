@@ -19,7 +19,7 @@ from ruamel.yaml.events import (
 
 from reconciler.config.events import parsers, pieces
 from reconciler.config.merge_keys import MERGE, UNDER_MERGE
-from reconciler.config.yaml_text import is_plain
+from reconciler.config.plain_text import is_plain
 from reconciler.diagnostics import Route
 
 if TYPE_CHECKING:

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import io
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
+from reconciler.config.plain_text import fits_on_a_line, is_plain, plain_text
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reconciler.model.resource import JSON
 
-# Plain text is what no version of YAML takes for anything else: words that begin with a letter, with
-# no blank after a colon. YAML 1.1 also knows yes, no, on and off.
-_PLAIN: Final = re.compile(r"[^\W\d_](?:[\w./@+=~{}-]|:(?=[\w./])|(?<=\w) (?=\w))*")
-_WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-_LINE: Final = 88
-"""A list longer than this is written with an item on each line."""
 
-
-def yaml_text(documents: Iterable[Mapping[str, JSON]], header: str) -> str:
+def yaml_text(documents: Sequence[Mapping[str, JSON]], header: str) -> str:
     """The text of a file; ``header`` becomes the comment at its top."""
+    text = plain_text(documents)
+    comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
+    return comment + (text if text is not None else any_text(documents))
+
+
+def any_text(documents: Iterable[Mapping[str, JSON]]) -> str:
+    """The text of documents by ruamel, whatever they contain."""
     writer = YAML()
     writer.width = 1_000_000  # a text that is folded over lines cannot be searched for
     writer.allow_unicode = True
     writer.indent(mapping=2, sequence=4, offset=2)
     stream = io.StringIO()
     writer.dump_all([styled(document) for document in documents], stream)
-    comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
-    return comment + stream.getvalue()
+    return stream.getvalue()
 
 
 def styled(value: JSON | Mapping[str, JSON]) -> Any:
@@ -41,14 +41,9 @@ def styled(value: JSON | Mapping[str, JSON]) -> Any:
         return value if is_plain(value) else DoubleQuotedScalarString(value)
     if isinstance(value, list):
         items = CommentedSeq([styled(item) for item in value])
-        if sum(len(str(item)) + 2 for item in value) <= _LINE:
+        if fits_on_a_line(value):
             items.fa.set_flow_style()
         return items
     if isinstance(value, dict):
         return CommentedMap((name, styled(item)) for name, item in value.items())
     return value
-
-
-def is_plain(text: str) -> bool:
-    """Whether every version of YAML reads a text without quotes as this text."""
-    return _PLAIN.fullmatch(text) is not None and text.lower() not in _WORDS
