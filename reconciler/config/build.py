@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from reconciler.model.connector import (
     Connector,
@@ -27,14 +27,21 @@ if TYPE_CHECKING:
     from reconciler.model.connector_document import ConnectorDocument
     from reconciler.model.provider import OAuth2Defaults, Provider, ServerDefaults
 
-T = TypeVar("T")
-
 ProtocolSettings = ImapSettings | SmtpSettings
 
 IMPLICIT_PORTS: Final = frozenset({993, 465})
 """Where "Use SSL" means TLS from the first byte (RFC 8314 section 3)."""
 STARTTLS_PORTS: Final = frozenset({143, 587, 25, 2525})
 """Where "Use SSL" means an upgrade, which is mandatory here."""
+
+FROM_PROVIDER: Final = (
+    "ca_file",
+    "ehlo_name",
+    "timeout_seconds",
+    "max_connections",
+    "mails_per_minute",
+)
+"""Fields that a connector has of its own, else from its provider."""
 
 TENANT: Final = "{tenant}"
 
@@ -65,44 +72,14 @@ _NONE: Final = WrittenCredentials()
 def build_connector(document: ConnectorDocument, provider: Provider | None) -> Connector:
     """Fill in everything that is known."""
     imap, smtp = document.imap, smtp_of(document, provider)
-    built = _built(document, provider, imap, smtp)
-    shown = document if provider is None or document.client_certificate is not None else provider
-    return replace(built, imap=_showing(built.imap, shown), smtp=_showing(built.smtp, shown))
-
-
-def _showing(server: MailServer | None, shown: ConnectorDocument | Provider) -> MailServer | None:
-    """The server with the certificate that it is shown, and the key of that one; never a mixture."""
-    if server is None:
-        return None
-    certificate, key = shown.client_certificate, shown.client_key
-    return replace(server, client_certificate=certificate, client_key=key)
-
-
-def _built(
-    document: ConnectorDocument,
-    provider: Provider | None,
-    imap: ImapSettings | None,
-    smtp: SmtpSettings | None,
-) -> Connector:
     same = uses_same_credentials(document)
-    oauth2 = provider.oauth2 if provider else None
     return Connector(
         name=document.name,
         display_name=document.display_name or document.name,
         provider=document.provider,
-        imap=_server(
-            document, imap, WrittenCredentials.of(imap), provider.imap if provider else None, oauth2
-        )
-        if imap
-        else None,
+        imap=_server(document, imap, WrittenCredentials.of(imap), provider) if imap else None,
         enable_mail_send_from=document.enable_mail_send_from,
-        smtp=_server(
-            document,
-            smtp,
-            WrittenCredentials.of(imap if same else smtp),
-            provider.smtp if provider else None,
-            oauth2,
-        )
+        smtp=_server(document, smtp, WrittenCredentials.of(imap if same else smtp), provider)
         if smtp
         else None,
         email_address=email_address_of(document) if document.enable_mail_send_from else None,
@@ -110,17 +87,7 @@ def _built(
         reply_to=document.reply_to if document.enable_mail_send_from else None,
         test_recipient=document.test_recipient if document.enable_mail_send_from else None,
         depth=document.depth,
-        ca_file=_first(document.ca_file, provider.ca_file if provider else None),
-        ehlo_name=_first(document.ehlo_name, provider.ehlo_name if provider else None),
-        timeout_seconds=_first(
-            document.timeout_seconds, provider.timeout_seconds if provider else None
-        ),
-        max_connections=_first(
-            document.max_connections, provider.max_connections if provider else None
-        ),
-        mails_per_minute=_first(
-            document.mails_per_minute, provider.mails_per_minute if provider else None
-        ),
+        **{name: _first(document, provider, name) for name in FROM_PROVIDER},
         also_sends_as=document.also_sends_as if document.enable_mail_send_from else (),
         use_same_credentials=same and smtp is not None,
         sent_folder=document.sent_folder,
@@ -132,8 +99,17 @@ def _built(
     )
 
 
-def _first(own: T | None, of_provider: T | None) -> T | None:
-    return of_provider if own is None else own
+def _first(document: ConnectorDocument, provider: Provider | None, name: str) -> Any:
+    own = getattr(document, name)
+    return own if own is not None or provider is None else getattr(provider, name)
+
+
+def shown_to_servers(
+    document: ConnectorDocument, provider: Provider | None
+) -> tuple[SecretRef | None, SecretRef | None]:
+    """The certificate that servers are shown, and the key of that one; never a mixture."""
+    source = document if provider is None or document.client_certificate is not None else provider
+    return source.client_certificate, source.client_key
 
 
 def smtp_of(document: ConnectorDocument, provider: Provider | None) -> SmtpSettings | None:
@@ -185,6 +161,13 @@ def _is_address(username: str | None) -> TypeGuard[str]:
     return _ADDRESS.fullmatch(username) is not None
 
 
+def defaults_of(provider: Provider | None, account: ProtocolSettings) -> ServerDefaults | None:
+    """What a provider fills in for an account."""
+    if provider is None:
+        return None
+    return provider.imap if isinstance(account, ImapSettings) else provider.smtp
+
+
 def port_of(account: ProtocolSettings, defaults: ServerDefaults | None) -> int | None:
     """The port that is used."""
     return account.port if account.port is not None or defaults is None else defaults.port
@@ -215,9 +198,10 @@ def _server(
     document: ConnectorDocument,
     account: ProtocolSettings,
     credentials: WrittenCredentials,
-    defaults: ServerDefaults | None,
-    oauth2: OAuth2Defaults | None,
+    provider: Provider | None,
 ) -> MailServer:
+    defaults = defaults_of(provider, account)
+    certificate, key = shown_to_servers(document, provider)
     username = credentials.username
     written = SecretRef.found_in(username) is None
     if username and written and defaults:
@@ -232,7 +216,9 @@ def _server(
         sign_in=account.sign_in if isinstance(account, SmtpSettings) else None,
         username=username,
         password=credentials.password,
-        oauth2=resolve_oauth2(credentials, oauth2),
+        oauth2=resolve_oauth2(credentials, provider.oauth2 if provider else None),
+        client_certificate=certificate,
+        client_key=key,
     )
 
 

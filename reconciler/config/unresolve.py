@@ -1,21 +1,22 @@
 """The document for a resource: as short as possible with the same meaning.
 
-Nothing here knows which field which provider fills in. A field is left out if the document without
-it is read back as the same resource, so what is left out is what would have been filled in.
+A field is left out if the document without it is read back as the same resource: it has its default, or
+:mod:`reconciler.config.filled_in` says that it is filled in.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
-from reconciler.config.build import IMPLICIT_PORTS, build_connector
+from reconciler.config.build import IMPLICIT_PORTS, build_connector, defaults_of, security_of
 from reconciler.config.documents import TYPES
+from reconciler.config.filled_in import filled_in
 from reconciler.errors import ReconcilerError
 from reconciler.model.address import Kind
 from reconciler.model.application import Application
 from reconciler.model.connector import Connector, MailServer, Security
-from reconciler.model.connector_document import ConnectorDocument
+from reconciler.model.connector_document import ConnectorDocument, ImapSettings, SmtpSettings
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy
@@ -26,13 +27,14 @@ from reconciler.model.validators import Invalid, validated
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reconciler.config.documents import Document
+
 
 Written = dict[str, JSON]
 """A document as YAML or JSON has it."""
 
-_SPOKEN: Final = frozenset({"enabled"})
+_SPOKEN: Final = frozenset({"kind", "enabled"})
 """Fields that are written even if they equal the default, because readers expect them."""
-
 
 _WRITTEN_OTHERWISE: Final = frozenset({
     "name", "display_name", "provider", "imap", "enable_mail_send_from", "smtp",
@@ -47,17 +49,20 @@ def concise(resource: Resource, provider: Provider | None, renamed_from: str = "
     ``provider`` is the one that a connector names. Raises ReconcilerError if there is no such
     document, because a connector holds what only an earlier version of its provider fills in.
     """
-    found = in_full(resource, provider)
-    if _read(found, provider) != resource:
+    whole = in_full(resource, provider)
+    document = _parsed(whole)
+    if document is None or _resource(document, provider) != resource:
         raise ReconcilerError(
             f"{resource.address} cannot be written as a document",
             hint="Its provider has changed: run `reconciler plan` to see what differs, and "
             "apply that first.",
         )
-    for path in tuple(paths_of(found)):
-        shorter = without(found, path)
-        if path[-1] not in _SPOKEN and _read(shorter, provider) == resource:
-            found = shorter
+    found = _without_defaults(whole, document)
+    if isinstance(document, ConnectorDocument):
+        for path in filled_in(document, provider):
+            _leave_out(found, path)
+        if not found.get("smtp", True) and provider is not None and provider.smtp is not None:
+            del found["smtp"]
     if renamed_from:
         head = {"kind": found["kind"], "name": found["name"]}
         found = {**head, "renamed_from": renamed_from, **found}
@@ -115,37 +120,75 @@ def _client_certificate(connector: Connector) -> Written:
 
 
 def _account(server: MailServer) -> Written:
-    plain = to_plain(replace(server, client_certificate=None, client_key=None))
-    return plain if isinstance(plain, dict) else {}
+    plain = to_plain(server)
+    shown = ("client_certificate", "client_key")
+    return {k: v for k, v in plain.items() if k not in shown} if isinstance(plain, dict) else {}
 
 
 def _as_the_form_has_it(
     document: Written, connector: Connector, provider: Provider | None
 ) -> Written:
     """Say ``use_ssl`` in place of ``security``, as the settings form does, where it means the same."""
-    for side in ("imap", "smtp"):
+    for side, server in (("imap", connector.imap), ("smtp", connector.smtp)):
         account = document.get(side)
-        if not isinstance(account, dict) or "security" not in account:
+        if server is None or server.security is None or not isinstance(account, dict):
             continue
-        switch = account["security"] != Security.NONE
-        if not switch and account.get("port") in IMPLICIT_PORTS:
+        switch = server.security is not Security.NONE
+        if not switch and server.port in IMPLICIT_PORTS:
             continue  # the switch would contradict the port, and what is written out does not
-        fields = {
-            ("use_ssl" if name == "security" else name): (switch if name == "security" else value)
-            for name, value in account.items()
-        }
-        other = {**document, side: fields}
-        if _read(other, provider) == connector:
-            document = other
+        settings = ImapSettings if side == "imap" else SmtpSettings
+        with_switch = settings(port=server.port, use_ssl=switch)
+        if security_of(with_switch, defaults_of(provider, with_switch)) is server.security:
+            document[side] = {
+                ("use_ssl" if name == "security" else name): (
+                    switch if name == "security" else value
+                )
+                for name, value in account.items()
+            }
     return document
 
 
-def _read(document: Written, provider: Provider | None) -> Resource | None:
+def _parsed(document: Written) -> Document | None:
     try:
-        value = validated(TYPES[Kind(str(document["kind"]))], document)
-    except (KeyError, Invalid):  # something is left out that has to be there
+        return validated(TYPES[Kind(str(document["kind"]))], document)
+    except Invalid:
         return None
-    return build_connector(value, provider) if isinstance(value, ConnectorDocument) else value
+
+
+def _resource(document: Document, provider: Provider | None) -> Resource:
+    if isinstance(document, ConnectorDocument):
+        return build_connector(document, provider)
+    return document
+
+
+def _without_defaults(written: Written, value: object) -> Written:
+    """A document without the fields that have their default values."""
+    defaults = _defaults(type(value))
+    found: Written = {}
+    for name, item in written.items():
+        own = getattr(value, name)
+        if name in _SPOKEN or own != defaults[name]:
+            found[name] = _without_defaults(item, own) if isinstance(item, dict) else item
+    return found
+
+
+def _defaults(kind: type[Any]) -> dict[str, object]:
+    """The default of each field; MISSING, which equals nothing else, where there is none."""
+    known = _defaults_of.get(kind)
+    if known is None:
+        known = _defaults_of[kind] = {item.name: item.default for item in fields(kind)}
+    return known
+
+
+_defaults_of: dict[type[Any], dict[str, object]] = {}
+
+
+def _leave_out(document: Written, path: tuple[str, ...]) -> None:
+    *above, name = path
+    inner: Any = document
+    for step in above:
+        inner = inner.get(step, {})
+    inner.pop(name, None)
 
 
 def paths_of(document: Written, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
