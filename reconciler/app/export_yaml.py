@@ -120,7 +120,8 @@ def _write(
             f"{folder} cannot be written: {fault.reason}",
             hint=f"{fault.remedy} Name another folder with --out.",
         ) from error
-    names = [name for name in found.data if name not in found.kept]
+    unchanged = set(found.kept)
+    names = [name for name in found.data if name not in unchanged]
     return ExportedFiles(
         tuple(folder / name for name in names),
         warnings,
@@ -131,9 +132,12 @@ def _write(
 
 
 def _write_all(folder: Path, data: Mapping[str, bytes]) -> None:
+    made = {folder}
     for name, content in data.items():
         path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent not in made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made.add(path.parent)
         with path.open("xb") as stream:
             stream.write(content)
 
@@ -151,14 +155,15 @@ def _files(
     workspace: Workspace, snapshot: Snapshot, origin: str, renames: Mapping[str, str]
 ) -> _FilesToWrite:
     """The project's own files, changed as far as they have to be; without such files, new ones."""
-    own = _own_files(workspace)
-    if own:
+    own, meant = _own_files(workspace)
+    if meant is not None:
         done = rewritten(
             {name: text for name, (_, text) in own.items()},
             snapshot,
             Variables.of(workspace.settings, workspace.environment),
             renames=renames,
             header=origin,
+            meant=meant,
         )
         if done is not None:
             return _as_bytes(own, done, _other_environments(workspace, done))
@@ -166,22 +171,23 @@ def _files(
     return _FilesToWrite({name: text.encode() for name, text in texts.items()})
 
 
-def _own_files(workspace: Workspace) -> dict[str, tuple[bytes, str]]:
-    """The files of the project with their texts; empty if they are invalid, or in several folders."""
+def _own_files(workspace: Workspace) -> tuple[dict[str, tuple[bytes, str]], Snapshot | None]:
+    """The files of the project with their texts, and what they mean; none if they are invalid, or in several folders."""
     project = workspace.project
     if not project.exists or len(project.roots) != 1 or workspace.undecided is not None:
-        return {}
+        return {}, None
     (root,) = project.roots
-    if workspace.load().snapshot is None:
-        return {}
+    meant = workspace.load().snapshot
+    if meant is None:
+        return {}, None
     found = {}
     for path in find(root, within=project.bounds_of_roots).paths:
         data = read_bytes(path)
         text = decode(data, shown(path)) if isinstance(data, bytes) else data
         if not isinstance(data, bytes) or not isinstance(text, str):
-            return {}
+            return {}, None
         found[path.relative_to(root).as_posix()] = (data, text)
-    return found
+    return found, meant if found else None
 
 
 def _other_environments(workspace: Workspace, done: Rewritten) -> tuple[str, ...]:
@@ -198,18 +204,23 @@ def _as_bytes(
 ) -> _FilesToWrite:
     """The files as octets: a kept file unchanged, any other with the byte order mark that it had."""
     data: dict[str, bytes] = {}
+    kept = set(done.kept)
     for name, text in done.texts.items():
         before = own[name][0] if name in own else b""
         mark = BOM_UTF8 if before.startswith(BOM_UTF8) else b""
-        data[name] = before if name in done.kept else mark + text.encode()
+        data[name] = before if name in kept else mark + text.encode()
     return _FilesToWrite(data, done.kept, (*done.notes, *notes))
 
 
 def _put_in_place(draft: Path, folder: Path, names: tuple[str, ...]) -> None:
     """Move the files of a draft into a folder, all of them or none; none is written over."""
+    is_new = not folder.exists()
+    if is_new:
+        with suppress(OSError):  # somebody has made one meanwhile, and filled it
+            draft.rename(folder)
+            return
     moved: list[Path] = []
     made: list[Path] = []
-    is_new = not folder.exists()
     folder.mkdir(exist_ok=True)
     try:
         for name in names:

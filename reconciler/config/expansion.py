@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+WRITTEN_ONLY: Final = HEAD_FIELDS[TemplateUseHead] | {PERMISSIONS}
+"""Fields that a connector as the model knows it does not have."""
+
 MOST_VALUES: Final = 1_000_000
 """Values that the connectors made from templates may have, all together."""
 
@@ -54,14 +57,20 @@ class Expanded:
 
 
 def expand(
-    written: Iterable[tuple[RawDocument, bool]], variables: Variables, *, complete: bool
+    written: Iterable[tuple[RawDocument, bool]],
+    variables: Variables,
+    *,
+    complete: bool,
+    templates: Iterable[Template] = (),
 ) -> Expanded:
     """Replace the variables in every document, and make connectors from templates and tables.
 
     Beside each document stands whether its texts may hold signs. ``complete`` says whether every file could be
-    read: otherwise a missing template may be in one of the others.
+    read: otherwise a missing template may be in one of the others. ``templates`` are those that were read before.
     """
     work = _Expansion(variables, complete)
+    for template in templates:
+        work.first[template.name], work.templates[template.name] = template.raw, template
     rest = [(raw, signs) for raw, signs in written if not work.takes_template(raw)]
     for raw, signs in rest:
         work.take(raw, signs=signs)
@@ -127,7 +136,9 @@ class _Expansion:
         kind = _kind(raw)
         if kind == TABLE:
             self._table(raw)
-        elif kind == Kind.EMAIL_CONNECTOR and _USE & set(cast("dict[str, JSON]", raw.value)):
+        elif kind == Kind.EMAIL_CONNECTOR and WRITTEN_ONLY & set(
+            cast("dict[str, JSON]", raw.value)
+        ):
             self._connector(raw)
         else:
             self.made.append(raw)
@@ -329,9 +340,6 @@ H = TypeVar("H", TemplateUseHead, TableHead)
 
 _HEAD: Final = frozenset({"kind", "name", "renamed_from"})
 """What only a connector itself says."""
-
-_USE: Final = HEAD_FIELDS[TemplateUseHead] | {PERMISSIONS}
-"""Fields that a connector as the model knows it does not have."""
 
 
 def _row(

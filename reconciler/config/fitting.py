@@ -61,7 +61,6 @@ class Workshop:
 
     variables: Variables
     providers: Mapping[str, Provider]
-    templates: tuple[RawDocument, ...] = ()
     known: dict[str, Template] = field(default_factory=dict)
 
     @classmethod
@@ -72,13 +71,8 @@ class Workshop:
         providers: Mapping[str, Provider],
     ) -> Workshop:
         """Take the valid templates of these documents."""
-        raws, known = [], {}
-        for raw in documents:
-            template, _ = read_template(raw, variables)
-            if template is not None:
-                raws.append(raw)
-                known[template.name] = template
-        return cls(variables, providers, tuple(raws), known)
+        found = (read_template(raw, variables)[0] for raw in documents)
+        return cls(variables, providers, {item.name: item for item in found if item is not None})
 
     def made(self, value: Written) -> Made | None:
         """What a document makes; None if it is not valid."""
@@ -86,8 +80,9 @@ class Workshop:
 
     def made_of(self, raw: RawDocument) -> Made | None:
         """The same of a document that was read."""
-        written = [*((item, True) for item in self.templates), (raw, True)]
-        expanded = expand(written, self.variables, complete=True)
+        expanded = expand(
+            [(raw, True)], self.variables, complete=True, templates=self.known.values()
+        )
         if any(item.is_error for item in expanded.diagnostics):
             return None
         found: dict[Address, Resource] = {}

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from reconciler.config.compose import compose
 from reconciler.config.events import pieces
 from reconciler.config.fitting import Made, Wanted, Workshop, shortest
 from reconciler.config.layout import files_of
 from reconciler.config.load import built_in_providers
+from reconciler.config.meant import Meant
+from reconciler.config.plain_yaml import read_documents
 from reconciler.config.raw import RawDocument
 from reconciler.config.template_documents import HEAD_FIELDS, TABLE, TEMPLATE, TableHead
 from reconciler.config.unresolve import Written, concise, paths_of
@@ -49,14 +50,19 @@ class Rewritten:
 class _Piece:
     """A part of a file: one document, or comments. ``single`` tells that it is not several documents.
 
-    ``made`` is what it makes, ``rows`` what is added to it if it is a table.
+    ``made`` is what it makes, ``rows`` what is added to it if it is a table; ``inline`` tells that it makes permissions.
     """
 
     text: str
     raw: RawDocument | None
     single: bool
     made: Made = field(default_factory=dict)
+    inline: bool = False
     rows: Written = field(default_factory=dict)
+
+    @property
+    def is_table(self) -> bool:
+        return self.raw is not None and _kind(self.raw) == TABLE
 
 
 def rewritten(
@@ -66,11 +72,13 @@ def rewritten(
     *,
     renames: Mapping[str, str],
     header: str,
+    meant: Snapshot,
 ) -> Rewritten | None:
     """Change the texts of files so that they mean a snapshot.
 
-    ``renames`` maps names of connectors to those that they have in the files. The files must be valid. New ones
-    begin with ``header``. None if documents cannot be told apart, as those behind a directive of YAML.
+    ``renames`` maps names of connectors to those that they have in the files. ``meant`` is what the files, which
+    must be valid, mean now. New ones begin with ``header``. None if documents cannot be told apart, as those behind
+    a directive of YAML.
     """
     cut = {name: _pieces(text) for name, text in files.items()}
     every = [piece for parts in cut.values() for piece in parts]
@@ -79,7 +87,13 @@ def rewritten(
     providers = {item.name: item for item in (*built_in_providers(), *target.providers)}
     templates = [piece.raw for piece in every if piece.raw and _kind(piece.raw) == TEMPLATE]
     workshop = Workshop.of(templates, variables, providers)
-    work = _Rewriting(workshop, {item.address: item for item in target.resources}, dict(renames))
+    work = _Rewriting(
+        workshop,
+        {item.address: item for item in target.resources},
+        renames,
+        Meant.of(meant, providers),
+        {new: old for old, new in renames.items()},
+    )
     for piece in every:
         work.look_at(piece)
     short = work.adopt(every)
@@ -101,7 +115,7 @@ def rewritten(
 def _pieces(text: str) -> list[_Piece]:
     found = []
     for _, part in pieces(text):
-        documents = compose(part, "").documents
+        documents = read_documents(part, "").documents
         raw = documents[0] if documents else None
         found.append(_Piece(part, raw, single=len(documents) <= 1))
     return found
@@ -115,7 +129,9 @@ def _kind(raw: RawDocument) -> object:
 class _Rewriting:
     workshop: Workshop
     target: dict[Address, Resource]
-    renames: dict[str, str]
+    renames: Mapping[str, str]
+    meant: Meant
+    former: Mapping[str, str]
     done: set[Address] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
@@ -123,18 +139,20 @@ class _Rewriting:
         """Find out what a document makes, and which of that is wanted as it is."""
         if piece.raw is None or _kind(piece.raw) == TEMPLATE:
             return
-        piece.made = self.workshop.made_of(piece.raw) or {}
+        piece.made = self.meant.by(piece.raw) or self.workshop.made_of(piece.raw) or {}
+        piece.inline = any(item.kind is Kind.PERMISSIONS for item in piece.made)
         self.done |= {address for address, item in piece.made.items()
                       if self.target.get(address) == item}  # fmt: skip
 
     def adopt(self, parts: list[_Piece]) -> dict[str, Written]:
         """Add connectors that no document makes to the tables that they fit; else make short documents of them."""
         there = {name for piece in parts for name in self._names(piece)}
+        tables = [piece for piece in parts if piece.made and piece.is_table]
         found: dict[str, Written] = {}
         for address, connector in list(self.target.items()):
             if isinstance(connector, Connector) and connector.name not in there:
-                tables = (piece for piece in parts if self._add_row(piece, connector))
-                if next(tables, None) is None and address not in self.done:
+                fits = any(self._add_row(piece, connector) for piece in tables)
+                if not fits and address not in self.done:
                     short = self._of_a_template(connector)
                     if short is not None:
                         found[connector.name] = short
@@ -149,18 +167,19 @@ class _Rewriting:
 
     def _add_row(self, piece: _Piece, connector: Connector) -> bool:
         table = piece.raw.value if piece.raw is not None else None
-        if not isinstance(table, dict) or table.get("kind") != TABLE or not piece.made:
+        if not isinstance(table, dict):
             return False
-        inline = any(item.kind is Kind.PERMISSIONS for item in piece.made)
         if connector.name in self.renames:
             return False  # a row has its former name in another place
-        row = self._row(table, connector.name, {}, connector, inline=inline)
+        row = self._row(table, connector.name, {}, connector, inline=piece.inline)
         if row is not None:
             piece.rows[connector.name] = row
         return row is not None
 
     def _of_a_template(self, connector: Connector) -> Written | None:
         """The shortest document of a template, if it is shorter than the whole one by a third."""
+        if not self.workshop.known:
+            return None
         provider = self.workshop.providers.get(connector.provider or "")
         rights = self.target.get(Address(Kind.PERMISSIONS, connector.name))
         most = len(list(paths_of(concise(connector, provider)))) * 2 // 3
@@ -210,8 +229,7 @@ class _Rewriting:
 
     def _connector(self, name: str) -> Connector | None:
         """The connector that is wanted in place of one of the files, under its own or an earlier name."""
-        earlier = (old for old, new in self.renames.items() if new == name)
-        for wanted in (name, *earlier):
+        for wanted in (name, self.former.get(name, name)):
             found = self.target.get(Address(Kind.EMAIL_CONNECTOR, wanted))
             if isinstance(found, Connector) and (wanted == name or found.address not in self.done):
                 return found
@@ -247,8 +265,11 @@ class _Rewriting:
         fields = {key: item for key, item in table.items() if key not in HEAD_FIELDS[TableHead]}
         kept: Written = {}
         others: list[Written] = []
+        made_by_row: dict[str, dict[Address, Resource]] = {}
+        for address, item in piece.made.items():
+            made_by_row.setdefault(address.name, {})[address] = item
         for name, row in rows.items():
-            made = {address: item for address, item in piece.made.items() if address.name == name}
+            made = made_by_row.get(name, {})
             if all(self.target.get(address) == item for address, item in made.items()):
                 kept[name] = row
                 continue

@@ -119,7 +119,8 @@ def rewrite(
 ) -> Rewritten:
     """Rewrite, and prove that the files then mean the target."""
     variables = Variables.of(SETTINGS, environment)
-    done = rewritten(files, target, variables, renames=renames or {}, header="New.")
+    meant = loaded(files, environment)
+    done = rewritten(files, target, variables, renames=renames or {}, header="New.", meant=meant)
     assert done is not None
     assert loaded(done.texts, environment) == target, done.texts
     assert all(done.texts[name] == files[name] for name in done.kept)
