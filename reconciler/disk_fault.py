@@ -9,7 +9,6 @@ import errno
 import os
 import re
 import stat
-import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -112,6 +111,8 @@ def look_for_fault(path: Path) -> OSError | None:
 
     Never opens the file itself: closing it would release the locks that SQLite holds on it in this process.
     """
+    import tempfile  # noqa: PLC0415 - only where something failed
+
     try:
         present = _size(path)
         if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
@@ -140,6 +141,8 @@ _ROOM: Final = 4
 
 def look_for_lock_fault(folder: Path) -> OSError | None:
     """Find out whether a file in the folder can be locked; of no other fault."""
+    import tempfile  # noqa: PLC0415 - as above
+
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             _lock(file.fileno())

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
-import shutil
 import stat
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -32,7 +30,7 @@ _searched: set[Path] = set()
 
 def draft_name(name: str) -> str:
     """A new name for the draft of a file or folder, beside it."""
-    return f".{name}.draft-{secrets.token_hex(4)}"
+    return f".{name}.draft-{os.urandom(4).hex()}"
 
 
 @contextmanager
@@ -48,6 +46,8 @@ def draft_of(target: Path) -> Iterator[Path]:
 
 
 def _discard(draft: Path) -> None:
+    import shutil  # noqa: PLC0415 - only where something is written
+
     for suffix in ("", "-journal", "-wal", "-shm"):
         with suppress(OSError):
             draft.with_name(f"{draft.name}{suffix}").unlink(missing_ok=True)
@@ -75,6 +75,8 @@ def _remove(path: Path, latest: float) -> None:
         if status.st_mtime >= latest or not own:
             return
         if stat.S_ISDIR(status.st_mode):
+            import shutil  # noqa: PLC0415 - as above
+
             shutil.rmtree(path)
         elif stat.S_ISREG(status.st_mode):
             path.unlink()

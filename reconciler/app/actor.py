@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +31,8 @@ def actor(told: str | None, environ: Mapping[str, str], *, by: str = "--actor") 
             for variable in system.actors:
                 if name := _name(environ.get(variable)):
                     return Actor(name, f"{system.name} ({variable})")
+    import getpass  # noqa: PLC0415 - only where nothing else names the actor
+
     try:
         name = _name(getpass.getuser())
     except (KeyError, OSError):  # a user id without a name, as in many containers

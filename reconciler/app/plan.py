@@ -10,26 +10,22 @@ from reconciler.app.idle_patterns import refuse_idle_patterns
 from reconciler.app.scope import refuse_empty_scope
 from reconciler.apply.authorise import Denial, denials
 from reconciler.config.load import Loaded
-from reconciler.config.value_sources import sources_of
 from reconciler.errors import SecretError
 from reconciler.model.address import Kind
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import StoredState
 from reconciler.plan.changes import Change, RotateSecret
 from reconciler.plan.credentials import uses
-from reconciler.plan.document import to_document
 from reconciler.plan.inputs import NO_OVERRIDES, Desired, Overrides
-from reconciler.plan.planfile import Basis, PlanFile, SecretMark, make_file
 from reconciler.plan.planner import Plan, plan
 from reconciler.plan.scope import WHOLE, Scope, narrow_to
-from reconciler.plan.scope_document import ScopeDocument
 from reconciler.plan.value_source import NO_SOURCES
 from reconciler.secrets.schemes import is_writable
-from reconciler.state.key import NO_KEY
 from reconciler.wording import listed
 
 if TYPE_CHECKING:
     from reconciler.app.workspace import Workspace
+    from reconciler.plan.planfile import Basis, PlanFile
     from reconciler.plan.scope import PartialPlan
     from reconciler.secrets.base import FingerprintKey, SecretResolver
 
@@ -58,6 +54,9 @@ class Planned:
     @property
     def basis(self) -> Basis:
         """What a saved plan is bound to."""
+        from reconciler.plan.planfile import Basis, SecretMark  # noqa: PLC0415 - only where a plan is saved
+        from reconciler.plan.scope_document import ScopeDocument  # noqa: PLC0415 - as above
+
         marks = tuple(SecretMark.of(*item) for item in self.desired.fingerprints)
         return Basis(
             configuration=self.loaded.digest,
@@ -72,6 +71,9 @@ class Planned:
     @property
     def file(self) -> PlanFile:
         """The plan as it is saved, not sealed."""
+        from reconciler.plan.document import to_document  # noqa: PLC0415 - as above
+        from reconciler.plan.planfile import make_file  # noqa: PLC0415 - as above
+
         return make_file(self.basis, self.overrides, to_document(self.plan))
 
 
@@ -152,7 +154,11 @@ def compare(
 
 def _with_origins(made: Plan, partial: PartialPlan | None, loaded: Loaded) -> Plan:
     """A plan with what only the files say. Without changes, no document is looked for."""
-    sources = sources_of(made.changes, loaded.written) if made.changes else NO_SOURCES
+    sources = NO_SOURCES
+    if made.changes:
+        from reconciler.config.value_sources import sources_of  # noqa: PLC0415 - only where something changes
+
+        sources = sources_of(made.changes, loaded.written)
     return replace(made, partial=partial, environment=loaded.environment, sources=sources)
 
 
@@ -227,6 +233,8 @@ def unknown_renames(desired: Desired, current: StoredState) -> tuple[str, ...]:
 def notes(desired: Desired, unresolved: tuple[SecretRef, ...], *, keyed: bool) -> tuple[str, ...]:
     """Warnings about secrets that could not be compared."""
     if not keyed:
+        from reconciler.state.key import NO_KEY  # noqa: PLC0415 - only where secrets are looked at
+
         used = any(item.references for item in desired.snapshot.connectors)
         return (NO_KEY,) if used else ()
     if not unresolved:

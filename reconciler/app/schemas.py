@@ -43,7 +43,7 @@ def schema(name: str) -> dict[str, Any]:
     from reconciler.render.fmt import FmtDocument  # noqa: PLC0415
     from reconciler.render.history import DiffDocument, HistoryDocument  # noqa: PLC0415
     from reconciler.render.log import LogDocument  # noqa: PLC0415
-    from reconciler.render.plan import PlanReport  # noqa: PLC0415
+    from reconciler.render.plan_document import PlanReport  # noqa: PLC0415
     from reconciler.render.report import ApplyReport  # noqa: PLC0415
     from reconciler.render.route import RouteExplanation  # noqa: PLC0415
     from reconciler.render.sent import SendDocument  # noqa: PLC0415

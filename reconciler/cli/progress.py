@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.terminal import show_notes
 from reconciler.render.human.diagnostics import diagnostics
 from reconciler.render.human.plan import plan_text
 from reconciler.render.human.tests import ResultList, summary
@@ -134,10 +135,3 @@ class ApplyProgressBar(TestProgressBar):
         if not planned.plan.empty or planned.plan.settings_changes:
             text = plan_text(planned.plan, self._out, skip_tests=self._skip_tests)
             click.echo(f"{text}\n", err=self._plan_on_stderr)
-
-
-def show_notes(notes: tuple[str, ...]) -> None:
-    """Print notes about a plan on standard error."""
-    shown, more = shortened(notes)
-    for note in (*shown, *([more] if more else [])):
-        click.echo(f"Note: {note}.", err=True)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.progress import show_notes
-from reconciler.cli.terminal import need_terminal
+from reconciler.cli.terminal import need_terminal, show_notes
 from reconciler.render.terminal import minute
 
 if TYPE_CHECKING:

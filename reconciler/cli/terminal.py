@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
@@ -14,6 +13,7 @@ import click
 from reconciler.errors import PlanRefused
 from reconciler.render.terminal import Style
 from reconciler.signals import wakened
+from reconciler.wording import shortened
 
 if TYPE_CHECKING:
     from reconciler.plan.credentials import NewCredentialUse
@@ -47,8 +47,20 @@ def _style(stream: TextIO, colour: bool | None) -> Style:  # noqa: FBT001 - priv
     terminal = stream.isatty()
     if colour is None:
         colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    width = shutil.get_terminal_size((_LOG_WIDTH, 24)).columns if terminal else _LOG_WIDTH
-    return Style(colour, max(width, 40))
+    return Style(colour, max(_width(), 40) if terminal else _LOG_WIDTH)
+
+
+def _width() -> int:
+    import shutil  # noqa: PLC0415 - only on a terminal
+
+    return shutil.get_terminal_size((_LOG_WIDTH, 24)).columns
+
+
+def show_notes(notes: tuple[str, ...]) -> None:
+    """Print notes about a plan on standard error."""
+    shown, more = shortened(notes)
+    for note in (*shown, *([more] if more else [])):
+        click.echo(f"Note: {note}.", err=True)
 
 
 def ask(question: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +26,6 @@ from reconciler.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from reconciler.config.settings import Settings
     from reconciler.model.address import Address
@@ -141,6 +140,9 @@ def digest_of(snapshot: Snapshot, renames: tuple[tuple[str, str], ...] = ()) -> 
     )
 
 
+_PROVIDERS: Final = Path(__file__).parents[1] / "providers"
+
+
 @cache
 def built_in_providers() -> tuple[Provider, ...]:
     """The providers of the package, read as a user's own are.
@@ -148,8 +150,7 @@ def built_in_providers() -> tuple[Provider, ...]:
     Raises RuntimeError if one is not valid, which would be a bug in the package.
     """
     found: list[Provider] = []
-    folder = files("reconciler") / "providers"
-    for item in sorted(folder.iterdir(), key=lambda item: item.name):
+    for item in sorted(_PROVIDERS.iterdir(), key=lambda item: item.name):
         if not item.name.endswith((".yaml", ".yml")):
             continue
         source = _source(decode(item.read_bytes(), item.name), item.name)

@@ -10,13 +10,14 @@ from reconciler.render.github import annotation, github
 from reconciler.render.gitlab import gitlab
 from reconciler.render.json import to_json
 from reconciler.render.junit import JUnitCase, broken, connector_cases, junit_suite, problem_cases
-from reconciler.render.plan import PlanOutcome, plan_document
+from reconciler.render.plan_document import plan_document
 from reconciler.render.pull_request import plan_comment
 from reconciler.render.sarif import sarif
 from reconciler.render.test import failed_test_annotations
 
 if TYPE_CHECKING:
     from reconciler.render.formats import PlanReportFormat
+    from reconciler.render.plan import PlanOutcome
 
 
 def plan_report(outcome: PlanOutcome, output_format: PlanReportFormat) -> str:  # noqa: PLR0911 - a format each

@@ -13,7 +13,7 @@ from reconciler.render.gitlab import gitlab
 from reconciler.render.human.plan import NO_CHANGES
 from reconciler.render.json import to_json
 from reconciler.render.junit import JUnitCase, junit_suite
-from reconciler.render.plan import PlanOutcome, document_for
+from reconciler.render.plan_document import document_for
 from reconciler.render.plan_report import plan_annotations, plan_cases
 from reconciler.render.pull_request import plan_comment
 from reconciler.render.sarif import sarif
@@ -22,6 +22,7 @@ from reconciler.wording import TO_ACT_ON, listed
 if TYPE_CHECKING:
     from reconciler.apply.executor import Applied
     from reconciler.render.formats import PlanReportFormat
+    from reconciler.render.plan import PlanOutcome
     from reconciler.render.terminal import Style
 
 Outcome = Literal["applied", "unchanged", "not_approved", "failed"]

@@ -48,8 +48,7 @@ def command(
     """
     from reconciler.app.doctor import examine_connector
     from reconciler.app.test import Tuning
-    from reconciler.cli.progress import show_notes
-    from reconciler.cli.terminal import TerminalApprover
+    from reconciler.cli.terminal import TerminalApprover, show_notes
     from reconciler.render.doctor import doctor_document, doctor_text, server_texts
 
     check_server_text(output_format, shown=show_server_text)

@@ -33,7 +33,7 @@ class _Shown:
 
     def noted(self, note: str) -> None:
         """Print a note."""
-        from reconciler.cli.progress import show_notes
+        from reconciler.cli.terminal import show_notes
 
         show_notes((note,))
 

@@ -82,8 +82,7 @@ def command(
         )
     with writing(reports, report):
         from reconciler.app.plan import make_plan
-        from reconciler.cli.progress import TestProgressBar, show_notes
-        from reconciler.cli.terminal import TerminalApprover
+        from reconciler.cli.terminal import show_notes
         from reconciler.render.human.diagnostics import diagnostics
         from reconciler.render.plan import planned as render
 
@@ -111,6 +110,8 @@ def command(
             _save(out, made, space.fingerprint_key())
         if live:
             from reconciler.app.test import try_plan
+            from reconciler.cli.progress import TestProgressBar
+            from reconciler.cli.terminal import TerminalApprover
 
             progress = TestProgressBar(project.stderr_style(), space.connect_to)
             try_plan(space, made, who, progress, TerminalApprover(auto=False))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def _note(text: str) -> None:
-    from reconciler.cli.progress import show_notes
+    from reconciler.cli.terminal import show_notes
 
     show_notes((text,))
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.plan.planner import ProveEmpty, TestConnectors, WriteRevision, stages
-from reconciler.render.human.changes import change_blocks
 from reconciler.render.human.impact import access, new_credential_uses, refusals, settings_changes
-from reconciler.render.human.routes import routes
 from reconciler.render.terminal import pad, visible, width_of
 from reconciler.wording import TO_ACT_ON, counted, listed, shortened
 
@@ -26,6 +24,9 @@ def plan_text(plan: Plan, style: Style, *, skip_tests: bool = False) -> str:
     sections = [compared_with(plan)]
     sections += [f"Environment: {visible(plan.environment)}"] if plan.environment else []
     if not plan.empty:
+        from reconciler.render.human.changes import change_blocks  # noqa: PLC0415 - only where there are some
+        from reconciler.render.human.routes import routes  # noqa: PLC0415 - as above
+
         body = "\n\n".join(change_blocks(plan.changes, style, sources=plan.sources))
         sections.append(f"reconciler will perform the following actions:\n\n{body}")
         sections.append(routes(plan, style))

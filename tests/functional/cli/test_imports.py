@@ -117,10 +117,14 @@ def test_what_reads_the_state_needs_no_yaml_and_no_network(home: Home) -> None:
         assert modules & (HEAVY - STATE) == set(), command
 
 
-def test_a_plan_loads_no_report_that_is_not_written(home: Home) -> None:
+def test_a_plan_loads_no_report_that_is_not_written_and_no_live_test(home: Home) -> None:
     home.apply_untested()
     reports = {"reconciler.render.junit", "reconciler.render.sarif", "reconciler.render.gitlab"}
-    unused = reports | {"xml.etree.ElementTree", "html", "difflib", "reconciler.mail.dial"}
+    documents = {"reconciler.plan.document", "reconciler.plan.planfile", "reconciler.probe.report"}
+    tests = {"reconciler.mail.dial", "reconciler.probe.result", "reconciler.cli.progress"}
+    changes = {"reconciler.config.value_sources", "reconciler.render.human.changes"}
+    library = {"xml.etree.ElementTree", "html", "difflib", "tempfile", "shutil", "secrets"}
+    unused = reports | documents | tests | changes | library | {"importlib.resources"}
     assert loaded(home, "plan") & unused == set()
 
 
