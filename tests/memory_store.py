@@ -37,6 +37,7 @@ from reconciler.state.base import (
     Revision,
     StateLock,
 )
+from reconciler.state.decoding import NO_RESOURCES
 from reconciler.state.effects import (
     Effects,
     effects,
@@ -57,7 +58,7 @@ from reconciler.state.exported import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from reconciler.model.setting import Setting
@@ -93,8 +94,9 @@ class MemoryStore:
 
     # --- reading ----------------------------------------------------------------------------------
 
-    def load(self) -> StoredState:
-        """Read the newest revision."""
+    def load(self, like: Mapping[Address, Resource] = NO_RESOURCES) -> StoredState:
+        """Read the newest revision, whose values are in memory anyway."""
+        del like
         with self._mutex:
             rows = sorted((row.stored for row in self._rows.values()), key=_address)
             return StoredState(

@@ -120,7 +120,7 @@ def apply(
     ):
         prepared = prepared_key(workspace.state_url, workspace.environ)
         decision = _Decision(workspace, request, approver, progress, prepared.key)
-        planned, approved = decision.make(desired, store.load())
+        planned, approved = decision.make(desired, store.load(desired[1].snapshot.by_address))
         if not approved:
             return ApplyOutcome(planned, None)
         attempts = AttemptRecorder(

@@ -95,7 +95,7 @@ def make_plan(
     """
     configured = workspace.load_valid()
     refuse_idle_patterns(configured[1], overrides)
-    current = workspace.stored()
+    current = workspace.stored(like=configured[0].snapshot)
     workspace.check_state(current, first_apply=first_apply)
     offline = plan_offline(workspace, actor, configured, current, overrides=overrides, scope=scope)
     if not check_secrets or any(item.about_credentials for item in offline.plan.violations):
@@ -217,7 +217,7 @@ def rotated_for_others(changes: tuple[Change, ...], refused: tuple[Denial, ...])
 
 def unknown_renames(desired: Desired, current: StoredState) -> tuple[str, ...]:
     """What has to be said of connectors that are new and say that they had another name before."""
-    if not current.serial:
+    if not current.serial or not desired.renames:
         return ()
     stored = {
         item.address.name for item in current.resources if item.address.kind is Kind.EMAIL_CONNECTOR

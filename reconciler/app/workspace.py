@@ -229,15 +229,19 @@ class Workspace:
 
         return lying_beside(self.state_url, self.home)
 
-    def stored(self) -> StoredState:
-        """Read the newest revision of the state; the empty state if there is none."""
+    def stored(self, like: Snapshot | None = None) -> StoredState:
+        """Read the newest revision of the state; the empty state if there is none.
+
+        Resources that equal those of ``like`` are those.
+        """
         self._require_state()
         from reconciler.state.sqlite_reader import newest  # noqa: PLC0415 - not for `validate`
 
-        found = newest(self.state_url)
+        expected = like.by_address if like is not None else {}
+        found = newest(self.state_url, expected)
         if found is None:
             with self.reading() as reader:
-                found = reader.load()
+                found = reader.load(expected)
         return found
 
     def store(self, *, read_only: bool = False) -> StateStore:

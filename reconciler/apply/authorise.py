@@ -36,7 +36,7 @@ def denials(changes: tuple[Change, ...], current: StoredState, actor: str) -> tu
     Without roles, or with roles that name no administrator, nobody could approve anything, so
     everybody is an Administrator.
     """
-    if not current.serial:
+    if not current.serial or not changes:
         return ()
     judge = _Judge(current.snapshot, changes, actor)
     found = ((change, judge.objection(change)) for change in changes)

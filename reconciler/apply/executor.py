@@ -205,7 +205,7 @@ class Executor:
 
     def _prove(self, desired: Desired, revision: Revision | None) -> None:
         try:
-            stored = self._store.load()
+            stored = self._store.load(desired.snapshot.by_address)
         except StateError as error:
             if revision is None:
                 raise

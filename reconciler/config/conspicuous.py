@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 _USUAL_REFERENCES: Final = ("env:", "file:", "keyring:")
 """How references begin that are allowed everywhere."""
 
-_WITH_DOMAINS: Final = ADDRESS_FIELDS | HOST_FIELDS
-_NOT_PLAIN: Final = re.compile(rf"[$%{{<{OPENING_QUOTES}]|^[@_(\[]", re.MULTILINE)
+_CHECKED_FIELDS: Final = ADDRESS_FIELDS | HOST_FIELDS | URL_FIELDS
+_SIGNS: Final = ("$", "%", "{", "<", "`", "\n@", "\n_", "\n(", "\n[")
+"""What placeholders hold, or begin with; a text stands after a line's end."""
+_QUOTES: Final = re.compile(f"[{OPENING_QUOTES}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,11 @@ def conspicuous(raws: Iterable[RawDocument]) -> Conspicuous:
         texts = _TextsOfDocument()
         texts.add(raw.value, "")
         key = id(raw)
-        joined = "\n".join(texts.others)
-        referring = "\n".join(texts.references)
-        if has_command(joined) or has_command(referring):
+        others = "\n".join(("", *texts.others))
+        joined = "\n".join((others, *texts.references))
+        if has_command(joined):
             commands.add(key)
-        if ":" in joined or _NOT_PLAIN.search(joined) or _NOT_PLAIN.search(referring):
+        if ":" in others or any(map(joined.__contains__, _SIGNS)) or _is_quoted(joined):
             meanings.add(key)
         if texts.unusual_reference:
             references.add(key)
@@ -68,6 +70,10 @@ def conspicuous(raws: Iterable[RawDocument]) -> Conspicuous:
     return Conspicuous(
         frozenset(commands), frozenset(meanings), frozenset(references), frozenset(domains)
     )
+
+
+def _is_quoted(text: str) -> bool:
+    return not text.isascii() and _QUOTES.search(text) is not None
 
 
 class _TextsOfDocument:
@@ -85,25 +91,37 @@ class _TextsOfDocument:
         """Add every text of a value, which stands in a field."""
         if isinstance(value, dict):
             for key, item in value.items():
-                if type(item) is not str:
-                    self.add(item, key)
-                elif key not in REFERENCE_FIELDS:
-                    self._add_other(item, key)
-                elif item.startswith(_USUAL_REFERENCES):
-                    self.references.append(item)
+                if not isinstance(item, str):
+                    if isinstance(item, dict | list):
+                        self.add(item, key)
+                elif key in REFERENCE_FIELDS:
+                    self._add_reference(item)
                 else:
-                    self.unusual_reference |= ":" in item
                     self.others.append(item)
+                    if key in _CHECKED_FIELDS:
+                        self._check(item, key)
         elif isinstance(value, list):
-            for item in value:
-                self.add(item, field)
-        elif isinstance(value, str):
-            self._add_other(value, field)
+            self._add_items(value, field)
 
-    def _add_other(self, text: str, field: str) -> None:
-        self.others.append(text)
-        if field in _WITH_DOMAINS:
+    def _add_items(self, items: list[JSON], field: str) -> None:
+        for item in items:
+            if not isinstance(item, str):
+                self.add(item, field)
+                continue
+            self.others.append(item)
+            if field in _CHECKED_FIELDS:
+                self._check(item, field)
+
+    def _add_reference(self, text: str) -> None:
+        if text.startswith(_USUAL_REFERENCES):
+            self.references.append(text)
+        else:
+            self.unusual_reference |= ":" in text
+            self.others.append(text)
+
+    def _check(self, text: str, field: str) -> None:
+        if field in URL_FIELDS:
+            self.unusual_domain |= not text.isascii()
+        else:
             domain = text.rpartition("@")[2] if field in ADDRESS_FIELDS else text
             self.unusual_domain |= not is_valid(domain)
-        elif field in URL_FIELDS:
-            self.unusual_domain |= not text.isascii()

@@ -34,7 +34,7 @@ TYPES: Final[dict[Kind, type[Document]]] = {
     Kind.APPLICATION: Application,
 }
 
-_KINDS: Final = frozenset(str(kind) for kind in Kind)
+_KINDS: Final = {str(kind): kind for kind in Kind}
 
 D_co = TypeVar("D_co", bound=Document, covariant=True)
 
@@ -88,7 +88,7 @@ def parse(raw: RawDocument) -> Parsed:
 def kind_of(value: JSON) -> Kind | None:
     """The kind that a document declares, if it exists."""
     kind = value.get("kind") if isinstance(value, dict) else None
-    return Kind(kind) if isinstance(kind, str) and kind in _KINDS else None
+    return _KINDS.get(kind) if isinstance(kind, str) else None
 
 
 def _name_of(value: JSON) -> str | None:

@@ -20,8 +20,8 @@ from reconciler.config.rules import problem, settled
 from reconciler.config.settings import DEFAULTS
 from reconciler.config.variables import Variables
 from reconciler.diagnostics import Diagnostic
+from reconciler.model.canonical import configuration_digest
 from reconciler.model.provider import Provider
-from reconciler.model.resource import digest, spec_of
 from reconciler.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ class Loaded:
     @property
     def digest(self) -> str:
         """What identifies the configuration's meaning, independent of its layout; empty without a snapshot."""
-        return digest_of(self.snapshot, self.renames) if self.snapshot is not None else ""
+        if self.snapshot is None:
+            return ""
+        return configuration_digest(self.snapshot, self.renames)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +129,6 @@ def load(
         len(written),
         environment=environment,
         known=known,
-    )
-
-
-def digest_of(snapshot: Snapshot, renames: tuple[tuple[str, str], ...] = ()) -> str:
-    """The digest of what a configuration means."""
-    return digest(
-        {
-            "resources": {str(item.address): spec_of(item) for item in snapshot.resources},
-            "renames": dict(renames),
-        }
     )
 
 

@@ -203,7 +203,8 @@ class _PlainReader:
         """The value of a line that holds no scalar; it may begin on the lines below."""
         if what == _NOTHING_HERE:
             self.awaited = at
-        elif what == _COLLECTION_WITH_COLON and self.is_long:
+            return None
+        if what == _COLLECTION_WITH_COLON and self.is_long:
             raise _NotPlain  # only the parser that is too slow for long texts accepts it
         return _copy(value)
 

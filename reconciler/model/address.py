@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self, assert_never
+from typing import NamedTuple, Self, assert_never
 
 
 class Kind(StrEnum):
@@ -17,6 +16,10 @@ class Kind(StrEnum):
     PERMISSIONS = "Permissions"
     GLOBAL_SMTP_POLICY = "GlobalSmtpPolicy"
     APPLICATION = "Application"
+
+    __hash__ = (
+        str.__hash__
+    )  # an enumeration's own is slower, and addresses are looked up by the ten thousand
 
     @property
     def is_singleton(self) -> bool:
@@ -40,9 +43,11 @@ SINGLETON_NAME = "default"
 """The name of a singleton resource: the roles and the global policy."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Address:
-    """The identity of a resource: its kind and its name within the kind."""
+class Address(NamedTuple):
+    """The identity of a resource: its kind and its name within the kind.
+
+    A tuple, since tens of thousands of them are made and looked up for a plan.
+    """
 
     kind: Kind
     name: str

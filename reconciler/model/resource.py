@@ -59,10 +59,11 @@ _field_names_of: dict[type[Any], tuple[str, ...]] = {}
 
 
 def _field_names(kind: type[Any]) -> tuple[str, ...]:
-    """The fields of a dataclass; empty for any other type."""
+    """The fields of a dataclass or of a named tuple; empty for any other type."""
     names = _field_names_of.get(kind)
     if names is None:
-        names = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
+        named: tuple[str, ...] = getattr(kind, "_fields", ()) if issubclass(kind, tuple) else ()
+        names = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else named
         _field_names_of[kind] = names
     return names
 

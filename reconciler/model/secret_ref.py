@@ -29,7 +29,9 @@ class SecretRef:
     @classmethod
     def found_in(cls, text: str | None) -> Self | None:
         """Return the reference that a text is; None for any other text, and for None."""
-        return cls.parse(text) if text is not None and _WHOLE.fullmatch(text) else None
+        if text is None or ":" not in text:
+            return None
+        return cls.parse(text) if _WHOLE.fullmatch(text) else None
 
     @classmethod
     def parse(cls, text: str) -> Self:

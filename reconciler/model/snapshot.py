@@ -88,6 +88,11 @@ class Snapshot:
         )
 
     @property
+    def by_address(self) -> dict[Address, Resource]:
+        """Every resource by its address."""
+        return {item.address: item for item in self.resources}
+
+    @property
     def directory(self) -> Directory:
         """Return the directory of the groups and roles."""
         return Directory(self.groups, self.roles, self.connectors)
@@ -200,11 +205,16 @@ class StoredState:
     forgotten: tuple[Forgotten, ...] = ()
     credential_uses: tuple[CredentialUse, ...] = ()
     settings: tuple[Setting, ...] = ()
+    _snapshot: Snapshot | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def snapshot(self) -> Snapshot:
-        """The resources alone."""
-        return Snapshot.of(tuple(stored.resource for stored in self.resources))
+        """The resources alone: put together at the first look, since a plan looks several times."""
+        if self._snapshot is None:
+            found = Snapshot.of(tuple(stored.resource for stored in self.resources))
+            object.__setattr__(self, "_snapshot", found)
+            return found
+        return self._snapshot
 
     def stored(self, address: Address) -> StoredResource | None:
         """Find the resource at that address, with its history."""

@@ -49,7 +49,16 @@ def validated(type_: type[T], value: JSON) -> T:
             return cast("T", reader(type_)(value))
     except REFUSES:
         pass  # pydantic knows what is wrong, if anything is
-    return _by_pydantic(type_, json.dumps(value))
+    return _by_pydantic(type_, _as_json(value))
+
+
+def _as_json(value: JSON) -> str | bytes:
+    from pydantic_core import PydanticSerializationError, to_json  # noqa: PLC0415 - comes with pydantic
+
+    try:
+        return to_json(value)
+    except PydanticSerializationError:  # half of a surrogate pair, or nested too deep
+        return json.dumps(value)
 
 
 def validated_text(type_: type[T], text: str) -> T:
@@ -76,7 +85,7 @@ def _is_early(type_: type[Any]) -> bool:
     return type_ not in _built and next(_read) < FEW
 
 
-def _by_pydantic(type_: type[T], text: str) -> T:
+def _by_pydantic(type_: type[T], text: str | bytes) -> T:
     from pydantic import ValidationError  # noqa: PLC0415 - as above
 
     try:

@@ -36,13 +36,16 @@ def differences(desired: Desired, current: StoredState) -> tuple[Change, ...]:
     changes: list[Change] = []
     kept: set[Address] = set()
     for resource in desired.snapshot.resources:
-        origin = former.get(resource.address, resource.address)
+        address = resource.address
+        origin = former.get(address, address)
         before = stored.get(origin)
         if before is None:
             changes.append(Create(resource))
             continue
         kept.add(origin)
-        compared = desired.compares(resource.address.name)
+        if before.resource is resource and not fingerprints:
+            continue
+        compared = desired.compares(address.name)
         changes.extend(_kept(before, resource, fingerprints if compared else {}))
     changes.extend(Delete(item.resource) for address, item in stored.items() if address not in kept)
     return tuple(changes)
@@ -55,6 +58,8 @@ def renames(desired: Desired, current: StoredState) -> dict[Address, Address]:
     is the second one from the same former name. Permissions are never renamed without their
     connector.
     """
+    if not desired.renames:
+        return {}
     stored = {item.address for item in current.resources}
     configured = {resource.address for resource in desired.snapshot.resources}
     found: dict[Address, Address] = {}
@@ -91,7 +96,7 @@ def _kept(
         fields = field_changes(spec_of(before.resource), spec_of(after))
         change = Rename if renamed else Update
         yield change(before.resource, after, fields)
-    if isinstance(after, Connector):
+    if fingerprints and isinstance(after, Connector):
         rotated = _rotated(before, after, fingerprints)
         if rotated:
             yield RotateSecret(after, rotated)

@@ -17,7 +17,7 @@ from reconciler.plan.origin import is_about_origin
 from reconciler.plan.retest import ToTest, not_ready, to_test
 from reconciler.plan.scope import PartialPlan
 from reconciler.plan.value_source import ResourceSources
-from reconciler.routing.table import EffectiveRoute, effective_routes
+from reconciler.routing.table import EffectiveRoute, RoutingTable
 
 if TYPE_CHECKING:
     from reconciler.model.secret_ref import SecretRef
@@ -41,8 +41,8 @@ class Plan:
     lineage: str
     serial: int
     changes: tuple[Change, ...]
-    routes_before: tuple[EffectiveRoute, ...]
-    routes_after: tuple[EffectiveRoute, ...]
+    before: RoutingTable
+    after: RoutingTable
     impact: Impact
     new_credentials: tuple[NewCredentialUse, ...]
     violations: tuple[LimitViolation, ...]
@@ -54,6 +54,16 @@ class Plan:
     settings_changes: tuple[SettingChange, ...] = ()
     base: BaseCommit | None = None
     sources: ResourceSources = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def routes_before(self) -> tuple[EffectiveRoute, ...]:
+        """The routes of all senders as they are."""
+        return self.before.rows
+
+    @property
+    def routes_after(self) -> tuple[EffectiveRoute, ...]:
+        """The routes of all senders after an apply."""
+        return self.after.rows
 
     @property
     def empty(self) -> bool:
@@ -81,12 +91,12 @@ def plan(
     """
     stored, configured = current.snapshot, desired.snapshot
     changes = ordered(differences(desired, current))
-    before = effective_routes(stored)
+    before = RoutingTable(stored)
     after, impact = before, Impact()
     if changes:  # without any, the same resources are on both sides
-        after = effective_routes(configured)
+        after = RoutingTable(configured)
         access = access_changes(stored, configured, connector_renames(changes))
-        impact = Impact(access, reroutes(before, after))
+        impact = Impact(access, reroutes(before.rows, after.rows))
     identify = identities(desired)
     new_credentials = (
         new_uses(
@@ -105,8 +115,8 @@ def plan(
         lineage=current.lineage,
         serial=current.serial,
         changes=changes,
-        routes_before=before,
-        routes_after=after,
+        before=before,
+        after=after,
         impact=impact,
         new_credentials=new_credentials,
         violations=violations(

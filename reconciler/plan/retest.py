@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.address import Kind
-from reconciler.model.connector import TESTED_FIELDS
+from reconciler.model.connector import TESTED_FIELDS, Connector
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.snapshot import Status
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
@@ -71,8 +71,8 @@ def _by_status(
     }
     reasons: dict[str, str] = {}
     for item in current.resources:
-        address = names.get(item.address, item.address)
-        if address.kind is Kind.EMAIL_CONNECTOR and item.status in statuses:
+        if isinstance(item.resource, Connector) and item.status in statuses:
+            address = names.get(item.address, item.address)
             reasons[address.name] = f"it is {item.status}"
     return reasons
 

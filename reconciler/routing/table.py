@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.model.domain import address_key
 from reconciler.model.permissions import Permissions
+from reconciler.model.snapshot import Snapshot
 from reconciler.routing.audience import ANYONE, Audience, Audiences, users_of
 from reconciler.routing.request import Reason
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from reconciler.model.connector import Connector
     from reconciler.model.directory import Directory
     from reconciler.model.policy import GlobalSmtpPolicy
-    from reconciler.model.snapshot import Snapshot
 
 ANY_OTHER = "any other sender"
 """The row for every sender whose address no connector has."""
@@ -39,6 +39,25 @@ class EffectiveRoute:
     def destination(self) -> tuple[str | None, str | None]:
         """The parts to compare: the connector and the address that recipients will see."""
         return self.via, self.as_address
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingTable:
+    """The effective routes of a snapshot, worked out when they are first looked at."""
+
+    snapshot: Snapshot
+    _rows: tuple[EffectiveRoute, ...] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+
+    @property
+    def rows(self) -> tuple[EffectiveRoute, ...]:
+        """Every sender with the way its mail takes, by address, the rest last."""
+        if self._rows is None:
+            found = effective_routes(self.snapshot)
+            object.__setattr__(self, "_rows", found)
+            return found
+        return self._rows
 
 
 def effective_routes(snapshot: Snapshot) -> tuple[EffectiveRoute, ...]:

@@ -17,6 +17,7 @@ from reconciler.model.setting import Setting
 from reconciler.model.sign_in_attempt import EVERY_ATTEMPT, AttemptFilter, SignInAttempt
 from reconciler.model.snapshot import LastTest, Snapshot, StoredState
 from reconciler.plan.changes import Change, ChangeCounts
+from reconciler.state.decoding import NO_RESOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -145,8 +146,12 @@ class StateReader(Protocol):
         """The same, to be read one after the other within one consistent view."""
         ...
 
-    def load(self) -> StoredState:
-        """Read the newest revision in one consistent view; the empty state if there is none."""
+    def load(self, like: Mapping[Address, Resource] = NO_RESOURCES) -> StoredState:
+        """Read the newest revision in one consistent view; the empty state if there is none.
+
+        ``like`` are resources that are expected there: those that are, are the same values in what is returned,
+        so that they are neither read back nor kept twice.
+        """
         ...
 
     def routing(self, needs: RoutingNeeds) -> RoutingExcerpt | None:

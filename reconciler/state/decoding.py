@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.errors import StateCorrupt
@@ -15,7 +16,10 @@ from reconciler.model.snapshot import Forgotten, LastTest, StoredResource, Store
 from reconciler.state import specs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from reconciler.model.address import Address
+    from reconciler.model.resource import Resource
 
 UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """The exceptions that a value of the wrong type causes.
@@ -24,6 +28,8 @@ A bug of ours looks the same, and is raised as it is.
 """
 
 _HINT = "restore the state from a backup"
+
+NO_RESOURCES: Final[Mapping[Address, Resource]] = MappingProxyType({})
 
 
 def stored_state(
@@ -34,9 +40,11 @@ def stored_state(
     resources: Iterable[Any],
     forgotten: Iterable[Any],
     credential_uses: Iterable[Any],
+    like: Mapping[Address, Resource] = NO_RESOURCES,
 ) -> StoredState:
     """Everything, with the history of each resource, from rows whose attributes are the columns.
 
+    Resources that equal those of ``like`` are those.
     Raises StateCorrupt where a value cannot be read back.
     """
     known = cache(reference)  # most occur again as a use
@@ -58,7 +66,12 @@ def stored_state(
     }
     found = [
         StoredResource(
-            resource=specs.decode(specs.address_of(row.kind, row.name), row.spec, row.digest),
+            resource=specs.decode(
+                address := specs.address_of(row.kind, row.name),
+                row.spec,
+                row.digest,
+                like.get(address),
+            ),
             created_at=row.created_at,
             modified_at=row.modified_at,
             modified_by=row.modified_by,
@@ -68,7 +81,7 @@ def stored_state(
         for row in resources
     ]
     # Sorted here because each database collates text in its own way.
-    found.sort(key=lambda stored: (stored.address.kind, stored.address.name))
+    found.sort(key=lambda stored: stored.address)
     return StoredState(
         meta.lineage,
         meta.serial,

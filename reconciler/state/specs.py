@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from reconciler.errors import StateCorrupt
 from reconciler.model.address import Address, Kind
 from reconciler.model.application import Application
+from reconciler.model.canonical import canonical_text
 from reconciler.model.connector import Connector
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
-from reconciler.model.resource import JSON, Resource, canonical_json, digest, spec_of
+from reconciler.model.resource import JSON, Resource, digest
 from reconciler.model.validators import Invalid, validated_text
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _HINT = "restore the state from a backup; a newer release may say more about it"
 
 def encode(resource: Resource) -> str:
     """The canonical JSON of a resource's specification."""
-    return canonical_json(spec_of(resource))
+    return canonical_text(resource)
 
 
 def digest_of(text: str) -> str:
@@ -50,13 +51,16 @@ def address_of(kind: str, name: str) -> Address:
                            hint=_HINT) from None  # fmt: skip
 
 
-def decode(address: Address, text: str, expected: str) -> Resource:
-    """Read a resource back; raises StateCorrupt, naming the address, if it differs from what was written."""
+def decode(address: Address, text: str, expected: str, like: Resource | None = None) -> Resource:
+    """Read a resource back, which is ``like`` if that is what was written.
+
+    Raises StateCorrupt, naming the address, if it differs from what was written.
+    """
     if digest_of(text) != expected:
         raise StateCorrupt(
             f"the stored specification of {address} does not match its digest", hint=_HINT
         )
-    return read(address, text)
+    return like if like is not None and encode(like) == text else read(address, text)
 
 
 def read(address: Address, text: str) -> Resource:

@@ -76,6 +76,17 @@ def test_every_kind_of_resource_comes_back_as_it_was(store: StateStore, apply: A
     assert [item.address for item in state.resources] == sorted(item.address for item in EVERY_KIND)
 
 
+def test_resources_that_are_as_expected_are_those(store: StateStore, apply: Apply) -> None:
+    apply(store, *map(Create, EVERY_KIND))
+    assert isinstance(SUPPORT, Connector)
+    other = replace(SUPPORT, display_name="Another name")
+    expected = {item.address: item for item in (*EVERY_KIND, other)}
+    state = store.load(expected)
+    assert state == store.load()
+    for item in state.resources:
+        assert (item.resource is expected[item.address]) == (item.address != SUPPORT.address)
+
+
 def test_the_first_commit_gives_a_lineage_which_later_ones_keep(
     store: StateStore, apply: Apply
 ) -> None:

@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reconciler.model.address import Address
 from reconciler.model.application import Application
 from reconciler.model.credential_use import CredentialUse, Destination
 from reconciler.model.directory import Group
@@ -193,6 +194,8 @@ def _uses(name: str, mac: str) -> tuple[CredentialUse, ...]:
 
 
 def _plain(value: object) -> JSON:
+    if isinstance(value, Address):
+        value = value._asdict()
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, SecretRef | Enum):

@@ -44,6 +44,8 @@ def senders(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 def own_passwords(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """No application has the password of another one, or of a mail account."""
+    if not subject.catalogue.applications:
+        return
     of_accounts: dict[SecretRef, str] = {}
     for case in subject.cases:
         for reference in case.connector.references:

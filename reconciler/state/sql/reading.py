@@ -15,12 +15,13 @@ from reconciler.state.sql import tables
 from reconciler.state.sql.streaming import streamed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Row, Select, Table
 
     from reconciler.model.address import Address
+    from reconciler.model.resource import Resource
     from reconciler.model.sending import SendingFilter
     from reconciler.model.snapshot import StoredState
 
@@ -40,8 +41,10 @@ def single(connection: Connection, table: Table, *, lock: bool = False) -> Row[A
     return row
 
 
-def load(connection: Connection) -> StoredState:
-    """Everything, with the history of each resource."""
+def load(
+    connection: Connection, like: Mapping[Address, Resource] = decoding.NO_RESOURCES
+) -> StoredState:
+    """Everything, with the history of each resource; resources that equal those of ``like`` are those."""
     uses = select(tables.credential_uses).order_by(tables.credential_uses.c.id)
     return decoding.stored_state(
         single(connection, tables.meta),
@@ -50,6 +53,7 @@ def load(connection: Connection) -> StoredState:
         resources=connection.execute(select(tables.resources)),
         forgotten=_forgotten(connection),
         credential_uses=connection.execute(uses),
+        like=like,
     )
 
 

@@ -13,7 +13,7 @@ from reconciler.model.sending import EVERY_SENDING
 from reconciler.model.sign_in_attempt import EVERY_ATTEMPT
 from reconciler.model.snapshot import StoredState
 from reconciler.state.base import PastState
-from reconciler.state.decoding import UNREADABLE
+from reconciler.state.decoding import NO_RESOURCES, UNREADABLE
 from reconciler.state.effects import nothing_to_export
 from reconciler.state.folder import refuse_unsafe
 from reconciler.state.location import PostgresqlLocation, SqliteLocation, locate
@@ -22,12 +22,13 @@ from reconciler.state.sql.faults import BrokenOff
 from reconciler.state.sql.locking import DatabaseLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from sqlalchemy import Connection
 
     from reconciler.model.address import Address
+    from reconciler.model.resource import Resource
     from reconciler.model.sending import SendingFilter, SendingRecord
     from reconciler.model.setting import Setting
     from reconciler.model.sign_in_attempt import AttemptFilter, SignInAttempt
@@ -122,10 +123,10 @@ class SqlStore:
         with self._view() as view:
             return checking.broken_links(view) if view is not None else ()
 
-    def load(self) -> StoredState:
+    def load(self, like: Mapping[Address, Resource] = NO_RESOURCES) -> StoredState:
         """Read the newest revision; raises StateCorrupt where a resource cannot be read back."""
         with self._view() as view:
-            return reading.load(view) if view is not None else StoredState()
+            return reading.load(view, like) if view is not None else StoredState()
 
     def routing(self, needs: RoutingNeeds) -> RoutingExcerpt | None:
         """Read what the routing of one mail needs; None if it cannot be found by keys."""

@@ -10,9 +10,14 @@ import pytest
 from reconciler.app.applied import FRESH, AppliedState
 from reconciler.errors import StateError, StateUnavailable
 from reconciler.routing.keys import RoutingNeeds
+from reconciler.state.decoding import NO_RESOURCES
 from tests.unit.app.test_applied import FarStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.model.address import Address
+    from reconciler.model.resource import Resource
     from reconciler.model.snapshot import StoredState
     from reconciler.routing.excerpt import RoutingExcerpt
     from reconciler.state.base import Revision
@@ -30,10 +35,10 @@ class Counted(FarStore):
         self._reach()
         return super().revisions(limit=limit, until=until)
 
-    def load(self) -> StoredState:
+    def load(self, like: Mapping[Address, Resource] = NO_RESOURCES) -> StoredState:
         self._reach()
         self.wholes += 1
-        return super().load()
+        return super().load(like)
 
     def routing(self, needs: RoutingNeeds) -> RoutingExcerpt | None:
         self._reach()

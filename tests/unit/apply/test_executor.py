@@ -22,11 +22,15 @@ from reconciler.plan.document import plan_digest
 from reconciler.plan.inputs import Desired
 from reconciler.plan.planner import plan
 from reconciler.probe.drift import Known, facts, last_test
+from reconciler.state.decoding import NO_RESOURCES
 from reconciler.state.write_outcome import WriteOutcome
 from tests.builders import NOON, at, connector, moved, permissions, receiving, result, users
 from tests.memory_store import MemoryStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.model.address import Address
     from reconciler.model.connector import Connector
     from reconciler.model.resource import Resource
     from reconciler.probe.result import ConnectorResult
@@ -295,7 +299,7 @@ def test_a_lock_that_was_lost_keeps_the_apply_from_writing(bench: Bench) -> None
 
 def test_a_store_that_does_not_write_what_it_was_given_is_found_out(bench: Bench) -> None:
     class Forgetful(MemoryStore):
-        def load(self) -> object:  # type: ignore[override]
+        def load(self, like: object = None) -> object:  # type: ignore[override]
             return replace(super().load(), resources=())
 
     bench.store = Forgetful(clock=lambda: NOON)
@@ -326,7 +330,7 @@ def test_what_is_recorded_of_a_failure_is_its_stage_class_and_cause(bench: Bench
 class Unreadable(MemoryStore):
     """A store that can be written, and cannot be read after that."""
 
-    def load(self) -> StoredState:
+    def load(self, like: Mapping[Address, Resource] = NO_RESOURCES) -> StoredState:
         if self.revisions():
             raise StateUnavailable("the database is gone")
         return super().load()

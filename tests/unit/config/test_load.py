@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from reconciler.config import load as module
 from reconciler.config.files import decode
-from reconciler.config.load import built_in_providers, digest_of, load
+from reconciler.config.load import built_in_providers, load
 from reconciler.config.settings import SecretSettings, Settings
+from reconciler.model.canonical import configuration_digest
 from reconciler.model.connector import Security
 from reconciler.model.provider import Provider, ServerDefaults
 
@@ -75,7 +76,7 @@ def test_the_digest_stands_for_the_meaning_and_not_for_the_text(load_text: Any) 
     assert load_text(a="", b=text).digest == plain.digest
     assert load_text(a=text + "renamed_from: b\n", b="").digest != plain.digest
     assert load_text(a=text.replace("env:A", "env:B")).digest != plain.digest
-    assert plain.digest == digest_of(plain.snapshot)
+    assert plain.digest == configuration_digest(plain.snapshot)
     assert plain.digest.startswith("sha256:")
 
 

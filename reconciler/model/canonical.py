@@ -1,0 +1,92 @@
+"""The canonical text of resources, written at once: tens of thousands of them for a plan.
+
+It is what ``canonical_json(spec_of(resource))`` is, without the plain values in between.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from json.encoder import encode_basestring
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from reconciler.model.resource import canonical_json, to_plain
+from reconciler.model.secret_ref import SecretRef
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.model.resource import Resource
+    from reconciler.model.snapshot import Snapshot
+
+
+def canonical_text(resource: Resource) -> str:
+    """The canonical JSON of a resource's specification: equal resources have equal texts."""
+    kind = type(resource)
+    write = _RESOURCES.get(kind)
+    if write is None:
+        write = _RESOURCES[kind] = _of_fields(kind, without=("kind",))
+    return write(resource)
+
+
+def configuration_digest(snapshot: Snapshot, renames: tuple[tuple[str, str], ...] = ()) -> str:
+    """The digest of what a configuration means: of the canonical JSON of its renames and resources."""
+    found = hashlib.sha256(f'{{"renames":{canonical_json(dict(renames))},"resources":{{'.encode())
+    named = sorted((str(item.address), item) for item in snapshot.resources)
+    for number, (address, item) in enumerate(named):
+        comma = "," if number else ""
+        found.update(f"{comma}{encode_basestring(address)}:{canonical_text(item)}".encode())
+    found.update(b"}}")
+    return f"sha256:{found.hexdigest()}"
+
+
+class _Writers(dict[type[Any], "Callable[[Any], str]"]):
+    """What writes the values of each type, made when the first of the type comes."""
+
+    def __missing__(self, kind: type[Any]) -> Callable[[Any], str]:
+        self[kind] = found = _writer(kind)
+        return found
+
+
+def _writer(kind: type[Any]) -> Callable[[Any], str]:
+    if is_dataclass(kind):
+        return _of_fields(kind)
+    if issubclass(kind, Enum):
+        return {item: canonical_json(item.value) for item in kind}.__getitem__
+    return lambda value: canonical_json(to_plain(value))
+
+
+def _of_fields(kind: type[Any], without: tuple[str, ...] = ()) -> Callable[[Any], str]:
+    """Write the fields of a dataclass by name, those that are None left out."""
+    names = sorted(item.name for item in fields(kind) if item.name not in without)
+    starts = [f"{encode_basestring(name)}:" for name in names]
+    values = attrgetter(*names, names[0])  # a tuple, of a single field too
+
+    def write(value: Any) -> str:
+        parts = [
+            start + _VALUES[type(item)](item)
+            for start, item in zip(starts, values(value), strict=False)
+            if item is not None
+        ]
+        return f"{{{','.join(parts)}}}"
+
+    return write
+
+
+def _items(value: Any) -> str:
+    return f"[{','.join([_VALUES[type(item)](item) for item in value])}]" if value else "[]"
+
+
+_RESOURCES: dict[type[Any], Callable[[Any], str]] = {}
+_VALUES: _Writers = _Writers(
+    {
+        str: encode_basestring,
+        bool: {True: "true", False: "false"}.__getitem__,
+        int: int.__repr__,
+        tuple: _items,
+        list: _items,
+        SecretRef: lambda value: encode_basestring(f"{value.scheme}:{value.target}"),
+    }
+)
