@@ -1,14 +1,14 @@
 """What the annotations of a field ask of its values.
 
-Each says it twice: to pydantic, which reads documents by the thousand and makes their JSON Schemas, and to
-:mod:`reconciler.model.reader`, which reads a few without loading it. Nothing here imports pydantic.
+Each says it twice: to pydantic, which makes the JSON Schemas and decides about what is refused, and to
+:mod:`reconciler.model.reader`, which reads what is valid without loading it. Nothing here imports pydantic.
 """
 
 from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.model.secret_ref import REFERENCE_PATTERN, SecretRef
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     Read = Callable[[Any], Any]
     """Turns a JSON value into one of the model; raises ValueError, TypeError or LookupError where it cannot."""
+
+
+_MOST_KNOWN: Final = 4096
+"""Texts that are remembered for each constraint."""
 
 
 class Matches:
@@ -42,8 +46,20 @@ class Matches:
         return value
 
     def reading(self, inner: Read) -> Read:
-        """Check what is read."""
-        return lambda value: self._checked(inner(value))
+        """Check what is read; many texts, such as the names of hosts and groups, come again and again."""
+        known: set[str] = set()
+
+        def read(value: Any) -> Any:
+            if value in known:
+                return value
+            text: str = inner(value)
+            if not self._whole.fullmatch(text):
+                raise ValueError(f"must match {self.pattern}")
+            if len(known) < _MOST_KNOWN:
+                known.add(text)
+            return text
+
+        return read
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -66,8 +82,8 @@ class NotNull:
     """
 
     def reading(self, inner: Read) -> Read:
-        """Check what is read."""
-        return lambda value: self._checked(inner(value))
+        """Check what is read: what reads the values that are not null refuses null."""
+        return getattr(inner, "of_value", inner)
 
     @staticmethod
     def _checked(value: Any) -> Any:
@@ -94,7 +110,7 @@ class Whole:
         """Check what is read."""
 
         def read(value: Any) -> Any:
-            number = inner(self._whole(value))
+            number = value if type(value) is int else inner(self._whole(value))
             if number < self._least or (self._most is not None and number > self._most):
                 raise ValueError("out of range")
             return number

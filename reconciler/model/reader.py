@@ -35,7 +35,7 @@ def _reader(type_: Any) -> Read:
     if is_dataclass(type_):
         return reader(type_)  # type: ignore[arg-type]  # not an instance of one
     if issubclass(type_, StrEnum):
-        return lambda value: type_(_text(value))
+        return {str(item.value): item for item in type_}.__getitem__
     return _SIMPLE[type_]
 
 
@@ -44,7 +44,9 @@ def _dataclass(type_: type[Any]) -> Read:
     by_name = {item.name: _reader(hints[item.name]) for item in fields(type_) if item.init}
 
     def read(value: Any) -> Any:
-        return type_(**{name: by_name[name](item) for name, item in _mapping(value).items()})
+        if type(value) is not dict:
+            raise TypeError
+        return type_(**{name: by_name[name](item) for name, item in value.items()})
 
     return read
 
@@ -58,7 +60,19 @@ def _annotated(type_: Any) -> Read:
 
 def _optional(type_: Any) -> Read:
     (inner,) = (_reader(item) for item in get_args(type_) if item is not NoneType)
-    return lambda value: None if value is None else inner(value)
+    return _Optional(inner)
+
+
+class _Optional:
+    """Reads null, or a value; ``of_value`` reads the value alone, and refuses null."""
+
+    __slots__ = ("of_value",)
+
+    def __init__(self, of_value: Read) -> None:
+        self.of_value = of_value
+
+    def __call__(self, value: Any) -> Any:
+        return None if value is None else self.of_value(value)
 
 
 def _tuple(type_: Any) -> Read:
@@ -81,7 +95,7 @@ def _literal(type_: Any) -> Read:
     (word,) = get_args(type_)
 
     def read(value: Any) -> Any:
-        if _text(value) != word:
+        if type(value) is not str or value != word:
             raise ValueError
         return value
 

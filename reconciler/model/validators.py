@@ -1,7 +1,7 @@
 """Documents and stored specifications, validated: from plain values to those of the model.
 
-The first few are read by :mod:`reconciler.model.reader`. Pydantic reads the others, and decides about what the reader
-refuses: each of its validators is built when it is first needed, and once.
+Documents, and the first few specifications, are read by :mod:`reconciler.model.reader`. Pydantic reads the other
+specifications, and decides about what the reader refuses: each of its validators is built when it is first needed, once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FEW: Final = 2000
-"""Of so many documents, pydantic saves less time than it takes to load and to build its validators."""
+"""Of so many specifications, pydantic saves less time than it takes to load and to build its validators."""
 
 _built: dict[type[Any], TypeAdapter[Any]] = {}
 _read = count()
@@ -45,8 +45,7 @@ class Invalid(ValueError):
 def validated(type_: type[T], value: JSON) -> T:
     """Read a JSON value; raises Invalid."""
     try:
-        if _is_early(type_):
-            return cast("T", reader(type_)(value))
+        return cast("T", reader(type_)(value))
     except REFUSES:
         pass  # pydantic knows what is wrong, if anything is
     return _by_pydantic(type_, _as_json(value))

@@ -80,6 +80,15 @@ def stored_state(
         )
         for row in resources
     ]
+    uses = {
+        row.id: CredentialUse(
+            known(row.reference),
+            row.identity,
+            destination(row),
+            Fingerprint(row.key_id, row.mac) if row.mac else None,
+        )
+        for row in credential_uses
+    }
     # Sorted here because each database collates text in its own way.
     found.sort(key=lambda stored: stored.address)
     return StoredState(
@@ -90,15 +99,7 @@ def stored_state(
             Forgotten(specs.address_of(row.kind, row.name), row.serial, row.at, row.actor)
             for row in forgotten
         ),
-        tuple(
-            CredentialUse(
-                known(row.reference),
-                row.identity,
-                destination(row),
-                Fingerprint(row.key_id, row.mac) if row.mac else None,
-            )
-            for row in credential_uses
-        ),
+        tuple(uses[id_] for id_ in sorted(uses)),
         settings(meta.settings),
     )
 

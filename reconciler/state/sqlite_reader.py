@@ -114,14 +114,14 @@ def _load(connection: sqlite3.Connection, like: Mapping[Address, Resource]) -> S
         tests=_select(connection, "tests"),
         resources=_select(connection, "resources"),
         forgotten=_rows(connection, _FORGOTTEN, _OF_FORGOTTEN),
-        credential_uses=_select(connection, "credential_uses", " ORDER BY id"),
+        credential_uses=_select(connection, "credential_uses"),
         like=like,
     )
 
 
-def _select(connection: sqlite3.Connection, table: str, ordered: str = "") -> Iterator[Any]:
+def _select(connection: sqlite3.Connection, table: str) -> Iterator[Any]:
     columns = COLUMNS[table]
-    query = f"SELECT {', '.join(columns)} FROM {table}{ordered}"  # noqa: S608 - names of ours
+    query = f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608 - names of ours
     return _rows(connection, query, columns)
 
 

@@ -45,14 +45,13 @@ def load(
     connection: Connection, like: Mapping[Address, Resource] = decoding.NO_RESOURCES
 ) -> StoredState:
     """Everything, with the history of each resource; resources that equal those of ``like`` are those."""
-    uses = select(tables.credential_uses).order_by(tables.credential_uses.c.id)
     return decoding.stored_state(
         single(connection, tables.meta),
         fingerprints=connection.execute(select(tables.fingerprints)),
         tests=connection.execute(select(tables.tests)),
         resources=connection.execute(select(tables.resources)),
         forgotten=_forgotten(connection),
-        credential_uses=connection.execute(uses),
+        credential_uses=connection.execute(select(tables.credential_uses)),
         like=like,
     )
 

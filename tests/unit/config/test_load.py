@@ -149,7 +149,7 @@ def test_a_built_in_provider_that_is_not_valid_is_a_fault_of_the_package(
 ) -> None:
     (tmp_path / "providers").mkdir()
     (tmp_path / "providers" / "a.yaml").write_text("kind: Provider\nname: A\n")
-    monkeypatch.setattr(module, "files", lambda _: tmp_path)
+    monkeypatch.setattr(module, "_PROVIDERS", tmp_path / "providers")
     with pytest.raises(RuntimeError, match=r"a\.yaml:2:7: schema/pattern"):
         built_in_providers.__wrapped__()
 
