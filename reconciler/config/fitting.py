@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.config.build import build_connector
 from reconciler.config.documents import parse
-from reconciler.config.expansion import expand
+from reconciler.config.expansion import WRITTEN_ONLY, expand
 from reconciler.config.positions import Place, Position, Positions
 from reconciler.config.raw import RawDocument, value_at
 from reconciler.config.template_documents import NAME_PARAMETER, PERMISSIONS
 from reconciler.config.templates import Template, interpolated, read_template
-from reconciler.config.unresolve import in_full, paths_of, without
+from reconciler.config.unresolve import concise, in_full, paths_of, without
 from reconciler.config.variables import VARIABLE_PREFIX, Variables, as_text, substitute
+from reconciler.errors import ReconcilerError
 from reconciler.model.address import Address
 from reconciler.model.connector import Connector
 from reconciler.model.connector_document import ConnectorDocument
@@ -218,6 +219,9 @@ def _with_fields(workshop: Workshop, base: Written, wanted: Wanted) -> Written |
     """Add every field of the connector, then take away those that change nothing and are not written."""
     resolved = workshop.resolved(base)
     full = _in_its_words(workshop.full(wanted), resolved, wanted.connector)
+    few = _with_few_fields(workshop, base, full, resolved, wanted)
+    if few is not None:
+        return _ordered(few, base)
     kept: Written = {key: base[key] for key in _OF_USE if key in base}
     found: Written = {**full, **kept}
     for path in tuple(paths_of(full)):
@@ -229,11 +233,51 @@ def _with_fields(workshop: Workshop, base: Written, wanted: Wanted) -> Written |
             found = _with(
                 found, path, workshop.with_signs(value_at(full, path), value_at(base, path))
             )
+    present = {path for path in paths_of(base) if value_at(found, path) == value_at(base, path)}
     if workshop.made(found) != wanted.made:
         return None
-    present = {path for path in paths_of(base) if value_at(found, path) == value_at(base, path)}
     removable = [path for path in paths_of(found) if path not in present and path[0] not in _HEAD]
     return _ordered(_reduced(workshop, found, removable, wanted.made), base)
+
+
+def _with_few_fields(
+    workshop: Workshop, base: Written, full: Written, resolved: Written, wanted: Wanted
+) -> Written | None:
+    """The same without a trial, for a document without a template; None if that is not certain."""
+    if wanted.permissions is not None or not WRITTEN_ONLY.isdisjoint(base):
+        return None
+    provider = workshop.providers.get(wanted.connector.provider or "")
+    try:
+        short = concise(wanted.connector, provider)
+    except ReconcilerError:
+        return None
+    found = _merged(workshop, base, resolved, full, short)
+    if "client_certificate" in found and "client_certificate" not in short:
+        return None  # its key may then be needed
+    if "renamed_from" in base:
+        found["renamed_from"] = base["renamed_from"]
+    return found if workshop.made(found) == wanted.made else None
+
+
+def _merged(
+    workshop: Workshop, base: Written, resolved: Written, full: Written, short: Written
+) -> Written:
+    """What is written, where it has the value that it has in full, and those of the other fields that cannot be left out."""
+    found: Written = {}
+    for name, item in full.items():
+        text, value = base.get(name), resolved.get(name)
+        needed = short.get("use_ssl" if name == "security" and name not in short else name)
+        if value == item:
+            found[name] = text
+        elif isinstance(item, dict) and isinstance(needed, dict):
+            found[name] = _merged(workshop, _mapping(text), _mapping(value), item, needed)
+        elif needed is not None:
+            found[name] = workshop.with_signs(item, text)
+    return found
+
+
+def _mapping(value: JSON) -> Written:
+    return value if isinstance(value, dict) else {}
 
 
 def _in_its_words(full: Written, resolved: Written, connector: Connector) -> Written:

@@ -53,6 +53,16 @@ def plain_text(documents: Iterable[Mapping[str, JSON]]) -> str | None:
         return None
 
 
+def plain_entry(name: str, value: JSON, indent: str) -> str | None:
+    """The lines of one field of a mapping; None if its value is not of this form."""
+    lines: list[str] = []
+    try:
+        _add_entry(lines, name, value, indent)
+    except _LeftToRuamel:
+        return None
+    return "".join(lines)
+
+
 def _document(document: Mapping[str, JSON]) -> str:
     if not document:
         raise _LeftToRuamel

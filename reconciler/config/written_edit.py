@@ -10,6 +10,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from reconciler.config.compose import compose
+from reconciler.config.plain_edit import plainly_edited
 from reconciler.config.yaml_text import styled
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ def edited(text: str, value: dict[str, JSON]) -> str | None:
 
     ``text`` may begin with the mark of a document. Line ends stay as they are.
     """
+    plainly = plainly_edited(text, value)
+    return plainly if plainly is not None else by_round_trip(text, value)
+
+
+def by_round_trip(text: str, value: dict[str, JSON]) -> str | None:
+    """The same by ruamel's round trip, whatever the document contains."""
     crlf = "\r\n" in text
     editor = YAML()
     editor.preserve_quotes = True

@@ -10,12 +10,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from reconciler.config import fitting
 from reconciler.config.build import build_connector
 from reconciler.config.documents import TYPES
+from reconciler.config.fitting import Wanted, Workshop, shortest
 from reconciler.config.load import built_in_providers
 from reconciler.config.unresolve import concise, in_full, paths_of, without
+from reconciler.config.variables import Variables
 from reconciler.errors import ReconcilerError
 from reconciler.model.address import Kind
+from reconciler.model.connector import Connector
 from reconciler.model.connector_document import ConnectorDocument
 from reconciler.model.provider import Provider
 from reconciler.model.validators import validator
@@ -211,3 +215,24 @@ def test_what_any_built_in_provider_fills_in_is_left_out(provider: Provider) -> 
         connector = read(document, provider)
         assert connector is not None
         assert by_concise(connector, provider) == by_trial(connector, provider)
+
+
+@given(CONNECTORS, CONNECTORS, PROVIDERS | st.none())
+def test_a_changed_document_keeps_what_it_would_keep_by_trial(
+    written: dict[str, Any], other: dict[str, Any], provided: dict[str, Any] | None
+) -> None:
+    provider: Provider | None = None
+    if provided is not None:
+        provider = validator(Provider).validate_json(json.dumps(provided))
+    changed = {**written, **{name: other[name] for name in list(other)[::2]}}
+    if provider is None:
+        written = {name: item for name, item in written.items() if name != "provider"}
+        changed.pop("provider")
+    connector = read(changed, provider)
+    assert isinstance(connector, Connector)
+    workshop = Workshop(Variables(), {"p": provider} if provider is not None else {})
+    found = shortest(workshop, written, Wanted(connector))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "_with_few_fields", lambda *_: None)
+        expected = shortest(workshop, written, Wanted(connector))
+    assert json.dumps(found) == json.dumps(expected)
