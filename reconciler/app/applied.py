@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.model.application import Application
-    from reconciler.state.base import StateStore
+    from reconciler.state.base import MailState
 
 FRESH = 0.5
 """Seconds for which an answer counts, until it is looked up whether something was applied in the meantime."""
@@ -39,7 +39,7 @@ class AppliedState:
 
     def __init__(
         self,
-        store: StateStore,
+        store: MailState,
         *,
         grace: float = 0.0,
         clock: Callable[[], float] = time.monotonic,

@@ -66,7 +66,7 @@ class SendingTerms:
 
     Times are in seconds. ``timeout`` None is a minute for a connection and for each command, and for handing over
     what RFC 5321 gives. ``state_grace`` is for how long a state that is away does not stop the mail.
-    ``copies_in_background`` leaves the sent copies to threads; ``copy_search`` is for how long the server's own
+    ``one_mail`` says that the process sends a single one. ``copies_in_background`` leaves the sent copies to threads; ``copy_search`` is for how long the server's own
     copy is looked for.
     """
 
@@ -76,6 +76,7 @@ class SendingTerms:
     copies_in_background: bool = True
     copy_search: float = SEARCH_SECONDS
     journal: Journal | None = None
+    one_mail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class Dispatch:
         self._actor = actor
         self._terms = terms
         self._handed_over = handed_over or Event()
-        self._store = workspace.store()
+        self._store = workspace.mail_state() if terms.one_mail else workspace.store()
         self._journal = terms.journal or StoredJournal(self._store)
         if not terms.copies_in_background:  # somebody waits for the copy of a mail that is out
             impatient = replace(options, timeout=min(options.timeout, _COPY_TIMEOUT))

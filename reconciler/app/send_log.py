@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reconciler.sending.message import Prepared
     from reconciler.sending.outcome import Sent
     from reconciler.sending.prepare import SendRequest
-    from reconciler.state.base import SendingLog
+    from reconciler.state.base import MailState
 
 _LONGEST = 500
 """Characters of a sentence that are kept: a server may say pages."""
@@ -36,7 +36,7 @@ _LONGEST = 500
 class StoredJournal:
     """Implements HandoverJournal and CopyJournal of :mod:`reconciler.sending.outcome` in the stored state."""
 
-    def __init__(self, log: SendingLog) -> None:
+    def __init__(self, log: MailState) -> None:
         self._log = log
 
     def record(self, record: SendingRecord) -> None:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from reconciler.plan.inputs import Desired, Limits
     from reconciler.secrets.base import FingerprintKey, Secret
     from reconciler.secrets.registry import Resolver
-    from reconciler.state.base import StateReader, StateStore
+    from reconciler.state.base import MailState, StateReader, StateStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +250,20 @@ class Workspace:
         from reconciler.state.sql.store import open_store  # noqa: PLC0415 - SQLAlchemy costs to import
 
         return open_store(self.state_url, read_only=read_only, password=self._state_password())
+
+    def mail_state(self) -> MailState:
+        """Open what sending one mail needs of the stored state; raises as :meth:`store` does."""
+        self._require_state()
+        from reconciler.state.location import SqliteLocation, locate  # noqa: PLC0415 - not for `validate`
+
+        location = locate(self.state_url)
+        if not isinstance(location, SqliteLocation):
+            return self.store()
+        from reconciler.state.folder import refuse_unsafe  # noqa: PLC0415 - as above
+        from reconciler.state.sqlite_mail import SqliteMailState  # noqa: PLC0415 - as above
+
+        refuse_unsafe(location.path)
+        return SqliteMailState(location.real_path, self.store)
 
     def _require_state(self) -> None:
         if self._is_nowhere():

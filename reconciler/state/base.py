@@ -20,7 +20,7 @@ from reconciler.plan.changes import Change, ChangeCounts
 from reconciler.state.decoding import NO_RESOURCES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -265,6 +265,48 @@ class AttemptLog(Protocol):
 
     def forget_attempts(self, before: datetime) -> int:
         """Remove the attempts made before a moment, and return their number."""
+        ...
+
+
+class NamedRevision(Protocol):
+    """What names a revision."""
+
+    @property
+    def serial(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def plan_digest(self) -> str:
+        """The digest of its plan."""
+        ...
+
+
+class MailState(Protocol):
+    """What sending asks of a state, and adds to it: the part of a store that one mail needs."""
+
+    def migrate(self) -> bool:
+        """As :meth:`StateStore.migrate`."""
+        ...
+
+    def revisions(self, *, limit: int) -> Sequence[NamedRevision]:
+        """As :meth:`StateReader.revisions`."""
+        ...
+
+    def load(self) -> StoredState:
+        """As :meth:`StateReader.load`."""
+        ...
+
+    def routing(self, needs: RoutingNeeds) -> RoutingExcerpt | None:
+        """As :meth:`StateReader.routing`."""
+        ...
+
+    def record_sent(self, record: SendingRecord) -> None:
+        """As :meth:`SendingLog.record_sent`."""
+        ...
+
+    def close(self) -> None:
+        """As :meth:`StateStore.close`."""
         ...
 
 

@@ -13,7 +13,7 @@ import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reconciler.errors import StateCorrupt
 from reconciler.signals import deferred
@@ -30,8 +30,15 @@ if TYPE_CHECKING:
     from reconciler.model.resource import Resource
     from reconciler.model.snapshot import StoredState
 
+T = TypeVar("T")
+
 COLUMNS: Final[Mapping[str, Mapping[str, type]]] = {
     "meta": {"id": int, "lineage": str, "serial": int, "settings": str, "routing": str},
+    "revisions": {
+        "serial": int, "at": datetime, "actor": str, "actor_source": str, "git_commit": str,
+        "tool_version": str, "plan_digest": str, "added": int, "changed": int, "destroyed": int,
+        "note": str, "chain": str,
+    },
     "fingerprints": {"uid": str, "reference": str, "key_id": str, "mac": str},
     "tests": {
         "uid": str, "passed": bool, "at": datetime, "stage": str, "error_class": str,
@@ -89,39 +96,54 @@ def load(
     path: Path, like: Mapping[Address, Resource] = decoding.NO_RESOURCES
 ) -> StoredState | None:
     """Read the newest revision from a file; None if it needs a closer look."""
+    return attempt(
+        path, sqlite_file.open_to_read, "BEGIN", lambda connection: _load(connection, like)
+    )
+
+
+def attempt(
+    path: Path,
+    open_file: Callable[[Path], sqlite3.Connection],
+    begin: str,
+    work: Callable[[sqlite3.Connection], T],
+) -> T | None:
+    """Do something within a transaction of a file of this release; None if it needs a closer look.
+
+    What was written is committed by ``work``, or not at all.
+    """
     try:
         with deferred():
             status = path.stat()
             if not stat.S_ISREG(status.st_mode) or not status.st_size:
                 return None
             size = sqlite_file.size_without_log(path)
-            with closing(sqlite_file.open_to_read(path)) as connection:
-                return None if sqlite_file.is_cut(connection, size) else _load(connection, like)
+            with closing(open_file(path)) as connection:
+                if sqlite_file.is_cut(connection, size):
+                    return None
+                connection.execute(begin)
+                found = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+                return work(connection) if found == [(SCHEMA_VERSION,)] else None
     except (OSError, sqlite3.Error, StateCorrupt, *decoding.UNREADABLE):
         return None
 
 
-def _load(connection: sqlite3.Connection, like: Mapping[Address, Resource]) -> StoredState | None:
-    connection.execute("BEGIN")
-    if connection.execute("SELECT version_num FROM alembic_version").fetchall() != [
-        (SCHEMA_VERSION,)
-    ]:
-        return None
-    (meta,) = _select(connection, "meta")
+def _load(connection: sqlite3.Connection, like: Mapping[Address, Resource]) -> StoredState:
+    (meta,) = select(connection, "meta")
     return decoding.stored_state(
         meta,
-        fingerprints=_select(connection, "fingerprints"),
-        tests=_select(connection, "tests"),
-        resources=_select(connection, "resources"),
+        fingerprints=select(connection, "fingerprints"),
+        tests=select(connection, "tests"),
+        resources=select(connection, "resources"),
         forgotten=_rows(connection, _FORGOTTEN, _OF_FORGOTTEN),
-        credential_uses=_select(connection, "credential_uses"),
+        credential_uses=select(connection, "credential_uses"),
         like=like,
     )
 
 
-def _select(connection: sqlite3.Connection, table: str) -> Iterator[Any]:
+def select(connection: sqlite3.Connection, table: str, ordered: str = "") -> Iterator[Any]:
+    """Yield the rows of a table, whose attributes are the columns; raises TypeError for a value of the wrong type."""
     columns = COLUMNS[table]
-    query = f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608 - names of ours
+    query = f"SELECT {', '.join(columns)} FROM {table}{ordered}"  # noqa: S608 - names of ours
     return _rows(connection, query, columns)
 
 

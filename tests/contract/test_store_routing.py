@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,7 +26,9 @@ from reconciler.routing.index import RoutingIndex
 from reconciler.routing.keys import RoutingNeeds, needs_of
 from reconciler.routing.request import Refusal, Route, RouteRequest
 from reconciler.state.sql import tables
+from reconciler.state.sqlite_mail import SqliteMailState
 from tests.builders import application, connector, group, groups, permissions, snapshot
+from tests.contract.conftest import SqlitePlace
 from tests.strategies import ADDRESSES, NAMES, PEOPLE, snapshots, some
 
 if TYPE_CHECKING:
@@ -127,8 +129,17 @@ def test_a_mail_is_routed_as_with_the_whole_state(
         assert claimed(texts, actor, index) == claimed(texts, actor, whole)
         if isinstance(decision, Route):
             assert index.connector(decision.connector) == whole.connector(decision.connector)
+        if isinstance(place, SqlitePlace):
+            assert (
+                SqliteMailState(place.path, unopened).routing(needs_of(request, texts)) == excerpt
+            )
     assert store.check() == ()
     store.close()
+
+
+def unopened() -> NoReturn:
+    """Refuses to open the whole store."""
+    raise AssertionError("the driver alone should have been enough")
 
 
 def decided(store: StateStore, **asked: str) -> Route | Refusal:

@@ -134,7 +134,7 @@ def command(
     message = options.raw_message() if raw else options.message()
     space = project.workspace()
     style = project.stdout_style()
-    terms = SendingTerms(copies_in_background=False, copy_search=copy_wait)
+    terms = SendingTerms(one_mail=True, copies_in_background=False, copy_search=copy_wait)
     mailer = Mailer(space, project.actor(), terms)
     if dry_run:
         with mailer:

@@ -76,7 +76,7 @@ def command(
     try:
         source = sys.stdin.buffer
         mail = mail_of(call, until_dot(source) if call.dot_ends else source.read())
-        terms = SendingTerms(copies_in_background=False, copy_search=copy_wait)
+        terms = SendingTerms(one_mail=True, copies_in_background=False, copy_search=copy_wait)
         mailer = Mailer(space, project.actor(), terms)
         sent = send_to_the_end(
             mailer,
