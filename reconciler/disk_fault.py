@@ -111,9 +111,9 @@ def look_for_fault(path: Path) -> OSError | None:
 
     Never opens the file itself: closing it would release the locks that SQLite holds on it in this process.
     """
-    import tempfile  # noqa: PLC0415 - only where something failed
-
     try:
+        import tempfile  # noqa: PLC0415 - only where something failed, which may fail this too
+
         present = _size(path)
         if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
             return OSError(errno.EROFS, os.strerror(errno.EROFS))
@@ -141,9 +141,9 @@ _ROOM: Final = 4
 
 def look_for_lock_fault(folder: Path) -> OSError | None:
     """Find out whether a file in the folder can be locked; of no other fault."""
-    import tempfile  # noqa: PLC0415 - as above
-
     try:
+        import tempfile  # noqa: PLC0415 - as above
+
         with tempfile.TemporaryFile(dir=folder) as file:
             _lock(file.fileno())
     except OSError as error:

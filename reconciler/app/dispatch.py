@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -110,6 +110,9 @@ class Dispatch:
         terms: SendingTerms,
         handed_over: Event | None = None,
     ) -> None:
+        if not terms.one_mail:
+            # Not in the middle of a mail: a process that has no more files could not load it then.
+            import reconciler.connection.imap  # noqa: F401, PLC0415
         resolver = workspace.resolver(keep=_SECRETS_KEPT)
         connect_to = ConnectTo.parse(workspace.connect_to)
         options = ProbeOptions(
@@ -297,4 +300,4 @@ def _journalled(attempt: SendAttempt) -> Iterator[None]:
 
 
 def _stamp() -> Stamp:
-    return Stamp(secrets.token_hex(16), datetime.now(UTC).replace(microsecond=0))
+    return Stamp(os.urandom(16).hex(), datetime.now(UTC).replace(microsecond=0))

@@ -14,7 +14,6 @@ from reconciler.errors import (
     SendFailed,
     UsageError,
 )
-from reconciler.gateway.answers import of_failure as told_of
 from reconciler.model.sending import SendingRecord, SendingResult
 from reconciler.sending.outcome import SendingInterrupted
 
@@ -174,6 +173,8 @@ def _result(error: BaseException, request: SendRequest) -> SendingResult:
     if isinstance(error, DeliveryUncertain | SendingInterrupted):
         return SendingResult.UNCERTAIN
     if request.application and isinstance(error, Exception):
+        from reconciler.gateway.answers import of_failure as told_of  # noqa: PLC0415 - for the gateway alone
+
         return told_of(error).result
     if isinstance(error, KeyboardInterrupt) or (isinstance(error, SendFailed) and error.temporary):
         return SendingResult.TEMPORARY

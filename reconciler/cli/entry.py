@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import NoReturn
 
 from reconciler.signals import note_signals
@@ -10,6 +11,7 @@ from reconciler.signals import note_signals
 def run() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     note_signals()
+    gc.disable()  # what is imported stays; `collect_rarely` decides about the rest
     from reconciler.cli.main import run as run_command  # noqa: PLC0415 - it loads click
 
     run_command()

@@ -148,6 +148,8 @@ def collect_rarely(arguments: list[str]) -> None:
     untested = words[:1] == ["apply"] and any(word.startswith("--skip-tests") for word in words)
     if untested or (words and words[0] in _ENDS_SOON and "--test" not in words):
         gc.disable()
+    else:
+        gc.enable()
     gc.set_threshold(50_000, 20, 20)
 
 

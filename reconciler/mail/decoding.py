@@ -10,20 +10,18 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_OCTETS: Final = re.compile(
-    r"(?:(?:%|=|\\x|0x)[0-9a-f]{2}[ ,;:]?)+|(?:\\[0-3][0-7]{2})+", re.IGNORECASE
-)
+_OCTETS: Final = r"(?i)(?:(?:%|=|\\x|0x)[0-9a-f]{2}[ ,;:]?)+|(?:\\[0-3][0-7]{2})+"
 """Escaped octets: URLs (RFC 3986), quoted-printable (RFC 2045), and strings of programming languages."""
 
-_OCTET: Final = re.compile(r"(?:%|=|\\x|0x)([0-9a-f]{2})|\\([0-3][0-7]{2})", re.IGNORECASE)
-_CHARACTER: Final = re.compile(r"(?:\\u\{?|u\+)([0-9a-f]{4,6})\}?", re.IGNORECASE)
-_NUMBER: Final = re.compile(r"[0-9]+")
-_HEXADECIMAL: Final = re.compile(r"[0-9a-f]{6,}", re.IGNORECASE)
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/]{6,}")
-_BASE32: Final = re.compile(r"[A-Z2-7]{8,}")
-_QUOTING: Final = re.compile(r"[\s\\\"']+")
-_NEITHER: Final = re.compile(r"[\W_]+")
-_OCTAL: Final = re.compile(r"[0-3][0-7]{2}")
+_OCTET: Final = r"(?i)(?:%|=|\\x|0x)([0-9a-f]{2})|\\([0-3][0-7]{2})"
+_CHARACTER: Final = r"(?i)(?:\\u\{?|u\+)([0-9a-f]{4,6})\}?"
+_NUMBER: Final = r"[0-9]+"
+_HEXADECIMAL: Final = r"(?i)[0-9a-f]{6,}"
+_BASE64: Final = r"[A-Za-z0-9+/]{6,}"
+_BASE32: Final = r"[A-Z2-7]{8,}"
+_QUOTING: Final = r"[\s\\\"']+"
+_NEITHER: Final = r"[\W_]+"
+_OCTAL: Final = r"[0-3][0-7]{2}"
 _HIGHEST: Final = 0x10FFFF
 _OCTETS_END: Final = 0x100
 _FOR_URLS: Final = {ord("-"): "+", ord("_"): "/"}
@@ -45,9 +43,9 @@ def readings(text: str, *, ascii_only: bool = False) -> Iterator[str]:
         seen |= {plainer, _unescaped(plainer, charset)}
     yield from seen
     for each in seen:
-        tight = _QUOTING.sub("", each)
+        tight = re.sub(_QUOTING, "", each)
         yield from (tight[::2], tight[1::2])
-        if numbers := _NUMBER.findall(each):
+        if numbers := re.findall(_NUMBER, each):
             yield "".join(map(_character, _decimal(numbers)))
         for octets in (*_numbers(numbers), *_hexadecimal(each), *_base64(tight), *_base32(tight)):
             if b"\0" in octets:
@@ -59,12 +57,12 @@ def readings(text: str, *, ascii_only: bool = False) -> Iterator[str]:
 
 def _unescaped(text: str, charset: str) -> str:
     def octets(match: re.Match[str]) -> str:
-        found = _OCTET.findall(match[0])
+        found = re.findall(_OCTET, match[0])
         values = (int(digits, 16) if digits else int(octal, 8) for digits, octal in found)
         return bytes(values).decode(charset, "ignore")
 
-    text = _OCTETS.sub(octets, html.unescape(text))
-    return _CHARACTER.sub(lambda match: _character(int(match[1], 16)), text)
+    text = re.sub(_OCTETS, octets, html.unescape(text))
+    return re.sub(_CHARACTER, lambda match: _character(int(match[1], 16)), text)
 
 
 def _character(number: int) -> str:
@@ -78,18 +76,18 @@ def _decimal(numbers: list[str]) -> list[int]:
 def _numbers(numbers: list[str]) -> Iterator[bytes]:
     """Read numbers as those of octets, in decimal and in octal."""
     yield bytes(item for item in _decimal(numbers) if item < _OCTETS_END)
-    octal = (int(item, 8) for item in numbers if _OCTAL.fullmatch(item))
+    octal = (int(item, 8) for item in numbers if re.fullmatch(_OCTAL, item))
     yield bytes(octal)
 
 
 def _hexadecimal(text: str) -> Iterator[bytes]:
-    for run in _HEXADECIMAL.findall(_NEITHER.sub("", text)):
+    for run in re.findall(_HEXADECIMAL, re.sub(_NEITHER, "", text)):
         for digits in (run, run[1:]):
             yield bytes.fromhex(digits[: len(digits) // 2 * 2])
 
 
 def _base64(tight: str) -> Iterator[bytes]:
-    for run in _BASE64.findall(tight.translate(_FOR_URLS)):
+    for run in re.findall(_BASE64, tight.translate(_FOR_URLS)):
         for start in range(4):
             digits = run[start:]
             digits = digits[: len(digits) - (len(digits) % 4 == 1)]
@@ -97,7 +95,7 @@ def _base64(tight: str) -> Iterator[bytes]:
 
 
 def _base32(tight: str) -> Iterator[bytes]:
-    for run in _BASE32.findall(tight.upper()):
+    for run in re.findall(_BASE32, tight.upper()):
         for start in range(8):
             bits = "".join(_FIVE_BITS[digit] for digit in run[start:])
             octets = len(bits) // 8

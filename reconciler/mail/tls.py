@@ -7,7 +7,6 @@ and may be used by any number of threads at a time.
 from __future__ import annotations
 
 import ssl
-import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -63,6 +62,8 @@ def client_context(ca_files: Iterable[str | None], certificate: str, key: str) -
 
     Raises UsageError, which repeats nothing of either, if the two cannot be used.
     """
+    import tempfile  # noqa: PLC0415 - few accounts show one
+
     context = _new_context(tuple(name for name in ca_files if name))
     try:
         with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:  # of mode 0700

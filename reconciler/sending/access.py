@@ -8,7 +8,6 @@ from reconciler.connection.account_secrets import AccountSecrets
 from reconciler.connection.context import FailureContext
 from reconciler.connection.diagnosis import classify, is_temporary
 from reconciler.connection.failure import ErrorClass
-from reconciler.connection.imap import ImapAccountSession
 from reconciler.connection.session import SIGN_IN_STAGES
 from reconciler.connection.smtp import SmtpAccountSession
 from reconciler.errors import ReconcilerError, SendFailed
@@ -20,9 +19,11 @@ if TYPE_CHECKING:
 
     from reconciler.connection.access import Access
     from reconciler.connection.account import Account
+    from reconciler.connection.base import AccountSession
     from reconciler.connection.failure import Stage
+    from reconciler.connection.imap import ImapAccountSession
 
-A = TypeVar("A", SmtpAccountSession, ImapAccountSession)
+A = TypeVar("A", bound="AccountSession")
 
 _LATER = frozenset({ErrorClass.RATE_LIMITED, ErrorClass.QUOTA})
 
@@ -63,6 +64,8 @@ class ConnectorAccess:
 
     def imap(self, cancelled: Event | None = None) -> ImapAccountSession:
         """Connect and sign in; raises SendFailed, also when it was called off, or SecretError."""
+        from reconciler.connection.imap import ImapAccountSession  # noqa: PLC0415 - only for copies
+
         return self._opened(ImapAccountSession, cancelled)
 
     def failure(self, error: Exception, stage: Stage) -> SendFailed:

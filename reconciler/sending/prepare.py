@@ -11,7 +11,6 @@ from reconciler.routing.claims import AUTHOR_FIELDS, claimed
 from reconciler.routing.decide import route
 from reconciler.routing.keys import RoutingNeeds, needs_of
 from reconciler.routing.request import Refusal, RefusalReason, RouteRequest
-from reconciler.sending.compose import compose
 from reconciler.sending.message import Message, RawMessage
 from reconciler.sending.raw import adopt, asked_of, values_of
 
@@ -85,4 +84,6 @@ def prepare(request: SendRequest, index: RoutingIndex, stamp: Stamp) -> Prepared
         raise RouteRefused(f"there is no connector {decision.connector}")
     if isinstance(request.message, RawMessage):
         return adopt(request.message, decision, connector, stamp)
+    from reconciler.sending.compose import compose  # noqa: PLC0415 - not for the mails of `sendmail`
+
     return compose(request.message, decision, connector, stamp)

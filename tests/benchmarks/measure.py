@@ -43,11 +43,14 @@ def measured(module: str, *arguments: object) -> Any:
 
 
 def cpu_seconds(
-    *command: str, cwd: Path = ROOT, environ: Mapping[str, str] = MappingProxyType({})
+    *command: str,
+    cwd: Path = ROOT,
+    environ: Mapping[str, str] = MappingProxyType({}),
+    reading: Path = Path(os.devnull),
 ) -> float:
-    """The CPU time that a command takes from its start to its end, in itself and in the system."""
-    with subprocess.Popen(
-        command, cwd=cwd, env={**os.environ, **_AS_INSTALLED, **environ}, stdin=subprocess.DEVNULL,
+    """The CPU time that a command takes from its start to its end, in itself and in the system; it reads a file."""
+    with reading.open("rb") as given, subprocess.Popen(
+        command, cwd=cwd, env={**os.environ, **_AS_INSTALLED, **environ}, stdin=given,
         stdout=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         _, status, usage = os.wait4(process.pid, 0)

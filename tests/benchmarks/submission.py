@@ -1,9 +1,9 @@
 """A submission server that takes everything and keeps nothing, so that only the client costs time.
 
-    python -m tests.benchmarks.submission CERTIFICATE [SECONDS]
+    python -m tests.benchmarks.submission CERTIFICATE|- [SECONDS]
 
-It speaks implicit TLS on a port of loopback that it prints, and serves until its standard input ends. It takes
-so many seconds for each mail.
+It speaks implicit TLS, or plain text without a certificate, on a port of loopback that it prints, and serves until its
+standard input ends. It takes so many seconds for each mail.
 """
 
 from __future__ import annotations
@@ -36,8 +36,10 @@ async def _serve(
 
 
 async def _main(certificate: str, seconds: float) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context = None
+    if certificate != "-":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
     port = free_port()
     server = await asyncio.start_server(
         partial(_serve, seconds), LOOPBACK, port, ssl=context, limit=2**24

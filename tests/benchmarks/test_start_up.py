@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.benchmarks.measure import RECONCILER, ROOT, compared, cpu_seconds
+from tests.benchmarks.measure import RECONCILER, ROOT, Server, compared, cpu_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.benchmarks.conftest import Tell
@@ -24,12 +25,30 @@ ALLOWED: Final = {
     "RECONCILER_ACTOR": "mail-lead@contoso.example",
 }
 
+RELAY: Final = """
+kind: EmailConnector
+name: relay
+enable_mail_send_from: true
+smtp: {{server: 127.0.0.1, port: {port}, security: none, sign_in: none, email_address: relay@contoso.example}}
+save_sent: never
+"""
+"""Takes no TLS and no sign-in, so that little is measured of the connection."""
+MAIL: Final = "From: relay@contoso.example\nTo: ada@x.example\nSubject: Order\n\nShipped.\n"
+
 
 @pytest.fixture(scope="module")
-def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped example, applied."""
+def port() -> Iterator[int]:
+    with Server("submission", 1, "-") as server:
+        yield server.ports[0]
+
+
+@pytest.fixture(scope="module")
+def applied(tmp_path_factory: pytest.TempPathFactory, port: int) -> Path:
+    """The shipped example with a relay, applied, and a mail."""
     folder = tmp_path_factory.mktemp("example")
     shutil.copytree(ROOT / "connectors.d", folder / "connectors.d")
+    (folder / "connectors.d" / "relay.yaml").write_text(RELAY.format(port=port))
+    (folder / "mail.eml").write_text(MAIL)
     command = (RECONCILER, "apply", "--auto-approve", "--skip-tests", "no servers here")
     cpu_seconds(*command, cwd=folder, environ=ALLOWED)
     return folder
@@ -39,10 +58,10 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("arguments", "limit"),
     [
         (("--help",), 1.0),
-        (("validate",), 3.0),
-        (("plan",), 4.0),
-        (("status",), 3.0),
-        (("route", "--from", "info@contoso.example", "--as", "joan@contoso.example"), 3.0),
+        (("validate",), 1.9),
+        (("plan",), 2.2),
+        (("status",), 1.5),
+        (("route", "--from", "info@contoso.example", "--as", "joan@contoso.example"), 1.6),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else None,
 )
@@ -56,3 +75,20 @@ def test_a_command_starts_within_a_small_multiple_of_its_libraries(
     )
     tell(f"reconciler {' '.join(arguments)}, against Python with click and pydantic: {ratio}")
     assert ratio.median <= limit
+
+
+def test_one_sendmail_starts_and_sends_within_a_small_multiple_of_its_libraries(
+    applied: Path, tell: Tell
+) -> None:
+    sender = {"RECONCILER_ACTOR": "joan@contoso.example"}
+    ratio = compared(
+        lambda: cpu_seconds(
+            RECONCILER, "sendmail", "-t", cwd=applied, environ=sender, reading=applied / "mail.eml"
+        ),
+        lambda: cpu_seconds(*BARE),
+        pairs=15,
+    )
+    tell(
+        f"`reconciler sendmail` of a mail without TLS, against Python with click and pydantic: {ratio}"
+    )
+    assert ratio.median <= 2.5

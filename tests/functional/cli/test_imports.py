@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from reconciler.cli.exit_codes import SendmailCode
 from reconciler.cli.main import COMMANDS
 
 if TYPE_CHECKING:
@@ -36,15 +37,26 @@ VALIDATORS: Final = {
 HEAVY: Final = SANDBOX | MAIL | STATE | {"alembic", "jsonschema", "keyring", "hypothesis"}
 
 
-def loaded(home: Home, *arguments: str, status: int = 0) -> set[str]:
-    """The modules that a command has loaded when it is done."""
+RELAY: Final = """
+kind: EmailConnector
+name: relay
+enable_mail_send_from: true
+smtp: {server: 127.0.0.1, port: 9, security: none, sign_in: none, email_address: relay@contoso.example}
+save_sent: never
+"""
+"""Where nobody answers."""
+
+
+def loaded(
+    home: Home, *arguments: str, status: int = 0, given: bytes = b"", **environ: str
+) -> set[str]:
+    """The modules that a command has loaded when it is done; ``given`` is its standard input."""
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, *arguments],
         cwd=home.folder,
-        env=home.untraced,
-        stdin=subprocess.DEVNULL,
+        env=home.untraced | environ,
+        input=given,
         capture_output=True,
-        text=True,
         timeout=60,
         check=True,
     )
@@ -141,6 +153,23 @@ def test_what_shows_the_state_reads_no_files_and_plans_nothing(
 ) -> None:
     home.apply_untested()
     assert loaded(home, *command) & UNREAD == set()
+
+
+def test_sendmail_loads_no_database_no_yaml_and_nothing_to_read_mail_with(home: Home) -> None:
+    home.write("relay.yaml", RELAY)
+    home.apply_untested()
+    mail = b"From: relay@contoso.example\nTo: ada@x.example\n\nHello.\n"
+    modules = loaded(
+        home,
+        "sendmail",
+        "-t",
+        status=SendmailCode.TEMPORARY,
+        given=mail,
+        RECONCILER_ACTOR="joan@contoso.example",
+    )
+    assert "smtplib" in modules
+    unused = (HEAVY - {"smtplib", "ssl", "sqlite3"}) | VALIDATORS | UNREAD
+    assert modules & unused == set()
 
 
 def test_a_route_of_the_files_needs_no_state(home: Home) -> None:
