@@ -20,7 +20,7 @@ WITHIN: Final = "before reconciler.mail.smtp.SmtpSession._content"
 ANSWERED: Final = "after reconciler.mail.smtp.SmtpSession.submit"
 COPYING: Final = "before reconciler.sending.sent_copy.Copies.file"
 CLOSING: Final = "before reconciler.app.mailer.Mailer.close"
-LOGGED: Final = "before reconciler.state.sql.writing.record_sent"
+LOGGED: Final = "before reconciler.state.sqlite_mail._add"
 
 
 @pytest.fixture
