@@ -45,6 +45,7 @@ class Request:
     folder: str
     environ: dict[str, str]
     new_session: bool
+    executable: str
 
 
 def import_everything() -> None:
@@ -72,7 +73,7 @@ def serve(connection: socket.socket) -> Request:
         while len(content) < size:
             content += connection.recv(size - len(content))
         told = json.loads(content)
-        request = Request(tuple(told[0]), told[1], told[2], told[3])
+        request = Request(tuple(told[0]), *told[1:])
         reading, writing = os.pipe()
         between = os.fork()
         if not between:
@@ -119,21 +120,41 @@ def become(request: Request) -> None:
     time.tzset()
     tempfile.tempdir = None
     _open_streams()
+    sys.executable = request.executable
     sys.orig_argv = [sys.executable, *request.arguments]
     option, *arguments = request.arguments
+    isolated = option == "-I"
+    if isolated:
+        option, *arguments = arguments
     if option == "-c":
         code, *arguments = arguments
-        sys.argv, sys.path[0] = ["-c", *arguments], ""
-        main = types.ModuleType("__main__")
-        sys.modules["__main__"] = main
-        exec(compile(code, "<string>", "exec"), main.__dict__)
+        sys.argv = ["-c", *arguments]
+        _search_in(None if isolated else "")
+        _run(code, "<string>")
     elif option == "-m":
         module, *arguments = arguments
-        sys.argv, sys.path[0] = ["-m", *arguments], request.folder
+        sys.argv = ["-m", *arguments]
+        _search_in(None if isolated else request.folder)
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     else:
-        sys.argv, sys.path[0] = [option, *arguments], os.path.dirname(option)  # noqa: PTH120
-        runpy.run_path(option, run_name="__main__")
+        sys.argv = [option, *arguments]
+        script = os.path.abspath(option)  # noqa: PTH100 - links stay as they are
+        _search_in(None if isolated else os.path.dirname(os.path.realpath(option)))  # noqa: PTH120
+        with open(script, "rb") as file:  # noqa: PTH123
+            source = file.read()
+        _run(source, script, __file__=script)
+
+
+def _run(code: str | bytes, name: str, **variables: str) -> None:
+    main = types.ModuleType("__main__")
+    main.__dict__.update(variables)
+    sys.modules["__main__"] = main
+    exec(compile(code, name, "exec"), main.__dict__)
+
+
+def _search_in(folder: str | None) -> None:
+    # The first entry of the path was the folder of this file.
+    sys.path[:1] = [] if folder is None else [folder]
 
 
 def _open_streams() -> None:

@@ -4,7 +4,7 @@
 (``[sys.executable, "-m", …]``, ``"-c"`` or a script), a server forks the process (``tests/fork_server.py``)
 instead of starting an interpreter. It is a child of this process in either case, with its own process id,
 streams, signals and exit status; ``tests/test_interpreter.py`` compares the two. An interpreter is started
-where its start is what matters: with options (``-W``), with a variable that only a start reads
+where its start is what matters: with options (``-W``; ``-I`` is known), with a variable that only a start reads
 (``PYTHON…``, a locale), with coverage, or where a test calls ``subprocess`` itself.
 """
 
@@ -97,17 +97,22 @@ class ForkServer:
         folder: str,
         environ: Mapping[str, str],
         streams: Sequence[int],
-        new_session: bool,
+        new_session: bool = False,
+        executable: str = sys.executable,
     ) -> int:
-        """Fork a process and return its number; it is a child of this process."""
-        request = json.dumps([list(arguments), folder, dict(environ), new_session]).encode()
+        """Fork a process and return its number; it is a child of this process.
+
+        It takes ``executable`` for the interpreter that it runs in.
+        """
+        made = [list(arguments), folder, dict(environ), new_session, executable]
+        request = json.dumps(made).encode()
         with self._lock:
             connection = self._connection or self._start()
             with _adopting():
                 socket.send_fds(connection, [len(request).to_bytes(4, "big")], list(streams))
                 connection.sendall(request)
-                size = int.from_bytes(_receive(connection, 4), "big")
-                answer = json.loads(_receive(connection, size))
+                size = int.from_bytes(receive(connection, 4), "big")
+                answer = json.loads(receive(connection, size))
         if "errno" in answer:
             raise OSError(answer["errno"], os.strerror(answer["errno"]), folder)
         return int(answer["pid"])
@@ -137,14 +142,23 @@ FORK_SERVER: Final = ForkServer()
 
 def _can_be_forked(told: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
     command = told["args"]
-    if sys.platform != "linux" or isinstance(command, str | bytes | os.PathLike):
+    if isinstance(command, str | bytes | os.PathLike):
         return False
-    program, first = (*command, "", "")[:2]
-    kept = {name: text for name, text in environ.items() if name.startswith(_READ_AT_START)}
     plain = not told["shell"] and not told["pass_fds"] and told["preexec_fn"] is None
-    option = str(first).startswith("-") and first not in {"-c", "-m"}
+    return plain and is_forkable(command, environ)
+
+
+def is_forkable(command: Sequence[Any], environ: Mapping[str, str]) -> bool:
+    """Whether a command is one for our own interpreter that its start has no part in."""
+    program, first = (*command, "", "")[:2]
+    kept = {
+        name: text
+        for name, text in environ.items()
+        if name.startswith(_READ_AT_START) and name != "PYTHON"
+    }
+    option = str(first).startswith("-") and first not in {"-c", "-m", "-I"}
     return (
-        plain
+        sys.platform == "linux"
         and program == sys.executable
         and bool(first)
         and not option
@@ -163,7 +177,8 @@ def _adopting() -> Iterator[None]:
         prctl(_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
-def _receive(connection: socket.socket, size: int) -> bytes:
+def receive(connection: socket.socket, size: int) -> bytes:
+    """Receive so many octets; raises ConnectionError if there are fewer."""
     content = b""
     while len(content) < size:
         part = connection.recv(size - len(content))

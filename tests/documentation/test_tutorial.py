@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+
+from tests.interpreter import LOCALE
+from tests.shell_programs import folder_of_programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +69,8 @@ def test_every_line_of_the_tutorial_does_what_the_page_shows(tmp_path: Path) -> 
     if shutil.which("bash") is None:
         pytest.skip("there is no bash")
     environ = {
-        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "PATH": f"{folder_of_programs()}:/usr/bin:/bin",
+        "LANG": LOCALE,
         "HOME": str(tmp_path),
         "USER": "ada",
         "LOGNAME": "ada",

@@ -15,6 +15,7 @@ import pytest
 
 from tests.servers.accounts import ADA, BOB, SENT, SUPPORT
 from tests.servers.mailboxes import decoded, parsed, text_of
+from tests.shell_programs import write_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,8 +83,7 @@ def test_mail_from_cron_arrives(environ: dict[str, str], mailboxes: Mailboxes) -
 def program(tmp_path: Path) -> Path:
     """The program as a file that other programs can call."""
     path = tmp_path / "reconciler-sendmail"
-    path.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{PROGRAM[2]}" "$@"\n')
-    path.chmod(0o755)
+    write_program(path, *PROGRAM[1:])
     return path
 
 

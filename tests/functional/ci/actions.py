@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ruamel.yaml import YAML
 
+from tests.interpreter import LOCALE
+from tests.shell_programs import write_program
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -315,16 +318,12 @@ def _copy(path: Path, folder: Path) -> None:
 
 def _ready_made(folder: Path) -> None:
     """The environment that `packaging/ci/install` would make: the one that the tests run in."""
-    import sys
-
     (folder / "bin").mkdir(parents=True)
-    python = folder / "bin" / "python"
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    python.chmod(0o755)
+    write_program(folder / "bin" / "python")
     (folder / "installed").touch()
 
 
 def environment(**more: str) -> dict[str, str]:
     """What a runner gives every step."""
-    kept = {key: text for key, text in os.environ.items() if key in {"PATH", "LANG"} or key.startswith("COV")}  # fmt: skip
-    return {**kept, **more}
+    kept = {key: text for key, text in os.environ.items() if key == "PATH" or key.startswith("COV")}
+    return {**kept, "LANG": LOCALE, **more}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -13,6 +12,7 @@ from tests.functional.ci.actions import ROOT, environment
 from tests.functional.ci.conftest import SECRETS
 from tests.functional.ci.forge import GITLAB_TOKEN
 from tests.functional.conftest import LEAD
+from tests.shell_programs import write_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,10 +70,8 @@ class GitLab:
         subprocess.run(["git", "checkout", "-q", "--detach", commit], cwd=work, check=True)
         tools = self.folder / "tools"
         (tools / "bin").mkdir(parents=True, exist_ok=True)
-        for program, words in (("python", ""), ("reconciler", "-m reconciler ")):
-            path = tools / "bin" / program
-            path.write_text(f'#!/bin/sh\nexec {sys.executable} {words}"$@"\n')
-            path.chmod(0o755)
+        write_program(tools / "bin" / "python")
+        write_program(tools / "bin" / "reconciler", "-m", "reconciler")
         if not (tools / "share").exists():
             (tools / "share" / "mail-reconciler").mkdir(parents=True)
             (tools / "share" / "mail-reconciler" / "ci").symlink_to(ROOT / "packaging" / "ci")

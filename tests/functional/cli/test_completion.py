@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.functional.conftest import Home
+from tests.shell_programs import folder_of_programs
 
 if TYPE_CHECKING:
     from tests.functional.conftest import Done
@@ -95,7 +94,7 @@ def test_bash_completes_a_line(home: Home) -> None:
         'eval "$(_RECONCILER_COMPLETE=bash_source reconciler)"; COMP_WORDS=(reconciler test su);'
         ' COMP_CWORD=2; _reconciler_completion reconciler; echo "${COMPREPLY[@]}"'
     )
-    path = f"{Path(sys.executable).parent}:{home.environ['PATH']}"
+    path = f"{folder_of_programs()}:{home.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", line], cwd=home.folder, env=home.environ | {"PATH": path},
         capture_output=True, text=True, check=False, timeout=60,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import subprocess
-import sys
 from email import message_from_bytes, message_from_string
 from email.policy import default
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ import pytest
 
 from reconciler.back_off import BackOff
 from reconciler.sending import sent_copy
+from tests.shell_programs import folder_of_programs
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -246,7 +246,7 @@ def test_a_mail_that_is_sent_is_sent_whatever_becomes_of_the_report(
     """A caller that took it for a failure would send it again."""
     to = f"report-{abs(hash(redirected))}@elsewhere.example"
     mail = f"--connector support --as {ADA} --subject x --text x --to {to}"
-    script = f"{{ {sys.executable} -m reconciler send {mail}; echo $? >status; }} {redirected}"
+    script = f"{{ {folder_of_programs()}/reconciler send {mail}; echo $? >status; }} {redirected}"
     done = subprocess.run(
         ["/bin/sh", "-c", script],
         cwd=applied.folder,

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import interpreter
 from tests.functional.conftest import PASSWORD_AT_MICROSOFT
+from tests.shell_programs import folder_of_programs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.functional.conftest import Home
 
-RECONCILER = f"{sys.executable} -m reconciler"
-
 
 def shell(home: Home, script: str, **environ: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        ["/bin/sh", "-c", script.replace("reconciler", RECONCILER)],
+        ["/bin/sh", "-c", script.replace("reconciler", f"{folder_of_programs()}/reconciler")],
         cwd=home.folder,
         env=home.environ | environ,
         stdin=subprocess.DEVNULL,
@@ -39,7 +39,7 @@ def test_the_reader_of_a_pipe_may_go_away(home: Home) -> None:
 def test_nothing_is_applied_when_the_plan_could_not_be_shown(home: Home, tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    process = subprocess.Popen(
+    process = interpreter.Popen(
         [sys.executable, "-m", "reconciler", "apply", "--auto-approve", "--skip-tests", "here"],
         cwd=home.folder,
         env=home.environ,

@@ -13,6 +13,9 @@ from typing import Final
 
 import pytest
 
+from tests import interpreter
+from tests.shell_programs import folder_of_programs
+
 ROOT: Final = Path(__file__).parents[3]
 DEADLINE: Final = 100
 MAIL: Final = "From: no-reply@contoso.example\r\nTo: info@contoso.example\r\nSubject: Disk full\r\n\r\nOn db1.\r\n"
@@ -39,12 +42,17 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def search_path() -> str:
+    """Where a shell finds this project's programs, then all others."""
+    return f"{folder_of_programs()}:{os.environ['PATH']}"
+
+
 def sandboxed(folder: Path, script: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Run a script of the shell in the sandbox."""
     command = [sys.executable, "-m", "reconciler", "sandbox", *options, "--", "sh", "-c", script]
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return subprocess.run(
-        command, cwd=folder, env=kept, capture_output=True, text=True, timeout=DEADLINE, check=False
+    kept = {"HOME": str(folder), "LANG": interpreter.LOCALE, "PATH": search_path()}
+    return interpreter.run(
+        command, cwd=folder, env=kept, capture_output=True, text=True, timeout=DEADLINE
     )
 
 
@@ -53,7 +61,7 @@ APPLY: Final = "reconciler apply --auto-approve --skip-tests tried >/dev/null"
 
 def test_a_program_sends_what_the_applied_configuration_lets_it(project: Path) -> None:
     script = f"""
-        {sys.executable} send.py && {APPLY} && sleep 1.1 && {sys.executable} send.py &&
+        python send.py && {APPLY} && sleep 1.1 && python send.py &&
         reconciler log --application grafana --format json
     """
     done = sandboxed(project, script)
@@ -75,7 +83,7 @@ def test_the_browser_shows_what_a_program_sent(project: Path) -> None:
           --mail-from no-reply@contoso.example --mail-rcpt info@contoso.example --upload-file mail.eml
     """
     command = [sys.executable, "-m", "reconciler", "sandbox", "--web"]
-    with subprocess.Popen(
+    with interpreter.Popen(
         command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
@@ -90,7 +98,7 @@ def test_the_browser_shows_what_a_program_sent(project: Path) -> None:
                 environ[name] = value.strip("'")
                 if name == "RECONCILER_SANDBOX_GATEWAY":  # the last one
                     break
-            script = f"PATH={Path(sys.executable).parent}:$PATH; {APPLY} && {program}"
+            script = f"PATH={search_path()}; {APPLY} && {program}"
             done = subprocess.run(
                 ["sh", "-c", script],
                 cwd=project, env=environ, capture_output=True, text=True, timeout=DEADLINE, check=False,
@@ -120,7 +128,7 @@ def test_a_project_without_applications_has_no_gateway(project: Path) -> None:
 
 
 def test_a_port_that_is_taken_is_named(project: Path) -> None:
-    script = f"{sys.executable} -m reconciler sandbox --gateway-port ${{RECONCILER_SANDBOX_GATEWAY##*:}} -- true"
+    script = "reconciler sandbox --gateway-port ${RECONCILER_SANDBOX_GATEWAY##*:} -- true"
     done = sandboxed(project, script)
     assert done.returncode != 0
     assert "the gateway cannot listen on 127.0.0.1:" in done.stderr
