@@ -111,8 +111,7 @@ class Dispatch:
         handed_over: Event | None = None,
     ) -> None:
         if not terms.one_mail:
-            # Not in the middle of a mail: a process that has no more files could not load it then.
-            import reconciler.connection.imap  # noqa: F401, PLC0415
+            _load_everything()
         resolver = workspace.resolver(keep=_SECRETS_KEPT)
         connect_to = ConnectTo.parse(workspace.connect_to)
         options = ProbeOptions(
@@ -297,6 +296,15 @@ def _journalled(attempt: SendAttempt) -> Iterator[None]:
         known = SendingInterrupted() if attempt.handed_over else error
         attempt.failed(known)
         raise known from None
+
+
+def _load_everything() -> None:
+    """Load what only some mails need: in the middle of one, the process may have no more files to open."""
+    import logging  # noqa: F401, PLC0415
+
+    import reconciler.connection.diagnosis  # noqa: PLC0415
+    import reconciler.connection.imap  # noqa: PLC0415
+    import reconciler.sending.compose  # noqa: F401, PLC0415
 
 
 def _stamp() -> Stamp:

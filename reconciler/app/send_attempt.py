@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from reconciler.app.audit import fresh_id
 from reconciler.app.send_log import of_failure, of_handover, of_sent, untold
@@ -14,13 +13,19 @@ from reconciler.model.sending import FINAL
 from reconciler.sending.outcome import CopyJournal, CopyStatus, HandoverJournal
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from reconciler.app.actor import Actor
     from reconciler.model.sending import SendingRecord
     from reconciler.sending.message import Prepared
     from reconciler.sending.outcome import Journal, Sent
     from reconciler.sending.prepare import SendRequest
 
-_LOG: Final = logging.getLogger("reconciler.sending")
+
+def _log() -> Logger:
+    import logging  # noqa: PLC0415 - loaded by whoever files copies in the background
+
+    return logging.getLogger("reconciler.sending")
 
 
 class SendAttempt:
@@ -58,14 +63,14 @@ class SendAttempt:
     def copied(self, sent: Sent) -> None:
         """Record what happened to a copy that was filed in the background; a failure to file it is logged too."""
         if sent.copy.status is CopyStatus.FAILED:
-            _LOG.warning("no copy of %s was filed: %s", sent.message_id, sent.copy.sentence)
+            _log().warning("no copy of %s was filed: %s", sent.message_id, sent.copy.sentence)
         if not isinstance(self._journal, CopyJournal):
             return
         record = self._of_sent(sent, f"{self._final_id}{FINAL}")
         try:
             self._journal.copied(record)
         except ReconcilerError as error:
-            _LOG.warning("what happened to a copy was not written to the log: %s", error.message)
+            _log().warning("what happened to a copy was not written to the log: %s", error.message)
 
     def failed(self, error: BaseException) -> None:
         """Record how it failed; a failure of the journal becomes a note on the error."""

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reconciler.connection.context import FailureContext
-from reconciler.connection.diagnosis import classify
 from reconciler.connection.errors import WrongMode
 from reconciler.connection.failure import Stage
 from reconciler.connection.observed import Observed, Offer, fit, names
@@ -124,6 +123,8 @@ class AccountSession(ABC):
 
     def explain(self, error: Exception) -> Failure:
         """Say what an exception means that was raised at the stage that the session has come to."""
+        from reconciler.connection.diagnosis import classify  # noqa: PLC0415 - who opens many has it loaded
+
         return classify(error, self.context)
 
     @property

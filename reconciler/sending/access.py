@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.connection.account_secrets import AccountSecrets
 from reconciler.connection.context import FailureContext
-from reconciler.connection.diagnosis import classify, is_temporary
 from reconciler.connection.failure import ErrorClass
 from reconciler.connection.session import SIGN_IN_STAGES
 from reconciler.connection.smtp import SmtpAccountSession
@@ -64,12 +63,14 @@ class ConnectorAccess:
 
     def imap(self, cancelled: Event | None = None) -> ImapAccountSession:
         """Connect and sign in; raises SendFailed, also when it was called off, or SecretError."""
-        from reconciler.connection.imap import ImapAccountSession  # noqa: PLC0415 - only for copies
+        from reconciler.connection.imap import ImapAccountSession  # noqa: PLC0415 - who sends many mails has it loaded
 
         return self._opened(ImapAccountSession, cancelled)
 
     def failure(self, error: Exception, stage: Stage) -> SendFailed:
         """Explain an exception, with the server's reply."""
+        from reconciler.connection.diagnosis import classify, is_temporary  # noqa: PLC0415 - as below
+
         account = self.account
         proxy = self._access.options.bypassed_proxy(account.host, account.port)
         where = FailureContext(account, stage, self._secrets.redactor, bypassed_proxy=proxy)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from reconciler.connection.account import accounts
 from reconciler.model.connector import Connector, SaveSent
@@ -28,8 +27,6 @@ _MOST_OCTETS = 64_000_000
 
 _LINGER = 30.0
 """Seconds for which a thread and its connection stay when nothing is left to file."""
-
-_LOG: Final = logging.getLogger("reconciler.sending")
 
 _CALLED_OFF = 5.0
 """Seconds for which a thread that was told to stop is waited for; it looks five times a second."""
@@ -191,8 +188,11 @@ class _Cabinet:
                 late = self._cancelled.is_set()
                 copy = NO_TIME if late else self.file(job.mail, job.connector, job.desired)
                 job.done(copy)
-            except Exception:  # noqa: BLE001 - a journal's own defect must not lose the copies that come after
-                _LOG.exception("what happened to a sent copy could not be reported")
+            except Exception:
+                import logging  # noqa: PLC0415 - loaded by whoever files in the background
+
+                log = logging.getLogger("reconciler.sending")
+                log.exception("what happened to a sent copy could not be reported")
             finally:
                 with self._changed:
                     self.octets -= len(job.mail.copy)
