@@ -15,6 +15,7 @@ from reconciler.app.history import revision
 from reconciler.config.files import decode, find, read_bytes, shown
 from reconciler.config.layout import files_of
 from reconciler.config.load import load
+from reconciler.config.plain_yaml import ReadOnce
 from reconciler.config.rewriting import rewritten
 from reconciler.config.variables import Variables
 from reconciler.diagnostics import Diagnostic
@@ -22,6 +23,7 @@ from reconciler.disk_fault import disk_fault
 from reconciler.drafts import draft_of, remove_abandoned
 from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
 from reconciler.model.address import Kind
+from reconciler.model.connector import Connector
 from reconciler.plan.inputs import Desired
 from reconciler.plan.planner import Plan, plan
 from reconciler.wording import listed
@@ -69,10 +71,18 @@ def write_revision(workspace: Workspace, folder: Path, serial: int) -> ExportedF
     with workspace.reading() as reader:
         revision(reader, serial)
         current, past = reader.load(), reader.past(serial)
-        now = reader.past(current.serial)
+        now = reader.past(current.serial) if _some_are_gone(past, current) else past
     origin = f"As it was at revision {serial} of the state; written by `reconciler rollback`."
     return _write(
         workspace, folder, past.snapshot, current, origin=origin, renames=_renames(past, now)
+    )
+
+
+def _some_are_gone(past: PastState, current: StoredState) -> bool:
+    """Whether a connector was there that is not there now; else none was renamed."""
+    there = {item.resource.address for item in current.resources}
+    return any(
+        item.address not in there for item in past.resources.values() if isinstance(item, Connector)
     )
 
 
@@ -106,13 +116,14 @@ def _write(
         )
     refuse_escape(folder)
     _refuse_what_is_there(folder)
-    found = _files(workspace, snapshot, origin, renames)
+    read_as = ReadOnce()
+    found = _files(workspace, snapshot, origin, renames, read_as)
     try:
         with draft_of(folder) as draft:
             draft.mkdir(parents=True)
             remove_abandoned(draft)
             _write_all(draft, found.data)
-            warnings, made = _proved(workspace, draft, folder, snapshot, current)
+            warnings, made = _proved(workspace, draft, folder, snapshot, current, read_as=read_as)
             _put_in_place(draft, folder, tuple(found.data))
     except OSError as error:
         fault = disk_fault(error, folder)
@@ -152,10 +163,14 @@ class _FilesToWrite:
 
 
 def _files(
-    workspace: Workspace, snapshot: Snapshot, origin: str, renames: Mapping[str, str]
+    workspace: Workspace,
+    snapshot: Snapshot,
+    origin: str,
+    renames: Mapping[str, str],
+    read_as: ReadOnce,
 ) -> _FilesToWrite:
     """The project's own files, changed as far as they have to be; without such files, new ones."""
-    own, meant = _own_files(workspace)
+    own, meant = _own_files(workspace, read_as)
     if meant is not None:
         done = rewritten(
             {name: text for name, (_, text) in own.items()},
@@ -164,6 +179,7 @@ def _files(
             renames=renames,
             header=origin,
             meant=meant,
+            read_as=read_as,
         )
         if done is not None:
             return _as_bytes(own, done, _other_environments(workspace, done))
@@ -171,13 +187,15 @@ def _files(
     return _FilesToWrite({name: text.encode() for name, text in texts.items()})
 
 
-def _own_files(workspace: Workspace) -> tuple[dict[str, tuple[bytes, str]], Snapshot | None]:
+def _own_files(
+    workspace: Workspace, read_as: ReadOnce
+) -> tuple[dict[str, tuple[bytes, str]], Snapshot | None]:
     """The files of the project with their texts, and what they mean; none if they are invalid, or in several folders."""
     project = workspace.project
     if not project.exists or len(project.roots) != 1 or workspace.undecided is not None:
         return {}, None
     (root,) = project.roots
-    meant = workspace.load().snapshot
+    meant = workspace.load(read_as=read_as).snapshot
     if meant is None:
         return {}, None
     found = {}
@@ -266,10 +284,18 @@ def _refuse_what_is_there(folder: Path) -> None:
 
 
 def _proved(
-    workspace: Workspace, draft: Path, folder: Path, snapshot: Snapshot, current: StoredState
+    workspace: Workspace,
+    draft: Path,
+    folder: Path,
+    snapshot: Snapshot,
+    current: StoredState,
+    *,
+    read_as: ReadOnce,
 ) -> tuple[tuple[Diagnostic, ...], Plan]:
     """Read the written files back; raises if they differ from the stored resources."""
-    loaded = load(draft, settings=workspace.settings, environment=workspace.environment)
+    loaded = load(
+        draft, settings=workspace.settings, environment=workspace.environment, read_as=read_as
+    )
     diagnostics = tuple(
         replace(item, file=item.file.replace(draft.as_posix(), folder.as_posix(), 1))
         for item in loaded.diagnostics

@@ -38,7 +38,7 @@ from reconciler.plan.origin import Origin, other_origin
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from reconciler.config.load import Loaded
+    from reconciler.config.load import Loaded, Reader
     from reconciler.model.snapshot import Snapshot, StoredState
     from reconciler.plan.inputs import Desired, Limits
     from reconciler.secrets.base import FingerprintKey, Secret
@@ -108,12 +108,13 @@ class Workspace:
             undecided=None,
         )
 
-    def load(self, files: tuple[Path, ...] = ()) -> Loaded:
+    def load(self, files: tuple[Path, ...] = (), *, read_as: Reader | None = None) -> Loaded:
         """Read and check the configuration, the settings file with it, and ``files`` as parts of it.
 
-        Raises NoProject if there is neither a project nor a file.
+        ``read_as`` is for who reads the same texts again. Raises NoProject if there is neither a project nor a file.
         """
         from reconciler.config.load import load  # noqa: PLC0415 - not for what reads the state alone
+        from reconciler.config.plain_yaml import read_documents  # noqa: PLC0415 - as above
 
         if not files:
             self.require_project()
@@ -124,6 +125,7 @@ class Workspace:
             environment=self.environment,
             within=self.project.bounds_of_roots,
             files=files,
+            read_as=read_as or read_documents,
         )
         broken = self._has_broken_settings()
         problems = (

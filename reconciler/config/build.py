@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeGuard
 
 from reconciler.model.connector import (
     Connector,
@@ -124,7 +124,19 @@ def smtp_of(document: ConnectorDocument, provider: Provider | None) -> SmtpSetti
     return document.smtp
 
 
-def uses_same_credentials(document: ConnectorDocument) -> bool:
+class Accounts(Protocol):
+    """What is written about the accounts of a connector, as in its document."""
+
+    @property
+    def imap(self) -> ImapSettings | None:
+        """How mail is read."""
+
+    @property
+    def smtp(self) -> SmtpSettings | None:
+        """How mail is sent."""
+
+
+def uses_same_credentials(document: Accounts) -> bool:
     """Whether SMTP signs in as IMAP does: as said, else where only IMAP has credentials."""
     if document.smtp is not None and document.smtp.sign_in is SmtpSignIn.NONE:
         return False
@@ -133,7 +145,7 @@ def uses_same_credentials(document: ConnectorDocument) -> bool:
     return bool(WrittenCredentials.of(document.imap)) and not WrittenCredentials.of(document.smtp)
 
 
-def email_address_of(document: ConnectorDocument) -> str | None:
+def email_address_of(document: Accounts) -> str | None:
     """The address that the connector sends as: as said, else a username that is an address."""
     if document.smtp is not None and document.smtp.email_address is not None:
         return document.smtp.email_address

@@ -5,7 +5,7 @@ Each answer comes from the function of :mod:`reconciler.config.build` that fills
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconciler.config.build import (
@@ -21,14 +21,23 @@ from reconciler.config.build import (
     shown_to_servers,
     uses_same_credentials,
 )
+from reconciler.model.connector_document import ImapSettings, SmtpSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconciler.model.connector_document import ConnectorDocument, SmtpSettings
+    from reconciler.model.connector_document import ConnectorDocument
     from reconciler.model.provider import OAuth2Defaults, Provider
 
 Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Accounts:
+    """Implements :class:`reconciler.config.build.Accounts` for a part of a document."""
+
+    imap: ImapSettings | None
+    smtp: SmtpSettings | None
 
 
 def filled_in(document: ConnectorDocument, provider: Provider | None) -> Iterator[Path]:
@@ -81,11 +90,11 @@ def _oauth2(account: ProtocolSettings, defaults: OAuth2Defaults | None) -> Itera
 
 def _smtp_alone(smtp: SmtpSettings, document: ConnectorDocument) -> Iterator[Path]:
     if smtp.email_address is not None:
-        without = replace(document, smtp=replace(smtp, email_address=None))
+        without = _Accounts(document.imap, replace(smtp, email_address=None))
         if email_address_of(without) == smtp.email_address:
             yield "smtp", "email_address"
     if smtp.use_same_credentials is not None:
-        without = replace(document, smtp=replace(smtp, use_same_credentials=None))
+        without = _Accounts(document.imap, replace(smtp, use_same_credentials=None))
         if uses_same_credentials(without) == smtp.use_same_credentials:
             yield "smtp", "use_same_credentials"
 

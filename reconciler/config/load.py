@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from reconciler.config.documents import parse
 from reconciler.config.expansion import expand
 from reconciler.config.files import decode, find_all, read, shown, with_files
 from reconciler.config.plain_yaml import read_documents
-from reconciler.config.raw import RawDocument
+from reconciler.config.raw import Composed, RawDocument
 from reconciler.config.resolved import ResolvedConfiguration
 from reconciler.config.rules import problem, settled
 from reconciler.config.settings import DEFAULTS
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
     from reconciler.config.settings import Settings
     from reconciler.model.address import Address
+
+Reader = Callable[[str, str], Composed]
+"""Reads the documents of a text; the other argument is the name of its file that diagnostics show."""
 
 NO_TEXTS: Final[Mapping[Path, str]] = MappingProxyType({})
 
@@ -79,11 +83,12 @@ def load(
     within: Path | None = None,
     files: tuple[Path, ...] = (),
     texts: Mapping[Path, str] = NO_TEXTS,
+    read_as: Reader = read_documents,
 ) -> Loaded:
     """Load every YAML file below ``roots``, as one configuration; none of the roots leads out of ``within``.
 
     ``files`` are read besides, if they are not below one of the roots. ``texts`` stand in for what the files
-    of these paths hold.
+    of these paths hold. ``read_as`` reads a text, so that one that was read before need not be read again.
 
     ``environment`` says which values variables have. ``providers`` are those that exist besides the
     user's own; left out, the built-in ones. It uses neither secrets nor the network, and raises
@@ -92,7 +97,8 @@ def load(
     found = with_files(find_all(roots, within=within), files)
     variables = Variables.of(settings, environment)
     sources = [
-        _source(texts[path] if path in texts else read(path), shown(path)) for path in found.paths
+        _source(texts[path] if path in texts else read(path), shown(path), read_as)
+        for path in found.paths
     ]
     written = [(item, source.signs) for source in sources for item in source.documents]
     readable = not found.diagnostics and all(source.complete for source in sources)
@@ -166,10 +172,10 @@ def used_providers(snapshot: Snapshot) -> tuple[Provider, ...]:
     return tuple(known[name] for name in used if name in known)
 
 
-def _source(text: str | Diagnostic, file: str) -> _Source:
+def _source(text: str | Diagnostic, file: str, read_as: Reader = read_documents) -> _Source:
     if isinstance(text, Diagnostic):
         return _Source((), (text,), complete=False)
-    composed = read_documents(text, file)
+    composed = read_as(text, file)
     empty: tuple[Diagnostic, ...] = ()
     if not composed.documents and not composed.diagnostics:
         message = "The file contains no document."

@@ -74,7 +74,30 @@ class _NotPlain(Exception):
 
 def read_documents(text: str, file: str) -> Composed:
     """Read all documents of a YAML text; ``file`` is the name that diagnostics show."""
-    values = plain_documents(text)
+    return _composed(plain_documents(text), text, file)
+
+
+class ReadOnce:
+    """Reads texts as :func:`read_documents` does, and the same text once, whatever file it stands in."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[JSON] | None] = {}
+
+    def __call__(self, text: str, file: str) -> Composed:
+        """Read all documents of a text."""
+        return _composed(self._plain(text), text, file)
+
+    def is_plain(self, text: str) -> bool:
+        """Whether a text is of the common form."""
+        return self._plain(text) is not None
+
+    def _plain(self, text: str) -> list[JSON] | None:
+        if text not in self._values:
+            self._values[text] = plain_documents(text)
+        return self._values[text]
+
+
+def _composed(values: list[JSON] | None, text: str, file: str) -> Composed:
     if values is None:
         from reconciler.config.compose import compose  # noqa: PLC0415 - ruamel costs to import
 

@@ -6,16 +6,17 @@ one field differs; where the template no longer fits, it is written in full, and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.config.events import pieces
 from reconciler.config.fitting import Made, Wanted, Workshop, shortest
 from reconciler.config.layout import files_of
 from reconciler.config.load import built_in_providers
 from reconciler.config.meant import Meant
-from reconciler.config.plain_yaml import read_documents
+from reconciler.config.plain_yaml import ReadOnce, read_documents
 from reconciler.config.raw import RawDocument
 from reconciler.config.template_documents import HEAD_FIELDS, TABLE, TEMPLATE, TableHead
 from reconciler.config.unresolve import Written, concise, paths_of
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from reconciler.config.variables import Variables
     from reconciler.model.resource import JSON
     from reconciler.model.snapshot import Snapshot
+
+
+# In the common form: a line that is neither blank nor a comment nor the mark of a document.
+_HOLDS_DOCUMENT: Final = re.compile(r"^(?!---$) *[^#\s]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +78,15 @@ def rewritten(
     renames: Mapping[str, str],
     header: str,
     meant: Snapshot,
+    read_as: ReadOnce,
 ) -> Rewritten | None:
     """Change the texts of files so that they mean a snapshot.
 
     ``renames`` maps names of connectors to those that they have in the files. ``meant`` is what the files, which
     must be valid, mean now. New ones begin with ``header``. None if documents cannot be told apart, as those behind
-    a directive of YAML.
+    a directive of YAML. ``read_as`` may have read them before.
     """
-    cut = {name: _pieces(text) for name, text in files.items()}
+    cut = {name: _pieces(text, read_as) for name, text in files.items()}
     every = [piece for parts in cut.values() for piece in parts]
     if not all(piece.single for piece in every):
         return None
@@ -100,7 +106,7 @@ def rewritten(
     texts: dict[str, str] = {}
     for name, parts in cut.items():
         text = "".join(work.text_of(piece) for piece in parts)
-        if text == files[name] or any(item.raw is not None for item in _pieces(text)):
+        if text == files[name] or any(item.raw is not None for item in _pieces(text, read_as)):
             texts[name] = text
     missing = [item for address, item in work.target.items() if address not in work.done]
     new = files_of(target, header, renames, only=missing)
@@ -112,9 +118,20 @@ def rewritten(
     return Rewritten(texts, kept, tuple(dict.fromkeys(work.notes)))
 
 
-def _pieces(text: str) -> list[_Piece]:
+def _pieces(text: str, read_as: ReadOnce) -> list[_Piece]:
+    """The parts of a file, which is read at once if it is of the common form."""
+    parts = [part for _, part in pieces(text)]
+    if read_as.is_plain(text):
+        documents = read_as(text, "").documents
+        holding = [_HOLDS_DOCUMENT.search(part) is not None for part in parts]
+        if sum(holding) == len(documents):
+            rest = iter(documents)
+            return [
+                _Piece(part, next(rest) if holds else None, single=True)
+                for part, holds in zip(parts, holding, strict=True)
+            ]
     found = []
-    for _, part in pieces(text):
+    for part in parts:
         documents = read_documents(part, "").documents
         raw = documents[0] if documents else None
         found.append(_Piece(part, raw, single=len(documents) <= 1))
@@ -193,7 +210,7 @@ class _Rewriting:
                 )
                 found = shortest(self.workshop, {**head, "template": name}, wanted)
                 if found is not None and len(list(paths_of(found))) <= most:
-                    self.done |= wanted.made.keys()
+                    self.done.update(wanted.made)
                     return found
         return None
 
@@ -241,7 +258,7 @@ class _Rewriting:
         """The document of a connector, short if that can be, else in full, and that of its permissions."""
         rights = self.target.get(Address(Kind.PERMISSIONS, connector.name)) if inline else None
         wanted = Wanted(connector, rights if isinstance(rights, Permissions) else None)
-        self.done |= wanted.made.keys()
+        self.done.update(wanted.made)
         found = shortest(self.workshop, value, wanted)
         if found is not None:
             return [found]
@@ -317,7 +334,7 @@ class _Rewriting:
         alone = _lacking({**table, "connectors": {name: changed}}, "renamed_from")
         if self.workshop.made(alone) != wanted.made:
             return None
-        self.done |= wanted.made.keys()
+        self.done.update(wanted.made)
         return changed
 
     def _kept(self, value: Written, wanted: Written) -> Written:

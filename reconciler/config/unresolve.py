@@ -42,6 +42,10 @@ _WRITTEN_OTHERWISE: Final = frozenset({
 })  # fmt: skip
 """Fields of a connector that have another place in its document, or none."""
 
+_WRITTEN_ALIKE: Final = tuple(
+    item.name for item in fields(Connector) if item.name not in _WRITTEN_OTHERWISE
+)
+
 
 def concise(resource: Resource, provider: Provider | None, renamed_from: str = "") -> Written:
     """Return the shortest document that reads back as the resource.
@@ -101,10 +105,10 @@ def _connector(connector: Connector, provider: Provider | None) -> Written:
         smtp["use_same_credentials"] = connector.use_same_credentials
         document["smtp"] = smtp
     document.update(_client_certificate(connector))
-    for item in fields(Connector):
-        value = to_plain(getattr(connector, item.name))
-        if item.name not in _WRITTEN_OTHERWISE and value is not None:
-            document[item.name] = value
+    for name in _WRITTEN_ALIKE:
+        value = getattr(connector, name)
+        if value is not None:
+            document[name] = to_plain(value)
     return _as_the_form_has_it(document, connector, provider)
 
 

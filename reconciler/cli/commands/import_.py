@@ -36,8 +36,7 @@ def command(project: Project, *, out: Path | None) -> None:
     done = write_stored(space, folder)
     if done.warnings:
         click.echo(diagnostics(done.warnings, project.stderr_style()), err=True)
-    for line in written_lines(done.files, done.kept, done.notes):
-        click.echo(line)
+    click.echo("\n".join(written_lines(done.files, done.kept, done.notes)))
     style = project.stdout_style()
     click.echo(f"\n{style.strong(summary(done.plan))}")
     click.echo("Put the files into git, and go on with: reconciler validate")

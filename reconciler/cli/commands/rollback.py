@@ -35,8 +35,7 @@ def command(project: Project, *, serial: int, out: Path) -> None:
     done = write_revision(space, out, serial)
     if done.warnings:
         click.echo(diagnostics(done.warnings, project.stderr_style()), err=True)
-    for line in written_lines(done.files, done.kept, done.notes):
-        click.echo(line)
+    click.echo("\n".join(written_lines(done.files, done.kept, done.notes)))
     style = project.stdout_style()
     click.echo(f"\nCompared with the current state: {style.strong(summary(done.plan))}")
     click.echo(

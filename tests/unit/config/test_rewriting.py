@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from reconciler.config.load import load
+from reconciler.config.plain_yaml import ReadOnce
 from reconciler.config.rewriting import Rewritten, rewritten
 from reconciler.config.settings import EnvironmentSettings, Settings, Variable
 from reconciler.config.variables import Variables
@@ -120,7 +121,15 @@ def rewrite(
     """Rewrite, and prove that the files then mean the target."""
     variables = Variables.of(SETTINGS, environment)
     meant = loaded(files, environment)
-    done = rewritten(files, target, variables, renames=renames or {}, header="New.", meant=meant)
+    done = rewritten(
+        files,
+        target,
+        variables,
+        renames=renames or {},
+        header="New.",
+        meant=meant,
+        read_as=ReadOnce(),
+    )
     assert done is not None
     assert loaded(done.texts, environment) == target, done.texts
     assert all(done.texts[name] == files[name] for name in done.kept)
