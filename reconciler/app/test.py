@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol, assert_never
 
-from pydantic import ValidationError
-
 from reconciler.app.actor import Actor
 from reconciler.app.attempts import AttemptAuthor, AttemptRecorder
 from reconciler.app.credential_gate import (
@@ -317,6 +315,8 @@ def merge_files(paths: tuple[Path, ...]) -> TestReport:
 
 
 def _read(path: Path) -> TestReport:
+    from pydantic import ValidationError  # noqa: PLC0415 - only where reports are joined
+
     try:
         report = validator(TestReport).validate_json(read_json(path))
     except ValidationError as error:

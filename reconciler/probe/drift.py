@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING
-
-from pydantic import TypeAdapter
 
 from reconciler.connection.observed import Observed
 from reconciler.model.protocol import Protocol
@@ -19,6 +18,8 @@ from reconciler.probe.result import ConnectorResult
 from reconciler.wording import counted
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
     from reconciler.probe.result import ProtocolResult
 
 
@@ -259,7 +260,7 @@ def facts(last: LastTest | None) -> Facts:
     if last is None:
         return {}
     try:
-        found = _FACTS.validate_python(last.facts)
+        found = _facts().validate_python(last.facts)
         return {
             protocol: Known(item.failure, observed(item.observed) if item.observed else None)
             for protocol, item in found.items()
@@ -281,7 +282,11 @@ class _KnownDocument:
     observed: ObservedDocument | None
 
 
-_FACTS = TypeAdapter(dict[Protocol, _KnownDocument])
+@cache
+def _facts() -> TypeAdapter[dict[Protocol, _KnownDocument]]:
+    from pydantic import TypeAdapter  # noqa: PLC0415 - an apply only writes facts
+
+    return TypeAdapter(dict[Protocol, _KnownDocument])
 
 
 @dataclass(frozen=True, slots=True)

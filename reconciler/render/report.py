@@ -9,14 +9,9 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.plan.document import PlanDocument
 from reconciler.probe.report import TestReport, report
 from reconciler.render.formats import OutputFormat
-from reconciler.render.gitlab import gitlab
 from reconciler.render.human.plan import NO_CHANGES
 from reconciler.render.json import to_json
-from reconciler.render.junit import JUnitCase, junit_suite
 from reconciler.render.plan_document import document_for
-from reconciler.render.plan_report import plan_annotations, plan_cases
-from reconciler.render.pull_request import plan_comment
-from reconciler.render.sarif import sarif
 from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
@@ -63,19 +58,30 @@ def apply_report(  # noqa: PLR0911 - a format each
                 )
             )
         case OutputFormat.MARKDOWN:
-            return _markdown(outcome, serial, planned)
+            from reconciler.render.pull_request import plan_comment  # noqa: PLC0415 - only where it is written
+
+            return plan_comment(planned, command="apply", ending=_ending(outcome, serial))
         case OutputFormat.JUNIT:
+            from reconciler.render.junit import JUnitCase, junit_suite  # noqa: PLC0415 - as above
+            from reconciler.render.plan_report import plan_cases  # noqa: PLC0415 - as above
+
             end = JUnitCase(of="apply", name=outcome, output=_ending(outcome, serial))
             cases = plan_cases(planned)
             return junit_suite("reconciler apply", cases if outcome == "failed" else [*cases, end])
         case OutputFormat.SARIF:
+            from reconciler.render.sarif import sarif  # noqa: PLC0415 - as above
+
             return sarif(planned.diagnostics, planned.root, command="apply", error=planned.error)
         case OutputFormat.GITLAB:
+            from reconciler.render.gitlab import gitlab  # noqa: PLC0415 - as above
+
             return gitlab(planned.diagnostics, planned.root)
         case OutputFormat.GITHUB:
+            from reconciler.render.plan_report import plan_annotations  # noqa: PLC0415 - as above
+
             return plan_annotations(planned)
         case OutputFormat.HTML:
-            from reconciler.render.html.plan import plan_page  # noqa: PLC0415 - only where it is written
+            from reconciler.render.html.plan import plan_page  # noqa: PLC0415 - as above
 
             done = outcome == "applied"
             return plan_page(planned, command="apply", ending=_ending(outcome, serial), done=done)
@@ -91,10 +97,6 @@ def _ending(outcome: Outcome, serial: int | None) -> str:
         "failed": "Failed.",
     }
     return ends[outcome]
-
-
-def _markdown(outcome: Outcome, serial: int | None, planned: PlanOutcome) -> str:
-    return plan_comment(planned, command="apply", ending=_ending(outcome, serial))
 
 
 def applied(outcome: Applied | None, style: Style) -> str:
