@@ -66,8 +66,8 @@ class SendingTerms:
 
     Times are in seconds. ``timeout`` None is a minute for a connection and for each command, and for handing over
     what RFC 5321 gives. ``state_grace`` is for how long a state that is away does not stop the mail.
-    ``one_mail`` says that the process sends a single one. ``copies_in_background`` leaves the sent copies to threads; ``copy_search`` is for how long the server's own
-    copy is looked for.
+    ``copies_in_background`` leaves the sent copies to threads; ``copy_search`` is for how long the server's own
+    copy is looked for. ``one_mail`` says that the process sends a single one.
     """
 
     timeout: float | None = None
@@ -213,6 +213,7 @@ class Dispatch:
             connector, client=patience.client, wait=patience.left, cancelled=patience.cancelled
         ) as outgoing:
             attempt.host = outgoing.host
+            self._filing.get_ready(mail, connector, attempt.request.save_sent)
             outgoing.connect(patience.cancelled)
             if not self.applied.is_current(index):
                 return None

@@ -58,6 +58,11 @@ class Filing:
         self._closing = False
         self._process = os.getpid()
 
+    def get_ready(self, mail: Prepared, connector: Connector, asked: SaveSent | None) -> None:
+        """Load what filing the copy of a mail takes, before the mail is out: later on, nothing may fail."""
+        if not isinstance(without_filing(mail.route, connector, asked), Copy):
+            import reconciler.connection.imap  # noqa: F401, PLC0415
+
     def file(self, mail: Prepared, connector: Connector, asked: SaveSent | None) -> Copy:
         """File the copy of a mail as configured; raises nothing, because the mail is already sent."""
         decision = without_filing(mail.route, connector, asked)
