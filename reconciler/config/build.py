@@ -58,7 +58,8 @@ class WrittenCredentials:
     oauth2: OAuth2 | None = None
 
     def __bool__(self) -> bool:
-        return self != _NONE
+        given = (self.username, self.password, self.oauth2)
+        return any(item is not None for item in given)
 
     @classmethod
     def of(cls, account: ProtocolSettings | None) -> WrittenCredentials:

@@ -86,7 +86,7 @@ def catalogue(
     parsed: Iterable[Parsed], built_in: Iterable[Provider], *, complete: bool
 ) -> Catalogue:
     """Sort documents into their places."""
-    first: dict[tuple[Kind, str], Entry[Document]] = {}
+    first: dict[Kind, dict[str, Entry[Document]]] = {kind: {} for kind in Kind}
     repeated: list[tuple[Entry[Document], Entry[Document]]] = []
     names: dict[Kind, set[str]] = {kind: set() for kind in Kind}
     documents = tuple(parsed)
@@ -95,26 +95,20 @@ def catalogue(
             names[item.kind].add(item.name)
         if item.entry is None or item.kind is None:
             continue
-        key = (item.kind, name_of(item.entry.value))
-        if key in first:
-            repeated.append((item.entry, first[key]))
-        else:
-            first[key] = item.entry
-
-    def of(kind: Kind) -> dict[str, Entry[Document]]:
-        return {name: entry for (other, name), entry in first.items() if other is kind}
-
+        counts = first[item.kind].setdefault(name_of(item.entry.value), item.entry)
+        if counts is not item.entry:
+            repeated.append((item.entry, counts))
     return Catalogue(
-        connectors=cast("dict[str, Entry[ConnectorDocument]]", of(Kind.EMAIL_CONNECTOR)),
-        permissions=cast("dict[str, Entry[Permissions]]", of(Kind.PERMISSIONS)),
-        groups=cast("dict[str, Entry[Group]]", of(Kind.GROUP)),
-        providers=cast("dict[str, Entry[Provider]]", of(Kind.PROVIDER)),
-        applications=cast("dict[str, Entry[Application]]", of(Kind.APPLICATION)),
+        connectors=cast("dict[str, Entry[ConnectorDocument]]", first[Kind.EMAIL_CONNECTOR]),
+        permissions=cast("dict[str, Entry[Permissions]]", first[Kind.PERMISSIONS]),
+        groups=cast("dict[str, Entry[Group]]", first[Kind.GROUP]),
+        providers=cast("dict[str, Entry[Provider]]", first[Kind.PROVIDER]),
+        applications=cast("dict[str, Entry[Application]]", first[Kind.APPLICATION]),
         policy=cast(
             "Entry[GlobalSmtpPolicy] | None",
-            next(iter(of(Kind.GLOBAL_SMTP_POLICY).values()), None),
+            next(iter(first[Kind.GLOBAL_SMTP_POLICY].values()), None),
         ),
-        roles=cast("Entry[Roles] | None", next(iter(of(Kind.ROLES).values()), None)),
+        roles=cast("Entry[Roles] | None", next(iter(first[Kind.ROLES].values()), None)),
         repeated=tuple(repeated),
         raw_secrets=tuple(item.raw for item in documents if item.kind in _REFERRING),
         names={kind: frozenset(found) for kind, found in names.items()},

@@ -97,7 +97,7 @@ def load(
     found = with_files(find_all(roots, within=within), files)
     variables = Variables.of(settings, environment)
     sources = [
-        _source(texts[path] if path in texts else read(path), shown(path), read_as)
+        _source(texts[path] if texts and path in texts else read(path), shown(path), read_as)
         for path in found.paths
     ]
     written = [(item, source.signs) for source in sources for item in source.documents]

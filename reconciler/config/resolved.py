@@ -49,6 +49,8 @@ class ResolvedConnector:
     """A connector as written, its provider, and the resolved connector."""
 
     entry: Entry[ConnectorDocument]
+    document: ConnectorDocument
+    """The connector as written."""
     provider: Provider | None
     connector: Connector
     sides: tuple[Endpoint, ...]
@@ -57,13 +59,10 @@ class ResolvedConnector:
     @classmethod
     def of(cls, entry: Entry[ConnectorDocument], provider: Provider | None) -> ResolvedConnector:
         """Resolve a connector."""
-        connector = build_connector(entry.value, provider)
-        return cls(entry, provider, connector, tuple(_sides(entry.value, provider, connector)))
-
-    @property
-    def document(self) -> ConnectorDocument:
-        """The connector as written."""
-        return self.entry.value
+        document = entry.value
+        connector = build_connector(document, provider)
+        sides = tuple(_sides(document, provider, connector))
+        return cls(entry, document, provider, connector, sides)
 
     @property
     def provider_missing(self) -> bool:

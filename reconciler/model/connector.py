@@ -183,13 +183,14 @@ class MailServer:
     @property
     def references(self) -> tuple[SecretRef, ...]:
         """Every secret needed to sign in, in the order of declaration."""
-        own = tuple(ref for ref in (self.username_reference, self.password) if ref is not None)
-        shown = (self.client_certificate, self.client_key)
-        return (
-            *own,
+        found = (
+            self.username_reference,
+            self.password,
             *(self.oauth2.references if self.oauth2 is not None else ()),
-            *(ref for ref in shown if ref is not None),
+            self.client_certificate,
+            self.client_key,
         )
+        return tuple([reference for reference in found if reference is not None])
 
     @property
     def username_reference(self) -> SecretRef | None:
@@ -199,7 +200,7 @@ class MailServer:
     @property
     def complete(self) -> bool:
         """Whether the settings suffice to connect, and to sign in if a sign-in is configured."""
-        if None in (self.server, self.port, self.security):
+        if self.server is None or self.port is None or self.security is None:
             return False
         return not self.signs_in or (
             self.username is not None and (self.password is not None or self.oauth2 is not None)
@@ -272,7 +273,7 @@ class Connector:
     def references(self) -> tuple[SecretRef, ...]:
         """Every secret that it uses, each once, in the order of first use."""
         servers = (self.imap, self.smtp if self.enable_mail_send_from else None)
-        found = (ref for server in servers if server is not None for ref in server.references)
+        found = [ref for server in servers if server is not None for ref in server.references]
         return tuple(dict.fromkeys(found))
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from reconciler.model.address import Address
 from reconciler.model.application import Application
@@ -19,6 +19,9 @@ from reconciler.model.provider import Provider
 from reconciler.model.resource import JSON, Resource
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.setting import Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _ByName = tuple[dict[str, Connector], dict[str, Permissions]]
 
@@ -35,6 +38,9 @@ class Snapshot:
     policy: GlobalSmtpPolicy | None = None
     applications: tuple[Application, ...] = ()
     _by_name: _ByName | None = field(default=None, init=False, repr=False, compare=False)
+    _by_address: dict[Address, Resource] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, resources: tuple[Resource, ...]) -> Snapshot:
@@ -88,9 +94,13 @@ class Snapshot:
         )
 
     @property
-    def by_address(self) -> dict[Address, Resource]:
-        """Every resource by its address."""
-        return {item.address: item for item in self.resources}
+    def by_address(self) -> Mapping[Address, Resource]:
+        """Every resource by its address: put together at the first look."""
+        if self._by_address is None:
+            found = {item.address: item for item in self.resources}
+            object.__setattr__(self, "_by_address", found)
+            return found
+        return self._by_address
 
     @property
     def directory(self) -> Directory:

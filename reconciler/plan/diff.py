@@ -35,8 +35,7 @@ def differences(desired: Desired, current: StoredState) -> tuple[Change, ...]:
     fingerprints = dict(desired.fingerprints)
     changes: list[Change] = []
     kept: set[Address] = set()
-    for resource in desired.snapshot.resources:
-        address = resource.address
+    for address, resource in desired.snapshot.by_address.items():
         origin = former.get(address, address)
         before = stored.get(origin)
         if before is None:

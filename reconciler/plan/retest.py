@@ -56,8 +56,9 @@ def not_ready(
 ) -> tuple[ToTest, ...]:
     """Connectors that are not known to work, except those that are tested anyway."""
     reasons = _by_status(changes, current, (Status.FAILING, Status.UNTESTED))
-    known = {item.connector for item in tested}
-    return tuple(item for item in _testable(reasons, configured) if item.connector not in known)
+    for item in tested:
+        reasons.pop(item.connector, None)
+    return _testable(reasons, configured)
 
 
 def _by_status(
@@ -78,6 +79,8 @@ def _by_status(
 
 
 def _testable(reasons: dict[str, str], configured: Snapshot) -> tuple[ToTest, ...]:
+    if not reasons:
+        return ()
     testable = {item.name for item in configured.connectors if not item.draft}
     return tuple(ToTest(name, why) for name, why in reasons.items() if name in testable)
 

@@ -38,6 +38,8 @@ def completeness(subject: ResolvedConfiguration) -> Iterator[Finding]:
         if document.draft:
             continue
         for side in case.sides:
+            if side.server.complete:
+                continue
             for field, what in _missing(case, side):
                 message = f"{side.label} has no {what}."
                 hint = "Add it, or set `draft: true` until you know it."
@@ -72,11 +74,7 @@ def _missing(case: ResolvedConnector, side: Endpoint) -> Iterator[tuple[str, str
             yield "port", "`port`"
         elif server.security is None and written.use_ssl is None:
             yield "security", "`use_ssl` or `security`"
-    if not server.signs_in or (
-        server.username is not None and (server.password is not None or server.oauth2 is not None)
-    ):
-        return
-    if side.protocol == "smtp" and _told_elsewhere(case):
+    if not server.signs_in or (side.protocol == "smtp" and _told_elsewhere(case)):
         return
     if server.username is None:
         yield "username", "`username`"

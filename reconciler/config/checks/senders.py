@@ -66,6 +66,8 @@ def own_addresses(subject: ResolvedConfiguration) -> Iterator[Finding]:
 def further_addresses(subject: ResolvedConfiguration) -> Iterator[Finding]:
     """An address that is listed belongs to one connector, and stands there once."""
     sending = [case for case in subject.cases if case.connector.can_send]
+    if not any(case.document.also_sends_as for case in sending):
+        return
     first: dict[str, tuple[ResolvedConnector, Route]] = {}
     for case in sending:
         own = case.connector.email_address
