@@ -554,7 +554,7 @@ _OF_ATTEMPT = (
 
 def _exported(item: SignInAttempt) -> ExportedAttempt:
     own = {name: getattr(item, name) for name in _OF_ATTEMPT}
-    return ExportedAttempt(reference=str(item.reference), **asdict(item.destination), **own)
+    return ExportedAttempt(reference=str(item.reference), **item.destination._asdict(), **own)
 
 
 def _restored(item: ExportedAttempt) -> SignInAttempt:

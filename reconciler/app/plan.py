@@ -260,7 +260,7 @@ def with_fingerprints(
         for connector in desired.snapshot.connectors
         if desired.compares(connector.name)
         for _, reference, _ in uses(connector)
-        if reference not in connector.refresh_tokens or not is_writable(reference.scheme)
+        if not is_writable(reference.scheme) or reference not in connector.refresh_tokens
     )
     for reference in references:
         try:

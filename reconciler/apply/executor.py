@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 from reconciler.errors import ReconcilerError, StateError, StateUnavailable, TestsFailed
 from reconciler.model.address import Address, Kind
 from reconciler.model.credential_use import CredentialUse
+from reconciler.plan.changes import ordered
 from reconciler.plan.credentials import uses
+from reconciler.plan.diff import differences
 from reconciler.plan.document import plan_digest
 from reconciler.plan.keep_going import without
 from reconciler.plan.planner import (
@@ -213,9 +215,9 @@ class Executor:
                 f"the revision cannot be read back: {error.message}",
                 hint="run `reconciler plan`: if it is not empty, apply again",
             ) from error
-        left = plan(desired, stored)
-        if not left.empty:
-            names = listed([change.address for change in left.changes])
+        left = ordered(differences(desired, stored))
+        if left:
+            names = listed([change.address for change in left])
             raise ReconcilerError(
                 f"a new plan after the apply is not empty: {names}",
                 hint="This is a bug in reconciler; please report it with the output of `plan`.",

@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from json.encoder import encode_basestring
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.model.resource import canonical_json, to_plain
 from reconciler.model.secret_ref import SecretRef
@@ -27,8 +27,18 @@ def canonical_text(resource: Resource) -> str:
     kind = type(resource)
     write = _RESOURCES.get(kind)
     if write is None:
-        write = _RESOURCES[kind] = _of_fields(kind, without=("kind",))
+        write = _RESOURCES[kind] = _VALUES.of_fields(kind, without="kind")
     return write(resource)
+
+
+def document_digest(document: object) -> str:
+    """The digest of a document: of its canonical JSON, with the fields that are None."""
+    return digest_of_text(_WITH_NULLS[type(document)](document))
+
+
+def digest_of_text(text: str) -> str:
+    """The digest of canonical JSON text, equal to that of the value it represents."""
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def configuration_digest(snapshot: Snapshot, renames: tuple[tuple[str, str], ...] = ()) -> str:
@@ -43,50 +53,52 @@ def configuration_digest(snapshot: Snapshot, renames: tuple[tuple[str, str], ...
 
 
 class _Writers(dict[type[Any], "Callable[[Any], str]"]):
-    """What writes the values of each type, made when the first of the type comes."""
+    """What writes the values of each type, made when the first of the type comes.
+
+    Fields that are None are left out, unless ``nulls`` asks for them.
+    """
+
+    def __init__(self, *, nulls: bool = False) -> None:
+        super().__init__()
+        self._nulls = nulls
+        self[str] = encode_basestring
+        self[bool] = {True: "true", False: "false"}.__getitem__
+        self[int] = int.__repr__
+        self[tuple] = self[list] = self._items
+        self[SecretRef] = lambda value: encode_basestring(f"{value.scheme}:{value.target}")
 
     def __missing__(self, kind: type[Any]) -> Callable[[Any], str]:
-        self[kind] = found = _writer(kind)
+        self[kind] = found = self._made(kind)
         return found
 
+    def _made(self, kind: type[Any]) -> Callable[[Any], str]:
+        if is_dataclass(kind) and fields(kind):
+            return self.of_fields(kind)
+        if issubclass(kind, Enum):
+            return {item: canonical_json(item.value) for item in kind}.__getitem__
+        return lambda value: canonical_json(to_plain(value, nulls=self._nulls))
 
-def _writer(kind: type[Any]) -> Callable[[Any], str]:
-    if is_dataclass(kind):
-        return _of_fields(kind)
-    if issubclass(kind, Enum):
-        return {item: canonical_json(item.value) for item in kind}.__getitem__
-    return lambda value: canonical_json(to_plain(value))
+    def _items(self, value: Any) -> str:
+        return f"[{','.join([self[type(item)](item) for item in value])}]" if value else "[]"
 
+    def of_fields(self, kind: type[Any], *, without: str = "") -> Callable[[Any], str]:
+        """Write the fields of a dataclass by name."""
+        names = sorted(item.name for item in fields(kind) if item.name != without)
+        starts = [f"{encode_basestring(name)}:" for name in names]
+        values = attrgetter(*names, names[0])  # a tuple, of a single field too
+        nulls = self._nulls
 
-def _of_fields(kind: type[Any], without: tuple[str, ...] = ()) -> Callable[[Any], str]:
-    """Write the fields of a dataclass by name, those that are None left out."""
-    names = sorted(item.name for item in fields(kind) if item.name not in without)
-    starts = [f"{encode_basestring(name)}:" for name in names]
-    values = attrgetter(*names, names[0])  # a tuple, of a single field too
+        def write(value: Any) -> str:
+            parts = [
+                start + self[type(item)](item)
+                for start, item in zip(starts, values(value), strict=False)
+                if nulls or item is not None
+            ]
+            return f"{{{','.join(parts)}}}"
 
-    def write(value: Any) -> str:
-        parts = [
-            start + _VALUES[type(item)](item)
-            for start, item in zip(starts, values(value), strict=False)
-            if item is not None
-        ]
-        return f"{{{','.join(parts)}}}"
-
-    return write
-
-
-def _items(value: Any) -> str:
-    return f"[{','.join([_VALUES[type(item)](item) for item in value])}]" if value else "[]"
+        return write
 
 
 _RESOURCES: dict[type[Any], Callable[[Any], str]] = {}
-_VALUES: _Writers = _Writers(
-    {
-        str: encode_basestring,
-        bool: {True: "true", False: "false"}.__getitem__,
-        int: int.__repr__,
-        tuple: _items,
-        list: _items,
-        SecretRef: lambda value: encode_basestring(f"{value.scheme}:{value.target}"),
-    }
-)
+_VALUES: Final = _Writers()
+_WITH_NULLS: Final = _Writers(nulls=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from reconciler.model.domain import with_a_label
-from reconciler.model.fingerprint import Fingerprint
-from reconciler.model.secret_ref import SecretRef
+
+if TYPE_CHECKING:
+    from reconciler.model.fingerprint import Fingerprint
+    from reconciler.model.secret_ref import SecretRef
 
 HTTPS: Final = "https"
 """The ``security`` of a token endpoint."""
@@ -23,11 +24,11 @@ _PORTS: Final = frozenset({(143, 993), (25, 587), (25, 465), (587, 465), (2525, 
 """From one usual port of a protocol to the one for stronger TLS (RFC 8314)."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Destination:
+class Destination(NamedTuple):
     """Who is told a credential: as which user, at which host and port, protected how.
 
-    For the password of an application, the gateway, and the user whose mail it opens.
+    For the password of an application, the gateway, and the user whose mail it opens. A tuple, as a use is one:
+    a state remembers tens of thousands.
     """
 
     host: str
@@ -65,8 +66,7 @@ class Destination:
         return f"{self.place}{how} as {self.username}"
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialUse:
+class CredentialUse(NamedTuple):
     """A reference at a destination where it was applied, or where a sign-in with it succeeded.
 
     ``identity`` is the one name of all spellings of the reference, as it was then. ``value`` is a keyed MAC

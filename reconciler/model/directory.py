@@ -114,6 +114,11 @@ class Directory:
         declared = frozenset(domain_key(item) for item in (roles.internal_domains if roles else ()))
         self._internal = declared or internal_domains
 
+    def answers_as(self, other: Directory) -> bool:
+        """Whether both give the same answers, to whatever question."""
+        same_groups = self._groups == other._groups
+        return same_groups and self.internal_domains == other.internal_domains
+
     @property
     def internal_domains(self) -> frozenset[str]:
         """The domains of the organisation: those declared, else those that connectors send as."""

@@ -27,6 +27,7 @@ from reconciler.wording import TO_ACT_ON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from reconciler.model.address import Address
     from reconciler.model.connector import MailServer
@@ -82,7 +83,9 @@ def new_uses(
         examined = tuple(item for item in examined if item.address in changed) if changed else ()
     if not examined:
         return ()
-    known = {identity: _Known(places) for identity, places in _known(current, identify).items()}
+    asked = {identify(reference) for item in examined for _, reference, _ in uses(item)}
+    applied = _known(current, identify, asked)
+    known = {identity: _Known(places) for identity, places in applied.items()}
     held = _Values(current, identify, values)
     hosts = {item.name: item.hosts for item in providers}
     found: dict[NewCredentialUse, None] = {}
@@ -185,15 +188,27 @@ class _Known:
 _NOWHERE: Final = _Known(set())
 
 
-def _known(current: StoredState, identify: Identify) -> dict[str, set[Destination]]:
+def _known(
+    current: StoredState, identify: Identify, asked: AbstractSet[str]
+) -> dict[str, set[Destination]]:
+    """Where the secrets that are asked about were applied."""
     known: dict[str, set[Destination]] = {}
     for item in current.resources:
+        if asked.isdisjoint(map(identify, _references_of(item.resource))):
+            continue
         for _, reference, destination in uses(item.resource):
             known.setdefault(identify(reference), set()).add(destination)
     for use in current.credential_uses:
         for identity in (use.identity, identify(use.reference)):
-            known.setdefault(identity, set()).add(use.destination)
+            if identity in asked:
+                known.setdefault(identity, set()).add(use.destination)
     return known
+
+
+def _references_of(resource: Resource) -> tuple[SecretRef, ...]:
+    if isinstance(resource, Connector):
+        return resource.references
+    return (resource.password,) if isinstance(resource, Application) else ()
 
 
 def uses(resource: Resource) -> Iterator[tuple[str, SecretRef, Destination]]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, assert_never
 
-from reconciler.model.resource import JSON, digest, spec_of, to_plain
+from reconciler.model.canonical import document_digest
+from reconciler.model.resource import JSON, spec_of
 from reconciler.model.setting import SettingChange
 from reconciler.plan.alike_document import GroupDocument, group_documents
 from reconciler.plan.changes import (
@@ -299,7 +300,7 @@ def plan_digest(plan: Plan) -> str:
 
     Which changes are alike follows from the changes, and takes longer to find than all else here.
     """
-    return digest(to_plain(_ungrouped(plan), nulls=True))
+    return document_digest(_ungrouped(plan))
 
 
 def resource_change(change: Change) -> ResourceChange:

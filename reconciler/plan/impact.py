@@ -82,16 +82,20 @@ def reroutes(
 
 
 def access_changes(
-    before: Snapshot, after: Snapshot, renames: dict[str, str]
+    before: Snapshot,
+    after: Snapshot,
+    renames: dict[str, str],
+    audiences: tuple[Audiences, Audiences],
 ) -> tuple[AccessChange, ...]:
     """Who gains or loses which right, roles first.
 
-    ``renames`` are new and former names of connectors.
+    ``renames`` are new and former names of connectors. ``audiences`` are those before and after: one value if the
+    two directories answer alike.
     """
-    old_directory, new_directory = before.directory, after.directory
+    was, now = audiences
     return (
-        *_roles(before, after, old_directory, new_directory),
-        *_connectors(before, after, (old_directory, new_directory), renames),
+        *_roles(before, after, was.directory, now.directory),
+        *_connectors(before, after, audiences, renames),
     )
 
 
@@ -127,10 +131,11 @@ def _internal(before: Directory, after: Directory) -> Iterator[AccessChange]:
 def _connectors(
     before: Snapshot,
     after: Snapshot,
-    directories: tuple[Directory, Directory],
+    audiences: tuple[Audiences, Audiences],
     renames: dict[str, str],
 ) -> Iterator[AccessChange]:
-    was, now = (Audiences(directory) for directory in directories)
+    was, now = audiences
+    directories = was.directory, now.directory
     use, administer = _Comparison(Right.USE, directories), _Comparison(Right.ADMINISTER)
     stored = {item.name for item in before.connectors}
     left = {item.connector: item for item in before.permissions}
@@ -140,6 +145,8 @@ def _connectors(
         origin = name if name in stored else renames.get(name, name)
         if origin not in stored:
             continue  # a new connector: its permissions show with its creation
+        if was is now and left.get(origin) is right.get(name):
+            continue
         old = left.get(origin, Permissions(connector=origin))
         new = right.get(name, Permissions(connector=name))
         yield from use.of(name, was.users_of(old), now.users_of(new))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, Self
 
+from reconciler.model.canonical import document_digest
 from reconciler.model.credential_rule import CredentialRule
 from reconciler.model.resource import JSON, canonical_json, digest, to_plain
 from reconciler.plan.document import PlanDocument
@@ -194,4 +195,4 @@ def _compared(plan: PlanDocument) -> JSON:
 
 
 def _digest(file: PlanFile) -> str:
-    return digest(to_plain(replace(file, digest="", seal=None), nulls=True))
+    return document_digest(replace(file, digest="", seal=None))

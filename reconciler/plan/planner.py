@@ -17,6 +17,7 @@ from reconciler.plan.origin import is_about_origin
 from reconciler.plan.retest import ToTest, not_ready, to_test
 from reconciler.plan.scope import PartialPlan
 from reconciler.plan.value_source import ResourceSources
+from reconciler.routing.audience import Audiences
 from reconciler.routing.table import EffectiveRoute, RoutingTable
 
 if TYPE_CHECKING:
@@ -91,11 +92,14 @@ def plan(
     """
     stored, configured = current.snapshot, desired.snapshot
     changes = ordered(differences(desired, current))
-    before = RoutingTable(stored)
+    audiences = Audiences(stored.directory)
+    before = RoutingTable(stored, audiences)
     after, impact = before, Impact()
     if changes:  # without any, the same resources are on both sides
-        after = RoutingTable(configured)
-        access = access_changes(stored, configured, connector_renames(changes))
+        later = audiences.later(configured.directory)
+        after = RoutingTable(configured, later)
+        renames = connector_renames(changes)
+        access = access_changes(stored, configured, renames, (audiences, later))
         impact = Impact(access, reroutes(before.rows, after.rows))
     identify = identities(desired)
     new_credentials = (

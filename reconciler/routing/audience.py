@@ -71,22 +71,26 @@ class Audiences:
     """
 
     def __init__(self, directory: Directory) -> None:
-        self._directory = directory
+        self.directory = directory
         self._users: dict[tuple[Principals, bool], Audience] = {}
         self._administrators: dict[Principals, Audience] = {}
+
+    def later(self, directory: Directory) -> Audiences:
+        """The audiences by a later directory: these, with what they have worked out, if it answers alike."""
+        return self if self.directory.answers_as(directory) else Audiences(directory)
 
     def users_of(self, permissions: Permissions) -> Audience:
         """Everybody who may send through the connector."""
         key = (permissions.users, permissions.enable_b2b)
         if key not in self._users:
-            self._users[key] = users_of(permissions, self._directory)
+            self._users[key] = users_of(permissions, self.directory)
         return self._users[key]
 
     def administrators_of(self, permissions: Permissions) -> Audience:
         """Everybody who may change the connector."""
         key = permissions.administrators
         if key not in self._administrators:
-            self._administrators[key] = administrators_of(permissions, self._directory)
+            self._administrators[key] = administrators_of(permissions, self.directory)
         return self._administrators[key]
 
 

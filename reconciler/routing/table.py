@@ -46,6 +46,7 @@ class RoutingTable:
     """The effective routes of a snapshot, worked out when they are first looked at."""
 
     snapshot: Snapshot
+    audiences: Audiences = field(repr=False, compare=False)
     _rows: tuple[EffectiveRoute, ...] | None = field(
         default=None, init=False, repr=False, compare=False
     )
@@ -54,17 +55,22 @@ class RoutingTable:
     def rows(self) -> tuple[EffectiveRoute, ...]:
         """Every sender with the way its mail takes, by address, the rest last."""
         if self._rows is None:
-            found = effective_routes(self.snapshot)
+            found = effective_routes(self.snapshot, self.audiences)
             object.__setattr__(self, "_rows", found)
             return found
         return self._rows
 
 
-def effective_routes(snapshot: Snapshot) -> tuple[EffectiveRoute, ...]:
-    """Every sender of a snapshot with the way its mail takes, by address, the rest last."""
-    directory = snapshot.directory
+def effective_routes(
+    snapshot: Snapshot, audiences: Audiences | None = None
+) -> tuple[EffectiveRoute, ...]:
+    """Every sender of a snapshot with the way its mail takes, by address, the rest last.
+
+    ``audiences`` are those by its directory, if some of them are worked out already.
+    """
+    audiences = audiences or Audiences(snapshot.directory)
+    directory = audiences.directory
     permissions = {item.connector: item for item in snapshot.permissions}
-    audiences = Audiences(directory)
     policy = snapshot.policy
     forced = policy is not None and policy.enabled
     carrier = _sending(snapshot, policy.connector) if policy is not None else None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from reconciler.errors import StateCorrupt
 from reconciler.model.address import Address, Kind
 from reconciler.model.application import Application
-from reconciler.model.canonical import canonical_text
+from reconciler.model.canonical import canonical_text, digest_of_text
 from reconciler.model.connector import Connector
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions
@@ -39,7 +38,7 @@ def encode(resource: Resource) -> str:
 
 def digest_of(text: str) -> str:
     """The digest of canonical JSON text, equal to that of the value it represents."""
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    return digest_of_text(text)
 
 
 def address_of(kind: str, name: str) -> Address:

@@ -97,7 +97,7 @@ def load(
 ) -> StoredState | None:
     """Read the newest revision from a file; None if it needs a closer look."""
     return attempt(
-        path, sqlite_file.open_to_read, "BEGIN", lambda connection: _load(connection, like)
+        path, sqlite_file.open_to_read, "BEGIN", lambda connection: everything(connection, like)
     )
 
 
@@ -127,7 +127,13 @@ def attempt(
         return None
 
 
-def _load(connection: sqlite3.Connection, like: Mapping[Address, Resource]) -> StoredState:
+def everything(
+    connection: sqlite3.Connection, like: Mapping[Address, Resource] = decoding.NO_RESOURCES
+) -> StoredState:
+    """Read the newest revision in a transaction that was begun.
+
+    Raises StateCorrupt, or one of ``decoding.UNREADABLE``, for what needs a closer look.
+    """
     (meta,) = select(connection, "meta")
     return decoding.stored_state(
         meta,

@@ -42,7 +42,7 @@ LATER = replace(
     at=NOON + timedelta(hours=1),
     command="test",
     connector="thief",
-    destination=replace(HOST, host="imap.attacker.example"),
+    destination=HOST._replace(host="imap.attacker.example"),
 )
 USE = CredentialUse(PASSWORD, str(PASSWORD), HOST, Fingerprint("k1", "ab" * 32))
 SETTINGS = (Setting("allowed_hosts", "*.contoso.example", "the owner's rules"),)
@@ -73,7 +73,7 @@ def test_where_a_sign_in_succeeded_is_remembered_once(audit: StateStore) -> None
     signed_in = replace(STARTED, outcome=AttemptOutcome.SIGNED_IN)
     for _ in range(2):
         audit.finish_attempts((signed_in,))
-    assert audit.load().credential_uses == (replace(USE, value=None),)
+    assert audit.load().credential_uses == (USE._replace(value=None),)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_old_attempts_are_pruned_and_what_is_remembered_stays(audit: StateStore)
     audit.finish_attempts((replace(STARTED, outcome=AttemptOutcome.SIGNED_IN),))
     assert audit.forget_attempts(NOON + timedelta(minutes=1)) == 1
     assert audit.attempts() == (LATER,)
-    assert audit.load().credential_uses == (replace(USE, value=None),)
+    assert audit.load().credential_uses == (USE._replace(value=None),)
 
 
 def test_the_first_apply_records_attempts_before_its_revision(store: StateStore) -> None:

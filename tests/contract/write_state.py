@@ -194,7 +194,7 @@ def _uses(name: str, mac: str) -> tuple[CredentialUse, ...]:
 
 
 def _plain(value: object) -> JSON:
-    if isinstance(value, Address):
+    if isinstance(value, Address | CredentialUse | Destination):
         value = value._asdict()
     if isinstance(value, datetime):
         return value.isoformat()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, select
@@ -9,10 +11,10 @@ from sqlalchemy import and_, func, select
 from reconciler.errors import StateCorrupt
 from reconciler.model.sending import EVERY_SENDING, FINAL, SendingRecord, SendingResult
 from reconciler.plan.changes import ChangeCounts
-from reconciler.state import decoding, specs
+from reconciler.state import decoding, specs, sqlite_reader
 from reconciler.state.base import HistoryEntry, Lease, PastState, Revision
 from reconciler.state.sql import tables
-from reconciler.state.sql.streaming import streamed
+from reconciler.state.sql.streaming import AT_ONCE, streamed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,15 +47,27 @@ def load(
     connection: Connection, like: Mapping[Address, Resource] = decoding.NO_RESOURCES
 ) -> StoredState:
     """Everything, with the history of each resource; resources that equal those of ``like`` are those."""
+    driver: Any = connection.connection.driver_connection
+    if isinstance(driver, sqlite3.Connection):
+        with suppress(
+            StateCorrupt, *decoding.UNREADABLE
+        ):  # which is found again below, and explained
+            return sqlite_reader.everything(driver, like)
     return decoding.stored_state(
         single(connection, tables.meta),
-        fingerprints=connection.execute(select(tables.fingerprints)),
-        tests=connection.execute(select(tables.tests)),
-        resources=connection.execute(select(tables.resources)),
+        fingerprints=_every(connection, tables.fingerprints),
+        tests=_every(connection, tables.tests),
+        resources=_every(connection, tables.resources),
         forgotten=_forgotten(connection),
-        credential_uses=connection.execute(select(tables.credential_uses)),
+        credential_uses=_every(connection, tables.credential_uses),
         like=like,
     )
+
+
+def _every(connection: Connection, table: Table) -> Iterator[Row[Any]]:
+    """Yield the rows of a table, which are fetched some at a time."""
+    for rows in connection.execute(select(table)).partitions(AT_ONCE):
+        yield from rows
 
 
 def failing(connection: Connection) -> dict[str, datetime | None]:

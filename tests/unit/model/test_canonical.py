@@ -10,19 +10,22 @@ from hypothesis import strategies as st
 
 from reconciler.config.load import built_in_providers
 from reconciler.model.application import Application
-from reconciler.model.canonical import canonical_text, configuration_digest
+from reconciler.model.canonical import canonical_text, configuration_digest, document_digest
 from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, Security
 from reconciler.model.depth import Depth
 from reconciler.model.directory import Group, Roles
 from reconciler.model.permissions import Permissions, Principals
 from reconciler.model.policy import GlobalSmtpPolicy, ReplyTo
-from reconciler.model.resource import canonical_json, digest, spec_of
+from reconciler.model.resource import canonical_json, digest, spec_of, to_plain
 from reconciler.model.secret_ref import SecretRef
-from tests.strategies import snapshots
+from reconciler.plan.document import to_document
+from reconciler.plan.planner import plan
+from tests.strategies import situations, snapshots
 
 if TYPE_CHECKING:
     from reconciler.model.resource import JSON, Resource
-    from reconciler.model.snapshot import Snapshot
+    from reconciler.model.snapshot import Snapshot, StoredState
+    from reconciler.plan.inputs import Desired
 
 TEXT = "“q” \\ / \" ' \x7f \x80 \t \n \u2028 é 😀 <&>"
 
@@ -68,6 +71,15 @@ def test_the_digest_is_that_of_the_value(snapshot: Snapshot, renames: dict[str, 
     assert configuration_digest(snapshot, tuple(renames.items())) == digest(
         {"resources": resources, "renames": dict(renames)}
     )
+
+
+@given(situations())
+def test_the_digest_of_a_document_is_that_of_its_value(
+    situation: tuple[StoredState, Desired],
+) -> None:
+    current, desired = situation
+    document = to_document(plan(desired, current))
+    assert document_digest(document) == digest(to_plain(document, nulls=True))
 
 
 def test_a_value_of_another_type_is_written_as_it_is() -> None:

@@ -120,8 +120,8 @@ def test_stronger_tls_for_another_secret_is_a_redirect() -> None:
 
 
 def test_where_another_secret_went_with_weaker_tls_its_holder_may_go() -> None:
-    weak = replace(THERE, security="starttls", port=143)
-    strong, odd = replace(weak, security="implicit", port=993), replace(THERE, port=994)
+    weak = THERE._replace(security="starttls", port=143)
+    strong, odd = weak._replace(security="implicit", port=993), THERE._replace(port=994)
     known = CredentialUse(PASSWORD, str(PASSWORD), weak, VALUE)
     own = [CredentialUse(ALIAS, str(ALIAS), place, ANOTHER) for place in (strong, odd)]
     values = ((ALIAS, VALUE),)
@@ -415,7 +415,7 @@ def test_of_many_destinations_those_of_the_same_user_are_named_first_and_the_res
 VALUE, ANOTHER = Fingerprint("k1", "aa" * 32), Fingerprint("k1", "bb" * 32)
 THERE = Destination("imap.contoso.example", 993, "implicit", "info@contoso.example")
 ALIAS = SecretRef("env", "ALIAS")
-ELSEWHERE = replace(THERE, host="evil.example")
+ELSEWHERE = THERE._replace(host="evil.example")
 
 
 def judged(
