@@ -195,16 +195,15 @@ def _own_files(
     if not project.exists or len(project.roots) != 1 or workspace.undecided is not None:
         return {}, None
     (root,) = project.roots
-    meant = workspace.load(read_as=read_as).snapshot
-    if meant is None:
-        return {}, None
-    found = {}
+    found, texts = {}, {}
     for path in find(root, within=project.bounds_of_roots).paths:
         data = read_bytes(path)
         text = decode(data, shown(path)) if isinstance(data, bytes) else data
         if not isinstance(data, bytes) or not isinstance(text, str):
             return {}, None
         found[path.relative_to(root).as_posix()] = (data, text)
+        texts[path] = text
+    meant = workspace.load(texts=texts, read_as=read_as).snapshot
     return found, meant if found else None
 
 

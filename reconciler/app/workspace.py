@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from reconciler.app.project_folder import CONNECTORS, SETTINGS_FILE, ProjectFolder
 from reconciler.app.state_place import place_of_state
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from reconciler.secrets.base import FingerprintKey, Secret
     from reconciler.secrets.registry import Resolver
     from reconciler.state.base import MailState, StateReader, StateStore
+
+
+NOTHING_READ: Final[Mapping[Path, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +112,17 @@ class Workspace:
             undecided=None,
         )
 
-    def load(self, files: tuple[Path, ...] = (), *, read_as: Reader | None = None) -> Loaded:
+    def load(
+        self,
+        files: tuple[Path, ...] = (),
+        *,
+        texts: Mapping[Path, str] = NOTHING_READ,
+        read_as: Reader | None = None,
+    ) -> Loaded:
         """Read and check the configuration, the settings file with it, and ``files`` as parts of it.
 
-        ``read_as`` is for who reads the same texts again. Raises NoProject if there is neither a project nor a file.
+        ``texts`` are what some of the files hold, if that is known already; ``read_as`` is for who reads the same
+        texts again. Raises NoProject if there is neither a project nor a file.
         """
         from reconciler.config.load import load  # noqa: PLC0415 - not for what reads the state alone
         from reconciler.config.plain_yaml import read_documents  # noqa: PLC0415 - as above
@@ -125,6 +136,7 @@ class Workspace:
             environment=self.environment,
             within=self.project.bounds_of_roots,
             files=files,
+            texts=texts,
             read_as=read_as or read_documents,
         )
         broken = self._has_broken_settings()

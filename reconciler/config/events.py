@@ -82,6 +82,7 @@ _NEXT_DOCUMENT: Final = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _DIRECTIVE: Final = re.compile(r"^%(?:YAML|TAG)\b", re.MULTILINE)
 _LINE_BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """What the parsers count as a line's end."""
+_UNUSUAL_BREAK: Final = re.compile("[\r\x85\u2028\u2029]")
 
 
 def pieces(text: str) -> Iterator[tuple[int, str]]:
@@ -95,9 +96,13 @@ def pieces(text: str) -> Iterator[tuple[int, str]]:
     if not _DIRECTIVE.search(text):
         starts += [match.start() for match in _NEXT_DOCUMENT.finditer(text) if match.start()]
     lines = 0
+    is_usual = not _UNUSUAL_BREAK.search(text)
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         yield lines, text[start:end]
-        lines += sum(1 for _ in _LINE_BREAK.finditer(text, start, end))
+        if is_usual:
+            lines += text.count("\n", start, end)
+        else:
+            lines += sum(1 for _ in _LINE_BREAK.finditer(text, start, end))
 
 
 def parsers(text: str) -> tuple[Callable[[str], Iterator[Event]], ...]:

@@ -18,7 +18,7 @@ from reconciler.config.positions import Place, Position, Positions
 from reconciler.config.raw import RawDocument, value_at
 from reconciler.config.template_documents import NAME_PARAMETER, PERMISSIONS
 from reconciler.config.templates import Template, interpolated, read_template
-from reconciler.config.unresolve import concise, in_full, paths_of, without
+from reconciler.config.unresolve import in_full, paths_of, without, without_needless
 from reconciler.config.variables import VARIABLE_PREFIX, Variables, as_text, substitute
 from reconciler.errors import ReconcilerError
 from reconciler.model.address import Address
@@ -218,10 +218,11 @@ def _changes(before: Written, after: Written) -> int:
 def _with_fields(workshop: Workshop, base: Written, wanted: Wanted) -> Written | None:
     """Add every field of the connector, then take away those that change nothing and are not written."""
     resolved = workshop.resolved(base)
-    full = _in_its_words(workshop.full(wanted), resolved, wanted.connector)
-    few = _with_few_fields(workshop, base, full, resolved, wanted)
+    whole = workshop.full(wanted)
+    few = _with_few_fields(workshop, base, resolved, whole, wanted)
     if few is not None:
         return _ordered(few, base)
+    full = _in_its_words(whole, resolved, wanted.connector)
     kept: Written = {key: base[key] for key in _OF_USE if key in base}
     found: Written = {**full, **kept}
     for path in tuple(paths_of(full)):
@@ -241,16 +242,17 @@ def _with_fields(workshop: Workshop, base: Written, wanted: Wanted) -> Written |
 
 
 def _with_few_fields(
-    workshop: Workshop, base: Written, full: Written, resolved: Written, wanted: Wanted
+    workshop: Workshop, base: Written, resolved: Written, whole: Written, wanted: Wanted
 ) -> Written | None:
     """The same without a trial, for a document without a template; None if that is not certain."""
     if wanted.permissions is not None or not WRITTEN_ONLY.isdisjoint(base):
         return None
     provider = workshop.providers.get(wanted.connector.provider or "")
     try:
-        short = concise(wanted.connector, provider)
+        short = without_needless(whole, wanted.connector, provider)
     except ReconcilerError:
         return None
+    full = _in_its_words(whole, resolved, wanted.connector)
     found = _merged(workshop, base, resolved, full, short)
     if "client_certificate" in found and "client_certificate" not in short:
         return None  # its key may then be needed

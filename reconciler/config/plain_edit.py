@@ -62,15 +62,20 @@ def _is_comment(line: str) -> bool:
     return not line or line.lstrip(" ")[:1] == "#"
 
 
-def plainly_edited(text: str, value: dict[str, JSON]) -> str | None:
-    """The text of one document with another value; None if that is left to the round trip."""
+def plainly_edited(text: str, value: dict[str, JSON], before: JSON = None) -> str | None:
+    """The text of one document with another value; None if that is left to the round trip.
+
+    ``before`` is the value that the text has, if it is known to be of the common form.
+    """
     if not is_laid_out(text) or _RECAST.search(text) or "\n---" in text:
         return None
-    documents = plain_documents(text)
-    if documents is None or len(documents) != 1 or not isinstance(documents[0], dict):
+    if before is None:
+        documents = plain_documents(text) or []
+        before = documents[0] if len(documents) == 1 else None
+    if not isinstance(before, dict):
         return None
     try:
-        changed = "".join(_edited(text.split("\n")[:-1], documents[0], value, 0))
+        changed = "".join(_edited(text.split("\n")[:-1], before, value, 0))
     except _LeftToRoundTrip:
         return None
     return changed if plain_documents(changed) == [value] else None

@@ -53,14 +53,15 @@ class Rewritten:
 
 @dataclass(slots=True)
 class _Piece:
-    """A part of a file: one document, or comments. ``single`` tells that it is not several documents.
+    """A part of a file: one document, or comments.
 
-    ``made`` is what it makes, ``rows`` what is added to it if it is a table; ``inline`` tells that it makes permissions.
+    ``single`` tells that it is not several documents, ``plain`` that it is of the common form. ``made`` is what it makes, ``rows`` what is added to it if it is a table; ``inline`` tells that it makes permissions.
     """
 
     text: str
     raw: RawDocument | None
     single: bool
+    plain: bool = False
     made: Made = field(default_factory=dict)
     inline: bool = False
     rows: Written = field(default_factory=dict)
@@ -127,7 +128,7 @@ def _pieces(text: str, read_as: ReadOnce) -> list[_Piece]:
         if sum(holding) == len(documents):
             rest = iter(documents)
             return [
-                _Piece(part, next(rest) if holds else None, single=True)
+                _Piece(part, next(rest) if holds else None, single=True, plain=True)
                 for part, holds in zip(parts, holding, strict=True)
             ]
     found = []
@@ -348,7 +349,7 @@ class _Rewriting:
         if not found:
             return ""
         first, *others = found
-        text = edited(piece.text, first)
+        text = edited(piece.text, first, piece.raw.value if piece.plain and piece.raw else None)
         if text is None:
             start = "---\n" if piece.text.startswith("---") else ""
             self.notes.append("comments of a document that changed are lost")

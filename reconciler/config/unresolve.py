@@ -53,7 +53,15 @@ def concise(resource: Resource, provider: Provider | None, renamed_from: str = "
     ``provider`` is the one that a connector names. Raises ReconcilerError if there is no such
     document, because a connector holds what only an earlier version of its provider fills in.
     """
-    whole = in_full(resource, provider)
+    found = without_needless(in_full(resource, provider), resource, provider)
+    if renamed_from:
+        head = {"kind": found["kind"], "name": found["name"]}
+        found = {**head, "renamed_from": renamed_from, **found}
+    return found
+
+
+def without_needless(whole: Written, resource: Resource, provider: Provider | None) -> Written:
+    """The shortest document, from the one with every field; raises ReconcilerError as `concise` does."""
     document = _parsed(whole)
     if document is None or _resource(document, provider) != resource:
         raise ReconcilerError(
@@ -67,9 +75,6 @@ def concise(resource: Resource, provider: Provider | None, renamed_from: str = "
             _leave_out(found, path)
         if not found.get("smtp", True) and provider is not None and provider.smtp is not None:
             del found["smtp"]
-    if renamed_from:
-        head = {"kind": found["kind"], "name": found["name"]}
-        found = {**head, "renamed_from": renamed_from, **found}
     return found
 
 

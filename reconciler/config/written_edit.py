@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from reconciler.model.resource import JSON
 
 
-def edited(text: str, value: dict[str, JSON]) -> str | None:
+def edited(text: str, value: dict[str, JSON], before: JSON = None) -> str | None:
     """The text of one document with another value; None if it cannot be changed in place.
 
-    ``text`` may begin with the mark of a document. Line ends stay as they are.
+    ``text`` may begin with the mark of a document. Line ends stay as they are. ``before`` is the value that it
+    has, if it is known to be of the common form.
     """
-    plainly = plainly_edited(text, value)
+    plainly = plainly_edited(text, value, before)
     return plainly if plainly is not None else by_round_trip(text, value)
 
 
