@@ -6,7 +6,9 @@ has two documents of 26 lines, in a file of its own. octoDNS reads its target fr
 
 from __future__ import annotations
 
+import copy
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +28,7 @@ class Connectors:
     def __init__(self, folder: Path, count: int) -> None:
         self._folder = folder
         self._changes = 0
+        self._written = 0
         write_documents(folder / "connectors.d", 2 * count + GROUPS)
 
     def plan(self) -> float:
@@ -46,6 +49,28 @@ class Connectors:
         _, end, rest = after.partition("\n")
         path.write_text(f"{before}{name}Changed {self._changes} times{end}{rest}")
         return self.apply("user-0@contoso.example")  # an administrator of that connector
+
+    def validate(self) -> float:
+        """Seconds of CPU to check the files."""
+        return cpu_seconds(RECONCILER, "validate", cwd=self._folder)
+
+    def written_by(self, *command: str) -> float:
+        """Seconds of CPU for a command that writes a configuration into a new folder."""
+        self._written += 1
+        out = f"written-{self._written}"
+        return cpu_seconds(RECONCILER, *command, "--out", out, cwd=self._folder)
+
+    def with_other_files(self, folder: Path, display_name: str | None) -> Connectors:
+        """The same state with files in which every connector has another display name; without one, with no files."""
+        other = copy.copy(self)
+        other._folder = folder
+        shutil.copytree(self._folder / ".reconciler", folder / ".reconciler")
+        if display_name is not None:
+            shutil.copytree(self._folder / "connectors.d", folder / "connectors.d")
+            for path in (folder / "connectors.d").glob("c-*.yaml"):
+                text = re.sub("display_name: .*", f"display_name: {display_name}", path.read_text())
+                path.write_text(text)
+        return other
 
     def forget(self) -> None:
         """Delete the state."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import sys
 from typing import TYPE_CHECKING
@@ -10,8 +11,10 @@ import pytest
 
 from tests.benchmarks.large import GROUPS, fill, write_documents
 from tests.benchmarks.measure import RECONCILER, compared, cpu_seconds, measured
+from tests.benchmarks.peers import Connectors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.benchmarks.conftest import Tell
@@ -87,6 +90,47 @@ def test_a_check_of_the_layout_takes_about_as_long_as_validation(
     ratio = compared(checked, lambda: validated(folders[MANY]), pairs=5)
     tell(f"fmt --check with {MANY} documents, against validate: {ratio}")
     assert ratio.median <= 2
+
+
+@pytest.fixture(scope="module")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Connectors]]:
+    """Connectors that were applied, and one of them once more; with their files, with files that all differ, with none."""
+    folder = tmp_path_factory.mktemp("applied")
+    connectors = Connectors(folder / "project", MANY)
+    connectors.apply()
+    connectors.apply_one_change()
+    yield {
+        "its files": connectors,
+        "other files": connectors.with_other_files(folder / "others", "Another"),
+        "no files": connectors.with_other_files(folder / "none", None),
+    }
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    ("files", "command", "limit"),
+    [
+        ("its files", ("import",), 5),
+        ("no files", ("import",), 4.5),
+        ("its files", ("rollback", "1"), 7),
+        ("other files", ("rollback", "1"), 10),
+    ],
+)
+def test_a_state_is_written_in_a_few_times_what_validation_takes(
+    files: str, command: tuple[str, ...], limit: float, applied: dict[str, Connectors], tell: Tell
+) -> None:
+    times: list[float] = []
+
+    def take() -> float:
+        times.append(applied[files].written_by(*command))
+        return times[-1]
+
+    ratio = compared(take, applied["its files"].validate, pairs=3)
+    tell(
+        f"{' '.join(command)} of {MANY} connectors, with {files}, against validate: {ratio};"
+        f" {statistics.median(times):.1f} s of CPU"
+    )
+    assert ratio.median <= limit
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])
