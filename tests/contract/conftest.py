@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from reconciler.state.base import Commit, Revision, StateStore
+from reconciler.state.sql import schema
 from reconciler.state.sql.store import open_store
+from tests.contract.write_state import STATES
 from tests.memory_store import MemoryStore
 
 if TYPE_CHECKING:
@@ -32,6 +35,15 @@ class Clock:
 
     def forward(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A whole state of this release."""
+    target = tmp_path / "state.db"
+    shutil.copyfile(STATES / f"{schema.CURRENT}.db", target)
+    target.chmod(0o600)
+    return target
 
 
 class Place(Protocol):

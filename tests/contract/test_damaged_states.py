@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -30,15 +29,6 @@ COLUMNS = [
     for column in table.columns
     if not (table.name == "lock" and column.name == "id")
 ]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A whole state of this release."""
-    target = tmp_path / "state.db"
-    shutil.copyfile(STATES / f"{schema.CURRENT}.db", target)
-    target.chmod(0o600)
-    return target
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ import pytest
 from reconciler.state import sqlite_file
 from reconciler.state.sql.store import open_store
 from tests.contract.conftest import NOON
-from tests.contract.test_damaged_states import path
 from tests.contract.test_salvage import exported, rows_of, salvaged
 from tests.contract.test_streamed_exports import filled, sendings
 from tests.whole_states import export_of
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.state.base import StateStore
-
-__all__ = ["path"]
 
 ROWS = 3000
 LATER = NOON + timedelta(days=1)

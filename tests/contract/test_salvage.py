@@ -14,7 +14,7 @@ import pytest
 from reconciler.errors import StateError
 from reconciler.state.sql.store import open_store
 from reconciler.state.sqlite_file import log_of, read_pages
-from tests.contract.test_damaged_states import COLUMNS, WRONG, damage, path, reopened
+from tests.contract.test_damaged_states import COLUMNS, WRONG, damage, reopened
 from tests.contract.write_state import STATES
 from tests.whole_states import export_of, from_text, salvage_of, to_text
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.state.exported import StateExport
     from tests.contract.test_damaged_states import Reopened
 
-__all__ = ["path", "reopened"]
+__all__ = ["reopened"]
 
 
 def salvaged(path: Path) -> StateExport:

@@ -14,7 +14,7 @@ from reconciler.errors import StateError
 from reconciler.model.sending import FINAL, SendingRecord
 from reconciler.routing.keys import RoutingNeeds
 from reconciler.state import sqlite_mail, sqlite_reader
-from reconciler.state.sql import schema, tables
+from reconciler.state.sql import tables
 from reconciler.state.sql.store import open_store
 from reconciler.state.sqlite_mail import SqliteMailState
 from tests.contract.test_damaged_states import WRONG, damage
@@ -33,15 +33,6 @@ if TYPE_CHECKING:
 
 SENT: Final = replace(ANY_SENT, id="a-new-one")
 REFUSED: Final = replace(ANY_REFUSED, id="another-new-one")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A whole state of this release."""
-    target = tmp_path / "state.db"
-    shutil.copyfile(STATES / f"{schema.CURRENT}.db", target)
-    target.chmod(0o600)
-    return target
 
 
 def whole(path: Path) -> StateStore:

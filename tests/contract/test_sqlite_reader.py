@@ -26,15 +26,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Column
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A whole state of this release."""
-    target = tmp_path / "state.db"
-    shutil.copyfile(STATES / f"{schema.CURRENT}.db", target)
-    target.chmod(0o600)
-    return target
-
-
 def python_type(column: Column[object]) -> type:
     """The type of a column's values in Python."""
     if isinstance(column.type, tables.UtcDateTime):
