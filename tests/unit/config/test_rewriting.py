@@ -353,3 +353,33 @@ def test_whatever_is_stored_the_files_come_to_mean_it(
 
 def of(snapshot: Snapshot, *names: str) -> list[Resource]:
     return [item for item in snapshot.resources if item.address.name in names]
+
+
+PROVIDED: Final = """\
+kind: Provider
+name: own
+imap: {server: imap.one.example, port: 993, security: implicit}
+---
+kind: EmailConnector
+name: x
+provider: own
+imap:
+  username: x@one.example
+  password: env:X
+"""
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_what_a_changed_provider_fills_in_is_not_what_the_files_meant(follows: bool) -> None:
+    files = {"x.yaml": PROVIDED}
+    (provider,) = loaded(files, "dev").providers
+    (connector,) = loaded(files, "dev").connectors
+    assert provider.imap is not None
+    assert connector.imap is not None
+    elsewhere = replace(provider, imap=replace(provider.imap, server="imap.two.example"))
+    if follows:
+        connector = replace(connector, imap=replace(connector.imap, server="imap.two.example"))
+    text = rewrite(Snapshot.of((elsewhere, connector)), files=files).texts["x.yaml"]
+    provided = PROVIDED.replace("imap.one.example", "imap.two.example")
+    own = "" if follows else "  server: imap.one.example\n"
+    assert text == provided + own
