@@ -15,7 +15,7 @@ from reconciler.model.address import Kind
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import StoredState
 from reconciler.plan.changes import Change, RotateSecret
-from reconciler.plan.credentials import uses
+from reconciler.plan.credentials import sent_by
 from reconciler.plan.inputs import NO_OVERRIDES, Desired, Overrides
 from reconciler.plan.planner import Plan, plan
 from reconciler.plan.scope import WHOLE, Scope, narrow_to
@@ -259,7 +259,7 @@ def with_fingerprints(
         reference
         for connector in desired.snapshot.connectors
         if desired.compares(connector.name)
-        for _, reference, _ in uses(connector)
+        for reference in sent_by(connector)
         if not is_writable(reference.scheme) or reference not in connector.refresh_tokens
     )
     for reference in references:

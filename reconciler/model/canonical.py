@@ -65,6 +65,7 @@ class _Writers(dict[type[Any], "Callable[[Any], str]"]):
         self[bool] = {True: "true", False: "false"}.__getitem__
         self[int] = int.__repr__
         self[tuple] = self[list] = self._items
+        self[dict] = self._mapping
         self[SecretRef] = lambda value: encode_basestring(f"{value.scheme}:{value.target}")
 
     def __missing__(self, kind: type[Any]) -> Callable[[Any], str]:
@@ -80,6 +81,10 @@ class _Writers(dict[type[Any], "Callable[[Any], str]"]):
 
     def _items(self, value: Any) -> str:
         return f"[{','.join([self[type(item)](item) for item in value])}]" if value else "[]"
+
+    def _mapping(self, value: Any) -> str:
+        named = [(str(name), value[name]) for name in sorted(value, key=str)]
+        return f"{{{','.join([f'{encode_basestring(name)}:{self[type(item)](item)}' for name, item in named])}}}"
 
     def of_fields(self, kind: type[Any], *, without: str = "") -> Callable[[Any], str]:
         """Write the fields of a dataclass by name."""

@@ -229,15 +229,24 @@ def uses(resource: Resource) -> Iterator[tuple[str, SecretRef, Destination]]:
             assert_never(resource)
 
 
-def _uses_of(connector: Connector) -> Iterator[tuple[str, SecretRef, Destination]]:
+def sent_by(connector: Connector) -> Iterator[SecretRef]:
+    """Yield the references of all that a connector sends, wherever that goes."""
+    for _, server in _accounts(connector):
+        yield from server.references
+
+
+def _accounts(connector: Connector) -> Iterator[tuple[str, MailServer]]:
     if connector.draft:
         return
-    for protocol, server in (
-        ("imap", connector.imap),
-        ("smtp", connector.smtp if connector.enable_mail_send_from else None),
-    ):
-        if server is None or not server.complete:
-            continue
+    if connector.imap is not None and connector.imap.complete:
+        yield "imap", connector.imap
+    sends = connector.enable_mail_send_from
+    if sends and connector.smtp is not None and connector.smtp.complete:
+        yield "smtp", connector.smtp
+
+
+def _uses_of(connector: Connector) -> Iterator[tuple[str, SecretRef, Destination]]:
+    for protocol, server in _accounts(connector):
         for reference in server.references:
             yield protocol, reference, _destination(server)
             if server.oauth2 is not None and server.oauth2.token_endpoint:
