@@ -44,9 +44,7 @@ def read_bare(folder: Path) -> float:
     return cpu_seconds(*command)
 
 
-def test_validation_takes_little_more_than_reading_yaml(
-    folders: dict[int, Path], tell: Tell
-) -> None:
+def test_validation_takes_less_than_reading_yaml(folders: dict[int, Path], tell: Tell) -> None:
     times: list[float] = []
 
     def take() -> float:
@@ -58,7 +56,7 @@ def test_validation_takes_little_more_than_reading_yaml(
         f"validate with {MANY} documents, against ruamel.yaml's quickest reader: {ratio};"
         f" {statistics.median(times):.1f} s of CPU"
     )
-    assert ratio.median <= 1.25
+    assert ratio.median <= 0.5
 
 
 def test_validation_of_ten_thousand_files_beside_reading_them_by_pyyaml(
@@ -70,7 +68,7 @@ def test_validation_of_ten_thousand_files_beside_reading_them_by_pyyaml(
     command = (sys.executable, "-m", "tests.benchmarks.bare_yaml", "pyyaml", str(folder))
     ratio = compared(lambda: validated(folder), lambda: cpu_seconds(*command), pairs=5)
     tell(f"validate with {MANY} files, against PyYAML's loader in C: {ratio}")
-    assert ratio.median <= 2.5
+    assert ratio.median <= 1.3
 
 
 def test_the_time_that_validation_takes_grows_with_the_documents_and_not_faster(
@@ -78,7 +76,7 @@ def test_the_time_that_validation_takes_grows_with_the_documents_and_not_faster(
 ) -> None:
     ratio = compared(lambda: validated(folders[MANY]), lambda: validated(folders[TENTH]), pairs=5)
     tell(f"validate with {MANY} documents, against {TENTH}: {ratio}")
-    assert ratio.median <= 10
+    assert ratio.median <= 6
 
 
 def test_a_check_of_the_layout_takes_about_as_long_as_validation(
@@ -153,7 +151,7 @@ def test_a_plan_takes_a_multiple_of_reading_the_rows(
             f" {seconds / bare:.1f} of fetching the rows bare ({min(ratios):.1f} to {max(ratios):.1f})"
         )
     assert middle["load"] <= 15 * bare
-    assert middle["plan of no change"] <= 15 * bare
-    assert middle["plan that reroutes all"] <= 20 * bare
+    assert middle["plan of no change"] <= 3 * bare
+    assert middle["plan that reroutes all"] <= 8 * bare
     assert middle["newest revisions"] <= bare
     assert middle["history of a connector"] <= bare
