@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from pydantic import TypeAdapter
@@ -106,7 +106,23 @@ def test_a_log_ten_times_as_long_takes_no_more_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(json_stream, "_CHUNK", 1 << 13)
-    start = export_of(filled(open_store(f"sqlite:///{tmp_path}/first.db")))
+    more: list[int] = []
+    # Whatever else the process does meanwhile only ever adds to it, so a second look decides.
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        folder.mkdir()
+        more = grown(folder)
+        if max(more) < LITTLE:
+            break
+    assert max(more) < LITTLE, more
+
+
+LITTLE: Final = 1_000_000
+"""Octets; the text alone of the rows more has two million."""
+
+
+def grown(folder: Path) -> list[int]:
+    """How much more an import, an export and a listing of 3,000 rows take than those of 300."""
+    start = export_of(filled(open_store(f"sqlite:///{folder}/first.db")))
     found: list[tuple[int, ...]] = []
     thresholds = gc.get_threshold()
     gc.set_threshold(700, 10, 10)  # what waits to be collected is not measured
@@ -114,15 +130,14 @@ def test_a_log_ten_times_as_long_takes_no_more_memory(
     try:
         for count in (1, 300, 3000):  # the first one builds what is built once
             text = Text(to_text(replace(start, sent=tuple(sendings(count)))).encode())
-            store = open_store(f"sqlite:///{tmp_path}/{count}.db")
+            store = open_store(f"sqlite:///{folder}/{count}.db")
             works = partial(imported, store, text), partial(exported, store), partial(listed, store)
             found.append(tuple(map(peak, works)))
     finally:
         tracemalloc.stop()
         gc.set_threshold(*thresholds)
     _, few, many = found
-    # The text alone of the rows more has two million octets.
-    assert all(after < before + 1_000_000 for before, after in zip(few, many, strict=True)), found
+    return [after - before for before, after in zip(few, many, strict=True)]
 
 
 def imported(store: StateStore, text: Text) -> None:
