@@ -10,9 +10,21 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 Read = Callable[[Any], Any]
+
+T = TypeVar("T")
 
 REFUSES: Final = (LookupError, TypeError, ValueError)
 """What a reader raises for a value that it does not read."""
@@ -102,10 +114,15 @@ def _literal(type_: Any) -> Read:
     return read
 
 
-def _mapping(value: Any) -> dict[str, Any]:
-    if type(value) is not dict:
-        raise TypeError
-    return value
+def _exactly(type_: type[T]) -> Callable[[Any], T]:
+    """Read what is of a type, and not of one derived from it: to Python, a boolean is a number."""
+
+    def read(value: Any) -> T:
+        if type(value) is not type_:
+            raise TypeError
+        return value
+
+    return read
 
 
 def _text(value: Any) -> str:
@@ -116,21 +133,11 @@ def _text(value: Any) -> str:
     return value
 
 
-def _whole(value: Any) -> int:
-    if type(value) is not int:
-        raise TypeError
-    return value
-
-
-def _truth(value: Any) -> bool:
-    if type(value) is not bool:
-        raise TypeError
-    return value
-
-
 def _scalar(value: Any) -> str | int:
     return value if type(value) in (int, bool) else _text(value)
 
+
+_mapping: Final[Callable[[Any], dict[str, Any]]] = _exactly(dict)
 
 _SPECIAL: Final[dict[Any, Callable[[Any], Read]]] = {
     Annotated: _annotated,
@@ -140,5 +147,10 @@ _SPECIAL: Final[dict[Any, Callable[[Any], Read]]] = {
     dict: _dict,
     Literal: _literal,
 }
-_SIMPLE: Final[dict[Any, Read]] = {str: _text, int: _whole, bool: _truth, Any: _scalar}
+_SIMPLE: Final[dict[Any, Read]] = {
+    str: _text,
+    int: _exactly(int),
+    bool: _exactly(bool),
+    Any: _scalar,
+}
 """How a value of a simple type is read. Of what may be anything, nothing but scalars is."""
