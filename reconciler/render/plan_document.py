@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class PlanReport(PlanDocument):
     """A plan with what came of planning.
 
-    ``error`` says why there is no plan, or why the live tests of one ended early; without a plan every list
-    is empty. ``diagnostics`` are the problems of the configuration. ``test_results`` is null where nothing
+    ``error`` says why there is no plan, or why its live tests ended early. Without a plan, all lists are
+    empty. ``diagnostics`` are the problems of the configuration. ``test_results`` is null where nothing
     was tested.
     """
 
