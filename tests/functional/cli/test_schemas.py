@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from jsonschema import Draft202012Validator
 
+from reconciler.app.schemas import outdated
+
 if TYPE_CHECKING:
     from tests.functional.conftest import Home
 
@@ -38,6 +40,10 @@ def conforms(name: str, text: str) -> dict[str, Any]:
     Draft202012Validator(schema).validate(document)
     assert isinstance(document, dict)
     return document
+
+
+def test_the_schemas_of_the_repository_are_those_that_are_printed() -> None:
+    assert outdated(ROOT / "schemas") == ()
 
 
 def test_every_route_is_what_its_schema_says(home: Home) -> None:
