@@ -57,10 +57,16 @@ def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     return f"RECONCILER_REQUIRE_SERVERS=1, but this was skipped: {reason}"
 
 
-def pytest_configure() -> None:
-    """Hear Ctrl-C even if we were started in the background, where it is ignored, by us and by every child."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Let every child hear Ctrl-C and SIGHUP, even if we ignore them: in the background, or under nohup.
+
+    A handler does not outlive exec, so that children start with the default action. A worker of xdist ends
+    with its controller; it need not end at SIGHUP.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN or hasattr(config, "workerinput"):
+        signal.signal(signal.SIGHUP, lambda _number, _frame: None)
 
 
 @pytest.hookimpl(wrapper=True)
