@@ -17,15 +17,21 @@ from reconciler.errors import UsageError
 from reconciler.model.connector import STRICT
 from reconciler.model.constraints import Matches, NotEmpty
 from reconciler.model.credential_rule import CredentialRule
+from reconciler.model.domain import is_valid
 from reconciler.model.fields import HostGlob, Maybe, Reference
 from reconciler.model.validators import Invalid, validated
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from reconciler.config.raw import RawDocument
+    from reconciler.diagnostics import Route
 
 _LARGEST = 1024 * 1024
+
+VALID_HOST = "Check its spelling; emoji and invisible characters are not allowed (IDNA 2008)."
+"""What to do about a host name that is not valid, here and in ``reconciler.yaml``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +114,33 @@ def load_owner_rules(path: Path, home: Path) -> OwnerRules:
 
 def _validated(raw: RawDocument, path: Path) -> OwnerRules:
     try:
-        return validated(OwnerRules, raw.value)
+        rules = validated(OwnerRules, raw.value)
     except Invalid as error:
-        at = raw.positions.of(error.route)
-        raise UsageError(
-            f"the owner's rules are invalid: {path}:{at.line}:{at.column}:"
-            f" {'.'.join(map(str, error.route))}: {error.reason}",
-            hint="docs/security.md lists the fields of the rules.",
+        raise _invalid(
+            raw, path, error.route, error.reason, "docs/security.md lists the fields of the rules."
         ) from None
+    for route, host in _hosts(rules):
+        if not is_valid(host.removeprefix("*.")):
+            reason = f"`{host}` is not a valid host name, so it would allow nothing"
+            raise _invalid(raw, path, route, reason, VALID_HOST)
+    return rules
+
+
+def _hosts(rules: OwnerRules) -> Iterator[tuple[Route, str]]:
+    for index, host in enumerate(rules.allowed_hosts):
+        yield ("allowed_hosts", index), host
+    for number, rule in enumerate(rules.credentials):
+        for index, host in enumerate(rule.hosts):
+            yield ("credentials", number, "hosts", index), host
+
+
+def _invalid(raw: RawDocument, path: Path, route: Route, reason: str, hint: str) -> UsageError:
+    at = raw.positions.of(route)
+    return UsageError(
+        f"the owner's rules are invalid: {path}:{at.line}:{at.column}:"
+        f" {'.'.join(map(str, route))}: {reason}",
+        hint=hint,
+    )
 
 
 def _read(path: Path, home: Path) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.config.checks.texts import is_placeholder, text_problems
 from reconciler.config.environments import in_environment
+from reconciler.config.owner_rules import VALID_HOST
 from reconciler.config.rules import problem
 from reconciler.config.suggest import did_you_mean, one_of
 from reconciler.config.variable_checks import variable_problems
@@ -65,7 +66,7 @@ def _hosts(raw: RawDocument, hosts: tuple[str, ...], route: Route) -> Iterator[D
                 "name/invalid-domain",
                 (*route, "allowed_hosts", index),
                 f"`{host}` is not a valid host name, so it would allow nothing.",
-                "Check its spelling; emoji and invisible characters are not allowed (IDNA 2008).",
+                VALID_HOST,
             )
 
 

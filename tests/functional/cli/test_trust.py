@@ -351,6 +351,19 @@ def test_rules_that_are_not_valid_stop_everything(text: str, strict: Home) -> No
         assert "Traceback" not in done.said
 
 
+@pytest.mark.parametrize("host", ["☃.example", "*.xn--n3h.example", "a..example", "-a.example"])
+def test_a_host_that_cannot_exist_makes_the_rules_invalid(host: str, strict: Home) -> None:
+    for text, place in (
+        (f"allowed_hosts: [mail.example, '{host}']\n", "1:31: allowed_hosts.1"),
+        (f"credentials: [{{references: ['env:*'], hosts: ['{host}']}}]\n", "1:47: credentials.0.hosts.0"),
+    ):  # fmt: skip
+        owner = rules(strict, text)
+        done = strict("validate", **owner)
+        assert done.status == USAGE
+        said = f"{owner['RECONCILER_POLICY']}:{place}: `{host}` is not a valid host name, so it would allow nothing"
+        assert said in done.err
+
+
 def test_rules_that_are_missing_stop_everything(strict: Home) -> None:
     assert strict("plan", RECONCILER_POLICY="/nowhere/rules.yaml").status == USAGE
     os.mkfifo(strict.folder.parent / "pipe")
