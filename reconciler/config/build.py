@@ -58,8 +58,7 @@ class WrittenCredentials:
     oauth2: OAuth2 | None = None
 
     def __bool__(self) -> bool:
-        given = (self.username, self.password, self.oauth2)
-        return any(item is not None for item in given)
+        return (self.username, self.password, self.oauth2) != (None, None, None)
 
     @classmethod
     def of(cls, account: ProtocolSettings | None) -> WrittenCredentials:

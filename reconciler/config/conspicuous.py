@@ -22,7 +22,7 @@ from reconciler.config.text_fields import (
 from reconciler.model.domain import is_valid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from reconciler.config.raw import RawDocument
     from reconciler.model.resource import JSON
@@ -33,6 +33,9 @@ _USUAL_REFERENCES: Final = ("env:", "file:", "keyring:")
 _CHECKED_FIELDS: Final = ADDRESS_FIELDS | HOST_FIELDS | URL_FIELDS
 _SIGNS: Final = ("$", "%", "{", "<", "`", "\n@", "\n_", "\n(", "\n[")
 """What placeholders hold, or begin with; a text stands after a line's end."""
+_AT_ONCE: Final = 100
+"""Documents whose texts are looked at together."""
+
 _QUOTES: Final = re.compile(f"[{OPENING_QUOTES}]")
 
 
@@ -50,26 +53,34 @@ class Conspicuous:
     domains: frozenset[int]
 
 
-def conspicuous(raws: Iterable[RawDocument]) -> Conspicuous:
-    """Look at every text of every document once."""
-    commands, meanings, references, domains = set(), set(), set(), set()
-    for raw in raws:
-        texts = _TextsOfDocument()
-        texts.add(raw.value, "")
-        key = id(raw)
-        others = "\n".join(("", *texts.others))
-        joined = "\n".join((others, *texts.references))
-        if has_command(joined):
-            commands.add(key)
-        if ":" in others or any(map(joined.__contains__, _SIGNS)) or _is_quoted(joined):
-            meanings.add(key)
-        if texts.unusual_reference:
-            references.add(key)
-        if texts.unusual_domain:
-            domains.add(key)
+def conspicuous(raws: Sequence[RawDocument]) -> Conspicuous:
+    """Look at every text of every document once; where those of many together hold nothing, at all of them at once."""
+    commands: set[int] = set()
+    meanings: set[int] = set()
+    references: set[int] = set()
+    domains: set[int] = set()
+    for start in range(0, len(raws), _AT_ONCE):
+        portion = [_TextsOfDocument(raw) for raw in raws[start : start + _AT_ONCE]]
+        references.update(item.key for item in portion if item.unusual_reference)
+        domains.update(item.key for item in portion if item.unusual_domain)
+        all_others = [text for item in portion for text in item.others]
+        all_references = [text for item in portion for text in item.references]
+        if any(_findings(all_others, all_references)):
+            for item in portion:
+                has_commands, has_meanings = _findings(item.others, item.references)
+                commands.update((item.key,) if has_commands else ())
+                meanings.update((item.key,) if has_meanings else ())
     return Conspicuous(
         frozenset(commands), frozenset(meanings), frozenset(references), frozenset(domains)
     )
+
+
+def _findings(texts: list[str], references: list[str]) -> tuple[bool, bool]:
+    """Whether some of the texts may be commands, and whether some may mean something else than they say."""
+    others = "\n".join(("", *texts))
+    joined = "\n".join((others, *references))
+    has_signs = ":" in others or any(sign in joined for sign in _SIGNS)
+    return has_command(joined), has_signs or _is_quoted(joined)
 
 
 def _is_quoted(text: str) -> bool:
@@ -79,34 +90,36 @@ def _is_quoted(text: str) -> bool:
 class _TextsOfDocument:
     """The texts of a document: the references of usual schemes, and all others."""
 
-    __slots__ = ("others", "references", "unusual_domain", "unusual_reference")
+    __slots__ = ("key", "others", "references", "unusual_domain", "unusual_reference")
 
-    def __init__(self) -> None:
+    def __init__(self, raw: RawDocument) -> None:
+        self.key = id(raw)
         self.references: list[str] = []
         self.others: list[str] = []
         self.unusual_reference = False
         self.unusual_domain = False
+        self._add(raw.value, "")
 
-    def add(self, value: JSON, field: str) -> None:
+    def _add(self, value: JSON, field: str) -> None:
         """Add every text of a value, which stands in a field."""
-        if isinstance(value, dict):
+        if isinstance(value, list):
+            self._add_items(value, field)
+        elif isinstance(value, dict):
+            others = self.others
             for key, item in value.items():
                 if not isinstance(item, str):
-                    if isinstance(item, dict | list):
-                        self.add(item, key)
+                    self._add(item, key)
                 elif key in REFERENCE_FIELDS:
                     self._add_reference(item)
                 else:
-                    self.others.append(item)
+                    others.append(item)
                     if key in _CHECKED_FIELDS:
                         self._check(item, key)
-        elif isinstance(value, list):
-            self._add_items(value, field)
 
     def _add_items(self, items: list[JSON], field: str) -> None:
         for item in items:
             if not isinstance(item, str):
-                self.add(item, field)
+                self._add(item, field)
                 continue
             self.others.append(item)
             if field in _CHECKED_FIELDS:

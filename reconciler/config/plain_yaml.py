@@ -56,9 +56,8 @@ def _wide_scalar() -> re.Pattern[str]:
 
 _KEY: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_-]{0,99}):(?: +|$)")
 _LINE: Final = re.compile(rf"( *)(- +|-$)?(?:{_KEY.pattern})?(.*)")
-_PLAIN_START: Final = frozenset(
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./~+$("
-)
+_LETTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+_PLAIN_START: Final = _LETTERS | frozenset("0123456789_./~+$(")
 _QUOTED: Final = re.compile(r"""(?:"([^"\\]*)"|'([^']*)')(?: +#.*| *)""")
 _COLON_WITHIN: Final = re.compile(r":(?! )")
 _OPENING: Final = re.compile(r"([\[{]) *")
@@ -176,6 +175,8 @@ def _line(text: str) -> _Line | None:
     width = len(dash) if dash else 0
     if not rest or rest[0] == "#":
         return len(blanks), width, key, _NOTHING_HERE, None
+    if rest[0] in _LETTERS and " " not in rest and rest[-1] != ":" and not is_special(rest):
+        return len(blanks), width, key, _SCALAR_HERE, rest  # a word, as most values are
     what = _SCALAR_HERE
     if rest[0] in "[{":
         what = _COLLECTION_WITH_COLON if _COLON_WITHIN.search(rest) else _COLLECTION_HERE
@@ -288,9 +289,9 @@ class _PlainReader:
 def _copy(value: JSON) -> JSON:
     """A list or a mapping of its own for each document, which may change it."""
     if isinstance(value, list):
-        return [_copy(item) for item in value]
+        return [item if isinstance(item, str) else _copy(item) for item in value]
     if isinstance(value, dict):
-        return {key: _copy(item) for key, item in value.items()}
+        return {key: item if isinstance(item, str) else _copy(item) for key, item in value.items()}
     return value
 
 

@@ -95,7 +95,7 @@ class _Writers(dict[type[Any], "Callable[[Any], str]"]):
 
         def write(value: Any) -> str:
             parts = [
-                start + self[type(item)](item)
+                start + (encode_basestring(item) if type(item) is str else self[type(item)](item))
                 for start, item in zip(starts, values(value), strict=False)
                 if nulls or item is not None
             ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -213,7 +214,7 @@ class StoredState:
     serial: int = 0
     resources: tuple[StoredResource, ...] = ()
     forgotten: tuple[Forgotten, ...] = ()
-    credential_uses: tuple[CredentialUse, ...] = ()
+    credential_uses: Sequence[CredentialUse] = ()
     settings: tuple[Setting, ...] = ()
     _snapshot: Snapshot | None = field(default=None, init=False, repr=False, compare=False)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.address import Kind
-from reconciler.model.connector import TESTED_FIELDS, Connector
+from reconciler.model.connector import TESTED_FIELDS
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.snapshot import Status
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
@@ -72,9 +72,10 @@ def _by_status(
     }
     reasons: dict[str, str] = {}
     for item in current.resources:
-        if isinstance(item.resource, Connector) and item.status in statuses:
+        status = item.status
+        if status in statuses:
             address = names.get(item.address, item.address)
-            reasons[address.name] = f"it is {item.status}"
+            reasons[address.name] = f"it is {status}"
     return reasons
 
 

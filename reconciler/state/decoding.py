@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from operator import itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.errors import StateCorrupt
 from reconciler.model.credential_use import CredentialUse, Destination
 from reconciler.model.fingerprint import Fingerprint
+from reconciler.model.later import Later
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.setting import Setting
 from reconciler.model.snapshot import Forgotten, LastTest, StoredResource, StoredState
 from reconciler.state import specs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from reconciler.model.address import Address
     from reconciler.model.resource import Resource
@@ -31,77 +33,103 @@ _HINT = "restore the state from a backup"
 
 NO_RESOURCES: Final[Mapping[Address, Resource]] = MappingProxyType({})
 
+_first: Final = itemgetter(0)
+
 
 def stored_state(
     meta: Any,
     *,
-    fingerprints: Iterable[Any],
-    tests: Iterable[Any],
-    resources: Iterable[Any],
-    forgotten: Iterable[Any],
-    credential_uses: Iterable[Any],
+    fingerprints: Iterable[Sequence[Any]],
+    tests: Iterable[Sequence[Any]],
+    resources: Iterable[Sequence[Any]],
+    forgotten: Iterable[Sequence[Any]],
+    credential_uses: Iterable[Sequence[Any]],
     like: Mapping[Address, Resource] = NO_RESOURCES,
 ) -> StoredState:
-    """Everything, with the history of each resource, from rows whose attributes are the columns.
+    """Everything, with the history of each resource, from rows in the order of their tables' columns.
 
-    Resources that equal those of ``like`` are those.
+    ``meta`` has its columns as attributes, as there is one of it. Resources that equal those of ``like`` are those.
     Raises StateCorrupt where a value cannot be read back.
     """
     known = cache(reference)  # most occur again as a use
     prints: dict[str, list[tuple[SecretRef, Fingerprint]]] = {}
-    for row in fingerprints:
-        pair = known(row.reference), Fingerprint(row.key_id, row.mac)
-        prints.setdefault(row.uid, []).append(pair)
+    for uid, text, key_id, mac in fingerprints:
+        prints.setdefault(uid, []).append((known(text), Fingerprint(key_id, mac)))
     last_tests = {
-        row.uid: LastTest(
-            passed=row.passed,
-            at=row.at,
-            stage=row.stage,
-            error_class=row.error_class,
-            summary=row.summary,
-            failing_since=row.failing_since,
-            facts=mapping(row.facts, "what the last test of a connector saw"),
+        uid: LastTest(
+            passed=passed,
+            at=at,
+            stage=stage,
+            error_class=error_class,
+            summary=summary,
+            failing_since=failing_since,
+            facts=mapping(facts, "what the last test of a connector saw"),
         )
-        for row in tests
+        for uid, passed, at, stage, error_class, summary, failing_since, facts in tests
     }
-    found = [
-        StoredResource(
-            resource=specs.decode(
-                address := specs.address_of(row.kind, row.name),
-                row.spec,
-                row.digest,
-                like.get(address),
-            ),
-            created_at=row.created_at,
-            modified_at=row.modified_at,
-            modified_by=row.modified_by,
-            fingerprints=tuple(sorted(prints.get(row.uid, ()), key=lambda pair: pair[0])),
-            last_test=last_tests.get(row.uid),
+    found: list[tuple[Address, StoredResource]] = []
+    for uid, kind, name, spec, digest, created_at, modified_at, modified_by, _ in resources:
+        address = specs.address_of(kind, name)
+        resource = specs.decode(address, spec, digest, like.get(address))
+        pairs = sorted(prints[uid], key=_first) if uid in prints else ()
+        found.append(
+            (
+                address,
+                StoredResource(
+                    resource,
+                    created_at,
+                    modified_at,
+                    modified_by,
+                    tuple(pairs),
+                    last_tests.get(uid),
+                ),
+            )
         )
-        for row in resources
-    ]
-    uses = {
-        row.id: CredentialUse(
-            known(row.reference),
-            row.identity,
-            destination(row),
-            Fingerprint(row.key_id, row.mac) if row.mac else None,
-        )
-        for row in credential_uses
-    }
     # Sorted here because each database collates text in its own way.
-    found.sort(key=lambda stored: stored.address)
+    found.sort(key=_first)
     return StoredState(
         meta.lineage,
         meta.serial,
-        tuple(found),
+        tuple(stored for _, stored in found),
         tuple(
-            Forgotten(specs.address_of(row.kind, row.name), row.serial, row.at, row.actor)
-            for row in forgotten
+            Forgotten(specs.address_of(kind, name), serial, at, actor)
+            for kind, name, serial, at, actor in forgotten
         ),
-        tuple(uses[id_] for id_ in sorted(uses)),
+        _uses(credential_uses, known),
         settings(meta.settings),
     )
+
+
+def _uses(
+    rows: Iterable[Sequence[Any]], known: Callable[[str], SecretRef]
+) -> Sequence[CredentialUse]:
+    """The remembered uses, in the order of their ids; a reference that cannot be read is noticed at once."""
+    kept = [(known(row[2]), row) for row in rows]
+
+    def made() -> tuple[CredentialUse, ...]:
+        uses = {
+            id_: CredentialUse(
+                reference,
+                identity,
+                Destination(host, port, security, username),
+                Fingerprint(key_id, mac) if mac else None,
+            )
+            for reference, (
+                id_,
+                _,
+                _,
+                identity,
+                host,
+                port,
+                security,
+                username,
+                key_id,
+                mac,
+            ) in kept
+        }
+        return tuple(uses[id_] for id_ in sorted(uses))
+
+    return Later(made)
 
 
 def settings(text: str) -> tuple[Setting, ...]:

@@ -13,7 +13,7 @@ import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from reconciler.errors import StateCorrupt
 from reconciler.signals import deferred
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from reconciler.model.snapshot import StoredState
 
 T = TypeVar("T")
+
+Row: TypeAlias = tuple[Any, ...]
 
 COLUMNS: Final[Mapping[str, Mapping[str, type]]] = {
     "meta": {"id": int, "lineage": str, "serial": int, "settings": str, "routing": str},
@@ -137,11 +139,11 @@ def everything(
     (meta,) = select(connection, "meta")
     return decoding.stored_state(
         meta,
-        fingerprints=select(connection, "fingerprints"),
-        tests=select(connection, "tests"),
-        resources=select(connection, "resources"),
+        fingerprints=_table(connection, "fingerprints"),
+        tests=_table(connection, "tests"),
+        resources=_table(connection, "resources"),
         forgotten=_rows(connection, _FORGOTTEN, _OF_FORGOTTEN),
-        credential_uses=select(connection, "credential_uses"),
+        credential_uses=_table(connection, "credential_uses"),
         like=like,
     )
 
@@ -149,11 +151,17 @@ def everything(
 def select(connection: sqlite3.Connection, table: str, ordered: str = "") -> Iterator[Any]:
     """Yield the rows of a table, whose attributes are the columns; raises TypeError for a value of the wrong type."""
     columns = COLUMNS[table]
-    query = f"SELECT {', '.join(columns)} FROM {table}{ordered}"  # noqa: S608 - names of ours
-    return _rows(connection, query, columns)
+    for row in _table(connection, table, ordered):
+        yield SimpleNamespace(**dict(zip(columns, row, strict=True)))
 
 
-def _rows(connection: sqlite3.Connection, query: str, columns: Mapping[str, type]) -> Iterator[Any]:
+def _table(connection: sqlite3.Connection, table: str, ordered: str = "") -> Iterator[Row]:
+    """Yield the rows of a table, in the order of ``COLUMNS``; raises TypeError for a value of the wrong type."""
+    columns = COLUMNS[table]
+    return _rows(connection, f"SELECT {', '.join(columns)} FROM {table}{ordered}", columns)  # noqa: S608 - names of ours
+
+
+def _rows(connection: sqlite3.Connection, query: str, columns: Mapping[str, type]) -> Iterator[Row]:
     """Yield the rows one by one: of ten thousand connectors, they take twice what is made of them.
 
     They are fetched some at a time, and the values of a column are read together.
@@ -166,8 +174,7 @@ def _rows(connection: sqlite3.Connection, query: str, columns: Mapping[str, type
                 columns.items(), zip(*fetched, strict=True), strict=True
             )
         ]
-        for row in zip(*read, strict=True):
-            yield SimpleNamespace(**dict(zip(columns, row, strict=True)))
+        yield from zip(*read, strict=True)
 
 
 def _column(values: tuple[Any, ...], kind: type, *, optional: bool) -> Iterable[Any]:

@@ -67,7 +67,7 @@ def same_credentials(subject: ResolvedConfiguration) -> Iterator[Finding]:
             continue
         if document.smtp.sign_in is SmtpSignIn.NONE or document.smtp.use_same_credentials is None:
             continue
-        own, of_imap = WrittenCredentials.of(document.smtp), WrittenCredentials.of(document.imap)
+        own = WrittenCredentials.of(document.smtp)
         message = hint = ""
         match document.smtp.use_same_credentials:
             case True if own:
@@ -81,7 +81,7 @@ def same_credentials(subject: ResolvedConfiguration) -> Iterator[Finding]:
             case False if not own and not document.draft:
                 message = "`use_same_credentials` is false, but `smtp` has no credentials."
                 hint = "Add `username` and `password` to `smtp`."
-                if of_imap:
+                if WrittenCredentials.of(document.imap):
                     hint += " Or set `use_same_credentials: true`."
         if message:
             yield Finding("connector/same-credentials", case.entry.raw, route, message, hint)
