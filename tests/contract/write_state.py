@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -202,12 +203,12 @@ def _plain(value: object) -> JSON:
         return str(value)
     if is_dataclass(value):
         return _fields(value)
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {str(name): _plain(item) for name, item in value.items()}
-    assert value is None or isinstance(value, str | int | bool)
-    return value
+    if value is None or isinstance(value, str | int | bool):
+        return value
+    assert isinstance(value, Sequence)
+    return [_plain(item) for item in value]
 
 
 def _fields(value: object) -> dict[str, JSON]:
