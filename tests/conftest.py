@@ -3,9 +3,10 @@
 ``RECONCILER_REQUIRE_SERVERS=1`` says that they can, as in continuous integration. Everywhere else such
 a test is skipped, so that the suite passes on a machine without Dovecot, Postfix and PostgreSQL.
 
-Property tests try the same examples at every run, so that a change is judged by the change: 25 of each, and
-four times as many with ``--hypothesis-profile full``, as ``.ci/run`` does. To look for new ones:
-``pytest --hypothesis-profile explore``. No example has a time limit, on a busy machine least of all.
+Property tests try the same examples at every run, so that a change is judged by the change: ten of each. Tests of many
+inputs that are alike (the ``sweep`` mark, the ``some`` fixture) take a quarter of them. ``--full`` tries a hundred
+examples and every input, as ``.ci/run`` does. To look for new examples: ``pytest --hypothesis-profile explore``. No example
+has a time limit, on a busy machine least of all.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import os
 import signal
 import sys
 import tempfile
+import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -27,7 +29,7 @@ from reconciler.ci_systems import CI_SYSTEMS
 from tests import interpreter
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from tests.servers.postgresql import Postgresql
 
@@ -35,7 +37,7 @@ TESTS: Final = Path(__file__).parent
 SERVERS: Final = TESTS / "servers"
 
 UNTIMED: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("repeatable", UNTIMED, max_examples=25, derandomize=True, database=None)
+settings.register_profile("repeatable", UNTIMED, max_examples=10, derandomize=True, database=None)
 settings.register_profile("full", UNTIMED, max_examples=100, derandomize=True, database=None)
 settings.register_profile("explore", UNTIMED, max_examples=1000, print_blob=True)
 settings.load_profile("repeatable")
@@ -58,11 +60,13 @@ def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let every child hear Ctrl-C and SIGHUP, even if we ignore them: in the background, or under nohup.
+    """Choose how many examples there are, and let every child hear Ctrl-C and SIGHUP, even if we ignore them: in the background, or under nohup.
 
     A handler does not outlive exec, so that children start with the default action. A worker of xdist ends
     with its controller; it need not end at SIGHUP.
     """
+    if config.option.full:
+        settings.load_profile("full")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN or hasattr(config, "workerinput"):
@@ -109,6 +113,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--write-golden``, for the files in ``tests/golden/``, what says how large a benchmark is, and how many attacks there are."""
     parser.addoption("--write-golden", action="store_true", help="write the golden files anew")
     parser.addoption(
+        "--full", action="store_true",
+        help="try every input of the tests that sweep many, and a hundred examples of each property",
+    )  # fmt: skip
+    parser.addoption(
         "--mails", type=int, default=1000, metavar="N",
         help="how many mails the benchmark of the gateway sends",
     )  # fmt: skip
@@ -131,16 +139,52 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave benchmarks and attacks out unless they are asked for: they need the machine for themselves."""
+    """Leave out what is not asked for: most of each sweep, and benchmarks and attacks, which need the machine for themselves."""
     asked = {"benchmark": "benchmark" in config.option.markexpr, "chaos": config.option.chaos > 0}
-    left_out = [
+    left_out = {
         item
         for item in items
         if any(item.get_closest_marker(name) for name, wanted in asked.items() if not wanted)
-    ]
+    }
+    if not _every_input_is_tried(config):
+        left_out |= _most_of_each_sweep(items)
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
+
+
+_PORTION: Final = 4
+"""Of that many inputs which are alike, one is tried by default."""
+
+
+def _every_input_is_tried(config: pytest.Config) -> bool:
+    by_name = any("::" in argument for argument in config.args)
+    return bool(config.option.full) or by_name
+
+
+def _most_of_each_sweep(items: list[pytest.Item]) -> set[pytest.Item]:
+    sweeps: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("sweep"):
+            sweeps.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    return {item for sweep in sweeps.values() for i, item in enumerate(sweep) if i % _PORTION}
+
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+def some(request: pytest.FixtureRequest) -> Callable[[Iterable[T]], list[T]]:
+    """Take a quarter of many inputs that are alike, and others in another test; all of them with ``--full``."""
+
+    def take(inputs: Iterable[T]) -> list[T]:
+        every = list(inputs)
+        if _every_input_is_tried(request.config):
+            return every
+        first = zlib.crc32(request.node.nodeid.encode()) % min(_PORTION, len(every))
+        return every[first::_PORTION]
+
+    return take
 
 
 @pytest.hookimpl(wrapper=True)

@@ -266,6 +266,7 @@ def lines_of(said: bytes, folder: Path) -> list[bytes]:
     return sorted(re.sub(rb"\d{4}-\d\d-\d\d \d\d:\d\d", b"YYYY-MM-DD hh:mm", said).splitlines())
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("command", [*COMMANDS, "--help", "--version", "no-such-command"])
 def test_every_command_says_the_same(command: str, folders: tuple[Path, Path]) -> None:
     environ = {

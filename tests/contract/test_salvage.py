@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from reconciler.state.exported import StateExport
     from tests.contract.test_damaged_states import Reopened
+    from tests.sweeps import Some
 
 __all__ = ["reopened"]
 
@@ -47,11 +48,11 @@ def test_nothing_is_lost_of_a_whole_state(path: Path) -> None:
 
 @pytest.mark.parametrize(("table", "column"), COLUMNS)
 def test_what_is_left_of_a_wrong_value_can_be_imported(
-    reopened: Reopened, table: str, column: str
+    reopened: Reopened, table: str, column: str, some: Some
 ) -> None:
     if (table, column) == ("meta", "id") or table in ("lock", "routing_keys"):
         return  # which are not in an export: keys follow from the resources
-    for value in WRONG:
+    for value in some(WRONG):
         if reopened.damage(f'UPDATE "{table}" SET "{column}" = ?', value):
             found = from_text(to_text(salvage_of(reopened.store)))
             assert found.losses or not reopened.store.check(), value

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.state.base import MailState, StateStore
+    from tests.sweeps import Some
 
 
 SENT: Final = replace(ANY_SENT, id="a-new-one")
@@ -129,14 +131,16 @@ def restore(path: Path, content: bytes | None) -> None:
 
 
 @pytest.mark.parametrize("table", ["meta", "revisions", "resources", "routing_keys"])
-def test_what_is_damaged_is_reported_as_by_the_whole_store(table: str, path: Path) -> None:
+def test_what_is_damaged_is_reported_as_by_the_whole_store(
+    table: str, path: Path, some: Some
+) -> None:
     before, asked = path.read_bytes(), needs(path)
-    for column in tables.metadata.tables[table].columns:
-        for value in (*WRONG, None, ""):
-            restore(path, before)
-            if damage(path, f'UPDATE "{table}" SET "{column.name}" = ?', value):
-                for question in ASKED:
-                    same(path, question, asked, (column.name, value))
+    columns = tables.metadata.tables[table].columns
+    for column, value in some(product(columns, (*WRONG, None, ""))):
+        restore(path, before)
+        if damage(path, f'UPDATE "{table}" SET "{column.name}" = ?', value):
+            for question in ASKED:
+                same(path, question, asked, (column.name, value))
 
 
 @pytest.mark.parametrize("version", [*VERSIONS[:-1], "9999"])

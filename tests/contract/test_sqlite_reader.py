@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Column
 
+    from tests.sweeps import Some
+
 
 def python_type(column: Column[object]) -> type:
     """The type of a column's values in Python."""
@@ -81,9 +83,11 @@ def test_it_knows_what_was_forgotten_and_has_not_come_back(path: Path) -> None:
     ("table", "column"),
     [(table, column) for table, columns in sqlite_reader.COLUMNS.items() for column in columns],
 )
-def test_it_leaves_what_is_damaged_to_the_store(path: Path, table: str, column: str) -> None:
+def test_it_leaves_what_is_damaged_to_the_store(
+    path: Path, table: str, column: str, some: Some
+) -> None:
     before = path.read_bytes()
-    for value in (*WRONG, None, "", -1, "🙂"):
+    for value in some((*WRONG, None, "", -1, "🙂")):
         path.write_bytes(before)
         if not damage(path, f'UPDATE "{table}" SET "{column}" = ?', value):
             continue

@@ -62,6 +62,7 @@ LOADING: Final = "before reconciler.state.sql.reading.load"
 WRITING: Final = "before reconciler.state.sql.writing.commit"
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("moment", "number"),
     [
@@ -86,6 +87,7 @@ def team(home: Home, postgresql: Postgresql) -> Iterator[Home]:
     postgresql.clear()
 
 
+@pytest.mark.sweep
 @pytest.mark.server
 @pytest.mark.parametrize("moment", ENDINGS)
 def test_the_last_line_says_it_of_a_database_too(team: Home, moment: str) -> None:

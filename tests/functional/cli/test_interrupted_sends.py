@@ -36,6 +36,7 @@ def logged(home: Home) -> list[dict[str, Any]]:
     return entries
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("moment", "number", "status", "said", "result"),
     [

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.functional.conftest import Home
+    from tests.sweeps import Some
 
 Route = tuple[str | int, ...]
 
@@ -103,7 +104,9 @@ def value_at(document: Any, route: Route) -> Any:
     return document
 
 
-def test_every_field_that_is_changed_makes_it_refused(document: Any, tmp_path: Path) -> None:
+def test_every_field_that_is_changed_makes_it_refused(
+    document: Any, tmp_path: Path, some: Some
+) -> None:
     path = tmp_path / "plan.json"
     every = [
         (route, flipped)
@@ -113,7 +116,7 @@ def test_every_field_that_is_changed_makes_it_refused(document: Any, tmp_path: P
     ]
     assert len(every) > 500
     random.Random(1).shuffle(every)
-    for route, flipped in every[:400]:
+    for route, flipped in some(every[:400]):
         path.write_text(json.dumps(changed(document, route, flipped)))
         with pytest.raises(PlanStale, match="was changed after it was written"):
             read_plan_file(path)
@@ -152,7 +155,7 @@ FREE = (
 
 
 def test_a_changed_file_whose_digest_was_made_anew_is_refused_at_the_apply(
-    made: Planned, document: Any, tmp_path: Path
+    made: Planned, document: Any, tmp_path: Path, some: Some
 ) -> None:
     path = tmp_path / "plan.json"
     now, before = to_document(made.plan), read_plan_file(path)
@@ -165,7 +168,8 @@ def test_a_changed_file_whose_digest_was_made_anew_is_refused_at_the_apply(
     ]
     random.Random(2).shuffle(every)
     read = refused = 0
-    for route, flipped in every[:400]:
+    tried = some(every[:400])
+    for route, flipped in tried:
         forged = changed(document, route, flipped) | {"digest": "", "seal": None}
         path.write_text(json.dumps(forged | {"digest": digest(forged)}))
         try:
@@ -178,8 +182,8 @@ def test_a_changed_file_whose_digest_was_made_anew_is_refused_at_the_apply(
         read += 1
         same = file.plan == before.plan and meaning(file.basis) == meaning(before.basis)
         assert same or differences(file, made.basis, now), route
-    assert read > 200
-    assert refused > 10
+    assert read > len(tried) // 2
+    assert refused > len(tried) // 40
 
 
 def meaning(basis: Basis) -> object:

@@ -51,6 +51,7 @@ def someone_else() -> Iterator[tuple[int, int]]:
         yield user, user + 1
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("folder", SUBFOLDERS)
 def test_a_command_finds_the_project_from_every_folder_in_it(

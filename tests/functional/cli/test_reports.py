@@ -64,6 +64,7 @@ FORMATS = {
 }  # fmt: skip
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "outcome", ["valid", "invalid", "settings", "damaged state", "wrong usage"]
 )

@@ -291,6 +291,7 @@ def test_the_search_finds_what_is_left_of_a_sentinel() -> None:
     assert leaks("nothing of the kind, 2026-11-27T08:15:00+00:00") == []
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("mood", list(Mood))
 def test_no_command_lets_anything_out(world: World, mood: Mood) -> None:
     world.servers.mood = mood
@@ -324,12 +325,14 @@ BROKEN: Final[dict[str, dict[str, str]]] = {
 }
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("broken", BROKEN)
 def test_no_command_lets_anything_out_where_it_fails(world: World, broken: str) -> None:
     for command, (arguments, *_) in RUNS.items():
         world.run(command, *arguments, **BROKEN[broken])
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("mood", list(Mood))
 def test_no_exception_of_the_api_lets_anything_out(world: World, mood: Mood) -> None:
     """Not in its text, its notes, its traceback, or the variables of its traceback."""

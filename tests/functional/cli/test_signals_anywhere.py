@@ -21,6 +21,8 @@ from tests.functional.conftest import DEADLINE, Done, Home
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tests.sweeps import Some
+
 PROGRAM: Final = Path(__file__).parents[1] / "self_signalled.py"
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 GAPS: Final = (1, 1, 2, 3, 5, 8, 20, 60, 200)
@@ -81,14 +83,14 @@ def stored(path: Path) -> tuple[int, str]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_any_number_of_signals_at_any_step_leaves_a_true_last_line(
-    applied: Home, command: str, tmp_path: Path
+    applied: Home, command: str, tmp_path: Path, some: Some
 ) -> None:
     counts = tmp_path / "counts"
     usual = signalled(copied(applied, tmp_path / "usual"), COMMANDS[command], [], [], str(counts))
     assert usual.status == 0, usual.said
     calls = int(counts.read_text("ascii"))
     chance = random.Random(command)
-    for number in range(9):
+    for number in some(range(9)):
         home = copied(applied, tmp_path / f"{number}")
         # Half of them hit the end, where least is left to catch them.
         first = calls - chance.randrange(300) if number % 2 else chance.randrange(1, calls)

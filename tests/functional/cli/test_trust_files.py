@@ -126,6 +126,7 @@ def test_every_option_that_names_something_to_write_is_tried() -> None:
                 assert any(line.startswith(name) and option == other for line, other in tried), name
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("how", ["file", "parent", "back from a link", "link to another checkout"])
 @pytest.mark.parametrize("command", WRITES, ids=" ".join)
 def test_nothing_is_written_through_a_link_that_leads_out(

@@ -23,6 +23,7 @@ NAMES = ("##[add-mask]e", "##vso[task.setvariable variable=PATH]x", "##teamcity[
 COMMAND = re.compile(r"##(\[|vso\[|teamcity\[)|(?m:^\s*::)|section_(start|end):")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     "ci", ["GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD", "TEAMCITY_VERSION", "BUILDKITE", "CI"]
