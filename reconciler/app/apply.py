@@ -8,35 +8,37 @@ from typing import TYPE_CHECKING, Protocol
 
 from reconciler import __version__
 from reconciler.app.actor import Actor
-from reconciler.app.attempts import AttemptAuthor, AttemptRecorder
 from reconciler.app.git import git_commit
 from reconciler.app.idle_patterns import refuse_idle_patterns
 from reconciler.app.plan import Planned, plan_offline, plan_with_secrets
+from reconciler.app.progress import Progress
 from reconciler.app.saved_plan import is_sealed, prove_allowed
 from reconciler.app.state_lock import held_lock
-from reconciler.app.test import LiveTester, Progress, probe_options
+from reconciler.app.workspace import Workspace
 from reconciler.apply.executor import Applied, ApplyOptions, Author, Executor
 from reconciler.connection.failure import ErrorClass
 from reconciler.errors import NotAuthorised, PlanRefused, PlanStale, SecretError
 from reconciler.plan.alike_uses import can_be_shown, pending_uses
 from reconciler.plan.document import to_document
-from reconciler.plan.inputs import NO_OVERRIDES, Overrides
+from reconciler.plan.inputs import NO_OVERRIDES, Desired, Overrides
 from reconciler.plan.limits import overriding_options
 from reconciler.plan.planfile import PlanFile, basis_differences, differences
 from reconciler.plan.scope import WHOLE, Scope
+from reconciler.secrets.registry import Resolver
+from reconciler.state.base import StateStore
 from reconciler.state.key import prepared_key
 from reconciler.state.write_outcome import WriteOutcome
 from reconciler.wording import indented, listed
 
 if TYPE_CHECKING:
-    from reconciler.app.workspace import Workspace
     from reconciler.config.load import Loaded
+    from reconciler.connection.options import ProbeOptions
+    from reconciler.model.connector import Connector
     from reconciler.model.secret_ref import SecretRef
     from reconciler.model.snapshot import StoredState
-    from reconciler.plan.inputs import Desired
     from reconciler.plan.limits import LimitViolation
+    from reconciler.probe.result import ConnectorResult
     from reconciler.secrets.base import FingerprintKey
-    from reconciler.secrets.registry import Resolver
     from reconciler.state.base import Lease
 
 
@@ -123,13 +125,13 @@ def apply(
         planned, approved = decision.make(desired, store.load(desired[1].snapshot.by_address))
         if not approved:
             return ApplyOutcome(planned, None)
-        attempts = AttemptRecorder(
-            workspace, AttemptAuthor(request.actor, "apply"), planned.desired, store=store
-        )
+        tests = _Tests(workspace, request, store, planned.desired, decision.resolver, progress)
+        if workspace.connect_to:
+            tests.options()  # redirections that cannot be read are refused, whatever is tested
         executor = Executor(
             store,
             lock.lease.token,
-            LiveTester(probe_options(workspace), decision.resolver, attempts, progress),
+            tests,
             _author(workspace, request),
             datetime.now(UTC),
             outcome=request.outcome,
@@ -137,6 +139,37 @@ def apply(
         )
         applied = executor.apply(planned.desired, planned.current, planned.plan, request.conduct)
         return ApplyOutcome(planned, applied)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tests:
+    """Tests connectors live. What does so is loaded at the first test: many applies need none."""
+
+    workspace: Workspace
+    request: ApplyRequest
+    store: StateStore
+    desired: Desired
+    resolver: Resolver
+    progress: Progress
+
+    def __call__(self, connectors: tuple[Connector, ...]) -> tuple[ConnectorResult, ...]:
+        """Test them; raises KeyboardInterrupt, which says how many were not tested."""
+        from reconciler.app.attempts import AttemptAuthor, AttemptRecorder  # noqa: PLC0415 - see above
+        from reconciler.app.test import LiveTester  # noqa: PLC0415 - likewise
+        from reconciler.probe.runner import Interrupted  # noqa: PLC0415 - likewise
+
+        author = AttemptAuthor(self.request.actor, "apply")
+        attempts = AttemptRecorder(self.workspace, author, self.desired, store=self.store)
+        try:
+            return LiveTester(self.options(), self.resolver, attempts, self.progress)(connectors)
+        except Interrupted as error:
+            raise KeyboardInterrupt(str(error)) from None
+
+    def options(self) -> ProbeOptions:
+        """How to test; raises UsageError for a redirection that cannot be read."""
+        from reconciler.app.test import probe_options  # noqa: PLC0415 - as above
+
+        return probe_options(self.workspace)
 
 
 class _Decision:

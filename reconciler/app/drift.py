@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from reconciler.app.actor import Actor
 from reconciler.app.attempts import AttemptAuthor, AttemptRecorder
 from reconciler.app.credential_gate import refuse_shared_secrets
+from reconciler.app.progress import SILENT, Progress
 from reconciler.app.record_tests import Recorder, load_before
 from reconciler.app.selection import EVERYTHING, Selection, select
-from reconciler.app.test import AS_SET, SILENT, LiveTester, Progress, Tuning, probe_options
+from reconciler.app.test import AS_SET, LiveTester, Tuning, probe_options
 from reconciler.errors import ConfigurationInvalid, ReconcilerError
 from reconciler.model.address import Kind
 from reconciler.plan.inputs import Desired

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from reconciler.app.actor import Actor
 from reconciler.app.attempts import AttemptAuthor, AttemptRecorder
@@ -15,6 +15,7 @@ from reconciler.app.credential_gate import (
 )
 from reconciler.app.imported_file import read_json
 from reconciler.app.plan import with_fingerprints
+from reconciler.app.progress import SILENT, Progress
 from reconciler.app.record_tests import Recorder, load_before
 from reconciler.app.scope import refuse_empty_scope
 from reconciler.app.selection import EVERYTHING, SelectBy, Selection, select
@@ -43,45 +44,6 @@ if TYPE_CHECKING:
     from reconciler.app.workspace import Workspace
     from reconciler.model.connector import Connector
     from reconciler.plan.inputs import Desired
-
-
-class Progress(Protocol):
-    """Receives the progress of a run of tests, in the thread that runs it."""
-
-    def started(self, connectors: tuple[Connector, ...]) -> None:
-        """So many are about to be tested."""
-        ...
-
-    def finished(self, result: ConnectorResult) -> None:
-        """One is done."""
-        ...
-
-    def ended(self) -> None:
-        """The run is over, whichever way."""
-        ...
-
-    def noted(self, notes: tuple[str, ...]) -> None:
-        """Say what could not be looked at, or not be recorded."""
-        ...
-
-
-class Silent:
-    """Progress that is discarded."""
-
-    def started(self, connectors: tuple[Connector, ...]) -> None:
-        """Say nothing."""
-
-    def finished(self, result: ConnectorResult) -> None:
-        """Say nothing."""
-
-    def ended(self) -> None:
-        """Say nothing."""
-
-    def noted(self, notes: tuple[str, ...]) -> None:
-        """Say nothing."""
-
-
-SILENT = Silent()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from reconciler.plan.planner import (
     plan,
     stages,
 )
-from reconciler.probe.drift import last_test
 from reconciler.probe.result import ConnectorResult
 from reconciler.state.base import Commit, Revision, StateStore
 from reconciler.state.write_outcome import WriteOutcome
@@ -272,6 +271,10 @@ def _but(
     known: Mapping[str, LastTest | None],
 ) -> tuple[tuple[str, LastTest], ...]:
     """The results of connectors that were tested as they are stored."""
+    if not results:
+        return ()
+    from reconciler.probe.drift import last_test  # noqa: PLC0415 - only where something was tested
+
     return tuple(
         (item.connector, last_test(item, known.get(item.connector)))
         for item in results

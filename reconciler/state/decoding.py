@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.address import Address
     from reconciler.model.resource import Resource
+    from reconciler.state.specs import Specifications
 
 UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """The exceptions that a value of the wrong type causes.
@@ -45,10 +46,12 @@ def stored_state(
     forgotten: Iterable[Sequence[Any]],
     credential_uses: Iterable[Sequence[Any]],
     like: Mapping[Address, Resource] = NO_RESOURCES,
+    specifications: Specifications | None = None,
 ) -> StoredState:
     """Everything, with the history of each resource, from rows in the order of their tables' columns.
 
     ``meta`` has its columns as attributes, as there is one of it. Resources that equal those of ``like`` are those.
+    ``specifications`` know what was read before.
     Raises StateCorrupt where a value cannot be read back.
     """
     known = cache(reference)  # most occur again as a use
@@ -67,10 +70,11 @@ def stored_state(
         )
         for uid, passed, at, stage, error_class, summary, failing_since, facts in tests
     }
+    decode = specs.decode if specifications is None else specifications.decode
     found: list[tuple[Address, StoredResource]] = []
     for uid, kind, name, spec, digest, created_at, modified_at, modified_by, _ in resources:
         address = specs.address_of(kind, name)
-        resource = specs.decode(address, spec, digest, like.get(address))
+        resource = decode(address, spec, digest, like.get(address))
         pairs = sorted(prints[uid], key=_first) if uid in prints else ()
         found.append(
             (

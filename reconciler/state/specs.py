@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from reconciler.errors import StateCorrupt
 from reconciler.model.address import Address, Kind
@@ -17,6 +18,8 @@ from reconciler.model.resource import JSON, Resource, digest
 from reconciler.model.validators import Invalid, validated_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reconciler.model.credential_use import CredentialUse
 
 _TYPES: dict[Kind, type[Resource]] = {
@@ -28,6 +31,7 @@ _TYPES: dict[Kind, type[Resource]] = {
     Kind.GLOBAL_SMTP_POLICY: GlobalSmtpPolicy,
     Kind.APPLICATION: Application,
 }
+_NONE: Final[Mapping[str, Resource]] = MappingProxyType({})
 _HINT = "restore the state from a backup; a newer release may say more about it"
 
 
@@ -60,6 +64,27 @@ def decode(address: Address, text: str, expected: str, like: Resource | None = N
             f"the stored specification of {address} does not match its digest", hint=_HINT
         )
     return like if like is not None and encode(like) == text else read(address, text)
+
+
+class Specifications:
+    """Reads resources back, each text once where a state is read again: before an apply, and to prove it.
+
+    ``before`` are those that were read then, by the digest of their text, and ``found`` those that are read now.
+    """
+
+    __slots__ = ("_before", "found")
+
+    def __init__(self, before: Mapping[str, Resource] = _NONE) -> None:
+        self._before = before
+        self.found: dict[str, Resource] = {}
+
+    def decode(self, address: Address, text: str, expected: str, like: Resource | None) -> Resource:
+        """As :func:`decode`."""
+        known = self._before.get(expected)
+        if known is None or known.address != address or digest_of(text) != expected:
+            known = decode(address, text, expected, like)
+        self.found[expected] = known
+        return known
 
 
 def read(address: Address, text: str) -> Resource:

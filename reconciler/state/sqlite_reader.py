@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reconciler.model.address import Address
     from reconciler.model.resource import Resource
     from reconciler.model.snapshot import StoredState
+    from reconciler.state.specs import Specifications
 
 T = TypeVar("T")
 
@@ -130,7 +131,9 @@ def attempt(
 
 
 def everything(
-    connection: sqlite3.Connection, like: Mapping[Address, Resource] = decoding.NO_RESOURCES
+    connection: sqlite3.Connection,
+    like: Mapping[Address, Resource] = decoding.NO_RESOURCES,
+    specifications: Specifications | None = None,
 ) -> StoredState:
     """Read the newest revision in a transaction that was begun.
 
@@ -145,6 +148,7 @@ def everything(
         forgotten=_rows(connection, _FORGOTTEN, _OF_FORGOTTEN),
         credential_uses=_table(connection, "credential_uses"),
         like=like,
+        specifications=specifications,
     )
 
 

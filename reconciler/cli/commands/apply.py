@@ -100,7 +100,6 @@ def command(
             from reconciler.apply.executor import ApplyOptions
             from reconciler.cli.progress import ApplyProgressBar
             from reconciler.cli.terminal import TerminalApprover
-            from reconciler.probe.runner import Interrupted
 
             space = project.workspace()
             request = ApplyRequest(
@@ -121,10 +120,7 @@ def command(
                 plan_on_stderr=as_json,
             )
             approver = TerminalApprover(auto_approve or plan_file is not None)
-            try:
-                ended = apply(space, request, approver, progress)
-            except Interrupted as error:
-                raise KeyboardInterrupt(str(error)) from None
+            ended = apply(space, request, approver, progress)
         if not as_json:
             from reconciler.render.report import applied
 

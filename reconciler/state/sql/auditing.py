@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from reconciler.errors import StateCorrupt
 from reconciler.model.credential_use import CredentialUse
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Executable
 
 
 def record_attempts(connection: Connection, attempts: Iterable[SignInAttempt]) -> None:
@@ -92,8 +91,18 @@ def remember(connection: Connection, uses: Iterable[tuple[CredentialUse, datetim
     rows = [{**specs.use_row(use), "at": at} for use, at in uses]
     if not rows:
         return
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    connection.execute(dialect.insert(tables.credential_uses).on_conflict_do_nothing(), rows)
+    connection.execute(_insert_new(connection), rows)
+
+
+def _insert_new(connection: Connection) -> Executable:
+    """Insert uses that are not there yet. Only the dialect of the connection is loaded."""
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects import sqlite  # noqa: PLC0415 - each takes 20 ms
+
+        return sqlite.insert(tables.credential_uses).on_conflict_do_nothing()
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - as above
+
+    return postgresql.insert(tables.credential_uses).on_conflict_do_nothing()
 
 
 def outcome(text: str) -> AttemptOutcome:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from reconciler.model.resource import Resource
     from reconciler.model.sending import SendingFilter
     from reconciler.model.snapshot import StoredState
+    from reconciler.state.specs import Specifications
 
 
 def single(connection: Connection, table: Table, *, lock: bool = False) -> Row[Any]:
@@ -44,7 +45,9 @@ def single(connection: Connection, table: Table, *, lock: bool = False) -> Row[A
 
 
 def load(
-    connection: Connection, like: Mapping[Address, Resource] = decoding.NO_RESOURCES
+    connection: Connection,
+    like: Mapping[Address, Resource] = decoding.NO_RESOURCES,
+    specifications: Specifications | None = None,
 ) -> StoredState:
     """Everything, with the history of each resource; resources that equal those of ``like`` are those."""
     driver: Any = connection.connection.driver_connection
@@ -52,7 +55,7 @@ def load(
         with suppress(
             StateCorrupt, *decoding.UNREADABLE
         ):  # which is found again below, and explained
-            return sqlite_reader.everything(driver, like)
+            return sqlite_reader.everything(driver, like, specifications)
     return decoding.stored_state(
         single(connection, tables.meta),
         fingerprints=_every(connection, tables.fingerprints),
@@ -61,6 +64,7 @@ def load(
         forgotten=_forgotten(connection),
         credential_uses=_every(connection, tables.credential_uses),
         like=like,
+        specifications=specifications,
     )
 
 

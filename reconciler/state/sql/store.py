@@ -17,6 +17,7 @@ from reconciler.state.decoding import NO_RESOURCES, UNREADABLE
 from reconciler.state.effects import nothing_to_export
 from reconciler.state.folder import refuse_unsafe
 from reconciler.state.location import PostgresqlLocation, SqliteLocation, locate
+from reconciler.state.specs import Specifications
 from reconciler.state.sql import auditing, reading, routing_keys, writing
 from reconciler.state.sql.faults import BrokenOff
 from reconciler.state.sql.locking import DatabaseLock
@@ -95,6 +96,7 @@ class SqlStore:
         self._database = database
         self._lock = DatabaseLock(database, self._view)
         self._seen = False
+        self._read: Mapping[str, Resource] = {}
 
     @contextmanager
     def _view(self) -> Iterator[Connection | None]:
@@ -125,8 +127,11 @@ class SqlStore:
 
     def load(self, like: Mapping[Address, Resource] = NO_RESOURCES) -> StoredState:
         """Read the newest revision; raises StateCorrupt where a resource cannot be read back."""
+        read = Specifications(self._read) if like else None
         with self._view() as view:
-            return reading.load(view, like) if view is not None else StoredState()
+            found = reading.load(view, like, read) if view is not None else StoredState()
+        self._read = read.found if read is not None else {}
+        return found
 
     def routing(self, needs: RoutingNeeds) -> RoutingExcerpt | None:
         """Read what the routing of one mail needs; None if it cannot be found by keys."""

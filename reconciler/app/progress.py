@@ -1,0 +1,48 @@
+"""What hears of the progress of live tests; whoever runs none need not load what does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from reconciler.model.connector import Connector
+    from reconciler.probe.result import ConnectorResult
+
+
+class Progress(Protocol):
+    """Receives the progress of a run of tests, in the thread that runs it."""
+
+    def started(self, connectors: tuple[Connector, ...]) -> None:
+        """So many are about to be tested."""
+        ...
+
+    def finished(self, result: ConnectorResult) -> None:
+        """One is done."""
+        ...
+
+    def ended(self) -> None:
+        """The run is over, whichever way."""
+        ...
+
+    def noted(self, notes: tuple[str, ...]) -> None:
+        """Say what could not be looked at, or not be recorded."""
+        ...
+
+
+class Silent:
+    """Progress that is discarded."""
+
+    def started(self, connectors: tuple[Connector, ...]) -> None:
+        """Say nothing."""
+
+    def finished(self, result: ConnectorResult) -> None:
+        """Say nothing."""
+
+    def ended(self) -> None:
+        """Say nothing."""
+
+    def noted(self, notes: tuple[str, ...]) -> None:
+        """Say nothing."""
+
+
+SILENT: Final = Silent()
