@@ -295,12 +295,13 @@ def _credential_uses(desired: Desired, current: StoredState) -> tuple[Credential
     """Where secrets go from now on that the state does not remember yet."""
     identify, values = identities(desired), dict(desired.values)
     remembered = set(current.credential_uses)
-    found = (
-        CredentialUse(reference, identify(reference), destination, values.get(reference))
-        for resource in desired.snapshot.resources
-        for _, reference, destination in uses(resource)
-    )
-    return tuple(use for use in dict.fromkeys(found) if use not in remembered)
+    found: dict[CredentialUse, None] = {}
+    for resource in desired.snapshot.resources:
+        for _, reference, destination in uses(resource):
+            use = CredentialUse(reference, identify(reference), destination, values.get(reference))
+            if use not in remembered:
+                found[use] = None
+    return tuple(found)
 
 
 def _fingerprints(

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from reconciler.model.snapshot import Snapshot
 
 
+class CanonicalText(str):
+    """Canonical JSON, which stands for its value in a document that is digested."""
+
+    __slots__ = ()
+
+
 def canonical_text(resource: Resource) -> str:
     """The canonical JSON of a resource's specification: equal resources have equal texts."""
     kind = type(resource)
@@ -66,6 +72,7 @@ class _Writers(dict[type[Any], "Callable[[Any], str]"]):
         self[int] = int.__repr__
         self[tuple] = self[list] = self._items
         self[dict] = self._mapping
+        self[CanonicalText] = str
         self[SecretRef] = lambda value: encode_basestring(f"{value.scheme}:{value.target}")
 
     def __missing__(self, kind: type[Any]) -> Callable[[Any], str]:

@@ -270,6 +270,11 @@ class Connector:
         return self.enable_mail_send_from and not self.draft and self.smtp is not None
 
     @property
+    def routed(self) -> tuple[object, ...]:
+        """Everything of it that routing depends on: while it is equal, nobody's mail takes another route."""
+        return self.name, self.can_send, self.email_address, self.also_sends_as
+
+    @property
     def references(self) -> tuple[SecretRef, ...]:
         """Every secret that it uses, each once, in the order of first use."""
         servers = (self.imap, self.smtp if self.enable_mail_send_from else None)

@@ -28,6 +28,7 @@ Resource = Connector | Permissions | GlobalSmtpPolicy | Group | Roles | Provider
 """Every kind of resource that a built configuration contains."""
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _SCALARS = frozenset({str, int, bool, float})
 
 
@@ -79,7 +80,7 @@ def spec_of(resource: Resource) -> dict[str, JSON]:
 
 def canonical_json(value: JSON) -> str:
     """Canonical JSON: sorted keys, no blanks, unescaped UTF-8."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(value)
 
 
 def digest(value: JSON) -> str:

@@ -8,6 +8,7 @@ within one domain and one kind of reference. All else must be equal.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, assert_never
 
 from reconciler.model.connector import Connector
@@ -84,22 +85,24 @@ def alike(changes: Iterable[Change]) -> tuple[AlikeChanges, ...]:
 
 def grouped(changes: Iterable[Change]) -> tuple[Change | AlikeChanges, ...]:
     """Every change in its order; those that are alike are one, at the place of the first."""
-    found: dict[str, list[Change]] = {}
-    for change in changes:
-        found.setdefault(_shape(change), []).append(change)
+    found: dict[str, list[_Placed]] = {}
+    for place, change in enumerate(changes):
+        fields = tuple(_leaves(change))
+        found.setdefault(_shape(change, fields), []).append((place, change, fields))
     # The groups come in the order of their first change; those that are too small are taken apart
     # again, and each of their changes goes to its own place.
-    order = {id(change): place for place, change in enumerate(changes)}
     parts: list[tuple[int, Change | AlikeChanges]] = []
     for group in found.values():
         if len(group) < FEWEST:
-            parts += [(order[id(item)], item) for item in group]
+            parts += [(place, item) for place, item, _ in group]
         else:
-            parts.append((order[id(group[0])], _group(tuple(group))))
+            parts.append((group[0][0], _group(group)))
     return tuple(item for _, item in sorted(parts, key=lambda part: part[0]))
 
 
 _Leaf: TypeAlias = "tuple[str, JSON, JSON]"
+_Placed: TypeAlias = "tuple[int, Change, tuple[_Leaf, ...]]"
+"""A change with its place in the plan, and the fields that it is about."""
 
 
 def _leaves(change: Change) -> Iterator[_Leaf]:
@@ -132,12 +135,12 @@ def _resources(change: Change) -> tuple[Resource, Resource]:
             assert_never(change)
 
 
-def _shape(change: Change) -> str:
+def _shape(change: Change, of: tuple[_Leaf, ...]) -> str:
     """What changes that are alike have in common, as a text to compare."""
     before, after = _resources(change)
     provider = after.provider if isinstance(after, Connector) else None
     shape: list[JSON] = [type(change).__name__, change.address.kind.value, provider]
-    for path, old, new in _leaves(change):
+    for path, old, new in of:
         if isinstance(change, Rename) and path in _NAMES:
             shape.append([path])
         else:
@@ -153,6 +156,8 @@ def _shape(change: Change) -> str:
 
 def _class(path: str, value: JSON, name: str) -> JSON:
     """The value; its pattern if the name stands in it; what must be equal in a field that may differ."""
+    if value is None:
+        return None
     patterned = pattern_of(value, name)
     if patterned != value:
         return [patterned]
@@ -172,13 +177,20 @@ def pattern_of(value: JSON, name: str) -> JSON:
     if not isinstance(value, str):
         return value
     value = _replaced(value, name, "${name}")
-    return _replaced(value, name.upper().replace("-", "_"), "${NAME}")
+    return _replaced(value, _in_capitals(name), "${NAME}")
+
+
+@lru_cache(maxsize=256)  # asked for each field of a resource in turn
+def _in_capitals(name: str) -> str:
+    return name.upper().replace("-", "_")
 
 
 def _replaced(value: str, word: str, sign: str) -> str:
     """Put a sign in the place of a word, wherever it stands with no letter or digit beside it."""
-    found, begin = "", 0
     place = value.find(word)
+    if place < 0:
+        return value
+    found, begin = "", 0
     while place >= 0:
         end = place + len(word)
         alone = not value[place - 1 : place].isalnum() and not value[end : end + 1].isalnum()
@@ -189,8 +201,9 @@ def _replaced(value: str, word: str, sign: str) -> str:
     return found + value[begin:]
 
 
-def _group(changes: tuple[Change, ...]) -> AlikeChanges:
-    columns = zip(*map(_leaves, changes), strict=True)
+def _group(group: list[_Placed]) -> AlikeChanges:
+    changes = tuple(change for _, change, _ in group)
+    columns = zip(*(fields for _, _, fields in group), strict=True)
     names = [tuple(item.address.name for item in _resources(change)) for change in changes]
     after = _resources(changes[0])[1]
     return AlikeChanges(

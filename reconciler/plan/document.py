@@ -6,11 +6,12 @@ its meaning.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, assert_never
+from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never, cast
 
-from reconciler.model.canonical import document_digest
-from reconciler.model.resource import JSON, spec_of
+from reconciler.model.canonical import CanonicalText, canonical_text, document_digest
+from reconciler.model.resource import JSON, Resource, spec_of
 from reconciler.model.setting import SettingChange
 from reconciler.plan.alike_document import GroupDocument, group_documents
 from reconciler.plan.changes import (
@@ -33,6 +34,9 @@ from reconciler.plan.value_source import ValueSource
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan
     from reconciler.routing.table import EffectiveRoute
+
+
+_Specify: TypeAlias = Callable[[Resource], dict[str, JSON]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,11 +233,11 @@ def to_document(plan: Plan) -> PlanDocument:
     return replace(_ungrouped(plan), groups=group_documents(plan.changes))
 
 
-def _ungrouped(plan: Plan) -> PlanDocument:
+def _ungrouped(plan: Plan, spec: _Specify = spec_of) -> PlanDocument:
     return PlanDocument(
         lineage=plan.lineage,
         serial=0 if plan.base else plan.serial,
-        resource_changes=tuple(resource_change(change) for change in plan.changes),
+        resource_changes=tuple(resource_change(change, spec) for change in plan.changes),
         summary=SummaryDocument(
             add=plan.counts.added, change=plan.counts.changed, destroy=plan.counts.destroyed
         ),
@@ -288,9 +292,11 @@ def _ungrouped(plan: Plan) -> PlanDocument:
 
 def routes_document(plan: Plan) -> RoutesDocument:
     """Who sends as whom, in the published form."""
+    before = tuple(map(_route, plan.routes_before))
+    same = plan.routes_after is plan.routes_before
     return RoutesDocument(
-        before=tuple(_route(row) for row in plan.routes_before),
-        after=tuple(_route(row) for row in plan.routes_after),
+        before=before,
+        after=before if same else tuple(map(_route, plan.routes_after)),
         rerouted=tuple(item.after.sender for item in plan.impact.rerouted),
     )
 
@@ -300,34 +306,39 @@ def plan_digest(plan: Plan) -> str:
 
     Which changes are alike follows from the changes, and takes longer to find than all else here.
     """
-    return document_digest(_ungrouped(plan))
+    return document_digest(_ungrouped(plan, _as_text))
 
 
-def resource_change(change: Change) -> ResourceChange:
+def _as_text(resource: Resource) -> dict[str, JSON]:
+    """A specification as the text that it has in canonical JSON, which is written as it is."""
+    return cast("dict[str, JSON]", CanonicalText(canonical_text(resource)))
+
+
+def resource_change(change: Change, spec: _Specify = spec_of) -> ResourceChange:
     """Convert one change to its published form."""
     actions = actions_of(change)
     match change:
         case Create(after):
-            body = ChangeDocument(actions=actions, before=None, after=spec_of(after))
+            body = ChangeDocument(actions=actions, before=None, after=spec(after))
         case Update(before, after, fields):
             body = ChangeDocument(
                 actions=actions,
-                before=spec_of(before),
-                after=spec_of(after),
+                before=spec(before),
+                after=spec(after),
                 fields=_fields(fields),
             )
         case Rename(before, after, fields):
             body = ChangeDocument(
                 actions=actions,
-                before=spec_of(before),
-                after=spec_of(after),
+                before=spec(before),
+                after=spec(after),
                 fields=_fields(fields),
                 previous_address=str(before.address),
             )
         case Delete(before):
-            body = ChangeDocument(actions=actions, before=spec_of(before), after=None)
+            body = ChangeDocument(actions=actions, before=spec(before), after=None)
         case Forget(before):
-            body = ChangeDocument(actions=actions, before=spec_of(before), after=None)
+            body = ChangeDocument(actions=actions, before=spec(before), after=None)
         case RotateSecret(references=references):
             body = ChangeDocument(
                 actions=actions,

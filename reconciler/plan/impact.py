@@ -70,6 +70,8 @@ def reroutes(
 
     A sender whose connector is deleted becomes one of "any other sender", and takes that route.
     """
+    if before is after:
+        return ()
     old = {address_key(row.sender): row for row in before}
     new = {address_key(row.sender): row for row in after}
     rest = new.get(ANY_OTHER)

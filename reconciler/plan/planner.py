@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from reconciler.model.connector import Connector
 from reconciler.model.setting import SettingChange, setting_changes
 from reconciler.model.snapshot import Forgotten
-from reconciler.plan.changes import Change, ChangeCounts, Create, ordered
+from reconciler.plan.changes import Change, ChangeCounts, Create, RotateSecret, Update, ordered
 from reconciler.plan.credentials import NewCredentialUse, new_uses
 from reconciler.plan.diff import connector_renames, differences
 from reconciler.plan.impact import Impact, access_changes, reroutes
@@ -97,7 +98,8 @@ def plan(
     after, impact = before, Impact()
     if changes:  # without any, the same resources are on both sides
         later = audiences.later(configured.directory)
-        after = RoutingTable(configured, later)
+        alike = later is audiences and all(map(_keeps_routes, changes))
+        after = before.later(configured) if alike else RoutingTable(configured, later)
         renames = connector_renames(changes)
         access = access_changes(stored, configured, renames, (audiences, later))
         impact = Impact(access, reroutes(before.rows, after.rows))
@@ -152,6 +154,17 @@ def identities(desired: Desired) -> Identify:
         return f"file:{path}" if path is not None else str(reference)
 
     return identify
+
+
+def _keeps_routes(change: Change) -> bool:
+    """Whether a change touches nothing that routing depends on, in the same directory."""
+    match change:
+        case Update(Connector() as before, Connector() as after):
+            return before.routed == after.routed
+        case RotateSecret():
+            return True
+        case _:
+            return False
 
 
 def _compared(desired: Desired, tests: tuple[ToTest, ...]) -> tuple[ToTest, ...]:

@@ -60,6 +60,12 @@ class RoutingTable:
             return found
         return self._rows
 
+    def later(self, snapshot: Snapshot) -> RoutingTable:
+        """The table of a later snapshot in which routing finds nothing else: its rows are these."""
+        table = RoutingTable(snapshot, self.audiences)
+        object.__setattr__(table, "_rows", self.rows)
+        return table
+
 
 def effective_routes(
     snapshot: Snapshot, audiences: Audiences | None = None

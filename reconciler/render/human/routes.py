@@ -64,6 +64,8 @@ def sender_lines(plan: Plan) -> list[SenderLine]:
 
 
 def _changed(plan: Plan) -> frozenset[str]:
+    if plan.routes_before is plan.routes_after:
+        return frozenset()
     before = {row.sender.casefold(): row for row in plan.routes_before}
     return frozenset(
         key
