@@ -94,11 +94,18 @@ class MemoryStore:
 
     # --- reading ----------------------------------------------------------------------------------
 
-    def load(self, like: Mapping[Address, Resource] = NO_RESOURCES) -> StoredState:
+    def load(
+        self, like: Mapping[Address, Resource] = NO_RESOURCES, *, only_resources: bool = False
+    ) -> StoredState:
         """Read the newest revision, whose values are in memory anyway."""
         del like
         with self._mutex:
             rows = sorted((row.stored for row in self._rows.values()), key=_address)
+            if only_resources:
+                bare = (replace(row, last_test=None) for row in rows)
+                return StoredState(
+                    self._lineage, len(self._revisions), tuple(bare), settings=self._settings
+                )
             return StoredState(
                 self._lineage,
                 len(self._revisions),

@@ -187,7 +187,9 @@ def plan_with_secrets(
     return replace(
         offline,
         desired=desired,
-        plan=_with_origins(made, offline.plan.partial, offline.loaded),
+        plan=made
+        if made is offline.plan
+        else _with_origins(made, offline.plan.partial, offline.loaded),
         denials=refused,
         looked=key is not None,
         unresolved=unresolved,

@@ -28,7 +28,7 @@ from reconciler.state.write_outcome import WriteOutcome
 from reconciler.wording import TO_ACT_ON, counted, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
@@ -129,7 +129,6 @@ class Executor:
         revision: Revision | None = None
         failed: frozenset[str] = frozenset()
         asked = planned
-        known = _known(current, _connectors_of(asked))
         for stage in stages(planned, skip_tests=bool(conduct.skip_tests)):
             match stage:
                 case TestConnectors():
@@ -141,13 +140,13 @@ class Executor:
                     if planned.empty or (failed and not conduct.keep_going):
                         # Nothing will be written, so only results of stored connectors are of use.
                         excluded = _connectors_of(asked)
-                        self._record(_but(results, excluded, known), current.serial)
+                        self._record(_but(results, excluded, current, asked), current.serial)
                     if failed and not conduct.keep_going:
                         raise failure(results, _FIX)
                 case WriteRevision():
                     if not planned.empty:
                         left = _connectors_of(asked) - _connectors_of(planned)
-                        kept = _but(results, left, known)
+                        kept = _but(results, left, current, asked)
                         note = _note(asked, conduct)
                         revision = self._write(planned, (desired, current), kept, note)
                 case ProveEmpty():
@@ -206,7 +205,7 @@ class Executor:
 
     def _prove(self, desired: Desired, revision: Revision | None) -> None:
         try:
-            stored = self._store.load(desired.snapshot.by_address)
+            stored = self._store.load(desired.snapshot.by_address, only_resources=True)
         except StateError as error:
             if revision is None:
                 raise
@@ -268,13 +267,15 @@ def _withheld(asked: Plan, planned: Plan, failed: frozenset[str]) -> tuple[Addre
 def _but(
     results: tuple[ConnectorResult, ...],
     excluded: AbstractSet[str],
-    known: Mapping[str, LastTest | None],
+    current: StoredState,
+    asked: Plan,
 ) -> tuple[tuple[str, LastTest], ...]:
     """The results of connectors that were tested as they are stored."""
     if not results:
         return ()
     from reconciler.probe.drift import last_test  # noqa: PLC0415 - only where something was tested
 
+    known = _known(current, _connectors_of(asked))
     return tuple(
         (item.connector, last_test(item, known.get(item.connector)))
         for item in results
@@ -308,6 +309,8 @@ def _fingerprints(
     desired: Desired,
 ) -> tuple[tuple[str, tuple[tuple[SecretRef, Fingerprint], ...]], ...]:
     known = dict(desired.fingerprints)
+    if not known:
+        return ()
     return tuple(
         (connector.name, found)
         for connector in desired.snapshot.connectors

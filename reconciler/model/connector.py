@@ -277,9 +277,10 @@ class Connector:
     @property
     def references(self) -> tuple[SecretRef, ...]:
         """Every secret that it uses, each once, in the order of first use."""
-        servers = (self.imap, self.smtp if self.enable_mail_send_from else None)
-        found = [ref for server in servers if server is not None for ref in server.references]
-        return tuple(dict.fromkeys(found))
+        imap = self.imap.references if self.imap is not None else ()
+        smtp = self.smtp if self.enable_mail_send_from else None
+        of_smtp = smtp.references if smtp is not None else ()
+        return tuple(dict.fromkeys((*imap, *of_smtp)))
 
     @property
     def refresh_tokens(self) -> frozenset[SecretRef]:

@@ -148,6 +148,8 @@ def plan(
 def identities(desired: Desired) -> Identify:
     """Give every reference one name: ``file:`` references are named by their target."""
     paths = dict(desired.real_paths)
+    if not paths:
+        return str
 
     def identify(reference: SecretRef) -> str:
         path = paths.get(reference)

@@ -146,8 +146,12 @@ class StateReader(Protocol):
         """The same, to be read one after the other within one consistent view."""
         ...
 
-    def load(self, like: Mapping[Address, Resource] = NO_RESOURCES) -> StoredState:
+    def load(
+        self, like: Mapping[Address, Resource] = NO_RESOURCES, *, only_resources: bool = False
+    ) -> StoredState:
         """Read the newest revision in one consistent view; the empty state if there is none.
+
+        With ``only_resources``, it lacks the tests, what was forgotten, and the uses of secrets.
 
         ``like`` are resources that are expected there: those that are, are the same values in what is returned,
         so that they are neither read back nor kept twice.

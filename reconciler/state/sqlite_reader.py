@@ -134,6 +134,8 @@ def everything(
     connection: sqlite3.Connection,
     like: Mapping[Address, Resource] = decoding.NO_RESOURCES,
     specifications: Specifications | None = None,
+    *,
+    only_resources: bool = False,
 ) -> StoredState:
     """Read the newest revision in a transaction that was begun.
 
@@ -143,10 +145,10 @@ def everything(
     return decoding.stored_state(
         meta,
         fingerprints=_table(connection, "fingerprints"),
-        tests=_table(connection, "tests"),
+        tests=() if only_resources else _table(connection, "tests"),
         resources=_table(connection, "resources"),
-        forgotten=_rows(connection, _FORGOTTEN, _OF_FORGOTTEN),
-        credential_uses=_table(connection, "credential_uses"),
+        forgotten=() if only_resources else _rows(connection, _FORGOTTEN, _OF_FORGOTTEN),
+        credential_uses=() if only_resources else _table(connection, "credential_uses"),
         like=like,
         specifications=specifications,
     )

@@ -168,6 +168,12 @@ def test_what_was_desired_is_stored_and_every_store_tells_the_same_past(
         state = store.load()
         if isinstance(place, SqlitePlace):
             assert sqlite_reader.load(place.path) == state
+        bare = tuple(replace(item, last_test=None) for item in state.resources)
+        assert store.load(snapshot.by_address, only_resources=True) == replace(
+            state, resources=bare, forgotten=(), credential_uses=()
+        )
+        assert store.load(snapshot.by_address) == state
+        assert plain.load(only_resources=True).resources == bare
         assert state.snapshot == snapshot
         assert state.serial == serial
         assert state.resources == plain.load().resources

@@ -48,6 +48,8 @@ def load(
     connection: Connection,
     like: Mapping[Address, Resource] = decoding.NO_RESOURCES,
     specifications: Specifications | None = None,
+    *,
+    only_resources: bool = False,
 ) -> StoredState:
     """Everything, with the history of each resource; resources that equal those of ``like`` are those."""
     driver: Any = connection.connection.driver_connection
@@ -55,14 +57,16 @@ def load(
         with suppress(
             StateCorrupt, *decoding.UNREADABLE
         ):  # which is found again below, and explained
-            return sqlite_reader.everything(driver, like, specifications)
+            return sqlite_reader.everything(
+                driver, like, specifications, only_resources=only_resources
+            )
     return decoding.stored_state(
         single(connection, tables.meta),
         fingerprints=_every(connection, tables.fingerprints),
-        tests=_every(connection, tables.tests),
+        tests=() if only_resources else _every(connection, tables.tests),
         resources=_every(connection, tables.resources),
-        forgotten=_forgotten(connection),
-        credential_uses=_every(connection, tables.credential_uses),
+        forgotten=() if only_resources else _forgotten(connection),
+        credential_uses=() if only_resources else _every(connection, tables.credential_uses),
         like=like,
         specifications=specifications,
     )

@@ -125,11 +125,15 @@ class SqlStore:
         with self._view() as view:
             return checking.broken_links(view) if view is not None else ()
 
-    def load(self, like: Mapping[Address, Resource] = NO_RESOURCES) -> StoredState:
+    def load(
+        self, like: Mapping[Address, Resource] = NO_RESOURCES, *, only_resources: bool = False
+    ) -> StoredState:
         """Read the newest revision; raises StateCorrupt where a resource cannot be read back."""
         read = Specifications(self._read) if like else None
         with self._view() as view:
-            found = reading.load(view, like, read) if view is not None else StoredState()
+            if view is None:
+                return StoredState()
+            found = reading.load(view, like, read, only_resources=only_resources)
         self._read = read.found if read is not None else {}
         return found
 

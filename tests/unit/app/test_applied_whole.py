@@ -35,10 +35,12 @@ class Counted(FarStore):
         self._reach()
         return super().revisions(limit=limit, until=until)
 
-    def load(self, like: Mapping[Address, Resource] = NO_RESOURCES) -> StoredState:
+    def load(
+        self, like: Mapping[Address, Resource] = NO_RESOURCES, *, only_resources: bool = False
+    ) -> StoredState:
         self._reach()
         self.wholes += 1
-        return super().load(like)
+        return super().load(like, only_resources=only_resources)
 
     def routing(self, needs: RoutingNeeds) -> RoutingExcerpt | None:
         self._reach()

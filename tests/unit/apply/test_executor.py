@@ -299,8 +299,13 @@ def test_a_lock_that_was_lost_keeps_the_apply_from_writing(bench: Bench) -> None
 
 def test_a_store_that_does_not_write_what_it_was_given_is_found_out(bench: Bench) -> None:
     class Forgetful(MemoryStore):
-        def load(self, like: object = None) -> object:  # type: ignore[override]
-            return replace(super().load(), resources=())
+        def load(
+            self,
+            like: Mapping[Address, Resource] = NO_RESOURCES,
+            *,
+            only_resources: bool = False,
+        ) -> StoredState:
+            return replace(super().load(like, only_resources=only_resources), resources=())
 
     bench.store = Forgetful(clock=lambda: NOON)
     with pytest.raises(
@@ -330,10 +335,12 @@ def test_what_is_recorded_of_a_failure_is_its_stage_class_and_cause(bench: Bench
 class Unreadable(MemoryStore):
     """A store that can be written, and cannot be read after that."""
 
-    def load(self, like: Mapping[Address, Resource] = NO_RESOURCES) -> StoredState:
+    def load(
+        self, like: Mapping[Address, Resource] = NO_RESOURCES, *, only_resources: bool = False
+    ) -> StoredState:
         if self.revisions():
             raise StateUnavailable("the database is gone")
-        return super().load()
+        return super().load(like, only_resources=only_resources)
 
 
 def test_what_was_written_is_said_to_be_even_if_it_cannot_be_proved() -> None:
