@@ -140,17 +140,13 @@ def _shape(change: Change, of: tuple[_Leaf, ...]) -> str:
     before, after = _resources(change)
     provider = after.provider if isinstance(after, Connector) else None
     shape: list[JSON] = [type(change).__name__, change.address.kind.value, provider]
+    was, now = before.address.name, after.address.name
+    renamed = isinstance(change, Rename)
     for path, old, new in of:
-        if isinstance(change, Rename) and path in _NAMES:
+        if renamed and path in _NAMES:
             shape.append([path])
         else:
-            shape.append(
-                [
-                    path,
-                    _class(path, old, before.address.name),
-                    _class(path, new, after.address.name),
-                ]
-            )
+            shape.append([path, _class(path, old, was), _class(path, new, now)])
     return canonical_json(shape)
 
 
@@ -176,8 +172,10 @@ def pattern_of(value: JSON, name: str) -> JSON:
         return [pattern_of(item, name) for item in value]
     if not isinstance(value, str):
         return value
-    value = _replaced(value, name, "${name}")
-    return _replaced(value, _in_capitals(name), "${NAME}")
+    for word, sign in ((name, "${name}"), (_in_capitals(name), "${NAME}")):
+        if word in value:  # in most values of most resources, neither is
+            value = _replaced(value, word, sign)
+    return value
 
 
 @lru_cache(maxsize=256)  # asked for each field of a resource in turn
@@ -187,10 +185,8 @@ def _in_capitals(name: str) -> str:
 
 def _replaced(value: str, word: str, sign: str) -> str:
     """Put a sign in the place of a word, wherever it stands with no letter or digit beside it."""
-    place = value.find(word)
-    if place < 0:
-        return value
     found, begin = "", 0
+    place = value.find(word)
     while place >= 0:
         end = place + len(word)
         alone = not value[place - 1 : place].isalnum() and not value[end : end + 1].isalnum()
@@ -230,7 +226,7 @@ def _field(column: tuple[_Leaf, ...], names: list[tuple[str, ...]]) -> AlikeFiel
 
 
 def _key(value: JSON) -> str | float | None:
-    return canonical_json(value) if isinstance(value, list | dict) else value
+    return repr(value) if isinstance(value, list | dict) else value
 
 
 def _renamed(path: str, names: list[tuple[str, ...]]) -> bool:

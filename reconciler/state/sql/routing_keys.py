@@ -28,14 +28,25 @@ if TYPE_CHECKING:
 
 
 def write(
-    connection: Connection, created: Mapping[str, Resource], changed: Mapping[str, Resource]
+    connection: Connection,
+    created: Mapping[str, Resource],
+    changed: Mapping[str, Resource],
+    *,
+    all_new: bool,
 ) -> None:
-    """Write the keys of resources by their uids; those of deleted ones are gone with them."""
+    """Write the keys of resources by their uids; those of deleted ones are gone with them.
+
+    ``all_new`` says that there are no other resources than those that were created.
+    """
     stored = reading.single(connection, tables.meta).routing
-    if not keys.is_readable(stored):
-        rebuild(connection)
-        return
     touched = {**created, **changed}
+    if not keys.is_readable(stored):
+        if not all_new:
+            rebuild(connection)
+            return
+        connection.execute(delete(tables.routing_keys))
+        stored = keys.edition(lasting=True)
+        _note_edition(connection, lasting=True)
     if stored == keys.edition(lasting=True) and not all(
         map(keys.has_lasting_keys, touched.values())
     ):
