@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeGuard
 
 from reconciler.model.connector import (
@@ -57,38 +58,39 @@ class WrittenCredentials:
     password: SecretRef | None = None
     oauth2: OAuth2 | None = None
 
-    def __bool__(self) -> bool:
-        return (self.username, self.password, self.oauth2) != (None, None, None)
-
-    @classmethod
-    def of(cls, account: ProtocolSettings | None) -> WrittenCredentials:
-        """Return the credentials that one account's settings give."""
-        return cls(account.username, account.password, account.oauth2) if account else _NONE
-
 
 _NONE: Final = WrittenCredentials()
+
+SignIn = WrittenCredentials | ProtocolSettings
+"""What says how to sign in: an account's settings do, besides what else they say."""
+
+
+def says_how_to_sign_in(account: ProtocolSettings | None) -> bool:
+    """Whether an account has credentials of its own."""
+    return account is not None and (
+        account.username is not None or account.password is not None or account.oauth2 is not None
+    )
 
 
 def build_connector(document: ConnectorDocument, provider: Provider | None) -> Connector:
     """Fill in everything that is known."""
     imap, smtp = document.imap, smtp_of(document, provider)
     same = uses_same_credentials(document)
+    sends = document.enable_mail_send_from
     return Connector(
         name=document.name,
         display_name=document.display_name or document.name,
         provider=document.provider,
-        imap=_server(document, imap, WrittenCredentials.of(imap), provider) if imap else None,
-        enable_mail_send_from=document.enable_mail_send_from,
-        smtp=_server(document, smtp, WrittenCredentials.of(imap if same else smtp), provider)
-        if smtp
-        else None,
-        email_address=email_address_of(document) if document.enable_mail_send_from else None,
-        from_name=document.from_name if document.enable_mail_send_from else None,
-        reply_to=document.reply_to if document.enable_mail_send_from else None,
-        test_recipient=document.test_recipient if document.enable_mail_send_from else None,
+        imap=_server(document, imap, imap, provider) if imap else None,
+        enable_mail_send_from=sends,
+        smtp=_server(document, smtp, (imap if same else smtp) or _NONE, provider) if smtp else None,
+        email_address=email_address_of(document) if sends else None,
+        from_name=document.from_name if sends else None,
+        reply_to=document.reply_to if sends else None,
+        test_recipient=document.test_recipient if sends else None,
         depth=document.depth,
-        **{name: _first(document, provider, name) for name in FROM_PROVIDER},
-        also_sends_as=document.also_sends_as if document.enable_mail_send_from else (),
+        **_of_either(document, provider),
+        also_sends_as=document.also_sends_as if sends else (),
         use_same_credentials=same and smtp is not None,
         sent_folder=document.sent_folder,
         save_sent=document.save_sent,
@@ -99,9 +101,17 @@ def build_connector(document: ConnectorDocument, provider: Provider | None) -> C
     )
 
 
-def _first(document: ConnectorDocument, provider: Provider | None, name: str) -> Any:
-    own = getattr(document, name)
-    return own if own is not None or provider is None else getattr(provider, name)
+_FROM_PROVIDER: Final = attrgetter(*FROM_PROVIDER)
+
+
+def _of_either(document: ConnectorDocument, provider: Provider | None) -> dict[str, Any]:
+    """The fields that a connector has of its own, else from its provider."""
+    own = dict(zip(FROM_PROVIDER, _FROM_PROVIDER(document), strict=True))
+    if provider is None:
+        return own
+    return {
+        name: getattr(provider, name) if value is None else value for name, value in own.items()
+    }
 
 
 def shown_to_servers(
@@ -142,7 +152,7 @@ def uses_same_credentials(document: Accounts) -> bool:
         return False
     if document.smtp is not None and document.smtp.use_same_credentials is not None:
         return document.smtp.use_same_credentials
-    return bool(WrittenCredentials.of(document.imap)) and not WrittenCredentials.of(document.smtp)
+    return says_how_to_sign_in(document.imap) and not says_how_to_sign_in(document.smtp)
 
 
 def email_address_of(document: Accounts) -> str | None:
@@ -209,7 +219,7 @@ def security_of(account: ProtocolSettings, defaults: ServerDefaults | None) -> S
 def _server(
     document: ConnectorDocument,
     account: ProtocolSettings,
-    credentials: WrittenCredentials,
+    credentials: SignIn,
     provider: Provider | None,
 ) -> MailServer:
     defaults = defaults_of(provider, account)
@@ -234,9 +244,7 @@ def _server(
     )
 
 
-def resolve_oauth2(
-    credentials: WrittenCredentials, defaults: OAuth2Defaults | None
-) -> OAuth2 | None:
+def resolve_oauth2(credentials: SignIn, defaults: OAuth2Defaults | None) -> OAuth2 | None:
     """Fill in token endpoint and scopes; a service account acts for the mailbox it signs in to."""
     oauth2 = credentials.oauth2
     if oauth2 is None:

@@ -87,7 +87,11 @@ class _Writers(dict[type[Any], "Callable[[Any], str]"]):
         return lambda value: canonical_json(to_plain(value, nulls=self._nulls))
 
     def _items(self, value: Any) -> str:
-        return f"[{','.join([self[type(item)](item) for item in value])}]" if value else "[]"
+        texts = [
+            encode_basestring(item) if type(item) is str else self[type(item)](item)
+            for item in value
+        ]
+        return f"[{','.join(texts)}]"
 
     def _mapping(self, value: Any) -> str:
         named = [(str(name), value[name]) for name in sorted(value, key=str)]

@@ -91,8 +91,9 @@ def plan(
 
     A pure function of its arguments.
     """
-    stored, configured = current.snapshot, desired.snapshot
     changes = ordered(differences(desired, current))
+    configured = desired.snapshot
+    stored = current.snapshot if changes else configured
     audiences = Audiences(stored.directory)
     before = RoutingTable(stored, audiences)
     after, impact = before, Impact()

@@ -108,12 +108,14 @@ def _uses(
     rows: Iterable[Sequence[Any]], known: Callable[[str], SecretRef]
 ) -> Sequence[CredentialUse]:
     """The remembered uses, in the order of their ids; a reference that cannot be read is noticed at once."""
-    kept = [(known(row[2]), row) for row in rows]
+    kept = list(rows)
+    for text in {row[2] for row in kept}:
+        known(text)
 
     def made() -> tuple[CredentialUse, ...]:
         uses = {
             id_: CredentialUse(
-                reference,
+                known(text),
                 identity,
                 Destination(host, port, security, username),
                 Fingerprint(key_id, mac) if mac else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reconciler.config.build import WrittenCredentials, smtp_of, uses_same_credentials
+from reconciler.config.build import says_how_to_sign_in, smtp_of, uses_same_credentials
 from reconciler.config.checks.finding import Finding
 
 if TYPE_CHECKING:
@@ -87,9 +87,7 @@ def _told_elsewhere(case: ResolvedConnector) -> bool:
     if uses_same_credentials(case.document):
         return True
     smtp = case.document.smtp
-    return (
-        smtp is not None and smtp.use_same_credentials is False and not WrittenCredentials.of(smtp)
-    )
+    return smtp is not None and smtp.use_same_credentials is False and not says_how_to_sign_in(smtp)
 
 
 def labels(subject: ResolvedConfiguration) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reconciler.config.build import WrittenCredentials
+from reconciler.config.build import says_how_to_sign_in
 from reconciler.config.checks.finding import Finding
 from reconciler.model.connector import SmtpSignIn
 
@@ -67,7 +67,7 @@ def same_credentials(subject: ResolvedConfiguration) -> Iterator[Finding]:
             continue
         if document.smtp.sign_in is SmtpSignIn.NONE or document.smtp.use_same_credentials is None:
             continue
-        own = WrittenCredentials.of(document.smtp)
+        own = says_how_to_sign_in(document.smtp)
         message = hint = ""
         match document.smtp.use_same_credentials:
             case True if own:
@@ -81,7 +81,7 @@ def same_credentials(subject: ResolvedConfiguration) -> Iterator[Finding]:
             case False if not own and not document.draft:
                 message = "`use_same_credentials` is false, but `smtp` has no credentials."
                 hint = "Add `username` and `password` to `smtp`."
-                if WrittenCredentials.of(document.imap):
+                if says_how_to_sign_in(document.imap):
                     hint += " Or set `use_same_credentials: true`."
         if message:
             yield Finding("connector/same-credentials", case.entry.raw, route, message, hint)
