@@ -120,18 +120,7 @@ def _uses(
                 Destination(host, port, security, username),
                 Fingerprint(key_id, mac) if mac else None,
             )
-            for reference, (
-                id_,
-                _,
-                _,
-                identity,
-                host,
-                port,
-                security,
-                username,
-                key_id,
-                mac,
-            ) in kept
+            for id_, _, text, identity, host, port, security, username, key_id, mac in kept
         }
         return tuple(uses[id_] for id_ in sorted(uses))
 
