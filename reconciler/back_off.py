@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class BackOff:
     """A series of waits in seconds: ``first``, then each twice the one before, none above ``longest``.
 
-    ``tries`` is how often something is tried in all, so there is one wait less; None sets no limit.
+    ``tries`` is the total number of tries, so there is one wait less; None sets no limit.
     """
 
     first: float

@@ -1,4 +1,4 @@
-"""The CI systems that we know: how each tells that it is running, and what it takes for a command in a log."""
+"""The known CI systems: how to recognise each, and what it parses as a command in a log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CiSystem:
-    """How a CI system tells that it is running, for whom, and on which commit."""
+    """The variables in which a CI system announces itself, the actor and the commit."""
 
     name: str
     present: str
@@ -40,7 +40,7 @@ CI_SYSTEMS = (
     CiSystem("Buildkite", "BUILDKITE", ("BUILDKITE_BUILD_CREATOR_EMAIL",), "BUILDKITE_COMMIT"),
     CiSystem("TeamCity", "TEAMCITY_VERSION", (), "BUILD_VCS_NUMBER"),
 )
-"""The variables are those of each vendor's reference of predefined variables."""
+"""From each vendor's reference of predefined variables."""
 
 
 def running_in(environ: Mapping[str, str]) -> str:
@@ -58,11 +58,11 @@ _COMMANDS = re.compile(
     r"|(?P<section>section_(?:start|end)):"  # GitLab: sections, which hide what they hold
 )
 _LONGEST = 16
-"""Characters of a line's end that can be the beginning of a command."""
+"""The maximum length of an unfinished command at the end of a line."""
 
 
 def has_command(text: str) -> bool:
-    """Whether a CI system would take some of a text for a command."""
+    """Whether a CI system would find a command in a text."""
     if "::" not in text and "##" not in text and "section_" not in text:
         return False  # most texts, in a fraction of the time
     return _COMMANDS.search(text) is not None
@@ -72,7 +72,10 @@ _WORKFLOW_COMMAND = re.compile(r"\s*::[a-zA-Z][^:]*::")
 
 
 def is_command(name: str) -> bool:
-    """Whether a name was made to be a command. Unlike :func:`has_command`, no IPv6 address is one."""
+    """Whether a name was made to be a command.
+
+    Unlike :func:`has_command`, no IPv6 address is one.
+    """
     return has_command(name) and any(
         match.lastgroup != "colon" or _WORKFLOW_COMMAND.match(name, match.start())
         for match in _COMMANDS.finditer(name)
@@ -80,7 +83,7 @@ def is_command(name: str) -> bool:
 
 
 def break_commands(text: str, line: str = "") -> str:
-    """Put a blank into whatever a CI system would take for a command, so that it stays text.
+    """Put a blank into anything that a CI system would parse as a command, so that it stays text.
 
     Display names, file names and answers of servers come from strangers; a line of theirs could hide what
     follows, or set a variable. ``line`` is what the text is written after, as :func:`open_line` returns it.
@@ -95,7 +98,7 @@ def break_commands(text: str, line: str = "") -> str:
 
 
 def open_line(text: str, line: str = "") -> str:
-    """Return what of the unfinished last line decides whether the next text makes a command of it."""
+    """Return the part of the unfinished last line that the next text could turn into a command."""
     before, newline, last = text.replace("\r", "\n").rpartition("\n")
     last = last if newline else line + before + last
     if not last.strip():
@@ -104,9 +107,9 @@ def open_line(text: str, line: str = "") -> str:
 
 
 _IN_JSON = re.compile(r"##|section_(?:start|end):")
-"""What a command begins with, in the middle of a line too. JSON has it within strings alone."""
+"""How a command begins, even in the middle of a line. In JSON it occurs only within strings."""
 
 
 def escape_commands(json: str) -> str:
-    """Write JSON so that no CI system finds a command in it, and every parser reads the same text."""
+    """Write JSON in which no CI system finds a command, and which parses to the same text."""
     return _IN_JSON.sub(lambda match: f"{match[0][:-1]}\\u{ord(match[0][-1]):04x}", json)

@@ -41,5 +41,5 @@ def actor(told: str | None, environ: Mapping[str, str], *, by: str = "--actor") 
 
 
 def _name(text: str | None) -> str:
-    """A name as rights know it: without blanks around it."""
+    """A name as permissions spell it: without surrounding blanks."""
     return (text or "").strip()

@@ -49,18 +49,21 @@ _USERNAME: Final = re.compile(USERNAME_PATTERN.strip("^$"))
 
 
 class Questions(Protocol):
-    """Whoever decides what the options leave open; without a person, each answer is the careful one."""
+    """Answers the questions that the options leave open; without a person, always cautiously."""
 
     def trust(self, hosts: tuple[str, ...], domain: str) -> bool:
-        """Whether servers outside the address's domain are really its own."""
+        """Whether to trust servers outside the domain of the address."""
         ...
 
     def confirm_guess(self, servers: tuple[FoundServer, ...]) -> bool:
-        """Whether guessed servers are the right ones."""
+        """Whether the guessed servers are correct."""
         ...
 
     def server(self, protocol: MailProtocol) -> FoundServer | None:
-        """The server of a protocol, when nothing was found; None if there is none or nobody to ask."""
+        """Ask for the server of a protocol when none was found.
+
+        None without a server or a person.
+        """
         ...
 
     def name(self, proposed: str) -> str:
@@ -70,7 +73,7 @@ class Questions(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddOptions:
-    """What the command line says about a new connector; None for what it leaves open."""
+    """The options for a new connector; None for each that was not given."""
 
     address: str
     name: str | None = None
@@ -86,7 +89,7 @@ class AddOptions:
     source: Source = Source.OPTIONS
 
     def check(self) -> None:
-        """Raise UsageError for a value that no document takes."""
+        """Raise UsageError for a value that no document may contain."""
         if not _ADDRESS.fullmatch(self.address):
             raise UsageError(
                 f"invalid address {self.address!r}", hint="Write it like support@example.com."
@@ -115,9 +118,9 @@ class ConnectorFile:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where a new connector goes: the folder of connectors, what is there, and how to look further.
+    """Where a new connector goes: its folder, the existing configuration, and how to search.
 
-    ``problems`` are those that the configuration has already.
+    ``problems`` are the existing problems of the configuration.
     """
 
     root: Path
@@ -134,7 +137,7 @@ class Surroundings:
 
     @classmethod
     def of(cls, workspace: Workspace, network: Network | None) -> Surroundings:
-        """Those of a project; raises NoProject where there is none."""
+        """Read the surroundings from a project; raises NoProject without one."""
         workspace.require_project()
         loaded = workspace.load()
         own = loaded.snapshot.providers if loaded.snapshot is not None else ()
@@ -155,7 +158,7 @@ class Surroundings:
 
     @classmethod
     def fresh(cls, root: Path, network: Network | None) -> Surroundings:
-        """Those of a project that is about to be started."""
+        """Make the surroundings for a project that is about to be created."""
         roots = (root,) if root.is_dir() else ()
         return cls(
             root,
@@ -177,8 +180,9 @@ def prepare(
 ) -> ConnectorFile:
     """Find the settings of an account and make the file for it, without writing anything.
 
-    ``observe`` is told of each step of the search. Raises UsageError where something is missing or
-    taken, and ConfigurationInvalid if the configuration would not be valid with it.
+    ``observe`` is called with each step of the search. Raises UsageError for a missing setting
+    or a name that is taken, and ConfigurationInvalid if the new file would make the
+    configuration invalid.
     """
     options.check()
     settings, decided = _settings(options, around, questions, observe)
@@ -217,7 +221,7 @@ def _settings(
     questions: Questions,
     observe: Callable[[Lookup], None],
 ) -> tuple[FoundSettings, bool]:
-    """The settings, and whether somebody confirmed the servers."""
+    """The settings, and whether the servers were confirmed."""
     if options.imap or options.smtp:
         return _given(options, around), True
     if options.provider is not None:
@@ -250,7 +254,7 @@ def _settings(
 
 
 def _given(options: AddOptions, around: Surroundings) -> FoundSettings:
-    """The servers that were given; those of a file by their provider's name, if they are one's."""
+    """The servers that were given; a provider's name if a file gives exactly its servers."""
     given = FoundSettings(
         source=options.source, imap=options.imap, smtp=options.smtp, anonymous=options.anonymous
     )
@@ -298,7 +302,7 @@ def _refuse_taken(name: str, around: Surroundings) -> None:
 
 
 def _place(root: Path, name: str) -> Path:
-    """A free file for the connector; another kind of document may have the one of its name."""
+    """An unused file for the connector; another document may already use its name."""
     for path in (root / f"{name}.yaml", root / f"{name}.connector.yaml"):
         if not os.path.lexists(path):
             return path
@@ -313,7 +317,10 @@ def _modeline(around: Surroundings, path: Path) -> str:
 
 
 def _problems(path: Path, text: str, around: Surroundings) -> tuple[Diagnostic, ...]:
-    """The warnings that a file adds to the configuration; raises ConfigurationInvalid if it adds errors."""
+    """The warnings that a file adds to the configuration.
+
+    Raises ConfigurationInvalid if it adds errors.
+    """
     with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
         beside = Path(folder, path.name)
         beside.write_text(text, encoding="utf-8")
@@ -338,7 +345,7 @@ def _problems(path: Path, text: str, around: Surroundings) -> tuple[Diagnostic, 
 def network_for(
     connect_to: ConnectTo, ca_file: str | None, nameserver: tuple[str, int] | None
 ) -> Network:
-    """How a search reaches the world; where other connections are forbidden, the system's name servers are too."""
+    """How a search connects; if redirected, the system's name servers are off limits too."""
     from reconciler.discovery.dns import NameServer, Unasked  # noqa: PLC0415 - only for a search
 
     closed = connect_to.only and nameserver is None
@@ -346,7 +353,10 @@ def network_for(
 
 
 def server_given(protocol: MailProtocol, text: str) -> FoundServer:
-    """Read ``HOST[:PORT[:SECURITY]]``; raises UsageError where the port does not tell the security."""
+    """Read ``HOST[:PORT[:SECURITY]]``.
+
+    Raises UsageError if the port does not imply a security mode.
+    """
     host, _, rest = text.partition(":")
     port_text, _, security_text = rest.partition(":")
     port = port_text or ("993" if protocol is MailProtocol.IMAP else "465")

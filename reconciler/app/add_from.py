@@ -1,4 +1,4 @@
-"""Taking over the settings of another program for a new connector: everything but its secrets."""
+"""Import the settings of another program for a new connector: everything but its secrets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FORMATS: Final = (
 
 
 def take_over(path: Path, given: AddOptions) -> tuple[AddOptions, tuple[Remark, ...]]:
-    """Fill in from a file what the options leave open, and say what of the file was left out.
+    """Fill in missing options from a file, and list what was not imported.
 
     Raises ReconcilerError for a file that cannot be read, and UsageError for one without a usable server.
     """

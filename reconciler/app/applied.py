@@ -1,4 +1,4 @@
-"""What is applied, as those who send need it: followed, so that an apply counts within a second."""
+"""The applied state as senders need it: polled, so that an apply takes effect within a second."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ if TYPE_CHECKING:
     from reconciler.state.base import MailState
 
 FRESH = 0.5
-"""Seconds for which an answer counts, until it is looked up whether something was applied in the meantime."""
+"""Seconds before the state is checked again for a newer revision."""
 
 PATIENCE = 2.0
-"""Seconds that a mail waits for an answer that another one has asked for."""
+"""Seconds that a mail waits for a check that another mail has started."""
 
 _MOST_KEPT: Final = 1000
-"""Excerpts of a revision that are kept: mails of one application mostly ask about the same."""
+"""Cached excerpts of a revision: mails of one application mostly ask the same questions."""
 
 _NONE: Final = (-1, "")
 
 
 class AppliedState:
-    """The newest revision, as routing asks about it. Threads share it, and one of them looks.
+    """The newest revision, as routing needs it.
 
-    A mail reads only what it concerns. With ``grace``, the whole of a revision is read too, in the background after the first
-    time, and serves for so many seconds while the state cannot be read; ``problem`` then says why.
+    Threads share it; one of them checks for updates. A mail reads only what concerns it. With
+    ``grace``, the whole of a revision is read too, in the background after the first time, and
+    is used for that many seconds while the state cannot be read; ``problem`` then says why.
     Without, a state that cannot be read is an error.
     """
 
@@ -57,9 +58,11 @@ class AppliedState:
         self.problem: StateError | None = None
 
     def index(self, needs: Callable[[], RoutingNeeds]) -> RoutingIndex:
-        """Return the newest revision as of a moment ago, or what ``needs`` says of it; raises StateError.
+        """Return the newest revision as of a moment ago, or what ``needs`` says of it.
 
-        ``needs`` is only called where the whole was not read.
+        Raises StateError.
+
+        ``needs`` is called only if the whole revision was not read.
         """
         self.look()
         whole = self._whole
@@ -74,15 +77,15 @@ class AppliedState:
         return self.index(lambda: RoutingNeeds(application=name)).application(name)
 
     def is_current(self, index: RoutingIndex) -> bool:
-        """Whether nothing else was applied since it was read; raises StateError."""
+        """Whether it is still the newest revision; raises StateError."""
         self.look()
         return index.revision == self._revision
 
     def look(self) -> None:
-        """See whether something was applied, unless that is known; raises StateError.
+        """Check for a newer revision unless that was just done; raises StateError.
 
-        While one thread looks, the others wait for it. Where ``grace`` lets them, they go on with the last revision
-        if that takes long, and at once if the state is known to be away.
+        While one thread checks, the others wait. With ``grace``, they continue with the last
+        revision if that takes long, and at once if the state is known to be unavailable.
         """
         known, asked = self._revision != _NONE, self._clock()
         if known and not self._is_old():
@@ -100,7 +103,7 @@ class AppliedState:
 
     @property
     def serial(self) -> int:
-        """The serial of the newest revision that was seen; -1 before the first."""
+        """The serial of the newest known revision; -1 before the first."""
         return self._revision[0]
 
     @property
@@ -115,7 +118,7 @@ class AppliedState:
         return self.age < self._grace
 
     def _look(self) -> None:
-        began = self._clock()  # of what is applied during the look, nothing may have been seen
+        began = self._clock()  # an apply during the check may have gone unnoticed
         try:
             self._follow()
             self._seen, self.problem = self._clock(), None
@@ -128,7 +131,7 @@ class AppliedState:
     def _follow(self) -> None:
         is_first = self._revision == _NONE
         if is_first:
-            self._store.migrate()  # an upgrade of the tool does not stop the mail
+            self._store.migrate()  # an upgrade of reconciler must not stop mail
         newest = self._store.revisions(limit=1)
         if not newest:
             raise _empty()
@@ -150,12 +153,12 @@ class AppliedState:
         return RoutingIndex(loaded.snapshot, revision=revision)
 
     def _catch_up(self) -> None:
-        """Read the whole of the newest revision, in a thread of its own; while that lasts, mails read what they need."""
+        """Read the whole newest revision in its own thread; mails still read what they need."""
         while True:
             revision = self._revision
             try:
                 whole = self._load(revision)
-            except StateError:  # whoever looks next says so, and begins again once it is back
+            except StateError:  # the next check reports it, and starts again once the state is back
                 whole = None
             with self._turn:
                 if whole is not None and revision == self._revision:
@@ -179,7 +182,7 @@ class AppliedState:
         return index
 
     def _without_keys(self) -> RoutingIndex:
-        """Read the whole where another release wrote the state, and keep it."""
+        """Read and keep the whole revision of a state that another release wrote."""
         with self._turn:
             while self._whole is None:
                 self._follow()
@@ -188,7 +191,7 @@ class AppliedState:
 
 
 def _empty() -> StateUnavailable:
-    # A volume that is not mounted, more often than a first day.
+    # More likely an unmounted volume than a first run.
     return StateUnavailable(
         "the state is empty, so nothing can be sent through it",
         hint="Check --state, or run the first `reconciler apply`.",

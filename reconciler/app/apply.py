@@ -46,15 +46,15 @@ PLAINLY = ApplyOptions()
 
 
 class Approver(Protocol):
-    """Says yes or no to the plan that was shown."""
+    """Approves or declines the plan that was shown."""
 
     def approve(self) -> bool:
-        """Ask; True lets the apply go on."""
+        """Ask; True to continue."""
         ...
 
     @property
     def is_person(self) -> bool:
-        """Whether the answer is one of somebody who has read the plan."""
+        """Whether a person who read the plan gave the answer."""
         ...
 
 
@@ -62,20 +62,17 @@ class ApplyProgress(Progress, Protocol):
     """Receives the progress of an apply, its plan before its tests."""
 
     def waiting(self, lease: Lease) -> None:
-        """Somebody else holds the lock, and is waited for."""
+        """The apply is waiting for another holder's lock."""
         ...
 
     def planned(self, planned: Planned) -> None:
-        """Show what the apply is about, whether it will be refused or not.
-
-        A second call shows what the secrets added: the rotations.
-        """
+        """Show the plan, even if it will be refused. A second call adds the rotated secrets."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyRequest:
-    """What an apply was asked to do; ``outcome`` says at any time whether it has written."""
+    """The options of an apply; ``outcome`` always says whether a revision was written."""
 
     actor: Actor
     overrides: Overrides = NO_OVERRIDES
@@ -173,7 +170,7 @@ class _Tests:
 
 
 class _Decision:
-    """Decides about an apply, first without secrets: a refused apply fetches none and runs nothing."""
+    """Judges an apply, first without secrets: a refused apply fetches none and runs nothing."""
 
     def __init__(
         self,
@@ -232,7 +229,7 @@ class _Decision:
         return self._approver.approve()
 
     def _look_for_variables(self, planned: Planned) -> None:
-        """Raise SecretError, before somebody is asked, if a test would miss a variable; fetches nothing."""
+        """Raise SecretError, before asking, if a test needs an unset variable; fetches nothing."""
         conduct = self._request.conduct
         if conduct.skip_tests:
             return
@@ -253,7 +250,7 @@ class _Decision:
         ]
         if not self._approver.is_person:
             return broken
-        # A yes holds for what was shown, and a terminal does not show all of very many secrets.
+        # An approval covers only what was shown, and a terminal truncates a long list of secrets.
         shown = can_be_shown(pending_uses(broken))
         return [
             item
@@ -295,7 +292,7 @@ def _denied(planned: Planned, actor: Actor) -> NotAuthorised:
 
 
 def _missing_variables(planned: Planned, resolver: Resolver) -> tuple[tuple[SecretError, str], ...]:
-    """Return each variable that a test would miss, as the error of fetching it, and who needs it."""
+    """Return the error for each unset variable that a test needs, and which connectors need it."""
     tested = {item.connector for item in planned.plan.to_test}
     needed: dict[SecretRef, list[str]] = {}
     for connector in planned.desired.snapshot.connectors:

@@ -1,4 +1,4 @@
-"""Files as wholes: written so that they are there or not at all, whatever happens, and read as bytes."""
+"""Atomic files: written completely or not at all, and read as bytes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def refuse_escape(path: Path) -> None:
-    """Raise ReconcilerError for a path that is a link, or that a link of a repository leads out of it.
+    """Raise ReconcilerError for a path that is a link, or that leaves a repository through one.
 
-    A pull request could otherwise have a plan or a report written over any file of whoever runs it. Each
-    link on the way is judged where it lies: one in a checkout, in a project or below the working folder may
-    not leave it; what lies elsewhere is the user's own. The links of the system to streams, such as
-    ``/dev/stdout``, are written to.
+    Otherwise a pull request could make a plan or report overwrite any file of the user. Each
+    link is judged by where it is: inside a checkout, a project or the working folder, it may
+    not lead outside; elsewhere it belongs to the user. The system's links to streams, such as
+    ``/dev/stdout``, are allowed.
     """
     if path.is_symlink() and not os.path.realpath(path.parent).startswith(("/dev", "/proc")):
         raise ReconcilerError(
@@ -36,7 +36,7 @@ def refuse_escape(path: Path) -> None:
     at = Path(path.anchor) if path.is_absolute() else Path.cwd()
     for part in path.parts[1:-1] if path.is_absolute() else path.parts[:-1]:
         at = Path(os.path.realpath(at))
-        # Not by way of the text: link/../file lies beside what the link leads to.
+        # Do not normalise the text: link/../file is next to the link's target.
         at = at.parent if part == ".." else at / part
         bounds = _repository_of(at.parent) if at.is_symlink() else None
         if bounds is not None and not Path(os.path.realpath(at)).is_relative_to(bounds):
@@ -47,7 +47,7 @@ def refuse_escape(path: Path) -> None:
 
 
 def _repository_of(folder: Path) -> Path | None:
-    """What may have come with a pull request: the checkout, the project or the working folder around."""
+    """The surrounding checkout, project or working folder, which a pull request may have filled."""
     around = (folder, *folder.parents)
     here = Path(os.path.realpath(Path.cwd()))
     return next(
@@ -57,12 +57,12 @@ def _repository_of(folder: Path) -> Path | None:
 
 
 def write_wholly(path: Path, text: str, *, like: Path | None = None, public: bool = False) -> None:
-    """Put a text in the place of a file, readable by its owner alone.
+    """Replace a file atomically, readable by its owner alone.
 
-    With ``like``, owner, group and mode are those of that file; with ``public``, the mode is that of any
-    new file. What is there and is no file (a device, a pipe) is written to as it is. A lone surrogate, as
-    in a file's name that is not UTF-8, is written as an escape. Raises OSError; then the file is as it was,
-    and nothing is left beside it. Raises ReconcilerError as :func:`refuse_escape`.
+    ``like`` copies owner, group and mode from another file; ``public`` uses the default mode of
+    a new file. A device or pipe is written to directly. A lone surrogate, as in a file's name
+    that is not UTF-8, is written as an escape. Raises OSError, leaving the old file untouched
+    and no temporary file behind. Raises ReconcilerError as :func:`refuse_escape`.
     """
     write_pieces(path, (text,), like=like, public=public)
 
@@ -70,16 +70,16 @@ def write_wholly(path: Path, text: str, *, like: Path | None = None, public: boo
 def write_pieces(
     path: Path, pieces: Iterable[str], *, like: Path | None = None, public: bool = False
 ) -> None:
-    """Put a text in the place of a file, as :func:`write_wholly`, a piece at a time.
+    """Replace a file like :func:`write_wholly`, one piece at a time.
 
-    The file is as it was if a piece cannot be made, whatever that raises.
+    If producing a piece raises, the old file stays untouched.
     """
     refuse_escape(path)
     if path.exists() and not path.is_file():
         with path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
             stream.writelines(pieces)
         return
-    with deferred():  # a signal between a file's creation and its name would leave it
+    with deferred():  # a signal between creating and naming the file would leave it behind
         _replace(path.resolve(), pieces, like=like, public=public)
 
 
@@ -91,14 +91,14 @@ def _replace(path: Path, pieces: Iterable[str], *, like: Path | None, public: bo
 
 
 def create_wholly(path: Path, text: str) -> None:
-    """Create a file with a text: all of it, or no file at all. The folder around it is made where it is missing.
+    """Create a file with all of a text, or no file at all. Creates its folder if missing.
 
     Raises ReconcilerError if it exists, if it cannot be written, or as :func:`refuse_escape`.
     """
     refuse_escape(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # The name is taken first, so that nothing that appears meanwhile is written over.
+        # Reserve the name first, so that a file created meanwhile is not overwritten.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         try:
             write_wholly(path, text, public=True)
@@ -117,7 +117,7 @@ def unwritable(path: Path, error: OSError) -> ReconcilerError:
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """What a file holds, and what it is to hold; ``path`` has no links in it."""
+    """The old and new contents of a file; ``path`` contains no links."""
 
     path: Path
     before: bytes
@@ -127,7 +127,7 @@ class Replacement:
 def replace_all(files: Sequence[Replacement]) -> None:
     """Replace the contents of several files, which keep owner, group and mode: all of them, or none.
 
-    Everything is on the disk before the first file is replaced, what is needed to go back included. Raises
+    Everything, the backups included, is on disk before the first file is replaced. Raises
     ReconcilerError if a file cannot be written or does not hold what it should.
     """
     with deferred():
@@ -172,7 +172,7 @@ def _refuse_changed(item: Replacement) -> None:
 
 
 def _fill(draft: Path, pieces: Iterable[bytes], *, like: Path | None, public: bool = False) -> None:
-    """Write what a file is to hold beside it, with the owner, group and mode of ``like``."""
+    """Write the new contents next to a file, with the owner, group and mode of ``like``."""
     with os.fdopen(_create(draft, public=public), "wb") as stream:
         stream.writelines(pieces)
         stream.flush()
@@ -185,14 +185,14 @@ def _fill(draft: Path, pieces: Iterable[bytes], *, like: Path | None, public: bo
 
 
 def _create(draft: Path, *, public: bool) -> int:
-    # The kernel takes away what the umask takes away.
+    # The kernel applies the umask.
     return os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if public else 0o600)
 
 
 def refuse_unwritable(path: Path) -> None:
     """Raise ReconcilerError, as :func:`refuse_escape`, or if a file could not be written there now.
 
-    Creates nothing, so it proves nothing about a disk that fills up meanwhile.
+    Creates nothing, so a disk may still fill up later.
     """
     refuse_escape(path)
     hint = "Name a file in a folder that you may write to."
@@ -213,7 +213,7 @@ def refuse_unwritable(path: Path) -> None:
 
 
 def read_wholly(path: Path, *, hint: str = "", largest: tuple[int, str] | None = None) -> bytes:
-    """Read an ordinary file; ``largest`` is how many octets a file of what kind may have.
+    """Read a regular file; ``largest`` is its maximum size in octets, and its kind for the message.
 
     Raises ReconcilerError, with ``hint``, for a file of another kind, one that is larger, or one
     that cannot be read.
@@ -230,9 +230,12 @@ def read_wholly(path: Path, *, hint: str = "", largest: tuple[int, str] | None =
 
 @contextmanager
 def opened(path: Path, *, hint: str = "") -> Iterator[int]:
-    """Open an ordinary file to read it, and give its descriptor; raises ReconcilerError, with ``hint``."""
+    """Open a regular file for reading and return its descriptor.
+
+    Raises ReconcilerError, with ``hint``.
+    """
     try:
-        # Reading a pipe or a device could wait for ever, and so does opening a pipe.
+        # Opening a pipe, or reading a pipe or device, could block forever.
         if not stat.S_ISREG(path.stat().st_mode):
             raise ReconcilerError(f"{path} is not a regular file", hint=hint)
         descriptor = os.open(path, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""The audit of signing in: which secret was to go where is written down before a connection is made."""
+"""The audit of sign-ins: each secret and its destination is recorded before the connection."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class AttemptAuthor:
 class AttemptRecorder:
     """Writes attempts to sign in into the state: one transaction before a run of tests, one after it.
 
-    ``store`` is the state, if it is open already. Nothing is recorded in a sandbox, because no secret leaves
-    the machine, or before the state exists. If the state cannot be written, the tests run all the same, and
-    ``problem`` says what is wrong.
+    ``store`` is the state if it is already open. Nothing is recorded in a sandbox, because no
+    secret leaves the machine, or before the state exists. If the state cannot be written, the
+    tests run all the same, and ``problem`` says what is wrong.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class AttemptRecorder:
         self.problem = ""
 
     def begin(self, connectors: Iterable[Connector]) -> None:
-        """Record what is about to be sent where."""
+        """Record which secrets are about to be sent where."""
         self.begin_uses(
             (connector.name, *use) for connector in connectors for use in uses(connector)
         )
@@ -98,7 +98,7 @@ class AttemptRecorder:
             self.problem = f"attempts to sign in are not recorded: {error.message}"
 
     def end(self, results: Iterable[ConnectorResult]) -> None:
-        """Write down how the attempts ended; those without a result keep no end."""
+        """Record how the attempts ended; those without a result get no outcome."""
         found = {
             (result.connector, protocol.protocol.value): protocol
             for result in results
@@ -113,7 +113,7 @@ class AttemptRecorder:
         self._finish(ended)
 
     def end_uses(self, outcome: AttemptOutcome) -> None:
-        """Write down how all that was begun ended."""
+        """Record how every started attempt ended."""
         self._finish(tuple(replace(item, outcome=outcome) for item in self._begun))
 
     def _finish(self, ended: tuple[SignInAttempt, ...]) -> None:
@@ -133,7 +133,7 @@ class AttemptRecorder:
 
 
 def _ending(protocol: ProtocolResult) -> tuple[AttemptOutcome, str]:
-    """How the sign-in of a protocol ended: everything before it sends no secret."""
+    """How the sign-in of a protocol ended; earlier stages send no secret."""
     sign_in = next((item for item in protocol.stages if item.stage is Stage.AUTHENTICATION), None)
     failed = protocol.failed
     failure = failed.failure if failed is not None else None
@@ -157,7 +157,7 @@ def recorded_attempts(
 def each_attempt(
     workspace: Workspace, chosen: AttemptFilter, limit: int
 ) -> Iterator[Iterator[SignInAttempt]]:
-    """The same, one after the other, however many they are."""
+    """The same, one at a time, without a limit."""
     with workspace.reading() as reader, reader.each_attempt(chosen, limit=limit) as found:
         yield found
 
@@ -165,7 +165,7 @@ def each_attempt(
 def prune_attempts(workspace: Workspace, actor: Actor, before: datetime) -> Pruned:
     """Forget the attempts from before a moment; raises NotAuthorised.
 
-    Where secrets went stays remembered.
+    The state still remembers where secrets went.
     """
     with pruning(workspace, actor, "the attempts to sign in") as store:
         return Pruned(store.forget_attempts(before), store.give_space_back())

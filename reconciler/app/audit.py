@@ -1,4 +1,4 @@
-"""What the audits of sending and of signing in have in common: ids, moments, and who may delete entries."""
+"""Shared by the audits of sending and signing in: ids, times, and who may delete entries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def fresh_id() -> str:
 
 
 def moment_before(age: timedelta) -> datetime:
-    """The moment that is so long ago."""
+    """The moment that long ago."""
     return datetime.now(UTC) - age
 
 

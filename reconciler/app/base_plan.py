@@ -1,7 +1,7 @@
-"""`plan --base`: the difference between a commit and the files, without any state and any secret.
+"""`plan --base`: the difference between a commit and the files, without state or secrets.
 
-The files of the commit are written into a temporary folder and read as any configuration is. What is planned is
-what would change if that commit were what is applied.
+The files of the commit are written into a temporary folder and read like any configuration. The
+plan shows what would change if that commit were applied.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def plan_from_base(
     """Plan from the configuration of a commit to that of the files.
 
     Opens no state, resolves no secret and runs nothing that the repository names. Raises ConfigurationInvalid,
-    BaseInvalid, UsageError for an unknown commit or a scope that holds nothing, and GitFailed.
+    BaseInvalid, UsageError for an unknown commit or an empty scope, and GitFailed.
     """
     configured = workspace.load_valid()
     refuse_idle_patterns(configured[1], overrides)
@@ -108,7 +108,7 @@ def _paths(project: ProjectFolder, top: Path) -> _Paths:
 
 @contextmanager
 def _written(git: GitRepository, commit: str, paths: tuple[str, ...]) -> Iterator[Path]:
-    """Write the files of a commit at or below some paths, and what their links lead to, for as long as it lasts."""
+    """Write the files of a commit below some paths, and the targets of their links, for a block."""
     entries, links = _entries(git, commit, paths)
     readable = [item.object_id for item in entries if item.mode != LINK and item.size <= MAX_BYTES]
     contents = git.contents(list(dict.fromkeys(readable)))
@@ -121,7 +121,7 @@ def _written(git: GitRepository, commit: str, paths: tuple[str, ...]) -> Iterato
             with path.open("xb") as stream:
                 if item.object_id in contents:
                     stream.write(contents[item.object_id])
-                else:  # no more of it is read than what tells that it is too large
+                else:  # reads only enough to tell that it is too large
                     stream.truncate(item.size)
         for item in entries:
             if item.mode == LINK and item.path in links:
@@ -130,7 +130,10 @@ def _written(git: GitRepository, commit: str, paths: tuple[str, ...]) -> Iterato
 
 
 def _place(folder: Path, item: TreeEntry) -> Path:
-    """Where an entry is written; raises GitFailed for a path that leads out, as a forged tree can hold."""
+    """Where an entry is written.
+
+    Raises GitFailed for a path that leads outside, as in a forged tree.
+    """
     parts = item.path.split("/")
     path = folder.joinpath(*parts)
     if not set(parts).isdisjoint({"", ".", ".."}) or os.path.lexists(path):
@@ -144,7 +147,7 @@ def _place(folder: Path, item: TreeEntry) -> Path:
 def _entries(
     git: GitRepository, commit: str, paths: tuple[str, ...]
 ) -> tuple[list[TreeEntry], dict[str, str]]:
-    """List the entries of some paths and, as far as they stay in the repository, of what links lead to."""
+    """List the entries of some paths, and of the targets of links within the repository."""
     entries: dict[str, TreeEntry] = {}
     links: dict[str, str] = {}
     asked: set[str] = set()
@@ -182,7 +185,7 @@ class _Base:
 
 @dataclass(frozen=True, slots=True)
 class _Spelling:
-    """Spells the places of a temporary folder as git does: ``main:connectors.d/info.yaml``."""
+    """Shows paths of a temporary folder as git does: ``main:connectors.d/info.yaml``."""
 
     ref: str
     folder: Path
@@ -200,7 +203,7 @@ class _Spelling:
 
 
 def _base(workspace: Workspace, project: ProjectFolder, spelling: _Spelling) -> _Base:
-    """Read the configuration of the commit as if it were what is applied, in the same environment."""
+    """Read the configuration of the commit as if it were applied, in the same environment."""
     ref = spelling.ref
     if not project.exists:
         return _Base(StoredState(), (f"{ref} has no project here, so all of it is new",))
@@ -221,7 +224,7 @@ def _base(workspace: Workspace, project: ProjectFolder, spelling: _Spelling) -> 
 
 
 def _environment(settings: Settings, asked: str, ref: str) -> str | None:
-    """The environment of the commit that goes with that of the files; None if it has others, but not this one."""
+    """The commit's environment that matches the files'; None if it has only others."""
     if asked and settings.environments and asked not in settings.environments:
         return None
     try:
@@ -231,7 +234,7 @@ def _environment(settings: Settings, asked: str, ref: str) -> str | None:
 
 
 def _as_applied(snapshot: Snapshot, settings: tuple[Setting, ...]) -> StoredState:
-    """A state that holds a configuration, every connector of it tested."""
+    """A state that holds a configuration, with every connector tested."""
     return StoredState(
         serial=1 if snapshot.resources else 0,
         resources=tuple(

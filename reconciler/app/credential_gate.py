@@ -1,4 +1,4 @@
-"""Asks before a live test sends a secret where it was never applied."""
+"""Asks before a live test sends a secret to a destination that was never applied."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CredentialApprover(Protocol):
     """Shows where secrets would go for the first time, and asks."""
 
     def approve_credentials(self, uses: tuple[NewCredentialUse, ...]) -> bool:
-        """Return whether they may; also False if nobody can be asked."""
+        """Return whether this is allowed; False if nobody can be asked."""
         ...
 
 
@@ -46,11 +46,11 @@ def refuse_new_credentials(
     overrides: Overrides = NO_OVERRIDES,
     approver: CredentialApprover | None = None,
 ) -> None:
-    """Raise PlanRefused if testing these connectors would send a secret where nobody allowed it.
+    """Raise PlanRefused if testing the connectors would send a secret where nobody approved it.
 
-    What was applied is allowed, and so is what the owner's rules, ``overrides`` or a person allow. Tests
-    that end before the sign-in send no secret. ``before`` reads the state; it is called only if the
-    rules leave something open.
+    Applied destinations are approved, as are those that the owner's rules, ``overrides`` or a
+    person allow. Tests that end before the sign-in send no secret. ``before`` reads the state;
+    it is called only if the rules do not decide.
     """
     refuse_idle_patterns(desired, overrides)
     limits = workspace.limits
@@ -76,10 +76,10 @@ def refuse_shared_secrets(
     overrides: Overrides = NO_OVERRIDES,
     approver: CredentialApprover | None = None,
 ) -> None:
-    """Raise PlanRefused if a reference now holds the secret of another one, which was never applied there.
+    """Raise PlanRefused if a reference now holds another reference's secret, never applied there.
 
-    The secrets of these connectors are fetched, and nothing is sent. Without a state or a key of the
-    fingerprints there is nothing to compare with.
+    The secrets of these connectors are fetched, and nothing is sent. Without a state or a
+    fingerprint key there is nothing to compare with.
     """
     limits = workspace.limits
     if limits.credentials is None or not options.wants(Stage.AUTHENTICATION):
@@ -87,7 +87,7 @@ def refuse_shared_secrets(
     try:
         current = before()
     except StateError:
-        return  # the attempts cannot be recorded either, which says so
+        return  # recording the attempts fails too, and reports it
     if not any(use.value for use in current.credential_uses):
         return
     key = workspace.fingerprint_key()

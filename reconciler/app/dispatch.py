@@ -1,4 +1,4 @@
-"""All that sends the mail of one process: the applied state, the sessions, the copies and the journal."""
+"""Sends the mail of one process: the applied state, sessions, sent copies and the journal."""
 
 from __future__ import annotations
 
@@ -54,20 +54,21 @@ _TIMEOUT = 60.0
 """The default time limit of a connection and of each command, in seconds."""
 
 _COPY_TIMEOUT = 15.0
-"""Seconds for each step of filing a copy that somebody waits for."""
+"""Seconds for each step of filing a copy while the caller waits."""
 
 _SECRETS_KEPT = 60.0
-"""How long a secret is kept before it is fetched again, in seconds, in case it was rotated."""
+"""Seconds before a secret is fetched again, in case it was rotated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendingTerms:
-    """How mail is sent: the time limits of a session, how long a mail waits for its turn, what hears of it.
+    """How mail is sent: time limits, how long a mail waits for its turn, and the journal.
 
-    Times are in seconds. ``timeout`` None is a minute for a connection and for each command, and for handing over
-    what RFC 5321 gives. ``state_grace`` is for how long a state that is away does not stop the mail.
-    ``copies_in_background`` leaves the sent copies to threads; ``copy_search`` is for how long the server's own
-    copy is looked for. ``one_mail`` says that the process sends a single one.
+    Times are in seconds. Without ``timeout``, a connection and each command get a minute, and
+    handing over gets the limits of RFC 5321. ``state_grace`` is how long mail is sent while the
+    state is unavailable. ``copies_in_background`` files sent copies in threads; ``copy_search``
+    is how long to look for the server's own copy. ``one_mail`` says that the process sends a
+    single mail.
     """
 
     timeout: float | None = None
@@ -81,7 +82,7 @@ class SendingTerms:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Who waits for the mail's turn, how long at most, and what ends the wait early."""
+    """Which client waits for the mail's turn, how long at most, and what ends the wait early."""
 
     client: str = ""
     until: float = 0.0
@@ -94,13 +95,13 @@ class Patience:
 
 
 class _Superseded(Exception):
-    """Another revision was applied while a mail was on its way; its server has not got the text."""
+    """A newer revision was applied before the server got the text of a mail."""
 
 
 class Dispatch:
     """Sends mail through the stored connectors, many at a time. Threads share it.
 
-    ``handed_over`` is set before a server is asked to take the first mail.
+    ``handed_over`` is set before the first mail is handed to a server.
     """
 
     def __init__(
@@ -129,7 +130,7 @@ class Dispatch:
         self._handed_over = handed_over or Event()
         self._store = workspace.mail_state() if terms.one_mail else workspace.store()
         self._journal = terms.journal or StoredJournal(self._store)
-        if not terms.copies_in_background:  # somebody waits for the copy of a mail that is out
+        if not terms.copies_in_background:  # the caller waits for the copy of a mail that was sent
             impatient = replace(options, timeout=min(options.timeout, _COPY_TIMEOUT))
             filing = replace(access, options=impatient)
         self._filing = Filing(filing, terms.copy_search)
@@ -148,7 +149,10 @@ class Dispatch:
         wait: float | None = None,
         cancelled: Event | None = None,
     ) -> Sent:
-        """Send a mail now, file its copy and tell the journal; raises what :meth:`Mailer.send` raises."""
+        """Send a mail now, file its copy and tell the journal.
+
+        Raises what :meth:`Mailer.send` raises.
+        """
         attempt = SendAttempt(request, self._actor, self._journal)
         with _journalled(attempt):
             return self._send(attempt, self._patience(client, wait, cancelled)).conclude(
@@ -156,24 +160,27 @@ class Dispatch:
             )
 
     def accept(self, request: SendRequest, *, client: str) -> AcceptedMail:
-        """Send a mail now, and leave the rest until the client was told; raises what ``send`` raises."""
+        """Send a mail now, and finish the rest after the client got its answer.
+
+        Raises like ``send``.
+        """
         attempt = SendAttempt(request, self._actor, self._journal)
         with _journalled(attempt):
             return self._send(attempt, self._patience(client))
 
     def refuse(self, request: SendRequest, error: NotAuthorised | UsageError) -> None:
-        """Tell the journal of a mail that is refused before its route is known."""
+        """Record a mail that is refused before its route is known."""
         SendAttempt(request, self._actor, self._journal).failed(error)
 
     def close(self, wait: float) -> None:
-        """End all connections, after the mails and copies that are under way; waits for them ``wait`` seconds at most."""
+        """Close all connections after pending mails and copies; wait at most ``wait`` seconds."""
         until = time.monotonic() + wait
         self.pool.close(wait)
         self._filing.close(max(until - time.monotonic(), 0.0))
         self._store.close()
 
     def abandon(self) -> None:
-        """Let go of the connections without a word: they belong to the process that this one was forked from."""
+        """Drop the connections without closing them: they belong to the parent process."""
         self.pool.abandon()
 
     def _index(self, request: SendRequest) -> RoutingIndex:
@@ -205,9 +212,10 @@ class Dispatch:
         attempt: SendAttempt,
         patience: Patience,
     ) -> HandedOver | None:
-        """Give a mail to the server of its connector; None if another revision was applied meanwhile.
+        """Hand a mail to the server of its connector.
 
-        A turn and a connection may have to be waited for, and no mail goes out by an old policy.
+        None if another revision was applied meanwhile. Waiting for a turn and a connection
+        takes time, and no mail may go out under an old policy.
         """
         with self.pool.session(
             connector, client=patience.client, wait=patience.left, cancelled=patience.cancelled
@@ -219,7 +227,8 @@ class Dispatch:
                 return None
 
             def before_text() -> None:
-                # The server may have been slow to take the recipients, and the state to take the note.
+                # The server may have been slow to accept the recipients, or the state to record
+                # the attempt.
                 self._handed_over.set()
                 attempt.hand_over()
                 if not self.applied.is_current(index):
@@ -284,7 +293,7 @@ class Dispatch:
 
 @contextmanager
 def _journalled(attempt: SendAttempt) -> Iterator[None]:
-    """Tell the journal how an attempt fails, if it does."""
+    """Record in the journal how an attempt failed, if it did."""
     try:
         yield
     except SendingInterrupted:
@@ -300,7 +309,7 @@ def _journalled(attempt: SendAttempt) -> Iterator[None]:
 
 
 def _load_everything() -> None:
-    """Load what only some mails need: in the middle of one, the process may have no more files to open."""
+    """Import lazily loaded modules now: while sending, file descriptors may run out."""
     import logging  # noqa: F401, PLC0415
 
     import reconciler.connection.diagnosis  # noqa: PLC0415

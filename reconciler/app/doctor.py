@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DoctorRun:
-    """What was found at ``at`` (UTC), and the verdict; ``problem`` is what could not be recorded."""
+    """What was found at ``at`` (UTC), and the verdict.
+
+    ``problem`` is what could not be recorded.
+    """
 
     connector: Connector
     at: datetime
@@ -54,9 +57,10 @@ def examine_connector(
     overrides: Overrides = NO_OVERRIDES,
     approver: CredentialApprover | None = None,
 ) -> DoctorRun:
-    """Examine a connector; nothing is recorded but the attempt to sign in.
+    """Examine a connector; records only the attempt to sign in.
 
-    Raises ConfigurationInvalid, PlanRefused if a secret would go where nobody allowed it, and UsageError for a name that is no connector's or a draft's.
+    Raises ConfigurationInvalid, PlanRefused if a secret would go to an unapproved destination,
+    and UsageError for an unknown connector or a draft.
     """
     _, desired = workspace.load_valid()
     connector = named_connector(desired, name)

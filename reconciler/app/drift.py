@@ -38,7 +38,7 @@ class DriftRequest:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How every connector is in comparison; ``serial`` is that of the state."""
+    """How every connector compares; ``serial`` is the state's."""
 
     serial: int
     cert_days: int
@@ -49,8 +49,8 @@ class Drift:
 def find_drift(workspace: Workspace, request: DriftRequest, progress: Progress = SILENT) -> Drift:
     """Test what is applied and compare; the files of the configuration are not read.
 
-    Raises ConfigurationInvalid if ``reconciler.yaml`` is not valid, StateError, UsageError for a name or
-    label that fits nothing, and ReconcilerError if nothing was ever applied.
+    Raises ConfigurationInvalid if ``reconciler.yaml`` is not valid, StateError, UsageError for
+    a name or label that matches nothing, and ReconcilerError if nothing was ever applied.
     """
     if any(problem.is_error for problem in workspace.settings_problems):
         raise ConfigurationInvalid(workspace.settings_problems)

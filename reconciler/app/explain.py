@@ -1,7 +1,8 @@
-"""Explains a field, a rule, a provider or an error class by what the package itself goes by.
+"""Explains a field, a rule, a provider or an error class.
 
-Fields come from the models, providers from their files. Rules and error classes are explained on the pages of
-the documentation alone, of which ``reconciler/pages`` is a copy; a test compares them.
+Fields come from the models, providers from their files. Rules and error classes are explained
+on the pages of the documentation alone, of which ``reconciler/pages`` is a copy; a test
+compares them.
 """
 
 from __future__ import annotations
@@ -35,17 +36,20 @@ if TYPE_CHECKING:
     from reconciler.model.provider import Provider
 
 SETTINGS: Final = "settings"
-"""What paths of fields of ``reconciler.yaml`` begin with."""
+"""The prefix of field paths of ``reconciler.yaml``."""
 
 _ANY_NAME: Final = "NAME"
-"""Stands in a path for a name that the user chooses."""
+"""The placeholder in a path for a name that the user chooses."""
 
 _FENCE: Final = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _TO_DO: Final = "*What to do.*"
 
 
 def explain(topic: str) -> ExplainDocument:
-    """Find everything of that name; raises UsageError, with the nearest name, if there is nothing."""
+    """Find everything of that name.
+
+    Raises UsageError, with the nearest name, if there is nothing.
+    """
     fields = tuple(_fields())
     providers = built_in_providers()
     found: list[Explanation] = []
@@ -90,7 +94,7 @@ def _fields() -> Iterator[FieldExplanation]:
 def _walk(
     path: str, written: dict[str, Any], definitions: dict[str, Any], *, required: bool
 ) -> Iterator[FieldExplanation]:
-    """Yield a field and those within it. No model holds itself, so this ends."""
+    """Yield a field and its nested fields. No model contains itself, so this ends."""
     schema = _resolved(written, definitions)
     inner = _resolved(schema.get("items", schema), definitions)
     fields: dict[str, Any] = dict(inner.get("properties", {}))
@@ -114,7 +118,7 @@ def _walk(
 
 
 def _resolved(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Follow the reference; what stands beside it comes first."""
+    """Resolve a reference; the keywords beside it take precedence."""
     reference = schema.get("$ref")
     if reference is None:
         return schema
@@ -149,11 +153,11 @@ def _rule(rule: str) -> RuleExplanation:
 
 
 def _without_example(said: str) -> tuple[str, str]:
-    """Part a text from its example: the blocks of code, with the lines that lead to one."""
+    """Split a text from its examples: code blocks with their introductory lines."""
     meaning: list[str] = []
     example: list[str] = []
     for number, part in enumerate(_FENCE.split(said)):
-        if number % 2:  # what the expression captures: the code
+        if number % 2:  # the captured group: the code
             example.append(part.strip("\n"))
             continue
         for paragraph in filter(None, re.split(r"\n\s*\n", part.strip())):
@@ -209,6 +213,6 @@ def _page(name: str) -> str:
 
 
 def _plain(markdown: str) -> str:
-    """Join the lines of each paragraph, and leave the text of links; code keeps its marks."""
+    """Join the lines of each paragraph, and keep only the text of links."""
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", markdown)
     return "\n\n".join(" ".join(part.split()) for part in re.split(r"\n\s*\n", text.strip()))

@@ -1,4 +1,4 @@
-"""Writing a stored revision as a configuration: checked first, and never over a file."""
+"""Writing a stored revision as a configuration: checked first, without overwriting any file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ NO_RENAMES: Mapping[str, str] = MappingProxyType({})
 class ExportedFiles:
     """The files of a configuration, its warnings, and what an apply of it would do now.
 
-    ``kept`` are those of the project that did not have to change. ``notes`` say what could not stay as it was.
+    ``kept`` are the project's files that did not have to change. ``notes`` list what could not
+    be preserved.
     """
 
     files: tuple[Path, ...]
@@ -54,7 +55,7 @@ class ExportedFiles:
 def write_stored(workspace: Workspace, folder: Path) -> ExportedFiles:
     """Write everything that is stored as a configuration whose plan is empty.
 
-    Raises ReconcilerError, and writes nothing, if that cannot be: nothing is stored, the folder
+    Raises ReconcilerError, and writes nothing, if that is impossible: nothing is stored, the folder
     holds YAML already, or the stored connectors break a rule of the settings.
     """
     current = workspace.stored()
@@ -79,7 +80,7 @@ def write_revision(workspace: Workspace, folder: Path, serial: int) -> ExportedF
 
 
 def _some_are_gone(past: PastState, current: StoredState) -> bool:
-    """Whether a connector was there that is not there now; else none was renamed."""
+    """Whether some connector no longer exists; otherwise none was renamed."""
     there = {item.resource.address for item in current.resources}
     return any(
         item.address not in there for item in past.resources.values() if isinstance(item, Connector)
@@ -87,7 +88,7 @@ def _some_are_gone(past: PastState, current: StoredState) -> bool:
 
 
 def _renames(past: PastState, now: PastState) -> dict[str, str]:
-    """The present names of connectors that had another one, where neither name is taken."""
+    """The current names of renamed connectors, where neither name is taken."""
     then = {item.address for item in past.resources.values()}
     present = {item.address for item in now.resources.values()}
     return {
@@ -190,7 +191,7 @@ def _files(
 def _own_files(
     workspace: Workspace, read_as: ReadOnce
 ) -> tuple[dict[str, tuple[bytes, str]], Snapshot | None]:
-    """The files of the project with their texts, and what they mean; none if they are invalid, or in several folders."""
+    """The project's files and what they declare; none if invalid or in several folders."""
     project = workspace.project
     if not project.exists or len(project.roots) != 1 or workspace.undecided is not None:
         return {}, None
@@ -208,7 +209,7 @@ def _own_files(
 
 
 def _other_environments(workspace: Workspace, done: Rewritten) -> tuple[str, ...]:
-    """A note to plan in the other environments, whose files are the same ones."""
+    """A note to plan in the other environments, which share the files."""
     others = [name for name in workspace.settings.environments if name != workspace.environment]
     if not others or len(done.kept) == len(done.texts):
         return ()
@@ -219,7 +220,7 @@ def _other_environments(workspace: Workspace, done: Rewritten) -> tuple[str, ...
 def _as_bytes(
     own: Mapping[str, tuple[bytes, str]], done: Rewritten, notes: tuple[str, ...]
 ) -> _FilesToWrite:
-    """The files as octets: a kept file unchanged, any other with the byte order mark that it had."""
+    """The files as octets: a kept file unchanged, others with their original byte order mark."""
     data: dict[str, bytes] = {}
     kept = set(done.kept)
     for name, text in done.texts.items():
@@ -230,10 +231,10 @@ def _as_bytes(
 
 
 def _put_in_place(draft: Path, folder: Path, names: tuple[str, ...]) -> None:
-    """Move the files of a draft into a folder, all of them or none; none is written over."""
+    """Move the files of a draft into a folder, all or none, without overwriting any."""
     is_new = not folder.exists()
     if is_new:
-        with suppress(OSError):  # somebody has made one meanwhile, and filled it
+        with suppress(OSError):  # created and filled by somebody else meanwhile
             draft.rename(folder)
             return
     moved: list[Path] = []
@@ -244,7 +245,7 @@ def _put_in_place(draft: Path, folder: Path, names: tuple[str, ...]) -> None:
             path = folder / name
             made += [item for item in path.parents if folder in item.parents and not item.exists()]
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Taking the name first, so that nothing that appears meanwhile is written over.
+            # Reserve the name first, so that a file created meanwhile is not overwritten.
             path.open("x").close()
             moved.append(path)
             (draft / name).replace(path)

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from reconciler.config.raw import Composed
 
 STANDARD_INPUT = "<stdin>"
-"""What a text is called that is in no file."""
+"""The name of a text that is not in a file."""
 
 _AGAIN = "Their changes are kept. Run it again."
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A file and whether it was laid out in another way before.
+    """A file, and whether its layout changed.
 
     ``before`` and ``after`` are its text. ``left`` are the documents that could not be laid out;
     ``diagnostics`` say why the file could not be read at all.
@@ -45,7 +45,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A file as it was found, and as it is to be."""
+    """A file before and after formatting."""
 
     layout: Layout
     before: bytes = b""
@@ -80,7 +80,7 @@ def format_files(
 def _read_folder(folder: Path, within: Path | None) -> list[_Read]:
     files = find(folder, within=within)
     found = [_Read(Layout(folder, diagnostics=(item,))) for item in files.diagnostics]
-    # A link is another name of a file that is laid out where it lies.
+    # A link is another name of a file, which is formatted in its own place.
     read = [_read(path) for path in files.paths if not path.is_symlink() or not path.exists()]
     if files.paths and not any(item.before or item.layout.diagnostics for item in read):
         raise UsageError(
@@ -91,7 +91,7 @@ def _read_folder(folder: Path, within: Path | None) -> list[_Read]:
 
 
 def format_text(data: bytes, name: str = STANDARD_INPUT) -> Formatted:
-    """Lay out one text; raises ConfigurationInvalid, which calls it ``name``, if it is no YAML."""
+    """Format one text; raises ConfigurationInvalid, naming it ``name``, if it is not YAML."""
     text = decode(data, name)
     if isinstance(text, Diagnostic):
         raise ConfigurationInvalid((text,))
@@ -102,7 +102,7 @@ def format_text(data: bytes, name: str = STANDARD_INPUT) -> Formatted:
 
 
 def _read(path: Path, *, settings: bool = False, named: bool = False) -> _Read:
-    """Read a file and lay it out; one without documents of ours comes back without its text."""
+    """Read and format a file; one without our documents is returned without its text."""
     before = read_bytes(path)
     if isinstance(before, Diagnostic):
         return _Read(Layout(path, diagnostics=(before,)))

@@ -38,8 +38,8 @@ class StoredHandover:
     def send(self, mail: ReceivedMail) -> AcceptedMail:
         """Hand a mail over; raises what :meth:`reconciler.app.mailer.Mailer.send` raises.
 
-        What cannot be read, and what the application's own ``senders`` do not allow, is in the log as others that
-        are refused are.
+        Mail that is unreadable, or that the application's ``senders`` forbid, is logged as
+        refused.
         """
         request = _request(mail)
         try:
@@ -52,11 +52,11 @@ class StoredHandover:
             raise
 
     def refuse(self, mail: ReceivedMail, reason: str) -> None:
-        """Put a mail into the log that the gateway itself refuses."""
+        """Log a mail that the gateway itself refuses."""
         self._dispatch.refuse(_request(mail), UsageError(reason))
 
     def look(self) -> str:
-        """See whether something was applied; returns why the state is away. Raises StateError."""
+        """Check for a newer revision; returns why the state is unavailable. Raises StateError."""
         self._dispatch.applied.look()
         problem = self._dispatch.applied.problem
         return problem.message if problem is not None else ""
@@ -73,7 +73,7 @@ class StoredHandover:
 
 
 class _NotAllowed(NotAuthorised):
-    """The application's own ``senders`` do not allow the mail."""
+    """The application's own ``senders`` forbid the mail."""
 
 
 def _request(mail: ReceivedMail) -> SendRequest:
@@ -87,7 +87,7 @@ def _request(mail: ReceivedMail) -> SendRequest:
 
 
 def _sender_of(mail: ReceivedMail) -> str:
-    """The address of From, else that of the envelope; raises UsageError for what is not a mail."""
+    """The address of From, else of the envelope; raises UsageError if this is not a mail."""
     return asked_of(RawMessage(mail.content))[0] or mail.mail_from
 
 
@@ -104,7 +104,7 @@ def run_gateway(
     *,
     state_grace: float,
 ) -> None:
-    """Serve until a signal comes; raises UsageError and StateError if it cannot begin."""
+    """Serve until a signal arrives; raises UsageError and StateError if it cannot start."""
     try:
         from reconciler.gateway.server import Gateway  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as missing:

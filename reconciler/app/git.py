@@ -1,4 +1,4 @@
-"""git, called so that nothing in a repository makes it run a program or fetch something.
+"""git, called so that no repository can make it run a program or fetch anything.
 
 A folder that a stranger filled can pose as a bare repository, and the configuration of a repository names programs:
 hooks, pagers, monitors of files, filters, the programs that fetch missing objects
@@ -41,7 +41,7 @@ _ENVIRONMENT: Final = {
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_NO_LAZY_FETCH": "1",
-    "GIT_ALLOW_PROTOCOL": "none",  # before git 2.45 the variable above means nothing
+    "GIT_ALLOW_PROTOCOL": "none",  # git before 2.45 ignores the variable above
 }
 _DEADLINE: Final = 60.0
 _LONGEST_REF: Final = 1000
@@ -143,7 +143,7 @@ class GitRepository:
         return f"{commit}-dirty" if changed else commit
 
     def _no_filters(self) -> list[tuple[str, str]]:
-        """Settings that switch off every filter: `status` runs those of the files that it looks into."""
+        """Settings that switch off every filter: `status` runs those of the files that it reads."""
         try:
             out = self._text("config", "--null", "--name-only", "--get-regexp", r"^filter\.")
         except GitFailed:  # there are none
@@ -162,7 +162,10 @@ class GitRepository:
         settings: Sequence[tuple[str, str]] = (),
         deadline: float = _DEADLINE,
     ) -> bytes:
-        """Run git and return its output; raises GitFailed, with a hint if no other call could do better."""
+        """Run git and return its output.
+
+        Raises GitFailed, with a hint if every other call would fail too.
+        """
         kept = {
             name: self.environ[name]
             for name in ("PATH", "HOME", "SYSTEMROOT")

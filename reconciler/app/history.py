@@ -28,20 +28,20 @@ def revision(reader: StateReader, serial: int) -> Revision:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What became of a proof of the history: the newest revision, its digest, and those that do not match."""
+    """The result of verifying the history: the newest revision, its digest, and the mismatches."""
 
     newest: Revision | None
     broken: tuple[int, ...]
 
 
 def verify(reader: StateReader) -> Verified:
-    """Work out the digest of every revision anew, and compare."""
+    """Recompute the digest of every revision, and compare."""
     newest = reader.revisions(limit=1)
     return Verified(newest[0] if newest else None, reader.broken_links())
 
 
 def changes_of(reader: StateReader, serial: int) -> tuple[Change, ...]:
-    """What one revision changed, with the fields of everything that it touched."""
+    """What one revision changed, field by field."""
     before, after = reader.step(serial)
     told = {(entry.action, entry.address) for entry in reader.changes_of(serial)}
     rotated = frozenset(address for action, address in told if action == "rotate_secret")
@@ -54,7 +54,7 @@ def changes_of(reader: StateReader, serial: int) -> tuple[Change, ...]:
 
 
 def between(reader: StateReader, first: int, second: int | None) -> tuple[int, tuple[Change, ...]]:
-    """What leads from one revision to another, or to the newest, and the serial of that one.
+    """The changes from one revision to another, or to the newest, and that one's serial.
 
     0 is the empty state before the first revision. Raises ReconcilerError if one does not exist.
     """
@@ -71,7 +71,7 @@ def between(reader: StateReader, first: int, second: int | None) -> tuple[int, t
 def entries_of(
     reader: StateReader, address: Address, limit: int
 ) -> tuple[tuple[HistoryEntry, ...], HistoryEntry | None]:
-    """What happened to a resource, newest first, and what precedes the oldest entry of those.
+    """The history of a resource, newest first, and what precedes its oldest entry.
 
     Raises ReconcilerError if nothing ever bore that address.
     """

@@ -1,4 +1,4 @@
-"""Refuses a pattern of ``--allow-credential`` that covers nothing, which is most likely a typing error."""
+"""Refuses a pattern of ``--allow-credential`` that covers nothing, most likely a typo."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def refuse_idle_patterns(desired: Desired, overrides: Overrides) -> None:
 
 
 _ANYTHING = CredentialRule("*")
-"""No typing error, even where there is nothing to send."""
+"""Not a typo, even if there is nothing to send."""
 
 
 def _near(text: str, known: tuple[str, ...]) -> str:

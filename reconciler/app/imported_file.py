@@ -1,4 +1,4 @@
-"""JSON files that somebody hands over: saved plans, reports of shards, exports of a state."""
+"""JSON files from elsewhere: saved plans, reports of shards, exports of a state."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def read_json(path: Path, *, hint: str = "", largest: tuple[int, str] | None = None) -> bytes:
-    """Read a file whose texts and numbers can be stored, shown and compared everywhere.
+    """Read a JSON file, accepting only texts and numbers that can be stored and shown everywhere.
 
-    Raises UsageError for bytes that are not UTF-8, NULs, lone surrogates, and whole numbers of more than 64
-    bits; ReconcilerError as `read_wholly` does. A file that is not JSON is returned as it is: whoever
-    reads it says what it should have been.
+    Raises UsageError for bytes that are not UTF-8, NULs, lone surrogates, and whole numbers of
+    more than 64 bits; ReconcilerError as `read_wholly` does. A file that is not JSON is
+    returned as it is: the caller says what was expected.
     """
     octets = read_wholly(path, hint=hint, largest=largest)
     try:
@@ -45,7 +45,7 @@ def read_json(path: Path, *, hint: str = "", largest: tuple[int, str] | None = N
 
 
 class ImportedFile:
-    """Implements :class:`reconciler.state.json_stream.Octets` for an open file, which nobody may change meanwhile."""
+    """Implements :class:`reconciler.state.json_stream.Octets` for an open, unchanging file."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.name = str(path)
@@ -54,7 +54,7 @@ class ImportedFile:
         self._version = self._now()
 
     def read(self, at: int, size: int) -> bytes:
-        """Read so many octets from a place on, fewer only at the end; raises ReconcilerError."""
+        """Read a number of octets at an offset, fewer only at the end; raises ReconcilerError."""
         parts: list[bytes] = []
         try:
             while size > 0 and (part := os.pread(self._descriptor, size, at)):

@@ -68,16 +68,17 @@ limits:
 
 @dataclass(frozen=True, slots=True)
 class InitialFiles:
-    """Which files were written, and which were there already."""
+    """Which files were written, and which already existed."""
 
     written: tuple[Path, ...]
     kept: tuple[Path, ...]
 
 
 def place_to_start(named: tuple[Path, ...], environ: Mapping[str, str]) -> Path:
-    """The folder for the connectors of a new project; raises UsageError where there is a project already.
+    """The folder for the connectors of a new project; raises UsageError if a project exists.
 
-    A folder that somebody named may lie inside another project, but not among its connectors.
+    A folder that was named explicitly may be inside another project, but not among its
+    connectors.
     """
     if len(named) > 1:
         raise UsageError("a new project has one folder", hint="Give --config once.")
@@ -99,7 +100,9 @@ def place_to_start(named: tuple[Path, ...], environ: Mapping[str, str]) -> Path:
 
 
 def start(root: Path, actor: str, first: ConnectorFile | None = None) -> InitialFiles:
-    """Write the first files of a configuration and the schemas for editors; ``actor`` becomes its Administrator.
+    """Write the first files of a configuration and the schemas for editors.
+
+    ``actor`` becomes its Administrator.
 
     ``first`` is the connector to start with, in place of the example. A folder that holds YAML already only
     gets the settings. Raises ReconcilerError if a file cannot be written; then none is.
@@ -133,14 +136,14 @@ def start(root: Path, actor: str, first: ConnectorFile | None = None) -> Initial
             create_wholly(path, text)
             written.append(path)
     except BaseException:
-        for path in written:  # half a project would stand in the way of the next attempt
+        for path in written:  # an incomplete project would block the next attempt
             path.unlink(missing_ok=True)
         raise
     return InitialFiles(tuple(written), tuple(kept))
 
 
 def _domains(first: str, actor: str) -> str:
-    """The domain of the first connector and that of the Administrator, unless everybody can have an address there."""
+    """The domains of the first connector and the Administrator, without public mail providers."""
     own = actor.rpartition("@")[2] if "@" in actor else ""
     shared = {domain for provider in built_in_providers() for domain in provider.domains}
     return ", ".join(

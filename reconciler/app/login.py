@@ -1,4 +1,4 @@
-"""Login: somebody allows a connector the access to a mailbox, and the refresh token is put where it is named."""
+"""Login: a person grants access to a mailbox, and the refresh token is stored at its reference."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ _REFUSALS = {
         "Add the scope offline_access to `scopes` (Microsoft), and log in again.",
     ),
 }
-"""What a login may end with (RFC 8628 section 3.5, and Microsoft's words)."""
+"""How a login may end (RFC 8628 section 3.5, and Microsoft's error codes)."""
 
 
 class LoginProgress(Protocol):
-    """Is told what a person has to do."""
+    """Shows what a person has to do."""
 
     def enter(self, code: DeviceCode, account: str) -> None:
         """Show the code, and the page where to enter it, signed in as ``account``."""
@@ -88,7 +88,7 @@ class LoginProgress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """A refresh token to obtain: the reference that it is for, and the access that it must give."""
+    """A refresh token to obtain: its reference, and the access that it must grant."""
 
     account: Account
     oauth2: OAuth2
@@ -107,11 +107,12 @@ def log_in(
     overrides: Overrides = NO_OVERRIDES,
     approver: CredentialApprover | None = None,
 ) -> tuple[SecretRef, ...]:
-    """Obtain each refresh token of a connector, and return the references where they are now.
+    """Obtain each refresh token of a connector, and return the references that now hold them.
 
-    The attempt is recorded in the state, by ``actor``. With ``replace``, tokens that are there already are
-    replaced. Raises ConfigurationInvalid, UsageError for a connector that has none or whose references cannot be
-    written, PlanRefused if a secret would go where nobody allowed it, SecretError, and LoginFailed.
+    The attempt is recorded in the state, by ``actor``. With ``replace``, existing tokens are
+    replaced. Raises ConfigurationInvalid, UsageError for a connector that has none or whose
+    references cannot be written, PlanRefused if a secret would go to an unapproved destination,
+    SecretError, and LoginFailed.
     """
     _, desired = workspace.load_valid()
     connector = named_connector(desired, name)
@@ -138,7 +139,7 @@ def log_in(
 
 @contextmanager
 def _recorded(recorder: AttemptRecorder, target: _Target, connector: Connector) -> Iterator[None]:
-    """Record what a login gives the token endpoint, before and after it."""
+    """Record what a login sends to the token endpoint, before and after."""
     references = {target.reference, *target.oauth2.references}
     recorder.begin_uses(
         (connector.name, *use)

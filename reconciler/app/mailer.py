@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from reconciler.sending.outcome import Journal, Sent
 
 _CLOSING = 30.0
-"""Seconds for which closing waits for the mails that are under way."""
+"""Seconds for which closing waits for pending mails."""
 
 
 class Mailer:
     """Sends mail through the stored connectors; connections are kept until it is closed.
 
-    Threads may share it, and send at the same time: as many mails of a connector as its account takes, and none waits
-    for the server of another. After a fork, the child makes connections of its own. A change that is
-    applied while it is open counts within a second, so that the global SMTP policy reaches every
-    application; a secret that is rotated where its reference points, within a minute.
+    Threads may share it and send concurrently: as many mails of a connector as its account
+    allows, none waiting for another's server. After a fork, the child opens its own
+    connections. While it is open, an apply takes effect within a second, so that the global
+    SMTP policy reaches every application, and a rotated secret within a minute.
     """
 
     def __init__(
@@ -73,17 +73,18 @@ class Mailer:
     ) -> Self:
         """Open a mailer as the command line does: from arguments, else ``RECONCILER_*`` variables.
 
-        ``environment`` is one of those that ``reconciler.yaml`` declares. ``actor`` is who sends,
-        and must be among the users of the connectors; by default it is who the CI system or the
-        operating system says. ``policy`` is the file of the owner's rules. ``timeout`` is in
-        seconds, for a connection, for each command, and for handing over a mail, the answer
-        included; without one, that is a minute, and for a mail what RFC 5321 gives it. ``journal``
-        is told of every attempt, by the thread that makes it; by default that is the audit in the state,
-        which ``log`` shows. ``longest_wait`` is for how many seconds a mail waits where an account sends as
-        much as it may, and ``state_grace`` for how many seconds a state that is away does not stop the mail.
-        Sent copies are filed in the background unless ``copies_in_background`` is false, and ``copy_search`` is
-        for how many seconds the server's own copy is looked for before ours is filed.
-        Raises ConfigurationInvalid if ``reconciler.yaml`` is not valid, and UsageError.
+        ``environment`` is one that ``reconciler.yaml`` declares. ``actor`` is who sends, and
+        must be among the users of the connectors; by default, the user that the CI system or
+        the operating system reports. ``policy`` is the file of the owner's rules. ``timeout``
+        is in seconds, for a connection, for each command, and for handing over a mail, the
+        answer included; the default is a minute, and for a mail the limits of RFC 5321.
+        ``journal`` receives every attempt, in the thread that makes it; by default, it is the
+        audit in the state, which ``log`` shows. ``longest_wait`` is how many seconds a mail
+        waits while its account is busy, and ``state_grace`` how many seconds mail is sent while
+        the state is unavailable. Sent copies are filed in the background unless
+        ``copies_in_background`` is false, and ``copy_search`` is how many seconds to look for
+        the server's own copy before filing ours. Raises ConfigurationInvalid if
+        ``reconciler.yaml`` is not valid, and UsageError.
         """
         variables = os.environ if environ is None else environ
         if connect_to is None:
@@ -135,8 +136,9 @@ class Mailer:
     ) -> Prepared:
         """Prepare a mail without sending it; no secret is resolved and no server is contacted.
 
-        ``sender`` is the From that is asked for; without it and without ``connector``, the policy's fallback
-        carries the mail. Raises RouteRefused, NotAuthorised, UsageError, or StateError.
+        ``sender`` is the requested From; without it and without ``connector``, the policy's
+        fallback carries the mail. Raises RouteRefused, NotAuthorised, UsageError, or
+        StateError.
         """
         request = self._request(
             message, sender=sender, connector=connector, reply_to=reply_to, actor=actor
@@ -156,10 +158,11 @@ class Mailer:
         wait: float | None = None,
         cancelled: Event | None = None,
     ) -> Sent:
-        """Send a mail now; its copy is filed in the background. ``actor`` stands in for the mailer's own, for this mail.
+        """Send a mail now; its copy is filed in the background.
 
-        Where the account of the connector sends as much as it may, the mail waits ``wait`` seconds at most;
-        clients of different names take turns. ``cancelled`` calls off what was not handed over yet.
+        ``actor`` replaces the mailer's own for this mail. While the account of the connector is
+        busy, the mail waits ``wait`` seconds at most; clients with different names take turns.
+        ``cancelled`` stops a mail that was not handed over yet.
 
         Some recipients may have been refused: they are in the result. Raises SendFailed if all were or the
         mail was not taken, with ``temporary`` telling whether to try again; DeliveryUncertain, a SendFailed
@@ -176,7 +179,7 @@ class Mailer:
         return self.dispatch.send(request, client=client, wait=wait, cancelled=cancelled)
 
     def close(self, wait: float = _CLOSING) -> None:
-        """End all connections, after the mails and copies that are under way; waits ``wait`` seconds at most."""
+        """Close all connections after pending mails and copies; wait at most ``wait`` seconds."""
         with self._making:
             self._closed = True
             dispatch, self._dispatch = self._dispatch, None
@@ -185,12 +188,12 @@ class Mailer:
 
     @property
     def has_handed_over(self) -> bool:
-        """Whether any server was asked to take a mail, which may have been delivered."""
+        """Whether any mail was handed to a server, and may have been delivered."""
         return self._handed_over.is_set()
 
     @property
     def dispatch(self) -> Dispatch:
-        """What sends the mail of this process; raises UsageError once the mailer is closed."""
+        """The dispatcher of this process; raises UsageError once the mailer is closed."""
         with self._making:
             if self._closed:
                 raise UsageError("the mailer is closed", hint="Open another one.")
@@ -201,8 +204,8 @@ class Mailer:
             return self._dispatch
 
     def begin_anew(self) -> None:
-        """Leave everything that is open to the process that this one was forked from."""
-        self._making = threading.Lock()  # another thread may have held the old one
+        """Leave everything that is open to the parent process."""
+        self._making = threading.Lock()  # another thread may have held the old lock
         inherited, self._dispatch = self._dispatch, None
         if inherited is not None:
             _INHERITED.append(inherited)
@@ -231,7 +234,7 @@ class Mailer:
 _MAILERS: WeakSet[Mailer] = WeakSet()
 
 _INHERITED: list[Dispatch] = []
-"""What a child has of its parent is never finalised: a database would take that for the end of the parent's session."""
+"""A child never finalises its parent's objects: a database would close the parent's session."""
 
 
 def _in_child() -> None:

@@ -24,7 +24,7 @@ _LONGEST_NAME: Final = 63
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewConnector:
-    """What a new connector is to be. ``decided`` tells that a person or an option confirmed the servers.
+    """The settings of a new connector. ``decided``: a person or an option confirmed the servers.
 
     ``password`` is the reference to write; None for one derived from the name.
     """
@@ -45,7 +45,7 @@ class NewConnector:
 
 @dataclass(frozen=True, slots=True)
 class ConnectorText:
-    """The text of a connector's file, the variables that it refers to, and what its owner has to know."""
+    """The text of a connector's file, the variables that it refers to, and notes for its owner."""
 
     text: str
     references: tuple[SecretRef, ...]
@@ -53,14 +53,14 @@ class ConnectorText:
 
 
 def name_for(address: str) -> str:
-    """A connector's name made of the local part of an address."""
+    """A connector's name, made from the local part of an address."""
     words = re.sub(r"[^a-z0-9]+", "-", address.rpartition("@")[0].lower()).strip("-")
     name = words if words[:1].isalpha() else f"mailbox-{words}".rstrip("-")
     return name[:_LONGEST_NAME].rstrip("-")
 
 
 def reference_for(name: str, what: str) -> SecretRef:
-    """The variable for a connector's secret; one of the pipeline's own names is avoided."""
+    """The variable for a connector's secret, avoiding names that CI systems use."""
     target = f"{name.upper().replace('-', '_')}_{what}"
     reference = SecretRef("env", target)
     return SecretRef("env", f"MAIL_{target}") if is_reserved(reference) else reference
@@ -77,7 +77,7 @@ def write_document(new: NewConnector, modeline: str) -> ConnectorText:
 
 
 class _Writer:
-    """Builds one document, and collects what to say about it."""
+    """Builds one document, and collects notes about it."""
 
     def __init__(self, new: NewConnector) -> None:
         self._new = new
@@ -145,7 +145,7 @@ class _Writer:
         return written
 
     def _fills_in(self, defaults: ServerDefaults | None, username: str) -> bool:
-        """Whether the provider makes the user name of the address by itself."""
+        """Whether the provider derives the user name from the address."""
         if defaults is None:
             return False
         return username in {

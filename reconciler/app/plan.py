@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 class Planned:
     """A plan with everything that it was made from.
 
-    ``denials`` are the changes that the actor may not make. ``unresolved`` are references whose
-    secret could not be read, so that its rotation is unknown; ``looked`` is false if nobody tried.
-    ``settings`` is the digest of the settings in force. ``notes`` are sentences about what could
-    not be looked at.
+    ``denials`` are changes that the actor may not make. ``unresolved`` are references whose
+    secret could not be read, so that its rotation is unknown; ``looked`` is false if no secret
+    was fetched. ``settings`` is the digest of the settings in force. ``notes`` say what could
+    not be checked.
     """
 
     loaded: Loaded
@@ -88,10 +88,10 @@ def make_plan(
 ) -> Planned:
     """Plan against the stored state, reading it without a lock.
 
-    No secret is resolved and no server is asked unless ``check_secrets`` wants to see rotations; what a
-    plan refuses without secrets is not fetched. Raises ConfigurationInvalid, PlanRefused for an empty
-    state in CI, UsageError for a scope that holds nothing, or StateError if the state cannot be read or is
-    another one.
+    Resolves no secret and asks no server unless ``check_secrets`` looks for rotations; a plan
+    that is refused anyway fetches none. Raises ConfigurationInvalid, PlanRefused for an empty
+    state in CI, UsageError for an empty scope, or StateError if the state cannot be read or is
+    the wrong one.
     """
     configured = workspace.load_valid()
     refuse_idle_patterns(configured[1], overrides)
@@ -135,7 +135,7 @@ def compare(
     overrides: Overrides,
     scope: Scope = WHOLE,
 ) -> Planned:
-    """Plan from ``current`` to the files, judged by the limits and by nobody's rights."""
+    """Plan from ``current`` to the files, checking the limits but no permissions."""
     loaded, everything = configured
     refuse_empty_scope(scope, everything, current)
     desired, partial = narrow_to(everything, current, scope)
@@ -153,7 +153,7 @@ def compare(
 
 
 def _with_origins(made: Plan, partial: PartialPlan | None, loaded: Loaded) -> Plan:
-    """A plan with what only the files say. Without changes, no document is looked for."""
+    """Add to a plan what only the files say. Without changes, no document is looked up."""
     sources = NO_SOURCES
     if made.changes:
         from reconciler.config.value_sources import sources_of  # noqa: PLC0415 - only where something changes
@@ -169,7 +169,7 @@ def plan_with_secrets(
     resolver: SecretResolver,
     key: FingerprintKey | None,
 ) -> Planned:
-    """Plan again with the secrets fingerprinted, so that rotations are seen; None is no key."""
+    """Plan again with fingerprints of the secrets, to detect rotations; None means no key."""
     desired = offline.desired
     unresolved: tuple[SecretRef, ...] = ()
     if key is not None:
@@ -205,9 +205,9 @@ def plan_with_secrets(
 
 
 def rotated_for_others(changes: tuple[Change, ...], refused: tuple[Denial, ...]) -> dict[str, str]:
-    """Connectors that differ in nothing but a secret, which is for others to apply, and who they are.
+    """Connectors that differ only in a secret, and who may apply that, if not this actor.
 
-    Their secrets change outside of the configuration, so they must not stop a change of somebody else's.
+    Secrets change outside of the configuration, so they must not block unrelated changes.
     """
     changed = {item.address for item in changes if not isinstance(item, RotateSecret)}
     return {
@@ -218,7 +218,7 @@ def rotated_for_others(changes: tuple[Change, ...], refused: tuple[Denial, ...])
 
 
 def unknown_renames(desired: Desired, current: StoredState) -> tuple[str, ...]:
-    """What has to be said of connectors that are new and say that they had another name before."""
+    """Notes about new connectors that declare a former name."""
     if not current.serial or not desired.renames:
         return ()
     stored = {
@@ -249,11 +249,11 @@ def notes(desired: Desired, unresolved: tuple[SecretRef, ...], *, keyed: bool) -
 def with_fingerprints(
     desired: Desired, resolver: SecretResolver, key: FingerprintKey
 ) -> tuple[Desired, tuple[SecretRef, ...]]:
-    """Fingerprint every secret that a sign-in of the connectors would send, but for those that use replaces.
+    """Fingerprint every secret that signing in would send, except those that change with use.
 
-    A refresh token that is kept anew with each use would look rotated each time.
-    Also returns the references that could not be resolved: whether that matters is for the live
-    test of their connector to say.
+    A refresh token that is replaced with each use would always look rotated. Also returns the
+    references that could not be resolved: the live test of their connector decides whether that
+    matters.
     """
     found, missing = [], []
     values = []

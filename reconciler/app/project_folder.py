@@ -1,7 +1,8 @@
 """Finding the project: upwards from the working folder, as git does, or as named.
 
-A folder above may belong to somebody else, who would then decide about hosts and state of whoever works
-below it (CVE-2022-24765 was that, in git). Such a folder is refused until it is named.
+A parent folder may belong to another user, who would then control the hosts and state of
+everybody working below it (as in CVE-2022-24765, in git). Such a folder is refused unless named
+explicitly.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ _WRITABLE_BY_ALL: Final = 0o002
 class ProjectFolder:
     """The folder of a project and the folders of its connectors.
 
-    ``home`` is absolute, without links. ``roots`` are as a person in the working folder would write them.
-    ``named`` tells that somebody chose the roots: then they may lie outside ``home``. ``exists`` is false
-    where neither settings nor connectors were found; ``home`` is then the best guess.
+    ``home`` is absolute, without links. ``roots`` are spelled relative to the working folder.
+    ``named`` says that the roots were named explicitly: then they may be outside ``home``.
+    ``exists`` is false where neither settings nor connectors were found; ``home`` is then the
+    best guess.
     """
 
     home: Path
@@ -40,12 +42,12 @@ class ProjectFolder:
 
     @property
     def settings_file(self) -> Path:
-        """The settings file, as a person in the working folder would write it."""
+        """The settings file, relative to the working folder."""
         return _relative(self.home) / SETTINGS_FILE
 
     @property
     def bounds_of_roots(self) -> Path | None:
-        """What the roots may not lead out of: ``home``, unless somebody named them."""
+        """The folder that the roots may not leave: ``home``, unless they were named."""
         return None if self.named else self.home
 
     @property
@@ -57,7 +59,7 @@ class ProjectFolder:
 
     @property
     def place(self) -> str | None:
-        """The way from the top of the git work tree to ``home``; None outside of git."""
+        """The path from the top of the git work tree to ``home``; None outside of git."""
         top = next((item for item in _upwards(self.home) if (item / ".git").exists()), None)
         return None if top is None else self.home.relative_to(top).as_posix()
 
@@ -65,10 +67,10 @@ class ProjectFolder:
 def find_project(
     environ: Mapping[str, str], named: tuple[Path, ...] = (), *, trusted: bool = False
 ) -> ProjectFolder:
-    """Find the project of the working folder, or that of the folders of connectors that were named.
+    """Find the project of the working folder, or of the named folders of connectors.
 
-    ``trusted`` says that somebody named the working folder itself (``-C``). Raises NoProject if the project
-    belongs to another user, and UsageError if the folders belong to different projects.
+    ``trusted`` says that the working folder itself was named (``-C``). Raises NoProject if the
+    project belongs to another user, and UsageError if the folders belong to different projects.
     """
     if named:
         return _of_named(environ, named)
@@ -82,7 +84,7 @@ def find_project(
 
 
 def enclosing_project(folder: Path, environ: Mapping[str, str]) -> Path | None:
-    """The nearest project that holds a folder, leaving out those that are not ours."""
+    """The nearest project around a folder, skipping those of other users."""
     for item in _upwards(folder):
         if is_project(item) and not _foreign(item, folder, environ):
             return item
@@ -104,7 +106,7 @@ def _of_named(environ: Mapping[str, str], named: tuple[Path, ...]) -> ProjectFol
 
 
 def _named(environ: Mapping[str, str], folder: Path) -> tuple[Path, Path]:
-    """The project and the connectors that a named folder stands for: it may be either of the two."""
+    """The project and the connectors of a named folder, which may be either of the two."""
     real = Path(os.path.realpath(folder))
     if is_project(real):
         return real, folder / CONNECTORS
@@ -121,12 +123,12 @@ def _upwards(folder: Path) -> Iterator[Path]:
 
 def is_project(folder: Path) -> bool:
     """Whether a folder holds settings or connectors."""
-    # os.path raises nothing where a folder may not be searched; a link that leads nowhere is there, too.
+    # os.path does not raise for an unreadable folder; a dangling link counts as existing.
     return os.path.lexists(folder / SETTINGS_FILE) or os.path.isdir(folder / CONNECTORS)  # noqa: PTH112
 
 
 def _relative(path: Path) -> Path:
-    """A path as it is written from the working folder: nearer ways first."""
+    """A path as seen from the working folder, the shortest form first."""
     return Path(os.path.relpath(path))
 
 
@@ -139,10 +141,10 @@ def _refuse_foreign(home: Path, start: Path, environ: Mapping[str, str]) -> None
 
 
 def _foreign(home: Path, start: Path, environ: Mapping[str, str]) -> list[tuple[Path, int]]:
-    """What of a project somebody else could have put there, and who.
+    """The part of a project that another user could have created, and which user.
 
-    The folder that the search starts in may belong to another user, as checkouts in containers do; but if
-    everybody may write to it, what lies there must belong to us.
+    The folder that the search starts in may belong to another user, as checkouts in containers
+    do; but if it is world-writable, its files must belong to us.
     """
     trusted = _trusted_users(environ)
     if trusted is None or (home == start and not home.stat().st_mode & _WRITABLE_BY_ALL):
@@ -154,7 +156,7 @@ def _foreign(home: Path, start: Path, environ: Mapping[str, str]) -> list[tuple[
 
 
 def _trusted_users(environ: Mapping[str, str]) -> set[int] | None:
-    """Whose files count as ours: the user's, root's, and under sudo those of whoever called it."""
+    """Whose files count as ours: the user's, root's, and under sudo the calling user's."""
     if not hasattr(os, "geteuid"):
         return None
     user = os.geteuid()

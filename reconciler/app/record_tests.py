@@ -1,4 +1,4 @@
-"""Keeping results of live tests in the state, where they become the status of the connectors."""
+"""Records results of live tests in the state, as the status of the connectors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Recorder:
     """Reads the state before the tests, by ``before``, and records their results afterwards.
 
-    A state that cannot be used fails no test: what is wrong with it is in the recording.
+    An unusable state fails no test: the recording says what is wrong with it.
     """
 
     def __init__(self, workspace: Workspace, before: Callable[[], StoredState]) -> None:

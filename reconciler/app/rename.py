@@ -35,7 +35,7 @@ _EXPECTED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class RenamedFile:
-    """A file in which a resource was renamed: its text before and after, and how often it is named there."""
+    """A file in which a resource was renamed: its text before and after, and how often."""
 
     path: Path
     before: str
@@ -87,7 +87,7 @@ def prepare_rename(workspace: Workspace, old: str, new: str) -> Renaming:
 
 
 def write_rename(renaming: Renaming) -> None:
-    """Write all files or none; raises ReconcilerError if one cannot be written, or was changed meanwhile."""
+    """Write all files or none; raises ReconcilerError if one cannot be written or has changed."""
     replace_all(
         [
             Replacement(
@@ -135,7 +135,7 @@ class _Around:
 
 
 def _require(address: Address, new: str, loaded: tuple[Loaded, ...], workspace: Workspace) -> None:
-    """Raise UsageError unless the old name is there and the new one is free."""
+    """Raise UsageError unless the old name exists and the new one is free."""
     there = {resource.address for item in loaded if item.snapshot is not None
              for resource in item.snapshot.resources}  # fmt: skip
     if address not in there:
@@ -169,7 +169,7 @@ def _is_built_in(name: str) -> bool:
 def _files(
     workspace: Workspace, address: Address, new: str, around: _Around
 ) -> tuple[RenamedFile, ...]:
-    """The files that name the resource; raises ReconcilerError with every place that is in the way."""
+    """The files that name the resource; raises ReconcilerError listing what prevents the rename."""
     project = workspace.project
     found: list[RenamedFile] = []
     obstacles: list[Obstacle] = []
@@ -178,7 +178,7 @@ def _files(
         data = read_bytes(path)
         text = data if isinstance(data, Diagnostic) else decode(data, shown(path))
         if isinstance(text, Diagnostic) or isinstance(data, Diagnostic):
-            continue  # it has been read just now, and an error ended that
+            continue  # it was just read; an error would have been raised
         done = rename_in(text, shown(path), address, new, around.variables)
         obstacles += done.obstacles
         there = there or done.declares

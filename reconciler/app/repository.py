@@ -1,4 +1,4 @@
-"""The git repository around the working folder, as far as files alone tell it."""
+"""The git repository around the working folder, found without running git."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gateway in the sandbox: programs sign in to it as they would elsewhere, and what they send stays on this machine."""
+"""The gateway in the sandbox: programs sign in as in production, and their mail stays local."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reconciler.sending.outcome import AcceptedMail
 
 GATEWAY: Final = "RECONCILER_SANDBOX_GATEWAY"
-"""The variable that tells a command in the sandbox where programs sign in."""
+"""The variable with the address of the gateway, for a command in the sandbox."""
 
 LOG: Final = "gateway.log"
 _LOOPBACK: Final = "127.0.0.1"
@@ -78,9 +78,9 @@ def sandbox_gateway(
 
 
 class _SandboxHandover:
-    """Implements :class:`reconciler.gateway.handover.Handover`; the state is opened when the first program asks.
+    """Implements :class:`reconciler.gateway.handover.Handover`.
 
-    It may be empty until then, or for longer.
+    The state is opened for the first program. Until then, or for longer, it may be empty.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -97,11 +97,11 @@ class _SandboxHandover:
         return self._stored().send(mail)
 
     def refuse(self, mail: ReceivedMail, reason: str) -> None:
-        """Put a mail into the log of the sandbox's state."""
+        """Log a mail in the sandbox's state."""
         self._stored().refuse(mail, reason)
 
     def look(self) -> str:
-        """See whether something was applied, once somebody has asked; returns why that is not known."""
+        """Check for a newer revision once the state is open; returns why that failed."""
         if self._dispatch is None:
             return ""
         try:

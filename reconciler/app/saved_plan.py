@@ -27,14 +27,14 @@ _ANEW = "Make a new plan with `reconciler plan --out FILE`, and have that one ap
 
 
 def sealed(file: PlanFile, key: FingerprintKey | None) -> PlanFile:
-    """Seal a plan file, if there is a key to seal it under."""
+    """Seal a plan file if there is a key."""
     if key is None:
         return file
     return replace(file, seal=Seal(key_id=key.key_id, mac=key.seal(file.digest)))
 
 
 def is_sealed(file: PlanFile, key: FingerprintKey | None) -> bool:
-    """Whether a saved plan has a seal of this key that fits."""
+    """Whether a saved plan has a valid seal of this key."""
     if key is None or file.seal is None or file.seal.key_id != key.key_id:
         return False
     return hmac.compare_digest(file.seal.mac.encode(), key.seal(file.digest).encode())
@@ -45,7 +45,7 @@ def prove_allowed(file: PlanFile, key: FingerprintKey | None, given: Overrides) 
 
     It can if the file is sealed under the key, or if whoever applies it gives the same options again.
 
-    Raises PlanStale if the file has a seal of this key that does not fit, and PlanRefused if what it
+    Raises PlanStale if the file has an invalid seal of this key, and PlanRefused if what it
     allows is neither sealed nor given, or something else is given.
     """
     seal = file.seal if key and file.seal and file.seal.key_id == key.key_id else None
@@ -66,7 +66,7 @@ def prove_allowed(file: PlanFile, key: FingerprintKey | None, given: Overrides) 
 
 
 def write_plan_file(path: Path, file: PlanFile) -> None:
-    """Write a plan so that the file is there whole or not at all, readable by its owner alone.
+    """Write a plan atomically, readable by its owner alone.
 
     Raises ReconcilerError if it cannot be written.
     """
@@ -83,7 +83,7 @@ def read_plan_file(path: Path) -> PlanFile:
     """Read a saved plan.
 
     Raises PlanStale if it was changed since it was written or another release wrote it in a format of
-    its own, and ReconcilerError if it is no plan or cannot be read.
+    its own, and ReconcilerError if it is not a plan or cannot be read.
     """
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - only where files are read
 
@@ -91,7 +91,7 @@ def read_plan_file(path: Path) -> PlanFile:
     try:
         document = json.loads(text, object_pairs_hook=_mapping)
         whole = holds_together(document)
-    except (ValueError, RecursionError) as error:  # no JSON, or nothing that we would have written
+    except (ValueError, RecursionError) as error:  # not JSON, or not written by us
         raise _no_plan(path) from error
     written = document.get("format_version") if isinstance(document, dict) else None
     if not isinstance(written, str) or "digest" not in document:
@@ -110,7 +110,7 @@ def read_plan_file(path: Path) -> PlanFile:
 
 
 def is_plan_file(path: Path) -> bool:
-    """Whether a path leads to a file that could be a saved plan: one that begins as ours do."""
+    """Whether a file could be a saved plan: whether it begins like one."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return False

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 EDITOR_SCHEMAS: Final = ("connectors", "settings")
-"""The schemas of what people write, which editors check by."""
+"""The schemas of hand-written files, which editors use for checks."""
 
 FOLDER: Final = "schemas"
 """Where a project keeps them, beside its settings."""
@@ -132,7 +132,7 @@ def write_schemas(folder: Path) -> tuple[Path, ...]:
 
 
 def outdated(folder: Path) -> tuple[Path, ...]:
-    """Find the files of a folder that are missing or not what they should be."""
+    """Find the files of a folder that are missing or differ."""
     found = []
     for name in NAMES:
         path = folder / f"{name}.schema.json"

@@ -1,4 +1,4 @@
-"""Refuses a scope that holds nothing, which is most likely a typing error."""
+"""Refuses an empty scope, most likely a typo."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def refuse_empty_scope(scope: Scope, desired: Desired, current: StoredState) -> None:
-    """Raise UsageError for a pattern, label or kind that fits nothing in the configuration or the state."""
+    """Raise UsageError for a pattern, label or kind without a match in configuration or state."""
     if scope.is_whole:
         return
     resources = {

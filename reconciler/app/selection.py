@@ -1,4 +1,4 @@
-"""Which connectors a command is for: chosen by name, shell pattern, label, status and shard."""
+"""Selects the connectors of a command by name, shell pattern, label, status and shard."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class SelectBy(StrEnum):
 
     @property
     def needs_state(self) -> bool:
-        """Whether the stored state has a say."""
+        """Whether the selection depends on the stored state."""
         return self is not SelectBy.ALL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which connectors: by name or shell pattern, label, state and shard; each narrows the others down."""
+    """Criteria for connectors, all of which must match: name or pattern, label, state and shard."""
 
     names: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Selection:
 
 
 EVERYTHING = Selection()
-"""Leaves nothing out."""
+"""Selects everything."""
 
 
 def named_connector(desired: Desired, name: str) -> Connector:
@@ -65,8 +65,8 @@ def select(
 ) -> tuple[Connector, ...]:
     """Choose connectors to test by name, label and shard; drafts are never tested.
 
-    Raises UsageError for a name, pattern or label that matches none, since a typing error must not look
-    like a test that passed; ``what`` is what the message calls them. A shard may well be empty.
+    Raises UsageError for a name, pattern or label that matches none, since a typo must not look
+    like a passed test; ``what`` is the message's word for them. A shard may be empty.
     """
     testable = tuple(item for item in connectors if not item.draft)
     for pattern in selection.names:

@@ -1,4 +1,4 @@
-"""One attempt to send, as the journal hears of it."""
+"""One attempt to send, as reported to the journal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _log() -> Logger:
 class SendAttempt:
     """One attempt to send, reported to the journal before the server gets the text and at the end.
 
-    ``is_told`` is whether whoever handed the mail over knows that it was accepted.
+    ``is_told`` says whether the client knows that the mail was accepted.
     """
 
     def __init__(self, request: SendRequest, actor: Actor, journal: Journal) -> None:
@@ -45,14 +45,14 @@ class SendAttempt:
         self._id = fresh_id()
 
     def hand_over(self) -> None:
-        """Note that a server gets the text now: from here on, the mail may have been delivered."""
+        """Record that the server is about to get the text: the mail may be delivered now."""
         first, self.handed_over = not self.handed_over, True
         if self.mail is None or not first or not isinstance(self._journal, HandoverJournal):
             return
         record = of_handover(self._id, self.request, self._actor, mail=self.mail, host=self.host)
         with suppress(
             ReconcilerError
-        ):  # a journal that fails now is told of when it fails at the end
+        ):  # a failing journal is reported when it fails again at the end
             self._journal.handing_over(record)
 
     def sent(self, sent: Sent) -> Sent:
@@ -61,7 +61,10 @@ class SendAttempt:
         return replace(sent, warnings=(*sent.warnings, problem)) if problem else sent
 
     def copied(self, sent: Sent) -> None:
-        """Record what happened to a copy that was filed in the background; a failure to file it is logged too."""
+        """Record what happened to a copy that was filed in the background.
+
+        A failure to file it is logged too.
+        """
         if sent.copy.status is CopyStatus.FAILED:
             _log().warning("no copy of %s was filed: %s", sent.message_id, sent.copy.sentence)
         if not isinstance(self._journal, CopyJournal):
@@ -90,7 +93,7 @@ class SendAttempt:
         return f"{self._id}{FINAL}" if noted else self._id
 
     def _record(self, record: SendingRecord) -> str:
-        """Give a record to the journal; a failure of that is a sentence, and fails no mail."""
+        """Pass a record to the journal; its failure becomes a sentence, and fails no mail."""
         try:
             self._journal.record(record)
         except ReconcilerError as error:

@@ -1,4 +1,4 @@
-"""The audit of sending: every attempt is written into the stored state, and read from there."""
+"""The audit of sending: records every attempt in the stored state, and reads it back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reconciler.state.base import MailState
 
 _LONGEST = 500
-"""Characters of a sentence that are kept: a server may say pages."""
+"""The maximum length of a stored sentence: servers may send pages."""
 
 
 class StoredJournal:
@@ -43,7 +43,10 @@ class StoredJournal:
         self._log.record_sent(record)
 
     def handing_over(self, record: SendingRecord) -> None:
-        """Keep a mail that a server is about to be given; raises StateError if that cannot be done."""
+        """Keep a mail that is about to be handed to a server.
+
+        Raises StateError if that cannot be done.
+        """
         self._log.record_sent(record)
 
     def copied(self, record: SendingRecord) -> None:
@@ -63,7 +66,7 @@ def attempts(
 def each_attempt(
     workspace: Workspace, matching: SendingFilter, limit: int
 ) -> Iterator[Iterator[SendingRecord]]:
-    """The same, one after the other, however many they are."""
+    """The same, one at a time, without a limit."""
     with workspace.reading() as reader, reader.each_sent(matching, limit=limit) as found:
         yield found
 
@@ -77,7 +80,7 @@ def prune(workspace: Workspace, actor: Actor, before: datetime) -> Pruned:
 def of_handover(
     attempt: str, request: SendRequest, actor: Actor, *, mail: Prepared, host: str
 ) -> SendingRecord:
-    """A mail that a server is about to be given; this is what the log says if nothing follows."""
+    """A mail that is about to be handed to a server; its final log entry if nothing follows."""
     return replace(
         of_failure(SendingInterrupted(), attempt, request, actor, mail=mail, host=host),
         sentence="it was being handed over, and nothing more is known",
@@ -85,7 +88,7 @@ def of_handover(
 
 
 def of_sent(sent: Sent, attempt: str, request: SendRequest, actor: Actor) -> SendingRecord:
-    """A mail that was taken, for some of its recipients at least."""
+    """A mail that was accepted for at least some recipients."""
     refused = next(iter(sent.refused), None)
     return SendingRecord(
         id=attempt,
@@ -112,7 +115,7 @@ def of_sent(sent: Sent, attempt: str, request: SendRequest, actor: Actor) -> Sen
 
 
 def untold(record: SendingRecord) -> SendingRecord:
-    """Call a mail uncertain that a server accepted: the application does not know it, and may send it again."""
+    """Mark an accepted mail as uncertain: the application does not know, and may send it again."""
     known = f": {record.sentence}" if record.sentence else ""
     return replace(
         record,
@@ -133,7 +136,7 @@ def of_failure(
     mail: Prepared | None,
     host: str,
 ) -> SendingRecord:
-    """A mail that was refused, or may have been delivered; ``mail`` is None if it got no route."""
+    """A mail that was refused, or may have been delivered; ``mail`` is None without a route."""
     failed = error if isinstance(error, SendFailed) else None
     known = SendingRecord(
         id=attempt,
@@ -169,7 +172,7 @@ def of_failure(
 
 
 def _result(error: BaseException, request: SendRequest) -> SendingResult:
-    """How the attempt ended; an application's, as the gateway has told it."""
+    """How the attempt ended; for an application, as the gateway answered it."""
     if isinstance(error, DeliveryUncertain | SendingInterrupted):
         return SendingResult.UNCERTAIN
     if request.application and isinstance(error, Exception):
@@ -195,5 +198,5 @@ def _sender(request: SendRequest) -> str:
 
     try:
         return request_of(request).sender or ""
-    except UsageError:  # it is no mail at all
+    except UsageError:  # it is not a mail at all
         return request.sender or ""

@@ -1,4 +1,4 @@
-"""Where the files write what is stored."""
+"""Finds the places in the files that declare a stored resource."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def source_of_stored(workspace: Workspace, stored: StoredResource) -> ResourceSource:
-    """Where the files write a stored resource, and those of its values that are still the same.
+    """The places that declare a stored resource, and those of its values that are unchanged.
 
     Raises ConfigurationInvalid if they have errors, and ReconcilerError if it is not in them.
     """

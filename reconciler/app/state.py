@@ -1,4 +1,4 @@
-"""Reading the stored state: what there is, what happened to it, who holds it."""
+"""The stored state: its resources, its history, its lock."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def migrate(workspace: Workspace) -> Migrated:
 
 
 def check_state(workspace: Workspace) -> tuple[str, ...]:
-    """Read the whole state, and return what is wrong with it, a sentence each."""
+    """Read the whole state, and return its problems, a sentence each."""
     with workspace.reading() as reader:
         return reader.check()
 
@@ -123,9 +123,9 @@ def salvaged(workspace: Workspace) -> Iterator[tuple[Iterator[str], tuple[str, .
 
 
 def write_export(path: Path, pieces: Iterable[str]) -> None:
-    """Write an export so that the file is there whole or not at all, readable by its owner alone.
+    """Write an export atomically, readable by its owner alone.
 
-    Raises ReconcilerError if it cannot be written, or is there already.
+    Raises ReconcilerError if it cannot be written or already exists.
     """
     if path.exists():
         raise ReconcilerError(
@@ -146,11 +146,11 @@ def restore(
     *,
     noted: Callable[[str], None],
 ) -> ExportFile:
-    """Fill the state of the workspace, which must be empty, with a file that is proved first.
+    """Fill the empty state of the workspace from a file that is verified first.
 
-    ``outcome`` says at any time whether it was written; ``noted`` is told if the lock could not be given back.
-    Raises ReconcilerError if the file cannot be read;
-    StateError if it is not a whole export, or the state is not empty; StateLocked.
+    ``outcome`` always says whether it was written; ``noted`` is called if the lock could not be
+    released. Raises ReconcilerError if the file cannot be read; StateError if the export is
+    incomplete, or the state is not empty; StateLocked.
     """
     from reconciler.app.imported_file import imported_file  # noqa: PLC0415 - only for imports
     from reconciler.state.export_file import verified  # noqa: PLC0415 - as above
@@ -182,9 +182,10 @@ def forget(
     outcome: WriteOutcome,
     noted: Callable[[str], None],
 ) -> Revision | None:
-    """Let go of a stored resource, as a revision of its own; None if ``approve`` says no.
+    """Forget a stored resource in its own revision; None if ``approve`` declines.
 
-    ``outcome`` says at any time whether that was written; ``noted`` is told if the lock could not be given back.
+    ``outcome`` always says whether that was written; ``noted`` is called if the lock could not
+    be released.
 
     Raises ReconcilerError if it is not stored, PlanRefused if others depend on it or it is
     protected, NotAuthorised, StateLocked or StateError; nothing was written then.
@@ -237,7 +238,7 @@ def forget(
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """Whose a state was, if that was recorded, and whose it is now."""
+    """The recorded former owner of a state, and its new one."""
 
     before: Origin | None
     after: Origin
@@ -251,10 +252,11 @@ def adopt(
     *,
     noted: Callable[[str], None],
 ) -> Adopted | None:
-    """Make the state that of this project and environment; None if ``approve`` says no.
+    """Assign the state to this project and environment; None if ``approve`` declines.
 
-    Nothing else of it changes; ``noted`` is told if the lock could not be given back. Raises StateError if nothing
-    was applied, NotAuthorised for anybody but an Administrator, and StateLocked.
+    Changes nothing else; ``noted`` is called if the lock could not be released. Raises
+    StateError if nothing was applied, NotAuthorised for anybody but an Administrator, and
+    StateLocked.
     """
     workspace.require_project()
     workspace.require_environment()

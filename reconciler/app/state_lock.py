@@ -1,4 +1,4 @@
-"""Holding the lock of the state while something is written, and saying so where it could not be given back."""
+"""Holds the state's lock while something is written, and reports if it cannot be released."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def held_lock(
     waiting: Callable[[Lease], None] | None = None,
     outcome: WriteOutcome | None = None,
 ) -> Iterator[StateLock]:
-    """Hold the lock for as long as the block lasts; raises StateLocked.
+    """Hold the lock for the duration of a block; raises StateLocked.
 
-    A lock that cannot be given back, as on a full disk, expires by itself. ``noted`` is told so, and which
-    revision was written before.
+    A lock that cannot be released, as on a full disk, expires by itself. ``noted`` is called
+    with a note on that, and on the revision that was written.
     """
     lock = store.lock(holder=holder, operation=operation, wait=wait, waiting=waiting)
     try:
         with lock:
             yield lock
     finally:
-        lock.give_back()  # if a signal came before the block had begun
+        lock.give_back()  # if a signal arrived before the block began
         if lock.not_released is not None:
             written = ""
             if outcome is not None and outcome.known and outcome.serial is not None:

@@ -1,4 +1,4 @@
-"""Which stored state is meant: the option's, the owner's, that of ``reconciler.yaml``, or the usual one."""
+"""Which stored state to use: from the option, the owner, ``reconciler.yaml``, or the default."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StatePlace:
 
 
 def place_of_state(settings: Settings, trust: Trust, state: str | None, home: Path) -> StatePlace:
-    """Which state is meant, who says so, and the password that goes with it and with no other."""
+    """The state to use, who chose it, and the password that belongs to this state only."""
     if state is not None:
         return StatePlace(_absolute(state, Path.cwd()), OPTION, trust.state_password)
     if trust.rules.state is not None:

@@ -1,4 +1,4 @@
-"""Live tests: which connectors, with which options, and how a run is reported."""
+"""Live tests: their selection, options and reports."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LiveTester:
-    """Runs the probes of a workspace; this is what an apply tests with, and ``test`` too."""
+    """Runs the probes of a workspace, for ``apply`` and ``test``."""
 
     options: ProbeOptions
     resolver: SecretResolver
@@ -56,7 +56,7 @@ class LiveTester:
     progress: Progress = SILENT
 
     def __call__(self, connectors: tuple[Connector, ...]) -> tuple[ConnectorResult, ...]:
-        """Test these connectors and wait for all results; attempts to sign in are recorded before."""
+        """Record the attempts to sign in, test these connectors, and wait for all results."""
         done: list[ConnectorResult] = []
 
         def finished(result: ConnectorResult) -> None:
@@ -94,7 +94,7 @@ AS_SET = Tuning()
 
 
 def probe_options(workspace: Workspace, tuning: Tuning = AS_SET) -> ProbeOptions:
-    """The options that the settings file asks for, but for ``tuning``."""
+    """The options from the settings file, except ``tuning``."""
     testing, by_owner = workspace.settings.testing, workspace.trust.rules.testing
     return ProbeOptions(
         concurrency=testing.concurrency if tuning.concurrency is None else tuning.concurrency,
@@ -114,7 +114,7 @@ def probe_options(workspace: Workspace, tuning: Tuning = AS_SET) -> ProbeOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestRequest:
-    """What a run of tests was asked to do; ``record`` keeps the results in the state."""
+    """The options of a run of tests; ``record`` keeps the results in the state."""
 
     __test__ = False  # not a test case, whatever pytest makes of the name
 
@@ -128,14 +128,14 @@ class TestRequest:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """How a run of tests went, and what of it the state keeps."""
+    """The results of a run of tests, and what was recorded in the state."""
 
     results: tuple[ConnectorResult, ...]
     recording: Recording
 
 
 class TestRun:
-    """A run of tests of connectors that are chosen already, from a configuration that is valid.
+    """A run of tests of selected connectors, from a valid configuration.
 
     Raises ConfigurationInvalid, UsageError for a selection that makes no sense, and StateError if the
     selection depends on a state that cannot be read.
@@ -174,7 +174,7 @@ class TestRun:
         if current is not None:
             key = workspace.fingerprint_key() if which is SelectBy.CHANGED else None
             if key is not None:
-                # As an apply does, which tests connectors whose secret was rotated.
+                # Like an apply, which tests connectors whose secret was rotated.
                 desired, _ = with_fingerprints(desired, self._resolver, key)
             chosen = narrow(chosen, which, desired, current)
         refuse_shared_secrets(
@@ -219,7 +219,7 @@ def try_plan(
 ) -> None:
     """Test what an apply of this plan would test; raises TestsFailed if one fails.
 
-    Raises PlanRefused, before any secret is fetched, if one would go where nobody allowed it.
+    Raises PlanRefused, before fetching any secret, if one would go to an unapproved destination.
     """
     by_name = {item.name: item for item in planned.desired.snapshot.connectors}
     connectors = tuple(by_name[item.connector] for item in planned.plan.to_test)
@@ -257,7 +257,7 @@ def try_plan(
 def narrow(
     connectors: tuple[Connector, ...], which: SelectBy, desired: Desired, current: StoredState
 ) -> tuple[Connector, ...]:
-    """Keep those that the state has reason to test."""
+    """Keep those that the state gives a reason to test."""
     match which:
         case SelectBy.ALL:
             return connectors
@@ -272,7 +272,10 @@ def narrow(
 
 
 def merge_files(paths: tuple[Path, ...]) -> TestReport:
-    """Read reports of shards and join them; raises ReconcilerError if they are not one whole run."""
+    """Read and merge reports of shards.
+
+    Raises ReconcilerError unless they form one complete run.
+    """
     return merge([(str(path), _read(path)) for path in paths])
 
 

@@ -32,12 +32,15 @@ VARIABLES = (
     "RECONCILER_ALLOW_COMMAND",
     "RECONCILER_ALLOW_CREDENTIAL",
 )
-"""The variables that a run reads. CI systems set those that a fork may not see to the empty text."""
+"""The variables that a run reads.
+
+CI systems set variables that a fork may not see to the empty string.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """Who may widen what in this run.
+    """What may widen the settings in this run.
 
     ``restricted`` is true in CI and under rules: there ``reconciler.yaml`` only tightens. ``sandboxed`` is
     true where no connection leaves the machine, so that no credential can go anywhere.
@@ -54,7 +57,7 @@ class Trust:
 
     @property
     def credential_rules(self) -> tuple[CredentialRule, ...]:
-        """What needs no further approval, by the rules and by the environment."""
+        """Destinations that the rules and the environment approve."""
         return (*self.rules.credential_rules, *self.credentials)
 
     def refuse_state_of_file(self, source: str) -> None:
@@ -69,10 +72,11 @@ class Trust:
     def check_state(
         self, current: StoredState, *, first_apply: bool, beside: tuple[str, ...]
     ) -> None:
-        """Raise StateError if this is not the state that must be there.
+        """Raise StateError if this is not the expected state.
 
-        An empty state in CI is most often one that was not found; PlanRefused says so, unless
-        ``first_apply`` or the sandbox explains it. ``beside`` is what lies beside an empty state.
+        In CI, an empty state was most likely not found, so this raises PlanRefused unless
+        ``first_apply`` or the sandbox explains it. ``beside`` describes what is next to an
+        empty state.
         """
         lying = "".join(f"\n  {text[:1].upper()}{text[1:]}." for text in beside)
         pinned = self.lineage or self.rules.lineage
@@ -94,9 +98,9 @@ class Trust:
 def find_trust(
     environ: Mapping[str, str], home: Path, connect_to: Iterable[str], policy: str | None = None
 ) -> Trust:
-    """Find out what the owner allows; ``policy`` is the file of the rules, in place of the variable's.
+    """Find out what the owner allows; ``policy`` is the file of rules, overriding the variable.
 
-    Raises UsageError for a variable or rules that make no sense.
+    Raises UsageError for an invalid variable or invalid rules.
     """
     for name in VARIABLES:
         if name in environ and not environ[name].strip():

@@ -1,4 +1,4 @@
-"""Checking a configuration, or some of its files."""
+"""Checks a configuration, or some of its files."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def validate(workspace: Workspace, places: tuple[Path, ...] = ()) -> Loaded:
-    """Check everything; with ``places``, keep the problems of these files and folders alone.
+    """Check everything; with ``places``, report only the problems of these files and folders.
 
-    Documents refer to each other, so the whole configuration is read all the same. A file that is not part
-    of it is checked as if it were.
+    Documents refer to each other, so the whole configuration is always read. Other files are
+    checked as if they were part of it.
     """
     if not places:
         return workspace.load()

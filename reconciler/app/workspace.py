@@ -1,4 +1,4 @@
-"""The workspace: where everything of one organisation is, and how to get at it."""
+"""The workspace: where everything of one organisation is, and how to open it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Workspace:
     Relative paths of the settings start at ``home``. The environment holds secrets, and the URL of a
     database may hold a password, so no repr shows them.
     ``settings`` are those in force; ``in_force`` says who set them, ``state_source`` who named the state.
-    ``environment`` is the chosen one, or empty; ``undecided`` says why none could be chosen.
+    ``environment`` is the selected one, or empty; ``undecided`` says why none could be selected.
     """
 
     project: ProjectFolder
@@ -99,7 +99,7 @@ class Workspace:
         problems: tuple[Diagnostic, ...],
         environment: str,
     ) -> Workspace:
-        """The same workspace with another project, whose settings are given."""
+        """The same workspace with another project and its settings."""
         settings = in_environment(settings, environment)
         in_force = _in_force(settings, self.trust, environment, FILE)
         return replace(
@@ -121,8 +121,8 @@ class Workspace:
     ) -> Loaded:
         """Read and check the configuration, the settings file with it, and ``files`` as parts of it.
 
-        ``texts`` are what some of the files hold, if that is known already; ``read_as`` is for who reads the same
-        texts again. Raises NoProject if there is neither a project nor a file.
+        ``texts`` are the contents of files that were already read; ``read_as`` is kept for
+        reading the same texts again. Raises NoProject if there is neither a project nor a file.
         """
         from reconciler.config.load import load  # noqa: PLC0415 - not for what reads the state alone
         from reconciler.config.plain_yaml import read_documents  # noqa: PLC0415 - as above
@@ -149,12 +149,12 @@ class Workspace:
         return replace(loaded, diagnostics=problems, snapshot=snapshot)
 
     def require_project(self) -> None:
-        """Raise NoProject if nothing was found; a folder that was named is looked at when it is read."""
+        """Raise NoProject if nothing was found; a named folder is checked when it is read."""
         if not (self.project.exists or self.project.named):
             raise self._no_project()
 
     def require_environment(self) -> None:
-        """Raise UsageError if several environments are declared but none was chosen, or an unknown one."""
+        """Raise UsageError unless one of the declared environments, if any, was selected."""
         if self.undecided is not None and not self._has_broken_settings():
             raise self.undecided
 
@@ -201,7 +201,7 @@ class Workspace:
             raise PlanRefused(another_project(*found))
 
     def _real_paths(self, snapshot: Snapshot) -> tuple[tuple[SecretRef, str], ...]:
-        """Where the ``file:`` references lead; no file is read."""
+        """The files that ``file:`` references name; reads no file."""
         from reconciler.secrets.file import real_path  # noqa: PLC0415 - only where secrets are
 
         references = dict.fromkeys(
@@ -214,7 +214,7 @@ class Workspace:
 
     @contextmanager
     def reading(self) -> Iterator[StateReader]:
-        """Open the state to read it, for as long as the block lasts; one of an older release is refused."""
+        """Open the state for reading during a block; refuses a state of an older release."""
         store = self.store(read_only=True)
         try:
             yield store
@@ -223,7 +223,7 @@ class Workspace:
 
     @contextmanager
     def writing(self) -> Iterator[StateStore]:
-        """Open the state to write to it, for as long as the block lasts; an older one is migrated first."""
+        """Open the state for writing during a block, migrating it first if it is older."""
         store = self.store()
         try:
             store.migrate()
@@ -232,11 +232,11 @@ class Workspace:
             store.close()
 
     def check_state(self, current: StoredState, *, first_apply: bool) -> None:
-        """Raise StateError or PlanRefused if this is not the state that must be there."""
+        """Raise StateError or PlanRefused if this is not the expected state."""
         self.trust.check_state(current, first_apply=first_apply, beside=self.beside(current))
 
     def beside(self, current: StoredState) -> tuple[str, ...]:
-        """Say what lies beside an empty state and tells that another one is meant."""
+        """Describe what is next to an empty state and suggests that another one was intended."""
         if current.serial or self.trust.sandboxed:
             return ()
         from reconciler.state.beside import lying_beside  # noqa: PLC0415 - only beside an empty state
@@ -246,7 +246,7 @@ class Workspace:
     def stored(self, like: Snapshot | None = None) -> StoredState:
         """Read the newest revision of the state; the empty state if there is none.
 
-        Resources that equal those of ``like`` are those.
+        Reuses the resources of ``like`` that are equal.
         """
         self._require_state()
         from reconciler.state.sqlite_reader import newest  # noqa: PLC0415 - not for `validate`
@@ -259,14 +259,20 @@ class Workspace:
         return found
 
     def store(self, *, read_only: bool = False) -> StateStore:
-        """Open the stored state; raises ConfigurationInvalid or NoProject if it is unknown which one is meant."""
+        """Open the stored state.
+
+        Raises ConfigurationInvalid or NoProject if it cannot be located.
+        """
         self._require_state()
         from reconciler.state.sql.store import open_store  # noqa: PLC0415 - SQLAlchemy costs to import
 
         return open_store(self.state_url, read_only=read_only, password=self._state_password())
 
     def mail_state(self) -> MailState:
-        """Open what sending one mail needs of the stored state; raises as :meth:`store` does."""
+        """Open the part of the stored state that sending one mail needs.
+
+        Raises like :meth:`store`.
+        """
         self._require_state()
         from reconciler.state.location import SqliteLocation, locate  # noqa: PLC0415 - not for `validate`
 
@@ -289,7 +295,7 @@ class Workspace:
         self.trust.refuse_state_of_file(self.state_source)
 
     def _is_nowhere(self) -> bool:
-        """Whether the state would be at its usual place in a project, and neither of the two is there."""
+        """Whether the state would be in its default place in a project, but neither exists."""
         if self.project.exists or self.state_source != DEFAULT:
             return False
         return not Path(self.state_url.partition(":///")[2]).exists()
@@ -319,13 +325,13 @@ class Workspace:
         return fetch
 
     def _state_resolver(self) -> Resolver:
-        """Make what fetches the state's password: a reference of the owner's may run a program."""
+        """Make the resolver for the state's password: an owner's reference may run a program."""
         from reconciler.secrets.registry import Resolver  # noqa: PLC0415 - only where secrets are
 
         return Resolver(self.environ, allow_command=self.state_source != FILE, base=self.home)
 
     def resolver(self, *, keep: float = math.inf) -> Resolver:
-        """Make what fetches the secrets, and keeps each for so many seconds."""
+        """Make the resolver of secrets, which caches each for that many seconds."""
         from reconciler.secrets.registry import Resolver  # noqa: PLC0415 - only where secrets are
 
         return Resolver(
@@ -353,7 +359,7 @@ def open_workspace(
     policy: str | None = None,
     environment: str | None = None,
 ) -> Workspace:
-    """Combine the given options with what ``reconciler.yaml`` says; what was told comes first."""
+    """Combine the given options with ``reconciler.yaml``; options take precedence."""
     home = project.home
     trust = find_trust(environ, home, connect_to, policy)
     settings, problems = load_settings(project.settings_file, within=home)
@@ -390,7 +396,7 @@ def _in_force(settings: Settings, trust: Trust, environment: str, source: str) -
 
 
 def _choose(settings: Settings, asked: str | None) -> tuple[str, UsageError | None]:
-    """Choose an environment; what stops that is an error for the commands that need one."""
+    """Select an environment; failing to is an error only for commands that need one."""
     try:
         return choose(settings, asked), None
     except UsageError as error:

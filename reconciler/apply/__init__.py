@@ -1,4 +1,4 @@
-"""Applying a plan: who may, in which steps, and how it is written.
+"""Applying a plan: permissions, stages, and writing the result.
 
 The planner decides on the
 

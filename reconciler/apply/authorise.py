@@ -1,6 +1,6 @@
-"""Who may make which change, judged by the stored permissions and not by the proposed ones.
+"""Who may make which change, judged by the stored permissions, not the proposed ones.
 
-So a change that grants its own author a right gains nothing by it. This guards against mistakes and
+A change cannot grant its own author the right to make it. This guards against mistakes and
 leaves a trail; only the database's own grants stop an attacker.
 """
 
@@ -72,7 +72,7 @@ class _Judge:
             case Kind.EMAIL_CONNECTOR | Kind.PERMISSIONS:
                 return self._about_connector(change)
             case Kind.GROUP | Kind.ROLES | Kind.GLOBAL_SMTP_POLICY | Kind.APPLICATION:
-                # An application lets whoever knows its password send as its user.
+                # Anybody who knows an application's password can send as its user.
                 return "" if self._administrator else self._requires_administrator
             case Kind.PROVIDER:
                 return self._create_or_delete()
@@ -85,7 +85,7 @@ class _Judge:
         whole = change.address.kind is Kind.EMAIL_CONNECTOR
         match change:
             case Create():
-                # Permissions come with their new connector; to a stored one they are an edit.
+                # Permissions of a new connector come with it; those of a stored one are an edit.
                 new = whole or name not in self._names
                 return self._create_or_delete() if new else self._edit(name)
             case Delete() | Forget():

@@ -107,7 +107,7 @@ class Executor:
     ) -> None:
         """``outcome`` records whether the revision was written, however the apply ends.
 
-        ``before_writing`` is called once it is certain that something is to be written.
+        ``before_writing`` is called once it is certain that something will be written.
         """
         self._before_writing = before_writing
         self._store = store
@@ -160,7 +160,7 @@ class Executor:
         )
 
     def _record_rest(self, desired: Desired, current: StoredState) -> None:
-        """Record what an apply without changes has to: other settings, and fingerprints under another key."""
+        """Record new settings and fingerprints under a new key in an apply without changes."""
         renewed = _renewed(desired, current)
         other = desired.settings not in ((), current.settings)
         if not renewed and not other:
@@ -223,7 +223,7 @@ class Executor:
 
 
 def _note(asked: Plan, conduct: ApplyOptions) -> str:
-    """What a revision says about the apply: the part that it was about, and why nothing was tested."""
+    """What a revision records about the apply: its scope, and why tests were skipped."""
     parts = [f"partial: {asked.partial.scope}"] if asked.partial is not None else []
     parts += [f"tests skipped: {conduct.skip_tests}"] if conduct.skip_tests else []
     return "; ".join(parts)
@@ -233,7 +233,7 @@ _FIX = "Fix what the test reports, or apply the rest with --keep-going."
 
 
 def failure(results: tuple[ConnectorResult, ...], hint: str) -> TestsFailed:
-    """The exception for results with failures; it tells a rejection from no answer."""
+    """The exception for failed tests, distinguishing a rejection from no answer."""
     failed = [item for item in results if not item.passed]
     rejected = [item for item in failed if not item.unreachable]
     what = counted(len(failed), "connector")
@@ -293,7 +293,7 @@ def _known(current: StoredState, changed: AbstractSet[str]) -> dict[str, LastTes
 
 
 def _credential_uses(desired: Desired, current: StoredState) -> tuple[CredentialUse, ...]:
-    """Where secrets go from now on that the state does not remember yet."""
+    """New destinations of secrets, which the state does not remember yet."""
     identify, values = identities(desired), dict(desired.values)
     remembered = set(current.credential_uses)
     found: dict[CredentialUse, None] = {}
@@ -328,7 +328,7 @@ def _fingerprints(
 def _renewed(
     desired: Desired, current: StoredState
 ) -> tuple[tuple[str, tuple[tuple[SecretRef, Fingerprint], ...]], ...]:
-    """The fingerprints of connectors that have some under another key, or none yet."""
+    """New fingerprints for connectors with none, or with some under another key."""
     stored = {
         item.address.name: dict(item.fingerprints)
         for item in current.resources
