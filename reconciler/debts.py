@@ -1,4 +1,4 @@
-"""Steps that a command must do before it ends, such as releasing a lock, even if signals broke off the code for them."""
+"""Steps that a command must do before it ends, such as releasing a lock, despite signals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _owed: dict[object, Callable[[], None]] = {}
 
 
 def owe(step: Callable[[], None]) -> Callable[[], None]:
-    """Leave a step to the end of the command; returns a function that strikes it off, once it is done."""
+    """Defer a step to the end of the command; returns a function that marks it as done."""
     key = object()
     _owed[key] = step
 
@@ -22,7 +22,7 @@ def owe(step: Callable[[], None]) -> Callable[[], None]:
 
 
 def take_owed() -> tuple[Callable[[], None], ...]:
-    """The steps that nobody has struck off, the newest first; they are the caller's to do."""
+    """The remaining steps, the newest first, for the caller to do."""
     steps = tuple(reversed(_owed.values()))
     _owed.clear()
     return steps

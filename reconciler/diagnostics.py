@@ -1,7 +1,7 @@
 """Problems of the configuration as values: which rule, what is wrong, where, and what to do.
 
-A check carries *routes* (``("smtp", "port")``); file, line and column are filled in once, late, by
-whoever holds the positions.
+A check carries *routes* (``("smtp", "port")``); the code that knows the positions fills in
+file, line and column later.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 Route = tuple[str | int, ...]
-"""The way from a document's root to one of its values: keys of mappings, indexes of sequences."""
+"""The path from a document's root to one of its values: keys of mappings, indexes of sequences."""
 
 
 class Severity(StrEnum):
@@ -25,7 +25,7 @@ class Diagnostic:
     """One problem at one place.
 
     ``rule`` is the id under which ``docs/rules.md`` explains it. ``line`` and ``column`` count from
-    one; both are zero where a whole file or folder is meant. No field ever holds a secret.
+    one; both are zero for a whole file or folder. No field ever holds a secret.
     """
 
     rule: str

@@ -1,4 +1,4 @@
-"""Why a file cannot be read or written: the system's errors, told apart in one place, with what to do about each.
+"""Why a file cannot be read or written: the system's errors, distinguished here, with remedies.
 
 ``docs/apply.md`` describes them. SQLite keeps the system's error to itself, so :func:`look_for_fault` finds it again.
 """
@@ -27,7 +27,7 @@ class DiskFault:
 def disk_fault(error: OSError, path: str | Path | None = None) -> DiskFault:
     """Explain an error; ``path`` is the file that was to be read or written, if its name is known.
 
-    In the reason, the disk is named by the folder where it is mounted.
+    The reason names the disk by its mount point.
     """
     code = error.errno or 0
     if code not in _KNOWN:
@@ -45,7 +45,7 @@ def disk_fault(error: OSError, path: str | Path | None = None) -> DiskFault:
 
 
 NO_LOCKS: Final = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
-"""What a file system without locks answers: NFS without a lock service, and some that FUSE serves."""
+"""The errors of a file system without locks: NFS without a lock service, and some FUSE ones."""
 
 _DELETE_FILES: Final = "Delete files on that disk and run the command again."
 _ELSEWHERE: Final = "Choose a place on another disk, one of this machine if possible."
@@ -107,7 +107,7 @@ _KNOWN: Final = {
 
 
 def look_for_fault(path: Path) -> OSError | None:
-    """Find out why the file cannot be read or written, from what a file beside it would be refused.
+    """Find out why the file cannot be read or written, by trying another file next to it.
 
     Never opens the file itself: closing it would release the locks that SQLite holds on it in this process.
     """
@@ -117,7 +117,7 @@ def look_for_fault(path: Path) -> OSError | None:
         present = _size(path)
         if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
             return OSError(errno.EROFS, os.strerror(errno.EROFS))
-        # Without a name where the system can do that: nothing is left behind, even by a crash.
+        # Unnamed if the system supports that: nothing is left behind, even by a crash.
         with tempfile.TemporaryFile(dir=path.parent) as file:
             for _ in range(_ROOM):
                 file.write(bytes(65536))
@@ -140,7 +140,7 @@ _ROOM: Final = 4
 
 
 def look_for_lock_fault(folder: Path) -> OSError | None:
-    """Find out whether a file in the folder can be locked; of no other fault."""
+    """Find out whether a file in the folder can be locked; ignores other faults."""
     try:
         import tempfile  # noqa: PLC0415 - as above
 
@@ -167,7 +167,7 @@ def _size(path: Path) -> int:
 
 
 def _nearest(path: str | Path) -> str:
-    """The file itself, or the folder around it that exists."""
+    """The file itself, or its closest existing parent."""
     at = os.path.realpath(path)
     while not os.path.lexists(at) and os.path.dirname(at) != at:  # noqa: PTH120 - beside realpath
         at = os.path.dirname(at)  # noqa: PTH120 - likewise
@@ -187,7 +187,7 @@ def _disk(path: str | Path | None) -> str:
 
 
 def _mounts() -> frozenset[str]:
-    """Where something is mounted, folders of the same disk included, which look like any other folder."""
+    """The mount points, including bind mounts, which look like ordinary folders."""
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123 - a text as all paths here
             # Blanks and the like are written as octal numbers: https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html

@@ -1,7 +1,7 @@
-"""Drafts: files and folders that are filled beside their target and then moved there.
+"""Drafts: files and folders that are filled next to their target and then moved there.
 
-Those that a killed process left behind are removed. As a draft of another process may be in use, it has to be an hour
-older than a new one; both times are those of the file system.
+Drafts left behind by a killed process are removed. As a draft of another process may be in use,
+it has to be an hour older than a new one; both times are those of the file system.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NAME: Final = re.compile(r"\..+\.draft-[0-9a-f]{8}(-journal|-wal|-shm)?")
-"""SQLite has files of its own beside its drafts."""
+"""SQLite keeps its own files next to its drafts."""
 
 _ABANDONED_SECONDS: Final = 3600
 
 _searched: set[Path] = set()
-"""The folders that this process has looked at: thousands of files may be replaced in one."""
+"""The folders that this process has cleaned: thousands of files may be replaced in one."""
 
 
 def draft_name(name: str) -> str:
-    """A new name for the draft of a file or folder, beside it."""
+    """A new name for the draft of a file or folder, next to it."""
     return f".{name}.draft-{os.urandom(4).hex()}"
 
 
 @contextmanager
 def draft_of(target: Path) -> Iterator[Path]:
-    """Yield a path beside ``target`` for a file or folder that will replace it; what is left there is removed at the end."""
+    """Yield a path next to ``target`` for its replacement, and remove what is left there."""
     path = target.parent / draft_name(target.name)
     removed = owe(partial(_discard, path))
     try:
@@ -55,7 +55,7 @@ def _discard(draft: Path) -> None:
 
 
 def remove_abandoned(draft: Path) -> None:
-    """Remove the drafts in the folder of a new one that are an hour older, once in each folder."""
+    """Remove drafts that are an hour older than a new one, once in each folder."""
     folder = draft.parent
     if folder in _searched:
         return

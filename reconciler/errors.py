@@ -44,7 +44,7 @@ class ReconcilerError(Exception):
     """A failure that is shown to the user as a sentence, never as a traceback.
 
     ``message`` says what went wrong and ``hint`` what to do about it; neither ever holds a secret.
-    ``connector`` is the one that was to carry the mail, where a mail failed that had a route.
+    ``connector`` is the route of a failed mail, if it had one.
     """
 
     connector = ""
@@ -60,7 +60,7 @@ class UsageError(ReconcilerError):
 
 
 class NoSuchUser(UsageError):
-    """A recipient without a domain: a mailbox of this machine, where nothing here delivers."""
+    """A recipient without a domain: a local mailbox, to which nothing here delivers."""
 
 
 class ConfigurationInvalid(ReconcilerError):
@@ -85,11 +85,11 @@ class GitFailed(ReconcilerError):
 
 
 class NoProject(ReconcilerError):
-    """There is no project where one was looked for, or one that belongs to another user."""
+    """There is no project, or it belongs to another user."""
 
 
 class SecretError(ReconcilerError):
-    """A reference could not be resolved: nothing is there, or it may not be read."""
+    """A reference could not be resolved: it leads nowhere, or may not be read."""
 
 
 class StateError(ReconcilerError):
@@ -97,11 +97,11 @@ class StateError(ReconcilerError):
 
 
 class StateUnavailable(StateError):
-    """The state cannot be reached or written: no such place, no permission, no space."""
+    """The state cannot be reached or written: wrong place, no permission, no space."""
 
 
 class CommitUnknown(StateUnavailable):
-    """The connection broke off while a revision was written, and it is not known whether it was."""
+    """The connection was lost during a commit: the revision may or may not be written."""
 
 
 class StateCorrupt(StateError):
@@ -113,7 +113,7 @@ class StateTooNew(StateError):
 
 
 class StateConflict(StateError):
-    """The state has moved on since it was read; nothing was written, and trying again is safe."""
+    """The state has changed since it was read; nothing was written, and retrying is safe."""
 
 
 class StateLocked(StateError):
@@ -146,7 +146,7 @@ class TestsFailed(ReconcilerError):
 
 
 class LoginFailed(TestsFailed):
-    """A login came to nothing: access was not allowed, or the server could not be reached."""
+    """A login failed: access was not granted, or the server could not be reached."""
 
 
 class RouteRefused(ReconcilerError):
@@ -156,9 +156,10 @@ class RouteRefused(ReconcilerError):
 class SendFailed(ReconcilerError):
     """The server accepted the mail for none of its recipients.
 
-    ``temporary`` is true if a new attempt may succeed and can do no harm. ``code`` and ``status`` are
-    the server's reply code and enhanced status code, where it gave any. ``before_mail`` is true if the
-    connection or the sign-in failed: no server has judged the mail, and a queue may keep it until that is mended.
+    ``temporary`` is true if a new attempt may succeed and can do no harm. ``code`` and
+    ``status`` are the server's reply code and enhanced status code, if any. ``before_mail`` is
+    true if the connection or the sign-in failed: no server has seen the mail, and a queue may
+    keep it until that is fixed.
     """
 
     def __init__(
@@ -186,7 +187,7 @@ class DeliveryUncertain(SendFailed):
 
 
 class AccountBusy(SendFailed):
-    """An account sends as much as its provider allows, and the mail's turn did not come in time.
+    """An account is at its provider's limits, and the mail's turn did not come in time.
 
     Nothing was transmitted. ``status`` is 4.4.5, congestion (RFC 3463 section 3.5).
     """

@@ -1,4 +1,4 @@
-"""Locking a file against other processes, by the system: the lock ends with the process, however that ends."""
+"""Locks a file against other processes; the system releases the lock when the process ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from reconciler.disk_fault import NO_LOCKS
 
 
 class LockResult(Enum):
-    """How an attempt to lock a file ended. ``REPLACED`` is a file that was replaced or removed since it was opened."""
+    """How an attempt to lock a file ended.
+
+    ``REPLACED`` is a file that was replaced or removed since it was opened.
+    """
 
     TAKEN = auto()
     BUSY = auto()
@@ -21,7 +24,8 @@ class LockResult(Enum):
 def try_lock(descriptor: int, path: str | Path) -> LockResult:
     """Lock the open file of ``path`` if no other process has it; closing the descriptor unlocks it.
 
-    Where the system has no such locks, the file counts as taken. Raises OSError if the file system grants none.
+    If the system has no such locks, the file counts as locked. Raises OSError if the file
+    system supports none.
     """
     if sys.platform == "win32":
         return LockResult.TAKEN
@@ -39,6 +43,6 @@ def try_lock(descriptor: int, path: str | Path) -> LockResult:
         same = os.path.samestat(os.fstat(descriptor), Path(path).stat())
     except FileNotFoundError:
         same = False
-    except OSError:  # nobody may look at it, and whoever reads it says so
+    except OSError:  # unreadable; reading it reports that
         same = True
     return LockResult.TAKEN if same else LockResult.REPLACED

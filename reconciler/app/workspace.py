@@ -259,20 +259,14 @@ class Workspace:
         return found
 
     def store(self, *, read_only: bool = False) -> StateStore:
-        """Open the stored state.
-
-        Raises ConfigurationInvalid or NoProject if it cannot be located.
-        """
+        """Open the state; raises ConfigurationInvalid or NoProject if it cannot be located."""
         self._require_state()
         from reconciler.state.sql.store import open_store  # noqa: PLC0415 - SQLAlchemy costs to import
 
         return open_store(self.state_url, read_only=read_only, password=self._state_password())
 
     def mail_state(self) -> MailState:
-        """Open the part of the stored state that sending one mail needs.
-
-        Raises like :meth:`store`.
-        """
+        """Open the part of the state that sending one mail needs; raises like :meth:`store`."""
         self._require_state()
         from reconciler.state.location import SqliteLocation, locate  # noqa: PLC0415 - not for `validate`
 

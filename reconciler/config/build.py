@@ -1,7 +1,7 @@
-"""From documents to resolved values: what a provider, a default or the other account fills in.
+"""From documents to resolved values, filled in from a provider, defaults or the other account.
 
-Every function here is pure. What is missing stays None, which only a draft may have; the checks say
-so about everything else.
+Every function here is pure. Missing values stay None, which is valid only in a draft; the
+checks report them elsewhere.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FROM_PROVIDER: Final = (
     "max_connections",
     "mails_per_minute",
 )
-"""Fields that a connector has of its own, else from its provider."""
+"""Fields that a connector sets, or else takes from its provider."""
 
 TENANT: Final = "{tenant}"
 
@@ -117,7 +117,7 @@ def _of_either(document: ConnectorDocument, provider: Provider | None) -> dict[s
 def shown_to_servers(
     document: ConnectorDocument, provider: Provider | None
 ) -> tuple[SecretRef | None, SecretRef | None]:
-    """The certificate that servers are shown, and the key of that one; never a mixture."""
+    """The client certificate and its key, both from the same place."""
     source = document if provider is None or document.client_certificate is not None else provider
     return source.client_certificate, source.client_key
 
@@ -125,7 +125,7 @@ def shown_to_servers(
 def smtp_of(document: ConnectorDocument, provider: Provider | None) -> SmtpSettings | None:
     """The SMTP account that is used: none without ``enable_mail_send_from``.
 
-    A provider that knows the server makes an ``smtp:`` without anything in it unnecessary.
+    An empty ``smtp:`` is unnecessary if the provider knows the server.
     """
     if not document.enable_mail_send_from:
         return None
@@ -147,7 +147,7 @@ class Accounts(Protocol):
 
 
 def uses_same_credentials(document: Accounts) -> bool:
-    """Whether SMTP signs in as IMAP does: as said, else where only IMAP has credentials."""
+    """Whether SMTP signs in as IMAP does: as declared, else if only IMAP has credentials."""
     if document.smtp is not None and document.smtp.sign_in is SmtpSignIn.NONE:
         return False
     if document.smtp is not None and document.smtp.use_same_credentials is not None:
@@ -156,7 +156,7 @@ def uses_same_credentials(document: Accounts) -> bool:
 
 
 def email_address_of(document: Accounts) -> str | None:
-    """The address that the connector sends as: as said, else a username that is an address."""
+    """The address that the connector sends as: as declared, else a username that is an address."""
     if document.smtp is not None and document.smtp.email_address is not None:
         return document.smtp.email_address
     usernames = (account.username for account in (document.smtp, document.imap) if account)
@@ -196,10 +196,10 @@ def port_of(account: ProtocolSettings, defaults: ServerDefaults | None) -> int |
 
 
 def security_of(account: ProtocolSettings, defaults: ServerDefaults | None) -> Security | None:
-    """How the connection is protected; None where that is not said, or cannot be told.
+    """How the connection is protected.
 
-    One switch, "Use SSL", stands for two things, which the port tells apart. A provider's mode holds
-    for the provider's port only.
+    None if undeclared or ambiguous. "Use SSL" means two modes, which the port distinguishes. A
+    provider's mode applies to the provider's port only.
     """
     port = port_of(account, defaults)
     known = defaults.security if defaults is not None and port == defaults.port else None

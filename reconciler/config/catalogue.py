@@ -1,4 +1,4 @@
-"""Everything that the files declare, by kind: what the checks look at and the build works from."""
+"""Everything that the files declare, by kind: the input of the checks and the build."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _REFERRING: Final = frozenset({Kind.EMAIL_CONNECTOR, Kind.APPLICATION, Kind.PROV
 class Catalogue:
     """The documents of each kind, in the order of files and lines; the first of a name counts.
 
-    ``repeated`` pairs every later one with the first. ``names`` holds what is declared, by documents that were
-    refused too; so does ``raw_secrets``, of the kinds that refer to secrets. ``complete`` is false if a file could
-    not be read to its end: then it cannot be said that something does not exist. ``built_in`` are the providers of
-    the package.
+    ``repeated`` pairs every later one with the first. ``names`` holds all declared names, those
+    of rejected documents too; ``raw_secrets`` likewise, for the kinds that refer to secrets.
+    ``complete`` is false if a file could not be read to its end: then nothing can be called
+    missing. ``built_in`` are the providers of the package.
     """
 
     connectors: dict[str, Entry[ConnectorDocument]]
@@ -57,7 +57,7 @@ class Catalogue:
 
     @property
     def entries(self) -> Iterator[Entry[Document]]:
-        """Every document that is declared, by kind."""
+        """Every declared document, by kind."""
         for found in (
             self.connectors,
             self.permissions,
@@ -71,7 +71,7 @@ class Catalogue:
                 yield single
 
     def documents(self) -> dict[Address, RawDocument]:
-        """What each resource was read from, by its address."""
+        """The document of each resource, by its address."""
         return {_address(entry.value): entry.raw for entry in self.entries}
 
 

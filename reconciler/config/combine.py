@@ -17,13 +17,14 @@ _REPLACES: Final = {
     "client_secret": ("certificate",),
     "certificate": ("client_secret",),
 }
-"""Fields that exclude others: with the first of its own, a mapping takes none of the others over."""
+"""Fields that exclude others: a mapping that sets the first inherits none of the others."""
 
 
 def combine(own: dict[str, JSON], template: dict[str, JSON]) -> dict[str, JSON]:
-    """Return the fields of a connector: its own, and those of the template that it does not have.
+    """Return the fields of a connector: its own, and the template's for the rest.
 
-    Mappings combine field by field. Anything else, lists included, is taken from the one or the other.
+    Mappings are merged field by field. Anything else, lists included, is taken whole from one
+    of the two.
     """
     if not own:
         return template

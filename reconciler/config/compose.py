@@ -1,7 +1,7 @@
 """Documents from YAML events: plain values with their positions, in one walk.
 
-The walk keeps its own stack and counts what aliases stand for, so neither nesting nor aliases take
-more memory or time than the file's own length does.
+The walk keeps its own stack and counts expanded aliases, so the memory and time that it takes
+stay proportional to the length of the file.
 """
 
 from __future__ import annotations
@@ -79,13 +79,13 @@ def compose(text: str, file: str) -> Composed:
 def _compose(
     text: str, file: str, line: int = 0, diagnostics: tuple[Diagnostic, ...] = ()
 ) -> Composed:
-    """Continue after that many lines of a file, whose problems so far are given."""
+    """Continue after that many lines of a file, with the problems found so far."""
     *others, last = parsers(text)
     for parse in others:
         try:
             return _Composer(file, line, list(diagnostics)).run(parse(text))
         except YAMLError:
-            continue  # the next one decides
+            continue  # try the next one
     return _Composer(file, line, list(diagnostics)).run(last(text))
 
 
@@ -94,7 +94,7 @@ class _Stop(Exception):
 
 
 class _NoKey(Enum):
-    """Sentinels in the place of a key: one comes next, or the key is a merge key."""
+    """Sentinels for a key: a key is expected next, or the key is a merge key."""
 
     NO_KEY = 0
     MERGE_KEY = 1
@@ -115,7 +115,7 @@ class _Frame:
     anchor: str | None
     lost: bool
     weight: int = 1
-    key: str | _NoKey | None = _NO_KEY  # None: a key that is refused, so that its value is lost
+    key: str | _NoKey | None = _NO_KEY  # None: a rejected key, so that its value is lost
     key_start: Position = _NOWHERE
     merged: tuple[MergedMapping, ...] | None = None  # None: without a merge key
 
@@ -208,7 +208,7 @@ class _Composer:
             self._report("yaml/version", self._position(event), message, hint)
 
     def _end(self, _event: Any) -> None:
-        if self.root is not None:  # there may be nothing between two lines of ---
+        if self.root is not None:  # a document may be empty
             positions = Positions(self.places)
             self.documents.append(RawDocument(self.root, self.file, positions, whole=self.whole))
 
@@ -221,7 +221,7 @@ class _Composer:
             return
         value = self._value_of(event, start)
         if not event.value and value is None and self.stack and self.stack[-1].holds_key:
-            start = self.stack[-1].key_start  # nothing stands where the value should
+            start = self.stack[-1].key_start  # the value is missing
         self._add(value, start, anchor=event.anchor)
 
     def _value_of(self, event: Any, start: Position) -> Scalar:
@@ -261,7 +261,7 @@ class _Composer:
             _MAPPING_TAG if is_mapping else _SEQUENCE_TAG,
         }:
             self._refuse_tag(start)
-        if event.anchor is not None:  # within itself it stands for nothing yet
+        if event.anchor is not None:  # it is undefined within itself
             self.anchors.pop(event.anchor, None)
         route = self.stack[-1].route_of_next() if self.stack else ()
         self.stack.append(
@@ -321,7 +321,7 @@ class _Composer:
         weight: int = 1,
         scalar: bool = True,
     ) -> None:
-        """Put a finished value into the mapping or sequence around it."""
+        """Add a finished value to the enclosing mapping or sequence."""
         if anchor is not None:
             route = self.stack[-1].route_of_next() if self.stack else ()
             self.anchors[anchor] = _Anchored(value, weight, route)

@@ -1,8 +1,8 @@
-"""Which documents hold texts that the checks must look at closely.
+"""Finds the documents with texts that the checks must examine.
 
-Most documents hold none, and looking at each text of ten thousand documents for every check in turn took a
-third of a validation. So all of them are looked at once, briefly; in a document that is not named here, no
-check of texts finds anything.
+Most documents hold none, and examining each text of ten thousand documents in every check took
+a third of a validation. So all texts are scanned once, briefly; no check of texts finds
+anything in a document that is not listed here.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from reconciler.model.resource import JSON
 
 _USUAL_REFERENCES: Final = ("env:", "file:", "keyring:")
-"""How references begin that are allowed everywhere."""
+"""Prefixes of references that are allowed everywhere."""
 
 _CHECKED_FIELDS: Final = ADDRESS_FIELDS | HOST_FIELDS | URL_FIELDS
 _SIGNS: Final = ("$", "%", "{", "<", "`", "\n@", "\n_", "\n(", "\n[")
-"""What placeholders hold, or begin with; a text stands after a line's end."""
+"""What placeholders contain or begin with; each text follows a line end."""
 _AT_ONCE: Final = 100
 """Documents whose texts are looked at together."""
 
@@ -41,10 +41,10 @@ _QUOTES: Final = re.compile(f"[{OPENING_QUOTES}]")
 
 @dataclass(frozen=True, slots=True)
 class Conspicuous:
-    """Documents by their id: those whose texts may be commands, mean something else than they say, ...
+    """Documents by their id, grouped by what their texts may be: commands, placeholders, ...
 
-    ``references`` are those with a reference that is not of a usual scheme, and ``domains`` those with an
-    address, a host or a URL whose domain may not be valid.
+    ``references`` are those with a reference of an unusual scheme, and ``domains`` those with
+    an address, a host or a URL whose domain may not be valid.
     """
 
     commands: frozenset[int]
@@ -54,7 +54,7 @@ class Conspicuous:
 
 
 def conspicuous(raws: Sequence[RawDocument]) -> Conspicuous:
-    """Look at every text of every document once; where those of many together hold nothing, at all of them at once."""
+    """Scan every text of every document once; where many together hold nothing, all of them at once."""
     commands: set[int] = set()
     meanings: set[int] = set()
     references: set[int] = set()
@@ -88,7 +88,7 @@ def _is_quoted(text: str) -> bool:
 
 
 class _TextsOfDocument:
-    """The texts of a document: the references of usual schemes, and all others."""
+    """The texts of a document: references of usual schemes, and all others."""
 
     __slots__ = ("key", "others", "references", "unusual_domain", "unusual_reference")
 
@@ -101,7 +101,7 @@ class _TextsOfDocument:
         self._add(raw.value, "")
 
     def _add(self, value: JSON, field: str) -> None:
-        """Add every text of a value, which stands in a field."""
+        """Add every text of a field's value."""
         if isinstance(value, list):
             self._add_items(value, field)
         elif isinstance(value, dict):

@@ -21,7 +21,7 @@ _LABELLED = (str(Kind.EMAIL_CONNECTOR), TEMPLATE, TABLE)
 
 
 def declared(roots: Sequence[Path], *, within: Path | None = None) -> dict[Address, str]:
-    """Every name with the place of its first document, as ``file:line``; what cannot be read is left out."""
+    """Every name with the place of its first document, as ``file:line``; skips unreadable files."""
     found: dict[Address, str] = {}
     for document, value in _documents(roots, within):
         kind, name = value.get("kind"), value.get("name")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Document = (
     ConnectorDocument | Permissions | GlobalSmtpPolicy | Group | Roles | Provider | Application
 )
-"""What a file may hold, as written."""
+"""The documents that a file may hold, as written."""
 
 TYPES: Final[dict[Kind, type[Document]]] = {
     Kind.EMAIL_CONNECTOR: ConnectorDocument,
@@ -51,8 +51,8 @@ class Entry(Generic[D_co]):
 class Parsed:
     """A YAML document after validation: an entry, or the reasons for refusing it.
 
-    ``kind`` and ``name`` are kept of a refused document too, so that whoever refers to it is not
-    told that it does not exist.
+    A rejected document keeps its ``kind`` and ``name``, so that references to it are not
+    reported as unknown.
     """
 
     raw: RawDocument
@@ -63,15 +63,15 @@ class Parsed:
 
 
 def parse(raw: RawDocument) -> Parsed:
-    """Validate one document by its model, and explain by its schema what the model refuses."""
+    """Validate one document by its model, and explain errors by its schema."""
     kind, name = kind_of(raw.value), _name_of(raw.value)
-    if not raw.whole:  # what is missing was reported where it got lost
+    if not raw.whole:  # missing values were reported where they got lost
         return Parsed(raw, None, kind, name)
     if kind is not None:
         try:
             value = validated(TYPES[kind], raw.value)
         except Invalid:
-            pass  # its messages repeat values, so they are not used
+            pass  # its messages repeat values, which may be secret
         else:
             return Parsed(raw, Entry(value, raw), kind, name)
     # jsonschema takes longer to import than everything else here, and most documents are valid.

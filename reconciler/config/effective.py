@@ -28,10 +28,11 @@ NO_HOST: Final = "no-host-is-allowed.invalid"
 
 @dataclass(frozen=True, slots=True)
 class EffectiveSettings:
-    """All settings in force. ``ignored`` are sentences about what the repository may not set.
+    """All settings in force.
 
-    ``allow_command`` takes both: the file says that the configuration uses ``command:`` references, and
-    somebody outside the repository lets them run.
+    ``ignored`` are sentences about settings that the repository may not change.
+    ``allow_command`` needs both: the file declares that the configuration uses ``command:``
+    references, and somebody outside the repository allows them.
     """
 
     settings: Settings
@@ -48,10 +49,10 @@ class EffectiveSettings:
 def effective(
     file: Settings, rules: OwnerRules, *, restricted: bool, allow_command: bool
 ) -> EffectiveSettings:
-    """Join the settings of the repository with those of the owner. A pure function.
+    """Combine the settings of the repository with those of the owner.
 
-    ``restricted`` is true in CI and under rules: there the file only tightens. ``allow_command`` is what
-    the environment says of ``command:`` references.
+    ``restricted`` is true in CI and under rules: there the file only tightens.
+    ``allow_command`` says whether the environment allows ``command:`` references.
     """
     ignored: list[str] = []
     owner_limits = rules.limits or DEFAULTS.limits
@@ -90,7 +91,7 @@ _LIMITS: Final = ("max_delete_percent", "max_update_percent", "min_connectors")
 
 
 def _tighter(file: LimitSettings, owner: LimitSettings) -> LimitSettings:
-    """The lower of each: fewer connectors from which a share counts is tighter, too."""
+    """The lower of each limit: a lower threshold for a share is tighter, too."""
     return LimitSettings(
         **{name: min(getattr(file, name), getattr(owner, name)) for name in _LIMITS}
     )

@@ -1,4 +1,4 @@
-"""Choosing an environment: the same configuration for another place, with a state of its own."""
+"""Selecting an environment: the same configuration with other values and its own state."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def choose(settings: Settings, asked: str | None) -> str:
     """Return the name of the environment; "" where none is declared.
 
-    Raises UsageError for an unknown one, and where several are declared and none is asked for.
+    Raises UsageError for an unknown one, and if several are declared but none is requested.
     """
     declared = settings.environments
     if asked is not None:
@@ -37,10 +37,10 @@ def choose(settings: Settings, asked: str | None) -> str:
 
 
 def in_environment(settings: Settings, name: str) -> Settings:
-    """Put what an environment says in the place of what holds for all of them.
+    """Override the common settings with those of an environment.
 
-    A state comes with its own password. Without a state of its own, and none for all, an environment has
-    one below ``.reconciler/NAME/``.
+    A state comes with its own password. If no state is set, not even a common one, it is below
+    ``.reconciler/NAME/``.
     """
     found = settings.environments.get(name)
     if found is None:
@@ -60,7 +60,7 @@ def in_environment(settings: Settings, name: str) -> Settings:
 
 
 def default_states(settings: Settings) -> frozenset[str]:
-    """The states that nobody named."""
+    """The states that are used by default."""
     return frozenset((DEFAULTS.state, *map(_own_state, settings.environments)))
 
 

@@ -1,13 +1,13 @@
 """The events of a YAML text, from ruamel's two parsers.
 
-The one in C is some ten times as fast. It refuses some of YAML 1.2, above all a colon within a plain
-text between braces, as in ``{password: env:NAME}``. So what it refuses is read again by the one in
-Python, unless it is long, since that one's word is final and its positions are the better ones. On what
-both accept they agree; the one in C takes a little more (a tab at the end of a line, which YAML allows,
-and a comment right after the ``|`` of a text block, which it does not).
+The one in C is some ten times as fast. It rejects some of YAML 1.2, above all a colon within
+plain text between braces, as in ``{password: env:NAME}``. So rejected text is read again by the
+one in Python, unless it is long: that one decides, and its positions are better. They agree on
+whatever both accept; the one in C accepts slightly more (a tab at the end of a line, which YAML
+allows, and a comment right after the ``|`` of a text block, which it does not).
 
-ruamel's messages quote the text of the file, and a password may stand there. They never leave this
-module: an error is told by what the parser was doing, in sentences of our own.
+ruamel's messages quote the text of the file, which may contain a password. They never leave
+this module: errors are described in our own words, by what the parser was doing.
 """
 
 from __future__ import annotations
@@ -81,16 +81,16 @@ def reference(text: str) -> Iterator[Event]:
 _NEXT_DOCUMENT: Final = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _DIRECTIVE: Final = re.compile(r"^%(?:YAML|TAG)\b", re.MULTILINE)
 _LINE_BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-"""What the parsers count as a line's end."""
+"""What the parsers treat as a line end."""
 _UNUSUAL_BREAK: Final = re.compile("[\r\x85\u2028\u2029]")
 
 
 def pieces(text: str) -> Iterator[tuple[int, str]]:
-    """Cut a text where its documents begin; each piece comes with the number of lines before it.
+    """Split a text into its documents; each piece comes with the number of lines before it.
 
-    A line that begins with ``---`` begins a document wherever it stands, in a quoted text and in a text
-    block too (YAML 1.2.2, section 9.1.2). A text with a directive is left whole, for directives stand
-    before that line.
+    A line that begins with ``---`` always begins a document, even inside quoted text or a text
+    block (YAML 1.2.2, section 9.1.2). A text with a directive is not split, since directives
+    precede that line.
     """
     starts = [0]
     if not _DIRECTIVE.search(text):
@@ -117,7 +117,7 @@ _UNKNOWN: Final = (
     "Compare the indentation and the punctuation here with the lines around it.",
 )
 
-# By fixed parts of ruamel's messages (scanner.py, parser.py). What is not among them is _UNKNOWN.
+# By fixed parts of ruamel's messages (scanner.py, parser.py). Anything else is _UNKNOWN.
 _SENTENCES: Final[tuple[tuple[str, str, str], ...]] = (
     (
         "while scanning a quoted scalar",
@@ -212,7 +212,7 @@ _SENTENCES: Final[tuple[tuple[str, str, str], ...]] = (
 )
 
 
-# What began there and did not end: the place where it began is the one to look at.
+# Unterminated constructs: report where they begin.
 _SHOWN_FROM_START: Final = ("a quoted scalar", "a flow sequence", "a flow mapping")
 
 

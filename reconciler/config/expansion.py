@@ -1,7 +1,7 @@
-"""From the documents that people write to those that the model knows: templates and tables are filled in.
+"""Expands templates and tables into the documents that the model knows.
 
-What is made knows where each of its values is written, so that a finding leads to the file that holds it. A
-small file can ask for a large configuration, so how much is made is bounded.
+Expanded documents know where each of their values is written, so that findings point there. A
+small file could expand into a huge configuration, so the expansion is limited.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ if TYPE_CHECKING:
 
 
 WRITTEN_ONLY: Final = HEAD_FIELDS[TemplateUseHead] | {PERMISSIONS}
-"""Fields that a connector as the model knows it does not have."""
+"""Fields of written connectors that the model's connectors lack."""
 
 MOST_VALUES: Final = 1_000_000
-"""Values that the connectors made from templates may have, all together."""
+"""The total number of values that connectors from templates may have."""
 
 MOST_CHARACTERS: Final = 32 * 1024 * 1024
-"""Characters that they may have."""
+"""The total number of their characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expanded:
-    """The documents that were made. ``complete`` is false if some were not, or have unknown names."""
+    """The expanded documents; ``complete`` is false if some are missing or have unknown names."""
 
     documents: tuple[RawDocument, ...]
     diagnostics: tuple[Diagnostic, ...]
@@ -63,10 +63,10 @@ def expand(
     complete: bool,
     templates: Iterable[Template] = (),
 ) -> Expanded:
-    """Replace the variables in every document, and make connectors from templates and tables.
+    """Replace the variables in every document, and expand templates and tables.
 
-    Beside each document stands whether its texts may hold signs. ``complete`` says whether every file could be
-    read: otherwise a missing template may be in one of the others. ``templates`` are those that were read before.
+    Each document comes with whether its texts may contain placeholders. ``complete`` says whether every
+    file could be read: if not, one may hold a missing template. ``templates`` are those already read.
     """
     work = _Expansion(variables, complete)
     for template in templates:
@@ -79,10 +79,10 @@ def expand(
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """One connector that is to be made: its name, its own fields, and what it gives to its template.
+    """One connector to make: its name, its own fields, and its arguments for the template.
 
     ``layers`` are the documents that hold its own fields, ``rights_layers`` those that hold its permissions.
-    ``places`` has the route of each parameter in ``raw``; at ``route`` it is reported what is missing.
+    ``places`` has the route of each parameter in ``raw``; missing ones are reported at ``route``.
     """
 
     raw: RawDocument
@@ -117,7 +117,7 @@ class _Expansion:
         value = cast("dict[str, JSON]", raw.value)
         name = value.get("name")
         if not isinstance(name, str):
-            self.readable = False  # whoever uses it is not told that it does not exist
+            self.readable = False  # uses of it are not reported as unknown
         elif name in self.first:
             place = self.first[name].location(("name",))
             message = f"{TEMPLATE} `{name}` is declared twice; first at {place}."
@@ -129,7 +129,7 @@ class _Expansion:
         return True
 
     def take(self, raw: RawDocument, *, signs: bool) -> None:
-        """Make what a document that is no template stands for."""
+        """Expand a document that is not a template."""
         if signs:
             raw, problems = substitute(raw, self.variables)
             self.problems += problems
@@ -207,7 +207,7 @@ class _Expansion:
 
     def _make(self, use: _Use, template: Template | None) -> bool:
         """Make one connector; false if no more can be made."""
-        if not _is_name(use.name):  # the model says so
+        if not _is_name(use.name):  # the model reports it
             self.made.append(replace(use.raw, value=use.head, layers=use.layers))
             return True
         filled: dict[str, JSON] = {}
@@ -231,7 +231,7 @@ class _Expansion:
             value = {"kind": str(Kind.PERMISSIONS), "connector": use.name, **rights}
             self.made.append(replace(base, value=value, layers=rights_layers))
             return True
-        # The schema of connectors as written says what is wrong with it.
+        # The schema of written connectors explains the problem.
         self.made[-1] = replace(base, value={**use.head, **fields, PERMISSIONS: rights})
         return True
 
@@ -255,7 +255,7 @@ class _Expansion:
         return False
 
     def _arguments_fit(self, use: _Use, template: Template) -> bool:
-        """Report what is wrong with the values of parameters, or is missing of them."""
+        """Report invalid or missing values of parameters."""
         fit = True
         for name, value in use.arguments.items():
             declared = template.parameters.get(name)
@@ -299,12 +299,12 @@ class _Expansion:
         return self.templates.get(name)
 
     def _head(self, raw: RawDocument, type_: type[H], kind: str) -> H | None:
-        """Read what a document has beside the fields of connectors; report it if that is not valid."""
+        """Read the fields of a document that are not a connector's; report invalid ones."""
         value = cast("dict[str, JSON]", raw.value)
         head = {name: value[name] for name in HEAD_FIELDS[type_] if name in value}
         try:
             return validated(type_, head)
-        except Invalid:  # its messages repeat values, so they are not used
+        except Invalid:  # its messages repeat values, which may be secret
             pass
         from reconciler.config.explain import objections  # noqa: PLC0415 - most are valid
         from reconciler.config.written_schema import head_schema  # noqa: PLC0415 - as above
@@ -316,7 +316,7 @@ class _Expansion:
         return None
 
     def _refuse(self, raw: RawDocument, name: object) -> None:
-        """Keep the name of a connector that is not made, so that whoever refers to it is not told that it is missing."""
+        """Keep the name of a connector that is not made, to accept references to it."""
         if isinstance(name, str):
             value: JSON = {"kind": str(Kind.EMAIL_CONNECTOR), "name": name}
             self.made.append(replace(raw, value=value, whole=False))

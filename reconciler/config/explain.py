@@ -1,8 +1,8 @@
-"""Explanations, in our own words, of why a model refuses a document.
+"""Explains in our own words why a model rejects a document.
 
-Neither pydantic's nor jsonschema's messages may be shown: they repeat the value, and where a
-reference belongs the value is most likely a password. So only the keyword that failed is taken from
-them, and what it means is said here.
+Neither pydantic's nor jsonschema's messages may be shown: they repeat the value, which may be a
+password in place of a reference. So only the failed keyword is taken from them, and explained
+here.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _TYPES: Final = {
 def explain(raw: RawDocument, schema: Schema) -> tuple[Diagnostic, ...]:
     """Explain every problem of a document by the schema of its kind.
 
-    The model refused it, so if the schema finds nothing, that is reported.
+    The model rejected it, so it is reported if the schema finds nothing.
     """
     unique = objections(raw, schema)
     return unique or (_at(raw, "schema/invalid", (), "The document is not valid."),)
@@ -53,7 +53,7 @@ def objections(raw: RawDocument, schema: Schema) -> tuple[Diagnostic, ...]:
         for error in Validator(schema).iter_errors(raw.value)
         for diagnostic in _told(raw, schema, error)
     )
-    return tuple(dict.fromkeys(told))  # a mapping without two fields has two errors that say so
+    return tuple(dict.fromkeys(told))  # a mapping that lacks two fields has two errors
 
 
 def explain_kind(raw: RawDocument) -> Diagnostic:

@@ -1,7 +1,7 @@
 """Finding the files of a configuration, and reading them as text.
 
-Whatever lies there (folders that are named like files, pipes, loops of links, the wrong encoding)
-becomes a diagnostic; nothing here blocks or reads without a limit.
+Anything odd (folders named like files, pipes, loops of links, wrong encodings) becomes a
+diagnostic; nothing here blocks or reads without a limit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 MAX_BYTES: Final = 1024 * 1024
-"""The largest file that is read, in bytes: some two thousand connectors."""
+"""The maximum size of a file in bytes: some two thousand connectors."""
 
 _ENDINGS: Final = (".yaml", ".yml")
 _MARKS: Final = (  # UTF-32 first: its mark begins with that of UTF-16
@@ -33,8 +33,8 @@ _MARKS: Final = (  # UTF-32 first: its mark begins with that of UTF-16
 )
 _ALL_MARKS: Final = tuple(mark for mark, _ in _MARKS)
 
-# What YAML does not allow (https://yaml.org/spec/1.2.2/#51-character-set), and what a reader of the
-# file does not see: line ends that are none to most programs, and marks that turn text around.
+# What YAML does not allow (https://yaml.org/spec/1.2.2/#51-character-set), and what a human
+# reader misses: line ends that most programs ignore, and bidirectional marks.
 _REFUSED: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 )
@@ -49,12 +49,11 @@ class SourceFile:
 
 
 def find(root: Path, *, within: Path | None = None) -> SourceFile:
-    """List every YAML file below ``root``, at any depth; what begins with a dot is left out.
+    """List every YAML file below ``root``, at any depth, except hidden ones.
 
-    ``root`` itself may be a link, but none that leads out of ``within``.
-
-    A folder that can be reached in two ways, be it by a loop of links, is read once. Links that lead out of
-    ``root`` are not followed: each is a diagnostic.
+    ``root`` itself may be a link, but not one that leads out of ``within``. A folder that can
+    be reached in two ways, such as through a loop of links, is read once. Links that lead out
+    of ``root`` are not followed: each is a diagnostic.
     """
     if within is not None and leads_out(root, within):
         return SourceFile((), (outside(root),))
@@ -94,7 +93,7 @@ def find(root: Path, *, within: Path | None = None) -> SourceFile:
 
 
 def _entries(folder: Path, home: Path) -> tuple[list[str], list[str]]:
-    """The names in a folder, sorted: those to look at, and those of links that lead out of ``home``."""
+    """The sorted names in a folder: those to read, and links that lead out of ``home``."""
     with os.scandir(folder) as found:
         links = {entry.name: entry.is_symlink() for entry in found if entry.name[0] != "."}
     names = sorted(links)
@@ -103,7 +102,7 @@ def _entries(folder: Path, home: Path) -> tuple[list[str], list[str]]:
 
 
 def find_all(roots: Sequence[Path], *, within: Path | None = None) -> SourceFile:
-    """List the files below several folders; one that is below two of them counts once."""
+    """List the files below several folders; a file below two of them counts once."""
     if len(roots) == 1:
         return find(roots[0], within=within)
     found = [find(root, within=within) for root in roots]
@@ -124,7 +123,7 @@ def with_files(found: SourceFile, files: tuple[Path, ...]) -> SourceFile:
 
 
 def leads_out(path: Path, home: Path) -> bool:
-    """Whether a link leads out of the folder: a pull request could name any file of the machine by one.
+    """Whether a link leads out of the folder: a pull request could link to any file of the machine.
 
     ``home`` has no links in it.
     """
@@ -157,7 +156,7 @@ def read(path: Path) -> str | Diagnostic:
 
 
 def read_bytes(path: Path) -> bytes | Diagnostic:
-    """Read a file; of one that is too large only enough to notice."""
+    """Read a file, but only as much of a large one as shows that it exceeds the limit."""
     try:
         # Without O_NONBLOCK, opening a named pipe would wait for somebody to write into it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -173,7 +172,10 @@ def read_bytes(path: Path) -> bytes | Diagnostic:
 
 
 def _content(descriptor: int, size: int) -> bytes:
-    """The content of a regular file; ``size`` is what it is said to have, and only saves a second look at its end."""
+    """The content of a regular file.
+
+    ``size`` is its reported size, which only saves a second read at its end.
+    """
     most = min(size, MAX_BYTES) + 1
     found = os.read(descriptor, most)
     if len(found) == size:
@@ -248,12 +250,12 @@ _CONFLICT_MARKS: Final = (b"<" * 7, b"|" * 7, b">" * 7)
 _CONFLICT: Final = re.compile(
     rb"^<{7} .*\n(?s:.*?)^>{7} |^(?:<{7}|\|{7}|>{7})(?: .*)?\r?$", re.MULTILINE
 )
-"""A merge conflict, or what is left of one that somebody resolved in part."""
+"""A merge conflict, even a partly resolved one."""
 _SOPS: Final = re.compile(rb"ENC\[AES256_GCM,(?s:.*)^sops:", re.MULTILINE)
 
 
 def _not_yaml(data: bytes) -> tuple[str, str, int] | None:
-    """What a file is that a tool left in place of YAML: message, hint, and the line if there is one."""
+    """Recognise a file that a tool left in place of YAML: message, hint, and the line, if any."""
     for head, message, hint in _HEADS if data.startswith(_ALL_HEADS) else ():
         if data.startswith(head):
             return message, hint, 0
@@ -292,5 +294,5 @@ def _not_a_file(path: Path, mode: int) -> Diagnostic:
 
 
 def _is_folder(path: Path) -> bool:
-    # Unlike Path.is_dir, this raises nothing where the folder around it may not be searched.
+    # Unlike Path.is_dir, this does not raise for an inaccessible parent folder.
     return os.path.isdir(path)  # noqa: PTH112 - see above

@@ -1,6 +1,6 @@
-"""Which fields of a connector's document are filled in with the same values if they are left out.
+"""Which fields of a connector's document may be omitted because they are filled in identically.
 
-Each answer comes from the function of :mod:`reconciler.config.build` that fills the field in.
+Each answer comes from the function in :mod:`reconciler.config.build` that fills in the field.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _Accounts:
 
 
 def filled_in(document: ConnectorDocument, provider: Provider | None) -> Iterator[Path]:
-    """The fields that can be left out together, if the document gives every value that it can."""
+    """The fields that can be omitted together from a document with all values."""
     if document.display_name == document.name:
         yield ("display_name",)
     if document.imap is not None:

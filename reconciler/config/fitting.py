@@ -1,7 +1,7 @@
-"""What a document would make, and the shortest document of a template that makes a given connector.
+"""Expands a document, and finds the shortest document of a template for a given connector.
 
-Nothing here knows what a template fills in. A field is left out, and a parameter has a value, if the document is
-then still read as the same resources; so whatever is found is true.
+Nothing here knows what a template fills in. Each omitted field and each parameter value is
+tested by reading the document back as the same resources, so every result is correct.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ _SIGN: Final = re.compile(r"\$\{([a-z][a-z0-9_.]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A connector that is to be made, and its permissions, if its own document holds them."""
+    """A connector to make, and its permissions if they are in its own document."""
 
     connector: Connector
     permissions: Permissions | None = None
 
     @property
     def made(self) -> Made:
-        """What its document has to make, and nothing else."""
+        """The resources that its document must make, and no others."""
         found: dict[Address, Resource] = {self.connector.address: self.connector}
         if self.permissions is not None:
             found[self.permissions.address] = self.permissions
@@ -58,7 +58,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Workshop:
-    """Makes resources of documents, with the templates and providers that there are."""
+    """Makes resources from documents, with the known templates and providers."""
 
     variables: Variables
     providers: Mapping[str, Provider]
@@ -71,16 +71,16 @@ class Workshop:
         variables: Variables,
         providers: Mapping[str, Provider],
     ) -> Workshop:
-        """Take the valid templates of these documents."""
+        """Use the valid templates among these documents."""
         found = (read_template(raw, variables)[0] for raw in documents)
         return cls(variables, providers, {item.name: item for item in found if item is not None})
 
     def made(self, value: Written) -> Made | None:
-        """What a document makes; None if it is not valid."""
+        """The resources that a document makes; None if it is invalid."""
         return self.made_of(RawDocument(value, "", _ROOT))
 
     def made_of(self, raw: RawDocument) -> Made | None:
-        """The same of a document that was read."""
+        """The same for a document that was already read."""
         expanded = expand(
             [(raw, True)], self.variables, complete=True, templates=self.known.values()
         )
@@ -106,7 +106,7 @@ class Workshop:
         return found.value if isinstance(found.value, dict) else {}
 
     def with_signs(self, value: JSON, text: JSON) -> JSON:
-        """A value with the variables in it that stand in the text which it replaces, if it is a text."""
+        """A value, with the variables of the text that it replaces."""
         if not isinstance(value, str) or not isinstance(text, str) or "$" in value:
             return value
         found = value
@@ -130,7 +130,7 @@ class Workshop:
         return found
 
     def arguments(self, name: str, wanted: Wanted) -> dict[str, JSON]:
-        """The values that the parameters of a template would have to make a connector, as far as they show."""
+        """The inferred parameters with which a template would make a connector."""
         template = self.known[name]
         full = self.full(wanted)
         known = {NAME_PARAMETER: wanted.connector.name}
@@ -154,7 +154,7 @@ class Workshop:
 
 
 def _captured(text: str, value: str, known: Mapping[str, str]) -> dict[str, str]:
-    """The texts in place of the signs of parameters; none if the rest does not fit."""
+    """The texts in place of the parameters; empty if the rest does not match."""
     pattern, place = "", 0
     names: list[str] = []
     for sign in _SIGN.finditer(text):
@@ -182,9 +182,10 @@ def _typed(text: str, template: Template, name: str) -> JSON:
 
 
 def shortest(workshop: Workshop, written: Written, wanted: Wanted) -> Written | None:
-    """The document that makes a connector and keeps most of what is written; None if its template does not fit.
+    """The document that makes a connector with the fewest edits; None if its template does not fit.
 
-    First only values of parameters change, then fields are added or replaced, as few as possible.
+    First only values of parameters change, then as few fields as possible are added or
+    replaced.
     """
     head = {key: written[key] for key in ("kind",) if key in written}
     head |= {"name": wanted.connector.name}
@@ -216,7 +217,7 @@ def _changes(before: Written, after: Written) -> int:
 
 
 def _with_fields(workshop: Workshop, base: Written, wanted: Wanted) -> Written | None:
-    """Add every field of the connector, then take away those that change nothing and are not written."""
+    """Add every field of the connector, then remove new ones that change nothing."""
     resolved = workshop.resolved(base)
     whole = workshop.full(wanted)
     few = _with_few_fields(workshop, base, resolved, whole, wanted)
@@ -244,7 +245,7 @@ def _with_fields(workshop: Workshop, base: Written, wanted: Wanted) -> Written |
 def _with_few_fields(
     workshop: Workshop, base: Written, resolved: Written, whole: Written, wanted: Wanted
 ) -> Written | None:
-    """The same without a trial, for a document without a template; None if that is not certain."""
+    """The same without trial and error, for a document without a template; None if uncertain."""
     if wanted.permissions is not None or not WRITTEN_ONLY.isdisjoint(base):
         return None
     provider = workshop.providers.get(wanted.connector.provider or "")
@@ -264,7 +265,7 @@ def _with_few_fields(
 def _merged(
     workshop: Workshop, base: Written, resolved: Written, full: Written, short: Written
 ) -> Written:
-    """What is written, where it has the value that it has in full, and those of the other fields that cannot be left out."""
+    """The written fields that equal the full document's, and the other fields that are required."""
     found: Written = {}
     for name, item in full.items():
         text, value = base.get(name), resolved.get(name)
@@ -283,7 +284,7 @@ def _mapping(value: JSON) -> Written:
 
 
 def _in_its_words(full: Written, resolved: Written, connector: Connector) -> Written:
-    """Say ``security`` in place of ``use_ssl`` where the document does."""
+    """Use ``security`` in place of ``use_ssl`` if the document does."""
     for side, server in (("imap", connector.imap), ("smtp", connector.smtp)):
         account = full.get(side)
         if server is None or not isinstance(account, dict):
@@ -301,7 +302,7 @@ _HEAD: Final = ("kind", "name", *_OF_USE)
 def _reduced(
     workshop: Workshop, found: Written, removable: list[tuple[str, ...]], made: Made
 ) -> Written:
-    """Leave fields out while the document makes the same: all at once, else in halves."""
+    """Omit fields while the document makes the same: all at once, else by bisection."""
     if not removable:
         return found
     shorter = found
@@ -317,7 +318,7 @@ def _reduced(
 
 
 def _ordered(value: Written, like: Written) -> Written:
-    """The fields in the order in which they are written, new ones behind."""
+    """The fields in their written order, new ones last."""
     keys = [key for key in like if key in value] + [key for key in value if key not in like]
     found: Written = {}
     for key in keys:

@@ -1,8 +1,8 @@
 """The canonical layout of a YAML text: ruamel rewrites it, and only white space changes.
 
-That is proved for each document before it is taken: the same characters in the same order, the same
-values, and a layout that is stable when formatted again. A document for which this cannot be proved
-stays as its author wrote it.
+Each result is verified before it is used: the same characters in the same order, the same
+values, and a layout that is stable when formatted again. A document that fails this check stays
+as its author wrote it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _MARKER: Final = re.compile(r"---[ \t]*(#[^\n]*)?(?:\n|$)")
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A document that was left as it was: why, and the line that shows it."""
+    """A document that was left unformatted: the reason, and the line that shows it."""
 
     line: int
     reason: str
@@ -49,7 +49,7 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Formatted:
-    """A formatted text, and the documents that were left as they were."""
+    """A formatted text, and the documents that were left unformatted."""
 
     text: str
     left: tuple[Left, ...] = ()
@@ -78,7 +78,7 @@ def formatted(text: str) -> Formatted:
             left.append(Left(before + why.line, why.reason))
             parts.append(piece)
     whole = "".join(parts)
-    # One document may mean something to another, such as where it ends.
+    # One document may affect another, such as where it ends.
     if whole != text and _meaning(whole) != _meaning(text):
         return Formatted(text, (Left(1, _OTHERWISE),))
     return Formatted(whole, tuple(left))
@@ -89,12 +89,12 @@ _NO_WAY: Final = "it cannot be formatted"
 
 
 def _is_laid_out(text: str) -> bool:
-    # The lines are looked at first, because that costs less than to read values.
+    # Compare lines first, because that is cheaper than reading values.
     return is_laid_out(text) and plain_documents(text) is not None
 
 
 def _piece(piece: str, *, last: bool) -> str:
-    """Lay out a document with the line that it begins with."""
+    """Format a document, including its first line."""
     if _is_laid_out(piece):
         return piece
     marker = _MARKER.match(piece)
@@ -111,9 +111,9 @@ def _piece(piece: str, *, last: bool) -> str:
 
 
 def _document(text: str, *, last: bool) -> str:
-    """Lay out one document; the ``last`` one of a text is followed by no blank lines.
+    """Format one document; the ``last`` one of a text has no trailing blank lines.
 
-    Raises _Refused if it cannot be done without changing more than white space.
+    Raises _Refused if more than white space would change.
     """
     try:
         new = _laid_out(text, last=last)
@@ -129,7 +129,7 @@ def _document(text: str, *, last: bool) -> str:
 
 
 def _first_difference(old: str, new: str) -> int | None:
-    """The line of ``old`` in which something else than white space differs; None if nothing does."""
+    """The line of ``old`` in which more than white space differs; None if there is none."""
     rest = "".join(new.split())
     place = last = 0
     for line, written in enumerate(old.split("\n"), start=1):
@@ -173,7 +173,7 @@ def _laid_out(text: str, *, last: bool) -> str:
 
 
 class _Emitter(RoundTripEmitter):
-    """Folds no text, however long it is: what is folded cannot be searched for."""
+    """Never folds text: folded text cannot be searched for."""
 
     def write_plain(self, text: str, split: bool = True) -> None:  # noqa: FBT001, FBT002 - ruamel's
         self._unfolded(super().write_plain, text, split)
@@ -193,7 +193,7 @@ class _Emitter(RoundTripEmitter):
 
 
 class _Resolver(VersionedResolver):
-    """Takes every scalar for text, so that it is written with the characters that it was read with."""
+    """Treats every scalar as text, so that its characters are preserved."""
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
         if kind is ScalarNode:
@@ -201,7 +201,7 @@ class _Resolver(VersionedResolver):
         return super().resolve(kind, value, implicit)
 
 
-# --- comments that have a line of their own: ruamel leaves them in the column that they were in ---
+# --- comments on lines of their own, which ruamel leaves in their old column ---
 
 
 @dataclass(slots=True)
@@ -223,9 +223,9 @@ class _Outline:
 
 
 def _with_comments_in_line(old: str, new: str) -> str:
-    """Give each comment the indentation of the block that it was in line with.
+    """Indent each comment like the block that it was aligned with.
 
-    One that goes on with the comment beside the line above stays under that one.
+    A comment that continues one at the end of the line above stays below that one.
     """
     if "#" not in old:
         return new

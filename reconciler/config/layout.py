@@ -27,9 +27,9 @@ def files_of(
 ) -> dict[str, str]:
     """The text of every file, by its name: one for each connector, with its permissions.
 
-    ``origin`` is a line that says where it comes from. ``renames`` maps names of connectors to the names that they
-    bear in the state now. ``only`` are the resources to write, if not all of them. Raises ReconcilerError for what
-    no document can say.
+    ``origin`` is a line that says where it comes from. ``renames`` maps names of connectors to
+    their current names in the state. ``only`` are the resources to write, if not all of them.
+    Raises ReconcilerError for a resource that no document can express.
     """
     former = renames or {}
     providers = {item.name: item for item in (*built_in_providers(), *snapshot.providers)}
@@ -60,7 +60,7 @@ def files_of(
         if found:
             files[f"{name}.yaml"] = text(found)
     for item in snapshot.connectors:
-        # No connector's name holds a dot, so this one is free.
+        # No connector's name contains a dot, so this one is free.
         name = f"{item.name}.connector" if item.name in _SHARED else item.name
         own = permissions.get(item.name)
         both = [one for one in (item, own) if one is not None and one.address in wanted]

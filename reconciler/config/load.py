@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from reconciler.model.address import Address
 
 Reader = Callable[[str, str], Composed]
-"""Reads the documents of a text; the other argument is the name of its file that diagnostics show."""
+"""Reads the documents of a text; the other argument is the name of its file in diagnostics."""
 
 NO_TEXTS: Final[Mapping[Path, str]] = MappingProxyType({})
 
@@ -56,7 +56,7 @@ class Loaded:
 
     @property
     def written(self) -> Mapping[Address, RawDocument]:
-        """The document of each resource, which knows where its values are written."""
+        """The document of each resource, with the positions of its values."""
         return self.known.documents() if self.known is not None else {}
 
     @property
@@ -85,14 +85,13 @@ def load(
     texts: Mapping[Path, str] = NO_TEXTS,
     read_as: Reader = read_documents,
 ) -> Loaded:
-    """Load every YAML file below ``roots``, as one configuration; none of the roots leads out of ``within``.
+    """Load every YAML file below ``roots``, as one configuration; none may lead out of ``within``.
 
-    ``files`` are read besides, if they are not below one of the roots. ``texts`` stand in for what the files
-    of these paths hold. ``read_as`` reads a text, so that one that was read before need not be read again.
-
-    ``environment`` says which values variables have. ``providers`` are those that exist besides the
-    user's own; left out, the built-in ones. It uses neither secrets nor the network, and raises
-    nothing, whatever the files contain.
+    ``files`` are read as well, unless they are below one of the roots. ``texts`` replace the
+    contents of the files at these paths. ``read_as`` reads a text, so that known texts need not
+    be read again. ``environment`` selects the values of variables. ``providers`` are those
+    besides the user's own; by default, the built-in ones. Uses neither secrets nor the network,
+    and raises nothing, whatever the files contain.
     """
     found = with_files(find_all(roots, within=within), files)
     variables = Variables.of(settings, environment)
@@ -166,7 +165,7 @@ def built_in_providers() -> tuple[Provider, ...]:
 
 
 def used_providers(snapshot: Snapshot) -> tuple[Provider, ...]:
-    """The providers that the connectors use; a built-in one is what the package says, whatever its namesake does."""
+    """The providers that connectors use; a built-in one keeps its values despite a namesake."""
     known = {item.name: item for item in (*snapshot.providers, *built_in_providers())}
     used = dict.fromkeys(item.provider for item in snapshot.connectors if item.provider)
     return tuple(known[name] for name in used if name in known)
@@ -180,5 +179,5 @@ def _source(text: str | Diagnostic, file: str, read_as: Reader = read_documents)
     if not composed.documents and not composed.diagnostics:
         message = "The file contains no document."
         empty = (problem("file/empty", message, hint="Delete it, or add a document.", file=file),)
-    signs = "${" in text or "\\" in text  # an escape may stand for either of the two
+    signs = "${" in text or "\\" in text  # an escape may encode either of the two
     return _Source(composed.documents, composed.diagnostics + empty, composed.readable, signs)

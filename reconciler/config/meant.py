@@ -1,4 +1,4 @@
-"""What the documents of a valid configuration mean, where that is known already."""
+"""Caches what the documents of a valid configuration mean."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """The resources that documents mean, unless the providers that they name change."""
+    """The resources that documents mean, as long as their providers do not change."""
 
     resources: Mapping[Address, Resource]
     other_providers: frozenset[str]
 
     @classmethod
     def of(cls, snapshot: Snapshot, providers: Mapping[str, Provider]) -> Self:
-        """What the documents of a snapshot mean with other providers than its own."""
+        """What the documents of a snapshot mean with different providers."""
         before = {item.name: item for item in (*built_in_providers(), *snapshot.providers)}
         names = before.keys() | providers.keys()
         others = frozenset(name for name in names if before.get(name) != providers.get(name))
         return cls({item.address: item for item in snapshot.resources}, others)
 
     def by(self, raw: RawDocument) -> dict[Address, Resource] | None:
-        """What a document means; None if it has to be made from the document."""
+        """The cached meaning of a document; None if it must be computed."""
         value, kind = raw.value, kind_of(raw.value)
         if not isinstance(value, dict) or kind is None:
             return None

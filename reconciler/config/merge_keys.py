@@ -1,4 +1,4 @@
-"""Merge keys: ``<<: *name`` takes over the fields of a mapping.
+"""Merge keys: ``<<: *name`` inherits the fields of a mapping.
 
 YAML 1.1 has them (https://yaml.org/type/merge.html), and most files that use anchors rely on them.
 """
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 MERGE: Final = "<<"
 UNDER_MERGE: Final = "\0<<"
-"""The step that routes take into the value of a merge key; no key of a file can be called so."""
+"""The step of routes into the value of a merge key; no key of a file can have this name."""
 
 
 @dataclass(frozen=True, slots=True)
 class MergedMapping:
-    """What a merge key takes over, and the route to where it is written."""
+    """What a merge key inherits, and the route to where it is written."""
 
     value: JSON
     route: Route
@@ -32,9 +32,10 @@ class MergedMapping:
 def merged_mappings(
     value: JSON, route: Route, written: dict[Route, Route]
 ) -> Iterator[MergedMapping]:
-    """The mappings of a merge key: its value, or each item of a list. They may be something else.
+    """The mappings of a merge key: its value, or each item of a list.
 
-    ``route`` leads to the value. ``written`` maps the routes of aliases to those of their anchors.
+    They may be invalid. ``route`` leads to the value. ``written`` maps the routes of aliases to
+    those of their anchors.
     """
     if not isinstance(value, list):
         yield MergedMapping(value, written.get(route, route))
@@ -46,7 +47,7 @@ def merged_mappings(
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """Takes fields over into one mapping. ``route`` leads to it; None if no route does."""
+    """Inherits fields into one mapping. ``route`` leads to it; None if no route does."""
 
     value: dict[str, JSON]
     route: Route | None
@@ -54,7 +55,7 @@ class Takeover:
     written: dict[Route, Route]
 
     def take(self, merged: MergedMapping) -> None:
-        """Add the fields that the mapping does not have, with the places where they are written."""
+        """Add the fields that the mapping lacks, with the places where they are written."""
         if not isinstance(merged.value, dict):
             return
         for key, item in merged.value.items():

@@ -1,7 +1,7 @@
 """The owner's rules: what the owner of the pipeline allows, in a file outside the repository.
 
-A file of the repository speaks for whoever proposes a change. Only the rules, the environment and the
-command line may allow more than the built-in defaults.
+Anybody who proposes a change can edit a file of the repository. So only the rules, the
+environment and the command line may allow more than the built-in defaults.
 """
 
 from __future__ import annotations
@@ -56,10 +56,11 @@ class OwnerSecrets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerRules:
-    """The file that ``--policy`` or ``RECONCILER_POLICY`` names. Omitted fields are as without rules.
+    """The file that ``--policy`` or ``RECONCILER_POLICY`` names.
 
-    ``file_folders`` are absolute; with any, ``file:`` references lead into them alone. ``lineage``
-    is the one that the state must have. ``credentials`` need no further approval.
+    Omitted fields have their defaults. ``file_folders`` are absolute; if set, ``file:``
+    references may lead only there. ``lineage`` is the required lineage of the state.
+    ``credentials`` need no further approval.
     """
 
     __pydantic_config__ = STRICT

@@ -1,8 +1,9 @@
-"""Changing the values of a document in the common form of YAML, line by line.
+"""Changes values of a document in the common form of YAML, line by line.
 
-A line whose value stays is not touched; the others are written as :mod:`reconciler.config.plain_text` does. The
-result is what ruamel's round trip would give, at a tenth of its cost. Where that is not certain, such as where a
-comment belongs to what changes, :mod:`reconciler.config.written_edit` leaves the document to ruamel.
+A line with an unchanged value is not touched; the others are written as
+:mod:`reconciler.config.plain_text` does. The result equals that of ruamel's round trip, at a
+tenth of its cost. If that is uncertain, such as for a comment on a changed value,
+:mod:`reconciler.config.written_edit` uses ruamel.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _STEP: Final = 2
 _KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?=:)")
-# Numbers, dates and words that a round trip may write in another way, such as 0x1F and TRUE.
+# Numbers, dates and words that a round trip may write differently, such as 0x1F and TRUE.
 _RECAST: Final = re.compile(
     r"(?:: |- |[\[{]|, )"
     r"(?:(?!(?:0|-?[1-9][0-9]{0,14})(?:[,\]} ]|$))[-+.~0-9]|(?:True|TRUE|False|FALSE|null|Null|NULL)\b)",
@@ -31,12 +32,12 @@ _RECAST: Final = re.compile(
 
 
 class _LeftToRoundTrip(Exception):
-    """A change that is not certain to be as the round trip makes it."""
+    """A change that a round trip may make differently."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """One field of a mapping: its name, and the lines from its own to that of the next field."""
+    """One field of a mapping: its name, and its lines, up to the next field."""
 
     name: str
     lines: list[str]
@@ -48,7 +49,7 @@ class _Field:
 
     @property
     def quote(self) -> str:
-        """The quotes that its value stands in, if it does."""
+        """The quotes around its value, if any."""
         rest = self.lines[0].lstrip(" ")[len(self.name) + 2 :]
         return rest[:1] if rest[:1] in ("'", '"') else ""
 
@@ -63,9 +64,9 @@ def _is_comment(line: str) -> bool:
 
 
 def plainly_edited(text: str, value: dict[str, JSON], before: JSON = None) -> str | None:
-    """The text of one document with another value; None if that is left to the round trip.
+    """The text of one document with a new value; None if it needs the round trip.
 
-    ``before`` is the value that the text has, if it is known to be of the common form.
+    ``before`` is the old value, if the text is known to be in the common form.
     """
     if not is_laid_out(text) or _RECAST.search(text) or "\n---" in text:
         return None
@@ -84,7 +85,7 @@ def plainly_edited(text: str, value: dict[str, JSON], before: JSON = None) -> st
 def _edited(
     lines: list[str], before: dict[str, JSON], after: dict[str, JSON], column: int
 ) -> Iterator[str]:
-    """The lines of a mapping with another value, each with its end."""
+    """The lines of a mapping with a new value, with their line ends."""
     above, fields = _fields(lines, column)
     if not before or not after or [field.name for field in fields] != list(before):
         raise _LeftToRoundTrip
@@ -103,7 +104,7 @@ def _edited(
     if added and fields[-1].has_comment:
         raise _LeftToRoundTrip
     for name in added:
-        # A new mapping is written in braces where those beside it are.
+        # Write a new mapping in braces if its siblings are.
         if isinstance(after[name], dict) and any(field.is_in_braces for field in fields):
             raise _LeftToRoundTrip
         yield _new(name, after[name], column)
@@ -126,7 +127,7 @@ def _fields(lines: list[str], column: int) -> tuple[list[str], list[_Field]]:
 
 
 def _field(field: _Field, before: JSON, after: JSON, column: int, *, stays: bool) -> Iterator[str]:
-    """The lines of a field with another value; one that ``stays`` can only change within."""
+    """The lines of a field with a new value; one that ``stays`` changes only inside."""
     if _same(before, after):
         yield from (f"{line}\n" for line in field.lines)
     elif isinstance(before, dict) and isinstance(after, dict) and len(field.lines) > 1:
@@ -136,11 +137,11 @@ def _field(field: _Field, before: JSON, after: JSON, column: int, *, stays: bool
     elif stays or isinstance(before, dict) or before == after or field.has_comment:
         raise _LeftToRoundTrip
     elif isinstance(after, str) and "${" in after and not is_plain(after):
-        raise _LeftToRoundTrip  # it depends on the text before whether there are quotes
+        raise _LeftToRoundTrip  # quotes depend on the old text
     else:
         new, quote = _new(field.name, after, column), field.quote
         if quote and isinstance(after, str) and is_plain(after):
-            new = new.replace(f": {after}", f": {quote}{after}{quote}")  # as the text before
+            new = new.replace(f": {after}", f": {quote}{after}{quote}")  # like the old text
         yield new
 
 

@@ -1,8 +1,8 @@
-"""Whether a text in the common form of YAML is laid out already, seen from its lines alone.
+"""Recognises formatted text in the common form of YAML from its lines alone.
 
-Nearly every file that ``fmt --check`` looks at is. :mod:`reconciler.config.formatting` would read it, write it
-and compare, which takes many times as long. A text that passes here is one that it returns as it is; where
-that is not certain, the answer is no, and it decides.
+Nearly every file that ``fmt --check`` examines is formatted.
+:mod:`reconciler.config.formatting` would read, write and compare it, which takes many times as
+long. It returns a text that passes here unchanged; in doubt, the answer is no, and it decides.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import re
 from typing import Final
 
 WIDTH: Final = 110
-"""Columns after which a list between brackets goes on in another line. Texts are never folded."""
+"""The column after which a list in brackets is wrapped. Texts are never folded."""
 
 _INDENT: Final = 2
 _ENTRY: Final = re.compile(r"( *)(- +|-$)?(?:[A-Za-z_][A-Za-z0-9_-]{0,99}:( +|$))?(.*)")
-# Blank lines at either end, blanks at the end of a line, and what is written in quotes if it had none.
+# Blank lines at either end, trailing blanks, and text that would get quotes.
 _UNTIDY: Final = re.compile(r"\r|\A\n|^---\n\n| \n|\n\n\Z|(?<!\n)\Z|[ \[{]\.\.\.", re.MULTILINE)
 _QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
-# Spaces that go, and a mapping in a list, whose braces the formatter may leave out.
+# Spaces that are removed, and a mapping in a list, whose braces may be removed.
 _UNTIDY_FLOW: Final = re.compile(r"  |[\[{] | [\]},]|\[\{|, \{")
 _BREAKS: Final = re.compile(r"[,\[{]")
 
@@ -54,15 +54,15 @@ def is_laid_out(text: str) -> bool:
 
 
 class _OpenCollections:
-    """The mappings and lists around a line; each begins two columns right of the one around it."""
+    """The mappings and lists around a line; each is indented by two columns."""
 
     def __init__(self) -> None:
         self.lists: list[bool] = []  # whether each of them is a list
         self.expected = -1
-        """The column of a comment above that is in line with nothing but the next entry."""
+        """The column of a comment above that is aligned only with the next entry."""
 
     def takes(self, column: int, *, is_item: bool, is_key: bool) -> bool:
-        """Close what is deeper than an entry, and open what it begins; false if it is elsewhere."""
+        """Close deeper collections, and open the entry's own; false if it is misplaced."""
         level, odd = divmod(column, _INDENT)
         lists = self.lists
         if odd or level > len(lists) or self.expected not in (-1, column):
@@ -76,14 +76,14 @@ class _OpenCollections:
         return lists[level] is is_item
 
     def takes_comment(self, column: int) -> bool:
-        """Whether a comment is in line with one of them, or may be with the next entry."""
+        """Whether a comment is aligned with one of them, or may be with the next entry."""
         level, odd = divmod(column, _INDENT)
         if level == len(self.lists):
             self.expected = column
         return not odd and level <= len(self.lists)
 
     def ends(self) -> bool:
-        """End the document; false if a comment is in line with nothing."""
+        """End the document; false if a comment is aligned with nothing."""
         stays = self.expected <= 0
         self.lists, self.expected = [], -1
         return stays
@@ -92,18 +92,18 @@ class _OpenCollections:
 def _entry_stays(dash: str | None, gap: str | None, rest: str, line: str) -> bool:
     """Whether an entry is written on its line as the formatter writes it."""
     if not rest or rest[0] == "#":
-        # Where a mapping or a list begins, or nothing is given.
+        # The start of a mapping or a list, or an empty value.
         return gap is not None and dash in (None, "- ")
     if dash not in (None, "- ") or gap not in (None, " "):
         return False
     if rest[0] in "[{":
         if gap is None:
-            return False  # not every comment above or beside such an item stays
+            return False  # comments on such an item may be lost
         flow = _QUOTED.sub("_", rest).partition(" #")[0].rstrip(" ")
         return not _UNTIDY_FLOW.search(flow) and not _BREAKS.search(line, WIDTH)
     return True
 
 
 def _goes_on(above: str, column: int) -> bool:
-    """Whether a comment is in line with one that begins within the line above."""
+    """Whether a comment is aligned with a comment at the end of the line above."""
     return above[column : column + 1] == "#" and not (above[:column].isspace() or not column)

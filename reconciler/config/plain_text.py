@@ -1,7 +1,7 @@
-"""The common form of YAML, written directly, as ruamel.yaml writes it and at a twentieth of its cost.
+"""Writes the common form of YAML exactly as ruamel.yaml does, at a twentieth of its cost.
 
-It knows mappings, lists of scalars, and scalars that need no escapes, which is what nearly every document
-consists of. :mod:`reconciler.config.yaml_text` leaves everything else to ruamel.
+It supports mappings, lists of scalars, and scalars without escapes, which make up nearly every
+document. :mod:`reconciler.config.yaml_text` uses ruamel for everything else.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
     from reconciler.model.resource import JSON
 
-# Plain text is what no version of YAML takes for anything else: words that begin with a letter, with
-# no blank after a colon. YAML 1.1 also knows yes, no, on and off.
+# Text that is plain in every version of YAML: words that begin with a letter, with no blank
+# after a colon. YAML 1.1 also knows yes, no, on and off.
 _PLAIN: Final = re.compile(r"[^\W\d_](?:[\w./@+=~{}-]|:(?=[\w./])|(?<=\w) (?=\w))*")
 _WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
-# Between double quotes, what needs no escape.
+# Characters that need no escape in double quotes.
 _UNESCAPED: Final = re.compile(
     r'[^"\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]*'
 )
 _LINE: Final = 88
 """A list longer than this is written with an item on each line."""
 _LONGEST: Final = 10_000
-"""The longest text that is written here, far below the width at which ruamel would fold it."""
+"""The longest text to write here, far below the width at which ruamel would fold it."""
 
 
 class _LeftToRuamel(Exception):
-    """A value is not of this form."""
+    """A value cannot be written in this form."""
 
 
 def is_plain(text: str) -> bool:
-    """Whether every version of YAML reads a text without quotes as this text."""
+    """Whether every version of YAML reads a text unchanged without quotes."""
     return _PLAIN.fullmatch(text) is not None and text.lower() not in _WORDS
 
 
@@ -46,7 +46,7 @@ def fits_on_a_line(items: list[JSON]) -> bool:
 
 
 def plain_text(documents: Iterable[Mapping[str, JSON]]) -> str | None:
-    """The text of documents; None if a value is not of this form."""
+    """The text of documents; None if a value cannot be written in this form."""
     try:
         return "---\n".join([_document(document) for document in documents])
     except _LeftToRuamel:
@@ -54,7 +54,7 @@ def plain_text(documents: Iterable[Mapping[str, JSON]]) -> str | None:
 
 
 def plain_entry(name: str, value: JSON, indent: str) -> str | None:
-    """The lines of one field of a mapping; None if its value is not of this form."""
+    """The lines of one field of a mapping; None if its value cannot be written in this form."""
     lines: list[str] = []
     try:
         _add_entry(lines, name, value, indent)

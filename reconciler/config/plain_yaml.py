@@ -1,11 +1,9 @@
-"""The common form of YAML, read quickly: mappings and lists of values that fit on one line.
+"""A fast reader for the common form of YAML: mappings and lists of values that fit on one line.
 
-Nearly all configurations are written in this form alone, and reading it takes a tenth of the time that a
-parser for all of YAML takes. Whatever is not in it, however slightly, is left to
-:mod:`reconciler.config.compose`, which decides what it means or what is wrong with it. So nothing is
-reported from here, and what is read here has the values that it would have there.
-
-Positions are needed only where something is reported, so only then is the file read by that parser too.
+Nearly all configurations use this form alone, and reading it takes a tenth of the time of a
+full YAML parser. Anything else, however slight, is left to :mod:`reconciler.config.compose`,
+which interprets or rejects it. So nothing is reported here, and values equal those of the full
+parser. Positions are needed only for reports, so only then does that parser read the file too.
 """
 
 from __future__ import annotations
@@ -25,13 +23,13 @@ if TYPE_CHECKING:
     from reconciler.model.resource import JSON
 
 MAX_PLAIN_DEPTH: Final = 16
-"""How deep values may be nested here. The limit of all YAML, which is higher, is checked there."""
+"""The limit on nesting here. The full parser checks its own, higher limit."""
 
 _BEYOND_ASCII: Final = "\u00a1-\u1fff\u3001-\ud7ff"
 
 
 def _scalar(beyond: str) -> re.Pattern[str]:
-    """One within brackets or braces: between quotes of either sort, or plain."""
+    """A scalar within brackets or braces: quoted or plain."""
     plain = f"A-Za-z0-9_./~+$({beyond}"
     return re.compile(
         rf"""(?:"([^"\\]*)"|'([^']*)')|([{plain}](?:[{plain})@*=<>; -]|:(?=[A-Za-z0-9_./]))*)"""
@@ -45,7 +43,7 @@ _SCALAR: Final = _scalar("")
 @cache
 def _wide_unusual() -> re.Pattern[str]:
     more = "\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\U00010000-\U0010fffd"
-    # No control characters, no blanks that YAML does not treat as blanks, nothing that only some parsers accept.
+    # No control characters, no unusual blanks, nothing that only some parsers accept.
     return re.compile(f"[^\n -~{_BEYOND_ASCII}{more}]")
 
 
@@ -62,13 +60,13 @@ _QUOTED: Final = re.compile(r"""(?:"([^"\\]*)"|'([^']*)')(?: +#.*| *)""")
 _COLON_WITHIN: Final = re.compile(r":(?! )")
 _OPENING: Final = re.compile(r"([\[{]) *")
 _WORDS: Final = re.compile(r"\[([A-Za-z_][A-Za-z0-9_.@-]*(?:, [A-Za-z_][A-Za-z0-9_.@-]*)*)\]")
-"""A list of plain words, as most lists in brackets are."""
+"""A list of plain words, like most lists in brackets."""
 _NEXT: Final = re.compile(r" *(, +|[\]}])")
 _REST: Final = re.compile(r" *| +#.*")
 
 
 class _NotPlain(Exception):
-    """The text is not of this form."""
+    """The text is not in this form."""
 
 
 def read_documents(text: str, file: str) -> Composed:
@@ -77,7 +75,7 @@ def read_documents(text: str, file: str) -> Composed:
 
 
 class ReadOnce:
-    """Reads texts as :func:`read_documents` does, and the same text once, whatever file it stands in."""
+    """Reads texts like :func:`read_documents`, but each distinct text only once."""
 
     def __init__(self) -> None:
         self._values: dict[str, list[JSON] | None] = {}
@@ -87,7 +85,7 @@ class ReadOnce:
         return _composed(self._plain(text), text, file)
 
     def is_plain(self, text: str) -> bool:
-        """Whether a text is of the common form."""
+        """Whether a text is in the common form."""
         return self._plain(text) is not None
 
     def _plain(self, text: str) -> list[JSON] | None:
@@ -112,7 +110,7 @@ def _composed(values: list[JSON] | None, text: str, file: str) -> Composed:
 
 
 class _PlainSource:
-    """A file that was read here, and is read again if a position in it is asked for."""
+    """A file that was read here, and is parsed fully if a position in it is needed."""
 
     def __init__(self, text: str, file: str) -> None:
         self._text = text
@@ -130,7 +128,7 @@ class _PlainSource:
 
 
 def plain_documents(text: str) -> list[JSON] | None:
-    """The values of all documents that are not empty; None if the text is not of the plain form."""
+    """The values of all documents that are not empty; None if the text is not in this form."""
     if "\r" in text:
         text = text.replace("\r\n", "\n")
     if text.isascii():
@@ -149,13 +147,14 @@ _NOTHING_HERE: Final = 1
 _COLLECTION_HERE: Final = 2
 _COLLECTION_WITH_COLON: Final = 3
 _END_OF_DOCUMENT: Final = 4
-"""What a line has beside its key: a value, or nothing, since the value stands on the lines below."""
+"""What a line has besides its key: a value, or nothing if the value is on the lines below."""
 
 _Line: TypeAlias = tuple[int, int, str | None, int, "JSON"]
-"""A line by itself: the column of its entry, the width of its dash, its key, what it has beside that, and the value."""
+"""A line by itself: the column of its entry, the width of its dash, its key, what else it has,
+and the value."""
 
 
-@lru_cache(maxsize=4096)  # most lines of a configuration stand in many of its files
+@lru_cache(maxsize=4096)  # most lines of a configuration occur in many of its files
 def _line(text: str) -> _Line | None:
     """Read a line; None if it is blank or a comment. Raises _NotPlain or NumberOutOfReach."""
     found = _LINE.fullmatch(text)
@@ -184,21 +183,21 @@ def _line(text: str) -> _Line | None:
 
 
 class _PlainReader:
-    """Reads line by line; a line says by its column which of the open collections it belongs to."""
+    """Reads line by line; the column of a line determines which open collection it belongs to."""
 
     def __init__(self, *, is_long: bool) -> None:
         self.is_long = is_long
         self.documents: list[JSON] = []
-        # The collections that are open, the innermost last, and the columns that their entries begin in.
+        # The open collections, the innermost last, and the columns of their entries.
         self.open: list[Any] = []
         self.columns: list[int] = []
-        # The key or index in the innermost one whose value may stand on the lines below.
+        # The key or index in the innermost one whose value may be on the lines below.
         self.awaited: str | int | None = None
 
     def read(self, text: str) -> list[JSON]:
         """Read all documents; raises _NotPlain or NumberOutOfReach."""
         holder: Any = None
-        innermost = -1  # the column of the mapping that the line before stood in, and that is still the innermost
+        innermost = -1  # the column of the previous line's mapping, which is still the innermost
         for line in map(_line, text.split("\n")):
             if line is None:
                 continue
@@ -224,16 +223,16 @@ class _PlainReader:
         return self.documents
 
     def _other(self, what: int, value: JSON, at: str | int) -> JSON:
-        """The value of a line that holds no scalar; it may begin on the lines below."""
+        """The value of a line without a scalar; it may begin on the lines below."""
         if what == _NOTHING_HERE:
             self.awaited = at
             return None
         if what == _COLLECTION_WITH_COLON and self.is_long:
-            raise _NotPlain  # only the parser that is too slow for long texts accepts it
+            raise _NotPlain  # only the parser that is too slow for long texts supports it
         return _copy(value)
 
     def _place(self, column: int, dash: int, key: str | None) -> Any:
-        """The list or the mapping that a line adds to: with a key beside a dash, to a mapping of its own."""
+        """The list or mapping that a line adds to; for a key beside a dash, a new mapping."""
         holder = self._holder(column, is_item=dash > 0)
         if not dash or key is None:
             return holder
@@ -287,7 +286,7 @@ class _PlainReader:
 
 
 def _copy(value: JSON) -> JSON:
-    """A list or a mapping of its own for each document, which may change it."""
+    """A separate list or mapping for each document, which may modify it."""
     if isinstance(value, list):
         return [item if isinstance(item, str) else _copy(item) for item in value]
     if isinstance(value, dict):
@@ -296,7 +295,7 @@ def _copy(value: JSON) -> JSON:
 
 
 def _value(rest: str) -> JSON:
-    """The value that stands on the rest of a line."""
+    """The value on the rest of a line."""
     first = rest[0]
     if first in _PLAIN_START or first > "\u00a0":
         plain = rest.rstrip(" ") if " #" not in rest else rest.partition(" #")[0].rstrip(" ")
@@ -362,7 +361,7 @@ def _flow_mapping(text: str, at: int, depth: int) -> tuple[JSON, int]:
 
 
 def _next(text: str, at: int) -> tuple[str, int]:
-    """The comma or the closing sign that stands there, and where what follows it begins."""
+    """The comma or closing bracket there, and where the text after it begins."""
     found = _NEXT.match(text, at)
     if found is None:
         raise _NotPlain

@@ -23,8 +23,8 @@ class Position(NamedTuple):
 class Place(NamedTuple):
     """The position of a value, and of the key (or the dash) before it.
 
-    ``scalar`` tells whether the value is one: a problem of a scalar is shown at the value, one of a
-    mapping or a sequence at its key.
+    ``scalar``: a problem of a scalar is shown at the value, one of a mapping or sequence at its
+    key.
     """
 
     key: Position
@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
 
 class Positions:
-    """The places of all values of one document, by route; looked up when one is first asked for."""
+    """The places of all values of one document, by route; computed on first use."""
 
     __slots__ = ("_look_up", "_places")
 
@@ -69,7 +69,7 @@ class Positions:
 
 
 class Located(NamedTuple):
-    """A position with its file. ``shared``: what is written there holds for other documents too."""
+    """A position with its file. ``shared``: other documents are made from it too."""
 
     file: str
     position: Position
@@ -78,11 +78,12 @@ class Located(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One of the documents that a made document comes from.
+    """One of the source documents of an expanded document.
 
-    ``moved`` maps routes of the made document to routes here. Any other leads to the same place below
-    ``base``; with None, to nothing. ``written`` is what it holds, with the signs of variables and parameters;
-    ``template`` is its name if it is one, and ``table`` tells that it is one.
+    ``moved`` maps routes of the expanded document to routes here. Other routes are relative to
+    ``base``; with None, they lead nowhere. ``written`` is its content before variables and
+    parameters were replaced; ``template`` is its name if it is a template, and ``table`` says
+    whether it is a table.
     """
 
     file: str
@@ -100,16 +101,18 @@ class Layer:
         return None if own is None else self.positions.places.get(own)
 
     def route(self, route: Route) -> Route | None:
-        """The way to a value in this document, if it can hold it."""
+        """The route to a value in this document, if it can hold it."""
         if route in self.moved:
             return self.moved[route]
         return None if self.base is None else (*self.base, *route)
 
 
 def locate(layers: Sequence[Layer], route: Route, *, key: bool) -> Located:
-    """Find a value in the first document that holds it; a missing one at the closest enclosing value.
+    """Find a value in the first document that holds it.
 
-    ``key`` asks for the position of its key.
+    A missing one at the closest enclosing value.
+
+    ``key`` returns the position of its key.
     """
     for length in range(len(route), -1, -1):
         for layer in layers:

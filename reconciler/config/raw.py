@@ -13,7 +13,7 @@ from reconciler.diagnostics import Diagnostic, Route
 from reconciler.model.resource import JSON
 
 MAX_FOR_REFERENCE: Final = 64 * 1024
-"""The longest YAML text for the slow parser that knows all of YAML, in characters: it takes two seconds."""
+"""The longest YAML text for the slow full parser, in characters: it takes two seconds."""
 
 _LONGEST_SHOWN: Final = 40
 _SHOWN_KEY: Final = re.compile(r"[a-z]+[0-9]?[a-z]?(_[a-z]+[0-9]?[a-z]?)*")
@@ -23,10 +23,10 @@ _SHOWN_KEY: Final = re.compile(r"[a-z]+[0-9]?[a-z]?(_[a-z]+[0-9]?[a-z]?)*")
 class RawDocument:
     """One YAML document. ``whole`` is false if ``value`` lacks a part of the document.
 
-    One that is made from others, such as a template, has ``layers``: where its values are written. ``user``
-    then says for which connector it is made, and where that is written. ``arguments`` are the routes, in its
-    own file, of the values that it gives to a template. ``written`` is ``value`` before variables were
-    replaced; None if it has none.
+    One that is expanded from others, such as a template, has ``layers``: where its values are
+    written. ``user`` is then the connector that it is made for, and its place. ``arguments``
+    are the routes, in its own file, of the values that it passes to a template. ``written`` is
+    ``value`` before variables were replaced; None if it has none.
     """
 
     value: JSON
@@ -40,7 +40,7 @@ class RawDocument:
 
     @property
     def as_written(self) -> JSON:
-        """What stands in the file, with the signs of variables."""
+        """The content of the file, with variables unreplaced."""
         return self.value if self.written is None else self.written
 
     def locate(self, route: Route, *, key: bool = False) -> Located:
@@ -51,7 +51,7 @@ class RawDocument:
         return Located(self.file, at)
 
     def location(self, route: Route) -> str:
-        """A place that a message refers to, as compilers write it."""
+        """A place that a message refers to, in the format of compilers."""
         found = self.locate(route)
         return f"{found.file}:{found.position.line}:{found.position.column}"
 
@@ -74,7 +74,7 @@ class Composed:
 
 
 def value_at(value: object, route: Route) -> Any:
-    """A value within a document; None where nothing stands, as in one that a merge key brings in."""
+    """A value within a document; None if nothing is there, as for a merge key."""
     for step in route:
         if isinstance(value, dict) and isinstance(step, str):
             value = value.get(step)

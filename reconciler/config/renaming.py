@@ -1,7 +1,7 @@
 """Renaming a resource in the text of a file: the scalars that name it change, and nothing else.
 
-Comments, quotes and layout stay. That is proved for each file before it is taken: read again, its documents
-are those of before but for the name.
+Comments, quotes and layout stay. Each result is verified before it is used: read again, its
+documents differ only in the name.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ NAMES: Final[dict[str, dict[tuple[str, ...], Kind]]] = {
     Kind.PROVIDER: {("name",): Kind.PROVIDER},
     Kind.APPLICATION: {("name",): Kind.APPLICATION},
 }
-"""The fields of each kind that name a resource, and of which kind that is; a test compares them with the model."""
+"""The fields that name a resource, with its kind; a test compares them with the model."""
 
 _OTHERWISE: Final = "more than the name would change"
 
@@ -69,9 +69,11 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class RenamedText:
-    """A text after a rename; ``places`` counts the names that changed. With obstacles it is unchanged.
+    """A text after a rename; ``places`` counts the names that changed.
 
-    ``declares`` tells that the resource itself is in it, not only names of it.
+    With obstacles it is unchanged.
+
+    ``declares`` says that the text declares the resource itself.
     """
 
     text: str
@@ -83,10 +85,10 @@ class RenamedText:
 def rename_in(
     text: str, file: str, address: Address, new: str, variables: Sequence[Variables]
 ) -> RenamedText:
-    """Give a resource another name wherever a text names it; its connector gets a ``renamed_from`` too.
+    """Rename a resource wherever a text names it; a connector gets a ``renamed_from`` too.
 
-    The text must be part of a valid configuration. ``variables`` are those of every environment: a name that
-    one of them sets is an obstacle.
+    The text must be part of a valid configuration. ``variables`` are those of every
+    environment: a name that comes from a variable is an obstacle.
     """
     documents = [item for item in compose(text, file).documents if isinstance(item.value, dict)]
     walks = [item for item in written_names(text) if item.block is not None]
@@ -133,7 +135,7 @@ def rename_in(
 def _routes(
     document: RawDocument, address: Address, variables: Sequence[Variables]
 ) -> Iterator[Route]:
-    """Where a document names a resource, in one environment at least."""
+    """Where a document names a resource, in at least one environment."""
     kind = _mapping(document.value).get("kind")
     if not isinstance(kind, str) or kind not in NAMES:
         return
@@ -156,13 +158,13 @@ def _at(value: JSON, pattern: tuple[str, ...], route: Route = ()) -> Iterator[tu
 
 
 def _declares(document: RawDocument, route: Route, address: Address) -> bool:
-    """Whether the name at a route is that of the connector which the document is."""
+    """Whether the name at a route is that of the document's own connector."""
     connector = kind_of(document.value) is Kind.EMAIL_CONNECTOR is address.kind
     return connector and route == ("name",)
 
 
 def _row_obstacle(document: RawDocument, walk: WrittenNames, address: Address) -> Obstacle | None:
-    """What is in the way of another name for a row of a table, if that is to be renamed."""
+    """The obstacle to renaming a row of a table, if any."""
     if not _has_row(document, address):
         return None
     reason = walk.row_refusal(address.name, _mapping(document.value).get(FORMER))
@@ -177,7 +179,7 @@ def _has_row(document: RawDocument, address: Address) -> bool:
 
 
 def _with_row(table: dict[str, JSON], name: str, new: str) -> JSON:
-    """The table with another name for a row, and the former one."""
+    """The table with a renamed row, and the former name."""
     rows = {new if key == name else key: row for key, row in _mapping(table[ROWS]).items()}
     former = {**_mapping(table.get(FORMER)), new: name}
     return {**table, ROWS: rows, FORMER: former}
@@ -188,7 +190,7 @@ def _mapping(value: JSON) -> dict[str, JSON]:
 
 
 def _with(value: JSON, route: Route, new: str) -> JSON:
-    """A copy of a value in which one text is another."""
+    """A copy of a value in which one text is replaced."""
     if not route:
         return new
     if isinstance(value, dict):

@@ -35,7 +35,7 @@ class Endpoint:
     defaults: ServerDefaults | None
 
     def route(self, field: str) -> Route:
-        """The way to one of its fields."""
+        """The route to one of its fields."""
         return (self.protocol, field)
 
     @property
@@ -95,14 +95,14 @@ class ResolvedConfiguration:
 
     @cached_property
     def raws(self) -> tuple[RawDocument, ...]:
-        """What is declared as it was read, with the refused documents that refer to secrets."""
+        """The declarations as read, including rejected documents that refer to secrets."""
         known = self.catalogue
         declared = (entry.raw for entry in known.entries)
         return tuple({id(raw): raw for raw in (*declared, *known.raw_secrets)}.values())
 
     @cached_property
     def conspicuous(self) -> Conspicuous:
-        """Which of them hold texts that the checks must look at closely."""
+        """Which of them contain texts that the checks must examine."""
         return conspicuous(self.raws)
 
     @cached_property

@@ -1,7 +1,8 @@
-"""The files of a configuration, changed so that they mean given resources: what still fits stays as it is.
+"""Rewrites the files of a configuration to mean given resources, with minimal changes.
 
-A file of which no document has to change keeps every character. A connector of a template or a table keeps it where
-one field differs; where the template no longer fits, it is written in full, and that is told.
+A file whose documents all stay keeps every character. A connector from a template or table
+still uses it if a single field differs; if the template no longer fits, the connector is
+written in full, and a note says so.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ _HOLDS_DOCUMENT: Final = re.compile(r"^(?!---$) *[^#\s]", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """The texts of files by their names, which of them are as they were, and what could not stay short.
+    """The texts of files by name, which of them are unchanged, and notes on what became longer.
 
-    A file of which no document is left has no text. What is in no file yet has new ones.
+    A file without remaining documents has no text. New resources get new files.
     """
 
     texts: Mapping[str, str]
@@ -55,7 +56,8 @@ class Rewritten:
 class _Piece:
     """A part of a file: one document, or comments.
 
-    ``single`` tells that it is not several documents, ``plain`` that it is of the common form. ``made`` is what it makes, ``rows`` what is added to it if it is a table; ``inline`` tells that it makes permissions.
+    ``single``: exactly one document. ``plain``: in the common form. ``made`` are its resources,
+    ``rows`` the rows added to a table; ``inline`` says that it makes permissions.
     """
 
     text: str
@@ -83,9 +85,9 @@ def rewritten(
 ) -> Rewritten | None:
     """Change the texts of files so that they mean a snapshot.
 
-    ``renames`` maps names of connectors to those that they have in the files. ``meant`` is what the files, which
-    must be valid, mean now. New ones begin with ``header``. None if documents cannot be told apart, as those behind
-    a directive of YAML. ``read_as`` may have read them before.
+    ``renames`` maps names of connectors to their names in the files. ``meant`` is what the
+    files, which must be valid, mean now. New files begin with ``header``. None if documents
+    cannot be separated, such as after a YAML directive. ``read_as`` may have cached them.
     """
     cut = {name: _pieces(text, read_as) for name, text in files.items()}
     every = [piece for parts in cut.values() for piece in parts]
@@ -120,7 +122,7 @@ def rewritten(
 
 
 def _pieces(text: str, read_as: ReadOnce) -> list[_Piece]:
-    """The parts of a file, which is read at once if it is of the common form."""
+    """The parts of a file, parsed as a whole if it is in the common form."""
     parts = [part for _, part in pieces(text)]
     if read_as.is_plain(text):
         documents = read_as(text, "").documents
@@ -154,7 +156,7 @@ class _Rewriting:
     notes: list[str] = field(default_factory=list)
 
     def look_at(self, piece: _Piece) -> None:
-        """Find out what a document makes, and which of that is wanted as it is."""
+        """Find out what a document makes, and which of its resources are still needed unchanged."""
         if piece.raw is None or _kind(piece.raw) == TEMPLATE:
             return
         piece.made = self.meant.by(piece.raw) or self.workshop.made_of(piece.raw) or {}
@@ -163,7 +165,7 @@ class _Rewriting:
                       if self.target.get(address) == item}  # fmt: skip
 
     def adopt(self, parts: list[_Piece]) -> dict[str, Written]:
-        """Add connectors that no document makes to the tables that they fit; else make short documents of them."""
+        """Add new connectors to tables that they fit, or else write short documents for them."""
         there = {name for piece in parts for name in self._names(piece)}
         tables = [piece for piece in parts if piece.made and piece.is_table]
         found: dict[str, Written] = {}
@@ -177,7 +179,7 @@ class _Rewriting:
         return found
 
     def _names(self, piece: _Piece) -> Iterator[str]:
-        """The names of the connectors that are wanted in place of those of a document."""
+        """The new names of a document's connectors."""
         for address in piece.made:
             wanted = self._connector(address.name)
             if wanted is not None:
@@ -188,14 +190,14 @@ class _Rewriting:
         if not isinstance(table, dict):
             return False
         if connector.name in self.renames:
-            return False  # a row has its former name in another place
+            return False  # a row keeps its former name elsewhere
         row = self._row(table, connector.name, {}, connector, inline=piece.inline)
         if row is not None:
             piece.rows[connector.name] = row
         return row is not None
 
     def _of_a_template(self, connector: Connector) -> Written | None:
-        """The shortest document of a template, if it is shorter than the whole one by a third."""
+        """The shortest document of a template, if it is a third shorter than the full one."""
         if not self.workshop.known:
             return None
         provider = self.workshop.providers.get(connector.provider or "")
@@ -216,7 +218,7 @@ class _Rewriting:
         return None
 
     def text_of(self, piece: _Piece) -> str:
-        """The text of a document as it has to be."""
+        """The new text of a document."""
         raw = piece.raw
         if raw is None or _kind(raw) == TEMPLATE or not isinstance(raw.value, dict):
             return piece.text
@@ -227,7 +229,7 @@ class _Rewriting:
         return self._written(piece, found)
 
     def _document(self, value: Written, made: Made) -> list[Written]:
-        """The documents in place of one that makes a single resource, with its permissions."""
+        """The documents that replace one with a single resource and its permissions."""
         address = next(iter(made), None)
         if address is None:
             return []
@@ -246,7 +248,7 @@ class _Rewriting:
         return self._connector_documents(value, connector, inline=inline)
 
     def _connector(self, name: str) -> Connector | None:
-        """The connector that is wanted in place of one of the files, under its own or an earlier name."""
+        """The new version of a connector of the files, under its own or an earlier name."""
         for wanted in (name, self.former.get(name, name)):
             found = self.target.get(Address(Kind.EMAIL_CONNECTOR, wanted))
             if isinstance(found, Connector) and (wanted == name or found.address not in self.done):
@@ -256,7 +258,7 @@ class _Rewriting:
     def _connector_documents(
         self, value: Written, connector: Connector, *, inline: bool
     ) -> list[Written]:
-        """The document of a connector, short if that can be, else in full, and that of its permissions."""
+        """The document of a connector, as short as possible, and that of its permissions."""
         rights = self.target.get(Address(Kind.PERMISSIONS, connector.name)) if inline else None
         wanted = Wanted(connector, rights if isinstance(rights, Permissions) else None)
         self.done.update(wanted.made)
@@ -319,7 +321,7 @@ class _Rewriting:
     def _row(
         self, table: Written, name: str, row: Written, connector: Connector, *, inline: bool
     ) -> Written | None:
-        """The row that makes a connector; None if no values of parameters do."""
+        """The row that makes a connector; None if no parameter values do."""
         if connector.name != name:
             return None
         rights = self.target.get(Address(Kind.PERMISSIONS, name)) if inline else None
@@ -339,7 +341,7 @@ class _Rewriting:
         return changed
 
     def _kept(self, value: Written, wanted: Written) -> Written:
-        """The wanted document, with the texts of the written one where they come to the same."""
+        """The new document, with the texts of the written one where they are equivalent."""
         resolved = self.workshop.resolved(value)
         found = _texts(value, resolved, wanted, self.workshop)
         made = self.workshop.made(found)

@@ -1,6 +1,6 @@
 """The registry of rules: every id under which a problem of the configuration can be reported.
 
-``docs/rules.md`` explains each of them; a test proves that neither has one more than the other.
+``docs/rules.md`` explains each of them; a test compares the two.
 """
 
 from __future__ import annotations
@@ -139,13 +139,13 @@ def problem(
 
 @dataclass(frozen=True, slots=True)
 class SharedDiagnostic(Diagnostic):
-    """A problem at a place that several documents are made from; ``user`` is the connector that has it."""
+    """A problem at a place that several documents share; ``user`` is the affected connector."""
 
     user: str = ""
 
     @classmethod
     def of(cls, found: Diagnostic, user: str) -> Self:
-        """Say of a problem which connector has it."""
+        """Add the affected connector to a problem."""
         return cls(
             found.rule,
             found.severity,
@@ -159,7 +159,7 @@ class SharedDiagnostic(Diagnostic):
 
 
 def _folded(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Report what is wrong with a shared place once, with the first of the connectors that have it."""
+    """Report a problem of a shared place once, with the first affected connector."""
     kept: dict[object, Diagnostic] = {}
     users: dict[object, dict[str, None]] = {}
     for item in diagnostics:
@@ -194,8 +194,8 @@ def _place(item: Diagnostic) -> tuple[str, int, int]:
 def settled(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Sort problems by place, and keep one where YAML and schema both object to the same value.
 
-    The first one is kept, unless a later one reports a secret in plain text. What a text was
-    meant as comes before the shape that it lacks.
+    The first one is kept, unless a later one reports a secret in plain text. A recognised
+    mistake takes precedence over an invalid format.
     """
     diagnostics = _folded(diagnostics)
     meant = {_place(item) for item in diagnostics if item.rule in _MEANT}

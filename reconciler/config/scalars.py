@@ -61,19 +61,19 @@ def resolve(text: str) -> Scalar:
 
 
 def is_special(text: str) -> bool:
-    """Whether an unquoted scalar is a word that stands for no text: null or a boolean."""
+    """Whether an unquoted scalar is null or a boolean, not text."""
     return text in _SPECIAL
 
 
 def has_tag(value: Scalar, tag: str) -> bool:
-    """Whether a value that an unquoted scalar was resolved to is one of those that a tag is for."""
+    """Whether the resolved value of an unquoted scalar fits a tag."""
     return type(value) in _TYPES[tag]
 
 
 def _number(text: str) -> Scalar:
     for pattern, base in ((_INTEGER, 10), (_OCTAL, 8), (_HEXADECIMAL, 16)):
         if pattern.fullmatch(text):
-            # The length comes first: int() refuses thousands of digits with an error of its own.
+            # Check the length first: int() raises its own error for thousands of digits.
             if len(text) > _LONGEST or abs(number := int(text, base)) > _EXACT:
                 raise NumberOutOfReach
             return number

@@ -1,7 +1,7 @@
-"""The JSON Schemas (2020-12) of what users write, made from the models.
+"""The JSON Schemas (2020-12) of what users write, generated from the models.
 
-They dispatch by ``kind`` with ``if`` and ``then`` and hold no alternatives, so that an error is told
-about the field that it is in, here and in every editor.
+They dispatch by ``kind`` with ``if`` and ``then`` instead of alternatives, so that errors are
+reported at the right field, here and in every editor.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Schema = dict[str, Any]
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE_EXTRAS: Final[Schema] = {
     "examples": ["env:SUPPORT_PASSWORD", "file:/run/secrets/support"],
-    # Known to the YAML and JSON servers of editors, and ignored by everybody else.
+    # Understood by the YAML and JSON servers of editors, and ignored by other tools.
     "patternErrorMessage": "Write a reference such as env:NAME, never the secret itself.",
 }
 
@@ -44,7 +44,7 @@ def connectors_schema() -> Schema:
         schema_generator=SchemaGenerator,
     )
     definitions: Schema = generated["$defs"]
-    definitions.pop("SecretRef", None)  # a text wherever it is referred to
+    definitions.pop("SecretRef", None)  # always used as text
     for kind, type_ in TYPES.items():
         document = definitions.pop(type_.__name__)
         document["required"] = sorted({"kind", *document.get("required", ())})
@@ -117,7 +117,7 @@ def settings_schema() -> Schema:
 def _ecma_pattern(
     validator: object, pattern: str, instance: object, schema: object
 ) -> Iterator[ValidationError]:
-    """The keyword ``pattern`` as ECMA-262 has it: ``$`` is the end, not a newline before it."""
+    """The keyword ``pattern`` in ECMA-262 semantics: ``$`` does not match before a newline."""
     del validator, schema
     if isinstance(instance, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), instance):
         yield ValidationError("does not match")
@@ -130,36 +130,35 @@ Validator: Final[type[Draft202012Validator]] = validators.extend(  # type: ignor
 
 
 class SchemaGenerator(GenerateJsonSchema):
-    """Leaves out what says nothing: null, which no field takes, and titles made from names.
+    """Omits noise: null, which no field accepts, and titles made from names.
 
-    What the members of an enumeration mean stands beside their values, in the keyword of VS Code's
-    language servers.
+    Descriptions of an enumeration's values go into the keyword of VS Code's language servers.
     """
 
     def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
-        """Say what each word means."""
+        """Add the meaning of each word."""
         meanings = [member.description for member in schema["members"]]
         return super().enum_schema(schema) | {"enumDescriptions": meanings}
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        """Say nothing of null."""
+        """Omit null."""
         return self.generate_inner(schema["schema"])
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """Leave out a default that is null."""
+        """Omit a default of null."""
         generated = super().default_schema(schema)
         if generated.get("default", ...) is None:
             del generated["default"]
         return generated
 
     def field_title_should_be_set(self, schema: Any) -> bool:
-        """Keep the titles that fields are given, and no others."""
+        """Keep only explicit titles of fields."""
         del schema
         return False
 
 
 def finished_definitions(definitions: Schema, titled: frozenset[str] = frozenset()) -> Schema:
-    """Complete definitions; of their own titles, which are names of classes, only those of kinds stay."""
+    """Complete definitions; only kinds keep their titles, which are names of classes."""
     return {
         name: _finish({key: value for key, value in definition.items() if key != "title"})
         | ({"title": name} if name in {*TYPES, *titled} else {})
@@ -168,9 +167,9 @@ def finished_definitions(definitions: Schema, titled: frozenset[str] = frozenset
 
 
 def _finish(schema: Any, *, names: bool = False) -> Any:
-    """Tidy the descriptions, which may be docstrings, and complete the fields of references.
+    """Clean up descriptions, which may be docstrings, and complete the fields of references.
 
-    ``names`` says that the keys are names of fields, not keywords.
+    ``names`` says that the keys are field names, not keywords.
     """
     if isinstance(schema, list):
         return [_finish(item) for item in schema]

@@ -28,7 +28,7 @@ _REFERENCES: Final = frozenset({"state_password"})
 
 
 def problems(raw: RawDocument, settings: Settings) -> Iterator[Diagnostic]:
-    """Look at the settings as a whole."""
+    """Check the settings as a whole."""
     yield from _database(raw, settings.state, ())
     yield from _password(raw, settings, settings.state_password, ())
     for name, item in settings.environments.items():
@@ -90,7 +90,7 @@ def _database(raw: RawDocument, state: str, route: Route) -> Iterator[Diagnostic
     try:
         url = state_url.parse(state)
     except ValueError:
-        return  # told where it is opened, since an option may name another one
+        return  # reported when it is opened, since an option may override it
     if url is None:
         return
     if url.has_password:

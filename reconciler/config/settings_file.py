@@ -20,11 +20,11 @@ def load_settings(
     A link that leads out of ``within`` is an error.
     """
     try:
-        path.lstat()  # not stat: a link that leads nowhere is a fault, and no missing file
+        path.lstat()  # not stat: a dangling link is an error, not a missing file
     except FileNotFoundError:
         return DEFAULTS, ()
     except OSError:
-        pass  # reading it says what is in the way
+        pass  # reading it reports the problem
     from reconciler.config.settings_reading import read_settings  # noqa: PLC0415 - only with a file
 
     return read_settings(path, within=within)

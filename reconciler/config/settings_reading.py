@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def read_settings(path: Path, *, within: Path | None) -> tuple[Settings, tuple[Diagnostic, ...]]:
-    """Read the settings from a file that is there; see :func:`~reconciler.config.settings_file.load_settings`."""
+    """Read an existing file; see :func:`~reconciler.config.settings_file.load_settings`."""
     if within is not None and leads_out(path, within):
         return DEFAULTS, (outside(path),)
     text = read(path)
@@ -38,12 +38,12 @@ def read_settings(path: Path, *, within: Path | None) -> tuple[Settings, tuple[D
 
 
 def _validated(raw: RawDocument) -> tuple[Settings, tuple[Diagnostic, ...]]:
-    if not raw.whole:  # what is missing was reported where it got lost
+    if not raw.whole:  # missing values were reported where they got lost
         return DEFAULTS, ()
     try:
         settings = validated(Settings, raw.value)
     except Invalid:
-        pass  # its messages repeat values, so they are not used
+        pass  # its messages repeat values, which may be secret
     else:
         return settings, tuple(problems(raw, settings))
     # jsonschema takes longer to import than everything else here, and most files are valid.

@@ -1,4 +1,4 @@
-"""What a text has to look like, in words, for each pattern that documents and settings are held to."""
+"""Describes in words each pattern that documents and settings must match."""
 
 from __future__ import annotations
 

@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 COMPARISONS: Final = 100_000
-"""With so many known words all the hints of one check compare unknown ones; that takes about a second."""
+"""The budget of comparisons for all hints of one check: about a second."""
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that is most like ``word``, whatever its case; None if none is much like it."""
+    """The known word that is most similar to ``word``, ignoring case; None if none is close."""
     from difflib import get_close_matches  # noqa: PLC0415 - only mistakes need it
 
     by_folded = {item.casefold(): item for item in sorted(known)}

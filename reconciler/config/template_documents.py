@@ -1,7 +1,7 @@
 """The documents that connectors are made from: templates and tables, as written.
 
-What is made from them are documents of other kinds, so nothing of these is planned or stored. The fields of
-a connector in them are not listed here: they are those of the connector.
+They expand into documents of other kinds, so they are never planned or stored. Their connector
+fields are not listed here: they are those of the connector.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ KINDS: Final = (*map(str, TYPES), TEMPLATE, TABLE)
 """The kinds of all documents that a file may hold."""
 
 PERMISSIONS: Final = "permissions"
-"""The field that holds what a document of kind Permissions holds."""
+"""The field with the content of a Permissions document."""
 
 NAME_PARAMETER: Final = "name"
 """The parameter that every template has: the name of the connector."""

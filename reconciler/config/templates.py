@@ -1,7 +1,7 @@
 """Templates: checked once, then filled in for each connector.
 
-The texts of a template may hold ``${name}`` for a parameter, beside ``${var.name}`` for a variable. Each is
-replaced once, and what replaces it is not searched again.
+The texts of a template may hold ``${name}`` for a parameter, beside ``${var.name}`` for a
+variable. Each is replaced once; replacements are not searched again.
 """
 
 from __future__ import annotations
@@ -50,9 +50,10 @@ _SIGN: Final = re.compile(rf"\$(?:\{{(?P<name>(?:var\.)?{_NAME})\}})?")
 class Template:
     """A template that can be filled in.
 
-    ``fields`` are those of a connector, ``permissions`` among them, with their signs. ``values`` are those of
-    variables and the defaults of parameters, by the names that signs have. ``weight`` and ``characters`` say
-    how much a copy of the fields holds; ``signs`` are the names that stand in them, as often as they do.
+    ``fields`` are those of a connector, ``permissions`` among them, with placeholders.
+    ``values`` are those of variables and the defaults of parameters, by placeholder name.
+    ``weight`` and ``characters`` measure a copy of the fields; ``signs`` are the names of their
+    placeholders, with repetitions.
     """
 
     name: str
@@ -66,18 +67,18 @@ class Template:
 
     @property
     def layer(self) -> Layer:
-        """Where what it fills in is written."""
+        """Where its fields are written."""
         raw = self.raw
         return Layer(raw.file, raw.positions, shared=True, written=raw.value, template=self.name)
 
     def fill(self, arguments: Mapping[str, Any]) -> dict[str, JSON]:
-        """Put the values of parameters in their places; every parameter must have one."""
+        """Fill in the values of parameters; every parameter must have one."""
         values = {**self.values, **arguments}
         return {name: filled(value, values) for name, value in self.fields.items()}
 
 
 def filled(value: JSON, values: Mapping[str, Any]) -> JSON:
-    """Replace the signs in every text. What has none is not copied."""
+    """Replace the placeholders in every text. Values without any are not copied."""
     if isinstance(value, dict):
         fields = {key: filled(item, values) for key, item in value.items()}
         return fields if any(fields[key] is not item for key, item in value.items()) else value
@@ -95,12 +96,12 @@ def filled(value: JSON, values: Mapping[str, Any]) -> JSON:
 
 
 def is_interpolated(text: str) -> bool:
-    """Whether signs are replaced in a text."""
+    """Whether placeholders are replaced in a text."""
     return "${" in text and not text.startswith(RUNS_A_PROGRAM)
 
 
 def signs_in(value: JSON) -> tuple[str, ...]:
-    """The names that stand in the texts of a value, each once: parameters, and variables after ``var.``."""
+    """The distinct placeholder names in a value: parameters, and variables after ``var.``."""
     texts = (text for _, text in interpolated(value, ()))
     names = (sign["name"] for text in texts for sign in _SIGN.finditer(text))
     return tuple(dict.fromkeys(name for name in names if name))
@@ -122,7 +123,7 @@ def read_template(
     try:
         head = _read_head(written)
         _read_fields(raw)
-    except Invalid:  # its messages repeat values, so they are not used
+    except Invalid:  # its messages repeat values, which may be secret
         refused = tuple(_explained(written))
         if refused:
             return None, refused
@@ -144,7 +145,7 @@ _LEFT_OUT: Final = object()
 
 
 def _read_fields(raw: RawDocument) -> None:
-    """Validate the fields without signs; those with signs are validated in each connector."""
+    """Validate the fields without placeholders; the others are validated in each connector."""
     plain = _without_signs(template_fields(raw))
     fields = plain if isinstance(plain, dict) else {}
     permissions = fields.pop(PERMISSIONS, {})
@@ -159,7 +160,7 @@ def _read_fields(raw: RawDocument) -> None:
 
 
 _OF_ONE: Final = frozenset({"renamed_from"})
-"""Fields of a connector that only it itself can have, besides its name."""
+"""Fields that only a connector itself can have, besides its name."""
 
 
 def template_fields(raw: RawDocument) -> dict[str, JSON]:
@@ -180,7 +181,7 @@ def _without_signs(value: JSON) -> Any:
 
 
 def _explained(raw: RawDocument) -> Iterator[Diagnostic]:
-    """Explain the problems of a template, but for the texts that are not known yet."""
+    """Explain the problems of a template, except in texts that are not yet known."""
     from reconciler.config.explain import objections  # noqa: PLC0415 - most templates are valid
     from reconciler.config.written_schema import template_schema  # noqa: PLC0415 - as above
 
@@ -195,7 +196,7 @@ def _explained(raw: RawDocument) -> Iterator[Diagnostic]:
 
 
 def interpolated(value: JSON, route: Route) -> Iterator[tuple[Route, str]]:
-    """Every text in which signs are replaced."""
+    """Every text in which placeholders are replaced."""
     if isinstance(value, str):
         if is_interpolated(value):
             yield route, value
@@ -218,7 +219,7 @@ class _TemplateChecks:
         self._signs: list[str] = []
 
     def declarations(self) -> Iterator[Diagnostic]:
-        """Look at the names of parameters and at their defaults."""
+        """Check the names of parameters and their defaults."""
         for name, item in self._head.parameters.items():
             route: Route = ("parameters", name)
             if name == NAME_PARAMETER:
@@ -235,7 +236,7 @@ class _TemplateChecks:
                 yield self._at("template/parameter-type", (*route, "default"), message, hint)
 
     def texts(self) -> Iterator[Diagnostic]:
-        """Look at the signs in every text, and at the parameters that stand in none."""
+        """Check the placeholders in every text, and report unused parameters."""
         clean = True
         for route, text in interpolated(self._fields, ()):
             names = [sign["name"] for sign in _SIGN.finditer(text)]
@@ -252,7 +253,7 @@ class _TemplateChecks:
                     yield found
                     clean = False
         if not clean:
-            return  # a parameter may stand where another name was meant
+            return  # a parameter may be a typo for another name
         for name in self._head.parameters:
             if name not in {*self._signs, NAME_PARAMETER} and VARIABLE_NAME.fullmatch(name):
                 message = f"The parameter {name} stands in no text of the template."

@@ -1,4 +1,4 @@
-"""What the texts of some fields stand for: references to secrets, addresses, hosts and URLs."""
+"""Fields whose texts are references to secrets, addresses, hosts and URLs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ REFERENCE_FIELDS: Final = frozenset(
         "service_account_key",
     }
 )
-"""The fields of connectors, providers and applications that hold a reference to a secret; a test compares them with the model."""
+"""The fields of connectors, providers and applications that hold a reference to a secret.
+
+A test compares them with the model.
+"""
 
 ADDRESS_FIELDS: Final = frozenset(
     {"email_address", "also_sends_as", "reply_to", "test_recipient", "senders"}

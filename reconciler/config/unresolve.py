@@ -40,7 +40,7 @@ _WRITTEN_OTHERWISE: Final = frozenset({
     "name", "display_name", "provider", "imap", "enable_mail_send_from", "smtp",
     "email_address", "use_same_credentials", "files_sent_copies",
 })  # fmt: skip
-"""Fields of a connector that have another place in its document, or none."""
+"""Fields of a connector that are elsewhere in its document, or absent."""
 
 _WRITTEN_ALIKE: Final = tuple(
     item.name for item in fields(Connector) if item.name not in _WRITTEN_OTHERWISE
@@ -51,7 +51,7 @@ def concise(resource: Resource, provider: Provider | None, renamed_from: str = "
     """Return the shortest document that reads back as the resource.
 
     ``provider`` is the one that a connector names. Raises ReconcilerError if there is no such
-    document, because a connector holds what only an earlier version of its provider fills in.
+    document, because a connector has values that only an earlier version of its provider fills in.
     """
     found = without_needless(in_full(resource, provider), resource, provider)
     if renamed_from:
@@ -61,7 +61,10 @@ def concise(resource: Resource, provider: Provider | None, renamed_from: str = "
 
 
 def without_needless(whole: Written, resource: Resource, provider: Provider | None) -> Written:
-    """The shortest document, from the one with every field; raises ReconcilerError as `concise` does."""
+    """The shortest document, from the one with every field.
+
+    Raises ReconcilerError as `concise` does.
+    """
     document = _parsed(whole)
     if document is None or _resource(document, provider) != resource:
         raise ReconcilerError(
@@ -118,7 +121,7 @@ def _connector(connector: Connector, provider: Provider | None) -> Written:
 
 
 def _client_certificate(connector: Connector) -> Written:
-    """What both accounts show to their servers; a document says it once."""
+    """The client certificate of both accounts, which a document declares once."""
     servers = [item for item in (connector.imap, connector.smtp) if item is not None]
     found = {
         name: getattr(server, name)
@@ -137,14 +140,14 @@ def _account(server: MailServer) -> Written:
 def _as_the_form_has_it(
     document: Written, connector: Connector, provider: Provider | None
 ) -> Written:
-    """Say ``use_ssl`` in place of ``security``, as the settings form does, where it means the same."""
+    """Use ``use_ssl`` in place of ``security``, like the settings form, if it means the same."""
     for side, server in (("imap", connector.imap), ("smtp", connector.smtp)):
         account = document.get(side)
         if server is None or server.security is None or not isinstance(account, dict):
             continue
         switch = server.security is not Security.NONE
         if not switch and server.port in IMPLICIT_PORTS:
-            continue  # the switch would contradict the port, and what is written out does not
+            continue  # the switch would contradict the port; the explicit mode does not
         settings = ImapSettings if side == "imap" else SmtpSettings
         with_switch = settings(port=server.port, use_ssl=switch)
         if security_of(with_switch, defaults_of(provider, with_switch)) is server.security:

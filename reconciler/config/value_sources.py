@@ -1,7 +1,7 @@
-"""Where the values of resources are written, for those who want to know what a change comes from.
+"""Finds where the values of resources are written, to show the origin of a change.
 
-A resource is stored resolved, so the names of its fields lead back to where they may stand in a document: in the
-connector, its table or template, or in its provider.
+A resource is stored resolved, so each of its fields maps back to where it may be written: in
+the connector, its table or template, or in its provider.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 def sources_of(
     changes: Iterable[Change], written: Mapping[Address, RawDocument]
 ) -> ResourceSources:
-    """Where the values are written that resources get by changes; ``written`` are the documents of all."""
+    """Finds where changed values are written; ``written`` are the documents of all resources."""
     return _SourcesOfChanges(
         {
             change.after.address: change
@@ -52,9 +52,9 @@ def sources_of(
 
 
 class _SourcesOfChanges(Mapping[Address, ResourceSource]):
-    """Finds the source of a resource when it is asked for: to find a line, its file is read again.
+    """Finds the source of a resource on demand: finding a line means reading its file again.
 
-    A first apply changes everything, and shows a few of the changes.
+    A first apply changes everything, but shows only a few of the changes.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class _SourcesOfChanges(Mapping[Address, ResourceSource]):
 def resource_source(
     resource: Resource, paths: Iterable[str], written: Mapping[Address, RawDocument]
 ) -> ResourceSource | None:
-    """Where a resource and some of its fields are written; what nobody wrote, such as a default, is left out."""
+    """Where a resource and some of its fields are written; omits defaults."""
     raw = written.get(resource.address)
     if raw is None:
         return None
@@ -138,9 +138,10 @@ def _of_field(
 
 
 def _routes(resource: Resource, path: str, changed: tuple[str, ...]) -> Iterator[Route]:
-    """Where a field of a resource may stand in its document, the likeliest first.
+    """Where a field of a resource may be written, the likeliest place first.
 
-    ``use_ssl`` says another thing at another port, so a port that is ``changed`` too is the reason.
+    The meaning of ``use_ssl`` depends on the port, so a port that is ``changed`` too is the
+    reason.
     """
     steps: Route = tuple(path.split("."))
     if not isinstance(resource, Connector):
@@ -165,7 +166,7 @@ def _routes(resource: Resource, path: str, changed: tuple[str, ...]) -> Iterator
 _SIDES: Final = ("imap", "smtp")
 _CREDENTIALS: Final = frozenset({"username", "password", "oauth2"})
 _OF_BOTH: Final = frozenset({"client_certificate", "client_key"})
-"""What both accounts show to their servers; a document says it once."""
+"""The client certificate of both accounts, which a document declares once."""
 
 
 def _holds(value: JSON, route: Route) -> bool:
@@ -181,7 +182,7 @@ def _layers(raw: RawDocument) -> tuple[Layer, ...]:
 
 
 def _of_route(raw: RawDocument, route: Route) -> ValueSource | None:
-    """The first of the documents that hold a value, and what stands in its text there."""
+    """The first of the documents that hold a value, and its text there."""
     layers = _layers(raw)
     for layer in layers:
         place, own = layer.place(route), layer.route(route)

@@ -1,4 +1,4 @@
-"""What is wrong with the names and values of variables and environments."""
+"""Checks the names and values of variables and environments."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ENVIRONMENT_NAME: Final = re.compile("[a-z][a-z0-9-]{0,62}")
 
 
 def variable_problems(raw: RawDocument, settings: Settings) -> Iterator[Diagnostic]:
-    """Look at names, and at values by the type of their variable."""
+    """Check names, and values by the type of their variable."""
     yield from _names(raw, settings)
     declared = settings.variables
     for name, item in declared.items():

@@ -1,4 +1,4 @@
-"""Variables: ``${var.NAME}`` in the texts of documents, replaced before anything looks at them.
+"""Variables: ``${var.NAME}`` in the texts of documents, replaced before anything else.
 
 Nothing else is interpolated. Positions stay those of the source, so that findings point to it.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.model.resource import JSON
 
 VARIABLE_PREFIX: Final = "var."
-"""What signs of variables begin with, beside those of parameters."""
+"""The prefix of variables, which distinguishes them from parameters."""
 
 VARIABLE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _SIGN: Final = re.compile(r"\$(?:\{var\.(?P<name>[a-z][a-z0-9_]{0,62})\})?")
@@ -30,7 +30,7 @@ RUNS_A_PROGRAM: Final = "command:"
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """The variables that are declared, and the values of those that have one."""
+    """The declared variables, and the values of those that have one."""
 
     declared: frozenset[str] = frozenset()
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -53,9 +53,9 @@ class Variables:
 def substitute(
     raw: RawDocument, variables: Variables
 ) -> tuple[RawDocument, tuple[Diagnostic, ...]]:
-    """Replace the variables in every text of a document but its keys and its kind.
+    """Replace the variables in every text of a document except its keys and its kind.
 
-    A text that is one variable and nothing else becomes its value, whole number and boolean included. A
+    A text that is exactly one variable becomes its value, which may be a number or a boolean. A
     document with a problem is no longer ``whole``, as its values are not known.
     """
     found = _Substitution(raw, variables)
@@ -123,7 +123,7 @@ class _Substitution:
         return _SIGN.sub(lambda sign: as_text(values[sign["name"]]), text)
 
     def _parameter_hint(self, text: str) -> str:
-        """What to do with the parameter of a template in a field that is not the template's."""
+        """How to handle a template's parameter in a field outside the template."""
         fields = self._raw.value if isinstance(self._raw.value, dict) else {}
         template, rows = fields.get("template"), fields.get("connectors")
         given = [fields.get("parameters"), *(rows.values() if isinstance(rows, dict) else ())]
@@ -153,7 +153,7 @@ class _Substitution:
 def variable_problem(
     raw: RawDocument, name: str, route: Route, variables: Variables
 ) -> Diagnostic | None:
-    """What is wrong with a use of a variable at a route, if anything is."""
+    """The problem with a use of a variable at a route, if any."""
     if name in variables.values and name in variables.declared:
         return None
     if name in variables.declared:
@@ -171,7 +171,7 @@ def variable_problem(
 
 
 def plain_value(value: Any) -> JSON:
-    """The value of a text that is one variable and nothing else."""
+    """The value of a text that is exactly one variable."""
     return value if isinstance(value, bool | int | str) else str(value)
 
 

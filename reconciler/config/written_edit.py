@@ -1,4 +1,4 @@
-"""Changing the values of a document in its text: comments, order and quotes stay where YAML's round trip allows it."""
+"""Changes the values of a document in its text, keeping comments, order and quotes if possible."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def edited(text: str, value: dict[str, JSON], before: JSON = None) -> str | None:
-    """The text of one document with another value; None if it cannot be changed in place.
+    """The text of one document with a new value; None if it cannot be changed in place.
 
-    ``text`` may begin with the mark of a document. Line ends stay as they are. ``before`` is the value that it
-    has, if it is known to be of the common form.
+    ``text`` may begin with ``---``. Line ends stay. ``before`` is the old value, if the text is
+    known to be in the common form.
     """
     plainly = plainly_edited(text, value, before)
     return plainly if plainly is not None else by_round_trip(text, value)
@@ -54,7 +54,7 @@ def by_round_trip(text: str, value: dict[str, JSON]) -> str | None:
 
 
 def _update(document: CommentedMap, value: dict[str, JSON]) -> None:
-    """Make a mapping equal to a value, and touch nothing that is equal already."""
+    """Make a mapping equal to a value, touching only what differs."""
     for key in [key for key in document if key not in value]:
         del document[key]
     for key, item in value.items():
@@ -65,13 +65,13 @@ def _update(document: CommentedMap, value: dict[str, JSON]) -> None:
         if isinstance(there, CommentedMap) and isinstance(item, dict):
             _update(there, item)
         elif there != item or type(there) is bool is not type(item):
-            # A text with a variable needs no quotes where the one before had none.
+            # A text with a variable needs no quotes if the old one had none.
             plain = type(there) is str and isinstance(item, str) and "${" in item
             document[key] = item if plain else styled(item)
 
 
 def _like_the_others(document: CommentedMap, item: JSON) -> Any:
-    """A new value, in brackets if the mappings beside it are."""
+    """A new value, in brackets if its siblings are."""
     new = styled(item)
     others = [value for value in document.values() if isinstance(value, CommentedMap)]
     if isinstance(new, CommentedMap) and others and all(value.fa.flow_style() for value in others):

@@ -1,4 +1,4 @@
-"""Where the names in a text are written, to the character, and the edits that change them."""
+"""Finds the exact positions of names in a text, and the edits that change them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reconciler.model.resource import JSON
 
 FORMER: Final = "renamed_from"
-"""The field that holds former names: of a connector its own, of a table those of its rows."""
+"""The field with former names: a connector's own, or those of a table's rows."""
 
 ROWS: Final = "connectors"
 """The field of a table that has the names of its connectors as keys."""
@@ -46,7 +46,7 @@ _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 @dataclass(frozen=True, slots=True)
 class _WrittenScalar:
-    """A scalar as it stands in the text, from ``start`` to ``end``, with its tag and its anchor."""
+    """A scalar as written in the text, from ``start`` to ``end``, with its tag and its anchor."""
 
     value: str
     start: int
@@ -57,10 +57,11 @@ class _WrittenScalar:
 
 @dataclass(slots=True)
 class WrittenNames:
-    """What is written out in a document, by route; what an alias stands for is not.
+    """What is written in a document, by route, without expanding aliases.
 
-    ``block`` tells how the mapping of the document is written; None if it is none. ``column`` is that of its
-    first field. ``columns`` has the column of the first key of each mapping; None if it is in brackets.
+    ``block`` is the style of the document's mapping; None if it is not a mapping. ``column`` is
+    that of its first field. ``columns`` has the column of the first key of each mapping; None
+    if it is in brackets.
     """
 
     scalars: dict[Route, _WrittenScalar] = field(default_factory=dict)
@@ -109,7 +110,7 @@ class WrittenNames:
         yield before, before, f"{written}, " if column is None else f"{written}{end}{' ' * column}"
 
     def replaced(self, route: Route, text: str, new: str) -> tuple[int, int, str]:
-        """The edit that writes a name, between the quotes that are there."""
+        """The edit that writes a name, keeping its quotes."""
         found = self.scalars[route]
         tag = _TAG.match(text, found.start, found.end)
         start = tag.end() if tag else found.start
@@ -117,7 +118,7 @@ class WrittenNames:
         return start, found.end, f"{quote}{new}{quote}"
 
     def inserted(self, text: str, former: str) -> tuple[int, int, str]:
-        """The edit that writes the former name behind the name."""
+        """The edit that writes the former name after the name."""
         end = self.scalars[("name",)].end
         written = f"{FORMER}: {former if is_plain(former) else chr(34) + former + chr(34)}"
         if not self.block:
@@ -150,7 +151,7 @@ class _OpenLevel:
 
 
 def written_names(text: str) -> Iterator[WrittenNames]:
-    """What is written out in each document of a text."""
+    """What is written in each document of a text."""
     start = 0
     for _, piece in pieces(text):
         yield from _walk(_events(piece), start)
@@ -186,7 +187,7 @@ def _walk(events: Sequence[Any], offset: int) -> Iterator[WrittenNames]:
 
 
 def _note(event: Any, found: WrittenNames, levels: list[_OpenLevel], offset: int) -> None:
-    """Take one key or value down."""
+    """Record one key or value."""
     level = levels[-1] if levels else None
     if level is not None and level.is_mapping and level.key is None:
         if found.column is None:

@@ -1,6 +1,6 @@
-"""The schemas of documents as people write them: with templates, tables, and signs in their texts.
+"""The schemas of documents as written, with templates, tables and placeholders.
 
-:mod:`reconciler.config.schema` has those of the documents that are made from these.
+:mod:`reconciler.config.schema` has those of the expanded documents.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from reconciler.config.template_documents import (
 from reconciler.model.address import Kind
 
 _OWN: Final = ("name", "renamed_from")
-"""What only a connector itself can say."""
+"""Settings that only a connector itself can have."""
 
 
 @cache
@@ -41,7 +41,7 @@ def written_schema() -> Schema:
     """The schema of any document of ``connectors.d/``, before templates are filled in."""
     schema = copy.deepcopy(connectors_schema())
     definitions = schema["$defs"]
-    # What a connector lacks may come from its template; the model looks at both together.
+    # A connector's missing fields may come from its template; the model checks both together.
     definitions["OAuth2"].pop("required", None)
     _, heads = TypeAdapter.json_schemas(
         [
@@ -96,7 +96,7 @@ def written_schema() -> Schema:
 
 
 def explained_definitions() -> Schema:
-    """The definitions of all kinds, with each field once: what a template and a connector share is the connector's."""
+    """The definitions of all kinds; templates share the fields of connectors."""
     written = written_schema()["$defs"]
     connector = str(Kind.EMAIL_CONNECTOR)
     found = {**written, **connectors_schema()["$defs"], connector: written[connector]}
@@ -125,9 +125,9 @@ def head_schema(kind: str, fields: frozenset[str]) -> Schema:
 
 @cache
 def connector_schema() -> Schema:
-    """The schema that explains what is wrong with a connector, its template filled in.
+    """The schema that explains problems of an expanded connector.
 
-    It has the fields that are gone by then too, so that one that is misspelt is recognised.
+    It includes the fields that expansion removes, so that misspelt ones are recognised.
     """
     found = copy.deepcopy(connectors_schema())
     written = written_schema()["$defs"]
@@ -158,7 +158,7 @@ _ONE_SIGN: Final = r"\$\{(var\.)?[a-z][a-z0-9_]*\}"
 
 
 def _with_signs(schema: Any) -> Any:
-    """Let a sign stand for a number, a boolean or a word, and within a text whatever its shape."""
+    """Accept a placeholder for a number, a boolean or a word, and in texts of any format."""
     if isinstance(schema, list):
         return [_with_signs(item) for item in schema]
     if not isinstance(schema, dict):
@@ -176,7 +176,7 @@ def _with_signs(schema: Any) -> Any:
             "type": "string",
             "if": {"pattern": f"^{_ONE_SIGN}$"},
             "else": values,
-            "examples": values["enum"],  # editors propose these
+            "examples": values["enum"],  # editors suggest these
         }
     if isinstance(found.get("pattern"), str):
         return found | {"pattern": f"{found['pattern']}|{_ONE_SIGN}"}

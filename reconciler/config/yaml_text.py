@@ -1,4 +1,4 @@
-"""Documents as readable YAML text that every YAML parser understands in the same way."""
+"""Documents as readable YAML text that every YAML parser understands the same way."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def yaml_text(documents: Sequence[Mapping[str, JSON]], header: str) -> str:
 def any_text(documents: Iterable[Mapping[str, JSON]]) -> str:
     """The text of documents by ruamel, whatever they contain."""
     writer = YAML()
-    writer.width = 1_000_000  # a text that is folded over lines cannot be searched for
+    writer.width = 1_000_000  # text folded over lines cannot be searched for
     writer.allow_unicode = True
     writer.indent(mapping=2, sequence=4, offset=2)
     stream = io.StringIO()
@@ -36,7 +36,7 @@ def any_text(documents: Iterable[Mapping[str, JSON]]) -> str:
 
 
 def styled(value: JSON | Mapping[str, JSON]) -> Any:
-    """A value that ruamel writes so: quotes where a parser could take a text for anything else."""
+    """A value for ruamel, quoted where a parser could misread the text."""
     if isinstance(value, str):
         return value if is_plain(value) else DoubleQuotedScalarString(value)
     if isinstance(value, list):

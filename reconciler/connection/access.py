@@ -1,4 +1,4 @@
-"""What it takes to open sessions: where secrets and tokens come from, and the options of a connection."""
+"""What opening sessions needs: sources of secrets and tokens, and the connection's options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.secrets.base import SecretResolver
 class Access:
     """Shared by all sessions of a run of tests, or of a mailer.
 
-    The options' ``timeout`` is that of a whole test; where mail is sent, of one connection or command.
+    The options' ``timeout`` covers a whole test; for sending, one connection or command.
     """
 
     resolver: SecretResolver

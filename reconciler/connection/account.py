@@ -12,10 +12,11 @@ from reconciler.model.protocol import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a session is opened for. ``settings`` names the credential; the rest of it is repeated here.
+    """The account that a session is opened for.
 
-    ``username`` is empty where nobody signs in. ``sender`` is one of the connector's further addresses while
-    the session sends as that.
+    ``settings`` names the credential; the rest of it is repeated here. ``username`` is empty
+    without a sign-in. ``sender`` is one of the connector's additional addresses while the
+    session sends as that.
     """
 
     protocol: Protocol
@@ -34,12 +35,12 @@ class Account:
 
     @property
     def host_key(self) -> str:
-        """The host in the one spelling that limits and listeners go by."""
+        """The host in the normalised spelling that limits and listeners use."""
         return ascii_host(self.host)
 
     @property
     def account_key(self) -> tuple[str, str]:
-        """Host and user; at most one test at a time has these in common."""
+        """Host and user; at most one test at a time uses each pair."""
         return self.host_key, (self.username or self.address).casefold()
 
     @property
@@ -49,7 +50,7 @@ class Account:
 
     @property
     def needs_sent_folder(self) -> bool:
-        """Whether we file copies of sent mail for this connector, so that a folder must be there."""
+        """Whether we file copies of sent mail for this connector, and so need a folder."""
         connector = self.connector
         if not connector.can_send or connector.save_sent is SaveSent.NEVER:
             return False
@@ -73,7 +74,7 @@ def accounts(connector: Connector) -> tuple[Account, ...]:
 
 
 def complete_accounts(connector: Connector) -> tuple[Account, ...]:
-    """Return those accounts of a connector that lack nothing; a draft may have some too."""
+    """Return the complete accounts of a connector; a draft may have some too."""
     made = (_account(protocol, connector, settings) for protocol, settings in _used(connector))
     return tuple(account for account in made if account is not None)
 
@@ -91,7 +92,7 @@ def _account(protocol: Protocol, connector: Connector, settings: MailServer) -> 
     username = settings.username if settings.signs_in else ""
     if not settings.complete:
         return None
-    # `complete` says the same to people as these comparisons say to the type checker.
+    # For the type checker, these comparisons repeat what `complete` says.
     if host is None or port is None or security is None or username is None:
         return None
     return Account(protocol, connector, settings, host, port, security, username)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class AccountSecrets:
     """The secrets of an account, and ``redactor``, which hides every text that repeats one of them.
 
-    A password that ``rejections`` knows as rejected is not sent again. ``spent`` is a sentence if fetching a
-    token has used up the refresh token that is named.
+    A password that ``rejections`` knows as rejected is not sent again. ``spent`` is a sentence
+    if fetching a token has used up the named refresh token.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class AccountSecrets:
 
     @property
     def client_certificate(self) -> tuple[Secret, Secret] | None:
-        """The certificate that the server is shown, and its key; ``resolve`` comes first."""
+        """The client certificate and its key; requires ``resolve`` first."""
         settings = self._account.settings
         if settings.client_certificate is None:
             return None
@@ -71,7 +71,7 @@ class AccountSecrets:
         return certificate, self._shown[settings.client_key] if settings.client_key else certificate
 
     def credential(self, deadline: Deadline) -> Credential:
-        """Return the password, or a token that is still valid for a while; ``resolve`` comes first.
+        """Return the password, or a token that stays valid for a while; requires ``resolve`` first.
 
         Raises AlreadyRejected, or what fetching a token raises.
         """

@@ -1,4 +1,4 @@
-"""What a server says to mail without a sign-in: that it wants one, or does not know the network."""
+"""A server's answer to mail without a sign-in: it requires one, or does not trust the network."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DEMANDED: Final = "530"
 
 
 def sign_in_demanded(reply: Reply, where: FailureContext) -> Failure | None:
-    """The failure of an account that sends without a sign-in, where the reply asks for one; else None."""
+    """The failure of an account without a sign-in if the reply asks for one; else None."""
     text = reply.text
     if _TLS_FIRST.search(text) or _OF_THE_DOMAIN.search(text):
         return None

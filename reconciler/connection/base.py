@@ -34,18 +34,21 @@ if TYPE_CHECKING:
     from reconciler.mail.tls import Certificate
 
 _GREETING_SHARE = 0.6
-"""Share of the time that is given to a greeting in plain text; the rest is to find out why none came."""
+"""The share of the time to wait for a plain-text greeting.
+
+The rest is for diagnosing why none came.
+"""
 
 
 class Skip(Exception):
-    """Raised by a stage with nothing to do; the message says why."""
+    """A stage had nothing to do; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class PassedStage:
     """A stage that went well, in ``seconds``; ``skipped`` if there was nothing to do.
 
-    ``detail`` is for a report, ``warning`` for whoever waits for it.
+    ``detail`` is for a report, ``warning`` for the user.
     """
 
     stage: Stage
@@ -56,16 +59,16 @@ class PassedStage:
 
 
 def _ignore(_: PassedStage) -> None:
-    """Keep nothing of a stage that went well."""
+    """Discard a stage that went well."""
 
 
 class AccountSession(ABC):
     """One connection to the server of an account, and what is done over it.
 
-    ``stage`` is the stage that it has come to and ``began`` when that began, by the monotonic clock.
-    ``warning`` is what has to be said of the stage although it goes well; "" for nothing.
-    ``cancelled`` ends every wait with Cancelled. Without ``deadline``, the options' ``timeout`` begins to
-    count when the secrets are resolved.
+    ``stage`` is the current stage and ``began`` its start, by the monotonic clock. ``warning``
+    is a remark on a stage that goes well; "" for none. ``cancelled`` ends every wait with
+    Cancelled. Without ``deadline``, the options' ``timeout`` begins to count when the secrets
+    are resolved.
     """
 
     def __init__(
@@ -92,7 +95,7 @@ class AccountSession(ABC):
 
     @property
     def steps(self) -> Mapping[Stage, Callable[[], str]]:
-        """What each stage does. It returns a detail, in which a server's words are fit to be shown."""
+        """The function of each stage. It returns a detail, in which a server's text is redacted."""
         return {
             Stage.SECRET: self.secret,
             Stage.DNS: self.dns,
@@ -107,8 +110,8 @@ class AccountSession(ABC):
     ) -> None:
         """Go through exactly these stages, in this order; ``passed`` is called after each.
 
-        The first that fails ends it: its exception is raised as it is, and :meth:`explain` says what it
-        means. Nothing is tried twice. The caller closes the session.
+        The first failure ends it: its exception is raised unchanged, and :meth:`explain`
+        interprets it. Nothing is tried twice. The caller closes the session.
         """
         steps = self.steps
         for stage in stages:
@@ -122,14 +125,14 @@ class AccountSession(ABC):
             passed(PassedStage(stage, seconds, detail, skipped, self.warning))
 
     def explain(self, error: Exception) -> Failure:
-        """Say what an exception means that was raised at the stage that the session has come to."""
+        """Explain an exception that was raised at the current stage."""
         from reconciler.connection.diagnosis import classify  # noqa: PLC0415 - who opens many has it loaded
 
         return classify(error, self.context)
 
     @property
     def context(self) -> FailureContext:
-        """What a failure at the stage that the session has come to is about."""
+        """The context of a failure at the current stage."""
         account, options = self.account, self._options
         return FailureContext(
             account,
@@ -140,16 +143,16 @@ class AccountSession(ABC):
         )
 
     def show(self, text: str) -> str:
-        """Make a server's text fit to be shown."""
+        """Redact a server's text for display."""
         return self._secrets.redactor.show(text)
 
     def show_all(self, texts: Iterable[str]) -> tuple[str, ...]:
-        """Make texts of a server fit to be shown together."""
+        """Redact several texts of a server for display together."""
         return self._secrets.redactor.show_all(texts)
 
     @property
     def deadline(self) -> Deadline:
-        """When everything after the secrets must be done; it begins to count when it is first asked for."""
+        """The deadline for everything after the secrets; it starts on first use."""
         if self._deadline is None:
             seconds = self.account.connector.timeout_seconds or self._options.timeout
             self._deadline = Deadline(seconds, self._cancelled)
@@ -157,7 +160,7 @@ class AccountSession(ABC):
 
     @property
     def endpoints(self) -> tuple[ResolvedAddress, ...]:
-        """The addresses of the host once they were looked up, and the one that is used once it is known."""
+        """The addresses of the host once resolved, and the one in use once known."""
         return self._endpoints
 
     @property
@@ -174,7 +177,7 @@ class AccountSession(ABC):
         return () if sock is None else chain(sock)
 
     def secret(self) -> str:
-        """Resolve every secret that the account takes."""
+        """Resolve every secret of the account."""
         references = self._secrets.resolve()
         if not references:
             raise Skip("no secret is needed")
@@ -195,7 +198,7 @@ class AccountSession(ABC):
         return ""
 
     def tls(self) -> str:
-        """Put TLS on the connection in the way that is set, and verify the server."""
+        """Secure the connection with the configured TLS mode, and verify the server."""
         match self.account.security:
             case Security.NONE:
                 raise Skip("plain text, as the configuration has it")
@@ -207,7 +210,7 @@ class AccountSession(ABC):
         return self._certificate()
 
     def capabilities(self) -> str:
-        """Ask what the server can do."""
+        """Read the server's capabilities."""
         if self.account.security is Security.IMPLICIT:
             self.greet()
         elif self.account.security is Security.NONE:
@@ -218,7 +221,7 @@ class AccountSession(ABC):
 
     @property
     def observed(self) -> Observed | None:
-        """What the server has shown of itself so far; None for nothing."""
+        """What the server has revealed so far; None for nothing."""
         peer, offer, show = self._peer, self._offer, self.show
         if peer is None and offer is None:
             return None
@@ -264,11 +267,11 @@ class AccountSession(ABC):
 
     @abstractmethod
     def ask_capabilities(self) -> None:
-        """Ask what the server can do, if it has not said so yet."""
+        """Ask for the server's capabilities if they are not yet known."""
 
     @abstractmethod
     def offer(self) -> Offer:
-        """What it has said that it can do."""
+        """The server's capabilities."""
 
     @abstractmethod
     def sign_in(self, credential: Credential) -> str:
@@ -279,7 +282,7 @@ class AccountSession(ABC):
         """End the session, if there is one."""
 
     def close(self) -> None:
-        """Let go of the connection, politely if that costs nothing."""
+        """Close the connection, politely if that costs nothing."""
         if self._wire is None:
             return
         try:
@@ -288,7 +291,7 @@ class AccountSession(ABC):
             self._wire.close()
 
     def abandon(self) -> None:
-        """Let go of the connection without a word: another process speaks over it."""
+        """Drop the connection silently: another process is using it."""
         if self._wire is not None:
             self._wire.close()
 

@@ -1,4 +1,4 @@
-"""Why TLS failed: what is wrong with the certificate, with the handshake, or with what came after it."""
+"""Why TLS failed: the certificate, the handshake, or what came after it."""
 
 from __future__ import annotations
 
@@ -204,11 +204,11 @@ _REASONS: Final[tuple[tuple[str, _Words], ...]] = (
         ),
     ),
 )
-"""By parts of OpenSSL's reasons: alerts of the server (RFC 8446 section 6.2), and what we object to."""
+"""By parts of OpenSSL's reasons: alerts of the server (RFC 8446 section 6.2), and our own errors."""
 
 
 def tls_failure(error: ssl.SSLError, where: FailureContext) -> Failure:
-    """Say what is wrong with the certificate, or with TLS itself."""
+    """Explain what is wrong with the certificate, or with TLS itself."""
     if not isinstance(error, ssl.SSLCertVerificationError):
         return reason_failure(str(error.reason or ""), where)
     words = _VERIFICATION.get(error.verify_code)
@@ -218,7 +218,7 @@ def tls_failure(error: ssl.SSLError, where: FailureContext) -> Failure:
 
 
 def reason_failure(reason: str, where: FailureContext) -> Failure:
-    """Say what one of OpenSSL's reasons means."""
+    """Explain one of OpenSSL's reasons."""
     words = next((words for part, words in _REASONS if part in reason), None)
     if words is not None:
         return _failure(words, where)

@@ -11,10 +11,10 @@ from reconciler.mail.redaction import Redactor
 
 @dataclass(frozen=True, slots=True)
 class FailureContext:
-    """The account and the stage at which something failed, and what makes a server's text fit to be shown.
+    """The account and the stage of a failure, and the redactor for the server's text.
 
-    With ``server_text``, a failure keeps the server's text as well. ``bypassed_proxy`` is the variable that
-    names a web proxy which is not used for mail servers, empty if there is none.
+    With ``server_text``, a failure keeps the server's full text. ``bypassed_proxy`` is the
+    variable that names a web proxy, which mail connections bypass; empty if none.
     """
 
     account: Account
@@ -24,12 +24,12 @@ class FailureContext:
     bypassed_proxy: str = ""
 
     def show(self, text: str) -> str:
-        """Make a server's text fit to be shown."""
+        """Redact a server's text for display."""
         return self.redactor.show(text)
 
     @property
     def names(self) -> dict[str, str]:
-        """What causes and remedies may name."""
+        """The placeholders of causes and remedies."""
         account = self.account
         user = account.username or "this machine"
         return {"host": account.shown_host, "user": user, "address": account.address}

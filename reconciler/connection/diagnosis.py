@@ -1,6 +1,6 @@
-"""From what went wrong to a failure with its class, cause and remedy.
+"""Turns an error into a failure with its class, cause and remedy.
 
-A server's reply decides, where there is one, and only then the type of the exception.
+A server's reply decides, if there is one, or else the type of the exception.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _ASK_ADMINISTRATOR = "Ask the server's administrator, or test again later."
 
 
 def is_temporary(error: Exception, stage: Stage) -> bool:
-    """Whether a new attempt may fare better and can do no harm.
+    """Whether a new attempt may succeed and can do no harm.
 
-    A connection that is dropped while signing in is not tried again: that is how some servers answer a
-    wrong password, and it would be sent twice. A token that could not be had was shown to nobody.
+    A connection dropped while signing in is not retried: some servers answer a wrong password
+    that way, and it would be sent twice. A token that could not be obtained was never sent.
     """
     match error:
         case TokenFault():
@@ -46,7 +46,7 @@ def is_temporary(error: Exception, stage: Stage) -> bool:
 
 
 def classify(error: Exception, where: FailureContext) -> Failure:
-    """Say what an exception means, with what may be shown of the server's answer."""
+    """Explain an exception, with what may be shown of the server's answer."""
     failure = _explained(error, where)
     answer = answer_in(error)
     if answer is None:
@@ -73,7 +73,7 @@ def _explained(error: Exception, where: FailureContext) -> Failure:
             )
         case MailFault():
             return fault_failure(error, where)
-    # The text of an exception that nobody thought of could hold anything.
+    # The text of an unforeseen exception could contain anything.
     return Failure(
         ErrorClass.INTERNAL,
         f"The test failed in an unexpected way ({type(error).__name__} at {where.stage}).",
@@ -101,7 +101,7 @@ def _declined(error: Declined, where: FailureContext) -> Failure:
 
 
 def _token_rejected(error: Declined, where: FailureContext) -> Failure:
-    """Explain a status of RFC 7628 section 3.2.2; with XOAUTH2 it is one of HTTP."""
+    """Explain a status of RFC 7628 section 3.2.2; with XOAUTH2, an HTTP status."""
     account = where.account
     status, scope = rejected_token(error.challenge, where)
     if status in ("403", "insufficient_scope"):

@@ -1,4 +1,4 @@
-"""What a test finds wrong that no protocol would call an error."""
+"""Problems that a test finds although the protocol reports no error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class AlreadyRejected(MailFault):
 
 
 class WrongMode(MailFault):
-    """The server does not do TLS the way that is set; ``speaks`` is the way it does."""
+    """The server does not use the configured TLS mode; ``speaks`` is its actual mode."""
 
     def __init__(self, speaks: Security) -> None:
         super().__init__(f"the server speaks {speaks}")
@@ -35,13 +35,13 @@ class WrongMode(MailFault):
 
 
 class NotDelivered(MailFault):
-    """A test mail was taken, and did not arrive in the inbox."""
+    """A test mail was accepted but did not arrive in the inbox."""
 
 
 class FolderMissing(MailFault):
-    """There is no folder for sent mail; ``desired`` is the one that is set, or None.
+    """There is no folder for sent mail; ``desired`` is the configured one, or None.
 
-    ``existing`` are the folders that there are, as the server names them.
+    ``existing`` are the server's folders, as it names them.
     """
 
     def __init__(self, desired: str | None, existing: tuple[str, ...] = ()) -> None:

@@ -52,7 +52,7 @@ class ErrorClass(StrEnum):
 
     @property
     def unreachable(self) -> bool:
-        """Whether no server answered, so that nothing is known of the account itself."""
+        """Whether no server answered, so that the account itself is untested."""
         return self in _UNREACHABLE
 
 
@@ -63,9 +63,10 @@ _UNREACHABLE = frozenset({ErrorClass.DNS, ErrorClass.REFUSED, ErrorClass.TIMEOUT
 class Failure:
     """Why a stage failed: one sentence of cause, one of remedy, and what may be shown of the server's answer.
 
-    ``reply`` is at most 300 printable characters and holds no secret: of the answer to a sign-in only codes
-    and known words. ``server_text`` is the whole text, for a terminal alone; "" unless it was asked for.
-    ``wrong_password`` is true if the password itself was rejected, and not this use of it.
+    ``reply`` is at most 300 printable characters and holds no secret: for the answer to a
+    sign-in, only codes and known words. ``server_text`` is the full text, for a terminal only;
+    "" unless requested. ``wrong_password`` is true if the password itself was rejected, not
+    just this use of it.
     """
 
     error_class: ErrorClass

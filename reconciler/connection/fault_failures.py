@@ -1,4 +1,4 @@
-"""What a fault other than a server's reply means: each kind has a function that explains it."""
+"""Explains faults other than a server's reply, with a function for each kind."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ _OTHER_PROTOCOLS: Final = (
 )
 
 _FOLDERS: Final = 10
-"""Folders that are listed at most."""
+"""The maximum number of folders to list."""
 
 _NAME: Final = 60
-"""Characters of the name of one."""
+"""The maximum length of a folder's name."""
 
 
 def fault_failure(error: MailFault, where: FailureContext) -> Failure:
-    """Say what a fault means; each kind has a function of its own below."""
+    """Explain a fault; each kind has its own function below."""
     for kind, explain in _EXPLANATIONS:
         if isinstance(error, kind):
             return explain(error, where)
@@ -90,7 +90,7 @@ def _unreachable(error: Unreachable, where: FailureContext) -> Failure:
 
 
 def _direct(where: FailureContext) -> str:
-    """Say that a proxy which the environment names plays no part here: it speaks HTTP, and no mail passes it."""
+    """Say that the environment's proxy is not used here: it speaks HTTP, and carries no mail."""
     if not where.bypassed_proxy:
         return ""
     protocol = where.account.protocol.upper()

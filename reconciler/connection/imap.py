@@ -1,4 +1,4 @@
-"""The test of a mailbox that is read over IMAP."""
+"""The IMAP session of an account that reads a mailbox."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 class ImapAccountSession(AccountSession):
-    """A session over IMAP. A sign-in proves little, since Exchange accepts one without a mailbox: folders do."""
+    """A session over IMAP.
+
+    A sign-in proves little, since Exchange accepts one without a mailbox: folders do.
+    """
 
     _session: ImapSession | None = None
     survey: Survey | None = None
@@ -49,10 +52,10 @@ class ImapAccountSession(AccountSession):
         self.session.start_tls(context, server_hostname)
 
     def ask_capabilities(self) -> None:
-        """Do nothing: the server has listed them by now."""
+        """Do nothing: the server has already listed them."""
 
     def offer(self) -> Offer:
-        """What it has listed."""
+        """The capabilities that it listed."""
         listed = self.session.capabilities
         return Offer(
             self.session.mechanisms,
@@ -66,9 +69,9 @@ class ImapAccountSession(AccountSession):
     def mailbox(self) -> str:
         """NAMESPACE, LIST, EXAMINE INBOX, and the folder for sent mail where one is needed.
 
-        A ``sent_folder`` that is set must be there in any case. Otherwise there must be one where we
-        would file the copies ourselves: the connector sends, copies are to be kept, and the provider is not
-        known to file them.
+        A configured ``sent_folder`` must always exist. Otherwise there must be one if we file
+        copies ourselves: the connector sends, copies are kept, and the provider is not known to
+        file them.
         """
         found = self.session.survey("INBOX")
         folders, messages = found.folders, found.messages

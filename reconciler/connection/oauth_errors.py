@@ -1,4 +1,4 @@
-"""What it means if no access token is issued, by the error codes of RFC 6749."""
+"""Explains why no access token was issued, by the error codes of RFC 6749."""
 
 from __future__ import annotations
 
@@ -66,14 +66,17 @@ _GOOGLE: Final = {
     "invalid_grant": "Obtain a new one; with a service account check `subject` and this machine's clock.",
     "unauthorized_client": "Give the service account domain-wide delegation for the scopes, and check `subject`.",
 }
-"""What helps at Google, where service accounts act for users."""
+"""The remedy at Google, where service accounts act for users."""
 
 _INSPECTED: Final = "If the proxy inspects TLS, trust its authority with `--ca-file`; if it should not, name the endpoint in NO_PROXY."
 _OTHER: Final = "Check `grant`, `client_id`, `scopes` and the secrets; the authorisation server's log says more."
 
 
 def token_failure(error: TokenFault, _where: FailureContext) -> Failure:
-    """Say why there is no token. A server that is down is unreachable, and not the token's fault."""
+    """Say why there is no token.
+
+    A server that is down is unreachable, and not the token's fault.
+    """
     if isinstance(error, ExtraMissing):
         return Failure(
             ErrorClass.CONFIG_INVALID,
@@ -115,7 +118,7 @@ def token_failure(error: TokenFault, _where: FailureContext) -> Failure:
 
 
 def _reach(error: TokenUnreachable) -> str:
-    """What helps if the endpoint, or the proxy before it, was not reached."""
+    """The remedy if the endpoint, or the proxy in front of it, was not reached."""
     if isinstance(error.reason, ProxyUnusable):
         return (
             "Correct the variable, or name the endpoint in NO_PROXY if this machine can reach it."
@@ -130,7 +133,7 @@ def _reach(error: TokenUnreachable) -> str:
 
 
 def _allow(refused: ProxyRefused) -> str:
-    """What helps if the proxy did not connect to the endpoint."""
+    """The remedy if the proxy did not connect to the endpoint."""
     if refused.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         if refused.signed_in:
             return "Correct the user name and the password in HTTPS_PROXY; only Basic is supported."

@@ -1,4 +1,4 @@
-"""What a test sees of a server besides whether the account works: what can change unnoticed."""
+"""Observations of a server during a test: properties that can change unnoticed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _NAME: Final = re.compile(r"[!-~]{1,64}")
 _MOST: Final = 100
-"""Names of one kind that are kept; servers have far fewer."""
+"""The maximum number of names of one kind; servers have far fewer."""
 
 _REGISTERED: Final = """
     ANONYMOUS CRAM-MD5 DIGEST-MD5 EXTERNAL GSSAPI LOGIN NTLM OAUTHBEARER PLAIN PLAIN-CLIENTTOKEN SCRAM-SHA-1
@@ -31,16 +31,16 @@ _REGISTERED: Final = """
 """
 
 KNOWN: Final = frozenset(_REGISTERED.split())
-"""Registered mechanisms and extensions: they stay visible if a password happens to hold such a word."""
+"""Registered mechanisms and extensions: shown even if a password happens to contain such a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """What a server offers to whoever has not signed in yet.
+    """What a server offers before the sign-in.
 
     ``tls_version`` and ``certificate_issuer`` are empty, and ``certificate_expires`` (in UTC) is None,
     without TLS. ``mechanisms`` are the ways to sign in and ``capabilities`` everything else, each sorted.
-    ``size_limit`` is in octets (RFC 1870), None where the server tells none.
+    ``size_limit`` is in octets (RFC 1870), None if the server announces none.
     """
 
     tls_version: str = ""
@@ -61,7 +61,7 @@ class Offer:
 
 
 def fit(words: Iterable[str], show_all: ShowAll) -> tuple[str, ...]:
-    """Keep the words of a server that are names and that may be shown together, in their order."""
+    """Keep the server's words that are names and may be shown together, in order."""
     kept = [word for word in words if word in KNOWN or _NAME.fullmatch(word)]
     unknown = [word for word in kept if word not in KNOWN]
     showable = {

@@ -1,4 +1,4 @@
-"""How a run of live tests is to be made."""
+"""The options of a run of live tests."""
 
 from __future__ import annotations
 
@@ -20,26 +20,27 @@ if TYPE_CHECKING:
     from reconciler.model.connector import Connector
 
 NOWHERE_ELSE = ConnectTo()
-"""Every connection goes where it says."""
+"""Redirects every connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeOptions:
     """How many tests at a time, how long each, how deep, and where connections may go.
 
-    ``concurrency`` counts tests of one protocol that are under way, ``per_host`` those against one host
-    name. ``timeout`` is in seconds and covers everything from the look-up of the host to the last stage,
-    retries too; a secret has a limit of its own. ``depth`` is the last stage that is tested; the
-    depth of a connector may be less, but not less than ``least_depth``. ``ca_file``
-    holds authorities to trust besides those of the system; ``base`` is where the relative ``ca_file`` of a
-    connector starts. ``allowed_hosts`` are shell patterns, and
-    empty ones allow every host. ``retries`` is how often a test begins anew after a failure that the
-    server itself calls temporary, or a dropped connection; never after a rejected login.
-    ``delivery_seconds`` is how long a test mail is looked for; one is sent if ``depth`` says so.
-    ``handover_seconds`` is for handing over a mail, its text and the server's answer included; None leaves
-    those two the time of RFC 5321. ``winners`` makes every connection of the run try the address first that took the last one.
-    ``show_server_text`` keeps the text of answers to a sign-in, for a terminal. ``proxies`` are the
-    web proxies that token endpoints are reached through; mail servers never are.
+    ``concurrency`` limits concurrent tests of one protocol, ``per_host`` those against one host
+    name. ``timeout`` is in seconds and covers everything from resolving the host to the last
+    stage, including retries; secrets have their own limit. ``depth`` is the last stage to test;
+    a connector may set a lower one, but not below ``least_depth``. ``ca_file`` holds
+    authorities to trust in addition to the system's; ``base`` is where the relative ``ca_file``
+    of a connector starts. ``allowed_hosts`` are shell patterns, and empty ones allow every
+    host. ``retries`` is how often a test is repeated after a failure that the server calls
+    temporary, or a dropped connection; never after a rejected login. ``delivery_seconds`` is
+    how long to look for a test mail, which is sent if ``depth`` requires it.
+    ``handover_seconds`` limits handing over a mail, including its text and the server's answer;
+    None uses the limits of RFC 5321. ``winners`` makes every connection of the run first try
+    the address that last succeeded. ``show_server_text`` keeps the text of answers to a
+    sign-in, for a terminal. ``proxies`` are the web proxies for token endpoints; mail servers
+    are always reached directly.
     """
 
     concurrency: int = 32
@@ -59,28 +60,28 @@ class ProbeOptions:
     proxies: ProxySettings = NO_PROXIES
 
     def authority_of(self, connector: Connector) -> str | None:
-        """The file with authorities that one connector trusts besides ``ca_file``.
+        """The file with authorities that one connector trusts in addition to ``ca_file``.
 
-        None in the sandbox too, where every server is the sandbox's.
+        Also None in the sandbox, where every server is the sandbox's.
         """
         if connector.ca_file is None or self.connect_to.only:
             return None
         return str(Path(self.base, connector.ca_file))
 
     def bypassed_proxy(self, host: str, port: int) -> str:
-        """The variable with a proxy that other programs would use for this place, empty if there is none."""
+        """The variable with a proxy that other programs would use for this host; empty if none."""
         led = self.connect_to.only or self.connect_to.led(host, port) is not None
         return self.proxies.variable if self.proxies.applies_to(host, port) and not led else ""
 
     def allows_host(self, host: str) -> bool:
-        """Whether a connection may be made in the name of ``host``."""
+        """Whether connections to ``host`` are allowed."""
         name = domain_key(host)
         return not self.allowed_hosts or any(
             fnmatchcase(name, pattern_key(pattern)) for pattern in self.allowed_hosts
         )
 
     def wants(self, stage: Stage, own: Depth | None = None) -> bool:
-        """Whether the stage is to be tested; ``own`` is the depth that the connector has, if any."""
+        """Whether to test the stage; ``own`` is the connector's own depth, if any."""
         order = tuple(Stage)
         deepest = order.index(self.depth)
         if own is not None and own != Depth.ENVELOPE:
@@ -89,7 +90,7 @@ class ProbeOptions:
         return order.index(stage) <= deepest
 
     def tested(self, stages: Iterable[Stage], own: Depth | None = None) -> tuple[Stage, ...]:
-        """Return those of the stages that are to be tested."""
+        """Return the stages to test."""
         return tuple(stage for stage in stages if self.wants(stage, own))
 
 

@@ -1,4 +1,4 @@
-"""What Microsoft and Google mean by what they answer.
+"""What the answers of Microsoft and Google mean.
 
 Sources: Microsoft's "Fix issues with SMTP client submission" and "Non-delivery reports in Exchange Online",
 Google's "SMTP error reference" for Gmail and Workspace.
@@ -22,7 +22,7 @@ from reconciler.model.protocol import Protocol
 SMTP: Final = Protocol.SMTP
 
 PROVIDER_RULES: Final[tuple[Rule, ...]] = (
-    # Microsoft, by the words first: several answers begin with 5.7.139.
+    # Microsoft, matched by text first: several answers begin with 5.7.139.
     Rule(
         error_class=ErrorClass.AUTH_BASIC_DISABLED,
         cause="{host} no longer accepts passwords: basic authentication is disabled.",

@@ -15,9 +15,10 @@ _Key: TypeAlias = tuple[str, str, SecretRef]
 class Rejections:
     """Remembers which host has rejected which password.
 
-    A password that was rejected over one protocol is not tried over the other: the second host mostly
-    has another name and asks the same directory. Nor is it tried for another connector at the same host.
-    Accounts with the same password must therefore be tested one after the other.
+    A password that was rejected over one protocol is not tried over the other: the second host
+    usually has another name but uses the same directory. Nor is it tried for another connector
+    at the same host. Accounts with the same password must therefore be tested one after the
+    other.
     """
 
     def __init__(self) -> None:

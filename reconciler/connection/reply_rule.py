@@ -1,4 +1,4 @@
-"""A rule for what a server means by an answer, and the remedies that several rules have."""
+"""A rule for the meaning of a server's answer, and remedies that several rules share."""
 
 from __future__ import annotations
 
@@ -33,11 +33,12 @@ WAIT: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One meaning. What is empty fits anything; ``code``, ``status`` and ``text`` are patterns.
+    """One meaning.
 
-    ``command`` is the one that was answered; ``hosts`` are ends of host names; ``token`` tells sign-ins
-    with a token from those with a password. ``wrong_password`` is for what any other protocol would say
-    of the same password too. Cause and remedy may name {host}, {user} and {address}.
+    Empty fields match anything; ``code``, ``status`` and ``text`` are patterns. ``command`` is
+    the command that was answered; ``hosts`` are suffixes of host names; ``token`` distinguishes
+    sign-ins with a token from those with a password. ``wrong_password``: other protocols would
+    reject the password too. Cause and remedy may name {host}, {user} and {address}.
     """
 
     error_class: ErrorClass
@@ -63,7 +64,7 @@ class Rule:
         *,
         token: bool,
     ) -> bool:
-        """Whether this is what such an answer to this command means."""
+        """Whether the rule matches an answer to a command."""
         return (
             self.protocol in (None, protocol)
             and self.stage in (None, stage)

@@ -1,4 +1,4 @@
-"""What servers mean by what they answer, as data: the first rule that fits decides.
+"""What servers' answers mean, as data: the first rule that matches decides.
 
 Sources: RFC 3463 and RFC 5248 (enhanced status codes), RFC 4954 section 6 (AUTH), RFC 5530 (IMAP response
 codes), and those of :mod:`reconciler.connection.provider_reply_rules`.
@@ -30,18 +30,18 @@ SMTP: Final = Protocol.SMTP
 IMAP: Final = Protocol.IMAP
 
 _NO: Final = r"[45]\d\d|NO"
-"""Answers that say no to a sign-in; BYE ends the session, and says nothing about the password."""
+"""Answers that reject a sign-in; BYE ends the session, and says nothing about the password."""
 
 RULES: Final[tuple[Rule, ...]] = (
     *PROVIDER_RULES,
-    # Some servers say in words what TLS 1.3 says with an alert.
+    # Some servers answer with text what TLS 1.3 sends as an alert.
     Rule(
         error_class=ErrorClass.PROTOCOL,
         cause="{host} asks for a client certificate, and there is none.",
         remedy="Name one with `client_certificate`, or use a port on which the server asks for none.",
         text=r"no client certificate|client certificate (is )?(required|needed)",
     ),
-    # Limits and space, wherever they are met.
+    # Limits and space, at any stage.
     Rule(
         error_class=ErrorClass.QUOTA,
         cause="The mailbox of {address} at {host} is full, or its mail quota is used up.",
@@ -134,7 +134,7 @@ RULES: Final[tuple[Rule, ...]] = (
         code="NO|BAD",
         status=r"(?!UNAVAILABLE).*",
     ),
-    # TLS that the server insists on.
+    # TLS that the server requires.
     Rule(
         error_class=ErrorClass.TLS_MODE_MISMATCH,
         cause="{host} requires TLS for the sign-in.",
@@ -154,7 +154,7 @@ RULES: Final[tuple[Rule, ...]] = (
         command="STARTTLS",
         code=r"5\d\d|NO|BAD",
     ),
-    # Not now: says nothing about the account.
+    # Temporary: says nothing about the account.
     Rule(
         error_class=ErrorClass.REFUSED,
         cause="{host} is temporarily unavailable.",
@@ -254,7 +254,7 @@ RULES: Final[tuple[Rule, ...]] = (
         stage=Stage.MAILBOX,
         code="NO",
     ),
-    # The envelope. Postfix judges the sender only at the recipient.
+    # The envelope. Postfix checks the sender only at the recipient.
     Rule(
         error_class=ErrorClass.SEND_AS_DENIED,
         cause="{host} does not let {user} send as {address}.",
@@ -316,7 +316,7 @@ RULES: Final[tuple[Rule, ...]] = (
 def meaning(
     protocol: Protocol, stage: Stage, command: str, reply: Reply, host: str, *, token: bool
 ) -> Rule | None:
-    """The first rule that fits."""
+    """The first rule that matches."""
     return next(
         (
             rule

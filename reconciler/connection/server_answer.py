@@ -1,9 +1,9 @@
-"""What is shown of a server's answer.
+"""Decides what to show of a server's answer.
 
-The answer to a sign-in follows what was sent in confidence, and may repeat it in any form. Of such an answer
-only codes and known words are shown. Its text is kept for whoever asks for it on a terminal, and hidden there
-too if it repeats a secret in a form that is recognised. Other answers are shown as texts of a server are:
-see :mod:`reconciler.mail.redaction`.
+The answer to a sign-in may repeat the secret that was sent, in any form. So only its codes and
+known words are shown. The full text is available on request on a terminal, and hidden there too
+if it repeats a secret in a known form. Other answers are shown like any text of a server: see
+:mod:`reconciler.mail.redaction`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SHORT: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class ServerAnswer:
-    """A server's answer as it came.
+    """A server's unmodified answer.
 
     ``code`` is that of :class:`reconciler.mail.faults.Reply`, ``challenge`` the JSON that a refused token
     is answered with, if any.
@@ -80,7 +80,7 @@ def shown(answer: ServerAnswer, where: FailureContext) -> str:
 def rejected_token(challenge: str, where: FailureContext) -> tuple[str, str]:
     """Return the status and the scope of the answer to a rejected token (RFC 7628 section 3.2.2).
 
-    Known scopes are those of providers and of the connector. What is not known, or is not JSON, is "".
+    Known scopes are those of providers and of the connector. Anything unknown, or not JSON, is "".
     """
     try:
         parsed = json.loads(challenge)
@@ -95,9 +95,9 @@ def rejected_token(challenge: str, where: FailureContext) -> tuple[str, str]:
 
 
 def _words(text: str, redactor: Redactor) -> str:
-    """Keep the known words of a text that are no part of a secret, and put "…" for everything else.
+    """Keep the known words of a text that are not part of a secret, and replace the rest by "…".
 
-    A word of one or two letters, as which a piece of a secret could pass, is kept only near longer ones.
+    A word of one or two letters could be part of a secret, so it is kept only near longer ones.
     """
     kept = [_known(token, redactor) for token in text.replace(HIDDEN, "…").split()]
     lengths = [length for length, _ in kept]
@@ -111,7 +111,7 @@ def _words(text: str, redactor: Redactor) -> str:
 
 
 def _stands(lengths: list[int], position: int) -> bool:
-    """Whether a word is long, or is where a short one can be trusted."""
+    """Whether a word is long, or a short one in a trusted place."""
     near = range(position - 2, position + 3)
     long = [0 <= place < len(lengths) and lengths[place] > _SHORT for place in near]
     match lengths[position]:

@@ -1,4 +1,4 @@
-"""Making the session of an account, and the stages that sign it in."""
+"""Makes the session of an account, and lists the stages up to the sign-in."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIGN_IN_STAGES: Final = (
     Stage.CAPABILITIES,
     Stage.AUTHENTICATION,
 )
-"""The stages of a session that is only to be signed in, as for sending. Stages of tests are not among them."""
+"""The stages up to the sign-in, as for sending, without those of tests."""
 
 
 def new_session(

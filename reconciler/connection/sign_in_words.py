@@ -1,4 +1,4 @@
-"""Everything that may be shown of the answer to a sign-in besides its codes: words that servers use.
+"""The words of servers that may be shown of the answer to a sign-in, besides its codes.
 
 Collected from what Dovecot, Cyrus, Courier, Postfix, Exim, Exchange Online, Microsoft Entra, Gmail, Yahoo,
 iCloud, Zoho and other servers and providers answer. A word that is missing here is shown as "…"; adding one
@@ -18,12 +18,12 @@ _RESPONSE_CODES: Final = """
 """
 
 RESPONSE_CODES: Final = frozenset(_RESPONSE_CODES.split())
-"""Response codes of IMAP (RFC 5530, RFC 9051 section 7.1, and those of Gmail)."""
+"""IMAP response codes (RFC 5530, RFC 9051 section 7.1, and Gmail's)."""
 
 STATUSES: Final = frozenset(
     {"400", "401", "403", "invalid_token", "insufficient_scope", "invalid_request"}
 )
-"""What a refused token is answered with (RFC 7628 section 3.2.2; with XOAUTH2, statuses of HTTP)."""
+"""Answers to a rejected token (RFC 7628 section 3.2.2; with XOAUTH2, HTTP statuses)."""
 
 SCOPES: Final = frozenset(
     {
@@ -109,9 +109,9 @@ _SPELLINGS: Final = _spellings()
 
 
 def known_word(token: str) -> str | None:
-    """Return a token in a spelling that is known, None if it is not known at all.
+    """Return a token in a known spelling, None if it is unknown.
 
-    A server's spelling is kept if a sentence can have it, so that its case carries nothing.
+    The server's spelling is kept if it is common, so that its case carries no information.
     """
     spellings = _SPELLINGS.get(token.casefold())
     if spellings is None:

@@ -1,4 +1,4 @@
-"""The test of an account that sends over SMTP."""
+"""The SMTP session of an account that sends."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _NO_MAILBOX = re.compile(r"5\.1\.(?:[0-6]|10)|5\.2\.1")
 _NOT_NOW = re.compile(r"[45]\.2\.[1-4]|4\.1\.[1-6]")
 _FULL = re.compile(r"over ?quota|quota exceeded|mailbox (?:is )?full", re.IGNORECASE)
 _SENDER = re.compile(r"sender|mail from", re.IGNORECASE)
-"""A refusal of the sender, whom some servers, such as Postfix, judge only at the recipient."""
+"""A rejection of the sender, which some servers, such as Postfix, issue only at the recipient."""
 _POLICY = re.compile(r"relay|denied|polic|spam|block|authenticat|not permitted", re.IGNORECASE)
 
 
 def _says_no_mailbox(declined: Declined) -> bool:
-    """Whether a recipient is declined because there is no such mailbox (RFC 3463 section 3.2)."""
+    """Whether a recipient is rejected because the mailbox does not exist (RFC 3463 section 3.2)."""
     reply = declined.reply
     if declined.command != "RCPT" or reply.code not in ("550", "551", "553"):
         return False
@@ -40,7 +40,7 @@ def _says_no_mailbox(declined: Declined) -> bool:
 
 
 def _says_not_now(declined: Declined) -> bool:
-    """Whether the recipient's mailbox takes no mail for now: full, or closed (RFC 3463 section 3.3)."""
+    """Whether the recipient's mailbox accepts no mail: full, or disabled (RFC 3463 section 3.3)."""
     reply = declined.reply
     if declined.command != "RCPT" or reply.code == "421" or _SENDER.search(reply.text):
         return False
@@ -48,7 +48,7 @@ def _says_not_now(declined: Declined) -> bool:
 
 
 class SmtpAccountSession(AccountSession):
-    """Signs in and begins a mail to the address itself, but takes it back before there is any text."""
+    """Signs in and starts a mail to the address itself, but cancels it before any text."""
 
     _session: SmtpSession | None = None
 
@@ -78,7 +78,7 @@ class SmtpAccountSession(AccountSession):
         self.session.hello()
 
     def offer(self) -> Offer:
-        """What it has answered to EHLO."""
+        """Its answer to EHLO."""
         session = self.session
         return Offer(session.mechanisms, session.capabilities - {"AUTH"}, session.size_limit)
 
@@ -89,7 +89,8 @@ class SmtpAccountSession(AccountSession):
     def envelope(self) -> str:
         """MAIL FROM each address of the connector, RCPT TO its own or ``test_recipient``, then RSET.
 
-        An address of ours without a mailbox, or with a full one, is a warning: sending does not need one.
+        If one of our addresses has no mailbox, or a full one, that is a warning: sending works
+        without.
 
         Passing proves less than it seems: some servers check the right to send as an address only after
         the text of a mail.
@@ -99,7 +100,9 @@ class SmtpAccountSession(AccountSession):
         self._try_envelope(address, recipient)
         further = [item for item in self.account.connector.also_sends_as if "*" not in item]
         for item in further:
-            self.account = replace(self.account, sender=item)  # whom a failure is then about
+            self.account = replace(
+                self.account, sender=item
+            )  # the subject of a failure from here on
             self._try_envelope(item, recipient)
         self.account = replace(self.account, sender="")
         limit = self.session.size_limit

@@ -1,7 +1,7 @@
-"""Which TLS mode a server really speaks, found out without a credential.
+"""Detects a server's actual TLS mode, without a credential.
 
-A client that starts TLS on a port without it is told so at once, by nonsense. A client that waits for a
-greeting on a port with TLS waits for ever, because the server waits too.
+A client that starts TLS on a plain-text port gets an invalid answer at once. A client that
+waits for a greeting on a TLS port waits forever, because the server waits too.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _NOT_TLS = frozenset(
 
 
 def is_not_tls(error: ssl.SSLError) -> bool:
-    """Whether a handshake failed because the other side said something that is not TLS."""
+    """Whether a handshake failed because the peer does not speak TLS."""
     return error.reason in _NOT_TLS
 
 
 def speaks_tls(
     endpoints: tuple[ResolvedAddress, ...], host: str, context: ssl.SSLContext, deadline: Deadline
 ) -> bool:
-    """Whether the server answers with TLS at once; a certificate that is no good is an answer too."""
+    """Whether the server speaks TLS at once; an invalid certificate counts as well."""
     try:
         wire = Wire.connect(endpoints, deadline, _LIMITS)
     except Cancelled:
@@ -67,9 +67,9 @@ def speaks_tls(
 def spoken_mode(
     protocol: Protocol, endpoints: tuple[ResolvedAddress, ...], host: str, deadline: Deadline
 ) -> Security | None:
-    """The mode that a server really speaks, whatever is set; None if it cannot be told.
+    """The actual mode of a server, whatever is configured; None if unknown.
 
-    A greeting in plain text comes at once or never, so the wait for it gets half of the time.
+    A plain-text greeting arrives at once or never, so waiting for it gets half of the time.
     """
     plain = speaks_plainly(protocol, endpoints, deadline.part(0.5))
     if plain is not None:
@@ -85,9 +85,9 @@ def presented_chain(
     mode: Security,
     deadline: Deadline,
 ) -> tuple[Certificate, ...]:
-    """The certificates that a server shows, believed or not; none if it shows none.
+    """The certificates that a server sends, trusted or not; empty if none.
 
-    For a look at a chain that was refused: nothing else is said over this connection.
+    For examining a rejected chain: nothing else is sent over this connection.
     """
     context, name = unverified_context(), ascii_host(host)
     try:

@@ -15,7 +15,7 @@ from reconciler.model.protocol import Protocol
 from reconciler.model.provider import SignInMethod
 
 LARGEST: Final = 128 * 1024
-"""Octets of a file that is read; real ones have 5,000 at most."""
+"""The maximum size of a file in octets; real ones have 5,000 at most."""
 MOST_ELEMENTS: Final = 2_000
 DEEPEST: Final = 16
 LONGEST_TEXT: Final = 500
@@ -37,7 +37,7 @@ _FIELDS: Final = frozenset({"hostname", "port", "socketType", "username", "authe
 
 
 class NotAutoconfig(Exception):
-    """The text is not an autoconfig file that can be used; the message says why and repeats none of it."""
+    """The text is not a usable autoconfig file; the message says why without quoting it."""
 
 
 @dataclass(slots=True)
@@ -92,10 +92,10 @@ _DEPTH_OF_FIELDS: Final = 4
 
 
 def read_autoconfig(data: bytes, address: str, source: Source = Source.AUTOCONFIG) -> FoundSettings:
-    """The settings for an address: of each protocol the first server with TLS.
+    """The settings for an address: the first server with TLS for each protocol.
 
-    Raises NotAutoconfig for a file with a document type or entities, one that is too large or deep, one that
-    is not XML or names no usable server.
+    Raises NotAutoconfig for a file that has a document type or entities, is too large or deep,
+    is not XML, or names no usable server.
     """
     reader = _Collector()
     parser = expat.ParserCreate()

@@ -1,4 +1,4 @@
-"""MX and SRV records, by dnspython, which is imported here alone and only when something is asked."""
+"""MX and SRV records, through dnspython, which is imported only here and only when needed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from reconciler.mail.deadline import Deadline
 
 MOST: Final = 20
-"""Records that are looked at; a mailbox's domain has a handful."""
+"""The maximum number of records to use; a mail domain has a handful."""
 _LONGEST_WAIT: Final = 5.0
-"""Seconds that one question may take, all servers and retries together."""
+"""Seconds for one query, including all servers and retries."""
 
 
 class LookupFailed(Exception):
-    """A question could not be asked or was not answered; the message says why."""
+    """A query could not be sent or was not answered; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class ServiceTarget:
 
 
 class Records(Protocol):
-    """The name system, as far as a search needs it. Both raise LookupFailed."""
+    """The DNS queries that a search needs. Both raise LookupFailed."""
 
     def mx(self, domain: str, deadline: Deadline) -> tuple[str, ...]:
         """The mail exchangers of a domain, the most preferred first; none if it has none."""
@@ -43,7 +43,7 @@ class Records(Protocol):
 
 
 class Unasked:
-    """Asks nobody, where connections are forbidden."""
+    """Queries nothing, if connections are forbidden."""
 
     def mx(self, domain: str, deadline: Deadline) -> tuple[str, ...]:
         """See :class:`Records`."""
@@ -57,7 +57,7 @@ class Unasked:
 
 
 class NameServer:
-    """Asks the system's name servers, or the one that is given as address and port."""
+    """Queries the system's name servers, or a given address and port."""
 
     def __init__(self, server: tuple[str, int] | None = None) -> None:
         self._server = server
@@ -68,7 +68,7 @@ class NameServer:
         return tuple(host for item in answers if (host := _host(item.exchange)))
 
     def srv(self, name: str, deadline: Deadline) -> tuple[ServiceTarget, ...]:
-        """See :class:`Records`; equal priorities go by weight, so that every run finds the same one."""
+        """See :class:`Records`; equal priorities are ordered by weight, for stable results."""
         answers = sorted(
             self._ask(name, "SRV", deadline), key=lambda item: (item.priority, -item.weight)
         )
@@ -103,5 +103,8 @@ class NameServer:
 
 
 def _host(name: Any) -> str | None:
-    """A target as a host name; None for the root, which says that there is none (RFC 7505, RFC 2782)."""
+    """A target as a host name.
+
+    None for the root, which means that there is none (RFC 7505, RFC 2782).
+    """
     return host_of(name.to_text(omit_final_dot=True))

@@ -1,4 +1,4 @@
-"""What a search finds: servers, how to sign in there, and the source that says so."""
+"""The result of a search: servers, how to sign in, and the source."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NUMBERS: Final = re.compile(r"[0-9.]+")
 
 
 class Source(StrEnum):
-    """Where settings were found; the first five in the order in which the search asks."""
+    """Where settings were found; the first five in search order."""
 
     PROVIDER = "known providers"
     MX = "mail exchangers (MX)"
@@ -55,10 +55,10 @@ class FoundServer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundSettings:
-    """The settings that one source gives; ``provider`` where they are those of one.
+    """The settings from one source; ``provider`` is set if they are a provider's.
 
-    ``sign_in`` lists what the servers accept, empty if nothing says. ``anonymous`` tells that SMTP takes mail
-    without a sign-in.
+    ``sign_in`` lists the accepted methods, empty if unknown. ``anonymous`` says that SMTP
+    accepts mail without a sign-in.
     """
 
     source: Source
@@ -74,7 +74,7 @@ class FoundSettings:
         return tuple(server for server in (self.imap, self.smtp) if server is not None)
 
     def outside(self, domain: str) -> tuple[str, ...]:
-        """The hosts that are neither in ``domain`` nor a known provider's: anybody may have named them."""
+        """The hosts that are neither in ``domain`` nor a known provider's: untrusted ones."""
         if self.provider is not None:
             return ()
         return tuple(
@@ -84,7 +84,7 @@ class FoundSettings:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """One question of the search: whom it asked, what came of it, and the settings if there are any."""
+    """One step of the search: the source, the outcome, and the settings, if any."""
 
     source: Source
     answer: str
@@ -92,13 +92,16 @@ class Lookup:
 
 
 def is_within(host: str, domain: str) -> bool:
-    """Whether a host is the domain or lies below it."""
+    """Whether a host is the domain or a subdomain of it."""
     name, top = domain_key(host), domain_key(domain)
     return name == top or name.endswith(f".{top}")
 
 
 def host_of(text: str) -> str | None:
-    """A host name from the network, in lower case and ASCII; None for anything else, addresses too."""
+    """A host name from the network, in lower case and ASCII.
+
+    None for anything else, addresses too.
+    """
     name = domain_key(text.strip())
     fits = len(name) <= _LONGEST_HOST and _HOST.fullmatch(name) is not None
     return name if fits and not _NUMBERS.fullmatch(name) else None

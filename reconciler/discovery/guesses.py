@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LIMITS: Final = WireLimits(line=8 * 1024, total=64 * 1024)
 _SHARE: Final = 0.2
-"""The part of the time left that one attempt may take, so that a silent host does not use it all."""
+"""The share of the remaining time for one attempt, so that a silent host does not use it all."""
 
 NAMES: Final = {Protocol.IMAP: ("imap", "mail"), Protocol.SMTP: ("smtp", "mail")}
 PORTS: Final = {
@@ -49,7 +49,7 @@ def first_that_answers(
         except Cancelled:
             raise
         except (MailFault, ssl.SSLError):
-            continue  # no such host, nobody there, or no certificate for that name: the next one
+            continue  # no such host, no answer, or no certificate for that name: try the next one
     return None
 
 
@@ -70,7 +70,7 @@ def _answers(
 
 
 def _greet(server: FoundServer, wire: Wire, context: ssl.SSLContext, host: str) -> None:
-    """Let the server say that it speaks the protocol, and upgrade where TLS comes by STARTTLS."""
+    """Check that the server speaks the protocol, and upgrade with STARTTLS if needed."""
     upgrade = server.security is Security.STARTTLS
     if server.protocol is Protocol.IMAP:
         from reconciler.mail.imap import ImapSession  # noqa: PLC0415 - SMTP alone needs no imapclient

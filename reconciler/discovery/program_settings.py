@@ -1,7 +1,7 @@
 """The mail settings of other programs, read line by line: variables, compose files, properties, URLs, msmtprc.
 
-A password is dropped where its line is read: no value here holds one, and no remark repeats a value that
-was not understood.
+A password is dropped as soon as its line is read: no value here contains one, and no remark
+repeats an unknown value.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _IMPLICIT_PORT: Final = 465
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something about a line of the file that was not carried over; it repeats no value."""
+    """A remark on a line that was not imported; it repeats no value."""
 
     line: int
     text: str
@@ -71,7 +71,7 @@ class Remark:
 
 @dataclass(slots=True)
 class ProgramSettings:
-    """What a file says about sending; None where it does not say, or not in a way that can be used."""
+    """A file's settings for sending; None where missing or unusable."""
 
     server: FoundServer | None = None
     address: str | None = None
@@ -91,7 +91,7 @@ class _Item:
 
 
 def read_program_settings(text: str) -> ProgramSettings:
-    """Read a file of whichever of these formats it is in; raises nothing."""
+    """Read a file in any of these formats; raises nothing."""
     found = ProgramSettings()
     lines = text.splitlines()
     is_msmtp = any(re.match(r"\s*(?:account\s+\S|defaults\s*$)", line) for line in lines)
@@ -135,13 +135,13 @@ def _variables(lines: list[str], found: ProgramSettings) -> Iterator[_Item]:
 
 
 class _SpringKeys:
-    """The keys around a line of Spring's ``application.yaml``, where ``mail`` is indented below ``spring``."""
+    """The parent keys of a line in Spring's ``application.yaml``, such as ``spring``."""
 
     def __init__(self) -> None:
         self._open: list[tuple[int, str]] = []
 
     def path_of(self, line: str, key: str, value: str) -> str:
-        """The key with those around it, as properties have it; alone in any other file."""
+        """The key with its parents, as in properties files; alone in any other file."""
         indent = len(line) - len(line.lstrip(" "))
         while self._open and self._open[-1][0] >= indent:
             self._open.pop()
@@ -169,7 +169,7 @@ def _msmtp(lines: list[str], found: ProgramSettings) -> Iterator[_Item]:
 
 
 def _plain(text: str) -> str:
-    """A value without its quotes, or without the comment behind it."""
+    """A value without its quotes, or without a trailing comment."""
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         return text[1:-1]
     return re.split(r"\s#", text, maxsplit=1)[0].strip()
@@ -192,7 +192,10 @@ def _password(item: _Item, found: ProgramSettings) -> None:
 
 
 def _url(item: _Item, found: ProgramSettings) -> None:
-    """Take a URL apart. One with a sign too many is not: a piece of the password could pass for the host."""
+    """Parse a URL.
+
+    One with extra separators is rejected: part of the password could look like the host.
+    """
     try:
         parts = urlsplit(item.value)
         port, name, password = parts.port, parts.username, parts.password
@@ -268,7 +271,7 @@ def _server(values: dict[str, _Item], found: ProgramSettings) -> None:
 
 
 def _security(values: dict[str, _Item], port: int, found: ProgramSettings) -> Security:
-    """The mode that the file asks for; one without TLS becomes mandatory STARTTLS, and that is said."""
+    """The mode that the file requests; no TLS becomes mandatory STARTTLS, with a remark."""
 
     def is_on(role: str) -> bool:
         return role in values and values[role].value.lower() in _TRUE

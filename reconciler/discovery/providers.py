@@ -1,4 +1,4 @@
-"""Recognising a provider: by the domain of an address, by its mail exchangers, or by the names of its servers."""
+"""Recognises a provider by the domain of an address, its mail exchangers, or its servers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def of_domain(domain: str, providers: Iterable[Provider]) -> Provider | None:
-    """The provider that has the mailboxes of a domain, as its document says."""
+    """The provider whose document lists a domain."""
     return next((item for item in providers if _matches(domain, item.domains)), None)
 
 
 def of_exchangers(hosts: Iterable[str], providers: Iterable[Provider]) -> Provider | None:
-    """The provider that a domain's mail exchangers belong to; the most preferred one decides."""
+    """The provider of a domain's mail exchangers; the most preferred one decides."""
     known = tuple(providers)
     for host in hosts:
         for item in known:
@@ -30,7 +30,7 @@ def of_exchangers(hosts: Iterable[str], providers: Iterable[Provider]) -> Provid
 
 
 def of_servers(servers: Iterable[FoundServer], providers: Iterable[Provider]) -> Provider | None:
-    """The one provider that has exactly these servers, with these ports and modes."""
+    """The only provider with exactly these servers, ports and modes."""
     wanted = {(item.protocol, domain_key(item.host), item.port, item.security) for item in servers}
     found = [
         item

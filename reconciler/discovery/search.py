@@ -1,4 +1,4 @@
-"""The search for the settings of an address: its sources in a fixed order, until one of them answers."""
+"""The search for the settings of an address, in a fixed order of sources, until one answers."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ AUTOCONFIG_URLS: Final = (
     "https://{domain}/.well-known/autoconfig/mail/config-v1.1.xml",
 )
 SECONDS: Final = 15.0
-"""The time that one source may take."""
+"""The time limit for one source."""
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """How the search reaches the world."""
+    """How the search connects."""
 
     records: Records
     connect_to: ConnectTo
@@ -45,7 +45,7 @@ class Network:
 def search(
     address: str, providers: tuple[Provider, ...], network: Network | None
 ) -> Iterator[Lookup]:
-    """Ask one source after the other; the last lookup has the settings, if any of them knew some.
+    """Ask one source after the other; the last lookup has the settings, if any were found.
 
     Without ``network`` only the providers are asked, by domain. No credential is sent to anybody.
     """
@@ -66,7 +66,7 @@ def search(
 
 
 def _named(lookup: Lookup, providers: tuple[Provider, ...], address: str) -> Lookup:
-    """The lookup with the provider whose servers were found, if they are one's."""
+    """The lookup with the provider that runs the found servers, if it is known."""
     found = lookup.found
     if found is None or found.provider is not None or found.anonymous:
         return lookup

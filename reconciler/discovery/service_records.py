@@ -18,11 +18,11 @@ SERVICES: Final = (
     (Protocol.SMTP, "_submissions._tcp", Security.IMPLICIT),
     (Protocol.SMTP, "_submission._tcp", Security.STARTTLS),
 )
-"""The services of a mailbox; of each protocol the first that is offered is taken (RFC 8314 section 5.1)."""
+"""The services of a mailbox; for each protocol, the first offered one is used (RFC 8314 section 5.1)."""
 
 
 def servers_of(domain: str, records: Records, deadline: Deadline) -> dict[Protocol, FoundServer]:
-    """The servers that a domain names, by protocol. Raises LookupFailed."""
+    """The servers of a domain, by protocol. Raises LookupFailed."""
     found: dict[Protocol, FoundServer] = {}
     for protocol, service, security in SERVICES:
         if protocol in found:

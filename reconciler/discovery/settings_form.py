@@ -1,6 +1,6 @@
 """The settings form of a connector, as `export` writes it or as a table: labels beside or above their values.
 
-A password is dropped where it is read; only a reference to one is kept.
+A password is dropped as soon as it is read; only a reference is kept.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TAKEN: Final = frozenset({
 
 @dataclass(slots=True)
 class FormSettings:
-    """What a form says; None where it does not say, or not in a way that can be used."""
+    """The values of a form; None where missing or unusable."""
 
     imap: FoundServer | None = None
     smtp: FoundServer | None = None
@@ -56,7 +56,7 @@ class _Entry:
 
 
 def read_form(text: str) -> FormSettings | None:
-    """Read a form; None if the text is none. Raises nothing."""
+    """Read a form; None if the text is not a form. Raises nothing."""
     entries = list(_entries(text))
     if not any(entry.label.lower() in _LABELS for entry in entries):
         return None  # such as a compose file with SMTP_SERVER

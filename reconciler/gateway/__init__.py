@@ -1,4 +1,5 @@
-"""The submission gateway: programs sign in with SMTP, and their mail is handed over to a connector.
+"""The submission gateway: programs sign in with SMTP, and a connector sends their mail.
 
-It speaks the protocol and knows who may sign in. Routing and sending are given to it as a function; it keeps no mail.
+It speaks the protocol and checks who may sign in. Routing and sending are passed in as a
+function; it stores no mail.
 """

@@ -1,4 +1,4 @@
-"""Whether a client has what was written to it: an answer that it never gets makes it send its mail again."""
+"""Whether a client has received an answer: without it, the client sends its mail again."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1
 
 
 def is_acknowledged(transports: Iterable[asyncio.WriteTransport]) -> bool:
-    """Whether the system at the other end has everything.
+    """Whether the peer's system has received everything.
 
-    ``transports`` are those of one connection, with and without TLS. Where the system does not tell what the other
-    one has acknowledged, what was given to it counts.
+    ``transports`` are those of one connection, with and without TLS. If our system does not
+    report acknowledgements, written data counts as received.
     """
     return not any(item.get_write_buffer_size() or _unacknowledged(item) for item in transports)
 
@@ -28,7 +28,7 @@ def is_acknowledged(transports: Iterable[asyncio.WriteTransport]) -> bool:
 async def wait_for_acknowledgement(
     transports: Iterable[asyncio.WriteTransport], is_known: Callable[[], bool]
 ) -> bool:
-    """Wait until the other end has everything, or until ``is_known`` says so, and return whether it has."""
+    """Wait until the peer has everything, or ``is_known`` says so, and return whether it has."""
     loop = asyncio.get_running_loop()
     until, pause = loop.time() + SECONDS, _FIRST_PAUSE
     while not any(item.is_closing() for item in transports):
@@ -42,7 +42,7 @@ async def wait_for_acknowledgement(
 
 
 def _unacknowledged(transport: asyncio.WriteTransport) -> int:
-    """Octets that the other end has not acknowledged; Linux tells them (SIOCOUTQ, tcp(7))."""
+    """Octets that the peer has not acknowledged; Linux reports them (SIOCOUTQ, tcp(7))."""
     if sys.platform != "linux":
         return 0
     import fcntl  # noqa: PLC0415 - only where there is one
@@ -51,4 +51,4 @@ def _unacknowledged(transport: asyncio.WriteTransport) -> int:
     with suppress(OSError):
         found = fcntl.ioctl(transport.get_extra_info("socket"), termios.TIOCOUTQ, bytes(4))
         return int.from_bytes(found, sys.byteorder)
-    return 1  # there is no connection any more
+    return 1  # the connection is gone

@@ -1,4 +1,4 @@
-"""What a client is told of its mail: replies of SMTP (RFC 5321), with enhanced codes (RFC 3463)."""
+"""The SMTP replies to a client about its mail (RFC 5321), with enhanced codes (RFC 3463)."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from reconciler.sending.outcome import RefusedRecipient, Sent
 
 FAULT: Final = "The gateway has failed"
-"""What a client is told of a failure that nobody foresaw."""
+"""The reply for an unforeseen failure."""
 
 _LONGEST: Final = 400
-"""Characters of a text: a line of a reply has 512 octets at most (RFC 5321 section 4.5.3.1.5)."""
+"""The maximum length of a text: a reply line has 512 octets at most (RFC 5321 section 4.5.3.1.5)."""
 
 _OUR_SIGN_IN: Final = frozenset({"454", "530", "534", "535", "538"})
-"""Replies about a sign-in, which servers give to a later command too: they judge the connector, not the mail."""
+"""Replies about a sign-in, even to a later command: they concern the connector, not the mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailReply:
-    """A reply, and the result that it stands for."""
+    """A reply, and the result that it reports."""
 
     code: str
     status: str
@@ -51,13 +51,13 @@ def one_line(text: str) -> str:
 
 
 def of_sent(sent: Sent) -> MailReply:
-    """The provider has taken the mail, for all of its recipients."""
+    """The provider has accepted the mail for all of its recipients."""
     text = f"Sent through {sent.route.connector} {sent.message_id}"
     return MailReply("250", "2.6.0", text, SendingResult.SENT)
 
 
 def of_recipient(refused: RefusedRecipient) -> str:
-    """What the provider has said of a recipient, who is refused without the others."""
+    """The provider's reply to a single rejected recipient."""
     kind = "4" if refused.temporary else "5"
     code = refused.code if re.fullmatch("[45]5[0-9]", refused.code) else f"{kind}50"
     status = refused.status if refused.status.startswith(kind) else f"{kind}.1.0"
@@ -66,10 +66,10 @@ def of_recipient(refused: RefusedRecipient) -> str:
 
 
 def of_failure(error: Exception) -> MailReply:
-    """Say why the provider has not taken it: 4yz where a queue should try again, 5yz where it should not.
+    """Say why the provider did not accept it: 4yz if a queue should retry, 5yz if not.
 
-    A mail that may have been delivered is 4yz too: a queue that repeats it risks a second copy, one that gives up
-    risks that there is none (RFC 5321 section 4.5.3.2.6 and 6.1 prefer the first).
+    A mail that may have been delivered gets 4yz too: retrying risks a duplicate, giving up
+    risks losing it (RFC 5321 section 4.5.3.2.6 and 6.1 prefer the former).
     """
     match error:
         case DeliveryUncertain():

@@ -1,4 +1,4 @@
-"""The gateway's certificate and key: files or references, looked at again while it runs."""
+"""The gateway's certificate and key: files or references, checked for changes while it runs."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from reconciler.secrets.base import Secret
 
 FETCHED_AGAIN: Final = 60.0
-"""Seconds after which a reference is fetched again that leads to no file: it may run a program."""
+"""Seconds before a reference is fetched again unless it is a file: it may run a program."""
 
 
 class ServedCertificate:
-    """Reads the certificate with its key, and says whether they changed. Used by one thread at a time.
+    """Reads the certificate with its key, and detects changes. Used by one thread at a time.
 
-    Without ``key``, the private key is in ``certificate``. ``fetch`` resolves a reference and keeps nothing; it raises
-    SecretError. Of what is read, only a digest is kept.
+    Without ``key``, the private key is in ``certificate``. ``fetch`` resolves a reference
+    without caching; it raises SecretError. Only a digest of the contents is kept.
     """
 
     def __init__(
@@ -49,7 +49,10 @@ class ServedCertificate:
         )
 
     def read(self) -> bytes | None:
-        """Return what is to be served; None if that is as it was. Raises UsageError and SecretError; may block."""
+        """Return the current pair; None if unchanged.
+
+        Raises UsageError and SecretError; may block.
+        """
         if self._certificate is None:
             raise UsageError(
                 "the gateway has no certificate", hint="Name one with --certificate and --key."
@@ -70,9 +73,12 @@ class ServedCertificate:
         return pem
 
     def load(self, pem: bytes, context: ssl.SSLContext) -> None:
-        """Serve them; raises UsageError. A context that has a certificate keeps it if that fails."""
+        """Load them into a context; raises UsageError.
+
+        On failure, the context keeps its old certificate.
+        """
         try:
-            # Tried in a context of its own first: a key that does not fit would leave half of the pair.
+            # Try a separate context first: a key that does not match would leave half of the pair.
             _load(pem, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
             _load(pem, context)
         except (OSError, ValueError):
@@ -91,7 +97,7 @@ class ServedCertificate:
 
 
 def _load(pem: bytes, context: ssl.SSLContext) -> None:
-    """Load a certificate and a key; OpenSSL takes files alone, so where it can be one is made in memory."""
+    """Load a certificate and a key; OpenSSL needs files, so create one in memory if possible."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("certificate", os.MFD_CLOEXEC)
         with os.fdopen(descriptor, "wb") as file:
@@ -99,7 +105,7 @@ def _load(pem: bytes, context: ssl.SSLContext) -> None:
             file.flush()
             context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=_no_password)
         return
-    with tempfile.NamedTemporaryFile() as file:  # its owner alone may read it
+    with tempfile.NamedTemporaryFile() as file:  # readable by its owner alone
         file.write(pem)
         file.flush()
         context.load_cert_chain(file.name, password=_no_password)

@@ -1,4 +1,4 @@
-"""The gateway's own log: a JSON object on each line of standard error, never a secret or a part of a mail."""
+"""The gateway's log: a JSON object per line on standard error, without secrets or mail content."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
 _LONGEST: Final = 400
-"""Characters of what libraries say that are kept."""
+"""The maximum length of a library's message."""
 
 
 class EventLog:
@@ -43,7 +43,7 @@ class EventLog:
 
 
 class _Records(logging.Handler):
-    """Writes what libraries and our own modules log as events; of an exception its type alone."""
+    """Writes log records as events, with only the type of an exception."""
 
     def __init__(self, log: EventLog) -> None:
         super().__init__(logging.WARNING)
@@ -62,7 +62,7 @@ class _Records(logging.Handler):
 
 @contextmanager
 def nothing_else_on_stderr(log: EventLog) -> Iterator[None]:
-    """Write as events, as long as the block lasts, what Python would print: log records, warnings, exceptions of threads."""
+    """Write log records, warnings and exceptions of threads as events during a block."""
 
     def warned(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         log.event("warning", origin=category.__name__, problem=_short(str(message)))

@@ -1,7 +1,7 @@
 """The checks across documents, a module for each family of rules.
 
 A check is a small function that looks at the whole configuration and yields findings with routes;
-where those are in the files is looked up here, in one place. None of them reads anything else.
+this module alone looks up where those are in the files. No check reads anything else.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Applications: their networks and senders can be used, and their passwords are their own."""
+"""Applications: their networks and senders are usable, and their passwords are not shared."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WHOLE: Final = f"{ANY_LOCAL_PART}@"
 
 
 def networks(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """Every network can hold a client."""
+    """Every network can contain a client."""
     for entry in subject.catalogue.applications.values():
         for index, text in enumerate(entry.value.networks):
             try:
@@ -43,7 +43,7 @@ def senders(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 def own_passwords(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """No application has the password of another one, or of a mail account."""
+    """No application shares its password with another one, or with a mail account."""
     if not subject.catalogue.applications:
         return
     of_accounts: dict[SecretRef, str] = {}

@@ -83,7 +83,7 @@ def _missing(case: ResolvedConnector, side: Endpoint) -> Iterator[tuple[str, str
 
 
 def _told_elsewhere(case: ResolvedConnector) -> bool:
-    """Whether credentials that SMTP lacks are those of IMAP, or the switch contradicts their lack."""
+    """Whether SMTP lacks credentials because it uses IMAP's, or due to a wrong switch."""
     if uses_same_credentials(case.document):
         return True
     smtp = case.document.smtp

@@ -1,4 +1,4 @@
-"""Groups and roles: an Administrator is left, and no group contains itself."""
+"""Groups and roles: there is an Administrator, and no group contains itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def administrators(subject: ResolvedConfiguration) -> Iterator[Finding]:
         return
     principals = roles.value.administrators
     if not all(name in groups for name in principals.groups):
-        return  # it cannot be said who is in a group that is unknown, which is told elsewhere
+        return  # the members of an unknown group are unknown; another check reports it
     if not subject.directory.expand(principals):
         message = "No Administrator is left, so nobody could change this again."
         hint = "Name at least one user, or a group with members."
@@ -43,8 +43,8 @@ def cycles(subject: ResolvedConfiguration) -> Iterator[Finding]:
     for start in sorted(groups):
         if start in done:
             continue
-        # From start to the group that is looked at, each within the one before; a dict keeps the
-        # order and knows at once who is in it.
+        # The path from start to the current group; a dict keeps the order and makes membership
+        # tests fast.
         path: dict[str, None] = {}
         steps = [(start, 0)]
         while steps:

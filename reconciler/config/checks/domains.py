@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from reconciler.model.resource import JSON
 
 _FILLED_IN: Final = {DOMAIN: "domain.example", "{tenant}": "tenant.example"}
-"""What may stand in a provider, with an example of what replaces it."""
+"""Placeholders of a provider, each with an example value."""
 
 
 def valid(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """Every host and every domain of an address means one thing to everybody."""
+    """Every host, and every domain of an address, has a single meaning."""
     known, conspicuous = subject.catalogue, subject.conspicuous.domains
     raws = [entry.raw for entry in known.connectors.values()]
     raws += [entry.raw for entry in known.applications.values()]
@@ -40,13 +40,13 @@ def valid(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 def _invalid(raw: RawDocument, *, filled_in: bool = False) -> Iterator[Finding]:
-    """Every domain of a document that is not valid; ``filled_in`` if its templates are replaced."""
+    """Every invalid domain of a document; ``filled_in`` if its placeholders are replaced."""
     for route, written in _domains(raw.value):
         domain = written
         for template, example in _FILLED_IN.items() if filled_in else ():
             domain = domain.replace(template, example)
         if is_valid(domain) or is_placeholder(domain) or _is_pattern(domain):
-            continue  # what else is wrong with it is said elsewhere
+            continue  # other checks report its other problems
         if domain.isascii() and "xn--" not in domain.lower():
             message = f"`{written}` is not a valid host or domain name."
             hint = "Names consist of letters, digits, hyphens and dots; `{domain}` is replaced only in a provider."
@@ -74,7 +74,7 @@ def _domains(value: JSON, route: Route = (), field: str = "") -> Iterator[tuple[
             yield route, value
         elif field in URL_FIELDS:
             host = _host(value)
-            if not host.isascii():  # `oauth2/endpoint` is about the rest
+            if not host.isascii():  # `oauth2/endpoint` covers the rest
                 yield route, host
 
 

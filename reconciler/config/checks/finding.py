@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem under a rule, at a route; a route to nothing means the closest thing around it."""
+    """A problem under a rule, at a route; if nothing is there, at the closest enclosing value."""
 
     rule: str
     raw: RawDocument

@@ -40,7 +40,7 @@ def _hosts(case: ResolvedConnector) -> Iterator[tuple[Route, str]]:
 
 
 def _route(*steps: str | None) -> Route:
-    """The way to what is written; where that is nothing, to the provider, which has filled it in."""
+    """The route to the written value, or to the provider if that has filled it in."""
     *route, written = steps
     return tuple(step for step in route if step) if written is not None else ("provider",)
 

@@ -74,7 +74,7 @@ def endpoints(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 def addresses(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """The URL of a token endpoint names one host, in one way that everybody reads alike."""
+    """The URL of a token endpoint names one host unambiguously."""
     for case in subject.cases:
         for side in case.sides:
             oauth2 = side.written.oauth2

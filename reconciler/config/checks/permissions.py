@@ -32,7 +32,7 @@ def partners(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 def strangers(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """No domain in which a provider gives addresses to everybody counts as the organisation's own."""
+    """No public mail domain counts as the organisation's own."""
     catalogue = subject.catalogue
     roles = catalogue.roles
     if (roles is not None and roles.value.internal_domains) or not catalogue.permissions:

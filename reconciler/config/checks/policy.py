@@ -35,7 +35,7 @@ def _can_send(
 ) -> Iterator[Finding]:
     case = subject.case(name)
     if case is None:
-        return  # told as an unknown name
+        return  # reported as an unknown name
     if case.document.draft:
         message = f"`{name}` is a draft, and a draft never sends."
         hint = "Complete it and delete `draft: true`, or name another connector."

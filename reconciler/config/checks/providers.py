@@ -51,7 +51,7 @@ def sign_in(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _ServerOwner:
-    """A provider, and what it says of the server that an account uses."""
+    """A provider, and its entry for the server that an account uses."""
 
     provider: Provider
     defaults: ServerDefaults
@@ -65,7 +65,7 @@ _Owners = Mapping[tuple[Protocol, str], _ServerOwner]
 
 
 def _owners(providers: Iterable[Provider]) -> _Owners:
-    """Who runs each known host."""
+    """The provider of each known host."""
     found: dict[tuple[Protocol, str], _ServerOwner] = {}
     for provider in providers:
         for protocol, defaults in ((Protocol.IMAP, provider.imap), (Protocol.SMTP, provider.smtp)):

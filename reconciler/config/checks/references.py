@@ -1,6 +1,6 @@
 """References to secrets: their schemes exist and are allowed.
 
-The secrets are never fetched: a check must not need one.
+Secrets are never fetched: checks must work without them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def schemes(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """Every reference has a scheme that is known and allowed, in documents with other faults too."""
+    """Every reference has a known and allowed scheme, even in otherwise invalid documents."""
     for raw in subject.catalogue.raw_secrets:
         if id(raw) not in subject.conspicuous.references:
             continue
@@ -31,7 +31,7 @@ def schemes(subject: ResolvedConfiguration) -> Iterator[Finding]:
             try:
                 scheme = SecretRef.parse(text).scheme
             except ValueError:
-                continue  # the model has refused it
+                continue  # rejected by the model
             if scheme == "command" and not subject.settings.secrets.allow_command:
                 message = "`command:` references are disabled."
                 hint = "Set `secrets: {allow_command: true}` in reconciler.yaml to allow them."

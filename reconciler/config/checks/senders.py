@@ -1,4 +1,4 @@
-"""Addresses to send as: one of each, and whole domains only where several addresses may stand."""
+"""Addresses to send as: no duplicates, and whole domains only where lists are allowed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def patterns(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 def unused(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """What is said about sending is said of a connector that sends."""
+    """Settings about sending belong to a connector that sends."""
     for case in subject.cases:
         if case.document.enable_mail_send_from:
             continue
@@ -64,7 +64,7 @@ def own_addresses(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 def further_addresses(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """An address that is listed belongs to one connector, and stands there once."""
+    """A listed address belongs to one connector, and is listed there once."""
     sending = [case for case in subject.cases if case.connector.can_send]
     if not any(case.document.also_sends_as for case in sending):
         return

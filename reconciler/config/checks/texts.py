@@ -1,4 +1,4 @@
-"""Texts: none commands the machine that shows it, and each can be what it stands for."""
+"""Texts: none is a command to the machine that shows it, and none is a leftover placeholder."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ _WITHIN_REFERENCE: Final = re.compile(r"<[A-Za-z][A-Za-z0-9_ -]*>|%[A-Za-z_]+%")
 """Placeholders anywhere in a reference."""
 
 _SUSPECT: Final = re.compile(rf"[$%{{<:{OPENING_QUOTES}]|\A[@_(\[]")
-"""What is in every text that is looked at closely: most texts have none of it."""
+"""Every suspect text contains one of these; most texts contain none."""
 
 _FOR_PEOPLE: Final = frozenset({"display_name", "from_name", "notes"})
-"""Texts in which people may quote."""
+"""Fields whose texts may contain quotes."""
 
 
 def meanings(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """Every text can be what it stands for: nothing replaces placeholders in it, or removes quotes from it."""
+    """Every text has its final value: nothing replaces placeholders or removes quotes."""
     for raw in subject.raws:
         if id(raw) not in subject.conspicuous.meanings:
             continue
@@ -66,7 +66,7 @@ def meanings(subject: ResolvedConfiguration) -> Iterator[Finding]:
 
 
 def text_problems(value: JSON, references: frozenset[str]) -> Iterator[tuple[Route, str, str, str]]:
-    """Where a text cannot be what it stands for, the rule, the message and the hint; ``references`` take references."""
+    """The rule, message and hint for a text that is not final; ``references`` hold references."""
     for route, text in _texts(value, _SUSPECT.search):
         field = next((part for part in reversed(route) if isinstance(part, str)), "")
         if found := _meaning(field, text, references):
@@ -74,14 +74,14 @@ def text_problems(value: JSON, references: frozenset[str]) -> Iterator[tuple[Rou
 
 
 def _meaning(field: str, text: str, references: frozenset[str]) -> tuple[str, str, str] | None:
-    # No message repeats the text: in place of a reference it may be a password.
+    # No message repeats the text: it may be a password in place of a reference.
     scheme, colon, target = text.partition(":")
     reference = bool(colon) and scheme.lower() in BUILT_IN_SCHEMES
     is_field = field in references and (reference or field != "username")
     if field not in _FOR_PEOPLE and (text[0] in OPENING_QUOTES or text[-1] in OPENING_QUOTES):
         hint = "Write straight quotes, or none; a word processor may have changed them."
         return "text/quotes", f"`{field}` has typographic quotes, which are part of the text.", hint
-    # A program of a `command:` reference may well be given such text.
+    # The program of a `command:` reference may take such text as an argument.
     if _has_placeholder(text, target if is_field else "") and not (
         is_field and scheme == "command"
     ):
@@ -112,7 +112,7 @@ def _has_placeholder(text: str, target: str) -> bool:
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether a text is, or holds, what a tool was meant to replace."""
+    """Whether a text is, or contains, a placeholder that a tool should have replaced."""
     return "${" in text or _PLACEHOLDER.search(text) is not None
 
 

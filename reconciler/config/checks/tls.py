@@ -1,4 +1,4 @@
-"""Ports and TLS: a mode that the port speaks, and no credentials in plain text."""
+"""Ports and TLS: the mode fits the port, and no credentials go in plain text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PORTS: Final[dict[Protocol, frozenset[int]]] = {
 }
 _UPGRADE_ONLY: Final = frozenset({143, 587})
 _ALSO: Final = dict.fromkeys(_UPGRADE_ONLY, Security.NONE)
-"""What a port speaks as well: plain text, which is told apart from the port."""
+"""Plain text, which any port may speak; it is reported separately."""
 _SPEAKS: Final = {
     Security.IMPLICIT: "speaks TLS from the first byte",
     Security.STARTTLS: "starts in plain text",
@@ -31,11 +31,11 @@ _SPEAKS: Final = {
 
 
 _Problem = tuple[str, str, str, str]
-"""The rule, the field, the message and the hint of what is wrong with an account."""
+"""The rule, field, message and hint for a problem of an account."""
 
 
 def connector_ports(subject: ResolvedConfiguration) -> Iterator[Finding]:
-    """Port, ``use_ssl`` and ``security`` of a connector say the same."""
+    """Port, ``use_ssl`` and ``security`` of a connector agree."""
     for case in subject.cases:
         for side in case.sides:
             for rule, field, message, hint in _of_side(side):
@@ -92,7 +92,7 @@ def _as_provided(side: Endpoint) -> bool:
 
 
 def _in_the_clear(side: Endpoint) -> Iterator[_Problem]:
-    """What others on the way can read: a password, or without a sign-in the mail."""
+    """What others can read in transit: a password, or, without a sign-in, the mail."""
     field = "security" if side.written.security is not None else "use_ssl"
     if not side.server.signs_in:
         message = "The mail would travel without TLS, readable by everybody on the way."
@@ -114,7 +114,7 @@ def _wrong_protocol(protocol: Protocol, port: int) -> _Problem | None:
 
 
 def _contradiction(port: int, security: Security | None) -> _Problem | None:
-    """A mode that follows from ``use_ssl`` and that the port does not speak (RFC 8314 section 3)."""
+    """A mode that follows from ``use_ssl`` but does not fit the port (RFC 8314 section 3)."""
     usual = _usual(port)
     if usual is None or security in (None, usual, _ALSO.get(port)):
         return None
@@ -123,7 +123,7 @@ def _contradiction(port: int, security: Security | None) -> _Problem | None:
 
 
 def _unusual(port: int, security: Security | None, field: str) -> _Problem | None:
-    """A mode that is written out, and that few servers speak on that port."""
+    """An explicit mode that few servers offer on that port."""
     found = _contradiction(port, security)
     if found is None:
         return None
@@ -140,7 +140,7 @@ def _usual(port: int) -> Security | None:
 
 def _is_loopback(host: str | None) -> bool:
     if host is None or host.casefold().rstrip(".") == "localhost":
-        return True  # a missing server is told elsewhere
+        return True  # another check reports a missing server
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
