@@ -1,4 +1,4 @@
-"""What JSON may hold so that it can be stored, shown and compared everywhere."""
+"""Limits on JSON values, so that they can be stored, shown and compared everywhere."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 class TooLarge(ValueError):
-    """A whole number that no database keeps."""
+    """An integer that no database can store."""
 
 
 def whole_number(text: str) -> int:
-    """Read a whole number, as ``parse_int`` of :mod:`json`; raises TooLarge for one of more than 64 bits."""
+    """Read an integer, as ``parse_int`` of :mod:`json`; raises TooLarge beyond 64 bits."""
     if len(text) > _DIGITS or not -_LARGEST - 1 <= int(text) <= _LARGEST:
         raise TooLarge
     return int(text)
 
 
 def unstorable(value: object) -> str:
-    """Name the first character in the texts of a JSON value, keys included, that no database stores; "" if there is none."""
+    """Name the first character in a JSON value, keys included, that no database can store; or ""."""
     pending = [value]
     while pending:
         item = pending.pop()

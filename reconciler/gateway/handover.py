@@ -1,4 +1,4 @@
-"""What the gateway needs of the rest: who may sign in, and where a mail goes."""
+"""The gateway's interface to the rest: who may sign in, and where a mail goes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMail:
-    """A mail as an application has handed it in; From chooses the connector, else ``mail_from``."""
+    """A mail as an application submitted it; From selects the connector, else ``mail_from``."""
 
     application: Application
     content: bytes
@@ -22,7 +22,7 @@ class ReceivedMail:
 
 
 class Handover(Protocol):
-    """Follows what is applied, and hands mails over. Every method may block, and is called from threads."""
+    """Follows the applied state, and sends mails. Every method may block, and is called from threads."""
 
     def application(self, name: str) -> Application | None:
         """Find an application as it is applied now; raises StateError."""
@@ -31,16 +31,19 @@ class Handover(Protocol):
     def send(self, mail: ReceivedMail) -> AcceptedMail:
         """Hand a mail over and return when the provider has it; raises what ``Mailer.send`` raises.
 
-        It is concluded once the client was told, or has left.
+        It is concluded once the client has its answer, or has left.
         """
         ...
 
     def refuse(self, mail: ReceivedMail, reason: str) -> None:
-        """Put a mail into the stored log that is refused before its route is looked for."""
+        """Log a mail that is refused before it is routed."""
         ...
 
     def look(self) -> str:
-        """See whether something was applied; returns why the state is away, empty if it is not. Raises StateError."""
+        """Check for a newer revision; returns why the state is unavailable, empty if it is not.
+
+        Raises StateError.
+        """
         ...
 
     @property

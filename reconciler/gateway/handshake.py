@@ -1,4 +1,4 @@
-"""TLS from the first octet, with a bound: asyncio's own server would admit every handshake, and count none."""
+"""Implicit TLS with a limit: asyncio's own server would admit every handshake uncounted."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ _SECONDS: Final = 20
 
 
 class CountedHandshake(SSLProtocol):
-    """A connection with TLS; ``admit`` is asked before its handshake, and ``over`` is called at its end if it was admitted.
+    """A connection with TLS.
 
-    Who is refused gets no word: that would cost a handshake.
+    ``admit`` is asked before its handshake, and ``over`` is called at its end if it was admitted.
+
+    A refused client gets no answer: that would cost a handshake.
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class CountedHandshake(SSLProtocol):
             transport.abort()
 
     def connection_lost(self, error: BaseException | None) -> None:
-        """Tell of the end, during the handshake too."""
+        """Report the end, even during the handshake."""
         if self._is_admitted:
             super().connection_lost(error)
             self._over()

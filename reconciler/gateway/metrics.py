@@ -1,4 +1,4 @@
-"""Counts of what the gateway does, in the text format of Prometheus (version 0.0.4)."""
+"""The gateway's metrics, in the text format of Prometheus (version 0.0.4)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class Metrics:
     ) -> None:
         """Count a mail that was answered. ``code`` is the reply; its first digit is the class.
 
-        ``connector`` is empty for a mail without a route, ``seconds`` None for one that there was no room for.
+        ``connector`` is empty for a mail without a route, ``seconds`` None for one that was refused for
+        lack of room.
         """
         with self._turn:
             self._mails[connector, application, result, f"{code[:1]}yz"] += 1
@@ -50,7 +51,10 @@ class Metrics:
             self._sign_ins[result] += 1
 
     def text(self, *, age: float, serial: int) -> str:
-        """Return the metrics; ``age`` is how many seconds ago the state was reached, ``serial`` its revision."""
+        """Return the metrics.
+
+        ``age`` is how many seconds ago the state was reached, ``serial`` its revision.
+        """
         with self._turn:
             lines = ["# TYPE reconciler_gateway_mails_total counter"]
             for (connector, application, result, reply), count in sorted(self._mails.items()):

@@ -1,4 +1,4 @@
-"""The passwords of applications: fetched anew, and kept as salted hashes alone."""
+"""The passwords of applications: refetched regularly, and kept only as salted hashes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 KEPT: Final = 60.0
 """Seconds after which a password is fetched again, in case it was replaced."""
 SHORTEST: Final = 12
-"""Characters that a password has at least: it opens a port of the network."""
+"""The minimum length of a password: it protects a network port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class _Hashed:
 
 
 class Passwords:
-    """Compares passwords with those that references lead to. Threads share it.
+    """Compares passwords with those behind references. Threads share it.
 
-    ``fetch`` resolves a reference and keeps nothing; it raises SecretError. What cannot be fetched anew, as in the
-    middle of a rotation, stays as it was.
+    ``fetch`` resolves a reference without caching; it raises SecretError. If refetching fails, such as
+    during a rotation, the old password stays valid.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Passwords:
         self._decoy = _hashed(secrets.token_bytes(24), 0.0)
 
     def matches(self, reference: SecretRef | None, password: bytes) -> bool:
-        """Whether it is the password; None is that of nobody, and takes as long. Raises SecretError."""
+        """Whether it is the password; None never matches, but takes as long. Raises SecretError."""
         known = self._current(reference) if reference is not None else self._decoy
         same = hmac.compare_digest(_digest(password, known.salt), known.digest)
         return same and reference is not None
@@ -86,5 +86,5 @@ def _hashed(password: bytes, at: float) -> _Hashed:
 
 
 def _digest(password: bytes, salt: bytes) -> bytes:
-    """Hash with scrypt (RFC 7914): 8 MiB and some 25 ms, for whoever gets hold of the memory."""
+    """Hash with scrypt (RFC 7914): 8 MiB and some 25 ms, in case the memory leaks."""
     return hashlib.scrypt(password, salt=salt, n=2**13, r=8, p=1)

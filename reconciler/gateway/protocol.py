@@ -1,8 +1,8 @@
-"""aiosmtpd's protocol, with guards against what it lets pass.
+"""aiosmtpd's protocol, with guards for its weaknesses.
 
-It reads commands that end in a bare LF, takes the names of mechanisms with regard to case, drops what it takes for comments from an
-address, closes a connection in the middle of a handover when its timer runs out or the client closes its half, and waits for ever
-for a client that reads nothing.
+It accepts commands that end in a bare LF, compares names of mechanisms case-sensitively, drops supposed
+comments from addresses, closes a connection in the middle of a handover when its timer runs out or the
+client closes its half, and waits forever for a client that reads nothing.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from reconciler.gateway.submission import HandledMail, SubmissionHandler
 
-# At its level INFO aiosmtpd writes whole commands, those with passwords too.
+# At level INFO, aiosmtpd logs whole commands, including passwords.
 _AIOSMTPD: Final = logging.getLogger("mail.log")
 _AIOSMTPD.setLevel(logging.CRITICAL + 1)
 
-# A connection that says nothing would hold 256 KiB; a record of TLS has 16 KiB at most (RFC 8446 section 5.1).
+# An idle connection would hold 256 KiB; a TLS record has 16 KiB at most (RFC 8446 section 5.1).
 SSLProtocol.max_size = 16 * 1024
 
 _LONGEST_COMMAND: Final = 12288
@@ -41,7 +41,7 @@ _PATH: Final = re.compile(
     @(?:\[[^\s\[\]]+\]|[^\s\ud800-\udfff()<>,;:"\\\[\]@]+)""",
     re.VERBOSE,
 )
-"""An address as RFC 5321 section 4.1.2 has it: the comments and white space of RFC 5322 do not belong there."""
+"""An address as in RFC 5321 section 4.1.2, without the comments and white space of RFC 5322."""
 
 
 class GatewayProtocol(SMTP):
@@ -50,7 +50,7 @@ class GatewayProtocol(SMTP):
     def __init__(
         self, handler: SubmissionHandler, lost: Callable[[GatewayProtocol], None], **settings: Any
     ) -> None:
-        # aiosmtpd keeps these limits on the class, where connections change them for each other.
+        # aiosmtpd keeps these limits on the class, so connections would change each other's.
         self.command_size_limits = defaultdict(lambda: _LONGEST_COMMAND)
         # Commands may be that long, but not the lines of a mail.
         self.line_length_limit = _LONGEST_COMMAND
@@ -63,7 +63,7 @@ class GatewayProtocol(SMTP):
         self.concluded: Future[None] | None = None
         self._is_answered = False
         self.is_told = False
-        # Told at once, it warns of every listener without TLS: those are on loopback, as the command sees to.
+        # If set at once, it warns about every listener without TLS; the command ensures loopback.
         super().__init__(handler, **settings, auth_required=False)
         self._auth_required = True
         self.line_length_limit = SMTP.line_length_limit
@@ -87,14 +87,18 @@ class GatewayProtocol(SMTP):
         self._lost(self)
 
     def data_received(self, data: bytes) -> None:
-        """Read on; who goes on after the answer to a mail has read it, even if the connection ends at once."""
+        """Continue reading.
+
+        A client that sends more after the answer to a mail has read it, even if the connection ends at
+        once.
+        """
         self.is_told = self.is_told or self._is_answered
         super().data_received(data)
 
     def eof_received(self) -> bool:
-        """Answer what the client has already sent: it may close its side and wait. TLS cannot close one side alone."""
+        """Answer what the client has already sent: it may close its side and wait. TLS has no half-close."""
         transport = self.transport
-        # A transport with TLS that was closed twice has no connection that could be asked.
+        # A TLS transport that was closed twice has no connection left.
         is_open = isinstance(transport, asyncio.WriteTransport) and not transport.is_closing()
         if is_open and self._is_answered and is_acknowledged(self._transports):
             self.is_told = True
@@ -104,17 +108,17 @@ class GatewayProtocol(SMTP):
         return not self.is_encrypted
 
     def pause_timer(self) -> None:
-        """Let the client wait for as long as the provider takes."""
+        """Suspend the timer while the provider works."""
         if self._timeout_handle is not None:
             self._timeout_handle.cancel()
 
     def resume_timer(self) -> None:
-        """Expect the client to go on."""
+        """Restart the timer."""
         if self.transport is not None:
             self._reset_timeout()
 
     def dismiss(self) -> None:
-        """End the connection unless a mail of it is under way, which is answered first."""
+        """End the connection, after answering a pending mail."""
         if self.transport is None:  # in the handshake
             self.abort()
         elif not (self.is_busy or self.transport.is_closing()):
@@ -122,18 +126,18 @@ class GatewayProtocol(SMTP):
             self.transport.close()
 
     def close_after_writing(self) -> None:
-        """End the connection once the client has what is written; the timer ends one that never reads."""
+        """End the connection once the client has all data; the timer handles one that never reads."""
         if self.transport is not None and not self.transport.is_closing():
             self.transport.close()
 
     def abort(self) -> None:
-        """End the connection without a word."""
+        """Abort the connection."""
         transport = self._original_transport or self.transport or self.carrier
         if isinstance(transport, asyncio.Transport):
             transport.abort()
 
     def _timeout_cb(self) -> None:
-        # close() would first wait for the client to read what is written.
+        # close() would first wait for the client to read pending data.
         self.abort()
 
     def _cb_client_connected(
@@ -148,7 +152,7 @@ class GatewayProtocol(SMTP):
                 line = await read(separator)
             except asyncio.IncompleteReadError:
                 self.close_after_writing()
-                raise asyncio.CancelledError from None  # what aiosmtpd expects at the end
+                raise asyncio.CancelledError from None  # aiosmtpd expects this at the end
             except asyncio.LimitOverrunError:
                 if not is_command:
                     raise
@@ -174,7 +178,7 @@ class GatewayProtocol(SMTP):
         return [item for item in both if isinstance(item, asyncio.WriteTransport)]
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
-        """Take an address apart as aiosmtpd does, unless it would not be the one that the client has written."""
+        """Parse an address like aiosmtpd, but reject one that parsing would change."""
         text = arg.lstrip()
         if text.startswith("<>"):
             return super()._getaddr(arg)
@@ -192,7 +196,7 @@ class GatewayProtocol(SMTP):
             await self.push("252 2.5.0 Addresses are not verified; send the mail")
 
     async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
-        """Begin TLS; whoever leaves during the handshake is reported as lost."""
+        """Start TLS; a client that leaves during the handshake is reported as lost."""
         with suppress(TLSSetupException):
             await super().smtp_STARTTLS(arg)
         if self._original_transport is not None and self._original_transport.is_closing():
@@ -204,7 +208,7 @@ class GatewayProtocol(SMTP):
         await super().smtp_AUTH(f"{mechanism.upper()}{blank}{rest}")
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
-        """Take a mail if there is room for one: what is being read is in memory."""
+        """Accept a mail if there is room: it is kept in memory."""
         if self.envelope is None or not self.envelope.rcpt_tos or arg:
             await super().smtp_DATA(arg)
             return

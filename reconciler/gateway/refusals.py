@@ -1,7 +1,7 @@
 """The recipients that a provider has recently refused: SMTP has no answer for each of them after the text of a mail.
 
-A mail that is refused for some of its recipients goes to nobody at first. When the client sends it again, those are
-refused one by one, in the provider's words, and the others get it.
+A mail that is refused for some recipients is first sent to none. When the client retries, those are
+refused individually, with the provider's reply, and the others get it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MOST: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class MailOrigin:
-    """Where a mail comes from, as far as it decides who refuses its recipients."""
+    """The origin of a mail, as far as it affects which recipients are refused."""
 
     application: str
     mail_from: str
@@ -34,7 +34,7 @@ class MailOrigin:
 
 
 class KnownRefusals:
-    """Remembers refusals by origin and recipient, within a bound. Threads share it."""
+    """Remembers a limited number of refusals by origin and recipient. Threads share it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -44,7 +44,7 @@ class KnownRefusals:
     def learn(
         self, origin: MailOrigin, recipients: Iterable[str], refused: Iterable[RefusedRecipient]
     ) -> None:
-        """Remember what a provider has said; ``recipients`` are all of the mail, as the client has written them."""
+        """Remember a provider's answer; ``recipients`` are all of the mail's, as the client wrote them."""
         refusals = {item.recipient: item for item in refused}
         with self._turn:
             for recipient in recipients:
@@ -57,7 +57,10 @@ class KnownRefusals:
                 del self._known[next(iter(self._known))]
 
     def of(self, origin: MailOrigin, recipient: str) -> RefusedRecipient | None:
-        """Return the refusal of a recipient, if one is known; a temporary one counts once, for things may have changed."""
+        """Return the refusal of a recipient, if one is known.
+
+        A temporary one counts only once, since it may be over.
+        """
         key = origin, recipient
         with self._turn:
             found, until = self._known.get(key, (None, 0.0))

@@ -1,4 +1,4 @@
-"""Room for mails that are under way: they are in memory, so their number is bounded."""
+"""Room for pending mails: they are in memory, so their number is limited."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Room:
 
     @property
     def taken(self) -> int:
-        """How many mails are under way."""
+        """The number of pending mails."""
         return self._under_way.total()
 
     def take(self, application: str) -> bool:
@@ -30,11 +30,11 @@ class Room:
         return True
 
     def free(self, application: str) -> None:
-        """Note that a mail is through."""
+        """Note that a mail is done."""
         self._under_way[application] -= 1
         if not self.taken:
             self._empty.set()
 
     async def wait_until_empty(self) -> None:
-        """Wait until no mail is under way, those of clients that have left included."""
+        """Wait until no mail is pending, including those of clients that have left."""
         await self._empty.wait()

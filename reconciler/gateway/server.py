@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from reconciler.secrets.base import Secret
 
 _LOOK: Final = 0.5
-"""Seconds between looks at the state and at the certificate: what is applied counts within one."""
+"""Seconds between checks of the state and the certificate: an apply takes effect within one."""
 _SIGN_INS_AT_ONCE: Final = 4
-"""Passwords that are compared at once, each in 8 MiB."""
+"""The maximum number of concurrent password checks, each taking 8 MiB."""
 
 
 class Gateway:
-    """Serves until a signal comes. ``fetch`` resolves a reference and keeps nothing."""
+    """Serves until a signal arrives. ``fetch`` resolves a reference without caching."""
 
     def __init__(
         self,
@@ -72,24 +72,24 @@ class Gateway:
         self._empty.set()
 
     async def run(self) -> None:
-        """Serve until a signal comes; raises what ``serve`` raises."""
+        """Serve until a signal arrives; raises what ``serve`` raises."""
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
         def end() -> None:
             if not loop.is_closed():  # a later signal changes nothing
                 loop.call_soon_threadsafe(stop.set)
 
-        # Not by the loop, which leaves the signals to their usual effect when it ends.
+        # Not by the loop, which restores the default signal handlers when it ends.
         call_on_signals(end)
         await self.serve(stop)
 
     async def serve(
         self, stop: asyncio.Event, ready: Callable[[tuple[int, ...]], object] = tuple
     ) -> None:
-        """Listen and serve until ``stop`` is set, and let what is under way be answered.
+        """Listen and serve until ``stop`` is set, and then answer pending mails.
 
-        ``ready`` is told the ports. Raises ReconcilerError for a port that it cannot listen on, UsageError for
-        a certificate that cannot be used, SecretError for one that cannot be fetched, and StateError.
+        ``ready`` is called with the ports. Raises ReconcilerError for an unavailable port, UsageError
+        for an unusable certificate, SecretError for one that cannot be fetched, and StateError.
         """
         if any(how is not Protection.NONE for how, _ in self._settings.listeners):
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -117,7 +117,7 @@ class Gateway:
         finally:
             following.cancel()
         await self._end(servers)
-        if status is not None:  # it answers to the end
+        if status is not None:  # it answers until the end
             status.close()
 
     async def _serve_status(self, endpoint: ListenAddress) -> asyncio.Server:
@@ -134,7 +134,7 @@ class Gateway:
         return server
 
     async def _end(self, servers: list[asyncio.Server]) -> None:
-        """Accept nothing new, and let what is under way be answered."""
+        """Accept nothing new, and answer pending mails."""
         self._submission.is_ending = True
         busy = sum(item.is_busy for item in self._connections)
         self._log.event("ending", under_way=busy)
@@ -231,7 +231,7 @@ class Gateway:
             self._metrics.connections = len(self._connections)
 
     async def _follow(self) -> None:
-        """Look at the state and the certificate, and say what changes."""
+        """Check the state and the certificate, and log changes."""
         loop = asyncio.get_running_loop()
         serial = self._handover.serial
         while True:
@@ -250,7 +250,7 @@ class Gateway:
                 await self._renew(self._context)
 
     async def _renew(self, context: ssl.SSLContext) -> None:
-        """Serve another certificate if there is one; one that cannot be used leaves the old one, and is told once."""
+        """Load a changed certificate; an unusable one is reported once, and the old one stays."""
         loop, problem = asyncio.get_running_loop(), ""
         try:
             pem = await loop.run_in_executor(self._asking, self._certificate.read)
@@ -267,7 +267,7 @@ class Gateway:
 
     def _note(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        # OSError is what clients cause that go away.
+        # Clients that disconnect cause OSError.
         if error is None:
             self._log.event("warning", origin="asyncio", problem=str(context.get("message", "")))
         elif not isinstance(error, OSError | asyncio.CancelledError):
@@ -275,7 +275,7 @@ class Gateway:
 
 
 class _Bounded(GatewayProtocol):
-    """A connection that is refused where there are too many."""
+    """A connection that is refused because there are too many."""
 
     def __init__(
         self,
@@ -290,7 +290,7 @@ class _Bounded(GatewayProtocol):
         super().__init__(handler, lost, **settings)
 
     def admit(self, transport: asyncio.BaseTransport) -> bool:
-        """Take a connection whose protection may have to be negotiated first; False if there is no room for it."""
+        """Admit a connection, which may still have to negotiate TLS; False if there is no room."""
         peer = transport.get_extra_info("peername")
         self._is_known = self._accept(self, str(peer[0]) if peer else "")
         self.carrier = transport

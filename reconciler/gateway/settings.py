@@ -1,4 +1,4 @@
-"""How the gateway is set: where it listens, and its bounds."""
+"""The gateway's settings: where it listens, and its limits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from reconciler.model.secret_ref import SecretRef
 
 DEFAULT_SIZE: Final = 25_000_000
-"""The largest mail in octets: what the large providers take, less the cost of base64."""
+"""The maximum size of a mail in octets: the large providers' limit, less base64 overhead."""
 
 
 PemSource: TypeAlias = Path | SecretRef
@@ -38,11 +38,11 @@ class ListenAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings:
-    """What the gateway was told. Sizes are in octets, times in seconds.
+    """The gateway's options.
 
-    ``at_once`` is how many mails may be under way, which with ``size_limit`` bounds the memory. ``idle`` is for how long a
-    client may say nothing, and how long it may take for one mail. ``ending`` is for how long mails that are under way may go on
-    after a signal to end.
+    Sizes are in octets, times in seconds. ``at_once`` limits the number of pending mails, and with
+    ``size_limit`` the memory. ``idle`` limits how long a client may be silent, and how long it may take
+    for one mail. ``ending`` limits how long pending mails may take after a signal to end.
     """
 
     listeners: tuple[tuple[Protection, ListenAddress], ...]

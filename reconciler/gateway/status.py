@@ -1,4 +1,4 @@
-"""``/healthz``, ``/readyz`` and ``/metrics``, on an address of their own."""
+"""``/healthz``, ``/readyz`` and ``/metrics``, on a separate address."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from reconciler.gateway.metrics import Metrics
 
 _SECONDS: Final = 5.0
-"""For a request and its answer."""
+"""Seconds for a request and its answer."""
 _LONGEST: Final = 8192
 
 
 class StatusPages:
-    """Answers GET and HEAD. ``problem`` says why the state is away, ``is_ending`` whether a signal came."""
+    """Answers GET and HEAD.
+
+    ``problem`` says why the state is unavailable, ``is_ending`` whether a signal arrived.
+    """
 
     def __init__(
         self,
@@ -33,14 +36,14 @@ class StatusPages:
         self._is_ending = is_ending
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """MailReply one request and close."""
+        """Answer one request and close."""
         try:
             async with asyncio.timeout(_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
                 writer.write(self._answer(head[:_LONGEST].decode("ascii", "replace")))
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
-            pass  # whoever asked has gone, or never finished asking
+            pass  # the client has gone, or never finished its request
         finally:
             writer.close()
 

@@ -1,4 +1,4 @@
-"""Answers the commands of clients: signing in, and sending with the permissions of an application."""
+"""Answers clients' commands: signing in, and sending with the permissions of an application."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ _NOT_SIGNED_IN: Final = "530 5.7.0 Authentication required"
 
 
 def _signed_in(session: Session | None) -> Application | None:
-    """Who has signed in; put there by ``_sign_in``, and typed by aiosmtpd as None."""
+    """The signed-in application, set by ``_sign_in``; aiosmtpd types it as None."""
     return cast("Application | None", session.auth_data) if session is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class HandledMail:
-    """A mail, what its client is to be told, and in how many seconds the connector had it."""
+    """A mail, the answer for its client, and the seconds that the connector took."""
 
     mail: ReceivedMail
     client: str
@@ -68,7 +68,7 @@ class HandledMail:
 
 
 class SubmissionHandler:
-    """One for all connections; aiosmtpd finds its methods by their names. Used on one event loop."""
+    """One handler for all connections; aiosmtpd finds its methods by name. Used on one event loop."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class SubmissionHandler:
         return await self._sign_in(server, name, password)
 
     async def auth_LOGIN(self, server: GatewayProtocol, arguments: list[str]) -> AuthResult:  # noqa: N802 - aiosmtpd's name
-        """Ask for a name and a password, as Outlook and printers expect it."""
+        """Ask for a name and a password, as Outlook and printers expect."""
         name: object
         if len(arguments) == 1:
             name = await server.challenge_auth("Username:")
@@ -178,7 +178,7 @@ class SubmissionHandler:
         address: str,
         options: list[str],
     ) -> str:
-        """Take a sender, of whoever is signed in and still applied."""
+        """Accept a sender if the signed-in application is still applied."""
         signed_in = _signed_in(session)
         if signed_in is None:
             return _NOT_SIGNED_IN
@@ -208,7 +208,7 @@ class SubmissionHandler:
         address: str,
         options: list[str],
     ) -> str:
-        """Take a recipient that can be one, and that the provider has not recently refused; each is refused by itself."""
+        """Accept a valid recipient, unless the provider has recently refused it."""
         if not _ADDRESS.fullmatch(address):
             return "553 5.1.3 The recipient is not an address"
         if len(envelope.rcpt_tos) >= self._settings.recipients:
@@ -234,7 +234,7 @@ class SubmissionHandler:
         return MailOrigin(application.name, mail_from, self._handover.serial)
 
     def begin(self, server: GatewayProtocol) -> str:
-        """Reserve room for a mail; the answer says why there is none."""
+        """Reserve room for a mail, or say why there is none."""
         application = _signed_in(server.session)
         if application is None:
             return _NOT_SIGNED_IN
@@ -246,7 +246,7 @@ class SubmissionHandler:
         return ""
 
     async def conclude(self, server: GatewayProtocol, *, is_told: bool) -> None:
-        """Log the mail of a connection, if there was one; the log says whether its client knows what became of it."""
+        """Log the mail of a connection, if any, and whether its client knows the result."""
         if server.handed_over is None:
             return
         server.concluded = self._sending.submit(
@@ -256,23 +256,23 @@ class SubmissionHandler:
         await asyncio.shield(asyncio.wrap_future(server.concluded))
 
     def end(self, server: GatewayProtocol) -> None:
-        """Free the room of a mail; where the client has left before the answer, once the mail is through."""
+        """Free the room of a mail, only after it is done if the client has left early."""
         application = _signed_in(server.session)
         if application is None:
             return
         handed_over, concluded = server.handed_over, server.concluded
         server.handed_over = server.concluded = None
-        is_told = server.is_told  # judged by what it did as it left
+        is_told = server.is_told  # judged by its last action
         loop = asyncio.get_running_loop()
 
         def free(_: object = None) -> None:
             loop.call_soon_threadsafe(self._free, application.name)
 
         def abandoned(handled: Future[HandledMail]) -> None:
-            if handled.cancelled():  # it waited for a thread, and nobody waits for it any more
+            if handled.cancelled():  # it waited for a thread, and the client is gone
                 free()
                 return
-            # Once the gateway has ended, its threads take no more work, and the log goes on calling it uncertain.
+            # Once the gateway has ended, its threads accept no work, and the log still says uncertain.
             with suppress(RuntimeError):
                 last = self._sending.submit(self._conclude, handled.result(), is_told=is_told)
                 last.add_done_callback(free)
@@ -291,7 +291,7 @@ class SubmissionHandler:
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
         self, server: GatewayProtocol, session: Session, envelope: Envelope
     ) -> str:
-        """Hand a mail over, and answer what the provider has answered."""
+        """Hand a mail over, and pass on the provider's answer."""
         content, application = envelope.content, _signed_in(session)
         if not isinstance(content, bytes) or application is None:
             return _NOT_SIGNED_IN
@@ -313,7 +313,7 @@ class SubmissionHandler:
             server.resume_timer()
 
     def _send(self, mail: ReceivedMail, client: str, refusal: MailReply | None) -> HandledMail:
-        """Hand a mail over in a thread of its own, even if the client no longer waits."""
+        """Hand a mail over in its own thread, even if the client no longer waits."""
         began, accepted = time.monotonic(), None
         if refusal is not None:
             reply, connector = self._refused(mail, refusal), ""
@@ -334,7 +334,7 @@ class SubmissionHandler:
         return HandledMail(mail, client, reply, connector, seconds, accepted)
 
     def _conclude(self, handled: HandledMail, *, is_told: bool) -> None:
-        """Log a mail once its client was told, or has left."""
+        """Log a mail once its client has its answer, or has left."""
         mail, reply = handled.mail, handled.reply
         result, problem = reply.result, "" if reply.result is SendingResult.SENT else reply.text
         if handled.accepted is not None:
@@ -376,7 +376,7 @@ class SubmissionHandler:
         )
 
     async def handle_exception(self, error: Exception) -> str:
-        """MailReply when the gateway itself has failed; who goes away is not worth a word."""
+        """Answer when the gateway itself has failed; ignore clients that disconnect."""
         if not isinstance(error, OSError):
             self._log.event("fault", problem=one_line(type(error).__name__))
         return f"451 4.3.0 {FAULT}"

@@ -1,4 +1,4 @@
-"""Slowing down whoever guesses passwords, and locking them out for a while."""
+"""Slows down clients that guess passwords, and locks them out for a while."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FORGOTTEN: Final = 900.0
-"""Seconds after the last failure until it no longer counts."""
+"""Seconds until a failure no longer counts."""
 BY_ADDRESS: Final = 10
 """Failures after which an address is locked out."""
 BY_ACCOUNT: Final = 50
-"""Failures after which an application is; more, so that one stranger cannot lock it so easily."""
+"""Failures after which an application is locked out; more, so that a stranger cannot do it easily."""
 _LONGEST_DELAY: Final = 8.0
 _KEPT: Final = 10_000
 
@@ -26,7 +26,7 @@ class Throttle:
         self._failures: dict[tuple[str, str], tuple[int, float]] = {}
 
     def is_locked(self, address: str, account: str) -> bool:
-        """Whether nobody may try at present."""
+        """Whether attempts are currently locked out."""
         return (
             self._count(("address", address)) >= BY_ADDRESS
             or self._count(("account", account)) >= BY_ACCOUNT
@@ -36,14 +36,14 @@ class Throttle:
         """Count a failure, and return the seconds to wait before the answer."""
         for key in (("address", address), ("account", account)):
             count = self._count(key) + 1
-            self._failures.pop(key, None)  # the newest stands last
+            self._failures.pop(key, None)  # the newest comes last
             self._failures[key] = (count, self._clock())
         while len(self._failures) > _KEPT:
             del self._failures[next(iter(self._failures))]
         return min(0.25 * 2.0 ** (self._count(("address", address)) - 1), _LONGEST_DELAY)
 
     def succeeded(self, address: str) -> None:
-        """Forget the failures of an address; those of the application may have been others'."""
+        """Forget the failures of an address; those of the application may be from other clients."""
         self._failures.pop(("address", address), None)
 
     def _count(self, key: tuple[str, str]) -> int:

@@ -7,14 +7,14 @@ from email.utils import formatdate
 from typing import Final
 
 HOPS: Final = 50
-"""Received fields of a mail that is in a loop; Postfix has the same limit."""
+"""The number of Received fields that indicates a loop; Postfix has the same limit."""
 
 _RECEIVED: Final = re.compile(rb"(?im)^received[ \t]*:")
 _HELO: Final = re.compile(r"[A-Za-z0-9.:\[\]_-]{1,255}")
 
 
 def is_in_a_loop(content: bytes) -> bool:
-    """Whether a mail has gone through too many servers."""
+    """Whether a mail has passed too many servers."""
     head = content.partition(b"\r\n\r\n")[0]
     return len(_RECEIVED.findall(head)) >= HOPS
 

@@ -1,4 +1,4 @@
-"""What one signs in with, and how each mechanism of SASL writes it (RFC 4422)."""
+"""Credentials, and how each SASL mechanism encodes them (RFC 4422)."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class BearerToken:
 
 
 Credential = Password | BearerToken
-"""Everything one can sign in with."""
+"""Every kind of credential."""
 
 _TOKEN_MECHANISMS = ("XOAUTH2", "OAUTHBEARER")
-"""XOAUTH2 first: Exchange Online knows no other, and those that know both answer it more clearly."""
+"""XOAUTH2 first: Exchange Online supports no other, and servers with both answer it more clearly."""
 
 
 def choose(
     credential: Credential, offered: Collection[str], *, encrypted: bool, known: tuple[str, ...]
 ) -> str:
-    """Pick the one mechanism to sign in with; ``known`` holds those that the caller can speak.
+    """Pick the one mechanism to sign in with; ``known`` holds those that the caller supports.
 
-    One mechanism and no second try: for a wrong password each would count as a failed login, and
-    accounts get locked. Inside TLS the plain ones come first, because they work with every password
-    and every way to store it; without TLS the password had better not travel as it is.
+    There is no second try: each would count as a failed login for a wrong password, and accounts get
+    locked. Within TLS, plain ones come first, because they work with every password and every way to
+    store it; without TLS, the password should not be sent in the clear.
 
     Raises NoMechanism.
     """
@@ -52,7 +52,7 @@ def choose(
     if isinstance(credential, BearerToken):
         mechanisms = _TOKEN_MECHANISMS
     elif not is_ascii(credential):
-        # PLAIN is the only one with a defined encoding (RFC 4616: UTF-8); LOGIN is sent the same octets.
+        # Only PLAIN has a defined encoding (RFC 4616: UTF-8); LOGIN uses the same octets.
         mechanisms = ("PLAIN", "LOGIN")
     elif encrypted:
         mechanisms = ("PLAIN", "LOGIN", "CRAM-MD5")
@@ -82,7 +82,7 @@ def check_sendable(credential: Credential) -> None:
 
 
 def initial_response(mechanism: str, credential: Credential) -> bytes | None:
-    """What a mechanism starts with, not yet in base64; None where the server speaks first."""
+    """The initial response of a mechanism, before base64; None if the server speaks first."""
     user = credential.username
     if isinstance(credential, BearerToken):
         token = credential.token.reveal()
@@ -96,7 +96,7 @@ def initial_response(mechanism: str, credential: Credential) -> bytes | None:
 
 
 class Dialogue:
-    """The client's side of one exchange; ``challenge`` keeps what a failed token exchange ends with."""
+    """The client's side of one exchange; ``challenge`` is the last one of a failed token exchange."""
 
     __slots__ = ("_credential", "_mechanism", "_pending", "_steps", "challenge")
 
@@ -111,15 +111,15 @@ class Dialogue:
         return f"Dialogue({self._mechanism})"
 
     def start(self) -> str | None:
-        """Take the first response to send along with the command, in base64, if there is one."""
+        """Return the initial response to send with the command, in base64, if there is one."""
         first, self._pending = self._pending, None
         return None if first is None else base64.b64encode(first).decode()
 
     def answer(self, challenge: bytes) -> str | None:
         """The answer in base64 to a challenge in base64; None to give up.
 
-        The challenges of LOGIN are prompts, in any words and not always in base64: they come in a fixed
-        order, user name and password, and are not read. Raises ValueError if another one is not base64.
+        The challenges of LOGIN are arbitrary prompts, not always in base64: they come in a fixed order,
+        user name and password, and are ignored. Raises ValueError if another one is not base64.
         """
         if self._pending is not None:
             return self.start()

@@ -1,4 +1,4 @@
-"""Deadlines: how long something may still take, all its waiting together."""
+"""Deadlines: how long something may still take, including all waits."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 SLICE: Final = 0.2
-"""Seconds after which a wait looks up whether it was called off."""
+"""Seconds after which a wait checks whether it was cancelled."""
 
 
 class Deadline:
-    """A point in time, ``seconds`` from now, and an event that calls everything off before it."""
+    """A point in time, ``seconds`` from now, and an event that cancels everything earlier."""
 
     __slots__ = ("_cancelled", "_until")
 
@@ -25,7 +25,7 @@ class Deadline:
         self._cancelled = cancelled
 
     def remaining(self) -> float:
-        """Seconds that are left, always more than none; raises TimedOut or Cancelled."""
+        """The remaining seconds, always positive; raises TimedOut or Cancelled."""
         if self._cancelled is not None and self._cancelled.is_set():
             raise Cancelled
         left = self._until - time.monotonic()
@@ -34,16 +34,16 @@ class Deadline:
         return left
 
     def slice(self) -> float:
-        """Seconds to wait before looking again; raises TimedOut or Cancelled."""
+        """Seconds to wait before checking again; raises TimedOut or Cancelled."""
         return min(SLICE, self.remaining())
 
     def acquire(self, lock: Lock) -> None:
-        """Take a lock that another thread may hold; raises TimedOut or Cancelled."""
+        """Acquire a lock that another thread may hold; raises TimedOut or Cancelled."""
         while not lock.acquire(timeout=self.slice()):
             pass
 
     def part(self, share: float) -> Deadline:
-        """A nearer deadline after ``share`` (0 to 1) of what is left."""
+        """An earlier deadline after ``share`` (0 to 1) of the remaining time."""
         return Deadline(self.remaining() * share, self._cancelled)
 
     def pause(self, seconds: float) -> None:

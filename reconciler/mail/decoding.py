@@ -1,4 +1,4 @@
-"""Every way to read a server's text that could turn it into something that was sent to the server."""
+"""Decodes a server's text in every way that could reveal something that was sent to it."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _FIVE_BITS: Final = {
 def readings(text: str, *, ascii_only: bool = False) -> Iterator[str]:
     """Yield a text as it is and decoded in each way, twice over where escapes are escaped.
 
-    A reading may hold noise, where the text is not in that encoding. With ``ascii_only``, characters
-    beyond ASCII are dropped from what is decoded.
+    The result may be noise if the text is not in that encoding. With ``ascii_only``, non-ASCII
+    characters are dropped from decoded text.
     """
     charsets = ("ascii",) if ascii_only else ("utf-8", "latin-1")
     seen = {text}
@@ -74,7 +74,7 @@ def _decimal(numbers: list[str]) -> list[int]:
 
 
 def _numbers(numbers: list[str]) -> Iterator[bytes]:
-    """Read numbers as those of octets, in decimal and in octal."""
+    """Read numbers as octets, in decimal and in octal."""
     yield bytes(item for item in _decimal(numbers) if item < _OCTETS_END)
     octal = (int(item, 8) for item in numbers if re.fullmatch(_OCTAL, item))
     yield bytes(octal)

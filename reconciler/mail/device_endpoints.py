@@ -1,4 +1,4 @@
-"""Where codes for devices are issued (RFC 8628), beside a token endpoint that is known."""
+"""The device authorization endpoints (RFC 8628) of known token endpoints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _GOOGLE_DEVICES: Final = "https://oauth2.googleapis.com/device/code"
 
 
 def device_endpoint(token_endpoint: str | None) -> str | None:
-    """Return where codes are issued that go with a token endpoint; None if it is neither Microsoft's nor Google's."""
+    """Return the device endpoint for a token endpoint; None unless it is Microsoft's or Google's."""
     if token_endpoint == _GOOGLE:
         return _GOOGLE_DEVICES
     match = _MICROSOFT.fullmatch(token_endpoint or "")

@@ -1,6 +1,6 @@
-"""The grant for devices, on Authlib (RFC 8628): somebody allows access in a browser, on any machine.
+"""The device grant, on Authlib (RFC 8628): a person grants access in a browser, on any machine.
 
-Nothing of an answer is shown but a code and an address of the web whose form is checked.
+Only a code and a URL of an answer are shown, after their format is checked.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 _USER_CODE: Final = re.compile(r"[A-Za-z0-9-]{4,20}")
 _ADDRESS: Final = re.compile(r"https://[A-Za-z0-9.-]+(?:/[A-Za-z0-9._/-]*)?")
 _LONGEST: Final = 3600
-"""Seconds that a code is taken to be good for at most."""
+"""The maximum validity of a code in seconds."""
 
 _INTERVAL: Final = 5
-"""Seconds between two questions if the server does not say (RFC 8628 section 3.2), and more when it is asked
-to be slower (section 3.5)."""
+"""The polling interval in seconds if the server sets none (RFC 8628 section 3.2), and the increase on
+slow_down (section 3.5)."""
 
 _SLOWEST: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceCode:
-    """What somebody enters where, within so many seconds; ``interval`` is between two questions whether they did."""
+    """The code to enter, where, and its validity in seconds; ``interval`` is the polling interval."""
 
     user_code: str
     address: str
@@ -62,9 +62,10 @@ def begin(request: Request, endpoint: str, scopes: tuple[str, ...], http: Https)
 
 
 def ask(request: Request, code: DeviceCode, http: Https) -> Issued | int:
-    """Ask once whether access was allowed: what was issued, or how many seconds more to wait than before.
+    """Poll once: return the issued tokens, or by how many seconds to increase the interval.
 
-    Raises TokenFault if it was refused or the code has expired, and faults of the connection as they are.
+    Raises TokenFault if access was denied or the code has expired, and faults of the connection as they
+    are.
     """
     try:
         answer = client_of(request, http).fetch_token(
@@ -93,7 +94,7 @@ def _refused(request: Request, error: str, description: str) -> TokenFault:
 
 
 def _read(answer: dict[str, Any]) -> DeviceCode:
-    # Google says verification_url, as an early draft of the RFC did.
+    # Google uses verification_url, like an early draft of the RFC.
     address = str(answer.get("verification_uri") or answer.get("verification_url") or "")
     user_code, device_code = str(answer.get("user_code") or ""), answer.get("device_code")
     if not isinstance(device_code, str) or not device_code or not _USER_CODE.fullmatch(user_code):

@@ -1,8 +1,8 @@
-"""Where a connection really goes: ``--connect-to HOST:PORT=ADDR:PORT``, as curl has it.
+"""Redirects connections: ``--connect-to HOST:PORT=ADDR:PORT``, as in curl.
 
-Only TCP goes elsewhere. The name that TLS asks for and checks, and everything said over the
-connection, stay those of the original host. The entry ``*`` says that nothing else is connected to, so that
-a test bench lets nothing out into the world.
+Only TCP is redirected. The name that TLS sends and checks, and everything sent over the connection,
+stay those of the original host. The entry ``*`` forbids all other connections, so that a test bench is
+isolated.
 """
 
 from __future__ import annotations
@@ -34,24 +34,21 @@ _NOTHING_ELSE = "*"
 
 @dataclass(frozen=True, slots=True)
 class ConnectTo:
-    """Redirections of TCP connections; without any, every connection goes where it says.
-
-    With ``only``, nothing but what is redirected is connected to.
-    """
+    """Redirections of TCP connections; empty for none. With ``only``, all other connections are forbidden."""
 
     redirections: tuple[tuple[Place, Place], ...] = ()
     only: bool = False
     _targets: dict[Place, Place] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Index them: a test bench may lead thousands of hosts elsewhere."""
+        """Index them: a test bench may redirect thousands of hosts."""
         object.__setattr__(self, "_targets", dict(reversed(self.redirections)))
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> Self:
         """Read entries, each text holding any number of them with commas or blanks between.
 
-        Raises UsageError for an invalid entry, and for a place that has two targets.
+        Raises UsageError for an invalid entry, and for one host and port with two targets.
         """
         found: dict[Place, Place] = {}
         only = False
@@ -72,7 +69,7 @@ class ConnectTo:
         return cls(tuple(found.items()), only)
 
     def target(self, host: str, port: int) -> Place:
-        """Where to connect to for ``host`` and ``port``; raises NotRedirected if that may not be."""
+        """Where to connect to for ``host`` and ``port``; raises NotRedirected if that is forbidden."""
         found = self.led(host, port)
         if found is None and self.only:
             raise NotRedirected(
@@ -81,7 +78,7 @@ class ConnectTo:
         return found or (host, port)
 
     def led(self, host: str, port: int) -> Place | None:
-        """Where connections to ``host`` and ``port`` are led instead; None if they are not."""
+        """The target for connections to ``host`` and ``port``; None if they are not redirected."""
         return self._targets.get((ascii_host(host), port))
 
     def __bool__(self) -> bool:

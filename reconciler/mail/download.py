@@ -1,4 +1,4 @@
-"""A small file over HTTPS: bounded in size, time and redirections, and never over anything less than TLS."""
+"""Downloads a small file over HTTPS, with limits on size, time and redirections."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 def download(
     url: str, deadline: Deadline, connect_to: ConnectTo, ca_file: str | None, *, largest: int
 ) -> bytes:
-    """Get a file of at most ``largest`` octets; no cookie, credential or referrer is sent.
+    """Download a file of at most ``largest`` octets; sends no cookie, credential or referrer.
 
-    Redirections lead to https URLs on port 443 alone, and to host names, so that no site can make this machine
-    ask another of its network by number. Raises MailFault, or :class:`ssl.SSLError` as it comes.
+    Redirections may lead only to https URLs on port 443, and to host names, so that no site can make
+    this machine contact an internal IP address. Raises MailFault, or :class:`ssl.SSLError` as it comes.
     """
     for _ in range(MOST_REDIRECTIONS + 1):
         status, location, body = _get(_parts(url), deadline, connect_to, ca_file, largest)
@@ -88,7 +88,7 @@ def _get(
         if len(body) > largest:
             raise ProtocolViolation(f"a file of more than {largest} octets")
         return response.status, response.getheader("Location", ""), body
-    except ssl.SSLError:  # one about a certificate is a ValueError too
+    except ssl.SSLError:  # certificate errors are ValueErrors too
         raise
     except (HTTPException, ValueError):
         raise ProtocolViolation("an answer that is not HTTP") from None

@@ -1,35 +1,24 @@
-"""What can go wrong between us and a mail server, as exceptions.
+"""The faults between us and a mail server, as exceptions.
 
 The tree::
 
-    MailFault
-    ├── Unresolvable        the name has no address
-    ├── Unreachable         no address of it takes the connection
-    │   ├── NotRedirected     and it may not be connected to
-    │   ├── OutOfOrder        and it says that it has no time
-    │   ├── ProxyUnusable     and the variable that names the proxy cannot be used
-    │   └── ProxyRefused      and the proxy does not connect to it
-    ├── TimedOut            the deadline has passed
-    ├── Cancelled           we were told to stop
-    ├── Disconnected        the server hung up
-    ├── TlsFault            TLS broke off after the handshake
-    ├── Violation           the server says what the protocol does not allow
-    ├── StarttlsMissing     STARTTLS is mandatory, and the server does not offer it
-    ├── NoMechanism         no common way to sign in
-    ├── Unsendable          what is to be sent cannot be put into the protocol
-    ├── TokenFault          no access token was issued
-    │   ├── TokenUnreachable  and nobody was there to refuse it
-    │   ├── KeyUnusable       the key to ask with cannot be used
-    │   └── ExtraMissing      and nothing is installed to ask with
-    ├── Uncertain           a mail was handed over, and the server did not confirm it
-    └── Declined            the server understood, and said no
+    MailFault ├── Unresolvable        the name has no address ├── Unreachable         no address accepts
+    the connection │   ├── NotRedirected     connecting to it is forbidden │   ├── OutOfOrder        it
+    reports that it is overloaded or broken │   ├── ProxyUnusable     the variable that names the proxy
+    is invalid │   └── ProxyRefused      the proxy refuses to connect to it ├── TimedOut            the
+    deadline has passed ├── Cancelled           we were told to stop ├── Disconnected        the server
+    hung up ├── TlsFault            TLS broke off after the handshake ├── Violation           the server
+    says what the protocol does not allow ├── StarttlsMissing     STARTTLS is mandatory, and the server
+    does not offer it ├── NoMechanism         no common way to sign in ├── Unsendable          a value
+    cannot be sent over the protocol ├── TokenFault          no access token was issued │ ├──
+    TokenUnreachable  the endpoint could not be reached │   ├── KeyUnusable       the client's key is
+    unusable │   └── ExtraMissing      a package is not installed ├── Uncertain a mail was handed over,
+    and the server did not confirm it └── Declined            the server rejected a command
 
 Failures of TLS are :class:`ssl.SSLError` as it comes. None is an OSError: smtplib and imaplib replace
-those with exceptions that no longer say whether time was up or the server hung up.
-
-The text of a server is as it came, and may repeat what was sent to it. It is therefore no part of any
-``str()`` or ``repr()`` here; whoever shows it has to pass it through
-:class:`reconciler.mail.redaction.Redactor`.
+those with exceptions that hide whether it was a timeout or a disconnect. A server's text is unmodified,
+and may repeat what was sent to it. So it is not part of any ``str()`` or ``repr()`` here; to show it,
+pass it through :class:`reconciler.mail.redaction.Redactor`.
 """
 
 from __future__ import annotations
@@ -45,11 +34,11 @@ TOKEN_ERRORS: Final = frozenset(
         "temporarily_unavailable", "unauthorized_client", "unsupported_grant_type",
     }
 )  # fmt: skip
-"""What a token endpoint may answer with (RFC 6749 sections 4.1.2.1 and 5.2, OpenID Connect, Microsoft)."""
+"""Error codes of token endpoints (RFC 6749 sections 4.1.2.1 and 5.2, OpenID Connect, Microsoft)."""
 
 
 ENTRA_CODE: Final = re.compile(r"AADSTS([0-9]{4,8})")
-"""The code that Microsoft Entra begins a description with."""
+"""The code at the start of Microsoft Entra's descriptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +56,11 @@ class Reply:
 
 
 class MailFault(Exception):
-    """Something went wrong with a mail server. The message is ours and holds nothing of theirs."""
+    """A fault of a mail server. The message is ours and contains nothing of the server's."""
 
 
 class Unresolvable(MailFault):
-    """The name system knows no address for the host."""
+    """The DNS has no address for the host."""
 
 
 class Unreachable(MailFault):
@@ -79,15 +68,15 @@ class Unreachable(MailFault):
 
 
 class NotRedirected(Unreachable):
-    """Only what is redirected may be connected to, and this is not."""
+    """Only redirected connections are allowed, and this one is not redirected."""
 
 
 class OutOfOrder(Unreachable):
-    """The server is there, and says that it has no time or a fault of its own."""
+    """The server answers that it is overloaded or has an internal error."""
 
 
 class ProxyUnusable(Unreachable):
-    """The variable that names a web proxy cannot be used; the message says why, and repeats nothing of it."""
+    """The variable that names a web proxy is invalid; the message says why without quoting it."""
 
 
 class ProxyRefused(Unreachable):
@@ -100,7 +89,7 @@ class ProxyRefused(Unreachable):
 
     @property
     def temporary(self) -> bool:
-        """Whether the proxy says that it, or what is behind it, may fare better soon."""
+        """Whether the proxy reports a temporary problem."""
         return self.status in {429, 502, 503, 504}
 
 
@@ -113,11 +102,11 @@ class TimedOut(MailFault):
 
 
 class Cancelled(MailFault):
-    """The work was called off from outside."""
+    """The work was cancelled from outside."""
 
 
 class Disconnected(MailFault):
-    """The server closed the connection; ``reply`` is its last word (BYE), if it had one.
+    """The server closed the connection; ``reply`` is its BYE, if any.
 
     ``silent`` is true if it had not sent a single octet before.
     """
@@ -129,7 +118,7 @@ class Disconnected(MailFault):
 
 
 class TlsFault(MailFault):
-    """TLS broke off after the handshake; ``reason`` is OpenSSL's word for it, such as an alert of the server."""
+    """TLS failed after the handshake; ``reason`` is OpenSSL's, such as an alert of the server."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"TLS broke off ({reason.lower().replace('_', ' ')})")
@@ -137,7 +126,7 @@ class TlsFault(MailFault):
 
 
 class ProtocolViolation(MailFault):
-    """The server breaks the protocol. ``heard`` is the line in question, if there is one."""
+    """The server violates the protocol. ``heard`` is the line in question, if there is one."""
 
     def __init__(self, message: str, heard: str = "") -> None:
         super().__init__(message)
@@ -157,15 +146,15 @@ class NoMechanism(MailFault):
 
 
 class Unsendable(MailFault):
-    """A user name, password or address holds what the protocol cannot carry."""
+    """A user name, password or address contains characters that the protocol cannot carry."""
 
 
 class TokenFault(MailFault):
     """No access token could be obtained from ``host``.
 
     ``error`` is the code of RFC 6749 section 5.2 if the request was refused, or "" if it could not be
-    made; then the message says why. ``description`` is the server's own words. ``via`` is the proxy that it was
-    asked through, as HOST:PORT.
+    made; then the message says why. ``description`` is the server's own text. ``via`` is the proxy of
+    the request, as HOST:PORT.
     """
 
     def __init__(
@@ -179,11 +168,11 @@ class TokenFault(MailFault):
 
     @property
     def temporary(self) -> bool:
-        """Whether the server itself says that it may fare better soon."""
+        """Whether the server itself reports a temporary problem."""
         return self.error in {"temporarily_unavailable", "server_error"}
 
     def again(self) -> TokenFault:
-        """The same, to be raised once more, without where it was raised before."""
+        """A copy to raise again, without the old traceback."""
         return TokenFault(
             self.host, str(self), error=self.error, description=self.description, via=self.via
         )
@@ -198,13 +187,13 @@ class TokenUnreachable(TokenFault):
 
     @property
     def temporary(self) -> bool:
-        """Whether it was there, and is out of order or dropped the connection."""
+        """Whether it was reached, but is overloaded, broken or dropped the connection."""
         if isinstance(self.reason, ProxyRefused):
             return self.reason.temporary
         return isinstance(self.reason, (OutOfOrder, Disconnected))
 
     def again(self) -> TokenFault:
-        """The same, to be raised once more."""
+        """A copy to raise again."""
         return TokenUnreachable(self.host, self.reason, self.via)
 
 
@@ -217,7 +206,7 @@ class KeyUnusable(TokenFault):
 
 
 class ExtraMissing(TokenFault):
-    """``package`` is not installed, which comes with the extra of the name ``extra``."""
+    """``package`` is not installed; the extra ``extra`` installs it."""
 
     def __init__(self, host: str, package: str, extra: str) -> None:
         super().__init__(host, f"{package} is not installed")
@@ -226,7 +215,7 @@ class ExtraMissing(TokenFault):
 
 
 class Uncertain(MailFault):
-    """A whole mail was handed over, but the connection ended before the server said that it has it.
+    """A whole mail was handed over, but the connection ended before the server accepted it.
 
     It may have been delivered, so it must not be sent again without asking (RFC 5321 section 4.5.5,
     RFC 1047).
@@ -234,9 +223,9 @@ class Uncertain(MailFault):
 
 
 class Declined(MailFault):
-    """The server said no to ``command``.
+    """The server rejected ``command``.
 
-    ``challenge`` is the JSON that a failed XOAUTH2 or OAUTHBEARER ends with, if there was one.
+    ``challenge`` is the JSON at the end of a failed XOAUTH2 or OAUTHBEARER, if any.
     """
 
     def __init__(self, command: str, reply: Reply, challenge: str = "") -> None:

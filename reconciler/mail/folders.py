@@ -1,4 +1,4 @@
-"""Which folder holds sent mail: what is set, what the server marks, what it is called around the world."""
+"""Finds the folder for sent mail: configured, marked by the server, or by a well-known name."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 SENT_FLAG = "\\SENT"
 """The special-use attribute of RFC 6154, in upper case."""
 
-# In the order in which they are looked for: English first, then other languages of mail programs and
-# providers. Compared without regard to case.
+# In search order: English first, then other languages of mail programs and providers. Compared
+# case-insensitively.
 _NAMES = (
     "Sent",
     "Sent Items",
@@ -86,13 +86,13 @@ _NAMES = (
     "العناصر المرسلة",
 )
 _SEPARATORS = ("/", ".", "\\")
-"""Delimiters that people write in a name, whichever one the server uses."""
+"""Delimiters that people use in names, whatever the server's is."""
 
 _INBOX = "INBOX"
 
 
 def _canonical(name: str) -> str:
-    """One spelling for a name: in NFC, and with INBOX in upper case (RFC 9051 section 5.1)."""
+    """The normalised spelling of a name: in NFC, and with INBOX in upper case (RFC 9051 section 5.1)."""
     name = unicodedata.normalize("NFC", name)
     top = name[: len(_INBOX)]
     ends = not name[len(top) : len(top) + 1].isalnum()
@@ -145,7 +145,7 @@ NO_NAMESPACES = Namespaces()
 
 
 class SentBy(StrEnum):
-    """Why a folder is taken for the one of sent mail."""
+    """Why a folder was chosen for sent mail."""
 
     SETTING = "sent_folder names it"
     MARK = "the server marks it \\Sent"
@@ -165,10 +165,10 @@ def choose_sent(
 ) -> tuple[str, SentBy] | None:
     """Return the name of the folder for sent copies, as the server spells it, and why; or None.
 
-    ``desired``, if given, is the only one that counts. Otherwise it is the folder that the server marks, of
-    several the one with the best known name and then the one furthest up, since a server that names no name
-    spaces may list the Sent of others among them; or the first well-known name at the top level or directly
-    below a prefix. Both are sought among the user's own folders alone, because a copy in somebody else's Sent
+    If ``desired`` is given, only that one. Otherwise the folder that the server marks: of several, the
+    one with the best-known name, then the one nearest the top, since a server without name spaces may
+    list other users' folders too. Otherwise the first well-known name at the top level or directly
+    below a prefix. Only the user's own folders are searched, because a copy in somebody else's Sent
     would show them the mail.
     """
     usable = [folder for folder in folders if folder.selectable]
@@ -196,7 +196,7 @@ def _depth(folder: Listed) -> int:
 
 
 def nearest(names: Iterable[str], desired: str | None, limit: int) -> tuple[str, ...]:
-    """Return ``limit`` of the names at most: those most like ``desired``, else the first."""
+    """Return at most ``limit`` names: those most similar to ``desired``, else the first."""
     if desired is None:
         return tuple(names)[:limit]
     wish = _plain(desired)
@@ -205,7 +205,7 @@ def nearest(names: Iterable[str], desired: str | None, limit: int) -> tuple[str,
 
 
 def _heads(folder: Listed, namespaces: Namespaces) -> set[str]:
-    """Return what may come before the name of a folder at the top level; "" is always among it."""
+    """Return the possible prefixes of a top-level folder, which always include ""."""
     heads = {"", *map(_canonical, namespaces.own)}
     return heads | {f"{_INBOX}{folder.delimiter}"} if folder.delimiter else heads
 
@@ -213,8 +213,8 @@ def _heads(folder: Listed, namespaces: Namespaces) -> set[str]:
 def _named(folders: list[Listed], namespaces: Namespaces, desired: str) -> str | None:
     """Return the folder that people mean by a name.
 
-    In this order: the name itself; the name below a prefix of the user's own; both with the delimiter of
-    the server in place of another one.
+    In this order: the name itself; the name below a prefix of the user's own; both also with the
+    server's delimiter in place of another.
     """
     wish = _canonical(desired)
     for separators in ((), _SEPARATORS):

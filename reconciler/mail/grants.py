@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from reconciler.mail.https import Https
 
 _LIFETIME = 300
-"""Seconds that a token is taken to be good for if the server does not say (RFC 6749 section 5.1)."""
+"""The assumed validity of a token in seconds if the server states none (RFC 6749 section 5.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """What was issued: the token, for how many seconds, and a new refresh token if there is one."""
+    """The issued token, its validity in seconds, and a new refresh token, if any."""
 
     access_token: str
     seconds: int
@@ -43,9 +43,10 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request for a token. ``refresh_token`` takes the place of the one that is named.
+    """A request for a token.
 
-    ``reveal`` gives the secrets that are named; they are all known by now.
+    ``refresh_token`` replaces the referenced one. ``reveal`` returns the referenced secrets, which are
+    already resolved.
     """
 
     oauth2: OAuth2
@@ -59,7 +60,7 @@ class Request:
 def issue(request: Request, http: Https) -> Issued:
     """Ask for a token; raises TokenFault if it is refused, and faults of the connection as they are.
 
-    No exception leaves here with its cause: the frames of the libraries hold the secrets.
+    Exceptions are raised without their cause: the libraries' frames contain the secrets.
     """
     try:
         answer = _ask(request, http)
@@ -120,7 +121,7 @@ def client_of(request: Request, http: Https) -> Any:
         client = OAuth2Client(
             **arguments, client_secret=pem, token_endpoint_auth_method=PrivateKeyJWT.name
         )
-        # Microsoft tells by the thumbprint which of the registered certificates it is.
+        # Microsoft identifies the registered certificate by its thumbprint.
         thumbprint = load_pem_x509_certificate(pem.encode()).fingerprint(SHA256())
         header = {"x5t#S256": base64.urlsafe_b64encode(thumbprint).rstrip(b"=").decode()}
         client.register_client_auth_method(

@@ -1,7 +1,7 @@
-"""Connecting to a host of several addresses, none of which may hold up the others (RFC 8305).
+"""Connects to a host with several addresses, none of which may delay the others (RFC 8305).
 
-A dead address is common: IPv6 that leads nowhere, one machine of a pool that is down. An attempt begins
-every 250 ms, the families take turns, and the first connection that is made wins.
+Dead addresses are common: broken IPv6, or one machine of a pool that is down. An attempt starts every
+250 ms, alternating between families, and the first established connection wins.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ ATTEMPT_DELAY: Final = 0.25
 """Seconds from one attempt to the next ("Connection Attempt Delay", RFC 8305 section 5)."""
 
 Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
-"""Waits for sockets without a file descriptor of its own, and whatever their numbers."""
+"""Waits for sockets without using a file descriptor, whatever their numbers."""
 
 _UNDER_WAY = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK})
 _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
-"""What tells of this machine's network, such as one without IPv6, and nothing of the server."""
+"""Errors that concern this machine's network, such as missing IPv6, not the server."""
 
 
 class Winners:
-    """Remembers which addresses took a connection, for all connections that follow.
+    """Remembers which addresses accepted a connection, for later connections.
 
-    Safe to use from several threads. An address that no longer answers costs one delay, and the next time
-    another one is tried before it.
+    Safe to use from several threads. An address that no longer answers costs one delay; next time
+    another one is tried first.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Winners:
         self._lock = threading.Lock()
 
     def first(self, addresses: Iterable[ResolvedAddress]) -> tuple[ResolvedAddress, ...]:
-        """Put the address that won last before the others, which keep their order."""
+        """Move the address that won last to the front."""
         known = tuple(addresses)
         with self._lock:
             winner = max(known, key=self._win, default=None)
@@ -58,7 +58,7 @@ class Winners:
         return (winner, *(address for address in known if address != winner))
 
     def note(self, address: ResolvedAddress) -> None:
-        """Remember that the address took a connection."""
+        """Remember that the address accepted a connection."""
         with self._lock:
             self._wins[address.text] = next(self._count)
 
@@ -84,9 +84,9 @@ def connect(
 ) -> tuple[socket.socket, ResolvedAddress]:
     """Connect to one of the addresses; return the connection, which does not block, and its address.
 
-    The address that won last is tried first, then they take turns in the order given. ``delay`` is in
-    seconds; an attempt that fails is followed by the next at once. Raises Unreachable, TimedOut if an
-    address has neither taken nor refused the connection in time, or Cancelled.
+    The address that won last is tried first, then the families alternate in the given order. ``delay``
+    is in seconds; after a failed attempt, the next starts at once. Raises Unreachable, TimedOut if an
+    address neither accepted nor refused the connection in time, or Cancelled.
     """
     winners = winners or Winners()
     race = _Race(deque(in_turns(winners.first(addresses))), delay)
@@ -100,7 +100,7 @@ def connect(
 
 @dataclass(slots=True)
 class _Race:
-    """The attempts that have begun, and the addresses that are still to be tried."""
+    """The running attempts, and the addresses that are yet to be tried."""
 
     waiting: deque[ResolvedAddress]
     delay: float
@@ -154,13 +154,13 @@ class _Race:
         return None
 
     def lose(self, sock: socket.socket, code: int) -> None:
-        """Note why an attempt has failed, and let the next begin at once."""
+        """Record why an attempt failed, and start the next at once."""
         sock.close()
         self.errors.append(code)
         self.next_at = 0.0
 
     def patience(self, deadline: Deadline) -> float:
-        """Seconds to wait for an answer before the next thing is to be done."""
+        """Seconds to wait for an answer before the next step."""
         try:
             seconds = deadline.slice()
         except TimedOut:
@@ -171,7 +171,7 @@ class _Race:
 
     @property
     def reason(self) -> str:
-        """Why no address took the connection: the server's reason before one of our own network."""
+        """Why no address accepted the connection: preferably the server's reason, else our network's."""
         of_servers = [code for code in self.errors if code not in _NO_ROUTE]
         code = next(iter(of_servers or self.errors), None)
         if code is None:

@@ -1,4 +1,4 @@
-"""One POST to a token endpoint, over a connection that ends like all the others here."""
+"""One POST to a token endpoint, over a connection with a deadline like all others here."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ _LIMITS = WireLimits(line=64 * 1024, total=1024 * 1024)
 _HTTPS_PORT = 443
 _TOO_MANY = 429
 _OUT_OF_ORDER = frozenset({_TOO_MANY, *range(500, 600)})
-"""What a server answers with that has no time (RFC 6585 section 4), or a fault of its own."""
+"""Statuses of a server that is overloaded (RFC 6585 section 4) or has an internal error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back, with the names that Authlib looks for."""
+    """The response, with the attributes that Authlib expects."""
 
     status_code: int
     body: bytes
 
     def json(self) -> Any:
-        """The body as JSON; raises ValueError if it is none."""
+        """The body as JSON; raises ValueError if it is not JSON."""
         return json.loads(self.body)
 
     def raise_for_status(self) -> None:
-        """Raise OutOfOrder for a server that is out of order, else Violation.
+        """Raise OutOfOrder for an overloaded or broken server, else Violation.
 
-        Authlib calls this for such a status, and where the body is no JSON object.
+        Authlib calls this for such a status, and if the body is not a JSON object.
         """
         if self.status_code == _TOO_MANY:
             raise OutOfOrder(f"it is rate limited (HTTP {self.status_code})")
@@ -54,7 +54,7 @@ class Response:
 
 
 class _Reader:
-    """The reading side as http.client has it: it asks whether it is closed, and flushes it."""
+    """The reading side for http.client, which checks whether it is closed, and flushes it."""
 
     def __init__(self, wire: Wire) -> None:
         self.read = wire.read
@@ -62,7 +62,7 @@ class _Reader:
         self.closed = False
 
     def close(self) -> None:
-        """Note that nobody reads any more."""
+        """Note that reading is over."""
         self.closed = True
 
     def flush(self) -> None:
@@ -70,7 +70,7 @@ class _Reader:
 
 
 class SharedWire:
-    """A wire whose writing side is let go of before everything is read, as http.client does."""
+    """A wire whose writing side is closed before everything is read, as http.client does."""
 
     def __init__(self, wire: Wire) -> None:
         self.sendall = wire.sendall
@@ -81,14 +81,15 @@ class SharedWire:
         return self._reader
 
     def close(self) -> None:
-        """Leave the wire to who reads from it."""
+        """Leave the wire to the reader."""
 
 
 class Https:
-    """What Authlib takes for an HTTP session. It follows no redirection, for the request holds a secret.
+    """The HTTP session for Authlib.
 
-    ``asked`` is true once there was a request to send. ``via`` is the proxy that it went through, as
-    HOST:PORT; a place that ``connect_to`` leads elsewhere is connected to without one.
+    It follows no redirection, since the request contains a secret. ``asked`` is true once a request was
+    about to be sent. ``via`` is the proxy of the request, as HOST:PORT; hosts that ``connect_to``
+    redirects bypass the proxy.
     """
 
     def __init__(
@@ -110,7 +111,7 @@ class Https:
     def post(
         self, url: str, data: Mapping[str, str], headers: Mapping[str, str], auth: Any = None
     ) -> Response:
-        """Send a form; ``auth`` adds to it what proves who the client is. Raises as ``raise_for_status``."""
+        """Send a form; ``auth`` adds the client's credentials. Raises like ``raise_for_status``."""
         prepared = dict(headers)
         body = urlencode(data)
         if auth is not None:
@@ -122,7 +123,7 @@ class Https:
         return response
 
     def request(self, _method: str, url: str, data: Mapping[str, str], **_: Any) -> Response:
-        """Send a form that holds its own proof."""
+        """Send a form that contains its own credentials."""
         headers = {
             "Accept": "application/json",
             "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8",

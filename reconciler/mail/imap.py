@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _MECHANISMS = ("PLAIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER")
 _IDENTITY = ('("name" "reconciler")',)
-"""What we say of ourselves (RFC 2971)."""
+"""Our identification (RFC 2971)."""
 
 _ANSWER = re.compile(
     rb"(?:\*|[A-Z]{4}\d+)[ \t]+(NO|BAD|BYE)\b[ \t]*(?:\[([A-Za-z0-9-]+)[^\]]*\])?[ \t]*(.*)",
@@ -47,7 +47,7 @@ _ANSWER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What is in an account: the name spaces, the folders, the messages in one of them if the server counts them."""
+    """The contents of an account: name spaces, folders, and the number of messages in one, if known."""
 
     namespaces: Namespaces
     folders: tuple[Folder, ...]
@@ -55,10 +55,11 @@ class Survey:
 
 
 class ImapSession:
-    """One session, from the greeting on. What a server does wrong comes out as a MailFault.
+    """One session, from the greeting on.
 
-    The constructor reads the greeting, and asks for the capabilities if it does not list them; but not
-    where ``start_tls`` comes next, after which they are asked for in any case.
+    A server's errors are raised as MailFault. The constructor reads the greeting, and asks for the
+    capabilities if it does not list them, except if ``start_tls`` comes next, which asks for them
+    anyway.
     """
 
     def __init__(self, wire: Wire, *, upgrade: bool = False) -> None:
@@ -76,12 +77,12 @@ class ImapSession:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What the server can do, as it last said, in upper case."""
+        """The server's capabilities, as last listed, in upper case."""
         return frozenset(self._channel.capabilities)
 
     @property
     def mechanisms(self) -> tuple[str, ...]:
-        """The ways to sign in that it offers, LOGIN standing for the command of that name."""
+        """The mechanisms that it offers; LOGIN means the command of that name."""
         names = sorted(item[5:] for item in self.capabilities if item.startswith("AUTH="))
         command = () if "LOGINDISABLED" in self.capabilities else ("LOGIN",)
         return tuple(dict.fromkeys((*names, *command)))
@@ -103,7 +104,10 @@ class ImapSession:
             self._channel.ask_capabilities()
 
     def sign_in(self, credential: Credential) -> str:
-        """Sign in, with exactly one attempt, and say how; raises Declined if the server says no."""
+        """Sign in, with exactly one attempt, and return the mechanism.
+
+        Raises Declined if the server rejects it.
+        """
         check_sendable(credential)
         mechanism = self._choose(credential)
         self._channel.untagged_responses.pop("CAPABILITY", None)
@@ -119,7 +123,7 @@ class ImapSession:
     def survey(self, mailbox: str) -> Survey:
         """Name spaces, folders, and the number of messages in ``mailbox``, for one round trip.
 
-        They come after ID, where it is offered. None of the commands changes what another one means, so they may be under way together
+        Sends ID first if it is offered. The commands do not depend on each other, so they may be pipelined
         (RFC 9051 section 5.5). Raises for the first that fails; only ``close`` makes sense then.
         """
         listing = (("LIST", '""', '"*"'), ("EXAMINE", _mailbox(mailbox)))
@@ -130,7 +134,7 @@ class ImapSession:
         return Survey(self.namespaces(), self.folders(), self.examine(mailbox))
 
     def namespaces(self) -> Namespaces:
-        """Prefixes of the user's own name spaces and of those of others; none if the server tells of none."""
+        """Prefixes of the user's own name spaces and of those of others; empty if the server lists none."""
         if "NAMESPACE" not in self.capabilities:
             return NO_NAMESPACES
         try:
@@ -140,17 +144,17 @@ class ImapSession:
         return next(iter(self._channel.read_all("NAMESPACE", namespaces_of)), NO_NAMESPACES)
 
     def folders(self) -> tuple[Folder, ...]:
-        """Every folder there is (LIST), but those in lines that cannot be read."""
+        """Every folder (LIST), except those in unreadable lines."""
         self._command("LIST", '""', '"*"')
         return self._channel.read_all("LIST", folder_of)
 
     @property
     def unreadable(self) -> int:
-        """Lines of the server that could not be read, and were left out."""
+        """Unreadable lines of the server, which were skipped."""
         return self._channel.unreadable
 
     def examine(self, name: str) -> int | None:
-        """Open a folder for reading only (EXAMINE), and say how many messages it holds, if the server does."""
+        """Open a folder read-only (EXAMINE), and return its number of messages, if the server states it."""
         if introduction := self._introduction():
             with self._answers("ID"):
                 self._channel.send_ahead(*introduction, ("EXAMINE", _mailbox(name)))
@@ -166,7 +170,7 @@ class ImapSession:
     def find(self, folder: str, *headers: tuple[str, str]) -> tuple[int, ...]:
         """The UIDs of the mails in ``folder`` that have one of these header fields.
 
-        Some servers search only some fields. Raises Declined if nothing was found and a search refused.
+        Some servers search only some fields. Raises Declined if nothing was found and a search was rejected.
         """
         self.examine(folder)
         found: set[int] = set()
@@ -184,7 +188,7 @@ class ImapSession:
     def remove(self, folder: str, uids: tuple[int, ...]) -> bool:
         """Remove mails from ``folder``; False if they could only be marked as deleted.
 
-        That is so without UIDPLUS (RFC 4315): EXPUNGE alone would remove what others have marked, too.
+        That is so without UIDPLUS (RFC 4315): EXPUNGE alone would also remove mails that others marked.
         """
         if not uids:
             return True
@@ -201,7 +205,7 @@ class ImapSession:
 
     @property
     def deadline(self) -> Deadline:
-        """Until when the next command has to be answered."""
+        """The deadline for the answer to the next command."""
         return self._wire.deadline
 
     @deadline.setter
@@ -209,13 +213,13 @@ class ImapSession:
         self._wire.deadline = deadline
 
     def ask_again(self) -> frozenset[str]:
-        """Ask for the capabilities once more: some are only listed to whoever has signed in."""
+        """Ask for the capabilities again: some are only listed after the sign-in."""
         with self._answers("CAPABILITY"):
             self._channel.ask_capabilities()
         return self.capabilities
 
     def quotas(self, mailbox: str) -> tuple[Quota, ...]:
-        """What the mailbox counts against (RFC 2087, RFC 9208); none if the server knows no quota."""
+        """The quotas of the mailbox (RFC 2087, RFC 9208); empty if the server supports none."""
         if "QUOTA" not in self.capabilities:
             return ()
         self._command("GETQUOTAROOT", _mailbox(mailbox))
@@ -223,22 +227,22 @@ class ImapSession:
         return tuple(quota for quotas in found for quota in quotas)
 
     def close(self) -> None:
-        """Say goodbye, but do not wait for an answer: it would tell nothing."""
+        """Send LOGOUT, but do not wait for an answer: it would not matter."""
         try:
             self._wire.sendall(b"Z0 LOGOUT\r\n")
         except MailFault:
-            pass  # it is gone already, or there is no time left
+            pass  # the connection is gone, or there is no time left
         finally:
             self._wire.close()
 
     def _introduction(self) -> tuple[tuple[str, ...], ...]:
-        """ID, once in a session, where it is offered: NetEase opens no mailbox before it."""
+        """Send ID once in a session if it is offered: NetEase opens no mailbox before it."""
         if self._introduced or "ID" not in self.capabilities:
             return ()
         return (("ID", *_IDENTITY),)
 
     def _introduce(self) -> None:
-        """Wait for the answer to ID, if it is under way. A server may refuse what nobody needs."""
+        """Wait for the answer to a pending ID. The server may reject it: nobody needs it."""
         if not self._introduction():
             return
         self._introduced = True
@@ -252,7 +256,7 @@ class ImapSession:
         simple = isinstance(credential, Password) and is_ascii(credential)
         unseen = not encrypted and "AUTH=CRAM-MD5" in self.capabilities
         if not unseen and simple and not plain_at_once and "LOGINDISABLED" not in self.capabilities:
-            # The command LOGIN is a round trip less where no initial response is taken.
+            # The command LOGIN saves a round trip if initial responses are not supported.
             return "LOGIN"
         try:
             return choose(credential, offered, encrypted=encrypted, known=_MECHANISMS)
@@ -277,7 +281,7 @@ class ImapSession:
 
     @contextmanager
     def _answers(self, command: str) -> Iterator[None]:
-        """Turn what the libraries raise into faults. Chains are cut: frames may hold a secret."""
+        """Convert exceptions to faults, without their causes: frames may contain a secret."""
         try:
             yield
         except (Disconnected, TimedOut) as fault:
@@ -290,7 +294,7 @@ class ImapSession:
         except imaplib.IMAP4.error:
             raise self._fault(command) from None
         except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError):
-            # The parsers of the libraries stumble in all these ways over what no server should say.
+            # The libraries' parsers raise all of these on invalid input.
             raise self._violation() from None
 
     def _fault(self, command: str) -> MailFault:
@@ -317,7 +321,7 @@ def _reply(line: bytes) -> Reply | None:
 
 
 def _mailbox(name: str) -> str:
-    """A mailbox as commands take it: modified UTF-7, quoted."""
+    """A mailbox as commands need it: in modified UTF-7, quoted."""
     return _quoted(encode_utf7(name).decode("ascii"))
 
 

@@ -1,4 +1,4 @@
-"""imaplib and imapclient over a wire of ours: fewer round trips, our deadline, and no log of what was sent."""
+"""imaplib and imapclient over our wire: fewer round trips, our deadline, and no log of sent data."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def not_imap(line: bytes) -> ProtocolViolation:
 
 
 def _spelled(line: bytes) -> bytes:
-    """Write the beginning of an answer with single blanks and in capitals."""
+    """Normalise the beginning of an answer: single blanks and capitals."""
     if match := _UNTAGGED.match(line):
         number, kind, rest = match[1] or b"", match[2].upper(), match[3]
         head = b"* " + (number.strip() + b" " if number else b"") + kind
@@ -49,7 +49,7 @@ def _spelled(line: bytes) -> bytes:
 
 
 class ImapChannel(imaplib.IMAP4):
-    """imaplib over a wire of ours, without the round trips that can be spared and without its log."""
+    """imaplib over our wire, without unnecessary round trips and without its log."""
 
     def __init__(self, wire: Wire, *, upgrade: bool) -> None:
         self._wire = wire
@@ -66,17 +66,17 @@ class ImapChannel(imaplib.IMAP4):
         self.capabilities = self.capabilities[: self._listed]
 
     def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:  # noqa: ARG002 - imaplib's signature
-        """Take the wire for the socket; nothing is connected here."""
+        """Use the wire as the socket; nothing is connected here."""
         self.host = host
         self.port = port
         self.sock: Any = self._wire
 
     def read(self, size: int) -> bytes:
-        """Read so many octets."""
+        """Read a number of octets."""
         return self._wire.read(size)
 
     def readline(self) -> bytes:
-        """Read a line with its end; one that begins an answer in the spelling that imaplib knows."""
+        """Read a line with its end; the start of an answer is normalised for imaplib."""
         line = self._line()
         if not self._begins:
             return line
@@ -86,16 +86,16 @@ class ImapChannel(imaplib.IMAP4):
             try:
                 line = self._line()
             except (Disconnected, TimedOut):
-                raise not_imap(line) from None  # so that was meant to be the answer
+                raise not_imap(line) from None  # so this was meant to be the answer
         return _spelled(line)
 
     def _line(self) -> bytes:
-        """Read a line; imaplib knows no other end than CRLF."""
+        """Read a line; imaplib supports only CRLF as line end."""
         line = self._wire.readline()
         return line if line.endswith(b"\r\n") else line.removesuffix(b"\n") + b"\r\n"
 
     def _begins_an_answer(self, line: bytes) -> bool:
-        """Whether this can be what we wait for: a greeting, however odd, or after it anything of IMAP."""
+        """Whether this can be the expected line: any greeting, or later any line of IMAP."""
         words = line.split(None, 1)
         if not words or not self._greeted:
             return bool(words)
@@ -108,14 +108,14 @@ class ImapChannel(imaplib.IMAP4):
         return super()._get_response(*arguments)  # type: ignore[misc]  # typeshed: private
 
     def _drop(self, line: bytes) -> None:
-        """Leave out a line, and count it."""
+        """Skip a line, and count it."""
         self.unreadable += 1
         while literal := _LITERAL.search(line):
             self._wire.read(int(literal[1]))
             line = self._line()
 
     def read_all(self, kind: str, read: Callable[[list[Item]], T]) -> tuple[T, ...]:
-        """Read each line of a kind that the server has sent; one that cannot be read is left out and counted."""
+        """Read each received line of a kind; unreadable ones are skipped and counted."""
         found = []
         untagged: Any = self.untagged_responses.pop(kind, [])
         for line in lines(untagged):
@@ -126,7 +126,7 @@ class ImapChannel(imaplib.IMAP4):
         return tuple(found)
 
     def send(self, data: bytes) -> None:  # type: ignore[override]  # typeshed: any buffer
-        """Send octets, or hold them back while commands are gathered."""
+        """Send octets, or buffer them while commands are collected."""
         if self._held is None:
             self._wire.sendall(data)
         else:
@@ -142,10 +142,10 @@ class ImapChannel(imaplib.IMAP4):
         if not self.take_capabilities() and not self._upgrade:
             self.ask_capabilities()
         self._listed = len(self.capabilities)
-        self.capabilities += (_REVISION_1,)  # without which the library would not go on
+        self.capabilities += (_REVISION_1,)  # the library needs it to continue
 
     def take_capabilities(self) -> bool:
-        """Use those that the server has just sent on its own, in one line or in several; False if there are none."""
+        """Use those that the server has just sent unasked, in one line or several; False if none."""
         untagged: Any = self.untagged_responses.pop("CAPABILITY", [])
         lines = b" ".join(line for line in untagged if isinstance(line, bytes))
         found = tuple(dict.fromkeys(lines.decode("ascii", "replace").upper().split()))
@@ -154,7 +154,7 @@ class ImapChannel(imaplib.IMAP4):
         return bool(found)
 
     def ask_capabilities(self) -> None:
-        """Ask for them. Where the server refuses, or lists none that can be read, those stay that it listed before."""
+        """Ask for them. If the server refuses, or lists none that can be read, the old ones stay."""
         try:
             self.command("CAPABILITY")
         except self.abort:  # BYE
@@ -164,12 +164,12 @@ class ImapChannel(imaplib.IMAP4):
         self.take_capabilities()
 
     def forget(self) -> None:
-        """Drop everything that was said before TLS."""
+        """Discard everything received before TLS."""
         self.untagged_responses.clear()
         self.capabilities = ()
 
     def send_ahead(self, *commands: tuple[str, ...]) -> None:
-        """Send these in one go; whoever runs one of them next waits for its answer and sends nothing."""
+        """Send these in one go; running one of them later only waits for its answer."""
         self._held = []
         try:
             tags = {name: self._command(name, *arguments) for name, *arguments in commands}
@@ -184,9 +184,9 @@ class ImapChannel(imaplib.IMAP4):
         return super()._command(name, *args) if tag is None else tag  # type: ignore[misc]  # typeshed: private
 
     def examine(self, mailbox: str) -> int | None:
-        """Open a mailbox for reading only; ``select`` would drop answers that came early.
+        """Open a mailbox read-only; ``select`` would drop answers that came early.
 
-        Returns the number of messages, None if no line that can be read tells it.
+        Returns the number of messages, None if no readable line states it.
         """
         self.is_readonly = True
         condition, _ = self._simple_command("EXAMINE", mailbox)
@@ -198,18 +198,18 @@ class ImapChannel(imaplib.IMAP4):
         return numbers[-1] if numbers else None
 
     def command(self, name: str, *arguments: str, dialogue: Dialogue | None = None) -> str:
-        """Run a command, and give the condition in which it ended: OK, NO; raises for BAD."""
+        """Run a command, and return its status, OK or NO; raises for BAD."""
         if dialogue is not None:
             self.literal: Any = _Continuation(dialogue).answer
         condition, _ = self._simple_command(name, *arguments)
         return str(condition)
 
     def _log(self, line: str) -> None:
-        """Keep no list of recent lines: the password is in one."""
+        """Keep no list of recent lines: one contains the password."""
 
 
 class _Continuation:
-    """Answers the server's challenges; a method of an object, because that is what imaplib tells by."""
+    """Answers the server's challenges; a method, because imaplib calls it that way."""
 
     def __init__(self, dialogue: Dialogue) -> None:
         self._dialogue = dialogue
@@ -231,7 +231,7 @@ class ImapClient(IMAPClient):  # type: ignore[misc]  # imapclient has no types
     def __init__(self, channel: ImapChannel) -> None:
         self._open_channel = channel
         super().__init__(host="", port=0, ssl=False)
-        # It makes imaplib log every line, the ones with the passwords too.
+        # It would make imaplib log every line, including passwords.
         channel.debug = 0
 
     def _create_IMAP4(self) -> ImapChannel:  # noqa: N802 - imapclient's name

@@ -1,4 +1,4 @@
-"""Reads what an IMAP server lists line by line, so that a line that cannot be read spoils no other."""
+"""Reads an IMAP server's lists line by line, so that an unreadable line affects no other."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BLANKS: Final = re.compile(rb"[ \t]*")
 _ESCAPE: Final = re.compile(rb"\\(.)", re.DOTALL)
 _LITERAL: Final = re.compile(rb"\{\d+\+?\}\Z")
 _DEEPEST: Final = 20
-"""Levels of lists within each other that are read; servers use three."""
+"""The maximum nesting of lists; servers use three levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Quota:
 
 
 def lines(untagged: Iterable[object]) -> Iterator[list[bytes | None]]:
-    """Put together what imaplib gives of each line: text, with None before each literal, which follows.
+    """Reassemble imaplib's data into lines: text, with None before each literal.
 
     A line with literals comes as pairs of text and literal, and the text after the last of them.
     """
@@ -69,9 +69,9 @@ def lines(untagged: Iterable[object]) -> Iterator[list[bytes | None]]:
 
 
 def items(line: list[bytes | None]) -> list[Item]:
-    """Read a line as its items; raises ValueError for one that cannot be read.
+    """Read a line as its items; raises ValueError for an unreadable one.
 
-    Blanks may be many, or tabs, and an atom may hold any character but those that end it.
+    Blanks may be repeated or be tabs, and an atom may contain any character that does not end it.
     """
     top: list[Item] = []
     open_lists = [top]
@@ -119,7 +119,7 @@ def _end(pattern: re.Pattern[bytes], text: bytes, place: int) -> int:
 
 
 def folder_of(found: list[Item]) -> Folder:
-    """Read the data of LIST: flags, delimiter, name; what an extension adds behind them is left out.
+    """Read the data of LIST: flags, delimiter, name; extension data after them is ignored.
 
     Raises ValueError.
     """
@@ -164,7 +164,10 @@ def _prefixes(item: Item) -> tuple[str, ...]:
 
 
 def quotas_of(found: list[Item]) -> tuple[Quota, ...]:
-    """Read the data of QUOTA (RFC 9208): a root, and a list of resource, usage and limit. Raises ValueError."""
+    """Read the data of QUOTA (RFC 9208): a root, and a list of resource, usage and limit.
+
+    Raises ValueError.
+    """
     match found:
         case [(bytes() | None) as root, list(values), *_] if len(values) % 3 == 0:
             name = (root or b"").decode("utf-8", "replace")
@@ -181,10 +184,10 @@ def _quota(root: str, triple: tuple[Item, Item, Item]) -> Quota:
 
 
 def folder_name(name: bytes) -> str:
-    """Decode modified UTF-7 (RFC 3501 section 5.1.3); a name that is none is taken as UTF-8."""
+    """Decode modified UTF-7 (RFC 3501 section 5.1.3); an invalid name is read as UTF-8."""
     if name.isascii():
         try:
             return str(decode_utf7(name))
         except (ValueError, LookupError):
-            pass  # an ampersand that stands for itself
+            pass  # a literal ampersand
     return name.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Access tokens of OAuth 2.0: fetched once for many tests, kept in memory until shortly before they expire."""
+"""OAuth 2.0 access tokens: fetched once for many tests, and cached until shortly before expiry."""
 
 from __future__ import annotations
 
@@ -38,21 +38,20 @@ if TYPE_CHECKING:
     from reconciler.secrets.base import SecretResolver
 
 _LEEWAY = 60.0
-"""Seconds before its end at which a token is renewed."""
+"""Seconds before its expiry at which a token is renewed."""
 
 _REFUSED_FOR = 300.0
-"""Seconds for which a refusal is passed on to whoever wants the same token, without asking again."""
+"""Seconds for which a refusal is cached for the same token."""
 
 BUSY_SECONDS: Final = 0.4
-"""Seconds for which a token endpoint that is out of order is not asked again.
-
-Fewer than a test waits before its next try, so that the next try does ask.
+"""Seconds before a broken token endpoint is asked again. Shorter than a test's wait before its next
+try, so that the next try does ask.
 """
 
 _OF_THE_CLIENT = frozenset({
     "invalid_client", "unauthorized_client", "invalid_scope", "unsupported_grant_type",
 })  # fmt: skip
-"""Codes of RFC 6749 section 5.2 that say something of the client, whichever mailbox it asks for."""
+"""Codes of RFC 6749 section 5.2 that concern the client, whatever the mailbox."""
 
 
 class TokenSource(Protocol):
@@ -63,7 +62,7 @@ class TokenSource(Protocol):
     ) -> Secret:
         """Obtain a token for a mailbox; raises TokenFault, TimedOut or Cancelled.
 
-        ``ca_file`` holds further authorities that the endpoint may have its certificate from.
+        ``ca_file`` holds additional authorities to trust for the endpoint.
         """
         ...
 
@@ -74,7 +73,7 @@ class TokenSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A token that is wanted: how it is obtained, for which user name, and which authorities are trusted besides."""
+    """A requested token: how to obtain it, for which user name, and additional trusted authorities."""
 
     oauth2: OAuth2
     username: str
@@ -89,7 +88,7 @@ class _Wanted:
 
     @property
     def key(self) -> tuple[OAuth2, str, str | None]:
-        """What two requests share that can share a token."""
+        """The key that requests for the same token share."""
         return self.oauth2, self.mailbox, self.ca_file
 
     @property
@@ -103,7 +102,7 @@ class _Wanted:
 
 @dataclass(slots=True)
 class _Kept:
-    """What is known of one token; the lock is held by whoever fetches it."""
+    """The cache of one token; the thread that fetches it holds the lock."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     token: Secret | None = None
@@ -112,7 +111,7 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class _TokenRefusal:
-    """What was said no to, until when that counts, and the secrets that were refused; None for any."""
+    """The refusal, until when it counts, and the refused secrets; None for any."""
 
     fault: TokenFault
     until: float
@@ -122,12 +121,11 @@ class _TokenRefusal:
 class AuthlibTokens:
     """Fetches tokens with Authlib, which comes with the extra ``oauth``.
 
-    ``proxies`` are those of the environment. ``clock`` gives seconds that only ever grow; tokens are renewed by it. ``winners`` remembers which address
-    of an endpoint took the last connection.
-
-    A refusal is remembered as well, for some minutes or until a secret is another one: what is wrong with
-    a client's secret is wrong for all its mailboxes, and a hundred refused requests get the client
-    locked. An endpoint that is out of order is left alone for a moment, however many mailboxes are tested.
+    ``proxies`` are those of the environment. ``clock`` is a monotonic clock in seconds, by which tokens
+    are renewed. ``winners`` remembers which address of an endpoint accepted the last connection. A
+    refusal is cached as well, for some minutes or until a secret changes: a wrong client secret is
+    wrong for all mailboxes, and a hundred refused requests get the client locked. A broken endpoint is
+    not asked again for a moment, however many mailboxes are tested.
     """
 
     def __init__(
@@ -153,7 +151,7 @@ class AuthlibTokens:
     def token(
         self, oauth2: OAuth2, username: str, deadline: Deadline, ca_file: str | None = None
     ) -> Secret:
-        """Give the token that is kept, or fetch one; whoever comes while it is fetched waits for it."""
+        """Return the cached token, or fetch one; concurrent requests wait for it."""
         wanted = _Wanted(oauth2, username, ca_file)
         kept = self._kept.setdefault(wanted.key, _Kept())
         deadline.acquire(kept.lock)
@@ -169,7 +167,7 @@ class AuthlibTokens:
         return self._refresh_tokens.spent(oauth2.refresh_token)
 
     def _obtain(self, kept: _Kept, wanted: _Wanted, deadline: Deadline) -> None:
-        """Fetch a token, with the refresh token to ourselves if it takes one."""
+        """Fetch a token, with exclusive use of the refresh token, if any."""
         reference = wanted.oauth2.refresh_token
         with ExitStack() as stack:
             consumed = None
@@ -226,11 +224,11 @@ class AuthlibTokens:
         except TokenFault as fault:
             if consumed is None or issued_before is None or fault.error != "invalid_grant":
                 raise
-            # It was revoked; the one that is named may have been replaced by the same people.
+            # It was revoked; the referenced one may have been replaced at the same time.
             consumed.issued = None
             issued = self._fetch(wanted, known, None, deadline)
         if consumed is not None and issued.refresh_token is not None:
-            # First of all: the old one may be worth nothing from now on.
+            # First of all: the old one may be invalid from now on.
             consumed.replace(Secret(issued.refresh_token), self._resolver, wanted.host)
         kept.token = Secret(issued.access_token)
         kept.good_until = started + max(issued.seconds - _LEEWAY, issued.seconds / 2)
@@ -242,7 +240,7 @@ class AuthlibTokens:
         refresh_token: Secret | None,
         deadline: Deadline,
     ) -> Issued:
-        """Ask once. No fault holds what was sent in confidence, however the server quotes it."""
+        """Ask once. No fault contains a secret that was sent, however the server quotes it."""
         host, oauth2 = wanted.host, wanted.oauth2
         try:
             from reconciler.mail.grants import Request, issue  # noqa: PLC0415 - an extra
@@ -272,7 +270,7 @@ class AuthlibTokens:
         except Cancelled:
             raise
         except MailFault as fault:
-            fault.__traceback__ = None  # whose frames hold the request
+            fault.__traceback__ = None  # whose frames contain the request
             raise TokenUnreachable(host, fault, https.via) from None
         except ssl.SSLError as error:
             reason = str(error.reason or "TLS failed").replace("_", " ").lower()

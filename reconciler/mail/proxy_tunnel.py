@@ -1,7 +1,7 @@
-"""A connection through a web proxy: CONNECT (RFC 9110 section 9.3.6), after which the proxy passes on bytes.
+"""A connection through a web proxy: CONNECT (RFC 9110 section 9.3.6), after which the proxy forwards bytes.
 
-The proxy is given the name of the endpoint and looks it up. TLS is between us and the endpoint, which is verified as it
-is without a proxy.
+The proxy resolves the name of the endpoint. TLS is between us and the endpoint, which is verified as
+usual.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 _STATUS: Final = re.compile(rb"HTTP/1\.[0-9] ([1-5][0-9]{2})(?: .*)?\r?\n")
 _INFORMATIONAL, _SUCCESSFUL = 1, 2
 _HEADERS: Final = 200
-"""Header lines of an answer that are read at most."""
+"""The maximum number of header lines in an answer."""
 
 
 def tunnel(
     proxy: WebProxy, target: Place, deadline: Deadline, limits: WireLimits, winners: Winners
 ) -> Wire:
-    """Connect to a host and port through the proxy, which looks up the host. Nothing is encrypted yet.
+    """Connect to a host and port through the proxy, which resolves the host. Nothing is encrypted yet.
 
     Raises ProxyRefused for an answer other than 2xx, Unresolvable and Unreachable for the proxy itself,
     TimedOut, or Cancelled.

@@ -1,13 +1,12 @@
-"""Makes a server's text fit to be shown: one short line that repeats no secret.
+"""Redacts a server's text for display: one short line that repeats no secret.
 
-A server can repeat the password that it was sent: in an error message that quotes the line it rejects, or
-as the name of a folder. Our own text is masked by type. A server's text has no type, so it is searched
-here, in every encoding of :mod:`reconciler.mail.decoding`. A text that holds a piece of a secret is hidden
-as a whole, because the rest could still reveal some of it.
-
-A search cannot find every encoding: not base85, compression, a hash, a cipher, or letters replaced by
-others. For answers to a sign-in, which are the most likely to repeat one,
-:mod:`reconciler.connection.server_answer` therefore shows only known words.
+A server can repeat the password that it was sent: in an error message that quotes the line it rejects,
+or as the name of a folder. Our own values are masked by type. A server's text has no type, so it is
+searched here, in every encoding of :mod:`reconciler.mail.decoding`. A text that contains a piece of a
+secret is hidden entirely, because the rest could still reveal some of it. The search cannot find every
+encoding, such as base85, compression, a hash, a cipher, or substituted letters. For answers to a
+sign-in, which are the most likely to repeat one, :mod:`reconciler.connection.server_answer` therefore
+shows only known words.
 """
 
 from __future__ import annotations
@@ -26,15 +25,16 @@ if TYPE_CHECKING:
     from reconciler.secrets.base import Secret
 
 LIMIT: Final = 300
-"""The most characters of a server's text that are shown."""
+"""The maximum number of characters to show of a server's text."""
 
 HIDDEN: Final = "(hidden: the server's text repeats part of a secret)"
 
 _PIECE: Final = 5
-"""Characters in a row of a secret that hide a text; half of a secret that is shorter than twice that."""
+"""Consecutive characters of a secret that hide a text; half of the secret if it is shorter than twice
+that."""
 
 _SHORTEST: Final = 3
-"""Characters of the smallest piece. A shorter secret is searched as a whole."""
+"""The length of the smallest piece. A shorter secret is searched as a whole."""
 
 _ENCODED_PIECE: Final = 8
 """The same for base64 whose letters have changed case: more, since case is all that tells many apart."""
@@ -51,7 +51,7 @@ _QUOTING: Final = re.compile(r"[\s\\\"]+")
 
 
 class Redactor:
-    """Knows the secrets of one account, and hides every text that repeats a piece of one."""
+    """Knows the secrets of one account, and hides every text that contains a piece of one."""
 
     __slots__ = ("_ascii", "_encoded", "_forms", "_pieces", "_public", "_texts")
 
@@ -80,10 +80,10 @@ class Redactor:
         self._rebuild()
 
     def allow(self, text: str) -> None:
-        """Let pieces that a public text has in common with a secret hide nothing.
+        """Ignore pieces that a secret shares with a public text.
 
-        A password may begin with the name of its account, which servers name all the time. A secret that
-        is wholly public stays hidden.
+        A password may begin with the name of its account, which servers often mention. A secret that is
+        entirely public stays hidden.
         """
         for form in (text, text[::-1]):
             for normal in _normal_forms(form):
@@ -97,7 +97,7 @@ class Redactor:
         return HIDDEN if self._repeats(line) else line
 
     def show_all(self, texts: Iterable[str]) -> tuple[str, ...]:
-        """Show each text; a secret that is spread over several of them hides them all."""
+        """Show each text; a secret spread over several of them hides them all."""
         lines = tuple(_line(text, LIMIT) for text in texts)
         if self._occurs("".join(lines)):
             return (HIDDEN,) * len(lines)
@@ -138,7 +138,7 @@ def _line(text: str, limit: int) -> str:
 def _normal_forms(text: str) -> set[str]:
     """Return the forms in which a secret is searched for: whole, without quoting, letters and digits alone.
 
-    The last one is left out for a secret of which too few are left: it would hide too much.
+    The last one is omitted if it would be too short, and hide too much.
     """
     letters, compact = _letters(text), _compact(text)
     wordy = len(letters) > _SHORTEST or len(letters) == len(compact)
@@ -152,7 +152,7 @@ def _size(text: str) -> int:
 
 
 def _pieces(text: str, size: int) -> list[str]:
-    """Return every piece of a text, the text itself if it is shorter than one."""
+    """Return every piece of a text, or the text itself if it is shorter than one."""
     if len(text) <= size:
         return [text] if text else []
     return [text[start : start + size] for start in range(len(text) - size + 1)]
@@ -161,7 +161,7 @@ def _pieces(text: str, size: int) -> list[str]:
 def _confidential(text: str) -> Iterator[str]:
     """Yield the secret parts of a secret: of a key in PEM (RFC 7468), or in Google's JSON, the key itself.
 
-    Servers use the words around it too: a report that a certificate is about to expire would be hidden.
+    Servers use the surrounding words too: a notice of an expiring certificate would be hidden.
     """
     if text.lstrip().startswith("{"):
         try:
@@ -179,9 +179,9 @@ def _confidential(text: str) -> Iterator[str]:
 
 
 def _base64(octets: bytes) -> Iterator[str]:
-    """Yield octets in base64, for each of the three places that they can have in a group.
+    """Yield octets in base64, for each of the three offsets in a group.
 
-    The characters at both ends are left out where they depend on the octets next to them.
+    The characters at both ends are omitted if they depend on neighbouring octets.
     """
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + octets).decode().rstrip("=")
@@ -191,14 +191,14 @@ def _base64(octets: bytes) -> Iterator[str]:
 
 
 def _letters(text: str) -> str:
-    """Letters and digits alone, without regard to case: separators and quoting do not count."""
+    """Only letters and digits, case-folded: separators and quoting do not count."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     return _NEITHER.sub("", text).casefold()
 
 
 def _compact(text: str) -> str:
-    """All characters but blanks, quotes and backslashes, which servers add, without regard to case."""
+    """All characters, case-folded, except blanks, quotes and backslashes, which servers add."""
     if not text.isprintable():
         text = "".join(c for c in text if c.isprintable() or c.isspace())
     return _QUOTING.sub("", text).casefold()

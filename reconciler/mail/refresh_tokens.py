@@ -1,7 +1,7 @@
-"""Refresh tokens that are consumed by use: a new one may come with each answer (RFC 6749 section 6).
+"""Refresh tokens that are consumed by use: each answer may contain a new one (RFC 6749 section 6).
 
-The new one is kept where the old one is named, before the access token is used; where that cannot be
-written, it is kept in memory, and it is said that what is named is spent.
+The new one is stored at the old one's reference before the access token is used; if that is not
+writable, it is kept in memory, and a warning says that the stored one is spent.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class RefreshToken:
-    """The refresh token behind one reference, for whoever has it to themselves.
+    """The refresh token behind one reference, in exclusive use.
 
-    ``named`` is what the reference yields, ``issued`` what came in its place and could not be kept there,
-    and ``spent`` says so in a sentence.
+    ``named`` is the stored one, ``issued`` its successor that could not be stored, and ``spent`` a
+    sentence that says so.
     """
 
     reference: SecretRef
@@ -38,7 +38,7 @@ class RefreshToken:
     spent: str = ""
 
     def replace(self, new: Secret, resolver: SecretResolver, host: str) -> None:
-        """Keep the one that was issued now."""
+        """Keep the newly issued one."""
         old = self.named
         if old is None or new in (old, self.issued):
             return
@@ -67,7 +67,7 @@ class RefreshTokens:
 
     @contextmanager
     def held(self, reference: SecretRef, deadline: Deadline) -> Iterator[RefreshToken]:
-        """Have a refresh token to oneself, and no other process replace it meanwhile.
+        """Get exclusive use of a refresh token, so that no other process replaces it meanwhile.
 
         Raises SecretError if the reference yields none, TimedOut or Cancelled.
         """
@@ -87,7 +87,7 @@ class RefreshTokens:
             token.lock.release()
 
     def spent(self, reference: SecretRef | None) -> str:
-        """Return a sentence if the token that a reference names is spent, else nothing."""
+        """Return a sentence if the stored token of a reference is spent, else nothing."""
         token = self._tokens.get(reference) if reference is not None else None
         return token.spent if token is not None else ""
 

@@ -1,4 +1,4 @@
-"""From a host name to the addresses to connect to, within a deadline."""
+"""Resolves a host name to addresses, within a deadline."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def ascii_host(host: str) -> str:
-    """The form of a host name that is looked up, compared and checked: lower case and ASCII.
+    """The normalised form of a host name: lower case and ASCII.
 
-    Names beyond ASCII are encoded by IDNA 2008, unlike in :mod:`ssl` and :mod:`socket`, which must
-    therefore never see one. What has no such form is returned in lower case as it is; nothing connects to it.
+    Non-ASCII names are encoded by IDNA 2008, unlike in :mod:`ssl` and :mod:`socket`, which must
+    therefore never see one. An invalid name is returned in lower case; nothing connects to it.
     """
     return domain_key(host.strip("[]"))
 
@@ -38,10 +38,10 @@ class ResolvedAddress:
 
 
 def resolve(host: str, port: int, deadline: Deadline) -> tuple[ResolvedAddress, ...]:
-    """Look up a host; an address is returned as it is, without asking anybody.
+    """Resolve a host; an IP address is returned without a query.
 
-    Raises Unresolvable, TimedOut or Cancelled. The library's look-up can neither be limited nor
-    stopped, so it runs in a thread of its own that is left behind when time is up.
+    Raises Unresolvable, TimedOut or Cancelled. The library's function can be neither limited nor
+    stopped, so it runs in a separate thread, which is abandoned when time is up.
     """
     name = ascii_host(host)
     if not name.isascii():

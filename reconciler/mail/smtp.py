@@ -34,31 +34,33 @@ if TYPE_CHECKING:
 _MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER")
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b")
 _LONGEST_COMMAND = 510
-"""Octets of a command without its end (RFC 5321 section 4.5.3.1.4). An initial response that is longer
-goes out on a line of its own (RFC 4954 section 4)."""
+"""Octets of a command without its end (RFC 5321 section 4.5.3.1.4).
+
+A longer initial response is sent on a separate line (RFC 4954 section 4).
+"""
 _LONGEST_RESPONSE = 12288
 """Octets of such a line (RFC 4954 section 4)."""
 
 _GROUP = 100
-"""Commands that go out together at most, so that neither side waits for the other to read."""
+"""The maximum number of pipelined commands, so that neither side waits for the other to read."""
 
 _CONTENT_SECONDS, _SLOWEST = 780.0, 20_000.0
-"""Seconds that the text of a mail and the answer to it may take, and octets a second that more is given for.
+"""Seconds for the text of a mail and the answer to it, and the octets per second for which more is allowed.
 
 RFC 5321 section 4.5.3.2: three minutes for a part of the text, ten for the answer.
 """
 
 _LINE_START = re.compile(rb"^\.", re.MULTILINE)
 _LAST_WORD = re.compile(rb"([45]\d\d)[ -](.*)")
-"""What a server says that hangs up before it has the whole text."""
+"""Replies of a server that hangs up before it has the whole text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Who a mail is from and for, as the protocol has it, and what it needs of the server.
+    """The sender and recipients of a mail, and the extensions that it needs.
 
-    ``eight_bit`` is set for a body beyond ASCII (RFC 6152), ``utf8`` for header fields and addresses
-    beyond ASCII (RFC 6531).
+    ``eight_bit`` is set for a non-ASCII body (RFC 6152), ``utf8`` for non-ASCII header fields and
+    addresses (RFC 6531).
     """
 
     sender: str
@@ -69,7 +71,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What became of a mail: the recipients it was accepted for, those refused and why, and the final reply.
+    """The result of a mail: its accepted recipients, the refused ones and why, and the final reply.
 
     ``reply`` is None if no text was sent: all recipients were refused, or some of a mail for all or none.
     """
@@ -80,7 +82,7 @@ class Submission:
 
 
 class SmtpSession:
-    """One session, from the greeting on. What a server does wrong comes out as a MailFault.
+    """One session, from the greeting on. A server's errors are raised as MailFault.
 
     The constructor reads the greeting. ``ehlo_name`` is the name that EHLO gives.
     """
@@ -93,28 +95,28 @@ class SmtpSession:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """The extensions that the server offers, as it last said, in upper case."""
+        """The server's extensions, as last listed, in upper case."""
         return frozenset(name.upper() for name in self._channel.esmtp_features)
 
     @property
     def mechanisms(self) -> tuple[str, ...]:
-        """The ways to sign in that it offers."""
+        """The mechanisms that it offers."""
         return tuple(dict.fromkeys(self._channel.esmtp_features.get("auth", "").upper().split()))
 
     @property
     def size_limit(self) -> int | None:
-        """The most octets that a message may have (RFC 1870), if the server says."""
+        """The maximum size of a message in octets (RFC 1870), if the server announces it."""
         text = self._channel.esmtp_features.get("size", "").strip()
         return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None  # noqa: PLR2004 - no server means more
 
     def hello(self) -> None:
-        """Ask for the extensions (EHLO); there is no way round it, since AUTH is one of them."""
+        """Ask for the extensions (EHLO), which is required since AUTH is one of them."""
         with self._answers():
             code, message = self._channel.ehlo()
         self._expect("EHLO", _reply(code, message))
 
     def start_tls(self, context: ssl.SSLContext, server_hostname: str) -> None:
-        """Upgrade to TLS, or raise, and forget what was said before (RFC 3207 section 4.2)."""
+        """Upgrade to TLS, or raise, and discard what was received before (RFC 3207 section 4.2)."""
         if "STARTTLS" not in self.capabilities:
             raise StarttlsMissing
         self._expect("STARTTLS", self._ask("STARTTLS"))
@@ -122,10 +124,12 @@ class SmtpSession:
         self._channel.forget()
 
     def sign_in(self, credential: Credential) -> str:
-        """Sign in, with exactly one attempt, and say how; raises Declined if the server says no.
+        """Sign in, with exactly one attempt, and return the mechanism.
 
-        ``smtplib.auth`` is not used: it sends ASCII only, takes 503 for a success and loses the reason
-        of a refused token.
+        Raises Declined if the server rejects it.
+
+        ``smtplib.auth`` is not used: it sends only ASCII, treats 503 as success and loses the reason
+        for a rejected token.
         """
         check_sendable(credential)
         if "AUTH" not in self.capabilities:
@@ -143,7 +147,7 @@ class SmtpSession:
         elif len(f"{command} {first}") <= _LONGEST_COMMAND:
             reply = self._ask(f"{command} {first}")
         else:
-            # Tokens are long, and Postfix cuts such a command off without a word.
+            # Tokens are long, and Postfix silently truncates such a command.
             reply = self._ask(command)
             reply = self._ask(first) if reply.code == "334" else reply
         while reply.code == "334":
@@ -153,11 +157,11 @@ class SmtpSession:
         return mechanism
 
     def envelope(self, sender: str, recipient: str) -> None:
-        """Begin a mail and take it back: MAIL FROM, RCPT TO, RSET.
+        """Start a mail and cancel it: MAIL FROM, RCPT TO, RSET.
 
-        They go out together where the server takes that (RFC 2920), so that they cost one round trip.
-        Where it does not, RSET waits for the next command: if there is none, QUIT takes the mail back
-        as well (RFC 5321 section 4.1.1.10). Raises Declined with ``command`` "MAIL" or "RCPT".
+        They are pipelined if the server supports it (RFC 2920), to save round trips. Otherwise RSET is
+        sent with the next command: if there is none, QUIT cancels the mail as well (RFC 5321 section
+        4.1.1.10). Raises Declined with ``command`` "MAIL" or "RCPT".
         """
         options = ""
         mailbox, path = self._path(sender), self._path(recipient)
@@ -189,13 +193,12 @@ class SmtpSession:
     ) -> Submission:
         """Hand over one mail; ``data`` has lines that end in CRLF, the last one too.
 
-        Raises Declined for a no to MAIL or DATA, Uncertain if the whole text is out and no answer
-        to it comes that can be understood, and other faults where nothing can have been delivered.
-        After any of these only ``close`` makes sense; a new deadline is the caller's to set before.
-        ``deadline`` is that of the text and the answer to it, which otherwise have the time of RFC
-        5321 section 4.5.3.2. ``before_text`` is called before the server is asked to take the text:
-        until then, nothing can have been delivered. With ``all_or_none``, a mail that is refused for some
-        of its recipients is not handed over.
+        Raises Declined if MAIL or DATA is rejected, Uncertain if the whole text was sent but no valid
+        answer arrives, and other faults if nothing can have been delivered. After any of these only
+        ``close`` makes sense; the caller sets a new deadline first. ``deadline`` covers the text and
+        the answer to it, which otherwise get the limits of RFC 5321 section 4.5.3.2. ``before_text`` is
+        called before the text is sent: until then, nothing can have been delivered. With
+        ``all_or_none``, a mail that is refused for some of its recipients is not handed over.
         """
         self._wire.renew_limits()
         options = f" SIZE={len(data)}" if "SIZE" in self.capabilities else ""
@@ -224,7 +227,7 @@ class SmtpSession:
         return Submission(tuple(accepted), tuple(refused), final)
 
     def _exchange(self, commands: tuple[str, ...]) -> list[Reply]:
-        """Ask all of them, together where the server takes that; stops early if the first is declined."""
+        """Send all of them, pipelined if supported; stops early if the first is rejected."""
         replies: list[Reply] = []
         size = _GROUP if "PIPELINING" in self.capabilities else 1
         for start in range(0, len(commands), size):
@@ -237,7 +240,7 @@ class SmtpSession:
     def _content(self, data: bytes, deadline: Deadline | None) -> Reply:
         self._wire.deadline = deadline or Deadline(_CONTENT_SECONDS + len(data) / _SLOWEST)
         try:
-            # What raises here has not sent everything, so that the final dot is not out.
+            # If this raises, not everything was sent, in particular not the final dot.
             self._wire.sendall(_LINE_START.sub(b"..", data) + b".\r\n")
         except Disconnected:
             if last := _LAST_WORD.match(self._wire.last_line):
@@ -256,7 +259,7 @@ class SmtpSession:
 
     @property
     def deadline(self) -> Deadline:
-        """Until when the next command has to be answered."""
+        """The deadline for the answer to the next command."""
         return self._wire.deadline
 
     @deadline.setter
@@ -264,11 +267,11 @@ class SmtpSession:
         self._wire.deadline = deadline
 
     def close(self) -> None:
-        """Say goodbye, but do not wait for an answer: it would tell nothing."""
+        """Send QUIT, but do not wait for an answer: it would not matter."""
         try:
             self._wire.sendall(b"QUIT\r\n")
         except MailFault:
-            pass  # it is gone already, or there is no time left
+            pass  # the connection is gone, or there is no time left
         finally:
             self._wire.close()
 
@@ -321,19 +324,19 @@ class SmtpSession:
 
 
 class _SmtpChannel(smtplib.SMTP):
-    """smtplib over a wire of ours."""
+    """smtplib over our wire."""
 
     def __init__(self, wire: Wire, ehlo_name: str | None = None) -> None:
         address = wire.local_address
-        # The literal of our own address (RFC 5321 section 4.1.3). smtplib would look up our name, which
-        # can take long, and would tell it to strangers.
+        # The literal of our own address (RFC 5321 section 4.1.3). smtplib would look up our host name,
+        # which can take long, and disclose it.
         literal = f"[IPv6:{address}]" if ":" in address else f"[{address}]"
         super().__init__(local_hostname=ascii_host(ehlo_name) if ehlo_name else literal)
         self.sock: Any = wire
         self.file: Any = wire
 
     def forget(self) -> None:
-        """Drop everything that was said before TLS."""
+        """Discard everything received before TLS."""
         self.esmtp_features = {}
         self.ehlo_resp = None
         self.does_esmtp = False

@@ -1,4 +1,4 @@
-"""A mail that proves that mail goes out and arrives, and that no program answers."""
+"""A mail that tests sending and delivery, and that no program answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEADER = "X-Reconciler-Test"
 
 
 def new_token() -> str:
-    """Make what a test mail is found again by; nobody can guess it, and no other mail holds it."""
+    """Make an unguessable, unique token by which a test mail is found."""
     return secrets.token_hex(12)
 
 
@@ -25,7 +25,7 @@ def compose(
 ) -> bytes:
     """Write a test mail from an address to itself, or to ``recipient``, ready for SMTP.
 
-    It asks for no automatic answer: RFC 3834 section 5 for ``Auto-Submitted``, [MS-OXCMAIL] for
+    It suppresses automatic answers: RFC 3834 section 5 for ``Auto-Submitted``, [MS-OXCMAIL] for
     ``X-Auto-Response-Suppress``.
     """
     message = EmailMessage(policy=SMTP if (address + recipient).isascii() else SMTPUTF8)

@@ -1,7 +1,7 @@
-"""TLS: one verifying context for the whole process, and what a certificate says of itself.
+"""TLS: one verifying context for the whole process, and the contents of certificates.
 
-A context costs some 40 ms to make, because all the authorities that the system trusts are read for it,
-and may be used by any number of threads at a time.
+A context takes some 40 ms to make, because it loads all authorities that the system trusts, and may be
+shared by any number of threads.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def shared_context(*ca_files: str | None) -> ssl.SSLContext:
     """The context for every connection: chain and host name are verified, TLS is 1.2 or newer.
 
-    ``ca_files`` name PEM files with further authorities to trust, besides those of the system.
+    ``ca_files`` are PEM files with authorities to trust in addition to the system's.
     Raises UsageError if one cannot be read or holds no certificate.
     """
     return _context(tuple((name, _changed_at(name)) for name in ca_files if name))
@@ -58,9 +58,9 @@ def _new_context(ca_files: tuple[str, ...]) -> ssl.SSLContext:
 
 
 def client_context(ca_files: Iterable[str | None], certificate: str, key: str) -> ssl.SSLContext:
-    """A context as :func:`shared_context` makes, for one account that shows a certificate, in PEM.
+    """A context like that of :func:`shared_context`, for one account with a client certificate, in PEM.
 
-    Raises UsageError, which repeats nothing of either, if the two cannot be used.
+    Raises UsageError, which quotes neither, if the two cannot be used.
     """
     import tempfile  # noqa: PLC0415 - few accounts show one
 
@@ -91,9 +91,9 @@ def _load(context: ssl.SSLContext, path: Path) -> None:
 
 
 def unverified_context() -> ssl.SSLContext:
-    """A context that believes everything: only ever to look at a certificate that was refused.
+    """A context without verification: only for examining a rejected certificate.
 
-    Nothing may be told to a server over it, least of all a credential.
+    Nothing may be sent over it, least of all a credential.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -110,7 +110,7 @@ def _unusable(ca_file: str | None, reason: str | None) -> UsageError:
 
 @dataclass(frozen=True, slots=True)
 class PeerCertificate:
-    """What a verified certificate says; the names are the server's words."""
+    """The contents of a verified certificate; the names come from the server."""
 
     version: str
     issuer: str
@@ -144,7 +144,10 @@ def _names(parts: object) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """One certificate of a chain. ``hosts`` are the names that it is for; all names are the server's words."""
+    """One certificate of a chain.
+
+    ``hosts`` are the names that it is valid for; all names come from the server.
+    """
 
     subject: str
     issuer: str
@@ -159,7 +162,7 @@ class Certificate:
 def chain(sock: ssl.SSLSocket) -> tuple[Certificate, ...]:
     """The chain of a connection, the server's own certificate first.
 
-    Where the chain was verified, it ends with the authority that is trusted; else it is what was sent.
+    A verified chain ends with the trusted authority; otherwise it is the chain as sent.
     """
     verified = sock.context.verify_mode is not ssl.CERT_NONE
     # There is a public method since Python 3.13, but it gives DER, which only this object can read.

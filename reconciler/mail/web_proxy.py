@@ -1,7 +1,7 @@
-"""The web proxy that the environment names: token endpoints are reached through it, mail servers never are.
+"""The web proxy from the environment, used for token endpoints but never for mail servers.
 
-``HTTPS_PROXY`` and ``NO_PROXY`` mean what they mean to curl and to Go: the name in lower case comes first, an
-empty variable stands for none, and this machine itself is never asked for through a proxy.
+``HTTPS_PROXY`` and ``NO_PROXY`` work as in curl and Go: the lower-case name takes precedence, an empty
+variable means none, and loopback addresses never use a proxy.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _HTTP_PORT: Final = 80
 
 @dataclass(frozen=True, slots=True)
 class WebProxy:
-    """A proxy, and what it is signed in to with; no text shows that."""
+    """A proxy, and its credentials, which are never shown."""
 
     host: str
     port: int
     credentials: Secret | None = field(default=None, repr=False)
-    """User name and password with a colon in between, as Basic has it (RFC 7617)."""
+    """User name and password joined by a colon, as in Basic (RFC 7617)."""
 
     def __str__(self) -> str:
         return f"{in_brackets(self.host)}:{self.port}"
@@ -40,10 +40,10 @@ class WebProxy:
 
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
-    """What the environment says of proxies.
+    """The proxy settings of the environment.
 
-    ``variable`` is the one that names the proxy, empty if none does. ``problem`` says why that one cannot be
-    used; nothing of its value is in there.
+    ``variable`` is the one that names the proxy, empty if none does. ``problem`` says why that one is
+    invalid, without quoting its value.
     """
 
     proxy: WebProxy | None = None
@@ -66,7 +66,7 @@ class ProxySettings:
             return cls(None, variable, f"{variable} {error}", exceptions)
 
     def applies_to(self, host: str, port: int) -> bool:
-        """Whether the variables mean connections to this place too, whoever makes them."""
+        """Whether the variables apply to connections to this host at all."""
         return bool(self.variable) and not (
             _is_this_machine(host) or any(_excepts(item, host, port) for item in self.exceptions)
         )
@@ -97,7 +97,7 @@ def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
 
 
 def _proxy(url: str) -> WebProxy:
-    """Read a proxy's URL; raises ValueError, which repeats nothing of it."""
+    """Read a proxy's URL; raises ValueError, which does not quote it."""
     scheme, sign, _ = url.partition("://")
     if sign and scheme.lower() != "http":
         kind = scheme.lower() if re.fullmatch(r"[A-Za-z0-9+.-]{1,12}", scheme) else "unknown"
@@ -108,7 +108,7 @@ def _proxy(url: str) -> WebProxy:
         host, port = ascii_host(parts.hostname or ""), parts.port or _HTTP_PORT
         user, password = parts.username, unquote(parts.password or "")
         beyond = parts.path.strip("/") or parts.query or parts.fragment
-    # A "/" in a password that is not encoded would make the host a part of the password.
+    # An unencoded "/" in a password would make part of the password the host.
     if beyond or not re.fullmatch(r"[a-z0-9._:-]+", host):
         raise ValueError(
             "is not the URL of a proxy: expected http://HOST:PORT or http://USER:PASSWORD@HOST:PORT,"
@@ -128,7 +128,7 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _excepts(entry: str, host: str, port: int) -> bool:
-    """Whether an entry of ``NO_PROXY`` names the place: ``*``, a domain, an address or a network."""
+    """Whether an entry of ``NO_PROXY`` matches the host: ``*``, a domain, an address or a network."""
     if entry == "*":
         return True
     place = re.fullmatch(r"(\[[^\]]*\]|[^:]*):([0-9]{1,5})", entry)
@@ -145,5 +145,5 @@ def _excepts(entry: str, host: str, port: int) -> bool:
 
 
 def in_brackets(host: str) -> str:
-    """A host as it stands before a port."""
+    """A host as written before a port."""
     return f"[{host}]" if ":" in host else host

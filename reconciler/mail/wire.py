@@ -1,8 +1,8 @@
-"""A connection that ends: every wait counts against one deadline, every octet against one budget.
+"""A connection with limits: every wait counts against one deadline, every octet against one budget.
 
-It looks enough like a socket and like a file for smtplib and imaplib to speak over it. Underneath the
-socket does not block, and every wait is cut into slices, so that a wait for a server that says one octet
-a second ends at the deadline, and one that was called off ends at once.
+It is enough like a socket and a file for smtplib and imaplib. The socket does not block, and every wait
+is sliced, so that even with a server that sends one octet a second it ends at the deadline, and at once
+when cancelled.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CHUNK = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class WireLimits:
-    """How much of a server's text is read at most: octets of one line, octets and lines altogether."""
+    """Limits on what is read from a server: octets of one line, octets and lines in total."""
 
     line: int = 64 * 1024
     total: int = 4 * 1024 * 1024
@@ -40,7 +40,7 @@ DEFAULT_LIMITS = WireLimits()
 class Wire:
     """One TCP connection, with or without TLS. ``deadline`` may be replaced between operations.
 
-    ``address`` is the server's, None for a socket whose address does not matter.
+    ``address`` is the server's, None if it does not matter.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Wire:
         limits: WireLimits = DEFAULT_LIMITS,
         winners: Winners | None = None,
     ) -> Wire:
-        """Connect to whichever of the addresses takes the connection first.
+        """Connect to whichever address accepts the connection first.
 
         Raises Unreachable, TimedOut if one of them did not answer in time, or Cancelled.
         """
@@ -78,7 +78,7 @@ class Wire:
 
     @property
     def silent(self) -> bool:
-        """Whether the server has not said a single octet yet."""
+        """Whether the server has not sent a single octet yet."""
         return not self._spoke
 
     @property
@@ -97,10 +97,10 @@ class Wire:
         return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
 
     def start_tls(self, context: ssl.SSLContext, server_hostname: str) -> None:
-        """Put TLS on the connection and verify the server.
+        """Start TLS and verify the server.
 
-        Raises :class:`ssl.SSLError`; Violation if the server has said more than it was asked before, since
-        that may have been put there by somebody else (CVE-2011-0411 and its kind); Disconnected; TimedOut.
+        Raises :class:`ssl.SSLError`; Violation if the server has sent unrequested data before, since an
+        attacker may have injected it (CVE-2011-0411 and its kind); Disconnected; TimedOut.
         """
         if self._buffer:
             raise ProtocolViolation(
@@ -122,7 +122,7 @@ class Wire:
             raise Disconnected(silent=self.silent) from None
 
     def renew_limits(self) -> None:
-        """Begin to count anew what the server says: a session of many mails may have any length."""
+        """Reset the budget: a session of many mails may have any length."""
         self._received = len(self._buffer)
         self._lines = 0
 
@@ -145,9 +145,9 @@ class Wire:
         return self.last_line
 
     def read(self, size: int = -1) -> bytes:
-        """Read exactly ``size`` octets; raises Violation at once if that is beyond the budget.
+        """Read exactly ``size`` octets; raises Violation at once if that exceeds the budget.
 
-        Without a size, read until the server hangs up.
+        Without a size, read until the server disconnects.
         """
         if size < 0:
             return self._read_to_end()
@@ -168,18 +168,18 @@ class Wire:
             except ssl.SSLWantReadError:
                 self._wait(selectors.EVENT_READ)
             except OSError as error:
-                # What the server said before it hung up tells more than the fact that it did.
+                # What the server sent before it hung up is more informative than the disconnect.
                 raise self._drained() or self._broken(error) from None
 
     def makefile(self, *_: object) -> Wire:
-        """The reading side, for libraries that want a file."""
+        """The reading side, for libraries that need a file."""
         return self
 
     def settimeout(self, _seconds: float | None) -> None:
         """Ignore it: the deadline is the timeout."""
 
     def close(self) -> None:
-        """Let go of the connection, without another word."""
+        """Close the connection silently."""
         self._sock.close()
 
     def _shake_hands(self, sock: ssl.SSLSocket) -> None:
@@ -204,7 +204,7 @@ class Wire:
                 return self._take(len(self._buffer))
 
     def _fill(self) -> None:
-        self._check_time()  # a server that never stops talking is never waited for
+        self._check_time()  # never wait for a server that keeps sending
         chunk: bytes | None = None
         while chunk is None:
             try:
@@ -224,7 +224,7 @@ class Wire:
         self._buffer += chunk
 
     def _drained(self) -> TlsFault | None:
-        """Keep the last line that the server has sent; return its alert if that is all there is."""
+        """Keep the last line that the server sent; return its alert if there is nothing else."""
         try:
             lines = self._sock.recv(_CHUNK).splitlines()
         except OSError as error:
@@ -234,7 +234,7 @@ class Wire:
         return None
 
     def _broken(self, error: OSError) -> TlsFault | Disconnected:
-        """Say how a connection ended: with an alert of TLS, which has a reason, or without a word."""
+        """Determine how a connection ended: with a TLS alert, which has a reason, or silently."""
         waits = isinstance(error, ssl.SSLWantReadError | ssl.SSLWantWriteError)
         ended = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
         if isinstance(error, ssl.SSLError) and error.reason and not ended and not waits:

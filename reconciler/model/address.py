@@ -1,4 +1,4 @@
-"""Addresses, which name resources as plans and histories print them: ``EmailConnector.support``."""
+"""Addresses, which identify resources in plans and histories: ``EmailConnector.support``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Kind(StrEnum):
 
     @property
     def is_singleton(self) -> bool:
-        """Whether this kind is a singleton, whose resource has no name of its own."""
+        """Whether this kind is a singleton, whose resource has a fixed name."""
         match self:
             case Kind.ROLES | Kind.GLOBAL_SMTP_POLICY:
                 return True

@@ -1,4 +1,4 @@
-"""Applications: the programs that may sign in to the gateway, and as whom their mail is sent."""
+"""Applications: the programs that may sign in to the gateway, and the users that they send as."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Application:
         return any(address in read_network(network) for network in self.networks)
 
     def may_send_as(self, sender: str) -> bool:
-        """Whether ``senders`` allow an address; what ``user`` may send as is for the router to say."""
+        """Whether ``senders`` allow an address; the router decides what ``user`` may send as."""
         if not self.senders:
             return True
         key = address_key(sender)

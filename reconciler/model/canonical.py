@@ -1,6 +1,6 @@
-"""The canonical text of resources, written at once: tens of thousands of them for a plan.
+"""The canonical text of resources, written directly: a plan needs tens of thousands.
 
-It is what ``canonical_json(spec_of(resource))`` is, without the plain values in between.
+It equals ``canonical_json(spec_of(resource))``, without the intermediate plain values.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def configuration_digest(snapshot: Snapshot, renames: tuple[tuple[str, str], ...
 
 
 class _Writers(dict[type[Any], "Callable[[Any], str]"]):
-    """What writes the values of each type, made when the first of the type comes.
+    """The writers of each type's values, made on first use.
 
-    Fields that are None are left out, unless ``nulls`` asks for them.
+    Fields that are None are omitted unless ``nulls`` is set.
     """
 
     def __init__(self, *, nulls: bool = False) -> None:
@@ -101,7 +101,7 @@ class _Writers(dict[type[Any], "Callable[[Any], str]"]):
         """Write the fields of a dataclass by name."""
         names = sorted(item.name for item in fields(kind) if item.name != without)
         starts = [f"{encode_basestring(name)}:" for name in names]
-        values = attrgetter(*names, names[0])  # a tuple, of a single field too
+        values = attrgetter(*names, names[0])  # a tuple, even for a single field
         nulls = self._nulls
 
         def write(value: Any) -> str:

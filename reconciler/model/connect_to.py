@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def joined(given: Iterable[str], standing: Iterable[str]) -> tuple[str, ...]:
-    """The given entries, and those of the standing ones that are for other places."""
+    """The given entries, and the default ones for other hosts and ports."""
     first = tuple(entries(given))
     taken = {entry.partition("=")[0] for entry in first}
     return (*first, *(item for item in entries(standing) if item.partition("=")[0] not in taken))

@@ -1,4 +1,4 @@
-"""Fields about connections that a connector has and that its provider may fill in."""
+"""Fields about connections that a connector has and its provider may fill in."""
 
 from __future__ import annotations
 

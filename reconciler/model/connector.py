@@ -194,7 +194,7 @@ class MailServer:
 
     @property
     def username_reference(self) -> SecretRef | None:
-        """Where the user name is kept, if ``username`` is a reference."""
+        """The reference to the user name, if ``username`` is one."""
         return SecretRef.found_in(self.username)
 
     @property
@@ -223,7 +223,7 @@ UNTESTED: Final = MappingProxyType({"tested": False})
 class Connector:
     """A resolved connector, as it is planned, stored and used; nothing is left to look up.
 
-    ``imap`` is None where mail is only sent, ``smtp`` where it is only read. A field that no live test
+    ``imap`` is None if mail is only sent, ``smtp`` if it is only read. A field that no live test
     depends on is marked as :data:`UNTESTED`; a new field counts as tested until somebody marks it.
     """
 
@@ -284,7 +284,7 @@ class Connector:
 
     @property
     def refresh_tokens(self) -> frozenset[SecretRef]:
-        """Those of its references whose secret may be replaced by use."""
+        """The references whose secret may be replaced when used."""
         grants = (server.oauth2 for server in (self.imap, self.smtp) if server is not None)
         found = (oauth2.refresh_token for oauth2 in grants if oauth2 is not None)
         return frozenset(reference for reference in found if reference is not None)

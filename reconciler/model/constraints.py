@@ -1,7 +1,8 @@
-"""What the annotations of a field ask of its values.
+"""The constraints in the annotations of fields.
 
-Each says it twice: to pydantic, which makes the JSON Schemas and decides about what is refused, and to
-:mod:`reconciler.model.reader`, which reads what is valid without loading it. Nothing here imports pydantic.
+Each is written twice: for pydantic, which makes the JSON Schemas and judges invalid values, and for
+:mod:`reconciler.model.reader`, which reads valid values without loading pydantic. Nothing here imports
+pydantic.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     from pydantic_core.core_schema import CoreSchema
 
     Read = Callable[[Any], Any]
-    """Turns a JSON value into one of the model; raises ValueError, TypeError or LookupError where it cannot."""
+    """Converts a JSON value to the model's; raises ValueError, TypeError or LookupError."""
 
 
 _MOST_KNOWN: Final = 4096
-"""Texts that are remembered for each constraint."""
+"""The size of each constraint's cache of texts."""
 
 
 class Matches:
@@ -46,7 +47,7 @@ class Matches:
         return value
 
     def reading(self, inner: Read) -> Read:
-        """Check what is read; many texts, such as the names of hosts and groups, come again and again."""
+        """Check a value; many texts, such as the names of hosts and groups, occur repeatedly."""
         known: set[str] = set()
 
         def read(value: Any) -> Any:
@@ -75,14 +76,14 @@ class Matches:
 
 
 class NotNull:
-    """Refuses an explicit null in a field that may be left out.
+    """Rejects an explicit null in an optional field.
 
-    It checks after the field, not before it: what a validator has seen before is Python's and no longer JSON's,
-    and strict mode would then refuse the lists inside it.
+    It checks after the field, not before it: a value that a validator has handled is Python's, no
+    longer JSON's, and strict mode would then reject the lists inside it.
     """
 
     def reading(self, inner: Read) -> Read:
-        """Check what is read: what reads the values that are not null refuses null."""
+        """Check a value: the reader of other values already rejects null."""
         return getattr(inner, "of_value", inner)
 
     @staticmethod
@@ -100,7 +101,7 @@ class NotNull:
 
 
 class Whole:
-    """Constrains a number to whole ones from ``least`` to ``most``; to JSON Schema 993.0 is one, so it is to the model."""
+    """Constrains a number to integers from ``least`` to ``most``; 993.0 is one, as in JSON Schema."""
 
     def __init__(self, least: int, most: int | None = None) -> None:
         self._least = least
@@ -135,7 +136,7 @@ class Refers:
     """Reads a reference to a secret, which documents hold as text."""
 
     def reading(self, inner: Read) -> Read:
-        """Parse a text; only pydantic knows what to say about anything else."""
+        """Parse a text; pydantic reports anything else."""
         del inner
 
         def read(value: Any) -> SecretRef:
@@ -169,7 +170,7 @@ class Refers:
 
 
 class NotEmpty:
-    """Refuses an empty list."""
+    """Rejects an empty list."""
 
     def reading(self, inner: Read) -> Read:
         """Check what is read."""
@@ -191,7 +192,7 @@ class NotEmpty:
 
 
 class Scalar:
-    """Takes a text, a whole number or a boolean; which of them it must be, something else says."""
+    """Accepts a text, an integer or a boolean; the right type is checked elsewhere."""
 
     def reading(self, inner: Read) -> Read:
         """Check a value before it is read."""

@@ -1,4 +1,4 @@
-"""Which secret may go where: allowed patterns, and reserved names, which need a rule of the owner."""
+"""Which secret may go where: allowed patterns, and reserved names, which need an owner's rule."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ RESERVED_VARIABLES = (
 
 
 _PROVIDER = "provider:"
-"""Starts a pattern for the secrets of the connectors of a provider."""
+"""The prefix of patterns for the secrets of a provider's connectors."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class CredentialRule:
     """A shell pattern for references, and one for the hosts that they may go to.
 
-    ``provider:NAME`` covers the secrets of the connectors of a provider, at the hosts that it names and
-    nowhere else.
+    ``provider:NAME`` covers the secrets of a provider's connectors, but only at its own hosts.
     """
 
     references: str
@@ -54,7 +53,7 @@ class CredentialRule:
     def covers(self, reference: str, host: str, provider: str = "") -> bool:
         """Whether the rule allows this pair; hosts are compared without case and the final dot.
 
-        ``provider`` is the one of the connector, if it names this host.
+        ``provider`` is the connector's, if it lists this host.
         """
         subject = f"{_PROVIDER}{provider}" if self._of_provider else reference
         return (
@@ -69,7 +68,7 @@ class CredentialRule:
 
     @property
     def names_reserved(self) -> bool:
-        """Whether the pattern spells out some of a name: ``*``, ``env:*`` and providers hand out nothing reserved."""
+        """Whether the pattern spells out part of a name; others allow nothing reserved."""
         literal = re.split(r"[*?\[]", self.references, maxsplit=1)[0]
         return not self._of_provider and not "env:".startswith(literal)
 

@@ -1,4 +1,4 @@
-"""Where a secret goes: the destination, and a use of a reference there that was applied once."""
+"""Where a secret goes: the destination, and an applied use of a reference there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HTTPS: Final = "https"
 """The ``security`` of a token endpoint."""
 
 GATEWAY: Final = "gateway"
-"""The ``host`` and ``security`` of an application's password: the gateway compares it and sends it nowhere."""
+"""The ``host`` and ``security`` of an application's password: the gateway only compares it."""
 
 
 _STRENGTH: Final = {"none": 0, "starttls": 1, "implicit": 2}
@@ -25,10 +25,10 @@ _PORTS: Final = frozenset({(143, 993), (25, 587), (25, 465), (587, 465), (2525, 
 
 
 class Destination(NamedTuple):
-    """Who is told a credential: as which user, at which host and port, protected how.
+    """Who receives a credential: the user, host, port and protection.
 
-    For the password of an application, the gateway, and the user whose mail it opens. A tuple, as a use is one:
-    a state remembers tens of thousands.
+    For an application's password, the gateway, and the user that it can send as. A tuple, like a use: a
+    state remembers tens of thousands.
     """
 
     host: str
@@ -38,7 +38,7 @@ class Destination(NamedTuple):
 
     @property
     def host_name(self) -> str:
-        """The host that rules are about; for a token endpoint, the one of its URL."""
+        """The host for rules; for a token endpoint, that of its URL."""
         return urlsplit(self.host).hostname or "" if self.security == HTTPS else self.host
 
     @property
@@ -52,9 +52,9 @@ class Destination(NamedTuple):
         return f"{host}:{self.port}"
 
     def protects_better_than(self, other: Destination) -> bool:
-        """Whether this is the same user at the same host by stronger TLS, at the same port or the usual next one.
+        """Whether this is the same user and host with stronger TLS, at the same port or its usual successor.
 
-        From none to STARTTLS to implicit TLS. No other change of a destination can be told to be safe.
+        From none to STARTTLS to implicit TLS. No other change of a destination is known to be safe.
         """
         if (self.host, self.username) != (other.host, other.username):
             return False
@@ -69,8 +69,8 @@ class Destination(NamedTuple):
 class CredentialUse(NamedTuple):
     """A reference at a destination where it was applied, or where a sign-in with it succeeded.
 
-    ``identity`` is the one name of all spellings of the reference, as it was then. ``value`` is a keyed MAC
-    of the secret alone, None where no key was set: one secret under two references has one value.
+    ``identity`` is the canonical spelling of the reference at that time. ``value`` is a keyed MAC of
+    the secret alone, None without a key: one secret under two references has one value.
     """
 
     reference: SecretRef

@@ -1,4 +1,4 @@
-"""Enumerations and fields that say what they mean, to whoever reads a schema."""
+"""Enumerations and fields with descriptions for the schemas."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Described:
             self._shown["examples"] = list(examples)
 
     def reading(self, inner: Read) -> Read:
-        """Ask nothing of the values."""
+        """Accept any value."""
         return inner
 
     def __get_pydantic_json_schema__(

@@ -94,7 +94,7 @@ class Roles:
 class Directory:
     """Answers questions about membership. Names are compared without case, as mail systems do.
 
-    ``connectors`` say which domains are internal where the roles do not, or ``internal_domains`` in their place.
+    If the roles do not declare internal domains, ``internal_domains`` or ``connectors`` do.
     """
 
     __slots__ = ("_connectors", "_direct", "_groups", "_internal", "_members")
@@ -115,7 +115,7 @@ class Directory:
         self._internal = declared or internal_domains
 
     def answers_as(self, other: Directory) -> bool:
-        """Whether both give the same answers, to whatever question."""
+        """Whether both always give the same answers."""
         same_groups = self._groups == other._groups
         return same_groups and self.internal_domains == other.internal_domains
 
@@ -161,9 +161,9 @@ class Directory:
         )
 
     def _named(self, principals: Principals) -> frozenset[str]:
-        """The users that are named themselves, worked out once for a value: they may be very many.
+        """The directly named users, cached for each value: there may be very many.
 
-        It is found again by its identity, since hashing a long list would cost as much as reading it.
+        The cache is keyed by identity, since hashing a long list would cost as much as reading it.
         """
         known = self._direct.get(id(principals))
         if known is None:

@@ -1,6 +1,6 @@
 """The canonical spelling of domains and addresses, for comparing them (IDNA 2008, RFC 5891).
 
-Python's own codec follows IDNA 2003, which turns ``ß`` into ``ss``: the domain of somebody else.
+Python's own codec follows IDNA 2003, which turns ``ß`` into ``ss``: another domain.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 _ADDRESS: Final = re.compile(r"[^\s@,;<>()`\"]+@[^\s@,;<>()`\"]+[^\s@,;<>()`\".]")
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME: Final = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
-"""A name of the DNS (RFC 1123 section 2.1), with the underscores that hosts in private networks have."""
+"""A DNS name (RFC 1123 section 2.1), with the underscores that occur in private networks."""
 _DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
 
 
@@ -37,7 +37,7 @@ def a_labels(domain: str) -> str:
 
 
 def with_a_label(text: str) -> str:
-    """Return a host, an address or a URL for people: with its A-label beside it if its host is not ASCII.
+    """Return a host, an address or a URL for display: with its A-label if its host is not ASCII.
 
     Letters of different scripts look alike; A-labels do not.
     """
@@ -52,14 +52,14 @@ def with_a_label(text: str) -> str:
 
 
 def with_a_labels(sentence: str) -> str:
-    """Return a sentence with the A-label beside every address in it whose domain is not ASCII."""
+    """Return a sentence with the A-label of every non-ASCII domain of an address in it."""
     return _ADDRESS.sub(lambda match: with_a_label(match[0]), sentence)
 
 
 def domain_key(domain: str) -> str:
-    """Return the spelling that a domain is compared in.
+    """Return the spelling for comparing domains.
 
-    What is not a domain comes back in lower case, and equals no other domain.
+    An invalid domain is returned in lower case, and equals no valid one.
     """
     try:
         return a_labels(domain)
@@ -68,7 +68,7 @@ def domain_key(domain: str) -> str:
 
 
 def pattern_key(pattern: str) -> str:
-    """Return the spelling that a shell pattern of hosts is compared in, label by label."""
+    """Return the spelling for comparing a shell pattern of hosts, label by label."""
     labels = (
         label.lower() if label.isascii() else domain_key(label) for label in _DOTS.split(pattern)
     )
@@ -76,17 +76,17 @@ def pattern_key(pattern: str) -> str:
 
 
 def address_key(address: str) -> str:
-    """Return the spelling that an address is compared in: without case, in NFC, the domain as A-labels.
+    """Return the spelling for comparing addresses: case-folded, in NFC, the domain as A-labels.
 
-    RFC 5321 section 2.4 lets servers tell local parts apart by case and tells them not to. A name
-    without an ``@`` is a local part.
+    RFC 5321 section 2.4 allows case-sensitive local parts but discourages them. A name without an ``@``
+    is a local part.
     """
     local, at, domain = address.rpartition("@")
     return f"{_local_key(local)}@{domain_key(domain)}" if at else _local_key(address)
 
 
 def _local_key(name: str) -> str:
-    """Fold case, and write é as one character: keyboards and file systems differ in that."""
+    """Fold case, and compose characters such as é: keyboards and file systems differ in that."""
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).lower())
@@ -94,7 +94,7 @@ def _local_key(name: str) -> str:
 
 @lru_cache(maxsize=8192)
 def is_valid(domain: str) -> bool:
-    """Whether a domain or an IP address, brackets included, has a form that the network knows."""
+    """Whether a domain, or an IP address in brackets, is valid."""
     try:
         name = a_labels(domain.strip("[]"))
     except ValueError:

@@ -1,7 +1,7 @@
 """Constrained types for the fields of documents.
 
-Each means the same in the model and in its JSON Schema. A field that may be left out is
-``Maybe[...]``: an explicit null is refused, because an empty ``password:`` is most likely a forgotten value.
+Each means the same in the model and in its JSON Schema. An optional field is ``Maybe[...]``: an
+explicit null is rejected, because an empty ``password:`` is most likely a forgotten value.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from reconciler.model.secret_ref import REFERENCE_PATTERN, SecretRef
 
 T = TypeVar("T")
 
-# No control characters, no marks that turn the direction of text around and no blanks without width:
-# what a reviewer reads in a plan must be what is there. (U+FEFF is a blank to ECMA-262's \s, but not
-# to Python's: naming it makes the patterns mean the same to both.)
+# No control characters, bidirectional marks or zero-width blanks: a plan must show reviewers exactly
+# what is there. (U+FEFF is a blank to ECMA-262's \s, but not to Python's: listing it makes the patterns
+# equal in both.)
 _INVISIBLE = r"\x00-\x1F\x7F-\x9F\u061C\u200B\u200E\u200F\u2028-\u202E\u2060\u2066-\u2069\uFEFF"
 
 NAME_PATTERN = "^[a-z][a-z0-9-]{0,62}$"
@@ -27,7 +27,7 @@ USERNAME_PATTERN = (
     f"^(?:{PRINCIPAL_PATTERN.strip('^$')}|{REFERENCE_PATTERN.removeprefix('^').removesuffix('$')})$"
 )
 ADDRESS_PATTERN = rf"^[^\s{_INVISIBLE}@,;<>]{{1,64}}@[^\s{_INVISIBLE}@,;<>]{{1,253}}$"
-# A colon stands in an IPv6 address alone; after a name it would be a port, which has a field of its own.
+# A colon occurs only in an IPv6 address; after a name it would start a port, which has its own field.
 HOST_PATTERN = (
     rf"^(?:(?!-)[^\s{_INVISIBLE}@/,;<>:]{{1,253}}"
     r"|\[?[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3})?\]?)$"
@@ -39,7 +39,7 @@ DATE_PATTERN = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 HTTPS_PATTERN = rf"^https://[^\s{_INVISIBLE}]{{1,500}}$"
 
 Maybe = Annotated[T | None, NotNull()]
-"""A field that may be left out, but not be null."""
+"""A field that may be omitted, but not null."""
 
 Name = Annotated[str, Matches(NAME_PATTERN)]
 """The stable identifier of a resource."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Shows whether a secret is still the one that was applied, without storing it.
+    """Shows whether a secret has changed since it was applied, without storing it.
 
     ``mac`` is HMAC-SHA256 (RFC 2104), in hexadecimal, under a key from outside the state; ``key_id``
     names that key, and fingerprints under different keys cannot be compared.

@@ -31,7 +31,7 @@ from reconciler.model.fields import (
 )
 
 DOMAIN: Final = "{domain}"
-"""Stands for the domain of a connector in the server of a provider."""
+"""The placeholder for a connector's domain in a provider's server."""
 
 
 class UsernameForm(DescribedEnum):
@@ -45,7 +45,7 @@ class UsernameForm(DescribedEnum):
     )
 
     def of(self, username: str) -> str:
-        """The user name in this form; one without an @ as it is."""
+        """The user name in this form; unchanged if it has no @."""
         match self:
             case UsernameForm.ADDRESS:
                 return username
@@ -127,7 +127,7 @@ class ServerDefaults:
     ] = None
 
     def server_for(self, domain: str | None) -> str | None:
-        """The server of a connector's domain; None if it depends on a domain that is not known."""
+        """The server of a connector's domain; None if it depends on an unknown domain."""
         if DOMAIN not in self.server:
             return self.server
         return self.server.replace(DOMAIN, domain) if domain else None
@@ -260,7 +260,7 @@ class Provider:
 
     @property
     def hosts(self) -> frozenset[str]:
-        """The hosts that it names, also that of its token endpoint, without those that depend on a connector."""
+        """The fixed hosts that it lists, including its token endpoint's."""
         servers = [item.server for item in (self.imap, self.smtp) if item is not None]
         if self.oauth2 is not None:
             servers.append(urlsplit(self.oauth2.token_endpoint).hostname or "")

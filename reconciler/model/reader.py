@@ -1,7 +1,7 @@
 """Reads documents and stored specifications by the annotations of their types.
 
-What it reads, pydantic reads too, and to the same value; what it refuses may still be fine with pydantic, which alone
-can say what is wrong with a value. Loading pydantic and building its validators takes longer than a short command.
+Whatever it accepts, pydantic accepts too, with the same result; what it rejects, pydantic may still
+accept, or else explain. Loading pydantic and building its validators takes longer than a short command.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ Read = Callable[[Any], Any]
 T = TypeVar("T")
 
 REFUSES: Final = (LookupError, TypeError, ValueError)
-"""What a reader raises for a value that it does not read."""
+"""The exceptions of a reader for a value that it rejects."""
 
 _made: dict[type[Any], Read] = {}
 
 
 def reader(type_: type[Any]) -> Read:
-    """What reads JSON values into a dataclass, as strictly as pydantic does."""
+    """Make the reader of JSON values for a dataclass, as strict as pydantic."""
     found = _made.get(type_)
     if found is None:
         found = _made[type_] = _dataclass(type_)
@@ -76,7 +76,7 @@ def _optional(type_: Any) -> Read:
 
 
 class _Optional:
-    """Reads null, or a value; ``of_value`` reads the value alone, and refuses null."""
+    """Reads null, or a value; ``of_value`` reads only the value, and rejects null."""
 
     __slots__ = ("of_value",)
 
@@ -129,7 +129,7 @@ def _text(value: Any) -> str:
     if type(value) is not str:
         raise TypeError
     if not value.isascii():
-        value.encode()  # half of a surrogate pair is text to Python, but not to JSON
+        value.encode()  # a lone surrogate is text to Python, but not to JSON
     return value
 
 
@@ -153,4 +153,4 @@ _SIMPLE: Final[dict[Any, Read]] = {
     bool: _exactly(bool),
     Any: _scalar,
 }
-"""How a value of a simple type is read. Of what may be anything, nothing but scalars is."""
+"""The readers of simple types. Of arbitrary values, only scalars are read."""

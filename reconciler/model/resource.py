@@ -35,7 +35,7 @@ _SCALARS = frozenset({str, int, bool, float})
 def to_plain(value: object, *, nulls: bool = False) -> JSON:
     """Convert a value to JSON: fields by name, references as text.
 
-    Fields that are None are left out, unless ``nulls`` asks for them.
+    Fields that are None are omitted unless ``nulls`` is set.
     """
     kind: type[Any] = type(value)
     if value is None or kind in _SCALARS:

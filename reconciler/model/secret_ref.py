@@ -15,7 +15,7 @@ _WHOLE = re.compile(REFERENCE_PATTERN.removeprefix("^").removesuffix("$"))
 
 @dataclass(frozen=True, slots=True, order=True)
 class SecretRef:
-    """``env:SUPPORT_PASSWORD``: a scheme that says how, and a target that says what to look up.
+    """``env:SUPPORT_PASSWORD``: a scheme that says how, and a target that says what to fetch.
 
     A reference is not a secret and is shown in plans; its value is never shown.
     """
@@ -28,7 +28,7 @@ class SecretRef:
 
     @classmethod
     def found_in(cls, text: str | None) -> Self | None:
-        """Return the reference that a text is; None for any other text, and for None."""
+        """Parse a reference; None for any other text, and for None."""
         if text is None or ":" not in text:
             return None
         return cls.parse(text) if _WHOLE.fullmatch(text) else None
@@ -43,4 +43,4 @@ class SecretRef:
         if not _WHOLE.fullmatch(text):
             raise ValueError("must be a reference such as env:NAME or file:/path")
         scheme, _, target = text.partition(":")
-        return cls(sys.intern(scheme), target)  # a few words, and references by the ten thousand
+        return cls(sys.intern(scheme), target)  # few schemes, but references by the ten thousand

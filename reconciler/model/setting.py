@@ -1,4 +1,4 @@
-"""A setting in force, with who set it, and what is different about it since the last apply."""
+"""A setting in force, with who set it, and its change since the last apply."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting as it is in force, and who set it."""
+    """One setting in force, and who set it."""
 
     name: str
     value: str
@@ -20,7 +20,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class SettingChange:
-    """A setting that differs from the last apply; an empty value is that of a setting that did not exist."""
+    """A setting that differs from the last apply; an empty value means that the setting did not exist."""
 
     name: str
     before: str

@@ -1,4 +1,4 @@
-"""An attempt to sign in: which secret was to go where, written down before the connection is made."""
+"""An attempt to sign in: a secret and its destination, recorded before the connection."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ class AttemptOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInAttempt:
-    """One reference on its way to one destination.
+    """One reference that is sent to one destination.
 
-    ``command`` is the one that was run, such as ``apply`` or ``plan --test``. ``identity`` is the one name
-    of all spellings of the reference. ``error_class`` says why it failed. ``id`` is unique and sorts by time.
+    ``command`` is the one that was run, such as ``apply`` or ``plan --test``. ``identity`` is the
+    canonical spelling of the reference. ``error_class`` says why it failed. ``id`` is unique and sorts
+    by time.
     """
 
     id: str
@@ -47,14 +48,14 @@ class SignInAttempt:
 
 @dataclass(frozen=True, slots=True)
 class AttemptFilter:
-    """Which attempts are asked for; what is None or "" says nothing, and all that is said must hold."""
+    """A filter of attempts; None or "" matches anything, and all fields must match."""
 
     since: datetime | None = None
     connector: str = ""
     outcome: AttemptOutcome | None = None
 
     def matches(self, attempt: SignInAttempt) -> bool:
-        """Whether an attempt is one of those."""
+        """Whether an attempt matches."""
         return (
             (self.since is None or attempt.at >= self.since)
             and self.connector in ("", attempt.connector)

@@ -96,7 +96,7 @@ class Snapshot:
 
     @property
     def by_address(self) -> Mapping[Address, Resource]:
-        """Every resource by its address: put together at the first look."""
+        """Every resource by its address: built on first use."""
         if self._by_address is None:
             found = {item.address: item for item in self.resources}
             object.__setattr__(self, "_by_address", found)
@@ -123,7 +123,7 @@ class Snapshot:
 
     @property
     def _names(self) -> _ByName:
-        """Connectors and permissions by name: built at the first look, since thousands of mails look."""
+        """Connectors and permissions by name: built on first use, for thousands of mails."""
         if self._by_name is None:
             connectors = {item.name: item for item in reversed(self.connectors)}
             permissions = {item.connector: item for item in reversed(self.permissions)}
@@ -146,7 +146,7 @@ class LastTest:
     """The result of a connector's last live test; ``stage`` and ``error_class`` only if it failed.
 
     ``failing_since`` is the time of the first failure since the last success; the store fills it
-    in. ``facts`` is what the test saw of the servers.
+    in. ``facts`` is what the test observed of the servers.
     """
 
     passed: bool
@@ -158,7 +158,7 @@ class LastTest:
     facts: dict[str, JSON] = field(default_factory=dict, hash=False)
 
     def after(self, failing_since: datetime | None) -> LastTest:
-        """This result as it is kept when it follows one that failed since then, or one that passed."""
+        """This result with the time since which the connector has been failing."""
         return replace(self, failing_since=None if self.passed else failing_since or self.at)
 
 
@@ -204,10 +204,10 @@ class Forgotten:
 class StoredState:
     """The whole stored state at one serial.
 
-    ``lineage`` is the random id that a state keeps for life; it is empty, and ``serial`` is 0, where
-    nothing was ever applied. ``forgotten`` are the removed resources that were not created again.
-    ``credential_uses`` are all that were ever applied or signed in with; ``settings`` are those in force at
-    the last apply, empty if they were not recorded.
+    ``lineage`` is the permanent random id of a state; it is empty, and ``serial`` is 0, if nothing was
+    ever applied. ``forgotten`` are the removed resources that were not created again.
+    ``credential_uses`` are all that were ever applied or signed in with; ``settings`` are those in
+    force at the last apply, empty if they were not recorded.
     """
 
     lineage: str = ""
@@ -220,7 +220,7 @@ class StoredState:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The resources alone: put together at the first look, since a plan looks several times."""
+        """The resources alone: built on first use, since a plan needs it several times."""
         if self._snapshot is None:
             found = Snapshot.of(tuple(stored.resource for stored in self.resources))
             object.__setattr__(self, "_snapshot", found)

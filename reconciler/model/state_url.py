@@ -1,4 +1,4 @@
-"""The URL of a PostgreSQL database: what can be read from it without the driver.
+"""The URL of a PostgreSQL database, parsed without the driver.
 
 The syntax is libpq's: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS.
 """
@@ -33,7 +33,7 @@ class PostgresqlUrl:
     options: tuple[tuple[str, str], ...] = field(repr=False)
 
     def option(self, name: str) -> str:
-        """The value of a parameter after the question mark; empty if it is not there."""
+        """The value of a parameter after the question mark; empty if missing."""
         return dict(self.options).get(name, "")
 
     @property
@@ -43,16 +43,16 @@ class PostgresqlUrl:
 
     @property
     def tls(self) -> str:
-        """The ``sslmode`` that is written in it; empty if none is.
+        """Its ``sslmode``; empty if it has none.
 
-        With ``sslrootcert=system`` libpq knows no other mode than ``verify-full``.
+        With ``sslrootcert=system``, libpq allows only ``verify-full``.
         """
         implied = "verify-full" if self.option("sslrootcert") == "system" else ""
         return self.option("sslmode") or implied
 
     @property
     def verified(self) -> bool:
-        """Whether a connection proves that it reached the right server."""
+        """Whether a connection verifies the server's identity."""
         return self.stays_here or self.tls == "verify-full" or "service" in dict(self.options)
 
 
@@ -68,7 +68,7 @@ def parse(url: str) -> PostgresqlUrl | None:
     before, _, query = rest.partition("?")
     authority, slash, database = before.partition("/")
     identity, at, places = authority.rpartition("@")
-    # A blank or an @ further on is most likely part of a password that was not written with %XX.
+    # A later blank or @ is most likely part of a password without %XX escapes.
     if "@" in database or "/" in database or "@" in identity:
         raise ValueError("a part of it must be written with %XX")
     user, colon, password = identity.partition(":")

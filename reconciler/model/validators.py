@@ -1,7 +1,8 @@
-"""Documents and stored specifications, validated: from plain values to those of the model.
+"""Validates documents and stored specifications: from plain values to the model's.
 
-Documents, and the first few specifications, are read by :mod:`reconciler.model.reader`. Pydantic reads the other
-specifications, and decides about what the reader refuses: each of its validators is built when it is first needed, once.
+Documents, and the first few specifications, are read by :mod:`reconciler.model.reader`. Pydantic reads
+the other specifications, and judges what the reader rejects: each of its validators is built once, when
+first needed.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FEW: Final = 2000
-"""Of so many specifications, pydantic saves less time than it takes to load and to build its validators."""
+"""The number of specifications below which loading pydantic takes longer than it saves."""
 
 _built: dict[type[Any], TypeAdapter[Any]] = {}
 _read = count()
 
 
 class Invalid(ValueError):
-    """What the type of a document refuses: where, and pydantic's words for it, which may repeat the value."""
+    """A value that a document's type rejects: where, and pydantic's message, which may repeat it."""
 
     def __init__(self, route: tuple[int | str, ...], reason: str) -> None:
         super().__init__(reason)
@@ -47,7 +48,7 @@ def validated(type_: type[T], value: JSON) -> T:
     try:
         return cast("T", reader(type_)(value))
     except REFUSES:
-        pass  # pydantic knows what is wrong, if anything is
+        pass  # pydantic reports the problem, if any
     return _by_pydantic(type_, _as_json(value))
 
 
@@ -56,12 +57,12 @@ def _as_json(value: JSON) -> str | bytes:
 
     try:
         return to_json(value)
-    except PydanticSerializationError:  # half of a surrogate pair, or nested too deep
+    except PydanticSerializationError:  # a lone surrogate, or too deeply nested
         return json.dumps(value)
 
 
 def validated_text(type_: type[T], text: str) -> T:
-    """Read the text of a JSON value, which is canonical as a rule; raises Invalid."""
+    """Read the text of a JSON value, usually a canonical one; raises Invalid."""
     try:
         if _is_early(type_) and canonical_json(value := json.loads(text)) == text:
             return cast("T", reader(type_)(value))

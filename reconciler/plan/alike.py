@@ -1,8 +1,8 @@
 """Changes that are alike: many resources of one kind that are created, changed or deleted in the same way.
 
-Mailboxes of one template differ in who they are and in nothing else. So a value in which the name of
-the resource stands is compared by its pattern, and the fields that say who an account is may differ,
-within one domain and one kind of reference. All else must be equal.
+Mailboxes of one template differ only in their identity. So a value that contains the name of the
+resource is compared by its pattern, and the fields that identify an account may differ, within one
+domain and one kind of reference. Everything else must be equal.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _WHO: Final = frozenset(
     (*_NAMES, "display_name", "from_name", "email_address", "reply_to", "user", "username", "password",
      "client_id", "client_secret", "certificate", "refresh_token", ROTATED)
 )  # fmt: skip
-"""The last part of the paths of fields that say who an account is, and where its secret is kept."""
+"""The last part of the paths of fields that identify an account, or refer to its secret."""
 
 _FREE: Final = frozenset((*_NAMES, "display_name", "from_name"))
-"""Those of them that may differ in anything."""
+"""Those that may differ in any way."""
 
 FieldForm: TypeAlias = Literal["same", "by_name", "differs"]
 
@@ -44,9 +44,9 @@ FieldForm: TypeAlias = Literal["same", "by_name", "differs"]
 class AlikeField:
     """A field that all resources of a group have or change.
 
-    With the form ``by_name``, ``before`` and ``after`` are patterns: ``${name}`` stands for the name of the
-    resource, ``${NAME}`` for it in capitals and underscores. With ``differs`` they are None, and ``values``
-    holds each distinct pair.
+    With the form ``by_name``, ``before`` and ``after`` are patterns: ``${name}`` stands for the name of
+    the resource, ``${NAME}`` for the name in capitals and underscores. With ``differs`` they are None,
+    and ``values`` holds each distinct pair.
     """
 
     path: str
@@ -58,9 +58,9 @@ class AlikeField:
 
 @dataclass(frozen=True, slots=True)
 class AlikeChanges:
-    """Changes of one kind of resource that are alike, in the order of the plan.
+    """Similar changes of one kind of resource, in the order of the plan.
 
-    ``provider`` is the one that they share, if they are connectors.
+    ``provider`` is the shared one, if they are connectors.
     """
 
     changes: tuple[Change, ...]
@@ -79,18 +79,18 @@ class AlikeChanges:
 
 
 def alike(changes: Iterable[Change]) -> tuple[AlikeChanges, ...]:
-    """Only the groups, each at the place of its first change."""
+    """Only the groups, each in the position of its first change."""
     return tuple(item for item in grouped(changes) if isinstance(item, AlikeChanges))
 
 
 def grouped(changes: Iterable[Change]) -> tuple[Change | AlikeChanges, ...]:
-    """Every change in its order; those that are alike are one, at the place of the first."""
+    """Every change in order; similar ones are grouped in the position of the first."""
     found: dict[str, list[_Placed]] = {}
     for place, change in enumerate(changes):
         fields = tuple(_leaves(change))
         found.setdefault(_shape(change, fields), []).append((place, change, fields))
-    # The groups come in the order of their first change; those that are too small are taken apart
-    # again, and each of their changes goes to its own place.
+    # Groups are in the order of their first change; too small ones are dissolved, and each of their
+    # changes returns to its own position.
     parts: list[tuple[int, Change | AlikeChanges]] = []
     for group in found.values():
         if len(group) < FEWEST:
@@ -106,7 +106,7 @@ _Placed: TypeAlias = "tuple[int, Change, tuple[_Leaf, ...]]"
 
 
 def _leaves(change: Change) -> Iterator[_Leaf]:
-    """Yield the path, the value before and the value after of each field that a change is about."""
+    """Yield the path, the old and the new value of each field in a change."""
     match change:
         case Create(after):
             yield from ((path, None, value) for path, value in leaves(spec_of(after)))
@@ -136,7 +136,7 @@ def _resources(change: Change) -> tuple[Resource, Resource]:
 
 
 def _shape(change: Change, of: tuple[_Leaf, ...]) -> str:
-    """What changes that are alike have in common, as a text to compare."""
+    """The key that similar changes share, as a text to compare."""
     before, after = _resources(change)
     provider = after.provider if isinstance(after, Connector) else None
     shape: list[JSON] = [type(change).__name__, change.address.kind.value, provider]
@@ -151,7 +151,7 @@ def _shape(change: Change, of: tuple[_Leaf, ...]) -> str:
 
 
 def _class(path: str, value: JSON, name: str) -> JSON:
-    """The value; its pattern if the name stands in it; what must be equal in a field that may differ."""
+    """The value; its pattern if it contains the name; the fixed part in a field that may differ."""
     if value is None:
         return None
     patterned = pattern_of(value, name)
@@ -167,7 +167,7 @@ def _class(path: str, value: JSON, name: str) -> JSON:
 
 
 def pattern_of(value: JSON, name: str) -> JSON:
-    """The value with ``${name}`` in place of the name, and ``${NAME}`` for it in capitals and underscores."""
+    """The value with ``${name}`` in place of the name, and ``${NAME}`` in place of its capitals."""
     if isinstance(value, list):
         return [pattern_of(item, name) for item in value]
     if not isinstance(value, str):
@@ -184,7 +184,7 @@ def _in_capitals(name: str) -> str:
 
 
 def _replaced(value: str, word: str, sign: str) -> str:
-    """Put a sign in the place of a word, wherever it stands with no letter or digit beside it."""
+    """Replace a word by a placeholder wherever no letter or digit is adjacent."""
     found, begin = "", 0
     place = value.find(word)
     while place >= 0:
@@ -214,7 +214,7 @@ def _field(column: tuple[_Leaf, ...], names: list[tuple[str, ...]]) -> AlikeFiel
     pairs = {(_key(old), _key(new)): (old, new) for _, old, new in column}
     if len(pairs) == 1:
         return AlikeField(path, "same", before, after)
-    # A value is equal in all, or has one pattern in all, or differs in all.
+    # In a group, a value is equal, or has one pattern, or differs.
     patterns = (pattern_of(before, names[0][0]), pattern_of(after, names[0][-1]))
     told = [
         pattern != first or len({pair[side] for pair in pairs}) == 1

@@ -1,4 +1,4 @@
-"""Changes that are alike, in the published form."""
+"""Groups of similar changes, in the published form."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Uses of secrets that are alike, and the options that allow many of them.
+"""Groups similar uses of secrets, and finds options that allow many of them.
 
-Uses are alike only where the name of the connector decides what differs: the reference and the
-destination of each can be told from the pattern, so nothing is hidden from whoever approves them.
+Uses are similar only if they differ in nothing but the connector's name: the pattern determines each
+reference and destination, so nothing is hidden from the person who approves them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AlikeUses:
-    """Uses that are alike; one of them alone is a group as well.
+    """Similar uses; a single one is a group as well.
 
     ``${name}`` in the texts stands for the name of the connector or application, ``${NAME}`` for it in
     capitals with underscores. ``before`` are places where the secret was applied, ``others`` counts more.
@@ -43,7 +43,7 @@ def grouped_uses(
     items: Sequence[NewCredentialUse | CredentialUseDocument],
     first: frozenset[NewCredentialUse] = frozenset(),
 ) -> tuple[AlikeUses, ...]:
-    """The uses, those that are alike as one: ``first`` those of that set, then secrets that are known elsewhere."""
+    """The uses in groups: those in the set ``first``, then secrets known elsewhere."""
     found: dict[_Shape, list[NewCredentialUse | CredentialUseDocument]] = {}
     for item in items:
         found.setdefault(_shape(item, first), []).append(item)
@@ -58,7 +58,7 @@ def grouped_uses(
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What uses that are alike have in common."""
+    """The key that similar uses share."""
 
     rank: tuple[bool, bool]
     protocol: str
@@ -119,14 +119,14 @@ def pending_uses(violations: Iterable[LimitViolation]) -> tuple[NewCredentialUse
 
 
 def can_be_shown(uses: Sequence[NewCredentialUse]) -> bool:
-    """Whether a terminal shows all of them, so that somebody who saw it can answer."""
+    """Whether a terminal shows all of them, so that a person who saw it can answer."""
     return len(grouped_uses(uses)) <= BLOCKS
 
 
 def credential_options(uses: Iterable[NewCredentialUse]) -> tuple[str, ...]:
-    """The options that allow these uses: pairs where there are few, else providers and patterns.
+    """The options that allow these uses: pairs if there are few, else providers and patterns.
 
-    A variable of the pipeline is always spelt out.
+    A variable of the pipeline is always named in full.
     """
     exact: dict[CredentialRule, None] = {}
     patterns: dict[CredentialRule, None] = {}
@@ -152,7 +152,10 @@ def _pattern(references: list[str]) -> str:
     distinct = sorted(set(references))
     if len(distinct) == 1:
         return distinct[0]
-    first, last = distinct[0], distinct[-1]  # what these two share, all between them share
+    first, last = (
+        distinct[0],
+        distinct[-1],
+    )  # everything sorted between them shares their common prefix
     differs = (
         place for place, pair in enumerate(zip(first, last, strict=False)) if len({*pair}) > 1
     )

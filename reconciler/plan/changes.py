@@ -100,7 +100,7 @@ class RotateSecret:
 
     @property
     def address(self) -> Address:
-        """The address of the connector whose secret it is."""
+        """The address of the connector with the secret."""
         return self.connector.address
 
 
@@ -144,7 +144,7 @@ class ChangeCounts:
 
     @classmethod
     def of(cls, changes: Iterable[Change]) -> Self:
-        """Count changes, in whatever order they come."""
+        """Count changes in any order."""
         added, destroyed, changed = 0, 0, set()
         for change in changes:
             match change:

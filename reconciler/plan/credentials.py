@@ -1,11 +1,11 @@
-"""The destination of each credential, and whether an apply would send one somewhere new.
+"""The destinations of credentials, and whether an apply would send one somewhere new.
 
-A pull request could point a connector at a host of its author's and leave the secret reference as
-it is: the credential would be delivered there. A new connector could do the same with the reference
-of an old one, or with any other secret of the pipeline. Therefore every pair of a reference and a
-destination that was never applied is listed, across the whole configuration. The state also
-remembers the pairs of deleted connectors. References are compared by their target: two spellings of
-one file are one secret and, once secrets are resolved, so are two references to the same value.
+A pull request could point a connector at its author's host without changing the secret reference: the
+credential would be delivered there. A new connector could do the same with the reference of an old one,
+or with any other secret of the pipeline. Therefore every pair of a reference and a destination that was
+never applied is listed, across the whole configuration. The state also remembers the pairs of deleted
+connectors. References are compared by their target: two spellings of one file are one secret and, once
+secrets are resolved, so are two references to the same value.
 """
 
 from __future__ import annotations
@@ -42,10 +42,9 @@ class NewCredentialUse:
 
     ``connector`` is the name of the connector; with the protocol ``gateway``, that of the application.
 
-    ``before`` are those that it, or its value, was applied at; none if it was never in use. Of many, those of
-    the same user come first, and ``others`` counts the ones that are not named. ``same_as`` are other
-    references that are known to hold the same secret. ``provider`` is the one that the connector uses, if
-    ``after`` is at a host that it names.
+    ``before`` are those where it, or its value, was applied; empty if never. Of many, those of the same
+    user come first, and ``others`` counts the rest. ``same_as`` are other references known to hold the
+    same secret. ``provider`` is the connector's, if it lists the host of ``after``.
     """
 
     connector: str
@@ -59,7 +58,7 @@ class NewCredentialUse:
 
 
 Identify: TypeAlias = "Callable[[SecretRef], str]"
-"""Gives all spellings of a reference one name."""
+"""Maps all spellings of a reference to one name."""
 
 
 def new_uses(
@@ -73,9 +72,10 @@ def new_uses(
 ) -> tuple[NewCredentialUse, ...]:
     """Every use of a reference at a destination where it was never applied, nor with weaker TLS.
 
-    ``providers`` are those that connectors may use. ``values`` are keyed MACs of the secrets that were resolved: a
-    reference that holds the secret of another one may go where that one was applied, too. ``changed`` are the
-    resources that differ from the stored ones, where that is known; without ``values``, only they use anything new.
+    ``providers`` are those that connectors may use. ``values`` are keyed MACs of the secrets that were
+    resolved: a reference that holds another one's secret may go where that one was applied, too.
+    ``changed`` are the resources that differ from the stored ones, if known; without ``values``, only
+    they can have new uses.
     """
     values = tuple(values)
     examined = desired.resources
@@ -114,7 +114,7 @@ def new_uses(
 def provider_at(
     resource: Resource, destination: Destination, hosts: Mapping[str, frozenset[str]]
 ) -> str:
-    """The provider of a connector if the destination is at a host that it names; else empty."""
+    """The provider of a connector if it lists the destination's host; else empty."""
     name = resource.provider if isinstance(resource, Connector) else None
     return name if name and domain_key(destination.host_name) in hosts.get(name, ()) else ""
 
@@ -191,7 +191,7 @@ _NOWHERE: Final = _Known(set())
 def _known(
     current: StoredState, identify: Identify, asked: AbstractSet[str]
 ) -> dict[str, set[Destination]]:
-    """Where the secrets that are asked about were applied."""
+    """Where these secrets were applied."""
     known: dict[str, set[Destination]] = {}
     for item in current.resources:
         if asked.isdisjoint(map(identify, _references_of(item.resource))):
@@ -214,9 +214,9 @@ def _references_of(resource: Resource) -> tuple[SecretRef, ...]:
 def uses(resource: Resource) -> Iterator[tuple[str, SecretRef, Destination]]:
     """Yield what a resource sends where: the protocol, the reference, the destination.
 
-    The password of an application is sent nowhere, but it opens the gateway to whoever knows it. So it is
-    one more destination, which has to be allowed as any other: a reference to something that can be guessed,
-    or another user behind the same password, is a decision.
+    The password of an application is sent nowhere, but anybody who knows it can use the gateway. So it
+    counts as a destination, which must be allowed like any other: a reference to something guessable,
+    or a new user for the same password, needs a decision.
     """
     match resource:
         case Connector():
@@ -230,7 +230,7 @@ def uses(resource: Resource) -> Iterator[tuple[str, SecretRef, Destination]]:
 
 
 def sent_by(connector: Connector) -> Iterator[SecretRef]:
-    """Yield the references of all that a connector sends, wherever that goes."""
+    """Yield the references of everything that a connector sends, to any destination."""
     for _, server in _accounts(connector):
         yield from server.references
 

@@ -63,9 +63,8 @@ def _is_the_same(desired: Desired, current: StoredState) -> bool:
 def renames(desired: Desired, current: StoredState) -> dict[Address, Address]:
     """New to former addresses, of connectors and of the permissions that go with them.
 
-    A rename does not count if it was applied already, if the former name was never stored, or if it
-    is the second one from the same former name. Permissions are never renamed without their
-    connector.
+    A rename does not count if it was already applied, if the former name was never stored, or if
+    another rename uses the same former name. Permissions are never renamed without their connector.
     """
     if not desired.renames:
         return {}
@@ -155,9 +154,9 @@ def changes_between(
 ) -> tuple[Change, ...]:
     """Every change that leads from one to the other, in the order of a plan.
 
-    Both are keyed by uid, which reveals renames. A resource that was deleted and created again
-    under its address counts as updated. ``rotated`` are connectors, by their later address, that
-    got another secret; the history does not say which of their references it was.
+    Both are keyed by uid, which reveals renames. A resource that was deleted and created again under
+    its address counts as updated. ``rotated`` are connectors, by their later address, with a new
+    secret; the history does not record which of their references it was.
     """
     gone = {item.address: item for uid, item in before.items() if uid not in after}
     changes: list[Change] = []

@@ -92,7 +92,7 @@ class RouteDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutesDocument:
-    """The routes of all senders before and after, and the senders whose way changes."""
+    """The routes of all senders before and after, and the senders whose route changes."""
 
     before: tuple[RouteDocument, ...]
     after: tuple[RouteDocument, ...]
@@ -135,7 +135,7 @@ class CredentialUseDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckDocument:
-    """A limit, and whether the plan keeps it. ``override`` is the option that lets it pass."""
+    """A limit, and whether the plan stays within it. ``override`` is the option to exceed it."""
 
     name: str
     status: Literal["pass", "fail"]
@@ -228,7 +228,7 @@ class PlanDocument:
 def to_document(plan: Plan) -> PlanDocument:
     """Convert a plan to its published form, without the places where values are written.
 
-    The same plan may be made in another folder, so they are no part of what is saved, compared and approved.
+    The same plan may be made in another folder, so they are not saved, compared or approved.
     """
     return replace(_ungrouped(plan), groups=group_documents(plan.changes))
 
@@ -304,7 +304,7 @@ def routes_document(plan: Plan) -> RoutesDocument:
 def plan_digest(plan: Plan) -> str:
     """The digest of a plan's content; equal plans, and only they, have equal digests.
 
-    Which changes are alike follows from the changes, and takes longer to find than all else here.
+    Groups of similar changes are left out: they follow from the changes, and are expensive to find.
     """
     return document_digest(_ungrouped(plan, _as_text))
 

@@ -1,4 +1,4 @@
-"""A plan as a document that also tells where the new values are written."""
+"""A plan as a document, with the places where new values are written."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def objections(snapshot: Snapshot, resource: Resource) -> tuple[str, ...]:
             if isinstance(resource, Connector) and resource.prevent_destroy:
                 found.append("prevent_destroy protects it; apply prevent_destroy: false first")
         case Kind.PROVIDER | Kind.GROUP | Kind.APPLICATION:
-            pass  # whoever names them holds them
+            pass  # whatever refers to them keeps them
         case _:
             assert_never(kind)
     return tuple(found)

@@ -32,9 +32,9 @@ class Right(StrEnum):
 class AccessChange:
     """Who gains or loses a right.
 
-    ``subject`` is the connector, or empty for a role. ``gained`` and ``lost`` list the people who
-    can be named; ``before`` and ``after`` use the words of the configuration, which cover everybody
-    else too. ``widened`` is true if somebody gains a right, ``narrowed`` if somebody loses one.
+    ``subject`` is the connector, or empty for a role. ``gained`` and ``lost`` list people by name;
+    ``before`` and ``after`` use the terms of the configuration, which cover everybody else too.
+    ``widened`` is true if somebody gains a right, ``narrowed`` if somebody loses one.
     """
 
     right: Right
@@ -49,7 +49,7 @@ class AccessChange:
 
 @dataclass(frozen=True, slots=True)
 class Reroute:
-    """A sender whose mail takes another route than before."""
+    """A sender whose mail takes a different route."""
 
     before: EffectiveRoute
     after: EffectiveRoute
@@ -91,8 +91,8 @@ def access_changes(
 ) -> tuple[AccessChange, ...]:
     """Who gains or loses which right, roles first.
 
-    ``renames`` are new and former names of connectors. ``audiences`` are those before and after: one value if the
-    two directories answer alike.
+    ``renames`` are new and former names of connectors. ``audiences`` are those before and after: a
+    single value if the two directories agree.
     """
     was, now = audiences
     return (
@@ -146,7 +146,7 @@ def _connectors(
         name = connector.name
         origin = name if name in stored else renames.get(name, name)
         if origin not in stored:
-            continue  # a new connector: its permissions show with its creation
+            continue  # a new connector: its permissions are shown with its creation
         if was is now and left.get(origin) is right.get(name):
             continue
         old = left.get(origin, Permissions(connector=origin))

@@ -17,12 +17,12 @@ from reconciler.model.snapshot import Snapshot
 class Desired:
     """The desired state, as the configuration describes it.
 
-    ``renames`` are pairs of new and former connector names. ``fingerprints`` are of the secrets
-    that were resolved; a missing one cannot show a rotation. ``values`` are keyed MACs of the same
-    secrets, each alone. ``real_paths`` are where ``file:`` references lead, links followed: two
-    spellings of one file are one secret. ``settings`` are those in force. ``compared`` names the
-    connectors whose secrets are compared with those that were applied; None is all of them.
-    ``providers`` are those that its connectors use, built-in ones too.
+    ``renames`` are pairs of new and former connector names. ``fingerprints`` are those of resolved
+    secrets; without one, a rotation goes undetected. ``values`` are keyed MACs of the same secrets,
+    each alone. ``real_paths`` are where ``file:`` references lead, links followed: two spellings of one
+    file are one secret. ``settings`` are those in force. ``compared`` names the connectors whose
+    secrets are compared with the applied ones; None means all. ``providers`` are those that its
+    connectors use, including built-in ones.
     """
 
     snapshot: Snapshot
@@ -41,7 +41,7 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class BaseCommit:
-    """The commit that a plan is compared with in place of the stored state, and how it was named."""
+    """The commit that a plan is compared with instead of the stored state, and how it was named."""
 
     ref: str
     commit: str
@@ -53,7 +53,7 @@ class Limits:
 
     The percentages are of the stored connectors and count from ``min_connectors`` of them; the
     absolute numbers always count. ``credentials`` are the rules for credentials that need no
-    approval; None approves all, since in a sandbox no credential leaves the machine.
+    approval; None approves all: in a sandbox, no credential leaves the machine.
     """
 
     max_delete_percent: int = 30
@@ -66,7 +66,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What somebody has allowed: numbers of changes, a change of the policy, patterns of credentials."""
+    """The granted overrides: numbers of changes, a change of the policy, patterns of credentials."""
 
     deletes: int = 0
     updates: int = 0

@@ -1,4 +1,4 @@
-"""What is left to apply when some connectors failed their tests (``--keep-going``)."""
+"""The remaining plan when some connectors failed their tests (``--keep-going``)."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def without(desired: Desired, current: StoredState, failed: frozenset[str]) -> Desired:
     """The configuration in which failed connectors stay as they are stored, or are left out if they are new.
 
-    What depends on them stays too: the permissions of their new version, and the stored policy if
+    Whatever depends on them stays too: the permissions of their new version, and the stored policy if
     the desired one names a failed connector. The stored policy in turn keeps the connectors that it
-    needs, and whatever stays keeps its provider and its groups. It makes no change that the full
+    needs, and all of these keep their providers and groups. It makes no change that the full
     configuration would not make.
     """
     stored, configured = current.snapshot, desired.snapshot
