@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 from typing import NoReturn
 
@@ -12,6 +13,7 @@ def run() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     note_signals()
     gc.disable()  # what is imported stays; `collect_rarely` decides about the rest
+    atexit.register(gc.freeze)  # nobody looks for cycles in what is about to end with the process
     from reconciler.cli.main import run as run_command  # noqa: PLC0415 - it loads click
 
     run_command()

@@ -1,9 +1,11 @@
-"""The collector of cyclic garbage waits while a command loads, and runs in those that may last."""
+"""The collector of cyclic garbage waits while a command loads, runs in those that may last, and not at the end."""
 
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -11,6 +13,17 @@ from reconciler.cli.main import collect_rarely
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.functional.conftest import Home
+
+ENDING: Final = """
+import atexit, gc, sys
+atexit.register(lambda: print("left alone:", len(gc.get_objects()) < gc.get_freeze_count()))
+from reconciler.cli.entry import run
+sys.argv = ["reconciler", "--version"]
+run()
+"""
+"""The first step that is registered is the last one taken."""
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +53,16 @@ def test_it_runs_in_a_command_that_waits_for_others(words: str, *, collects: boo
     gc.disable()  # as at the entry
     collect_rarely(words.split())
     assert gc.isenabled() is collects
+
+
+def test_what_is_left_when_the_process_ends_is_not_looked_through(home: Home) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING],
+        cwd=home.folder,
+        env=home.untraced,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "left alone: True" in done.stdout
