@@ -14,7 +14,7 @@ from reconciler.app.atomic_file import refuse_escape
 from reconciler.app.history import revision
 from reconciler.config.files import decode, find, read_bytes, shown
 from reconciler.config.layout import files_of
-from reconciler.config.load import load
+from reconciler.config.load import Loaded, load
 from reconciler.config.plain_yaml import ReadOnce
 from reconciler.config.rewriting import rewritten
 from reconciler.config.variables import Variables
@@ -124,7 +124,9 @@ def _write(
             draft.mkdir(parents=True)
             remove_abandoned(draft)
             _write_all(draft, found.data)
-            warnings, made = _proved(workspace, draft, folder, snapshot, current, read_as=read_as)
+            warnings, made = _proved(
+                workspace, draft, folder, snapshot, current, written=found, read_as=read_as
+            )
             _put_in_place(draft, folder, tuple(found.data))
     except OSError as error:
         fault = disk_fault(error, folder)
@@ -156,11 +158,15 @@ def _write_all(folder: Path, data: Mapping[str, bytes]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _FilesToWrite:
-    """The contents by file name; ``kept`` are the files of the project that did not change."""
+    """The contents by file name; ``kept`` are the files of the project that did not change.
+
+    ``loaded`` is what the contents were loaded as, if none changed.
+    """
 
     data: Mapping[str, bytes]
     kept: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    loaded: Loaded | None = None
 
 
 def _files(
@@ -171,41 +177,45 @@ def _files(
     read_as: ReadOnce,
 ) -> _FilesToWrite:
     """The project's own files, changed as far as they have to be; without such files, new ones."""
-    own, meant = _own_files(workspace, read_as)
-    if meant is not None:
+    own, loaded = _own_files(workspace, read_as)
+    if loaded is not None and loaded.snapshot is not None:
         done = rewritten(
             {name: text for name, (_, text) in own.items()},
             snapshot,
             Variables.of(workspace.settings, workspace.environment),
             renames=renames,
             header=origin,
-            meant=meant,
+            meant=loaded.snapshot,
             read_as=read_as,
         )
         if done is not None:
-            return _as_bytes(own, done, _other_environments(workspace, done))
+            data = _as_bytes(own, done)
+            notes = (*done.notes, *_other_environments(workspace, done))
+            unchanged = len(done.kept) == len(own) == len(data)
+            return _FilesToWrite(data, done.kept, notes, loaded if unchanged else None)
     texts = files_of(snapshot, origin, renames)
     return _FilesToWrite({name: text.encode() for name, text in texts.items()})
 
 
 def _own_files(
     workspace: Workspace, read_as: ReadOnce
-) -> tuple[dict[str, tuple[bytes, str]], Snapshot | None]:
-    """The project's files and what they declare; none if invalid or in several folders."""
+) -> tuple[dict[str, tuple[bytes, str]], Loaded | None]:
+    """The project's files and what they were loaded as; none if they are in several folders."""
     project = workspace.project
     if not project.exists or len(project.roots) != 1 or workspace.undecided is not None:
         return {}, None
     (root,) = project.roots
+    there = find(root, within=project.bounds_of_roots)
     found, texts = {}, {}
-    for path in find(root, within=project.bounds_of_roots).paths:
+    for path in there.paths:
         data = read_bytes(path)
         text = decode(data, shown(path)) if isinstance(data, bytes) else data
         if not isinstance(data, bytes) or not isinstance(text, str):
             return {}, None
         found[path.relative_to(root).as_posix()] = (data, text)
         texts[path] = text
-    meant = workspace.load(texts=texts, read_as=read_as).snapshot
-    return found, meant if found else None
+    loaded = workspace.load(found=there, texts=texts, read_as=read_as)
+    return found, loaded if found else None
 
 
 def _other_environments(workspace: Workspace, done: Rewritten) -> tuple[str, ...]:
@@ -217,9 +227,7 @@ def _other_environments(workspace: Workspace, done: Rewritten) -> tuple[str, ...
     return (f"{changed}: plan there as well",)
 
 
-def _as_bytes(
-    own: Mapping[str, tuple[bytes, str]], done: Rewritten, notes: tuple[str, ...]
-) -> _FilesToWrite:
+def _as_bytes(own: Mapping[str, tuple[bytes, str]], done: Rewritten) -> dict[str, bytes]:
     """The files as octets: a kept file unchanged, others with their original byte order mark."""
     data: dict[str, bytes] = {}
     kept = set(done.kept)
@@ -227,7 +235,7 @@ def _as_bytes(
         before = own[name][0] if name in own else b""
         mark = BOM_UTF8 if before.startswith(BOM_UTF8) else b""
         data[name] = before if name in kept else mark + text.encode()
-    return _FilesToWrite(data, done.kept, (*done.notes, *notes))
+    return data
 
 
 def _put_in_place(draft: Path, folder: Path, names: tuple[str, ...]) -> None:
@@ -290,12 +298,16 @@ def _proved(
     snapshot: Snapshot,
     current: StoredState,
     *,
+    written: _FilesToWrite,
     read_as: ReadOnce,
 ) -> tuple[tuple[Diagnostic, ...], Plan]:
     """Read the written files back; raises if they differ from the stored resources."""
-    loaded = load(
-        draft, settings=workspace.settings, environment=workspace.environment, read_as=read_as
-    )
+    loaded = written.loaded
+    # Diagnostics would name the project's files.
+    if loaded is None or loaded.diagnostics or not _holds(draft, written.data):
+        loaded = load(
+            draft, settings=workspace.settings, environment=workspace.environment, read_as=read_as
+        )
     diagnostics = tuple(
         replace(item, file=item.file.replace(draft.as_posix(), folder.as_posix(), 1))
         for item in loaded.diagnostics
@@ -308,3 +320,13 @@ def _proved(
             hint="This is a bug in reconciler; please report it.",
         )
     return diagnostics, plan(Desired(loaded.snapshot, loaded.renames), current)
+
+
+def _holds(folder: Path, data: Mapping[str, bytes]) -> bool:
+    """Whether a folder holds exactly these configuration files, octet for octet."""
+    there = find(folder)
+    if there.diagnostics or len(there.paths) != len(data):
+        return False
+    return all(
+        data.get(path.relative_to(folder).as_posix()) == read_bytes(path) for path in there.paths
+    )

@@ -39,6 +39,7 @@ from reconciler.plan.origin import Origin, other_origin
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from reconciler.config.files import SourceFile
     from reconciler.config.load import Loaded, Reader
     from reconciler.model.snapshot import Snapshot, StoredState
     from reconciler.plan.inputs import Desired, Limits
@@ -116,13 +117,15 @@ class Workspace:
         self,
         files: tuple[Path, ...] = (),
         *,
+        found: SourceFile | None = None,
         texts: Mapping[Path, str] = NOTHING_READ,
         read_as: Reader | None = None,
     ) -> Loaded:
         """Read and check the configuration, the settings file with it, and ``files`` as parts of it.
 
-        ``texts`` are the contents of files that were already read; ``read_as`` is kept for
-        reading the same texts again. Raises NoProject if there is neither a project nor a file.
+        ``found`` are the files below the roots, if they were already listed, and ``texts`` the contents of
+        files that were already read; ``read_as`` is kept for reading the same texts again. Raises NoProject
+        if there is neither a project nor a file.
         """
         from reconciler.config.load import load  # noqa: PLC0415 - not for what reads the state alone
         from reconciler.config.plain_yaml import read_documents  # noqa: PLC0415 - as above
@@ -136,6 +139,7 @@ class Workspace:
             environment=self.environment,
             within=self.project.bounds_of_roots,
             files=files,
+            found=found,
             texts=texts,
             read_as=read_as or read_documents,
         )

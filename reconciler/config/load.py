@@ -28,6 +28,7 @@ from reconciler.model.snapshot import Snapshot
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from reconciler.config.files import SourceFile
     from reconciler.config.settings import Settings
     from reconciler.model.address import Address
 
@@ -82,18 +83,22 @@ def load(
     environment: str = "",
     within: Path | None = None,
     files: tuple[Path, ...] = (),
+    found: SourceFile | None = None,
     texts: Mapping[Path, str] = NO_TEXTS,
     read_as: Reader = read_documents,
 ) -> Loaded:
     """Load every YAML file below ``roots``, as one configuration; none may lead out of ``within``.
 
-    ``files`` are read as well, unless they are below one of the roots. ``texts`` replace the
-    contents of the files at these paths. ``read_as`` reads a text, so that known texts need not
-    be read again. ``environment`` selects the values of variables. ``providers`` are those
-    besides the user's own; by default, the built-in ones. Uses neither secrets nor the network,
-    and raises nothing, whatever the files contain.
+    ``files`` are read as well, unless they are below one of the roots. ``found`` are the files
+    below the roots, if they were already listed. ``texts`` replace the contents of the files at
+    these paths. ``read_as`` reads a text, so that known texts need not be read again.
+    ``environment`` selects the values of variables. ``providers`` are those besides the user's own;
+    by default, the built-in ones. Uses neither secrets nor the network, and raises nothing,
+    whatever the files contain.
     """
-    found = with_files(find_all(roots, within=within), files)
+    if found is None:
+        found = find_all(roots, within=within)
+    found = with_files(found, files)
     variables = Variables.of(settings, environment)
     sources = [
         _source(texts[path] if texts and path in texts else read(path), shown(path), read_as)

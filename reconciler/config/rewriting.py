@@ -7,18 +7,15 @@ written in full, and a note says so.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from reconciler.config.events import pieces
 from reconciler.config.fitting import Made, Wanted, Workshop, shortest
 from reconciler.config.layout import files_of
 from reconciler.config.load import built_in_providers
 from reconciler.config.meant import Meant
-from reconciler.config.plain_yaml import ReadOnce, read_documents
-from reconciler.config.raw import RawDocument
+from reconciler.config.pieces import Piece, cut, holds_documents, kind_of_raw, unchanged
 from reconciler.config.template_documents import HEAD_FIELDS, TABLE, TEMPLATE, TableHead
 from reconciler.config.unresolve import Written, concise, paths_of
 from reconciler.config.written_edit import edited
@@ -31,13 +28,10 @@ from reconciler.model.resource import Resource
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reconciler.config.plain_yaml import ReadOnce
     from reconciler.config.variables import Variables
     from reconciler.model.resource import JSON
     from reconciler.model.snapshot import Snapshot
-
-
-# In the common form: a line that is neither blank nor a comment nor the mark of a document.
-_HOLDS_DOCUMENT: Final = re.compile(r"^(?!---$) *[^#\s]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +44,6 @@ class Rewritten:
     texts: Mapping[str, str]
     kept: tuple[str, ...]
     notes: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class _Piece:
-    """A part of a file: one document, or comments.
-
-    ``single``: exactly one document. ``plain``: in the common form. ``made`` are its resources,
-    ``rows`` the rows added to a table; ``inline`` says that it makes permissions.
-    """
-
-    text: str
-    raw: RawDocument | None
-    single: bool
-    plain: bool = False
-    made: Made = field(default_factory=dict)
-    inline: bool = False
-    rows: Written = field(default_factory=dict)
-
-    @property
-    def is_table(self) -> bool:
-        return self.raw is not None and _kind(self.raw) == TABLE
 
 
 def rewritten(
@@ -89,27 +62,32 @@ def rewritten(
     files, which must be valid, mean now. New files begin with ``header``. None if documents
     cannot be separated, such as after a YAML directive. ``read_as`` may have cached them.
     """
-    cut = {name: _pieces(text, read_as) for name, text in files.items()}
-    every = [piece for parts in cut.values() for piece in parts]
+    providers = {item.name: item for item in (*built_in_providers(), *target.providers)}
+    wanted = {item.address: item for item in target.resources}
+    known = Meant.of(meant, providers)
+    found = {
+        name: unchanged(text, known, wanted, read_as) or cut(text, read_as)
+        for name, text in files.items()
+    }
+    every = [piece for parts in found.values() for piece in parts]
     if not all(piece.single for piece in every):
         return None
-    providers = {item.name: item for item in (*built_in_providers(), *target.providers)}
-    templates = [piece.raw for piece in every if piece.raw and _kind(piece.raw) == TEMPLATE]
+    templates = [piece.raw for piece in every if piece.raw and kind_of_raw(piece.raw) == TEMPLATE]
     workshop = Workshop.of(templates, variables, providers)
     work = _Rewriting(
         workshop,
-        {item.address: item for item in target.resources},
+        wanted,
         renames,
-        Meant.of(meant, providers),
+        known,
         {new: old for old, new in renames.items()},
     )
     for piece in every:
         work.look_at(piece)
     short = work.adopt(every)
     texts: dict[str, str] = {}
-    for name, parts in cut.items():
+    for name, parts in found.items():
         text = "".join(work.text_of(piece) for piece in parts)
-        if text == files[name] or any(item.raw is not None for item in _pieces(text, read_as)):
+        if text == files[name] or holds_documents(text, read_as):
             texts[name] = text
     missing = [item for address, item in work.target.items() if address not in work.done]
     new = files_of(target, header, renames, only=missing)
@@ -119,30 +97,6 @@ def rewritten(
         texts[name] = text if there is None else f"{there.rstrip()}\n---\n{text}"
     kept = tuple(name for name in files if texts.get(name) == files[name])
     return Rewritten(texts, kept, tuple(dict.fromkeys(work.notes)))
-
-
-def _pieces(text: str, read_as: ReadOnce) -> list[_Piece]:
-    """The parts of a file, parsed as a whole if it is in the common form."""
-    parts = [part for _, part in pieces(text)]
-    if read_as.is_plain(text):
-        documents = read_as(text, "").documents
-        holding = [_HOLDS_DOCUMENT.search(part) is not None for part in parts]
-        if sum(holding) == len(documents):
-            rest = iter(documents)
-            return [
-                _Piece(part, next(rest) if holds else None, single=True, plain=True)
-                for part, holds in zip(parts, holding, strict=True)
-            ]
-    found = []
-    for part in parts:
-        documents = read_documents(part, "").documents
-        raw = documents[0] if documents else None
-        found.append(_Piece(part, raw, single=len(documents) <= 1))
-    return found
-
-
-def _kind(raw: RawDocument) -> object:
-    return raw.value.get("kind") if isinstance(raw.value, dict) else None
 
 
 @dataclass(slots=True)
@@ -155,16 +109,15 @@ class _Rewriting:
     done: set[Address] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
-    def look_at(self, piece: _Piece) -> None:
+    def look_at(self, piece: Piece) -> None:
         """Find out what a document makes, and which of its resources are still needed unchanged."""
-        if piece.raw is None or _kind(piece.raw) == TEMPLATE:
-            return
-        piece.made = self.meant.by(piece.raw) or self.workshop.made_of(piece.raw) or {}
+        if piece.raw is not None and kind_of_raw(piece.raw) != TEMPLATE:
+            piece.made = self.meant.by(piece.raw) or self.workshop.made_of(piece.raw) or {}
         piece.inline = any(item.kind is Kind.PERMISSIONS for item in piece.made)
         self.done |= {address for address, item in piece.made.items()
                       if self.target.get(address) == item}  # fmt: skip
 
-    def adopt(self, parts: list[_Piece]) -> dict[str, Written]:
+    def adopt(self, parts: list[Piece]) -> dict[str, Written]:
         """Add new connectors to tables that they fit, or else write short documents for them."""
         there = {name for piece in parts for name in self._names(piece)}
         tables = [piece for piece in parts if piece.made and piece.is_table]
@@ -178,14 +131,14 @@ class _Rewriting:
                         found[connector.name] = short
         return found
 
-    def _names(self, piece: _Piece) -> Iterator[str]:
+    def _names(self, piece: Piece) -> Iterator[str]:
         """The new names of a document's connectors."""
         for address in piece.made:
             wanted = self._connector(address.name)
             if wanted is not None:
                 yield wanted.name
 
-    def _add_row(self, piece: _Piece, connector: Connector) -> bool:
+    def _add_row(self, piece: Piece, connector: Connector) -> bool:
         table = piece.raw.value if piece.raw is not None else None
         if not isinstance(table, dict):
             return False
@@ -217,15 +170,19 @@ class _Rewriting:
                     return found
         return None
 
-    def text_of(self, piece: _Piece) -> str:
+    def text_of(self, piece: Piece) -> str:
         """The new text of a document."""
         raw = piece.raw
-        if raw is None or _kind(raw) == TEMPLATE or not isinstance(raw.value, dict):
+        if raw is None or kind_of_raw(raw) == TEMPLATE or not isinstance(raw.value, dict):
             return piece.text
         same = all(self.target.get(address) == item for address, item in piece.made.items())
         if same and not piece.rows:
             return piece.text
-        found = self._table(piece) if _kind(raw) == TABLE else self._document(raw.value, piece.made)
+        found = (
+            self._table(piece)
+            if kind_of_raw(raw) == TABLE
+            else self._document(raw.value, piece.made)
+        )
         return self._written(piece, found)
 
     def _document(self, value: Written, made: Made) -> list[Written]:
@@ -274,7 +231,7 @@ class _Rewriting:
         full = concise(connector, provider, former if isinstance(former, str) else "")
         return [full, *([concise(wanted.permissions, None)] if wanted.permissions else [])]
 
-    def _table(self, piece: _Piece) -> list[Written]:
+    def _table(self, piece: Piece) -> list[Written]:
         """The table with the rows that still fit, and documents for connectors that need fields of their own."""
         table = piece.raw.value if piece.raw is not None else None
         if not isinstance(table, dict):
@@ -347,7 +304,7 @@ class _Rewriting:
         made = self.workshop.made(found)
         return found if made is not None and made == self.workshop.made(wanted) else wanted
 
-    def _written(self, piece: _Piece, found: list[Written]) -> str:
+    def _written(self, piece: Piece, found: list[Written]) -> str:
         if not found:
             return ""
         first, *others = found

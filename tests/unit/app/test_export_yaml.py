@@ -1,4 +1,4 @@
-"""Files that are put in place together, or not at all."""
+"""Files that are proved to mean what is stored, and put in place together or not at all."""
 
 from __future__ import annotations
 
@@ -6,10 +6,92 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.app.export_yaml import _put_in_place
+from reconciler.app import export_yaml
+from reconciler.app.export_yaml import _put_in_place, _write
+from reconciler.app.project_folder import find_project
+from reconciler.app.workspace import Workspace, open_workspace
+from reconciler.config.load import load
+from reconciler.errors import ReconcilerError
+from reconciler.model.snapshot import StoredState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+GROUP = "kind: Group\nname: {name}\nmembers: {{users: [{name}@contoso.example]}}\n"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    folder = tmp_path / "connectors.d"
+    (folder / "more").mkdir(parents=True)
+    (folder / "one.yaml").write_text(GROUP.format(name="one"), encoding="utf-8-sig")
+    (folder / "more" / "two.yaml").write_text(GROUP.format(name="two"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return open_workspace(find_project({}), {})
+
+
+def test_files_that_stay_as_they_are_are_not_loaded_twice(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = workspace.load().snapshot
+    assert snapshot is not None
+    monkeypatch.setattr(export_yaml, "load", None)
+    out = tmp_path / "out"
+    done = _write(workspace, out, snapshot, StoredState(), origin="Written by a test.")
+    assert done.kept == (out / "more" / "two.yaml", out / "one.yaml")
+    assert not done.files
+    assert not done.warnings
+    assert len(done.plan.changes) == 2
+    own = workspace.project.roots[0]
+    for name in ("one.yaml", "more/two.yaml"):
+        assert (out / name).read_bytes() == (own / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("one.yaml", GROUP.format(name="other")),
+        ("more/two.yaml", ""),
+        ("three.yaml", GROUP.format(name="three")),
+        ("three.yaml/in-a-folder.yaml", GROUP.format(name="three")),
+    ],
+)
+def test_what_is_proved_is_what_is_on_the_disk(
+    name: str,
+    text: str,
+    workspace: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    snapshot = workspace.load().snapshot
+    assert snapshot is not None
+    write_all = export_yaml._write_all
+
+    def and_somebody_else(folder: Path, data: Mapping[str, bytes]) -> None:
+        write_all(folder, data)
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+    monkeypatch.setattr(export_yaml, "_write_all", and_somebody_else)
+    with pytest.raises(ReconcilerError):
+        _write(workspace, tmp_path / "out", snapshot, StoredState(), origin="Written by a test.")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_warnings_of_files_that_stay_name_the_new_ones(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    own = workspace.project.roots[0]
+    (own / "empty.yaml").write_text("# nothing yet\n", encoding="utf-8")
+    snapshot = workspace.load().snapshot
+    assert snapshot is not None
+    out = tmp_path / "out"
+    done = _write(workspace, out, snapshot, StoredState(), origin="Written by a test.")
+    assert [(item.rule, item.file) for item in done.warnings] == [
+        ("file/empty", (out / "empty.yaml").as_posix())
+    ]
+    assert done.warnings == load(out).diagnostics
 
 
 def test_a_failure_removes_every_folder_that_was_made_and_no_other(tmp_path: Path) -> None:
