@@ -123,9 +123,8 @@ class Workspace:
     ) -> Loaded:
         """Read and check the configuration, the settings file with it, and ``files`` as parts of it.
 
-        ``found`` are the files below the roots, if they were already listed, and ``texts`` the contents of
-        files that were already read; ``read_as`` is kept for reading the same texts again. Raises NoProject
-        if there is neither a project nor a file.
+        ``found``, ``texts`` and ``read_as`` are those of :func:`reconciler.config.load.load`. Raises NoProject if
+        there is neither a project nor a file.
         """
         from reconciler.config.load import load  # noqa: PLC0415 - not for what reads the state alone
         from reconciler.config.plain_yaml import read_documents  # noqa: PLC0415 - as above
