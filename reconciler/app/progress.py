@@ -13,19 +13,19 @@ class Progress(Protocol):
     """Receives the progress of a run of tests, in the thread that runs it."""
 
     def started(self, connectors: tuple[Connector, ...]) -> None:
-        """So many are about to be tested."""
+        """That many connectors are about to be tested."""
         ...
 
     def finished(self, result: ConnectorResult) -> None:
-        """One is done."""
+        """One test has finished."""
         ...
 
     def ended(self) -> None:
-        """The run is over, whichever way."""
+        """The run is over, however it ended."""
         ...
 
     def noted(self, notes: tuple[str, ...]) -> None:
-        """Say what could not be looked at, or not be recorded."""
+        """Report what could not be read or recorded."""
         ...
 
 

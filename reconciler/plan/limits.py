@@ -43,10 +43,10 @@ class Limit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LimitViolation:
-    """A limit that refuses the apply, why, and what allows it.
+    """A limit that blocks the apply, why, and how to allow it.
 
-    ``override`` is the option that lets it pass; empty where none does. ``uses`` are the uses of secrets
-    that it is about.
+    ``override`` is the option to exceed it; empty if there is none. ``uses`` are the affected uses of
+    secrets.
     """
 
     limit: Limit
@@ -56,7 +56,7 @@ class LimitViolation:
 
     @property
     def needs_only_a_person(self) -> bool:
-        """Whether a yes on a terminal, after reading the plan, is enough approval."""
+        """Whether approval on a terminal, after reading the plan, is enough."""
         return self.limit in (Limit.POLICY_CHANGE, Limit.CREDENTIAL)
 
     @property
@@ -80,7 +80,7 @@ def violations(
     limits: Limits,
     overrides: Overrides,
 ) -> tuple[LimitViolation, ...]:
-    """Every limit that the changes break and that no override lets pass."""
+    """Every limit that the changes exceed without an override."""
     return (
         *_other_project(desired, current),
         *_protected(changes),
@@ -202,7 +202,7 @@ def _verb(limit: Limit) -> str:
 def unapproved(
     new: tuple[NewCredentialUse, ...], limits: Limits, overrides: Overrides, identify: Identify
 ) -> Iterator[LimitViolation]:
-    """Yield what nobody allowed yet, a violation for each connector and application."""
+    """Yield unapproved uses, as one violation for each connector and application."""
     if limits.credentials is None:
         return
     rules = (*limits.credentials, *overrides.credentials)
@@ -232,7 +232,7 @@ def unapproved(
 
 
 def overriding_options(violations: Iterable[LimitViolation]) -> str:
-    """The options that let all of these pass, each once, and no more than can be typed."""
+    """The options that allow all of these, each once, and no more than can be typed."""
     broken = tuple(violations)
     options = dict.fromkeys(item.override for item in broken if item.override and not item.uses)
     options |= dict.fromkeys(credential_options(pending_uses(broken)))
@@ -241,7 +241,7 @@ def overriding_options(violations: Iterable[LimitViolation]) -> str:
 
 
 _Holder: TypeAlias = tuple[bool, str]
-"""Whose secret it is: whether of an application, and its name."""
+"""The owner of the secret: whether it is an application, and its name."""
 
 
 def _sentence(holder: _Holder, pairs: tuple[CredentialRule, ...], *, reserved: bool) -> str:

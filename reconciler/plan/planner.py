@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an apply would do, whom it would affect, and which limits it breaks.
+    """What an apply would do, whom it would affect, and which limits it exceeds.
 
     ``lineage`` and ``serial`` identify the stored state that it was made against. ``forgotten`` are
     the resources to create that ``state forget`` had removed. ``not_ready`` are untouched
     connectors that are not known to work: an apply does not test them. ``partial`` is None for a
-    plan of everything. ``environment`` is the one of ``reconciler.yaml``, if there are any.
+    plan of everything. ``environment`` is the one from ``reconciler.yaml``, if any.
     ``settings_changes`` are the settings in force that differ from those of the last apply. ``base`` is the
     commit that the configuration was compared with, if it was not the stored state; such a plan cannot be applied.
-    ``sources`` tell where the new values are written.
+    ``sources`` are the places where new values are written.
     """
 
     lineage: str
@@ -97,7 +97,7 @@ def plan(
     audiences = Audiences(stored.directory)
     before = RoutingTable(stored, audiences)
     after, impact = before, Impact()
-    if changes:  # without any, the same resources are on both sides
+    if changes:  # without changes, both sides have the same resources
         later = audiences.later(configured.directory)
         alike = later is audiences and all(map(_keeps_routes, changes))
         after = before.later(configured) if alike else RoutingTable(configured, later)
@@ -206,7 +206,7 @@ PlanStage = TestConnectors | WriteRevision | ProveEmpty
 
 
 def stages(plan: Plan, *, skip_tests: bool = False) -> tuple[PlanStage, ...]:
-    """The steps that applying ``plan`` takes, in order; none if there is nothing to do, or nothing to apply it to."""
+    """The steps of applying ``plan``, in order; none if there is nothing to do, or nothing to apply it to."""
     if plan.base is not None:
         return ()
     found: list[PlanStage] = []

@@ -46,7 +46,7 @@ class Scope:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is left out."""
+        """Whether everything is included."""
         return not (self.patterns or self.labels or self.kinds)
 
     @property
@@ -114,7 +114,7 @@ def narrow_to(
         renames=tuple(pair for pair in desired.renames if pair[0] in connectors),
         compared=frozenset(connectors),
     )
-    # As keys: each once, in order, and quick to be found among many.
+    # As keys: distinct, ordered, and fast to look up.
     changed = dict.fromkeys(item.address for item in ordered(differences(part, current)))
     everything = dict.fromkeys(item.address for item in ordered(differences(desired, current)))
     return part, PartialPlan(
@@ -179,7 +179,7 @@ class _Graph:
         return found | {self._twins[item] for item in found if item in self._twins}
 
     def with_dependencies(self, chosen: set[Address]) -> set[Address]:
-        """Add what would be missing, what refers to something deleted, and who gives up an address of a sender."""
+        """Add missing dependencies, references to deleted resources, and former senders."""
         included, pending, seen = set(chosen), list(chosen), set(chosen)
         while pending:
             address = pending.pop()
@@ -196,14 +196,14 @@ class _Graph:
         return included
 
     def _former_senders(self, address: Address) -> set[Address]:
-        """The connectors that send as an address which is to become one of this connector."""
+        """The connectors that send as an address that this connector takes over."""
         resource = self.after.get(address)
         senders = _senders(resource) if resource is not None else ()
         found = (self._senders.get(sender, set()) for sender in senders)
         return set().union(*found) - {address}
 
     def mixed(self, included: set[Address]) -> tuple[Resource, ...]:
-        """The desired version of what is included, and the stored one of all else."""
+        """The desired version of everything included, and the stored version of the rest."""
         return (
             *(item for address, item in self.after.items() if address in included),
             *(item for address, item in self.before.items() if address not in included),
@@ -273,5 +273,5 @@ def _addresses(kind: Kind, *names: str | None) -> tuple[Address, ...]:
 
 
 def _owner(address: Address) -> str:
-    """The connector that a resource is or belongs to; empty for all else."""
+    """The connector that a resource is or belongs to; empty for other kinds."""
     return address.name if address.kind in _OF_CONNECTORS else ""

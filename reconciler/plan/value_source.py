@@ -14,7 +14,7 @@ from reconciler.model.address import Address
 class ParameterSource:
     """A parameter of a template, and where its value is written: in a row, in a connector, or as the default.
 
-    ``file`` and ``line`` are null in a group of connectors, of which each has a value of its own.
+    ``file`` and ``line`` are null in a group of connectors with different values.
     """
 
     name: str
@@ -27,8 +27,8 @@ class ValueSource:
     """Where a value is written.
 
     ``file`` and ``line`` are null in a built-in provider, which ``provider`` names. ``template`` is the
-    template that holds the text. ``table`` tells that it stands in a table of connectors. ``parameters`` and
-    ``variables`` are what stands in the text; ``whole`` tells that it is one parameter and nothing else.
+    template that holds the text. ``table`` says that it is in a table of connectors. ``parameters`` and
+    ``variables`` are those in the text; ``whole`` says that it is exactly one parameter.
     """
 
     file: str | None
@@ -47,7 +47,7 @@ class ValueSource:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the value stands as it is in the document of its resource, where everybody looks for it."""
+        """Whether the value is written directly in the document of its resource, where one expects it."""
         return not (self.template or self.table or self.provider or self.variables)
 
 
@@ -74,9 +74,9 @@ def field_sources(sources: ResourceSources, address: Address) -> FieldSources:
 def shared_sources(
     sources: ResourceSources, addresses: Iterable[Address], paths: Iterable[str]
 ) -> FieldSources:
-    """The sources that changes of several resources have in common, by field.
+    """The sources that changes of several resources share, by field.
 
-    The values of a parameter may stand in a row each; its place is then left out.
+    The values of a parameter may be in different rows; its place is then omitted.
     """
     every = [field_sources(sources, address) for address in addresses]
     found: dict[str, ValueSource] = {}
@@ -93,6 +93,6 @@ def shared_sources(
 
 
 def _text(source: ValueSource) -> ValueSource:
-    """The source of the text alone, with parameters that have no place."""
+    """The source of the text alone, without the places of parameters."""
     nowhere = (ParameterSource(name=item.name, file=None, line=None) for item in source.parameters)
     return replace(source, parameters=tuple(nowhere))

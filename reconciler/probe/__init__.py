@@ -1,5 +1,4 @@
-"""Live tests of connectors, in stages, with every failure named.
+"""Live tests of connectors, in stages, with every failure explained: schedule, reports, drift and shards.
 
-What is tested and in which order, reports, drift and shards. How a session is opened, and what a server's
-answer means, is in :mod:`reconciler.connection`.
+Opening sessions and interpreting a server's answers belong to :mod:`reconciler.connection`.
 """

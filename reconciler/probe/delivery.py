@@ -1,4 +1,4 @@
-"""The test mail: sent through a connector that works, found again in its inbox, and removed."""
+"""The test mail: sent through a working connector, found in its inbox, and removed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _AT_ONCE: Final = 0.05
 """Seconds below which a mail is reported as found at once."""
 
 LOOKS: Final = BackOff(first=0.1, longest=1.0)
-"""The waits between two looks into the mailbox."""
+"""The waits between two searches of the mailbox."""
 
 
 class TestMailDelivery:
@@ -60,7 +60,7 @@ class TestMailDelivery:
         self._session: AccountSession = self._new(SmtpAccountSession, smtp)
 
     def result(self) -> ProtocolResult:
-        """Send it and look for it; what goes wrong is in the result. Raises Cancelled."""
+        """Send it and look for it; failures are in the result. Raises Cancelled."""
         started = time.monotonic()
         try:
             detail = self._deliver()
@@ -103,7 +103,7 @@ class TestMailDelivery:
     @contextmanager
     def _signed_in(self, kind: type[S], account: Account) -> Iterator[S]:
         session = self._new(kind, account)
-        self._session = session  # which explains what goes wrong
+        self._session = session  # which explains failures
         try:
             session.open(SIGN_IN_STAGES)
             yield session
@@ -126,7 +126,7 @@ class TestMailDelivery:
             raise Declined("RCPT", reply)
 
     def _find(self, session: ImapSession) -> str:
-        """Look into the inbox until it is there, and remove it, and the copy that was filed in Sent."""
+        """Search the inbox until it arrives, and remove it and the copy in Sent."""
         started = time.monotonic()
         found = self._await(session)
         seconds = time.monotonic() - started
@@ -155,14 +155,14 @@ class TestMailDelivery:
         raise NotDelivered
 
     def _look(self, session: ImapSession, folder: str) -> tuple[int, ...]:
-        # In the subject too: some servers look for no header but the well-known ones.
+        # Also in the subject: some servers search only well-known headers.
         return session.find(folder, (HEADER, self._token), ("Subject", self._token))
 
 
 def reads_own_address(reading: Account) -> bool:
-    """Whether mail to the connector's address is to be expected in the mailbox that it reads.
+    """Whether mail to the connector's address should arrive in the mailbox that it reads.
 
-    It is if that is the mailbox of the address, by the name of the user, or if one account does both.
+    It should if that is the address's mailbox, judging by the user name, or if one account does both.
     """
     address, user = address_key(reading.address), address_key(reading.username)
     named = user in (address, address.rpartition("@")[0])

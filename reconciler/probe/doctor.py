@@ -1,4 +1,4 @@
-"""A longer look at one connector: its test, and what the servers tell besides."""
+"""An examination of one connector: its test, and further observations of the servers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 _LOOK = 5.0
-"""Seconds for looks beyond the test, such as which TLS mode a server speaks that does not speak ours."""
+"""Seconds for further checks, such as the TLS mode of a server that does not speak ours."""
 
 _MOST_FOLDERS = 500
 _MOST_HOSTS = 50
@@ -43,11 +43,11 @@ _MOST_HOSTS = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """What was seen of a server besides the stages; every text is fit to be shown.
+    """Observations of a server beyond the stages; every text is redacted.
 
-    ``speaks`` is the TLS mode of the port, None if it could not be told. ``verified`` is whether the
-    ``chain`` was. ``capabilities`` are those after the sign-in, where there was one. ``quotas`` is None
-    if the server tells nothing of quotas, or was not asked. ``unreadable`` counts the lines that were left out.
+    ``speaks`` is the TLS mode of the port, None if unknown. ``verified`` is whether the ``chain`` was.
+    ``capabilities`` are those after the sign-in, if there was one. ``quotas`` is None if the server
+    reports none, or was not asked. ``unreadable`` counts skipped lines.
     """
 
     speaks: Security | None = None
@@ -62,7 +62,7 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class ExaminedAccount:
-    """One account of a connector: how its test went, and what was seen."""
+    """One account of a connector: its test result, and the observations."""
 
     account: Account
     result: ProtocolResult
@@ -72,9 +72,9 @@ class ExaminedAccount:
 def examine(
     connector: Connector, resolver: SecretResolver, options: ProbeOptions = DEFAULT_OPTIONS
 ) -> tuple[ExaminedAccount, ...]:
-    """Test a connector in this thread and look around; raises as ``probe`` does.
+    """Test and examine a connector in this thread; raises like ``probe``.
 
-    What cannot be seen is left out: only the test itself decides whether the connector works.
+    Failing observations are omitted: only the test itself decides whether the connector works.
     """
     shared_context(options.ca_file)
     access, rejections = Access.with_tokens(resolver, options), Rejections()
@@ -87,7 +87,7 @@ def examine(
 
 
 class _Inspector:
-    """Looks around in each session of a test; the last one counts."""
+    """Examines each session of a test; the last one counts."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -125,7 +125,7 @@ class _Inspector:
         except Cancelled:
             raise
         except MailFault:
-            return None, ()  # there was no time to find out
+            return None, ()  # no time left for it
 
 
 def _mailbox(seen: Details, session: ImapAccountSession) -> Details:
@@ -174,7 +174,7 @@ def _shown_quotas(quotas: tuple[Quota, ...], session: AccountSession) -> tuple[Q
 
 
 _SOON = 21
-"""Days that a certificate should have left."""
+"""The minimum days before a certificate expires."""
 
 _NEARLY_FULL = 0.9
 
@@ -183,7 +183,7 @@ _DOING = {Protocol.IMAP: "read mail", Protocol.SMTP: "send mail"}
 
 
 def verdict(name: str, accounts: tuple[ExaminedAccount, ...], now: datetime) -> str:
-    """Say whether it works, and what is wrong or soon will be. A pure function."""
+    """Say whether it works, and list current and upcoming problems. A pure function."""
     failed = [item for item in accounts if item.result.failed is not None]
     if failed:
         first = failed[0].result.failed

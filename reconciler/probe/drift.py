@@ -1,4 +1,4 @@
-"""What has changed since the last test: of the account, and of what its servers show of themselves."""
+"""What has changed since the last test: the account's result, and the servers' properties."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class Known:
     """What the last test found of one account of a connector.
 
-    ``failure`` is stage and error class, "" if it passed. ``observed`` is from the last test that saw
-    anything of the server.
+    ``failure`` is stage and error class, "" if it passed. ``observed`` is from the last test that
+    observed anything of the server.
     """
 
     failure: str = ""
@@ -40,7 +40,7 @@ Facts = Mapping[Protocol, Known]
 
 
 class FindingKind(StrEnum):
-    """What kind of change it is, in one word that scripts can rely on."""
+    """The kind of change, in one word that scripts can rely on."""
 
     FAILS = "fails"
     FAILS_OTHERWISE = "fails_otherwise"
@@ -56,7 +56,7 @@ class FindingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftFinding:
-    """One change. ``summary`` says it in a sentence without its subject; ``before`` may be unknown ("")."""
+    """One change. ``summary`` is a sentence without its subject; ``before`` may be unknown ("")."""
 
     kind: FindingKind
     protocol: Protocol
@@ -67,9 +67,9 @@ class DriftFinding:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A connector, how it was at the last test (``tested``, None if there was none), and how it is.
+    """A connector, its last test (``tested``, None if there was none), and its current state.
 
-    ``failing_since`` is when the failures began that have not ended yet.
+    ``failing_since`` is the start of the ongoing failures.
     """
 
     result: ConnectorResult
@@ -80,7 +80,7 @@ class Checked:
 
     @property
     def remarkable(self) -> bool:
-        """Whether there is anything to say of it."""
+        """Whether there is anything to report."""
         return bool(self.findings) or not self.result.passed
 
 
@@ -95,7 +95,7 @@ def check(
     """Compare a result with the last one. A pure function of its arguments.
 
     A certificate with fewer than ``cert_days`` days left is a finding every time, until it is renewed;
-    everything else is one when it changes.
+    everything else only when it changes.
     """
     before = Status.UNTESTED
     if last is not None:
@@ -124,7 +124,7 @@ def _failing_since(result: ConnectorResult, last: LastTest | None) -> datetime |
 
 
 def failure_of(account: ProtocolResult) -> str:
-    """Stage and error class of what failed, "" if nothing did; what a later test is compared with."""
+    """Stage and error class of the failure, "" if none, for comparison with later tests."""
     failed = account.failed
     if failed is None or failed.failure is None:
         return ""
@@ -132,7 +132,7 @@ def failure_of(account: ProtocolResult) -> str:
 
 
 def _failure_of(account: ProtocolResult, last: LastTest | None) -> str:
-    # An older release kept only the first failure, "imap authentication", and nothing of each account.
+    # An older release kept only the first failure, "imap authentication", and no accounts.
     if last is None or last.passed:
         return ""
     protocol, _, stage = last.stage.partition(" ")
@@ -194,7 +194,7 @@ def _shown(account: ProtocolResult, old: Observed, new: Observed) -> Iterator[Dr
             FindingKind.ISSUER_CHANGED, words, old.certificate_issuer, new.certificate_issuer
         )
     if not new.capabilities and not new.mechanisms:
-        return  # the test did not come as far as asking for them
+        return  # the test ended before asking for them
     if not old.capabilities and not old.mechanisms:
         return
     for name in sorted(set(old.mechanisms) - set(new.mechanisms)):
@@ -228,10 +228,10 @@ def _size(octets: int | None) -> str:
 def last_test(
     result: ConnectorResult, before: LastTest | None = None, *, shallow: bool = False
 ) -> LastTest:
-    """Boil a result down to the first thing that failed, and to what was found of each account.
+    """Reduce a result to the first failure, and the findings for each account.
 
-    What ``before`` saw of a server that was not seen this time is kept, so that it can be compared with
-    once the server is back. A ``shallow`` test does not prove that an account works that failed before.
+    Earlier observations from ``before`` of an unreachable server are kept for later comparison. A
+    ``shallow`` test does not prove that a failing account works again.
     """
     known = facts(before)
     found = {
@@ -256,7 +256,7 @@ def last_test(
 
 
 def facts(last: LastTest | None) -> Facts:
-    """What a stored test has seen of each server; what cannot be read is as if it was never seen."""
+    """A stored test's observations of each server; unreadable ones are ignored."""
     if last is None:
         return {}
     try:
@@ -265,7 +265,7 @@ def facts(last: LastTest | None) -> Facts:
             protocol: Known(item.failure, observed(item.observed) if item.observed else None)
             for protocol, item in found.items()
         }
-    except ValueError:  # a newer release may see other things
+    except ValueError:  # a newer release may observe other things
         return {}
 
 
@@ -291,11 +291,11 @@ def _facts() -> TypeAdapter[dict[Protocol, _KnownDocument]]:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What became of the results of a run in the state.
+    """How the state recorded the results of a run.
 
     ``others`` are connectors that the state holds in another version, or not at all. ``shallow`` counts
-    those that passed a test that stopped too early to prove anything. ``problem`` says why the state
-    took nothing.
+    those that passed a test that stopped too early to prove anything. ``problem`` says why nothing was
+    recorded.
     """
 
     recorded: int = 0

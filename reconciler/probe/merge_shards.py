@@ -1,4 +1,4 @@
-"""The reports of all shards of a run, joined to the report of the whole run."""
+"""Merges the reports of all shards of a run into the report of the whole run."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def merge(reports: Sequence[tuple[str, TestReport]]) -> TestReport:
-    """Join reports, each with the name of its file.
+    """Merge reports, each with the name of its file.
 
-    Raises ReconcilerError unless they are exactly the shards of one run, each of them complete: a
-    connector that nobody tested must not look like one that passed.
+    Raises ReconcilerError unless they are exactly the shards of one run, each complete: an untested
+    connector must not look like one that passed.
     """
     runs = [(file, _run(file, report)) for file, report in reports]
     _check_same(runs)

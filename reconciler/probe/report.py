@@ -27,7 +27,7 @@ class FailureDocument:
 class StageDocument:
     """One stage of a test; ``seconds`` is its duration.
 
-    ``warning`` is a sentence about what went well and may not the next time, or empty.
+    ``warning`` is a sentence about a problem that may come up next time, or empty.
     """
 
     stage: Stage
@@ -40,7 +40,7 @@ class StageDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedDocument:
-    """What a server shows to whoever has not signed in yet.
+    """What a server offers before the sign-in.
 
     ``certificate_expires`` is ISO 8601 in UTC, null without TLS; ``size_limit`` is in octets (RFC 1870).
     """
@@ -81,7 +81,7 @@ class ConnectorReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectionDocument:
-    """What a run was asked to test: names and patterns, labels, and which of those; down to ``depth``."""
+    """The selection of a run: names and patterns, labels, and which of those; down to ``depth``."""
 
     names: tuple[str, ...]
     labels: tuple[str, ...]
@@ -93,8 +93,8 @@ class SelectionDocument:
 class RunDocument:
     """What a run was about, and how it ended.
 
-    ``configuration`` is the digest of what the files mean. ``shard`` is null for a run that was not
-    shared. ``not_run`` names the connectors that the run did not come to.
+    ``configuration`` is the digest of the configuration's meaning. ``shard`` is null for a run that was not
+    shared. ``not_run`` names the connectors that were not tested.
     """
 
     configuration: str
@@ -127,7 +127,7 @@ def report(
     run: RunDocument | None = None,
     error: str | None = None,
 ) -> TestReport:
-    """Put results into the shape in which they are published."""
+    """Convert results to their published form."""
     return joined(tuple(_connector(result) for result in results), run, error)
 
 
@@ -136,7 +136,7 @@ def joined(
     run: RunDocument | None = None,
     error: str | None = None,
 ) -> TestReport:
-    """Put connectors together to a report, and count them."""
+    """Make the report of the connectors, with counts."""
     outcomes = [item.outcome for item in connectors]
     return TestReport(
         passed=outcomes.count("passed"),
@@ -173,7 +173,7 @@ def _protocol(result: ProtocolResult) -> ProtocolDocument:
 
 
 def observed_document(seen: Observed) -> ObservedDocument:
-    """Put what was observed into the shape in which it is published and stored."""
+    """Convert observations to their published and stored form."""
     expires = seen.certificate_expires
     return ObservedDocument(
         tls_version=seen.tls_version,
@@ -186,7 +186,7 @@ def observed_document(seen: Observed) -> ObservedDocument:
 
 
 def observed(document: ObservedDocument) -> Observed:
-    """The inverse of :func:`observed_document`; raises ValueError for a time that is none."""
+    """The inverse of :func:`observed_document`; raises ValueError for an invalid time."""
     expires = document.certificate_expires
     return Observed(
         tls_version=document.tls_version,
@@ -199,7 +199,7 @@ def observed(document: ObservedDocument) -> Observed:
 
 
 def stage_document(result: StageResult) -> StageDocument:
-    """Put one stage into the shape in which it is published."""
+    """Convert one stage to its published form."""
     failure = result.failure
     return StageDocument(
         stage=result.stage,
@@ -219,7 +219,7 @@ def stage_document(result: StageResult) -> StageDocument:
 
 
 def results(report: TestReport) -> tuple[ConnectorResult, ...]:
-    """Take the results out of a report again; the inverse of :func:`report`."""
+    """Extract the results from a report; the inverse of :func:`report`."""
     return tuple(
         ConnectorResult(
             item.connector,

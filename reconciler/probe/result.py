@@ -12,7 +12,7 @@ from reconciler.model.protocol import Protocol
 
 
 class StageOutcome(StrEnum):
-    """How a stage ended. NOT_REACHED: one before it failed. SKIPPED: nobody asked for it."""
+    """How a stage ended. NOT_REACHED: an earlier one failed. SKIPPED: it was not requested."""
 
     OK = "ok"
     FAILED = "failed"
@@ -22,9 +22,10 @@ class StageOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """How one stage went. ``seconds`` is its duration; ``detail`` is what is worth telling.
+    """How one stage went.
 
-    ``warning`` is a sentence about what went well now and may not the next time.
+    ``seconds`` is its duration; ``detail`` is a remark. ``warning`` is a sentence about a problem that
+    may come up next time.
     """
 
     stage: Stage
@@ -37,9 +38,9 @@ class StageResult:
 
 @dataclass(frozen=True, slots=True)
 class ProtocolResult:
-    """How one account of a connector did. ``via`` is the address that --connect-to led to, or "".
+    """The result of one account of a connector. ``via`` is the address that --connect-to led to, or "".
 
-    ``observed`` is what the server showed of itself, None if the test did not get that far.
+    ``observed`` are the server's properties, None if the test did not get that far.
     """
 
     protocol: Protocol
@@ -57,7 +58,7 @@ class ProtocolResult:
 
 @dataclass(frozen=True, slots=True)
 class ConnectorResult:
-    """How a connector did; ``started_at`` is in UTC, ``seconds`` the whole duration."""
+    """The result of a connector; ``started_at`` is in UTC, ``seconds`` the whole duration."""
 
     connector: str
     started_at: datetime
@@ -66,12 +67,12 @@ class ConnectorResult:
 
     @property
     def passed(self) -> bool:
-        """Whether every stage that was asked for went well."""
+        """Whether every requested stage passed."""
         return not self.failures
 
     @property
     def failures(self) -> tuple[tuple[ProtocolResult, StageResult, Failure], ...]:
-        """What failed, at most one for each protocol."""
+        """The failures, at most one for each protocol."""
         return tuple(
             (protocol, stage, stage.failure)
             for protocol in self.protocols

@@ -44,17 +44,17 @@ class Timed:
 
 
 _SLICE = 0.1
-"""Seconds between two looks, while waiting for results, whether the run was called off."""
+"""Seconds between checks whether the run was cancelled, while waiting for results."""
 
 _CLEAN_UP = 1.0
-"""Seconds that tests under way get to close their connections once a run is called off."""
+"""Seconds that running tests have to close their connections once a run is cancelled."""
 
 NOT_SENT = (StageResult(Stage.DELIVERY, StageOutcome.NOT_REACHED),)
-"""The result of a test mail that was asked for, where the connector itself failed."""
+"""The result of a requested test mail if the connector itself failed."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """A run was called off. ``results`` are the finished ones, ``not_run`` names the other connectors."""
+    """A run was cancelled. ``results`` are the finished ones, ``not_run`` names the other connectors."""
 
     def __init__(self, results: tuple[ConnectorResult, ...], not_run: tuple[str, ...]) -> None:
         super().__init__(f"{counted(len(not_run), 'connector')} not tested")
@@ -73,10 +73,10 @@ def run(
 ) -> tuple[ConnectorResult, ...]:
     """Test many connectors and wait for all of them; the results are in the order of the connectors.
 
-    Drafts are left out. ``on_result`` is called in this thread, in the order in which connectors are done.
-    Ctrl-C, and ``cancelled`` when it is set, call the run off: connections are closed, and within a second
-    or so Interrupted (a KeyboardInterrupt) is raised with what was finished. Raises UsageError if the CA file
-    cannot be used.
+    Drafts are skipped. ``on_result`` is called in this thread, in the order in which connectors finish.
+    Ctrl-C, or setting ``cancelled``, cancels the run: connections are closed, and within a second or so
+    Interrupted (a KeyboardInterrupt) is raised with the finished results. Raises UsageError if the CA
+    file cannot be used.
     """
     shared_context(options.ca_file)
     chosen = tuple(connector for connector in connectors if not connector.draft)
@@ -85,7 +85,7 @@ def run(
 
 
 class _Run:
-    """One run: a schedule, and threads that are started as they are needed."""
+    """One run: a schedule, and threads that are started on demand."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class _Run:
                 if not self._left[position]:
                     self._finish(position)
             self._work_through(self._schedule, len(self._jobs), cancelled)
-            # Only now, so that nothing else is done to the mailboxes that they are looked for in.
+            # Only now, so that nothing else touches the mailboxes in which they are searched.
             mails = Schedule(self._mails, self._options.per_host)
             self._work_through(mails, len(self._mails), cancelled)
         except KeyboardInterrupt:
@@ -151,7 +151,7 @@ class _Run:
 
     def _start(self, job: Job, running: int) -> None:
         if running > len(self._threads):
-            # Daemons, because a look-up of a name or a secret that hangs must not keep the program alive.
+            # Daemons, because a hanging DNS query or secret must not keep the program alive.
             thread = threading.Thread(target=self._thread, name=f"probe-{running}", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -194,7 +194,7 @@ class _Run:
             self._mails.append(job)
 
     def _test_mail(self, parts: list[Timed]) -> Job | None:
-        """Return the test mail that is to follow these tests, None if there is none to send.
+        """Return the test mail that follows these tests, None if there is none to send.
 
         A connector that has failed sends none: its sign-in could be rejected once more.
         """
@@ -234,7 +234,7 @@ class _Run:
 
 
 def _joined(connector: Connector, parts: list[Timed], options: ProbeOptions) -> ConnectorResult:
-    """Put the accounts together, IMAP first, whichever was done first; a test mail belongs to SMTP."""
+    """Combine the accounts, IMAP first, in whatever order they finished; a test mail belongs to SMTP."""
     if not parts:
         return ConnectorResult(connector.name, datetime.now(UTC), 0.0, ())
     first = min(parts, key=lambda part: part.started)

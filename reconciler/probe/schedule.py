@@ -1,4 +1,4 @@
-"""Which test may start next: so many at a time of one host, one at a time of one account or password."""
+"""Schedules tests: a limited number at a time per host, one at a time per account or password."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Job:
 
 
 class Schedule:
-    """The tests that wait. A pure value with a memory: it starts nothing and waits for nothing.
+    """The waiting tests. Only bookkeeping: it starts nothing and waits for nothing.
 
-    Hosts take turns in the order of their first test, so that many tests of one slow host do not hold up
-    the others. Accounts of a connector with the same password come one after the other, so that the second
-    one knows how the first has fared. However many wait, the next one is found in a few steps.
+    Hosts take turns in the order of their first test, so that many tests of one slow host do not hold
+    up the others. Accounts of a connector with the same password come one after the other, so that the
+    second knows the result of the first. The next one is found in a few steps, however many wait.
     """
 
     def __init__(self, jobs: Iterable[Job], per_host: int) -> None:
@@ -57,7 +57,7 @@ class Schedule:
             self._add(number, job)
 
     def next(self) -> Job | None:
-        """Take the next test that may start; None if all that wait have to wait longer."""
+        """Take the next test that may start; None if all have to wait longer."""
         while self._ready:
             name, _ = self._ready.popitem(last=False)
             host = self._hosts[name]
@@ -67,7 +67,7 @@ class Schedule:
         return None
 
     def done(self, job: Job) -> None:
-        """Note that a test that was taken is over."""
+        """Note that a started test is over."""
         name = job.account.host_key
         self._hosts[name].done(job)
         self._ready.setdefault(name)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 class Shard:
     """Part ``number`` of ``count``, counted from 1.
 
-    Which part a connector is in depends on nothing but its name and the count, so a connector that comes
-    or goes moves no other one, and no machine has to know what the others do. Raises ValueError for a
-    number that is not within the count.
+    The part of a connector depends only on its name and the count, so adding or removing one moves no
+    other, and no machine has to know what the others do. Raises ValueError for a number that is not
+    within the count.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""The test of one account: its stages in order, with a second try where that may help."""
+"""The test of one account: its stages in order, with retries where they may help."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TESTED: Final = {
 
 
 class ConnectionTest:
-    """Tests one account, once. ``cancelled`` calls it off.
+    """Tests one account, once. ``cancelled`` cancels it.
 
     ``inspect`` is called with each session and its results before it is closed. ``rejections`` are the
     passwords that were rejected before; one that is rejected here is added.
@@ -67,10 +67,7 @@ class ConnectionTest:
         self._temporary = False
 
     def result(self) -> ProtocolResult:
-        """Go through the stages that the options ask for; what goes wrong is in the result.
-
-        Raises Cancelled.
-        """
+        """Run the stages that the options select; failures are in the result. Raises Cancelled."""
         try:
             stages = self._options.tested(
                 TESTED[self._account.protocol], self._account.connector.depth
@@ -80,7 +77,7 @@ class ConnectionTest:
                 failure = done[-1].failure
                 if failure is None or not self._may_try_again(delay):
                     break
-                again = self._attempt(stages[1:])  # the secret is there already
+                again = self._attempt(stages[1:])  # the secret is already resolved
                 note = f"try {number}, after {failure.error_class}"
                 detail = "; ".join(part for part in (again[0].detail, note) if part)
                 done = (done[0], replace(again[0], detail=detail), *again[1:])
@@ -144,7 +141,7 @@ class ConnectionTest:
         try:
             self._deadline.pause(delay)
         except TimedOut:
-            return False  # the first failure stands
+            return False  # the first failure counts
         return True
 
     def _broken(self, error: Exception) -> StageResult:

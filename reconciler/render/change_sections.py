@@ -1,4 +1,4 @@
-"""The changes of a plan in sections for the comment on a pull request: a connector in each, or those that are alike."""
+"""The changes of a plan in sections for a pull request comment: one for each connector, or group."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WIDE: Final = Style(colour=False, width=160)
 
 
 def change_sections(plan: Plan) -> Iterator[tuple[str, str, str]]:
-    """The changes by connector: a title, whose they are, and the text. Those that are alike are one."""
+    """The changes by connector: a title, the owner, and the text. Similar ones are grouped."""
     groups: dict[str | int, list[Change | AlikeChanges]] = {}
     for number, part in enumerate(grouped(plan.changes)):
         key = number if isinstance(part, AlikeChanges) else _subject(part.address)

@@ -293,5 +293,5 @@ def _markdown(drift: DriftDocument, checked: tuple[Checked, ...]) -> str:
 
 
 def _fenced(text: str) -> str:
-    # What a server said must not end the fence.
+    # A server's text must not end the fence.
     return "\n".join(visible(line).replace("````", "'```") for line in text.split("\n"))

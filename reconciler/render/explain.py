@@ -89,7 +89,7 @@ Explanation: TypeAlias = FieldExplanation | RuleExplanation | ProviderExplanatio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainDocument:
-    """Everything that is called ``topic``: a field name may occur in several places."""
+    """Everything named ``topic``: a field name may occur in several places."""
 
     format_version: Literal["1.0"] = "1.0"
     topic: str
@@ -125,7 +125,7 @@ def _facts(item: Explanation) -> Iterator[tuple[str, str]]:
             yield "type", item.type
             yield "allowed", ", ".join(item.allowed)
             yield "default", item.default or ""
-            if "." in item.name:  # a kind is no field
+            if "." in item.name:  # a kind is not a field
                 yield "required", "yes" if item.required else "no"
             yield "examples", ", ".join(item.examples)
             yield "fields", ", ".join(item.fields)

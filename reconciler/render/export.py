@@ -1,4 +1,4 @@
-"""A connector in the words of the settings form, line by line in the form's order."""
+"""A connector in the terms of the settings form, line by line in the form's order."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _UNKNOWN: Final = ""
 
 
 def form(connector: Connector) -> str:
-    """The text: a line for each field of the form, then what the form has no field for.
+    """The text: a line for each field of the form, then settings without a field.
 
-    A password is shown as the place that it is in, never as a value.
+    A password is shown as its reference, never as a value.
     """
     lines = [*_form(connector)]
     rest = [*_rest(connector)]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def written_lines(
     files: Sequence[Path], kept: Sequence[Path], notes: Sequence[str]
 ) -> Iterator[str]:
-    """A line for each file that is new or changed, one for those that are copies, and the notes."""
+    """A line for each new or changed file, one for the copies, and the notes."""
     for path in files:
         yield f"Wrote {visible(str(path))}"
     for path in kept:

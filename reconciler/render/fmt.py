@@ -1,4 +1,4 @@
-"""Reports of a formatting: which files change, and what could not be read."""
+"""Reports of formatting: which files change, and which could not be read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaidOutFile:
-    """A file that was looked at. ``line`` is the first that differs, zero if none does."""
+    """A file that was checked. ``line`` is the first that differs, zero if none does."""
 
     path: str
     changed: bool
@@ -36,7 +36,7 @@ class LaidOutFile:
 class FmtDocument:
     """The outcome of a formatting.
 
-    ``written`` is false where nothing was to be written (``--check``, ``--diff``); then each file that would
+    ``written`` is false if nothing should be written (``--check``, ``--diff``); then each file that would
     change is among the diagnostics (``fmt/layout``). So is every document that was left unchanged
     (``fmt/left-unchanged``), and every file that cannot be read. ``error`` says why it ended early.
     """
@@ -63,7 +63,7 @@ def first_difference(before: str, after: str) -> int:
 
 
 def would_change(path: str, line: int) -> Diagnostic:
-    """A file that is not laid out as it should be."""
+    """A file that is not formatted."""
     return Diagnostic(
         "fmt/layout",
         Severity.ERROR,
@@ -76,7 +76,7 @@ def would_change(path: str, line: int) -> Diagnostic:
 
 
 def left_unchanged(path: str, line: int, reason: str) -> Diagnostic:
-    """A document that could not be laid out."""
+    """A document that could not be formatted."""
     message = f"This document was left unchanged: {reason}."
     return Diagnostic("fmt/left-unchanged", Severity.WARNING, message, "", path, line, 1)
 

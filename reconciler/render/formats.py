@@ -15,7 +15,7 @@ class OutputFormat(StrEnum):
     """The values of ``--format`` and ``--report``."""
 
     HUMAN = "human"
-    """Text for people; the only one that knows colours and widths."""
+    """Text for people; the only one with colours and widths."""
     JSON = "json"
     """A document with a published schema."""
     JSON_LINES = "jsonl"
@@ -38,7 +38,7 @@ class OutputFormat(StrEnum):
 TextOrJson = Literal[OutputFormat.HUMAN, OutputFormat.JSON]
 ListFormat = Literal[OutputFormat.HUMAN, OutputFormat.JSON, OutputFormat.JSON_LINES]
 EntryFormat = Literal[OutputFormat.JSON, OutputFormat.JSON_LINES]
-"""What of these is written an entry at a time."""
+"""Those that are written one entry at a time."""
 PlanFormat = Literal[OutputFormat.HUMAN, OutputFormat.MARKDOWN, OutputFormat.JSON]
 DriftFormat = Literal[OutputFormat.HUMAN, OutputFormat.JSON, OutputFormat.MARKDOWN]
 TestFormat = Literal[OutputFormat.HUMAN, OutputFormat.JSON, OutputFormat.JUNIT]

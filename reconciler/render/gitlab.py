@@ -23,7 +23,7 @@ _SEVERITIES: Final = {Severity.ERROR: "major", Severity.WARNING: "minor"}
 
 
 def gitlab(problems: Sequence[Diagnostic], root: SourceRoot) -> str:
-    """A list of the problems. GitLab wants a line for each, so what is about a whole file is at its first."""
+    """A list of the problems; those of a whole file are at its first line, as GitLab requires one."""
     found = [
         {
             "description": visible(f"{item.message} {item.hint}".strip()),

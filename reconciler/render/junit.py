@@ -31,10 +31,10 @@ _SUITE: Final = "reconciler test"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JUnitCase:
-    """A case: what was looked at, and what came of it.
+    """A case: its subject and its outcome.
 
-    ``kind`` and ``message`` say what a failure or an error was, or why a case was skipped; ``text`` is the
-    whole of it, and ``output`` what there is to tell in any case.
+    ``kind`` and ``message`` say what a failure or an error was, or why a case was skipped; ``text`` is
+    the full text, and ``output`` further output.
     """
 
     of: str
@@ -59,7 +59,7 @@ def junit_suite(
         "errors": str(counts["error"]),
         "time": _seconds(seconds),
     }
-    root = ET.Element("testsuites", attributes)  # where Jenkins knows no "skipped"
+    root = ET.Element("testsuites", attributes)  # Jenkins does not support "skipped" there
     suite = ET.SubElement(root, "testsuite", attributes, skipped=str(counts["skipped"]))
     if at:
         suite.set("timestamp", at)
@@ -85,14 +85,14 @@ def _element(case: JUnitCase) -> ET.Element:
 
 
 def broken(problem: str | None) -> list[JUnitCase]:
-    """A case for what ended a command early; none if nothing did."""
+    """A case for an error that ended a command early, if any."""
     if problem is None:
         return []
     return [JUnitCase(of="reconciler", name="run", outcome="error", kind="run", message=problem)]
 
 
 def problem_cases(problems: Iterable[Diagnostic], *, strict: bool = False) -> list[JUnitCase]:
-    """A case for each problem. A warning passes, but is told, unless it is to be taken for an error."""
+    """A case for each problem. A warning passes with output, unless warnings count as errors."""
     cases = []
     for item in problems:
         said = f"{item.message}\n{item.hint}".strip()

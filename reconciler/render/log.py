@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 class LogEntry:
     """One attempt to send one mail; ``at`` is ISO 8601 in UTC, ``size`` in octets.
 
-    ``sender`` is who was asked for, ``from_address`` who it went out as. ``code`` and ``status`` are the server's
-    reply code and enhanced status code; what is not known is null, empty or 0. ``application`` handed the mail
-    to the gateway; ``asked_connector`` is what the request named, ``reason`` why the route was taken.
+    ``sender`` is the requested From, ``from_address`` the one it went out with. ``code`` and ``status``
+    are the server's reply code and enhanced status code; unknown values are null, empty or 0.
+    ``application`` handed the mail to the gateway; ``asked_connector`` is the one that the request
+    named, ``reason`` why the route was taken.
     """
 
     id: str
@@ -100,7 +101,7 @@ _TELLING = 40
 """The columns that a result needs before other columns get any."""
 
 _DISPENSABLE = ("WHY", "HOST", "MESSAGE-ID", "SIZE", "FROM", "APPLICATION")
-"""Columns that a narrow terminal goes without, the first one first; JSON has them all."""
+"""Columns that a narrow terminal omits, in this order; JSON has them all."""
 
 
 def log_text(records: tuple[SendingRecord, ...], style: Style, nothing: str) -> str:
@@ -124,7 +125,7 @@ def _table(records: tuple[SendingRecord, ...], style: Style) -> str:
     }
     for name in ("WHY", "APPLICATION"):
         if set(columns[name]) == {"-"}:
-            del columns[name]  # nothing of the kind was sent
+            del columns[name]  # nothing was sent
     for name in _DISPENSABLE:
         if name not in columns:
             continue
@@ -148,7 +149,7 @@ def _table(records: tuple[SendingRecord, ...], style: Style) -> str:
 
 
 def _why(record: SendingRecord) -> str:
-    """Why the route was taken, and the connector that was asked for where another one carried it."""
+    """Why the route was taken, and the requested connector if another one carried it."""
     other = record.asked_connector not in ("", record.connector)
     return (
         f"{record.reason or '-'}, not {record.asked_connector}" if other else record.reason or "-"

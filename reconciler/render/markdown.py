@@ -1,4 +1,4 @@
-"""Markdown in which nothing from a field can end the cell, block or tag that it stands in."""
+"""Markdown in which no value can end its cell, block or tag."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _LEAST_FENCE = 3
 _SAFE = r"[\w.@+:/=,;()%*'\"#~?!^-]"
 _PLAIN_CODE = re.compile(rf"{_SAFE}+(?: {_SAFE}+)*")
-"""Text that no reader of Markdown takes for anything else inside single backticks, in a table too."""
+"""Text that is safe inside single backticks, even in a table."""
 
 _REFERENCE = re.compile(r"(?<!\w)@|#(?=\d)|!(?=\d)")
 """The start of a mention, an issue or a merge request, which GitHub and GitLab turn into links."""
@@ -24,7 +24,7 @@ _STARTS_A_BLOCK = re.compile(r"^(\s*\d*)([-+=.)])")
 
 
 def escape(text: str) -> str:
-    """Text in which no character means anything to Markdown, and that notifies nobody."""
+    """Text in which no character is Markdown syntax, and that notifies nobody."""
     shown = visible(text)
     pieces, place = [], 0
     for found in _REFERENCE.finditer(shown):
@@ -48,7 +48,7 @@ def code(text: str) -> str:
 
 
 def entities(text: str) -> str:
-    """Text with every sign written as a character reference, which means nothing to Markdown or HTML."""
+    """Text with every symbol as a character reference, so that none is Markdown or HTML syntax."""
     return "".join(
         f"&#{ord(char)};" if char.isascii() and not char.isalnum() and char != " " else char
         for char in visible(text)

@@ -11,14 +11,14 @@ _LONGEST: Final = 100
 
 
 def marker(command: str, project: str, environment: str) -> str:
-    """A comment of HTML, which no reader sees; equal only for equal names."""
+    """An HTML comment, invisible to readers; equal only for equal names."""
     return (
         f"<!-- reconciler:{command} project={_word(project)} environment={_word(environment)} -->"
     )
 
 
 def _word(text: str) -> str:
-    # No "--" and no ">" may stand in a comment of HTML.
+    # An HTML comment may not contain "--" or ">".
     word = re.sub("-(?=-)|-$", "%2D", quote(text, safe="", errors="backslashreplace"))
     if len(word) <= _LONGEST:
         return word

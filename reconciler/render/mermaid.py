@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reconciler.render.human.routes import SenderLine
 
 MOST: Final = 20
-"""More senders than this make no picture that can be read."""
+"""The maximum number of senders for a readable picture."""
 
 
 def mermaid(lines: list[SenderLine]) -> str:
@@ -39,9 +39,9 @@ def mermaid(lines: list[SenderLine]) -> str:
 
 
 def label(text: str) -> str:
-    """Text for a label in quotes: as it is if plain, else with each sign as a character code of Mermaid.
+    """Text for a label in quotes: unchanged if plain, else with each symbol as a Mermaid character code.
 
-    Mermaid reads labels as Markdown, so a list's dot or an underscore would mean something too.
+    Mermaid parses labels as Markdown, so even a list's dot or an underscore is syntax.
     """
     shown = visible(text)
     if _PLAIN.fullmatch(shown):

@@ -1,4 +1,4 @@
-"""A plan with what the actor may not do, in each of its formats, and the reports of planning."""
+"""A plan with the changes that the actor may not make, in each format, and reports of planning."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOutcome:
-    """What planning came to: a plan, what ``actor`` may not do of it, and the results of live tests.
+    """The outcome of planning: a plan, the actor's denials, and the results of live tests.
 
-    ``plan`` is None if there is none; ``error`` then says why. ``project`` and ``environment`` are empty
-    where there is none, or where the settings could not be read.
+    ``plan`` is None if planning failed; ``error`` then says why. ``project`` and ``environment`` are
+    empty if there is none, or if the settings could not be read.
     """
 
     plan: Plan | None = None
@@ -40,7 +40,7 @@ class PlanOutcome:
 
 
 def planned(outcome: PlanOutcome, output_format: PlanFormat, style: Style) -> str:
-    """A plan that was made, and what the actor may not do of it."""
+    """A plan, and the changes that the actor may not make."""
     match output_format:
         case OutputFormat.HUMAN:
             return _human(outcome, style)

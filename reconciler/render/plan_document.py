@@ -1,4 +1,4 @@
-"""A plan as JSON: with what the actor may not do of it, and what came of planning."""
+"""A plan as JSON, with the changes that the actor may not make, and the outcome of planning."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanReport(PlanDocument):
-    """A plan with what came of planning.
+    """A plan with the outcome of planning.
 
-    ``error`` says why there is no plan, or why its live tests ended early. Without a plan, all lists are
-    empty. ``diagnostics`` are the problems of the configuration. ``test_results`` is null where nothing
-    was tested.
+    ``error`` says why there is no plan, or why its live tests ended early. Without a plan, all lists
+    are empty. ``diagnostics`` are the problems of the configuration. ``test_results`` is null if
+    nothing was tested.
     """
 
     error: str | None = None
@@ -38,7 +38,7 @@ class PlanReport(PlanDocument):
 
 
 def document_for(plan: Plan, denials: tuple[Denial, ...], actor: str) -> PlanDocument:
-    """The document of a plan, with what ``actor`` may not do of it; nobody's rights matter where it has a base."""
+    """The document of a plan, with the changes that ``actor`` may not make; not checked with a base."""
     denied = tuple(
         DenialDocument(address=str(item.address), message=item.message) for item in denials
     )
@@ -47,7 +47,7 @@ def document_for(plan: Plan, denials: tuple[Denial, ...], actor: str) -> PlanDoc
 
 
 def plan_document(outcome: PlanOutcome) -> PlanReport:
-    """Put what planning came to into the shape in which it is published."""
+    """Convert the outcome of planning to its published form."""
     document = _NOTHING
     if outcome.plan is not None:
         document = document_for(outcome.plan, outcome.denials, outcome.actor)

@@ -44,7 +44,7 @@ def plan_report(outcome: PlanOutcome, output_format: PlanReportFormat) -> str:  
 
 
 def plan_cases(outcome: PlanOutcome) -> list[JUnitCase]:
-    """A case for each problem, each limit, the rights of the actor, and each account that was tested."""
+    """A case for each problem, each limit, the actor's permissions, and each tested account."""
     cases = problem_cases(outcome.diagnostics)
     document = plan_document(outcome)
     for check in document.checks:
@@ -76,7 +76,7 @@ def plan_cases(outcome: PlanOutcome) -> list[JUnitCase]:
 
 
 def plan_annotations(outcome: PlanOutcome) -> str:
-    """Annotations of the configuration's problems, and of what an apply would be refused for."""
+    """Annotations for the configuration's problems, and for the reasons to refuse an apply."""
     violations = outcome.plan.violations if outcome.plan is not None else ()
     refused = [
         annotation(

@@ -38,13 +38,16 @@ if TYPE_CHECKING:
     from reconciler.render.plan import PlanOutcome
 
 MOST_BYTES: Final = 65_536
-"""The most characters of a comment on GitHub. UTF-8 has at least a byte for every UTF-16 unit, so bytes are safe."""
+"""The maximum length of a comment on GitHub.
+
+UTF-8 has at least a byte for every UTF-16 unit, so bytes are safe.
+"""
 
 _FOR_THE_NOTICE: Final = 2_000
 """Bytes kept free for the sentence that says what was cut."""
 
 _LONGEST_TEXT: Final = 4_000
-"""Characters of an error that are shown; the rest is in the other reports."""
+"""The maximum length of an error; the rest is in the other reports."""
 
 _LONGEST_NAME: Final = 100
 _WIDE: Final = Style(colour=False, width=160)
@@ -55,7 +58,7 @@ _MARKS: Final = {"+": "new", "~": "changed", "-": "gone", " ": ""}
 class CommentSection:
     """A part of the comment that is shown whole or not at all.
 
-    ``name`` says what was cut. Of sections that do not fit together, those of a lower ``rank`` stay.
+    ``name`` says what was cut. If not all sections fit, those with a lower ``rank`` stay.
     """
 
     name: str
@@ -64,7 +67,7 @@ class CommentSection:
 
 
 def plan_comment(outcome: PlanOutcome, *, command: str = "plan", ending: str = "") -> str:
-    """What planning came to, for reviewers; ``ending`` is the verdict of an apply, a sentence."""
+    """The outcome of planning, for reviewers; ``ending`` is the verdict of an apply, a sentence."""
     head = [marker(command, outcome.project, _environment(outcome)), _title(outcome)]
     verdict = [f"**{text}**" for text in (ending or _verdict(outcome),) if text]
     verdict += [_counts(outcome.plan)] if outcome.plan is not None else []
@@ -140,7 +143,7 @@ def _problems(outcome: PlanOutcome) -> str:
 
 
 def _sections(outcome: PlanOutcome, plan: Plan) -> Iterator[CommentSection]:
-    """The sections in the order in which they are read; empty ones too."""
+    """The sections in reading order, including empty ones."""
     yield CommentSection("what it is compared with", _compared(plan), 0)
     yield CommentSection("why an apply would be refused", _refusals(plan), 0)
     yield CommentSection("what the actor may not change", _denials(outcome), 1)
@@ -314,7 +317,7 @@ def _tests(outcome: PlanOutcome) -> str:
 
 
 def _within_the_limit(head: str, sections: list[CommentSection]) -> str:
-    """Leave out whole sections where there are too many, and say which."""
+    """Omit whole sections if there are too many, and say which."""
     wanted = [item for item in sections if item.text]
     left = MOST_BYTES - _FOR_THE_NOTICE - _size(head)
     kept: set[int] = set()

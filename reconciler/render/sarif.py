@@ -26,13 +26,13 @@ _SCHEMA: Final = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 _TOP: Final = "%SRCROOT%"
-"""What GitHub and the editors take for the top of the repository."""
+"""The top of the repository, for GitHub and editors."""
 
 
 def sarif(
     problems: Sequence[Diagnostic], root: SourceRoot, *, command: str, error: str | None = None
 ) -> str:
-    """One run with every problem; ``error`` says why the command ended before it had looked at everything."""
+    """One run with every problem; ``error`` says why the command ended early."""
     rules = sorted({item.rule for item in problems})
     numbers = {rule: number for number, rule in enumerate(rules)}
     prints = fingerprints(problems, root)
@@ -82,16 +82,16 @@ def _result(item: Diagnostic, number: int, mark: str, root: SourceRoot) -> dict[
 
 
 def _plain(text: str) -> str:
-    """Escape what a message of SARIF gives a meaning to: links (3.11.6) and placeholders (3.11.5)."""
+    """Escape the syntax of SARIF messages: links (3.11.6) and placeholders (3.11.5)."""
     if "](" in text:
         text = text.replace("[", "\\[").replace("]", "\\]")
     return text.replace("{", "{{").replace("}", "}}")
 
 
 def fingerprints(problems: Sequence[Diagnostic], root: SourceRoot) -> list[str]:
-    """What tells one problem from another, wherever in its file it moves: no two are alike.
+    """Unique fingerprints of problems, wherever they move in a file.
 
-    They say nothing of the line, so that a line that is added above makes no new problem.
+    They do not depend on the line, so that adding a line above makes no new problem.
     """
     seen: Counter[str] = Counter()
     found = []

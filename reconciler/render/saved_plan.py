@@ -121,7 +121,7 @@ def _refusals(document: PlanDocument, style: Style, *, sealed: bool) -> str:
 
 
 def _changes(document: PlanDocument, style: Style) -> list[str]:
-    """The changes, those that are alike as one, each at the place of its first."""
+    """The changes, grouped if similar, each group in the position of its first."""
     by_address: dict[str, list[ResourceChange]] = {}
     for item in document.resource_changes:
         by_address.setdefault(item.address, []).append(item)

@@ -1,4 +1,7 @@
-"""The settings in force, for people and for machines. The state's URL is not shown: it may hold a password."""
+"""The settings in force, for people and for machines.
+
+The state's URL is not shown: it may hold a password.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 class SettingsDocument:
     """The settings in force. ``ci`` is the CI system that runs this, empty if there is none.
 
-    ``state_source`` says who names the state, ``ignored`` what the repository may not set, and
+    ``state_source`` says who chose the state, ``ignored`` what the repository may not set, and
     ``credentials`` are the rules for secrets that need no further approval. ``proxy`` is the web proxy that
     token endpoints are reached through, without its credentials, and ``proxy_source`` the variable that names it.
     """

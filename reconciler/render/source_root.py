@@ -1,4 +1,4 @@
-"""Where the files of a report lie for those who read it: from the top of the repository."""
+"""The paths of files in a report, relative to the top of the repository."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import quote
 class SourceRoot:
     """The top of the git work tree and the working folder, both absolute; empty outside of git.
 
-    A problem names its file as a person in the working folder would write it. Code scanning, code quality
+    A problem names its file relative to the working folder. Code scanning, code quality
     and annotations take every path from the top of the repository.
     """
 
@@ -20,7 +20,7 @@ class SourceRoot:
     folder: str = ""
 
     def path(self, file: str) -> str:
-        """The path of a file from the top; one that lies elsewhere stays as it is."""
+        """The path of a file from the top; files elsewhere keep their path."""
         if not self.top or not file:
             return file
         whole = posixpath.normpath(posixpath.join(self.folder, file))
@@ -33,7 +33,8 @@ class SourceRoot:
         encoded = quote(os.fsencode(path))
         if path.startswith("/"):
             return f"file://{encoded}", False
-        # The first segment of a relative reference may hold no colon (RFC 3986 section 4.2); quote escapes it.
+        # The first segment of a relative reference may not contain a colon (RFC 3986 section 4.2);
+        # quote escapes it.
         return encoded, True
 
 

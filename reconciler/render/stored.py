@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 class StoredDocument:
     """One stored resource; times are ISO 8601 in UTC, and ``status`` is null for all but connectors.
 
-    ``spec`` has the fields as in `connectors.d/`, completed from the provider. ``source`` is where the files
-    write it, and ``sources`` where they write its fields, by dotted path, as far as they still say the same; only
-    with `--sources`.
+    ``spec`` has the fields as in `connectors.d/`, completed from the provider. ``source`` is where the
+    files write it, and ``sources`` where they write its fields, by dotted path, if their value is
+    unchanged; only with `--sources`.
     """
 
     format_version: Literal["1.0"] = "1.0"

@@ -1,4 +1,4 @@
-"""Reports of live tests; what a terminal shows of one result is in `human.tests`."""
+"""Reports of live tests; `human.tests` renders single results for a terminal."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _markdown(document: TestReport) -> str:
 
 
 def results_table(results: tuple[ConnectorResult, ...]) -> str:
-    """Results as a table of Markdown, those that failed first."""
+    """Results as a table of Markdown, failures first."""
     ordered = sorted(results, key=lambda item: item.passed)
     shown, more = shortened(ordered, BLOCKS)
     rows = []

@@ -63,9 +63,9 @@ def validation(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """What a validation came to: what it read, or the ``error`` that stopped it.
+    """The outcome of a validation: what it read, or the ``error`` that stopped it.
 
-    ``strict`` takes warnings for errors; ``places`` counts the files that were named.
+    ``strict`` treats warnings as errors; ``places`` counts the files that were named.
     """
 
     loaded: Loaded | None

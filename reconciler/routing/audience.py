@@ -1,4 +1,4 @@
-"""The users of a connector, as a value that can be shown and compared."""
+"""The users of a connector, as a value to show and compare."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from reconciler.model.permissions import Permissions, Principals
 
 ANYONE = "any internal user"
-"""How the users of a connector are called if none are named."""
+"""The label for the users of a connector if none are named."""
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
     """A set of users: ``members`` by name, and all internal users if ``everyone`` is set.
 
-    ``partners`` lets in every external partner too. ``members`` are case-folded, groups expanded;
-    ``label`` says it as the configuration does.
+    ``partners`` includes every external partner. ``members`` are case-folded, groups expanded;
+    ``label`` is its description in the terms of the configuration.
     """
 
     everyone: bool
@@ -31,9 +31,9 @@ class Audience:
 
 
 def users_of(permissions: Permissions, directory: Directory) -> Audience:
-    """Everybody who may send through the connector that ``permissions`` are about.
+    """Everybody who may send through the connector of ``permissions``.
 
-    A partner who is named counts only with ``enable_b2b``, as :func:`refusal` has it.
+    A named partner counts only with ``enable_b2b``, as in :func:`refusal`.
     """
     if not permissions.users:
         label = f"{ANYONE} or partner" if permissions.enable_b2b else ANYONE
@@ -66,8 +66,8 @@ def administrators_of(permissions: Permissions, directory: Directory) -> Audienc
 class Audiences:
     """The audiences of many connectors.
 
-    Those who are described alike are one value, worked out once: thousands of connectors may let the
-    same thousands of people send.
+    Equal ones are computed once and shared: thousands of connectors may let the same thousands of
+    people send.
     """
 
     def __init__(self, directory: Directory) -> None:
@@ -76,7 +76,7 @@ class Audiences:
         self._administrators: dict[Principals, Audience] = {}
 
     def later(self, directory: Directory) -> Audiences:
-        """The audiences by a later directory: these, with what they have worked out, if it answers alike."""
+        """The audiences for a later directory: these, with their cache, if the directories agree."""
         return self if self.directory.answers_as(directory) else Audiences(directory)
 
     def users_of(self, permissions: Permissions) -> Audience:

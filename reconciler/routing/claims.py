@@ -1,7 +1,7 @@
 """Detecting mail that claims an address of a connector that its sender may not use.
 
 Recipients see names and addresses, not rights. So an address is compared as they would read it: however
-it is quoted, encoded, folded or spelled in other characters, and in a display name too.
+it is quoted, encoded, folded or spelled in lookalike characters, even in a display name.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ AUTHOR_FIELDS: Final = frozenset(
         "author", "apparently-from", "original-from", "original-sender", "on-behalf-of",
     }
 )  # fmt: skip
-"""Header fields that name an author, or whom an answer goes to, in lower case."""
+"""Header fields that name an author or a reply address, in lower case."""
 
 _COMMENT: Final = re.compile(r"\((?:[^()\\]|\\.)*\)")
 _AROUND: Final = re.compile(r"\s*([@.])\s*")
 _CANDIDATE: Final = re.compile(r"[^\s<>()\[\],;:@]+@\[?[^\s<>()\[\],;:@]+")
 _BARE: Final = re.compile(r"(?<![\w.+-])[\w.+-]+@\[?[\w-]+(?:\.[\w-]+)*")
-"""An address without the signs around it that few addresses hold, as in ``{ada@x.example}``."""
+"""An address without unusual surrounding symbols, as in ``{ada@x.example}``."""
 _ENCODED_WORD: Final = re.compile(r"=\?([^?\s]*)\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN_WORDS: Final = re.compile(r"(?<=\?=)\s+(?==\?)")
 
 LONGEST: Final = 8_000
-"""Characters of all such fields together: far more than authors need, and little enough to be looked through."""
+"""The maximum length of all such fields: far more than authors need, yet fast to search."""
 
 
 def claimed(texts: Iterable[str], actor: str, index: RoutingIndex) -> str:
-    """Say whose address a mail claims that its sender may not use; empty if none.
+    """Report an address that a mail claims without permission; empty if none.
 
-    ``texts`` are values of header fields, display names and envelope addresses, as they stand in the mail.
-    An address of several connectors is free to whoever may use one of them. Fields of absurd length, which
-    would take long to be looked through, are refused as they are.
+    ``texts`` are values of header fields, display names and envelope addresses, as they occur in the
+    mail. An address of several connectors is free to anybody who may use one of them. Fields of absurd
+    length, which would take long to search, are refused outright.
     """
     found = addresses_in(texts)
     if found is None:
@@ -65,7 +65,7 @@ def claimed(texts: Iterable[str], actor: str, index: RoutingIndex) -> str:
 
 
 def addresses_in(texts: Iterable[str]) -> set[str] | None:
-    """Find everything in the texts that reads as an address; None if they are of absurd length."""
+    """Find everything in the texts that looks like an address; None if they are absurdly long."""
     texts = tuple(texts)
     if sum(map(len, texts)) > LONGEST:
         return None
@@ -73,7 +73,7 @@ def addresses_in(texts: Iterable[str]) -> set[str] | None:
 
 
 def _candidates(text: str) -> set[str]:
-    """Find everything in a text that reads as an address."""
+    """Find everything in a text that looks like an address."""
     found = set()
     for form in {text, _decoded(text), *_decoded_by_word(text)}:
         for shown in {_without_comments(form), _COMMENT.sub(" ", form), form}:
@@ -85,7 +85,7 @@ def _candidates(text: str) -> set[str]:
 
 
 def _without_comments(text: str) -> str:
-    """The text without its comments, which may stand in each other (RFC 5322 section 3.2.2)."""
+    """The text without its comments, which may be nested (RFC 5322 section 3.2.2)."""
     kept: list[str] = []
     depth, quoted, escaped = 0, False, False
     for character in text:
@@ -107,7 +107,7 @@ def _without_comments(text: str) -> str:
 
 
 def _decoded(text: str) -> str:
-    """The text with its encoded words decoded as RFC 2047 has it; as it stands if one of them is wrong."""
+    """The text with its encoded words decoded as in RFC 2047; unchanged if one of them is invalid."""
     try:
         return str(make_header(decode_header(text.replace("\r", "").replace("\n", " "))))
     except (HeaderParseError, LookupError, ValueError):
@@ -115,10 +115,10 @@ def _decoded(text: str) -> str:
 
 
 def _decoded_by_word(text: str) -> tuple[str, str]:
-    """The text with every encoded word decoded by itself, as lenient readers do.
+    """The text with each encoded word decoded separately, as lenient readers do.
 
-    A wrong word hides no other one, a word may touch its neighbours, and a charset may name a language
-    (RFC 2231 section 5). First with the space between two words taken out, as RFC 2047 has it, then with it.
+    An invalid word hides no other, a word may be adjacent to others, and a charset may name a language
+    (RFC 2231 section 5). First without the space between two words, as in RFC 2047, then with it.
     """
     return (
         _ENCODED_WORD.sub(_word, _BETWEEN_WORDS.sub("", text)),
@@ -138,5 +138,5 @@ def _word(match: re.Match[str]) -> str:
             return match[0]
     try:
         return raw.decode(charset, errors="ignore")
-    except (LookupError, ValueError):  # an unknown charset, or one that is none
+    except (LookupError, ValueError):  # an unknown or invalid charset
         return raw.decode(errors="ignore")

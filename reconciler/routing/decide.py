@@ -1,8 +1,8 @@
 """The routing decision.
 
-In this order: what the request asks for must exist, be able to send, and be the actor's to use, and
-no address of a connector may be claimed that is not; only then does the global policy take over. So
-the policy never gives anybody the use of a connector that they may not use.
+In this order: the requested connector must exist, be able to send, and be one that the actor may use,
+and no address of a connector may be claimed without permission; only then does the global policy apply.
+So the policy never lets anybody use a connector without permission.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def _forced(
             steps=tuple(steps),
         )
     if asked is None and not index.directory.is_internal(request.actor):
-        # Nobody asked for a connector that lets partners in, so the carrier itself must.
+        # No connector that admits partners was requested, so the carrier itself must admit them.
         why_not = index.refusal(carrier.name, request.actor)
         if why_not:
             return Refusal(reason=RefusalReason.NOT_PERMITTED, sentence=why_not, steps=tuple(steps))

@@ -1,4 +1,4 @@
-"""What the routing of one mail needs of a state, in place of the whole."""
+"""The part of a state that routing one mail needs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from reconciler.routing.index import RoutingIndex
 
 @dataclass(frozen=True, slots=True)
 class RoutingExcerpt:
-    """Some resources of one revision: enough to route the mail that was asked about as the whole would.
+    """Some resources of one revision: enough to route one mail like the whole would.
 
-    A group holds only the user who was asked about, through other groups too. ``internal_domains`` are those
-    of that user, where the connectors and not the roles say what is internal.
+    A group contains only the mail's user, also through other groups. ``internal_domains`` are those of
+    that user, if connectors, not roles, define them.
     """
 
     serial: int
@@ -22,7 +22,7 @@ class RoutingExcerpt:
     internal_domains: frozenset[str]
 
     def index(self) -> RoutingIndex:
-        """Index it, as a whole snapshot is."""
+        """Index it like a whole snapshot."""
         return RoutingIndex(
             self.snapshot,
             revision=(self.serial, self.plan_digest),

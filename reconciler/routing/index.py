@@ -1,4 +1,4 @@
-"""What routing looks up in a snapshot, in dictionaries: a mail costs the same with ten connectors or ten thousand."""
+"""An index of a snapshot for routing: a mail costs the same with ten connectors or ten thousand."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ _Claims = tuple[dict[str, list[tuple[str, "Connector"]]], dict[str, list["Connec
 
 
 class RoutingIndex:
-    """A snapshot as routing sees it. Make it once for a revision, and keep it: each part is built when it is first needed.
+    """A snapshot indexed for routing.
+
+    Make it once for each revision, and keep it: each part is built on first use.
 
     It never changes, and threads may share it. ``revision`` is the serial and the digest of the plan that the snapshot was
-    read at. ``internal_domains`` stand in for those of the connectors where the snapshot lacks some.
+    read at. ``internal_domains`` replace those of the connectors if the snapshot lacks some.
     """
 
     def __init__(
@@ -73,8 +75,8 @@ class RoutingIndex:
     def owner_of(self, sender: str) -> Connector | None:
         """Find the connector that sends as an address.
 
-        Its own address comes before one that is listed, and that before a whole domain; of several
-        connectors the first by name has it.
+        Its own address takes precedence over a listed one, and that over a whole domain; of several
+        connectors the first by name wins.
         """
         if is_pattern(sender):
             return None
@@ -84,9 +86,9 @@ class RoutingIndex:
         return found if found is not None or pattern is None else further.get(pattern)
 
     def owners(self, found: set[str]) -> Iterator[tuple[str, str, Connector]]:
-        """Each of the normal addresses that belongs to connectors, as it is shown, with each of them.
+        """The addresses that belong to connectors, as shown, with these connectors.
 
-        Connectors that name it come before those that have its whole domain, which then do not count.
+        Connectors that list an address take precedence over those with its whole domain.
         """
         named, domains = self._claims
         for address in sorted(found):
@@ -103,7 +105,7 @@ class RoutingIndex:
 
     @cached_property
     def _senders(self) -> tuple[dict[str, Connector], dict[str, Connector]]:
-        """Who sends as an address of their own, and as a further one or a whole domain."""
+        """Which connectors send as their own address, and as a listed one or a whole domain."""
         own: dict[str, Connector] = {}
         further: dict[str, Connector] = {}
         for connector in self.snapshot.connectors:
@@ -115,7 +117,7 @@ class RoutingIndex:
 
     @cached_property
     def _claims(self) -> _Claims:
-        """Whose an address is, as readers see it, and whose a domain; connectors that cannot send count too."""
+        """The owners of addresses, as readers see them, and of domains."""
         named: dict[str, list[tuple[str, Connector]]] = {}
         domains: dict[str, list[Connector]] = {}
         for connector in self.snapshot.connectors:

@@ -1,4 +1,4 @@
-"""The keys that stored resources are found by, so that routing one mail reads only what the mail concerns."""
+"""The lookup keys of stored resources, so that routing one mail reads only what it needs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class KeyRole(StrEnum):
-    """What a key says of its resource."""
+    """The role of a key for its resource."""
 
     ADDRESS = "address"
     """A connector sends as this address or ``*@domain``."""
@@ -37,15 +37,15 @@ class KeyRole(StrEnum):
 RoutingKey: TypeAlias = tuple[KeyRole, str]
 
 _EDITION: Final = "1"
-"""Raise it when :func:`keys_of` finds other keys for the same resource."""
+"""Increase it when :func:`keys_of` finds other keys for the same resource."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingNeeds:
-    """What the routing of one mail asks about.
+    """What routing one mail needs to know.
 
-    ``actor`` is whose groups and domain matter, ``connectors`` are the named ones, ``addresses`` are keys of the role
-    ADDRESS. ``application`` is looked up by its name.
+    ``actor`` is the user whose groups and domain matter, ``connectors`` are the named ones,
+    ``addresses`` are keys of the role ADDRESS. ``application`` is looked up by its name.
     """
 
     actor: str = ""
@@ -55,7 +55,7 @@ class RoutingNeeds:
 
 
 def needs_of(request: RouteRequest, author_texts: Iterable[str] = ()) -> RoutingNeeds:
-    """Find out what a mail asks about: its sender, and every address in the texts that name its author."""
+    """Find out what a mail needs: its sender, and every address in the texts that name its author."""
     addresses: set[str] = set()
     if request.sender:
         addresses.add(address_key(request.sender))
@@ -72,7 +72,7 @@ def needs_of(request: RouteRequest, author_texts: Iterable[str] = ()) -> Routing
 
 
 def keys_of(resource: Resource) -> frozenset[RoutingKey]:
-    """Every key of a resource; none for those that are found by their names alone."""
+    """Every key of a resource; none for those found only by name."""
     match resource:
         case Connector():
             found: set[RoutingKey] = set()
@@ -96,7 +96,7 @@ def has_lasting_keys(resource: Resource) -> bool:
 
 
 def edition(*, lasting: bool) -> str:
-    """Name the keys that this release finds; those that are not lasting also by what they were made with."""
+    """The edition of this release's keys; unstable ones also name the versions that made them."""
     if lasting:
         return _EDITION
     import idna  # noqa: PLC0415 - most states need none of its tables
@@ -105,7 +105,7 @@ def edition(*, lasting: bool) -> str:
 
 
 def is_readable(stored: str) -> bool:
-    """Whether keys of an edition can be looked up by this release."""
+    """Whether this release can look up keys of an edition."""
     return stored == edition(lasting=True) or (
         stored.startswith(f"{_EDITION} ") and stored == edition(lasting=False)
     )

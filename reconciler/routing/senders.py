@@ -1,4 +1,4 @@
-"""Which connector an address belongs to: as its own, as a further one, or by its domain."""
+"""Which connector an address belongs to: as its own, as a listed one, or by its domain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reconciler.model.connector import Connector
 
 _PLAIN: Final = re.compile(r"(?!.*=\?)[^\s\"(),:;<>@\[\]\\*]{1,64}@[^\s\"(),:;<>@\[\]\\*]{1,253}")
-"""An address that every reader takes for the same one; a whole domain permits no other."""
+"""An address that every reader parses alike; a whole domain permits no other."""
 
 
 def sender_keys(connector: Connector) -> tuple[str, ...]:
@@ -28,12 +28,12 @@ def sends_as(connector: Connector, sender: str) -> bool:
 
 
 def is_pattern(sender: str) -> bool:
-    """Whether it stands for a whole domain, so that nobody can send as it."""
+    """Whether it means a whole domain, so that nobody can send as it."""
     return sender.startswith(f"{ANY_LOCAL_PART}@")
 
 
 def domain_pattern(address: str) -> str | None:
-    """The ``*@domain`` that an address falls under; None for one that is not plainly an address."""
+    """The ``*@domain`` that covers an address; None for one that is not a plain address."""
     if not _PLAIN.fullmatch(address):
         return None
     return f"{ANY_LOCAL_PART}@{address_key(address).rpartition('@')[2]}"

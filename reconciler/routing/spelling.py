@@ -1,4 +1,4 @@
-"""The one spelling of an address that readers would take for it, however it is written."""
+"""The canonical spelling of an address as readers see it, however it is written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from reconciler.model.domain import domain_key
 
 QUOTING: Final = re.compile(r"[\"'`\\\u2018-\u201f]")
-"""Signs around an address or in it that readers pass over."""
+"""Symbols around or in an address that readers overlook."""
 _DOTS: Final = str.maketrans(dict.fromkeys("\u3002\uff0e\uff61\u2024", "."))
 _NOT_SEEN: Final = frozenset({"Cc", "Cf", "Co", "Cs"})
 _IGNORED: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {

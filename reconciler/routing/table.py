@@ -26,7 +26,7 @@ _NOBODY = Audience(everyone=False, members=frozenset(), partners=False, label="n
 class EffectiveRoute:
     """One row: mail from ``sender`` goes out through ``via`` as ``as_address``.
 
-    ``via`` and ``as_address`` are None where such mail is refused. ``audience`` are the users who may send it.
+    ``via`` and ``as_address`` are None if such mail is refused. ``audience`` are the users who may send it.
     """
 
     sender: str
@@ -43,7 +43,7 @@ class EffectiveRoute:
 
 @dataclass(frozen=True, slots=True)
 class RoutingTable:
-    """The effective routes of a snapshot, worked out when they are first looked at."""
+    """The effective routes of a snapshot, computed on first use."""
 
     snapshot: Snapshot
     audiences: Audiences = field(repr=False, compare=False)
@@ -53,7 +53,7 @@ class RoutingTable:
 
     @property
     def rows(self) -> tuple[EffectiveRoute, ...]:
-        """Every sender with the way its mail takes, by address, the rest last."""
+        """Every sender with its route, by address, the rest last."""
         if self._rows is None:
             found = effective_routes(self.snapshot, self.audiences)
             object.__setattr__(self, "_rows", found)
@@ -70,9 +70,9 @@ class RoutingTable:
 def effective_routes(
     snapshot: Snapshot, audiences: Audiences | None = None
 ) -> tuple[EffectiveRoute, ...]:
-    """Every sender of a snapshot with the way its mail takes, by address, the rest last.
+    """Every sender of a snapshot with its route, by address, the rest last.
 
-    ``audiences`` are those by its directory, if some of them are worked out already.
+    ``audiences`` are those of its directory, if already computed.
     """
     audiences = audiences or Audiences(snapshot.directory)
     directory = audiences.directory
@@ -87,7 +87,7 @@ def effective_routes(
     for sender, owner in senders:
         key = address_key(sender)
         if key in rows:
-            continue  # of several connectors with one address, the first by name has it
+            continue  # of several connectors with one address, the first by name wins
         way = carrier if forced else owner
         rows[key] = EffectiveRoute(
             sender,
@@ -103,7 +103,7 @@ def effective_routes(
 
 
 def _forced(carrier: Connector | None, snapshot: Snapshot, directory: Directory) -> EffectiveRoute:
-    if carrier is None:  # the policy forces everybody through what cannot send
+    if carrier is None:  # the policy forces everybody through a connector that cannot send
         return EffectiveRoute(ANY_OTHER, None, None, Reason.GLOBAL_POLICY, _NOBODY)
     users = users_of(snapshot.permissions_of(carrier.name), directory)
     partners = frozenset(name for name in users.members if not directory.is_internal(name))

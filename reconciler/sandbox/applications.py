@@ -1,4 +1,4 @@
-"""From connectors to the applications, with secrets, that their token endpoints must know."""
+"""Derives from connectors the applications, with secrets, that token endpoints must know."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def applications_of(
 ) -> tuple[RegisteredClient, ...]:
     """Find the applications that connectors sign in with; identical ones are merged.
 
-    A service account is one for each mailbox that it acts for. Raises SandboxError, which names
+    A service account becomes one for each mailbox that it acts for. Raises SandboxError, which names
     connector and reference, if a secret cannot be made up or read.
     """
     opened: dict[tuple[OAuth2, str], dict[SandboxAccount, None]] = {}
@@ -53,7 +53,7 @@ def applications_of(
 
 
 def _awaits_login(reference: SecretRef, base: Path) -> bool:
-    """Whether a file is named that a login has yet to write."""
+    """Whether it refers to a file that a login has yet to write."""
     return reference.scheme == "file" and not (base / reference.target).exists()
 
 
@@ -77,7 +77,9 @@ def _application(
 
     host, port, path = endpoint_of(oauth2)
     if oauth2.refresh_token is not None and _awaits_login(oauth2.refresh_token, base):
-        refresh_token: Secret | None = Secret(made_up_token())  # which nobody has before a login
+        refresh_token: Secret | None = Secret(
+            made_up_token()
+        )  # which does not exist before a login
     else:
         refresh_token = secret(oauth2.refresh_token)
     return RegisteredClient(
@@ -94,6 +96,6 @@ def _application(
         service_account_key=secret(oauth2.service_account_key),
         subject=subject,
         accounts=accounts,
-        # A real token that somebody keeps in a file must never give way to a made-up one.
+        # A made-up token must never replace a real one in a file.
         rotates=refresh_token is not None and refresh_token.reveal().startswith(MADE_UP),
     )

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def proves_client(assertion: str, pem: str, *, client_id: str, audience: str) -> bool:
-    """Whether the holder of this certificate's key says to be this client, to this endpoint.
+    """Whether the holder of this certificate's key asserts to be this client, to this endpoint.
 
-    As Microsoft Entra has it: PS256, and the certificate's thumbprint in the header.
+    As at Microsoft Entra: PS256, and the certificate's thumbprint in the header.
     """
     try:
         certificate = load_pem_x509_certificate(pem.encode())
@@ -61,7 +61,7 @@ def _verified(assertion: str, key: RSAKey, algorithm: str) -> Token:
 
 
 def _says(token: Token, **claims: str) -> bool:
-    """Whether it says all this, is to end one day, and has not ended yet."""
+    """Whether it has all these claims, an expiry, and has not expired."""
     required: dict[str, Any] = {
         name: {"essential": True, "value": text} for name, text in claims.items()
     }

@@ -1,4 +1,4 @@
-"""The token endpoints of the sandbox: who gets a token, and how others are refused.
+"""The token endpoints of the sandbox: which clients get a token, and how others are refused.
 
 RFC 6749 sections 4.4, 5 and 6, and RFC 7523. Refusals use the words of Microsoft Entra and Google,
 which people search for.
@@ -36,7 +36,7 @@ _CLIENT_ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bear
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """A reason to refuse: RFC 6749's word for it, Microsoft's number, and a sentence."""
+    """A reason to refuse: RFC 6749's code, Microsoft's number, and a sentence."""
 
     error: str
     number: str
@@ -92,7 +92,7 @@ class AuthorisationServer:
         return Answer(200, document)
 
     def _answer_device(self, form: Form) -> Answer:
-        """Answer the question whether somebody has entered the code."""
+        """Answer whether the code was entered."""
         consumed = self._devices.ask(form)
         if isinstance(consumed, str):
             return Answer(

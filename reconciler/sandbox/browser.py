@@ -73,7 +73,7 @@ class MailBrowser:
 
     @property
     def address(self) -> str:
-        """The address to open. It is made anew for each run."""
+        """The address to open. It is new for each run."""
         return f"http://{self._hosts[0]}/{self._key}/"
 
     def protocol(self, lost: asyncio.Event) -> asyncio.StreamReaderProtocol:
@@ -89,7 +89,7 @@ class MailBrowser:
         except asyncio.LimitOverrunError:
             writer.write(_refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE))
         except (OSError, EOFError, TimeoutError):
-            pass  # the client went away in the middle, or never said what it wants
+            pass  # the client disconnected early, or never finished its request
         except Exception as error:  # noqa: BLE001 - whatever it stumbled over, the others go on
             self._journal.note_fault("mail in the browser", error)
             writer.write(_refusal(HTTPStatus.INTERNAL_SERVER_ERROR))
@@ -148,7 +148,7 @@ class MailBrowser:
             return None
         if rest[1:] == ["source"]:
             return _Found("text/plain; charset=utf-8", content)
-        # A large mail takes a while, in which the mail servers go on.
+        # A large mail takes a while; the mail servers continue meanwhile.
         mail = await asyncio.to_thread(open_mail, content)
         return _part(mail, place, f"{place.link}{rest[0]}/", rest[1:])
 
@@ -190,7 +190,7 @@ def _part(mail: OpenedMail, place: PagePlace, link: str, path: list[str]) -> _Fo
 
 
 def _number(text: str) -> int:
-    """Return a number of a mail or attachment, which count from 1; 0 if this is none."""
+    """Return the number of a mail or attachment, counted from 1; 0 if invalid."""
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
 
 

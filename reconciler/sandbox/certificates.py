@@ -29,7 +29,7 @@ class Authority:
     def context_for(self, host: str) -> ssl.SSLContext:
         """Make the TLS context of a server for exactly this host, a name or an IP address.
 
-        Raises SandboxError for a host that no certificate can be made for.
+        Raises SandboxError for a host without a valid certificate name.
         """
         if host not in self._contexts:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -67,18 +67,18 @@ def run_command(session: Session, argv: Sequence[str], environ: Mapping[str, str
 
 @contextmanager
 def signals_awaited(*more: signal.Signals) -> Iterator[Callable[[], int]]:
-    """Hear the signals that end a program, and more; what is given waits for the next.
+    """Catch the signals that end a program, and some more; yields a function that waits for the next.
 
-    It returns the signal's number, and misses none that came since. What the program was told to
-    ignore stays ignored. To be used in the main thread, which alone hears of signals, and around
-    whatever tells somebody that they may send one.
+    It returns the signal's number, without missing any. Signals that the program ignores stay ignored.
+    Use it in the main thread, which alone receives signals, and around anything that invites somebody
+    to send one.
     """
     before = {number: signal.getsignal(number) for number in PASSED_ON}
     heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
     before |= {number: signal.getsignal(number) for number in more}
     heard.extend(more)
     with wakened() as waker:
-        blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, heard)  # as whoever started us had it
+        blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, heard)  # as our parent process set it
         try:
             for number in heard:
                 signal.signal(number, _let_it_wake)
@@ -103,7 +103,7 @@ def script_folder(program: str, python: str) -> Path | None:
 
 
 def _let_it_wake(_number: int, _frame: FrameType | None) -> None:
-    """Do nothing: that there is a handler makes the signal known to ``wakened``."""
+    """Do nothing: having a handler makes the signal reach ``wakened``."""
 
 
 def _terminal_is_ours() -> bool:

@@ -39,7 +39,7 @@ class Store:
             await self.folders.set_subscribed(name, subscribed=True)
 
     async def file(self, content: bytes, folder: str, *flags: Flag) -> None:
-        """Put a mail into a folder, which is created again if it was deleted meanwhile."""
+        """Put a mail into a folder, which is recreated if it was deleted."""
         try:
             target = await self.folders.get_mailbox(folder)
         except KeyError:

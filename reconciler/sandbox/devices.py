@@ -1,4 +1,7 @@
-"""Logins with a code in the sandbox (RFC 8628). Nobody has a browser there, so the second question finds it entered."""
+"""Logins with a code in the sandbox (RFC 8628).
+
+Nobody has a browser there, so the second question finds it entered.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ _PAGE: Final = ("verification_uri", "https://microsoft.com/devicelogin")
 
 
 def device_path(application: RegisteredClient) -> str:
-    """Return where the codes of an application are issued; "" if it has none."""
+    """Return the device endpoint of an application; "" if it has none."""
     if application.grant is not Grant.REFRESH_TOKEN:
         return ""
     endpoint = device_endpoint(application.endpoint) or ""
@@ -33,13 +36,13 @@ def device_path(application: RegisteredClient) -> str:
 
 
 class Devices:
-    """The codes that were issued, and how often was asked about each."""
+    """The issued codes, and how often each was polled."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, tuple[RegisteredClient, int]] = {}
 
     def code(self, applications: tuple[RegisteredClient, ...], form: Mapping[str, str]) -> Answer:
-        """Issue a code to the application that asks for one."""
+        """Issue a code to the requesting application."""
         client_id = form.get("client_id", "")
         found = next((item for item in applications if item.client_id == client_id), None)
         if found is None:
@@ -60,7 +63,7 @@ class Devices:
         )
 
     def ask(self, form: Mapping[str, str]) -> RegisteredClient | str:
-        """Return whom a code is for that was entered, or the error that says why not."""
+        """Return the application of an entered code, or the error that says why not."""
         device_code = form.get("device_code", "")
         found = self._waiting.get(device_code)
         if found is None or found[0].client_id != form.get("client_id"):

@@ -28,7 +28,7 @@ _NO_REQUEST = Answer(400, {"error": "invalid_request", "error_description": "Pos
 
 
 class HttpService:
-    """One host's web server; ``answer`` is given the path and the form of each request."""
+    """One host's web server; ``answer`` is called with the path and the form of each request."""
 
     def __init__(
         self, answer: Callable[[str, Mapping[str, str]], Answer], journal: SandboxLog
@@ -47,7 +47,7 @@ class HttpService:
             writer.write(_written(_NO_REQUEST if request is None else self._answer(*request)))
             await writer.drain()
         except (OSError, EOFError, TimeoutError):
-            pass  # the client went away in the middle, or never said what it wants
+            pass  # the client disconnected early, or never finished its request
         except Exception as error:  # noqa: BLE001 - whatever it stumbled over, the others go on
             self._journal.note_fault("HTTPS", error)
         finally:

@@ -74,7 +74,7 @@ class ImapService:
                 reader, cast("asyncio.StreamWriter", _Replies(writer)), _Peer(writer)
             )
         except (OSError, EOFError):
-            pass  # the client went away in the middle, as clients do
+            pass  # the client disconnected early, as clients do
         except Exception as error:  # noqa: BLE001 - whatever pymap stumbled over, the others go on
             self._journal.note_fault("IMAP", error)
 
@@ -176,7 +176,7 @@ class _Login(Login):
         return _Identity(claimed, self, self._stores[user.mailbox])
 
     async def authorize(self, authenticated: IdentityInterface, authzid: str) -> Identity:
-        # Nobody acts for somebody else here (RFC 4422 section 3.4.1).
+        # No user may act for another here (RFC 4422 section 3.4.1).
         same = username_key(authenticated.name) == username_key(authzid)
         if not same or not isinstance(authenticated, _Identity):
             raise AuthorizationFailure

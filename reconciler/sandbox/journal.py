@@ -46,5 +46,5 @@ class SandboxLog:
         self._strays.append(stray)
 
     def note_fault(self, where: str, error: BaseException | None = None) -> None:
-        """Note a failure by its place and type; its text could hold what a client sent."""
+        """Note a failure by its place and type; its text could contain what a client sent."""
         self._faults.append(where if error is None else f"{where}: {type(error).__name__}")

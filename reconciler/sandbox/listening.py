@@ -101,12 +101,12 @@ class Reception:
                 lambda: self._service.protocol(lost), connection, ssl=self._context
             )
         except OSError:
-            return  # no handshake, or nobody there any more: the client knows why
+            return  # the handshake failed, or the client left: it knows why
         try:
             await lost.wait()
         except asyncio.CancelledError:
             transport.abort()
-            # A handshake after STARTTLS that is cut short is over without anybody being told.
+            # An interrupted handshake after STARTTLS ends without notice.
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(lost.wait(), PARTING_SECONDS)
             raise

@@ -1,4 +1,4 @@
-"""A mail taken apart for a reader: headers, text, HTML and attachments. Nothing in it is believed."""
+"""A mail taken apart for a reader: headers, text, HTML and attachments. Nothing in it is trusted."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _CID: Final = re.compile(r"(?<![\w-])cid:([^\s\"'<>()]{1,500})", re.IGNORECASE)
 _PICTURES: Final = frozenset(
     f"image/{kind}" for kind in ("avif", "bmp", "gif", "jpeg", "png", "webp", "x-icon")
 )
-"""Types that hold nothing else: SVG may hold scripts and links."""
+"""Types that contain only an image: SVG may contain scripts and links."""
 _MOST_PICTURES: Final = 50_000_000
-"""Characters of the pictures in one HTML, all together."""
+"""The total size of the pictures in one HTML, in characters."""
 
 _CONNECTING: Final = re.compile(
     r"<(?=(?:iframe|frame|fencedframe|object|embed|link|base|meta)\b)", re.IGNORECASE
@@ -44,7 +44,7 @@ _CONNECTING: Final = re.compile(
 class ReceivedFile:
     """A part of a mail to be saved. ``name`` is fit for a file: without a folder and control characters.
 
-    ``content_id`` is what the HTML of the mail calls it by; empty if nothing.
+    ``content_id`` is its name in the HTML of the mail; empty if it has none.
     """
 
     name: str
@@ -55,7 +55,7 @@ class ReceivedFile:
 
 @dataclass(frozen=True, slots=True)
 class OpenedMail:
-    """What a mail says. ``problem`` is a sentence if it could not be taken apart completely."""
+    """The contents of a mail. ``problem`` is a sentence if it could not be parsed completely."""
 
     headers: tuple[tuple[str, str], ...]
     text: str | None
@@ -65,7 +65,7 @@ class OpenedMail:
 
 
 def headers_of(content: bytes) -> dict[str, str]:
-    """Read From, To, Subject and Date and so on, decoded (RFC 2047). A header that comes twice shows both."""
+    """Read From, To, Subject and Date and so on, decoded (RFC 2047). A repeated header shows both values."""
     head = re.split(rb"\r?\n\r?\n", content[:_LONGEST_HEAD], maxsplit=1)[0]
     message = message_from_bytes(head + b"\r\n\r\n")
     shown = {}
@@ -77,7 +77,7 @@ def headers_of(content: bytes) -> dict[str, str]:
 
 
 def open_mail(content: bytes) -> OpenedMail:
-    """Take a mail apart. However broken it is, there is an answer; the source always shows the rest."""
+    """Parse a mail, however broken; the source always shows the rest."""
     headers = tuple(headers_of(content).items())
     try:
         leaves, is_complete = _leaves(message_from_bytes(content))
@@ -93,7 +93,7 @@ def open_mail(content: bytes) -> OpenedMail:
             else:
                 attachments.append(_attachment(part, len(attachments) + 1))
     except (HeaderParseError, RecursionError, LookupError, ValueError, TypeError, AttributeError):
-        # The email package stumbles over more kinds of broken MIME than it documents.
+        # The email package raises undocumented exceptions for broken MIME.
         problem = "This mail could not be taken apart. Its source is complete."
         return OpenedMail(headers, None, None, (), problem)
     problem = "" if is_complete else "This mail has too many parts to show. Its source is complete."
@@ -148,7 +148,7 @@ def file_name(suggested: str | None, number: int) -> str:
 
 
 def _leaves(message: Message) -> tuple[list[Message], bool]:
-    """The parts that hold something, in their order, and whether those are all. Attached mails stay whole."""
+    """The parts with content, in order, and whether those are all. Attached mails stay whole."""
     found: list[Message] = []
     waiting = [(message, 0)]
     while waiting:
@@ -192,7 +192,7 @@ def _text(part: Message) -> str:
 
 
 def _decoded(value: object) -> str:
-    """Decode a header; one that is encoded wrongly is shown as it came."""
+    """Decode a header; an invalid one is shown unchanged."""
     raw = str(value)
     try:
         decoded = str(make_header(decode_header(raw)))

@@ -1,4 +1,4 @@
-"""A state for each of the sandboxes that run in a folder at the same time."""
+"""A separate state for each of the sandboxes that run in a folder at the same time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def own_state(folder: Path) -> Iterator[Path]:
-    """Give the first state file in the folder that no other running sandbox uses, for as long as the block lasts.
+    """Yield the first state file in the folder that no other running sandbox uses, during a block.
 
     That is ``state.db``, which the next sandbox finds again, else ``state-2.db`` and so on. Raises SandboxError if
     the folder cannot be written to.

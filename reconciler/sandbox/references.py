@@ -28,7 +28,7 @@ RESERVED = frozenset({CONNECT_TO, CA_FILE, STATE, "PATH"})
 def secret_behind(reference: SecretRef, connector: Connector, seed: Seed, *, base: Path) -> Secret:
     """Find the value that the command will get for the reference.
 
-    That of ``env:`` is made up and exported; that of ``file:`` is what is in the file. Raises
+    That of ``env:`` is made up and exported; that of ``file:`` is the file's content. Raises
     SandboxError, which names reference and connector, for a file that cannot be read and for every
     other scheme.
     """

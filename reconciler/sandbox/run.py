@@ -14,9 +14,10 @@ R = TypeVar("R")
 
 
 class Run(Generic[R]):
-    """Servers on an event loop in a thread of their own, as the main thread hears of signals.
+    """Servers on an event loop in a separate thread, since the main thread handles signals.
 
-    ``serve`` serves until the event is set; once it is ready, it calls its second argument with what is to be told.
+    ``serve`` serves until the event is set; once it is ready, it calls its second argument with a
+    result.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class Run(Generic[R]):
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
 
     def start(self) -> R:
-        """Start, and return what the servers told once they were ready; raises what stopped them if they were not."""
+        """Start, and return the servers' result once they are ready; raises the error that stopped them."""
         self._thread.start()
         return self._ready.result()[0]
 

@@ -1,7 +1,7 @@
 """The sandbox's folder, and the seed in it that all made-up secrets grow from.
 
 The seed stays from one run to the next. So do the passwords, and the second plan in a sandbox shows
-no secret as rotated. Keys do not grow from a seed; those that connectors want are kept beside it.
+no secret as rotated. Keys are not derived from the seed; those that connectors need are kept beside it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SEED_OCTETS = 32
 
 
 class Seed:
-    """Makes up secrets: always the same one for the same thing, and another for every other."""
+    """Makes up secrets: always the same one for the same purpose, and a different one for any other."""
 
     __slots__ = ("_folder", "_key")
 
@@ -57,7 +57,7 @@ class Seed:
         return Secret(self._kept(reference, "service-account.json", keys.service_account_key))
 
     def _kept(self, reference: SecretRef, what: str, make: Callable[[], str]) -> str:
-        """Read what was made before, or make it and keep it in a file for the owner alone (0600)."""
+        """Read what was made before, or make it and keep it in a file with mode 0600."""
         name = hashlib.sha256(str(reference).encode()).hexdigest()[:16]
         path = self._folder / f"{name}-{what}"
         try:
@@ -73,9 +73,9 @@ class Seed:
 
 
 def prepare_folder(folder: Path) -> None:
-    """Create the folder where it is missing, for its owner alone (0700).
+    """Create the folder if it is missing, with mode 0700.
 
-    Raises SandboxError if it cannot be made or is no folder.
+    Raises SandboxError if it cannot be made or is not a folder.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def read_seed(folder: Path) -> Seed:
 def write_certificate(folder: Path, pem: bytes) -> Path:
     """Write the certificate of a run's own authority to a new file and return its absolute path.
 
-    Each run has a file of its own, so that two at a time do not take away what the other relies on.
+    Each run has its own file, so that concurrent runs do not break each other.
     """
     try:
         descriptor, name = tempfile.mkstemp(prefix="ca-", suffix=".pem", dir=folder.absolute())

@@ -72,7 +72,7 @@ class Servers:
     async def run(
         self, stop: asyncio.Event, ready: Callable[[tuple[tuple[str, int], ...]], object]
     ) -> None:
-        """Serve until ``stop`` is set; ``ready`` is told where the listeners listen, once every account is there."""
+        """Serve until ``stop`` is set; ``ready`` gets the listeners' addresses once accounts exist."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._note)
         for store in self._stores.values():
@@ -139,7 +139,7 @@ class Servers:
         error = context.get("exception")
         if error is None:
             self._journal.note_fault(str(context.get("message")))
-        # OSError is what clients cause that go away; of a task that is cancelled at the end of the
-        # run, asyncio's streams complain in early releases of Python 3.11 and 3.12.
+        # Clients that disconnect cause OSError; early releases of Python 3.11 and 3.12 complain about
+        # tasks that are cancelled at the end of the run.
         elif not isinstance(error, OSError | asyncio.CancelledError):
             self._journal.note_fault("event loop", error)

@@ -34,7 +34,7 @@ INSTALL_HINT = install_extra("sandbox")
 
 @dataclass(frozen=True, slots=True)
 class ServedEndpoint:
-    """A server that is stood in for (``host``, ``port``), and where (``address``, ``local_port``)."""
+    """A replaced server (``host``, ``port``), and its replacement (``address``, ``local_port``)."""
 
     protocol: Spoken
     host: str
@@ -52,7 +52,7 @@ class ServedEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What is running. ``environment`` is what a command needs in its own to use the sandbox.
+    """A running sandbox. ``environment`` are the variables that a command needs to use it.
 
     ``web_address`` is where a browser shows the mailboxes, if it does. ``state`` is its own as long as it runs.
     ``journal`` is filled in while the servers run, and may be read at any time, after the run too.
@@ -87,13 +87,13 @@ class Session:
 class Sandbox:
     """Stands in for the servers of the connectors while the ``with`` block runs.
 
-    ``folder`` is made where it is missing and keeps the seed of the made-up secrets and the state of what is tried
-    out, a further one for each sandbox that runs there at the same time; ``base`` is where relative paths in
-    ``file:`` references start. The passwords of ``applications`` are made up too. With ``web``, a browser shows the
-    mailboxes.
+    ``folder`` is created if missing and keeps the seed of the made-up secrets and the state, with a
+    separate state for each sandbox that runs there at the same time; ``base`` is where relative paths
+    in ``file:`` references start. The passwords of ``applications`` are made up too. With ``web``, a
+    browser shows the mailboxes.
 
     Entering raises SandboxError if the extra is not installed, the folder cannot be used, or a
-    connector cannot be stood in for.
+    connector's server cannot be replaced.
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class Sandbox:
 
 @contextmanager
 def _extra() -> Iterator[None]:
-    """Say what to install where a package is missing that comes with the extra."""
+    """Say what to install if a package of the extra is missing."""
     try:
         yield
     except ModuleNotFoundError as missing:

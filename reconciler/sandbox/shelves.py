@@ -1,4 +1,4 @@
-"""Where the sandbox's mail lies: in folders of mailboxes, or outside, for addresses that no account has."""
+"""Where the sandbox's mail is stored: in mailbox folders, or outside, for unknown addresses."""
 
 from __future__ import annotations
 

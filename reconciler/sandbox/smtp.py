@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reconciler.sandbox.journal import SandboxLog
     from reconciler.sandbox.tokens import Tokens
 
-# aiosmtpd warns of what any client may do, and of its own future, on every login.
+# aiosmtpd warns of harmless client behaviour, and of deprecations, on every login.
 logging.getLogger("mail.log").setLevel(logging.CRITICAL)
 
 AUTH_LINE_LIMIT = 12288
@@ -77,7 +77,7 @@ class SmtpService:
 
 class _SmtpProtocol(SMTP):
     def __init__(self, handler: _Submission, lost: asyncio.Event, **settings: Any) -> None:
-        # aiosmtpd keeps these limits on the class, where connections change them for each other.
+        # aiosmtpd keeps these limits on the class, so connections would change each other's.
         self.command_size_limits = defaultdict(lambda: AUTH_LINE_LIMIT)
         # Commands may be that long, but not the lines of a mail.
         self.line_length_limit = AUTH_LINE_LIMIT
@@ -92,7 +92,7 @@ class _SmtpProtocol(SMTP):
     async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         with suppress(TLSSetupException):
             await super().smtp_STARTTLS(arg)
-        # Who leaves during the handshake is never reported as lost, by aiosmtpd nor by asyncio.
+        # Neither aiosmtpd nor asyncio reports clients that leave during the handshake.
         if self._original_transport is not None and self._original_transport.is_closing():
             self.connection_lost(None)
 
@@ -120,14 +120,14 @@ class _Submission:
         _mechanism: str,
         claim: LoginPassword,
     ) -> AuthResult:
-        """Judge a name and a password, by whichever of PLAIN and LOGIN they came."""
+        """Check a name and a password, from PLAIN or LOGIN."""
         user = self._user(claim.login.decode("utf-8", "surrogateescape"))
         if user is None or not user.credentials.accept_password(claim.password):
             return AuthResult(success=False, handled=False)
         return AuthResult(success=True, auth_data=user)
 
     async def auth_XOAUTH2(self, server: SMTP, arguments: list[str]) -> AuthResult:  # noqa: N802 - aiosmtpd's name
-        """Judge a token; whose is refused is told why, before the 535."""
+        """Check a token; the reason for a refusal is sent before the 535."""
         response: bytes
         if len(arguments) == 1:
             answer = await server.challenge_auth("")
@@ -156,7 +156,7 @@ class _Submission:
         address: str,
         options: list[str],
     ) -> str:
-        """Take the sender of a mail, which must be an address of the user's own."""
+        """Accept the sender of a mail, which must be one of the user's own addresses."""
         user = self._sending(session)
         if user is None:
             return NOT_SIGNED_IN
@@ -174,7 +174,7 @@ class _Submission:
         address: str,
         options: list[str],
     ) -> str:
-        """Take any recipient: the world outside the sandbox is not reached, but it may be written to."""
+        """Accept any recipient: nothing leaves the sandbox, but any address may be used."""
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 Recipient OK"
@@ -182,7 +182,7 @@ class _Submission:
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
         self, _server: SMTP, session: Session, envelope: Envelope
     ) -> str:
-        """Deliver a mail whose From, too, is an address of the user's own."""
+        """Deliver a mail whose From is also one of the user's own addresses."""
         content, user = envelope.content, self._sending(session)
         if user is None:
             return NOT_SIGNED_IN
@@ -200,7 +200,7 @@ class _Submission:
 
     async def handle_exception(self, error: Exception) -> str:
         """Answer when the sandbox itself has failed."""
-        if not isinstance(error, OSError):  # which is what clients that go away cause
+        if not isinstance(error, OSError):  # caused by clients that disconnect
             self._journal.note_fault("SMTP", error)
         return "451 4.3.0 The sandbox has failed"
 
@@ -208,10 +208,10 @@ class _Submission:
         return self._users.get(username_key(username)) if username else None
 
     def _sending(self, session: Session) -> Submitter | None:
-        """Who is signed in; else those who need no sign-in at this server, if there are any."""
+        """The signed-in user; else those who need no sign-in at this server, if any."""
         if not session.authenticated:
             return self._users.get("")
-        # put there by authenticate, typed by aiosmtpd as None
+        # set by authenticate; aiosmtpd types it as None
         return cast("Submitter", session.auth_data)
 
 
@@ -223,7 +223,7 @@ def _sender(user: Submitter, address: str) -> Sender | None:
 
 
 def _authors(content: bytes) -> tuple[str, ...]:
-    """The addresses in From. A mail without one is the sender's own affair."""
+    """The addresses in From. A mail without one is accepted."""
     message = BytesHeaderParser(policy=SMTP_POLICY).parsebytes(content)
     values = [str(value) for value in message.get_all("From", [])]
     return tuple(address for _, address in getaddresses(values) if address)

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 LIFETIME = 3599
-"""Seconds that a token is good for, as at Microsoft and Google."""
+"""The validity of a token in seconds, as at Microsoft and Google."""
 
 
 MADE_UP: Final = "sandbox-"
-"""What every token begins with that a sandbox has issued."""
+"""The prefix of every token that a sandbox issues."""
 
 
 def made_up_token() -> str:
@@ -33,7 +33,7 @@ class _Issued:
 
 
 class Tokens:
-    """Issues tokens and judges them; ``clock`` gives seconds that only ever grow."""
+    """Issues and checks tokens; ``clock`` is a monotonic clock in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -43,13 +43,13 @@ class Tokens:
         return "Tokens(…)"
 
     def issue(self, accounts: Iterable[SandboxAccount], seconds: int = LIFETIME) -> str:
-        """Make a token that opens these accounts, and no other, for so many seconds."""
+        """Make a token for exactly these accounts, with a validity in seconds."""
         token = made_up_token()
         self._issued[token.encode()] = _Issued(frozenset(accounts), self._clock() + seconds)
         return token
 
     def open(self, account: SandboxAccount, octets: bytes) -> bool:
-        """Whether these octets are a token that was issued, is still good, and opens this account."""
+        """Whether these octets are an issued token that is still valid for this account."""
         issued = self._issued.get(octets)
         return issued is not None and self._clock() < issued.until and account in issued.accounts
 
@@ -61,7 +61,7 @@ _RESPONSE = re.compile(rb"user=([^\x01]*)\x01auth=bearer ([^\x01]*)\x01\x01", re
 
 
 def parse_response(response: bytes) -> tuple[str, bytes] | None:
-    """Read user and token from the client's response; None if it is none."""
+    """Read user and token from the client's response; None if it is invalid."""
     match = _RESPONSE.fullmatch(response)
     if match is None:
         return None

@@ -64,7 +64,7 @@ class Hold(Protocol):
     """A secret that no other process replaces for the time being."""
 
     def close(self) -> None:
-        """Let others have it."""
+        """Release it."""
         ...
 
 
@@ -73,7 +73,7 @@ class SecretKeeper(SecretResolver, Protocol):
     """Replaces secrets that are consumed by use, where their references can be written."""
 
     def resolve_anew(self, reference: SecretRef) -> Secret:
-        """Fetch a secret past what is kept in memory: another process may have replaced it."""
+        """Fetch a secret, bypassing the cache: another process may have replaced it."""
         ...
 
     def hold(self, reference: SecretRef) -> Hold | None:
@@ -81,10 +81,10 @@ class SecretKeeper(SecretResolver, Protocol):
         ...
 
     def replace(self, reference: SecretRef, old: Secret, new: Secret) -> None:
-        """Put a secret in the place of the one that is there, all or nothing.
+        """Replace the existing secret atomically.
 
-        Raises SecretError, which says why, if the reference cannot be written, or holds another secret by
-        now.
+        Raises SecretError, which says why, if the reference cannot be written, or now holds another
+        secret.
         """
         ...
 
@@ -110,7 +110,7 @@ class FingerprintKey:
         return Fingerprint(self.key_id, self._mac(f"\0value\0{secret.reveal()}"))
 
     def seal(self, text: str) -> str:
-        """HMAC-SHA256 over a text, in hexadecimal; no fingerprint is ever the same."""
+        """HMAC-SHA256 over a text, in hexadecimal; never equal to a fingerprint."""
         return self._mac(f"\0seal\0{text}")
 
     def _mac(self, message: str) -> str:

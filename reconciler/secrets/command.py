@@ -59,7 +59,7 @@ def _outcome(process: subprocess.Popen[bytes], words: Sequence[str], until: floa
         return Flaw("took too long", f"See what {words[0]} is waiting for.")
     finally:
         if process.returncode is None:
-            # Not reaped yet, so that the number cannot have passed to somebody else's group.
+            # Not reaped yet, so that the id cannot have been reused for another group.
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     if len(octets) > SIZE_LIMIT:

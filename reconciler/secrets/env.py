@@ -17,7 +17,7 @@ def fetch(target: str, *, environ: Mapping[str, str]) -> Outcome:
 
 
 def absence(target: str, *, environ: Mapping[str, str]) -> Flaw | None:
-    """Say what is wrong if the variable is not set, or is empty; its text goes nowhere."""
+    """Say what is wrong if the variable is not set, or is empty, without revealing its text."""
     if target not in environ:
         return _not_set(target)
     return None if environ[target] else EMPTY

@@ -10,18 +10,21 @@ from reconciler.disk_fault import disk_fault
 from reconciler.secrets.outcome import SIZE_LIMIT, Flaw, Outcome, from_octets
 
 _PRIVATE = frozenset({".git", ".reconciler"})
-"""Folders of git and of this tool: what they hold is never the password of an account."""
+"""Folders of git and of this tool, which never contain an account's password."""
 
 _KERNEL = ("/proc", "/sys")
 
 
 def real_path(target: str, *, base: Path) -> str:
-    """Resolve a path to the one spelling of its file, following links."""
+    """Resolve a path to its canonical spelling, following links."""
     return os.path.realpath(base / target)
 
 
 def refusal(path: str, folders: tuple[str, ...] = ()) -> Flaw | None:
-    """Say why the file at a real path may not be a secret; None if it may. Empty ``folders`` allow every folder."""
+    """Say why the file at a real path may not be a secret; None if it may.
+
+    Empty ``folders`` allow every folder.
+    """
     parts = Path(path).parts
     if name := next((part for part in parts if part in _PRIVATE), None):
         return Flaw(f"may not be read from {name}", "Keep secrets in a folder of their own.")
@@ -49,7 +52,7 @@ def fetch(target: str, *, base: Path, folders: tuple[str, ...] = ()) -> Outcome:
     if flaw := refusal(path, folders):
         return flaw
     try:
-        # O_NONBLOCK: to open a pipe that nobody writes to would wait for a writer.
+        # O_NONBLOCK: opening a pipe without a writer would block.
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
         descriptor = os.open(path, flags)
         try:

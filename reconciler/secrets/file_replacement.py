@@ -1,4 +1,4 @@
-"""Replacing the secret in a file: all or nothing, and no file but one that holds this very secret.
+"""Replaces the secret in a file atomically, and only in a file that holds this very secret.
 
 The path may come from a pull request, and the new secret from a server that it names. So nothing is written
 through a link that the project could hold, nor into a file of somebody else, nor over anything but a token:
@@ -36,7 +36,7 @@ _HINT: Final = "It has to be an ordinary file of yours that nobody else can writ
 def replace(
     target: str, old: Secret | None, new: Secret, *, base: Path, folders: tuple[str, ...] = ()
 ) -> Flaw | None:
-    """Put a secret in the place of ``old``, or into a new file without it; return why not, or None.
+    """Replace ``old`` by a secret, or create a file without it; return why not, or None.
 
     Mode and owner of the file stay as they are; a new one is readable by its owner alone.
     """
@@ -57,7 +57,7 @@ def replace(
 
 
 def hold(target: str, *, base: Path) -> Hold | None:
-    """Lock the file against other processes that would replace it; None if one of them has it.
+    """Lock the file against replacement by other processes; None if one of them has locked it.
 
     Raises OSError where the file system grants no locks: two processes could spend the same token.
     """
@@ -66,7 +66,7 @@ def hold(target: str, *, base: Path) -> Hold | None:
         try:
             held = _Held(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW))
         except OSError:
-            return _Held(None)  # fetching it says what is wrong
+            return _Held(None)  # fetching it reports the problem
         try:
             result = try_lock(held.number, path)
         except OSError:
@@ -102,7 +102,7 @@ class _Held:
 
 
 def _refuse_links(target: str, path: str, base: Path) -> Flaw | None:
-    """Why a path is not written to: a link in the project may be the work of a pull request."""
+    """Why a path may not be written to: a link in the project may come from a pull request."""
     named = os.path.normpath(base.absolute() / target)
     for top in (os.path.realpath(base), str(base.absolute())):
         if named.startswith(top.rstrip(os.sep) + os.sep):
@@ -155,7 +155,7 @@ def _put(path: str, new: Secret, mode: int, *, newline: bool, instead: bool) -> 
             remove_abandoned(Path(path).with_name(temporary))
             if instead:
                 os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-            else:  # a link fails if somebody was faster
+            else:  # a link fails if another process was faster
                 os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
                 os.unlink(temporary, dir_fd=folder)
             os.fsync(folder)

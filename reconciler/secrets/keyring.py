@@ -48,7 +48,7 @@ def fetch(target: str) -> Outcome:
 
 
 def replace(target: str, old: Secret | None, new: Secret) -> Flaw | None:
-    """Put a secret in the place of another one, or where there is none; return why not, or None."""
+    """Store a secret, replacing another one if given; return why not, or None."""
     found = fetch(target)
     if isinstance(found, Secret):
         if old is None or found != old:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Tone(StrEnum):
-    """How something is meant, which colour and sign show."""
+    """The meaning of something, shown by colour and symbol."""
 
     PLAIN = "plain"
     GOOD = "good"
@@ -30,7 +30,7 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a table: a text in each cell, and a word about it, such as *new*, or none."""
+    """A row of a table: the text of each cell, and a tag such as *new*, or none."""
 
     cells: tuple[str, ...]
     tone: Tone = Tone.PLAIN
@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows below a head. A long one has a field to filter it by."""
+    """Rows below a header. A long table has a filter field."""
 
     head: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -47,7 +47,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A text as a terminal shows it, folded under its title."""
+    """A terminal's text, collapsed under its title."""
 
     title: str
     text: str
@@ -55,7 +55,7 @@ class Fold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A part of the page under a heading; what is empty is left out."""
+    """A part of the page under a heading; empty parts are omitted."""
 
     title: str
     tone: Tone = Tone.PLAIN
@@ -73,9 +73,9 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A page: what it is of, the verdict in a sentence, counts, and sections in the order of reading.
+    """A page: its subject, the verdict in a sentence, counts, and sections in reading order.
 
-    Counts of nothing are left out, as empty sections are.
+    Zero counts and empty sections are omitted.
     """
 
     title: str
@@ -97,7 +97,7 @@ def require_jinja() -> None:
 
 
 def to_html(page: Page) -> str:
-    """The page as HTML; every text of it is escaped, and control characters are made visible."""
+    """The page as HTML; all texts are escaped, and control characters made visible."""
     require_jinja()
     from markupsafe import Markup  # noqa: PLC0415 - comes with Jinja2
 

@@ -1,4 +1,4 @@
-"""Who sends as whom as a picture: senders on the left, what their mail goes out as on the right."""
+"""Who sends as whom, as a picture: senders on the left, their outgoing addresses on the right."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reconciler.render.human.routes import SenderLine
 
 MOST: Final = 40
-"""More senders than this make no picture that can be read."""
+"""The maximum number of senders for a readable picture."""
 
 _ROW: Final = 44
 _LONGEST: Final = 38
@@ -20,7 +20,7 @@ _LONGEST: Final = 38
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A box with a text, and the middle of its height; ``full`` is the text before it was shortened."""
+    """A box with a text, and its vertical centre; ``full`` is the text before it was shortened."""
 
     text: str
     full: str
@@ -39,7 +39,7 @@ class Arrow:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is drawn; heights are in units of the picture, whose width is 900."""
+    """The drawing; heights are in units of the picture, which is 900 wide."""
 
     height: int
     senders: tuple[Node, ...]

@@ -36,7 +36,7 @@ _WORDS = {
 def plan_page(
     outcome: PlanOutcome, *, command: str = "plan", ending: str = "", done: bool = False
 ) -> str:
-    """What planning came to; ``ending`` is the verdict of an apply, a sentence, and ``done`` if it was applied."""
+    """The outcome of planning; ``ending`` is the verdict of an apply, and ``done`` if it was applied."""
     plan = outcome.plan
     environment = plan.environment if plan is not None else outcome.environment
     names = [name for name in (outcome.project, environment) if name]
@@ -124,7 +124,7 @@ def _sections(outcome: PlanOutcome, plan: Plan, *, done: bool) -> tuple[Section,
 
 
 def _routes(lines: list[SenderLine]) -> Section:
-    # What changes is read first.
+    # Changes come first.
     ordered = sorted(lines, key=lambda line: line.mark == " ")
     shown, more = shortened(ordered, PAGE_ROWS)
     rows = []

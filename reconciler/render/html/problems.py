@@ -31,7 +31,7 @@ def problems_section(problems: Sequence[Diagnostic]) -> Section:
 
 
 def validation_page(problems: Sequence[Diagnostic], verdict: str, *, valid: bool) -> str:
-    """What a validation came to; ``verdict`` is its last sentence, or what ended it early."""
+    """The outcome of a validation; ``verdict`` is its last sentence, or what ended it early."""
     errors = sum(item.is_error for item in problems)
     return to_html(
         Page(

@@ -41,7 +41,7 @@ def test_page(document: TestReport) -> str:
 
 
 def results_section(results: tuple[ConnectorResult, ...]) -> Section:
-    """Results of live tests, those that failed first."""
+    """Results of live tests, failures first."""
     rows = []
     for item in sorted(results, key=lambda item: item.passed):
         for account in item.protocols:

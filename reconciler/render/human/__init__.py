@@ -1,4 +1,4 @@
 """Text for people, at a terminal or in a log.
 
-The words and symbols are those that users know from Terraform: ``+``, ``~``, ``-``.
+The words and symbols are Terraform's: ``+``, ``~``, ``-``.
 """

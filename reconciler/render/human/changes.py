@@ -1,4 +1,4 @@
-"""Changes as text: one by one, and those that are alike as one."""
+"""Changes as text: individually, or grouped if similar."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def change_blocks(
     be: str = "will be",
     sources: ResourceSources = NO_SOURCES,
 ) -> list[str]:
-    """The changes, grouped if alike, and no more than can be read.
+    """The changes, grouped if similar, and no more than can be read.
 
-    ``be`` is the tense: "will be" in a plan, "was" in the history. ``sources`` tell where new values are
-    written.
+    ``be`` is the tense: "will be" in a plan, "was" in the history. ``sources`` are the places where new
+    values are written.
     """
     parts = grouped(changes)
     blocks: list[str] = []
@@ -99,7 +99,7 @@ def _alike(group: AlikeChanges, style: Style, be: str, sources: ResourceSources)
     first = group.changes[0]
     symbol, verb = _what(first, be)
     if isinstance(first, Create):
-        sources = NO_SOURCES  # those are of fields that change
+        sources = NO_SOURCES  # those are for changed fields
     return group_text(
         (symbol, f"{verb} alike"),
         (group.kind, group.provider, [item.name for item in group.addresses]),
@@ -133,7 +133,7 @@ def group_text(
 
 
 def worth_showing(row: AlikeField, symbol: str) -> bool:
-    """Whether a field says anything: of a resource that comes or goes, not those that are off or empty."""
+    """Whether to show a field: fields that are off or empty are hidden for new and deleted resources."""
     if row.form == "same":
         return symbol == "~" or _worth(row.after if symbol == "+" else row.before)
     return row.form == "differs" or row.after != _ITS_NAME
@@ -143,7 +143,7 @@ _ITS_NAME: Final = "${name}"
 
 
 def _what(change: Change, be: str) -> tuple[str, str]:
-    """The symbol of a change, and what happens to the resources of several."""
+    """The symbol of a change, and the verb for a group."""
     be = "were" if be == "was" else be
     match change:
         case Create():
@@ -165,7 +165,7 @@ def _what(change: Change, be: str) -> tuple[str, str]:
 def row_lines(
     row: AlikeField, symbol: str, width: int, style: Style, source: ValueSource | None = None
 ) -> list[str]:
-    """The lines of a field that the resources of a group have, or change."""
+    """The lines of a field in a group."""
     if row.path == ROTATED:
         value = visible(str(row.after)) if row.form != "differs" else _values_of(row)
         return [f"      {style.mark('~')} {value} (rotated)"]
@@ -188,7 +188,7 @@ def _values_of(row: AlikeField) -> str:
 def change_text(
     change: Change, style: Style, *, be: str = "will be", source: ResourceSource | None = None
 ) -> str:
-    """One change: a comment in words, and the fields; ``source`` tells where new values are written."""
+    """One change: a comment, and the fields; ``source`` is where new values are written."""
     sources = source.fields if source is not None else NO_FIELDS
     match change:
         case Create(after):
@@ -220,7 +220,7 @@ def change_text(
 def show(value: JSON, path: str = "", *, most: int = LINES) -> str:
     """A value in YAML's flow style, with every invisible character escaped.
 
-    Hosts, addresses and URLs that are not ASCII have their A-label beside them; ``path`` identifies
+    Non-ASCII hosts, addresses and URLs are shown with their A-label; ``path`` identifies
     a host. Of a list, ``most`` items are shown.
     """
     items, more = shortened(value, most) if isinstance(value, list) else ([value], "")

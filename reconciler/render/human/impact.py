@@ -1,4 +1,4 @@
-"""The blast radius as text, and the limits that refuse the plan."""
+"""The blast radius as text, and the limits that block the plan."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def access(plan: Plan, style: Style) -> str:
 
 
 def access_changes(items: Sequence[AccessChange | AccessDocument], style: Style) -> str:
-    """The same of what a plan says, be it saved or not; connectors whose rights change alike are one."""
+    """The same for any plan, saved or not; connectors with the same changes are grouped."""
     if not items:
         return ""
     lines = [style.strong("Rights that would change:")]
@@ -79,7 +79,7 @@ def _access(item: AccessChange | AccessDocument, subject: str, style: Style) -> 
         lines.append(f"  {style.mark('+')} may {right}: {_people(item.gained)}")
     if item.lost:
         lines.append(f"  {style.mark('-')} may no longer {right}: {_people(item.lost)}")
-    # People who cannot be named, such as any internal user, appear in the words of the configuration.
+    # Unnamed people, such as any internal user, appear in the terms of the configuration.
     unnamed = (item.widened and not item.gained, item.narrowed and not item.lost)
     if any(unnamed):
         symbol = "~" if all(unnamed) else "+" if unnamed[0] else "-"
@@ -106,7 +106,7 @@ def credential_uses(
     first: frozenset[NewCredentialUse] = frozenset(),
     applied: bool = True,
 ) -> str:
-    """The same of what a plan says, be it saved or not; those of ``first`` come first."""
+    """The same for any plan, saved or not; those in ``first`` come first."""
     if not items:
         return ""
     lines = [style.strong("Secrets that would go somewhere new:")]
@@ -127,12 +127,12 @@ def credential_uses(
 
 
 def same_secrets(item: AlikeUses, shown: Callable[[str], str] = str) -> list[str]:
-    """A reference in a cell, and those that are the same secret under another name."""
+    """A reference in a cell, with others for the same secret."""
     return [shown(item.reference), *(f"the same secret as {shown(text)}" for text in item.same_as)]
 
 
 def places_before(item: AlikeUses, shown: Callable[[str], str] = str) -> list[str]:
-    """The places in a cell that a secret went to before, and how many more there are."""
+    """The earlier destinations of a secret in a cell, and how many more there are."""
     places = [shown(place) for place in item.before]
     places += [f"{item.others} more"] if item.others else []
     return places or ["nowhere yet"]
@@ -164,7 +164,7 @@ def settings_changes(items: Sequence[SettingChange], style: Style, *, since: str
 
 
 def refusals(plan: Plan, style: Style) -> str:
-    """The limits that the plan breaks, with the options that allow it."""
+    """The limits that the plan exceeds, with the options that allow it."""
     if not plan.violations:
         return ""
     condition = f"If {visible(plan.base.ref)} is what is applied, an" if plan.base else "An"
@@ -178,7 +178,7 @@ def refusals(plan: Plan, style: Style) -> str:
 
 
 def by_limit(violations: Sequence[LimitViolation]) -> list[list[LimitViolation]]:
-    """The violations one by one, but many of one limit together."""
+    """The violations individually, but many of one limit together."""
     limits: dict[Limit, list[LimitViolation]] = {}
     for item in violations:
         limits.setdefault(item.limit, []).append(item)
@@ -190,7 +190,7 @@ def by_limit(violations: Sequence[LimitViolation]) -> list[list[LimitViolation]]
 
 
 def _to_allow(items: Sequence[LimitViolation]) -> list[str]:
-    """What lets the plan pass that was refused for this one reason, or for several of the same kind."""
+    """How to allow a plan that was refused for this reason, or several of the same kind."""
     options = overriding_options(items)
     item = items[0]
     if not options:

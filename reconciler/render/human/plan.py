@@ -1,4 +1,4 @@
-"""The plan as text: what changes, who then sends as whom, and which limits it breaks."""
+"""The plan as text: what changes, who then sends as whom, and which limits it exceeds."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def compared_with(plan: Plan) -> str:
 
 
 def forgotten(plan: Plan, style: Style) -> str:
-    """What was forgotten, and is created again because it is still in the configuration."""
+    """Forgotten resources that are created again because they are still in the configuration."""
     if not plan.forgotten:
         return ""
     shown, more = shortened(plan.forgotten)
@@ -70,7 +70,7 @@ def forgotten(plan: Plan, style: Style) -> str:
 
 
 def not_tested(plan: Plan) -> str:
-    """The connectors that are not known to work, which does not stop the plan."""
+    """The connectors that are not known to work; they do not block the plan."""
     if not plan.not_ready:
         return ""
     names = listed([f"{item.connector} ({item.reason})" for item in plan.not_ready])
@@ -81,7 +81,7 @@ def not_tested(plan: Plan) -> str:
 
 
 def left_out(plan: Plan) -> str:
-    """The scope of a partial plan, what it includes besides, and what it leaves out."""
+    """The scope of a partial plan, its dependencies, and what it leaves out."""
     partial = plan.partial
     if partial is None:
         return ""

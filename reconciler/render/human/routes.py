@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reconciler.render.terminal import Style
 
 _ALL = 25
-"""Up to this many senders, all are shown, unchanged ones too; of more, this many with the same route."""
+"""Up to this many senders, all are shown, even unchanged ones; beyond that, this many per route."""
 
 _WHY: dict[str, str] = {
     Reason.GLOBAL_POLICY: "global policy",
@@ -34,9 +34,9 @@ _REFUSED = "nothing (refused)"
 
 @dataclass(frozen=True, slots=True)
 class SenderLine:
-    """One sender, before and after; None where the address belongs to nobody.
+    """One sender, before and after; None if the address belongs to nobody.
 
-    ``mark`` is the sign of a plan: ``+``, ``~``, ``-``, or a blank where nothing changes.
+    ``mark`` is the symbol of a plan: ``+``, ``~``, ``-``, or a blank if nothing changes.
     """
 
     sender: str
@@ -76,7 +76,7 @@ def _changed(plan: Plan) -> frozenset[str]:
 
 
 def saved_routes(document: PlanDocument, style: Style) -> str:
-    """The same of a plan that was saved: what can be told by how it is written."""
+    """The same for a saved plan, as far as its contents show."""
     before = {row.sender.casefold(): row for row in document.routes.before}
     changed = frozenset(
         key
@@ -134,7 +134,7 @@ def _lines(document: RoutesDocument, changed: frozenset[str], *, first: bool) ->
 
 
 _Way: TypeAlias = tuple[str, str, str, str]
-"""What similar senders have in common: the mark, the address they send as, the connector, and who may use it."""
+"""The key of similar senders: the mark, the address they send as, the connector, and its users."""
 
 
 def fold(changed: list[SenderLine]) -> tuple[list[SenderLine], dict[_Way, int]]:
@@ -152,7 +152,7 @@ def fold(changed: list[SenderLine]) -> tuple[list[SenderLine], dict[_Way, int]]:
 
 
 def _way(line: SenderLine, row: RouteDocument) -> _Way:
-    """A sender with a connector of its own goes the same way as all others with one."""
+    """Senders with their own connector all count as the same route."""
     if row.reason == Reason.SENDER and row.as_address is not None:
         return line.mark, "itself", "its own connector", row.users
     return line.mark, _as(row), _through(row), row.users
@@ -160,7 +160,7 @@ def _way(line: SenderLine, row: RouteDocument) -> _Way:
 
 def _rows(line: SenderLine, other: RouteDocument | None) -> list[tuple[str, ...]]:
     old, mark = line.before, line.mark
-    # Mail from an address that no connector has any more takes the route of any other sender.
+    # Mail from an address that no connector has anymore takes the route of any other sender.
     new = line.after or other
     users = with_a_labels(new.users) if new else ""
     rows: list[tuple[str, ...]] = [
@@ -172,7 +172,7 @@ def _rows(line: SenderLine, other: RouteDocument | None) -> list[tuple[str, ...]
 
 
 def in_words(row: RouteDocument | None, shown: Callable[[str], str] = str) -> str:
-    """A route in a cell: as whom through which connector, and why; empty where the address belongs to nobody."""
+    """A route in a cell: as whom through which connector, and why; empty if the address belongs to nobody."""
     if row is None:
         return ""
     if row.as_address is None or row.via is None:
@@ -181,7 +181,7 @@ def in_words(row: RouteDocument | None, shown: Callable[[str], str] = str) -> st
 
 
 def why(row: RouteDocument) -> str:
-    """Why a sender takes this route, in brackets; empty where it is its own."""
+    """Why a sender takes this route, in brackets; empty if it is the sender's own."""
     return "" if row.reason == Reason.SENDER else f" ({_WHY[row.reason]})"
 
 

@@ -1,4 +1,4 @@
-"""Where values are written, in a few words beside them."""
+"""Where values are written, in a short comment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def source_remark(source: ValueSource | None, style: Style) -> str:
-    """A comment behind a value; nothing for one that stands as it is in the document of its resource."""
+    """A comment after a value; nothing for one that is written directly in its resource's document."""
     if source is None or source.is_plain:
         return ""
     return f"  {style.faint(f'# {visible(source_text(source))}')}"
@@ -51,7 +51,7 @@ def _parameter(item: ParameterSource) -> str:
 
 
 def made_by(resource: ResourceSource | None) -> str:
-    """What makes a connector that is not a document of its own alone: a table's row, a template."""
+    """The origin of a connector that does not have its own full document: a table's row, a template."""
     source = resource.itself if resource is not None else None
     if source is None or not (source.template or source.table):
         return ""

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class ResultList:
     """Shows the results of a run one by one.
 
-    A sentence that was said of a few connectors is not said again, and of very many results only the first
-    are shown.
+    A sentence that was shown for a few connectors is not repeated, and of very many results only the
+    first are shown.
     """
 
     def __init__(self, style: Style) -> None:
@@ -32,7 +32,7 @@ class ResultList:
         self._shown: Counter[bool] = Counter()
 
     def text(self, result: ConnectorResult, *, width: int = 0) -> str:
-        """One result; empty if there were too many of them before."""
+        """One result; empty if too many were already shown."""
         self._shown[result.passed] += 1
         if self._shown[result.passed] > BLOCKS:
             return ""
@@ -60,9 +60,9 @@ def _always(_: str) -> bool:
 def result_text(
     result: ConnectorResult, style: Style, *, width: int = 0, news: Callable[[str], bool] = _always
 ) -> str:
-    """One connector: a line for each protocol, and what to do where one failed.
+    """One connector: a line for each protocol, and the remedy for a failed one.
 
-    Only sentences that are ``news`` are written.
+    Only sentences in ``news`` are written.
     """
     name = pad(result.connector, max(width, width_of(result.connector)))
     blank = pad("", width_of(name))
@@ -90,7 +90,7 @@ def result_text(
 
 
 def failures_text(results: tuple[ConnectorResult, ...], style: Style) -> str:
-    """Those that failed, and the count of all."""
+    """The failures, and the count of all."""
     failed = [item for item in results if not item.passed]
     width = max((width_of(item.connector) for item in failed), default=0)
     shown = ResultList(style)
@@ -126,7 +126,7 @@ def _protocol(protocol: ProtocolResult, style: Style) -> str:
 
 
 def summary(results: tuple[ConnectorResult, ...]) -> str:
-    """Count them: ``5 passed, 1 rejected, 1 unreachable.``, ending in the words of the settings form."""
+    """Count them: ``5 passed, 1 rejected, 1 unreachable.``, in the terms of the settings form."""
     passed = sum(item.passed for item in results)
     unreachable = sum(item.unreachable for item in results)
     rejected = len(results) - passed - unreachable
