@@ -1,19 +1,19 @@
-"""Signals that end a command: when they are acted on, and how a wait hears of them.
+"""Signals that end a command: when they take effect, and how they interrupt a wait.
 
 Python runs a signal's handler between two steps of the main thread. An exception raised there can hit
-code that does not survive one, such as SQLAlchemy and psycopg in the middle of a transaction, so it waits
-until such code is through (``deferred``). It waits for imports too, which leave half a module behind, and for
-finalizers, which would swallow it.
+code that does not survive one, such as SQLAlchemy and psycopg in the middle of a transaction, so it is
+deferred until such code has finished (``deferred``). The same goes for imports, which would leave half
+a module behind, and for finalizers, which would swallow it.
 
-The first signal interrupts the command, and the second interrupts what the command still does at its end, or the
-transaction that the first one waits for. No further exception is raised: the third signal ends the process on the
-spot, with the last words that the command has for that (``end_at_once_with``). So two handlers, one around
-the other, catch everything there is. Once the outcome of the command is decided (``settle_signals``), the first two
-signals do nothing.
+The first signal interrupts the command, and the second interrupts what the command still does at its
+end, or the transaction that the first one waits for. No further exception is raised: the third signal
+ends the process at once, with the command's last message (``end_at_once_with``). So two nested handlers
+catch everything. Once the outcome of the command is decided (``settle_signals``), the first two signals
+do nothing.
 
-A signal that comes after the last step and before a system call that waits is noted, and the call waits
-on without it. So whoever waits with no end in sight waits for a descriptor too that the signal itself
-makes readable.
+A signal that arrives after the last step and before a blocking system call is only noted, and the call
+blocks anyway. So an unlimited wait must also wait for a descriptor that the signal itself makes
+readable.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ ENDING: Final = tuple(
 """Ctrl-C, the end of a cancelled pipeline, and of a terminal that was closed."""
 
 _ON_THE_SPOT: Final = 3
-"""The signal that ends the process where it is."""
+"""The signal that ends the process at once."""
 
 _AGAIN_SECONDS: Final = 0.02
-"""How soon a signal that came at a bad moment comes again."""
+"""How soon a signal that arrived at a bad moment is retried."""
 
 _IMPORTING: Final = "<frozen importlib._bootstrap>"
 
@@ -50,10 +50,10 @@ def _interrupted() -> tuple[int, str]:
 
 
 class _Signals:
-    """How many signals have come, and what the next one does.
+    """How many signals have arrived, and what the next one does.
 
-    ``blocks`` is how many blocks of the main thread are not to be interrupted, and ``waiting`` whether a signal waits
-    for their end. Once ``settled``, none raises an exception.
+    ``blocks`` counts the uninterruptible blocks of the main thread, and ``waiting`` says whether a
+    signal waits for their end. Once ``settled``, none raises an exception.
     """
 
     blocks = 0
@@ -71,7 +71,7 @@ _signals = _Signals()
 def note_signals() -> None:
     """Note each signal that ends a command, until ``raise_interrupt_on_signals``, which acts on it.
 
-    What the process was told to ignore, by nohup for example, stays ignored. To be called in the main
+    Signals that the process ignores, because of nohup for example, stay ignored. Call it in the main
     thread.
     """
     _signals.settled = True
@@ -94,9 +94,9 @@ def raise_interrupt_on_signals() -> None:
 
 
 def call_on_signals(listener: Callable[[], object]) -> None:
-    """Call ``listener`` at every signal that ends a command, to the end of the process, and do nothing else.
+    """Call ``listener`` at every signal that ends a command, until the process ends, and do nothing else.
 
-    For a server, which ends by itself once it is told. To be called in the main thread.
+    For a server, which then ends by itself. Call it in the main thread.
     """
     if signal.getsignal(signal.SIGINT) is not _handle:
         note_signals()
@@ -104,39 +104,39 @@ def call_on_signals(listener: Callable[[], object]) -> None:
 
 
 def end_at_once_with(last_words: Callable[[], tuple[int, str]]) -> None:
-    """Set how the third signal ends the process: with which exit code, and which words on standard error."""
+    """Set how the third signal ends the process: its exit code, and the message on standard error."""
     _signals.last_words = last_words
 
 
 def signals_came() -> bool:
-    """Whether a signal came that should end the command."""
+    """Whether a signal that should end the command has arrived."""
     return _signals.came > 0
 
 
 def hold_signals() -> None:
-    """Do nothing at the first signal that comes from here on; the second still raises KeyboardInterrupt.
+    """Ignore the first signal from here on; the second still raises KeyboardInterrupt.
 
-    What is left to do may take a moment, and the outcome of the command does not depend on it. To be called in the
-    main thread; without effect where :func:`raise_interrupt_on_signals` was not called.
+    The remaining work may take a moment, and the outcome of the command does not depend on it. To be
+    called in the main thread; without effect where :func:`raise_interrupt_on_signals` was not called.
     """
     if any(signal.getsignal(number) is _handle for number in ENDING):
         _signals.blocks += 1
 
 
 def settle_signals() -> None:
-    """Raise no exception from here on: how the command ends is decided, and what is left to do is short."""
+    """Raise no exception from here on: the outcome of the command is decided, and little is left to do."""
     _signals.settled = True
 
 
 def ignore_signals() -> None:
-    """Ignore every signal that ends a command: while the interpreter shuts down, they would have their usual effect again."""
+    """Ignore every signal that ends a command: the interpreter's shutdown restores their default effect."""
     for number in ENDING:
         if signal.getsignal(number) is _handle:
             signal.signal(number, signal.SIG_IGN)
 
 
 class deferred:  # noqa: N801 - read as a function, as contextlib's classes are
-    """A block of the main thread that a signal interrupts at its end only, or when it comes twice.
+    """A block of the main thread that a signal interrupts only at its end, or when it arrives twice.
 
     Blocks may be nested; the outermost counts. In other threads, which signals never interrupt, it does
     nothing.
@@ -190,7 +190,7 @@ def _handle(number: int, frame: FrameType | None) -> None:
     if _comes_badly(frame):
         _send_again()
         return
-    # Twice: whoever sends it does not want to wait for a database that hangs.
+    # Twice: the user does not want to wait for a database that hangs.
     _signals.waiting = False
     raise KeyboardInterrupt
 
@@ -212,7 +212,7 @@ def _comes_badly(frame: FrameType | None) -> bool:
 
 
 def _not_raised(found: sys.UnraisableHookArgs) -> None:
-    """Show an exception that cannot be raised where it occurred; an interrupt is made up for.
+    """Show an exception that cannot be raised where it occurred; an interrupt is raised again later.
 
     After one, there are others: a second one can keep a generator from ending before its context is gone.
     """
@@ -232,20 +232,20 @@ def _send_again() -> None:
 def _send_soon(number: signal.Signals) -> None:
     time.sleep(_AGAIN_SECONDS)
     if sys.platform != "win32":
-        signal.pthread_kill(threading.main_thread().ident or 0, number)  # which ends a wait, too
+        signal.pthread_kill(threading.main_thread().ident or 0, number)  # which also ends a wait
     else:
         signal.raise_signal(number)
 
 
 _retired: list[int] = []
-"""Both ends of the pipe that was last in use."""
+"""Both ends of the most recent pipe."""
 
 
 @contextmanager
 def wakened() -> Iterator[int]:
-    """Give a descriptor from which the number of each signal that comes can be read, a byte each.
+    """Yield a descriptor from which the number of each arriving signal can be read, one byte each.
 
-    Only signals that have a handler in Python are told. To be used in the main thread.
+    It receives only signals with a Python handler. Use it in the main thread.
     """
     waker, tell = os.pipe()
     os.set_blocking(tell, False)

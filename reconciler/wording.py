@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NAMED: Final = 5
-"""How many names a sentence lists; more would not be read or fit on a line."""
+"""How many names a sentence lists; more would not be read, or not fit on a line."""
 
 TO_ACT_ON: Final = 10
 """How many names it lists if the reader acts on each: picks, fixes or approves it."""
@@ -31,7 +31,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def listed(names: Sequence[object], most: int = NAMED) -> str:
-    """The first names with commas between, and how many more there are: ``a, b and 3 more``."""
+    """The first names, separated by commas, and how many more there are: ``a, b and 3 more``."""
     shown, more = shortened(names, most)
     return ", ".join(str(name) for name in shown) + (f" {more}" if more else "")
 
@@ -49,7 +49,10 @@ def indented(lines: Sequence[str], most: int = LINES) -> str:
 
 
 def install_extra(extra: str) -> str:
-    """How to install an extra. No index is named: the package called reconciler there is another project's."""
+    """How to install an extra.
+
+    No index is named: the package called reconciler there is another project's.
+    """
     return (
         f"Install the extra {extra}: in a checkout with pip install '.[{extra}]', elsewhere with the wheel of "
         "the release, as docs/ci.md shows."

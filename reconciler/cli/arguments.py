@@ -33,7 +33,7 @@ def whole_number(least: int = 0) -> click.IntRange:
 def check_arguments(arguments: Iterable[str], environ: Mapping[str, str]) -> None:
     """Raise UsageError for an argument or a ``RECONCILER_`` variable that is not text.
 
-    Of ``sandbox`` only what precedes ``--`` is checked: the rest is for the program that it runs.
+    For ``sandbox``, only arguments before ``--`` are checked: the rest is for the program that it runs.
     """
     words = list(arguments)
     if words[:1] == ["sandbox"] and "--" in words:

@@ -1,7 +1,7 @@
 """The last line and the exit code of a command that a signal or an error ends early.
 
-What happened to its revision or mail is kept here, apart from the exception that ends it, since a second signal puts
-another exception in its place.
+The outcome of its revision or mail is kept here, separate from the exception that ends it, since a
+second signal replaces that exception.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class MailOutcome:
     """What happened to the mail of a command, as exit codes.
 
-    ``nothing`` and ``uncertain`` are those of a mail that was not sent, and of one that may have been delivered, which
-    is what ``handed_over`` says. ``sent`` is the one of a mail that is sent, once it is.
+    ``nothing`` and ``uncertain`` are for a mail that was not sent, and for one that may have been
+    delivered, according to ``handed_over``. ``sent`` is set once the mail is sent.
     """
 
     nothing: int
@@ -35,7 +35,7 @@ class MailOutcome:
     sent: int | None = None
 
     def interrupted(self) -> tuple[int, str]:
-        """The exit code after a signal, and what to say."""
+        """The exit code after a signal, and the message."""
         if self.sent is not None:
             return self.sent, ""
         if self.handed_over():
@@ -50,10 +50,10 @@ Error: interrupted while the mail was being transmitted: it may have been delive
 
 
 class Closing:
-    """What is known of the command that runs.
+    """The state of the running command.
 
-    ``outcome`` is that of its revision and ``mail`` that of its mail; None for a command without one, and before
-    it has begun. ``code`` is its exit code, once it is through.
+    ``outcome`` is that of its revision and ``mail`` that of its mail; None for a command without one,
+    and before it has begun. ``code`` is its exit code, once it has ended.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Closing:
         self.code: int | None = None
 
     def interrupted(self, said: str = "") -> tuple[int, str]:
-        """The exit code of a command that a signal has ended, and what it says."""
+        """The exit code of a command that a signal has ended, and its message."""
         if self.code is not None:
             return self.code, ""
         if self.mail is not None:
@@ -82,7 +82,7 @@ closing = Closing()
 
 
 def begin_closing() -> None:
-    """Forget what is known of the command before."""
+    """Reset the state of the previous command."""
     closing.outcome = closing.mail = closing.code = None
     end_at_once_with(closing.interrupted)
 

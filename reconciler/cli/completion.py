@@ -1,6 +1,6 @@
-"""What a shell completes: the names of the configuration, read as it is, and nothing where it cannot be read.
+"""Shell completion: the names of the configuration, or nothing if it cannot be read.
 
-A name that does not look like one is left out: what stands in a file of a stranger must not reach a shell.
+A name that does not look like one is left out: text from a stranger's file must not reach a shell.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def providers(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 
 
 def topics(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """What `explain` explains."""
+    """The topics of `explain`."""
     del ctx, param
     from reconciler.app.explain import topics as known  # noqa: PLC0415 - only for this
 
@@ -94,13 +94,13 @@ def _names(ctx: click.Context, wanted: Callable[[Kind], bool]) -> list[str]:
 
 
 def _project(ctx: click.Context) -> ProjectFolder | None:
-    """The project that the line so far names, or that of the working folder; None if there is none."""
+    """The project that the command line names so far, or that of the working folder; None if none."""
     from reconciler.app.project_folder import find_project  # noqa: PLC0415 - as above
 
     try:
         project = find_project(os.environ, tuple(ctx.params.get("config") or ()))
     except (ReconcilerError, OSError, ValueError):
-        return None  # an error would be written into the line that somebody types
+        return None  # an error would be written into the line being typed
     return project if project.exists else None
 
 

@@ -46,7 +46,7 @@ _BY_ERROR: tuple[tuple[type[errors.ReconcilerError], ExitCode], ...] = (
 
 
 def exit_code(error: errors.ReconcilerError) -> ExitCode:
-    """The code for an exception; 1 unless a line names it."""
+    """The code for an exception; 1 unless listed."""
     if isinstance(error, errors.TestsFailed):
         return ExitCode.TEST_REJECTED if error.rejected else ExitCode.UNREACHABLE
     if isinstance(error, errors.SendFailed):

@@ -135,14 +135,14 @@ def run() -> NoReturn:
 _ENDS_SOON = frozenset(
     {"validate", "plan", "status", "show", "history", "diff", "route", "explain", "schema"}
 )
-"""Commands that end when they have read and shown what there is: no mail server keeps them waiting."""
+"""Commands that only read and show: no mail server keeps them waiting."""
 
 
 def collect_rarely(arguments: list[str]) -> None:
     """Run the cycle collector less often, and not at all in a command that ends soon.
 
     A command makes hundreds of thousands of values that live until its end, hardly any of them in cycles;
-    collecting took 40 % of a validation of 10,000 documents, and still 10 % of a plan when it was rare.
+    collecting took 40 % of a validation of 10,000 documents, and still 10 % of a plan when rare.
     """
     words = _words_of_command(arguments)
     untested = words[:1] == ["apply"] and any(word.startswith("--skip-tests") for word in words)
@@ -158,7 +158,7 @@ def _words_of_command(arguments: list[str]) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command line and return its exit code; nothing is raised but a second interrupt."""
+    """Run one command line and return its exit code; raises nothing but a second interrupt."""
     begin_closing()
     try:
         check_arguments(arguments, os.environ)
@@ -186,7 +186,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _settle(code: int, last_words: str = "") -> None:
-    """Let no signal change how the command ends, and do what signals have kept it from doing."""
+    """Let no signal change how the command ends, and complete interrupted steps."""
     settle_signals()
     end_at_once_with(lambda: (code, last_words))
     for step in take_owed():

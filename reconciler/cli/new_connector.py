@@ -1,4 +1,4 @@
-"""The options that describe a new connector, and the questions that they leave open."""
+"""The options that describe a new connector, and the questions for missing ones."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class ConnectorChoices:
     yes: bool
 
     def options(self, address: str) -> AddOptions:
-        """What they say about the connector of an address; raises UsageError."""
+        """The choices for the connector of an address; raises UsageError."""
         from reconciler.app.add import AddOptions, server_given  # noqa: PLC0415 - as below
         from reconciler.errors import UsageError  # noqa: PLC0415 - as below
         from reconciler.model.protocol import Protocol  # noqa: PLC0415 - what costs is imported late
@@ -89,7 +89,7 @@ class ConnectorChoices:
 
         try:
             password = None if self.password is None else SecretRef.parse(self.password)
-        except ValueError:  # the text is most likely the password, so nothing repeats it
+        except ValueError:  # the text is most likely the password, so it is not shown
             raise UsageError(
                 "--password takes a reference, never the password itself",
                 hint="Write env:NAME or file:/path. If that was a password, it is in your shell's history now.",
@@ -115,7 +115,7 @@ class ConnectorChoices:
         return options
 
     def network(self, project: Project) -> Network | None:
-        """How to look for the servers; None for not at all."""
+        """How to look for the servers; None to skip the search."""
         if not self.discover:
             return None
         import os  # noqa: PLC0415 - as above
@@ -129,12 +129,12 @@ class ConnectorChoices:
         return network_for(connect_to, project.ca_file, _nameserver(self.nameserver))
 
     def questions(self) -> PersonAtTerminal | Nobody:
-        """Who answers what is left open."""
+        """Who answers the open questions."""
         return Nobody() if self.yes or not is_interactive() else PersonAtTerminal()
 
 
 def address_of(given: str | None, choices: ConnectorChoices) -> str:
-    """The address that was given, or that is typed on a terminal; raises UsageError where nobody can."""
+    """The given address, or the one typed on a terminal; raises UsageError without a terminal."""
     if given is not None or choices.from_file is not None:
         return given or ""
     if choices.yes or not is_interactive():
@@ -143,7 +143,7 @@ def address_of(given: str | None, choices: ConnectorChoices) -> str:
 
 
 class Nobody:
-    """Answers for want of a person: nothing unproven is trusted."""
+    """The answers without a person: nothing unverified is trusted."""
 
     def trust(self, hosts: tuple[str, ...], domain: str) -> bool:
         """Trust no host of another domain."""
@@ -210,7 +210,7 @@ def _yes(question: str) -> bool:
 
 
 def show_lookup(lookup: Lookup) -> None:
-    """Say on standard error what one step of the search came to."""
+    """Report the result of one search step on standard error."""
     from reconciler.render.terminal import visible  # noqa: PLC0415 - a search takes longer
 
     click.echo(f"{lookup.source}: {visible(lookup.answer)}", err=True)
@@ -220,7 +220,7 @@ def show_lookup(lookup: Lookup) -> None:
 
 
 def show_notes(file: ConnectorFile, project: Project) -> None:
-    """Say what is left to do for a new connector, and what there is to warn about."""
+    """Print the remaining steps for a new connector, and warnings."""
     from reconciler.render.human.diagnostics import diagnostics  # noqa: PLC0415 - as above
 
     for note in file.written.notes:

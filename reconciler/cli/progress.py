@@ -28,8 +28,8 @@ class TestProgressBar:
 
     Without ``shown`` there is only the bar, for commands that print the results themselves.
 
-    ``redirected`` are the redirections in force. They are shown, so that nobody takes a test of
-    another server for a test of the configured one.
+    ``redirected`` are the redirections in force. They are shown, so that a test of another server is
+    not mistaken for a test of the configured one.
     """
 
     __test__ = False  # not a test case, despite its name

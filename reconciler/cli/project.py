@@ -84,7 +84,7 @@ def _keep_colour(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """The common options of a command line; those that a command does not have keep their default.
+    """The common options of a command line; options that a command does not have keep their default.
 
     The methods open what the options name. Their imports are local, so that ``--help`` needs none.
     """

@@ -27,7 +27,7 @@ def confirm_and_prune(
 ) -> ExitCode:
     """Ask unless ``yes``, delete, and print how many entries were deleted.
 
-    ``what`` names them in the question, ``told`` puts a number into words.
+    ``what`` names them in the question, ``told`` formats the number.
     """
     if not yes:
         need_terminal()

@@ -50,8 +50,8 @@ def writing(
 ) -> Iterator[None]:
     """Write the reports when the block ends, however it ends.
 
-    ``text`` renders one, and is given what ended the block early. A report that cannot be written ends a
-    command that went well; of one that failed, the failure is still what is shown, with a note.
+    ``text`` renders one, given the exception that ended the block. An unwritable report fails a
+    successful command; for a failed one, the original failure is shown, with a note.
     """
     ended: BaseException | None = None
     problem: ReconcilerError | None = ReconcilerError("interrupted")

@@ -1,4 +1,4 @@
-"""Long texts for standard output: printed whole or not at all, and never in memory as a whole."""
+"""Long texts for standard output: printed completely or not at all, and never entirely in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _IN_MEMORY: Final = 1 << 20
-"""Octets that are kept without a file."""
+"""The number of octets to keep in memory."""
 
 _AT_ONCE: Final = 1 << 16
 
@@ -25,8 +25,9 @@ _AT_ONCE: Final = 1 << 16
 def echoed_at_the_end() -> Iterator[Callable[[Iterable[str]], None]]:
     """Take a text in pieces, and write it to standard output when the block has ended well.
 
-    Whoever reads standard output may be slow, or be a pager, while a database that is being read must not wait. The
-    text is kept in a temporary file that has no name. Raises ReconcilerError if that cannot be written.
+    The reader of standard output may be slow, or a pager, but a database that is being read must not
+    wait. The text is kept in a temporary file that has no name. Raises ReconcilerError if that cannot
+    be written.
     """
 
     def keep(pieces: Iterable[str]) -> None:

@@ -33,7 +33,7 @@ def stderr_style(*, colour: bool | None = None) -> Style:
 
 
 def is_interactive() -> bool:
-    """Whether there is somebody to ask."""
+    """Whether a person can be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
@@ -66,9 +66,8 @@ def show_notes(notes: tuple[str, ...]) -> None:
 def ask(question: str) -> str:
     """Ask on standard error and read one line, without its end.
 
-    Raises click.Abort at the end of the input. A signal that comes between the question and the
-    reading would not wake ``input()``, which then waits for a line with the lock held; so nothing is
-    read before there is something to read.
+    Raises click.Abort at the end of the input. A signal between the question and the read would not
+    wake ``input()``, which would then wait with the lock held; so it reads only once there is input.
     """
     click.echo(f"{question}: ", nl=False, err=True)
     if sys.platform != "win32":

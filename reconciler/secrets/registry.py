@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from reconciler.secrets.base import Hold
 
 _LOOK_AGAIN = 5.0
-"""Seconds after which a secret that could not be fetched is looked for again, if secrets are fetched anew."""
+"""Seconds before a failed secret is fetched again, if secrets are refreshed."""
 
 
 class _NothingHeld:
-    """What holds a secret that cannot be locked."""
+    """A dummy lock for a secret that cannot be locked."""
 
     def close(self) -> None:
         """Do nothing."""
@@ -45,14 +45,13 @@ class _Fetched:
 
 
 class Resolver:
-    """Fetches each secret once and keeps it in memory, a failure too.
+    """Fetches each secret once and caches it, including failures.
 
-    ``environ`` is where ``env:`` looks and what commands inherit; relative paths and commands start
-    at ``base``; with ``folders``, files are read from these alone. After ``keep`` seconds by
-    ``clock`` a secret is fetched anew; a single command always sees the same value. What cannot be
-    fetched anew, as in the middle of a rotation, stays as it was, and is looked for again soon. It
-    may be used from several threads: a thread that asks for a secret that another one is fetching
-    waits for it.
+    ``environ`` is where ``env:`` looks and what commands inherit; relative paths and commands start at
+    ``base``; with ``folders``, files are read only from these. After ``keep`` seconds by ``clock`` a
+    secret is fetched again; a single command always sees the same value. If that fails, such as during
+    a rotation, the old value stays, and the next attempt follows soon. It may be used from several
+    threads: a thread that asks for a secret that another one is fetching waits for it.
     """
 
     def __init__(
@@ -85,9 +84,9 @@ class Resolver:
         return outcome
 
     def absence(self, reference: SecretRef) -> SecretError | None:
-        """Return the error that fetching the secret would end with, without fetching it.
+        """Return the error that fetching the secret would raise, without fetching it.
 
-        Only of variables is that known: those that are not set, or are empty. None says nothing of the rest.
+        That is known only for variables that are unset or empty; None otherwise.
         """
         if reference.scheme != "env":
             return None
@@ -95,7 +94,7 @@ class Resolver:
         return None if flaw is None else _error(reference, flaw)
 
     def resolve_anew(self, reference: SecretRef) -> Secret:
-        """Fetch the secret past what is kept, if its scheme can be written; no program runs again."""
+        """Fetch the secret, bypassing the cache, if its scheme is writable; no program runs again."""
         if schemes.is_writable(reference.scheme):
             self._fetched.pop(reference, None)
         return self.resolve(reference)
@@ -103,8 +102,8 @@ class Resolver:
     def hold(self, reference: SecretRef) -> Hold | None:
         """Keep other processes from replacing the secret; None if one of them is about to.
 
-        Only files can be held; a keyring and the schemes of packages see to themselves. Raises SecretError for
-        a file that cannot be locked.
+        Only files can be locked; keyrings and the schemes of packages handle that themselves. Raises
+        SecretError for a file that cannot be locked.
         """
         if reference.scheme != "file":
             return _NOTHING_HELD
@@ -116,7 +115,7 @@ class Resolver:
             raise _error(reference, flaw) from None
 
     def replace(self, reference: SecretRef, old: Secret | None, new: Secret) -> None:
-        """Put a secret in the place of ``old``, all or nothing; None is a place that holds none.
+        """Replace ``old`` by a secret atomically; None means that there is none yet.
 
         Raises SecretError, which says why not.
         """

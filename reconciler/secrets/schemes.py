@@ -13,8 +13,8 @@ BUILT_IN_SCHEMES: Final = ("env", "file", "keyring", "command")
 ENTRY_POINT_GROUP: Final = "reconciler.secrets"
 """Packages add a scheme with an entry point of this group.
 
-Its name is the scheme; what it loads is called with the target and returns the secret as text. It
-raises SecretError, without the value, to say why there is none.
+Its name is the scheme; what it loads is called with the target and returns the secret as text. On
+failure, it raises SecretError, without the value.
 """
 
 
@@ -24,8 +24,8 @@ WRITABLE_SCHEMES: Final = ("file", "keyring")
 WRITER_GROUP: Final = "reconciler.secret_writers"
 """Packages make the secrets of their scheme replaceable with an entry point of this group.
 
-What it loads is called with the target, the old and the new secret as text, and replaces one by the other,
-all or nothing. It raises SecretError, without a value, to say why it did not.
+What it loads is called with the target, the old and the new secret as text, and replaces one by the
+other atomically. On failure, it raises SecretError, without a value.
 """
 
 

@@ -28,7 +28,7 @@ _LATER = frozenset({ErrorClass.RATE_LIMITED, ErrorClass.QUOTA})
 
 
 def called_off() -> SendFailed:
-    """Return the error of a mail that was called off before a server was asked to take it."""
+    """Return the error of a mail that was cancelled before it was handed to a server."""
     return SendFailed(
         "the mail was called off before it was handed over, so nothing was sent",
         temporary=True,
@@ -39,7 +39,7 @@ def called_off() -> SendFailed:
 class ConnectorAccess:
     """Opens connections to one account of a connector, and explains failures.
 
-    The deadline does not cover the whole mail: whoever sends a command sets it again.
+    The deadline does not cover the whole mail: it is reset for each command.
     """
 
     def __init__(self, account: Account, access: Access) -> None:
@@ -54,7 +54,7 @@ class ConnectorAccess:
 
     @property
     def handover_seconds(self) -> float | None:
-        """Seconds for handing over one mail, its text and the answer included; None for those of RFC 5321."""
+        """Seconds for handing over one mail, including its text and the answer; None for RFC 5321's."""
         return self._access.options.handover_seconds
 
     def smtp(self, cancelled: Event | None = None) -> SmtpAccountSession:
@@ -78,7 +78,7 @@ class ConnectorAccess:
         said = f" The server said: {failure.reply}" if failure.reply else ""
         by_smtp = account.protocol is Protocol.SMTP
         reply = error.reply if isinstance(error, Declined) and by_smtp else Reply("")
-        if reply.code:  # RFC 5321 section 4.2.1: it decides, whatever the words are
+        if reply.code:  # RFC 5321 section 4.2.1: it decides, whatever the text is
             temporary = reply.code.startswith("4")
         else:
             later = failure.error_class.unreachable or failure.error_class in _LATER

@@ -18,7 +18,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _DOMAIN = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[A-Za-z0-9:.]+\]")
 _HINT = 'Write ada@example.com, or "Lovelace, Ada" <ada@example.com>.'
 _LONGEST = 254
-"""Octets of an address in an envelope, without its brackets (RFC 5321 section 4.5.3.1.3)."""
+"""The maximum length of an envelope address, without its brackets (RFC 5321 section 4.5.3.1.3)."""
 
 
 def read_addresses(texts: Iterable[str], field: str) -> tuple[Address, ...]:
@@ -67,7 +67,7 @@ def _read(text: str, field: str) -> tuple[Address, ...]:
 def _checked(address: Address, field: str) -> Address:
     domain = ascii_host(address.domain) if not address.domain.startswith("[") else address.domain
     spec = f"{address.username}@{domain}"
-    # Encoded words are decoded by now, and may have held anything.
+    # Encoded words are already decoded, and may have contained anything.
     refuse_control_characters(address.display_name, field)
     if not address.username or not _DOMAIN.fullmatch(domain) or not spec.isprintable():
         raise UsageError(f"{field}: invalid address {address.addr_spec!r}", hint=_HINT)

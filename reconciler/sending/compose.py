@@ -30,14 +30,17 @@ _OURS = frozenset({
     "x-auto-response-suppress",
 })  # fmt: skip
 _LONGEST_WORD = 900
-"""Octets that fit into a line beside the name of the field (RFC 5322 section 2.1.1)."""
+"""Octets that fit on a line after the name of the field (RFC 5322 section 2.1.1)."""
 
 _MAIL = "message/rfc822"
 _WRAPPED = ("message/", "multipart/")
-"""This type must not be encoded (RFC 2046 section 5.2.1). A mail that would need it is attached as a binary file."""
+"""This type must not be encoded (RFC 2046 section 5.2.1).
+
+A mail that needs encoding is attached as a binary file.
+"""
 
 _LONGEST_LINE = 998
-"""Octets of a line without its end (RFC 5322 section 2.1.1)."""
+"""The maximum length of a line, without its end (RFC 5322 section 2.1.1)."""
 
 _SEVEN_BIT = SMTP.clone(cte_type="7bit")
 """Everything in ASCII, so that it passes through every server unchanged."""
@@ -46,7 +49,7 @@ _SEVEN_BIT = SMTP.clone(cte_type="7bit")
 def compose(message: Message, route: Route, connector: Connector, stamp: Stamp) -> Prepared:
     """Compose a mail. A pure function of its arguments.
 
-    From is the address that the route gives, and so is the envelope's sender; Sender is left out,
+    From and the envelope's sender are the address from the route; Sender is omitted,
     as RFC 5322 section 3.6.2 requires if both are the same. Raises UsageError if it is not a valid
     mail: no recipient, no subject, no text, an invalid address, a character that would end a field
     early.
@@ -167,7 +170,7 @@ def _attach(part: EmailMessage, item: Attachment) -> None:
         raise UsageError(
             f"invalid content type {item.content_type!r}", hint="For example image/png."
         )
-    # The library would decode an encoded word, and write what is in it as it is.
+    # The library would decode an encoded word, and write its content unencoded.
     name = item.name.replace("/", "_").replace("\\", "_").replace("=?", "=_")
     kind = item.content_type.lower()
     if kind == _MAIL and not item.content_id and (mail := _unencoded(item.content)) is not None:
@@ -193,7 +196,7 @@ def _attach(part: EmailMessage, item: Attachment) -> None:
 
 
 def _unencoded(mail: bytes) -> str | None:
-    """The text of an attached mail, octet for octet, if it can go along without being encoded."""
+    """The text of an attached mail, byte for byte, if it needs no encoding."""
     lines = mail.replace(b"\r\n", b"\n").split(b"\n")
     fits = all(len(line) <= _LONGEST_LINE and b"\r" not in line for line in lines)
     if not fits or not mail.isascii() or b"\0" in mail or not mail.strip():

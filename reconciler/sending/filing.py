@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from reconciler.connection.access import Access
 
 _MOST_OCTETS = 64_000_000
-"""Octets of copies that wait together, in memory; whoever sends more files the copy itself."""
+"""The maximum size of waiting copies in memory; beyond that, the sender files the copy itself."""
 
 _LINGER = 30.0
-"""Seconds for which a thread and its connection stay when nothing is left to file."""
+"""Seconds for which an idle thread keeps its connection."""
 
 _CALLED_OFF = 5.0
-"""Seconds for which a thread that was told to stop is waited for; it looks five times a second."""
+"""Seconds to wait for a stopping thread, which checks five times a second."""
 
 _AT_EXIT = 10.0
-"""Seconds for which a process that ends waits for its copies."""
+"""Seconds for which an ending process waits for its copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class _Job:
 class Filing:
     """Files the copies of all connectors. Threads may share it; those with mails of one connector take turns.
 
-    ``search_seconds`` is for how long the server's own copy is looked for, before ours is filed.
+    ``search_seconds`` is how long to look for the server's own copy before filing ours.
     """
 
     def __init__(self, access: Access, search_seconds: float) -> None:
@@ -59,7 +59,7 @@ class Filing:
         self._process = os.getpid()
 
     def get_ready(self, mail: Prepared, connector: Connector, asked: SaveSent | None) -> None:
-        """Load what filing the copy of a mail takes, before the mail is out: later on, nothing may fail."""
+        """Load the modules for filing before the mail is sent: later on, nothing may fail."""
         if not isinstance(without_filing(mail.route, connector, asked), Copy):
             import reconciler.connection.imap  # noqa: F401, PLC0415
 
@@ -77,10 +77,10 @@ class Filing:
         asked: SaveSent | None,
         done: Callable[[Copy], None],
     ) -> Copy:
-        """File the copy in the background; ``done`` hears of it from the thread that does so.
+        """File the copy in the background; ``done`` is called with the result, in the filing thread.
 
-        Returns a copy that is pending, or the final one where nothing is to be filed, or where so many copies
-        wait that this one was filed at once.
+        Returns a pending copy, or the final one if nothing has to be filed, or if so many copies wait
+        that this one was filed at once.
         """
         decision = without_filing(mail.route, connector, asked)
         if isinstance(decision, Copy):
@@ -94,9 +94,9 @@ class Filing:
         return cabinet.file(mail, connector, decision)
 
     def close(self, wait: float = 0.0) -> None:
-        """End all connections, after the copies that are to be filed; waits for them ``wait`` seconds at most.
+        """Close all connections after pending copies; wait at most ``wait`` seconds.
 
-        What is not filed by then is reported as failed.
+        Copies that are not filed by then are reported as failed.
         """
         until = time.monotonic() + wait
         with self._lock:
@@ -114,7 +114,7 @@ class Filing:
             cabinet.close()
 
     def _close_at_exit(self) -> None:
-        if os.getpid() == self._process:  # the threads of a parent do not live in its children
+        if os.getpid() == self._process:  # a parent's threads do not exist in its children
             self.close(_AT_EXIT)
 
     def _cabinet(self, connector: Connector) -> _Cabinet:
@@ -129,7 +129,7 @@ class Filing:
 
 
 class _Cabinet:
-    """The IMAP connection of one connector, whose turn it is, and what waits to be filed."""
+    """The IMAP connection of one connector, its lock, and the waiting copies."""
 
     def __init__(self, access: Access, search_seconds: float, cancelled: threading.Event) -> None:
         self.octets = 0
@@ -177,7 +177,7 @@ class _Cabinet:
             self._changed.wait_for(lambda: self._thread is None, seconds)
 
     def close(self) -> None:
-        """End the connection; what is under way is called off by then, and ends within a moment."""
+        """Close the connection; a pending copy is already cancelled, and ends soon."""
         if self._turn.acquire(timeout=_CALLED_OFF):
             try:
                 self._end()
@@ -203,7 +203,7 @@ class _Cabinet:
                     self.octets -= len(job.mail.copy)
 
     def _next(self) -> _Job | None:
-        """Return what is to be filed next; None where nothing comes, and then the thread is over."""
+        """Return the next copy to file; None if there is none, and the thread should end."""
         with self._changed:
             if not self._jobs and not self._finishing:
                 self._changed.wait(_LINGER)

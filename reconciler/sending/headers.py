@@ -1,8 +1,9 @@
 """Header fields as they appear in a mail (RFC 5322 section 2.2, RFC 2047).
 
 :class:`email.message.EmailMessage` folds them too, but in some releases of Python it encodes the comma
-between two addresses, so that both are lost, and drops blanks of a long subject. So the fields of a mail are
-written here, with the older encoder of the same library, and EmailMessage is left the body.
+between two addresses, so that both are lost, and drops blanks of a long subject. So the fields of a
+mail are written here, with the older encoder of the same library, and EmailMessage handles only the
+body.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ _SPECIALS = re.compile(r'[()<>\[\]:;@\\,."]')
 
 
 def text_field(name: str, text: str) -> str:
-    """A field of free text, folded; what is not ASCII or could be mistaken becomes encoded words."""
+    """A field of free text, folded; non-ASCII or ambiguous text becomes encoded words."""
     plain = text.isascii() and "=?" not in text and max(map(len, text.split(" "))) < _WIDTH
     return _folded(name, text, "us-ascii" if plain else "utf-8")
 
 
 def further_field(name: str, text: str) -> str:
-    """A field whose form is not known here: ASCII stays as it is, for it may be an address or a link."""
+    """A field of unknown syntax: ASCII stays, since it may be an address or a link."""
     return _folded(name, text, "us-ascii" if text.isascii() else "utf-8")
 
 
@@ -42,7 +43,7 @@ def plain_field(name: str, value: str) -> str:
 
 
 def address_field(name: str, addresses: Iterable[Address]) -> str:
-    """A field of addresses, one a line. A local part beyond ASCII stays as it is (RFC 6532)."""
+    """A field of addresses, one a line. A non-ASCII local part stays (RFC 6532)."""
     return f"{name}: {f',{_CRLF} '.join(_mailbox(item) for item in addresses)}{_CRLF}"
 
 

@@ -18,7 +18,7 @@ _APART = frozenset({
 
 
 def text_of(html: str) -> str:
-    """What the HTML says: paragraphs, list items and links, without any of its looks."""
+    """The text of the HTML: paragraphs, list items and links, without formatting."""
     reader = _TextExtractor()
     reader.feed(html)
     reader.close()

@@ -28,7 +28,7 @@ class Attachment:
         """Read a file; its type is guessed from its name unless it is given. Raises UsageError."""
         path = Path(path)
         guessed, encoding = mimetypes.guess_type(path.name)
-        if encoding is not None:  # what is compressed is not of the type that is inside
+        if encoding is not None:  # compressed data does not have the type of its content
             guessed = "application/gzip" if encoding == "gzip" else None
         try:
             content = path.read_bytes()
@@ -43,12 +43,11 @@ class Attachment:
 class Message:
     """A message to send.
 
-    Addresses are as people write them, ``ada@x.example`` or ``"Lovelace, Ada" <ada@x.example>``;
-    several may stand in one text, with commas between. At least one of ``text`` and ``html`` has to
-    be there, and a ``subject``. ``from_name`` is shown beside the address that the mail goes out
-    as; the connector's ``from_name`` if it is empty. ``auto_submitted`` marks a mail that no person
-    wrote, to suppress out-of-office replies (RFC 3834). ``headers`` are further fields, such as
-    ``List-Unsubscribe``.
+    Addresses are as people write them, ``ada@x.example`` or ``"Lovelace, Ada" <ada@x.example>``; one
+    text may contain several, separated by commas. At least one of ``text`` and ``html`` is required,
+    and a ``subject``. ``from_name`` is shown with the From address; if empty, the connector's is used.
+    ``auto_submitted`` marks a mail that no person wrote, to suppress out-of-office replies (RFC 3834).
+    ``headers`` are further fields, such as ``List-Unsubscribe``.
     """
 
     to: tuple[str, ...] = ()
@@ -83,16 +82,15 @@ class Stamp:
 
 
 TOKEN_HEADER = "X-Reconciler-ID"  # noqa: S105 - the name of a header field
-"""Finds a copy even where a server has replaced the Message-ID, as Exchange and Amazon SES may."""
+"""Finds a copy even if a server has replaced the Message-ID, as Exchange and Amazon SES may."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A mail with its route.
 
-    ``content`` is what is sent. ``copy`` is what is filed: the same with Bcc, which only the sender
-    may see. Lines end in CRLF. ``seven_bit`` is ``content`` for a server that takes nothing beyond
-    ASCII, where that is another text.
+    ``content`` is sent. ``copy`` is filed: the same with Bcc, which only the sender may see. Lines end
+    in CRLF. ``seven_bit`` is ``content`` for a server that accepts only ASCII, if that differs.
     """
 
     route: Route

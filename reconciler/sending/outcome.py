@@ -27,7 +27,7 @@ class CopyStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The sent copy. ``folder`` is where it is, if that is known; ``sentence`` gives the reason."""
+    """The sent copy. ``folder`` is its place, if known; ``sentence`` gives the reason."""
 
     status: CopyStatus
     folder: str = ""
@@ -38,8 +38,8 @@ class Copy:
 class RefusedRecipient:
     """A recipient whom the server refused.
 
-    ``code`` is its reply code (``550``), ``status`` the enhanced one (``5.1.1``, RFC 3463) if there
-    was one, and ``text`` its words.
+    ``code`` is its reply code (``550``), ``status`` the enhanced one (``5.1.1``, RFC 3463) if there was
+    one, and ``text`` its text.
     """
 
     recipient: str
@@ -58,7 +58,7 @@ class RefusedRecipient:
 
 
 class SomeRefused(SendFailed):
-    """A server refused some recipients of a mail that was for all or none: nobody gets it for now.
+    """A server refused some recipients of an all-or-none mail: nobody gets it for now.
 
     ``status`` is the enhanced code of the first refusal, as a temporary one: the mail may be sent
     without these recipients, or once a temporary refusal is over.
@@ -81,7 +81,7 @@ class SomeRefused(SendFailed):
 class Sent:
     """A mail that a server accepted for at least some recipients.
 
-    ``size`` is in octets, ``reply`` the server's last word, ``at`` in UTC. ``warnings`` are
+    ``size`` is in octets, ``reply`` the server's last reply, ``at`` in UTC. ``warnings`` are
     sentences about problems that did not stop the mail.
     """
 
@@ -99,10 +99,13 @@ class Sent:
 
 
 class Conclusion(Protocol):
-    """What is left to do once a server has accepted a mail: its copy is filed, and the journal hears of it."""
+    """The rest of the work once a server has accepted a mail: file its copy, and record the result."""
 
     def __call__(self, *, is_told: bool) -> Sent:
-        """Do it, once. A client that was not told may send the mail again, so the journal goes on calling it uncertain."""
+        """Do it, once.
+
+        A client without an answer may send the mail again, so the journal keeps calling it uncertain.
+        """
         ...
 
 
@@ -115,9 +118,9 @@ class AcceptedMail:
 
 
 class SendingInterrupted(KeyboardInterrupt):
-    """A signal came once the server had been asked to take a mail.
+    """A signal arrived after a mail was handed to the server.
 
-    ``sent`` says what became of it; None if that is not known: it may have been delivered.
+    ``sent`` is its result; None if unknown: it may have been delivered.
     """
 
     def __init__(self, sent: Sent | None = None) -> None:
@@ -135,17 +138,17 @@ class Journal(Protocol):
 
 @runtime_checkable
 class HandoverJournal(Journal, Protocol):
-    """A journal that also hears of a mail before a server is given its text, should the process end there."""
+    """A journal that also records a mail before its text is sent, in case the process ends there."""
 
     def handing_over(self, record: SendingRecord) -> None:
-        """Keep a record that calls the mail uncertain; the one of its id and ``FINAL`` takes its place."""
+        """Keep a record that calls the mail uncertain; one with its id and ``FINAL`` replaces it."""
         ...
 
 
 @runtime_checkable
 class CopyJournal(Journal, Protocol):
-    """A journal that also hears what happened to copies that are filed in the background."""
+    """A journal that also records copies that are filed in the background."""
 
     def copied(self, record: SendingRecord) -> None:
-        """Keep the record of a mail once more, with the final status of its copy; its id ends in one more ``FINAL``."""
+        """Keep the record of a mail again, with the status of its copy and another ``FINAL`` in its id."""
         ...

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from reconciler.sending.message import Prepared
 
 _MOST = 500
-"""How many mails to send over one connection: many servers have a limit, and end it with a 421."""
+"""How many mails to send over one connection: many servers have a limit, and close it with a 421."""
 
 
 def smtp_account(connector: Connector) -> Account:
-    """Return the account that a connector sends by; raises ValueError for one that cannot send."""
+    """Return the account that a connector sends through; raises ValueError for one that cannot send."""
     found = [item for item in accounts(connector) if item.protocol is Protocol.SMTP]
     if not found:
         raise ValueError(f"{connector.address} cannot send")
@@ -41,7 +41,7 @@ def smtp_account(connector: Connector) -> Account:
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """A mail that the server took: accepted and refused recipients, and its last reply."""
+    """A mail that the server accepted: its accepted and refused recipients, and the last reply."""
 
     host: str
     port: int
@@ -51,7 +51,7 @@ class HandedOver:
 
 
 class Outgoing:
-    """Sends the mails of one connector, one after the other; the connection is made when it is needed."""
+    """Sends the mails of one connector, one after the other; the connection is opened on demand."""
 
     def __init__(self, connector: Connector, access: Access) -> None:
         account = smtp_account(connector)
@@ -78,13 +78,13 @@ class Outgoing:
         *,
         all_or_none: bool = False,
     ) -> HandedOver:
-        """Hand a mail over, over the connection that ``connect`` has looked after.
+        """Hand a mail over, using the connection from ``connect``.
 
-        ``before_text`` is called before the text is handed over; what ends before that has delivered nothing.
-        A connection that was kept and turns out to be gone is made anew once; nothing had been taken over
-        it then. Raises SendFailed if nobody was accepted, SomeRefused if not everybody was and ``all_or_none`` is set,
-        DeliveryUncertain if that is not known, SecretError.
-        ``cancelled`` calls off what the server was not asked to take yet.
+        ``before_text`` is called before the text is sent; until then, nothing is delivered. A kept
+        connection that turns out to be closed is reopened once; nothing had been sent over it. Raises
+        SendFailed if no recipient was accepted, SomeRefused if only some were and ``all_or_none`` is
+        set, DeliveryUncertain if the result is unknown, SecretError. ``cancelled`` stops a mail that
+        was not handed over yet.
         """
         kept = self._kept
         submit = partial(self._submit, mail, before_text, cancelled, all_or_none=all_or_none)
@@ -115,7 +115,7 @@ class Outgoing:
             attempt.close()
 
     def abandon(self) -> None:
-        """Let go of the connection without a word: another process speaks over it."""
+        """Drop the connection silently: another process is using it."""
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
             attempt.abandon()
@@ -180,7 +180,7 @@ class Outgoing:
         return HandedOver(self.host, self.port, submission.accepted, refused, final)
 
     def _hint(self, reply: Reply) -> str:
-        """What to do about a refused recipient; without a sign-in, that may be what is missing."""
+        """The remedy for a refused recipient; without a sign-in, that may be the cause."""
         if self._access.account.settings.signs_in:
             return "Check the addresses, and whether the account may send to them."
         return self._access.failure(Declined("RCPT", reply), Stage.ENVELOPE).hint or ""

@@ -1,4 +1,4 @@
-"""Sessions in a pool: many mails at once, each account within its limits, and no provider in the way of another."""
+"""A pool of sessions: many mails at once, each account within its limits, no provider blocking another."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from reconciler.model.connector import Connector
 
 LONGEST_WAIT: Final = 120.0
-"""Seconds for which a mail waits for its turn, by default: longer than the minute that a rate counts by."""
+"""The default wait of a mail for its turn, in seconds: longer than the minute of a rate limit."""
 
 _LONGEST_IDLE = 60.0
-"""Seconds after which a connection that nobody used is closed: others may need it more, and servers close it at last."""
+"""Seconds after which an idle connection is closed: others may need it, and servers close it anyway."""
 
 _MOST_IDLE = 256
 """Idle connections of all accounts together: each takes a file descriptor."""
 
 _LOOK_AGAIN = 1.0
-"""Seconds after which a mail that waits looks whether the pool was closed; its turn wakes it at once."""
+"""Seconds after which a waiting mail checks whether the pool was closed; its turn wakes it at once."""
 
 _CONGESTED: Final = "4.4.5"
 """Mail system congestion (RFC 3463 section 3.5)."""
@@ -52,7 +52,7 @@ class PoolCount:
 
 
 class _Lane:
-    """What there is of one account: its turns, how many sessions are lent, and the idle ones, the last used at the end."""
+    """The sessions of one account: its turns, the number in use, and the idle ones, most recent last."""
 
     def __init__(self, account: Account) -> None:
         self.host = account.host
@@ -66,8 +66,8 @@ class SessionPool:
     """Lends the SMTP sessions of connectors, to many threads at a time.
 
     The limits are those of an account: connectors that sign in as the same user at the same host share
-    them. They count within this process. ``longest_wait`` is in seconds. The lock is held for a look at
-    dictionaries only: whatever waits for a server waits without it.
+    them. They count within this process. ``longest_wait`` is in seconds. The lock is held only for
+    dictionary access, never while waiting for a server.
     """
 
     def __init__(
@@ -98,9 +98,9 @@ class SessionPool:
     ) -> Iterator[Outgoing]:
         """Lend a session for one mail, and wait for it ``wait`` seconds at most.
 
-        Clients, such as applications, take turns, so that one with a thousand mails does not hold up another with one.
-        Raises AccountBusy if the turn does not come in time, at once if that is sure; ValueError for a connector
-        that lacks a setting. ``cancelled`` ends the wait early.
+        Clients, such as applications, take turns, so that one with a thousand mails does not hold up
+        another with one. Raises AccountBusy if the turn does not come in time, immediately if that is
+        certain; ValueError for a connector that lacks a setting. ``cancelled`` ends the wait early.
         """
         account = smtp_account(connector)
         lane, turn = self._turn(
@@ -134,9 +134,9 @@ class SessionPool:
             )
 
     def close(self, wait: float = 0.0) -> None:
-        """Lend nothing any more, and end all connections; those in use as soon as their mail is through.
+        """Stop lending, and close all connections; those in use as soon as their mail is done.
 
-        Waits for mails that are under way, ``wait`` seconds at most.
+        Waits for pending mails, ``wait`` seconds at most.
         """
         until = self._clock() + wait
         self._closed.set()
@@ -151,7 +151,7 @@ class SessionPool:
             session.close()
 
     def abandon(self) -> None:
-        """Let go of all connections without a word: they belong to the process that this one was forked from."""
+        """Drop all connections without closing them: they belong to the parent process."""
         for session in self._idle:
             session.abandon()
 
@@ -179,7 +179,7 @@ class SessionPool:
     def _pause(
         self, lane: _Lane, turn: Turn, until: float, cancelled: Event | None, wait: float
     ) -> float:
-        """Seconds to wait before looking again; raises AccountBusy where the turn cannot come in time."""
+        """Seconds to wait before checking again; raises AccountBusy if the turn cannot come in time."""
         with self._lock:
             now = self._clock()
             lane.turns.give(now)
@@ -212,7 +212,7 @@ class SessionPool:
     def _take(
         self, lane: _Lane, connector: Connector, limits: SendingLimits
     ) -> tuple[Outgoing, list[Outgoing]]:
-        """Take an idle session of this very connector, else make one; and those that are to be closed before."""
+        """Take an idle session of this connector, else make one; also return those to close first."""
         with self._lock:
             old = [item for item in lane.idle if item.connector.name == connector.name]
             fit = [item for item in old if item.connector == connector]
@@ -227,7 +227,7 @@ class SessionPool:
             return found or Outgoing(connector, self._access), unfit
 
     def _put_back(self, lane: _Lane, outgoing: Outgoing) -> list[Outgoing]:
-        """Keep a session that is still connected; return those that are to be closed."""
+        """Keep a session that is still connected; return those to close."""
         with self._lock:
             lane.lent -= 1
             if self._closed.is_set() or not outgoing.connected:
@@ -256,7 +256,7 @@ class SessionPool:
         return found
 
     def _sweep(self) -> None:
-        """Close what is idle for long, until nothing is idle; the next session starts it again."""
+        """Close long-idle sessions until none is idle; the next session starts it again."""
         while True:
             self._closed.wait(_LONGEST_IDLE / 4)
             with self._lock:

@@ -38,7 +38,7 @@ class SendRequest:
 
 
 def request_of(request: SendRequest) -> RouteRequest:
-    """What the router is asked; a whole mail may say itself who it is from."""
+    """The router's request; a raw mail may name its own sender."""
     sender, reply_to = request.sender, request.reply_to
     if isinstance(request.message, RawMessage):
         own, answers = asked_of(request.message)
@@ -54,7 +54,7 @@ _CLAIMED = (
 
 
 def _author_texts(message: Message | RawMessage) -> tuple[str, ...]:
-    """Return everything in a mail that says who it is from, or where replies go."""
+    """Return every text in a mail that names its author, or where replies go."""
     if isinstance(message, RawMessage):
         return values_of(message, AUTHOR_FIELDS)
     further = (value for field, value in message.headers if field.strip().lower() in AUTHOR_FIELDS)
@@ -62,7 +62,7 @@ def _author_texts(message: Message | RawMessage) -> tuple[str, ...]:
 
 
 def routing_needs(request: SendRequest) -> RoutingNeeds:
-    """Say what the route of a mail depends on; raises UsageError for what cannot be a mail."""
+    """Return what the route of a mail depends on; raises UsageError for an invalid mail."""
     return needs_of(request_of(request), _author_texts(request.message))
 
 
@@ -70,7 +70,7 @@ def prepare(request: SendRequest, index: RoutingIndex, stamp: Stamp) -> Prepared
     """Decide the route and compose the mail. A pure function of its arguments.
 
     Raises NotAuthorised if the actor may not use the connector, RouteRefused if no connector may carry the
-    mail for another reason, and UsageError for what cannot be a mail.
+    mail for another reason, and UsageError for an invalid mail.
     """
     decision = route(request_of(request), index)
     if sentence := claimed(_author_texts(request.message), request.actor, index):

@@ -27,11 +27,11 @@ _BLIND = frozenset({b"bcc", b"resent-bcc"})
 _OURS = frozenset({b"x-original-from", TOKEN_HEADER.lower().encode()})
 _NOT_SENT = _BLIND | _OURS | frozenset({b"return-path", b"sender"})
 _LONGEST_LINE = 998
-"""Octets of a line without its end (RFC 5322 section 2.1.1)."""
+"""The maximum length of a line, without its end (RFC 5322 section 2.1.1)."""
 
 
 def asked_of(message: RawMessage) -> tuple[str | None, str | None]:
-    """The address of From and that of Reply-To, as the mail has them; None where it has none."""
+    """The addresses of From and Reply-To in the mail; None if missing."""
     head, _ = split(message.content)
     return _first(head, "From"), _first(head, "Reply-To")
 
@@ -47,7 +47,7 @@ def values_of(message: RawMessage, names: frozenset[str]) -> tuple[str, ...]:
 
 
 def recipients_of(message: RawMessage) -> tuple[str, ...]:
-    """The addresses of To, Cc and Bcc, as the mail has them, or those that it is resent to."""
+    """The addresses of To, Cc and Bcc in the mail, or those of Resent fields."""
     head, _ = split(message.content)
     return _named(head)
 
@@ -61,18 +61,18 @@ def without_from(message: RawMessage, instead: str = "") -> RawMessage:
 
 
 def adopt(message: RawMessage, route: Route, connector: Connector, stamp: Stamp) -> Prepared:
-    """Make a whole mail ready. A pure function of its arguments.
+    """Prepare a raw mail. A pure function of its arguments.
 
-    From stays as it is if it has the address that the route gives, and becomes that address otherwise.
-    Bcc and Return-Path are taken out; Sender too, for it would say the same as From; and X-Original-From,
-    which says what the route has changed and nothing else. Date and Message-ID are added where they are
-    missing. Header fields beyond ASCII are encoded anew, and so are line ends: a lone CR or LF would let the
-    mail end early at some servers. Raises UsageError if it is not a mail.
+    From stays if it has the route's address, and becomes that address otherwise. Bcc and Return-Path
+    are removed; so are Sender, which would equal From, and X-Original-From, which only the route may
+    set. Date and Message-ID are added if missing. Non-ASCII header fields are re-encoded, and line ends
+    normalised: a lone CR or LF would end the mail early at some servers. Raises UsageError if it is not
+    a mail.
     """
     head, body = split(message.content)
     recipients = _recipients(message, head)
     (author,) = read_addresses([route.from_address], "From")
-    # Whoever names the sender apart from the mail cannot say another one in it.
+    # If the sender is given separately, the mail cannot name a different one.
     own = [address_key(address) for address in _addresses(head, "From")]
     foreign = own not in ([], [address_key(author.addr_spec)])
     kept, names = _kept(head, replaced=route.original_from is not None or foreign)
@@ -140,7 +140,7 @@ def _recipients(message: RawMessage, head: bytes) -> tuple[str, ...]:
 
 
 def _destinations(head: bytes) -> tuple[str, ...]:
-    """The fields that name who a mail goes to now: those of resending, where it is resent (RFC 5322 3.6.6)."""
+    """The fields with the current recipients of a mail: the Resent ones, if it is resent (RFC 5322 3.6.6)."""
     names = [name for name, _ in fields(head)]
     if not any(name in (b"resent-to", b"resent-cc", b"resent-bcc") for name in names):
         return "To", "Cc", "Bcc"

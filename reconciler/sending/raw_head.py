@@ -1,8 +1,8 @@
-"""The head of a whole mail, put right: marks before it, line ends, and fields that are not ASCII.
+"""Corrects the head of a raw mail: marks before it, line ends, and non-ASCII fields.
 
-Programs write UTF-8 or the charset of their machine into header fields. RFC 5322 allows ASCII there, and
-RFC 6532 UTF-8 only between servers that all know SMTPUTF8. So such fields are decoded and encoded anew
-(RFC 2047, RFC 2231), and what could be read in two ways is refused.
+Programs write UTF-8 or the charset of their machine into header fields. RFC 5322 allows ASCII there,
+and RFC 6532 UTF-8 only between servers that all support SMTPUTF8. So such fields are decoded and
+re-encoded (RFC 2047, RFC 2231), and ambiguous ones are refused.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FIELD: Final = re.compile(rb"([!-9;-~]+)[ \t]*:(?:[^\n]*\n)(?:[ \t][^\n]*\n)*")
 """One header field with the lines it is folded into."""
 
 _MARKS: Final = (codecs.BOM_UTF8, "\u200b".encode(), codecs.BOM_UTF8.decode("latin-1").encode())
-"""A byte order mark, an invisible blank, and the mark after somebody took it for Latin-1."""
+"""A byte order mark, an invisible blank, and the mark when misread as Latin-1."""
 
 _WIDE: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _MBOX: Final = re.compile(rb">*From (?![ \t]*:)[^\n]*\n")
@@ -50,16 +50,16 @@ _ADDRESSES: Final = frozenset({
 })  # fmt: skip
 _PARAMETERS: Final = frozenset({"content-type", "content-disposition"})
 _LITERAL: Final = frozenset({"boundary", "charset"})
-"""Parameters that the text repeats, or that name how to read it: they stay as they are."""
+"""Parameters that the text repeats, or that say how to read it: they stay."""
 _MACHINES: Final = frozenset({
     "message-id", "in-reply-to", "references", "date", "mime-version", "content-transfer-encoding",
     "content-id", "resent-date", "resent-message-id",
 })  # fmt: skip
-"""Fields for machines, in which nothing beyond ASCII can be encoded."""
+"""Fields for machines, in which non-ASCII text cannot be encoded."""
 
 
 def without_marks(content: bytes) -> bytes:
-    """The input without what editors and mailboxes put in front of a mail.
+    """The input without what editors and mailbox files put before a mail.
 
     That is a byte order mark, and the line ``From … date`` of a mailbox file if a header field follows it.
     Line ends are CRLF or LF afterwards. Raises UsageError for UTF-16 and UTF-32, and for a NUL character.
@@ -84,7 +84,7 @@ def without_marks(content: bytes) -> bytes:
 
 
 def split(content: bytes) -> tuple[bytes, bytes]:
-    """Head and body, every line ending in CRLF, and the head in ASCII but for addresses that are not.
+    """Head and body, every line ending in CRLF, and the head in ASCII except for non-ASCII addresses.
 
     Raises UsageError if it is not a mail, or has a bare CR in the head: some readers would begin a field
     there, and others would not.
@@ -117,13 +117,13 @@ def fields(head: bytes) -> list[tuple[bytes, bytes]]:
 def bare_addresses(values: list[str], field: str) -> list[str]:
     """The bare addresses in values of a field; raises UsageError for one that cannot be read.
 
-    Encoded words are not decoded before: an address that is hidden in one is none (RFC 2047 section 5).
-    An address in pieces is none either, as in ``s@contoso.ex ample``: readers differ in which it is.
+    Encoded words are not decoded first: an address hidden in one does not count (RFC 2047 section 5).
+    Nor does a split address, as in ``s@contoso.ex ample``: readers disagree on what it is.
     """
     values = [value for value in values if value and not value.endswith(":;")]
     try:
         pairs = getaddresses(values) if values else []
-    except RecursionError:  # comments within comments, thousands deep
+    except RecursionError:  # thousands of nested comments
         raise UsageError(f"{field} of the mail holds an invalid address") from None
     plain = " ".join(_without_quotes(value) for value in values)
     if not all(address and address in plain for _, address in pairs):
@@ -146,7 +146,7 @@ def _without_quotes(value: str) -> str:
 
 
 def _declared(head: bytes) -> str:
-    """The charset that the mail names for its text, if it is one in which ASCII means ASCII."""
+    """The charset that the mail declares for its text, if it is a superset of ASCII."""
     types = (field for name, field in fields(head) if name == b"content-type")
     match = _CHARSET.match(next(types, b""))
     charset = match[1].decode("ascii", "replace") if match else "utf-8"
@@ -159,7 +159,7 @@ def _declared(head: bytes) -> str:
 
 
 def _clean(name: bytes, field: bytes, charset: str) -> bytes:
-    """One field in ASCII, but for local parts of addresses that are not."""
+    """One field in ASCII, except for non-ASCII local parts of addresses."""
     if not _UNCLEAN.search(field):
         return field
     shown = field.partition(b":")[0].strip().decode("ascii")
@@ -177,7 +177,7 @@ def _clean(name: bytes, field: bytes, charset: str) -> bytes:
 
 
 def _decoded(value: bytes, charset: str) -> str:
-    """Decode: UTF-8 if it is, else the charset of the mail, else that of old Windows."""
+    """Decode as UTF-8 if valid, else by the charset of the mail, else as Windows-1252."""
     charsets = ("iso2022_jp",) if b"\x1b" in value else ("utf-8", charset, "cp1252")
     for candidate in charsets:
         try:
@@ -188,7 +188,7 @@ def _decoded(value: bytes, charset: str) -> str:
 
 
 def _read(text: str) -> str:
-    """A text with each encoded word decoded that can be."""
+    """A text with each valid encoded word decoded."""
     return _WORD.sub(_word, _BETWEEN_WORDS.sub("", text))
 
 

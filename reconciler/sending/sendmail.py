@@ -60,7 +60,7 @@ class Call:
 
 
 def parse(arguments: Sequence[str]) -> Call:
-    """Read the arguments; raises UsageError for what sendmail does not know, or does not do here."""
+    """Parse the arguments; raises UsageError for unknown or unsupported ones."""
     try:
         options, recipients = getopt.gnu_getopt(list(arguments), _OPTIONS)
     except getopt.GetoptError as error:
@@ -100,7 +100,7 @@ def _refusal(option: str, value: str) -> str:
 
 
 def until_dot(lines: Iterable[bytes]) -> bytes:
-    """The lines before the first one that is a dot and nothing else."""
+    """The lines before the first one with only a dot."""
     kept = []
     for line in lines:
         if line.rstrip(b"\r\n") == b".":
@@ -110,14 +110,13 @@ def until_dot(lines: Iterable[bytes]) -> bytes:
 
 
 def mail_of(call: Call, content: bytes) -> RawMessage:
-    """The mail as it is to be sent.
+    """The mail to send.
 
     Text without header fields becomes a mail of its own, as in ``echo hello | sendmail
-    ada@example.com``, and so does text whose first line only looks like one (``Disk: full``). The
-    first line that is no field begins the text, as with every sendmail, so that nothing of it is
-    lost. A sender without a domain (``root``, in mail from cron) is nobody out there, so -f stands
-    in for it, and without that the connector's own address. Raises NoSuchUser, and UsageError if
-    the text is not a mail.
+    ada@example.com``, and so does text whose first line only looks like one (``Disk: full``). The first
+    line that is not a field begins the text, as with every sendmail, so that nothing is lost. A sender
+    without a domain (``root``, in mail from cron) is meaningless elsewhere, so -f replaces it, or else
+    the connector's own address. Raises NoSuchUser, and UsageError if the text is not a mail.
     """
     text = _LINE_END.sub(b"\n", without_marks(content))
     mail = RawMessage(_with_head(text, asked=call.from_fields))
@@ -139,7 +138,7 @@ def mail_of(call: Call, content: bytes) -> RawMessage:
 def _with_head(content: bytes, *, asked: bool) -> bytes:
     """The input with a head of fields, and an empty line after it.
 
-    ``asked`` is whether the recipients are asked for in the fields. Raises UsageError if a hidden recipient
+    ``asked`` says whether to read the recipients from the fields. Raises UsageError if a hidden recipient
     would become part of the text.
     """
     end = 0
@@ -163,9 +162,10 @@ def _is_known(name: bytes) -> bool:
 
 
 def _refuse_hidden(text: bytes, *, asked: bool) -> None:
-    """Raise UsageError if a Bcc field is among the first lines of what is taken for the text.
+    """Raise UsageError if a Bcc field is among the first lines of the text.
 
-    That happens where a line before it is no field, so that the head ends there; all would read the address.
+    That happens if a line before it is not a field, so that the head ends there; every recipient would
+    read the address.
     """
     paragraph = _LONE_BREAK.sub(b"\n", text.lstrip(b"\n").partition(b"\n\n")[0])
     names = [

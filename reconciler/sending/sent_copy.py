@@ -1,7 +1,7 @@
 """Copies of sent mail, in the account that carried it.
 
-Gmail, Exchange Online and others file what is sent over SMTP themselves, so a second copy would be
-one too many. If the provider is not known to do so, we look before we file.
+Gmail, Exchange Online and others file mail that is sent over SMTP themselves, so ours would be a
+duplicate. If the provider is not known to do so, we look before we file.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ if TYPE_CHECKING:
     from reconciler.sending.message import Prepared
 
 SEARCH_SECONDS: Final = 2.5
-"""For how long the first copy is looked for, by default: some servers file theirs only after a while."""
+"""The default time to look for the first copy: some servers file theirs only after a while."""
 
 _LOOKS = BackOff(first=0.5, longest=0.5)
 """The delays between the searches."""
 
 NO_TIME: Final = Copy(CopyStatus.FAILED, sentence="there was no time left to file it")
-"""The copy of a mail that was sent shortly before all sending ended."""
+"""The copy of a mail that was sent just before sending ended."""
 
 _GONE = frozenset({"TRYCREATE", "NONEXISTENT"})
 """The server's answer if the folder was renamed or removed since it was chosen."""
 
 
 def without_filing(route: Route, connector: Connector, asked: SaveSent | None) -> Copy | SaveSent:
-    """What becomes of the copy if nothing is to be filed, or else the way in which it is filed.
+    """The status of the copy if nothing has to be filed, or else how to file it.
 
-    ``asked`` is the wish of whoever sends; where the global policy speaks, it alone decides. A pure
-    function of its arguments.
+    ``asked`` is the sender's request; the global policy, if it applies, overrides it. A pure function
+    of its arguments.
     """
     forced = route.save_to_sent_items
     if forced is False:
@@ -76,8 +76,8 @@ def without_filing(route: Route, connector: Connector, asked: SaveSent | None) -
 class Copies:
     """Files the copies of one connector, over a connection that is kept for many mails.
 
-    ``search_seconds`` is for how long the server's own copy of the first mail is looked for; ``cancelled``
-    calls everything off.
+    ``search_seconds`` is how long to look for the server's own copy of the first mail; ``cancelled``
+    stops everything.
     """
 
     def __init__(
@@ -96,7 +96,10 @@ class Copies:
         self._knows_server = False
 
     def file(self, mail: Prepared, desired: SaveSent) -> Copy:
-        """File the copy of a mail, unless it is there already. Raises nothing, because the mail is already sent."""
+        """File the copy of a mail, unless it is there already.
+
+        Raises nothing, because the mail is already sent.
+        """
         kept = self._attempt is not None
         try:
             try:
@@ -109,7 +112,7 @@ class Copies:
             except Declined as fault:
                 if not kept or fault.reply.status not in _GONE:
                     raise
-                return self._file(mail, desired)  # into the folder that there is now
+                return self._file(mail, desired)  # into the current folder
         except (MailFault, ReconcilerError) as error:
             if self._cancelled is not None and self._cancelled.is_set():
                 return NO_TIME
@@ -152,7 +155,7 @@ class Copies:
         return Deadline(self._door.timeout + len(mail.copy) / 20_000, self._cancelled)
 
     def _after(self, fault: MailFault) -> ImapSession:
-        """Return a session that is in order after a search that failed: the same after a clear no."""
+        """Return a working session after a failed search: the same one after a clear rejection."""
         if not isinstance(fault, Declined):
             self.close()
         return self._session()
@@ -185,7 +188,7 @@ class Copies:
 
 
 def _waits(seconds: float) -> Iterator[float]:
-    """The waits between searches that fit into so many seconds."""
+    """The waits between searches that fit into a number of seconds."""
     spent = accumulate(_LOOKS)
     return (
         delay

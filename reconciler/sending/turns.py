@@ -1,6 +1,6 @@
-"""Who may send next over an account: within its limits, and fair between those who wait.
+"""Decides who may send next over an account: within its limits, and fair to all clients.
 
-Plain bookkeeping: the pool holds a lock around every call, and waits outside of it.
+Only bookkeeping: the pool holds a lock around every call, and waits outside of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reconciler.model.connector import Connector
 
 DEFAULT_CONNECTIONS: Final = 4
-"""Connections of an account whose limit is unknown. Servers take that many: mail clients open as many."""
+"""The connection limit of an account if unknown. Servers accept that many: mail clients open as many."""
 
 _MINUTE: Final = 60.0
 
@@ -34,7 +34,7 @@ class SendingLimits:
 
 @dataclass(slots=True, eq=False)
 class Turn:
-    """A mail that waits for its turn. ``come`` is set once it is there."""
+    """A mail that waits for its turn. ``come`` is set when the turn comes."""
 
     client: str
     limits: SendingLimits
@@ -42,9 +42,9 @@ class Turn:
 
 
 class Turns:
-    """The turns of one account. Those who wait are asked client by client, so that none waits for all mail of another.
+    """The turns of one account, which clients take in rotation, so that none waits for all mail of another.
 
-    ``busy`` counts the mails under way. Times are those of one clock that only ever grows, in seconds.
+    ``busy`` counts pending mails. Times are those of one monotonic clock, in seconds.
     """
 
     def __init__(self) -> None:
@@ -54,16 +54,16 @@ class Turns:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """The number of waiting mails."""
         return sum(map(len, self._waiting.values()))
 
     def ask(self, turn: Turn, now: float) -> None:
-        """Wait for a turn behind those of the same client; it may come at once."""
+        """Queue for a turn after those of the same client; it may come at once."""
         self._waiting.setdefault(turn.client, deque()).append(turn)
         self.give(now)
 
     def withdraw(self, turn: Turn, now: float) -> None:
-        """Give a turn back, whether it has come or not."""
+        """Return a turn, whether it has come or not."""
         if turn.come.is_set():
             self.busy -= 1
         else:
@@ -74,7 +74,7 @@ class Turns:
         self.give(now)
 
     def give(self, now: float) -> None:
-        """Let as many begin as the limits allow."""
+        """Start as many as the limits allow."""
         while self._begun and self._begun[0] <= now - _MINUTE:
             self._begun.popleft()
         while self._waiting:
@@ -86,14 +86,14 @@ class Turns:
             turn = queue.popleft()
             del self._waiting[client]
             if queue:
-                self._waiting[client] = queue  # behind the other clients
+                self._waiting[client] = queue  # after the other clients
             self.busy += 1
             if limits.mails_per_minute is not None:
                 self._begun.append(now)
             turn.come.set()
 
     def opens_at(self, limits: SendingLimits, now: float) -> float:
-        """When one more mail is within the rate, whatever else has to be waited for."""
+        """When one more mail is within the rate limit, regardless of other limits."""
         most = limits.mails_per_minute
         if most is None or len(self._begun) < most:
             return now
@@ -101,5 +101,5 @@ class Turns:
 
     @property
     def idle(self) -> bool:
-        """Whether nobody sends or waits, and no mail of the last minute counts any more."""
+        """Whether nobody sends or waits, and no mail of the last minute counts anymore."""
         return not (self.busy or self._waiting or self._begun)

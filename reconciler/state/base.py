@@ -153,16 +153,16 @@ class StateReader(Protocol):
 
         With ``only_resources``, it lacks the tests, what was forgotten, and the uses of secrets.
 
-        ``like`` are resources that are expected there: those that are, are the same values in what is returned,
-        so that they are neither read back nor kept twice.
+        ``like`` are expected resources: equal ones are reused in the result, so that they are neither
+        parsed nor stored twice.
         """
         ...
 
     def routing(self, needs: RoutingNeeds) -> RoutingExcerpt | None:
         """Read what the routing of one mail needs, in one consistent view.
 
-        None where nothing was applied, or another release has written the keys that it is found by: the whole serves then.
-        Raises StateCorrupt for what cannot be read back.
+        None if nothing was applied, or another release wrote the lookup keys: use the whole state then.
+        Raises StateCorrupt for unreadable values.
         """
         ...
 
@@ -171,7 +171,7 @@ class StateReader(Protocol):
         ...
 
     def changes_of(self, serial: int) -> tuple[HistoryEntry, ...]:
-        """What one revision did, in the order in which it did it."""
+        """What one revision did, in order."""
         ...
 
     def past(self, serial: int) -> PastState:
@@ -187,13 +187,14 @@ class StateReader(Protocol):
         ...
 
     def salvage(self) -> AbstractContextManager[WholeState]:
-        """Everything that can still be read, and what cannot; raises StateError if that is nothing."""
+        """Everything that can still be read, and what cannot; raises StateError if nothing can."""
         ...
 
     def export(self) -> AbstractContextManager[WholeState]:
         """Everything except the lock, to be read within one consistent view.
 
-        Raises StateError if nothing was applied, and StateCorrupt, then or as it is read, for what cannot be read.
+        Raises StateError if nothing was applied, and StateCorrupt, then or while reading, for
+        unreadable values.
         """
         ...
 
@@ -215,7 +216,7 @@ class StateLock(Protocol):
 
     @property
     def lease(self) -> Lease:
-        """What is held."""
+        """The lease."""
         ...
 
     @property
@@ -224,7 +225,7 @@ class StateLock(Protocol):
         ...
 
     def give_back(self) -> None:
-        """Release the lock, unless that was done: what the end of the block does."""
+        """Release the lock, unless that was done, like the end of the block."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -241,10 +242,10 @@ class SendingLog(Protocol):
     """The audit of sending. It needs no lock: an attempt is a fact, whatever is applied meanwhile."""
 
     def record_sent(self, record: SendingRecord) -> None:
-        """Add one attempt; nothing is kept where no state was ever created.
+        """Add one attempt; nothing is kept if no state was ever created.
 
-        Raises StateError if it cannot be kept. The mail is out all the same: the caller reports the
-        error and goes on.
+        Raises StateError if it cannot be kept. The mail was sent anyway: the caller reports the error
+        and continues.
         """
         ...
 
@@ -254,7 +255,7 @@ class SendingLog(Protocol):
 
 
 class AttemptLog(Protocol):
-    """The audit of attempts to sign in. It needs no lock; nothing is kept where there is no state."""
+    """The audit of attempts to sign in. It needs no lock; nothing is kept if there is no state."""
 
     def record_attempts(self, attempts: tuple[SignInAttempt, ...]) -> None:
         """Add attempts that are about to be made, in one transaction; raises StateError."""
@@ -273,7 +274,7 @@ class AttemptLog(Protocol):
 
 
 class NamedRevision(Protocol):
-    """What names a revision."""
+    """The identity of a revision."""
 
     @property
     def serial(self) -> int:
@@ -287,7 +288,7 @@ class NamedRevision(Protocol):
 
 
 class MailState(Protocol):
-    """What sending asks of a state, and adds to it: the part of a store that one mail needs."""
+    """The part of a store that sending one mail needs."""
 
     def migrate(self) -> bool:
         """As :meth:`StateStore.migrate`."""
@@ -389,5 +390,5 @@ class StateStore(StateReader, SendingLog, AttemptLog, Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of connections and files."""
+        """Close connections and files."""
         ...

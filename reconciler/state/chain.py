@@ -1,8 +1,8 @@
 """The chain of digests over the history: each revision's holds the one before it.
 
-Whoever changes, removes or inserts a revision must change every digest after it too. So a digest
-that was noted elsewhere, such as in the log of a pipeline, proves everything up to it. The digested
-form never changes: a new one would need a column of its own.
+Changing, removing or inserting a revision requires changing every later digest too. So a digest that
+was noted elsewhere, such as in the log of a pipeline, proves everything up to it. The digested form
+never changes: a new one would need its own column.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _OF_ENTRY: Final = (
 def link(before: str, revision: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]) -> str:
     """The digest over a revision's row, its entries in the history, and the digest before it.
 
-    It is that of the canonical JSON of the three in a list, made an entry at a time: a first apply can have many.
+    It is that of the canonical JSON of a list of the three, computed one entry at a time: a first apply
+    can have many.
     """
     row = [_plain(name, revision[name]) for name in _OF_REVISION]
     made = hashlib.sha256(canonical_json([before, row]).removesuffix("]").encode())
@@ -47,7 +48,7 @@ def link(before: str, revision: Mapping[str, Any], entries: Iterable[Mapping[str
 
 
 def links(connection: Connection) -> Iterator[tuple[int, str]]:
-    """Work out the digest of every revision from its rows, oldest first."""
+    """Compute the digest of every revision from its rows, oldest first."""
     revisions = table("revisions", *map(column, _OF_REVISION))
     history = table("history", *map(column, ("serial", *_OF_ENTRY)))
     rows = streamed(connection, select(history).order_by(history.c.serial, history.c.position))

@@ -1,4 +1,4 @@
-"""From the rows of a state's tables to what they mean, whoever fetched them."""
+"""Decodes the rows of a state's tables, whatever fetched them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from reconciler.state.specs import Specifications
 
 UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""The exceptions that a value of the wrong type causes.
-
-A bug of ours looks the same, and is raised as it is.
+"""The exceptions for a value of the wrong type. Our own bugs look the same, and are raised unchanged.
 """
 
 _HINT = "restore the state from a backup"
@@ -54,7 +52,7 @@ def stored_state(
     ``specifications`` know what was read before.
     Raises StateCorrupt where a value cannot be read back.
     """
-    known = cache(reference)  # most occur again as a use
+    known = cache(reference)  # most recur as a use
     prints: dict[str, list[tuple[SecretRef, Fingerprint]]] = {}
     for uid, text, key_id, mac in fingerprints:
         prints.setdefault(uid, []).append((known(text), Fingerprint(key_id, mac)))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of history. ``uid`` stays with a resource for life, whatever it is called."""
+    """One line of history. ``uid`` stays with a resource for life, whatever its name."""
 
     uid: str
     address: Address

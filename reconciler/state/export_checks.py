@@ -1,6 +1,6 @@
 """Contradictions within an export, which its digest does not reveal.
 
-What has to be compared across the whole export is kept in a temporary database, which SQLite deletes by itself.
+Values to compare across the whole export are kept in a temporary database, which SQLite deletes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _NAMES: Final = {
 
 
 class ExportChecks:
-    """Is shown every element, part by part in any order of the parts, and then names the first contradiction.
+    """Takes every element, with the parts in any order, and then names the first contradiction.
 
     Any method raises sqlite3.Error if the temporary database cannot be written.
     """
@@ -66,7 +66,7 @@ class ExportChecks:
         self._scratch.close()
 
     def see(self, part: str, items: Sequence[Any]) -> None:
-        """Take note of elements of a part."""
+        """Record elements of a part."""
         match part:
             case "revisions":
                 self._see_revisions(items)

@@ -1,4 +1,4 @@
-"""An export as a file, verified before anything of it is used, and never in memory as a whole."""
+"""An export as a file, verified before use, and never entirely in memory."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 50
 _LONGEST: Final = 1 << 16
-"""Elements, and characters of them, that are converted at once."""
+"""The maximum number of elements, and of characters, to convert at once."""
 
 
 class ExportFile:
-    """Implements :class:`reconciler.state.exported.WholeState` for a file that was found whole."""
+    """Implements :class:`reconciler.state.exported.WholeState` for a verified file."""
 
     def __init__(self, source: Octets, head: StateExport, reading: _Reading) -> None:
         self.lineage, self.serial = head.lineage, head.serial
@@ -61,20 +61,20 @@ class ExportFile:
 
 
 class _Texts:
-    """The texts of elements until there are enough to convert them at once."""
+    """Collects the texts of elements until there are enough to convert at once."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
         self._length = 0
 
     def add(self, text: str) -> bool:
-        """Add one; whether they are enough."""
+        """Add one; return whether there are enough."""
         self._texts.append(text)
         self._length += len(text)
         return len(self._texts) >= _AT_ONCE or self._length >= _LONGEST
 
     def taken(self) -> str:
-        """Take them away, as the text of one list."""
+        """Remove and return them, as the text of one list."""
         whole = f"[{','.join(self._texts)}]"
         self._texts.clear()
         self._length = 0
@@ -82,7 +82,7 @@ class _Texts:
 
 
 class _Reading:
-    """Everything between the first look at an export and its use: the digest, and what is wrong with the elements."""
+    """The verification of an export before its use: the digest, and problems of the elements."""
 
     def __init__(self, source: Octets, found: dict[str, Member], checks: ExportChecks) -> None:
         self.found = found
@@ -111,7 +111,7 @@ class _Reading:
         self._see(name, texts.taken(), done)
 
     def _see(self, name: str, text: str, done: int) -> None:
-        """Read a portion of the elements of a part, of which so many were read before."""
+        """Read a portion of the elements of a part, after a number already read."""
         if name in self.invalid:
             return
         try:
@@ -130,8 +130,8 @@ class _Reading:
 def verified(source: Octets) -> ExportFile:
     """Read an export and verify that it is whole.
 
-    Raises UsageError for text that cannot be stored, StateError if the file is not an export, StateCorrupt if it was
-    cut, changed, or contradicts itself.
+    Raises UsageError for text that cannot be stored, StateError if the file is not an export,
+    StateCorrupt if it was truncated, changed, or contradicts itself.
     """
     found = _members(source)
     if found is None or "lineage" not in found or "format_version" not in found:
@@ -159,7 +159,7 @@ def verified(source: Octets) -> ExportFile:
 
 
 def _members(source: Octets) -> dict[str, Member] | None:
-    """Find the members of the object; None if the document is another one."""
+    """Find the members of the object; None if this is another document."""
     bad = ""
 
     def look(value: object) -> None:
@@ -184,10 +184,11 @@ def _members(source: Octets) -> dict[str, Member] | None:
 
 
 class _Head:
-    """The members that are not parts, and what is wrong with the shape of the whole."""
+    """The members that are not parts, and problems of the overall structure."""
 
     def __init__(self, source: Octets, found: dict[str, Member]) -> None:
-        # What is no list belongs to the shape, in a part too; the elements of lists are read elsewhere.
+        # A value that is not a list counts as structure, even in a part; elements of lists are read
+        # elsewhere.
         self._plain = {
             name: [] if item.is_list else json_stream.value_at(source, item.at)
             for name, item in found.items()
@@ -200,7 +201,7 @@ class _Head:
     def validated(self, invalid: dict[str, str]) -> StateExport:
         """The export without its elements; raises StateCorrupt for the first member that is invalid.
 
-        ``invalid`` says which element of which part is, and why.
+        ``invalid`` names an invalid element and its part, and the reason.
         """
         reasons = dict(invalid)
         try:

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from reconciler.state.exported import WholeState
 
 _AT_ONCE: Final = 50
-"""Elements that are converted at once: few, because a resource can be large."""
+"""The number of elements to convert at once: few, because a resource can be large."""
 
 _NESTED: Final = frozenset({"resources", "history"})
 """The parts whose elements hold more than plain values."""
 
 _READ_ONCE: Final = "sent"
-"""The part that by far most elements are in: its digest is made as it is written."""
+"""The part with by far the most elements: its digest is computed while writing."""
 
 
 def text_pieces(whole: WholeState, *, tool_version: str) -> Iterator[str]:
@@ -132,6 +132,6 @@ def _text(value: object) -> str:
 
 
 def _flat(item: dict[str, Any]) -> str:
-    """What :func:`_text` makes of an element without nested values, by the encoder that is written in C."""
+    """Like :func:`_text`, for an element without nested values, by the encoder in C."""
     text = json.dumps(item, ensure_ascii=False, separators=(",\n   ", ": "))
     return f"{{\n   {text[1:-1]}\n  }}"

@@ -191,7 +191,7 @@ class ExportedLoss:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateExport:
-    """Everything except the lock, which belongs to the place and not to its content.
+    """Everything except the lock, which belongs to the store, not to its content.
 
     ``tool_version`` is the release that wrote the file, and ``losses`` what a salvage could not read; stores
     keep neither. ``digest`` is
@@ -216,7 +216,7 @@ class StateExport:
 
 
 class WholeState(Protocol):
-    """What :class:`StateExport` holds, read a part at a time, so that none of it need be in memory.
+    """The contents of :class:`StateExport`, read one part at a time, so that it need not be in memory.
 
     Each part can be read again, from its beginning.
     """
@@ -238,7 +238,7 @@ class WholeState(Protocol):
 
     @property
     def resources(self) -> Iterable[ExportedResource]:
-        """What is stored now, by kind and name."""
+        """The stored resources, by kind and name."""
         ...
 
     @property

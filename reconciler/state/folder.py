@@ -53,7 +53,7 @@ def _ignore_all(path: Path) -> None:
 def refuse_shared(folder: Path) -> None:
     """Raise StateUnavailable for a ``.reconciler`` that others can write.
 
-    Anyone who can write there, or commit a link to the repository, could plant a key and a state. A
+    Anyone with write access, or who can commit a link to the repository, could plant a key and a state. A
     folder of another name is the user's choice and is not checked.
     """
     if folder.name != USUAL_NAME:
@@ -61,7 +61,7 @@ def refuse_shared(folder: Path) -> None:
     try:
         status = folder.lstat()
     except OSError:
-        return  # whoever opens it says what is in the way
+        return  # opening it reports the problem
     if stat.S_ISLNK(status.st_mode):
         raise StateUnavailable(
             f"{folder} is a link, which a pull request could have added",
@@ -95,7 +95,7 @@ def refuse_exposed(file: Path, forbidden: int) -> None:
     try:
         status = file.lstat()
     except OSError:
-        return  # whoever opens it says what is in the way
+        return  # opening it reports the problem
     if stat.S_ISLNK(status.st_mode):
         raise StateUnavailable(
             f"{file} is a link, which a pull request could have added",
@@ -126,7 +126,10 @@ def refuse_unsafe(database: Path) -> None:
 
 @contextmanager
 def draft(target: Path) -> Iterator[Path]:
-    """Yield an empty file (mode 0600) beside ``target`` to fill; it is removed at the end, with SQLite's files."""
+    """Yield an empty file (mode 0600) beside ``target`` to fill.
+
+    It is removed at the end, with SQLite's files.
+    """
     with draft_of(target) as path:
         try:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))

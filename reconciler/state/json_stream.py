@@ -1,6 +1,6 @@
-"""Reading a JSON document that is larger than the memory: the members of its object, and the elements of their lists.
+"""Reads a JSON document larger than memory: the members of its object, and the elements of their lists.
 
-Python's own decoder reads each element, so that every value means what ``json.loads`` makes of it.
+Python's own decoder reads each element, so that every value equals that of ``json.loads``.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _CHUNK: Final = 1 << 17
-"""Octets that are read at once."""
+"""The number of octets to read at once."""
 
 _MARGIN: Final = 16
-"""How far from its end a text that is cut may look wrong: ``-Infinity`` has nine characters."""
+"""How far before its end a truncated text may look invalid: ``-Infinity`` has nine characters."""
 
 _BLANKS: Final = re.compile(r"[ \t\n\r]*")
 _DECODER: Final = json.JSONDecoder(parse_int=whole_number)
 
 
 class Octets(Protocol):
-    """What the document is read from, from any place on and any number of times."""
+    """The source of the document, readable from any offset and any number of times."""
 
     @property
     def name(self) -> str:
-        """What to call it in a message."""
+        """Its name for messages."""
         ...
 
     def read(self, at: int, size: int) -> bytes:
-        """Read so many octets from a place on, fewer only at the end."""
+        """Read a number of octets at an offset, fewer only at the end."""
         ...
 
 
@@ -44,7 +44,7 @@ class NotJson(ValueError):
 
 
 class NotUtf8(ValueError):
-    """The octet at ``offset`` belongs to no character."""
+    """The octet at ``offset`` is not part of a character."""
 
     def __init__(self, offset: int) -> None:
         super().__init__(offset)
@@ -62,8 +62,9 @@ class Member:
 def members(source: Octets, look: Callable[[object], None]) -> dict[str, Member] | None:
     """Read the whole document, and find the members of its object; None if it is not an object.
 
-    ``look`` is shown every name and value, a list as its elements. Of members with the same name the last counts.
-    Raises NotUtf8 in preference to NotJson and to TooLarge for a whole number of more than 64 bits.
+    ``look`` is called with every name and value, and with the elements of a list. Of members with the
+    same name the last counts. Raises NotUtf8 in preference to NotJson and to TooLarge for a whole
+    number of more than 64 bits.
     """
     window = _Window(source, 0)
     try:
@@ -91,19 +92,19 @@ def _members(window: _Window, look: Callable[[object], None]) -> dict[str, Membe
 
 
 def elements(source: Octets, at: int) -> Iterator[tuple[Any, str]]:
-    """Yield the elements of the list that begins at a place, and their text."""
+    """Yield the elements of the list at an offset, and their text."""
     return _Window(source, at).values()
 
 
 def value_at(source: Octets, at: int) -> Any:
-    """Read the whole value that begins at a place."""
+    """Read the whole value at an offset."""
     window = _Window(source, at)
     window.peek()
     return window.value()[0]
 
 
 class _Window:
-    """The text from a place in the document on, as much of it as is needed at a time."""
+    """A window on the text of the document, from an offset on."""
 
     def __init__(self, source: Octets, start: int) -> None:
         self._source = source
@@ -185,7 +186,7 @@ class _Window:
                 return
 
     def _is_cut(self, end: int) -> bool:
-        """Whether a value could go on behind the text that is there, as 1 does in 1e5."""
+        """Whether a value could continue after the current text, like 1 in 1e5."""
         match = _BLANKS.match(self._text, end)
         after = match.end() if match else end
         if after == len(self._text):
@@ -200,7 +201,7 @@ class _Window:
         return found
 
     def _more(self) -> bool:
-        """Read on, as much again as is there, and let go of what was read; False at the end."""
+        """Double the window, dropping what was consumed; False at the end."""
         if self._ended:
             return False
         self._start = self.offset

@@ -51,7 +51,7 @@ def generated() -> str:
 
 
 def written_key(path: Path) -> str:
-    """Return the key in a file, including one of an older release, as the variable takes it.
+    """Return the key in a file, including one of an older release, in the variable's format.
 
     Raises StateCorrupt for a file that holds no key, and StateUnavailable for one that cannot be
     read.
@@ -73,14 +73,14 @@ def _checksum(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PreparedKey:
-    """The key that an apply fingerprints with: None as for :func:`fingerprint_key`, else there or new."""
+    """The key for an apply: None as for :func:`fingerprint_key`, else the existing or a new one."""
 
     key: FingerprintKey | None
     _path: Path | None = None
     _text: str = ""
 
     def keep(self) -> None:
-        """Write a new key to its file, once something is applied; raises StateError if that is not possible."""
+        """Write a new key to its file, once something is applied; raises StateError on failure."""
         if self._path is None or self.key is None:
             return
         _create(self._path, self._text)

@@ -25,7 +25,7 @@ LASTS = timedelta(seconds=60)
 """How long a lease lasts unless it is renewed; renewals come at a third of this."""
 
 _WAITS = BackOff(first=0.1, longest=2.0)
-"""The waits before the lock is asked for again."""
+"""The waits between attempts to take the lock."""
 
 
 def fresh(token: str, holder: str, operation: str, now: datetime) -> Lease:
@@ -42,14 +42,14 @@ def fresh(token: str, holder: str, operation: str, now: datetime) -> Lease:
 
 @dataclass(frozen=True, slots=True)
 class LockRefused:
-    """Another process's lease is in force; ``now`` is the time it was judged by."""
+    """Another process's lease is in force at the time ``now``."""
 
     lease: Lease
     now: datetime
 
 
 class LockAttempt(Protocol):
-    """Tries once to take the lock, even if the lease in force is the one known to be ``dead``."""
+    """Tries once to take the lock, even from a lease that is known to be ``dead``."""
 
     def __call__(self, dead: Lease | None) -> Lease | LockRefused:
         """Return the lease taken, or the holder's."""
@@ -66,10 +66,9 @@ def acquire(
 ) -> Lease:
     """Take the lock, asking again at growing intervals until ``wait`` is over.
 
-    Expiry is judged by the store's clock. If that clock was set back, the lease of a dead holder
-    would seem to last. So a lease is dead, too, once it was watched for its whole duration on a
-    monotonic clock without a renewal. Each holder is passed to ``waiting`` once. Raises
-    StateLocked.
+    Expiry is judged by the store's clock. If that clock was set back, the lease of a dead holder would
+    seem to last. So a lease also counts as dead once it was watched for its whole duration on a
+    monotonic clock without a renewal. Each holder is passed to ``waiting`` once. Raises StateLocked.
     """
     deadline = monotonic() + wait.total_seconds()
     watched: Lease | None = None
@@ -183,7 +182,7 @@ class HeldLock:
         self.give_back()
 
     def give_back(self) -> None:
-        """Release the lease, unless that was done; a signal may come before the block has begun."""
+        """Release the lease, unless that was done; a signal may arrive before the block begins."""
         if self._done.is_set():
             return
         with deferred():

@@ -1,4 +1,4 @@
-"""What the routing of one mail needs of a state, found by keys, whoever fetches the rows.
+"""Reads what routing one mail needs from a state, found by keys, whatever fetches the rows.
 
 The keys follow from the resources, whose specifications are checked by their digests when they are read. Where a key
 itself is the answer, as to whether a user is a member, the digest of its row is.
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
     from reconciler.routing.keys import RoutingNeeds
 
 AT_ONCE: Final = 500
-"""Values of one statement."""
+"""The maximum number of values in one statement."""
 
 HINT: Final = "`reconciler state export` and `state import` into a new state write the keys again"
 
 _LONGEST: Final = 400
-"""Octets of a key that are kept as they are: an entry of an index in PostgreSQL has 2,704 at most."""
+"""The maximum length of an unhashed key: an index entry in PostgreSQL has 2,704 octets at most."""
 
 
 class RoutingRows(Protocol):
-    """The rows of one view of a state. Of names and keys, at most ``AT_ONCE`` are asked for at once."""
+    """The rows of one view of a state. A query has at most ``AT_ONCE`` names or keys."""
 
     def newest(self) -> tuple[int, str] | None:
         """The serial and the digest of the plan of the newest revision."""
@@ -66,7 +66,10 @@ class RoutingRows(Protocol):
 
 
 def excerpt(rows: RoutingRows, needs: RoutingNeeds) -> RoutingExcerpt | None:
-    """Read what the routing of one mail needs; None if the keys are another release's, or nothing was applied."""
+    """Read what the routing of one mail needs.
+
+    None if the keys are another release's, or nothing was applied.
+    """
     newest = rows.newest()
     if newest is None or not keys.is_readable(rows.edition()):
         return None
@@ -93,7 +96,7 @@ def excerpt(rows: RoutingRows, needs: RoutingNeeds) -> RoutingExcerpt | None:
 
 
 def bounded(text: str) -> str:
-    """A key as it is stored: a digest of one that is very long, or that a database does not take."""
+    """A key as stored: a digest if it is very long, or unsuitable for a database."""
     octets = text.encode("utf-8", "surrogatepass")
     if len(octets) <= _LONGEST and text.isprintable():
         return text
@@ -106,7 +109,7 @@ def mark_of(uid: str, role: str, key: str) -> str:
 
 
 def _named(rows: RoutingRows, names: Mapping[Kind, Collection[str]]) -> list[Resource]:
-    """Read resources by their names; what cannot be a name is not looked for."""
+    """Read resources by name, skipping invalid names."""
     found = []
     named = (
         (kind, name)

@@ -55,7 +55,7 @@ def address_of(kind: str, name: str) -> Address:
 
 
 def decode(address: Address, text: str, expected: str, like: Resource | None = None) -> Resource:
-    """Read a resource back, which is ``like`` if that is what was written.
+    """Read a resource back, reusing ``like`` if it is equal.
 
     Raises StateCorrupt, naming the address, if it differs from what was written.
     """

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 _BUSY_SECONDS = 5.0
 _STEP = 500
-"""Pages that are freed at once: two megabytes, which takes some tenths of a second on a busy disk."""
+"""The number of pages to free at once: two megabytes, some tenths of a second on a busy disk."""
 _WORTH_A_COPY = 10
-"""A file is copied if at least one of so many pages is free."""
+"""A file is copied if at least one in this many pages is free."""
 # A reader writes to the folder too, where SQLite keeps the index of the write-ahead log: this is how a read-only
 # folder and a full disk answer.
 _NO_INDEX = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_FULL", "SQLITE_IOERR")
@@ -54,9 +54,9 @@ def open_new(path: Path) -> sqlite3.Connection:
 def shrink(connection: sqlite3.Connection) -> None:
     """Give free pages back to the file system; raises sqlite3.Error.
 
-    In small steps, between which others can write. A file of an older release, whose pages cannot be moved one by one, is
-    rewritten once: others can read it meanwhile, but not write, and it needs space for a copy. As nothing is lost if it
-    keeps its size, that has to be worth it.
+    In small steps, between which others can write. A file of an older release, whose pages cannot be
+    moved one by one, is rewritten once: others can read it meanwhile, but not write, and it needs space
+    for a copy. Keeping the size loses nothing, so this must be worth it.
     """
     free, count, moves = (
         connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -70,14 +70,15 @@ def shrink(connection: sqlite3.Connection) -> None:
     while connection.execute("PRAGMA freelist_count").fetchone()[0]:
         # It takes a page with each step of the statement, and execute() makes only one.
         connection.executescript(f"PRAGMA incremental_vacuum({_STEP})")
-    # Only what is moved from the log into the file makes this smaller. If somebody reads, the next who closes it does so.
+    # Only moving pages from the log into the file shrinks it. If there are readers, the next one to
+    # close it does so.
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
     """Open a file to read it, in a folder that may be read-only; raises sqlite3.Error."""
-    # Opened for writing although nothing is written (query_only): the last one to close a file in
-    # mode=ro leaves its log files behind.
+    # Opened for writing although nothing is written (query_only): with mode=ro, the last one to close
+    # the file would leave its log files behind.
     connection: sqlite3.Connection | None = None
     try:
         connection = open_to_write(path)
@@ -99,7 +100,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 
 
 def _has_log(path: Path) -> bool:
-    """Whether there is a log with something in it: a writer that found no room leaves an empty one."""
+    """Whether there is a non-empty log: a writer on a full disk leaves an empty one."""
     try:
         return log_of(path).stat().st_size > 0
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""What sending one mail asks of a SQLite state and adds to it, with the driver alone.
+"""The part of a SQLite state that sending one mail needs, with the driver alone.
 
-Loading SQLAlchemy takes longer than all else that `sendmail` does before it connects. As in
-:mod:`reconciler.state.sqlite_reader`, whatever is not exactly as an apply leaves it is left to the whole store, which
-knows what to say about it; so is a file that somebody else is writing to.
+Loading SQLAlchemy takes longer than everything else that `sendmail` does before it connects. As in
+:mod:`reconciler.state.sqlite_reader`, anything that is not exactly as an apply leaves it is left to the
+full store, which reports it; so is a file that another process is writing to.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class SqliteMailState:
-    """Implements :class:`reconciler.state.base.MailState` on a file; ``open_whole`` opens the whole store."""
+    """Implements :class:`reconciler.state.base.MailState` on a file; ``open_whole`` opens the full store."""
 
     def __init__(self, path: Path, open_whole: Callable[[], StateStore]) -> None:
         self._path = path
@@ -64,12 +64,12 @@ class SqliteMailState:
             self._whole.record_sent(record)
 
     def close(self) -> None:
-        """Let go of the whole store, if it was needed."""
+        """Close the full store, if it was needed."""
         if self._opened is not None:
             self._opened.close()
 
     def _read(self, look: Callable[[sqlite3.Connection], T]) -> T | None:
-        """What the driver alone finds; None once the whole store was needed."""
+        """The driver's result; None once the full store was needed."""
         if self._opened is not None:
             return None
         return attempt(self._path, sqlite_file.open_to_read, "BEGIN", look)
@@ -82,7 +82,10 @@ class SqliteMailState:
 
 
 class DriverRows:
-    """Implements :class:`reconciler.state.routing_rows.RoutingRows`; raises TypeError for a value of the wrong type."""
+    """Implements :class:`reconciler.state.routing_rows.RoutingRows`.
+
+    Raises TypeError for a value of the wrong type.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -140,12 +143,12 @@ def _text(value: object) -> str:
 
 
 def _newest(connection: sqlite3.Connection) -> NamedRevision | None:
-    # All of it is read, so that what is damaged is noticed.
+    # Read all of it, so that damage is noticed.
     return next(select(connection, "revisions", " ORDER BY serial DESC LIMIT 1"), None)
 
 
 def _open_to_add(path: Path) -> sqlite3.Connection:
-    # NORMAL and not FULL: with a write-ahead log, only a power cut can lose what was added last.
+    # NORMAL and not FULL: with a write-ahead log, only a power cut can lose the newest additions.
     connection = sqlite_file.open_to_write(path, synchronous="NORMAL")
     connection.execute("PRAGMA busy_timeout = 0")
     return connection

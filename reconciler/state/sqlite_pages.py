@@ -1,7 +1,8 @@
 """The rows of a damaged SQLite file, read from its pages one by one where SQLite itself refuses the file.
 
-Knows what a salvage needs of https://www.sqlite.org/fileformat2.html: tables and their records, the log of a
-crash, and which pages are free. Indexes are left out, since everything in them is in the tables too.
+Implements what a salvage needs of https://www.sqlite.org/fileformat2.html: tables and their records,
+the log of a crash, and which pages are free. Indexes are ignored, since everything in them is in the
+tables too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Record: TypeAlias = tuple[Any, ...]
-"""The values of a row, as the file has them: an ``INTEGER PRIMARY KEY`` is None there."""
+"""The values of a row, as stored in the file: an ``INTEGER PRIMARY KEY`` is None there."""
 
 _MAGIC: Final = b"SQLite format 3\0"
 _USUAL_SIZE: Final = 4096
@@ -40,7 +41,7 @@ class FoundRow:
 class SqlitePages:
     """The pages of a file, with those of its log in their place.
 
-    Nothing in the file is trusted: what does not fit is left out, and nothing is raised.
+    Nothing in the file is trusted: invalid parts are skipped, and nothing is raised.
     """
 
     def __init__(self, octets: bytes, log: bytes = b"") -> None:
@@ -56,12 +57,12 @@ class SqlitePages:
 
     @property
     def expected(self) -> int:
-        """How many pages the file says that it has; 0 if it does not say."""
+        """The number of pages according to the file; 0 if unknown."""
         head = self.page(1) or b""
         return int.from_bytes(head[28:32], "big") if head.startswith(_MAGIC) else 0
 
     def page(self, number: int) -> bytes | None:
-        """A page, or None where it is missing or holds nothing but zeros."""
+        """A page, or None if it is missing or all zeros."""
         found = self._raw(number)
         return found if found is not None and any(found) else None
 
@@ -87,7 +88,7 @@ class SqlitePages:
 
     @cached_property
     def leaves(self) -> tuple[int, ...]:
-        """Every page that holds rows of a table and is not free, but for the list of tables."""
+        """Every page with rows of a table that is not free, except the list of tables."""
         free, listing = self._free, set(self.leaves_below(1))
         return tuple(
             number
@@ -109,7 +110,7 @@ class SqlitePages:
         return tuple(found)
 
     def damaged_rows(self, number: int) -> int:
-        """How many rows a page names, and cannot be read."""
+        """How many rows of a page cannot be read."""
         page = self.page(number)
         if page is None:
             return 0
@@ -147,7 +148,7 @@ class SqlitePages:
 
     @cached_property
     def _free(self) -> frozenset[int]:
-        """The pages that hold nothing any more, although what was on them may still be there."""
+        """The free pages, which may still contain old data."""
         head = self.page(1) or bytes(100)
         trunk = int.from_bytes(head[32:36], "big") if head.startswith(_MAGIC) else 0
         found: set[int] = set()
@@ -240,7 +241,7 @@ def _value(kind: int, octets: bytes) -> Any:
 
 
 def _committed(log: bytes, size: int) -> Iterator[tuple[int, bytes]]:
-    """The pages of a write-ahead log that were committed; later ones take the place of earlier ones."""
+    """The pages of a write-ahead log that were committed; later ones replace earlier ones."""
     if len(log) < 32 or log[:3] != b"\x37\x7f\x06" or int.from_bytes(log[8:12], "big") != size:  # noqa: PLR2004 - its head
         return
     order = ">" if log[3] & 1 else "<"

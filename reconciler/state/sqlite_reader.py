@@ -1,8 +1,8 @@
 """Reading the newest revision of a SQLite state with the driver alone.
 
-Loading SQLAlchemy takes longer than most commands that only read. What is not exactly as an apply
-leaves it (no file, an older schema, a value of the wrong type, a failure of any kind) is left to
-:mod:`reconciler.state.sql.store`, which knows what to say about it.
+Loading SQLAlchemy takes longer than most commands that only read. Anything that is not exactly as an
+apply leaves it (no file, an older schema, a value of the wrong type, a failure of any kind) is left to
+:mod:`reconciler.state.sql.store`, which reports it.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ OPTIONAL: Final = frozenset({"failing_since"})
 """The columns that may be null."""
 
 _SHORT: Final = 64
-"""Characters of a text that is kept once however often it occurs, as hosts and references do."""
+"""The maximum length of texts to intern, since hosts and references recur."""
 
 _AT_ONCE: Final = 256
 """Rows that are fetched together."""
@@ -83,7 +83,7 @@ def newest(
 ) -> StoredState | None:
     """Read the newest revision of the state at a URL; None for one that needs a closer look.
 
-    Resources that equal those of ``like`` are those.
+    Reuses equal resources of ``like``.
 
     Raises UsageError for a URL that cannot be read, and StateUnavailable for a file that others
     could have planted.
@@ -112,7 +112,7 @@ def attempt(
 ) -> T | None:
     """Do something within a transaction of a file of this release; None if it needs a closer look.
 
-    What was written is committed by ``work``, or not at all.
+    ``work`` commits what it writes.
     """
     try:
         with deferred():
@@ -155,22 +155,28 @@ def everything(
 
 
 def select(connection: sqlite3.Connection, table: str, ordered: str = "") -> Iterator[Any]:
-    """Yield the rows of a table, whose attributes are the columns; raises TypeError for a value of the wrong type."""
+    """Yield the rows of a table, whose attributes are the columns.
+
+    Raises TypeError for a value of the wrong type.
+    """
     columns = COLUMNS[table]
     for row in _table(connection, table, ordered):
         yield SimpleNamespace(**dict(zip(columns, row, strict=True)))
 
 
 def _table(connection: sqlite3.Connection, table: str, ordered: str = "") -> Iterator[Row]:
-    """Yield the rows of a table, in the order of ``COLUMNS``; raises TypeError for a value of the wrong type."""
+    """Yield the rows of a table, in the order of ``COLUMNS``.
+
+    Raises TypeError for a value of the wrong type.
+    """
     columns = COLUMNS[table]
     return _rows(connection, f"SELECT {', '.join(columns)} FROM {table}{ordered}", columns)  # noqa: S608 - names of ours
 
 
 def _rows(connection: sqlite3.Connection, query: str, columns: Mapping[str, type]) -> Iterator[Row]:
-    """Yield the rows one by one: of ten thousand connectors, they take twice what is made of them.
+    """Yield the rows one by one: for ten thousand connectors, they take twice the memory of the result.
 
-    They are fetched some at a time, and the values of a column are read together.
+    They are fetched in portions, and the values of a column are read together.
     """
     cursor = connection.execute(query)
     while fetched := cursor.fetchmany(_AT_ONCE):

@@ -1,4 +1,4 @@
-"""Whether a command has written its revision, known on every way out."""
+"""Whether a command has written its revision, known however it ends."""
 
 from __future__ import annotations
 

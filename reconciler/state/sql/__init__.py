@@ -1,4 +1,4 @@
 """The state in a relational database, through SQLAlchemy Core: SQLite and PostgreSQL alike.
 
-Nothing here decides what a revision means; that is worked out in :mod:`reconciler.state.effects`.
+Nothing here decides what a revision means; that is computed in :mod:`reconciler.state.effects`.
 """

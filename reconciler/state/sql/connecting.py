@@ -33,7 +33,7 @@ _CHECKED = ("verify-ca", "verify-full")
 class Connecting:
     """Opens connections to one database.
 
-    What the URL leaves open, libpq takes from its usual sources: ``PGPASSWORD``, ``~/.pgpass``,
+    libpq takes anything missing from the URL from its usual sources: ``PGPASSWORD``, ``~/.pgpass``,
     ``PGSSLMODE``, a service file. The password is fetched once, and only if the URL has none.
 
     Raises UsageError for a URL that libpq cannot read, and StateUnavailable if psycopg is missing.

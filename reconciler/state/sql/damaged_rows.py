@@ -1,4 +1,4 @@
-"""The rows of a state for a salvage: by the database where it can find them, else from the pages of the file."""
+"""The rows of a state for a salvage: from the database if it finds them, else from the file's pages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TableRows:
-    """Rows by the names of their columns; ``problem`` says why some may be missing, and is empty if all are there."""
+    """Rows by the names of their columns.
+
+    ``problem`` says why some may be missing, and is empty if all are there.
+    """
 
     rows: tuple[dict[str, Any], ...]
     problem: str = ""
@@ -29,19 +32,21 @@ class RowSource(Protocol):
     """Finds the rows of a state that may be damaged."""
 
     problems: tuple[str, ...]
-    """What is wrong with the whole file."""
+    """The problems of the whole file."""
 
     def rows(self, of: Table) -> TableRows:
         """The rows of a table that can be found."""
         ...
 
     def broken_links(self) -> tuple[int, ...]:
-        """The revisions that do not match their digest; for a state of which nothing is lost."""
+        """The revisions that do not match their digest; for a state without losses."""
         ...
 
 
 class DatabaseRows:
-    """What a database finds. In a state of an ``older`` release, tables and columns of later ones are missing.
+    """The rows that a database finds.
+
+    In a state of an ``older`` release, newer tables and columns are missing.
 
     ``schema`` is where the tables are; None is the usual place.
     """
@@ -56,7 +61,7 @@ class DatabaseRows:
         self._schema = schema
 
     def rows(self, of: Table) -> TableRows:
-        """Ask for them; those before an error count."""
+        """Query them; rows before an error count."""
         present = self._present(of)
         if not present:
             return TableRows(())
@@ -81,14 +86,14 @@ class DatabaseRows:
         bare = table(of.name, *(column(name) for name in names), schema=of.schema)
         rows: list[dict[str, Any]] = []
         if self._connection.dialect.name == "sqlite":
-            # No savepoint, which SQLite could refuse; and its error ends no transaction.
+            # No savepoint, which SQLite could refuse; its errors do not end the transaction.
             query: Any = select(literal_column("rowid").label("rowid"), bare)
             return _asked(self._connection, query.order_by(literal_column("rowid")), rows)
         with self._connection.begin_nested():
             return _asked(self._connection, select(bare), rows)
 
     def broken_links(self) -> tuple[int, ...]:
-        """Compare the chain with the history; raises StateCorrupt where an index is damaged that this needs."""
+        """Compare the chain with the history; raises StateCorrupt if a required index is damaged."""
         if tables.revisions.c.chain.name not in self._present(tables.revisions):
             return ()
         try:
@@ -98,7 +103,7 @@ class DatabaseRows:
 
 
 def _as_migrated(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with what its migration would find out: a connector that fails has done so since its last test."""
+    """A row as its migration would change it: a failing connector has failed since its last test."""
     if "failing_since" in row and row["failing_since"] is None and not row.get("passed"):
         return {**row, "failing_since": row["at"]}
     return row
@@ -118,7 +123,7 @@ def _said(error: DBAPIError) -> str:
 
 
 class FileRows:
-    """What is in a SQLite file: by ``database`` as far as it goes, and from its pages.
+    """The rows in a SQLite file: from ``database`` as far as possible, and from its pages.
 
     ``refused`` is why SQLite does not open the file, if it does not.
     """
@@ -141,11 +146,11 @@ class FileRows:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing of a state is in the pages."""
+        """Whether the pages contain nothing of a state."""
         return not any(self._by_table.values())
 
     def rows(self, of: Table) -> TableRows:
-        """Take what SQLite finds and, where it stops, what is in the pages beside it."""
+        """Take the rows that SQLite finds and, if it stops, those in the pages."""
         asked = self._database.rows(of) if self._database is not None else TableRows((), "")
         if self._database is not None and not asked.problem:
             return asked
@@ -182,7 +187,7 @@ class FileRows:
 
 
 def _recognised(pages: SqlitePages, number: int) -> str:
-    """The table whose rows fit best onto a page; "" if none of its rows is of a state."""
+    """The table that fits the rows of a page best; "" if none is a state's."""
     best, name = 0, ""
     rows = pages.rows(number)
     for of in tables.metadata.sorted_tables:
@@ -217,7 +222,7 @@ _NOTHING = object()
 
 
 def _default(of: Column[Any]) -> Any:
-    """What a row has in a column that was added later."""
+    """The value of a row in a column that was added later."""
     if of.server_default is not None:
         return str(getattr(of.server_default, "arg", ""))
     return None if of.nullable else _NOTHING

@@ -35,10 +35,10 @@ class Database(Protocol):
         ...
 
     def addition(self) -> AbstractContextManager[Connection]:
-        """One transaction to add to the audit in, on a connection that stays open until ``close``.
+        """One transaction for additions to the audit, on a connection that stays open until ``close``.
 
-        It must be faster than handing over a mail. Additions survive the process at once, and a
-        crash of the machine only moments later. Raises StateUnavailable if there is no state.
+        It must be faster than handing over a mail. Additions survive the end of the process at once,
+        and a crash of the machine moments later. Raises StateUnavailable if there is no state.
         """
         ...
 
@@ -58,5 +58,5 @@ class Database(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of connections and files."""
+        """Close connections and files."""
         ...

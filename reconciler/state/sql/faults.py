@@ -188,7 +188,7 @@ def translated(location: Location) -> Iterator[None]:
         raise _translate(location, error.orig) from None
     except sqlite3.Error as error:
         raise _translate(location, error) from None
-    except UnicodeDecodeError:  # what SQLite says repeats a name from a damaged list of tables
+    except UnicodeDecodeError:  # SQLite's message repeats a name from a damaged list of tables
         raise StateCorrupt(
             f"{location} is damaged: its list of tables cannot be read", hint=BACKUP
         ) from None
@@ -222,7 +222,7 @@ def _system_fault(location: Location, code: str) -> StateError | None:
         if found is not None:
             return unavailable(location.path, "locked", found)
     if code.startswith(_OF_SYSTEM):
-        # The transaction was rolled back, so there may be room by now for what is tried.
+        # The transaction was rolled back, so there may be space again by now.
         found = look_for_fault(path) or (OSError(ENOSPC, "") if code == "SQLITE_FULL" else None)
     verb = "written" if code.startswith(("SQLITE_FULL", "SQLITE_READONLY")) else "read or written"
     return unavailable(location.path, verb, found) if found is not None else None

@@ -25,7 +25,7 @@ def take(
     """Take the lock if it is free or ours, if the lease expired, or if it is the one known to be dead."""
     current = reading.any_lease(connection, lock=True)
     if current is not None and current.token == lease.token:
-        return current  # the connection broke off only once it was taken
+        return current  # the connection was lost only after it was taken
     if current is not None and current.expires > now and current != dead:
         return leases.LockRefused(current, now)
     connection.execute(

@@ -33,11 +33,11 @@ _WAITS = BackOff(first=0.1, longest=1.0, tries=6)
 """The waits before reconnecting, a few seconds in all."""
 
 _LONGEST = 5.0
-"""Seconds after which no further connection is tried: one to a server that is silent takes ten by itself."""
+"""Seconds after which no further connection is tried: one to a silent server alone takes ten."""
 
 
 class DatabaseLock:
-    """Hands out the lock of one database. ``view`` opens a view of it, None where there is no state yet."""
+    """Manages the lock of one database. ``view`` opens a view of it, None if there is no state yet."""
 
     def __init__(
         self, database: Database, view: Callable[[], AbstractContextManager[Connection | None]]
@@ -65,7 +65,7 @@ class DatabaseLock:
                 taken, renew=partial(self._renew, token), release=release, released=released
             )
         except BaseException as error:
-            # A signal, or the end of the connection, may have come after the lock was taken.
+            # A signal, or a lost connection, may have followed taking the lock.
             if isinstance(error, BrokenOff) or not isinstance(error, StateError):
                 with deferred(), suppress(StateError):
                     release()
@@ -111,11 +111,11 @@ class DatabaseLock:
             return rows.renew(transaction, token, self._database.now(transaction))
 
     def _release(self, token: str) -> None:
-        if self._exists:  # a state that was never made has no lock either
+        if self._exists:  # a state that does not exist has no lock either
             self._retried(lambda transaction: rows.release(transaction, token))
 
     def _retried(self, step: Callable[[Connection], T]) -> T:
-        """Do a step that may be done twice; over a new connection, for some seconds, if the one before breaks off."""
+        """Do an idempotent step, retrying for some seconds over new connections."""
         until = time.monotonic() + _LONGEST
         for delay in _WAITS:
             try:

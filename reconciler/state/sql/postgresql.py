@@ -1,4 +1,4 @@
-"""A state in PostgreSQL, in a schema of its own, for teams."""
+"""A state in PostgreSQL, in its own schema, for teams."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ class PostgresqlDatabase:
 
     @contextmanager
     def view(self) -> Iterator[Connection | None]:
-        """One consistent view to read from; None where no state was created."""
+        """One consistent view to read from; None if no state was created."""
         with translated(self.location), self._reader.begin() as connection:
             yield connection if self._is_present(connection) else None
 
     @contextmanager
     def rescue(self) -> Iterator[RowSource | None]:
-        """The rows that the server finds, in a state of an older release too: it keeps its own pages."""
+        """The rows that the server finds, even in a state of an older release: it manages its own pages."""
         from reconciler.state.sql.damaged_rows import DatabaseRows  # noqa: PLC0415 - one command needs it
 
         with translated(self.location), self._reader.begin() as connection:
@@ -139,7 +139,7 @@ class PostgresqlDatabase:
         return found is not None
 
     def _upgrade(self) -> bool:
-        """Bring the state to this release's schema, from nothing too; False if it had it already."""
+        """Bring the state to this release's schema, creating it if needed; False if it was current."""
         with self._writer.begin() as connection:
             connection.execute(select(func.pg_advisory_xact_lock(_CREATION)))
             found = schema.version(connection, SCHEMA)

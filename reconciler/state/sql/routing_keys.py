@@ -1,4 +1,4 @@
-"""The keys that one mail's connectors and groups are found by: written with every revision, and read for a mail.
+"""The lookup keys for one mail's connectors and groups: written with every revision, read for a mail.
 
 They follow from the resources, whose specifications are checked by their digests when they are read. Where a key itself
 is the answer, as to whether a user is a member, the digest of its row is.
@@ -73,7 +73,7 @@ def write(
 
 
 def rebuild(connection: Connection) -> None:
-    """Write all keys anew; raises StateCorrupt where a resource cannot be read back."""
+    """Rewrite all keys; raises StateCorrupt if a resource cannot be read back."""
     reading.single(connection, tables.meta, lock=True)
     connection.execute(delete(tables.routing_keys))
     lasting = True
@@ -90,7 +90,10 @@ def rebuild(connection: Connection) -> None:
 
 
 def excerpt(connection: Connection, needs: RoutingNeeds) -> RoutingExcerpt | None:
-    """Read what the routing of one mail needs; None if the keys are another release's, or nothing was applied."""
+    """Read what the routing of one mail needs.
+
+    None if the keys are another release's, or nothing was applied.
+    """
     return routing_rows.excerpt(StoredRows(connection), needs)
 
 
@@ -139,7 +142,7 @@ class StoredRows:
 
 
 def problems(connection: Connection) -> Iterator[str]:
-    """Yield a sentence for each resource whose keys are not those that follow from it."""
+    """Yield a sentence for each resource whose keys are wrong."""
     if not keys.is_readable(reading.single(connection, tables.meta).routing):
         return
     columns = tables.routing_keys.c

@@ -1,4 +1,4 @@
-"""Reading what is left of a damaged state, as an export that can be imported again."""
+"""Salvages a damaged state, as an export that can be imported again."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class _ReadRow:
 
 
 class Salvage:
-    """Collects the readable rows of a state, and what is lost.
+    """Collects the readable rows of a state, and the losses.
 
-    The export is consistent, as an import demands: an unreadable revision is kept with empty fields, a
-    resource that cannot be read is taken from its history, and a revision of its own records wherever
-    resources and their history differ.
+    The export is consistent, as an import requires: an unreadable revision is kept with empty fields, a
+    resource that cannot be read is taken from its history, and an extra revision records any
+    differences between resources and their history.
     """
 
     def __init__(self, source: RowSource) -> None:
@@ -69,7 +69,7 @@ class Salvage:
         self._broken: set[str] = set()
 
     def export(self) -> StateExport:
-        """What can be read; raises StateError if that is nothing."""
+        """What can be read; raises StateError if nothing can."""
         meta = self._rows(tables.meta)
         revisions = {row.values["serial"]: row for row in self._rows(tables.revisions)
                      if "serial" not in row.bad}  # fmt: skip
@@ -93,7 +93,7 @@ class Salvage:
             self._compare_digests()
         settled = self._settling(left, live, newest + 1) if self._losses else ()
         if self._losses:
-            # Digests of what was there prove nothing about what is left; an import recomputes them.
+            # Digests of the original prove nothing about the remains; an import recomputes them.
             kept = (*(replace(item, chain="") for item in kept), self._last(newest + 1, settled))
         return StateExport(
             lineage=self._lineage(meta),
@@ -154,7 +154,7 @@ class Salvage:
         return found.rows
 
     def _newest(self, meta: list[_ReadRow], serials: list[int]) -> int:
-        """The newest serial that can be believed: a damaged one may be huge."""
+        """The newest plausible serial: a damaged one may be huge."""
         told = meta[0].values.get("serial", 0) if len(meta) == 1 else 0
         if len(meta) != 1 and not self._broken:
             self._lose("meta", "", "", f"{len(meta)} rows: expected 1")
@@ -286,7 +286,7 @@ class Salvage:
     def _settling(
         self, left: dict[str, ExportedEntry], live: dict[str, ExportedResource], serial: int
     ) -> tuple[ExportedEntry, ...]:
-        """What a last revision has to say so that the history ends with the resources."""
+        """The last revision, which makes the history end with the stored resources."""
         entries: list[ExportedEntry] = []
 
         def add(item: ExportedEntry | ExportedResource, action: str, spec: Any) -> None:

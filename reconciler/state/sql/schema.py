@@ -73,7 +73,7 @@ def older(location: Location) -> StateUnavailable:
 
 
 def create(connection: Connection) -> None:
-    """Create an empty state of this release, as the migrations would, within the transaction of the caller."""
+    """Create an empty state of this release, as the migrations would, within the caller's transaction."""
     tables.metadata.create_all(connection, checkfirst=False)
     connection.execute(insert(tables.meta), [{"id": 1, "lineage": "", "serial": 0}])
     free = {"id": 1, "token": "", "holder": "", "operation": "", "host": ""}
@@ -84,7 +84,7 @@ def create(connection: Connection) -> None:
 
 
 def migrate(connection: Connection) -> None:
-    """Bring a state to CURRENT, from nothing too, within the transaction of the caller."""
+    """Bring a state to CURRENT, from nothing too, within the caller's transaction."""
     from alembic import command  # noqa: PLC0415 - takes 100 ms, and a current state never needs it
     from alembic.config import Config  # noqa: PLC0415 - likewise
 

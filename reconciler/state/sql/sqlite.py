@@ -92,7 +92,7 @@ class SqliteDatabase:
                 yield None
                 return
             try:
-                # Not begin(): to commit what only read a damaged file is an error.
+                # Not begin(): committing after reading a damaged file is an error.
                 connection = stack.enter_context(self._reader.connect())
                 older = not self._is_current(connection)
                 driver = cast("sqlite3.Connection", connection.connection.driver_connection)

@@ -59,8 +59,8 @@ def open_store(
 ) -> StateStore:
     """Open the state at a URL; nothing is created or contacted before it is used.
 
-    ``password`` fetches the password of a database whose URL has none, at the first connection. ``clock`` is
-    what leases expire by, in place of the database's own.
+    ``password`` fetches the password of a database whose URL has none, at the first connection. Leases
+    expire by ``clock`` instead of the database's.
 
     Raises UsageError for a URL that cannot be read, and StateUnavailable if its driver is missing.
     """
@@ -128,7 +128,7 @@ class SqlStore:
     def load(
         self, like: Mapping[Address, Resource] = NO_RESOURCES, *, only_resources: bool = False
     ) -> StoredState:
-        """Read the newest revision; raises StateCorrupt where a resource cannot be read back."""
+        """Read the newest revision; raises StateCorrupt if a resource cannot be read back."""
         read = Specifications(self._read) if like else None
         with self._view() as view:
             if view is None:
@@ -255,7 +255,7 @@ class SqlStore:
         raise AssertionError("the last turn returns or raises")
 
     def _settle(self, commit: Commit, error: BrokenOff) -> Revision:
-        """Find out whether a revision was written before the connection broke off.
+        """Find out whether a revision was written before the connection was lost.
 
         The server may still be committing, so this waits for the rows that the commit locks.
         """
@@ -363,13 +363,13 @@ class SqlStore:
         return ""
 
     def close(self) -> None:
-        """Let go of connections and files."""
+        """Close connections and files."""
         self._database.close()
 
     def _exists(self) -> bool:
         """Whether there is a state to write to.
 
-        Once seen, it is not looked for before every mail.
+        The result is cached, to avoid a query before every mail.
         """
         if not self._seen:
             with self._view() as view:

@@ -1,4 +1,4 @@
-"""Rows of a query a few at a time, however many there are."""
+"""Streams the rows of a query in portions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 AT_ONCE: Final = 100
-"""Rows that are fetched and written at once: few, because a specification can be large."""
+"""The number of rows to fetch and write at once: few, because a specification can be large."""
 
 
 def streamed(
@@ -31,8 +31,8 @@ def portions(
 ) -> Iterator[list[Row[Any]]]:
     """Yield the rows of a query some at a time; other statements may be executed in between.
 
-    In PostgreSQL they come through a cursor on the server. If ``interruptible``, a signal that ends the command is
-    acted upon between two portions: nothing is to be written in the same transaction.
+    In PostgreSQL they come through a cursor on the server. If ``interruptible``, a signal that ends the
+    command takes effect between two portions: do not write in the same transaction.
     """
     options = {"yield_per": AT_ONCE}
     with connection.execute(query, execution_options=options) as result:
@@ -51,12 +51,12 @@ def write_streamed(
 
 
 def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Yield the values in lists of so many, the last one shorter; as ``itertools.batched`` of Python 3.12."""
+    """Yield the values in batches, the last one shorter, like ``itertools.batched`` of Python 3.12."""
     rest = iter(values)
     while some := list(islice(rest, size)):
         yield some
 
 
 def as_python(connection: Connection, text: ColumnElement[str]) -> ColumnElement[str]:
-    """A column of texts to order by as Python does: each database collates text in its own way."""
+    """A text column in Python's sort order: each database collates text in its own way."""
     return text.collate("BINARY" if connection.dialect.name == "sqlite" else "C")

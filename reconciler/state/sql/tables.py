@@ -171,9 +171,8 @@ routing_keys = Table(
     Column("mark", String(40), nullable=False),
     Index("routing_keys_uid", "uid"),
 )
-"""What connectors and groups are found by, for one mail: addresses, domains and members.
-
-All of it follows from ``resources``. ``mark`` is a digest of the row.
+"""The lookup keys of connectors and groups for one mail: addresses, domains and members. All of it
+follows from ``resources``. ``mark`` is a digest of the row.
 """
 
 history = Table(
@@ -213,7 +212,7 @@ tests = Table(
     Column("failing_since", UtcDateTime),
     Column("facts", Text, nullable=False, server_default="{}"),
 )
-"""The last live test of each connector. ``facts`` is JSON; ``failing_since`` is null where it passed."""
+"""The last live test of each connector. ``facts`` is JSON; ``failing_since`` is null if it passed."""
 
 sent = Table(
     "sent",
@@ -246,7 +245,7 @@ sent = Table(
 )
 """The audit of sending: a row for each attempt.
 
-It has no foreign keys, so that it outlives what it names.
+It has no foreign keys, so that entries outlive their resources.
 """
 
 attempts = Table(
@@ -270,7 +269,7 @@ attempts = Table(
     Index("attempts_at", "at"),
     Index("attempts_connector", "connector", "at"),
 )
-"""Attempts to sign in, written down before the connection: a row for each secret and destination."""
+"""Attempts to sign in, recorded before the connection: a row for each secret and destination."""
 
 credential_uses = Table(
     "credential_uses",
@@ -286,10 +285,10 @@ credential_uses = Table(
     Column("key_id", String(40), nullable=False),
     Column("mac", String(80), nullable=False),
 )
-"""Where each secret was applied or signed in with, connectors that are gone included.
+"""Where each secret was applied or signed in with, including by deleted connectors.
 
 ``id`` is a digest of everything except ``at``, the time it was first seen. ``key_id`` and ``mac``
-are a keyed MAC of the secret alone, and empty where no key was set.
+are a keyed MAC of the secret alone, and empty without a key.
 """
 
 lock = Table(

@@ -19,7 +19,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Create the tables, and fill them with what the history knows."""
+    """Create the tables, and fill them from the history."""
     moment = sa.DateTime(timezone=True).with_variant(sa.String(40), "sqlite")
     op.create_table(
         "attempts",
@@ -64,7 +64,7 @@ def upgrade() -> None:
 
 
 def _remembered(connection: sa.Connection) -> list[dict[str, object]]:
-    """Every use of a secret by a connector of the past; what cannot be read today is left out."""
+    """Every use of a secret by a past connector; skips unreadable ones."""
     history = sa.table("history", *map(sa.column, ("serial", "position", "kind", "name", "spec")))
     revisions = sa.table("revisions", sa.column("serial"), sa.column("at"))
     query = (
@@ -88,7 +88,7 @@ def _remembered(connection: sa.Connection) -> list[dict[str, object]]:
 
 
 def _link(connection: sa.Connection) -> None:
-    """Give the revisions of the past the digests that later ones are chained to."""
+    """Compute the digests of past revisions, to which later ones are chained."""
     for serial, link in chain.links(connection):
         statement = sa.text("UPDATE revisions SET chain = :link WHERE serial = :serial")
         connection.execute(statement, {"link": link, "serial": serial})

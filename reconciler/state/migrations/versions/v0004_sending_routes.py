@@ -13,7 +13,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add the columns; what was sent before knows nothing of them."""
+    """Add the columns, which are empty for earlier mails."""
     for name in ("application", "asked_connector", "reason"):
         op.add_column("sent", sa.Column(name, sa.Text, nullable=False, server_default=""))
     op.create_index("sent_application", "sent", ["application", "at"])

@@ -13,7 +13,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Add the table, empty: the store fills it, and says in ``meta.routing`` by which rules."""
+    """Add the empty table: the store fills it, and records its edition in ``meta.routing``."""
     op.add_column("meta", sa.Column("routing", sa.Text, nullable=False, server_default=""))
     op.create_table(
         "routing_keys",
