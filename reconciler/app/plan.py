@@ -19,7 +19,6 @@ from reconciler.plan.credentials import sent_by
 from reconciler.plan.inputs import NO_OVERRIDES, Desired, Overrides
 from reconciler.plan.planner import Plan, plan
 from reconciler.plan.scope import WHOLE, Scope, narrow_to
-from reconciler.plan.value_source import NO_SOURCES
 from reconciler.secrets.schemes import is_writable
 from reconciler.wording import listed
 
@@ -154,7 +153,7 @@ def compare(
 
 def _with_origins(made: Plan, partial: PartialPlan | None, loaded: Loaded) -> Plan:
     """Add to a plan what only the files say. Without changes, no document is looked up."""
-    sources = NO_SOURCES
+    sources = made.sources
     if made.changes:
         from reconciler.config.value_sources import sources_of  # noqa: PLC0415 - only where something changes
 

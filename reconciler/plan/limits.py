@@ -11,7 +11,6 @@ from reconciler.model.connector import Connector
 from reconciler.model.credential_rule import CredentialRule, is_reserved
 from reconciler.model.credential_use import GATEWAY
 from reconciler.model.policy import GlobalSmtpPolicy
-from reconciler.plan.alike_uses import credential_options, pending_uses
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 from reconciler.plan.credentials import NewCredentialUse
 from reconciler.plan.diff import connector_renames
@@ -233,6 +232,8 @@ def unapproved(
 
 def overriding_options(violations: Iterable[LimitViolation]) -> str:
     """The options that allow all of these, each once, and no more than can be typed."""
+    from reconciler.plan.alike_uses import credential_options, pending_uses  # noqa: PLC0415 - only where a plan is refused
+
     broken = tuple(violations)
     options = dict.fromkeys(item.override for item in broken if item.override and not item.uses)
     options |= dict.fromkeys(credential_options(pending_uses(broken)))

@@ -17,7 +17,6 @@ from reconciler.plan.limits import LimitViolation, violations
 from reconciler.plan.origin import is_about_origin
 from reconciler.plan.retest import ToTest, not_ready, to_test
 from reconciler.plan.scope import PartialPlan
-from reconciler.plan.value_source import ResourceSources
 from reconciler.routing.audience import Audiences
 from reconciler.routing.table import EffectiveRoute, RoutingTable
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from reconciler.model.secret_ref import SecretRef
     from reconciler.model.snapshot import StoredState
     from reconciler.plan.credentials import Identify
+    from reconciler.plan.value_source import ResourceSources  # noqa: TC004 - nobody reads this annotation
 
 
 @dataclass(frozen=True, slots=True)

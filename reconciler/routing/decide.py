@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from reconciler.model.domain import address_key, domain_key
 from reconciler.model.policy import ReplyTo
 from reconciler.routing.claims import claimed
-from reconciler.routing.request import Reason, Refusal, RefusalReason, Route, RouteRequest
+from reconciler.routing.reason import Reason, RefusalReason
+from reconciler.routing.request import Refusal, Route, RouteRequest
 from reconciler.routing.senders import sends_as
 
 if TYPE_CHECKING:

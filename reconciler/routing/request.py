@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+
+from reconciler.routing.reason import Reason, RefusalReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,24 +19,6 @@ class RouteRequest:
     sender: str | None = None
     connector: str | None = None
     reply_to: str | None = None
-
-
-class Reason(StrEnum):
-    """Which rule chose the connector."""
-
-    GLOBAL_POLICY = "global_policy"
-    NAMED = "named"
-    SENDER = "sender"
-    FALLBACK = "fallback"
-
-
-class RefusalReason(StrEnum):
-    """Which rule refused the mail."""
-
-    UNKNOWN_CONNECTOR = "unknown_connector"
-    CANNOT_SEND = "cannot_send"
-    NOT_PERMITTED = "not_permitted"
-    NO_CONNECTOR = "no_connector"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from reconciler.model.domain import address_key
 from reconciler.model.permissions import Permissions
 from reconciler.model.snapshot import Snapshot
 from reconciler.routing.audience import ANYONE, Audience, Audiences, users_of
-from reconciler.routing.request import Reason
+from reconciler.routing.reason import Reason
 
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector

@@ -10,7 +10,8 @@ from reconciler.model.connector import SaveSent
 from reconciler.routing.claims import AUTHOR_FIELDS, claimed
 from reconciler.routing.decide import route
 from reconciler.routing.keys import RoutingNeeds, needs_of
-from reconciler.routing.request import Refusal, RefusalReason, RouteRequest
+from reconciler.routing.reason import RefusalReason
+from reconciler.routing.request import Refusal, RouteRequest
 from reconciler.sending.message import Message, RawMessage
 from reconciler.sending.raw import adopt, asked_of, values_of
 

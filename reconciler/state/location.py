@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.errors import UsageError
-from reconciler.model import state_url
+
+if TYPE_CHECKING:
+    from reconciler.model.state_url import PostgresqlUrl  # noqa: TC004 - nobody reads this annotation
 
 _HINT = "write sqlite:///.reconciler/state.db or postgresql://user@host/database"
 
@@ -31,7 +34,7 @@ class SqliteLocation:
 class PostgresqlLocation:
     """A database on a server."""
 
-    url: state_url.PostgresqlUrl
+    url: PostgresqlUrl
 
     def __str__(self) -> str:
         return self.url.shown
@@ -46,8 +49,13 @@ def locate(url: str) -> Location:
 
     Raises UsageError, which never repeats the URL because it may hold a password.
     """
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme == "sqlite":
+        return _sqlite(rest)
+    from reconciler.model.state_url import parse  # noqa: PLC0415 - a file needs none of it
+
     try:
-        found = state_url.parse(url)
+        found = parse(url)
     except ValueError:
         raise UsageError(
             "the state URL cannot be read as a URL",
@@ -55,9 +63,6 @@ def locate(url: str) -> Location:
         ) from None
     if found is not None:
         return PostgresqlLocation(found)
-    scheme, separator, rest = url.partition("://")
-    if separator and scheme == "sqlite":
-        return _sqlite(rest)
     raise UsageError("the state URL is neither sqlite:///PATH nor postgresql://…", hint=_HINT)
 
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from reconciler import RawMessage
 from reconciler.errors import UsageError
 from reconciler.model.connector import Connector
-from reconciler.routing.request import Reason, Route
+from reconciler.routing.reason import Reason
+from reconciler.routing.request import Route
 from reconciler.sending.message import Stamp
 from reconciler.sending.raw import adopt, asked_of
 from reconciler.sending.sendmail import Call, mail_of

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.credential_use import GATEWAY
 from reconciler.model.domain import with_a_label, with_a_labels
-from reconciler.plan.alike_uses import can_be_shown, grouped_uses, pending_uses
 from reconciler.plan.impact import Right
 from reconciler.plan.limits import overriding_options
 from reconciler.render.terminal import visible
@@ -91,6 +90,10 @@ def _access(item: AccessChange | AccessDocument, subject: str, style: Style) -> 
 
 def new_credential_uses(plan: Plan, style: Style) -> str:
     """Secrets that would be sent somewhere new, those that wait for approval first."""
+    if not plan.new_credentials:
+        return ""
+    from reconciler.plan.alike_uses import pending_uses  # noqa: PLC0415 - only where there are some
+
     return credential_uses(
         plan.new_credentials,
         style,
@@ -109,6 +112,8 @@ def credential_uses(
     """The same for any plan, saved or not; those in ``first`` come first."""
     if not items:
         return ""
+    from reconciler.plan.alike_uses import grouped_uses  # noqa: PLC0415 - only where there are some
+
     lines = [style.strong("Secrets that would go somewhere new:")]
     groups = grouped_uses(items, first)
     for item in groups[:BLOCKS]:
@@ -191,6 +196,8 @@ def by_limit(violations: Sequence[LimitViolation]) -> list[list[LimitViolation]]
 
 def _to_allow(items: Sequence[LimitViolation]) -> list[str]:
     """How to allow a plan that was refused for this reason, or several of the same kind."""
+    from reconciler.plan.alike_uses import can_be_shown, pending_uses  # noqa: PLC0415 - only where a plan is refused
+
     options = overriding_options(items)
     item = items[0]
     if not options:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from reconciler.model.domain import with_a_label, with_a_labels
 from reconciler.plan.document import RouteDocument, routes_document
 from reconciler.render.terminal import natural_width, table, visible
-from reconciler.routing.request import Reason
+from reconciler.routing.reason import Reason
 from reconciler.routing.table import ANY_OTHER
 from reconciler.wording import BLOCKS, counted, shortened
 

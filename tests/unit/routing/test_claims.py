@@ -15,7 +15,8 @@ from reconciler.model.snapshot import Snapshot
 from reconciler.routing.claims import AUTHOR_FIELDS, claimed
 from reconciler.routing.decide import route
 from reconciler.routing.index import RoutingIndex
-from reconciler.routing.request import Refusal, RefusalReason, RouteRequest
+from reconciler.routing.reason import RefusalReason
+from reconciler.routing.request import Refusal, RouteRequest
 from reconciler.routing.spelling import normal_address
 from reconciler.sending.message import Message, RawMessage
 from reconciler.sending.prepare import SendRequest, prepare

@@ -14,7 +14,8 @@ from reconciler.model.policy import GlobalSmtpPolicy, ReplyTo
 from reconciler.routing.audience import Audience, users_of
 from reconciler.routing.decide import route
 from reconciler.routing.index import RoutingIndex
-from reconciler.routing.request import Reason, Refusal, RefusalReason, Route, RouteRequest
+from reconciler.routing.reason import Reason, RefusalReason
+from reconciler.routing.request import Refusal, Route, RouteRequest
 from reconciler.routing.senders import sends_as
 from reconciler.routing.table import ANY_OTHER, EffectiveRoute, effective_routes
 from tests.builders import (

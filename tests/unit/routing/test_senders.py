@@ -11,7 +11,8 @@ from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.routing.claims import claimed
 from reconciler.routing.decide import route
 from reconciler.routing.index import RoutingIndex
-from reconciler.routing.request import Reason, Refusal, RefusalReason, Route, RouteRequest
+from reconciler.routing.reason import Reason, RefusalReason
+from reconciler.routing.request import Refusal, Route, RouteRequest
 from reconciler.routing.senders import sends_as
 from reconciler.routing.table import effective_routes
 from tests.builders import connector, permissions, roles, snapshot, users

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.routing.audience import administrators_of, users_of
-from reconciler.routing.request import Reason
+from reconciler.routing.reason import Reason
 from reconciler.routing.table import ANY_OTHER, effective_routes
 from tests.builders import connector, group, groups, permissions, roles, snapshot, users
 

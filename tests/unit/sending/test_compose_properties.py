@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from reconciler.errors import UsageError
 from reconciler.model.connector import Connector
-from reconciler.routing.request import Reason, Route
+from reconciler.routing.reason import Reason
+from reconciler.routing.request import Route
 from reconciler.sending.compose import compose
 from reconciler.sending.message import Attachment, Message, Stamp
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from reconciler.errors import UsageError
 from reconciler.model.connector import Connector
-from reconciler.routing.request import Reason, Route
+from reconciler.routing.reason import Reason
+from reconciler.routing.request import Route
 from reconciler.sending.message import RawMessage, Stamp
 from reconciler.sending.raw import adopt, asked_of
 
