@@ -111,7 +111,7 @@ def _lines() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("line", [pytest.param(line, id=name) for name, line in _lines()])
-def test_every_line_of_the_documentation_calls_what_there_is(line: str) -> None:
+def test_every_line_of_the_documentation_calls_existing_commands_and_options(line: str) -> None:
     _parses(line)
 
 

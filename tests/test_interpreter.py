@@ -136,7 +136,7 @@ def test_it_ends_in_the_same_way(code: str, both: Callable[..., tuple[Any, Any]]
     assert forked[2].splitlines()[-1:] == fresh[2].splitlines()[-1:]
 
 
-def test_a_stream_that_cannot_be_written_is_told_in_the_status(
+def test_an_unwritable_stream_is_reported_in_the_status(
     both: Callable[..., tuple[Any, Any]],
 ) -> None:
     with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
@@ -195,7 +195,7 @@ def test_many_at_once_are_told_apart() -> None:
         assert (process.returncode, int(out)) == (number, process.pid)
 
 
-def test_a_folder_that_is_not_there_is_an_error_as_ever(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error_as_usual(tmp_path: Path) -> None:
     environ = {"PATH": os.environ["PATH"], "LANG": interpreter.LOCALE}
     for start in (interpreter.Popen, subprocess.Popen):
         with pytest.raises(FileNotFoundError) as caught:

@@ -42,7 +42,7 @@ def program(name: str) -> str:
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)
-def test_each_file_keeps_to_its_schema(schema: str) -> None:
+def test_each_file_matches_its_schema(schema: str) -> None:
     paths = SCHEMAS[schema]
     assert paths
     done = subprocess.run(

@@ -128,7 +128,7 @@ def test_a_check_names_table_row_and_column(path: Path, statement: str, problem:
     assert any(problem in item for item in open_store(f"sqlite:///{path}").check())
 
 
-def test_what_cannot_be_read_is_named_where_it_is_read(path: Path) -> None:
+def test_an_unreadable_value_is_named_where_it_is_read(path: Path) -> None:
     damage(path, "UPDATE sent SET recipients = 'many'")
     with pytest.raises(
         StateCorrupt, match="table sent, row id '5eed', column recipients"

@@ -51,7 +51,7 @@ def pruned(path: Path) -> StateStore:
     return store
 
 
-def test_the_file_of_a_state_gets_smaller(long_log: Path) -> None:
+def test_the_file_of_a_state_shrinks(long_log: Path) -> None:
     before = long_log.stat().st_size
     store = pruned(long_log)
     assert long_log.stat().st_size > before // 2
@@ -61,7 +61,7 @@ def test_the_file_of_a_state_gets_smaller(long_log: Path) -> None:
     assert store.give_space_back() == "", "with nothing to give back"
 
 
-def test_a_file_of_an_older_release_gets_smaller_if_that_is_worth_a_copy(path: Path) -> None:
+def test_a_file_of_an_older_release_shrinks_if_that_is_worth_a_copy(path: Path) -> None:
     assert not moves_pages(path)
     store = open_store(f"sqlite:///{path}")
     kept = export_of(store)
@@ -79,7 +79,7 @@ def test_a_file_of_an_older_release_gets_smaller_if_that_is_worth_a_copy(path: P
     assert export_of(store) == kept
 
 
-def test_a_reader_sees_what_was_there_and_the_file_gets_smaller_after_it(long_log: Path) -> None:
+def test_a_reader_keeps_its_view_and_the_file_shrinks_afterwards(long_log: Path) -> None:
     before = long_log.stat().st_size
     with closing(sqlite3.connect(long_log, isolation_level=None)) as reader:
         reader.execute("BEGIN")
@@ -104,7 +104,7 @@ def test_a_writer_that_does_not_finish_is_named(
     assert store.give_space_back() == ""
 
 
-def test_where_there_is_no_state_there_is_nothing_to_give_back(store: StateStore) -> None:
+def test_without_a_state_there_is_no_space_to_free(store: StateStore) -> None:
     assert store.give_space_back() == ""
 
 

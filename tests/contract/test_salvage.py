@@ -47,7 +47,7 @@ def test_nothing_is_lost_of_a_whole_state(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("table", "column"), COLUMNS)
-def test_what_is_left_of_a_wrong_value_can_be_imported(
+def test_the_remains_of_a_wrong_value_can_be_imported(
     reopened: Reopened, table: str, column: str, some: Some
 ) -> None:
     if (table, column) == ("meta", "id") or table in ("lock", "routing_keys"):
@@ -203,7 +203,7 @@ def test_pages_that_are_free_are_not_read(path: Path) -> None:
 
 @pytest.mark.parametrize("octets", [b"", b"x", b"SQLite format 3\0", b"SQLite format 3\0" + b"\xff" * 9000,
                                     b"\x0d" + b"\xff" * 8191, b"{}" * 5000])  # fmt: skip
-def test_what_never_was_a_state_is_refused(path: Path, octets: bytes) -> None:
+def test_a_file_that_never_was_a_state_is_rejected(path: Path, octets: bytes) -> None:
     path.write_bytes(octets)
     with pytest.raises(StateError):
         salvaged(path)

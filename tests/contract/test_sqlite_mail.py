@@ -131,9 +131,7 @@ def restore(path: Path, content: bytes | None) -> None:
 
 
 @pytest.mark.parametrize("table", ["meta", "revisions", "resources", "routing_keys"])
-def test_what_is_damaged_is_reported_as_by_the_whole_store(
-    table: str, path: Path, some: Some
-) -> None:
+def test_damage_is_reported_as_by_the_whole_store(table: str, path: Path, some: Some) -> None:
     before, asked = path.read_bytes(), needs(path)
     columns = tables.metadata.tables[table].columns
     for column, value in some(product(columns, (*WRONG, None, ""))):
@@ -160,7 +158,7 @@ def test_other_schemas_are_reported_as_by_the_whole_store(
         same(path, question, asked, version)
 
 
-def test_what_is_no_whole_file_is_reported_as_by_the_whole_store(path: Path) -> None:
+def test_an_incomplete_file_is_reported_as_by_the_whole_store(path: Path) -> None:
     content, asked = path.read_bytes(), needs(path)
     for broken in (b"", content[:-1], content[:512], b"no database"):
         for question in ASKED:
@@ -171,7 +169,7 @@ def test_what_is_no_whole_file_is_reported_as_by_the_whole_store(path: Path) -> 
         same(path, question, asked, "nothing")
 
 
-def test_a_record_waits_in_the_whole_store_for_somebody_who_writes(
+def test_a_record_waits_in_the_whole_store_for_another_writer(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []

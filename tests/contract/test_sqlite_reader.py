@@ -58,7 +58,7 @@ def test_it_reads_what_the_store_reads(path: Path) -> None:
     assert any(item.last_test and item.last_test.failing_since for item in state.resources)
 
 
-def test_it_knows_what_was_forgotten_and_has_not_come_back(path: Path) -> None:
+def test_it_reads_forgotten_resources_that_were_not_recreated(path: Path) -> None:
     insert = (
         "INSERT INTO history (serial, position, uid, kind, name, action, spec, renamed_from)"
         " VALUES (?, ?, ?, 'EmailConnector', ?, ?, NULL, '')"
@@ -83,9 +83,7 @@ def test_it_knows_what_was_forgotten_and_has_not_come_back(path: Path) -> None:
     ("table", "column"),
     [(table, column) for table, columns in sqlite_reader.COLUMNS.items() for column in columns],
 )
-def test_it_leaves_what_is_damaged_to_the_store(
-    path: Path, table: str, column: str, some: Some
-) -> None:
+def test_it_leaves_damage_to_the_store(path: Path, table: str, column: str, some: Some) -> None:
     before = path.read_bytes()
     for value in some((*WRONG, None, "", -1, "🙂")):
         path.write_bytes(before)
@@ -108,7 +106,7 @@ def test_it_leaves_other_schemas_to_the_store(version: str, path: Path) -> None:
     assert sqlite_reader.load(path) is None
 
 
-def test_it_leaves_what_is_no_whole_file_to_the_store(path: Path) -> None:
+def test_it_leaves_an_incomplete_file_to_the_store(path: Path) -> None:
     content = path.read_bytes()
     for broken in (b"", content[:-1], content[:512], b"no database", content.replace(b"m", b"\0")):
         path.write_bytes(broken)
@@ -134,5 +132,5 @@ def test_it_refuses_a_file_that_others_could_have_planted(tmp_path: Path, path: 
         sqlite_reader.newest(f"sqlite:///{folder}/state.db")
 
 
-def test_a_state_on_a_server_is_the_store_s_to_read() -> None:
+def test_a_state_on_a_server_is_left_to_the_store() -> None:
     assert sqlite_reader.newest("postgresql://nobody@127.0.0.1:1/none") is None

@@ -56,13 +56,13 @@ def audit(store: StateStore, apply: Apply) -> StateStore:
     return store
 
 
-def test_an_attempt_is_there_before_its_end_is_known(audit: StateStore) -> None:
+def test_an_attempt_is_recorded_before_its_outcome(audit: StateStore) -> None:
     assert audit.attempts() == (LATER, STARTED)
     assert audit.attempts(limit=1) == (LATER,)
     assert audit.load().credential_uses == ()
 
 
-def test_the_end_of_an_attempt_is_written_beside_it(audit: StateStore) -> None:
+def test_the_outcome_of_an_attempt_is_recorded_with_it(audit: StateStore) -> None:
     refused = replace(LATER, outcome=AttemptOutcome.FAILED, error_class="auth_rejected")
     audit.finish_attempts((refused,))
     assert audit.attempts() == (refused, STARTED)
@@ -92,7 +92,7 @@ def test_attempts_are_chosen_by_age_connector_and_outcome(
     assert audit.attempts(chosen) == found
 
 
-def test_old_attempts_are_pruned_and_what_is_remembered_stays(audit: StateStore) -> None:
+def test_old_attempts_are_pruned_and_remembered_uses_stay(audit: StateStore) -> None:
     audit.finish_attempts((replace(STARTED, outcome=AttemptOutcome.SIGNED_IN),))
     assert audit.forget_attempts(NOON + timedelta(minutes=1)) == 1
     assert audit.attempts() == (LATER,)
@@ -105,7 +105,7 @@ def test_the_first_apply_records_attempts_before_its_revision(store: StateStore)
     assert [item.id for item in store.attempts()] == ["01"]
 
 
-def test_where_there_is_no_state_nothing_is_recorded_or_made(store: StateStore) -> None:
+def test_without_a_state_nothing_is_recorded_or_created(store: StateStore) -> None:
     store.record_attempts((STARTED,))
     store.finish_attempts((STARTED,))
     assert store.attempts() == ()

@@ -76,7 +76,7 @@ def test_every_kind_of_resource_comes_back_as_it_was(store: StateStore, apply: A
     assert [item.address for item in state.resources] == sorted(item.address for item in EVERY_KIND)
 
 
-def test_resources_that_are_as_expected_are_those(store: StateStore, apply: Apply) -> None:
+def test_expected_resources_are_reused(store: StateStore, apply: Apply) -> None:
     apply(store, *map(Create, EVERY_KIND))
     assert isinstance(SUPPORT, Connector)
     other = replace(SUPPORT, display_name="Another name")
@@ -220,9 +220,7 @@ def test_a_fingerprint_replaces_that_of_the_same_reference_only(
     assert of(store.load(), both).fingerprints == ((PASSWORD, new), (OTHER, old))
 
 
-def test_the_fingerprint_of_a_reference_that_is_gone_goes_too(
-    store: StateStore, apply: Apply
-) -> None:
+def test_the_fingerprint_of_a_removed_reference_is_removed(store: StateStore, apply: Apply) -> None:
     apply(
         store,
         Create(SUPPORT),
@@ -233,7 +231,7 @@ def test_the_fingerprint_of_a_reference_that_is_gone_goes_too(
     assert of(store.load(), moved).fingerprints == ()
 
 
-def test_fingerprints_may_be_all_there_is_to_write(store: StateStore, apply: Apply) -> None:
+def test_a_commit_may_write_fingerprints_alone(store: StateStore, apply: Apply) -> None:
     apply(store, Create(SUPPORT))
     mark = Fingerprint("key", "00")
     apply(
@@ -281,7 +279,9 @@ def test_a_connector_fails_since_the_first_failure_that_no_success_interrupted(
     assert since() == NOON + timedelta(hours=5)
 
 
-def test_what_a_test_saw_comes_back_as_it_was(store: StateStore, apply: Apply) -> None:
+def test_the_observations_of_a_test_are_read_back_unchanged(
+    store: StateStore, apply: Apply
+) -> None:
     seen = replace(PASSED, facts={"imap": {"mechanisms": ["PLAIN"], "until": None, "имя": 1}})
     apply(store, Create(SUPPORT), tests=(("support", seen),))
     assert of(store.load(), SUPPORT).last_test == seen
@@ -316,7 +316,7 @@ def test_a_rotation_makes_the_last_test_void_unless_a_new_one_came_with_it(
     assert of(store.load(), SUPPORT).last_test == FAILED
 
 
-def test_results_of_what_is_gone_or_changed_since_are_dropped(
+def test_results_of_removed_or_changed_connectors_are_dropped(
     store: StateStore, apply: Apply
 ) -> None:
     store.record_tests((("support", PASSED),), serial=0)

@@ -43,7 +43,7 @@ def password() -> Secret:
     return Secret(PASSWORD)
 
 
-def test_a_verified_server_is_told_the_password_of_the_reference(server: Postgresql) -> None:
+def test_a_verified_server_gets_the_password_of_the_reference(server: Postgresql) -> None:
     store = open_store(server.tcp_url("member", tls=verified(server)), password=password)
     assert store.load().serial == 0
 
@@ -83,7 +83,7 @@ def test_the_connection_is_encrypted_if_the_url_says_so(server: Postgresql) -> N
         assert view.exec_driver_sql(query).scalar() is True
 
 
-def test_a_wrong_password_is_told_and_not_repeated(server: Postgresql) -> None:
+def test_a_wrong_password_is_reported_and_not_repeated(server: Postgresql) -> None:
     store = open_store(
         server.tcp_url("member", tls=verified(server)), password=lambda: Secret("wrong-secret")
     )
@@ -131,7 +131,7 @@ def test_a_service_file_can_hold_everything(
     assert open_store("postgresql:///?service=team").load().serial == 0
 
 
-def test_a_server_that_proves_nothing_is_not_told_the_password_itself(server: Postgresql) -> None:
+def test_an_unverified_server_does_not_get_the_password_in_clear(server: Postgresql) -> None:
     # As this machine is its own, what the URL names must not be on loopback: hostaddr decides.
     import psycopg
 
@@ -172,6 +172,6 @@ def test_parameters_that_libpq_does_not_know_are_wrong_usage(query: str) -> None
     assert "libpq" in caught.value.hint
 
 
-def test_a_mode_of_tls_that_there_is_not_is_told(server: Postgresql) -> None:
+def test_an_unknown_tls_mode_is_reported(server: Postgresql) -> None:
     with pytest.raises(StateUnavailable, match="sslmode"):
         open_store(server.tcp_url("member", tls="sslmode=verify-fully")).load()

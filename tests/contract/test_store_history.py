@@ -20,7 +20,7 @@ SUPPORT = Connector(name="support", display_name="Support")
 HELPDESK = replace(SUPPORT, name="helpdesk")
 
 
-def test_history_tells_every_action_newest_first(store: StateStore, apply: Apply) -> None:
+def test_history_lists_every_action_newest_first(store: StateStore, apply: Apply) -> None:
     changed = replace(SUPPORT, labels=("hr",))
     apply(store, Create(SUPPORT))
     apply(store, Create(Group(name="unrelated")))
@@ -55,13 +55,13 @@ def test_history_goes_back_through_renames(store: StateStore, apply: Apply) -> N
     ]
 
 
-def test_a_former_name_leads_to_what_became_of_it(store: StateStore, apply: Apply) -> None:
+def test_a_former_name_finds_the_renamed_resource(store: StateStore, apply: Apply) -> None:
     apply(store, Create(SUPPORT))
     apply(store, Rename(SUPPORT, HELPDESK, ()))
     assert store.history(SUPPORT.address) == store.history(HELPDESK.address)
 
 
-def test_a_name_given_anew_has_a_past_of_its_own(store: StateStore, apply: Apply) -> None:
+def test_a_reused_name_has_its_own_history(store: StateStore, apply: Apply) -> None:
     apply(store, Create(SUPPORT))
     apply(store, Rename(SUPPORT, HELPDESK, ()))
     apply(store, Create(SUPPORT))
@@ -90,7 +90,7 @@ def test_the_changes_of_a_revision_come_in_their_order(store: StateStore, apply:
     assert store.changes_of(3) == ()
 
 
-def test_revisions_come_newest_first_and_only_so_many(store: StateStore, apply: Apply) -> None:
+def test_revisions_come_newest_first_up_to_a_limit(store: StateStore, apply: Apply) -> None:
     made = [apply(store, Create(Group(name=f"g{number}"))) for number in range(4)]
     assert store.revisions() == tuple(made[::-1])
     assert store.revisions(limit=2) == tuple(made[:1:-1])

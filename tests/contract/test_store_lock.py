@@ -39,7 +39,7 @@ def test_a_lock_is_held_inside_the_block_only(store: StateStore, place: Place) -
     assert store.lease() is None
 
 
-def test_a_lock_is_given_back_after_a_failure(store: StateStore) -> None:
+def test_a_lock_is_released_after_a_failure(store: StateStore) -> None:
     with pytest.raises(ZeroDivisionError), store.lock(holder="alice", operation="apply"):
         raise ZeroDivisionError
     assert store.lease() is None
@@ -60,7 +60,7 @@ def test_the_error_names_the_holder_and_the_way_out(
         assert f"reconciler state unlock {lock.lease.token}" in caught.value.hint
 
 
-def test_an_expired_lease_is_none_and_is_taken_over(
+def test_an_expired_lease_does_not_count_and_is_taken_over(
     store: StateStore, place: Place, clock: Clock
 ) -> None:
     dead = store.lock(holder="alice", operation="apply").lease
@@ -107,7 +107,7 @@ def test_unlock_takes_the_lock_away(store: StateStore, place: Place, clock: Cloc
             store.commit(first_commit(clock), token=lock.lease.token)
 
 
-def test_unlock_wants_the_right_token(store: StateStore) -> None:
+def test_unlock_requires_the_right_token(store: StateStore) -> None:
     with pytest.raises(StateError, match="not locked under nonsense") as caught:
         store.unlock("nonsense")
     assert caught.value.hint == "it is not locked at all"
@@ -119,7 +119,7 @@ def test_unlock_wants_the_right_token(store: StateStore) -> None:
         assert store.lease() == lock.lease
 
 
-def test_reading_and_recording_tests_want_no_lock(store: StateStore, apply: Apply) -> None:
+def test_reading_and_recording_tests_need_no_lock(store: StateStore, apply: Apply) -> None:
     apply(store, Create(Group(name="team")))
     with store.lock(holder="alice", operation="apply"):
         assert store.load().serial == 1

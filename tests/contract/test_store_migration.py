@@ -85,7 +85,7 @@ def test_an_older_state_is_refused_until_it_is_migrated(
 
 
 @both_databases
-def test_where_there_is_no_state_nothing_is_migrated_or_made(place: Place) -> None:
+def test_without_a_state_nothing_is_migrated_or_created(place: Place) -> None:
     assert not place.open().migrate()
     assert place.open().load().serial == 0
     assert place.open().lease() is None

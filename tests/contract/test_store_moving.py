@@ -27,7 +27,7 @@ def test_a_state_that_is_not_empty_is_never_filled(store: StateStore, apply: App
     assert store.load() == before
 
 
-def test_whoever_lost_the_lock_fills_nothing(store: StateStore, apply: Apply) -> None:
+def test_a_lost_lock_prevents_filling_a_state(store: StateStore, apply: Apply) -> None:
     other = MemoryStore()
     apply(other, Create(Group(name="team")))
     with store.lock(holder="bob", operation="state import") as lock:
@@ -37,6 +37,6 @@ def test_whoever_lost_the_lock_fills_nothing(store: StateStore, apply: Apply) ->
     assert store.load().serial == 0
 
 
-def test_where_nothing_was_applied_there_is_nothing_to_export(store: StateStore) -> None:
+def test_without_an_apply_there_is_nothing_to_export(store: StateStore) -> None:
     with pytest.raises(StateError, match="nothing was applied yet"):
         export_of(store)

@@ -109,7 +109,7 @@ def test_grants_on_the_schema_decide_who_reads_and_writes(
 
 
 @pytest.mark.server
-def test_who_sends_needs_no_right_but_to_read_and_to_add_to_the_log(
+def test_sending_needs_only_the_rights_to_read_and_to_add_to_the_log(
     url: str, reader: str, apply: Callable[..., Revision]
 ) -> None:
     apply(open_store(url), TEAM)
@@ -209,7 +209,7 @@ def rows(url: str, query: str) -> list[Any]:
         return connection.execute(query).fetchall()
 
 
-def test_a_server_out_of_reach_is_unavailable_and_no_password_is_told() -> None:
+def test_an_unreachable_server_is_unavailable_and_no_password_is_shown() -> None:
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     store = open_store("postgresql://team:hunter2@/mail?host=/nonexistent")
     for use in (store.load, lambda: store.lock(holder="a", operation="b")):

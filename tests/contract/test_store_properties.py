@@ -151,7 +151,7 @@ def alike(export: StateExport) -> StateExport:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps)
-def test_what_was_desired_is_stored_and_every_store_tells_the_same_past(
+def test_the_desired_state_is_stored_and_every_store_has_the_same_history(
     place: Place,
     steps: list[
         tuple[Snapshot, tuple[tuple[str, str], ...], dict[SecretRef, str], dict[str, bool]]

@@ -154,7 +154,7 @@ STAFF = group("staff", "ada@contoso.example", "bob@contoso.example")
 ALLOWED = permissions("info", users=groups("all"))
 
 
-def test_what_is_not_concerned_is_not_read(place: Place, apply: Apply) -> None:
+def test_unrelated_resources_are_not_read(place: Place, apply: Apply) -> None:
     store = place.open()
     others = [Create(connector(f"other-{number}")) for number in range(20)]
     apply(
@@ -210,7 +210,7 @@ def test_an_application_is_found_by_its_name(place: Place, apply: Apply) -> None
         assert (excerpt.index().application(name) is not None) is (name == "shop")
 
 
-def test_of_a_state_that_was_never_applied_nothing_is_read(place: Place) -> None:
+def test_nothing_is_read_from_a_state_without_an_apply(place: Place) -> None:
     assert place.open().routing(RoutingNeeds(actor="ada@contoso.example")) is None
 
 
@@ -235,7 +235,7 @@ def test_a_member_with_a_very_long_name_is_found(place: Place, apply: Apply) -> 
 
 
 @databases
-def test_a_key_that_was_changed_is_no_answer(place: Place, apply: Apply) -> None:
+def test_a_changed_key_is_not_trusted(place: Place, apply: Apply) -> None:
     store = place.open()
     apply(
         store, Create(STAFF), Create(group("all", within=("staff",))), Create(INFO), Create(ALLOWED)
@@ -253,7 +253,7 @@ def test_a_key_that_was_changed_is_no_answer(place: Place, apply: Apply) -> None
 
 
 @databases
-def test_a_key_that_is_missing_is_found_by_the_check(place: Place, apply: Apply) -> None:
+def test_the_check_reports_a_missing_key(place: Place, apply: Apply) -> None:
     store = place.open()
     apply(store, Create(INFO))
     with cast("SqlStore", store)._database.transaction() as connection:
@@ -265,7 +265,7 @@ def test_a_key_that_is_missing_is_found_by_the_check(place: Place, apply: Apply)
 
 
 @databases
-def test_keys_of_another_release_are_not_used_and_the_next_apply_writes_them_anew(
+def test_keys_of_another_release_are_not_used_and_the_next_apply_rewrites_them(
     place: Place, apply: Apply, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = place.open()

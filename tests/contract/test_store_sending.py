@@ -75,13 +75,13 @@ def test_an_attempt_comes_back_as_it_was_newest_first(audit: StateStore) -> None
         ({"result": SendingResult.REFUSED, "connector": "support"}, ()),
     ],
 )
-def test_a_filter_wants_all_that_it_says(
+def test_a_filter_matches_only_if_all_fields_match(
     audit: StateStore, desired: dict[str, Any], found: tuple[SendingRecord, ...]
 ) -> None:
     assert audit.sent(SendingFilter(**desired)) == found
 
 
-def test_an_ending_takes_the_place_of_what_was_noted_before(audit: StateStore) -> None:
+def test_a_final_record_replaces_the_earlier_one(audit: StateStore) -> None:
     unknown = replace(SENT, id="a77e", result=SendingResult.UNCERTAIN)
     audit.record_sent(unknown)
     assert unknown in audit.sent()
@@ -109,18 +109,18 @@ def test_an_attempt_is_recorded_while_an_apply_holds_the_lock(audit: StateStore)
     assert audit.load() == before
 
 
-def test_the_audit_outlives_what_it_speaks_of(audit: StateStore, apply: Apply) -> None:
+def test_the_audit_outlives_deleted_resources(audit: StateStore, apply: Apply) -> None:
     assert apply(audit).serial == 2
     assert audit.sent() == (REFUSED, SENT)
 
 
-def test_what_is_older_can_be_forgotten(audit: StateStore) -> None:
+def test_older_attempts_can_be_deleted(audit: StateStore) -> None:
     assert audit.forget_sent(NOON) == 0
     assert audit.forget_sent(NOON + timedelta(minutes=1)) == 1
     assert audit.sent() == (REFUSED,)
 
 
-def test_nothing_is_recorded_where_nothing_was_ever_applied(store: StateStore) -> None:
+def test_nothing_is_recorded_before_the_first_apply(store: StateStore) -> None:
     store.record_sent(SENT)
     assert store.sent() == ()
     assert store.forget_sent(NOON) == 0

@@ -97,7 +97,7 @@ def test_the_pages_of_fields_have_every_field_of_the_schema(
             assert f"| `{field}` |" in page
 
 
-def test_text_of_the_help_is_no_markup(reference: ModuleType) -> None:
+def test_help_text_contains_no_markup(reference: ModuleType) -> None:
     assert reference._cell("a | b <c> *d* [e] `f | <g>`") == (
         r"a \| b \<c\> \*d\* \[e\] `f \| <g>`"
     )
@@ -119,7 +119,7 @@ def test_every_command_has_a_man_page_that_man_shows(reference: ModuleType, tmp_
         assert "EXAMPLES" in re.sub(".\b", "", done.stdout)
 
 
-def test_a_line_of_a_man_page_is_no_request_to_roff(reference: ModuleType) -> None:
+def test_no_line_of_a_man_page_is_a_roff_request(reference: ModuleType) -> None:
     assert reference._roff(".env and --help \\n") == "\\&.env and \\-\\-help \\en"
 
 

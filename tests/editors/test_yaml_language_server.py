@@ -169,7 +169,7 @@ ERRORS: Final = {
 
 
 @pytest.mark.parametrize("fault", ERRORS)
-def test_a_fault_is_underlined_where_it_is(fault: str, editor: Editor) -> None:
+def test_an_error_is_underlined_in_its_place(fault: str, editor: Editor) -> None:
     text, file, expected = ERRORS[fault]
     _, line, column, problems = editor.show(text, file)
     (problem,) = problems
@@ -187,6 +187,6 @@ def test_what_init_writes_and_the_shipped_example_have_no_problems(
     assert {name: problems for name, problems in found.items() if problems} == {}
 
 
-def test_variables_are_no_problem(editor: Editor) -> None:
+def test_variables_cause_no_problem(editor: Editor) -> None:
     text = "imap:\n  server: imap.${var.domain}\n  port: ${var.port}\n  use_ssl: ${var.tls}\n"
     assert editor.show(CONNECTOR + text)[3] == []

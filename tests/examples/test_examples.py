@@ -51,14 +51,14 @@ def as_text(diagnostics: tuple[Diagnostic, ...]) -> str:
 
 
 @pytest.mark.parametrize("case", VALID, ids=lambda case: case.name)
-def test_nothing_is_said_about_a_valid_example(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_valid_example_has_no_diagnostics(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     diagnostics, built = told(case, monkeypatch)
     assert as_text(diagnostics) == ""
     assert built
 
 
 @pytest.mark.parametrize("case", INVALID, ids=lambda case: case.name)
-def test_everything_is_said_about_an_invalid_example(
+def test_an_invalid_example_has_all_expected_diagnostics(
     case: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     diagnostics, built = told(case, monkeypatch)

@@ -87,7 +87,7 @@ def test_closing_waits_for_the_copies_and_logs_their_results(
 
 
 @pytest.mark.parametrize(("is_told", "result"), [(True, "sent"), (False, "uncertain")])
-def test_a_mail_is_uncertain_until_its_application_was_told(
+def test_a_mail_is_uncertain_until_its_application_has_the_answer(
     opened: Open, capsys: pytest.CaptureFixture[str], *, is_told: bool, result: str
 ) -> None:
     filed: list[str] = []

@@ -50,7 +50,7 @@ def test_a_wrong_password_applies_nothing_and_is_tried_once(
     assert workplace.status == {}
 
 
-def test_what_passed_is_applied_without_what_failed_if_so_wanted(workplace: Workplace) -> None:
+def test_keep_going_applies_what_passed_without_what_failed(workplace: Workplace) -> None:
     workplace.write(SUPPORT_DOCUMENT, PAYROLL_DOCUMENT)
     partly = workplace("apply", "--auto-approve", "--keep-going", **RELAY_LOCKED_OUT)
     assert partly.status == 4, partly.said

@@ -115,7 +115,7 @@ def test_a_server_that_asks_for_a_certificate_is_reported(mail_site: Site) -> No
     assert not result.unreachable
 
 
-def test_what_is_not_a_certificate_with_its_key_is_told_without_repeating_it(
+def test_an_invalid_certificate_or_key_is_reported_without_repeating_it(
     mail_site: Site, authority: Authority
 ) -> None:
     certificate, _ = authority.client("printer.contoso.example")

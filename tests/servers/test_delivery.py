@@ -92,7 +92,7 @@ def test_a_mail_is_sent_found_and_removed(
     assert inbox(account).search() == []
 
 
-def test_who_sends_need_not_be_who_reads(
+def test_the_sending_user_may_differ_from_the_reading_one(
     mail_site: Site, options: ProbeOptions, inbox: Callable[[Account], IMAPClient]
 ) -> None:
     before = inbox(PAYROLL).search()
@@ -116,7 +116,7 @@ def test_what_somebody_else_has_marked_as_deleted_stays(
     assert client.search(["HEADER", HEADER, ""]) == []
 
 
-def test_without_imap_it_is_sent_and_that_is_said(
+def test_without_imap_it_is_sent_and_a_note_says_so(
     mail_site: Site, options: ProbeOptions, inbox: Callable[[Account], IMAPClient]
 ) -> None:
     result = mail_site.probe(connector_for(READER, smtp=sends(READER)), options)

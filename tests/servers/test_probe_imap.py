@@ -150,7 +150,7 @@ def test_the_sent_folder_is_found_by_its_special_use_whatever_its_name(imap_site
 
 
 @pytest.mark.parametrize("account", [SUPPORT, ARCHIVE], ids=lambda account: account.name)
-def test_a_sent_folder_that_is_set_must_be_there(imap_site: Site, account: Account) -> None:
+def test_a_configured_sent_folder_must_exist(imap_site: Site, account: Account) -> None:
     connector = connector_for(account, imap=reads(account), sent_folder="Outgoing")
     where, why = failure(imap_site.probe(connector))
     assert (where, why.error_class) == (Stage.MAILBOX, ErrorClass.FOLDER_MISSING)

@@ -68,7 +68,7 @@ def test_without_servers_the_suite_passes(tmp_path: Path, required: str) -> None
     assert "1 passed, 3 skipped, 1 xfailed" in done.stdout
 
 
-def test_where_they_are_required_it_fails_and_says_why(tmp_path: Path) -> None:
+def test_if_servers_are_required_it_fails_and_says_why(tmp_path: Path) -> None:
     tmp_path.joinpath("test_mail.py").write_text(TESTS)
 
     done = run(tmp_path, required="1")

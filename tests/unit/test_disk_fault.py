@@ -32,7 +32,7 @@ def failing(code: int) -> Callable[..., None]:
     return fail
 
 
-def test_no_two_are_told_alike(tmp_path: Path) -> None:
+def test_no_two_have_the_same_explanation(tmp_path: Path) -> None:
     told = {disk_fault(of(code), tmp_path / "file").reason for code in CODES}
     assert len(told) == len(CODES)
     for code in CODES:
@@ -51,7 +51,7 @@ def test_the_disk_is_named_by_where_it_is_mounted(tmp_path: Path) -> None:
     assert disk_fault(of(errno.ENOSPC), "/dev/full").reason == "the device is full"
 
 
-def test_a_disk_without_room_for_one_more_file_is_told(
+def test_a_disk_without_free_inodes_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = os.statvfs_result((4096, 4096, 100, 50, 50, 1000, 0, 0, 0, 255))
@@ -59,14 +59,14 @@ def test_a_disk_without_room_for_one_more_file_is_told(
     assert "no free inodes" in disk_fault(of(errno.ENOSPC), tmp_path / "file").reason
 
 
-def test_any_other_error_is_told_in_the_words_of_the_system() -> None:
+def test_any_other_error_is_reported_in_the_words_of_the_system() -> None:
     assert disk_fault(of(errno.ELOOP)).reason == os.strerror(errno.ELOOP)
     assert disk_fault(OSError("odd")).reason == "odd"
     assert disk_fault(OSError()).reason == "OSError"
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE])
-def test_what_a_file_beside_it_is_refused_is_found(
+def test_the_error_of_a_neighbouring_file_is_found(
     code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert look_for_fault(tmp_path / "state.db") is None

@@ -32,7 +32,7 @@ def left(folder: Path, name: str, *, age: float) -> Path:
     return path
 
 
-def test_what_was_abandoned_is_removed_by_the_next_who_writes_there(tmp_path: Path) -> None:
+def test_an_abandoned_draft_is_removed_by_the_next_writer(tmp_path: Path) -> None:
     left(tmp_path, ".state.db.draft-0123abcd", age=2 * HOUR)
     left(tmp_path, ".state.db.draft-0123abcd-wal", age=2 * HOUR)
     folder = tmp_path / ".imported.draft-0123abcd"

@@ -97,7 +97,7 @@ def test_a_command_that_is_decided_is_not_interrupted(tmp_path: Path) -> None:
     assert said_by(code, tmp_path) == (0, "through\n", "")
 
 
-def test_what_came_before_the_command_could_hear_it_counts(tmp_path: Path) -> None:
+def test_a_signal_before_the_handler_was_installed_counts(tmp_path: Path) -> None:
     code = """
 signals.note_signals()
 send()

@@ -49,7 +49,7 @@ OTHER_BOUNDS: Final = {
 """Constants that cut something else than a list of names."""
 
 
-def test_what_is_left_out_is_counted() -> None:
+def test_omitted_items_are_counted() -> None:
     assert listed(["a", "b"]) == "a, b"
     assert listed(list("abcdef")) == "a, b, c, d, e and 1 more"
     assert listed(list("abcdef"), TO_ACT_ON) == "a, b, c, d, e, f"

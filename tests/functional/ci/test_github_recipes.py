@@ -78,7 +78,7 @@ def test_the_pull_request_of_a_fork_is_planned_and_commented_and_the_comment_is_
     assert theirs["body"].endswith("Nothing to see here.")
 
 
-def test_what_was_merged_meanwhile_does_not_show_as_undone(
+def test_changes_merged_meanwhile_are_not_shown_as_undone(
     repository: Repository, github: GitHub
 ) -> None:
     repository.home.edit("info.yaml", "General enquiries", "Help desk")
@@ -125,7 +125,7 @@ def test_a_run_comments_on_no_pull_request_but_its_own(
 
 
 @pytest.mark.parametrize("trick", ["no marker", "link", "long", "not text", "nothing"])
-def test_an_artifact_is_no_more_than_text(
+def test_an_artifact_is_only_text(
     trick: str, repository: Repository, github: GitHub, forge: Forge, pull: dict[str, Any],
     tmp_path: Path,
 ) -> None:  # fmt: skip
@@ -187,7 +187,7 @@ def exposed(job: Job) -> dict[str, list[str]]:
     return {name: secrets for name, secrets in found.items() if secrets}
 
 
-def test_what_is_merged_is_planned_approved_and_applied(
+def test_a_merged_change_is_planned_approved_and_applied(
     repository: Repository, live: GitHub
 ) -> None:
     first_apply(repository, live)

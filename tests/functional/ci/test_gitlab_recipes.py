@@ -119,14 +119,14 @@ def test_a_merge_request_is_validated_planned_and_commented(
     assert "Help desk" in comment["body"]
 
 
-def test_what_is_not_valid_is_in_the_reports(repository: Repository, gitlab: GitLab) -> None:
+def test_validation_errors_are_in_the_reports(repository: Repository, gitlab: GitLab) -> None:
     repository.home.write("broken.yaml", "kind: EmailConnector\nname: Broken Name\n")
     head, _ = repository.propose()
     assert gitlab.run("validate", head)[0] == 3
     assert b"connectors.d/broken.yaml" in gitlab.artifacts["validate"]["validate.gitlab.json"]
 
 
-def test_what_is_merged_is_applied_as_it_was_approved_and_tested_every_night(
+def test_a_merged_change_is_applied_as_approved_and_tested_every_night(
     repository: Repository, gitlab: GitLab, accounts: Session, tmp_path: Path
 ) -> None:
     known = dict(accounts.environment)
@@ -169,7 +169,7 @@ def test_one_apply_runs_at_a_time_and_waits_for_a_person() -> None:
     assert made["environment"] == {"name": "production"}
 
 
-def test_what_is_installed_has_hashes() -> None:
+def test_everything_installed_has_hashes() -> None:
     install = job("plan")["before_script"][:INSTALL]
     assert install[0] == "python3 -m venv /tmp/reconciler"
     assert "--require-hashes" in install[1]

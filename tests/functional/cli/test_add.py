@@ -48,7 +48,7 @@ def text(home: Home, name: str) -> str:
     return (home.config / f"{name}.yaml").read_text()
 
 
-def test_what_the_domain_says_of_itself_is_written_and_valid(
+def test_settings_published_by_the_domain_are_written_and_valid(
     bare: Home, domain: MailDomain
 ) -> None:
     domain.serve(f"autoconfig.{DOMAIN}", 443, http(200, autoconfig()))
@@ -97,7 +97,7 @@ def test_a_project_is_started_with_a_mailbox(bare: Home) -> None:
     assert text(bare, "sales").startswith("# yaml-language-server:")
 
 
-def test_servers_in_another_domain_need_a_yes(bare: Home, domain: MailDomain) -> None:
+def test_servers_in_another_domain_need_confirmation(bare: Home, domain: MailDomain) -> None:
     domain.srv("_imaps", "0 1 993 imap.evil.example")
     domain.srv("_submissions", f"0 1 465 smtp.{DOMAIN}")
     for options in ((), ("--yes",)):
@@ -133,7 +133,7 @@ def test_a_guess_becomes_a_draft_until_a_person_confirms_it(bare: Home, domain: 
     assert "draft" not in person.shown.partition("kind: EmailConnector")[2]
 
 
-def test_a_person_is_asked_for_servers_that_nobody_knows(bare: Home) -> None:
+def test_a_person_is_asked_for_unknown_servers(bare: Home) -> None:
     with terminal(bare, "add", "--no-discover") as person:
         person.read_until("Address of the mailbox: ")
         person.type("ada@fabrikam.example\n")
@@ -158,7 +158,7 @@ def test_nobody_is_asked_without_a_terminal(bare: Home) -> None:
     assert "no settings were found for fabrikam.example" in done.err
 
 
-def test_names_and_files_that_are_taken_are_kept(home: Home) -> None:
+def test_existing_names_and_files_are_kept(home: Home) -> None:
     before = text(home, "support")
     done = home("add", "new@fabrikam.example", *GIVEN, "--name", "support")
     assert done.status == USAGE
@@ -177,7 +177,7 @@ def test_names_and_files_that_are_taken_are_kept(home: Home) -> None:
     assert "exists, and nothing is overwritten" in taken.err
 
 
-def test_what_a_connector_has_in_common_with_others_is_a_warning(home: Home) -> None:
+def test_settings_shared_with_other_connectors_are_a_warning(home: Home) -> None:
     done = home("add", "support@contoso.example", *GIVEN, "--name", "twin")
     assert done.status == 0, done.said
     assert "connectors.d/twin.yaml:15:18: warning" in done.err
@@ -219,7 +219,9 @@ def test_a_password_on_the_command_line_is_refused_and_not_repeated(bare: Home) 
         ("a\x1b[31m@fabrikam.example",),
     ],
 )  # fmt: skip
-def test_what_no_connector_can_have_is_wrong_usage(bare: Home, options: tuple[str, ...]) -> None:
+def test_values_that_no_connector_can_have_are_usage_errors(
+    bare: Home, options: tuple[str, ...]
+) -> None:
     done = bare("add", *options)
     assert done.status == USAGE, done.said
     assert "\x1b" not in done.said
@@ -243,7 +245,7 @@ def test_a_mailbox_that_signs_in_with_oauth_is_a_draft_until_the_application_is_
     [("Support.Team+x@a.example", "support-team-x"), ("42@a.example", "mailbox-42"),
      ("\u00e9t\u00e9@a.example", "t"), ("__@a.example", "mailbox"), ("a" * 64 + "@a.example", "a" * 63)],
 )  # fmt: skip
-def test_a_name_is_made_of_the_address(address: str, name: str) -> None:
+def test_a_name_is_derived_from_the_address(address: str, name: str) -> None:
     assert name_for(address) == name
 
 

@@ -55,7 +55,7 @@ def test_anything_else_does_not(answer: str, asked: Home) -> None:
 
 
 @pytest.mark.parametrize("key", ["\x03", "\x04"])
-def test_ctrl_c_and_the_end_of_input_at_the_question_are_no_answer(key: str, asked: Home) -> None:
+def test_ctrl_c_and_end_of_input_at_the_prompt_decline(key: str, asked: Home) -> None:
     with terminal(asked, "apply") as shell:
         shell.read_until(QUESTION)
         shell.type(key)
@@ -120,7 +120,7 @@ def test_a_variable_that_is_not_set_is_named_before_anybody_is_asked(live: Home)
     assert "INFO_APP_PASSWORD" not in attempts.said, "nothing was fetched, so nothing was tried"
 
 
-def test_with_keep_going_they_are_said_and_the_rest_can_be_applied(live: Home) -> None:
+def test_with_keep_going_they_are_reported_and_the_rest_is_applied(live: Home) -> None:
     del live.environ["PAYROLL_SMTP_PASSWORD"]
     with terminal(live, "apply", "--keep-going", columns=120) as shell:
         shell.read_until(QUESTION)
@@ -130,14 +130,14 @@ def test_with_keep_going_they_are_said_and_the_rest_can_be_applied(live: Home) -
     assert "support" in live("status").out
 
 
-def test_what_is_not_tested_misses_no_variable(home: Home) -> None:
+def test_an_untested_connector_needs_no_variable(home: Home) -> None:
     with terminal(home, "apply", "--skip-tests", "no servers here") as shell:
         shell.read_until(QUESTION)
         shell.type("yes\n")
         assert shell.wait() == 0, shell.shown
 
 
-def test_rights_are_looked_at_before_variables(home: Home) -> None:
+def test_permissions_are_checked_before_variables(home: Home) -> None:
     home.apply_untested()
     home.edit("support.yaml", "outlook.office365.com", "imap.elsewhere.example")
     with terminal(home, "apply", "--actor", "nobody@contoso.example") as shell:
@@ -145,7 +145,7 @@ def test_rights_are_looked_at_before_variables(home: Home) -> None:
     assert "secret_missing" not in shell.shown
 
 
-def test_where_nobody_can_be_asked_the_answer_is_what_it_was(home: Home) -> None:
+def test_without_a_terminal_the_apply_is_refused(home: Home) -> None:
     done = home("apply")
     assert done.status == 5
     assert "there is no terminal to ask" in " ".join(done.err.split())

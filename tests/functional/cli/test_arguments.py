@@ -71,7 +71,7 @@ def _ran(home: Home, arguments: list[str], **environ: str) -> Done:
 
 
 @pytest.mark.parametrize("name", LEAVES)
-def test_what_is_not_text_is_wrong_usage_in_every_place_of_every_command(
+def test_an_argument_that_is_not_text_is_a_usage_error_in_every_command(
     name: str, bare: Home
 ) -> None:
     for text in NO_TEXT.values():
@@ -86,7 +86,7 @@ def test_what_is_not_text_is_wrong_usage_in_every_place_of_every_command(
 
 
 @pytest.mark.parametrize("text", NO_TEXT.values(), ids=NO_TEXT)
-def test_what_is_not_text_is_wrong_usage_in_a_variable_and_not_shown(text: str, bare: Home) -> None:
+def test_a_variable_that_is_not_text_is_a_usage_error_and_not_shown(text: str, bare: Home) -> None:
     from reconciler.app.trust import VARIABLES
     from reconciler.cli.arguments import check_arguments
     from reconciler.errors import UsageError
@@ -185,7 +185,7 @@ def _spoilt(text: str, kind: str) -> bytes:
     ],
 )
 @pytest.mark.parametrize("file", IMPORTED)
-def test_an_imported_file_that_holds_no_text_or_no_number_is_wrong_usage(
+def test_an_imported_file_with_invalid_text_or_numbers_is_a_usage_error(
     file: str, kind: str, home: Home, originals: dict[str, str]
 ) -> None:
     (home.folder / "file.json").write_bytes(_spoilt(originals[file].replace("{ ", "{"), kind))

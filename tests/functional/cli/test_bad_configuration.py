@@ -39,7 +39,7 @@ def test_a_password_in_plain_text_is_not_repeated(home: Home) -> None:
         assert "hunter2" not in home(command).said
 
 
-def test_ssl_on_a_port_of_neither_kind_wants_to_be_explained(home: Home) -> None:
+def test_ssl_on_an_unusual_port_is_explained(home: Home) -> None:
     home.edit("support.yaml", "port: 587", "port: 2465")
     assert "security: starttls`" in refused(home, "tls/mode", "support.yaml:37:12").out
 
@@ -58,7 +58,7 @@ def test_the_policy_names_a_connector_that_can_send(connector: str, rule: str, h
     refused(home, rule, "policy.yaml:11:12")
 
 
-def test_a_name_that_is_nearly_right_is_suggested(home: Home) -> None:
+def test_a_similar_name_is_suggested(home: Home) -> None:
     home.edit("policy.yaml", "\nconnector: no-reply", "\nconnector: no-repyl")
     assert (
         "Did you mean `no-reply`?"
@@ -75,7 +75,7 @@ def test_the_connector_of_the_policy_cannot_be_deleted(home: Home) -> None:
     assert "no-reply" in home("status").out
 
 
-def test_all_problems_are_told_at_once(home: Home) -> None:
+def test_all_problems_are_reported_at_once(home: Home) -> None:
     home.edit("support.yaml", "port: 993", "port: 70000")
     home.edit("info.yaml", "groups: [marketing]", "groups: [marketeers]")
     home.edit("policy.yaml", "enabled: false", "enabled: false\nenabled: false")
@@ -110,7 +110,7 @@ def test_the_forms_of_a_problem(home: Home) -> None:
     )
 
 
-def test_slips_in_the_settings_are_problems_too(home: Home) -> None:
+def test_mistakes_in_the_settings_are_problems_too(home: Home) -> None:
     home.write("../reconciler.yaml", "limits: {max_delete_percent: 300}\nstaet: x\n")
     done = home("validate")
     assert done.status == INVALID

@@ -55,7 +55,7 @@ def test_it_runs_in_a_command_that_waits_for_others(words: str, *, collects: boo
     assert gc.isenabled() is collects
 
 
-def test_what_is_left_when_the_process_ends_is_not_looked_through(home: Home) -> None:
+def test_the_collector_does_not_run_at_the_end_of_the_process(home: Home) -> None:
     done = subprocess.run(
         [sys.executable, "-c", ENDING],
         cwd=home.folder,

@@ -78,7 +78,7 @@ def test_every_shell_is_answered_in_its_own_way(home: Home, shell: str) -> None:
     assert f"_RECONCILER_COMPLETE={shell}_complete" in script.out
 
 
-def test_nothing_is_said_where_there_is_nothing_to_complete(home: Home) -> None:
+def test_nothing_is_printed_without_completions(home: Home) -> None:
     home.write("broken.yaml", "kind: [\n")
     home.write("evil.yaml", 'kind: EmailConnector\nname: "evil\\n$(touch x)"\n')
     (home.config / "binary.yaml").write_bytes(b"\xff\xfe\0")

@@ -92,7 +92,7 @@ def test_a_server_that_is_still_starting_is_waited_for(team: Home, server: Postg
     is_applied(team)
 
 
-def test_a_server_that_stays_away_is_told_and_nothing_was_written(
+def test_an_unreachable_server_is_reported_and_nothing_was_written(
     team: Home, server: Postgresql
 ) -> None:
     with asking(team, IMPATIENT) as shell:
@@ -186,9 +186,7 @@ def reads_only(home: Home, url: str) -> None:
         assert "Traceback" not in done.said
 
 
-def test_a_server_that_is_not_there_is_told_by_every_command(
-    team: Home, server: Postgresql
-) -> None:
+def test_every_command_reports_a_missing_server(team: Home, server: Postgresql) -> None:
     server.stop()
     for command in (*READING, APPLY):
         done = team(*command)

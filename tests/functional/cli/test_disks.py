@@ -287,7 +287,7 @@ def test_a_disk_that_fills_up_after_the_commit_does_not_hide_it(
     assert f"the disk at {small_disk} is full; it expires within a minute." in done.err
 
 
-def test_a_file_system_without_locks_is_told_from_a_state_in_use(
+def test_a_file_system_without_locks_is_not_mistaken_for_a_state_in_use(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import fcntl
@@ -312,7 +312,7 @@ def test_a_file_system_without_locks_is_told_from_a_state_in_use(
     is_told(done, "cannot be locked: the disk at ", " grants no locks", "(NFS)")
 
 
-def test_a_quota_is_told_from_a_full_disk(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quota_and_full_disk_are_distinguished(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     def used_up(*_: object, **__: object) -> None:
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 

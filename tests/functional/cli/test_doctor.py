@@ -29,7 +29,7 @@ def no_secret(home: Home, done: Done) -> None:
     assert [secret for secret in secrets if secret in done.said] == []
 
 
-def test_a_connector_that_works_is_told_from_end_to_end(live: Home) -> None:
+def test_a_working_connector_is_reported_from_end_to_end(live: Home) -> None:
     done = live("doctor", "support")
     assert done.status == 0, done.said
     for line in (
@@ -48,7 +48,7 @@ def test_a_connector_that_works_is_told_from_end_to_end(live: Home) -> None:
     assert not live.state.exists()
 
 
-def test_the_document_keeps_to_its_schema_and_holds_the_same(live: Home) -> None:
+def test_the_document_matches_its_schema_and_has_the_same_content(live: Home) -> None:
     done = live("doctor", "payroll", "--format", "json", "--report", "json=doctor.json")
     found = document(done)
     assert json.loads((live.folder / "doctor.json").read_text()) == found
@@ -81,7 +81,7 @@ def test_a_refused_certificate_is_shown_as_it_is(live: Home) -> None:
     assert "payroll can neither read mail nor send mail: The certificate of " in shown
 
 
-def test_a_port_that_speaks_another_mode_is_told(live: Home) -> None:
+def test_a_port_with_another_tls_mode_is_reported(live: Home) -> None:
     live.redirect("smtp.office365.com", 587, live.local_port("smtp.gmail.com", 465))
     done = live("doctor", "support", "--timeout", "4s")
     assert done.status == 4
@@ -98,7 +98,7 @@ def test_a_server_that_is_down_is_unreachable(live: Home, closed_port: int) -> N
     assert [account["speaks"] for account in found["accounts"]] == [None, None]
 
 
-def test_a_wrong_password_is_told_with_all_that_comes_before_it(live: Home) -> None:
+def test_a_wrong_password_is_reported_with_all_earlier_stages(live: Home) -> None:
     live.environ["PAYROLL_PASSWORD"] = "not the one"
     done = live("doctor", "payroll")
     assert done.status == 4

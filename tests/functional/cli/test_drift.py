@@ -57,12 +57,12 @@ def test_nothing_has_drifted_right_after_an_apply(applied: Home) -> None:
     assert kinds(applied("drift", "--format", "json")) == {}
 
 
-def test_what_is_applied_is_tested_whatever_the_files_say(applied: Home) -> None:
+def test_the_applied_state_is_tested_whatever_the_files_say(applied: Home) -> None:
     shutil.rmtree(applied.config)
     assert applied("drift").status == 0
 
 
-def test_a_password_that_is_refused_now(applied: Home) -> None:
+def test_a_newly_rejected_password_is_drift(applied: Home) -> None:
     right = applied.environ["PAYROLL_PASSWORD"]
     applied.environ["PAYROLL_PASSWORD"] = "changed by somebody"
     done = applied("drift")
@@ -82,7 +82,7 @@ def test_a_password_that_is_refused_now(applied: Home) -> None:
     assert applied("drift").status == 0
 
 
-def test_a_server_that_is_down_is_unreachable_and_a_no_outweighs_it(
+def test_a_server_that_is_down_is_unreachable_and_a_rejection_outweighs_it(
     applied: Home, closed_port: int
 ) -> None:
     applied.redirect("smtp.gmail.com", 465, closed_port)
@@ -104,7 +104,7 @@ def test_a_certificate_about_to_expire_is_reported_until_it_is_renewed(applied: 
     assert applied("drift", "info", "--cert-days", "0").status == 0
 
 
-def test_what_a_server_shows_otherwise_is_told_once(applied: Home) -> None:
+def test_a_changed_server_property_is_reported_once(applied: Home) -> None:
     edit_facts(applied, '"PLAIN"', '"PLAIN","SCRAM-SHA-256"')
     first = applied("drift", "payroll")
     assert first.status == 2
@@ -113,7 +113,7 @@ def test_what_a_server_shows_otherwise_is_told_once(applied: Home) -> None:
     assert applied("drift", "payroll").status == 0, "it is recorded now"
 
 
-def test_what_was_seen_outlives_a_server_that_was_down(applied: Home, closed_port: int) -> None:
+def test_observations_outlive_a_server_that_was_down(applied: Home, closed_port: int) -> None:
     port = applied.local_port("smtp.gmail.com", 465)
     edit_facts(applied, '"PLAIN"', '"PLAIN","SCRAM-SHA-256"')
     applied.redirect("smtp.gmail.com", 465, closed_port)
@@ -123,7 +123,7 @@ def test_what_was_seen_outlives_a_server_that_was_down(applied: Home, closed_por
     assert (done.status, kinds(done)) == (2, {"info": ["recovered", "mechanism_gone"]})
 
 
-def test_facts_that_cannot_be_read_are_as_none(applied: Home) -> None:
+def test_unreadable_facts_are_ignored(applied: Home) -> None:
     edit_facts(applied, '"mechanisms"', '"mechanics"')
     assert applied("drift").status == 0
 
@@ -162,15 +162,13 @@ def test_before_the_first_apply_there_is_nothing_to_compare_with(live: Home) -> 
         (("--cert-days", "-1"), "Invalid value"),
     ],
 )
-def test_a_selection_that_fits_nothing_is_refused(
-    options: tuple[str, ...], says: str, applied: Home
-) -> None:
+def test_an_empty_selection_is_rejected(options: tuple[str, ...], says: str, applied: Home) -> None:
     done = applied("drift", *options)
     assert done.status == 64
     assert says in done.err
 
 
-def test_settings_that_are_not_valid_are_refused(applied: Home) -> None:
+def test_invalid_settings_are_rejected(applied: Home) -> None:
     applied.write("../reconciler.yaml", "allowed_hosts: 7\n")
     assert applied("drift").status == 3
 

@@ -103,7 +103,7 @@ def test_one_environment_needs_no_choice(two: Home) -> None:
     assert "valid for dev" in two("validate").out
 
 
-def test_what_reads_no_configuration_needs_no_choice(two: Home) -> None:
+def test_commands_without_a_configuration_need_no_environment(two: Home) -> None:
     assert two("fmt", "--check").status == 0
     two.apply_untested("--env", "prod")
     state = f"sqlite:///{two.folder}/prod.db"
@@ -136,14 +136,14 @@ def test_values_come_from_nowhere_else(two: Home) -> None:
     assert "elsewhere.example" not in done.said
 
 
-def test_a_variable_within_a_secret_gives_it_away_nowhere(two: Home) -> None:
+def test_a_variable_within_a_secret_never_reveals_it(two: Home) -> None:
     two.edit("a.yaml", "env:${var.prefix}_PASSWORD", "Hunter2${oops}")
     done = two("validate", "--env", "dev")
     assert done.status == INVALID
     assert "Hunter2" not in done.said
 
 
-def test_a_program_gets_no_variable_of_ours(two: Home) -> None:
+def test_shell_variables_in_commands_are_left_to_the_shell(two: Home) -> None:
     """A shell has its own: what looks like one of ours is left to it."""
     two.edit("a.yaml", "env:${var.prefix}_PASSWORD", "command:pass show ${HOME}/x")
     done = two("validate", "--env", "dev")

@@ -103,14 +103,14 @@ def test_a_field_of_the_settings_is_explained_too() -> None:
         ("emailconnector.imap.port", "EmailConnector.imap.port"),
     ],
 )
-def test_what_there_is_not_gets_the_nearest(wrong: str, right: str, home: Home) -> None:
+def test_an_unknown_topic_gets_the_nearest_suggestion(wrong: str, right: str, home: Home) -> None:
     done = home("explain", wrong)
     assert done.status == 64
     assert f"Did you mean `{right}`?" in done.err
 
 
 @pytest.mark.parametrize("topic", ["", ".", "$", "\x1b[31m", "[", "\\", "qqqqqqqqqqqqqqqqqq"])
-def test_nonsense_is_refused_in_a_sentence(topic: str, home: Home) -> None:
+def test_an_invalid_topic_is_rejected_in_a_sentence(topic: str, home: Home) -> None:
     done = home("explain", topic)
     assert done.status == 64
     assert "Give a field such as" in done.err or "Did you mean" in done.err

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tests.functional.conftest import Home
 
 
-def test_a_connector_is_written_as_the_form_has_it(home: Home) -> None:
+def test_a_connector_is_written_like_the_settings_form(home: Home) -> None:
     home.write(
         "form.yaml",
         "kind: EmailConnector\nname: form\ndisplay_name: Form desk\nfrom_name: Desk\n"
@@ -44,7 +44,7 @@ def test_a_connector_is_written_as_the_form_has_it(home: Home) -> None:
     ]
 
 
-def test_what_a_provider_fills_in_is_written_out(home: Home) -> None:
+def test_values_from_a_provider_are_written_out(home: Home) -> None:
     out = home("export", "support").out
     assert "SMTP server: smtp.office365.com" in out
     assert "Use same credentials as above: Yes" in out
@@ -67,7 +67,7 @@ FORM = (
 
 
 @pytest.mark.parametrize("shape", ["lines", "rows", "columns"])
-def test_what_export_writes_is_read_back(home: Home, shape: str) -> None:
+def test_exported_text_is_read_back(home: Home, shape: str) -> None:
     home.write("form.yaml", FORM)
     lines = home("export", "form").out.splitlines()
     pairs = [line.partition(": ") for line in lines if ": " in line and not line.startswith(" ")]

@@ -33,7 +33,7 @@ BOMB: Final = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         (b"# nothing but a comment\n---\n---\n", 0),
     ],
 )
-def test_what_editors_write_is_read(data: bytes, documents: int, bare: Home) -> None:
+def test_files_from_editors_are_read(data: bytes, documents: int, bare: Home) -> None:
     (bare.config / "a.yaml").write_bytes(data)
     done = bare("validate", "--format", "json")
     document = json.loads(done.out)
@@ -58,7 +58,7 @@ def test_what_editors_write_is_read(data: bytes, documents: int, bare: Home) -> 
         (b"just a text", "schema/type"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_its_rule(data: bytes, rule: str, bare: Home) -> None:
+def test_an_unreadable_file_is_reported_with_its_rule(data: bytes, rule: str, bare: Home) -> None:
     (bare.config / "a.yaml").write_bytes(data)
     done = bare("validate")
     assert done.status == 3
@@ -67,7 +67,7 @@ def test_what_cannot_be_read_is_told_with_its_rule(data: bytes, rule: str, bare:
     assert len(done.out) < 2000, "a short answer to a long file"
 
 
-def test_what_is_no_file_is_not_waited_for(bare: Home) -> None:
+def test_a_special_file_does_not_block(bare: Home) -> None:
     os.mkfifo(bare.config / "fifo.yaml")
     (bare.config / "endless.yaml").symlink_to("/dev/zero")
     (bare.config / "loop.yaml").symlink_to("loop.yaml")

@@ -31,7 +31,7 @@ def untidy(home: Home) -> Path:
     return path
 
 
-def test_a_file_is_laid_out_named_and_then_left_alone(home: Home, untidy: Path) -> None:
+def test_a_file_is_formatted_reported_and_then_left_alone(home: Home, untidy: Path) -> None:
     done = home("fmt")
     assert (done.status, done.out, done.err) == (0, "connectors.d/all.yaml\n", "")
     assert untidy.read_bytes() == TIDY
@@ -54,7 +54,7 @@ def test_a_check_writes_nothing(home: Home, untidy: Path) -> None:
     [b"\xef\xbb\xbf" + TIDY, TIDY.replace(b"\n", b"\r\n"), TIDY + b"\n", TIDY.rstrip(), b"\n" + TIDY],
     ids=["byte order mark", "CRLF", "blank line at the end", "no end", "blank line at the top"],
 )  # fmt: skip
-def test_a_check_sees_what_no_field_shows(home: Home, data: bytes) -> None:
+def test_a_check_notices_layout_outside_fields(home: Home, data: bytes) -> None:
     (home.config / "all.yaml").write_bytes(data)
     done = home("fmt", "--check")
     assert (done.status, done.out) == (1, "connectors.d/all.yaml\n")
@@ -70,13 +70,13 @@ def test_the_plan_is_the_same(home: Home, untidy: Path) -> None:
     assert "No changes." in home("plan").out
 
 
-def test_what_init_writes_is_laid_out(bare: Home) -> None:
+def test_files_from_init_are_formatted(bare: Home) -> None:
     assert bare("init").status == 0
     done = bare("fmt", "--check")
     assert (done.status, done.out, done.err) == (0, "", "")
 
 
-def test_what_is_shipped_or_written_from_the_state_is_laid_out(home: Home) -> None:
+def test_shipped_and_exported_files_are_formatted(home: Home) -> None:
     assert home("fmt", "--check").out == ""
     home.write("../reconciler.yaml", "limits:\n  max_delete_percent: 10\n")
     home.apply_untested()
@@ -85,9 +85,7 @@ def test_what_is_shipped_or_written_from_the_state_is_laid_out(home: Home) -> No
         assert home("fmt", "--check", command[-1]).out == ""
 
 
-def test_a_link_stays_a_link_and_what_it_leads_to_is_laid_out_once(
-    home: Home, untidy: Path
-) -> None:
+def test_a_link_stays_a_link_and_its_target_is_formatted_once(home: Home, untidy: Path) -> None:
     target = untidy.rename(home.config / "..data.yaml")
     target = target.rename(home.config / "elsewhere.yaml")
     untidy.symlink_to(target)
@@ -96,7 +94,7 @@ def test_a_link_stays_a_link_and_what_it_leads_to_is_laid_out_once(
     assert target.read_bytes() == TIDY
 
 
-def test_what_is_no_yaml_is_told_and_stays_while_the_rest_is_laid_out(
+def test_invalid_yaml_is_reported_and_kept_while_the_rest_is_formatted(
     home: Home, untidy: Path
 ) -> None:
     broken = home.write("broken.yaml", "a: [\n")
@@ -109,13 +107,13 @@ def test_what_is_no_yaml_is_told_and_stays_while_the_rest_is_laid_out(
     assert untidy.read_bytes() == TIDY
 
 
-def test_a_folder_that_is_not_there_is_told_as_by_validate(home: Home) -> None:
+def test_a_missing_folder_is_reported_as_by_validate(home: Home) -> None:
     done = home("fmt", "--config", "no-such")
     assert done.status == 3
     assert "[file/missing]" in done.err
 
 
-def test_a_document_that_cannot_be_laid_out_is_named(home: Home) -> None:
+def test_a_document_that_cannot_be_formatted_is_named(home: Home) -> None:
     path = home.write("more.yaml", 'kind:   Group\n---\nname:   "caf\\u00e9"\n')
     done = home("fmt")
     assert done.status == 0
@@ -140,7 +138,7 @@ def test_a_file_of_somebody_else_stays_theirs(home: Home, untidy: Path) -> None:
     assert untidy.stat().st_mode & 0o777 == 0o640
 
 
-def test_what_somebody_saves_meanwhile_is_not_overwritten(
+def test_a_file_saved_meanwhile_is_not_overwritten(
     home: Home, untidy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slowly(text: str) -> Formatted:
@@ -185,7 +183,7 @@ def test_wrong_usage(home: Home, line: str) -> None:
     assert home("fmt", *line.split()).status == 64
 
 
-def test_a_file_that_cannot_be_written_is_told(
+def test_an_unwritable_file_is_reported(
     home: Home, untidy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:

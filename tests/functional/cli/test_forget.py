@@ -58,7 +58,7 @@ def test_the_next_plan_says_who_forgot_it_and_creates_it_again(shared: Home) -> 
         ("Roles", "everybody would be an Administrator"),
     ],
 )
-def test_what_others_depend_on_stays(address: str, reason: str, home: Home) -> None:
+def test_a_resource_that_others_depend_on_stays(address: str, reason: str, home: Home) -> None:
     home.apply_untested()
     done = home("state", "forget", address, "--yes")
     assert done.status == REFUSED
@@ -76,7 +76,7 @@ def test_an_enabled_policy_stays_and_a_disabled_one_may_go(home: Home) -> None:
     assert "it carries all mail" in done.err
 
 
-def test_it_takes_the_rights_of_a_delete_and_a_yes(home: Home) -> None:
+def test_it_requires_the_rights_of_a_delete_and_confirmation(home: Home) -> None:
     home.apply_untested()
     denied = home("state", "forget", "invoices", "--yes", "--actor", "joan@contoso.example")
     assert denied.status == DENIED
@@ -88,7 +88,7 @@ def test_it_takes_the_rights_of_a_delete_and_a_yes(home: Home) -> None:
     assert home("show", "invoices").status == 0
 
 
-def test_who_says_no_forgets_nothing(home: Home) -> None:
+def test_declining_forgets_nothing(home: Home) -> None:
     home.apply_untested()
     with terminal(home, "state", "forget", "EmailConnector.info") as shell:
         shell.read_until("Forget this resource?")

@@ -119,7 +119,7 @@ def test_the_writer_does_not_rewrite_the_history(
         server.execute(statement, url=server.url_of("mail_writer"))
 
 
-def test_a_user_who_may_not_create_the_schema_is_told_who_may(
+def test_a_user_without_the_right_to_create_the_schema_learns_who_has_it(
     home: Home, server: Postgresql
 ) -> None:
     server.execute("CREATE ROLE mail_writer LOGIN")

@@ -75,7 +75,7 @@ def test_a_diff_sums_revisions_up_and_goes_both_ways(eventful: Home) -> None:
     assert {item["change"]["actions"][0] for item in everything["resource_changes"]} == {"create"}
 
 
-def test_what_was_deleted_and_came_again_is_an_update_in_a_diff(eventful: Home) -> None:
+def test_a_deleted_and_recreated_resource_is_an_update_in_a_diff(eventful: Home) -> None:
     text = (Path(__file__).parents[3] / "connectors.d" / "invoices.yaml").read_text("utf-8")
     text = text.replace("Supplier invoices", "Bills")
     (eventful.config / "invoices.yaml").write_text(text, encoding="utf-8")

@@ -103,19 +103,19 @@ def test_validate_reads_files_and_nothing_else(home: Home) -> None:
         ("route", "--from", "info@contoso.example", "--as", "joan@contoso.example"),
     ],
 )
-def test_what_reads_the_newest_revision_of_a_file_needs_its_driver_and_no_network(
+def test_reading_the_newest_revision_of_a_file_needs_only_the_driver(
     command: tuple[str, ...], home: Home
 ) -> None:
     home.apply_untested()
     assert loaded(home, *command) & (HEAVY | VALIDATORS) == {"sqlite3"}
 
 
-def test_pydantic_decides_about_what_the_reader_refuses(home: Home) -> None:
+def test_pydantic_decides_about_values_that_the_reader_rejects(home: Home) -> None:
     home.write("labels.yaml", "kind: Group\nname: 1\n")
     assert loaded(home, "validate", status=3) >= {"pydantic", "jsonschema"}
 
 
-def test_what_reads_the_state_needs_no_yaml_and_no_network(home: Home) -> None:
+def test_reading_the_state_loads_no_yaml_and_no_network(home: Home) -> None:
     home.apply_untested()
     for command in (
         ("status",),
@@ -148,7 +148,7 @@ UNREAD: Final = {"reconciler.config.load", "reconciler.plan.planner", "reconcile
     "command",
     [("status",), ("route", "--from", "info@contoso.example", "--as", "joan@contoso.example")],
 )
-def test_what_shows_the_state_reads_no_files_and_plans_nothing(
+def test_showing_the_state_loads_neither_files_nor_planner(
     command: tuple[str, ...], home: Home
 ) -> None:
     home.apply_untested()

@@ -152,7 +152,7 @@ def test_a_pipe_that_nobody_reads_does_not_hide_it_either(home: Home) -> None:
         (("--skip-tests", "none", "--report", "json=/dev/full"), 1),
     ],
 )
-def test_every_failure_ends_with_what_was_written(
+def test_every_failure_says_whether_it_has_written(
     home: Home, arguments: tuple[str, ...], status: int
 ) -> None:
     home.apply_untested()
@@ -164,7 +164,7 @@ def test_every_failure_ends_with_what_was_written(
     assert done.err.splitlines()[-1] == sentence
 
 
-def test_forgetting_and_moving_a_state_say_it_too(home: Home) -> None:
+def test_forgetting_and_moving_a_state_report_it_too(home: Home) -> None:
     home.apply_untested()
     assert home("state", "export", "--out", "state.json").status == 0
     for command, serial in (
@@ -183,7 +183,7 @@ def test_a_signal_after_the_last_word_changes_nothing(home: Home, number: signal
     assert "Traceback" not in done.said
 
 
-def test_a_signal_while_the_end_is_told_changes_nothing_either(home: Home) -> None:
+def test_a_signal_during_the_last_message_changes_nothing_either(home: Home) -> None:
     options = ("--auto-approve", "--actor", "nobody@contoso.example")
     home.apply_untested()
     home.edit("info.yaml", "General enquiries", "Help desk")

@@ -54,7 +54,7 @@ def logged(home: Home) -> list[dict[str, Any]]:
         ("after reconciler.cli.main.main", signal.SIGTERM, 0, "", "sent"),
     ],
 )
-def test_sendmail_ends_by_what_became_of_the_mail(
+def test_the_exit_code_of_sendmail_reflects_the_result_of_the_mail(
     applied: Home, moment: str, number: signal.Signals, status: int, said: str, result: str
 ) -> None:
     content = MAIL.format("ada@elsewhere.example")
@@ -76,7 +76,7 @@ def test_sendmail_ends_by_what_became_of_the_mail(
         ("before reconciler.render.sent.sent_text", 0, ""),
     ],
 )
-def test_send_ends_by_what_became_of_the_mail(
+def test_the_exit_code_of_send_reflects_the_result_of_the_mail(
     applied: Home, moment: str, status: int, said: str
 ) -> None:
     mail = ("--connector", "info", "--to", "t@x.example", "--subject", "Hi", "--text", "Hello")

@@ -86,7 +86,7 @@ def test_a_holder_that_is_killed_blocks_until_its_lease_is_over(applied: Home) -
     assert serial(applied) == 2
 
 
-def test_until_then_it_is_named(applied: Home) -> None:
+def test_until_then_the_holder_is_named(applied: Home) -> None:
     with asking(applied, lease=LONG) as shell:
         shell.process.send_signal(signal.SIGKILL)
         shell.process.wait()
@@ -117,7 +117,7 @@ def test_a_holder_that_was_stopped_and_lost_its_lease_cannot_write(applied: Home
     assert "not locked" in applied("state", "lock").out
 
 
-def test_a_holder_that_was_stopped_is_told_who_has_the_lock_now(applied: Home) -> None:
+def test_a_stopped_holder_learns_who_has_the_lock_now(applied: Home) -> None:
     with asking(applied, lease=SHORT) as shell:
         stop(shell, applied)
         with asking_after(applied) as successor:
@@ -139,7 +139,7 @@ def asking_after(home: Home) -> Iterator[Terminal]:
         yield shell
 
 
-def test_a_holder_that_was_stopped_but_not_overtaken_goes_on(applied: Home) -> None:
+def test_a_stopped_holder_that_kept_its_lease_continues(applied: Home) -> None:
     with asking(applied, lease=SHORT) as shell:
         shell.process.send_signal(signal.SIGSTOP)
         shell.process.send_signal(signal.SIGCONT)
@@ -148,7 +148,7 @@ def test_a_holder_that_was_stopped_but_not_overtaken_goes_on(applied: Home) -> N
     assert "Help desk" in applied("show", "info").out
 
 
-def test_a_lease_is_renewed_for_as_long_as_somebody_thinks(applied: Home) -> None:
+def test_a_lease_is_renewed_while_a_person_decides(applied: Home) -> None:
     with asking(applied, lease=SHORT) as shell:
         # More than twice as long as a lease lasts, and then some for a machine that is busy.
         done = applied("apply", *OTHER, "--lock-timeout", "3s")
@@ -163,7 +163,7 @@ def test_a_lease_is_renewed_for_as_long_as_somebody_thinks(applied: Home) -> Non
 
 
 @pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("n\n", 5), ("\n", 5)])
-def test_taking_a_lock_away_is_asked_about(answer: str, status: int, applied: Home) -> None:
+def test_removing_a_lock_asks_for_confirmation(answer: str, status: int, applied: Home) -> None:
     with asking(applied, lease=LONG) as holder:
         found = re.search(r"id +(\w+)", applied("state", "lock").out)
         assert found

@@ -31,7 +31,7 @@ def nothing_was_applied(home: Home) -> None:
     assert home("state", "lock").out == "The state is not locked.\n"
 
 
-def test_a_wrong_password_is_a_no(live: Home) -> None:
+def test_a_wrong_password_is_a_rejection(live: Home) -> None:
     live.environ["INFO_APP_PASSWORD"] = "not the one"
     done = live("apply", "--auto-approve")
     assert done.status == 4
@@ -57,7 +57,7 @@ def test_a_server_that_is_down_is_unreachable(live: Home, closed_port: int) -> N
     assert live("test", "support").status == 0
 
 
-def test_a_no_outweighs_a_server_that_is_down(live: Home, closed_port: int) -> None:
+def test_a_rejection_outweighs_a_server_that_is_down(live: Home, closed_port: int) -> None:
     live.redirect("smtp.gmail.com", 465, closed_port)
     live.environ["SUPPORT_CLIENT_SECRET"] = "wrong"
     assert live("apply", "--auto-approve").status == 4
@@ -77,7 +77,7 @@ def test_a_server_that_never_answers_is_unreachable_when_its_time_is_up(
     assert failures(done) == {"support imap": "timeout", "support smtp": "timeout"}
 
 
-def test_a_certificate_for_another_name_is_a_no(live: Home) -> None:
+def test_a_certificate_for_another_name_is_a_rejection(live: Home) -> None:
     other = live.local_port("outlook.office365.com", 993)
     live.redirect("imap.gmail.com", 993, other)
     done = live("test", "info", "--format", "json")
@@ -86,7 +86,7 @@ def test_a_certificate_for_another_name_is_a_no(live: Home) -> None:
     nothing_was_applied(live)
 
 
-def test_a_certificate_of_an_unknown_authority_is_a_no(live: Home) -> None:
+def test_a_certificate_of_an_unknown_authority_is_a_rejection(live: Home) -> None:
     del live.environ["RECONCILER_CA_FILE"]
     done = live("test", "info", "payroll", "--format", "json")
     assert done.status == 4
@@ -94,7 +94,7 @@ def test_a_certificate_of_an_unknown_authority_is_a_no(live: Home) -> None:
     assert len(failures(done)) == 4
 
 
-def test_the_wrong_way_to_start_tls_is_told(live: Home) -> None:
+def test_the_wrong_tls_mode_is_reported(live: Home) -> None:
     live.redirect("smtp.office365.com", 587, live.local_port("smtp.gmail.com", 465))
     live.write("../reconciler.yaml", "testing: {timeout_seconds: 2}\n")
     done = live("test", "support", "--format", "json")
@@ -102,7 +102,7 @@ def test_the_wrong_way_to_start_tls_is_told(live: Home) -> None:
     assert failures(done) == {"support smtp": "tls_mode_mismatch"}
 
 
-def test_a_secret_that_is_not_there_is_a_no(live: Home) -> None:
+def test_a_missing_secret_is_a_rejection(live: Home) -> None:
     del live.environ["PAYROLL_SMTP_PASSWORD"]
     done = live("apply", "--auto-approve")
     assert done.status == 4
@@ -183,13 +183,13 @@ def test_the_depth_stops_earlier(depth: str, word: str, live: Home) -> None:
 @pytest.mark.parametrize(
     "entry", ["imap.gmail.com", "imap.gmail.com:993=", "a:0=b:1", "a:1=b:70000"]
 )
-def test_a_redirection_must_be_one(entry: str, live: Home) -> None:
+def test_an_invalid_redirection_is_rejected(entry: str, live: Home) -> None:
     done = live("test", "--connect-to", entry)
     assert done.status == 64
     assert "Error:" in done.err
 
 
-def test_an_authority_file_must_be_one(live: Home) -> None:
+def test_an_invalid_authority_file_is_rejected(live: Home) -> None:
     live.write("../ca.pem", "nothing of the kind")
     for name in ("ca.pem", "missing.pem"):
         done = live("test", "--ca-file", name)

@@ -43,7 +43,7 @@ def slow(live: Home, silent_port: int) -> Home:
     return live
 
 
-def test_the_second_apply_is_told_who_holds_the_lock(slow: Home) -> None:
+def test_the_second_apply_reports_the_lock_holder(slow: Home) -> None:
     with applying(slow) as other:
         done = slow("apply", "--auto-approve")
         assert done.status == LOCKED
@@ -56,7 +56,7 @@ def test_the_second_apply_is_told_who_holds_the_lock(slow: Home) -> None:
             assert slow(*reading).status == 0, "what only reads does not wait"
 
 
-def test_the_second_apply_waits_if_it_is_told_to(slow: Home) -> None:
+def test_the_second_apply_waits_on_request(slow: Home) -> None:
     with applying(slow) as first:
         before = time.monotonic()
         done = slow("apply", "--auto-approve", "--lock-timeout", "1s")
@@ -97,7 +97,7 @@ def test_a_lock_that_nobody_holds_cannot_be_taken_away(home: Home) -> None:
 
 
 @pytest.mark.parametrize("text", ["soon", "-1", "1w", ""])
-def test_a_time_must_be_one(text: str, home: Home) -> None:
+def test_an_invalid_duration_is_rejected(text: str, home: Home) -> None:
     done = home("apply", "--lock-timeout", text)
     assert done.status == 64
     assert "expected 30s, 5m, 1h or 2d" in done.err

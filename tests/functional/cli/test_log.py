@@ -98,7 +98,7 @@ def test_a_mail_is_found_by_its_message_id(sent: Home) -> None:
     assert entries(sent, "--message-id", mail["message_id"]) == [mail]
 
 
-def test_people_get_a_table_and_a_sentence_where_there_is_nothing(sent: Home) -> None:
+def test_people_get_a_table_or_a_sentence_if_it_is_empty(sent: Home) -> None:
     header, unknown, refused, mail = sent("log").out.splitlines()
     assert header.split()[:3] == ["WHEN", "(UTC)", "WHO"]
     assert mail.endswith("sent")
@@ -131,7 +131,7 @@ def test_a_mail_goes_out_even_if_it_cannot_be_logged_and_says_so(sent: Home) -> 
     assert len(entries(sent)) == 3
 
 
-def test_pruning_forgets_what_is_older_and_takes_an_administrator(sent: Home) -> None:
+def test_pruning_deletes_older_entries_and_requires_an_administrator(sent: Home) -> None:
     assert sent("log", "--prune", "1d").status == 64
     denied = sent("log", "--prune", "0s", "--yes", "--as", JOAN)
     assert (denied.status, len(entries(sent))) == (8, 3)
@@ -141,7 +141,7 @@ def test_pruning_forgets_what_is_older_and_takes_an_administrator(sent: Home) ->
     assert entries(sent) == []
 
 
-def test_pruning_is_asked_about(sent: Home) -> None:
+def test_pruning_asks_for_confirmation(sent: Home) -> None:
     with terminal(sent, "log", "--prune", "0s", "--as", LEAD) as shell:
         shell.read_until("Delete all log entries")
         shell.type("n\n")

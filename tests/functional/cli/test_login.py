@@ -60,7 +60,7 @@ def play(bare: Home, tmp_path: Path) -> Iterator[Callable[[str], Home]]:
     ],
     ids=["microsoft", "google"],
 )
-def test_the_first_refresh_token_is_put_where_the_connector_refers_to_it(
+def test_the_first_refresh_token_is_stored_at_the_connectors_reference(
     play: Callable[[str], Home], text: str, path: str, page: str
 ) -> None:
     home = play(text)
@@ -83,7 +83,7 @@ def test_the_first_refresh_token_is_put_where_the_connector_refers_to_it(
     assert token.read_text() != first
 
 
-def test_a_token_that_is_there_is_replaced_only_if_asked_for(play: Callable[[str], Home]) -> None:
+def test_an_existing_token_is_replaced_only_on_request(play: Callable[[str], Home]) -> None:
     home = play(CONNECTOR)
     (home.folder / "tokens").mkdir(mode=0o755)
     assert home("login", "support").status == 0
@@ -104,7 +104,7 @@ def test_a_token_that_is_there_is_replaced_only_if_asked_for(play: Callable[[str
         ("name: support", "name: another", "there is no connector support"),
     ],
 )
-def test_what_a_login_cannot_do_is_said_before_it_begins(
+def test_an_impossible_login_is_rejected_before_it_begins(
     home: Home, old: str, new: str, words: str
 ) -> None:
     home.write("office.yaml", CONNECTOR.replace("name: support", "name: office").replace(old, new))
@@ -119,7 +119,7 @@ def test_a_connector_with_a_password_has_nothing_to_log_in_for(home: Home) -> No
     assert "grant: refresh_token" in done.err
 
 
-def test_a_login_somewhere_new_takes_a_permission(play: Callable[[str], Home]) -> None:
+def test_a_login_somewhere_new_requires_approval(play: Callable[[str], Home]) -> None:
     home = play(GMAIL)
     del home.environ["RECONCILER_ALLOW_CREDENTIAL"]
     places = home.environ["RECONCILER_CONNECT_TO"].split()
@@ -129,7 +129,7 @@ def test_a_login_somewhere_new_takes_a_permission(play: Callable[[str], Home]) -
     assert not (home.folder / "token").exists()
 
 
-def test_a_server_that_is_away_is_unreachable(play: Callable[[str], Home]) -> None:
+def test_an_unavailable_server_is_unreachable(play: Callable[[str], Home]) -> None:
     home = play(GMAIL)
     home.redirect("oauth2.googleapis.com", 443, 1)
     done = home("login", "support")

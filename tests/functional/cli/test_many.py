@@ -73,7 +73,7 @@ def test_many_secrets_that_can_be_told_from_the_name_are_asked_about_at_once(str
     assert strict("status").out.count("shop-") >= 300
 
 
-def test_a_yes_is_not_taken_for_secrets_that_were_not_shown(strict: Home) -> None:
+def test_approval_does_not_cover_secrets_that_were_not_shown(strict: Home) -> None:
     add_strangers(strict, 201)
     with terminal(strict, "apply", *SKIP) as shell:
         assert shell.wait() == REFUSED, shell.shown

@@ -73,14 +73,14 @@ def test_two_commits_are_compared_without_state_secret_or_network(cloned: Home) 
     assert not (cloned.folder / ".reconciler").exists()
 
 
-def test_what_was_committed_on_top_counts_as_the_files_do(cloned: Home) -> None:
+def test_later_commits_count_like_the_files(cloned: Home) -> None:
     cloned.edit("support.yaml", "Support mailbox ", "Help desk ")
     commit(cloned)
     assert cloned("plan", "--base", "HEAD", "--detailed-exitcode").status == 0
     assert cloned("plan", "--base", "HEAD^1", "--detailed-exitcode").status == 2
 
 
-def test_no_difference_is_said_of_the_commit_and_not_of_a_state(cloned: Home) -> None:
+def test_no_difference_is_reported_for_the_commit_not_for_a_state(cloned: Home) -> None:
     done = cloned("plan", "--base", "main")
     assert "No changes. The configuration means the same as that of main." in done.out
     assert "stored state" not in done.out
@@ -203,7 +203,9 @@ def test_links_are_followed_as_in_the_files(cloned: Home) -> None:
     "options",
     [("--state", "x.db"), ("--out", "plan.json"), ("--check-secrets",), ("--test",), ("--first-apply",)],
 )  # fmt: skip
-def test_what_needs_a_state_or_a_secret_is_refused(options: tuple[str, ...], cloned: Home) -> None:
+def test_options_that_need_a_state_or_a_secret_are_rejected(
+    options: tuple[str, ...], cloned: Home
+) -> None:
     done = cloned("plan", "--base", "main", *options)
     assert done.status == ExitCode.USAGE
     assert f"{options[0]} and --base exclude each other" in done.err

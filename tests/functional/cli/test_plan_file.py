@@ -50,7 +50,7 @@ def test_a_saved_plan_is_its_own_approval(planned: Home) -> None:
     stale(planned, "the stored state has moved on from serial 1 to 2")
 
 
-def test_what_an_approver_has_to_see_is_shown_of_a_saved_plan_too(policy: Home) -> None:
+def test_a_saved_plan_shows_everything_that_an_approver_needs(policy: Home) -> None:
     policy.edit("groups.yaml", "finance-lead@contoso.example", "linus@contoso.example")
     policy.edit("info.yaml", "provider: gmail", "provider: fastmail")
     del policy.environ["RECONCILER_ALLOW_CREDENTIAL"]
@@ -185,7 +185,7 @@ def test_overrides_of_a_plan_that_nothing_vouches_for_are_given_again(policy: Ho
     assert done.status == 0, done.said
 
 
-def test_who_allows_more_in_a_sealed_plan_breaks_the_seal(policy: Home) -> None:
+def test_adding_overrides_to_a_sealed_plan_breaks_the_seal(policy: Home) -> None:
     path = policy.folder / "plan.json"
     for more in ({"policy_change": True}, {"deletes": 3}):
         assert policy("plan", "--out", "plan.json").status == 0
@@ -235,7 +235,7 @@ def test_other_overrides_than_those_of_the_saved_plan_are_refused(policy: Home) 
     ],
     ids=range(9),
 )
-def test_what_is_no_plan_is_told_so(data: bytes, home: Home) -> None:
+def test_text_that_is_not_a_plan_is_rejected(data: bytes, home: Home) -> None:
     (home.folder / "plan.json").write_bytes(data)
     for command in ("apply", "show"):
         done = home(command, "plan.json")
@@ -252,7 +252,7 @@ def test_what_is_no_plan_is_told_so(data: bytes, home: Home) -> None:
     ],
     ids=("bytes", "surrogate", "number"),
 )
-def test_what_is_no_text_is_told_as_that(data: bytes, said: str, home: Home) -> None:
+def test_bytes_that_are_not_text_are_rejected_as_such(data: bytes, said: str, home: Home) -> None:
     (home.folder / "plan.json").write_bytes(data)
     for command in ("apply", "show"):
         done = home(command, "plan.json")
@@ -261,7 +261,7 @@ def test_what_is_no_text_is_told_as_that(data: bytes, said: str, home: Home) -> 
 
 
 @pytest.mark.parametrize("kept", [1, 1000, -2])
-def test_half_a_plan_is_none(kept: int, planned: Home) -> None:
+def test_a_truncated_plan_is_rejected(kept: int, planned: Home) -> None:
     path = planned.folder / "plan.json"
     path.write_bytes(path.read_bytes()[:kept])
     for command in ("apply", "show"):
@@ -287,7 +287,7 @@ def test_a_pipe_is_not_waited_for(home: Home) -> None:
         assert "plan.json is not a regular file" in done.err
 
 
-def test_a_folder_is_no_plan(home: Home) -> None:
+def test_a_folder_is_not_a_plan(home: Home) -> None:
     (home.folder / "plan.json").mkdir()
     assert home("apply", "plan.json").status == 64
     assert home("plan", "--out", "plan.json").status == 64
@@ -353,7 +353,7 @@ def test_a_plan_of_any_name_can_be_shown(planned: Home) -> None:
         assert "Help desk" in planned("show", name).out
 
 
-def test_what_is_no_file_is_written_to_and_not_replaced(planned: Home) -> None:
+def test_a_special_file_is_written_to_and_not_replaced(planned: Home) -> None:
     assert planned("plan", "--out", "/dev/null").status == 0
     assert Path("/dev/null").is_char_device()
     done = planned("plan", "--out", "/dev/full")

@@ -122,7 +122,7 @@ def test_every_field_that_is_changed_makes_it_refused(
             read_plan_file(path)
 
 
-def test_only_what_means_the_same_is_taken(document: Any, tmp_path: Path) -> None:
+def test_only_an_equivalent_file_is_accepted(document: Any, tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     before = read_plan_file(path)
     backwards = dict(reversed(document.items()))
@@ -135,7 +135,7 @@ def test_only_what_means_the_same_is_taken(document: Any, tmp_path: Path) -> Non
         assert read_plan_file(path) == before
 
 
-def test_a_field_that_is_there_twice_is_refused(document: Any, tmp_path: Path) -> None:
+def test_a_duplicate_field_is_rejected(document: Any, tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text('{"plan": {}, ' + json.dumps(document)[1:])
     with pytest.raises(ReconcilerError, match="is not a saved plan"):
@@ -154,7 +154,7 @@ FREE = (
 )
 
 
-def test_a_changed_file_whose_digest_was_made_anew_is_refused_at_the_apply(
+def test_a_changed_file_with_a_recomputed_digest_is_rejected_at_the_apply(
     made: Planned, document: Any, tmp_path: Path, some: Some
 ) -> None:
     path = tmp_path / "plan.json"

@@ -94,7 +94,7 @@ def test_a_wrong_password_is_a_sentence(command: tuple[str, ...], team: Home) ->
     assert "hunter2" not in done.said
 
 
-def test_what_validates_needs_no_password(team: Home) -> None:
+def test_validation_needs_no_password(team: Home) -> None:
     del team.environ["STATE_PASSWORD"]
     assert team("validate").status == 0
 
@@ -123,7 +123,7 @@ def test_the_password_of_the_settings_goes_with_their_own_state_alone(
     assert team("plan", "--detailed-exitcode", RECONCILER_STATE=url, **owner).status == 0
 
 
-def test_without_a_key_of_the_fingerprints_that_is_said(team: Home) -> None:
+def test_a_missing_fingerprint_key_is_reported(team: Home) -> None:
     note = "Note: no fingerprint key is set, so rotated secrets go unnoticed"
     assert note in team.apply_untested().err
     assert note in team("plan", "--check-secrets").err
@@ -132,7 +132,7 @@ def test_without_a_key_of_the_fingerprints_that_is_said(team: Home) -> None:
     assert note not in team.apply_untested().err
 
 
-def test_a_plan_that_is_bound_to_secrets_wants_the_key_for_its_apply(team: Home) -> None:
+def test_a_plan_that_is_bound_to_secrets_requires_the_key_for_its_apply(team: Home) -> None:
     team.environ |= {"RECONCILER_FINGERPRINT_KEY": FINGERPRINT_KEY, "INFO_APP_PASSWORD": "x"}
     done = team("plan", "--check-secrets", "--out", "plan.json")
     assert done.status == 0
@@ -142,7 +142,7 @@ def test_a_plan_that_is_bound_to_secrets_wants_the_key_for_its_apply(team: Home)
     assert "cannot be compared without the fingerprint key" in done.err
 
 
-def test_secrets_that_cannot_be_looked_at_are_named(home: Home) -> None:
+def test_secrets_that_cannot_be_read_are_named(home: Home) -> None:
     done = home.apply_untested()
     assert "Note: some secrets could not be read" in done.err
     assert "env:INFO_APP_PASSWORD" in home("plan", "--check-secrets").err

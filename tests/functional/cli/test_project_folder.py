@@ -213,7 +213,7 @@ def owned_by(user: int, *paths: Path) -> Iterator[None]:
     yield
 
 
-def test_a_folder_above_that_belongs_to_somebody_else_decides_nothing(
+def test_a_parent_folder_of_another_user_is_ignored(
     home: Home, someone_else: tuple[int, int]
 ) -> None:
     home.write("../reconciler.yaml", "state: sqlite:///theirs.db\n")

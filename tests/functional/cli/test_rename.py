@@ -72,7 +72,7 @@ def test_a_group_and_a_provider_and_an_application_are_renamed(home: Home) -> No
         ("Roles", "desk", "has no name of its own"),
     ],
 )
-def test_a_name_that_cannot_be_is_refused(home: Home, old: str, new: str, said: str) -> None:
+def test_an_invalid_name_is_rejected(home: Home, old: str, new: str, said: str) -> None:
     before = contents(home)
     done = home("rename", old, new)
     assert done.status == USAGE

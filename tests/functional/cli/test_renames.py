@@ -104,7 +104,7 @@ def test_one_rename_after_another_leads_back_to_the_first_name(applied: Home) ->
     assert "Permissions.desk" in applied("history", "Permissions.desk").out
 
 
-def test_two_connectors_swap_their_names_by_way_of_a_third(applied: Home) -> None:
+def test_two_connectors_swap_their_names_through_a_third(applied: Home) -> None:
     def one(file: str, old: str, new: str, *actor: str) -> None:
         path = applied.config / file
         text = path.read_text("utf-8")
@@ -143,7 +143,7 @@ def test_what_prevents_a_destroy_is_held_by_the_state(shared: Home) -> None:
     assert shared("show", "payroll").status == 1
 
 
-def test_a_former_name_that_nothing_has_is_told_of(applied: Home) -> None:
+def test_an_unknown_former_name_is_reported(applied: Home) -> None:
     rename(applied, "info", "helpdesk")
     applied.edit("info.yaml", "renamed_from: info\n", "renamed_from: inof\n")
     said = "helpdesk has renamed_from: inof, but the state has no connector of either name"

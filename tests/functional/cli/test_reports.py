@@ -69,7 +69,7 @@ FORMATS = {
     "outcome", ["valid", "invalid", "settings", "damaged state", "wrong usage"]
 )
 @pytest.mark.parametrize("command", FORMATS)
-def test_every_report_keeps_to_its_schema_whatever_the_outcome(
+def test_every_report_matches_its_schema_whatever_the_outcome(
     command: str, outcome: str, home: Home
 ) -> None:
     git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.com")

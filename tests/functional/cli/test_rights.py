@@ -103,7 +103,7 @@ def test_one_change_that_is_denied_stops_all_of_them(home: Home) -> None:
     assert "Wages" not in home("show", "payroll").out
 
 
-def test_machines_are_told_what_the_actor_may_not_do(home: Home) -> None:
+def test_json_lists_what_the_actor_may_not_do(home: Home) -> None:
     home.apply_untested()
     home.edit("info.yaml", "General enquiries", "Help desk")
     for actor, denied in (

@@ -34,7 +34,7 @@ def changed(home: Home, *options: str) -> list[str]:
     return [item["address"] for item in json.loads(done.out)["resource_changes"]]
 
 
-def test_a_plan_is_of_what_was_asked_for(edited: Home) -> None:
+def test_a_plan_covers_the_requested_scope(edited: Home) -> None:
     everything = ["Group.more", "EmailConnector.info", "EmailConnector.support"]
     assert changed(edited) == everything
     assert changed(edited, "--only", "sup*") == ["EmailConnector.support"]
@@ -78,7 +78,7 @@ def test_an_apply_of_a_part_leaves_the_rest_to_another(edited: Home) -> None:
     ],
 )
 @pytest.mark.parametrize("command", ["plan", "apply"])
-def test_a_scope_that_holds_nothing_is_a_mistake(
+def test_an_empty_scope_is_rejected(
     edited: Home, command: str, option: tuple[str, ...], hint: str
 ) -> None:
     done = edited(command, *option)

@@ -97,7 +97,7 @@ def watch(live: Home) -> Watch:
     return Watch(live, known)
 
 
-def test_when_all_goes_well(watch: Watch) -> None:
+def test_secrets_stay_hidden_on_success(watch: Watch) -> None:
     for command in READING:
         watch(*command, statuses=(0, 1))
     watch(*APPLY)
@@ -121,7 +121,7 @@ def test_when_every_password_is_wrong(watch: Watch) -> None:
         watch(*command, statuses=(0, 1, 4))
 
 
-def test_when_nobody_answers(watch: Watch, closed_port: int) -> None:
+def test_secrets_stay_hidden_if_nobody_answers(watch: Watch, closed_port: int) -> None:
     for entry in watch.home.environ["RECONCILER_CONNECT_TO"].split():
         if entry == "*":
             continue

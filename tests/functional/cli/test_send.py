@@ -63,7 +63,7 @@ def body(mail: EmailMessage, kind: str) -> str:
     return str(part.get_content()).rstrip("\r\n")
 
 
-def test_it_tells_the_server_the_recipients_and_the_status_of_the_copy(
+def test_it_shows_the_server_the_recipients_and_the_status_of_the_copy(
     applied: Home, example_session: Session
 ) -> None:
     to = "told@elsewhere.example"
@@ -185,7 +185,7 @@ def test_recipients_of_the_command_line_replace_those_of_a_whole_mail(offline: H
         (("--raw", "--text", "x"), "--text cannot be combined with --raw"),
     ],
 )
-def test_what_is_no_mail_is_refused_with_a_sentence(
+def test_an_invalid_mail_is_rejected_with_a_sentence(
     offline: Home, arguments: tuple[str, ...], words: str
 ) -> None:
     (offline.folder / "latin1.txt").write_bytes("Größe".encode("latin-1"))
@@ -206,7 +206,7 @@ def test_what_is_no_mail_is_refused_with_a_sentence(
         (("--connector", "nothing", "--as", ADA), 1, "there is no connector nothing"),
     ],
 )
-def test_what_may_not_be_sent_is_refused_with_a_sentence(
+def test_a_forbidden_mail_is_rejected_with_a_sentence(
     offline: Home, arguments: tuple[str, ...], status: int, words: str
 ) -> None:
     rest = ("--to", "ada@x.example", "--subject", "x", "--text", "x")
@@ -215,7 +215,7 @@ def test_what_may_not_be_sent_is_refused_with_a_sentence(
         assert (done.status, words in done.err) == (status, True), done.said
 
 
-def test_a_server_that_is_down_is_worth_another_try(applied: Home) -> None:
+def test_a_server_that_is_down_may_be_retried(applied: Home) -> None:
     applied.redirect("smtp.office365.com", 587, 1)
     done = applied("send", *USUAL, "ada@x.example", "--text", "x")
     assert done.status == 75, done.said
@@ -240,7 +240,7 @@ def test_a_mail_without_a_text_says_how_to_give_one(offline: Home) -> None:
 @pytest.mark.parametrize(
     "redirected", [">/dev/full", ">/dev/full 2>/dev/full", ">&-", "| exec sleep 0"]
 )
-def test_a_mail_that_is_sent_is_sent_whatever_becomes_of_the_report(
+def test_a_sent_mail_counts_as_sent_even_if_the_report_fails(
     applied: Home, example_session: Session, redirected: str
 ) -> None:
     """A caller that took it for a failure would send it again."""

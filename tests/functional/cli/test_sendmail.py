@@ -81,7 +81,7 @@ def test_mail_from_cron_goes_through_the_connector_that_is_named(
     assert b"(Cron Daemon)" not in mail
 
 
-def test_verbose_says_what_became_of_it_and_the_log_has_it(applied: Home) -> None:
+def test_verbose_reports_the_result_and_the_log_has_it(applied: Home) -> None:
     done = sendmail(applied, "-v -f info@contoso.example v@x.example", "hello\n")
     assert done.out.startswith("Sent through info (smtp.gmail.com:465) as info@contoso.example: <")
     (entry,) = json.loads(applied("log", "--format", "json").out)["entries"]
@@ -112,7 +112,7 @@ def test_callers_learn_what_is_wrong_by_a_code_of_sysexits(
     assert words in done.err
 
 
-def test_a_state_that_is_not_there_is_worth_another_try(applied: Home) -> None:
+def test_a_missing_state_may_be_retried(applied: Home) -> None:
     missing = f"sqlite:///{applied.folder}/gone/state.db"
     mail = "From: info@contoso.example\n\nx\n"
     done = sendmail(applied, f"--state {missing} a@x.example", mail)
@@ -128,7 +128,7 @@ def test_the_help_has_a_line_for_each_option(applied: Home) -> None:
     assert "\\b" not in out
 
 
-def test_a_server_that_is_away_is_worth_another_try(applied: Home) -> None:
+def test_an_unavailable_server_may_be_retried(applied: Home) -> None:
     applied.redirect("smtp.gmail.com", 465, 1)
     done = sendmail(applied, "-f info@contoso.example a@x.example", "x\n")
     assert done.status == 75, done.said
@@ -164,7 +164,5 @@ def test_the_program_of_its_own_takes_the_same(applied: Home, example_session: S
         (ReconcilerError("x"), SendmailCode.SOFTWARE),
     ],
 )
-def test_only_what_can_do_no_harm_is_worth_another_try(
-    error: ReconcilerError, code: SendmailCode
-) -> None:
+def test_only_harmless_failures_may_be_retried(error: ReconcilerError, code: SendmailCode) -> None:
     assert sendmail_code(error) is code

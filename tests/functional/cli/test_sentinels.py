@@ -293,7 +293,7 @@ def test_the_search_finds_what_is_left_of_a_sentinel() -> None:
 
 @pytest.mark.sweep
 @pytest.mark.parametrize("mood", list(Mood))
-def test_no_command_lets_anything_out(world: World, mood: Mood) -> None:
+def test_no_command_leaks_a_secret(world: World, mood: Mood) -> None:
     world.servers.mood = mood
     ended: dict[str, tuple[int, ...]] = {}
     for command, runs in RUNS.items():
@@ -327,14 +327,14 @@ BROKEN: Final[dict[str, dict[str, str]]] = {
 
 @pytest.mark.sweep
 @pytest.mark.parametrize("broken", BROKEN)
-def test_no_command_lets_anything_out_where_it_fails(world: World, broken: str) -> None:
+def test_no_failing_command_leaks_a_secret(world: World, broken: str) -> None:
     for command, (arguments, *_) in RUNS.items():
         world.run(command, *arguments, **BROKEN[broken])
 
 
 @pytest.mark.sweep
 @pytest.mark.parametrize("mood", list(Mood))
-def test_no_exception_of_the_api_lets_anything_out(world: World, mood: Mood) -> None:
+def test_no_exception_of_the_api_leaks_a_secret(world: World, mood: Mood) -> None:
     """Not in its text, its notes, its traceback, or the variables of its traceback."""
     world.servers.mood = mood
     failed = 0

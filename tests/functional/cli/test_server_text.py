@@ -70,7 +70,7 @@ def test_without_the_option_only_known_words_are_shown(rejecting: Home) -> None:
 
 
 @pytest.mark.parametrize("command", [("test",), ("doctor", "desk")])
-def test_without_a_terminal_it_is_refused_before_anything_is_asked(
+def test_without_a_terminal_it_is_rejected_before_any_request(
     rejecting: Home, command: tuple[str, ...]
 ) -> None:
     done = rejecting.run(*command, "--show-server-text")

@@ -153,7 +153,7 @@ run()
     ]
 
 
-def test_a_signal_while_the_interpreter_goes_changes_nothing(applied: Home) -> None:
+def test_a_signal_during_interpreter_shutdown_changes_nothing(applied: Home) -> None:
     script = f"""
 import atexit, os
 atexit.register(os.kill, os.getpid(), {int(signal.SIGTERM)})

@@ -73,7 +73,7 @@ def test_every_run_works_and_none_looks_like_a_rotation(home: Home, token: Path)
         assert done.status == 0, done.said
 
 
-def test_what_cannot_be_kept_is_said_by_test_and_apply(home: Home, token: Path) -> None:
+def test_test_and_apply_report_a_token_that_cannot_be_kept(home: Home, token: Path) -> None:
     token.parent.chmod(0o777)
     done = home("apply", "--auto-approve")
     assert done.status == 0, done.said

@@ -24,7 +24,7 @@ def applied(home: Home) -> Home:
     return home
 
 
-def test_a_whole_state_is_found_whole(applied: Home) -> None:
+def test_an_intact_state_passes_the_check(applied: Home) -> None:
     checked, verified = applied("state", "check"), applied("history", "--verify")
     assert (checked.status, checked.out) == (0, "No problems found.\n")
     assert verified.status == 0
@@ -56,7 +56,7 @@ def test_a_damaged_value_is_named_by_every_command(applied: Home, command: str) 
     assert place in done.said
 
 
-def test_where_nothing_was_applied_there_is_nothing_to_check(home: Home) -> None:
+def test_without_an_apply_there_is_nothing_to_check(home: Home) -> None:
     assert home("state", "check").status == 0
     assert home("history", "--verify").out == "Nothing was applied yet.\n"
     assert not home.state.exists()

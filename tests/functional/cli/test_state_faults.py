@@ -47,7 +47,7 @@ def fails(done: Done, sentence: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-def test_garbage_is_no_state(command: tuple[str, ...], applied: Home) -> None:
+def test_garbage_is_not_a_state(command: tuple[str, ...], applied: Home) -> None:
     applied.state.write_bytes(b"this is no database" * 100)
     fails(applied(*command), "it is not a SQLite database")
 
@@ -70,7 +70,7 @@ def test_half_a_state_is_damaged(applied: Home) -> None:
         assert "Traceback" not in done.said
 
 
-def test_another_database_is_no_state(applied: Home) -> None:
+def test_another_database_is_not_a_state(applied: Home) -> None:
     applied.state.unlink()
     with closing(sqlite3.connect(applied.state)) as connection:
         connection.execute("CREATE TABLE customers (name TEXT)")
@@ -81,7 +81,7 @@ def test_another_database_is_no_state(applied: Home) -> None:
     assert tables == [("customers",)]
 
 
-def test_a_folder_is_no_state(applied: Home) -> None:
+def test_a_folder_is_not_a_state(applied: Home) -> None:
     applied.state.unlink()
     applied.state.mkdir()
     for command in COMMANDS:
@@ -117,14 +117,14 @@ def test_a_full_disk_leaves_the_old_revision(applied: Home) -> None:
 @pytest.mark.parametrize(
     "url", ["mysql://root:geheim@db/x", "sqlite:///", "sqlite://", "nonsense://geheim"]
 )
-def test_a_state_url_must_be_one(url: str, home: Home) -> None:
+def test_an_invalid_state_url_is_rejected(url: str, home: Home) -> None:
     done = home("status", "--state", url)
     assert done.status == 64, done.said
     assert "Error: the state URL" in done.err
     assert "geheim" not in done.said
 
 
-def test_what_only_reads_makes_no_state(home: Home) -> None:
+def test_reading_creates_no_state(home: Home) -> None:
     for command in READING:
         home(*command)
     assert not home.state.parent.exists()
@@ -153,7 +153,7 @@ def test_a_state_of_an_older_release_is_read_once_it_is_migrated(applied: Home) 
         ("log", "--prune", "1d", "--yes", "--as", "ada@contoso.example"),
     ],
 )  # fmt: skip
-def test_what_writes_to_a_state_of_an_older_release_migrates_it_first(
+def test_writing_to_a_state_of_an_older_release_migrates_it_first(
     command: tuple[str, ...], applied: Home
 ) -> None:
     shutil.copyfile(OLDER, applied.state)  # keeps the mode
@@ -163,6 +163,6 @@ def test_what_writes_to_a_state_of_an_older_release_migrates_it_first(
     assert list(applied.state.parent.glob("state.db.*.bak"))
 
 
-def test_where_nothing_was_applied_nothing_is_migrated(home: Home) -> None:
+def test_without_an_apply_nothing_is_migrated(home: Home) -> None:
     assert "Nothing was applied yet" in home("state", "migrate").out
     assert not home.state.exists()

@@ -82,7 +82,7 @@ def test_a_state_that_is_not_empty_is_refused(eventful: Home) -> None:
     assert "already exists" in eventful("state", "export", "--out", "state.json").err
 
 
-def test_a_file_that_is_no_whole_export_writes_nothing(home: Home) -> None:
+def test_an_incomplete_export_writes_nothing(home: Home) -> None:
     home.apply_untested()
     text = home("state", "export").out
     files = {
@@ -113,14 +113,14 @@ def test_a_locked_state_is_not_filled(home: Home) -> None:
     assert "grace" in done.err
 
 
-def test_where_nothing_is_stored_nothing_is_exported(bare: Home) -> None:
+def test_an_empty_state_exports_nothing(bare: Home) -> None:
     done = bare("state", "export")
     assert done.status == 1
     assert "nothing to export" in done.err
     assert bare("state", "import").status == USAGE
 
 
-def test_a_key_is_printed_alone_and_is_another_each_time(home: Home) -> None:
+def test_a_key_is_printed_alone_and_differs_each_time(home: Home) -> None:
     made = [home("state", "key") for _ in range(2)]
     assert all(done.status == 0 and not done.err for done in made)
     assert made[0].out != made[1].out
@@ -150,7 +150,7 @@ def test_rotations_are_noticed_after_a_state_and_its_key_have_moved(
     assert "rotated" in home("plan", "--check-secrets", **moved, INFO_APP_PASSWORD="two").out
 
 
-def test_a_chosen_key_stops_what_needs_one(home: Home) -> None:
+def test_a_chosen_key_is_rejected_by_commands_that_need_one(home: Home) -> None:
     done = home(
         "apply", "--auto-approve", RECONCILER_FINGERPRINT_KEY="correct horse battery staple"
     )

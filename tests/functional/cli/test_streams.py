@@ -94,7 +94,7 @@ def test_every_character_can_be_written_somehow(
     assert (done.returncode, done.stdout.count(name)) == (0, 1), done.stderr
 
 
-def test_a_file_name_that_is_no_text_can_be_named(home: Home) -> None:
+def test_a_file_name_that_is_not_text_can_be_shown(home: Home) -> None:
     (home.config / os.fsdecode(b"a\xff.yaml")).write_text("kind: Nonsense\n")
     done = home.run("validate")
     assert done.status == 3

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.functional.conftest import Home
 
 
-def test_every_connector_that_sends_sends_one_and_says_what_became_of_it(live: Home) -> None:
+def test_every_sending_connector_sends_one_and_reports_the_result(live: Home) -> None:
     done = live("test", "--send-test-mail")
     assert done.status == 0
     for name in ("info", "no-reply", "payroll", "support"):

@@ -40,7 +40,7 @@ def test_all_of_them_is_the_default(live: Home) -> None:
     assert names_in(live("test", "--all", "--format", "json")) == ALL
 
 
-def test_changed_is_what_an_apply_would_test(applied: Home) -> None:
+def test_changed_selects_what_an_apply_would_test(applied: Home) -> None:
     nothing = applied("test", "--changed")
     assert (nothing.status, nothing.out) == (
         0,
@@ -75,9 +75,7 @@ def test_without_a_state_everything_has_changed_and_nothing_fails(live: Home) ->
     assert not live.state.exists()
 
 
-def test_failing_is_what_failed_the_last_time_until_it_recovers(
-    applied: Home, closed_port: int
-) -> None:
+def test_failing_selects_connectors_until_they_recover(applied: Home, closed_port: int) -> None:
     port = applied.local_port("smtp.gmail.com", 465)
     applied.redirect("smtp.gmail.com", 465, closed_port)
     assert applied("test").status == 9
@@ -121,7 +119,7 @@ def test_a_shallow_test_records_what_failed_but_no_pass(applied: Home, closed_po
     assert statuses(applied)["info"] == "failing"
 
 
-def test_a_state_that_is_locked_is_said_in_a_line_and_fails_no_test(applied: Home) -> None:
+def test_a_locked_state_is_reported_in_a_line_and_fails_no_test(applied: Home) -> None:
     with closing(sqlite3.connect(applied.state, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         done = applied("test", "support")
@@ -130,7 +128,7 @@ def test_a_state_that_is_locked_is_said_in_a_line_and_fails_no_test(applied: Hom
     assert "is locked" in done.err
 
 
-def test_a_state_that_is_no_state_is_said_in_a_line_and_fails_no_test(applied: Home) -> None:
+def test_an_invalid_state_is_reported_in_a_line_and_fails_no_test(applied: Home) -> None:
     applied.state.write_bytes(b"this is no database" * 100)
     done = applied("test", "support")
     assert done.status == 0, done.said
@@ -160,7 +158,7 @@ def test_a_shard_may_be_empty(live: Home) -> None:
 
 
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "3", "a/b", "1/0", "-1/3", "1/3/5"])
-def test_a_shard_must_be_one(shard: str, home: Home) -> None:
+def test_an_invalid_shard_is_rejected(shard: str, home: Home) -> None:
     done = home("test", f"--shard={shard}")
     assert done.status == 64
     assert "expected K/N, such as 1/4" in done.err
@@ -227,7 +225,7 @@ def test_junit_goes_to_the_output_and_to_files(live: Home, closed_port: int) -> 
         ]  # fmt: skip
 
 
-def test_an_interrupted_run_reports_what_it_has_and_what_it_has_not(
+def test_an_interrupted_run_reports_finished_and_missing_tests(
     live: Home, silent_port: int
 ) -> None:
     live.redirect("imap.gmail.com", 993, silent_port)
@@ -283,7 +281,7 @@ def test_the_reports_of_shards_are_joined_with_the_exit_code_of_the_whole(
         ("\0\0", "is not a test report: Invalid JSON"),
     ],
 )
-def test_a_file_that_is_no_report_is_refused(text: str, says: str, bare: Home) -> None:
+def test_a_file_that_is_not_a_report_is_rejected(text: str, says: str, bare: Home) -> None:
     (bare.folder / "s.json").write_text(text)
     done = bare("test", "merge", "s.json")
     assert done.status == 1
@@ -317,7 +315,7 @@ def test_the_help_of_a_test_lists_its_subcommand(bare: Home) -> None:
     assert "Usage: reconciler test merge [OPTIONS] FILE...\n" in bare("test", "merge", "-h").out
 
 
-def test_a_report_with_a_time_that_is_none_is_refused(live: Home) -> None:
+def test_a_report_with_an_invalid_time_is_rejected(live: Home) -> None:
     assert live("test", "--shard", "1/1", "--depth", "dns", "--report", "json=s.json").status == 0
     report = live.folder / "s.json"
     text = report.read_text()
@@ -326,6 +324,6 @@ def test_a_report_with_a_time_that_is_none_is_refused(live: Home) -> None:
     assert (done.status, "is not a test report" in done.err) == (1, True)
 
 
-def test_a_name_that_nothing_has_gets_a_hint(live: Home) -> None:
+def test_an_unknown_name_gets_a_hint(live: Home) -> None:
     assert "Did you mean `payroll`?" in live("test", "payrol").err
     assert "There are: info, invoices, no-reply, payroll, support." in live("test", "zzz").err

@@ -344,7 +344,7 @@ def test_rules_within_the_project_are_refused(strict: Home) -> None:
         "",
     ],
 )
-def test_rules_that_are_not_valid_stop_everything(text: str, strict: Home) -> None:
+def test_invalid_rules_stop_every_command(text: str, strict: Home) -> None:
     for command in ("validate", "plan", "settings"):
         done = strict(command, **rules(strict, text))
         assert done.status == USAGE, (command, done.said)
@@ -364,7 +364,7 @@ def test_a_host_that_cannot_exist_makes_the_rules_invalid(host: str, strict: Hom
         assert said in done.err
 
 
-def test_rules_that_are_missing_stop_everything(strict: Home) -> None:
+def test_missing_rules_stop_every_command(strict: Home) -> None:
     assert strict("plan", RECONCILER_POLICY="/nowhere/rules.yaml").status == USAGE
     os.mkfifo(strict.folder.parent / "pipe")
     assert stat.S_ISFIFO((strict.folder.parent / "pipe").stat().st_mode)

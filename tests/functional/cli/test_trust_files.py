@@ -60,7 +60,7 @@ def test_links_within_the_folder_are_fine(home: Home) -> None:
     assert home("validate").status == 0
 
 
-def test_fmt_changes_nothing_that_is_not_ours(home: Home, outside: Path) -> None:
+def test_fmt_leaves_files_of_others_alone(home: Home, outside: Path) -> None:
     foreign = "services:\n      web: {image:   nginx}\n"
     (outside / "other.yaml").write_text(foreign)
     (outside / "compose.yaml").write_text(foreign)
@@ -157,7 +157,7 @@ def test_nothing_is_written_through_a_link_that_leads_out(
 
 
 @pytest.mark.parametrize("command", WRITES, ids=" ".join)
-def test_links_are_judged_where_they_lie_and_not_from_the_working_folder(
+def test_links_are_judged_by_their_own_place_not_by_the_working_folder(
     command: tuple[str, ...], home: Home, outside: Path
 ) -> None:
     home.apply_untested()

@@ -66,7 +66,7 @@ def test_the_name_of_a_file_gives_no_command_either(home: Home) -> None:
         assert re.search(r"##(\[|vso\[)", done.said) is None, form
 
 
-def test_annotations_that_are_meant_are_commands(home: Home) -> None:
+def test_intended_annotations_are_commands(home: Home) -> None:
     home.write("broken.yaml", "kind: Nothing\n")
     done = home.run("validate", "--format", "github", GITHUB_ACTIONS="true")
     assert done.out.startswith("::error file=connectors.d/broken.yaml")
@@ -85,7 +85,7 @@ def test_annotations_that_are_meant_are_commands(home: Home) -> None:
         ("::a ##[b] section_start:c", ": :a # #[b] section_start :c"),
     ],
 )
-def test_only_what_would_be_a_command_is_changed(text: str, broken: str) -> None:
+def test_only_text_that_would_be_a_command_is_changed(text: str, broken: str) -> None:
     assert break_commands(text) == broken
 
 

@@ -165,7 +165,7 @@ def test_a_token_endpoint_is_a_destination_of_its_own(strict: Home, closed_port:
     }
 
 
-def test_without_a_state_nothing_is_recorded_or_made(bare: Home, closed_port: int) -> None:
+def test_without_a_state_nothing_is_recorded_or_created(bare: Home, closed_port: int) -> None:
     box(bare, "thief", "127.0.0.1", "env:NEWS_PASSWORD", closed_port)
     bare("test", "thief", "--allow-credential", "*", NEWS_PASSWORD=OTHER)
     assert not bare.state.exists()
@@ -188,7 +188,7 @@ def test_attempts_are_pruned_by_administrators_alone(strict: Home, closed_port: 
 # --- past destinations ----------------------------------------------------------------------------
 
 
-def test_a_connector_created_anew_elsewhere_is_judged_by_where_its_secret_went(
+def test_a_connector_recreated_elsewhere_is_judged_by_where_its_secret_went(
     strict: Home,
 ) -> None:
     strict.remove("support.yaml")
@@ -269,7 +269,7 @@ def test_settings_that_differ_from_the_last_apply_are_in_the_plan(strict: Home) 
     assert json.loads(strict("history", "--format", "json").out)["revisions"][0]["serial"] == 1
 
 
-def test_settings_of_the_owner_are_told_from_those_of_the_repository(strict: Home) -> None:
+def test_settings_of_the_owner_and_the_repository_are_distinguished(strict: Home) -> None:
     strict.apply_untested()
     rules = strict.folder.parent / "rules.yaml"
     rules.write_text("allowed_hosts: ['*.contoso.example']\n")

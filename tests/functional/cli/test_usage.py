@@ -138,7 +138,7 @@ def test_a_route_is_explained(question: str, status: int, answer: str, home: Hom
     assert document["allowed"] is (status == 0)
 
 
-def test_a_route_is_asked_of_the_files_or_of_the_state_and_not_of_both(home: Home) -> None:
+def test_a_route_is_read_from_the_files_or_the_state_not_both(home: Home) -> None:
     asked = ("route", "--as", "ada@contoso.example", "--connector", "support", "--config")
     both = home(*asked, "--state", "sqlite:///.reconciler/state.db")
     assert both.status == 64

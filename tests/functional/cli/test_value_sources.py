@@ -57,7 +57,7 @@ def test_a_saved_plan_is_the_same_from_any_folder(shops: Home) -> None:
     assert "templates.yaml" not in one
 
 
-def test_show_tells_where_what_is_stored_is_written(shops: Home) -> None:
+def test_show_says_where_stored_values_are_written(shops: Home) -> None:
     out = re.sub(" +=", " =", shops("show", "berlin", "--sources").out)
     assert "imap.port = 993  # template shop, connectors.d/templates.yaml:6" in out
     assert 'display_name = "Shop Berlin"\n' in out, "the files say another thing now"

@@ -100,7 +100,7 @@ def test_fmt_shows_what_it_would_change(home: Home) -> None:
     assert home("fmt", "--diff", "--check").status == 1
 
 
-def test_success_is_said_in_the_words_of_the_settings_form(live: Home) -> None:
+def test_success_is_reported_in_the_words_of_the_settings_form(live: Home) -> None:
     done = live("apply", "--auto-approve")
     assert "Connection test succeeded." in done.err
     assert "Details saved." in done.out

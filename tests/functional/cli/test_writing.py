@@ -56,7 +56,7 @@ def test_without_files_of_the_project_new_ones_are_written(home: Home) -> None:
     assert "outlook.office365.com" not in support, "the provider fills it in"
 
 
-def test_what_still_fits_a_table_stays_in_it(bare: Home) -> None:
+def test_connectors_that_still_fit_a_table_stay_in_it(bare: Home) -> None:
     template = (
         "kind: Template\nname: shop\nparameters: {city: {}}\ndisplay_name: Shop ${city}\n"
         'imap: {server: imap.contoso.example, port: 993, use_ssl: true, username: "${name}@contoso.example",'
@@ -94,7 +94,7 @@ def test_no_file_is_overwritten(home: Home) -> None:
     assert sorted(path.name for path in home.folder.iterdir()) == [".reconciler", "connectors.d"]
 
 
-def test_nothing_is_written_of_what_the_settings_refuse(home: Home) -> None:
+def test_connectors_that_the_settings_forbid_are_not_written(home: Home) -> None:
     home.apply_untested()
     (home.folder / "reconciler.yaml").write_text("allowed_hosts: [other.example]\n", "utf-8")
     done = home("import", "--out", "fresh")
@@ -104,14 +104,14 @@ def test_nothing_is_written_of_what_the_settings_refuse(home: Home) -> None:
 
 
 @pytest.mark.parametrize("command", [("import",), ("rollback", "1", "--out", "back")])
-def test_where_nothing_is_stored_nothing_is_written(command: tuple[str, ...], bare: Home) -> None:
+def test_an_empty_state_writes_nothing(command: tuple[str, ...], bare: Home) -> None:
     done = bare(*command)
     assert done.status == 1
     assert "there is n" in done.err
     assert list(bare.config.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_told(home: Home) -> None:
+def test_an_unwritable_folder_is_reported(home: Home) -> None:
     home.apply_untested()
     (home.folder / "file").write_text("", "utf-8")
     for folder in ("file", "file/within"):
@@ -126,7 +126,7 @@ def put_in_place(home: Home, folder: str) -> None:
     (home.folder / folder).rename(home.config)
 
 
-def test_a_rollback_writes_what_was_and_applies_nothing(shared: Home) -> None:
+def test_a_rollback_writes_the_old_files_and_applies_nothing(shared: Home) -> None:
     shared.apply_untested()
     before = shared("show", "support", "--format", "json").out
     shared.edit("support.yaml", "Support mailbox", '"yes 📬"')
@@ -145,7 +145,7 @@ def test_a_rollback_writes_what_was_and_applies_nothing(shared: Home) -> None:
     assert "Support mailbox" in shared("show", "support").out
 
 
-def test_going_back_behind_a_rename_keeps_the_history(shared: Home) -> None:
+def test_a_rollback_past_a_rename_keeps_the_history(shared: Home) -> None:
     shared.apply_untested()
     text = (shared.config / "support.yaml").read_text("utf-8")
     text = text.replace("\nname: support", "\nrenamed_from: support\nname: helpdesk")
@@ -162,7 +162,7 @@ def test_going_back_behind_a_rename_keeps_the_history(shared: Home) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_without_the_right_to_write_is_told(home: Home) -> None:
+def test_a_folder_without_write_permission_is_reported(home: Home) -> None:
     home.apply_untested()
     (home.folder / "closed").mkdir(mode=0o500)
     done = home("import", "--out", "closed/fresh")

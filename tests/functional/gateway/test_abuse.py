@@ -130,7 +130,7 @@ def test_no_address_is_read_as_another_one(signed_in: Wire) -> None:
         assert signed_in.ask(f"RCPT TO:{written}").startswith(code), written
 
 
-def test_a_line_without_an_end_ends_the_connection_and_is_no_fault(gateway: Running) -> None:
+def test_an_endless_line_ends_the_connection_without_an_error(gateway: Running) -> None:
     for begin, length in (("", 30_000), ("AUTH PLAIN ", 20_000), ("AUTH PLAIN\r\n", 20_000)):
         wire = Wire(gateway.ports["none"])
         wire.reply()
@@ -156,7 +156,9 @@ def test_a_wrong_password_or_another_identity_is_refused_alike(wire: Wire, claim
     assert wire.ask(f"MAIL FROM:<{SENDER}>").startswith("530")
 
 
-def test_who_guesses_is_locked_out(gateway: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guessing_passwords_leads_to_a_lockout(
+    gateway: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from reconciler.gateway.throttle import Throttle
 
     del monkeypatch
@@ -324,9 +326,7 @@ def wait_for_connections(gateway: Running, count: int) -> None:
         time.sleep(0.01)
 
 
-def test_more_mails_than_may_be_under_way_are_told_to_come_again(
-    applied: Home, tmp_path: Path
-) -> None:
+def test_mails_beyond_the_limit_are_deferred(applied: Home, tmp_path: Path) -> None:
     with running(applied, tmp_path, "--at-once", "2") as found:
         first, second = found.client(), found.client()
         for client in (first, second):

@@ -76,9 +76,7 @@ def test_ten_thousand_silent_connections_hold_up_nobody(applied: Home, tmp_path:
         wait_for_connections(found, 0)
 
 
-def test_sigterm_lets_fifty_mails_that_are_under_way_be_answered(
-    applied: Home, tmp_path: Path
-) -> None:
+def test_sigterm_lets_fifty_pending_mails_be_answered(applied: Home, tmp_path: Path) -> None:
     with running(applied, tmp_path, "--at-once", "100") as found:
         clients = [found.client() for _ in range(50)]
         for client in clients:

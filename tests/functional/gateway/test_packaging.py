@@ -19,7 +19,7 @@ CONTAINER: Final = PACKAGING / "container" / "Containerfile"
 OPTIONS: Final = {option for item in command.params for option in item.opts}
 
 
-def test_the_unit_calls_options_that_there_are() -> None:
+def test_the_unit_uses_existing_options() -> None:
     (start,) = re.findall(r"^ExecStart=(.*)$", UNIT.read_text(), re.MULTILINE)
     assert set(re.findall(r"--[a-z-]+", start)) <= OPTIONS
 

@@ -70,7 +70,7 @@ def test_a_mail_is_accepted_when_the_provider_has_accepted_it(
     assert entry["actor"] == "grafana@contoso.example"
 
 
-def test_who_may_not_send_gets_the_sentence_of_route(gateway: Running, applied: Home) -> None:
+def test_a_forbidden_sender_gets_the_sentence_of_route(gateway: Running, applied: Home) -> None:
     applied.edit("applications.yaml", "senders: [no-reply@contoso.example]", "")
     applied.apply_untested()
     gateway.wait_for("applied")
@@ -154,7 +154,7 @@ def test_an_application_that_is_deleted_sends_no_more_on_an_open_connection(
         client.login("grafana", PASSWORD)
 
 
-def test_what_cannot_be_read_is_refused_and_in_the_log(gateway: Running, applied: Home) -> None:
+def test_an_unreadable_mail_is_rejected_and_logged(gateway: Running, applied: Home) -> None:
     with gateway.client() as client, pytest.raises(smtplib.SMTPDataError) as refused:
         client.sendmail(SENDER, ["a@elsewhere.example"], "From: a, b: c;\r\n\r\nx\r\n")
     assert refused.value.smtp_code == 550
@@ -169,7 +169,7 @@ def test_recipients_are_refused_one_by_one(gateway: Running) -> None:
     assert {name: code for name, (code, _) in refused.items()} == {"no domain": 553, "@x": 553}
 
 
-def test_the_pages_tell_of_mails_and_of_the_state(gateway: Running) -> None:
+def test_the_status_pages_report_mails_and_the_state(gateway: Running) -> None:
     with gateway.client() as client:
         client.sendmail(SENDER, ["m@elsewhere.example"], MAIL.format(to="m@elsewhere.example"))
     assert gateway.page("/readyz") == (200, "ready\n")
@@ -184,7 +184,7 @@ def test_the_pages_tell_of_mails_and_of_the_state(gateway: Running) -> None:
     assert gateway.page("/elsewhere")[0] == 404
 
 
-def test_a_state_that_is_away_stops_no_mail_and_is_told(
+def test_an_unavailable_state_stops_no_mail_and_is_reported(
     gateway: Running, applied: Home, example_session: Session
 ) -> None:
     state = next(applied.folder.rglob("state.db"))
@@ -258,7 +258,7 @@ def test_sigterm_ends_it_and_the_log_holds_no_secret(applied: Home, tmp_path: Pa
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_lets_a_mail_that_is_under_way_be_answered(
+def test_a_signal_lets_a_pending_mail_be_answered(
     gateway: Running, example_session: Session, number: signal.Signals
 ) -> None:
     to = f"last-{number.name.lower()}@elsewhere.example"
@@ -308,7 +308,7 @@ def test_signals_while_a_gateway_closes_change_nothing(applied: Home) -> None:
         (("--tls", "127.0.0.1:0", "--certificate", "missing.pem"), "cannot be used"),
     ],
 )
-def test_what_cannot_be_served_is_wrong_usage(
+def test_invalid_gateway_options_are_usage_errors(
     applied: Home, options: tuple[str, ...], said: str
 ) -> None:
     done = applied.run("gateway", *options)

@@ -194,7 +194,7 @@ def test_the_script_is_the_one_that_the_policy_allows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing_to_mend(name: str, reports: dict[str, str], tmp_path: Path) -> None:
+def test_axe_finds_no_violation(name: str, reports: dict[str, str], tmp_path: Path) -> None:
     source = axe()
     path = tmp_path / f"{name}.html"
     run = (

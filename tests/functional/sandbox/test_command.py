@@ -38,7 +38,7 @@ def test_the_status_is_that_of_the_command_as_a_shell_tells_it(
     assert (ended.status, ended.problem) == (status, "")
 
 
-def test_a_command_that_is_not_there_is_127(session: Session) -> None:
+def test_a_missing_command_exits_with_127(session: Session) -> None:
     ended = run_command(session, ["no-such-command", "x"], os.environ)
     assert ended.status == 127
     assert ended.problem == "no-such-command: command not found"
@@ -53,7 +53,7 @@ def test_a_command_that_is_not_executable_is_126(session: Session, tmp_path: Pat
     assert ended.problem.startswith(f"{tmp_path / 'text'}: cannot be executed: ")
 
 
-def test_the_command_gets_the_secrets_over_the_environment_that_is_given(
+def test_the_command_gets_the_secrets_on_top_of_the_given_environment(
     session: Session, tmp_path: Path
 ) -> None:
     script = f'printf "%s %s %s" "$SUPPORT" "$MINE" "$RECONCILER_CA_FILE" > {tmp_path}/out'
@@ -165,7 +165,7 @@ def test_ctrl_c_on_a_terminal_reaches_the_command_once(tmp_path: Path) -> None:
         os.close(slave)
 
 
-def test_the_end_of_the_command_is_noticed_where_it_was_not_to_be_heard_of(tmp_path: Path) -> None:
+def test_the_end_of_the_command_is_noticed_with_sigchld_blocked(tmp_path: Path) -> None:
     code = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])\n" + SANDBOX
     command = [sys.executable, "-W", "error", "-c", code, str(tmp_path), "/bin/true"]
     assert subprocess.run(command, check=False, timeout=DEADLINE).returncode == 0
@@ -196,7 +196,7 @@ print("heard", int(number))
     assert [path.name for path in tmp_path.iterdir()] == ["seed"]
 
 
-def test_each_signal_that_came_before_the_waiting_is_told_and_the_handlers_are_put_back() -> None:
+def test_each_earlier_signal_is_returned_and_the_handlers_are_restored() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with signals_awaited(signal.SIGUSR1) as wait:
         for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGTERM):

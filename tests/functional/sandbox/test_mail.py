@@ -34,7 +34,7 @@ def mails(client: IMAPClient, folder: str) -> list[tuple[bytes, tuple[bytes, ...
     return [(item[b"BODY[]"], item[b"FLAGS"]) for item in found.values()]
 
 
-def test_what_is_sent_arrives_in_the_inbox_of_the_account_with_its_envelope(
+def test_a_sent_mail_arrives_in_the_inbox_with_its_envelope(
     sandbox: Callable[..., Any], connector: Callable[..., Connector]
 ) -> None:
     support, info = connector("support"), connector("info", Security.STARTTLS)
@@ -50,7 +50,7 @@ def test_what_is_sent_arrives_in_the_inbox_of_the_account_with_its_envelope(
         assert clients.session.journal.delivered == 1
 
 
-def test_an_open_mailbox_hears_of_new_mail(
+def test_an_open_mailbox_is_notified_of_new_mail(
     sandbox: Callable[..., Any], connector: Callable[..., Connector]
 ) -> None:
     support = connector("support")
@@ -84,7 +84,7 @@ def test_mail_to_the_world_outside_is_accepted_kept_and_counted(
 
 
 @pytest.mark.parametrize("security", list(Security))
-def test_nothing_is_taken_from_who_has_not_signed_in(
+def test_no_mail_is_accepted_without_a_sign_in(
     security: Security, sandbox: Callable[..., Any], connector: Callable[..., Connector]
 ) -> None:
     with sandbox(connector("support", security)) as clients:
@@ -192,7 +192,7 @@ def test_separate_credentials_and_a_local_part_for_a_user_lead_to_one_mailbox(
         assert len(mails(imap, "Sent")) == 1
 
 
-def test_addresses_beyond_ascii_are_delivered_to(
+def test_mail_to_non_ascii_addresses_is_delivered(
     sandbox: Callable[..., Any], connector: Callable[..., Connector]
 ) -> None:
     address = "grüße@bücher.example"

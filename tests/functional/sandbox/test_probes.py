@@ -108,7 +108,7 @@ def test_a_user_name_may_be_a_reference(
     assert result.failures == ()
 
 
-def test_a_sign_in_that_is_needed_is_demanded(
+def test_a_required_sign_in_is_demanded(
     sandbox: Callable[..., Any], connector: Callable[..., Connector]
 ) -> None:
     support = connector("support")

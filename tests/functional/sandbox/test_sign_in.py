@@ -115,7 +115,7 @@ def test_each_mechanism_of_smtp_takes_the_password(
         assert smtp.auth(mechanism, authobject)[0] == 235
 
 
-def test_a_password_beyond_ascii_from_a_file_signs_in_by_plain(
+def test_a_non_ascii_password_from_a_file_signs_in_by_plain(
     tmp_path: Any,
     sandbox: Callable[..., Any],
     server: Callable[..., MailServer],
@@ -155,7 +155,7 @@ def test_an_issued_token_signs_in_by_xoauth2(
             assert code == 235
 
 
-def test_a_refused_token_is_told_why_before_it_is_refused(
+def test_the_reason_for_a_rejected_token_precedes_the_rejection(
     sandbox: Callable[..., Any], connector: Callable[..., Connector]
 ) -> None:
     claim = "user=support@corp.example\x01auth=Bearer stolen\x01\x01"
@@ -238,7 +238,7 @@ def test_a_shared_account_takes_the_password_of_each_reference(
         assert second.select_folder("INBOX")[b"EXISTS"] == 1
 
 
-def test_a_host_beyond_ascii_and_an_address_for_a_host_get_certificates(
+def test_a_non_ascii_host_and_an_ip_address_get_certificates(
     sandbox: Callable[..., Any], server: Callable[..., MailServer]
 ) -> None:
     hosts = ("bücher.example", "192.0.2.1")
@@ -260,7 +260,7 @@ def test_a_host_beyond_ascii_and_an_address_for_a_host_get_certificates(
         assert clients.endpoint(Protocol.IMAP, "c1").connect_to.startswith("192.0.2.1:993=127.")
 
 
-def test_lines_that_are_no_command_do_no_harm(
+def test_lines_that_are_not_commands_do_no_harm(
     sandbox: Callable[..., Any], connector: Callable[..., Connector]
 ) -> None:
     with sandbox(connector()) as clients:

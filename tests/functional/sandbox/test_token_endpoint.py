@@ -222,7 +222,7 @@ def test_a_certificate_and_a_key_may_come_from_files(tmp_path: Path) -> None:
         (b"POST /token HTTP/1.1\r\nContent-Length: 5\r\n\r\nx", b""),
     ],
 )
-def test_what_is_no_request_for_a_token_does_no_harm(
+def test_an_invalid_token_request_does_no_harm(
     request_: bytes, status: bytes, tmp_path: Path
 ) -> None:
     support = signs_in_with(SERVICE)

@@ -100,7 +100,7 @@ def shared(folder: Path) -> Path:
 ROUTE: Final = ("route", "--connector", "support", "--as", "shop@contoso.example")
 
 
-def test_a_member_of_the_group_reads_what_is_applied(shared: Path) -> None:
+def test_a_member_of_the_group_reads_the_applied_state(shared: Path) -> None:
     said = run(shared, *ROUTE, user=STRANGER, group=GROUP)
     assert said.startswith("0\n"), said
     refused = run(shared, "apply", "--auto-approve", user=STRANGER, group=GROUP)

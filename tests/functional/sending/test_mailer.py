@@ -138,7 +138,7 @@ def test_a_forced_mailer_still_needs_the_right_to_the_connector_that_it_names(
         ({"connector": "nothing"}, RouteRefused, "there is no connector nothing"),
     ],
 )
-def test_what_may_not_be_sent_is_refused_with_a_sentence_and_noted(
+def test_a_forbidden_mail_is_rejected_with_a_sentence_and_recorded(
     applied: Home, asked: dict[str, str], error: type[Exception], words: str
 ) -> None:
     notes = Notes()
@@ -149,7 +149,7 @@ def test_what_may_not_be_sent_is_refused_with_a_sentence_and_noted(
     assert words in outcome.sentence
 
 
-def test_what_is_sent_is_noted_without_what_it_says(applied: Home) -> None:
+def test_a_sent_mail_is_recorded_without_its_content(applied: Home) -> None:
     notes = Notes()
     with mailer(applied, journal=notes) as opened:
         sent = opened.send(mail("noted@elsewhere.example", subject="Secret plan"),
@@ -227,7 +227,7 @@ def test_nothing_is_sent_before_anything_is_applied(live: Home) -> None:
         opened.send(mail("x@elsewhere.example"), connector="support")
 
 
-def test_a_mail_without_recipient_subject_or_text_is_none(applied: Home) -> None:
+def test_a_mail_without_recipient_subject_or_text_is_rejected(applied: Home) -> None:
     with mailer(applied) as opened:
         for message in (
             Message(subject="a", text="b"),
@@ -238,7 +238,7 @@ def test_a_mail_without_recipient_subject_or_text_is_none(applied: Home) -> None
                 opened.send(message, connector="support")
 
 
-def test_what_is_told_comes_before_what_the_environment_says(home: Home) -> None:
+def test_arguments_take_precedence_over_the_environment(home: Home) -> None:
     home.apply_untested()
     home.environ["RECONCILER_CONFIG"] = "/nowhere/connectors.d"
     with mailer(home) as opened:

@@ -136,7 +136,7 @@ def test_django_sends_text_html_files_and_blind_copies(
         assert [part.get_filename() for part in found.iter_attachments()] == ["a.txt"]
 
 
-def test_django_learns_of_a_mail_that_is_refused_unless_it_wants_silence(django: Any) -> None:
+def test_django_gets_an_error_for_a_rejected_mail_unless_it_fails_silently(django: Any) -> None:
     from reconciler.errors import NotAuthorised
 
     asked = ("Hi", "Hello", "payroll@contoso.example", ["dj3@x.example"])

@@ -47,14 +47,14 @@ def test_a_variable_of_a_ci_system_that_is_not_running_means_nothing(system: str
     assert actor(None, dict(others)).source == "operating system"
 
 
-def test_what_is_told_comes_first() -> None:
+def test_an_explicit_actor_takes_precedence() -> None:
     for environ in SYSTEMS.values():
         assert actor(" bob ", environ, by="--actor") == Actor("bob", "--actor")
     assert actor("bob", {}, by="RECONCILER_ACTOR").source == "RECONCILER_ACTOR"
 
 
 @pytest.mark.parametrize("told", [None, "", "  "])
-def test_nobody_told_is_the_user_of_the_operating_system(told: str | None) -> None:
+def test_without_an_actor_it_is_the_user_of_the_operating_system(told: str | None) -> None:
     assert actor(told, {}) == Actor(getpass.getuser(), "operating system")
 
 

@@ -65,7 +65,7 @@ def test_an_answer_counts_from_when_it_was_asked_for() -> None:
     assert applied.serial == 2
 
 
-def test_what_is_applied_counts_well_within_a_second() -> None:
+def test_an_apply_takes_effect_well_within_a_second() -> None:
     """The rest of the second is for handing a mail over that was routed just before."""
     store = FarStore()
     store.apply("one")

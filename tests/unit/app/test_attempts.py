@@ -70,7 +70,7 @@ def test_a_connector_without_a_result_keeps_no_end() -> None:
 
 
 @pytest.mark.parametrize("connectors", [[], [connector("draft", draft=True)]])
-def test_where_no_secret_is_sent_nothing_is_written(connectors: list[Any]) -> None:
+def test_without_a_secret_nothing_is_recorded(connectors: list[Any]) -> None:
     log = Log()
     writer = recorder(log)
     writer.begin(connectors)

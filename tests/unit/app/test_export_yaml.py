@@ -57,7 +57,7 @@ def test_files_that_stay_as_they_are_are_not_loaded_twice(
         ("three.yaml/in-a-folder.yaml", GROUP.format(name="three")),
     ],
 )
-def test_what_is_proved_is_what_is_on_the_disk(
+def test_the_verified_files_are_those_on_disk(
     name: str,
     text: str,
     workspace: Workspace,

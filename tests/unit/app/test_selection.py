@@ -46,7 +46,7 @@ def test_the_shards_of_a_selection_are_the_whole_of_it() -> None:
         (Selection(labels=("no-such",)), "no stored connector has the labels no-such"),
     ],
 )
-def test_what_matches_nothing_is_an_error(selection: Selection, message: str) -> None:
+def test_an_empty_match_is_an_error(selection: Selection, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         select(EVERY, selection, what="stored connector")
 

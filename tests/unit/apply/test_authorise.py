@@ -92,7 +92,7 @@ CHANGES: dict[str, tuple[tuple[Resource, ...], set[str]]] = {
 
 @pytest.mark.parametrize("what", CHANGES)
 @pytest.mark.parametrize("actor", ["admin", "manager", "hr", "eve", ""])
-def test_each_change_takes_the_right_it_takes(what: str, actor: str) -> None:
+def test_each_change_requires_its_right(what: str, actor: str) -> None:
     configured, may = CHANGES[what]
     made = planned(STATE, *configured)
     assert not made.empty
@@ -117,7 +117,7 @@ def test_a_denial_says_who_may() -> None:
     assert [item.message for item in denials(made.changes, STATE, "eve")] == [ANY]
 
 
-def test_whoever_grants_themselves_a_right_gains_nothing_by_it() -> None:
+def test_granting_oneself_a_right_gains_nothing() -> None:
     configured: list[Resource] = [
         replace(PAYROLL, display_name="Mine"),
         permissions("payroll", administrators=users("eve")),
@@ -147,7 +147,7 @@ def test_the_first_apply_bootstraps() -> None:
     "leaderless",
     [(), (roles(),), (replace(roles(), administrators=groups("nobody")), group("nobody"))],
 )
-def test_where_nobody_is_an_administrator_everybody_is(leaderless: tuple[Resource, ...]) -> None:
+def test_without_administrators_everybody_is_one(leaderless: tuple[Resource, ...]) -> None:
     state = stored(INFO, *leaderless)
     made = planned(state, replace(INFO, display_name="X"), *leaderless, roles("eve"))
     assert denials(made.changes, state, "eve") == ()

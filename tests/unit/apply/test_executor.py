@@ -314,7 +314,7 @@ def test_a_store_that_does_not_write_what_it_was_given_is_found_out(bench: Bench
         bench.apply(A)
 
 
-def test_what_is_recorded_of_a_failure_is_its_stage_class_and_cause(bench: Bench) -> None:
+def test_a_failure_is_recorded_with_stage_class_and_cause(bench: Bench) -> None:
     bench.apply(A, conduct=ApplyOptions(skip_tests="later"))
     bench.fail(a=REJECTED)
     with pytest.raises(TestsFailed):
@@ -343,7 +343,7 @@ class Unreadable(MemoryStore):
         return super().load(like, only_resources=only_resources)
 
 
-def test_what_was_written_is_said_to_be_even_if_it_cannot_be_proved() -> None:
+def test_a_written_revision_is_reported_even_if_it_cannot_be_verified() -> None:
     bench = Bench(store=Unreadable(clock=lambda: NOON))
     with pytest.raises(StateUnavailable) as caught:
         bench.apply(A)
@@ -352,7 +352,7 @@ def test_what_was_written_is_said_to_be_even_if_it_cannot_be_proved() -> None:
     assert "reconciler plan" in caught.value.hint
 
 
-def test_what_was_seen_of_a_server_outlives_an_apply_that_finds_it_down(bench: Bench) -> None:
+def test_observations_of_a_server_outlive_an_apply_that_finds_it_down(bench: Bench) -> None:
     bench.apply(A)
     seen = Observed(mechanisms=("PLAIN",))
     good = result("a", REJECTED)

@@ -62,7 +62,7 @@ EXAMPLE: Final = provider(
 SIGN_IN: Final = {"username": "support@example.com", "password": "env:A"}
 
 
-def test_a_connector_that_says_everything_is_kept_as_it_is() -> None:
+def test_a_complete_connector_is_kept_unchanged() -> None:
     connector = build(
         imap={"server": "mail.example.com", "port": 993, "use_ssl": True, **SIGN_IN},
         labels=["b", "a"],
@@ -95,7 +95,7 @@ def test_a_provider_fills_in_servers_ports_and_modes() -> None:
     assert connector.files_sent_copies
 
 
-def test_what_is_written_goes_before_the_provider() -> None:
+def test_explicit_values_take_precedence_over_the_provider() -> None:
     connector = build(
         EXAMPLE, imap={"server": "imap.example.net", "port": 143, "security": "starttls", **SIGN_IN}
     )
@@ -135,7 +135,7 @@ def test_use_ssl_false_means_none_even_where_the_provider_says_otherwise() -> No
     assert imap(build(EXAMPLE, imap={"use_ssl": False})).security is Security.NONE
 
 
-def test_security_goes_before_use_ssl() -> None:
+def test_security_takes_precedence_over_use_ssl() -> None:
     server = imap(build(imap={"port": 1993, "use_ssl": True, "security": "implicit"}))
     assert server.security is Security.IMPLICIT
 
@@ -179,7 +179,7 @@ def test_without_imap_there_is_nothing_to_share() -> None:
     assert connector.imap is None
 
 
-def test_the_local_part_is_taken_on_the_side_that_wants_it() -> None:
+def test_the_local_part_is_used_for_the_account_that_requires_it() -> None:
     connector = build(EXAMPLE, imap=SIGN_IN, enable_mail_send_from=True)
     assert imap(connector).username == "support@example.com"
     assert smtp(connector).username == "support"

@@ -37,7 +37,7 @@ def connector(name: str, **fields: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def test_a_cycle_is_told_once_whichever_group_it_is_entered_by(load_text: Any) -> None:
+def test_a_cycle_is_reported_once_whichever_group_it_is_entered_by(load_text: Any) -> None:
     text = group("a", "b") + group("b", "b", "c") + group("c", "b") + group("d", "b", "c")
     loaded = load_text(text)
     assert rules(loaded) == ["directory/group-cycle"] * 2
@@ -45,7 +45,7 @@ def test_a_cycle_is_told_once_whichever_group_it_is_entered_by(load_text: Any) -
     assert "b → c → b" in loaded.diagnostics[1].message
 
 
-def test_groups_that_share_a_group_are_no_cycle(load_text: Any) -> None:
+def test_groups_that_share_a_group_are_not_a_cycle(load_text: Any) -> None:
     text = group("a", "b", "c") + group("b", "d") + group("c", "d") + group("d", users="x")
     assert rules(load_text(text)) == []
 
@@ -61,7 +61,7 @@ def test_an_unknown_group_leaves_open_whether_there_is_an_administrator(load_tex
     assert rules(load_text(text)) == ["name/unknown-group"]
 
 
-def test_an_administrator_by_way_of_two_groups_is_one(load_text: Any) -> None:
+def test_an_administrator_through_two_groups_counts(load_text: Any) -> None:
     text = "kind: Roles\nadministrators: {groups: [a]}\n" + group("a", "b") + group("b", users="x")
     assert rules(load_text(text)) == []
 
@@ -79,7 +79,7 @@ def test_the_first_of_two_documents_counts_for_the_others(load_text: Any) -> Non
     assert "connectors.d/a.yaml:3:7" in loaded.diagnostics[0].message
 
 
-def test_permissions_and_connector_of_one_name_are_no_duplicates(load_text: Any) -> None:
+def test_permissions_and_connector_of_one_name_are_not_duplicates(load_text: Any) -> None:
     text = connector("a") + "---\nkind: Permissions\nconnector: a\n" + group("a", users="x")
     assert rules(load_text(text)) == []
 
@@ -132,7 +132,7 @@ def test_a_reference_is_checked_in_a_document_with_other_faults(load_text: Any) 
     assert sorted(told) == ["schema/range", "secret/unknown-scheme", "secret/unknown-scheme"]
 
 
-def test_a_slip_in_a_scheme_is_guessed(load_text: Any) -> None:
+def test_a_typo_in_a_scheme_gets_a_suggestion(load_text: Any) -> None:
     imap = "{server: a, port: 993, use_ssl: true, username: a, password: fiel:/x}"
     (item,) = load_text(connector("a", imap=imap)).diagnostics
     assert item.hint == "Did you mean `file`?"
@@ -168,7 +168,7 @@ def test_what_a_missing_provider_would_fill_in_is_not_called_missing(load_text: 
     assert rules(load_text(text)) == ["name/unknown-provider"] * 2
 
 
-def test_every_field_that_is_missing_is_told(load_text: Any) -> None:
+def test_every_missing_field_is_reported(load_text: Any) -> None:
     text = connector("a", imap="{}", enable_mail_send_from="true", smtp="{port: 587}")
     told = [item.message for item in load_text(text).diagnostics]
     assert [message for message in told if message.startswith("IMAP has no")] == [
@@ -195,7 +195,7 @@ def test_a_token_endpoint_that_names_no_host_is_not_allowed(load_text: Any) -> N
     assert rules(loaded) == ["oauth2/endpoint", "connector/host-not-allowed"]
 
 
-def test_what_the_model_refuses_is_never_passed_over() -> None:
+def test_documents_that_the_model_rejects_are_always_reported() -> None:
     (document,) = compose("kind: Group\nname: a\n", "a.yaml").documents
     (item,) = explain(document, {})
     assert (item.rule, item.line) == ("schema/invalid", 1)
@@ -279,7 +279,7 @@ def test_a_connector_without_errors_is_complete_and_safe(document: dict[str, Any
     assert (connector.email_address is not None) is connector.enable_mail_send_from
 
 
-def test_very_many_unknown_names_are_all_told_but_only_the_first_get_a_hint(
+def test_all_unknown_names_are_reported_but_only_the_first_get_a_hint(
     load_text: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reconciler.config.suggest.COMPARISONS", 3 * 2)
@@ -358,7 +358,7 @@ def test_texts_that_only_look_alike_are_taken(load_text: Any, text: str) -> None
     assert rules(load_text(connector("a", sent_folder=json.dumps(text)))) == []
 
 
-def test_what_shells_replace_in_braces_is_the_rule_of_variables(load_text: Any) -> None:
+def test_shell_variables_in_braces_are_reported_by_the_rule_for_variables(load_text: Any) -> None:
     for text, rule in (("${HOST}", "syntax"), ("a.${HOST}", "syntax"), ("${var.host}", "unknown")):
         assert rules(load_text(connector("a", sent_folder=json.dumps(text)))) == [
             f"variable/{rule}"

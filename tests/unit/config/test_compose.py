@@ -65,7 +65,7 @@ def test_every_value_knows_where_it_stands(newline: str) -> None:
     assert positions.of(("last",)) == Position(6, 7)
 
 
-def test_what_is_not_there_is_shown_at_the_closest_thing_around_it() -> None:
+def test_a_missing_value_is_reported_at_the_closest_enclosing_one() -> None:
     positions = compose("a: 1\nsmtp:\n  port: 1\n", "a.yaml").documents[0].positions
     assert positions.of(("smtp", "server")) == Position(2, 1)
     assert positions.of(("imap", "server")) == Position(1, 1)
@@ -95,7 +95,7 @@ def test_an_alias_for_nothing_is_refused(text: str) -> None:
     assert [rule for rule, _, _ in rules(text)] == ["yaml/alias"]
 
 
-def test_an_anchor_may_be_given_anew_but_not_within_itself() -> None:
+def test_an_anchor_may_be_redefined_but_not_within_itself() -> None:
     assert value("a: &x 1\nb: &x 2\nc: *x\n") == {"a": 1, "b": 2, "c": 2}
     assert rules("a: &x 1\nb: &x [*x]\n") == [("yaml/alias", 2, 8)]
 
@@ -140,14 +140,14 @@ def test_what_is_inside_a_duplicate_does_not_move_the_first() -> None:
     assert composed.documents[0].positions.of(("a", "b")) == Position(1, 8)
 
 
-def test_equal_keys_of_different_types_are_not_duplicates_but_no_text() -> None:
+def test_equal_keys_of_different_types_are_not_duplicates_but_not_text() -> None:
     assert rules("1: a\n'1': b\n") == [("yaml/key", 1, 1)]
 
 
 @pytest.mark.parametrize(
     "text", ["1: a\n", "null: a\n", ": a\n", "true: a\n", "? [a]\n: b\n", "{a: 1}: b\n", "1.5: a\n"]
 )
-def test_a_key_that_is_no_text_is_refused(text: str) -> None:
+def test_a_key_that_is_not_text_is_rejected(text: str) -> None:
     composed = compose(text, "a.yaml")
     assert [item.rule for item in composed.diagnostics] == ["yaml/key"]
     assert not composed.documents[0].whole
@@ -268,7 +268,9 @@ def test_a_number_out_of_reach_is_refused(text: str) -> None:
         ('a: "\\U99999999"\n', "yaml/syntax", 1, 2),
     ],
 )
-def test_what_is_no_yaml_is_told_where_it_is(text: str, rule: str, line: int, column: int) -> None:
+def test_invalid_yaml_is_reported_in_its_place(
+    text: str, rule: str, line: int, column: int
+) -> None:
     assert rules(text) == [(rule, line, column)]
 
 
@@ -309,7 +311,7 @@ def test_words_in_lower_case_may_be_shown(key: str) -> None:
     ("key", "item"),
     [("hunter2", None), ("Hunter", 1), ("a" * 41, 1), ("a b", 1), ("a1b2c3", 1), ("", 1)],
 )
-def test_what_may_be_a_password_is_not_shown(key: str, item: Any) -> None:
+def test_a_possible_password_is_not_shown(key: str, item: Any) -> None:
     assert not showable(key, item)
 
 
@@ -396,14 +398,14 @@ def test_a_colon_between_braces_in_one_long_document_gets_good_advice() -> None:
     assert 'quotes, as in {password: "env:NAME"}' in found.hint
 
 
-def test_what_only_looks_like_the_beginning_of_a_document_is_none() -> None:
+def test_a_line_that_resembles_a_document_start_is_not_one() -> None:
     filler = "---\nname: x\n" * 10_000
     composed = compose(filler + '---\na: "b\n---\u00a0c"\nd: "%\n%e"\n', "a.yaml")
     assert composed.diagnostics == ()
     assert composed.documents[-1].value == {"a": "b ---\u00a0c", "d": "% %e"}
 
 
-def test_a_problem_in_a_long_file_is_told_with_its_line_and_the_rest_is_limited() -> None:
+def test_a_problem_in_a_long_file_is_reported_with_its_line_and_the_rest_is_limited() -> None:
     text = "---\na: 1\na: 2\n" * 10_000
     composed = compose(text, "a.yaml")
     assert [item.line for item in composed.diagnostics] == [3 * n for n in range(1, 101)]

@@ -60,7 +60,7 @@ def findings(value: JSON) -> dict[str, bool]:
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=4))
-def test_what_the_checks_would_find_is_conspicuous(value: dict[str, JSON]) -> None:
+def test_texts_that_the_checks_would_report_are_conspicuous(value: dict[str, JSON]) -> None:
     raw = RawDocument(value, "a.yaml", Positions({}))
     noted = conspicuous([raw])
     for what, found in findings(value).items():

@@ -44,12 +44,12 @@ def test_the_folder_itself_may_begin_with_a_dot(tmp_path: Path) -> None:
     assert names(root) == ["a.yaml"]
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     (item,) = find(tmp_path / "connectors.d").diagnostics
     assert item.rule == "file/missing"
 
 
-def test_a_single_file_is_no_configuration(tmp_path: Path) -> None:
+def test_a_single_file_is_not_a_configuration(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("")
     (item,) = find(tmp_path / "a.yaml").diagnostics
     assert item.rule == "file/not-a-folder"
@@ -72,13 +72,13 @@ def test_files_that_are_links_are_read_as_in_a_mounted_volume(tmp_path: Path) ->
     assert read(tmp_path / "a.yaml") == "kind: Group"
 
 
-def test_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
+def test_a_dangling_link_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").symlink_to("nowhere")
     (path,) = find(tmp_path).paths
     assert told(read(path)) == ("file/unreadable", 0, 0)
 
 
-def test_a_folder_with_the_name_of_a_file_is_told(tmp_path: Path) -> None:
+def test_a_folder_named_like_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").mkdir()
     (path,) = find(tmp_path).paths
     result = read(path)
@@ -99,13 +99,13 @@ def test_a_device_is_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("")
     (tmp_path / "a.yaml").chmod(0)
     assert told(read(tmp_path / "a.yaml")) == ("file/unreadable", 0, 0)
 
 
-def test_a_failing_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.yaml").write_text("")
 
     def fail(*args: object) -> int:
@@ -127,9 +127,7 @@ def test_a_file_is_read_whole_whatever_size_it_is_said_to_have(
     assert read(tmp_path / "a.yaml") == "a: bcd"
 
 
-def test_a_folder_that_cannot_be_listed_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unlistable_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(path: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -143,13 +141,13 @@ def test_utf_8_is_read_with_and_without_a_mark() -> None:
 
 
 @pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
-def test_other_encodings_of_unicode_are_told(codec: str) -> None:
+def test_other_encodings_of_unicode_are_reported(codec: str) -> None:
     result = decode("kind: Group".encode(codec), "a.yaml")
     assert isinstance(result, Diagnostic)
     assert "UTF-" in result.message + result.hint
 
 
-def test_the_place_of_a_wrong_byte_is_told() -> None:
+def test_the_position_of_an_invalid_byte_is_reported() -> None:
     result = decode(
         "a: 1\r\nbé: x\xe9".encode("latin-1").replace(b"b\xe9", "bé".encode()), "a.yaml"
     )
@@ -168,7 +166,7 @@ def test_the_offset_counts_the_mark_and_the_column_does_not() -> None:
 @pytest.mark.parametrize(
     "character", ["\0", "\x07", "\x7f", "\x85", "\u2028", "\u202e", "\u2066", "\ufeff", "\uffff"]
 )
-def test_invisible_characters_are_told(character: str) -> None:
+def test_invisible_characters_are_reported(character: str) -> None:
     assert told(decode(f"a: 1\nb: {character}".encode(), "a.yaml")) == ("yaml/character", 2, 4)
 
 
@@ -185,7 +183,7 @@ def test_the_largest_file_is_read_and_a_larger_one_is_not(tmp_path: Path) -> Non
     assert told(read(path)) == ("file/too-large", 0, 0)
 
 
-def test_a_root_behind_a_locked_door_is_told(
+def test_a_root_in_an_inaccessible_folder_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(self: Path) -> None:
@@ -198,7 +196,7 @@ def test_a_root_behind_a_locked_door_is_told(
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b", "a/b"])
-def test_a_root_that_cannot_be_is_told(name: str) -> None:
+def test_an_impossible_root_is_reported(name: str) -> None:
     (item,) = find(Path(name)).diagnostics
     assert item.rule in {"file/missing", "file/unreadable"}
 

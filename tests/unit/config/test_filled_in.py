@@ -203,7 +203,7 @@ def test_every_resource_is_as_short_as_by_trial(
 
 
 @pytest.mark.parametrize("provider", built_in_providers(), ids=lambda item: item.name)
-def test_what_any_built_in_provider_fills_in_is_left_out(provider: Provider) -> None:
+def test_values_from_any_built_in_provider_are_omitted(provider: Provider) -> None:
     for sends in (True, False):
         document: Written = {
             "kind": "EmailConnector",

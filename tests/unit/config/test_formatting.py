@@ -101,14 +101,14 @@ LEFT = {
 
 
 @pytest.mark.parametrize("name", LEFT)
-def test_what_cannot_be_laid_out_without_loss_stays_as_it_is(name: str) -> None:
+def test_a_document_that_cannot_be_formatted_losslessly_is_unchanged(name: str) -> None:
     text, line = LEFT[name]
     found = formatted(text)
     assert found.text == text
     assert [item.line for item in found.left] == [line]
 
 
-def test_the_other_documents_of_the_file_are_laid_out_all_the_same() -> None:
+def test_the_other_documents_of_the_file_are_still_formatted() -> None:
     text = 'a:  1\n---\nb:   "\\u00e9"\n---\nc:   3\n'
     found = formatted(text)
     assert found.text == 'a: 1\n---\nb:   "\\u00e9"\n---\nc: 3\n'

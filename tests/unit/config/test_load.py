@@ -144,7 +144,7 @@ def test_the_built_in_providers_are_read_once_and_valid() -> None:
     assert "gmail" in {item.name for item in built_in_providers()}
 
 
-def test_a_built_in_provider_that_is_not_valid_is_a_fault_of_the_package(
+def test_an_invalid_built_in_provider_is_a_bug_in_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "providers").mkdir()
@@ -175,7 +175,7 @@ def test_no_bytes_make_it_raise(data: bytes) -> None:
     assert source.documents or source.diagnostics
 
 
-def test_what_it_does_not_need_is_not_imported(tmp_path: Path) -> None:
+def test_unneeded_modules_are_not_imported(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(CONNECTOR.format(name="a"))
     code = (
         "import sys; from pathlib import Path; from reconciler.config.load import load;"

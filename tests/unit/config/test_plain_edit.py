@@ -149,6 +149,6 @@ def test_what_depends_on_comments_and_braces_is_left_to_the_round_trip(
 
 
 @pytest.mark.parametrize("scalar", ["0x1F", "1_0", "TRUE", "2026-01-01", "017", "null", "+1"])
-def test_what_a_round_trip_writes_in_another_way_is_left_to_it(scalar: str) -> None:
+def test_values_that_a_round_trip_writes_differently_are_left_to_it(scalar: str) -> None:
     assert plainly_edited(f"a: {scalar}\nb: x\n", {"a": "x", "b": "x"}) is None
     assert plainly_edited(f"a: [{scalar}]\nb: x\n", {"a": "x", "b": "x"}) is None

@@ -57,7 +57,7 @@ def files() -> list[str]:
 FILES = files()
 
 
-def test_what_passes_in_the_repository_is_laid_out() -> None:
+def test_files_of_the_repository_that_pass_are_formatted() -> None:
     passed = [text for text in FILES if passes(text)]
     assert len(passed) > len(FILES) / 2
 
@@ -114,7 +114,7 @@ def test_what_passes(text: str) -> None:
         "a:\n  b: 1 # c\n         # d\n  e: 2\n",
     ],
 )
-def test_what_is_left_to_the_round_trip(text: str) -> None:
+def test_texts_that_are_left_to_the_round_trip(text: str) -> None:
     assert not is_laid_out(text)
 
 

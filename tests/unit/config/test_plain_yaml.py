@@ -149,7 +149,7 @@ def test_the_plain_form(text: str, values: list[Any]) -> None:
         "- - a\n",
     ],
 )
-def test_what_is_left_to_the_other_parser(text: str) -> None:
+def test_texts_that_are_left_to_the_full_parser(text: str) -> None:
     assert plain_documents(text) is None
 
 

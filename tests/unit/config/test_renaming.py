@@ -203,7 +203,7 @@ TABLE: Final = "kind: EmailConnectors\ntemplate: shop\n"
         ),
     ],
 )
-def test_a_row_of_a_table_gets_another_name_and_keeps_the_former(text: str, expected: str) -> None:
+def test_a_row_of_a_table_is_renamed_and_keeps_its_former_name(text: str, expected: str) -> None:
     done = renamed(text)
     assert (done.text, done.obstacles, done.declares) == (expected, (), True)
 

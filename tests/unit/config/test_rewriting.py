@@ -190,13 +190,13 @@ def test_one_field_that_differs_keeps_the_template() -> None:
     assert done.notes == ()
 
 
-def test_a_template_that_no_longer_fits_is_told() -> None:
+def test_a_template_that_no_longer_fits_is_reported() -> None:
     done = rewrite(changed(NOW["dev"], "office", smtp=None, enable_mail_send_from=False,
                            email_address=None, use_same_credentials=False, imap=None, draft=True))  # fmt: skip
     assert done.notes == ("office no longer fits the template relay, so it is written in full",)
 
 
-def test_what_is_gone_leaves_its_row_and_its_document() -> None:
+def test_a_removed_connector_leaves_its_row_or_document() -> None:
     done = rewrite(without(NOW["dev"], "hamburg", "office", "plain"))
     assert done.texts["shops.yaml"].endswith("  berlin: {city: Berlin}   # the first\n")
     assert "hamburg" not in done.texts["shops.yaml"]
@@ -205,7 +205,7 @@ def test_what_is_gone_leaves_its_row_and_its_document() -> None:
     assert "shops.yaml" not in done.texts
 
 
-def test_what_comes_back_becomes_a_row_or_a_short_document() -> None:
+def test_a_restored_connector_becomes_a_row_or_a_short_document() -> None:
     shops = SHOPS.replace("  berlin: {city: Berlin}   # the first\n", "")
     done = rewrite(NOW["dev"], files={**FILES, "shops.yaml": shops})
     assert done.texts["shops.yaml"] == shops + "  berlin: {city: Berlin}\n"
@@ -370,7 +370,7 @@ imap:
 
 
 @pytest.mark.parametrize("follows", [True, False])
-def test_what_a_changed_provider_fills_in_is_not_what_the_files_meant(follows: bool) -> None:
+def test_a_changed_provider_changes_what_the_files_mean(follows: bool) -> None:
     files = {"x.yaml": PROVIDED}
     (provider,) = loaded(files, "dev").providers
     (connector,) = loaded(files, "dev").connectors

@@ -42,7 +42,7 @@ def test_an_empty_file_is_fine(text: str, tmp_path: Path) -> None:
     assert load_settings(written(tmp_path, text)) == (Settings(), ())
 
 
-def test_what_is_set_is_taken_and_the_rest_stays(tmp_path: Path) -> None:
+def test_explicit_settings_apply_and_the_rest_keep_their_defaults(tmp_path: Path) -> None:
     text = "limits: {min_connectors: 3.0}\ntesting: {depth: tls}\nsecrets: {allow_command: true}\n"
     settings, diagnostics = load_settings(written(tmp_path, text))
     assert diagnostics == ()
@@ -67,13 +67,13 @@ def test_what_is_set_is_taken_and_the_rest_stays(tmp_path: Path) -> None:
         ("testing: {timeout_seconds: 0}", "schema/range"),
     ],
 )
-def test_what_is_wrong_is_told_and_the_defaults_hold(text: str, rule: str, tmp_path: Path) -> None:
+def test_errors_are_reported_and_the_defaults_apply(text: str, rule: str, tmp_path: Path) -> None:
     settings, diagnostics = load_settings(written(tmp_path, text))
     assert [item.rule for item in diagnostics] == [rule]
     assert settings == Settings()
 
 
-def test_a_folder_or_a_broken_link_in_its_place_is_told(tmp_path: Path) -> None:
+def test_a_folder_or_a_broken_link_in_its_place_is_reported(tmp_path: Path) -> None:
     (tmp_path / "reconciler.yaml").symlink_to("nowhere")
     assert [item.rule for item in load_settings(tmp_path / "reconciler.yaml")[1]] == [
         "file/unreadable"
@@ -82,7 +82,7 @@ def test_a_folder_or_a_broken_link_in_its_place_is_told(tmp_path: Path) -> None:
     assert [item.rule for item in load_settings(tmp_path / "folder")[1]] == ["file/unreadable"]
 
 
-def test_the_password_of_a_database_is_neither_taken_nor_told(tmp_path: Path) -> None:
+def test_the_password_of_a_database_is_neither_accepted_nor_shown(tmp_path: Path) -> None:
     url = "postgresql://reconciler:hunter2@db.example.com/mail?sslmode=verify-full"
     _, diagnostics = load_settings(written(tmp_path, f"limits: {{}}\nstate: {url}\n"))
     assert [(item.rule, item.line) for item in diagnostics] == [("settings/state-password", 2)]
@@ -109,7 +109,7 @@ def test_the_password_of_the_state_is_a_reference(tmp_path: Path) -> None:
         ("state_password: command:pass show hunter2", "secret/scheme-not-allowed"),
     ],
 )
-def test_a_password_of_the_state_that_is_no_usable_reference_is_refused(
+def test_an_unusable_reference_for_the_state_password_is_rejected(
     text: str, rule: str, tmp_path: Path
 ) -> None:
     _, diagnostics = load_settings(written(tmp_path, f"{text}\n"))
@@ -146,7 +146,7 @@ def test_hosts_are_allowed_by_name_or_by_domain(
     assert Settings(allowed_hosts=patterns).allows_host(host) is allowed
 
 
-def test_a_file_behind_a_locked_door_is_told(
+def test_a_file_in_an_inaccessible_folder_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: object) -> None:

@@ -97,7 +97,7 @@ def test_a_line_of_a_table_wins_over_the_table_and_that_over_the_template(load_t
     assert loaded.renames == (("b", "old"),)
 
 
-def test_what_replaces_a_parameter_is_not_searched_again(load_text: Any) -> None:
+def test_replacements_of_parameters_are_not_searched_again(load_text: Any) -> None:
     settings = Settings(variables={"sign": Variable(default="${name} ${var.sign}")})
     text = use().replace("Paris", "'${var.sign}'")
     found = load_text(template=TEMPLATE, use=text, settings=settings)
@@ -136,7 +136,7 @@ def test_a_command_keeps_its_signs(load_text: Any) -> None:
         ("[lead@example.com]", "lead", "template.yaml:15:27"),
     ],
 )
-def test_a_problem_of_a_template_is_told_once_in_its_file(
+def test_a_problem_of_a_template_is_reported_once_in_its_file(
     load_text: Any, old: str, new: str, place: str
 ) -> None:
     rows = "a: {city: A}, b: {city: B}, c: {city: C}"
@@ -152,7 +152,7 @@ def test_a_problem_of_a_filled_in_text_names_who_has_it(load_text: Any) -> None:
     assert "A B" not in loaded.diagnostics[0].message
 
 
-def test_a_problem_of_an_own_field_is_told_in_the_connector(load_text: Any) -> None:
+def test_a_problem_of_an_own_field_is_reported_in_the_connector(load_text: Any) -> None:
     for more, place in (
         ("imap: {port: 70000}\n", "use.yaml:5:14"),
         ("imap: {prot: 1}\n", "use.yaml:5:8"),
@@ -179,7 +179,7 @@ def test_arguments_are_those_that_the_template_declares(
     assert told(loaded) == [(rule, place)]
 
 
-def test_who_refers_to_a_connector_that_was_refused_is_not_told_that_it_is_missing(
+def test_references_to_a_rejected_connector_are_not_reported_as_missing(
     load_text: Any,
 ) -> None:
     policy = "kind: GlobalSmtpPolicy\nenabled: true\nconnector: paris\n"
@@ -199,7 +199,7 @@ def test_permissions_beside_a_document_of_them_are_declared_twice(load_text: Any
     assert "connectors.d/use.yaml:2:7" in loaded.diagnostics[0].message
 
 
-def test_a_name_that_is_taken_is_told_at_its_line(load_text: Any) -> None:
+def test_a_duplicate_name_is_reported_at_its_line(load_text: Any) -> None:
     loaded = load_text(template=TEMPLATE, use=use(), z=table("paris: {city: X}"))
     assert set(told(loaded)) == {("name/duplicate", "z.yaml:3:14")}
 
@@ -294,7 +294,7 @@ def test_an_editor_takes_templates_and_tables() -> None:
 
 
 @pytest.mark.parametrize("name", ["city", "name"])
-def test_a_parameter_in_the_fields_of_a_table_is_said_to_belong_into_the_template(
+def test_a_parameter_in_the_fields_of_a_table_belongs_in_the_template(
     load_text: Any, name: str
 ) -> None:
     more = f"from_name: Shop ${{{name}}}\n"

@@ -55,7 +55,7 @@ def test_every_resource_is_read_back_as_it_was(
         assert read_back(concise(resource, provider), provider) == resource
 
 
-def test_what_the_provider_fills_in_is_left_out() -> None:
+def test_values_from_the_provider_are_omitted() -> None:
     assert GMAIL.imap is not None
     assert GMAIL.smtp is not None
     reference = SecretRef("env", "INFO_PASSWORD")
@@ -94,7 +94,7 @@ def test_what_the_provider_fills_in_is_left_out() -> None:
     assert read_back(written, GMAIL) == elsewhere
 
 
-def test_tls_is_said_as_the_form_says_it_where_that_means_the_same() -> None:
+def test_tls_is_written_like_the_settings_form_if_equivalent() -> None:
     odd = MailServer(server="mail.contoso.example", port=9993, security=Security.STARTTLS)
     written = concise(Connector(name="x", display_name="x", imap=odd, draft=True), None)
     assert written["imap"] == {
@@ -110,7 +110,7 @@ def test_plain_text_on_a_port_of_tls_stays_written_out() -> None:
     assert written["imap"] == {"server": "localhost", "port": 993, "security": "none"}
 
 
-def test_what_no_document_can_say_is_refused_with_a_way_out() -> None:
+def test_an_inexpressible_resource_is_rejected_with_a_remedy() -> None:
     changed = replace(connector("info", provider="own"), files_sent_copies=True)
     with pytest.raises(ReconcilerError, match=r"EmailConnector\.info") as caught:
         concise(changed, OWN)

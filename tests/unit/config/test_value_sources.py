@@ -94,7 +94,7 @@ def loaded(request: pytest.FixtureRequest, load_text: Any) -> Any:
     return load_text(templates=TEMPLATES, shops=SHOPS, **settings(request.param))
 
 
-def test_a_row_tells_its_template_with_the_lines_of_both(loaded: Any) -> None:
+def test_a_row_names_its_template_with_the_lines_of_both(loaded: Any) -> None:
     assert sources(loaded, "hamburg") == {
         "": "connectors.d/shops.yaml:6, template shop",
         "display_name": "template shop, templates.yaml:6, with parameter city of shops.yaml:6",
@@ -114,7 +114,7 @@ def test_a_row_in_brackets_over_several_lines_is_found(loaded: Any) -> None:
     assert found["imap.port"] == "parameter port of templates.yaml:5", "the default"
 
 
-def test_what_a_connector_says_itself_has_no_remark(loaded: Any) -> None:
+def test_values_of_the_connector_itself_have_no_remark(loaded: Any) -> None:
     found = sources(loaded, "single")
     assert not {"imap.port", "imap.security", "name"} & found.keys()
     assert found["display_name"].endswith("with parameter city of shops.yaml:15")

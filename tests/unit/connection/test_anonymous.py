@@ -67,13 +67,13 @@ def test_a_demand_for_a_sign_in_is_a_class_of_its_own(code: str, status: str, te
 
 
 @pytest.mark.parametrize(("code", "status", "text", "error_class"), OTHERS)
-def test_what_a_sign_in_would_not_change_is_told_as_before(
+def test_failures_that_a_sign_in_would_not_change_are_explained_as_before(
     code: str, status: str, text: str, error_class: ErrorClass
 ) -> None:
     assert told(code, status, text)[0] is error_class
 
 
-def test_whoever_signs_in_is_not_told_to_do_so() -> None:
+def test_an_account_that_signs_in_gets_no_advice_to_do_so() -> None:
     smtp = mail_server("printer", "smtp")
     code, status, text = DEMANDS[6]
     error_class, _, remedy = told(

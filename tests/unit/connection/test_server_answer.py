@@ -78,7 +78,7 @@ def reply(error: Exception, *secrets: str) -> str:
         "User is authenticated but not connected.",
     ],
 )  # fmt: skip
-def test_what_servers_answer_is_shown_as_it_is(said: str) -> None:
+def test_answers_of_known_servers_are_shown_unchanged(said: str) -> None:
     assert reply(rejected(said), "Tr0ub4dor&3-zq9") == f"535 {said}"
 
 
@@ -99,7 +99,7 @@ def test_everything_else_is_left_out(said: str, shown: str) -> None:
     assert reply(rejected(said)) == f"535 {shown}".strip()
 
 
-def test_known_words_of_which_a_secret_consists_are_left_out() -> None:
+def test_known_words_that_make_up_a_secret_are_hidden() -> None:
     said = "5.7.8 wrong: the user was not found"
     assert reply(rejected(said), "the user was not found") == "535 5.7.8 wrong: …"
 

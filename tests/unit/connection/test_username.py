@@ -63,7 +63,7 @@ def secrets(item: Connector) -> tuple[Account, AccountSecrets]:
     return account, found
 
 
-def test_the_server_is_told_what_the_reference_leads_to() -> None:
+def test_the_server_gets_the_user_name_behind_the_reference() -> None:
     _, found = secrets(ses())
     assert found.resolve() == "env:SES_KEY, env:SES_PASSWORD"
     credential = found.credential(Deadline(5))
@@ -107,7 +107,7 @@ def test_the_name_counts_where_credentials_go_somewhere_new() -> None:
         ("a:", False),
     ],
 )
-def test_what_reads_as_a_reference_is_one(username: str, *, is_reference: bool) -> None:
+def test_text_that_looks_like_a_reference_is_one(username: str, *, is_reference: bool) -> None:
     server = mail_server("ses", "smtp", username=username)
     assert (server.username_reference is not None) is is_reference
     written = {"kind": "EmailConnector", "name": "ses", "smtp": {"username": username}}

@@ -105,7 +105,7 @@ def test_every_family_is_read(family: str, server: str, username: str) -> None:
     assert SECRET not in repr(found)
 
 
-def test_what_is_lost_is_named_with_its_line() -> None:
+def test_skipped_settings_are_named_with_their_line() -> None:
     assert told(read_program_settings(DJANGO)) == [
         (7, "EMAIL_TIMEOUT was not understood"),
         (4, "EMAIL_HOST_PASSWORD was not copied: put the secret where the connector refers to"),
@@ -132,7 +132,7 @@ def test_an_access_key_becomes_a_reference() -> None:
     assert "AKIA" not in repr(found)
 
 
-def test_no_tls_becomes_mandatory_starttls_and_is_said() -> None:
+def test_no_tls_becomes_mandatory_starttls_with_a_remark() -> None:
     found = read_program_settings(
         "SMTP_HOST=smtp.contoso.example\nSMTP_PORT=25\nSMTP_SECURITY=none\n"
     )

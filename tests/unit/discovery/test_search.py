@@ -197,7 +197,7 @@ def test_a_file_that_cannot_be_trusted_is_refused(
     ["127.0.0.1", "imap", "[::1]", "im ap.example", "imap.example/x", "a@b.example", "&#x202e;.example",
      "-x.example", "x" * 64 + ".example", ".".join(["abcdefgh"] * 40)],
 )  # fmt: skip
-def test_what_is_not_a_host_name_is_not_taken_for_one(domain: MailDomain, host: str) -> None:
+def test_text_that_is_not_a_host_name_is_rejected(domain: MailDomain, host: str) -> None:
     domain.serve(SITE, 443, http(200, autoconfig(imap=host)))
     assert servers(looked(domain)) == [f"SMTP smtp.{DOMAIN}:587, STARTTLS"]
 
@@ -276,7 +276,7 @@ def _fails(query: dns.message.Message) -> bytes:
 
 
 @pytest.mark.parametrize("answer", [_fails, lambda _query: b"\0" * 40, lambda _query: None])
-def test_a_name_server_that_fails_is_said_and_the_search_goes_on(
+def test_a_failing_name_server_is_reported_and_the_search_continues(
     domain: MailDomain, answer: object
 ) -> None:
     domain.names.answer = answer  # type: ignore[assignment]
@@ -304,7 +304,7 @@ def test_a_guess_is_checked_with_tls_and_without_a_credential(domain: MailDomain
     assert words <= {"EHLO"}, "nothing but a greeting is said"
 
 
-def test_a_guess_that_speaks_another_protocol_is_none(domain: MailDomain) -> None:
+def test_a_guess_that_speaks_another_protocol_is_rejected(domain: MailDomain) -> None:
     domain.serve(f"imap.{DOMAIN}", 993, http(200, b"hello"))
     domain.serve(f"smtp.{DOMAIN}", 465, imap_greeting)
     assert looked(domain, seconds=3)[-1].found is None

@@ -38,11 +38,11 @@ def test_no_text_stops_the_reader(text: str) -> None:
         "",
     ],
 )
-def test_settings_of_programs_are_no_form(text: str) -> None:
+def test_settings_of_programs_are_not_a_form(text: str) -> None:
     assert read_form(text) is None
 
 
-def test_what_a_connector_cannot_take_is_said_with_its_line_and_without_its_value() -> None:
+def test_unsupported_settings_are_reported_with_their_line_without_their_value() -> None:
     found = read_form(
         "IMAP server: mail\nIMAP server port: 993\nSMTP server: smtp.contoso.example\n"
         "SMTP server port: 2525\nUse SSL: No\nPassword: hunter2\nSMTP Username: relay\n"

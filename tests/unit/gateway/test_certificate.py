@@ -25,7 +25,7 @@ def pair() -> tuple[bytes, bytes]:
     return b"".join(item.bytes() for item in made.cert_chain_pems), made.private_key_pem.bytes()
 
 
-def test_what_leads_to_no_file_is_fetched_again_after_a_minute() -> None:
+def test_a_reference_that_is_not_a_file_is_fetched_again_after_a_minute() -> None:
     now, asked = 0.0, []
     values = dict(
         zip(("command:cert", "command:key"), (item.decode() for item in pair()), strict=True)

@@ -68,7 +68,7 @@ def as_a_warning() -> None:
         (as_a_warning, {"event": "warning", "origin": "UserWarning", "problem": "old style"}),
     ],
 )
-def test_what_python_would_print_is_an_event(
+def test_text_that_python_would_print_is_an_event(
     cause: Callable[[], None], event: dict[str, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     stream = io.StringIO()

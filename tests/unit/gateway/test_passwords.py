@@ -52,7 +52,7 @@ def test_a_password_that_is_replaced_counts_after_a_minute(
     assert vault.fetched == 2
 
 
-def test_what_cannot_be_fetched_again_stays_and_what_never_could_is_an_error(
+def test_a_failed_refetch_keeps_the_password_and_a_failed_first_fetch_is_an_error(
     vault: Vault, passwords: Passwords
 ) -> None:
     assert passwords.matches(REFERENCE, OLD.encode())

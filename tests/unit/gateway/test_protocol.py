@@ -42,7 +42,7 @@ class Handler:
 @pytest.mark.parametrize(
     ("last", "is_told"), [(b"QUIT\r\n", True), (b"", False)], ids=["says goodbye", "says nothing"]
 )
-def test_a_client_that_goes_on_before_it_leaves_has_read_the_answer(
+def test_a_client_that_sends_more_before_leaving_has_read_the_answer(
     monkeypatch: pytest.MonkeyPatch, last: bytes, *, is_told: bool
 ) -> None:
     async def never(*_: object) -> bool:

@@ -94,7 +94,7 @@ def envelope() -> Envelope:
 
 
 @pytest.mark.parametrize("stays", [True, False])
-def test_a_mail_is_logged_as_sent_once_its_client_was_told(*, stays: bool) -> None:
+def test_a_mail_is_logged_as_sent_once_its_client_has_the_answer(*, stays: bool) -> None:
     provider, metrics, log = Accepting(), Metrics(), io.StringIO()
 
     async def scene() -> None:
@@ -121,7 +121,7 @@ def test_a_mail_is_logged_as_sent_once_its_client_was_told(*, stays: bool) -> No
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_a_client_that_leaves_frees_no_room_until_its_mail_is_through() -> None:
+def test_a_client_that_leaves_frees_no_room_until_its_mail_is_done() -> None:
     slow, log = Slow(), io.StringIO()
 
     async def scene() -> None:

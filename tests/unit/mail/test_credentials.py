@@ -94,7 +94,7 @@ def test_a_challenge_that_is_not_base64_is_an_error() -> None:
         BearerToken("a\x01b", Secret("t")),
     ],
 )
-def test_what_would_end_a_line_early_is_not_sent(credential: Password | BearerToken) -> None:
+def test_text_that_would_end_a_line_early_is_not_sent(credential: Password | BearerToken) -> None:
     with pytest.raises(Unsendable):
         check_sendable(credential)
 

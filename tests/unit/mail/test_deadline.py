@@ -8,7 +8,7 @@ from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import Cancelled, TimedOut
 
 
-def test_what_is_left_shrinks_and_ends() -> None:
+def test_the_remaining_time_shrinks_and_ends() -> None:
     deadline = Deadline(60)
     assert deadline.remaining() <= 60
     with pytest.raises(TimedOut):

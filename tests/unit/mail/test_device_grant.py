@@ -105,7 +105,7 @@ def test_nothing_is_shown_but_a_code_and_a_page(issuer: Issuer, fields: dict[str
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "<html>", '"code"'])
-def test_an_answer_that_is_none_is_a_fault(issuer: Issuer, text: str) -> None:
+def test_an_invalid_answer_is_a_fault(issuer: Issuer, text: str) -> None:
     issuer.answer = lambda _: (200, text)
     with pytest.raises(MailFault):
         begin(REQUEST, DEVICES, SCOPES, https(issuer))
@@ -137,7 +137,7 @@ def test_waiting_goes_on_and_slower_if_asked_to(
     assert ask(REQUEST, CODE, https(issuer)) == slower
 
 
-def test_what_was_allowed_is_issued(issuer: Issuer) -> None:
+def test_a_granted_token_is_issued(issuer: Issuer) -> None:
     issuer.answer = lambda _: token(refresh_token="rt-first", expires_in=3600)
     assert ask(REQUEST, CODE, https(issuer)) == Issued("at-1", 3600, "rt-first")
     (form,) = issuer.requests

@@ -36,7 +36,7 @@ def test_a_host_is_the_same_however_it_is_written(host: str) -> None:
     assert led.target(host, 993) == ("127.0.0.1", 10993)
 
 
-def test_names_beyond_ascii_and_addresses_in_brackets() -> None:
+def test_non_ascii_names_and_addresses_in_brackets() -> None:
     led = ConnectTo.parse(["bücher.example:993=[::1]:10993", "[2001:db8::1]:25=localhost:2525"])
     assert led.target("xn--bcher-kva.example", 993) == ("::1", 10993)
     assert led.target("2001:db8::1", 25) == ("localhost", 2525)
@@ -56,20 +56,20 @@ def test_names_beyond_ascii_and_addresses_in_brackets() -> None:
         ":993=127.0.0.1:993",
     ],
 )
-def test_what_is_no_redirection_is_wrong_usage(text: str) -> None:
+def test_an_invalid_redirection_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError) as refused:
         ConnectTo.parse([text])
     assert "HOST:PORT=ADDRESS:PORT" in refused.value.hint
 
 
-def test_one_place_cannot_be_led_to_two() -> None:
+def test_one_host_and_port_cannot_have_two_targets() -> None:
     entry = "a.example:993=127.0.0.1:1"
     assert len(ConnectTo.parse([entry, entry]).redirections) == 1
     with pytest.raises(UsageError, match="two places"):
         ConnectTo.parse([entry, "A.example:993=127.0.0.1:2"])
 
 
-def test_a_star_lets_nothing_out_that_is_not_redirected() -> None:
+def test_a_star_forbids_connections_that_are_not_redirected() -> None:
     led = ConnectTo.parse(["imap.example.com:993=127.0.0.1:10993 *"])
     assert led.target("imap.example.com", 993) == ("127.0.0.1", 10993)
     with pytest.raises(NotRedirected):
@@ -78,7 +78,7 @@ def test_a_star_lets_nothing_out_that_is_not_redirected() -> None:
     assert ConnectTo.parse(["*"])
 
 
-def test_what_is_given_comes_before_what_stands_already() -> None:
+def test_given_entries_take_precedence_over_default_ones() -> None:
     standing = ("a.example:1=127.0.0.1:1, b.example:2=127.0.0.1:2 *",)
     entries = joined(["b.example:2=127.0.0.1:3", "c.example:4=127.0.0.1:4"], standing)
     led = ConnectTo.parse(entries)

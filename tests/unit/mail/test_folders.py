@@ -76,7 +76,7 @@ def test_which_folder_holds_sent_mail(
         (["Archive/2020*", "INBOX/Gesendet*"], NO_NAMESPACES, "INBOX/Gesendet"),
     ],
 )
-def test_a_copy_goes_to_no_folder_of_somebody_else(
+def test_a_copy_never_goes_to_another_users_folder(
     folders: list[str], namespaces: Namespaces, expected: str | None
 ) -> None:
     listed = [

@@ -155,7 +155,7 @@ def test_the_reason_is_the_servers_before_that_of_our_own_network(
         connect((), Deadline(30))
 
 
-def test_it_can_be_called_off_while_it_waits(dead: ResolvedAddress) -> None:
+def test_it_can_be_cancelled_while_it_waits(dead: ResolvedAddress) -> None:
     cancelled = threading.Event()
     timer = threading.Timer(0.05, cancelled.set)
     timer.start()

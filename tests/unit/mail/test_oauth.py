@@ -188,7 +188,7 @@ def test_a_token_is_renewed_a_minute_before_it_ends_or_at_half_time(
     assert asked == ([1, 1, 2] if lifetime else [1, 2, 3])
 
 
-def test_a_refusal_is_told_in_the_servers_words_and_remembered(issuer: Issuer) -> None:
+def test_a_refusal_is_reported_in_the_servers_words_and_cached(issuer: Issuer) -> None:
     issuer.answer = lambda _: refusal("invalid_client", "AADSTS7000215: Invalid client secret.")
     source = tokens(issuer)
     for _ in range(3):
@@ -229,7 +229,7 @@ def test_a_refusal_counts_no_longer_once_the_secret_is_another_one(issuer: Issue
     assert [form["client_secret"] for form in issuer.requests] == ["wrong", "right"]
 
 
-def test_a_secret_that_is_missing_is_no_refusal(issuer: Issuer) -> None:
+def test_a_missing_secret_is_not_a_refusal(issuer: Issuer) -> None:
     resolver = Rotated()
     source = AuthlibTokens(resolver, connect_to=issuer.connect_to, ca_file=issuer.ca_file)
     with pytest.raises(SecretError, match="env:CLIENT_SECRET is not set"):
@@ -383,7 +383,7 @@ def test_an_endpoint_that_is_down_is_unreachable_and_asked_again(issuer: Issuer)
             nowhere.token(down, "me@x", Deadline(5))
 
 
-def test_an_endpoint_with_a_bad_certificate_is_told_nothing(issuer: Issuer) -> None:
+def test_an_endpoint_with_a_bad_certificate_is_sent_nothing(issuer: Issuer) -> None:
     strict = AuthlibTokens(Secrets(), connect_to=issuer.connect_to)
     with pytest.raises(TokenFault, match="certificate verify failed"):
         strict.token(CLIENT, "me@x", Deadline(5))
@@ -404,7 +404,7 @@ def test_a_secret_goes_to_https_only(issuer: Issuer, endpoint: str | None) -> No
 
 
 @pytest.mark.parametrize("key", ["", "no JSON", "{}", '{"client_email": "x", "private_key": "y"}'])
-def test_a_key_that_is_none_is_named_by_its_reference_and_not_repeated(
+def test_an_invalid_key_is_named_by_its_reference_and_not_repeated(
     issuer: Issuer, key: str
 ) -> None:
     with pytest.raises(KeyUnusable) as refused:
@@ -414,7 +414,7 @@ def test_a_key_that_is_none_is_named_by_its_reference_and_not_repeated(
     assert issuer.requests == []
 
 
-def test_who_waits_for_somebody_elses_token_has_a_deadline_too(issuer: Issuer) -> None:
+def test_waiting_for_another_threads_token_has_a_deadline_too(issuer: Issuer) -> None:
     asked, ended = threading.Event(), threading.Event()
 
     def slow(_: dict[str, str]) -> tuple[int, str]:

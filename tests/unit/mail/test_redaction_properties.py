@@ -72,7 +72,7 @@ def test_an_ordinary_answer_is_shown(said: str, secret: str) -> None:
     assert knowing(secret).show(said) == said
 
 
-def test_what_is_public_anyway_hides_nothing() -> None:
+def test_public_text_hides_nothing() -> None:
     redactor = knowing("support2024!")
     redactor.allow("support@contoso.example")
     said = "550 5.1.1 <support@contoso.example> unknown"

@@ -111,7 +111,7 @@ def test_it_is_kept_before_the_access_token_is_used(issuer: Issuer, file: Path) 
     assert seen == ["rt-next-1"]
 
 
-def test_what_cannot_be_written_is_said_to_be_spent(issuer: Issuer, file: Path) -> None:
+def test_a_token_that_cannot_be_written_is_reported_as_spent(issuer: Issuer, file: Path) -> None:
     issuer.answer = Rotating()
     tokens = run_of(issuer, file.parent, REFRESH="rt-first-0")
     for _ in range(2):  # within one process it goes on

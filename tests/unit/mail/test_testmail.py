@@ -13,7 +13,7 @@ def composed(address: str) -> bytes:
     return compose(address=address, connector="support", token="0123abcd", now=NOW)
 
 
-def test_a_test_mail_can_be_found_again_and_wants_no_answer() -> None:
+def test_a_test_mail_can_be_found_and_suppresses_answers() -> None:
     message = message_from_bytes(composed("support@contoso.example"), policy=default)
     assert message["From"] == message["To"] == "support@contoso.example"
     assert message[HEADER] == "0123abcd"
@@ -26,7 +26,7 @@ def test_a_test_mail_can_be_found_again_and_wants_no_answer() -> None:
     assert "removed" in message.get_content()
 
 
-def test_it_is_as_smtp_wants_it() -> None:
+def test_it_has_the_line_ends_and_length_that_smtp_requires() -> None:
     content = composed("support@contoso.example")
     assert content.isascii()
     assert content.endswith(b"\r\n")
@@ -34,9 +34,9 @@ def test_it_is_as_smtp_wants_it() -> None:
     assert max(len(line) for line in content.splitlines()) <= 998
 
 
-def test_an_address_beyond_ascii_stays_as_it_is() -> None:
+def test_a_non_ascii_address_is_unchanged() -> None:
     assert "grüße@contoso.example".encode() in composed("grüße@contoso.example")
 
 
-def test_every_token_is_another() -> None:
+def test_every_token_is_different() -> None:
     assert len({new_token() for _ in range(100)}) == 100

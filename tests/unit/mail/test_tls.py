@@ -32,7 +32,7 @@ def test_a_file_adds_to_what_the_system_trusts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
-def test_a_file_that_is_none_is_wrong_usage(tmp_path: Path, content: str | None) -> None:
+def test_an_invalid_file_is_a_usage_error(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_text(content)

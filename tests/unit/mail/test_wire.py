@@ -85,7 +85,7 @@ def test_without_a_size_everything_is_read_to_the_end(ends: tuple[Wire, socket.s
     assert wire.read() == b"all of it"
 
 
-def test_silence_ends_at_the_deadline_and_is_told_as_such(
+def test_silence_ends_at_the_deadline_and_is_reported_as_such(
     ends: tuple[Wire, socket.socket],
 ) -> None:
     wire, _ = ends
@@ -95,7 +95,7 @@ def test_silence_ends_at_the_deadline_and_is_told_as_such(
     assert late.value.silent
 
 
-def test_a_wait_can_be_called_off(ends: tuple[Wire, socket.socket]) -> None:
+def test_a_wait_can_be_cancelled(ends: tuple[Wire, socket.socket]) -> None:
     wire, _ = ends
     cancelled = Event()
     wire.deadline = Deadline(60, cancelled)

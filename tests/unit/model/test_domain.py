@@ -40,7 +40,7 @@ def test_domains_become_a_labels(domain: str, expected: str) -> None:
     "domain",
     ["☃.example", "xn--n3h.example", "a\u200db.example", "xn--0.example", "-ä.example", "ä" * 64],
 )
-def test_what_has_no_answer_is_refused_and_equals_nothing_else(domain: str) -> None:
+def test_an_invalid_domain_is_rejected_and_equals_no_other(domain: str) -> None:
     with pytest.raises(ValueError, match="IDNA 2008"):
         a_labels(domain)
     assert domain_key(domain) == domain

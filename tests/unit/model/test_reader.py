@@ -111,7 +111,7 @@ def test_other_documents_are_read_as_pydantic_reads_them(data: st.DataObject) ->
         {1: 2},
     ],
 )
-def test_what_json_does_not_have_is_not_read(fields: dict[Any, Any]) -> None:
+def test_values_that_json_cannot_have_are_not_read(fields: dict[Any, Any]) -> None:
     assert by_reader(ConnectorDocument, WRITTEN) is not None
     assert by_reader(ConnectorDocument, {**WRITTEN, **fields}) is None
 

@@ -102,7 +102,7 @@ def test_equal_resources_and_only_they_have_equal_digests(one: Any, other: Any) 
     )
 
 
-def test_a_specification_has_neither_kind_nor_what_is_none() -> None:
+def test_a_specification_omits_the_kind_and_missing_values() -> None:
     spec = spec_of(GlobalSmtpPolicy(enabled=False))
     assert spec == {"enabled": False, "save_to_sent_items": False, "reply_to": "original_sender"}
 
@@ -112,7 +112,7 @@ def test_canonical_json_depends_on_nothing_but_the_value() -> None:
 
 
 @pytest.mark.parametrize("value", [{1, 2}, object(), b"x"])
-def test_what_has_no_place_in_a_specification_is_refused(value: object) -> None:
+def test_unsupported_types_in_a_specification_are_rejected(value: object) -> None:
     with pytest.raises(TypeError):
         to_plain(value)
 

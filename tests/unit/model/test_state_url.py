@@ -66,7 +66,7 @@ def test_it_says_whether_the_server_has_to_prove_itself(url: str, *, verified: b
 
 
 @pytest.mark.parametrize("url", ["sqlite:///state.db", "mysql://db/x", "", "postgresql"])
-def test_other_urls_are_none_of_its_business(url: str) -> None:
+def test_other_urls_are_ignored(url: str) -> None:
     assert parse(url) is None
 
 
@@ -80,7 +80,7 @@ def test_other_urls_are_none_of_its_business(url: str) -> None:
         "postgresql://u:hunter2@host/db/more",
     ],
 )
-def test_what_cannot_be_read_is_refused_and_not_repeated(url: str) -> None:
+def test_an_unreadable_url_is_rejected_and_not_repeated(url: str) -> None:
     with pytest.raises(ValueError, match=r"must be|no host") as caught:
         parse(url)
     assert "hunter2" not in str(caught.value)

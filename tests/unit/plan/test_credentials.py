@@ -84,7 +84,7 @@ def at_port(security: str, port: int, **fields: Any) -> Connector:
         (("starttls", 2465), ("implicit", 2465)),
     ],
 )
-def test_stronger_tls_at_the_same_host_and_user_is_no_redirect(
+def test_stronger_tls_at_the_same_host_and_user_is_not_a_redirect(
     before: tuple[str, int], after: tuple[str, int]
 ) -> None:
     made = planned(stored(at_port(*before)), at_port(*after))
@@ -181,7 +181,7 @@ def test_many_secrets_of_a_provider_are_allowed_by_one_option() -> None:
     assert overriding_options(made.violations[:1]) == made.violations[0].override
 
 
-def test_an_override_for_one_reference_is_none_for_another() -> None:
+def test_an_override_for_one_reference_does_not_cover_another() -> None:
     a, b = connector("a"), connector("b")
     desired = [moved(item, server="new.example") for item in (a, b)]
     allowed = Overrides(
@@ -193,7 +193,7 @@ def test_an_override_for_one_reference_is_none_for_another() -> None:
     ]
 
 
-def test_a_rule_for_one_host_is_none_for_another() -> None:
+def test_a_rule_for_one_host_does_not_cover_another() -> None:
     there = moved(INFO, server="evil.example")
     assert refused_by(planned(stored(INFO), there, rules=("env:*_PASSWORD=*.contoso.example",)))
     assert not refused_by(planned(stored(INFO), there, rules=("env:*_PASSWORD=EVIL.example.",)))
@@ -234,7 +234,7 @@ def test_two_spellings_of_one_file_are_one_secret() -> None:
     assert planned(stored(before), same, real_paths=paths).new_credentials == ()
 
 
-def test_the_same_place_in_another_spelling_of_its_name_is_no_redirect() -> None:
+def test_the_same_host_in_another_spelling_is_not_a_redirect() -> None:
     assert INFO.imap is not None
     louder = replace(INFO, imap=replace(INFO.imap, server="IMAP.CONTOSO.EXAMPLE"))
     made = planned(stored(INFO), louder)
@@ -297,7 +297,7 @@ def test_the_first_apply_is_a_decision_too() -> None:
     assert refused(planned(EMPTY, INFO))
 
 
-def test_a_connector_that_is_deleted_and_created_anew_elsewhere_is_asked_about() -> None:
+def test_a_connector_that_is_recreated_elsewhere_needs_approval() -> None:
     other = connector("other")
     assert refused(planned(stored(other), other, moved(INFO, server="evil.example")))
 
@@ -367,7 +367,7 @@ def test_a_client_secret_that_becomes_a_password_is_a_redirect() -> None:
     assert refused(planned(stored(MODERN), configured))
 
 
-def test_a_reference_that_is_used_twice_for_one_place_is_told_once() -> None:
+def test_a_reference_that_is_used_twice_for_one_place_is_reported_once() -> None:
     twice = replace(CLIENT, refresh_token=SECRET)
     stored_one = receiving("modern", imap=mail_server("modern", password=None, oauth2=twice))
     configured = receiving(

@@ -152,7 +152,7 @@ def test_what_is_stored_unprotected_can_be_deleted_whatever_its_document_last_sa
     assert planned(stored(info, roles("ada")), roles("ada")).violations == ()
 
 
-def test_a_rename_is_no_delete_of_a_protected_connector() -> None:
+def test_a_rename_is_not_a_delete_of_a_protected_connector() -> None:
     payroll = connector("payroll", prevent_destroy=True)
     wages = replace(payroll, name="wages")
     assert planned(stored(payroll), wages, renames=(("wages", "payroll"),)).violations == ()
@@ -174,7 +174,7 @@ ON = GlobalSmtpPolicy(enabled=True, connector="no-reply", fallback_connector="no
         replace(ON, save_to_sent_items=True),
     ],
 )
-def test_any_change_of_the_policy_wants_somebody_to_say_that_it_is_meant(
+def test_any_change_of_the_policy_needs_approval(
     policy: GlobalSmtpPolicy,
 ) -> None:
     made = planned(stored(INFO, NO_REPLY, ON), INFO, NO_REPLY, policy)
@@ -187,7 +187,7 @@ def test_any_change_of_the_policy_wants_somebody_to_say_that_it_is_meant(
     )
 
 
-def test_so_do_a_new_policy_and_one_that_goes() -> None:
+def test_so_do_a_new_and_a_removed_policy() -> None:
     assert broken(planned(stored(NO_REPLY), NO_REPLY, ON).violations) == [Limit.POLICY_CHANGE]
     assert broken(planned(stored(NO_REPLY, ON), NO_REPLY).violations) == [Limit.POLICY_CHANGE]
 
@@ -196,7 +196,7 @@ def test_the_first_apply_may_bring_its_policy_along() -> None:
     assert planned(EMPTY, NO_REPLY, ON).violations == ()
 
 
-def test_a_policy_that_only_follows_a_rename_is_no_change_of_policy() -> None:
+def test_a_policy_that_only_follows_a_rename_is_unchanged() -> None:
     robot = replace(NO_REPLY, name="robot")
     after = replace(ON, connector="robot", fallback_connector="robot")
     made = planned(stored(NO_REPLY, ON), robot, after, renames=(("robot", "no-reply"),))

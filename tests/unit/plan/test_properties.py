@@ -74,7 +74,7 @@ def test_a_plan_after_its_apply_is_empty(situation: Situation) -> None:
 
 
 @given(states())
-def test_what_is_stored_needs_no_change_to_be_what_is_desired(current: StoredState) -> None:
+def test_planning_the_stored_snapshot_changes_nothing(current: StoredState) -> None:
     made = plan(Desired(current.snapshot), current)
     assert made.empty
     assert made.violations == ()
@@ -94,7 +94,7 @@ def test_a_real_store_ends_at_the_desired_snapshot_too(
 
 
 @given(situations())
-def test_what_others_rest_on_comes_first_and_goes_last(situation: Situation) -> None:
+def test_dependencies_are_created_first_and_deleted_last(situation: Situation) -> None:
     current, desired = situation
     changes = plan(desired, current).changes
     ranks = {kind: rank for rank, kind in enumerate(Kind)}
@@ -137,7 +137,7 @@ def test_permissions_are_renamed_only_with_their_connector(situation: Situation)
 
 
 @given(situations())
-def test_an_update_tells_every_field_that_differs_and_no_other(situation: Situation) -> None:
+def test_an_update_lists_every_field_that_differs_and_no_other(situation: Situation) -> None:
     current, desired = situation
     for change in plan(desired, current).changes:
         if isinstance(change, Update | Rename):
@@ -214,7 +214,7 @@ def reduced(situation: Situation, data: st.DataObject) -> tuple[frozenset[str], 
 
 
 @given(situations(), st.data())
-def test_what_is_left_after_failures_is_a_consistent_configuration(
+def test_the_remaining_configuration_after_failures_is_consistent(
     situation: Situation, data: st.DataObject
 ) -> None:
     _, left = reduced(situation, data)

@@ -57,7 +57,7 @@ def test_nothing_is_narrowed_without_a_scope() -> None:
     assert narrow_to(configured, StoredState(), WHOLE) == (configured, None)
 
 
-def test_what_is_outside_stays_as_it_is_stored() -> None:
+def test_resources_outside_stay_as_stored() -> None:
     after_a, after_b = (replace(item, display_name="Other") for item in (A, B))
     changes, along, left = part(stored(A, B), after_a, after_b, scope=Scope(("a",)))
     assert (changes, along, left) == (["EmailConnector.a"], [], ["EmailConnector.b"])
@@ -99,7 +99,7 @@ def test_a_new_connector_comes_with_its_permissions_and_their_groups() -> None:
     assert left == []
 
 
-def test_what_would_refer_to_something_that_is_gone_comes_along() -> None:
+def test_references_to_deleted_resources_are_included() -> None:
     policy = GlobalSmtpPolicy(enabled=True, connector="a")
     current = stored(A, B, permissions("a"), policy)
     changes, along, left = part(
@@ -255,7 +255,7 @@ POLICY: Final = GlobalSmtpPolicy(enabled=True, connector="b")
         ((A, B), (moved(B, server="new.example", password=SecretRef("env", "GITHUB_TOKEN")),)),
     ],
 )
-def test_what_would_refuse_an_apply_of_all_refuses_no_part(
+def test_problems_outside_the_scope_do_not_block_a_part(
     before: tuple[Resource, ...], after: tuple[Resource, ...]
 ) -> None:
     current = stored(*before, tests={"b": FAILED})

@@ -71,7 +71,7 @@ def test_one_account_that_fails() -> None:
     )
 
 
-def test_both_halves_that_fail() -> None:
+def test_both_accounts_fail() -> None:
     accounts = (failed(IMAP, "The first cause."), failed(SMTP, "The second."))
     assert verdict("support", accounts, NOON) == (
         "support can neither read mail nor send mail: The first cause."

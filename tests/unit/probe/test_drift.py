@@ -49,7 +49,7 @@ def kinds(checked: Checked) -> list[FindingKind]:
     return [found.kind for found in checked.findings]
 
 
-def test_what_is_as_it_was_has_not_drifted() -> None:
+def test_an_unchanged_connector_has_not_drifted() -> None:
     checked = compare(outcome())
     assert checked.findings == ()
     assert not checked.remarkable
@@ -68,7 +68,7 @@ def test_a_sign_in_that_is_refused_now() -> None:
     )
 
 
-def test_one_that_fails_as_before_is_remarkable_but_no_change() -> None:
+def test_one_that_fails_as_before_is_listed_but_not_changed() -> None:
     checked = compare(outcome(ErrorClass.AUTH_REJECTED), FAILED, REFUSED)
     assert checked.findings == ()
     assert checked.remarkable
@@ -104,7 +104,7 @@ def test_a_certificate_that_expires_before_the_threshold(days: int, said: str) -
     assert [said in found.summary for found in findings] == ([True] if said else [])
 
 
-def test_a_certificate_about_to_expire_is_said_every_time() -> None:
+def test_a_certificate_about_to_expire_is_reported_every_time() -> None:
     soon = replace(SEEN, certificate_expires=NOON + timedelta(days=1, hours=1))
     checked = compare(outcome(observed=soon), facts={Protocol.IMAP: Known("", soon)})
     assert [found.summary for found in checked.findings] == [
@@ -112,7 +112,7 @@ def test_a_certificate_about_to_expire_is_said_every_time() -> None:
     ]
 
 
-def test_a_certificate_that_was_renewed_is_no_drift() -> None:
+def test_a_renewed_certificate_is_not_drift() -> None:
     later = replace(SEEN, certificate_expires=NOON + timedelta(days=150))
     assert compare(outcome(observed=later)).findings == ()
 
@@ -137,12 +137,12 @@ def test_what_a_server_shows_otherwise(
     assert (found.kind, found.before, found.after) == (kind, before, after)
 
 
-def test_a_capability_that_is_new_is_no_drift() -> None:
+def test_a_new_capability_is_not_drift() -> None:
     more = replace(SEEN, capabilities=(*SEEN.capabilities, "MOVE"))
     assert compare(outcome(observed=more)).findings == ()
 
 
-def test_what_was_not_seen_is_not_compared() -> None:
+def test_properties_that_were_not_observed_are_not_compared() -> None:
     assert compare(outcome(observed=None)).findings == ()
     assert compare(outcome(), facts={}).findings == ()
     early = replace(SEEN, mechanisms=(), capabilities=(), size_limit=None)

@@ -34,7 +34,7 @@ def of(observed: Observed | None, error: ErrorClass | None) -> ConnectorResult:
     return replace(made, protocols=(replace(made.protocols[0], observed=observed),))
 
 
-def test_what_was_found_can_be_read_back() -> None:
+def test_findings_can_be_read_back() -> None:
     kept = last_test(of(SEEN, ErrorClass.AUTH_REJECTED))
     assert json.loads(json.dumps(kept.facts)) == kept.facts
     assert not kept.passed
@@ -43,7 +43,7 @@ def test_what_was_found_can_be_read_back() -> None:
     assert facts(last_test(of(None, None))) == {Protocol.IMAP: Known("", None)}
 
 
-def test_what_was_seen_is_kept_while_a_server_is_down() -> None:
+def test_observations_are_kept_while_a_server_is_down() -> None:
     first = last_test(of(SEEN, None))
     second = last_test(of(None, ErrorClass.TIMEOUT), first)
     third = last_test(of(None, ErrorClass.TIMEOUT), second)
@@ -61,6 +61,6 @@ def test_a_shallow_test_does_not_clear_what_failed_before() -> None:
     "kept",
     [{}, {"imap": 1}, {"imap": {"failure": ""}}, {"pop3": {"failure": "", "observed": None}}],
 )
-def test_facts_that_cannot_be_read_are_as_none(kept: dict[str, JSON]) -> None:
+def test_unreadable_facts_are_ignored(kept: dict[str, JSON]) -> None:
     assert facts(None) == {}
     assert facts(replace(PASSED, facts=kept)) == {}

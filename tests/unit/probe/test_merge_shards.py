@@ -76,7 +76,7 @@ def test_a_missing_shard_is_refused() -> None:
     assert refusal(parts) == "of 4 shards, 2, 3 are missing"
 
 
-def test_a_shard_that_is_there_twice_is_refused() -> None:
+def test_a_duplicate_shard_is_rejected() -> None:
     parts = shards(2)
     assert refusal({**parts, "copy.json": parts["1.json"]}) == (
         "1.json and copy.json are both shard 1/2"

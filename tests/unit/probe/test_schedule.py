@@ -68,7 +68,9 @@ def test_one_account_is_the_same_over_both_protocols_of_a_host() -> None:
     assert len(taken(schedule)) == 1
 
 
-def test_halves_with_one_password_come_one_after_the_other_wherever_their_servers_are() -> None:
+def test_accounts_with_one_password_are_tested_one_after_the_other_wherever_their_servers_are() -> (
+    None
+):
     imap, smtp = (
         mail_server("a", server="in.example"),
         mail_server("a", "smtp", server="out.example"),

@@ -46,6 +46,6 @@ def test_the_work_is_shared_about_evenly() -> None:
 
 
 @pytest.mark.parametrize(("number", "count"), [(0, 3), (4, 3), (1, 0), (-1, 2)])
-def test_a_number_outside_the_count_is_no_shard(number: int, count: int) -> None:
+def test_a_number_outside_the_count_is_rejected(number: int, count: int) -> None:
     with pytest.raises(ValueError, match="invalid shard"):
         Shard(number, count)

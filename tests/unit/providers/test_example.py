@@ -34,7 +34,7 @@ def connector(snapshot: Snapshot, name: str) -> Connector:
     return found
 
 
-def test_nothing_is_wrong_with_it(loaded: Loaded) -> None:
+def test_it_is_valid_without_warnings(loaded: Loaded) -> None:
     assert loaded.diagnostics == ()
 
 

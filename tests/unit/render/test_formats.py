@@ -69,7 +69,7 @@ def _matches(node: ast.FunctionDef, parameter: str) -> list[ast.Match]:
 
 
 @pytest.mark.parametrize("place", FUNCTIONS)
-def test_formats_are_told_apart_by_a_match_that_ends_in_assert_never(place: str) -> None:
+def test_formats_are_dispatched_by_a_match_that_ends_in_assert_never(place: str) -> None:
     _, node, parameter = FUNCTIONS[place]
     for item in ast.walk(node):
         if isinstance(item, (ast.If, ast.IfExp, ast.While)):

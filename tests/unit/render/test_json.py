@@ -46,7 +46,7 @@ def test_a_document_is_written_member_by_member_as_it_would_be_as_a_whole(docume
     assert to_json(document) == json.dumps(whole, indent=2, ensure_ascii=False)
 
 
-def test_what_is_no_document_of_its_own_is_written_too() -> None:
+def test_values_that_are_not_documents_are_written_too() -> None:
     assert to_json({"a": (1, None)}) == '{\n  "a": [\n    1,\n    null\n  ]\n}'
     assert to_json(()) == "[]"
 

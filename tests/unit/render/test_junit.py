@@ -53,7 +53,7 @@ def test_it_is_well_formed_whatever_a_server_says(said: str, error_class: ErrorC
     assert [case.get("classname") for case in suite] == ["payroll", "reconciler"]
 
 
-def test_a_no_is_a_failure_and_no_answer_is_an_error() -> None:
+def test_a_rejection_is_a_failure_and_no_answer_is_an_error() -> None:
     suite = read(
         report(
             (
@@ -73,7 +73,7 @@ def test_a_no_is_a_failure_and_no_answer_is_an_error() -> None:
     assert found == {"no-reply": "error", "payroll": "failure"}
 
 
-def test_what_was_not_run_is_skipped_and_the_reason_is_an_error() -> None:
+def test_a_connector_that_was_not_run_is_skipped_and_the_reason_is_an_error() -> None:
     suite = read(report((result("info"),), run("payroll", "support"), "interrupted"))
     assert (suite.get("tests"), suite.get("skipped"), suite.get("errors")) == ("4", "2", "1")
     assert [case.get("message") for case in suite.iter("error")] == ["interrupted"]

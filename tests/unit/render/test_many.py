@@ -68,7 +68,7 @@ def test_those_that_passed_do_not_take_the_room_of_those_that_failed() -> None:
     assert shown.end() == f"  … and {1000 - BLOCKS} more passed. JSON lists each."
 
 
-def test_what_another_connector_failed_with_is_said() -> None:
+def test_the_failure_of_another_connector_is_reported() -> None:
     shown = ResultList(PLAIN)
     for item in FAILED[:20]:
         shown.text(item)
@@ -76,7 +76,7 @@ def test_what_another_connector_failed_with_is_said() -> None:
     assert "Check the password." in ResultList(PLAIN).text(FAILED[20])
 
 
-def test_many_redirections_are_counted_and_nothing_else_is_still_said(
+def test_many_redirections_are_counted_and_the_isolation_is_still_reported(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     places = tuple(f"m{n}.example:993=127.0.0.1:1{n:03}" for n in range(300))

@@ -41,7 +41,7 @@ PROBLEMS: Final = st.lists(
 
 
 @given(problems=PROBLEMS)
-def test_sarif_keeps_to_the_schema_of_2_1_0(problems: list[Diagnostic]) -> None:
+def test_sarif_matches_the_schema_of_2_1_0(problems: list[Diagnostic]) -> None:
     text = sarif(problems, ROOT, command="validate", error="interrupted")
     CHECKS["sarif"](text)
     document = json.loads(text)
@@ -72,7 +72,7 @@ def test_no_text_makes_an_annotation_of_its_own(problems: list[Diagnostic]) -> N
 
 
 @given(problems=PROBLEMS)
-def test_junit_keeps_to_its_schema_and_counts_the_errors(problems: list[Diagnostic]) -> None:
+def test_junit_matches_its_schema_and_counts_the_errors(problems: list[Diagnostic]) -> None:
     text = junit_suite("reconciler validate", problem_cases(problems))
     CHECKS["junit"](text)
     root = ET.fromstring(text.encode())

@@ -51,7 +51,7 @@ def test_a_failing_connector_says_where() -> None:
     assert "failing at imap authentication (auth_failed) since 2026-" in text
 
 
-def test_a_connector_that_goes_on_failing_says_since_when_and_when_it_was_tested() -> None:
+def test_a_failing_connector_shows_since_when_and_when_it_was_tested() -> None:
     later = replace(_FAILED, at=NOON + timedelta(days=3)).after(NOON)
     state = stored(connector("billing"), tests={"billing": later})
     (item,) = status_document(state, state.resources).connectors
@@ -59,7 +59,7 @@ def test_a_connector_that_goes_on_failing_says_since_when_and_when_it_was_tested
     assert item.tested_at == later.at.isoformat(timespec="seconds")
 
 
-def test_an_empty_list_says_what_was_asked_for_and_what_there_is() -> None:
+def test_an_empty_list_names_the_filter_and_the_existing_values() -> None:
     told = nothing_listed(_STATE, ("x*", "y"), ("hr",), "failing")
     assert told.startswith(
         "No stored connector named x* or y and labelled hr and that is failing. Stored: "

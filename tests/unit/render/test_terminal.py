@@ -5,12 +5,12 @@ from __future__ import annotations
 from reconciler.render.terminal import wrapped
 
 
-def test_what_fits_stays_on_its_line() -> None:
+def test_text_that_fits_stays_on_its_line() -> None:
     assert wrapped("  name  ", "text", 40) == ["  name  text"]
     assert wrapped("  name  ", "", 40) == ["  name"]
 
 
-def test_what_does_not_fit_continues_below_its_beginning() -> None:
+def test_text_that_does_not_fit_continues_below_its_beginning() -> None:
     lines = wrapped("  name  ", "one two three four five six seven", 30)
     assert lines == ["  name  one two three four", "        five six seven"]
 

@@ -27,7 +27,7 @@ def test_a_text_is_as_wide_as_a_terminal_shows_it(text: str, columns: int) -> No
     assert width_of(text) == columns
 
 
-def test_what_is_cut_keeps_its_last_character_whole() -> None:
+def test_truncated_text_keeps_its_last_character_whole() -> None:
     assert clip("ab👨\u200d👩\u200d👧cd", 5) == "ab👨\u200d👩\u200d👧…"
     assert clip("ab👨\u200d👩\u200d👧cd", 4) == "ab…"
     assert clip("郵便箱", 4) == "郵…"
@@ -39,6 +39,6 @@ def test_the_columns_of_a_table_stand_in_line() -> None:
     assert {width_of(line[:-1]) for line in lines} == {12}
 
 
-def test_a_table_gives_way_where_it_is_told_to() -> None:
+def test_a_table_narrows_the_given_columns() -> None:
     rows = [("a" * 30, "b" * 30)]
     assert all(width_of(line) <= 40 for line in table(("ONE", "TWO"), rows, 40, gives=(-1, 0)))

@@ -122,7 +122,7 @@ def test_a_spelling_of_the_address_is_a_claim(text: str) -> None:
         "=?x-nonsense?q?a?= <ada@contoso.example>",
     ],
 )
-def test_another_address_is_none(text: str) -> None:
+def test_another_address_is_not_a_claim(text: str) -> None:
     assert claimed([text], ADA, RoutingIndex(SNAPSHOT)) == ""
 
 

@@ -144,7 +144,7 @@ def test_the_address_of_a_draft_or_of_one_that_only_receives_is_nobodys() -> Non
 # --- the fallback ---------------------------------------------------------------------------------
 
 
-def test_who_has_no_connector_goes_through_the_fallback() -> None:
+def test_a_sender_without_a_connector_uses_the_fallback() -> None:
     policy = GlobalSmtpPolicy(fallback_connector="no-reply")
     found = routed(snapshot(INFO, NO_REPLY, policy), sender="sales@contoso.example")
     assert (found.connector, found.reason) == ("no-reply", Reason.FALLBACK)
@@ -213,7 +213,7 @@ def test_users_are_compared_without_regard_to_case_and_through_nested_groups(act
     assert found.steps[-1] == f"{actor} is one of its users."
 
 
-def test_whoever_is_not_among_the_users_is_refused() -> None:
+def test_a_sender_who_is_not_a_user_is_refused() -> None:
     found = refused(snapshot(INFO, permissions("info", users=users("eve"))), connector="info")
     assert found.reason is RefusalReason.NOT_PERMITTED
     assert found.sentence == "ada@contoso.example is not among the users of info"
@@ -245,7 +245,7 @@ def test_without_internal_domains_whoever_is_outside_the_connectors_domains_is_a
     assert routed(open_to_partners, PARTNER, connector="info").connector == "info"
 
 
-def test_a_login_name_that_is_no_address_is_internal() -> None:
+def test_a_login_name_that_is_not_an_address_is_internal() -> None:
     assert routed(snapshot(INFO, INTERNAL), "jenkins", connector="info").connector == "info"
 
 
@@ -417,6 +417,6 @@ def agrees(row: EffectiveRoute, actor: str, world: Snapshot) -> bool:
 
 
 @given(snapshots(), st.sampled_from(PEOPLE))
-def test_the_table_says_of_everybody_what_the_decision_says(world: Snapshot, actor: str) -> None:
+def test_the_table_agrees_with_the_decision_for_everybody(world: Snapshot, actor: str) -> None:
     for row in effective_routes(world):
         assert agrees(row, actor, world), row

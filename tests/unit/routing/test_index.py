@@ -113,7 +113,7 @@ def test_a_decision_is_the_one_that_a_search_comes_to(
     actor=st.sampled_from(PEOPLE),
     texts=st.lists(st.sampled_from(_TEXTS), max_size=3),
 )
-def test_what_is_claimed_is_what_a_search_finds(
+def test_claims_equal_those_of_a_linear_search(
     world: Snapshot, actor: str, texts: list[str]
 ) -> None:
     assert claimed(texts, actor, RoutingIndex(world)) == claimed(texts, actor, Search(world))

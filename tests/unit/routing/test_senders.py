@@ -82,7 +82,7 @@ def test_an_address_that_a_connector_names_is_not_part_of_the_domain_of_another(
         "a b@shop.example",
     ],
 )
-def test_what_is_not_plainly_an_address_of_the_domain_is_not_one(sender: str) -> None:
+def test_an_unusual_address_does_not_count_as_one_of_the_domain(sender: str) -> None:
     assert not sends_as(SHOP, sender)
     found = route(RouteRequest(actor=ADA, sender=sender), RoutingIndex(snapshot(SHOP)))
     assert isinstance(found, Refusal) or found.from_address != sender
@@ -96,7 +96,7 @@ def test_further_addresses_are_reserved(text: str) -> None:
     assert not claimed([text], ADA, RoutingIndex(EVERYTHING))
 
 
-def test_what_a_connector_names_is_not_reserved_by_the_domain_of_another() -> None:
+def test_a_listed_address_is_not_reserved_by_the_domain_of_another() -> None:
     assert claimed(["sales@shop.example"], ADA, RoutingIndex(EVERYTHING))
     assert not claimed(["sales@shop.example"], EVE, RoutingIndex(EVERYTHING))
 

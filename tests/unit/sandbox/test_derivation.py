@@ -58,7 +58,7 @@ def test_servers_that_are_the_same_in_another_spelling_share_a_listener(
     assert len(accounts.mailboxes) == 2
 
 
-def test_drafts_and_halves_that_lack_something_and_disabled_sending_are_left_out(
+def test_drafts_incomplete_accounts_and_disabled_sending_are_left_out(
     derive: Callable[..., SandboxAccounts],
     connector: Callable[..., Connector],
     imap: Callable[..., MailServer],

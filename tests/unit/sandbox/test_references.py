@@ -37,7 +37,7 @@ def test_a_file_that_is_missing_is_reported_with_reference_and_connector(
 
 
 @pytest.mark.parametrize("scheme", ["keyring", "command", "vault"])
-def test_a_scheme_that_cannot_be_stood_in_for_is_reported(
+def test_an_unsupported_scheme_is_reported(
     scheme: str, tmp_path: Path, seed: Seed, connector: Callable[..., Connector]
 ) -> None:
     with pytest.raises(SandboxError, match=rf"{scheme}:x of EmailConnector\.support"):
@@ -61,7 +61,7 @@ def test_every_variable_is_exported_once_and_those_of_drafts_too(
 
 
 @pytest.mark.parametrize("name", ["PATH", "RECONCILER_STATE", "A=B"])
-def test_a_variable_that_cannot_be_had_is_refused(
+def test_a_variable_that_cannot_be_set_is_rejected(
     name: str,
     seed: Seed,
     connector: Callable[..., Connector],

@@ -21,13 +21,13 @@ def test_a_token_opens_what_it_was_issued_for_and_nothing_else() -> None:
     assert not any(tokens.open(other, token) for other in OTHERS)
 
 
-def test_every_token_is_another() -> None:
+def test_every_token_is_different() -> None:
     tokens = Tokens()
     assert tokens.issue([SUPPORT]) != tokens.issue([SUPPORT])
 
 
 @pytest.mark.parametrize("octets", [b"", b"sandbox-", b"\xff"])
-def test_what_was_never_issued_opens_nothing(octets: bytes) -> None:
+def test_a_token_that_was_never_issued_is_rejected(octets: bytes) -> None:
     tokens = Tokens()
     tokens.issue([SUPPORT])
     assert not tokens.open(SUPPORT, octets)

@@ -35,7 +35,7 @@ def wait_for_end(pid: int) -> None:
         time.sleep(0.01)
 
 
-def test_what_it_prints_is_the_secret(reveal: Reveal) -> None:
+def test_its_output_is_the_secret(reveal: Reveal) -> None:
     assert reveal("command:echo 'correct horse'") == "correct horse"
 
 

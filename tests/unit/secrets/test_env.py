@@ -53,7 +53,7 @@ def test_only_the_environment_that_was_given_is_looked_at(
 
 
 @pytest.mark.parametrize("held", [{}, {"SUPPORT_PASSWORD": ""}])
-def test_a_look_at_a_variable_says_what_fetching_it_would(
+def test_checking_a_variable_reports_the_error_of_fetching_it(
     environ: dict[str, str], refuse: Refuse, held: dict[str, str]
 ) -> None:
     environ |= held

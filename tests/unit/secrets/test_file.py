@@ -83,7 +83,7 @@ def test_a_file_without_end_is_not_read_to_its_end(refuse: Refuse) -> None:
         (b"\xed\xa0\x80", "is not UTF-8 text"),
     ],
 )
-def test_what_cannot_be_a_password_is_refused_without_being_shown(
+def test_an_impossible_password_is_rejected_without_being_shown(
     tmp_path: Path, refuse: Refuse, octets: bytes, reason: str
 ) -> None:
     tmp_path.joinpath("secret").write_bytes(octets)
@@ -95,7 +95,7 @@ def test_what_cannot_be_a_password_is_refused_without_being_shown(
     assert "caf" not in error.hint
 
 
-def test_one_that_is_not_there_is_named(refuse: Refuse) -> None:
+def test_a_missing_one_is_named(refuse: Refuse) -> None:
     message = "the secret file:missing cannot be read: No such file or directory"
     assert refuse("file:missing").message == message
 

@@ -99,7 +99,7 @@ def test_only_the_secret_that_was_used_is_written_over(base: Path, text: str) ->
     assert path.read_text() == text
 
 
-def test_what_is_no_token_is_neither_written_nor_written_over(base: Path) -> None:
+def test_text_that_is_not_a_token_is_neither_written_nor_overwritten(base: Path) -> None:
     for new in (
         "two words",
         "a\nline",

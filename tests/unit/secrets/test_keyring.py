@@ -58,7 +58,7 @@ def test_service_and_user_are_both_needed(refuse: Refuse, target: str) -> None:
     assert "names no" in refuse(f"keyring:{target}").message
 
 
-def test_what_is_not_in_it_is_named(keyring_that: Callable[[Get], None], refuse: Refuse) -> None:
+def test_a_missing_entry_is_named(keyring_that: Callable[[Get], None], refuse: Refuse) -> None:
     keyring_that(_kept("mail", "support"))
 
     error = refuse("keyring:mail/info")
@@ -67,7 +67,7 @@ def test_what_is_not_in_it_is_named(keyring_that: Callable[[Get], None], refuse:
     assert error.hint == "Store it with: keyring set mail info"
 
 
-def test_a_failure_of_the_keyring_is_told_without_its_text(
+def test_a_failure_of_the_keyring_is_reported_without_its_text(
     keyring_that: Callable[[Get], None], refuse: Refuse
 ) -> None:
     def locked(service: str, user: str) -> object:
@@ -91,7 +91,7 @@ def test_without_the_library_the_extra_is_named(
     assert "pip install '.[keyring]'" in refuse("keyring:mail/support").hint
 
 
-def test_the_real_library_is_asked_as_it_wants_to_be(reveal: Reveal, refuse: Refuse) -> None:
+def test_the_real_library_is_called_correctly(reveal: Reveal, refuse: Refuse) -> None:
     keyring = pytest.importorskip("keyring")
     kept = {("mail", "support"): "correct horse"}
 

@@ -159,7 +159,7 @@ def test_each_secret_is_fetched_once() -> None:
     assert environ.asked == ["SUPPORT_PASSWORD", "INFO_PASSWORD"]
 
 
-def test_a_secret_that_is_kept_for_a_time_is_then_fetched_anew() -> None:
+def test_a_cached_secret_is_fetched_again_when_it_expires() -> None:
     now = [1000.0]
     environ = Environment()
     resolver = Resolver(environ, allow_command=False, base=Path(), keep=60, clock=lambda: now[0])

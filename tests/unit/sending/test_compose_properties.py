@@ -312,7 +312,7 @@ def test_every_recipient_is_in_the_envelope_once_and_bcc_in_the_copy_alone(
 
 
 @pytest.mark.parametrize("field", ["to", "cc", "bcc"])
-def test_one_text_in_place_of_several_is_no_list_of_letters(field: str) -> None:
+def test_a_single_text_is_not_split_into_characters(field: str) -> None:
     with pytest.raises(UsageError, match="must be several"):
         composed(replace(MAIL, **cast("Any", {field: "ada@x.example"})))
 

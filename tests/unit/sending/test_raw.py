@@ -51,6 +51,6 @@ def test_the_author_that_the_way_was_decided_for_stays_as_it_is() -> None:
         assert b"From:   Our Info <INFO@contoso.example>" in head
 
 
-def test_a_mail_does_not_say_itself_who_it_was_to_be_from() -> None:
+def test_an_original_sender_in_the_input_is_removed() -> None:
     head = sent(b"From: info@contoso.example\r\nX-Original-From: ceo@contoso.example\r\n")
     assert not [line for line in head if line.lower().startswith(b"x-original-from")]

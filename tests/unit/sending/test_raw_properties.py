@@ -81,7 +81,7 @@ def field_names(content: bytes) -> list[bytes]:
 @example(b"To: " + b"(" * 20_000 + b"\n\n", ROUTE)
 @example(b"To: ada@x.example\nContent-Type: text/plain; \xe9=" + b"(" * 20_000 + b"\n\n", ROUTE)
 @example(b"To: ada@x.example\n" + b"Content-Type: message/rfc822\n\n" * 3_000 + b"\xff", ROUTE)
-def test_whatever_comes_in_is_a_mail_or_is_refused(content: bytes, route: Route) -> None:
+def test_any_input_becomes_a_mail_or_is_rejected(content: bytes, route: Route) -> None:
     try:
         mail = adopted(content, route)
     except UsageError as error:

@@ -85,7 +85,7 @@ def test_callers_are_understood(caller: str, line: str, call: Call) -> None:
         ("-f", "requires argument"),
     ],
 )
-def test_what_makes_no_sense_here_is_refused_in_words(line: str, words: str) -> None:
+def test_unsupported_options_are_rejected_with_a_sentence(line: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         parse(line.split())
 
@@ -102,7 +102,7 @@ def test_recipients_of_the_fields_join_those_of_the_arguments() -> None:
 
 
 @pytest.mark.parametrize("call", [Call(("root",)), Call(from_fields=True)])
-def test_a_mailbox_of_this_machine_is_nobody(call: Call) -> None:
+def test_a_local_mailbox_is_an_unknown_recipient(call: Call) -> None:
     with pytest.raises(NoSuchUser, match="root is a mailbox of this machine") as caught:
         mail_of(call, b"From: root\nTo: root\n\nx\n")
     assert "MAILTO" in caught.value.hint

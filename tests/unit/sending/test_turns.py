@@ -57,7 +57,7 @@ def test_a_rate_counts_any_sixty_seconds() -> None:
     assert turns.idle
 
 
-def test_whoever_gives_up_waits_no_more() -> None:
+def test_a_mail_that_gives_up_leaves_the_queue() -> None:
     turns = Turns()
     under_way, gone, last = (asked(turns, "shop") for _ in range(3))
     turns.withdraw(gone, 0.0)

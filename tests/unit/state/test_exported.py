@@ -84,12 +84,12 @@ def test_any_change_of_the_file_is_noticed(text: str) -> None:
 
 
 @pytest.mark.parametrize("other", ["[]", "{}", "null", "3", '{"format_version": "1.0"}'])
-def test_other_json_is_no_export(other: str) -> None:
+def test_other_json_is_not_an_export(other: str) -> None:
     with pytest.raises(StateError, match="not a state export"):
         from_text(other)
 
 
-def test_another_format_is_told_apart(text: str) -> None:
+def test_another_format_is_recognised(text: str) -> None:
     with pytest.raises(StateError, match=r"format 2\.0, and this release reads 1\.0"):
         from_text(text.replace('"format_version": "1.0"', '"format_version": "2.0"'))
 
@@ -147,7 +147,7 @@ def _no_moment(plain: dict[str, Any]) -> None:
     [_drop_revision, _drop_entry, _forget_resource, _repeat_resource, _other_spec,
      _unknown_reference, _future, _tested_group, _no_resource, _no_lineage, _unknown_field, _no_moment],
 )  # fmt: skip
-def test_what_contradicts_itself_is_refused_though_its_digest_is_right(
+def test_a_contradictory_export_is_rejected_despite_a_valid_digest(
     change: Callable[[dict[str, Any]], None], text: str
 ) -> None:
     plain = json.loads(text)

@@ -41,7 +41,7 @@ def test_our_folder_is_kept_out_of_git_whoever_made_it(tmp_path: Path) -> None:
     assert (ours / ".gitignore").read_text() == "!state.db\n"
 
 
-def test_what_is_there_is_never_replaced(tmp_path: Path) -> None:
+def test_an_existing_file_is_never_replaced(tmp_path: Path) -> None:
     target = tmp_path / "file"
     with folder.draft(target) as first, folder.draft(target) as second:
         first.write_text("first")

@@ -90,7 +90,7 @@ def broken() -> Iterator[str]:
     )  # fmt: skip
 
 
-def test_what_is_not_whole_json_is_refused() -> None:
+def test_incomplete_json_is_rejected() -> None:
     for text in broken():
         with pytest.raises(NotJson):
             members(Text(text.encode()), lambda _: None)

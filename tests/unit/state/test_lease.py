@@ -78,7 +78,7 @@ def test_a_busy_database_is_waited_for_too() -> None:
     assert acquire(attempt, wait=LONG, monotonic=time.monotonic, sleep=time.sleep) == OURS
 
 
-def test_each_holder_that_is_waited_for_is_told_once() -> None:
+def test_each_holder_that_is_waited_for_is_reported_once() -> None:
     time, told = Time(), list[str]()
     first = Lease("t1", "alice", "apply", "host", NOON, NOON + LONG)
     second = Lease("t2", "bob", "apply", "host", NOON, NOON + LONG)
@@ -98,7 +98,7 @@ def test_each_holder_that_is_waited_for_is_told_once() -> None:
     assert told == ["alice", "bob"]
 
 
-def test_nobody_is_told_of_who_is_not_waited_for() -> None:
+def test_a_holder_that_is_not_waited_for_is_not_reported() -> None:
     def attempt(dead: Lease | None) -> Lease | LockRefused:
         return LockRefused(THEIRS, NOON)
 
@@ -135,7 +135,7 @@ def test_a_lease_that_is_renewed_is_never_taken_for_dead() -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"), [(3, "for 3 s"), (300, "for 5 min"), (9000, "for 2 h"), (-9, "for 0 s")]
 )
-def test_how_long_it_is_held_is_told_for_people(seconds: int, text: str) -> None:
+def test_the_time_that_it_is_held_is_shown_for_people(seconds: int, text: str) -> None:
     assert text in locked(LockRefused(THEIRS, NOON + timedelta(seconds=seconds))).message
 
 
@@ -180,7 +180,7 @@ def test_renewing_stops_once_the_lease_is_lost() -> None:
         assert not lock._thread.is_alive()
 
 
-def test_a_lock_that_cannot_be_given_back_does_not_hide_how_the_block_ended() -> None:
+def test_a_lock_that_cannot_be_released_does_not_hide_how_the_block_ended() -> None:
     def release() -> None:
         raise StateUnavailable("disk gone")
 

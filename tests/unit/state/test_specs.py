@@ -19,7 +19,7 @@ def test_the_digest_of_the_text_is_that_of_the_value() -> None:
     assert specs.digest_of(specs.encode(group)) == digest(spec_of(group))
 
 
-def test_what_was_encoded_comes_back() -> None:
+def test_encoding_and_decoding_gives_the_same_resource() -> None:
     connector = Connector(name="support", display_name="Support ✉", labels=("a", "b"))
     text = specs.encode(connector)
     assert specs.decode(connector.address, text, specs.digest_of(text)) == connector
@@ -35,7 +35,7 @@ def test_what_was_encoded_comes_back() -> None:
         ('{"name":"other"}', "Group.other"),
     ],
 )
-def test_what_no_longer_parses_names_the_address(text: str, why: str) -> None:
+def test_an_unparsable_specification_names_its_address(text: str, why: str) -> None:
     with pytest.raises(StateCorrupt, match=why) as caught:
         specs.decode(TEAM, text, specs.digest_of(text))
     assert "Group.team" in caught.value.message

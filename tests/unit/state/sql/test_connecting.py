@@ -20,7 +20,7 @@ logging.getLogger("psycopg").warning("error ignored terminating a pipeline")
 """
 
 
-def test_what_the_driver_logs_of_a_broken_connection_is_not_on_standard_error() -> None:
+def test_the_drivers_log_of_a_broken_connection_is_not_on_standard_error() -> None:
     done = subprocess.run(
         [sys.executable, "-c", BROKEN], capture_output=True, text=True, timeout=60, check=False
     )

@@ -69,7 +69,7 @@ def test_a_state_that_was_restored_meanwhile_gets_what_comes_next(
     store.close()
 
 
-def test_a_state_that_is_gone_is_not_made_anew(store: StateStore, file: Path) -> None:
+def test_a_deleted_state_is_not_recreated(store: StateStore, file: Path) -> None:
     add(store, "a")
     for item in file.parent.iterdir():
         item.unlink()
@@ -88,7 +88,7 @@ def test_after_a_failure_the_next_one_is_written(store: StateStore, file: Path) 
     store.close()
 
 
-def test_a_connection_that_nobody_used_for_long_is_opened_anew(
+def test_a_long_idle_connection_is_reopened(
     store: StateStore, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(store, "a")

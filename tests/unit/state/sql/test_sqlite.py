@@ -142,14 +142,14 @@ def private() -> Iterator[None]:
 # --- what is wrong with it ------------------------------------------------------------------------
 
 
-def test_a_folder_is_no_state(url: str, path: Path) -> None:
+def test_a_folder_is_not_a_state(url: str, path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises(StateUnavailable, match="is a folder") as caught:
         read_everything(url)
     assert "names a file" in caught.value.hint
 
 
-def test_a_pipe_is_no_state_and_is_not_waited_for(url: str, path: Path) -> None:
+def test_a_pipe_is_not_a_state_and_does_not_block(url: str, path: Path) -> None:
     path.parent.mkdir()
     os.mkfifo(path)
     with pytest.raises(StateUnavailable, match="no ordinary file"):
@@ -167,7 +167,7 @@ def test_a_file_in_place_of_the_folder_is_named(url: str, path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"\x93\x17" * 4000, b"x", b"SQLite format 3\0" + b"\xff" * 5000]
 )
-def test_random_bytes_are_no_state(url: str, path: Path, content: bytes) -> None:
+def test_random_bytes_are_not_a_state(url: str, path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
     for use in (read_everything, lambda url: open_store(url).lock(holder="a", operation="b")):
@@ -257,7 +257,7 @@ def test_one_flipped_bit_in_a_specification_is_found(url: str, path: Path, apply
         "ALTER TABLE resources DROP COLUMN modified_by",
     ],
 )
-def test_what_is_missing_or_strange_is_corrupt(
+def test_missing_or_invalid_values_are_corrupt(
     url: str, path: Path, apply: Apply, damage: str
 ) -> None:
     apply(open_store(url), TEAM)

@@ -116,7 +116,7 @@ def test_a_database_that_comes_back_is_waited_for(shaky: Shaky) -> None:
     assert serial(shaky) == 1
 
 
-def test_one_that_does_not_is_told_and_nothing_was_written(shaky: Shaky) -> None:
+def test_one_that_does_not_is_reported_and_nothing_was_written(shaky: Shaky) -> None:
     with pytest.raises(StateUnavailable) as caught:
         commit(shaky, before=4)
     assert caught.value.hint == "look at it"
@@ -130,12 +130,12 @@ def test_what_was_not_written_is_not_written_twice(shaky: Shaky) -> None:
     assert serial(shaky) == 0
 
 
-def test_what_was_written_although_nobody_heard_of_it_counts(shaky: Shaky) -> None:
+def test_a_commit_without_a_confirmation_counts(shaky: Shaky) -> None:
     assert commit(shaky, after=1, looking=2) == SqlStore(shaky).revisions()[0]
     assert serial(shaky) == 1
 
 
-def test_where_it_cannot_be_found_out_that_is_said(shaky: Shaky) -> None:
+def test_an_unknown_outcome_is_reported(shaky: Shaky) -> None:
     with pytest.raises(CommitUnknown) as caught:
         commit(shaky, after=1, looking=4)
     assert "`reconciler history` shows whether the revision was written" in caught.value.hint
