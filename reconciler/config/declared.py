@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.config.compose import compose
+from reconciler.config.expansion import TABLE, TEMPLATE
 from reconciler.config.files import find_all, read, shown
-from reconciler.config.template_documents import TABLE, TEMPLATE
 from reconciler.diagnostics import Diagnostic
 from reconciler.model.address import Address, Kind
 

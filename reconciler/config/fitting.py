@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.config.build import build_connector
 from reconciler.config.documents import parse
-from reconciler.config.expansion import WRITTEN_ONLY, expand
+from reconciler.config.expansion import PERMISSIONS, WRITTEN_ONLY, expand
 from reconciler.config.positions import Place, Position, Positions
 from reconciler.config.raw import RawDocument, value_at
-from reconciler.config.template_documents import NAME_PARAMETER, PERMISSIONS
+from reconciler.config.template_documents import NAME_PARAMETER
 from reconciler.config.templates import Template, interpolated, read_template
 from reconciler.config.unresolve import in_full, paths_of, without, without_needless
 from reconciler.config.variables import VARIABLE_PREFIX, Variables, as_text, substitute

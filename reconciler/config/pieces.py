@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from reconciler.config.events import pieces
+from reconciler.config.expansion import TABLE
 from reconciler.config.fitting import Made
 from reconciler.config.plain_yaml import ReadOnce, read_documents
 from reconciler.config.raw import RawDocument
-from reconciler.config.template_documents import TABLE
 from reconciler.config.unresolve import Written
 
 if TYPE_CHECKING:

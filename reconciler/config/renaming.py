@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.config.compose import compose
 from reconciler.config.documents import kind_of
-from reconciler.config.template_documents import TABLE, TEMPLATE
+from reconciler.config.expansion import TABLE, TEMPLATE
 from reconciler.config.variables import substitute
 from reconciler.config.written_names import FORMER, HAS_FORMER, ROWS, WrittenNames, written_names
 from reconciler.model.address import Address, Kind

@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from reconciler.config.expansion import TABLE, TEMPLATE
 from reconciler.config.fitting import Made, Wanted, Workshop, shortest
 from reconciler.config.layout import files_of
 from reconciler.config.load import built_in_providers
 from reconciler.config.meant import Meant
 from reconciler.config.pieces import Piece, cut, holds_documents, kind_of_raw, unchanged
-from reconciler.config.template_documents import HEAD_FIELDS, TABLE, TEMPLATE, TableHead
+from reconciler.config.template_documents import HEAD_FIELDS, TableHead
 from reconciler.config.unresolve import Written, concise, paths_of
 from reconciler.config.written_edit import edited
 from reconciler.config.yaml_text import yaml_text

@@ -10,18 +10,14 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
 from reconciler.config.documents import TYPES
+from reconciler.config.expansion import TABLE, TEMPLATE
 from reconciler.config.settings import ScalarValue, Variable
 from reconciler.model.connector import STRICT
 from reconciler.model.described import Described
 from reconciler.model.fields import Maybe, Name, Text
 
-TEMPLATE: Final = "Template"
-TABLE: Final = "EmailConnectors"
 KINDS: Final = (*map(str, TYPES), TEMPLATE, TABLE)
 """The kinds of all documents that a file may hold."""
-
-PERMISSIONS: Final = "permissions"
-"""The field with the content of a Permissions document."""
 
 NAME_PARAMETER: Final = "name"
 """The parameter that every template has: the name of the connector."""

@@ -12,16 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.config.documents import TYPES
+from reconciler.config.expansion import PERMISSIONS
 from reconciler.config.positions import Layer
 from reconciler.config.raw import RawDocument
 from reconciler.config.settings import Variable
 from reconciler.config.suggest import did_you_mean, one_of
-from reconciler.config.template_documents import (
-    HEAD_FIELDS,
-    NAME_PARAMETER,
-    PERMISSIONS,
-    TemplateHead,
-)
+from reconciler.config.template_documents import HEAD_FIELDS, NAME_PARAMETER, TemplateHead
 from reconciler.config.variable_checks import EXPECTED, fits
 from reconciler.config.variables import (
     RUNS_A_PROGRAM,

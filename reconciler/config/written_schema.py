@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from reconciler.config.expansion import PERMISSIONS, TABLE, TEMPLATE
 from reconciler.config.schema import (
     DIALECT,
     VALUES,
@@ -23,9 +24,6 @@ from reconciler.config.schema import (
 from reconciler.config.template_documents import (
     HEAD_FIELDS,
     KINDS,
-    PERMISSIONS,
-    TABLE,
-    TEMPLATE,
     TableHead,
     TemplateHead,
     TemplateUseHead,

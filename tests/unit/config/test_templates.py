@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.config import expansion
+from reconciler.config import template_use
 from reconciler.config.combine import combine
 from reconciler.config.declared import declared, declared_labels
+from reconciler.config.expansion import PERMISSIONS, WRITTEN_ONLY
 from reconciler.config.schema import Validator
 from reconciler.config.settings import Settings, Variable, VariableType
+from reconciler.config.template_documents import HEAD_FIELDS, TemplateUseHead
 from reconciler.config.written_schema import editor_schema
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Security
@@ -209,7 +212,7 @@ def test_a_small_file_cannot_ask_for_a_large_configuration(
 ) -> None:
     rows = ", ".join(f"shop-{number}: {{}}" for number in range(200))
     text = table(rows, f"parameters: {{city: {'x' * 100}}}\n")
-    monkeypatch.setattr(expansion, "MOST_CHARACTERS", 20_000)
+    monkeypatch.setattr(template_use, "MOST_CHARACTERS", 20_000)
     loaded = load_text(template=TEMPLATE, table=text)
     ((rule, _),) = told(loaded)
     assert rule == "template/expansion"
@@ -309,3 +312,12 @@ def test_a_parameter_in_the_fields_of_a_table_belongs_in_the_template(
         template=TEMPLATE, table=table("berlin: {city: Berlin}", "from_name: ${HOME}\n")
     )
     assert "of a shell" in other.diagnostics[0].hint
+
+
+def test_what_only_written_connectors_have_is_what_they_say_of_a_template() -> None:
+    assert HEAD_FIELDS[TemplateUseHead] | {PERMISSIONS} == WRITTEN_ONLY
+
+
+@pytest.mark.parametrize("head", HEAD_FIELDS)
+def test_the_fields_of_each_head_are_listed(head: type[Any]) -> None:
+    assert HEAD_FIELDS[head] == {item.name for item in fields(head)}
