@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from reconciler.model.address import Kind
 from reconciler.model.connector import Connector
-from reconciler.model.snapshot import StoredState
+from reconciler.model.resource import digest, to_plain
+from reconciler.model.snapshot import Snapshot, StoredState
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
-from reconciler.plan.document import plan_digest
+from reconciler.plan.document import plan_digest, to_document
 from reconciler.plan.inputs import Desired
 from reconciler.plan.keep_going import without
 from reconciler.plan.planner import plan
+from reconciler.routing.table import effective_routes
 from reconciler.state.base import Commit
 from tests.memory_store import MemoryStore
 from tests.strategies import NOON, carried_out, situations, states, unresolved
@@ -51,6 +53,35 @@ def commit(store: MemoryStore, desired: Desired) -> None:
             ),
             token=lock.lease.token,
         )
+
+
+@given(situations())
+def test_routes_are_those_of_the_two_snapshots_even_where_they_are_shared(
+    situation: Situation,
+) -> None:
+    current, desired = situation
+    made = plan(desired, current)
+    assert made.routes_before == effective_routes(current.snapshot)
+    assert made.routes_after == effective_routes(desired.snapshot)
+
+
+@given(states(), st.text(max_size=9))
+def test_a_name_for_people_changes_no_route(current: StoredState, text: str) -> None:
+    renamed = tuple(
+        replace(item, display_name=text) if isinstance(item, Connector) else item
+        for item in current.snapshot.resources
+    )
+    made = plan(Desired(Snapshot.of(renamed)), current)
+    assert made.routes_after is made.routes_before
+    assert made.routes_after == effective_routes(Snapshot.of(renamed))
+
+
+@given(situations())
+def test_the_digest_of_a_plan_is_that_of_its_document(situation: Situation) -> None:
+    current, desired = situation
+    made = plan(desired, current)
+    document = replace(to_document(made), groups=())
+    assert plan_digest(made) == digest(to_plain(document, nulls=True))
 
 
 @given(situations())

@@ -49,6 +49,33 @@ def test_a_text_that_was_tampered_with_is_found() -> None:
         specs.decode(TEAM, '{"name":"team"}', specs.digest_of('{"name":"team" }'))
 
 
+def test_what_was_read_before_is_the_same_value_if_its_text_is_the_same() -> None:
+    team, other = Group(name="team"), Group(name="other")
+    texts = {item: specs.encode(item) for item in (team, other)}
+    first = specs.Specifications()
+    read = {
+        item: first.decode(item.address, text, specs.digest_of(text), None)
+        for item, text in texts.items()
+    }
+    assert read == {team: team, other: other}
+    second = specs.Specifications(first.found)
+    again = second.decode(TEAM, texts[team], specs.digest_of(texts[team]), None)
+    assert again is read[team]
+    assert second.found == {specs.digest_of(texts[team]): team}
+
+
+def test_what_was_read_before_hides_neither_another_text_nor_another_address() -> None:
+    team = Group(name="team")
+    text = specs.encode(team)
+    mark = specs.digest_of(text)
+    again = specs.Specifications({mark: team})
+    with pytest.raises(StateCorrupt, match=r"Group\.team does not match its digest"):
+        again.decode(TEAM, text.replace("team", "tame"), mark, None)
+    with pytest.raises(StateCorrupt, match=r"stored as Group\.tame is Group\.team"):
+        again.decode(Address(Kind.GROUP, "tame"), text, mark, None)
+    assert not again.found
+
+
 def test_an_unknown_kind_is_corrupt() -> None:
     with pytest.raises(StateCorrupt, match=r"Teapot\.short"):
         specs.address_of("Teapot", "short")
