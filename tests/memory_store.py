@@ -306,7 +306,7 @@ class MemoryStore:
         )
 
     def unlock(self, token: str) -> Lease:
-        """Take the lock away from whoever holds it under that token."""
+        """Remove the lock that is held under that token."""
         with self._mutex:
             found = self._lease
             if found is None or found.token != token:

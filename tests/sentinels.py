@@ -49,7 +49,7 @@ _ENCODED_RUN: Final = 10
 
 
 def leaks(text: str) -> list[str]:
-    """Name the sentinels of which a piece is in a text, each with the encoding it is in."""
+    """Name the sentinels with a piece in a text, each with its encoding."""
     small = text.casefold()
     found: set[str] = set()
     for start in range(0, len(small), _PAGE):

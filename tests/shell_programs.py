@@ -132,7 +132,7 @@ def _serve(connection: socket.socket) -> None:
         finally:
             for stream in streams:
                 os.close(stream)
-        with contextlib.suppress(OSError):  # whoever asked is gone
+        with contextlib.suppress(OSError):  # the requester is gone
             connection.sendall(b"%d\n" % process)
         status = _status(process, connection)
         with contextlib.suppress(OSError):
@@ -140,7 +140,7 @@ def _serve(connection: socket.socket) -> None:
 
 
 def _status(process: int, connection: socket.socket) -> int:
-    """Wait for a process, and end it if whoever asked for it goes."""
+    """Wait for a process, and end it if the requester goes."""
     watched = os.pidfd_open(process)
     try:
         waiting = select.poll()

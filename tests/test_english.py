@@ -1,10 +1,12 @@
-"""The English of everything that a user reads: phrases that had to be corrected often do not come back."""
+"""The English of output, documentation, code and test names: phrases that were often corrected do not come back."""
 
 from __future__ import annotations
 
 import ast
 import re
+import tokenize
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -49,6 +51,40 @@ PHRASES: Final = {
     r"\blike peace\b": "like success",
 }
 """What nobody should have to decode, and what to write instead."""
+
+PROSE: Final = {
+    r"\b(?:is|are|was|were) told\b(?! apart)": "say reported, called with, given or explained",
+    r"\b(?:is|are) said (?:to|so|of)\b": "say it in the active voice",
+    r"\banew\b": "again; re-encoded; recomputed",
+    r"\blets? go of\b": "close, drop or forget",
+    r"\b(?:calls?|called) (?:it )?off\b": "cancel",
+    r"\bothers than\b": "say that they changed, or differ",
+    r"\bwhoever\b": "name the person or the program",
+    r"\bcannot be had\b": "cannot be obtained, set or used",
+    r"\bbeyond ASCII\b": "non-ASCII",
+    r"\bby way of\b": "through",
+    r"\bwants it\b": "requires it",
+    r"\bunder way\b": "pending, or running",
+    r"\bfor want of\b": "because it lacks",
+}
+"""The same for docstrings and comments of the package."""
+
+NAMES: Final = {
+    r"_(?:is|are|was|were)_told(?!_apart)": "is reported, is given, is called with",
+    r"_(?:is|are)_said(?:_|$)": "is reported",
+    r"(?<!there)_(?:is|are)_no_(?!longer)": "is not a …, is rejected",
+    r"_(?:is|are)_none$": "is rejected, does not count",
+    r"_wants?_": "requires",
+    r"_anew(?:_|$)": "again, recomputed, recreated",
+    r"whoever": "name the person or the program",
+    r"cannot_be_had": "cannot be set, obtained or used",
+    r"beyond_ascii": "non_ascii",
+    r"called_off": "cancelled",
+    r"that_there_(?:is|are)(?:_not)?(?:_|$)": "existing, or unknown",
+    r"by_way_of": "through",
+    r"_(?:is|are)_wrong_usage": "is a usage error",
+}
+"""The same for names of tests, which say what is asserted."""
 
 ALLOWED: Final = frozenset(
     {
@@ -123,6 +159,57 @@ def test_no_text_has_a_phrase_that_has_to_be_decoded(phrase: str) -> None:
     assert sorted(found) == [], PHRASES[phrase]
 
 
+@cache
+def prose() -> tuple[tuple[str, str], ...]:
+    """Every docstring and comment of the package, each on one line, with the name of its file."""
+    found = []
+    for path in sorted((ROOT / "reconciler").rglob("*.py")):
+        source = path.read_text("utf-8")
+        place = path.relative_to(ROOT).as_posix()
+        found += [
+            (place, node.value.value)
+            for node in ast.walk(ast.parse(source))
+            if isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+        ]
+        comments = [
+            token.string.lstrip("# ")
+            for token in tokenize.generate_tokens(StringIO(source).readline)
+            if token.type == tokenize.COMMENT
+        ]
+        found.append((place, " ".join(comments)))
+    return tuple((place, " ".join(text.split())) for place, text in found)
+
+
+@pytest.mark.parametrize("phrase", PROSE)
+def test_no_docstring_or_comment_has_one(phrase: str) -> None:
+    found = [
+        f"{place}: {text[max(0, hit.start() - 60) : hit.end() + 60]}"
+        for place, text in prose()
+        for hit in re.finditer(phrase, text)
+    ]
+    assert found == [], PROSE[phrase]
+
+
+@cache
+def names_of_tests() -> tuple[str, ...]:
+    """The names of all tests, each after its file."""
+    return tuple(
+        f"{path.relative_to(ROOT).as_posix()}::{name}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for name in re.findall(
+            r"^ *(?:async )?def (test_\w+)", path.read_text("utf-8"), re.MULTILINE
+        )
+    )
+
+
+@pytest.mark.parametrize("phrase", NAMES)
+def test_no_name_of_a_test_has_one(phrase: str) -> None:
+    found = [name for name in names_of_tests() if re.search(phrase, name.partition("::")[2])]
+    assert found == [], NAMES[phrase]
+
+
 def test_every_exception_is_there() -> None:
     assert sorted(ALLOWED - {f"{place}: {text}" for place, text in shown()}) == []
 
@@ -139,3 +226,18 @@ def test_every_exception_is_there() -> None:
 )
 def test_the_phrases_are_found_where_they_are(text: str) -> None:
     assert [phrase for phrase in PHRASES if re.search(phrase, text)] != []
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("prose", "``ready`` is told the ports"),
+        ("prose", "Let nobody lets go of it"),
+        ("prose", "a variable that cannot be had"),
+        ("name", "test_what_is_no_plan_is_told_so"),
+        ("name", "test_a_mail_without_recipient_subject_or_text_is_none"),
+        ("name", "test_it_is_as_smtp_wants_it"),
+    ],
+)
+def test_the_same_goes_for_prose_and_names(kind: str, text: str) -> None:
+    assert [phrase for phrase in (PROSE if kind == "prose" else NAMES) if re.search(phrase, text)]

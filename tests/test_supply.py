@@ -143,7 +143,7 @@ def test_a_release_comes_with_its_sbom_and_digests() -> None:
 
 
 def test_no_page_and_no_message_installs_a_package_of_the_index_by_name() -> None:
-    """The one called reconciler there is another project's, and whoever installs it may hold secrets."""
+    """The one called reconciler there is another project's, and an installing machine may hold secrets."""
     texts = {
         path: path.read_text(encoding="utf-8")
         for folder in ("reconciler", "docs", ".github", ".ci", "packaging")

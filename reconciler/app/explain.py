@@ -1,8 +1,7 @@
 """Explains a field, a rule, a provider or an error class.
 
-Fields come from the models, providers from their files. Rules and error classes are explained
-on the pages of the documentation alone, of which ``reconciler/pages`` is a copy; a test
-compares them.
+Fields come from the models, providers from their files. Rules and error classes are explained only in
+the documentation; ``reconciler/pages`` holds copies, which a test compares.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What hears of the progress of live tests; whoever runs none need not load what does."""
+"""Receives the progress of live tests, separate from what commands without tests need not load."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def is_sealed(file: PlanFile, key: FingerprintKey | None) -> bool:
 def prove_allowed(file: PlanFile, key: FingerprintKey | None, given: Overrides) -> None:
     """Check that the options of a saved plan can be trusted.
 
-    It can if the file is sealed under the key, or if whoever applies it gives the same options again.
+    It can if the file is sealed under the key, or if the same options are given again at the apply.
 
     Raises PlanStale if the file has an invalid seal of this key, and PlanRefused if what it
     allows is neither sealed nor given, or something else is given.

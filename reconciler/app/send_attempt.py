@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _log() -> Logger:
-    import logging  # noqa: PLC0415 - loaded by whoever files copies in the background
+    import logging  # noqa: PLC0415 - only for filing copies in the background
 
     return logging.getLogger("reconciler.sending")
 

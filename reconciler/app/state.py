@@ -91,7 +91,7 @@ def parse_address(text: str) -> Address:
 
 
 def find(state: StoredState, address: Address) -> StoredResource:
-    """Find a stored resource; raises ReconcilerError if it is not there."""
+    """Find a stored resource; raises ReconcilerError if it does not exist."""
     stored = state.stored(address)
     if stored is None:
         names = [item.address.name for item in state.resources if item.address.kind == address.kind]

@@ -93,6 +93,6 @@ def closing_line(outcome: WriteOutcome) -> Iterator[None]:
     closing.outcome = outcome
     try:
         yield
-        settle_signals()  # the outcome was told, and an interrupt would deny it
+        settle_signals()  # the outcome was reported, and an interrupt would deny it
     except BrokenPipeError:  # which click turns into a silent exit
         raise ReconcilerError("nobody reads standard output any more") from None

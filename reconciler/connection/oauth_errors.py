@@ -55,7 +55,7 @@ _STANDARD: Final = {
     "server_error": (
         ErrorClass.REFUSED,
         "It reports an internal error.",
-        "Wait and test again; if it persists, ask whoever runs the authorisation server.",
+        "Wait and test again; if it persists, ask the operator of the authorisation server.",
     ),
     "invalid_scope": (_SCOPE, "A requested scope is not valid.", "Check `scopes`."),
 }

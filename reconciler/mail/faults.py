@@ -6,7 +6,7 @@ The tree::
     the connection │   ├── NotRedirected     connecting to it is forbidden │   ├── OutOfOrder        it
     reports that it is overloaded or broken │   ├── ProxyUnusable     the variable that names the proxy
     is invalid │   └── ProxyRefused      the proxy refuses to connect to it ├── TimedOut            the
-    deadline has passed ├── Cancelled           we were told to stop ├── Disconnected        the server
+    deadline has passed ├── Cancelled           the work was cancelled ├── Disconnected        the server
     hung up ├── TlsFault            TLS broke off after the handshake ├── Violation           the server
     says what the protocol does not allow ├── StarttlsMissing     STARTTLS is mandatory, and the server
     does not offer it ├── NoMechanism         no common way to sign in ├── Unsendable          a value

@@ -57,7 +57,7 @@ Principal = Annotated[str, Matches(PRINCIPAL_PATTERN)]
 """A user: an email address, or the login name that CI or the OS reports."""
 
 Username = Annotated[str, Matches(USERNAME_PATTERN)]
-"""The name that a server is told, or a reference to it."""
+"""The user name for a server, or a reference to it."""
 
 EmailAddress = Annotated[str, Matches(ADDRESS_PATTERN)]
 """An address in the form local@domain (RFC 5321 section 4.1.2, quoted local parts left out)."""

@@ -12,9 +12,9 @@ class SendingResult(StrEnum):
     """How an attempt ended.
 
     ``partly`` went to some of its recipients. ``refused`` for good, by a server or before any was
-    asked; ``temporary`` may succeed later. ``uncertain``: the connection broke after the message
-    was transmitted; it may have been delivered, and is never resent automatically. Or a server accepted it, and
-    the client of the gateway left before it was told, so that it may send it again.
+    asked; ``temporary`` may succeed later. ``uncertain``: the connection broke after the message was
+    transmitted; it may have been delivered, and is never resent automatically. Or a server accepted it,
+    and the client of the gateway left before its answer, so that it may send it again.
     """
 
     SENT = "sent"

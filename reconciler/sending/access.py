@@ -58,11 +58,11 @@ class ConnectorAccess:
         return self._access.options.handover_seconds
 
     def smtp(self, cancelled: Event | None = None) -> SmtpAccountSession:
-        """Connect and sign in; raises SendFailed, also when it was called off, or SecretError."""
+        """Connect and sign in; raises SendFailed, also when cancelled, or SecretError."""
         return self._opened(SmtpAccountSession, cancelled)
 
     def imap(self, cancelled: Event | None = None) -> ImapAccountSession:
-        """Connect and sign in; raises SendFailed, also when it was called off, or SecretError."""
+        """Connect and sign in; raises SendFailed, also when cancelled, or SecretError."""
         from reconciler.connection.imap import ImapAccountSession  # noqa: PLC0415 - who sends many mails has it loaded
 
         return self._opened(ImapAccountSession, cancelled)

@@ -194,7 +194,7 @@ class _Cabinet:
                 copy = NO_TIME if late else self.file(job.mail, job.connector, job.desired)
                 job.done(copy)
             except Exception:
-                import logging  # noqa: PLC0415 - loaded by whoever files in the background
+                import logging  # noqa: PLC0415 - only for filing in the background
 
                 log = logging.getLogger("reconciler.sending")
                 log.exception("what happened to a sent copy could not be reported")

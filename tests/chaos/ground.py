@@ -196,7 +196,7 @@ class Ground:
 
     @property
     def lead(self) -> Home:
-        """The folder of whoever looks after the state when the attack is over."""
+        """The folder from which the state is checked after the attack."""
         return self.homes["lead"]
 
     def address(self, actor: str) -> str:

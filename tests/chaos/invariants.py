@@ -105,7 +105,7 @@ def broken(ground: Ground) -> Iterator[str]:
 def _said(ended: Ended, ground: Ground) -> Iterator[str]:
     text = ended.out + ended.err
     for trace in _TRACES:
-        # An application that is told nothing else shows where Ctrl-C has met it.
+        # By default, an application shows where Ctrl-C hit it.
         if trace in text and (command_of(ended) != "mailer" or "KeyboardInterrupt" not in text):
             yield f"{command_of(ended)} shows {trace!r}"
     for secret in ground.secrets():
@@ -154,7 +154,7 @@ def _claim(ended: Ended) -> str:
 
 
 def _claims(ground: Ground) -> Iterator[tuple[str, str]]:
-    """Each mail with what was said of it to whoever sent it."""
+    """Each mail with the answer to its sender."""
     for ended in ground.ended:
         command = command_of(ended)
         if command in {"send", "sendmail"}:
@@ -218,7 +218,7 @@ def _holds(data: bytes, secret: str) -> bool:
 
 
 def _recovery(ground: Ground) -> Iterator[str]:
-    """Whoever comes next finds a state in order, and can work on it at once, or when the lease is over."""
+    """The state is usable afterwards, at once or when the lease is over."""
     rows = stored.read(ground.state)
     lead = ground.lead
     for command in (("status",), ("state", "check"), ("history", "--verify")):

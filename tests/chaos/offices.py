@@ -41,7 +41,7 @@ class Office(Protocol):
     recipient: str
 
     def taken(self, message_id: str) -> int:
-        """How often the servers have taken a mail, once nothing is under way any more."""
+        """How often the servers have accepted a mail, once nothing is pending."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The space of entries that were pruned is freed, whoever reads or writes the file meanwhile."""
+"""The space of pruned entries is freed, even with other readers and writers."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ SETTINGS = (Setting("allowed_hosts", "*.contoso.example", "the owner's rules"),)
 
 @pytest.fixture
 def audit(store: StateStore, apply: Apply) -> StateStore:
-    """A state that holds both attempts, neither of which has an end."""
+    """A state that holds both attempts, neither with an outcome."""
     apply(store, Create(Group(name="team")))
     store.record_attempts((STARTED, LATER))
     return store

@@ -65,7 +65,7 @@ def test_a_certificate_of_a_stranger_is_refused(server: Postgresql, tmp_path: Pa
         open_store(url, password=password).load()
 
 
-def test_a_root_certificate_that_is_not_there_is_named(server: Postgresql) -> None:
+def test_a_missing_root_certificate_is_named(server: Postgresql) -> None:
     url = server.tcp_url("member", tls="sslmode=verify-full&sslrootcert=/nonexistent/ca.pem")
     with pytest.raises(StateUnavailable, match=r"/nonexistent/ca\.pem"):
         open_store(url, password=password).load()
@@ -165,7 +165,7 @@ def test_the_password_is_fetched_once_and_only_if_it_is_needed(server: Postgresq
 @pytest.mark.parametrize(
     "query", ["sslmood=verify-full", "sslmode", "hunter2=%zz", "connect_timeout=%0"]
 )
-def test_parameters_that_libpq_does_not_know_are_wrong_usage(query: str) -> None:
+def test_parameters_that_libpq_does_not_know_are_usage_errors(query: str) -> None:
     with pytest.raises(UsageError) as caught:
         open_store(f"postgresql://team:hunter2@db.example/mail?{query}")
     assert "hunter2" not in f"{caught.value.message} {caught.value.hint}"

@@ -227,7 +227,7 @@ def test_the_lack_of_a_driver_says_what_to_install(monkeypatch: pytest.MonkeyPat
     assert "pip install" in caught.value.hint
 
 
-def test_a_url_that_no_driver_reads_is_wrong_usage_and_is_not_repeated() -> None:
+def test_a_url_that_no_driver_reads_is_a_usage_error_and_not_repeated() -> None:
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     with pytest.raises(UsageError) as caught:
         open_store("postgresql://team:hunter2@host:99999999/mail")

@@ -1,4 +1,4 @@
-"""What is read for one mail routes it as the whole state does, whatever was applied and whoever sends."""
+"""The excerpt for one mail routes it like the whole state, whatever was applied, for any sender."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ class Home:
         assert done.status == 0, done.said
         found = _files_of(self.folder)
         left = {name: found[name] for name in found.keys() - files.keys()}
-        # Elsewhere, or where the folder is part of what is said, an apply is not the same twice.
+        # Elsewhere, or if the output contains the folder, two applies differ.
         if first and left.keys() == _LEFT and str(self.folder) not in told + done.said:
             _APPLIED[told] = _Applied(done, left)
         return done

@@ -161,7 +161,7 @@ def plan_for_machines() -> str:
 
 @case("plan-template.txt")
 def plan_of_a_changed_template() -> str:
-    """A template changes, a row changes besides, and a connector has a value of its own."""
+    """A template changes, so does a row, and a connector has its own value."""
     names = ("berlin", "hamburg", "paris", "rome")
     before = [connector(name, display_name=f"Shop {name.title()}") for name in names]
     after = [

@@ -1,6 +1,6 @@
-"""Every rendering is as its file here has it.
+"""Every rendering equals its file here.
 
-``pytest tests/golden --write-golden`` writes the files anew; the diff is then what is reviewed.
+``pytest tests/golden --write-golden`` rewrites the files; review the diff.
 """
 
 from __future__ import annotations

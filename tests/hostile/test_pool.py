@@ -256,7 +256,7 @@ def test_idle_connections_of_all_accounts_are_limited(
     assert eventually(lambda: (first.here, second.here) == (0, 1))
 
 
-def test_closing_waits_for_mail_under_way_and_accepts_no_more(stand: Make) -> None:
+def test_closing_waits_for_pending_mail_and_accepts_no_more(stand: Make) -> None:
     through = threading.Event()
     gauge = Gauge(smtp(MAIL=waits_for(through), DATA=QUEUED))
     office = stand(gauge, max_connections=1)
@@ -278,7 +278,7 @@ def test_closing_waits_for_mail_under_way_and_accepts_no_more(stand: Make) -> No
     assert eventually(lambda: gauge.here == 0)
 
 
-def test_closing_waits_no_longer_than_it_is_told(stand: Make) -> None:
+def test_closing_waits_no_longer_than_the_limit(stand: Make) -> None:
     office = stand(smtp(MAIL=hold))
     called_off = threading.Event()
     with ThreadPoolExecutor(1) as threads:

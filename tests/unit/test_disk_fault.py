@@ -41,7 +41,7 @@ def test_no_two_have_the_same_explanation(tmp_path: Path) -> None:
         assert "{" not in fault.reason + fault.remedy
 
 
-def test_the_disk_is_named_by_where_it_is_mounted(tmp_path: Path) -> None:
+def test_the_disk_is_named_by_its_mount_point(tmp_path: Path) -> None:
     assert disk_fault(of(errno.ENOSPC), tmp_path / "file").reason.startswith("the disk at /")
     assert disk_fault(of(errno.EIO), "/proc/self/missing/file").reason.startswith(
         "the disk at /proc "

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _PemType(click.Path):
-    """A file, or a reference of a scheme that there is."""
+    """A file, or a reference with a known scheme."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return a SecretRef or a Path."""

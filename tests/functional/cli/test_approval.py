@@ -74,7 +74,7 @@ def test_a_hang_up_at_the_question_leaves_no_lock(asked: Home) -> None:
     assert asked("state", "lock").out == "The state is not locked.\n"
 
 
-def test_a_person_who_reads_the_plan_may_change_the_policy(home: Home) -> None:
+def test_approving_the_plan_allows_a_change_of_the_policy(home: Home) -> None:
     home.apply_untested()
     home.edit("policy.yaml", "enabled: false", "enabled: true")
     with terminal(home, "apply", "--skip-tests", "no servers here") as shell:

@@ -108,7 +108,9 @@ def test_the_program_of_a_sandbox_gets_any_bytes(live: Home) -> None:
 
 
 @pytest.mark.parametrize("number", [2**31, 2**63, 2**64, 10**30])
-def test_a_serial_or_a_count_that_no_state_can_hold_is_wrong_usage(number: int, home: Home) -> None:
+def test_a_serial_or_a_count_that_no_state_can_hold_is_a_usage_error(
+    number: int, home: Home
+) -> None:
     home.apply_untested()
     for line in ("history show {}", "history --limit {}", "diff {}", "diff 0 {}", "rollback {} --out x",
                  "log --limit {}", "plan --allow-deletes {}", "apply --allow-updates {}"):  # fmt: skip

@@ -1,4 +1,4 @@
-"""Slips in the shipped example: each is told with its place and its rule, and nothing is applied."""
+"""Mistakes in the shipped example: each is reported with its place and its rule, and nothing is applied."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def full(small_disk: Path) -> tuple[Home, Path]:
     return home, small_disk
 
 
-def test_everything_that_writes_names_the_full_disk_and_leaves_nothing(
+def test_every_writing_command_reports_a_full_disk_and_leaves_nothing(
     full: tuple[Home, Path],
 ) -> None:
     home, disk = full
@@ -127,7 +127,7 @@ def test_everything_that_writes_names_the_full_disk_and_leaves_nothing(
         assert all_of(disk) == before, command
 
 
-def test_everything_that_reads_goes_on_with_a_full_disk(full: tuple[Home, Path]) -> None:
+def test_every_reading_command_works_with_a_full_disk(full: tuple[Home, Path]) -> None:
     home, _ = full
     home("apply", "--auto-approve", *SKIP)  # which leaves an empty log
     for command in READING:
@@ -176,7 +176,7 @@ def test_an_apply_that_a_disk_has_room_for_in_part_leaves_the_old_revision(
     assert outcomes == {0, 1}
 
 
-def test_everything_that_writes_names_the_read_only_disk(tmp_path: Path) -> None:
+def test_every_writing_command_reports_a_read_only_disk(tmp_path: Path) -> None:
     folder = tmp_path / "home"
     folder.mkdir()
     home = place_for(folder)

@@ -1,4 +1,4 @@
-"""Files are laid out anew, and nothing but their white space changes."""
+"""Files are formatted, and only their white space changes."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def test_the_reader_plans_before_the_first_apply(home: Home, server: Postgresql)
         "CREATE TABLE reconciler.mine (id int)",
     ],
 )
-def test_the_writer_does_not_rewrite_the_history(
+def test_the_writer_cannot_rewrite_the_history(
     statement: str, granted: Home, server: Postgresql
 ) -> None:
     import psycopg

@@ -85,7 +85,7 @@ def test_the_nightly_job_finds_what_changed_with_nothing_but_the_settings(live: 
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.name)
-def test_no_pod_may_more_than_it_needs(path: Path) -> None:
+def test_no_pod_has_more_rights_than_it_needs(path: Path) -> None:
     manifest: Any = YAML(typ="safe").load(path.read_text())
     job = manifest["spec"].get("jobTemplate", manifest)["spec"]
     pod = job["template"]["spec"]

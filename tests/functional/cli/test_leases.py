@@ -1,4 +1,4 @@
-"""What becomes of the lock of a process that dies, stands still, or is told to give it up."""
+"""The lock of a process that dies, hangs, or has its lock removed."""
 
 from __future__ import annotations
 

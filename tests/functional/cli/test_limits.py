@@ -39,7 +39,7 @@ def eleven(bare: Home) -> Home:
     return bare
 
 
-def test_five_of_eleven_connectors_do_not_vanish_by_accident(eleven: Home) -> None:
+def test_deleting_five_of_eleven_connectors_is_refused(eleven: Home) -> None:
     write(eleven, *range(6))
     planned = eleven("plan")
     assert planned.status == 0, "a limit never keeps a plan from being shown"
@@ -55,12 +55,12 @@ def test_five_of_eleven_connectors_do_not_vanish_by_accident(eleven: Home) -> No
     assert eleven("status").out.count("Connector ") == 6
 
 
-def test_three_of_eleven_may_go(eleven: Home) -> None:
+def test_deleting_three_of_eleven_connectors_is_allowed(eleven: Home) -> None:
     write(eleven, *range(8))
     eleven.apply_untested()
 
 
-def test_four_of_eleven_do_not_change_by_accident(eleven: Home) -> None:
+def test_changing_four_of_eleven_connectors_is_refused(eleven: Home) -> None:
     for number in range(4):
         eleven.edit(f"c{number}.yaml", "name: Connector", "name: Account")
     done = eleven("apply", "--auto-approve")
@@ -86,7 +86,7 @@ def test_an_empty_folder_does_not_delete_everything(eleven: Home) -> None:
     assert eleven("plan", "--detailed-exitcode").status == 0
 
 
-def test_the_policy_does_not_change_without_anybody_who_reads_it(home: Home) -> None:
+def test_the_policy_does_not_change_without_approval(home: Home) -> None:
     home.apply_untested()
     home.edit("policy.yaml", "enabled: false", "enabled: true")
     done = home("apply", "--auto-approve")
@@ -110,7 +110,7 @@ def test_a_protected_connector_takes_two_applies_to_delete(home: Home) -> None:
     assert home("show", "payroll").status == 1
 
 
-def test_a_credential_goes_nowhere_new_by_accident(home: Home) -> None:
+def test_sending_a_credential_somewhere_new_is_refused(home: Home) -> None:
     home.apply_untested()
     home.edit("support.yaml", "outlook.office365.com", "imap.attacker.example")
     planned = home("plan").out

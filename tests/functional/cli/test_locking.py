@@ -38,7 +38,7 @@ def applying(home: Home) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture
 def slow(live: Home, silent_port: int) -> Home:
-    """A folder of which one server never answers."""
+    """A folder with one server that never answers."""
     live.redirect("outlook.office365.com", 993, silent_port)
     return live
 

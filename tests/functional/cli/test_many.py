@@ -51,7 +51,7 @@ def add_shops(home: Home, count: int, password: str = "") -> None:
 
 
 def add_strangers(home: Home, count: int) -> None:
-    """Add connectors whose users and secrets cannot be told from their names."""
+    """Add connectors whose users and secrets do not follow from their names."""
     (home.config / "strangers.yaml").write_text(
         "---\n".join(
             f"kind: EmailConnector\nname: box-{number:03}\nimap: {{server: imap.shop.example, port: 993,"

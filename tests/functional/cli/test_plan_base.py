@@ -213,7 +213,7 @@ def test_options_that_need_a_state_or_a_secret_are_rejected(
 
 
 @pytest.mark.parametrize("ref", ["nowhere", "--output=x", "", "a\nb", "HEAD:connectors.d"])
-def test_an_unknown_commit_is_wrong_usage(ref: str, cloned: Home) -> None:
+def test_an_unknown_commit_is_a_usage_error(ref: str, cloned: Home) -> None:
     done = cloned("plan", f"--base={ref}", "--report", "json=r.json")
     assert done.status == ExitCode.USAGE
     assert "git knows no commit" in done.err or "invalid commit" in done.err

@@ -151,7 +151,7 @@ def policy(home: Home) -> Home:
 
 
 def forged(path: Path, **allowed: object) -> None:
-    """Allow more in a saved plan, and make its digest anew."""
+    """Allow more in a saved plan, and recompute its digest."""
     from reconciler.model.resource import digest
 
     document = json.loads(path.read_text())
@@ -342,7 +342,7 @@ def test_a_plan_is_what_its_schema_says(live: Home) -> None:
     assert json.loads(live("show", "plan.json", "--format", "json").out)["basis"]
 
 
-def test_a_plan_that_is_not_there_is_wrong_usage(home: Home) -> None:
+def test_a_missing_plan_is_a_usage_error(home: Home) -> None:
     assert home("apply", "no-such.json").status == 64
     assert home("show", "no-such.json").status == 1
 

@@ -77,9 +77,7 @@ def test_the_password_is_in_no_table_and_in_no_file(team: Home, database: Postgr
 
 
 @pytest.mark.parametrize("command", [("plan",), ("status",), ("apply", *SKIP), ("state", "lock")])
-def test_a_password_that_is_not_there_is_named_by_its_reference(
-    command: tuple[str, ...], team: Home
-) -> None:
+def test_a_missing_password_is_named_by_its_reference(command: tuple[str, ...], team: Home) -> None:
     del team.environ["STATE_PASSWORD"]
     done = team(*command)
     assert done.status == 1
@@ -87,7 +85,7 @@ def test_a_password_that_is_not_there_is_named_by_its_reference(
 
 
 @pytest.mark.parametrize("command", [("plan",), ("apply", *SKIP)])
-def test_a_wrong_password_is_a_sentence(command: tuple[str, ...], team: Home) -> None:
+def test_a_wrong_password_is_reported_in_a_sentence(command: tuple[str, ...], team: Home) -> None:
     done = team(*command, STATE_PASSWORD="hunter2")
     assert done.status == 1
     assert "does not let this user sign in" in done.err

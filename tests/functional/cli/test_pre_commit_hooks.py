@@ -30,7 +30,7 @@ def hooked(home: Home, name: str) -> Done | None:
     return home(*arguments, *(chosen if hook.get("pass_filenames", True) else ())) if chosen else None  # fmt: skip
 
 
-def test_both_hooks_are_there_and_say_all_that_pre_commit_needs() -> None:
+def test_both_hooks_exist_with_everything_that_pre_commit_needs() -> None:
     assert set(HOOKS) == {"reconciler-fmt", "reconciler-validate"}
     for hook in HOOKS.values():
         assert {"id", "name", "description", "entry", "language", "files"} <= hook.keys()

@@ -231,7 +231,7 @@ def test_a_parent_folder_of_another_user_is_ignored(
 def test_where_everybody_may_write_only_ours_counts(
     home: Home, someone_else: tuple[int, int]
 ) -> None:
-    """A folder such as /tmp: whoever comes first could put a project there."""
+    """A folder such as /tmp, where any user could put a project."""
     home.folder.chmod(0o1777)
     with owned_by(someone_else[0], home.config):
         assert home("validate").status == INVALID

@@ -52,7 +52,7 @@ def test_rights_are_those_that_are_stored(
         assert "No changes" not in home("plan").out
 
 
-def test_nobody_grants_themselves_a_right_and_uses_it_in_the_same_apply(home: Home) -> None:
+def test_a_right_cannot_be_granted_and_used_in_the_same_apply(home: Home) -> None:
     home.apply_untested()
     home.edit("roles.yaml", "administrators:   ", "administrators:\n  users: [ada@contoso.example]")
     home.edit(*CHANGES["connector"])
@@ -64,7 +64,7 @@ def test_the_first_apply_is_anybodys(home: Home) -> None:
     assert done.status == 0, done.said
 
 
-def test_the_ci_system_says_who_acts_and_on_which_commit(home: Home) -> None:
+def test_the_ci_system_reports_the_actor_and_the_commit(home: Home) -> None:
     del home.environ["RECONCILER_ACTOR"]
     ci = {"GITHUB_ACTIONS": "true", "GITHUB_ACTOR": "octocat", "GITHUB_SHA": "0123456789abcdef"}
     done = home("apply", "--first-apply", *SKIP, **ci)
@@ -78,7 +78,7 @@ def test_the_ci_system_says_who_acts_and_on_which_commit(home: Home) -> None:
     assert "The name comes from GitHub Actions (GITHUB_ACTOR)." in done.err
 
 
-def test_nobody_joins_a_group_of_administrators_and_uses_it_in_the_same_apply(home: Home) -> None:
+def test_joining_the_administrators_has_no_effect_in_the_same_apply(home: Home) -> None:
     home.apply_untested()
     home.edit(
         "groups.yaml", "deputy@contoso.example", "deputy@contoso.example, ada@contoso.example"

@@ -1,4 +1,4 @@
-"""What the commands print as JSON is what the published schemas say, and nothing besides."""
+"""The JSON output of commands matches the published schemas exactly."""
 
 from __future__ import annotations
 

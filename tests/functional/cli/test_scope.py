@@ -20,7 +20,7 @@ UNTESTED: Final = ("apply", "--auto-approve", "--skip-tests", "no servers here")
 
 @pytest.fixture
 def edited(home: Home) -> Home:
-    """An applied project of which two connectors and a group were changed since."""
+    """An applied project with later changes to two connectors and a group."""
     home.apply_untested()
     home.edit("support.yaml", "Support mailbox ", "Help desk ")
     home.edit("info.yaml", "kind: EmailConnector\n", "kind: EmailConnector\nsave_sent: always\n")

@@ -128,7 +128,7 @@ def test_the_texts_come_from_files_and_standard_input(offline: Home) -> None:
     assert body(dry(with_input(offline, "Grüße\r\n".encode(), *both)), "plain") == "Grüße"
 
 
-def test_files_have_the_type_of_their_name_or_the_one_that_is_said(offline: Home) -> None:
+def test_files_have_the_type_of_their_name_or_the_given_one(offline: Home) -> None:
     for name in ("report.pdf", "data", "logo.png"):
         (offline.folder / name).write_bytes(name.encode())
     mail = dry(offline(

@@ -1,4 +1,4 @@
-"""No command lets anything of a secret out: not into its output, a file, the state, or a process's arguments."""
+"""No command leaks any part of a secret: not into its output, a file, the state, or a process's arguments."""
 
 from __future__ import annotations
 

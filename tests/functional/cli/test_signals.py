@@ -25,7 +25,7 @@ SOON = 15
 
 @pytest.fixture
 def slow(live: Home, silent_port: int) -> Home:
-    """A folder of which one server never answers."""
+    """A folder with one server that never answers."""
     live.redirect("outlook.office365.com", 993, silent_port)
     return live
 

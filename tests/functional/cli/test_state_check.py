@@ -62,7 +62,7 @@ def test_without_an_apply_there_is_nothing_to_check(home: Home) -> None:
     assert not home.state.exists()
 
 
-def test_half_a_state_is_salvaged_and_imported_elsewhere(applied: Home) -> None:
+def test_a_truncated_state_is_salvaged_and_imported_elsewhere(applied: Home) -> None:
     octets = applied.state.read_bytes()
     applied.state.write_bytes(octets[: len(octets) // 2])
     refused = applied("status")

@@ -60,7 +60,7 @@ def test_a_state_of_a_newer_release_is_left_alone(command: tuple[str, ...], appl
     fails(applied(*command), "newer")
 
 
-def test_half_a_state_is_damaged(applied: Home) -> None:
+def test_a_truncated_state_is_damaged(applied: Home) -> None:
     data = applied.state.read_bytes()
     applied.state.write_bytes(data[: len(data) // 2])
     for command in COMMANDS:

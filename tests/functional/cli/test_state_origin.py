@@ -68,7 +68,7 @@ def test_a_project_may_get_a_name(home: Home) -> None:
 
 
 def test_a_clone_elsewhere_is_the_same_project(shared: Home, tmp_path: Path) -> None:
-    """A CI system checks out anew, at another path each time, with git or without."""
+    """A CI system makes a fresh checkout at a new path each time, with git or without."""
     for number, git in enumerate((True, False, True)):
         clone = type(shared)(tmp_path / f"runner-{number}" / "checkout")
         shutil.copytree(shared.folder, clone.folder)

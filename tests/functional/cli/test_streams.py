@@ -31,7 +31,7 @@ def shell(home: Home, script: str, **environ: str) -> subprocess.CompletedProces
     )
 
 
-def test_the_reader_of_a_pipe_may_go_away(home: Home) -> None:
+def test_the_reader_of_a_pipe_may_close_it(home: Home) -> None:
     done = shell(home, "reconciler schema connectors | exec sleep 0")
     assert done.stderr == b""
 
@@ -56,7 +56,7 @@ def test_nothing_is_applied_when_the_plan_could_not_be_shown(home: Home, tmp_pat
 
 
 @pytest.mark.parametrize("command", ["validate", "plan", "--help", "schema connectors"])
-def test_a_full_disk_is_a_sentence(command: str, home: Home) -> None:
+def test_a_full_disk_is_reported_in_a_sentence(command: str, home: Home) -> None:
     done = shell(home, f"reconciler {command} >/dev/full")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-2:] == [

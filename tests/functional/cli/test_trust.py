@@ -175,7 +175,7 @@ def test_a_secret_of_the_pipeline_takes_a_rule_that_names_it(name: str, strict: 
     )
 
 
-def test_a_rule_of_the_owner_covers_the_hosts_that_it_names_and_no_others(strict: Home) -> None:
+def test_a_rule_of_the_owner_covers_only_its_hosts(strict: Home) -> None:
     text = "credentials:\n- references: ['env:*_PASSWORD']\n  hosts: ['*.contoso.example']\n"
     owner = rules(strict, text)
     strict.write("thief.yaml", THIEF.format(reference="env:NEW_PASSWORD"))
@@ -202,7 +202,7 @@ def test_server_and_spelling_that_change_together_are_asked_about(step: str, str
     "path", [".reconciler/fingerprint.key", ".git/config", "/proc/self/environ", "link",
              "sub/../.reconciler/fingerprint.key", "/proc/self/root/etc/hostname"],
 )  # fmt: skip
-def test_a_file_of_the_tool_of_git_or_of_the_kernel_is_no_secret(path: str, strict: Home) -> None:
+def test_a_file_of_reconciler_git_or_the_kernel_is_not_a_secret(path: str, strict: Home) -> None:
     (strict.folder / ".git").mkdir()
     (strict.folder / ".git" / "config").write_text("token")
     (strict.folder / "sub").mkdir()

@@ -352,7 +352,7 @@ def test_a_key_whose_state_is_gone_is_named(home: Home) -> None:
         assert "restore state.db from a backup" in done.err
 
 
-def test_nothing_is_said_beside_a_new_project_or_after_a_refused_apply(home: Home) -> None:
+def test_a_new_project_or_a_refused_apply_gives_no_hint_of_another_state(home: Home) -> None:
     for _ in range(2):
         assert "Note:" not in home("plan").err
         assert home("apply", "--auto-approve", CI="true").status == 5

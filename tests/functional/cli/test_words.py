@@ -80,7 +80,9 @@ def test_who_may_make_a_change_is_named(home: Home) -> None:
 
 
 @pytest.mark.parametrize("following", ["--auto-approve", "-h", "--lock-timeout"])
-def test_an_option_is_no_reason_to_skip_the_tests(home: Home, following: str) -> None:
+def test_an_option_is_not_accepted_as_a_reason_to_skip_the_tests(
+    home: Home, following: str
+) -> None:
     done = home("apply", "--skip-tests", following)
     assert done.status == USAGE
     assert f"the reason is missing before {following}" in done.err

@@ -30,7 +30,7 @@ PLAIN = base64.b64encode(f"\0grafana\0{PASSWORD}".encode()).decode()
 
 
 class Wire:
-    """A connection that sends what it is told, and reads whole replies."""
+    """A connection that sends given text, and reads whole replies."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
@@ -101,7 +101,7 @@ def test_nothing_is_relayed_without_a_sign_in(wire: Wire, line: str) -> None:
 def test_no_recipient_is_routed_by_its_sender(signed_in: Wire, recipient: str) -> None:
     assert signed_in.ask(f"MAIL FROM:<{SENDER}>").startswith("250")
     reply = signed_in.ask(f"RCPT TO:<{recipient}>")
-    # A source route is dropped (RFC 5321 appendix C); the rest is no address.
+    # A source route is dropped (RFC 5321 appendix C); the rest is not an address.
     assert reply.startswith("553") or recipient.startswith("@relay")
 
 

@@ -1,4 +1,4 @@
-"""Much at once: silent connections, mails under way at the end, a certificate that changes, clients that close half."""
+"""Load: silent connections, pending mails at the end, a changing certificate, clients that half-close."""
 
 from __future__ import annotations
 

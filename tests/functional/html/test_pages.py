@@ -127,7 +127,7 @@ def test_the_page_of_the_state_lists_every_connector(live: Home, reports: dict[s
         assert f">{item['name']}</td>" in reports["status"]
 
 
-def test_the_page_of_an_apply_says_what_was_done(reports: dict[str, str]) -> None:
+def test_the_page_of_an_apply_shows_the_outcome(reports: dict[str, str]) -> None:
     assert "Applied as revision 1." in reports["apply"]
     assert "<b>19</b> added" in reports["apply"]
     assert "to add" not in reports["apply"]

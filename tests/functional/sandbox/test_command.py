@@ -171,7 +171,7 @@ def test_the_end_of_the_command_is_noticed_with_sigchld_blocked(tmp_path: Path) 
     assert subprocess.run(command, check=False, timeout=DEADLINE).returncode == 0
 
 
-def test_a_sandbox_without_a_command_waits_until_it_is_told_to_end(tmp_path: Path) -> None:
+def test_a_sandbox_without_a_command_waits_for_a_signal(tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path

@@ -128,7 +128,7 @@ def test_a_sandbox_can_be_entered_again_after_it_has_ended(
             socket.create_connection(local(session, 993), timeout=20).close()
 
 
-def test_two_sandboxes_at_once_do_not_disturb_each_other(
+def test_two_concurrent_sandboxes_do_not_interfere(
     tmp_path: Path, connector: Callable[..., Connector], clients: Callable[[Session], Any]
 ) -> None:
     support = connector()
@@ -155,7 +155,7 @@ def test_each_of_two_sandboxes_at_once_has_a_state_of_its_own(tmp_path: Path) ->
         assert later.state == first.state
 
 
-def test_a_sandbox_that_was_killed_gives_its_state_back(tmp_path: Path) -> None:
+def test_the_state_of_a_killed_sandbox_is_reused(tmp_path: Path) -> None:
     lines = (
         "import os, sys, pathlib",
         "from reconciler.sandbox.own_state import own_state",

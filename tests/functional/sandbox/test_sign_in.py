@@ -56,7 +56,7 @@ def test_the_certificate_is_for_the_host_of_the_connector_and_no_other(
 
 
 @pytest.mark.parametrize("security", SECURED)
-def test_who_does_not_trust_the_sandbox_is_not_fooled(
+def test_a_client_that_does_not_trust_the_sandbox_refuses_it(
     security: Security, sandbox: Callable[..., Any], connector: Callable[..., Connector]
 ) -> None:
     with sandbox(connector("support", security)) as clients:
@@ -209,7 +209,7 @@ def test_a_token_that_is_withdrawn_by_the_client_ends_the_exchange(
         assert smtp.noop()[0] == 250
 
 
-def test_nobody_reads_for_somebody_else(
+def test_no_user_may_act_for_another(
     sandbox: Callable[..., Any], connector: Callable[..., Connector]
 ) -> None:
     support, info = connector("support"), connector("info")

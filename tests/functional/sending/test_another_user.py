@@ -108,7 +108,7 @@ def test_a_member_of_the_group_reads_the_applied_state(shared: Path) -> None:
     assert "Traceback" not in refused
 
 
-def test_a_stranger_does_not(shared: Path) -> None:
+def test_other_users_do_not(shared: Path) -> None:
     said = run(shared, *ROUTE, user=STRANGER)
     assert not said.startswith("0\n")
     assert "Traceback" not in said

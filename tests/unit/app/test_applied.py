@@ -52,7 +52,7 @@ class FarStore(MemoryStore):
         return found
 
 
-def test_an_answer_counts_from_when_it_was_asked_for() -> None:
+def test_an_answer_is_dated_by_its_request() -> None:
     store = FarStore()
     store.apply("one")
     applied = AppliedState(store, clock=lambda: store.now)
@@ -77,7 +77,7 @@ def test_an_apply_takes_effect_well_within_a_second() -> None:
     assert applied.serial == 2
 
 
-def test_a_mail_waits_for_an_answer_that_is_on_its_way_even_if_the_last_revision_might_serve(
+def test_a_mail_waits_for_a_pending_check_even_if_the_last_revision_is_usable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(applied_module, "PATIENCE", 60.0)

@@ -37,7 +37,7 @@ def test_an_administrator_may_prune_however_the_address_is_spelt(name: str) -> N
         assert store is workspace
 
 
-def test_nobody_else_may() -> None:
+def test_nobody_else_may_prune() -> None:
     workspace: Any = Workspace()
     with (
         pytest.raises(NotAuthorised, match="may not prune the log"),

@@ -43,7 +43,7 @@ REJECTED, UNREACHABLE = ErrorClass.AUTH_REJECTED, ErrorClass.REFUSED
 
 @dataclass
 class Probes:
-    """Fails the connectors that it is told to, and remembers which it was asked for."""
+    """Fails the given connectors, and remembers which were requested."""
 
     failing: dict[str, ErrorClass] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)

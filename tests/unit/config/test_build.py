@@ -165,7 +165,7 @@ def test_smtp_signs_in_as_imap_does_unless_it_has_credentials() -> None:
     assert smtp(own).password == SecretRef("env", "B")
 
 
-def test_use_same_credentials_false_is_taken_at_its_word() -> None:
+def test_use_same_credentials_false_is_respected() -> None:
     connector = build(
         imap=SIGN_IN, smtp={"use_same_credentials": False}, enable_mail_send_from=True
     )

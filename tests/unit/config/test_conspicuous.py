@@ -83,12 +83,12 @@ def test_texts_that_the_checks_would_report_are_conspicuous(value: dict[str, JSO
         ({"token_endpoint": "https://tök.example"}, "domains"),
     ],
 )
-def test_each_sort_is_noted(value: JSON, what: str) -> None:
+def test_each_kind_of_text_is_recorded(value: JSON, what: str) -> None:
     raw = RawDocument(value, "a.yaml", Positions({}))
     assert id(raw) in getattr(conspicuous([raw]), what)
 
 
-def test_an_ordinary_connector_is_not_conspicuous() -> None:
+def test_an_ordinary_connector_has_no_conspicuous_text() -> None:
     value: JSON = {
         "kind": "EmailConnector", "name": "support", "display_name": "Support mailbox",
         "imap": {"server": "imap.contoso.example", "username": "support@contoso.example",

@@ -1,4 +1,4 @@
-"""Whatever lies in the folder, it is read or it is told; nothing is waited for."""
+"""Whatever is in the folder, it is read or reported; nothing blocks."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_failing_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("said", [0, 1, 5, 6, 7, MAX_BYTES + 1])
-def test_a_file_is_read_whole_whatever_size_it_is_said_to_have(
+def test_a_file_is_read_whole_whatever_its_reported_size(
     said: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.yaml").write_text("a: bcd")

@@ -242,7 +242,7 @@ def test_a_text_that_passes_is_returned_as_it_is(text: str) -> None:
 
 
 @given(SPLICED)
-def test_a_spoilt_file_that_passes_is_returned_as_it_is(text: str) -> None:
+def test_a_damaged_file_that_passes_is_returned_unchanged(text: str) -> None:
     passes(text)
 
 

@@ -224,5 +224,5 @@ def test_near_yaml_is_read_alike_or_left_alone(text: str) -> None:
 
 
 @given(SPLICED)
-def test_a_spoilt_file_is_read_alike_or_left_alone(text: str) -> None:
+def test_a_damaged_file_is_read_alike_or_left_alone(text: str) -> None:
     agrees(text)

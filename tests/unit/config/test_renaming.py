@@ -124,7 +124,7 @@ def test_where_a_name_cannot_be_changed_nothing_is(text: str, place: str, reason
     assert place in {item.place for item in done.obstacles}
 
 
-def test_variables_and_anchors_elsewhere_are_no_obstacle() -> None:
+def test_variables_and_anchors_elsewhere_do_not_prevent_a_rename() -> None:
     text = (
         "kind: EmailConnector\nname: info\ndisplay_name: &d Desk ${var.main}\nsmtp: {from_name: *d}\n"
         "---\nkind: Permissions\nconnector: ${var.main}\n"

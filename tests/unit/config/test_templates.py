@@ -80,7 +80,7 @@ def test_the_digest_is_that_of_the_connector_written_out(load_text: Any, tmp_pat
     assert made.digest == plain.digest != ""
 
 
-def test_three_hundred_are_three_hundred_lines(load_text: Any) -> None:
+def test_three_hundred_connectors_take_three_hundred_lines(load_text: Any) -> None:
     rows = "".join(f"  shop-{number}: {{city: City {number}}}\n" for number in range(300))
     text = f"kind: EmailConnectors\ntemplate: shop\nconnectors:\n{rows}"
     loaded = load_text(template=TEMPLATE, table=text)
@@ -123,7 +123,7 @@ def test_variables_stand_in_templates_and_in_defaults(load_text: Any) -> None:
     assert rules == {"variable/unknown"}
 
 
-def test_a_command_keeps_its_signs(load_text: Any) -> None:
+def test_placeholders_in_a_command_are_kept(load_text: Any) -> None:
     text = TEMPLATE.replace("env:SHOP_PASSWORD", "'command:pass ${city} $X'")
     loaded = load_text(template=text, use=use())
     assert [item.rule for item in loaded.diagnostics] == ["secret/scheme-not-allowed"]
@@ -207,7 +207,7 @@ def test_a_duplicate_name_is_reported_at_its_line(load_text: Any) -> None:
     assert set(told(loaded)) == {("name/duplicate", "z.yaml:3:14")}
 
 
-def test_a_small_file_cannot_ask_for_a_large_configuration(
+def test_a_small_file_cannot_expand_into_a_huge_configuration(
     load_text: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = ", ".join(f"shop-{number}: {{}}" for number in range(200))

@@ -1,4 +1,4 @@
-"""What is said where no access token is issued."""
+"""The explanation if no access token is issued."""
 
 from __future__ import annotations
 

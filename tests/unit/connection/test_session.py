@@ -1,4 +1,4 @@
-"""Whoever opens a session names its stages, so a new stage runs nowhere by itself."""
+"""Every use of a session names its stages, so a new stage never runs by itself."""
 
 from __future__ import annotations
 

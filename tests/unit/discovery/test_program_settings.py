@@ -1,4 +1,5 @@
-"""The settings of other programs are taken over without their passwords, and what is lost is said with its line."""
+"""The settings of other programs are imported without passwords, and skipped ones are reported with
+their line."""
 
 from __future__ import annotations
 

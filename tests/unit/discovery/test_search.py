@@ -84,7 +84,7 @@ def test_the_most_preferred_mail_exchanger_tells_the_provider(domain: MailDomain
     assert found.outside(DOMAIN) == ()
 
 
-def test_a_domain_without_mail_is_believed(domain: MailDomain) -> None:
+def test_a_null_mx_record_is_reported_as_no_mail(domain: MailDomain) -> None:
     domain.names.records[DOMAIN, "MX"] = ["0 ."]  # RFC 7505
     assert looked(domain)[1].answer == f"{DOMAIN} has none"
 
@@ -118,7 +118,7 @@ def test_servers_of_a_provider_become_the_provider(domain: MailDomain) -> None:
     assert found.provider.name == "microsoft365"
 
 
-def test_redirections_are_followed_to_https_alone(domain: MailDomain) -> None:
+def test_redirections_are_followed_only_to_https(domain: MailDomain) -> None:
     domain.serve(SITE, 443, http(302, Location="https://elsewhere.example/a.xml"))
     domain.serve("elsewhere.example", 443, http(200, autoconfig()))
     assert looked(domain)[-1].source is Source.AUTOCONFIG

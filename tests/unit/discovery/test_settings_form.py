@@ -1,4 +1,4 @@
-"""The settings form is told from the settings of programs, and no text stops the reader."""
+"""The settings form is distinguished from settings of programs, and no text stops the reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client is told: to try again, or to give up, in the provider's words where it has any."""
+"""The answer to a client: try again, or give up, in the provider's words if it has any."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from reconciler.sending.outcome import RefusedRecipient, SomeRefused
         (SendFailed("no", temporary=False), "550 5.0.0 no", SendingResult.REFUSED),
         (
             SendFailed("wrong password", temporary=False, code="535", status="5.7.8"),
-            "451 4.3.0 wrong password",  # the connector's, which is no fault of the mail
+            "451 4.3.0 wrong password",  # the connector's fault, not the mail's
             SendingResult.TEMPORARY,
         ),
         (

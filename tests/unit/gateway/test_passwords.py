@@ -1,4 +1,4 @@
-"""Passwords are fetched again, kept as hashes, and compared whoever asks."""
+"""Passwords are refetched, kept as hashes, and compared in equal time."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def test_a_short_password_opens_nothing(vault: Vault, passwords: Passwords) -> N
         passwords.matches(REFERENCE, b"short")
 
 
-def test_nobody_has_no_password_and_no_text_is_kept(vault: Vault, passwords: Passwords) -> None:
+def test_an_unknown_user_never_matches_and_no_text_is_kept(
+    vault: Vault, passwords: Passwords
+) -> None:
     assert not passwords.matches(None, OLD.encode())
     assert vault.fetched == 0
     assert passwords.matches(REFERENCE, OLD.encode())

@@ -54,7 +54,7 @@ class Slow:
 
 
 class Accepting(Slow):
-    """A provider that accepts a mail when it is let; who was told is noted."""
+    """A provider that accepts a mail when allowed, and records which clients got the answer."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -43,7 +43,7 @@ def test_one_mechanism_is_chosen(
     ("credential", "offered"),
     [(PLAIN, ()), (PLAIN, ("XOAUTH2",)), (TOKEN, ("PLAIN",)), (BEYOND_ASCII, ("CRAM-MD5",))],
 )
-def test_no_mechanism_is_made_up(
+def test_no_mechanism_is_invented(
     credential: Password | BearerToken, offered: tuple[str, ...]
 ) -> None:
     with pytest.raises(NoMechanism) as none:
@@ -51,7 +51,7 @@ def test_no_mechanism_is_made_up(
     assert none.value.offered == offered
 
 
-def test_each_mechanism_writes_it_in_its_own_way() -> None:
+def test_each_mechanism_encodes_the_credential_its_own_way() -> None:
     assert initial_response("PLAIN", BEYOND_ASCII) == "\0me@example.com\0pässwörd".encode()
     assert initial_response("LOGIN", PLAIN) is None
     assert initial_response("XOAUTH2", TOKEN) == (

@@ -8,7 +8,7 @@ from reconciler.mail.faults import NotRedirected
 from reconciler.model.connect_to import joined
 
 
-def test_without_redirections_everything_goes_where_it_says() -> None:
+def test_without_redirections_every_connection_goes_to_its_host() -> None:
     nowhere = ConnectTo.parse([])
     assert not nowhere
     assert nowhere.target("imap.example.com", 993) == ("imap.example.com", 993)

@@ -104,14 +104,14 @@ def test_a_wait_can_be_cancelled(ends: tuple[Wire, socket.socket]) -> None:
         wire.readline()
 
 
-def test_sending_waits_for_nobody_for_ever(ends: tuple[Wire, socket.socket]) -> None:
+def test_sending_does_not_block_forever(ends: tuple[Wire, socket.socket]) -> None:
     wire, _ = ends
     wire.deadline = Deadline(0.1)
     with pytest.raises(TimedOut):
         wire.sendall(b"x" * 50_000_000)
 
 
-def test_the_last_words_of_a_server_that_hung_up_are_heard(
+def test_the_last_line_of_a_server_that_hung_up_is_read(
     ends: tuple[Wire, socket.socket],
 ) -> None:
     wire, theirs = ends

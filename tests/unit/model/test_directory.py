@@ -19,7 +19,7 @@ def test_members_are_those_of_the_groups_within_it_too() -> None:
     assert directory.members("b") == {"y", "z"}
 
 
-def test_a_cycle_ends_itself() -> None:
+def test_a_cycle_terminates() -> None:
     directory = Directory([group("a", "x", groups=("b",)), group("b", "y", groups=("a",))], None)
     assert directory.members("a") == directory.members("b") == {"x", "y"}
     assert Directory([group("a", "x", groups=("a",))], None).members("a") == {"x"}

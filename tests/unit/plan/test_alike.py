@@ -184,7 +184,7 @@ def test_what_differs_is_read_one_by_one() -> None:
     assert alike(two.changes) == ()
 
 
-def test_nothing_grows_without_bound() -> None:
+def test_the_output_is_bounded() -> None:
     members = tuple(f"user-{n}@contoso.example" for n in range(6000))
     groups = [
         Group(name=f"g{n}", members=Principals(users=members[n : n + 5000]))

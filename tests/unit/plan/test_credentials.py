@@ -270,7 +270,7 @@ def test_a_new_connector_that_borrows_a_stored_reference_is_a_redirect() -> None
     )
 
 
-def test_a_connector_that_shares_a_reference_and_its_place_is_none() -> None:
+def test_a_connector_that_shares_a_reference_and_its_place_is_not_a_redirect() -> None:
     twin = replace(INFO, name="twin")
     assert planned(stored(INFO), INFO, twin).new_credentials == ()
 

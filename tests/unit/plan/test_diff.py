@@ -24,12 +24,12 @@ def past(snapshot: Snapshot) -> Past:
 
 
 @given(snapshots())
-def test_nothing_lies_between_a_moment_and_itself(snapshot: Snapshot) -> None:
+def test_a_snapshot_does_not_differ_from_itself(snapshot: Snapshot) -> None:
     assert changes_between(past(snapshot), past(snapshot)) == ()
 
 
 @given(snapshots(), snapshots(), st.sets(st.integers(0, 20)))
-def test_the_changes_lead_from_one_moment_to_the_other(
+def test_the_changes_lead_from_one_snapshot_to_the_other(
     first: Snapshot, second: Snapshot, anew: set[int]
 ) -> None:
     before, after = past(first), past(second)

@@ -110,7 +110,7 @@ def test_an_empty_configuration_is_refused_however_little_is_stored() -> None:
     assert violation.override == "--allow-deletes 1"
 
 
-def test_an_empty_configuration_of_an_empty_state_is_no_change_at_all() -> None:
+def test_an_empty_configuration_of_an_empty_state_changes_nothing() -> None:
     made = planned(EMPTY)
     assert made.empty
     assert made.violations == ()

@@ -1,4 +1,4 @@
-"""What wants a new live test, and whether everybody agrees on it."""
+"""Which changes need a new live test, consistently everywhere."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def certificate(days: int) -> Certificate:
     return Certificate("imap.contoso.example", "An authority", NOON + timedelta(days=days, hours=1))
 
 
-def test_one_that_works() -> None:
+def test_a_working_connector() -> None:
     accounts = (passed(chain=(certificate(21),)), passed(SMTP))
     assert verdict("support", accounts, NOON) == (
         "support reads and sends mail; no problems found."
@@ -41,7 +41,7 @@ def test_one_that_works() -> None:
     assert verdict("info", (passed(),), NOON) == "info reads mail; no problems found."
 
 
-def test_one_that_soon_will_not() -> None:
+def test_a_connector_that_will_soon_fail() -> None:
     accounts = (
         passed(
             chain=(certificate(20), certificate(900)),
@@ -78,7 +78,7 @@ def test_both_accounts_fail() -> None:
     )
 
 
-def test_one_that_does_nothing() -> None:
+def test_a_connector_that_neither_reads_nor_sends() -> None:
     assert verdict("idle", (), NOON) == (
         "idle neither reads nor sends mail, so there is nothing to test."
     )

@@ -66,7 +66,7 @@ def test_none_is_missing_and_each_is_named_as_its_file() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_none_lets_a_password_travel_in_clear(name: str) -> None:
+def test_none_sends_a_password_in_clear(name: str) -> None:
     for port, security, _ in servers(provider(name)):
         assert security is (Security.IMPLICIT if port in IMPLICIT_PORTS else Security.STARTTLS)
 
@@ -90,11 +90,11 @@ def test_endpoints_are_there_exactly_where_oauth_is_taken(name: str) -> None:
         assert found.oauth2.delegated_scopes
 
 
-def test_everybody_reads_mail_at_993() -> None:
+def test_every_provider_reads_mail_at_993() -> None:
     assert {item.imap.port for item in built_in_providers() if item.imap} == {993}
 
 
-def test_those_who_send_only_are_known() -> None:
+def test_providers_that_only_send_are_known() -> None:
     send_only = {item.name for item in built_in_providers() if item.imap is None}
 
     assert send_only == {
@@ -102,7 +102,7 @@ def test_those_who_send_only_are_known() -> None:
     }  # fmt: skip
 
 
-def test_those_who_file_sent_copies_themselves_are_known() -> None:
+def test_providers_that_file_sent_copies_are_known() -> None:
     filing = {item.name for item in built_in_providers() if item.files_sent_copies}
 
     assert filing == {"gmail", "microsoft365", "outlook.com"}

@@ -37,7 +37,7 @@ def test_ten_thousand_problems_are_counted_by_rule_and_the_errors_are_among_the_
     assert "more" not in diagnostics([WARNING] * BLOCKS, PLAIN)
 
 
-def test_annotations_are_as_many_as_anybody_looks_at() -> None:
+def test_the_number_of_annotations_is_limited() -> None:
     others = [annotation(Severity.WARNING, "box", "failed")] * 1000
     lines = github([*[WARNING] * 9_999, ERROR], NO_ROOT, *others, error="no").splitlines()
     assert len(lines) == 2 * BLOCKS + 2
@@ -60,7 +60,7 @@ def test_as_many_as_can_be_read_are_all_there(count: int) -> None:
     assert shown.end() == ""
 
 
-def test_those_that_passed_do_not_take_the_room_of_those_that_failed() -> None:
+def test_passed_results_do_not_displace_failed_ones() -> None:
     shown = ResultList(PLAIN)
     for number in range(1000):
         shown.text(result(f"ok-{number}"))

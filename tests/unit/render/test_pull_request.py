@@ -200,7 +200,7 @@ def test_a_comment_stays_short_however_much_there_is_of_anything() -> None:
     _check(text)
 
 
-def test_few_senders_are_drawn_and_many_are_in_the_table_alone() -> None:
+def test_few_senders_are_drawn_and_many_are_only_in_the_table() -> None:
     for count, drawn in ((MOST - 1, True), (MOST + 1, False)):
         text = plan_comment(PlanOutcome(plan=_created(count)))
         assert ("```mermaid" in text) is drawn

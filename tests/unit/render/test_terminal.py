@@ -15,7 +15,7 @@ def test_text_that_does_not_fit_continues_below_its_beginning() -> None:
     assert lines == ["  name  one two three four", "        five six seven"]
 
 
-def test_colours_take_no_room() -> None:
+def test_colours_take_no_columns() -> None:
     lines = wrapped("\033[1mname\033[0m  ", "one two three four five six", 29, bare="name  ")
     assert lines == ["\033[1mname\033[0m  one two three four five", "      six"]
 

@@ -33,7 +33,7 @@ def test_truncated_text_keeps_its_last_character_whole() -> None:
     assert clip("郵便箱", 4) == "郵…"
 
 
-def test_the_columns_of_a_table_stand_in_line() -> None:
+def test_the_columns_of_a_table_are_aligned() -> None:
     rows = [("👍🏽 yes", "a"), ("郵便", "b"), ("plain text", "c")]
     lines = table(("TEXT", "X"), rows, 80)
     assert {width_of(line[:-1]) for line in lines} == {12}

@@ -1,4 +1,4 @@
-"""An address of a connector is claimed however it is written, and free to whoever may use it."""
+"""An address of a connector is recognised however it is written, and free to its users."""
 
 from __future__ import annotations
 

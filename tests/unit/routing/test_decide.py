@@ -237,7 +237,7 @@ def test_b2b_lets_in_only_partners_who_are_among_the_users_where_users_are_named
     assert refused(world, PARTNER, connector="info").reason is RefusalReason.NOT_PERMITTED
 
 
-def test_without_internal_domains_whoever_is_outside_the_connectors_domains_is_a_partner() -> None:
+def test_without_internal_domains_users_outside_the_connectors_domains_are_partners() -> None:
     for world in (snapshot(INFO), snapshot(INFO, roles(ADA))):
         assert routed(world, ADA, connector="info").connector == "info"
         assert refused(world, PARTNER, connector="info").reason is RefusalReason.NOT_PERMITTED
@@ -295,7 +295,7 @@ def test_the_policy_may_keep_answers_from_the_replaced_sender() -> None:
     assert asked.reply_to == "a@b.example"
 
 
-def test_the_policy_carries_mail_of_whoever_has_no_connector_and_ignores_the_fallback() -> None:
+def test_the_policy_carries_mail_of_users_without_a_connector_and_ignores_the_fallback() -> None:
     policy = replace(FORCED, fallback_connector="info")
     closed = permissions("no-reply", users=users("robot"))
     found = routed(snapshot(INFO, NO_REPLY, policy, closed), sender="sales@contoso.example")
@@ -346,7 +346,7 @@ requests = st.builds(
 def test_a_policy_gives_nobody_the_use_of_a_connector_they_may_not_use(
     world: Snapshot, request: RouteRequest
 ) -> None:
-    """Whoever is refused a connector that they ask for is refused it under every policy."""
+    """A refused connector is refused under every policy."""
     free = replace(world, policy=None)
     asked = request.connector is not None or (
         request.sender is not None and RoutingIndex(free).owner_of(request.sender) is not None
@@ -387,7 +387,7 @@ def admits(audience: Audience, actor: str, world: Snapshot) -> bool:
 
 
 @given(snapshots(), st.sampled_from(PEOPLE))
-def test_the_users_of_a_connector_are_exactly_those_who_may_name_it(
+def test_the_users_of_a_connector_are_exactly_those_who_may_request_it(
     world: Snapshot, actor: str
 ) -> None:
     free = replace(world, policy=None)

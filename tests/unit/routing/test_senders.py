@@ -137,7 +137,7 @@ def test_domains_that_differ_in_one_letter_are_two() -> None:
     assert sends_as(street, "a@STRAẞE.example")
 
 
-def test_answers_go_where_the_connector_says_unless_the_mail_says_otherwise() -> None:
+def test_replies_go_to_the_connectors_address_unless_the_mail_sets_another() -> None:
     answering = replace(SHOP, reply_to="help@contoso.example")
     given = snapshot(answering)
     for sender, reply_to, expected in (
@@ -152,7 +152,7 @@ def test_answers_go_where_the_connector_says_unless_the_mail_says_otherwise() ->
         assert found.reply_to == expected
 
 
-def test_answers_go_where_the_sending_connector_says_under_a_policy_too() -> None:
+def test_replies_go_to_the_sending_connectors_address_under_a_policy_too() -> None:
     carrier = connector("no-reply", reply_to="office@contoso.example")
     answering = replace(SHOP, reply_to="help@contoso.example")
     policy = GlobalSmtpPolicy(enabled=True, connector="no-reply")

@@ -53,7 +53,7 @@ class Account:
 
 @pytest.mark.parametrize("show", SHOWN)
 @given(text=secrets)
-def test_no_way_of_writing_it_shows_it(show: Callable[[Secret], str], text: str) -> None:
+def test_no_formatting_shows_it(show: Callable[[Secret], str], text: str) -> None:
     assert show(Secret(text)) == show(Secret("another secret, of another length"))
 
 
@@ -96,7 +96,7 @@ def test_it_has_no_dictionary_to_look_into() -> None:
         vars(Secret("correct horse"))
 
 
-def test_it_is_not_hashed_and_so_is_no_key() -> None:
+def test_it_is_not_hashable_and_cannot_be_a_key() -> None:
     with pytest.raises(TypeError, match="unhashable"):
         hash(Secret("correct horse"))
 
@@ -133,7 +133,7 @@ def test_a_log_record_does_not_show_it(text: str) -> None:
 
 
 @given(text=st.text(), other=st.text())
-def test_it_gives_itself_away_only_where_it_is_asked_to(text: str, other: str) -> None:
+def test_only_reveal_returns_its_text(text: str, other: str) -> None:
     assert Secret(text).reveal() == text
     assert (Secret(text) == Secret(other)) is (text == other)
     assert Secret(text) != text

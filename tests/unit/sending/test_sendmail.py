@@ -65,7 +65,7 @@ MAIL = b"From: info@contoso.example\nTo: ada@example.com\nBcc: bob@example.com\n
         ("a bounce", "-f <> ada@example.com", Call((ADA,))),
     ],
 )
-def test_callers_are_understood(caller: str, line: str, call: Call) -> None:
+def test_arguments_of_common_callers_are_parsed(caller: str, line: str, call: Call) -> None:
     assert parse(line.split()) == call, caller
 
 

@@ -31,7 +31,7 @@ def test_somebody_else_s_folder_is_left_as_it_is(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_our_folder_is_kept_out_of_git_whoever_made_it(tmp_path: Path) -> None:
+def test_our_folder_is_kept_out_of_git_even_if_others_made_it(tmp_path: Path) -> None:
     ours = tmp_path / ".reconciler"
     ours.mkdir()
     folder.prepare(ours)

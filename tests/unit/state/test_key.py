@@ -62,7 +62,7 @@ def test_the_first_need_makes_a_key_that_stays(url: str, path: Path) -> None:
     assert sorted(item.name for item in path.parent.iterdir()) == [".gitignore", FILE_NAME]
 
 
-def test_two_states_have_two_keys(tmp_path: Path) -> None:
+def test_each_state_has_its_own_key(tmp_path: Path) -> None:
     keys = [made(f"sqlite:///{tmp_path}/{name}/s.db", {}) for name in "ab"]
     assert len({key.key_id for key in keys if key}) == 2
 

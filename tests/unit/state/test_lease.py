@@ -53,7 +53,7 @@ def test_waiting_gets_slower_and_ends_in_time() -> None:
     assert 10 <= len(time.slept) <= 40
 
 
-def test_not_waiting_asks_once() -> None:
+def test_without_waiting_it_tries_once() -> None:
     asked: list[Lease | None] = []
 
     def attempt(dead: Lease | None) -> Lease | LockRefused:
@@ -120,7 +120,7 @@ def test_a_lease_that_nobody_renews_is_dead_whatever_the_store_s_clock_says() ->
     assert LASTS.total_seconds() < time.now - 1000 < LASTS.total_seconds() + 5
 
 
-def test_a_lease_that_is_renewed_is_never_taken_for_dead() -> None:
+def test_a_renewed_lease_never_counts_as_dead() -> None:
     time = Time()
 
     def attempt(dead: Lease | None) -> Lease | LockRefused:

@@ -80,13 +80,13 @@ def test_the_file_is_durable_and_checked(url: str, path: Path, apply: Apply) -> 
 
 
 @pytest.mark.parametrize("name", ["state with space.db", "état%20#?.db"])
-def test_any_file_name_will_do(tmp_path: Path, apply: Apply, name: str) -> None:
+def test_any_file_name_works(tmp_path: Path, apply: Apply, name: str) -> None:
     store = open_store(f"sqlite:///{tmp_path}/{name.replace('?', '')}")
     apply(store, TEAM)
     assert store.load().serial == 1
 
 
-def test_a_symbolic_link_leads_to_the_file(tmp_path: Path, apply: Apply) -> None:
+def test_a_symbolic_link_is_followed_to_the_file(tmp_path: Path, apply: Apply) -> None:
     (tmp_path / "link.db").symlink_to(tmp_path / "real.db")
     apply(open_store(f"sqlite:///{tmp_path}/link.db"), TEAM)
     assert open_store(f"sqlite:///{tmp_path}/real.db").load().serial == 1
