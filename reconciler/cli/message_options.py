@@ -39,7 +39,7 @@ class MessageOptions:
 
     def message(self) -> Message:
         """Read everything; raises UsageError for what cannot be read or contradicts itself."""
-        from reconciler.sending.message import Message  # noqa: PLC0415 - mimetypes cost to import
+        from reconciler.sending.message import Message  # noqa: PLC0415 - only where a mail is composed
 
         if (self.text, self.text_file, self.html, self.html_file) == (None, None, None, None):
             raise UsageError(
@@ -114,7 +114,7 @@ def _text(text: str | None, path: str | None, option: str) -> str | None:
 
 
 def _attachment(item: str, content_id: str) -> Attachment:
-    from reconciler.sending.message import Attachment  # noqa: PLC0415 - mimetypes cost to import
+    from reconciler.sending.message import Attachment  # noqa: PLC0415 - only where a mail is composed
 
     path, mark, kind = item.partition(";type=")
     if mark and not kind:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +25,8 @@ class Attachment:
     @classmethod
     def read(cls, path: Path | str, *, content_type: str = "", content_id: str = "") -> Self:
         """Read a file; its type is guessed from its name unless it is given. Raises UsageError."""
+        import mimetypes  # noqa: PLC0415 - a mail that is complete needs none of it
+
         path = Path(path)
         guessed, encoding = mimetypes.guess_type(path.name)
         if encoding is not None:  # compressed data does not have the type of its content
