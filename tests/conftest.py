@@ -20,7 +20,7 @@ import sys
 import tempfile
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,9 +29,10 @@ from reconciler.ci_systems import CI_SYSTEMS
 from tests import interpreter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from tests.servers.postgresql import Postgresql
+    from tests.sweeps import Some
 
 TESTS: Final = Path(__file__).parent
 SERVERS: Final = TESTS / "servers"
@@ -170,14 +171,11 @@ def _most_of_each_sweep(items: list[pytest.Item]) -> set[pytest.Item]:
     return {item for sweep in sweeps.values() for i, item in enumerate(sweep) if i % _PORTION}
 
 
-T = TypeVar("T")
-
-
 @pytest.fixture
-def some(request: pytest.FixtureRequest) -> Callable[[Iterable[T]], list[T]]:
+def some(request: pytest.FixtureRequest) -> Some:
     """Take a quarter of many inputs that are alike, and others in another test; all of them with ``--full``."""
 
-    def take(inputs: Iterable[T]) -> list[T]:
+    def take(inputs: Iterable[Any]) -> list[Any]:
         every = list(inputs)
         if _every_input_is_tried(request.config):
             return every

@@ -1,17 +1,9 @@
-"""What a test of many inputs that are alike tries of them."""
+"""What a test of many similar inputs tries of them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-T = TypeVar("T")
-
-
-class Some(Protocol):
-    """The ``some`` fixture of ``tests/conftest.py``."""
-
-    def __call__(self, inputs: Iterable[T], /) -> list[T]:
-        """Take a part of the inputs."""
+Some: TypeAlias = Callable[[Iterable[Any]], list[Any]]
+"""The ``some`` fixture of ``tests/conftest.py``: takes a part of the inputs."""
