@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from functools import lru_cache
+from string import hexdigits
 from typing import TYPE_CHECKING, Final
 
 from tests.echoes import COVERED, NOT_COVERED
@@ -43,6 +44,9 @@ SENTINELS: Final = (*PASSWORDS.values(), *TOKENS.values(), *BYSTANDERS.values(),
 
 _RUN: Final = 7
 """Characters in a row of a secret that must not be left."""
+
+_HEXADECIMAL_RUN: Final = 14
+"""The same of a secret of hexadecimal digits: a state is full of such digits, among which seven occur by chance."""
 
 _ENCODED_RUN: Final = 10
 """The same of an encoding, unless half of it is more: shorter ones occur by chance, as in a time of day."""
@@ -93,6 +97,11 @@ def in_rows(state: Path) -> Iterator[tuple[str, str]]:
                 yield f"{state.name}: {table}", "\n".join(cells)
 
 
+def run_of(sentinel: str) -> int:
+    """The number of characters in a row of a sentinel that count as a leak."""
+    return _HEXADECIMAL_RUN if set(sentinel) <= set(hexdigits) else _RUN
+
+
 def _pieces_of(form: str, size: int) -> set[str]:
     small = form.casefold()
     return {small[start : start + size] for start in range(len(small) - size + 1)}
@@ -100,7 +109,7 @@ def _pieces_of(form: str, size: int) -> set[str]:
 
 def _forms() -> Iterator[tuple[str, set[str]]]:
     for number, sentinel in enumerate(SENTINELS):
-        yield f"sentinel {number}", _pieces_of(sentinel, _RUN)
+        yield f"sentinel {number}", _pieces_of(sentinel, run_of(sentinel))
         for name, encode in (*COVERED.items(), *NOT_COVERED.items()):
             form = encode(sentinel)
             size = max(_ENCODED_RUN, len(form) // 2)

@@ -41,6 +41,7 @@ def folder() -> Iterator[Path]:
 
 AS_ANOTHER: Final = """
 import contextlib, io, os, sys
+import sqlalchemy.dialects.sqlite
 import reconciler.state.sql.sqlite, reconciler.state.sql.store
 from reconciler.cli.main import main
 user, group, *arguments = sys.argv[1:]
