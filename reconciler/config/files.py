@@ -259,8 +259,8 @@ def _not_yaml(data: bytes) -> tuple[str, str, int] | None:
     for head, message, hint in _HEADS if data.startswith(_ALL_HEADS) else ():
         if data.startswith(head):
             return message, hint, 0
-    one, two, three = _CONFLICT_MARKS
-    if (one in data or two in data or three in data) and (found := _CONFLICT.search(data)):
+    marked = any(mark in data for mark in _CONFLICT_MARKS)
+    if marked and (found := _CONFLICT.search(data)):
         line = data.count(b"\n", 0, found.start()) + 1
         return "The file holds a merge conflict.", "Resolve it: git diff shows both sides.", line
     if _SOPS.search(data):
