@@ -17,7 +17,7 @@ from reconciler.errors import UsageError
 from reconciler.model.connector import STRICT
 from reconciler.model.constraints import Matches, NotEmpty
 from reconciler.model.credential_rule import CredentialRule
-from reconciler.model.domain import is_valid
+from reconciler.model.domain import is_valid_glob
 from reconciler.model.fields import HostGlob, Maybe, Reference
 from reconciler.model.validators import Invalid, validated
 
@@ -121,7 +121,7 @@ def _validated(raw: RawDocument, path: Path) -> OwnerRules:
             raw, path, error.route, error.reason, "docs/security.md lists the fields of the rules."
         ) from None
     for route, host in _hosts(rules):
-        if not is_valid(host.removeprefix("*.")):
+        if not is_valid_glob(host):
             reason = f"`{host}` is not a valid host name, so it would allow nothing"
             raise _invalid(raw, path, route, reason, VALID_HOST)
     return rules

@@ -11,7 +11,7 @@ from reconciler.config.rules import problem
 from reconciler.config.suggest import did_you_mean, one_of
 from reconciler.config.variable_checks import variable_problems
 from reconciler.model import state_url
-from reconciler.model.domain import is_valid
+from reconciler.model.domain import is_valid_glob
 from reconciler.secrets.schemes import BUILT_IN_SCHEMES, known_schemes
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _texts(raw: RawDocument, value: JSON, before: Route) -> Iterator[Diagnostic]
 
 def _hosts(raw: RawDocument, hosts: tuple[str, ...], route: Route) -> Iterator[Diagnostic]:
     for index, host in enumerate(hosts):
-        if not is_valid(host.removeprefix("*.")) and not is_placeholder(host):
+        if not is_valid_glob(host) and not is_placeholder(host):
             yield _at(
                 raw,
                 "name/invalid-domain",

@@ -102,6 +102,11 @@ def is_valid(domain: str) -> bool:
     return _is_ip_address(name) or (not domain.startswith("[") and bool(_NAME.fullmatch(name)))
 
 
+def is_valid_glob(host: str) -> bool:
+    """Whether a host, or ``*.`` and a domain, has a form that the network knows; others allow nothing."""
+    return is_valid(host.removeprefix("*."))
+
+
 def _is_ip_address(name: str) -> bool:
     try:
         # The prefix is that of a domain in an address (RFC 5321 section 4.1.3).
