@@ -15,7 +15,7 @@ from reconciler.app.workspace import Workspace
 from reconciler.config.declared import declared
 from reconciler.config.environments import in_environment
 from reconciler.config.files import MAX_BYTES, decode, find_all, read_bytes, shown
-from reconciler.config.load import NO_TEXTS, Loaded, built_in_providers, load
+from reconciler.config.load import Loaded, built_in_providers, load
 from reconciler.config.renaming import Obstacle, rename_in
 from reconciler.config.settings import Settings
 from reconciler.config.settings_file import load_settings
@@ -117,7 +117,7 @@ class _Around:
         names = tuple(settings.environments) or ("",)
         return cls(workspace, {name: in_environment(settings, name) for name in names})
 
-    def load(self, texts: Mapping[Path, str] = NO_TEXTS) -> tuple[Loaded, ...]:
+    def load(self, texts: Mapping[Path, str] | None = None) -> tuple[Loaded, ...]:
         """Read it for each environment; raises ConfigurationInvalid if it has errors in one."""
         project = self.workspace.project
         found = []

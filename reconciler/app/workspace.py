@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from reconciler.app.project_folder import CONNECTORS, SETTINGS_FILE, ProjectFolder
 from reconciler.app.state_place import place_of_state
@@ -46,9 +45,6 @@ if TYPE_CHECKING:
     from reconciler.secrets.base import FingerprintKey, Secret
     from reconciler.secrets.registry import Resolver
     from reconciler.state.base import MailState, StateReader, StateStore
-
-
-NOTHING_READ: Final[Mapping[Path, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +114,7 @@ class Workspace:
         files: tuple[Path, ...] = (),
         *,
         found: SourceFile | None = None,
-        texts: Mapping[Path, str] = NOTHING_READ,
+        texts: Mapping[Path, str] | None = None,
         read_as: Reader | None = None,
     ) -> Loaded:
         """Read and check the configuration, the settings file with it, and ``files`` as parts of it.

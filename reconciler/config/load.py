@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from reconciler.config.catalogue import Catalogue, catalogue
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 
 Reader = Callable[[str, str], Composed]
 """Reads the documents of a text; the other argument is the name of its file in diagnostics."""
-
-NO_TEXTS: Final[Mapping[Path, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,7 @@ def load(
     within: Path | None = None,
     files: tuple[Path, ...] = (),
     found: SourceFile | None = None,
-    texts: Mapping[Path, str] = NO_TEXTS,
+    texts: Mapping[Path, str] | None = None,
     read_as: Reader = read_documents,
 ) -> Loaded:
     """Load every YAML file below ``roots``, as one configuration; none may lead out of ``within``.
