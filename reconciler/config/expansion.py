@@ -63,12 +63,7 @@ def expand(
 
 def _is_short(raw: RawDocument) -> bool:
     """Whether a document stands for others, or is a connector with more than its own fields."""
-    kind = kind_of_written(raw)
+    kind = raw.kind
     if kind == Kind.EMAIL_CONNECTOR and isinstance(raw.value, dict):
         return not WRITTEN_ONLY.isdisjoint(raw.value)
     return kind in (TEMPLATE, TABLE)
-
-
-def kind_of_written(raw: RawDocument) -> object:
-    """The kind that a document says it has, whatever that is."""
-    return raw.value.get("kind") if isinstance(raw.value, dict) else None

@@ -44,7 +44,7 @@ class Piece:
     @property
     def is_table(self) -> bool:
         """Whether it is a document that makes a connector from each row."""
-        return self.raw is not None and kind_of_raw(self.raw) == TABLE
+        return self.raw is not None and self.raw.kind == TABLE
 
 
 def unchanged(
@@ -87,8 +87,3 @@ def holds_documents(text: str, read_as: ReadOnce) -> bool:
     if read_as.is_plain(text):
         return bool(read_as(text, "").documents)
     return any(piece.raw is not None for piece in cut(text, read_as))
-
-
-def kind_of_raw(raw: RawDocument) -> object:
-    """The kind that a document declares, whatever it is."""
-    return raw.value.get("kind") if isinstance(raw.value, dict) else None

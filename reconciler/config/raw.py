@@ -43,6 +43,11 @@ class RawDocument:
         """The content of the file, with variables unreplaced."""
         return self.value if self.written is None else self.written
 
+    @property
+    def kind(self) -> JSON:
+        """What its ``kind`` says; None if it has none, or is not a mapping."""
+        return self.value.get("kind") if isinstance(self.value, dict) else None
+
     def locate(self, route: Route, *, key: bool = False) -> Located:
         """Where a value, or its key, is written."""
         if self.layers:

@@ -136,7 +136,7 @@ def _routes(
     document: RawDocument, address: Address, variables: Sequence[Variables]
 ) -> Iterator[Route]:
     """Where a document names a resource, in at least one environment."""
-    kind = _mapping(document.value).get("kind")
+    kind = document.kind
     if not isinstance(kind, str) or kind not in NAMES:
         return
     values = [document.value, *(substitute(document, item)[0].value for item in variables)]

@@ -16,7 +16,7 @@ from reconciler.config.fitting import Made, Wanted, Workshop, shortest
 from reconciler.config.layout import files_of
 from reconciler.config.load import built_in_providers
 from reconciler.config.meant import Meant
-from reconciler.config.pieces import Piece, cut, holds_documents, kind_of_raw, unchanged
+from reconciler.config.pieces import Piece, cut, holds_documents, unchanged
 from reconciler.config.template_documents import HEAD_FIELDS, TableHead
 from reconciler.config.unresolve import Written, concise, paths_of
 from reconciler.config.written_edit import edited
@@ -73,7 +73,7 @@ def rewritten(
     every = [piece for parts in found.values() for piece in parts]
     if not all(piece.single for piece in every):
         return None
-    templates = [piece.raw for piece in every if piece.raw and kind_of_raw(piece.raw) == TEMPLATE]
+    templates = [piece.raw for piece in every if piece.raw and piece.raw.kind == TEMPLATE]
     workshop = Workshop.of(templates, variables, providers)
     work = _Rewriting(
         workshop,
@@ -112,7 +112,7 @@ class _Rewriting:
 
     def look_at(self, piece: Piece) -> None:
         """Find out what a document makes, and which of its resources are still needed unchanged."""
-        if piece.raw is not None and kind_of_raw(piece.raw) != TEMPLATE:
+        if piece.raw is not None and piece.raw.kind != TEMPLATE:
             piece.made = self.meant.by(piece.raw) or self.workshop.made_of(piece.raw) or {}
         piece.inline = any(item.kind is Kind.PERMISSIONS for item in piece.made)
         self.done |= {address for address, item in piece.made.items()
@@ -174,16 +174,12 @@ class _Rewriting:
     def text_of(self, piece: Piece) -> str:
         """The new text of a document."""
         raw = piece.raw
-        if raw is None or kind_of_raw(raw) == TEMPLATE or not isinstance(raw.value, dict):
+        if raw is None or raw.kind == TEMPLATE or not isinstance(raw.value, dict):
             return piece.text
         same = all(self.target.get(address) == item for address, item in piece.made.items())
         if same and not piece.rows:
             return piece.text
-        found = (
-            self._table(piece)
-            if kind_of_raw(raw) == TABLE
-            else self._document(raw.value, piece.made)
-        )
+        found = self._table(piece) if raw.kind == TABLE else self._document(raw.value, piece.made)
         return self._written(piece, found)
 
     def _document(self, value: Written, made: Made) -> list[Written]:

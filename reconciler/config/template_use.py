@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar, cast
 
 from reconciler.config.combine import combine
-from reconciler.config.expansion import PERMISSIONS, TABLE, TEMPLATE, WRITTEN_ONLY, kind_of_written
+from reconciler.config.expansion import PERMISSIONS, TABLE, TEMPLATE, WRITTEN_ONLY
 from reconciler.config.positions import Layer
 from reconciler.config.raw import RawDocument
 from reconciler.config.suggest import did_you_mean, one_of
@@ -73,7 +73,7 @@ class Expansion:
 
     def takes_template(self, raw: RawDocument) -> bool:
         """Read a document if it is a template."""
-        if kind_of_written(raw) != TEMPLATE:
+        if raw.kind != TEMPLATE:
             return False
         template, problems = read_template(raw, self.variables)
         self.problems += problems
@@ -96,7 +96,7 @@ class Expansion:
         if signs:
             raw, problems = substitute(raw, self.variables)
             self.problems += problems
-        kind = kind_of_written(raw)
+        kind = raw.kind
         if kind == TABLE:
             self._table(raw)
         elif kind == Kind.EMAIL_CONNECTOR and WRITTEN_ONLY & set(
