@@ -28,7 +28,7 @@ def refuse_escape(path: Path) -> None:
     not lead outside; elsewhere it belongs to the user. The system's links to streams, such as
     ``/dev/stdout``, are allowed.
     """
-    if path.is_symlink() and not os.path.realpath(path.parent).startswith(("/dev", "/proc")):
+    if path.is_symlink() and not _is_of_streams(os.path.realpath(path.parent)):
         raise ReconcilerError(
             f"{path} is a link, so nothing is written to it",
             hint="Remove the link, or name the file that it leads to.",
@@ -44,6 +44,11 @@ def refuse_escape(path: Path) -> None:
                 f"{path} leads out of {bounds} through the link {at.name}, so nothing is written to it",
                 hint="Remove the link, or name the file that it leads to.",
             )
+
+
+def _is_of_streams(folder: str) -> bool:
+    # Below /dev anybody may have files: in /dev/shm.
+    return folder == "/dev" or folder.startswith("/proc/")
 
 
 def _repository_of(folder: Path) -> Path | None:

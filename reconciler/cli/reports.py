@@ -115,6 +115,11 @@ class _ReportType(click.ParamType[Report[OutputFormat]]):
         return Report(OutputFormat(name), Path(path))
 
 
+def _is_stream(path: Path) -> bool:
+    # Unlike Path's methods, these raise no error for a folder that may not be read.
+    return os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113
+
+
 def _distinct(
     context: click.Context,
     parameter: click.Parameter,
@@ -124,7 +129,7 @@ def _distinct(
     seen: set[str] = set()
     for report in reports:
         place = os.path.realpath(report.path)
-        if place in seen and not place.startswith(("/dev/", "/proc/")):
+        if place in seen and not _is_stream(report.path):
             message = f"two reports cannot both be written to {report.path}"
             raise click.BadParameter(message, context, parameter)
         seen.add(place)

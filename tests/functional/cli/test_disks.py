@@ -318,5 +318,10 @@ def test_quota_and_full_disk_are_distinguished(home: Home, monkeypatch: pytest.M
 
     home.apply_untested()
     monkeypatch.setattr(os, "fsync", used_up)
-    is_told(home("plan", "--out", "plan.json"), "the quota on the disk at / is used up", "quota -s")
+    disk = next(item for item in home.folder.parents if item.is_mount())
+    is_told(
+        home("plan", "--out", "plan.json"),
+        f"the quota on the disk at {disk} is used up",
+        "quota -s",
+    )
     assert not [item for item in home.folder.iterdir() if "plan" in item.name]

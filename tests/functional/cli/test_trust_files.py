@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from reconciler.cli.exit_codes import ExitCode
 
+if TYPE_CHECKING:
     from tests.functional.conftest import Home
 
 UNTIDY = "kind: Group\nname:   team\nmembers:\n      users: [a@contoso.example]\n"
+SHARED_MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture
@@ -207,6 +211,20 @@ def test_no_link_is_written_over_what_it_leads_to_wherever_it_lies(home: Home) -
         assert home("plan", *option).status == 1
     assert victim.read_text() == "as it was"
     assert home("plan", "--out", "/dev/stdout").status == 0
+
+
+@pytest.mark.skipif(not SHARED_MEMORY.is_dir(), reason="there is no shared memory")
+def test_shared_memory_has_files_like_any_folder(home: Home) -> None:
+    """Although it is below /dev, where a link leads to a stream."""
+    with TemporaryDirectory(dir=SHARED_MEMORY) as name:
+        folder = shutil.copytree(home.folder, Path(name) / "home")
+        victim = folder / "victim"
+        victim.write_text("as it was")
+        (folder / "link").symlink_to("victim")
+        assert home.run_in(folder, "validate", "--report", "junit=link").status == 1
+        assert victim.read_text() == "as it was"
+        same = ("--report", "junit=report", "--report", "sarif=report")
+        assert home.run_in(folder, "validate", *same).status == ExitCode.USAGE
 
 
 def test_a_path_elsewhere_is_the_users(home: Home, outside: Path) -> None:
