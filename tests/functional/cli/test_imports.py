@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -13,15 +15,28 @@ from reconciler.cli.exit_codes import SendmailCode
 from reconciler.cli.main import COMMANDS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.functional.conftest import Home
 
-SCRIPT: Final = """
-import contextlib, io, json, sys
+PROGRAM: Final = """
+import contextlib, io, json, os, sys
 from reconciler.cli.main import main
-with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-    status = main(sys.argv[1:])
-print(json.dumps([int(status), sorted(sys.modules)]))
+for line in sys.stdin:
+    arguments, folder, environ, given = json.loads(line)
+    if os.fork():
+        os.wait()
+        continue
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environ)
+    sys.stdin = open(given, encoding="utf-8")
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        status = main(arguments)
+    print(json.dumps([int(status), sorted(sys.modules)]), flush=True)
+    os._exit(0)
 """
+"""Has loaded what every command needs, and forks for each that it reads."""
 
 SANDBOX: Final = {"pymap", "aiosmtpd", "trustme", "cryptography"}
 MAIL: Final = {"imapclient", "imaplib", "smtplib", "authlib", "joserfc", "requests"}
@@ -47,25 +62,46 @@ save_sent: never
 """Where nobody answers."""
 
 
-def loaded(
-    home: Home, *arguments: str, status: int = 0, given: bytes = b"", **environ: str
-) -> set[str]:
+Loaded = Callable[..., set[str]]
+
+
+@pytest.fixture(scope="module")
+def program() -> Iterator[subprocess.Popen[str]]:
+    environ = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+    assert process.returncode == 0
+
+
+@pytest.fixture
+def loaded(program: subprocess.Popen[str], tmp_path: Path) -> Loaded:
     """The modules that a command has loaded when it is done; ``given`` is its standard input."""
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *arguments],
-        cwd=home.folder,
-        env=home.untraced | environ,
-        input=given,
-        capture_output=True,
-        timeout=60,
-        check=True,
-    )
-    ended, modules = json.loads(done.stdout)
-    assert ended == status
-    return set(modules)
+
+    def run(
+        home: Home, *arguments: str, status: int = 0, given: bytes = b"", **environ: str
+    ) -> set[str]:
+        stdin = tmp_path / "stdin"
+        stdin.write_bytes(given)
+        assert program.stdin is not None
+        assert program.stdout is not None
+        request = [arguments, str(home.folder), home.untraced | environ, str(stdin)]
+        print(json.dumps(request), file=program.stdin, flush=True)
+        ended, modules = json.loads(program.stdout.readline())
+        assert ended == status
+        return set(modules)
+
+    return run
 
 
-def test_help_loads_no_command_and_no_pydantic(home: Home) -> None:
+def test_help_loads_no_command_and_no_pydantic(home: Home, loaded: Loaded) -> None:
     modules = loaded(home, "--help")
     assert modules & (HEAVY | {"pydantic", "ruamel", "ruamel.yaml"}) == set()
     assert {name for name in modules if name.startswith("reconciler.")} == {
@@ -85,12 +121,12 @@ def test_help_loads_no_command_and_no_pydantic(home: Home) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_of_a_command_loads_no_other(command: str, home: Home) -> None:
+def test_the_help_of_a_command_loads_no_other(command: str, home: Home, loaded: Loaded) -> None:
     modules = loaded(home, command, "--help")
     assert modules & (HEAVY | {"pydantic", "ruamel", "ruamel.yaml"}) == set()
 
 
-def test_validate_reads_files_and_nothing_else(home: Home) -> None:
+def test_validate_reads_files_and_nothing_else(home: Home, loaded: Loaded) -> None:
     assert loaded(home, "validate") & (HEAVY | VALIDATORS) == set()
 
 
@@ -104,18 +140,18 @@ def test_validate_reads_files_and_nothing_else(home: Home) -> None:
     ],
 )
 def test_reading_the_newest_revision_of_a_file_needs_only_the_driver(
-    command: tuple[str, ...], home: Home
+    command: tuple[str, ...], home: Home, loaded: Loaded
 ) -> None:
     home.apply_untested()
     assert loaded(home, *command) & (HEAVY | VALIDATORS) == {"sqlite3"}
 
 
-def test_pydantic_decides_about_values_that_the_reader_rejects(home: Home) -> None:
+def test_pydantic_decides_about_values_that_the_reader_rejects(home: Home, loaded: Loaded) -> None:
     home.write("labels.yaml", "kind: Group\nname: 1\n")
     assert loaded(home, "validate", status=3) >= {"pydantic", "jsonschema"}
 
 
-def test_reading_the_state_loads_no_yaml_and_no_network(home: Home) -> None:
+def test_reading_the_state_loads_no_yaml_and_no_network(home: Home, loaded: Loaded) -> None:
     home.apply_untested()
     for command in (
         ("status",),
@@ -129,7 +165,9 @@ def test_reading_the_state_loads_no_yaml_and_no_network(home: Home) -> None:
         assert modules & (HEAVY - STATE) == set(), command
 
 
-def test_a_plan_loads_no_report_that_is_not_written_and_no_live_test(home: Home) -> None:
+def test_a_plan_loads_no_report_that_is_not_written_and_no_live_test(
+    home: Home, loaded: Loaded
+) -> None:
     home.apply_untested()
     reports = {"reconciler.render.junit", "reconciler.render.sarif", "reconciler.render.gitlab"}
     documents = {"reconciler.plan.document", "reconciler.plan.planfile", "reconciler.probe.report"}
@@ -153,13 +191,15 @@ UNREAD: Final = {"reconciler.config.load", "reconciler.plan.planner", "reconcile
     [("status",), ("route", "--from", "info@contoso.example", "--as", "joan@contoso.example")],
 )
 def test_showing_the_state_loads_neither_files_nor_planner(
-    command: tuple[str, ...], home: Home
+    command: tuple[str, ...], home: Home, loaded: Loaded
 ) -> None:
     home.apply_untested()
     assert loaded(home, *command) & UNREAD == set()
 
 
-def test_sendmail_loads_no_database_no_yaml_and_nothing_to_read_mail_with(home: Home) -> None:
+def test_sendmail_loads_no_database_no_yaml_and_nothing_to_read_mail_with(
+    home: Home, loaded: Loaded
+) -> None:
     home.write("relay.yaml", RELAY)
     home.apply_untested()
     mail = b"From: relay@contoso.example\nTo: ada@x.example\n\nHello.\n"
@@ -176,12 +216,12 @@ def test_sendmail_loads_no_database_no_yaml_and_nothing_to_read_mail_with(home: 
     assert modules & unused == set()
 
 
-def test_a_route_of_the_files_needs_no_state(home: Home) -> None:
+def test_a_route_of_the_files_needs_no_state(home: Home, loaded: Loaded) -> None:
     asked = ("route", "--from", "info@contoso.example", "--as", "joan@contoso.example")
     assert loaded(home, *asked, "--config") & HEAVY == set()
 
 
-def test_an_apply_with_nothing_to_do_loads_nothing_to_test_with(home: Home) -> None:
+def test_an_apply_with_nothing_to_do_loads_nothing_to_test_with(home: Home, loaded: Loaded) -> None:
     home.apply_untested()
     nothing_to_test = ("apply", "--skip-tests", "no servers here")
     unused = SANDBOX | {"imapclient", "smtplib", "jsonschema", "alembic", "authlib", "joserfc"}
@@ -189,7 +229,7 @@ def test_an_apply_with_nothing_to_do_loads_nothing_to_test_with(home: Home) -> N
     assert loaded(home, *nothing_to_test) & unused == set()
 
 
-def test_a_live_test_needs_no_state_and_no_sandbox(live: Home) -> None:
+def test_a_live_test_needs_no_state_and_no_sandbox(live: Home, loaded: Loaded) -> None:
     modules = loaded(live, "test", "info")
     assert modules & (SANDBOX | {"sqlalchemy", "sqlite3"} | {"alembic", "jsonschema"}) == set()
     assert {"imapclient", "smtplib"} <= modules
@@ -197,5 +237,5 @@ def test_a_live_test_needs_no_state_and_no_sandbox(live: Home) -> None:
     assert "authlib" in loaded(live, "test", "support")
 
 
-def test_schemas_are_made_without_reading_anything(home: Home) -> None:
+def test_schemas_are_made_without_reading_anything(home: Home, loaded: Loaded) -> None:
     assert loaded(home, "schema", "connectors") & (HEAVY - {"jsonschema"}) == set()
