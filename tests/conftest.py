@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 TESTS: Final = Path(__file__).parent
 SERVERS: Final = TESTS / "servers"
+MEMORY: Final = Path("/dev/shm")
+"""Where the files of the tests are on Linux: they make 100,000s, and a disk is slow to find room for each."""
 
 UNTIMED: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", UNTIMED, max_examples=10, derandomize=True, database=None)
@@ -68,10 +70,21 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if config.option.full:
         settings.load_profile("full")
+    if "TMPDIR" not in os.environ and _is_fit_for_tests(MEMORY):
+        tempfile.tempdir = str(MEMORY)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN or hasattr(config, "workerinput"):
         signal.signal(signal.SIGHUP, lambda _number, _frame: None)
+
+
+def _is_fit_for_tests(folder: Path) -> bool:
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    has_room = found.f_bavail * found.f_frsize >= 2 << 30
+    return has_room and not found.f_flag & os.ST_NOEXEC and os.access(folder, os.W_OK)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -103,6 +116,13 @@ def _import_tests(worker: int, workers: int) -> None:
         # What is wrong with it, or missing for it, is said when it is collected.
         with contextlib.suppress(Exception, pytest.skip.Exception):
             importlib.import_module(name)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Look for garbage once: pytest does so ten times, and need not look at what has been found to be in use."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:
