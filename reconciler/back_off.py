@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackOff:
+class BackOff(Struct, frozen=True, kw_only=True):
     """A series of waits in seconds: ``first``, then each twice the one before, none above ``longest``.
 
     ``tries`` is the total number of tries, so there is one wait less; None sets no limit.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class CiSystem:
+class CiSystem(Struct, frozen=True):
     """The variables in which a CI system announces itself, the actor and the commit."""
 
     name: str

@@ -9,15 +9,15 @@ import errno
 import os
 import re
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True)
-class DiskFault:
+class DiskFault(Struct, frozen=True):
     """``reason`` completes "FILE cannot be written: …", and ``remedy`` is a sentence that says what to do."""
 
     reason: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from reconciler.model.snapshot import (
 from reconciler.plan.inputs import Desired, Limits, Overrides
 from reconciler.plan.planner import Plan, plan
 from reconciler.probe.result import ConnectorResult, ProtocolResult, StageOutcome, StageResult
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from reconciler.model.fingerprint import Fingerprint

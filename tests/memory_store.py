@@ -6,10 +6,12 @@ import json
 import threading
 import uuid
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector
@@ -56,6 +58,7 @@ from reconciler.state.exported import (
     exported,
     restored,
 )
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -200,7 +203,7 @@ class MemoryStore:
                 revisions=tuple(
                     ExportedRevision(
                         **{name: getattr(item, name) for name in _OF_REVISION},
-                        **asdict(item.counts),
+                        **structs.asdict(item.counts),
                     )
                     for item in self._revisions
                 ),

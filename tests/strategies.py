@@ -6,7 +6,6 @@ renamed and gone.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import permutations, product
 from typing import TYPE_CHECKING, assert_never
@@ -37,6 +36,7 @@ from reconciler.model.snapshot import (
 )
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 from reconciler.plan.inputs import Desired
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from reconciler.model.resource import Resource

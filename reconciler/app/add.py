@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
+
+from msgspec import Struct
 
 from reconciler.app.atomic_file import create_wholly
 from reconciler.app.new_connector import (
@@ -23,7 +24,6 @@ from reconciler.config.declared import declared
 from reconciler.config.load import built_in_providers, load
 from reconciler.config.settings import DEFAULTS, Settings
 from reconciler.config.suggest import did_you_mean
-from reconciler.diagnostics import Diagnostic
 from reconciler.discovery.found import FoundServer, FoundSettings, Source, settings_of
 from reconciler.discovery.providers import of_servers
 from reconciler.discovery.search import Network, search
@@ -32,16 +32,18 @@ from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Security
 from reconciler.model.fields import ADDRESS_PATTERN, NAME_PATTERN, USERNAME_PATTERN
 from reconciler.model.protocol import Protocol as MailProtocol
-from reconciler.model.provider import Provider
-from reconciler.model.secret_ref import SecretRef
+from reconciler.values import replace
 from reconciler.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.app.workspace import Workspace
+    from reconciler.diagnostics import Diagnostic
     from reconciler.discovery.found import Lookup
     from reconciler.mail.dial import ConnectTo
+    from reconciler.model.provider import Provider
+    from reconciler.model.secret_ref import SecretRef
 
 _ADDRESS: Final = re.compile(ADDRESS_PATTERN.strip("^$"))
 _NAME: Final = re.compile(NAME_PATTERN.strip("^$"))
@@ -71,8 +73,7 @@ class Questions(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddOptions:
+class AddOptions(Struct, frozen=True, kw_only=True):
     """The options for a new connector; None for each that was not given."""
 
     address: str
@@ -105,8 +106,7 @@ class AddOptions:
             raise UsageError("--provider goes with neither --imap nor --smtp")
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectorFile:
+class ConnectorFile(Struct, frozen=True):
     """A file for a new connector, not written yet, with its warnings."""
 
     path: Path
@@ -116,8 +116,7 @@ class ConnectorFile:
     warnings: tuple[Diagnostic, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """Where a new connector goes: its folder, the existing configuration, and how to search.
 
     ``problems`` are the existing problems of the configuration.

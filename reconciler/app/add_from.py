@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reconciler.app.atomic_file import read_wholly
@@ -11,6 +10,7 @@ from reconciler.discovery.found import Source
 from reconciler.discovery.program_settings import Remark, read_program_settings
 from reconciler.discovery.settings_form import FormSettings, read_form
 from reconciler.errors import UsageError
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct, field
+
 from reconciler import __version__
-from reconciler.app.actor import Actor
 from reconciler.app.git import git_commit
 from reconciler.app.idle_patterns import refuse_idle_patterns
 from reconciler.app.plan import Planned, plan_offline, plan_with_secrets
 from reconciler.app.progress import Progress
 from reconciler.app.saved_plan import is_sealed, prove_allowed
 from reconciler.app.state_lock import held_lock
-from reconciler.app.workspace import Workspace
 from reconciler.apply.executor import Applied, ApplyOptions, Author, Executor
 from reconciler.connection.failure import ErrorClass
 from reconciler.errors import NotAuthorised, PlanRefused, PlanStale, SecretError
@@ -24,13 +23,13 @@ from reconciler.plan.inputs import NO_OVERRIDES, Desired, Overrides
 from reconciler.plan.limits import overriding_options
 from reconciler.plan.planfile import PlanFile, basis_differences, differences
 from reconciler.plan.scope import WHOLE, Scope
-from reconciler.secrets.registry import Resolver
-from reconciler.state.base import StateStore
 from reconciler.state.key import prepared_key
 from reconciler.state.write_outcome import WriteOutcome
 from reconciler.wording import indented, listed
 
 if TYPE_CHECKING:
+    from reconciler.app.actor import Actor
+    from reconciler.app.workspace import Workspace
     from reconciler.config.load import Loaded
     from reconciler.connection.options import ProbeOptions
     from reconciler.model.connector import Connector
@@ -39,7 +38,8 @@ if TYPE_CHECKING:
     from reconciler.plan.limits import LimitViolation
     from reconciler.probe.result import ConnectorResult
     from reconciler.secrets.base import FingerprintKey
-    from reconciler.state.base import Lease
+    from reconciler.secrets.registry import Resolver
+    from reconciler.state.base import Lease, StateStore
 
 
 PLAINLY = ApplyOptions()
@@ -70,8 +70,7 @@ class ApplyProgress(Progress, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApplyRequest:
+class ApplyRequest(Struct, frozen=True, kw_only=True):
     """The options of an apply; ``outcome`` always says whether a revision was written."""
 
     actor: Actor
@@ -84,8 +83,7 @@ class ApplyRequest:
     scope: Scope = WHOLE
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyOutcome:
+class ApplyOutcome(Struct, frozen=True):
     """The result of an apply: the plan, and its outcome; None if it was not approved."""
 
     planned: Planned
@@ -138,8 +136,7 @@ def apply(
         return ApplyOutcome(planned, applied)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tests:
+class _Tests(Struct, frozen=True):
     """Tests connectors live. What does so is loaded at the first test: many applies need none."""
 
     workspace: Workspace

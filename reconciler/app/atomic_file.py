@@ -6,9 +6,10 @@ import errno
 import os
 import stat
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.app.project_folder import is_project
 from reconciler.disk_fault import disk_fault
@@ -120,8 +121,7 @@ def unwritable(path: Path, error: OSError) -> ReconcilerError:
     return ReconcilerError(f"{path} cannot be written: {fault.reason}", hint=fault.remedy)
 
 
-@dataclass(frozen=True, slots=True)
-class Replacement:
+class Replacement(Struct, frozen=True):
     """The old and new contents of a file; ``path`` contains no links."""
 
     path: Path

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from reconciler.app.actor import Actor
+from msgspec import Struct
+
 from reconciler.app.audit import Pruned, fresh_id, pruning
 from reconciler.connection.failure import Stage
 from reconciler.errors import StateError
@@ -15,11 +15,13 @@ from reconciler.model.sign_in_attempt import AttemptOutcome, SignInAttempt
 from reconciler.plan.credentials import uses
 from reconciler.plan.planner import identities
 from reconciler.probe.result import StageOutcome
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
+    from reconciler.app.actor import Actor
     from reconciler.app.workspace import Workspace
     from reconciler.model.connector import Connector
     from reconciler.model.credential_use import Destination
@@ -31,8 +33,7 @@ if TYPE_CHECKING:
     from reconciler.state.base import AttemptLog, StateStore
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptAuthor:
+class AttemptAuthor(Struct, frozen=True):
     """Who runs which command."""
 
     actor: Actor

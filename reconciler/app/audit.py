@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.errors import NotAuthorised
 from reconciler.model.domain import address_key
@@ -31,8 +32,7 @@ def moment_before(age: timedelta) -> datetime:
     return datetime.now(UTC) - age
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(Struct, frozen=True):
     """How many entries were deleted, and why their space was not freed, "" if it was."""
 
     count: int

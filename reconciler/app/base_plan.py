@@ -10,10 +10,11 @@ import os
 import posixpath
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.app.git import LINK, GitRepository, TreeEntry
 from reconciler.app.idle_patterns import refuse_idle_patterns
@@ -26,6 +27,7 @@ from reconciler.errors import BaseInvalid, ConfigurationInvalid, GitFailed, Usag
 from reconciler.model.snapshot import LastTest, Snapshot, StoredResource, StoredState
 from reconciler.plan.inputs import NO_OVERRIDES, BaseCommit, Overrides
 from reconciler.plan.scope import WHOLE, Scope
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,8 +73,7 @@ def plan_from_base(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Paths:
+class _Paths(Struct, frozen=True):
     """Where the project and its connectors are, from the top of the repository."""
 
     home: str
@@ -177,14 +178,12 @@ def _entries(
     return list(entries.values()), links
 
 
-@dataclass(frozen=True, slots=True)
-class _Base:
+class _Base(Struct, frozen=True):
     state: StoredState
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Spelling:
+class _Spelling(Struct, frozen=True):
     """Shows paths of a temporary folder as git does: ``main:connectors.d/info.yaml``."""
 
     ref: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.app.idle_patterns import refuse_idle_patterns
@@ -15,6 +14,7 @@ from reconciler.plan.credentials import NewCredentialUse, new_uses
 from reconciler.plan.inputs import NO_OVERRIDES
 from reconciler.plan.limits import overriding_options, unapproved
 from reconciler.plan.planner import identities
+from reconciler.values import replace
 from reconciler.wording import indented
 
 if TYPE_CHECKING:

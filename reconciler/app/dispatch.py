@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.app.applied import AppliedState
 from reconciler.app.send_attempt import SendAttempt
@@ -38,6 +39,7 @@ from reconciler.sending.outcome import (
 from reconciler.sending.pool import LONGEST_WAIT, SessionPool
 from reconciler.sending.prepare import prepare, routing_needs
 from reconciler.sending.sent_copy import SEARCH_SECONDS
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,8 +62,7 @@ _SECRETS_KEPT = 60.0
 """Seconds before a secret is fetched again, in case it was rotated."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendingTerms:
+class SendingTerms(Struct, frozen=True, kw_only=True):
     """How mail is sent: time limits, how long a mail waits for its turn, and the journal.
 
     Times are in seconds. Without ``timeout``, a connection and each command get a minute, and
@@ -80,8 +81,7 @@ class SendingTerms:
     one_mail: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """Which client waits for the mail's turn, how long at most, and what ends the wait early."""
 
     client: str = ""

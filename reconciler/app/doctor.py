@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.app.attempts import AttemptAuthor, AttemptRecorder
 from reconciler.app.credential_gate import (
@@ -17,18 +18,18 @@ from reconciler.app.record_tests import load_before
 from reconciler.app.selection import named_connector
 from reconciler.app.test import AS_SET, Tuning, probe_options
 from reconciler.errors import UsageError
-from reconciler.model.connector import Connector
 from reconciler.plan.inputs import NO_OVERRIDES, Overrides
 from reconciler.probe.doctor import ExaminedAccount, examine, verdict
 from reconciler.probe.result import ConnectorResult
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from reconciler.app.actor import Actor
     from reconciler.app.workspace import Workspace
+    from reconciler.model.connector import Connector
 
 
-@dataclass(frozen=True, slots=True)
-class DoctorRun:
+class DoctorRun(Struct, frozen=True):
     """What was found at ``at`` (UTC), and the verdict.
 
     ``problem`` is what could not be recorded.

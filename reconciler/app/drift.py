@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from reconciler.app.actor import Actor
+from msgspec import Struct
+
 from reconciler.app.attempts import AttemptAuthor, AttemptRecorder
 from reconciler.app.credential_gate import refuse_shared_secrets
 from reconciler.app.progress import SILENT, Progress
@@ -19,11 +19,11 @@ from reconciler.plan.inputs import Desired
 from reconciler.probe.drift import Checked, Recording, check, facts
 
 if TYPE_CHECKING:
+    from reconciler.app.actor import Actor
     from reconciler.app.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftRequest:
+class DriftRequest(Struct, frozen=True, kw_only=True):
     """The request: which stored connectors, and how to test them.
 
     ``cert_days`` are the days that a certificate must have left.
@@ -36,8 +36,7 @@ class DriftRequest:
     actor: Actor
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(Struct, frozen=True):
     """How every connector compares; ``serial`` is the state's."""
 
     serial: int

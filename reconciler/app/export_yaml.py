@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.app.atomic_file import refuse_escape
 from reconciler.app.history import revision
@@ -18,7 +17,6 @@ from reconciler.config.load import Loaded, load
 from reconciler.config.plain_yaml import ReadOnce
 from reconciler.config.rewriting import rewritten
 from reconciler.config.variables import Variables
-from reconciler.diagnostics import Diagnostic
 from reconciler.disk_fault import disk_fault
 from reconciler.drafts import draft_of, remove_abandoned
 from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
@@ -26,19 +24,23 @@ from reconciler.model.address import Kind
 from reconciler.model.connector import Connector
 from reconciler.plan.inputs import Desired
 from reconciler.plan.planner import Plan, plan
+from reconciler.values import replace
 from reconciler.wording import listed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from reconciler.app.workspace import Workspace
     from reconciler.config.rewriting import Rewritten
+    from reconciler.diagnostics import Diagnostic
     from reconciler.model.snapshot import Snapshot, StoredState
     from reconciler.state.base import PastState
 
 NO_RENAMES: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class ExportedFiles:
+class ExportedFiles(Struct, frozen=True):
     """The files of a configuration, its warnings, and what an apply of it would do now.
 
     ``kept`` are the project's files that did not have to change. ``notes`` list what could not
@@ -156,8 +158,7 @@ def _write_all(folder: Path, data: Mapping[str, bytes]) -> None:
             stream.write(content)
 
 
-@dataclass(frozen=True, slots=True)
-class _FilesToWrite:
+class _FilesToWrite(Struct, frozen=True):
     """The contents by file name; ``kept`` are the files of the project that did not change.
 
     ``loaded`` is what the contents were loaded as, if none changed.

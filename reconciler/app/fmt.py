@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.app.atomic_file import unwritable, write_wholly
 from reconciler.app.project_folder import SETTINGS_FILE
@@ -17,6 +17,7 @@ from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from reconciler.app.workspace import Workspace
     from reconciler.config.raw import Composed
@@ -27,8 +28,7 @@ STANDARD_INPUT = "<stdin>"
 _AGAIN = "Their changes are kept. Run it again."
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """A file, and whether its layout changed.
 
     ``before`` and ``after`` are its text. ``left`` are the documents that could not be laid out;
@@ -43,8 +43,7 @@ class Layout:
     after: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(Struct, frozen=True):
     """A file before and after formatting."""
 
     layout: Layout

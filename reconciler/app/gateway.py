@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.app.dispatch import Dispatch, SendingTerms
@@ -11,6 +10,7 @@ from reconciler.errors import NotAuthorised, UsageError
 from reconciler.sending.message import RawMessage
 from reconciler.sending.prepare import SendRequest
 from reconciler.sending.raw import asked_of
+from reconciler.values import replace
 from reconciler.wording import install_extra
 
 if TYPE_CHECKING:

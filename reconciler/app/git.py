@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.ci_systems import CI_SYSTEMS
 from reconciler.errors import GitFailed, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _GIT: Final = (
     "git",
@@ -51,8 +51,7 @@ LINK: Final = "120000"
 _FILES: Final = ("100644", "100755")
 
 
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
+class TreeEntry(Struct, frozen=True):
     """A file or link of a commit: its mode, the object that holds it, its size and its path from the top."""
 
     mode: str
@@ -61,8 +60,7 @@ class TreeEntry:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class GitRepository:
+class GitRepository(Struct, frozen=True):
     """The repository around a folder. Nothing here writes to it."""
 
     folder: Path

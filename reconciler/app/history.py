@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.errors import ReconcilerError
 from reconciler.plan.changes import Delete, Forget
 from reconciler.plan.diff import changes_between
-from reconciler.state.base import Revision
 
 if TYPE_CHECKING:
     from reconciler.model.address import Address
     from reconciler.plan.changes import Change
-    from reconciler.state.base import HistoryEntry, StateReader
+    from reconciler.state.base import HistoryEntry, Revision, StateReader
 
 
 def revision(reader: StateReader, serial: int) -> Revision:
@@ -26,8 +26,7 @@ def revision(reader: StateReader, serial: int) -> Revision:
     raise ReconcilerError(f"there is no revision {serial}", hint=there)
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Struct, frozen=True):
     """The result of verifying the history: the newest revision, its digest, and the mismatches."""
 
     newest: Revision | None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.app.atomic_file import create_wholly, refuse_escape
 from reconciler.app.project_folder import CONNECTORS, SETTINGS_FILE, enclosing_project
@@ -66,8 +67,7 @@ limits:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class InitialFiles:
+class InitialFiles(Struct, frozen=True):
     """Which files were written, and which already existed."""
 
     written: tuple[Path, ...]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ssl
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from reconciler.app.attempts import AttemptAuthor, AttemptRecorder
 from reconciler.app.credential_gate import CredentialApprover, refuse_new_credentials
@@ -34,7 +35,6 @@ from reconciler.mail.https import Https
 from reconciler.mail.redaction import Redactor
 from reconciler.model.connector import Grant, OAuth2
 from reconciler.model.credential_use import HTTPS
-from reconciler.model.secret_ref import SecretRef
 from reconciler.model.sign_in_attempt import AttemptOutcome
 from reconciler.plan.credentials import uses
 from reconciler.plan.inputs import NO_OVERRIDES, Overrides
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from reconciler.mail.device_grant import DeviceCode
     from reconciler.mail.grants import Issued
     from reconciler.model.connector import Connector
+    from reconciler.model.secret_ref import SecretRef
     from reconciler.secrets.registry import Resolver
 
 _TIMEOUT = 30.0
@@ -86,8 +87,7 @@ class LoginProgress(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(Struct, frozen=True):
     """A refresh token to obtain: its reference, and the access that it must grant."""
 
     account: Account

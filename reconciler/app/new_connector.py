@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.config.build import IMPLICIT_PORTS, STARTTLS_PORTS
 from reconciler.config.yaml_text import yaml_text
@@ -22,8 +23,7 @@ _PASSWORDS: Final = frozenset({SignInMethod.PASSWORD, SignInMethod.APP_PASSWORD}
 _LONGEST_NAME: Final = 63
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewConnector:
+class NewConnector(Struct, frozen=True, kw_only=True):
     """The settings of a new connector. ``decided``: a person or an option confirmed the servers.
 
     ``password`` is the reference to write; None for one derived from the name.
@@ -43,8 +43,7 @@ class NewConnector:
     client_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectorText:
+class ConnectorText(Struct, frozen=True):
     """The text of a connector's file, the variables that it refers to, and notes for its owner."""
 
     text: str

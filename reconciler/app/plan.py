@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler import __version__
 from reconciler.app.idle_patterns import refuse_idle_patterns
 from reconciler.app.scope import refuse_empty_scope
 from reconciler.apply.authorise import Denial, denials
-from reconciler.config.load import Loaded
 from reconciler.errors import SecretError
 from reconciler.model.address import Kind
-from reconciler.model.secret_ref import SecretRef
-from reconciler.model.snapshot import StoredState
 from reconciler.plan.changes import Change, RotateSecret
 from reconciler.plan.credentials import sent_by
 from reconciler.plan.inputs import NO_OVERRIDES, Desired, Overrides
 from reconciler.plan.planner import Plan, plan
 from reconciler.plan.scope import WHOLE, Scope, narrow_to
 from reconciler.secrets.schemes import is_writable
+from reconciler.values import replace
 from reconciler.wording import listed
 
 if TYPE_CHECKING:
     from reconciler.app.workspace import Workspace
+    from reconciler.config.load import Loaded
+    from reconciler.model.secret_ref import SecretRef
+    from reconciler.model.snapshot import StoredState
     from reconciler.plan.planfile import Basis, PlanFile
     from reconciler.plan.scope import PartialPlan
     from reconciler.secrets.base import FingerprintKey, SecretResolver
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """A plan with everything that it was made from.
 
     ``denials`` are changes that the actor may not make. ``unresolved`` are references whose

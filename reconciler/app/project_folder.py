@@ -8,9 +8,10 @@ explicitly.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.errors import NoProject, UsageError
 
@@ -25,8 +26,7 @@ SCHEMA: Final = "schemas/connectors.schema.json"
 _WRITABLE_BY_ALL: Final = 0o002
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectFolder:
+class ProjectFolder(Struct, frozen=True):
     """The folder of a project and the folders of its connectors.
 
     ``home`` is absolute, without links. ``roots`` are spelled relative to the working folder.

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.app.atomic_file import Replacement, replace_all
 from reconciler.app.state import parse_address
-from reconciler.app.workspace import Workspace
 from reconciler.config.declared import declared
 from reconciler.config.environments import in_environment
 from reconciler.config.files import MAX_BYTES, decode, find_all, read_bytes, shown
 from reconciler.config.load import Loaded, built_in_providers, load
 from reconciler.config.renaming import Obstacle, rename_in
-from reconciler.config.settings import Settings
 from reconciler.config.settings_file import load_settings
 from reconciler.config.suggest import did_you_mean
 from reconciler.config.variables import Variables
@@ -27,14 +24,20 @@ from reconciler.model.address import Address, Kind
 from reconciler.model.fields import NAME_PATTERN, PROVIDER_NAME_PATTERN
 from reconciler.wording import TO_ACT_ON, listed
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from reconciler.app.workspace import Workspace
+    from reconciler.config.settings import Settings
+
 _EXPECTED: Final = {
     NAME_PATTERN: "a lower-case letter, then letters, digits and hyphens, at most 63 in all",
     PROVIDER_NAME_PATTERN: "a lower-case letter or digit, then letters, digits, dots and hyphens, at most 63 in all",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RenamedFile:
+class RenamedFile(Struct, frozen=True):
     """A file in which a resource was renamed: its text before and after, and how often."""
 
     path: Path
@@ -44,8 +47,7 @@ class RenamedFile:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Renaming:
+class Renaming(Struct, frozen=True):
     """What a rename changes."""
 
     address: Address
@@ -101,8 +103,7 @@ def write_rename(renaming: Renaming) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Around:
+class _Around(Struct, frozen=True):
     """The configuration in each of its environments: the settings there, by name."""
 
     workspace: Workspace

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import json
 import stat
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.app.atomic_file import write_wholly
@@ -13,6 +12,7 @@ from reconciler.app.imported_file import read_json
 from reconciler.disk_fault import disk_fault
 from reconciler.errors import PlanRefused, PlanStale, ReconcilerError
 from reconciler.plan.planfile import FORMAT, PlanFile, Seal, holds_together, to_text
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from pathlib import Path

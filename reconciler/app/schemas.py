@@ -34,6 +34,21 @@ def schema(name: str) -> dict[str, Any]:
 
     from reconciler.config.schema import schema_id, settings_schema  # noqa: PLC0415
     from reconciler.config.written_schema import editor_schema  # noqa: PLC0415
+
+    if name == "connectors":
+        return editor_schema()
+    if name == "settings":
+        return settings_schema()
+    made = TypeAdapter(document_types()[name]).json_schema(mode="serialization")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": schema_id(name),
+        **made,
+    }
+
+
+def document_types() -> dict[str, Any]:
+    """The type of each document that a command writes in JSON, by the name of its schema."""
     from reconciler.plan.planfile import PlanFile  # noqa: PLC0415
     from reconciler.probe.report import TestReport  # noqa: PLC0415
     from reconciler.render.attempts import AttemptsDocument  # noqa: PLC0415
@@ -53,11 +68,7 @@ def schema(name: str) -> dict[str, Any]:
     from reconciler.render.validation import ValidationDocument  # noqa: PLC0415
     from reconciler.state.exported import StateExport  # noqa: PLC0415
 
-    if name == "connectors":
-        return editor_schema()
-    if name == "settings":
-        return settings_schema()
-    types: dict[str, Any] = {
+    return {
         "plan": PlanReport,
         "plan-file": PlanFile,
         "test-report": TestReport,
@@ -77,12 +88,6 @@ def schema(name: str) -> dict[str, Any]:
         "explain": ExplainDocument,
         "fmt": FmtDocument,
         "effective-settings": SettingsDocument,
-    }
-    made = TypeAdapter(types[name]).json_schema(mode="serialization")
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": schema_id(name),
-        **made,
     }
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from reconciler.config.suggest import did_you_mean
 from reconciler.errors import UsageError
 from reconciler.model.connector import Connector
-from reconciler.probe.shard import Shard
 from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import StoredResource, StoredState
     from reconciler.plan.inputs import Desired
+    from reconciler.probe.shard import Shard
 
 
 class SelectBy(StrEnum):
@@ -31,8 +32,7 @@ class SelectBy(StrEnum):
         return self is not SelectBy.ALL
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(Struct, frozen=True, kw_only=True):
     """Criteria for connectors, all of which must match: name or pattern, label, state and shard."""
 
     names: tuple[str, ...] = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.app.audit import fresh_id
@@ -11,6 +10,7 @@ from reconciler.app.send_log import of_failure, of_handover, of_sent, untold
 from reconciler.errors import ReconcilerError
 from reconciler.model.sending import FINAL
 from reconciler.sending.outcome import CopyJournal, CopyStatus, HandoverJournal
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from logging import Logger

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from reconciler.errors import (
 )
 from reconciler.model.sending import SendingRecord, SendingResult
 from reconciler.sending.outcome import SendingInterrupted
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

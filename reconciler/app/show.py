@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.config.value_sources import whole_source
 from reconciler.errors import ReconcilerError
 from reconciler.model.resource import spec_of
 from reconciler.plan.diff import field_changes
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from reconciler.app.workspace import Workspace

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler import __version__
 from reconciler.app.atomic_file import unwritable, write_pieces
@@ -42,8 +43,7 @@ if TYPE_CHECKING:
     from reconciler.state.write_outcome import WriteOutcome
 
 
-@dataclass(frozen=True, slots=True)
-class Migrated:
+class Migrated(Struct, frozen=True):
     """How a migration ended: the serial of the state, and whether its schema was older than this release's."""
 
     serial: int
@@ -236,8 +236,7 @@ def forget(
         return outcome.of(current.serial + 1, lambda: store.commit(new, token=token))
 
 
-@dataclass(frozen=True, slots=True)
-class Adopted:
+class Adopted(Struct, frozen=True):
     """The recorded former owner of a state, and its new one."""
 
     before: Origin | None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, assert_never
 
-from reconciler.app.actor import Actor
+from msgspec import Struct
+
 from reconciler.app.attempts import AttemptAuthor, AttemptRecorder
 from reconciler.app.credential_gate import (
     CredentialApprover,
@@ -33,21 +33,21 @@ from reconciler.plan.scope import WHOLE, Scope, connectors_of
 from reconciler.probe.drift import Recording
 from reconciler.probe.merge_shards import merge
 from reconciler.probe.report import RunDocument, SelectionDocument, TestReport, results
-from reconciler.probe.result import ConnectorResult
 from reconciler.probe.runner import run
-from reconciler.secrets.base import SecretResolver
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reconciler.app.actor import Actor
     from reconciler.app.plan import Planned
     from reconciler.app.workspace import Workspace
     from reconciler.model.connector import Connector
     from reconciler.plan.inputs import Desired
+    from reconciler.probe.result import ConnectorResult
+    from reconciler.secrets.base import SecretResolver
 
 
-@dataclass(frozen=True, slots=True)
-class LiveTester:
+class LiveTester(Struct, frozen=True):
     """Runs the probes of a workspace, for ``apply`` and ``test``."""
 
     options: ProbeOptions
@@ -75,8 +75,7 @@ class LiveTester:
                 self.progress.noted((self.attempts.problem,))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tuning:
+class Tuning(Struct, frozen=True, kw_only=True):
     """Overrides of the settings file; None keeps its value.
 
     ``timeout`` is in seconds. ``show_server_text`` keeps answers to a sign-in for a terminal.
@@ -112,8 +111,7 @@ def probe_options(workspace: Workspace, tuning: Tuning = AS_SET) -> ProbeOptions
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestRequest:
+class TestRequest(Struct, frozen=True, kw_only=True):
     """The options of a run of tests; ``record`` keeps the results in the state."""
 
     __test__ = False  # not a test case, whatever pytest makes of the name
@@ -126,8 +124,7 @@ class TestRequest:
     actor: Actor
 
 
-@dataclass(frozen=True, slots=True)
-class Tested:
+class Tested(Struct, frozen=True):
     """The results of a run of tests, and what was recorded in the state."""
 
     results: tuple[ConnectorResult, ...]

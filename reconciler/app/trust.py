@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.ci_systems import running_in
 from reconciler.config.effective import FILE
@@ -38,8 +39,7 @@ CI systems set variables that a fork may not see to the empty string.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
+class Trust(Struct, frozen=True, kw_only=True):
     """What may widen the settings in this run.
 
     ``restricted`` is true in CI and under rules: there ``reconciler.yaml`` only tightens. ``sandboxed`` is

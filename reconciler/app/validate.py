@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.app.project_folder import SETTINGS_FILE
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from reconciler.app.workspace import Workspace

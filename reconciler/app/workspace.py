@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ from reconciler.errors import (
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.setting import Setting
 from reconciler.plan.origin import Origin, other_origin
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

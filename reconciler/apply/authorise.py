@@ -6,8 +6,9 @@ leaves a trail; only the database's own grants stop an attacker.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
+
+from msgspec import Struct
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.directory import Roles
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 _NO_ROLES = Roles()
 
 
-@dataclass(frozen=True, slots=True)
-class Denial:
+class Denial(Struct, frozen=True):
     """A change that the actor may not make, and who may."""
 
     address: Address

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, assert_never
+
+from msgspec import Struct
 
 from reconciler.errors import ReconcilerError, StateError, StateUnavailable, TestsFailed
 from reconciler.model.address import Address, Kind
@@ -22,7 +23,6 @@ from reconciler.plan.planner import (
     plan,
     stages,
 )
-from reconciler.probe.result import ConnectorResult
 from reconciler.state.base import Commit, Revision, StateStore
 from reconciler.state.write_outcome import WriteOutcome
 from reconciler.wording import TO_ACT_ON, counted, listed
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from reconciler.model.secret_ref import SecretRef
     from reconciler.model.snapshot import LastTest, StoredState
     from reconciler.plan.inputs import Desired
+    from reconciler.probe.result import ConnectorResult
 
 
 class ConnectorTester(Protocol):
@@ -47,8 +48,7 @@ class ConnectorTester(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
+class Author(Struct, frozen=True):
     """Who applies, where that name comes from, and from which commit."""
 
     actor: str
@@ -57,8 +57,7 @@ class Author:
     tool_version: str
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyOptions:
+class ApplyOptions(Struct, frozen=True):
     """How an apply handles tests.
 
     ``skip_tests`` is the recorded reason for skipping them; empty
@@ -70,8 +69,7 @@ class ApplyOptions:
     skip_tests: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True):
     """How an apply ended.
 
     ``revision`` is None if there was nothing to write.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.disk_fault import disk_fault
 from reconciler.errors import UsageError
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 STDIN = "-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageOptions:
+class MessageOptions(Struct, frozen=True, kw_only=True):
     """The options of ``send`` for the content of the mail.
 
     Paths are as given; ``-`` is standard input.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from msgspec import Struct
 
 from reconciler.cli import completion
 from reconciler.cli.terminal import ask, is_interactive
+from reconciler.values import field_names
 
 if TYPE_CHECKING:
     from reconciler.app.add import AddOptions, ConnectorFile
@@ -51,7 +52,7 @@ _OPTIONS = (
 
 def connector_options(function: F) -> F:
     """Give a command the options of a new connector, and a `ConnectorChoices` in their place."""
-    names = [item.name for item in fields(ConnectorChoices)]
+    names = field_names(ConnectorChoices)
 
     @wraps(function)
     def command(**values: Any) -> Any:
@@ -63,8 +64,7 @@ def connector_options(function: F) -> F:
     return command  # type: ignore[return-value]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectorChoices:
+class ConnectorChoices(Struct, frozen=True, kw_only=True):
     """The values of these options."""
 
     from_file: Path | None

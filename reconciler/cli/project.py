@@ -12,7 +12,7 @@ and its ``--help`` shows the options of these groups after its own.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from enum import Flag, auto
 from functools import wraps
 from pathlib import Path
@@ -25,6 +25,7 @@ from reconciler.cli import completion
 from reconciler.cli.arguments import whole_number
 from reconciler.cli.working_folder import go_to
 from reconciler.model.address import Kind
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

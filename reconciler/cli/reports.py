@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
+from msgspec import Struct
 
 from reconciler.errors import ReconcilerError
 from reconciler.render.formats import OutputFormat, formats_of
@@ -21,8 +21,7 @@ FormatT = TypeVar("FormatT", bound=OutputFormat)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
-class Report(Generic[FormatT]):
+class Report(Struct, Generic[FormatT], frozen=True):
     """A format, and the file that it is written to."""
 
     output_format: FormatT

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import select
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 import click
+from msgspec import Struct
 
 from reconciler.errors import PlanRefused
 from reconciler.render.terminal import Style
@@ -80,8 +80,7 @@ def ask(question: str) -> str:
     return line.rstrip("\r\n")
 
 
-@dataclass(frozen=True, slots=True)
-class TerminalApprover:
+class TerminalApprover(Struct, frozen=True):
     """Asks for approval of the plan just shown, unless ``auto`` gives it."""
 
     auto: bool

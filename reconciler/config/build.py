@@ -7,9 +7,10 @@ checks report them elsewhere.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeGuard
+
+from msgspec import Struct
 
 from reconciler.model.connector import (
     Connector,
@@ -23,6 +24,7 @@ from reconciler.model.connector_document import ImapSettings, SmtpSettings
 from reconciler.model.domain import is_valid
 from reconciler.model.fields import ADDRESS_PATTERN, HOST_PATTERN
 from reconciler.model.secret_ref import SecretRef
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from reconciler.model.connector_document import ConnectorDocument
@@ -50,8 +52,7 @@ _HOST: Final = re.compile(HOST_PATTERN.removeprefix("^").removesuffix("$"))
 _ADDRESS: Final = re.compile(ADDRESS_PATTERN.removeprefix("^").removesuffix("$"))
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenCredentials:
+class WrittenCredentials(Struct, frozen=True):
     """How to sign in, as written."""
 
     username: str | None = None

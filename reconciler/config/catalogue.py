@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, assert_never, cast
 
-from reconciler.config.documents import Document, Entry
-from reconciler.config.raw import RawDocument
+from msgspec import Struct, field
+
 from reconciler.model.address import Address, Kind
 from reconciler.model.application import Application
 from reconciler.model.connector_document import ConnectorDocument
@@ -18,15 +17,15 @@ from reconciler.model.provider import Provider
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from reconciler.config.documents import Parsed
+    from reconciler.config.documents import Document, Entry, Parsed
+    from reconciler.config.raw import RawDocument
 
 
 _REFERRING: Final = frozenset({Kind.EMAIL_CONNECTOR, Kind.APPLICATION, Kind.PROVIDER})
 """The kinds whose documents refer to secrets."""
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalogue(Struct, frozen=True):
     """The documents of each kind, in the order of files and lines; the first of a name counts.
 
     ``repeated`` pairs every later one with the first. ``names`` holds all declared names, those

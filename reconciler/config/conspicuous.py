@@ -8,8 +8,9 @@ anything in a document that is not listed here.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.ci_systems import has_command
 from reconciler.config.text_fields import (
@@ -39,8 +40,7 @@ _AT_ONCE: Final = 100
 _QUOTES: Final = re.compile(f"[{OPENING_QUOTES}]")
 
 
-@dataclass(frozen=True, slots=True)
-class Conspicuous:
+class Conspicuous(Struct, frozen=True):
     """Documents by their id, grouped by what their texts may be: commands, placeholders, ...
 
     ``references`` are those with a reference of an unusual scheme, and ``domains`` those with

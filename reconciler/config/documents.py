@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from reconciler.config.raw import RawDocument
-from reconciler.diagnostics import Diagnostic
+from msgspec import Struct
+
 from reconciler.model.address import Kind
 from reconciler.model.application import Application
 from reconciler.model.connector_document import ConnectorDocument
@@ -17,6 +16,8 @@ from reconciler.model.provider import Provider
 from reconciler.model.validators import Invalid, validated
 
 if TYPE_CHECKING:
+    from reconciler.config.raw import RawDocument
+    from reconciler.diagnostics import Diagnostic
     from reconciler.model.resource import JSON
 
 Document = (
@@ -39,16 +40,14 @@ _KINDS: Final = {str(kind): kind for kind in Kind}
 D_co = TypeVar("D_co", bound=Document, covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry(Generic[D_co]):
+class Entry(Struct, Generic[D_co], frozen=True):
     """A document together with the text it was read from."""
 
     value: D_co
     raw: RawDocument
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(Struct, frozen=True):
     """A YAML document after validation: an entry, or the reasons for refusing it.
 
     A rejected document keeps its ``kind`` and ``name``, so that references to it are not

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.config.settings import DEFAULTS, LimitSettings, Settings
 from reconciler.model.depth import Depth
 from reconciler.model.domain import pattern_key
 from reconciler.model.resource import digest
 from reconciler.model.setting import Setting
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +28,7 @@ NO_HOST: Final = "no-host-is-allowed.invalid"
 """Represents "no host": an empty list would allow every host."""
 
 
-@dataclass(frozen=True, slots=True)
-class EffectiveSettings:
+class EffectiveSettings(Struct, frozen=True):
     """All settings in force.
 
     ``ignored`` are sentences about settings that the repository may not change.

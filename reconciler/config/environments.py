@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.config.settings import DEFAULTS
 from reconciler.config.suggest import did_you_mean, one_of
 from reconciler.errors import UsageError
+from reconciler.values import replace
 from reconciler.wording import counted
 
 if TYPE_CHECKING:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reconciler.config.raw import RawDocument
-from reconciler.diagnostics import Diagnostic
+from msgspec import Struct
+
 from reconciler.model.address import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reconciler.config.raw import RawDocument
     from reconciler.config.templates import Template
     from reconciler.config.variables import Variables
+    from reconciler.diagnostics import Diagnostic
 
 TEMPLATE: Final = "Template"
 TABLE: Final = "EmailConnectors"
@@ -25,8 +26,7 @@ WRITTEN_ONLY: Final = frozenset({"template", "parameters", PERMISSIONS})
 """Fields of written connectors that the model's connectors lack."""
 
 
-@dataclass(frozen=True, slots=True)
-class Expanded:
+class Expanded(Struct, frozen=True):
     """The expanded documents; ``complete`` is false if some are missing or have unknown names."""
 
     documents: tuple[RawDocument, ...]

@@ -10,16 +10,18 @@ import codecs
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from reconciler.config.rules import problem
-from reconciler.diagnostics import Diagnostic
 from reconciler.disk_fault import disk_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from reconciler.diagnostics import Diagnostic
 
 MAX_BYTES: Final = 1024 * 1024
 """The maximum size of a file in bytes: some two thousand connectors."""
@@ -40,8 +42,7 @@ _REFUSED: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(Struct, frozen=True):
     """The files below a folder, sorted, and the problems met while finding them."""
 
     paths: tuple[Path, ...]

@@ -5,8 +5,9 @@ Each answer comes from the function in :mod:`reconciler.config.build` that fills
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.config.build import (
     FROM_PROVIDER,
@@ -21,19 +22,18 @@ from reconciler.config.build import (
     shown_to_servers,
     uses_same_credentials,
 )
-from reconciler.model.connector_document import ImapSettings, SmtpSettings
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconciler.model.connector_document import ConnectorDocument
+    from reconciler.model.connector_document import ConnectorDocument, ImapSettings, SmtpSettings
     from reconciler.model.provider import OAuth2Defaults, Provider
 
 Path = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Accounts:
+class _Accounts(Struct, frozen=True):
     """Implements :class:`reconciler.config.build.Accounts` for a part of a document."""
 
     imap: ImapSettings | None

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
 
 from reconciler.config.build import build_connector
 from reconciler.config.documents import parse
@@ -22,16 +23,16 @@ from reconciler.config.unresolve import in_full, paths_of, without, without_need
 from reconciler.config.variables import VARIABLE_PREFIX, Variables, as_text, substitute
 from reconciler.errors import ReconcilerError
 from reconciler.model.address import Address
-from reconciler.model.connector import Connector
 from reconciler.model.connector_document import ConnectorDocument
-from reconciler.model.permissions import Permissions
-from reconciler.model.provider import Provider
 from reconciler.model.resource import to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reconciler.config.unresolve import Written
+    from reconciler.model.connector import Connector
+    from reconciler.model.permissions import Permissions
+    from reconciler.model.provider import Provider
     from reconciler.model.resource import JSON, Resource
 
 Made = Mapping[Address, "Resource"]
@@ -40,8 +41,7 @@ _ROOT: Final = Positions({(): Place(Position(1, 1), Position(1, 1), scalar=False
 _SIGN: Final = re.compile(r"\$\{([a-z][a-z0-9_.]*)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """A connector to make, and its permissions if they are in its own document."""
 
     connector: Connector
@@ -56,8 +56,7 @@ class Wanted:
         return found
 
 
-@dataclass(frozen=True)
-class Workshop:
+class Workshop(Struct, frozen=True):
     """Makes resources from documents, with the known templates and providers."""
 
     variables: Variables

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
 from ruamel.yaml import YAML
 from ruamel.yaml.emitter import RoundTripEmitter
 from ruamel.yaml.events import (
@@ -39,16 +40,14 @@ _BLANK_TOP: Final = re.compile(r"\A(?:[ \t]*\n)+")
 _MARKER: Final = re.compile(r"---[ \t]*(#[^\n]*)?(?:\n|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(Struct, frozen=True):
     """A document that was left unformatted: the reason, and the line that shows it."""
 
     line: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Formatted:
+class Formatted(Struct, frozen=True):
     """A formatted text, and the documents that were left unformatted."""
 
     text: str

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from reconciler.config.catalogue import Catalogue, catalogue
 from reconciler.config.checks import run
 from reconciler.config.documents import parse
@@ -65,8 +67,7 @@ class Loaded:
         return configuration_digest(self.snapshot, self.renames)
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True):
     documents: tuple[RawDocument, ...]
     diagnostics: tuple[Diagnostic, ...]
     complete: bool

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct
 
 from reconciler.config.documents import kind_of
 from reconciler.config.expansion import WRITTEN_ONLY
 from reconciler.config.load import built_in_providers
 from reconciler.model.address import SINGLETON_NAME, Address, Kind
 from reconciler.model.connector import Connector
-from reconciler.model.resource import Resource
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reconciler.config.raw import RawDocument
     from reconciler.model.provider import Provider
+    from reconciler.model.resource import Resource
     from reconciler.model.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Meant:
+class Meant(Struct, frozen=True):
     """The resources that documents mean, as long as their providers do not change."""
 
     resources: Mapping[Address, Resource]

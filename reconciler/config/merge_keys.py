@@ -5,15 +5,16 @@ YAML 1.1 has them (https://yaml.org/type/merge.html), and most files that use an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reconciler.config.positions import Place
-from reconciler.diagnostics import Route
-from reconciler.model.resource import JSON
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from reconciler.config.positions import Place
+    from reconciler.diagnostics import Route
+    from reconciler.model.resource import JSON
 
 
 MERGE: Final = "<<"
@@ -21,8 +22,7 @@ UNDER_MERGE: Final = "\0<<"
 """The step of routes into the value of a merge key; no key of a file can have this name."""
 
 
-@dataclass(frozen=True, slots=True)
-class MergedMapping:
+class MergedMapping(Struct, frozen=True):
     """What a merge key inherits, and the route to where it is written."""
 
     value: JSON
@@ -45,8 +45,7 @@ def merged_mappings(
         yield MergedMapping(item, written.get(place, place))
 
 
-@dataclass(frozen=True, slots=True)
-class Takeover:
+class Takeover(Struct, frozen=True):
     """Inherits fields into one mapping. ``route`` leads to it; None if no route does."""
 
     value: dict[str, JSON]

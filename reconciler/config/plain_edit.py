@@ -9,8 +9,9 @@ tenth of its cost. If that is uncertain, such as for a comment on a changed valu
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.config.plain_layout import is_laid_out
 from reconciler.config.plain_text import is_plain, plain_entry
@@ -35,8 +36,7 @@ class _LeftToRoundTrip(Exception):
     """A change that a round trip may make differently."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(Struct, frozen=True):
     """One field of a mapping: its name, and its lines, up to the next field."""
 
     name: str

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconciler.diagnostics import Route
-from reconciler.model.resource import JSON
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from reconciler.diagnostics import Route
+    from reconciler.model.resource import JSON
 
 
 class Position(NamedTuple):
@@ -76,8 +76,7 @@ class Located(NamedTuple):
     shared: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """One of the source documents of an expanded document.
 
     ``moved`` maps routes of the expanded document to routes here. Other routes are relative to

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
 
 from reconciler.config.positions import Layer, Located, Positions, locate
 from reconciler.config.rules import SharedDiagnostic, problem
-from reconciler.diagnostics import Diagnostic, Route
-from reconciler.model.resource import JSON
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.diagnostics import Diagnostic, Route
+    from reconciler.model.resource import JSON
 
 MAX_FOR_REFERENCE: Final = 64 * 1024
 """The longest YAML text for the slow full parser, in characters: it takes two seconds."""
@@ -19,8 +23,7 @@ _LONGEST_SHOWN: Final = 40
 _SHOWN_KEY: Final = re.compile(r"[a-z]+[0-9]?[a-z]?(_[a-z]+[0-9]?[a-z]?)*")
 
 
-@dataclass(frozen=True, slots=True)
-class RawDocument:
+class RawDocument(Struct, frozen=True):
     """One YAML document. ``whole`` is false if ``value`` lacks a part of the document.
 
     One that is expanded from others, such as a template, has ``layers``: where its values are
@@ -69,8 +72,7 @@ class RawDocument:
         return SharedDiagnostic.of(found, self.user) if shared else found
 
 
-@dataclass(frozen=True, slots=True)
-class Composed:
+class Composed(Struct, frozen=True):
     """The content of a file. ``readable`` is false if reading stopped before the end."""
 
     documents: tuple[RawDocument, ...]

@@ -6,8 +6,9 @@ documents differ only in the name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.config.compose import compose
 from reconciler.config.documents import kind_of
@@ -59,16 +60,14 @@ NAMES: Final[dict[str, dict[tuple[str, ...], Kind]]] = {
 _OTHERWISE: Final = "more than the name would change"
 
 
-@dataclass(frozen=True, slots=True)
-class Obstacle:
+class Obstacle(Struct, frozen=True):
     """A place where a name cannot be changed, as ``file:line:column``, and why."""
 
     place: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class RenamedText:
+class RenamedText(Struct, frozen=True):
     """A text after a rename; ``places`` counts the names that changed.
 
     With obstacles it is unchanged.

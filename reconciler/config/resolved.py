@@ -6,27 +6,28 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from reconciler.config.build import ProtocolSettings, build_connector, smtp_of
 from reconciler.config.catalogue import Catalogue
 from reconciler.config.conspicuous import Conspicuous, conspicuous
-from reconciler.config.documents import Entry
 from reconciler.config.settings import Settings
-from reconciler.model.connector import Connector, MailServer
-from reconciler.model.connector_document import ConnectorDocument
 from reconciler.model.directory import Directory
 from reconciler.model.protocol import Protocol
-from reconciler.model.provider import Provider, ServerDefaults
 from reconciler.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reconciler.config.documents import Entry
     from reconciler.config.raw import RawDocument
     from reconciler.diagnostics import Route
+    from reconciler.model.connector import Connector, MailServer
+    from reconciler.model.connector_document import ConnectorDocument
+    from reconciler.model.provider import Provider, ServerDefaults
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """The IMAP or the SMTP account of a connector: as written, as filled in, and its provider's."""
 
     protocol: Protocol
@@ -44,8 +45,7 @@ class Endpoint:
         return self.protocol.upper()
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedConnector:
+class ResolvedConnector(Struct, frozen=True):
     """A connector as written, its provider, and the resolved connector."""
 
     entry: Entry[ConnectorDocument]

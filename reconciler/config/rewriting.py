@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from reconciler.config.expansion import TABLE, TEMPLATE
 from reconciler.config.fitting import Made, Wanted, Workshop, shortest
 from reconciler.config.layout import files_of
@@ -35,8 +37,7 @@ if TYPE_CHECKING:
     from reconciler.model.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
+class Rewritten(Struct, frozen=True):
     """The texts of files by name, which of them are unchanged, and notes on what became longer.
 
     A file without remaining documents has no text. New resources get new files.

@@ -7,9 +7,10 @@ small file could expand into a huge configuration, so the expansion is limited.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeVar, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from msgspec import Struct
 
 from reconciler.config.combine import combine
 from reconciler.config.expansion import PERMISSIONS, TABLE, TEMPLATE, WRITTEN_ONLY
@@ -28,8 +29,13 @@ from reconciler.config.variables import Variables, as_text, substitute
 from reconciler.diagnostics import Diagnostic, Route
 from reconciler.model.address import Kind
 from reconciler.model.fields import NAME_PATTERN
-from reconciler.model.resource import JSON
 from reconciler.model.validators import Invalid, validated
+from reconciler.values import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.model.resource import JSON
 
 MOST_VALUES: Final = 1_000_000
 """The total number of values that connectors from templates may have."""
@@ -38,8 +44,7 @@ MOST_CHARACTERS: Final = 32 * 1024 * 1024
 """The total number of their characters."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Use:
+class _Use(Struct, frozen=True):
     """One connector to make: its name, its own fields, and its arguments for the template.
 
     ``layers`` are the documents that hold its own fields, ``rights_layers`` those that hold its permissions.

@@ -7,15 +7,13 @@ variable. Each is replaced once; replacements are not searched again.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from reconciler.config.documents import TYPES
 from reconciler.config.expansion import PERMISSIONS
 from reconciler.config.positions import Layer
-from reconciler.config.raw import RawDocument
-from reconciler.config.settings import Variable
 from reconciler.config.suggest import did_you_mean, one_of
 from reconciler.config.template_documents import HEAD_FIELDS, NAME_PARAMETER, TemplateHead
 from reconciler.config.variable_checks import EXPECTED, fits
@@ -30,20 +28,21 @@ from reconciler.config.variables import (
     variable_problem,
 )
 from reconciler.model.address import Kind
-from reconciler.model.resource import JSON
 from reconciler.model.validators import Invalid, validated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from reconciler.config.raw import RawDocument
+    from reconciler.config.settings import Variable
     from reconciler.diagnostics import Diagnostic, Route
+    from reconciler.model.resource import JSON
 
 _NAME: Final = r"[a-z][a-z0-9_]{0,62}"
 _SIGN: Final = re.compile(rf"\$(?:\{{(?P<name>(?:var\.)?{_NAME})\}})?")
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """A template that can be filled in.
 
     ``fields`` are those of a connector, ``permissions`` among them, with placeholders.

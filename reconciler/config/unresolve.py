@@ -23,6 +23,7 @@ from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
 from reconciler.model.resource import JSON, Resource, to_plain
 from reconciler.model.validators import Invalid, validated
+from reconciler.values import field_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ _WRITTEN_OTHERWISE: Final = frozenset({
 """Fields of a connector that are elsewhere in its document, or absent."""
 
 _WRITTEN_ALIKE: Final = tuple(
-    item.name for item in fields(Connector) if item.name not in _WRITTEN_OTHERWISE
+    name for name in field_names(Connector) if name not in _WRITTEN_OTHERWISE
 )
 
 

@@ -6,13 +6,16 @@ Nothing else is interpolated. Positions stay those of the source, so that findin
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct, field
+
 from reconciler.config.suggest import did_you_mean, one_of
+from reconciler.values import replace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reconciler.config.raw import RawDocument
     from reconciler.config.settings import Settings
     from reconciler.diagnostics import Diagnostic, Route
@@ -28,8 +31,7 @@ RUNS_A_PROGRAM: Final = "command:"
 """A shell has variables of its own; ours are not put into its commands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Variables:
+class Variables(Struct, frozen=True):
     """The declared variables, and the values of those that have one."""
 
     declared: frozenset[str] = frozenset()

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
@@ -44,8 +45,7 @@ _TAG: Final = re.compile(r"!\S*\s+")
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 
-@dataclass(frozen=True, slots=True)
-class _WrittenScalar:
+class _WrittenScalar(Struct, frozen=True):
     """A scalar as written in the text, from ``start`` to ``end``, with its tag and its anchor."""
 
     value: str

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from reconciler.connection.options import ProbeOptions
+from msgspec import Struct
+
 from reconciler.mail.oauth import AuthlibTokens, TokenSource
-from reconciler.secrets.base import SecretResolver
+
+if TYPE_CHECKING:
+    from reconciler.connection.options import ProbeOptions
+    from reconciler.secrets.base import SecretResolver
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """Shared by all sessions of a run of tests, or of a mailer.
 
     The options' ``timeout`` covers a whole test; for sending, one connection or command.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from reconciler.mail.resolve import ascii_host
 from reconciler.model.connector import Connector, MailServer, SaveSent, Security
@@ -10,8 +10,7 @@ from reconciler.model.domain import with_a_label
 from reconciler.model.protocol import Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """The account that a session is opened for.
 
     ``settings`` names the credential; the rest of it is repeated here. ``username`` is empty

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ssl
 import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.connection.context import FailureContext
 from reconciler.connection.errors import WrongMode
@@ -44,8 +45,7 @@ class Skip(Exception):
     """A stage had nothing to do; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class PassedStage:
+class PassedStage(Struct, frozen=True):
     """A stage that went well, in ``seconds``; ``skipped`` if there was nothing to do.
 
     ``detail`` is for a report, ``warning`` for the user.

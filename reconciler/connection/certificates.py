@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.connection.failure import ErrorClass, Failure
 
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from reconciler.connection.context import FailureContext
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
+class _Words(Struct, frozen=True):
     """What a failure means; the cause may name {host}."""
 
     error_class: ErrorClass

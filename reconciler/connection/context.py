@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from reconciler.connection.account import Account
-from reconciler.connection.failure import Stage
-from reconciler.mail.redaction import Redactor
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from reconciler.connection.account import Account
+    from reconciler.connection.failure import Stage
+    from reconciler.mail.redaction import Redactor
 
 
-@dataclass(frozen=True, slots=True)
-class FailureContext:
+class FailureContext(Struct, frozen=True):
     """The account and the stage of a failure, and the redactor for the server's text.
 
     With ``server_text``, a failure keeps the server's full text. ``bypassed_proxy`` is the

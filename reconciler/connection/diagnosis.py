@@ -6,7 +6,6 @@ A server's reply decides, if there is one, or else the type of the exception.
 from __future__ import annotations
 
 import ssl
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.connection.anonymous import sign_in_demanded
@@ -17,6 +16,7 @@ from reconciler.connection.reply_rules import meaning
 from reconciler.connection.server_answer import answer_in, rejected_token, shown
 from reconciler.errors import ReconcilerError, SecretError
 from reconciler.mail.faults import Declined, Disconnected, MailFault, Reply, TokenFault
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from reconciler.connection.context import FailureContext

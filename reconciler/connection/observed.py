@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
 
     ShowAll = Callable[[Iterable[str]], tuple[str, ...]]
 
@@ -34,8 +35,7 @@ KNOWN: Final = frozenset(_REGISTERED.split())
 """Registered mechanisms and extensions: shown even if a password happens to contain such a word."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
+class Observed(Struct, frozen=True, kw_only=True):
     """What a server offers before the sign-in.
 
     ``tls_version`` and ``certificate_issuer`` are empty, and ``certificate_expires`` (in UTC) is None,
@@ -51,8 +51,7 @@ class Observed:
     size_limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """Mechanisms, other capabilities and the size limit, as a server has just listed them."""
 
     mechanisms: tuple[str, ...]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reconciler.connection.failure import ErrorClass, Stage
-from reconciler.model.protocol import Protocol
+from msgspec import Struct
 
 if TYPE_CHECKING:
+    from reconciler.connection.failure import ErrorClass, Stage
     from reconciler.mail.faults import Reply
+    from reconciler.model.protocol import Protocol
 
 TURN_ON_SMTP_AUTH: Final = (
     "Turn on authenticated SMTP for the mailbox (Set-CASMailbox -SmtpClientAuthenticationDisabled "
@@ -31,8 +31,7 @@ WAIT: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """One meaning.
 
     Empty fields match anything; ``code``, ``status`` and ``text`` are patterns. ``command`` is

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.connection.failure import Stage
 from reconciler.connection.sign_in_words import (
@@ -34,8 +35,7 @@ _SHORT: Final = 2
 """Letters of a word that is shown only near longer ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerAnswer:
+class ServerAnswer(Struct, frozen=True):
     """A server's unmodified answer.
 
     ``code`` is that of :class:`reconciler.mail.faults.Reply`, ``challenge`` the JSON that a refused token

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.connection.base import AccountSession
@@ -11,6 +10,7 @@ from reconciler.connection.failure import Stage
 from reconciler.connection.observed import Offer
 from reconciler.mail.faults import Declined
 from reconciler.mail.smtp import SmtpSession
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     import ssl

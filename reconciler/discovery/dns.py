@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from msgspec import Struct
 
 from reconciler.discovery.found import host_of
 from reconciler.mail.faults import MailFault
@@ -22,8 +23,7 @@ class LookupFailed(Exception):
     """A query could not be sent or was not answered; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceTarget:
+class ServiceTarget(Struct, frozen=True):
     """Where a service is (RFC 2782)."""
 
     host: str

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.model.connector import Security
 from reconciler.model.domain import domain_key
 from reconciler.model.protocol import Protocol
-from reconciler.model.provider import Provider, SignInMethod
 
 if TYPE_CHECKING:
-    from reconciler.model.provider import ServerDefaults
+    from reconciler.model.provider import Provider, ServerDefaults, SignInMethod
 
 HIGHEST_PORT: Final = 65535
 
@@ -34,8 +34,7 @@ class Source(StrEnum):
     FILE = "the settings of another program"
 
 
-@dataclass(frozen=True, slots=True)
-class FoundServer:
+class FoundServer(Struct, frozen=True):
     """One server. ``username`` is None where it is the address."""
 
     protocol: Protocol
@@ -53,8 +52,7 @@ class FoundServer:
         return f"{self.protocol.upper()} {self.host}:{self.port}, {how[self.security]}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundSettings:
+class FoundSettings(Struct, frozen=True, kw_only=True):
     """The settings from one source; ``provider`` is set if they are a provider's.
 
     ``sign_in`` lists the accepted methods, empty if unknown. ``anonymous`` says that SMTP
@@ -82,8 +80,7 @@ class FoundSettings:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(Struct, frozen=True):
     """One step of the search: the source, the outcome, and the settings, if any."""
 
     source: Source

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
+from msgspec import Struct
+
 from reconciler.discovery.found import HIGHEST_PORT, FoundServer, host_of
 from reconciler.model.connector import Security
 from reconciler.model.credential_rule import is_reserved
@@ -61,8 +63,7 @@ _MODES: Final = {
 _IMPLICIT_PORT: Final = 465
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
+class Remark(Struct, frozen=True):
     """A remark on a line that was not imported; it repeats no value."""
 
     line: int

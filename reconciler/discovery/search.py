@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.discovery.autoconfig import LARGEST, NotAutoconfig, read_autoconfig
 from reconciler.discovery.dns import LookupFailed, Records
@@ -13,15 +14,16 @@ from reconciler.discovery.guesses import first_that_answers
 from reconciler.discovery.providers import of_domain, of_exchangers, of_servers
 from reconciler.discovery.service_records import servers_of
 from reconciler.mail.deadline import Deadline
-from reconciler.mail.dial import ConnectTo
 from reconciler.mail.download import download
 from reconciler.mail.faults import Cancelled, MailFault
 from reconciler.model.domain import domain_key
 from reconciler.model.protocol import Protocol
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reconciler.mail.dial import ConnectTo
     from reconciler.model.provider import Provider
 
 AUTOCONFIG_URLS: Final = (
@@ -32,8 +34,7 @@ SECONDS: Final = 15.0
 """The time limit for one source."""
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(Struct, frozen=True):
     """How the search connects."""
 
     records: Records

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.errors import (
     AccountBusy,
@@ -31,8 +32,7 @@ _OUR_SIGN_IN: Final = frozenset({"454", "530", "534", "535", "538"})
 """Replies about a sign-in, even to a later command: they concern the connector, not the mail."""
 
 
-@dataclass(frozen=True, slots=True)
-class MailReply:
+class MailReply(Struct, frozen=True):
     """A reply, and the result that it reports."""
 
     code: str

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from reconciler.model.application import Application
+from msgspec import Struct
 
 if TYPE_CHECKING:
+    from reconciler.model.application import Application
     from reconciler.sending.outcome import AcceptedMail
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedMail:
+class ReceivedMail(Struct, frozen=True):
     """A mail as an application submitted it; From selects the connector, else ``mail_from``."""
 
     application: Application

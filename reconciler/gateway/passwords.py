@@ -7,8 +7,9 @@ import hmac
 import secrets
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.errors import SecretError
 
@@ -24,8 +25,7 @@ SHORTEST: Final = 12
 """The minimum length of a password: it protects a network port."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Hashed:
+class _Hashed(Struct, frozen=True):
     salt: bytes
     digest: bytes
     at: float

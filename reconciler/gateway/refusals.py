@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.sending.addresses import read_addresses
 
@@ -24,8 +25,7 @@ KEPT: Final = 7200.0
 _MOST: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class MailOrigin:
+class MailOrigin(Struct, frozen=True):
     """The origin of a mail, as far as it affects which recipients are refused."""
 
     application: str

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from reconciler.model.secret_ref import SecretRef
 
@@ -25,8 +26,7 @@ class Protection(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class ListenAddress:
+class ListenAddress(Struct, frozen=True):
     """An address and a port to listen on; an empty host is every interface, port 0 a free one."""
 
     host: str
@@ -36,8 +36,7 @@ class ListenAddress:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewaySettings:
+class GatewaySettings(Struct, frozen=True, kw_only=True):
     """The gateway's options.
 
     Sizes are in octets, times in seconds. ``at_once`` limits the number of pending mails, and with

@@ -7,10 +7,10 @@ import re
 import time
 from base64 import b64decode
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from aiosmtpd.smtp import AuthResult
+from msgspec import Struct
 
 from reconciler.errors import ReconcilerError, SecretError, StateError
 from reconciler.gateway.answers import FAULT, MailReply, of_failure, of_recipient, of_sent, one_line
@@ -55,8 +55,7 @@ def _signed_in(session: Session | None) -> Application | None:
     return cast("Application | None", session.auth_data) if session is not None else None
 
 
-@dataclass(frozen=True, slots=True)
-class HandledMail:
+class HandledMail(Struct, frozen=True):
     """A mail, the answer for its client, and the seconds that the connector took."""
 
     mail: ReceivedMail

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import base64
 import hmac
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from reconciler.mail.faults import NoMechanism, Unsendable
-from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from reconciler.secrets.base import Secret
 
-@dataclass(frozen=True, slots=True)
-class Password:
+
+class Password(Struct, frozen=True):
     """A user name and a password."""
 
     username: str
     password: Secret
 
 
-@dataclass(frozen=True, slots=True)
-class BearerToken:
+class BearerToken(Struct, frozen=True):
     """A user name and an OAuth 2.0 access token."""
 
     username: str

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from authlib.oauth2.base import OAuth2Error
 from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
+from msgspec import Struct
 
 from reconciler.mail.faults import MailFault, OutOfOrder, ProtocolViolation, TokenFault
 from reconciler.mail.grants import client_of, issued_of
@@ -34,8 +34,7 @@ slow_down (section 3.5)."""
 _SLOWEST: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceCode:
+class DeviceCode(Struct, frozen=True):
     """The code to enter, where, and its validity in seconds; ``interval`` is the polling interval."""
 
     user_code: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -123,8 +124,7 @@ class Listed(Protocol):
     def selectable(self) -> bool: ...  # noqa: D102 - whether it can hold messages
 
 
-@dataclass(frozen=True, slots=True)
-class Namespaces:
+class Namespaces(Struct, frozen=True):
     """Prefixes of folder names (RFC 2342): of the user's own folders, and of those of other people."""
 
     own: tuple[str, ...] = ()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
 
 from authlib.oauth2.base import OAuth2Error
@@ -16,21 +14,23 @@ from authlib.oauth2.rfc7523 import JWTBearerGrant, PrivateKeyJWT
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_pem_x509_certificate
 from joserfc.jwk import RSAKey
+from msgspec import Struct
 
 from reconciler.mail.faults import KeyUnusable, MailFault, ProtocolViolation, TokenFault
 from reconciler.model.connector import Grant, OAuth2
-from reconciler.model.secret_ref import SecretRef
-from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconciler.mail.https import Https
+    from reconciler.model.secret_ref import SecretRef
+    from reconciler.secrets.base import Secret
 
 _LIFETIME = 300
 """The assumed validity of a token in seconds if the server states none (RFC 6749 section 5.1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Issued:
+class Issued(Struct, frozen=True):
     """The issued token, its validity in seconds, and a new refresh token, if any."""
 
     access_token: str
@@ -41,8 +41,7 @@ class Issued:
         return f"Issued(for {self.seconds} s)"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A request for a token.
 
     ``refresh_token`` replaces the referenced one. ``reveal`` returns the referenced secrets, which are

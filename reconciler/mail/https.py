@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
+
+from msgspec import Struct
 
 from reconciler.mail.faults import OutOfOrder, ProtocolViolation
 from reconciler.mail.proxy_tunnel import tunnel
@@ -30,8 +31,7 @@ _OUT_OF_ORDER = frozenset({_TOO_MANY, *range(500, 600)})
 """Statuses of a server that is overloaded (RFC 6585 section 4) or has an internal error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """The response, with the attributes that Authlib expects."""
 
     status_code: int

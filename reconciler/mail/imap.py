@@ -5,10 +5,10 @@ from __future__ import annotations
 import imaplib
 import re
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imapclient.imap_utf7 import encode as encode_utf7
+from msgspec import Struct
 
 from reconciler.mail.credentials import Dialogue, Password, check_sendable, choose, is_ascii
 from reconciler.mail.faults import (
@@ -45,8 +45,7 @@ _ANSWER = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(Struct, frozen=True):
     """The contents of an account: name spaces, folders, and the number of messages in one, if known."""
 
     namespaces: Namespaces

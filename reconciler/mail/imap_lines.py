@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from imapclient.imap_utf7 import decode as decode_utf7
+from msgspec import Struct
 
 from reconciler.mail.folders import Namespaces
 
@@ -26,8 +26,7 @@ _DEEPEST: Final = 20
 """The maximum nesting of lists; servers use three levels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(Struct, frozen=True):
     """One folder as LIST names it; ``delimiter`` is "" in a flat name space."""
 
     name: str
@@ -40,8 +39,7 @@ class Folder:
         return self.flags.isdisjoint({"\\NOSELECT", "\\NONEXISTENT"})
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(Struct, frozen=True):
     """A limit of one resource: of STORAGE in units of 1024 octets, of MESSAGE in messages (RFC 9208)."""
 
     root: str

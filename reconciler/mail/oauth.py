@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 from reconciler.mail.dial import ConnectTo
 from reconciler.mail.faults import (
     ENTRA_CODE,
@@ -25,7 +27,6 @@ from reconciler.mail.happy_eyeballs import Winners
 from reconciler.mail.redaction import HIDDEN, Redactor
 from reconciler.mail.refresh_tokens import RefreshToken, RefreshTokens
 from reconciler.mail.web_proxy import NO_PROXIES
-from reconciler.model.connector import OAuth2
 from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from reconciler.mail.deadline import Deadline
     from reconciler.mail.grants import Issued
     from reconciler.mail.web_proxy import ProxySettings
+    from reconciler.model.connector import OAuth2
     from reconciler.model.secret_ref import SecretRef
     from reconciler.secrets.base import SecretResolver
 
@@ -71,8 +73,7 @@ class TokenSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(Struct, frozen=True):
     """A requested token: how to obtain it, for which user name, and additional trusted authorities."""
 
     oauth2: OAuth2
@@ -109,8 +110,7 @@ class _Kept:
     good_until: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _TokenRefusal:
+class _TokenRefusal(Struct, frozen=True):
     """The refusal, until when it counts, and the refused secrets; None for any."""
 
     fault: TokenFault

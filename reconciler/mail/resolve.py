@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.mail.faults import MailFault, TimedOut, Unresolvable
 from reconciler.model.domain import domain_key
@@ -24,8 +25,7 @@ def ascii_host(host: str) -> str:
     return domain_key(host.strip("[]"))
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedAddress:
+class ResolvedAddress(Struct, frozen=True):
     """One address that a connection can be made to, in the form that the socket library takes."""
 
     family: socket.AddressFamily

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import smtplib
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from reconciler.mail.credentials import Dialogue, check_sendable, choose
 from reconciler.mail.deadline import Deadline
@@ -55,8 +56,7 @@ _LAST_WORD = re.compile(rb"([45]\d\d)[ -](.*)")
 """Replies of a server that hangs up before it has the whole text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     """The sender and recipients of a mail, and the extensions that it needs.
 
     ``eight_bit`` is set for a non-ASCII body (RFC 6152), ``utf8`` for non-ASCII header fields and
@@ -69,8 +69,7 @@ class Envelope:
     utf8: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(Struct, frozen=True):
     """The result of a mail: its accepted recipients, the refused ones and why, and the final reply.
 
     ``reply`` is None if no text was sent: all recipients were refused, or some of a mail for all or none.

@@ -7,11 +7,12 @@ shared by any number of threads.
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from reconciler.disk_fault import disk_fault
 from reconciler.errors import UsageError
@@ -108,8 +109,7 @@ def _unusable(ca_file: str | None, reason: str | None) -> UsageError:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class PeerCertificate:
+class PeerCertificate(Struct, frozen=True):
     """The contents of a verified certificate; the names come from the server."""
 
     version: str
@@ -142,8 +142,7 @@ def _names(parts: object) -> dict[str, str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Struct, frozen=True):
     """One certificate of a chain.
 
     ``hosts`` are the names that it is valid for; all names come from the server.

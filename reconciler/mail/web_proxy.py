@@ -13,6 +13,8 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import unquote, urlsplit
 
+from msgspec import Struct
+
 from reconciler.mail.faults import ProxyUnusable
 from reconciler.mail.resolve import ascii_host
 from reconciler.secrets.base import Secret
@@ -38,8 +40,7 @@ class WebProxy:
         return f"{in_brackets(self.host)}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class ProxySettings:
+class ProxySettings(Struct, frozen=True):
     """The proxy settings of the environment.
 
     ``variable`` is the one that names the proxy, empty if none does. ``problem`` says why that one is

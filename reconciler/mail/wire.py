@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import selectors
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from reconciler.mail.faults import Disconnected, ProtocolViolation, TimedOut, TlsFault
 from reconciler.mail.happy_eyeballs import Selector, connect
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 _CHUNK = 16 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class WireLimits:
+class WireLimits(Struct, frozen=True):
     """Limits on what is read from a server: octets of one line, octets and lines in total."""
 
     line: int = 64 * 1024

@@ -6,7 +6,6 @@ It equals ``canonical_json(spec_of(resource))``, without the intermediate plain 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import fields, is_dataclass
 from enum import Enum
 from json.encoder import encode_basestring
 from operator import attrgetter
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.model.resource import canonical_json, to_plain
 from reconciler.model.secret_ref import SecretRef
+from reconciler.values import field_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +80,7 @@ class _Writers(dict[type[Any], "Callable[[Any], str]"]):
         return found
 
     def _made(self, kind: type[Any]) -> Callable[[Any], str]:
-        if is_dataclass(kind) and fields(kind):
+        if field_names(kind):
             return self.of_fields(kind)
         if issubclass(kind, Enum):
             return {item: canonical_json(item.value) for item in kind}.__getitem__
@@ -99,7 +99,7 @@ class _Writers(dict[type[Any], "Callable[[Any], str]"]):
 
     def of_fields(self, kind: type[Any], *, without: str = "") -> Callable[[Any], str]:
         """Write the fields of a dataclass by name."""
-        names = sorted(item.name for item in fields(kind) if item.name != without)
+        names = sorted(name for name in field_names(kind) if name != without)
         starts = [f"{encode_basestring(name)}:" for name in names]
         values = attrgetter(*names, names[0])  # a tuple, even for a single field
         nulls = self._nulls

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct
 
 from reconciler.model.domain import domain_key, pattern_key
 
@@ -27,8 +28,7 @@ _PROVIDER = "provider:"
 """The prefix of patterns for the secrets of a provider's connectors."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class CredentialRule:
+class CredentialRule(Struct, frozen=True, order=True):
     """A shell pattern for references, and one for the hosts that they may go to.
 
     ``provider:NAME`` covers the secrets of a provider's connectors, but only at its own hosts.

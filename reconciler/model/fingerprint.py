@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(Struct, frozen=True):
     """Shows whether a secret has changed since it was applied, without storing it.
 
     ``mac`` is HMAC-SHA256 (RFC 2104), in hexadecimal, under a key from outside the state; ``key_id``

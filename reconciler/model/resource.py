@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -15,6 +14,7 @@ from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
 from reconciler.model.secret_ref import SecretRef
+from reconciler.values import field_names
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -40,7 +40,7 @@ def to_plain(value: object, *, nulls: bool = False) -> JSON:
     kind: type[Any] = type(value)
     if value is None or kind in _SCALARS:
         return cast("JSON", value)
-    if kind is not SecretRef and (names := _field_names(kind)):
+    if kind is not SecretRef and (names := field_names(kind)):
         pairs = ((name, getattr(value, name)) for name in names)
         return {
             name: to_plain(item, nulls=nulls) for name, item in pairs if nulls or item is not None
@@ -54,19 +54,6 @@ def to_plain(value: object, *, nulls: bool = False) -> JSON:
     if isinstance(value, bool | int | float | str):
         return value
     raise TypeError(f"{type(value).__name__} has no place in a document")
-
-
-_field_names_of: dict[type[Any], tuple[str, ...]] = {}
-
-
-def _field_names(kind: type[Any]) -> tuple[str, ...]:
-    """The fields of a dataclass or of a named tuple; empty for any other type."""
-    names = _field_names_of.get(kind)
-    if names is None:
-        named: tuple[str, ...] = getattr(kind, "_fields", ()) if issubclass(kind, tuple) else ()
-        names = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else named
-        _field_names_of[kind] = names
-    return names
 
 
 def spec_of(resource: Resource) -> dict[str, JSON]:

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from msgspec import Struct
+
 
 class SendingResult(StrEnum):
     """How an attempt ended.
@@ -65,8 +67,7 @@ class SendingRecord:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SendingFilter:
+class SendingFilter(Struct, frozen=True):
     """A filter of attempts; None or "" matches anything, and all fields must match."""
 
     since: datetime | None = None

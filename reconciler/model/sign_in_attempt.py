@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from reconciler.model.credential_use import Destination
-from reconciler.model.secret_ref import SecretRef
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from reconciler.model.credential_use import Destination
+    from reconciler.model.secret_ref import SecretRef
 
 
 class AttemptOutcome(StrEnum):
@@ -23,8 +27,7 @@ class AttemptOutcome(StrEnum):
     NOT_SENT = "not_sent"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignInAttempt:
+class SignInAttempt(Struct, frozen=True, kw_only=True):
     """One reference that is sent to one destination.
 
     ``command`` is the one that was run, such as ``apply`` or ``plan --test``. ``identity`` is the
@@ -46,8 +49,7 @@ class SignInAttempt:
     error_class: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptFilter:
+class AttemptFilter(Struct, frozen=True):
     """A filter of attempts; None or "" matches anything, and all fields must match."""
 
     since: datetime | None = None

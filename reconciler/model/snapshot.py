@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
+
+from msgspec import Struct
 
 from reconciler.model.address import Address
 from reconciler.model.application import Application
 from reconciler.model.connector import Connector
 from reconciler.model.credential_use import CredentialUse
 from reconciler.model.directory import Directory, Group, Roles
-from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
 from reconciler.model.resource import JSON, Resource
-from reconciler.model.secret_ref import SecretRef
 from reconciler.model.setting import Setting
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from reconciler.model.fingerprint import Fingerprint
+    from reconciler.model.secret_ref import SecretRef
 
 _ByName = tuple[dict[str, Connector], dict[str, Permissions]]
 
@@ -162,8 +166,7 @@ class LastTest:
         return replace(self, failing_since=None if self.passed else failing_since or self.at)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredResource:
+class StoredResource(Struct, frozen=True):
     """A resource as the state holds it."""
 
     resource: Resource
@@ -190,8 +193,7 @@ class StoredResource:
         return Status.READY if self.last_test.passed else Status.FAILING
 
 
-@dataclass(frozen=True, slots=True)
-class Forgotten:
+class Forgotten(Struct, frozen=True):
     """A resource that ``state forget`` removed: in which revision, when and by whom."""
 
     address: Address

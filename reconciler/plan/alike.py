@@ -7,9 +7,10 @@ domain and one kind of reference. Everything else must be equal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, assert_never
+
+from msgspec import Struct
 
 from reconciler.model.connector import Connector
 from reconciler.model.resource import JSON, Resource, canonical_json, spec_of
@@ -40,8 +41,7 @@ _FREE: Final = frozenset((*_NAMES, "display_name", "from_name"))
 FieldForm: TypeAlias = Literal["same", "by_name", "differs"]
 
 
-@dataclass(frozen=True, slots=True)
-class AlikeField:
+class AlikeField(Struct, frozen=True):
     """A field that all resources of a group have or change.
 
     With the form ``by_name``, ``before`` and ``after`` are patterns: ``${name}`` stands for the name of
@@ -56,8 +56,7 @@ class AlikeField:
     values: tuple[tuple[JSON, JSON], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AlikeChanges:
+class AlikeChanges(Struct, frozen=True):
     """Similar changes of one kind of resource, in the order of the plan.
 
     ``provider`` is the shared one, if they are connectors.

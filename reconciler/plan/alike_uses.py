@@ -6,9 +6,10 @@ reference and destination, so nothing is hidden from the person who approves the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.model.credential_rule import CredentialRule, is_reserved
 from reconciler.plan.alike import FEWEST, pattern_of
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from reconciler.plan.limits import LimitViolation
 
 
-@dataclass(frozen=True, slots=True)
-class AlikeUses:
+class AlikeUses(Struct, frozen=True):
     """Similar uses; a single one is a group as well.
 
     ``${name}`` in the texts stands for the name of the connector or application, ``${NAME}`` for it in
@@ -56,8 +56,7 @@ def grouped_uses(
     return tuple(group for _, group in sorted(groups, key=lambda pair: pair[0]))
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
+class _Shape(Struct, frozen=True):
     """The key that similar uses share."""
 
     rank: tuple[bool, bool]

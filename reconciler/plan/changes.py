@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias, assert_never
 
+from msgspec import Struct
+
 from reconciler.model.address import Kind
-from reconciler.model.resource import JSON, Resource
-from reconciler.model.secret_ref import SecretRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reconciler.model.address import Address
+    from reconciler.model.resource import JSON, Resource
+    from reconciler.model.secret_ref import SecretRef
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChange:
+class FieldChange(Struct, frozen=True):
     """One field that differs. ``path`` is dotted, as in ``smtp.port``; absent values are None."""
 
     path: str
@@ -24,8 +24,7 @@ class FieldChange:
     after: JSON
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(Struct, frozen=True):
     """The resource is new."""
 
     after: Resource
@@ -36,8 +35,7 @@ class Create:
         return self.after.address
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """Fields of the resource change."""
 
     before: Resource
@@ -50,8 +48,7 @@ class Update:
         return self.after.address
 
 
-@dataclass(frozen=True, slots=True)
-class Rename:
+class Rename(Struct, frozen=True):
     """The resource gets another name, and possibly other fields; it keeps its history."""
 
     before: Resource
@@ -64,8 +61,7 @@ class Rename:
         return self.after.address
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(Struct, frozen=True):
     """The resource is deleted."""
 
     before: Resource
@@ -76,8 +72,7 @@ class Delete:
         return self.before.address
 
 
-@dataclass(frozen=True, slots=True)
-class Forget:
+class Forget(Struct, frozen=True):
     """The state forgets the resource: by ``state forget``, never by a plan."""
 
     before: Resource
@@ -88,8 +83,7 @@ class Forget:
         return self.before.address
 
 
-@dataclass(frozen=True, slots=True)
-class RotateSecret:
+class RotateSecret(Struct, frozen=True):
     """The references are the same, but some of them resolve to a new secret.
 
     Comes in addition to the Update or Rename of the same connector, if there is one.
@@ -130,8 +124,7 @@ def actions_of(change: Change) -> tuple[Action, ...]:
             assert_never(change)
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeCounts:
+class ChangeCounts(Struct, frozen=True):
     """How many resources a plan, a revision or a difference adds, changes and destroys.
 
     A resource that is renamed, updated and gets another secret changes once. A forgotten resource

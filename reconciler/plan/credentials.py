@@ -10,9 +10,10 @@ secrets are resolved, so are two references to the same value.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
+
+from msgspec import Struct
 
 from reconciler.model.application import Application
 from reconciler.model.connector import Connector
@@ -22,7 +23,6 @@ from reconciler.model.domain import domain_key
 from reconciler.model.permissions import Permissions
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.provider import Provider
-from reconciler.model.secret_ref import SecretRef
 from reconciler.wording import TO_ACT_ON
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from reconciler.model.connector import MailServer
     from reconciler.model.fingerprint import Fingerprint
     from reconciler.model.resource import Resource
+    from reconciler.model.secret_ref import SecretRef
     from reconciler.model.snapshot import Snapshot, StoredState
 
 
-@dataclass(frozen=True, slots=True)
-class NewCredentialUse:
+class NewCredentialUse(Struct, frozen=True):
     """A reference, and a destination where it was never applied.
 
     ``connector`` is the name of the connector; with the protocol ``gateway``, that of the application.
@@ -119,8 +119,7 @@ def provider_at(
     return name if name and domain_key(destination.host_name) in hosts.get(name, ()) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Value:
+class _Value(Struct, frozen=True):
     """A secret that was applied under other references: those references, and where."""
 
     references: tuple[SecretRef, ...]

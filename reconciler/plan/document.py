@@ -7,7 +7,7 @@ its meaning.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never, cast
 
 from reconciler.model.canonical import CanonicalText, canonical_text, document_digest
@@ -30,6 +30,7 @@ from reconciler.plan.inputs import BaseCommit
 from reconciler.plan.limits import Limit
 from reconciler.plan.scope_document import PartialDocument
 from reconciler.plan.value_source import ValueSource
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan

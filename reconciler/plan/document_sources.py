@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.plan.alike_document import group_documents
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from reconciler.plan.document import PlanDocument, ResourceChange

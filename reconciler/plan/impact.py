@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.model.domain import address_key
 from reconciler.model.permissions import NOBODY, Permissions, Principals
 from reconciler.routing.audience import Audience, Audiences
 from reconciler.routing.table import ANY_OTHER, EffectiveRoute
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +30,7 @@ class Right(StrEnum):
     MANAGE_DATA_SOURCES = "manage_data_sources"
 
 
-@dataclass(frozen=True, slots=True)
-class AccessChange:
+class AccessChange(Struct, frozen=True):
     """Who gains or loses a right.
 
     ``subject`` is the connector, or empty for a role. ``gained`` and ``lost`` list people by name;
@@ -47,16 +48,14 @@ class AccessChange:
     narrowed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Reroute:
+class Reroute(Struct, frozen=True):
     """A sender whose mail takes a different route."""
 
     before: EffectiveRoute
     after: EffectiveRoute
 
 
-@dataclass(frozen=True, slots=True)
-class Impact:
+class Impact(Struct, frozen=True):
     """Everything that people will notice."""
 
     access: tuple[AccessChange, ...] = ()

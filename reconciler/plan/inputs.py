@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from shlex import quote
+from typing import TYPE_CHECKING
 
-from reconciler.model.credential_rule import CredentialRule
-from reconciler.model.fingerprint import Fingerprint
-from reconciler.model.provider import Provider
-from reconciler.model.secret_ref import SecretRef
-from reconciler.model.setting import Setting
-from reconciler.model.snapshot import Snapshot
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from reconciler.model.credential_rule import CredentialRule
+    from reconciler.model.fingerprint import Fingerprint
+    from reconciler.model.provider import Provider
+    from reconciler.model.secret_ref import SecretRef
+    from reconciler.model.setting import Setting
+    from reconciler.model.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Desired:
+class Desired(Struct, frozen=True):
     """The desired state, as the configuration describes it.
 
     ``renames`` are pairs of new and former connector names. ``fingerprints`` are those of resolved
@@ -47,8 +50,7 @@ class BaseCommit:
     commit: str
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How much one apply may change before somebody has to allow it.
 
     The percentages are of the stored connectors and count from ``min_connectors`` of them; the
@@ -64,8 +66,7 @@ class Limits:
     credentials: tuple[CredentialRule, ...] | None = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
+class Overrides(Struct, frozen=True):
     """The granted overrides: numbers of changes, a change of the policy, patterns of credentials."""
 
     deletes: int = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.model.address import Kind
@@ -11,6 +10,7 @@ from reconciler.model.permissions import Permissions
 from reconciler.model.snapshot import Snapshot
 from reconciler.plan.diff import renames
 from reconciler.plan.limits import renamed
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from shlex import quote
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from reconciler.model.connector import Connector
 from reconciler.model.credential_rule import CredentialRule, is_reserved
 from reconciler.model.credential_use import GATEWAY
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
-from reconciler.plan.credentials import NewCredentialUse
 from reconciler.plan.diff import connector_renames
 from reconciler.plan.origin import Origin, other_origin
+from reconciler.values import replace
 from reconciler.wording import LINES, TO_ACT_ON, listed, shortened
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.secret_ref import SecretRef
     from reconciler.model.snapshot import StoredState
-    from reconciler.plan.credentials import Identify
+    from reconciler.plan.credentials import Identify, NewCredentialUse
     from reconciler.plan.inputs import Desired, Limits, Overrides
 
 
@@ -40,8 +41,7 @@ class Limit(StrEnum):
     POLICY_CHANGE = "policy_change"
 
 
-@dataclass(frozen=True, slots=True)
-class LimitViolation:
+class LimitViolation(Struct, frozen=True):
     """A limit that blocks the apply, why, and how to allow it.
 
     ``override`` is the option to exceed it; empty if there is none. ``uses`` are the affected uses of

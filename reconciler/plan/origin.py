@@ -7,8 +7,9 @@ of its connectors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.model.setting import Setting
 
@@ -22,8 +23,7 @@ ENVIRONMENT: Final = "environment"
 _ALL: Final = (NAME, PLACE, FOLDERS, ENVIRONMENT)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """A project and one of its environments. ``place`` is empty if unknown."""
 
     folders: str

@@ -7,7 +7,7 @@ out again; they count only if the file is sealed under the fingerprint key.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from reconciler.model.canonical import document_digest
@@ -16,6 +16,7 @@ from reconciler.model.resource import JSON, canonical_json, digest, to_plain
 from reconciler.plan.document import PlanDocument
 from reconciler.plan.inputs import Overrides
 from reconciler.plan.scope_document import EVERYTHING, ScopeDocument
+from reconciler.values import replace
 from reconciler.wording import listed
 
 if TYPE_CHECKING:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from reconciler.model.connector import Connector
 from reconciler.model.setting import SettingChange, setting_changes
 from reconciler.model.snapshot import Forgotten
@@ -179,8 +181,7 @@ def _forgotten(changes: tuple[Change, ...], current: StoredState) -> tuple[Forgo
     return tuple(item for item in current.forgotten if item.address in created)
 
 
-@dataclass(frozen=True, slots=True)
-class TestConnectors:
+class TestConnectors(Struct, frozen=True):
     """Test these connectors live; if one fails, nothing after this happens."""
 
     __test__ = False  # not a test case, despite its name
@@ -188,16 +189,14 @@ class TestConnectors:
     connectors: tuple[ToTest, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WriteRevision:
+class WriteRevision(Struct, frozen=True):
     """Write these changes as one revision, in one transaction."""
 
     serial: int
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ProveEmpty:
+class ProveEmpty(Struct, frozen=True):
     """Plan once more and verify that nothing is left to change."""
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.model.address import Kind
 from reconciler.model.connector import TESTED_FIELDS
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from reconciler.model.snapshot import Snapshot, StoredState
 
 
-@dataclass(frozen=True, slots=True)
-class ToTest:
+class ToTest(Struct, frozen=True):
     """A connector to test, and the reason."""
 
     connector: str

@@ -5,10 +5,11 @@ Everything outside stays as it is stored: it is neither compared, tested nor wri
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from shlex import quote
 from typing import TYPE_CHECKING, assert_never
+
+from msgspec import Struct
 
 from reconciler.model.address import SINGLETON_NAME, Address, Kind
 from reconciler.model.application import Application
@@ -21,6 +22,7 @@ from reconciler.model.provider import Provider
 from reconciler.model.snapshot import Snapshot
 from reconciler.plan.changes import ordered
 from reconciler.plan.diff import differences, renames
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +34,7 @@ if TYPE_CHECKING:
 _OF_CONNECTORS = (Kind.EMAIL_CONNECTOR, Kind.PERMISSIONS)
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """The requested scope; each field narrows it.
 
     A pattern matches the name of a connector, whose permissions come with it, or a whole address
@@ -80,8 +81,7 @@ def matches(pattern: str, address: Address) -> bool:
     return fnmatchcase(str(address), pattern)
 
 
-@dataclass(frozen=True, slots=True)
-class PartialPlan:
+class PartialPlan(Struct, frozen=True):
     """The extent of a partial plan, as addresses of changes.
 
     ``dependencies`` were not chosen, but chosen resources depend on them. ``left_out`` would change

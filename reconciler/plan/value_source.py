@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from msgspec import Struct, field
+
 from reconciler.model.address import Address
+from reconciler.values import replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +54,7 @@ class ValueSource:
         return not (self.template or self.table or self.provider or self.variables)
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceSource:
+class ResourceSource(Struct, frozen=True):
     """Where a resource is written, and its fields by dotted path."""
 
     itself: ValueSource

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.connection.access import Access
 from reconciler.connection.account import Account, accounts
@@ -15,13 +16,12 @@ from reconciler.connection.rejections import Rejections
 from reconciler.connection.tls_mode import presented_chain, spoken_mode
 from reconciler.mail.deadline import Deadline
 from reconciler.mail.faults import Cancelled, MailFault
-from reconciler.mail.folders import SentBy
-from reconciler.mail.imap_lines import Folder, Quota
 from reconciler.mail.tls import Certificate, shared_context
 from reconciler.model.connector import Security
 from reconciler.model.protocol import Protocol
 from reconciler.probe.result import ProtocolResult, StageOutcome
 from reconciler.probe.stages import ConnectionTest
+from reconciler.values import replace
 from reconciler.wording import counted
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.connection.base import AccountSession
+    from reconciler.mail.folders import SentBy
+    from reconciler.mail.imap_lines import Folder, Quota
     from reconciler.model.connector import Connector
     from reconciler.probe.result import StageResult
     from reconciler.secrets.base import SecretResolver
@@ -41,8 +43,7 @@ _MOST_FOLDERS = 500
 _MOST_HOSTS = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Details:
+class Details(Struct, frozen=True, kw_only=True):
     """Observations of a server beyond the stages; every text is redacted.
 
     ``speaks`` is the TLS mode of the port, None if unknown. ``verified`` is whether the ``chain`` was.
@@ -60,8 +61,7 @@ class Details:
     unreadable: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ExaminedAccount:
+class ExaminedAccount(Struct, frozen=True):
     """One account of a connector: its test result, and the observations."""
 
     account: Account

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING
 
-from reconciler.connection.observed import Observed
+from msgspec import Struct
+
 from reconciler.model.protocol import Protocol
 from reconciler.model.resource import to_plain
 from reconciler.model.snapshot import LastTest, Status
 from reconciler.probe.report import ObservedDocument, observed, observed_document
-from reconciler.probe.result import ConnectorResult
 from reconciler.wording import counted
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pydantic import TypeAdapter
 
-    from reconciler.probe.result import ProtocolResult
+    from reconciler.connection.observed import Observed
+    from reconciler.probe.result import ConnectorResult, ProtocolResult
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What the last test found of one account of a connector.
 
     ``failure`` is stage and error class, "" if it passed. ``observed`` is from the last test that
@@ -54,8 +55,7 @@ class FindingKind(StrEnum):
     SIZE_LIMIT_CHANGED = "size_limit_changed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftFinding:
+class DriftFinding(Struct, frozen=True, kw_only=True):
     """One change. ``summary`` is a sentence without its subject; ``before`` may be unknown ("")."""
 
     kind: FindingKind
@@ -65,8 +65,7 @@ class DriftFinding:
     after: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """A connector, its last test (``tested``, None if there was none), and its current state.
 
     ``failing_since`` is the start of the ongoing failures.
@@ -289,8 +288,7 @@ def _facts() -> TypeAdapter[dict[Protocol, _KnownDocument]]:
     return TypeAdapter(dict[Protocol, _KnownDocument])
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(Struct, frozen=True):
     """How the state recorded the results of a run.
 
     ``others`` are connectors that the state holds in another version, or not at all. ``shallow`` counts

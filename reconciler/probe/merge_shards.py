@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.errors import ReconcilerError
 from reconciler.probe.report import RunDocument, TestReport, joined
 from reconciler.probe.shard import Shard
+from reconciler.values import replace
 from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:

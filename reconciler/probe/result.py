@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from reconciler.connection.failure import Failure, Stage
-from reconciler.connection.observed import Observed
-from reconciler.model.protocol import Protocol
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from reconciler.connection.failure import Failure, Stage
+    from reconciler.connection.observed import Observed
+    from reconciler.model.protocol import Protocol
 
 
 class StageOutcome(StrEnum):
@@ -20,8 +24,7 @@ class StageOutcome(StrEnum):
     NOT_REACHED = "not_reached"
 
 
-@dataclass(frozen=True, slots=True)
-class StageResult:
+class StageResult(Struct, frozen=True):
     """How one stage went.
 
     ``seconds`` is its duration; ``detail`` is a remark. ``warning`` is a sentence about a problem that
@@ -36,8 +39,7 @@ class StageResult:
     warning: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ProtocolResult:
+class ProtocolResult(Struct, frozen=True):
     """The result of one account of a connector. ``via`` is the address that --connect-to led to, or "".
 
     ``observed`` are the server's properties, None if the test did not get that far.
@@ -56,8 +58,7 @@ class ProtocolResult:
         return next((item for item in self.stages if item.outcome is StageOutcome.FAILED), None)
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectorResult:
+class ConnectorResult(Struct, frozen=True):
     """The result of a connector; ``started_at`` is in UTC, ``seconds`` the whole duration."""
 
     connector: str

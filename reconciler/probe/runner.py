@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.connection.access import Access
 from reconciler.connection.account import accounts
@@ -21,6 +22,7 @@ from reconciler.model.protocol import Protocol
 from reconciler.probe.result import ConnectorResult, ProtocolResult, StageOutcome, StageResult
 from reconciler.probe.schedule import Job, Schedule
 from reconciler.probe.stages import ConnectionTest
+from reconciler.values import replace
 from reconciler.wording import counted
 
 if TYPE_CHECKING:
@@ -32,8 +34,7 @@ if TYPE_CHECKING:
     from reconciler.secrets.base import SecretResolver
 
 
-@dataclass(frozen=True, slots=True)
-class Timed:
+class Timed(Struct, frozen=True):
     """The result of one account, and when it was made."""
 
     job: Job

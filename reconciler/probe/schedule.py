@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
-from reconciler.connection.account import Account
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reconciler.connection.account import Account
     from reconciler.model.secret_ref import SecretRef
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """One account of the connector at ``position`` in the run; or its test mail, which that account sends."""
 
     position: int

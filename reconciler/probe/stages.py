@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reconciler.back_off import BackOff
@@ -16,6 +15,7 @@ from reconciler.connection.session import SIGN_IN_STAGES, new_session
 from reconciler.mail.faults import Cancelled, TimedOut
 from reconciler.model.protocol import Protocol
 from reconciler.probe.result import ProtocolResult, StageOutcome, StageResult
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.ci_systems import escape_commands
 from reconciler.model.resource import to_plain
+from reconciler.values import field_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,12 +40,10 @@ def json_lines(items: Iterable[object]) -> Iterator[str]:
 
 
 def _to_json(document: object) -> str:
-    if not is_dataclass(document) or isinstance(document, type):
+    names = field_names(type(document))
+    if not names:
         return _dumps(document)
-    members = (
-        f"{json.dumps(field.name)}: {_member(getattr(document, field.name))}"
-        for field in fields(document)
-    )
+    members = (f"{json.dumps(name)}: {_member(getattr(document, name))}" for name in names)
     return "{\n  " + ",\n  ".join(members) + "\n}"
 
 

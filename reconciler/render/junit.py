@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 from xml.etree import ElementTree as ET
+
+from msgspec import Struct
 
 from reconciler.render.terminal import visible
 
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
 _SUITE: Final = "reconciler test"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JUnitCase:
+class JUnitCase(Struct, frozen=True, kw_only=True):
     """A case: its subject and its outcome.
 
     ``kind`` and ``message`` say what a failure or an error was, or why a case was skipped; ``text`` is

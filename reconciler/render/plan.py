@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from reconciler.apply.authorise import Denial
-from reconciler.diagnostics import Diagnostic
-from reconciler.plan.planner import Plan
+from msgspec import Struct
+
 from reconciler.render.formats import OutputFormat
 from reconciler.render.human.plan import plan_text
 from reconciler.render.source_root import NO_ROOT, SourceRoot
@@ -15,13 +13,15 @@ from reconciler.render.terminal import visible
 from reconciler.wording import shortened
 
 if TYPE_CHECKING:
-    from reconciler.probe.result import ConnectorResult  # noqa: TC004 - nobody reads this annotation
+    from reconciler.apply.authorise import Denial
+    from reconciler.diagnostics import Diagnostic
+    from reconciler.plan.planner import Plan
+    from reconciler.probe.result import ConnectorResult
     from reconciler.render.formats import PlanFormat
     from reconciler.render.terminal import Style
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanOutcome:
+class PlanOutcome(Struct, frozen=True, kw_only=True):
     """The outcome of planning: a plan, the actor's denials, and the results of live tests.
 
     ``plan`` is None if planning failed; ``error`` then says why. ``project`` and ``environment`` are

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.diagnostics import Diagnostic
@@ -16,6 +16,7 @@ from reconciler.plan.document import (
 )
 from reconciler.plan.document_sources import with_sources
 from reconciler.probe.report import TestReport, report
+from reconciler.values import field_names, replace
 
 if TYPE_CHECKING:
     from reconciler.apply.authorise import Denial
@@ -51,7 +52,7 @@ def plan_document(outcome: PlanOutcome) -> PlanReport:
     document = _NOTHING
     if outcome.plan is not None:
         document = document_for(outcome.plan, outcome.denials, outcome.actor)
-    members = {item.name: getattr(document, item.name) for item in fields(PlanDocument)}
+    members = {name: getattr(document, name) for name in field_names(PlanDocument)}
     return PlanReport(
         **members,
         error=outcome.error,

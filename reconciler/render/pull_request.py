@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.model.credential_use import GATEWAY
 from reconciler.model.domain import with_a_label, with_a_labels
@@ -54,8 +55,7 @@ _WIDE: Final = Style(colour=False, width=160)
 _MARKS: Final = {"+": "new", "~": "changed", "-": "gone", " ": ""}
 
 
-@dataclass(frozen=True, slots=True)
-class CommentSection:
+class CommentSection(Struct, frozen=True):
     """A part of the comment that is shown whole or not at all.
 
     ``name`` says what was cut. If not all sections fit, those with a lower ``rank`` stay.

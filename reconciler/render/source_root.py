@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import posixpath
-from dataclasses import dataclass
 from urllib.parse import quote
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class SourceRoot:
+
+class SourceRoot(Struct, frozen=True):
     """The top of the git work tree and the working folder, both absolute; empty outside of git.
 
     A problem names its file relative to the working folder. Code scanning, code quality

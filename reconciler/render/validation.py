@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
-from reconciler.config.load import Loaded
+from msgspec import Struct
+
 from reconciler.diagnostics import Diagnostic
 from reconciler.render.formats import OutputFormat
 from reconciler.render.github import github
@@ -17,6 +18,7 @@ from reconciler.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reconciler.config.load import Loaded
     from reconciler.render.formats import FileReport, ValidationFormat
     from reconciler.render.source_root import SourceRoot
     from reconciler.render.terminal import Style
@@ -61,8 +63,7 @@ def validation(
             assert_never(output_format)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validation:
+class Validation(Struct, frozen=True, kw_only=True):
     """The outcome of a validation: what it read, or the ``error`` that stopped it.
 
     ``strict`` treats warnings as errors; ``places`` counts the files that were named.

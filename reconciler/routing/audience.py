@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.model.domain import address_key
 from reconciler.wording import counted, listed
@@ -16,8 +17,7 @@ ANYONE = "any internal user"
 """The label for the users of a connector if none are named."""
 
 
-@dataclass(frozen=True, slots=True)
-class Audience:
+class Audience(Struct, frozen=True):
     """A set of users: ``members`` by name, and all internal users if ``everyone`` is set.
 
     ``partners`` includes every external partner. ``members`` are case-folded, groups expanded;

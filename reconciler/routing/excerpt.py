@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from reconciler.model.snapshot import Snapshot
+from msgspec import Struct
+
 from reconciler.routing.index import RoutingIndex
 
+if TYPE_CHECKING:
+    from reconciler.model.snapshot import Snapshot
 
-@dataclass(frozen=True, slots=True)
-class RoutingExcerpt:
+
+class RoutingExcerpt(Struct, frozen=True):
     """Some resources of one revision: enough to route one mail like the whole would.
 
     A group contains only the mail's user, also through other groups. ``internal_domains`` are those of

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
+
+from msgspec import Struct
 
 from reconciler.model.connector import ANY_LOCAL_PART, Connector
 from reconciler.model.directory import Group
@@ -40,8 +41,7 @@ _EDITION: Final = "1"
 """Increase it when :func:`keys_of` finds other keys for the same resource."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoutingNeeds:
+class RoutingNeeds(Struct, frozen=True, kw_only=True):
     """What routing one mail needs to know.
 
     ``actor`` is the user whose groups and domain matter, ``connectors`` are the named ones,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from reconciler.routing.reason import Reason, RefusalReason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteRequest:
+class RouteRequest(Struct, frozen=True, kw_only=True):
     """A request to send a mail.
 
     ``actor`` is who sends, ``sender`` the requested From address, ``connector`` the requested

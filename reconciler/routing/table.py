@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from reconciler.model.domain import address_key
 from reconciler.model.permissions import Permissions
 from reconciler.model.snapshot import Snapshot
@@ -22,8 +24,7 @@ ANY_OTHER = "any other sender"
 _NOBODY = Audience(everyone=False, members=frozenset(), partners=False, label="nobody")
 
 
-@dataclass(frozen=True, slots=True)
-class EffectiveRoute:
+class EffectiveRoute(Struct, frozen=True):
     """One row: mail from ``sender`` goes out through ``via`` as ``as_address``.
 
     ``via`` and ``as_address`` are None if such mail is refused. ``audience`` are the users who may send it.

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from reconciler.model.connector import Grant, Security
+from msgspec import Struct
+
 from reconciler.model.domain import address_key
 from reconciler.model.protocol import Protocol
-from reconciler.secrets.base import Secret
 
 if TYPE_CHECKING:
     from reconciler.connection.account import Account
+    from reconciler.model.connector import Grant, Security
+    from reconciler.secrets.base import Secret
 
 HTTPS: Final = "https"
 """The protocol of token endpoints."""
@@ -21,8 +22,7 @@ Spoken = Protocol | Literal["https"]
 """The protocols of the replaced servers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(Struct, frozen=True):
     """A server to replace, and the names of the connectors that use it.
 
     ``host`` is spelt as in a certificate, in lower case and A-labels.
@@ -35,8 +35,7 @@ class Listener:
     connectors: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxAccount:
+class SandboxAccount(Struct, frozen=True):
     """The identity of an account: a user at the IMAP or the SMTP server of a host.
 
     The spelling is canonical, so that connectors that spell host or user differently share the account.
@@ -63,8 +62,7 @@ class SandboxAccount:
         return (self.username,) if "@" in self.username else ()
 
 
-@dataclass(frozen=True, slots=True)
-class Mailbox:
+class Mailbox(Struct, frozen=True):
     """The folders of one account. Mail to any of the addresses goes to its INBOX.
 
     ``folders`` are those that exist from the start, ``sent_folder`` among them.
@@ -76,8 +74,7 @@ class Mailbox:
     folders: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptedPasswords:
+class AcceptedPasswords(Struct, frozen=True):
     """The passwords that are accepted; empty if only a token is."""
 
     passwords: tuple[Secret, ...]
@@ -87,8 +84,7 @@ class AcceptedPasswords:
         return any(_equal(octets, password) for password in self.passwords)
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """A user of an IMAP server, and the user's mailbox."""
 
     host: str
@@ -102,16 +98,14 @@ class Reader:
         return SandboxAccount(Protocol.IMAP, self.host, self.username)
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(Struct, frozen=True):
     """An address to send as, and the folder where the server files copies, if it does."""
 
     address: str
     copies_to: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Submitter:
+class Submitter(Struct, frozen=True):
     """A user of an SMTP server, and the addresses that the user may send as."""
 
     host: str
@@ -125,8 +119,7 @@ class Submitter:
         return SandboxAccount(Protocol.SMTP, self.host, self.username)
 
 
-@dataclass(frozen=True, slots=True)
-class RegisteredClient:
+class RegisteredClient(Struct, frozen=True):
     """An application at a token endpoint, and the accounts that its tokens open.
 
     ``endpoint`` is the address as connectors write it; ``host``, ``port`` and ``path`` are where that
@@ -151,8 +144,7 @@ class RegisteredClient:
     rotates: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxAccounts:
+class SandboxAccounts(Struct, frozen=True):
     """Everything in the sandbox.
 
     ``exports`` are the made-up secrets by the environment variables that references name.

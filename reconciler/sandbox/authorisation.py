@@ -7,8 +7,9 @@ which people search for.
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, assert_never
+
+from msgspec import Struct
 
 from reconciler.model.connector import Grant
 from reconciler.sandbox.accounts import username_key
@@ -16,6 +17,7 @@ from reconciler.sandbox.answer import Answer
 from reconciler.sandbox.devices import DEVICE_CODE, Devices, device_path
 from reconciler.sandbox.tokens import LIFETIME, made_up_token
 from reconciler.secrets.base import Secret
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -34,8 +36,7 @@ _GRANTS: Final = {
 _CLIENT_ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
+class _Refusal(Struct, frozen=True):
     """A reason to refuse: RFC 6749's code, Microsoft's number, and a sentence."""
 
     error: str

@@ -7,11 +7,12 @@ import hmac
 import io
 import re
 import secrets
-from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, parse_headers
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
+
+from msgspec import Struct
 
 from reconciler.sandbox import mail_pages
 from reconciler.sandbox.listening import LOOPBACK, Conversation
@@ -50,8 +51,7 @@ _MAIL_POLICY: Final = (
 """For the HTML of a mail (CSP level 3): no script, no form, and nothing from elsewhere, framed or not."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     kind: str
     body: bytes
     policy: str = _PAGE_POLICY

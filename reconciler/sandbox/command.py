@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.signals import wakened
 
@@ -29,8 +30,7 @@ FROM_KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
 """What a terminal sends to all processes in its foreground at Ctrl-C and Ctrl-\\."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """How a command ended. ``problem`` is a sentence if it could not even be started."""
 
     status: int

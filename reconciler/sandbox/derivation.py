@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.connection.account import Account, complete_accounts
 from reconciler.errors import SandboxError
@@ -25,6 +27,7 @@ from reconciler.sandbox.accounts import (
 )
 from reconciler.sandbox.applications import applications_of, endpoint_of
 from reconciler.sandbox.references import exports_of, secret_behind
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,8 +180,7 @@ def _credentials(
     return {key: AcceptedPasswords(tuple(found)) for key, found in passwords.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class _Demand:
+class _Demand(Struct, frozen=True):
     """A server that a connector needs, and the connector."""
 
     protocol: Spoken

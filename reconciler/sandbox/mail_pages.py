@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.sandbox.html_text import Html, fill, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reconciler.sandbox.opened_mail import OpenedMail
 
@@ -49,8 +49,7 @@ _PAGE: Final = """\
 """
 
 
-@dataclass(frozen=True, slots=True)
-class PagePlace:
+class PagePlace(Struct, frozen=True):
     """A folder, or the mail outside: the first page's link, a title, and a link of its own."""
 
     root: str
@@ -58,8 +57,7 @@ class PagePlace:
     link: str
 
 
-@dataclass(frozen=True, slots=True)
-class FolderLine:
+class FolderLine(Struct, frozen=True):
     """A line of the first page."""
 
     mailbox: str
@@ -68,8 +66,7 @@ class FolderLine:
     mails: int
 
 
-@dataclass(frozen=True, slots=True)
-class MailLine:
+class MailLine(Struct, frozen=True):
     """A line of a folder's list."""
 
     link: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass
 from email import message_from_bytes
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
@@ -12,6 +11,8 @@ from email.message import Message
 from html import unescape
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,8 +41,7 @@ _CONNECTING: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedFile:
+class ReceivedFile(Struct, frozen=True):
     """A part of a mail to be saved. ``name`` is fit for a file: without a folder and control characters.
 
     ``content_id`` is its name in the HTML of the mail; empty if it has none.
@@ -53,8 +53,7 @@ class ReceivedFile:
     content_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedMail:
+class OpenedMail(Struct, frozen=True):
     """The contents of a mail. ``problem`` is a sentence if it could not be parsed completely."""
 
     headers: tuple[tuple[str, str], ...]

@@ -10,8 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from reconciler.errors import SandboxError
-from reconciler.model.connector import Security
 from reconciler.sandbox.accounts import SandboxAccounts, Spoken, username_key
 from reconciler.sandbox.derivation import accounts_of
 from reconciler.sandbox.journal import SandboxLog
@@ -26,14 +27,13 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from reconciler.model.application import Application
-    from reconciler.model.connector import Connector
+    from reconciler.model.connector import Connector, Security
     from reconciler.sandbox.servers import Servers
 
 INSTALL_HINT = install_extra("sandbox")
 
 
-@dataclass(frozen=True, slots=True)
-class ServedEndpoint:
+class ServedEndpoint(Struct, frozen=True):
     """A replaced server (``host``, ``port``), and its replacement (``address``, ``local_port``)."""
 
     protocol: Spoken

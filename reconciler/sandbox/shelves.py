@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from reconciler.sandbox.delivery import Store
-from reconciler.sandbox.journal import SandboxLog
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from reconciler.sandbox.delivery import Store
+    from reconciler.sandbox.journal import SandboxLog
 
 
 class Shelf(Protocol):
@@ -21,8 +23,7 @@ class Shelf(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FolderShelf:
+class FolderShelf(Struct, frozen=True):
     """A folder of a mailbox. Reading does not mark a mail as read."""
 
     store: Store
@@ -37,8 +38,7 @@ class FolderShelf:
         return await self.store.content(self.folder, number)
 
 
-@dataclass(frozen=True, slots=True)
-class StrayShelf:
+class StrayShelf(Struct, frozen=True):
     """The mails for addresses that no account has, one for each recipient."""
 
     journal: SandboxLog

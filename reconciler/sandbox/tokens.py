@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reconciler.sandbox.accounts import SandboxAccount
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from reconciler.sandbox.accounts import SandboxAccount
 
 LIFETIME = 3599
 """The validity of a token in seconds, as at Microsoft and Google."""
@@ -26,8 +27,7 @@ def made_up_token() -> str:
     return f"{MADE_UP}{secrets.token_urlsafe(32)}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Issued:
+class _Issued(Struct, frozen=True):
     accounts: frozenset[SandboxAccount]
     until: float
 

@@ -6,8 +6,9 @@ that a debugger prints ever holds the text that was fetched.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from reconciler.secrets.base import Secret
 
@@ -15,8 +16,7 @@ SIZE_LIMIT = 64 * 1024
 """The largest secret, in octets. Keys and certificates have a few thousand."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
+class Flaw(Struct, frozen=True):
     """Why a secret could not be fetched, and what to do about it. Neither text contains the value."""
 
     message: str

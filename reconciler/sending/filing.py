@@ -7,20 +7,22 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from reconciler.connection.account import accounts
-from reconciler.model.connector import Connector, SaveSent
 from reconciler.model.protocol import Protocol
 from reconciler.sending.access import ConnectorAccess
-from reconciler.sending.message import Prepared
 from reconciler.sending.outcome import Copy, CopyStatus
 from reconciler.sending.sent_copy import NO_TIME, Copies, without_filing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconciler.connection.access import Access
+    from reconciler.model.connector import Connector, SaveSent
+    from reconciler.sending.message import Prepared
 
 _MOST_OCTETS = 64_000_000
 """The maximum size of waiting copies in memory; beyond that, the sender files the copy itself."""
@@ -35,8 +37,7 @@ _AT_EXIT = 10.0
 """Seconds for which an ending process waits for its copies."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(Struct, frozen=True):
     mail: Prepared
     connector: Connector
     desired: SaveSent

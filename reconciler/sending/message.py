@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct
 
 from reconciler.disk_fault import disk_fault
 from reconciler.errors import UsageError
-from reconciler.mail.smtp import Envelope
-from reconciler.routing.request import Route
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from reconciler.mail.smtp import Envelope
+    from reconciler.routing.request import Route
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Struct, frozen=True):
     """An attachment. ``content_id`` makes it an image that the HTML refers to as ``cid:…``."""
 
     name: str
@@ -40,8 +43,7 @@ class Attachment:
         return cls(path.name, content, kind, content_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(Struct, frozen=True, kw_only=True):
     """A message to send.
 
     Addresses are as people write them, ``ada@x.example`` or ``"Lovelace, Ada" <ada@x.example>``; one
@@ -63,8 +65,7 @@ class Message:
     auto_submitted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RawMessage:
+class RawMessage(Struct, frozen=True):
     """A complete message (RFC 5322), which goes out unchanged except for its sender.
 
     ``recipients`` are the envelope's; if there are none, those of To, Cc and Bcc.
@@ -74,8 +75,7 @@ class RawMessage:
     recipients: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(Struct, frozen=True):
     """The identity of a mail: a random token, and the time it is sent."""
 
     token: str
@@ -86,8 +86,7 @@ TOKEN_HEADER = "X-Reconciler-ID"  # noqa: S105 - the name of a header field
 """Finds a copy even if a server has replaced the Message-ID, as Exchange and Amazon SES may."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A mail with its route.
 
     ``content`` is sent. ``copy`` is filed: the same with Bcc, which only the sender may see. Lines end

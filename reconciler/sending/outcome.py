@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from msgspec import Struct
+
 from reconciler.errors import SendFailed
-from reconciler.routing.request import Route
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconciler.model.sending import SendingRecord
+    from reconciler.routing.request import Route
 
 
 class CopyStatus(StrEnum):
@@ -34,8 +37,7 @@ class Copy:
     sentence: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedRecipient:
+class RefusedRecipient(Struct, frozen=True):
     """A recipient whom the server refused.
 
     ``code`` is its reply code (``550``), ``status`` the enhanced one (``5.1.1``, RFC 3463) if there was
@@ -77,8 +79,7 @@ class SomeRefused(SendFailed):
         self.refused = refused
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class Sent(Struct, frozen=True, kw_only=True):
     """A mail that a server accepted for at least some recipients.
 
     ``size`` is in octets, ``reply`` the server's last reply, ``at`` in UTC. ``warnings`` are
@@ -109,8 +110,7 @@ class Conclusion(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptedMail:
+class AcceptedMail(Struct, frozen=True):
     """A mail that a server has just accepted, and that the journal calls uncertain until it is concluded."""
 
     sent: Sent

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.connection.account import accounts
 from reconciler.connection.failure import Stage
@@ -14,6 +15,7 @@ from reconciler.mail.faults import Cancelled, Declined, Disconnected, MailFault,
 from reconciler.model.protocol import Protocol
 from reconciler.sending.access import ConnectorAccess, called_off
 from reconciler.sending.outcome import RefusedRecipient, SomeRefused
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +41,7 @@ def smtp_account(connector: Connector) -> Account:
     return found[0]
 
 
-@dataclass(frozen=True, slots=True)
-class HandedOver:
+class HandedOver(Struct, frozen=True):
     """A mail that the server accepted: its accepted and refused recipients, and the last reply."""
 
     host: str

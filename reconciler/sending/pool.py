@@ -7,8 +7,9 @@ import threading
 import time
 from collections import OrderedDict
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.errors import AccountBusy
 from reconciler.mail.deadline import SLICE
@@ -40,8 +41,7 @@ _CONGESTED: Final = "4.4.5"
 """Mail system congestion (RFC 3463 section 3.5)."""
 
 
-@dataclass(frozen=True, slots=True)
-class PoolCount:
+class PoolCount(Struct, frozen=True):
     """The connections of one account: ``open`` ones, those of them that are ``busy``, and mails ``waiting``."""
 
     host: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from reconciler.errors import NotAuthorised, RouteRefused
-from reconciler.model.connector import SaveSent
 from reconciler.routing.claims import AUTHOR_FIELDS, claimed
 from reconciler.routing.decide import route
 from reconciler.routing.keys import RoutingNeeds, needs_of
@@ -16,12 +16,12 @@ from reconciler.sending.message import Message, RawMessage
 from reconciler.sending.raw import adopt, asked_of, values_of
 
 if TYPE_CHECKING:
+    from reconciler.model.connector import SaveSent
     from reconciler.routing.index import RoutingIndex
     from reconciler.sending.message import Prepared, Stamp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendRequest:
+class SendRequest(Struct, frozen=True, kw_only=True):
     """A mail with the options of its sender.
 
     ``sender`` is the requested From; ``application`` handed the mail to the gateway, and is empty elsewhere.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.parser import BytesParser
@@ -17,6 +16,7 @@ from reconciler.sending.addresses import needs_utf8, read_addresses
 from reconciler.sending.headers import address_field, plain_field
 from reconciler.sending.message import TOKEN_HEADER, Prepared
 from reconciler.sending.raw_head import bare_addresses, fields, split
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector

@@ -10,9 +10,10 @@ from __future__ import annotations
 import getopt
 import re
 import unicodedata
-from dataclasses import dataclass, replace
 from email.headerregistry import Address
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from reconciler.errors import NoSuchUser, UsageError
 from reconciler.sending.addresses import read_addresses, refuse_control_characters
@@ -20,6 +21,7 @@ from reconciler.sending.headers import address_field
 from reconciler.sending.message import RawMessage
 from reconciler.sending.raw import asked_of, recipients_of, without_from
 from reconciler.sending.raw_head import without_marks
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,8 +49,7 @@ _KNOWN = frozenset({
 _KNOWN_BEGINNINGS = (b"x-", b"content-", b"resent-", b"list-")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """The arguments of one call. ``dot_ends`` is whether a lone dot ends the input, as it does without -i."""
 
     recipients: tuple[str, ...] = ()

@@ -10,6 +10,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 if TYPE_CHECKING:
     from reconciler.model.connector import Connector
 
@@ -19,8 +21,7 @@ DEFAULT_CONNECTIONS: Final = 4
 _MINUTE: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class SendingLimits:
+class SendingLimits(Struct, frozen=True):
     """How many mails an account sends at the same time, and within any 60 seconds; None for any number."""
 
     connections: int = DEFAULT_CONNECTIONS

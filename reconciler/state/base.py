@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
-from reconciler.model.address import Address
-from reconciler.model.credential_use import CredentialUse
-from reconciler.model.fingerprint import Fingerprint
-from reconciler.model.resource import JSON, Resource
-from reconciler.model.secret_ref import SecretRef
+from msgspec import Struct
+
 from reconciler.model.sending import EVERY_SENDING, SendingFilter, SendingRecord
-from reconciler.model.setting import Setting
 from reconciler.model.sign_in_attempt import EVERY_ATTEMPT, AttemptFilter, SignInAttempt
 from reconciler.model.snapshot import LastTest, Snapshot, StoredState
 from reconciler.plan.changes import Change, ChangeCounts
 from reconciler.state.decoding import NO_RESOURCES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from types import TracebackType
 
     from reconciler.errors import StateError
+    from reconciler.model.address import Address
+    from reconciler.model.credential_use import CredentialUse
+    from reconciler.model.fingerprint import Fingerprint
+    from reconciler.model.resource import JSON, Resource
+    from reconciler.model.secret_ref import SecretRef
+    from reconciler.model.setting import Setting
     from reconciler.routing.excerpt import RoutingExcerpt
     from reconciler.routing.keys import RoutingNeeds
     from reconciler.state.effects import Fingerprints
     from reconciler.state.exported import WholeState
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(Struct, frozen=True):
     """One apply, about to be written.
 
     ``expected_serial`` and ``expected_lineage`` are those of the state that was planned against (0
@@ -77,8 +77,7 @@ class Revision:
     chain: str = field(default="", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
+class HistoryEntry(Struct, frozen=True):
     """What one revision did to one resource; ``spec`` is None after a delete.
 
     ``action`` is create, update, rename, delete, forget or rotate_secret.
@@ -94,8 +93,7 @@ class HistoryEntry:
     git_commit: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PastState:
+class PastState(Struct, frozen=True):
     """Resources as they were at one revision, by uid: what stays with a resource through renames."""
 
     serial: int
@@ -107,8 +105,7 @@ class PastState:
         return Snapshot.of(tuple(self.resources.values()))
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """Who holds the lock. ``token`` is the id that ``state unlock`` takes."""
 
     token: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
+from msgspec import Struct
+
 from reconciler.errors import StateConflict, StateError
 from reconciler.model.address import Address
 from reconciler.model.connector import Connector
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
     from reconciler.state.base import Commit
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One line of history. ``uid`` stays with a resource for life, whatever its name."""
 
     uid: str

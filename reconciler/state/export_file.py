@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +18,7 @@ from reconciler.state.export_checks import AGAIN, ExportChecks
 from reconciler.state.export_text import Digest
 from reconciler.state.exported import FORMAT, PARTS, Part, StateExport, part_adapter
 from reconciler.state.json_stream import Member, NotJson, NotUtf8
+from reconciler.values import field_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,7 +211,7 @@ class _Head:
         except ValidationError as error:
             for item in error.errors(include_url=False, include_input=False):
                 reasons.setdefault(str(item["loc"][0]), _reason(item["loc"], item["msg"]))
-        names = (*(field.name for field in fields(StateExport)), *self._plain)
+        names = (*field_names(StateExport), *self._plain)
         first = next(reasons[name] for name in names if name in reasons)
         raise StateCorrupt(f"the export cannot be read: {first}", hint=AGAIN)
 

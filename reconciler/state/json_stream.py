@@ -8,8 +8,9 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from msgspec import Struct
 
 from reconciler.json_values import TooLarge, whole_number
 
@@ -51,8 +52,7 @@ class NotUtf8(ValueError):
         self.offset = offset
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """Where the value of a member begins, in octets, and whether it is a list."""
 
     at: int

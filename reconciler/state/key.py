@@ -12,9 +12,9 @@ import errno
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.errors import StateConflict, StateCorrupt, UsageError
 from reconciler.secrets.base import FingerprintKey
@@ -23,6 +23,7 @@ from reconciler.state.location import PostgresqlLocation, locate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 VARIABLE = "RECONCILER_FINGERPRINT_KEY"
 FILE_NAME = "fingerprint.key"
@@ -71,8 +72,7 @@ def _checksum(text: str) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:_CHECKSUM]
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedKey:
+class PreparedKey(Struct, frozen=True):
     """The key for an apply: None as for :func:`fingerprint_key`, else the existing or a new one."""
 
     key: FingerprintKey | None

@@ -8,9 +8,10 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, Self
+
+from msgspec import Struct
 
 from reconciler.back_off import BackOff
 from reconciler.errors import StateConflict, StateError, StateLocked
@@ -40,8 +41,7 @@ def fresh(token: str, holder: str, operation: str, now: datetime) -> Lease:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class LockRefused:
+class LockRefused(Struct, frozen=True):
     """Another process's lease is in force at the time ``now``."""
 
     lease: Lease

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
-    from reconciler.model.state_url import PostgresqlUrl  # noqa: TC004 - nobody reads this annotation
+    from reconciler.model.state_url import PostgresqlUrl
 
 _HINT = "write sqlite:///.reconciler/state.db or postgresql://user@host/database"
 
 
-@dataclass(frozen=True, slots=True)
-class SqliteLocation:
+class SqliteLocation(Struct, frozen=True):
     """A SQLite file. ``path`` is as written, relative to the working directory."""
 
     path: Path
@@ -30,8 +30,7 @@ class SqliteLocation:
         return Path(os.path.realpath(self.path))
 
 
-@dataclass(frozen=True, slots=True)
-class PostgresqlLocation:
+class PostgresqlLocation(Struct, frozen=True):
     """A database on a server."""
 
     url: PostgresqlUrl

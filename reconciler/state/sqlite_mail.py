@@ -7,7 +7,6 @@ full store, which reports it; so is a file that another process is writing to.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from reconciler.model.sending import SendingRecord
 from reconciler.state import routing_rows, sqlite_file
 from reconciler.state.sqlite_reader import attempt, select
+from reconciler.values import field_names
 
 if TYPE_CHECKING:
     import sqlite3
@@ -155,7 +155,7 @@ def _open_to_add(path: Path) -> sqlite3.Connection:
 
 
 def _add(connection: sqlite3.Connection, record: SendingRecord) -> bool:
-    values = {item.name: getattr(record, item.name) for item in fields(SendingRecord)}
+    values = {name: getattr(record, name) for name in field_names(SendingRecord)}
     values["at"] = _moment(record.at)
     values["result"] = record.result.value
     values["copy"] = str(record.copy)

@@ -12,7 +12,6 @@ import hashlib
 import json
 import sys
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +30,7 @@ from reconciler.plan.inputs import Desired
 from reconciler.plan.planner import plan
 from reconciler.state.base import Commit, StateStore
 from reconciler.state.sql.store import open_store
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import add
@@ -23,6 +23,7 @@ import pytest
 from reconciler.app.audit import fresh_id
 from reconciler.model.sending import FINAL, SendingRecord, SendingResult
 from reconciler.state.sql.store import open_store
+from reconciler.values import replace
 from tests.benchmarks.cpu import memory_of, of_tree
 from tests.benchmarks.large import fill, write_documents
 from tests.benchmarks.measure import RECONCILER

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import pytest
 
 from reconciler.state import sqlite_file
 from reconciler.state.sql.store import open_store
+from reconciler.values import replace
 from tests.contract.conftest import NOON
 from tests.contract.test_salvage import exported, rows_of, salvaged
 from tests.contract.test_streamed_exports import filled, sendings

@@ -6,7 +6,6 @@ import random
 import shutil
 import sqlite3
 from contextlib import closing, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from reconciler.errors import StateError
 from reconciler.state.sql.store import open_store
 from reconciler.state.sqlite_file import log_of, read_pages
+from reconciler.values import replace
 from tests.contract.test_damaged_states import COLUMNS, WRONG, damage, reopened
 from tests.contract.write_state import STATES
 from tests.whole_states import export_of, from_text, salvage_of, to_text

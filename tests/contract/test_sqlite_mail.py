@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +17,7 @@ from reconciler.state import sqlite_mail, sqlite_reader
 from reconciler.state.sql import tables
 from reconciler.state.sql.store import open_store
 from reconciler.state.sqlite_mail import SqliteMailState
+from reconciler.values import replace
 from tests.contract.test_damaged_states import WRONG, damage
 from tests.contract.test_state_files import VERSIONS
 from tests.contract.test_store_routing import unopened

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,6 +16,7 @@ from reconciler.model.setting import Setting
 from reconciler.model.sign_in_attempt import AttemptFilter, AttemptOutcome, SignInAttempt
 from reconciler.plan.changes import Create
 from reconciler.state.base import Revision, StateStore
+from reconciler.values import replace
 from tests.whole_states import export_of, from_text, to_text
 
 Apply = Callable[..., Revision]

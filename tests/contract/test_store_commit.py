@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import LastTest, Status, StoredResource, StoredState
 from reconciler.plan.changes import ChangeCounts, Create, Delete, Rename, RotateSecret, Update
 from reconciler.state.base import Commit, Revision, StateStore
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from reconciler.model.resource import Resource

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector
@@ -13,6 +12,7 @@ from reconciler.model.resource import spec_of
 from reconciler.model.secret_ref import SecretRef
 from reconciler.plan.changes import Create, Delete, Rename, RotateSecret, Update
 from reconciler.state.base import Revision, StateStore
+from reconciler.values import replace
 
 Apply = Callable[..., Revision]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,6 +20,7 @@ from reconciler.plan.diff import differences
 from reconciler.plan.inputs import Desired
 from reconciler.state import sqlite_reader
 from reconciler.state.base import Commit, Revision, StateStore
+from reconciler.values import replace
 from tests.contract.conftest import SqlitePlace
 from tests.memory_store import MemoryStore
 from tests.whole_states import export_of, from_text, to_text

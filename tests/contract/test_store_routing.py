@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
 import pytest
@@ -27,6 +26,7 @@ from reconciler.routing.keys import RoutingNeeds, needs_of
 from reconciler.routing.request import Refusal, Route, RouteRequest
 from reconciler.state.sql import tables
 from reconciler.state.sqlite_mail import SqliteMailState
+from reconciler.values import replace
 from tests.builders import application, connector, group, groups, permissions, snapshot
 from tests.contract.conftest import SqlitePlace
 from tests.strategies import ADDRESSES, NAMES, PEOPLE, snapshots, some

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -13,6 +12,7 @@ from reconciler.model.directory import Group
 from reconciler.model.sending import FINAL, SendingFilter, SendingRecord, SendingResult
 from reconciler.plan.changes import Create
 from reconciler.state.base import Revision, StateStore
+from reconciler.values import replace
 from tests.whole_states import export_of, from_text, to_text
 
 Apply = Callable[..., Revision]

@@ -7,7 +7,6 @@ import json
 import shutil
 import tracemalloc
 from collections import deque
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +28,7 @@ from reconciler.state.export_file import verified
 from reconciler.state.export_text import text_pieces
 from reconciler.state.exported import StateExport
 from reconciler.state.sql.store import open_store
+from reconciler.values import replace
 from tests.contract.conftest import NOON
 from tests.contract.write_state import STATES
 from tests.whole_states import Text, export_of, from_text, to_text

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
@@ -33,6 +32,7 @@ from reconciler.routing.request import RouteRequest
 from reconciler.state.base import Commit, StateStore
 from reconciler.state.sql import schema
 from reconciler.state.sql.store import open_store
+from reconciler.values import field_names, replace
 from tests.builders import connector, groups, permissions, roles, users
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def _plain(value: object) -> JSON:
         return value.isoformat()
     if isinstance(value, SecretRef | Enum):
         return str(value)
-    if is_dataclass(value):
+    if field_names(type(value)):
         return _fields(value)
     if isinstance(value, dict):
         return {str(name): _plain(item) for name, item in value.items()}
@@ -212,7 +212,7 @@ def _plain(value: object) -> JSON:
 
 
 def _fields(value: object) -> dict[str, JSON]:
-    return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}  # type: ignore[arg-type]
+    return {name: _plain(getattr(value, name)) for name in field_names(type(value))}
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +34,7 @@ from reconciler.routing.request import Route, RouteRequest
 from reconciler.sending.compose import compose
 from reconciler.sending.message import Message, Stamp
 from reconciler.sending.outcome import Copy, CopyStatus, RefusedRecipient, Sent
+from reconciler.values import replace
 from tests.builders import (
     FAILED,
     NOON,

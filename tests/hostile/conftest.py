@@ -4,7 +4,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +24,7 @@ from reconciler.probe.result import ProtocolResult, StageOutcome
 from reconciler.probe.runner import run
 from reconciler.secrets.base import Secret
 from reconciler.sending import sent_copy
+from reconciler.values import replace
 from tests.hostile.server import HostileServer, Script
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +13,7 @@ from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import SaveSent, Security
 from reconciler.model.protocol import Protocol
 from reconciler.probe.runner import run
+from reconciler.values import replace
 from tests.hostile.conftest import HOST, PASSWORD, Passwords, connector_for
 from tests.hostile.scripts import imap, in_turn, smtp
 

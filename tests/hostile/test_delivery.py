@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ from reconciler.mail.dial import ConnectTo
 from reconciler.model.connector import Security
 from reconciler.model.protocol import Protocol
 from reconciler.probe.runner import run
+from reconciler.values import replace
 from tests.hostile.conftest import HOST, Passwords, connector_for
 from tests.hostile.scripts import CAPABILITIES, hang_up, hold, imap, smtp
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +19,7 @@ from reconciler.render.human.tests import result_text
 from reconciler.render.json import to_json
 from reconciler.render.junit import junit
 from reconciler.render.terminal import Style
+from reconciler.values import replace
 from tests.builders import NOON
 from tests.echoes import COVERED, NOT_COVERED, pieces
 from tests.hostile.conftest import PASSWORD

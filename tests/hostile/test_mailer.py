@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import signal
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -16,6 +15,7 @@ from reconciler.model.connector import SaveSent
 from reconciler.model.sending import SendingResult
 from reconciler.sending.outcome import CopyStatus, SendingInterrupted, SomeRefused
 from reconciler.sending.prepare import SendRequest
+from reconciler.values import replace
 from tests.hostile.conftest import LETTER, PASSWORD
 from tests.hostile.scripts import (
     QUEUED,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from reconciler.sending import pool as pool_module
 from reconciler.sending.message import Prepared, Stamp
 from reconciler.sending.pool import SessionPool
 from reconciler.sending.prepare import SendRequest, prepare
+from reconciler.values import replace
 from tests.hostile.conftest import HOST, LETTER, Certificates, Passwords, connector_for
 from tests.hostile.scripts import QUEUED, hold, smtp
 from tests.hostile.server import HostileServer, Script

@@ -7,7 +7,6 @@ import signal
 import socket
 import threading
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +18,7 @@ from reconciler.model.connector import Security
 from reconciler.model.protocol import Protocol
 from reconciler.probe.result import StageOutcome
 from reconciler.probe.runner import Interrupted, run
+from reconciler.values import replace
 from tests.dead_address import dead_address
 from tests.hostile.conftest import HOST, Passwords, connector_for
 from tests.hostile.scripts import imap

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import tracemalloc
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +15,7 @@ from reconciler.model.connector import Grant, OAuth2, Security
 from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.runner import run
+from reconciler.values import replace
 from tests.hostile.conftest import HOST, PASSWORD, Passwords, connector_for
 from tests.hostile.scripts import imap
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +22,7 @@ from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.runner import run
 from reconciler.sending.access import ConnectorAccess
+from reconciler.values import replace
 from tests.hostile.conftest import HOST, TIMEOUT, Passwords, connector_for
 from tests.hostile.connect_proxy import ConnectProxy
 from tests.hostile.scripts import imap

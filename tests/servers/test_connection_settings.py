@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +17,7 @@ from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.runner import run
 from reconciler.secrets.registry import Resolver
 from reconciler.sending.message import Message
+from reconciler.values import replace
 from tests.servers.accounts import ADA, ARCHIVE, SUPPORT
 from tests.servers.postfix import RELAY
 from tests.servers.site import connector_for, reads, relays, sends

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -14,6 +13,7 @@ from reconciler.mail.testmail import HEADER
 from reconciler.model.connector import SaveSent
 from reconciler.model.protocol import Protocol
 from reconciler.probe.result import StageOutcome
+from reconciler.values import replace
 from tests.servers.accounts import ACCOUNTS, INFO, PAYROLL, PAYROLL_RELAY, UNICODE
 from tests.servers.loopback import LOOPBACK, wait_until
 from tests.servers.site import WRONG, connector_for, reads, sends

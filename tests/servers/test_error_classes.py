@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -21,6 +21,7 @@ from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.runner import run
 from reconciler.secrets.base import Secret, SecretResolver
+from reconciler.values import replace
 from tests.hostile.conftest import HOST, Passwords
 from tests.hostile.conftest import connector_for as hostile_connector
 from tests.hostile.scripts import smtp

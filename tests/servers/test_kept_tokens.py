@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ from reconciler.model.connector import Grant, OAuth2
 from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.runner import run
 from reconciler.secrets.registry import Resolver
+from reconciler.values import replace
 from tests.servers.accounts import SUPPORT
 from tests.servers.authorisation import DELEGATED, TENANT
 from tests.servers.site import IMAP, SMTP

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -20,6 +19,7 @@ from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.runner import run
 from reconciler.secrets.registry import Resolver
 from reconciler.sending.access import ConnectorAccess
+from reconciler.values import replace
 from tests.dead_address import DEAD, dead_address
 from tests.servers.accounts import DOMAIN, SUPPORT
 from tests.servers.authorisation import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.model.connector import Security
 from reconciler.probe.result import StageOutcome
+from reconciler.values import replace
 from tests.servers.accounts import (
     ARCHIVE,
     GHOST,

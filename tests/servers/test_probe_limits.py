@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from reconciler.mail.dial import ConnectTo
 from reconciler.probe.runner import run
+from reconciler.values import replace
 from tests.servers.accounts import ACCOUNTS, SUPPORT
 from tests.servers.gauge import Gauge
 from tests.servers.loopback import LOOPBACK

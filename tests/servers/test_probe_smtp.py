@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +13,7 @@ from reconciler.model.depth import Depth
 from reconciler.model.protocol import Protocol
 from reconciler.probe.result import StageOutcome
 from reconciler.probe.runner import run
+from reconciler.values import replace
 from tests.servers.accounts import (
     ARCHIVE,
     DOMAIN,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 from email.headerregistry import Address
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from reconciler import Attachment, Mailer, Message, RawMessage
+from reconciler.values import replace
 from tests.servers.accounts import (
     ADA,
     BOB,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from reconciler import Attachment, Mailer, Message
 from reconciler.errors import NotAuthorised, RouteRefused, SendFailed
+from reconciler.values import replace
 from tests.servers.accounts import (
     ADA,
     ARCHIVE,

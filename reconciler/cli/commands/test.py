@@ -201,9 +201,8 @@ def merge(
 def _document(
     run: TestRun | None, progress: TestProgressBar | None, problem: str | None
 ) -> TestReport:
-    from dataclasses import replace
-
     from reconciler.probe.report import report
+    from reconciler.values import replace
 
     found = progress.results if progress else []
     results = sorted(found, key=lambda item: item.connector)

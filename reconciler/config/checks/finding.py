@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler.config.raw import RawDocument
+from msgspec import Struct
+
 from reconciler.config.resolved import ResolvedConfiguration
-from reconciler.diagnostics import Route
 
 if TYPE_CHECKING:
-    from reconciler.diagnostics import Diagnostic
+    from reconciler.config.raw import RawDocument
+    from reconciler.diagnostics import Diagnostic, Route
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """A problem under a rule, at a route; if nothing is there, at the closest enclosing value."""
 
     rule: str

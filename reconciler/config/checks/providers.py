@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.config.build import domain_of
 from reconciler.config.checks.finding import Finding
@@ -49,8 +50,7 @@ def sign_in(subject: ResolvedConfiguration) -> Iterator[Finding]:
                     yield Finding(rule, case.entry.raw, side.route(field), message, hint)
 
 
-@dataclass(frozen=True, slots=True)
-class _ServerOwner:
+class _ServerOwner(Struct, frozen=True):
     """A provider, and its entry for the server that an account uses."""
 
     provider: Provider

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from reconciler.errors import ReconcilerError
-from reconciler.render.html.picture import Picture
 from reconciler.render.terminal import visible
+from reconciler.values import replace
 from reconciler.wording import install_extra
 
 if TYPE_CHECKING:
     from jinja2 import Template
+
+    from reconciler.render.html.picture import Picture
 
 
 class Tone(StrEnum):
@@ -28,8 +31,7 @@ class Tone(StrEnum):
     BAD = "bad"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """A row of a table: the text of each cell, and a tag such as *new*, or none."""
 
     cells: tuple[str, ...]
@@ -37,24 +39,21 @@ class Row:
     word: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """Rows below a header. A long table has a filter field."""
 
     head: tuple[str, ...]
     rows: tuple[Row, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
+class Fold(Struct, frozen=True):
     """A terminal's text, collapsed under its title."""
 
     title: str
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Section(Struct, frozen=True, kw_only=True):
     """A part of the page under a heading; empty parts are omitted."""
 
     title: str
@@ -71,8 +70,7 @@ class Section:
         return not (self.note or self.items or self.folds or (self.table and self.table.rows))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(Struct, frozen=True, kw_only=True):
     """A page: its subject, the verdict in a sentence, counts, and sections in reading order.
 
     Zero counts and empty sections are omitted.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reconciler.model.domain import with_a_label
 
@@ -18,8 +19,7 @@ _ROW: Final = 44
 _LONGEST: Final = 38
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A box with a text, and its vertical centre; ``full`` is the text before it was shortened."""
 
     text: str
@@ -28,8 +28,7 @@ class Node:
     refused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Arrow:
+class Arrow(Struct, frozen=True):
     """From a sender to an end: *same*, *new* or *gone*."""
 
     start: int
@@ -37,8 +36,7 @@ class Arrow:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """The drawing; heights are in units of the picture, which is 900 wide."""
 
     height: int

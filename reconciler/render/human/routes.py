@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from reconciler.model.domain import with_a_label, with_a_labels
 from reconciler.plan.document import RouteDocument, routes_document
 from reconciler.render.terminal import natural_width, table, visible
 from reconciler.routing.reason import Reason
 from reconciler.routing.table import ANY_OTHER
+from reconciler.values import replace
 from reconciler.wording import BLOCKS, counted, shortened
 
 if TYPE_CHECKING:
@@ -32,8 +34,7 @@ _HEADER = ("", "Mail from", "goes out as", "through", "for")
 _REFUSED = "nothing (refused)"
 
 
-@dataclass(frozen=True, slots=True)
-class SenderLine:
+class SenderLine(Struct, frozen=True):
     """One sender, before and after; None if the address belongs to nobody.
 
     ``mark`` is the symbol of a plan: ``+``, ``~``, ``-``, or a blank if nothing changes.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec import Struct
 from sqlalchemy import column, inspect, literal_column, select, table
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from reconciler.state.sqlite_pages import Record, SqlitePages
 
 
-@dataclass(frozen=True, slots=True)
-class TableRows:
+class TableRows(Struct, frozen=True):
     """Rows by the names of their columns.
 
     ``problem`` says why some may be missing, and is empty if all are there.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
@@ -26,6 +26,7 @@ from reconciler.state.exported import (
 from reconciler.state.lease import lost
 from reconciler.state.sql import auditing, reading, routing_keys, tables, writing
 from reconciler.state.sql.streaming import as_python, portions, streamed, write_streamed
+from reconciler.values import field_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -165,7 +166,7 @@ def _use(row: Row[Any]) -> ExportedCredentialUse:
 
 
 def _test(row: Row[Any]) -> ExportedTest:
-    values = {item.name: getattr(row, item.name) for item in fields(ExportedTest)}
+    values = {name: getattr(row, name) for name in field_names(ExportedTest)}
     return ExportedTest(**{**values, "facts": json.loads(row.facts)})
 
 
@@ -190,4 +191,4 @@ def _test_rows(item: ExportedResource) -> Iterator[dict[str, Any]]:
 
 
 def _flat(item: Any) -> dict[str, Any]:
-    return {column.name: getattr(item, column.name) for column in fields(item)}
+    return {name: getattr(item, name) for name in field_names(type(item))}

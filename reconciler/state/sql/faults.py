@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import sqlite3
 from contextlib import contextmanager
-from dataclasses import dataclass
 from errno import ENOSPC
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from sqlalchemy.exc import DBAPIError
 
 from reconciler.disk_fault import look_for_fault, look_for_lock_fault
@@ -45,8 +45,7 @@ class BrokenOff(StateUnavailable):
     """The database cannot be reached, or no longer: the outcome of a transaction is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Fault:
+class _Fault(Struct, frozen=True):
     """What the codes that start with ``codes`` mean; ``{text}`` is the database's own message."""
 
     codes: tuple[str, ...]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
 from sqlalchemy import Boolean
 
 from reconciler.errors import StateError
@@ -30,6 +30,7 @@ from reconciler.state.exported import (
     StateExport,
 )
 from reconciler.state.sql import checking, tables
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,8 +45,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ACTOR: Final = "state export --salvage"
 
 
-@dataclass(frozen=True, slots=True)
-class _ReadRow:
+class _ReadRow(Struct, frozen=True):
     """A row with its values as Python has them; ``bad`` are the columns that cannot be read."""
 
     values: dict[str, Any]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
@@ -18,6 +17,7 @@ from reconciler.state.base import Commit, Revision
 from reconciler.state.effects import Effects, effects, fingerprints_after, moved
 from reconciler.state.lease import lost
 from reconciler.state.sql import auditing, reading, routing_keys, tables
+from reconciler.values import field_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -133,7 +133,7 @@ def write_settings(connection: Connection, settings: tuple[Setting, ...]) -> Non
 
 def record_sent(connection: Connection, record: SendingRecord) -> None:
     """Add one attempt to send to the audit."""
-    values = {item.name: getattr(record, item.name) for item in fields(record)}
+    values = {name: getattr(record, name) for name in field_names(type(record))}
     connection.execute(_ADDITION, values | {"result": record.result.value})
 
 

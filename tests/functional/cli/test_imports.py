@@ -46,7 +46,6 @@ VALIDATORS: Final = {
     "pydantic_core",
     "annotated_types",
     "importlib.metadata",
-    "decimal",
 }
 """Pydantic and what it brings: only for what the reader refuses, and for more documents than a few."""
 HEAVY: Final = SANDBOX | MAIL | STATE | {"alembic", "jsonschema", "keyring", "hypothesis"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import random
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +17,7 @@ from reconciler.errors import PlanStale, ReconcilerError
 from reconciler.model.resource import digest
 from reconciler.plan.document import to_document
 from reconciler.plan.planfile import Basis, differences
+from reconciler.values import replace
 from tests.builders import FINGERPRINT_KEY
 
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import smtplib
 import time
-from dataclasses import replace
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reconciler.model.connector import Connector, MailServer, Security
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

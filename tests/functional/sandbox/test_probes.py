@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from reconciler.model.protocol import Protocol
 from reconciler.probe.runner import run
 from reconciler.sandbox.session import Sandbox, Session
 from reconciler.secrets.registry import Resolver
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,6 @@ import json
 import socket
 import ssl
 import stat
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from reconciler.probe.runner import run
 from reconciler.sandbox.accounts import HTTPS
 from reconciler.sandbox.session import Sandbox
 from reconciler.secrets.registry import Resolver
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from reconciler.connection.failure import Failure

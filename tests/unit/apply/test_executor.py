@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from reconciler.plan.planner import plan
 from reconciler.probe.drift import Known, facts, last_test
 from reconciler.state.decoding import NO_RESOURCES
 from reconciler.state.write_outcome import WriteOutcome
+from reconciler.values import replace
 from tests.builders import NOON, at, connector, moved, permissions, receiving, result, users
 from tests.memory_store import MemoryStore
 

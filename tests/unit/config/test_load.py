@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from reconciler.config.settings import SecretSettings, Settings
 from reconciler.model.canonical import configuration_digest
 from reconciler.model.connector import Security
 from reconciler.model.provider import Provider, ServerDefaults
+from reconciler.values import replace
 
 CONNECTOR: Final = """\
 kind: EmailConnector

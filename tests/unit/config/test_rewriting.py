@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +19,7 @@ from reconciler.config.settings import EnvironmentSettings, Settings, Variable
 from reconciler.config.variables import Variables
 from reconciler.model.connector import Connector
 from reconciler.model.snapshot import Snapshot
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

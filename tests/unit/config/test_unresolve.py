@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +24,7 @@ from reconciler.model.connector_document import ConnectorDocument
 from reconciler.model.provider import Provider
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.validators import validator
+from reconciler.values import replace
 from tests.builders import connector, permissions, snapshot, users
 from tests.strategies import snapshots
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -28,6 +27,7 @@ from reconciler.model.snapshot import Snapshot, StoredState
 from reconciler.model.validators import validator
 from reconciler.plan.credentials import new_uses
 from reconciler.secrets.base import Secret
+from reconciler.values import replace
 from tests.builders import connector, mail_server
 
 if TYPE_CHECKING:

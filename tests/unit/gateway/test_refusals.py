@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reconciler.gateway import refusals
 from reconciler.gateway.refusals import KEPT, KnownRefusals, MailOrigin
 from reconciler.sending.outcome import RefusedRecipient
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     import pytest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from reconciler.mail.oauth import AuthlibTokens
 from reconciler.model.secret_ref import SecretRef
 from reconciler.secrets import file_replacement
 from reconciler.secrets.registry import Resolver
+from reconciler.values import replace
 from tests.unit.mail.conftest import refusal, token
 from tests.unit.mail.test_oauth import DELEGATED
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -18,6 +17,7 @@ from reconciler.render.human.plan import plan_text
 from reconciler.render.plan import PlanOutcome
 from reconciler.render.pull_request import plan_comment
 from reconciler.render.terminal import PLAIN
+from reconciler.values import replace
 from reconciler.wording import BLOCKS, LINES
 from tests.builders import (
     connector,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -17,6 +16,7 @@ from reconciler.plan.changes import (
     RotateSecret,
     Update,
 )
+from reconciler.values import replace
 from tests.builders import connector
 
 A = connector("a")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +20,7 @@ from reconciler.plan.limits import Limit, overriding_options
 from reconciler.plan.planner import plan
 from reconciler.render.human.impact import new_credential_uses
 from reconciler.render.terminal import Style
+from reconciler.values import replace
 from reconciler.wording import TO_ACT_ON
 from tests.builders import EMPTY, application, connector, mail_server, moved, receiving, stored
 from tests.builders import planned as planned_with

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.fingerprint import Fingerprint
@@ -12,6 +11,7 @@ from reconciler.model.secret_ref import SecretRef
 from reconciler.plan.inputs import Desired
 from reconciler.plan.keep_going import without
 from reconciler.plan.planner import plan
+from reconciler.values import replace
 from tests.builders import (
     connector,
     group,

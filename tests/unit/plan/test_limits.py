@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ from reconciler.model.credential_rule import CredentialRule
 from reconciler.model.policy import GlobalSmtpPolicy, ReplyTo
 from reconciler.plan.inputs import Limits, Overrides
 from reconciler.plan.limits import Limit, LimitViolation
+from reconciler.values import replace
 from tests.builders import EMPTY, connector, planned, roles, stored
 
 if TYPE_CHECKING:

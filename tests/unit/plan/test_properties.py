@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from reconciler.plan.keep_going import without
 from reconciler.plan.planner import plan
 from reconciler.routing.table import effective_routes
 from reconciler.state.base import Commit
+from reconciler.values import replace
 from tests.memory_store import MemoryStore
 from tests.strategies import NOON, carried_out, situations, states, unresolved
 

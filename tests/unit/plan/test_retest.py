@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any, Final
 
 import pytest
@@ -11,6 +11,7 @@ from reconciler.model.connector import TESTED_FIELDS, Connector, SaveSent
 from reconciler.model.depth import Depth
 from reconciler.plan.changes import Rename, Update
 from reconciler.state.effects import effects
+from reconciler.values import replace
 from tests.builders import connector, mail_server, planned, stored
 
 INFO: Final = connector("info")

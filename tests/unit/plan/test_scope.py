@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -20,6 +19,7 @@ from reconciler.plan.changes import RotateSecret
 from reconciler.plan.inputs import Desired
 from reconciler.plan.planner import plan
 from reconciler.plan.scope import WHOLE, Scope, chosen_by, connectors_of, narrow_to
+from reconciler.values import replace
 from tests.builders import (
     FAILED,
     application,

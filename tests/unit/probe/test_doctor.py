@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from reconciler.connection.account import accounts
@@ -11,6 +10,7 @@ from reconciler.mail.imap_lines import Quota
 from reconciler.mail.tls import Certificate
 from reconciler.probe.doctor import Details, ExaminedAccount, verdict
 from reconciler.probe.result import ProtocolResult, StageOutcome, StageResult
+from reconciler.values import replace
 from tests.builders import NOON, connector
 
 IMAP, SMTP = accounts(connector("support"))

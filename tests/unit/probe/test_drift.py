@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from reconciler.connection.observed import Observed
 from reconciler.model.protocol import Protocol
 from reconciler.model.snapshot import LastTest, Status
 from reconciler.probe.drift import Checked, DriftFinding, Facts, FindingKind, Known, check
+from reconciler.values import replace
 from tests.builders import FAILED, NOON, PASSED, result
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from reconciler.connection.failure import ErrorClass
 from reconciler.connection.observed import Observed
 from reconciler.model.protocol import Protocol
 from reconciler.probe.drift import Known, facts, last_test
+from reconciler.values import replace
 from tests.builders import NOON, PASSED, result
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +19,7 @@ from reconciler.probe.report import (
     results,
 )
 from reconciler.probe.shard import Shard
+from reconciler.values import replace
 from tests.builders import result
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypothesis import given
@@ -12,6 +11,7 @@ from reconciler.connection.account import accounts
 from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
 from reconciler.probe.schedule import Job, Schedule
+from reconciler.values import replace
 from tests.builders import connector, mail_server, receiving
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.secret_ref import SecretRef
@@ -12,6 +11,7 @@ from reconciler.model.setting import SettingChange
 from reconciler.plan.inputs import BaseCommit
 from reconciler.render.html.plan import plan_page
 from reconciler.render.plan import PlanOutcome
+from reconciler.values import replace
 from tests.builders import connector, moved, planned, receiving, stored
 
 if TYPE_CHECKING:

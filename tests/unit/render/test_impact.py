@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from reconciler.plan.document import AccessDocument, CredentialUseDocument
 from reconciler.render.human.impact import access_changes, credential_uses
 from reconciler.render.terminal import Style
+from reconciler.values import replace
 from reconciler.wording import BLOCKS
 
 PLAIN = Style(colour=False, width=100)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from reconciler.connection.failure import ErrorClass, Stage
 from reconciler.probe.report import RunDocument, SelectionDocument, TestReport, report
 from reconciler.render.junit import junit
+from reconciler.values import replace
 from tests.builders import result
 from tests.report_formats import CHECKS
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -17,6 +16,7 @@ from reconciler.render.human.plan import forgotten
 from reconciler.render.human.tests import ResultList, failures_text
 from reconciler.render.source_root import NO_ROOT
 from reconciler.render.terminal import PLAIN
+from reconciler.values import replace
 from reconciler.wording import BLOCKS, LINES, NAMED
 from tests.builders import NOON, connector, planned, result, stored
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -25,6 +24,7 @@ from reconciler.render.mermaid import MOST
 from reconciler.render.plan import PlanOutcome
 from reconciler.render.pull_request import MOST_BYTES, plan_comment
 from reconciler.render.report import apply_report
+from reconciler.values import replace
 from tests.builders import connector, moved, planned, receiving, stored
 
 if TYPE_CHECKING:

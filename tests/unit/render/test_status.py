@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from reconciler.model.snapshot import LastTest
 from reconciler.render.formats import OutputFormat
 from reconciler.render.status import nothing_listed, status_document, status_text
 from reconciler.render.terminal import Style, width_of
+from reconciler.values import replace
 from tests.builders import EMPTY, NOON, connector, group, stored
 
 _FAILED = LastTest(

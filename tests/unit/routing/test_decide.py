@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +17,7 @@ from reconciler.routing.reason import Reason, RefusalReason
 from reconciler.routing.request import Refusal, Route, RouteRequest
 from reconciler.routing.senders import sends_as
 from reconciler.routing.table import ANY_OTHER, EffectiveRoute, effective_routes
+from reconciler.values import replace
 from tests.builders import (
     connector,
     group,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypothesis import given
@@ -18,6 +17,7 @@ from reconciler.routing.index import RoutingIndex
 from reconciler.routing.request import RouteRequest
 from reconciler.routing.senders import domain_pattern, is_pattern
 from reconciler.routing.spelling import normal_address
+from reconciler.values import replace
 from tests.builders import connector, snapshot
 from tests.strategies import ADDRESSES, NAMES, PEOPLE, snapshots
 

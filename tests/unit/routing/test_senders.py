@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -15,6 +14,7 @@ from reconciler.routing.reason import Reason, RefusalReason
 from reconciler.routing.request import Refusal, Route, RouteRequest
 from reconciler.routing.senders import sends_as
 from reconciler.routing.table import effective_routes
+from reconciler.values import replace
 from tests.builders import connector, permissions, roles, snapshot, users
 
 ADA: Final = "ada@contoso.example"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.routing.audience import administrators_of, users_of
 from reconciler.routing.reason import Reason
 from reconciler.routing.table import ANY_OTHER, effective_routes
+from reconciler.values import replace
 from tests.builders import connector, group, groups, permissions, roles, snapshot, users
 
 if TYPE_CHECKING:

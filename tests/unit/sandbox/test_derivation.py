@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
 from reconciler.sandbox.accounts import HTTPS, Listener, SandboxAccounts, Sender
 from reconciler.sandbox.derivation import accounts_of
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
@@ -21,6 +20,7 @@ from reconciler.routing.reason import Reason
 from reconciler.routing.request import Route
 from reconciler.sending.compose import compose
 from reconciler.sending.message import Attachment, Message, Stamp
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from email.message import EmailMessage

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +16,7 @@ from reconciler.routing.reason import Reason
 from reconciler.routing.request import Route
 from reconciler.sending.message import RawMessage, Stamp
 from reconciler.sending.raw import adopt, asked_of
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from reconciler.sending.message import Prepared

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from reconciler.model.resource import digest
 from reconciler.model.snapshot import LastTest
 from reconciler.plan.changes import Change, Create, Rename
 from reconciler.state.base import Commit
+from reconciler.values import replace
 from tests.builders import connector, group
 from tests.memory_store import MemoryStore
 from tests.whole_states import export_of, from_text, to_text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from reconciler.errors import StateTooNew, StateUnavailable
 from reconciler.state.sql import pooled, schema
 from reconciler.state.sql.store import open_store
+from reconciler.values import replace
 from tests.contract.test_store_sending import SENT
 from tests.contract.write_state import STATES
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from reconciler.state.sql.damaged_rows import DatabaseRows, RowSource
 from reconciler.state.sql.faults import BrokenOff
 from reconciler.state.sql.sqlite import SqliteDatabase
 from reconciler.state.sql.store import SqlStore
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
