@@ -187,7 +187,7 @@ class Executor:
             tool_version=self._author.tool_version,
             plan_digest=plan_digest(planned),
             note=note,
-            fingerprints=_fingerprints(desired),
+            fingerprints=_unrecorded(desired, current, _connectors_of(planned)),
             tests=tests,
             credential_uses=_credential_uses(desired, current),
             settings=desired.settings,
@@ -320,6 +320,22 @@ def _fingerprints(
                 if reference in known
             )
         )
+    )
+
+
+def _unrecorded(
+    desired: Desired, current: StoredState, changed: AbstractSet[str]
+) -> tuple[tuple[str, tuple[tuple[SecretRef, Fingerprint], ...]], ...]:
+    """The fingerprints of connectors that change, and of others for which the state has different ones."""
+    stored = {
+        item.address.name: item.fingerprints
+        for item in current.resources
+        if item.address.kind is Kind.EMAIL_CONNECTOR and item.address.name not in changed
+    }
+    return tuple(
+        (name, pairs)
+        for name, pairs in _fingerprints(desired)
+        if any(pair not in stored.get(name, ()) for pair in pairs)
     )
 
 

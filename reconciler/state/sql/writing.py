@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
@@ -11,7 +11,7 @@ from reconciler.model.address import Address, Kind
 from reconciler.model.connector import Connector
 from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.resource import canonical_json
-from reconciler.plan.changes import ChangeCounts
+from reconciler.plan.changes import ChangeCounts, Rename
 from reconciler.state import chain, decoding, specs
 from reconciler.state.base import Commit, Revision
 from reconciler.state.effects import Effects, effects, fingerprints_after, moved
@@ -47,7 +47,8 @@ def commit(connection: Connection, new: Commit, token: str, now: datetime) -> Re
     if (meta.lineage, meta.serial) != (new.expected_lineage, new.expected_serial):
         raise moved(new, meta.lineage, meta.serial)
     serial = meta.serial + 1
-    done = effects(new.changes, _live(connection), serial)
+    stored = connection.execute(select(func.count()).select_from(tables.resources)).scalar_one()
+    done = effects(new.changes, _live(connection, _names_in(new)), serial)
     counts = ChangeCounts.of(new.changes)
     connection.execute(
         update(tables.meta).values(serial=serial, lineage=meta.lineage or uuid.uuid4().hex)
@@ -71,7 +72,7 @@ def commit(connection: Connection, new: Commit, token: str, now: datetime) -> Re
         insert(tables.revisions).values(**row, chain=chain.link(before, row, entries))
     )
     _write_resources(connection, done, new, serial)
-    all_new = len(done.live) == len(done.created)
+    all_new = stored == len(done.deleted)
     routing_keys.write(connection, done.created, done.changed, all_new=all_new)
     _many(connection, insert(tables.history), entries)
     _write_fingerprints(connection, done, new)
@@ -100,7 +101,8 @@ def record_tests(
 ) -> None:
     """Keep results of connectors that did not change after ``serial``."""
     reading.single(connection, tables.meta, lock=True)
-    _write_tests(connection, results, _live(connection, until=serial))
+    names = {name for name, _ in results}
+    _write_tests(connection, results, _live(connection, names, until=serial))
 
 
 def record_settings(
@@ -151,9 +153,28 @@ def forget_sent(connection: Connection, before: datetime) -> int:
     return attempts
 
 
-def _live(connection: Connection, until: int | None = None) -> dict[Address, str]:
+_FEW: Final = 500
+"""Up to so many rows are looked up by their names or uids; of more, all are read."""
+
+
+def _names_in(new: Commit) -> set[str]:
+    """The names of all resources that a commit touches, before and after it."""
+    names = {name for name, _ in (*new.fingerprints, *new.tests)}
+    for change in new.changes:
+        names.add(change.address.name)
+        if isinstance(change, Rename):
+            names.add(change.before.address.name)
+    return names
+
+
+def _live(
+    connection: Connection, names: AbstractSet[str], until: int | None = None
+) -> dict[Address, str]:
+    """The uids of resources with these names, and perhaps of others."""
     columns = tables.resources.c
     query = select(columns.kind, columns.name, columns.uid)
+    if len(names) <= _FEW:
+        query = query.where(columns.name.in_(names))
     if until is not None:
         query = query.where(columns.modified_serial <= until)
     return {specs.address_of(kind, name): uid for kind, name, uid in connection.execute(query)}
@@ -229,7 +250,10 @@ def _replace_fingerprints(
     if not touched:
         return
     stored: dict[str, list[tuple[SecretRef, Fingerprint]]] = {}
-    for uid, text, key_id, mac in connection.execute(select(tables.fingerprints)):
+    query = select(tables.fingerprints)
+    if len(touched) <= _FEW:
+        query = query.where(tables.fingerprints.c.uid.in_(touched))
+    for uid, text, key_id, mac in connection.execute(query):
         pair = (decoding.reference(text), Fingerprint(key_id, mac))
         stored.setdefault(uid, []).append(pair)
     kept = {
@@ -253,7 +277,10 @@ def _unchanged(connection: Connection, uids: AbstractSet[str]) -> dict[str, Conn
     found: dict[str, Connector] = {}
     if not uids:
         return found
-    for row in connection.execute(select(tables.resources)):
+    query = select(tables.resources)
+    if len(uids) <= _FEW:
+        query = query.where(tables.resources.c.uid.in_(uids))
+    for row in connection.execute(query):
         if row.uid in uids:
             resource = specs.decode(specs.address_of(row.kind, row.name), row.spec, row.digest)
             if isinstance(resource, Connector):

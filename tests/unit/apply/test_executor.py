@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from reconciler.model.connector import Connector
     from reconciler.model.resource import Resource
     from reconciler.probe.result import ConnectorResult
+    from reconciler.state.base import Commit, Revision
 
 AUTHOR = Author("ada", "--actor", "c0ffee", "0.1")
 A, B = connector("a"), connector("b")
@@ -256,6 +257,34 @@ def test_a_rotation_is_tested_written_and_then_known(bench: Bench) -> None:
     assert bench.tester.asked == ["a"]
     assert done.revision is not None
     assert bench.apply(A, fingerprints={reference: Fingerprint("k", "new")}).revision is None
+
+
+class Observant(MemoryStore):
+    """A store that shows whose fingerprints it was given with each revision."""
+
+    def __init__(self) -> None:
+        super().__init__(clock=lambda: NOON)
+        self.given: list[list[str]] = []
+
+    def commit(self, commit: Commit, *, token: str) -> Revision:
+        self.given.append([name for name, _ in commit.fingerprints])
+        return super().commit(commit, token=token)
+
+
+def test_known_fingerprints_are_written_again_only_for_connectors_that_change() -> None:
+    store = Observant()
+    bench = Bench(store=store)
+    references = (SecretRef("env", "A_PASSWORD"), SecretRef("env", "B_PASSWORD"))
+    marks = {reference: Fingerprint("k", "1") for reference in references}
+    bench.apply(A, B, fingerprints=marks)
+    bench.apply(replace(A, display_name="Another"), B, fingerprints=marks)
+    bench.apply(A, B, fingerprints={reference: Fingerprint("l", "2") for reference in references})
+    assert store.given == [["a", "b"], ["a"], ["a", "b"]]
+    stored = {item.address.name: item.fingerprints for item in store.load().resources}
+    assert stored == {
+        name: ((reference, Fingerprint("l", "2")),)
+        for name, reference in zip("ab", references, strict=True)
+    }
 
 
 def test_a_rotation_that_fails_stays_pending(bench: Bench) -> None:
