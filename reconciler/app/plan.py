@@ -176,20 +176,29 @@ def plan_with_secrets(
         desired, unresolved = with_fingerprints(desired, resolver, key)
     made = offline.plan
     if desired != offline.desired:
-        made = plan(desired, offline.current, workspace.limits, offline.overrides)
+        made = plan(
+            desired, offline.current, workspace.limits, offline.overrides, earlier=offline.plan
+        )
     refused = denials(made.changes, offline.current, actor)
     rotated = rotated_for_others(made.changes, refused)
     if rotated:
         names = frozenset(item.name for item in desired.snapshot.connectors)
         desired = replace(desired, compared=(desired.compared or names) - rotated.keys())
-        made = plan(desired, offline.current, workspace.limits, offline.overrides)
+        made = plan(
+            desired, offline.current, workspace.limits, offline.overrides, earlier=offline.plan
+        )
         refused = denials(made.changes, offline.current, actor)
     return replace(
         offline,
         desired=desired,
         plan=made
         if made is offline.plan
-        else _with_origins(made, offline.plan.partial, offline.loaded),
+        else replace(
+            made,
+            partial=offline.plan.partial,
+            environment=offline.plan.environment,
+            sources=offline.plan.sources,  # a rotated secret is written nowhere
+        ),
         denials=refused,
         looked=key is not None,
         unresolved=unresolved,

@@ -74,19 +74,22 @@ def new_uses(
 
     ``providers`` are those that connectors may use. ``values`` are keyed MACs of the secrets that were
     resolved: a reference that holds another one's secret may go where that one was applied, too.
-    ``changed`` are the resources that differ from the stored ones, if known; without ``values``, only
-    they can have new uses.
+    ``changed`` are the resources that differ from the stored ones, if known: apart from them, only
+    those that hold another reference's secret can have new uses.
     """
-    values = tuple(values)
+    held = _Values(current, identify, values)
     examined = desired.resources
-    if changed is not None and not values:
-        examined = tuple(item for item in examined if item.address in changed) if changed else ()
+    if changed is not None:
+        examined = tuple(
+            item
+            for item in (examined if changed or held else ())
+            if item.address in changed or held.concern(item)
+        )
     if not examined:
         return ()
     asked = {identify(reference) for item in examined for _, reference, _ in uses(item)}
     applied = _known(current, identify, asked)
     known = {identity: _Known(places) for identity, places in applied.items()}
-    held = _Values(current, identify, values)
     hosts = {item.name: item.hosts for item in providers}
     found: dict[NewCredentialUse, None] = {}
     for resource in examined:
@@ -135,19 +138,31 @@ class _Values:
         identify: Identify,
         values: Iterable[tuple[SecretRef, Fingerprint]],
     ) -> None:
+        self._found: dict[SecretRef, _Value] = {}
+        resolved = tuple(values)
+        if not resolved:
+            return
         applied: dict[Fingerprint, list[CredentialUse]] = {}
         for use in current.credential_uses:
             if use.value is not None:
                 applied.setdefault(use.value, []).append(use)
-        self._found: dict[SecretRef, _Value] = {}
-        for reference, value in values:
+        for reference, value in resolved:
             there = applied.get(value, ())
+            if not there or any(use.reference == reference for use in there):
+                continue
             own = {str(reference), identify(reference)}
-            if there and not any(own & {use.identity, identify(use.reference)} for use in there):
+            if not any(own & {use.identity, identify(use.reference)} for use in there):
                 self._found[reference] = _Value(
                     tuple(sorted({use.reference for use in there})),
                     _Known({use.destination for use in there}),
                 )
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def concern(self, resource: Resource) -> bool:
+        """Whether a resource holds one of these references."""
+        return not self._found.keys().isdisjoint(_references_of(resource)) if self else False
 
     def of(self, reference: SecretRef) -> _Value | None:
         """Return the other references to the same secret, and where they were applied."""

@@ -53,10 +53,10 @@ def differences(desired: Desired, current: StoredState) -> tuple[Change, ...]:
 
 
 def _is_the_same(desired: Desired, current: StoredState) -> bool:
-    """Whether a look at the resources is enough: they are those that are desired, one by one."""
-    expected = desired.snapshot.by_address
-    return len(expected) == len(current.resources) and all(
-        expected.get(item.address) is item.resource for item in current.resources
+    """Whether a look at the resources is enough: they are the very values that are desired."""
+    expected = desired.snapshot.resources
+    return len(expected) == len(current.resources) and (
+        set(map(id, expected)) == {id(item.resource) for item in current.resources}
     )
 
 
@@ -100,7 +100,7 @@ def _kept(
     before: StoredResource, after: Resource, fingerprints: dict[SecretRef, Fingerprint]
 ) -> Iterator[Change]:
     renamed = before.address != after.address
-    if renamed or before.resource != after:
+    if renamed or (before.resource is not after and before.resource != after):
         fields = field_changes(spec_of(before.resource), spec_of(after))
         change = Rename if renamed else Update
         yield change(before.resource, after, fields)
@@ -113,15 +113,14 @@ def _kept(
 def _rotated(
     before: StoredResource, after: Connector, now: dict[SecretRef, Fingerprint]
 ) -> tuple[SecretRef, ...]:
-    known = dict(before.fingerprints)
-    return tuple(
+    others = {
         reference
-        for reference in after.references
-        if reference in known
-        and reference in now
-        and known[reference].key_id == now[reference].key_id
-        and known[reference].mac != now[reference].mac
-    )
+        for reference, known in before.fingerprints
+        if (mark := now.get(reference)) is not None
+        and known.key_id == mark.key_id
+        and known.mac != mark.mac
+    }
+    return tuple(item for item in after.references if item in others) if others else ()
 
 
 def field_changes(before: dict[str, JSON], after: dict[str, JSON]) -> tuple[FieldChange, ...]:

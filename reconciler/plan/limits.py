@@ -126,7 +126,9 @@ def _last_administrator(desired: Desired, current: StoredState) -> Iterator[Limi
     An empty configuration has nothing to protect.
     """
     configured = desired.snapshot
-    if configured.resources and current.snapshot.administrators and not configured.administrators:
+    if configured.administrators or not configured.resources:
+        return
+    if current.snapshot.administrators:
         yield LimitViolation(
             Limit.LAST_ADMINISTRATOR,
             "no Administrator would be left, which would make everybody one; name at least one user"

@@ -88,10 +88,13 @@ def plan(
     current: StoredState,
     limits: Limits = DEFAULT_LIMITS,
     overrides: Overrides = NO_OVERRIDES,
+    *,
+    earlier: Plan | None = None,
 ) -> Plan:
     """Make the plan that leads from ``current`` to ``desired``.
 
-    A pure function of its arguments.
+    A pure function of its arguments. ``earlier`` is a plan that was made of the same resources without
+    fingerprints, and saves work: rotated secrets change neither routes nor rights.
     """
     changes = ordered(differences(desired, current))
     configured = desired.snapshot
@@ -99,7 +102,9 @@ def plan(
     audiences = Audiences(stored.directory)
     before = RoutingTable(stored, audiences)
     after, impact = before, Impact()
-    if changes:  # without changes, both sides have the same resources
+    if earlier is not None and earlier.changes:
+        before, after, impact = earlier.before, earlier.after, earlier.impact
+    elif changes:  # without changes, both sides have the same resources
         later = audiences.later(configured.directory)
         alike = later is audiences and all(map(_keeps_routes, changes))
         after = before.later(configured) if alike else RoutingTable(configured, later)

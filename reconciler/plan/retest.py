@@ -10,7 +10,8 @@ from reconciler.model.address import Kind
 from reconciler.model.connector import TESTED_FIELDS
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.snapshot import Status
-from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
+from reconciler.plan.changes import Change, Create, Delete, Forget, RotateSecret, Update
+from reconciler.plan.diff import connector_renames
 
 if TYPE_CHECKING:
     from reconciler.model.snapshot import Snapshot, StoredState
@@ -65,17 +66,13 @@ def _by_status(
     changes: tuple[Change, ...], current: StoredState, statuses: tuple[Status, ...]
 ) -> dict[str, str]:
     """Connectors with one of these statuses, by their names after the changes, with the status."""
-    names = {
-        change.before.address: change.after.address
-        for change in changes
-        if isinstance(change, Rename)
-    }
+    names = {old: new for new, old in connector_renames(changes).items()}
     reasons: dict[str, str] = {}
     for item in current.resources:
         status = item.status
         if status in statuses:
-            address = names.get(item.address, item.address)
-            reasons[address.name] = f"it is {status}"
+            name = item.address.name
+            reasons[names.get(name, name)] = f"it is {status.value}"
     return reasons
 
 

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from reconciler.model.address import Kind
 from reconciler.model.connector import Connector
+from reconciler.model.credential_use import CredentialUse
+from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.resource import digest, to_plain
 from reconciler.model.snapshot import Snapshot, StoredState
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
+from reconciler.plan.credentials import new_uses, uses
 from reconciler.plan.document import plan_digest, to_document
 from reconciler.plan.inputs import Desired
 from reconciler.plan.keep_going import without
@@ -22,7 +25,7 @@ from reconciler.routing.table import effective_routes
 from reconciler.state.base import Commit
 from reconciler.values import replace
 from tests.memory_store import MemoryStore
-from tests.strategies import NOON, carried_out, situations, states, unresolved
+from tests.strategies import NOON, REFERENCES, carried_out, situations, states, unresolved
 
 if TYPE_CHECKING:
     from random import Random
@@ -212,6 +215,32 @@ def test_a_plan_is_a_function_of_its_arguments(situation: Situation) -> None:
     current, desired = situation
     assert plan(desired, current) == plan(desired, current)
     assert plan_digest(plan(desired, current)) == plan_digest(plan(desired, current))
+
+
+@given(situations())
+def test_a_plan_with_fingerprints_may_take_the_routes_of_one_without(situation: Situation) -> None:
+    current, desired = situation
+    earlier = plan(replace(desired, fingerprints=()), current)
+    assert plan(desired, current, earlier=earlier) == plan(desired, current)
+
+
+@given(situations(), st.data())
+def test_only_what_changes_or_shares_a_secret_can_have_new_uses(
+    situation: Situation, data: st.DataObject
+) -> None:
+    current, desired = situation
+    values = st.sampled_from([None, Fingerprint("k", "1"), Fingerprint("k", "2")])
+    remembered = tuple(
+        CredentialUse(reference, str(reference), destination, data.draw(values))
+        for resource in current.snapshot.resources
+        for _, reference, destination in uses(resource)
+    )
+    current = replace(current, credential_uses=remembered)
+    drawn = ((reference, data.draw(values)) for reference in REFERENCES)
+    resolved = tuple((reference, value) for reference, value in drawn if value is not None)
+    changed = frozenset(change.address for change in plan(desired, current).changes)
+    every = new_uses(current, desired.snapshot, str, resolved)
+    assert new_uses(current, desired.snapshot, str, resolved, changed=changed) == every
 
 
 @given(situations(), st.randoms(use_true_random=False))
