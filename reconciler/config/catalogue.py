@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, assert_never, cast
 
 from msgspec import Struct, field
 
+from reconciler.config.raw import RawDocument
 from reconciler.model.address import Address, Kind
 from reconciler.model.application import Application
 from reconciler.model.connector_document import ConnectorDocument
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from reconciler.config.documents import Document, Entry, Parsed
-    from reconciler.config.raw import RawDocument
 
 
 _REFERRING: Final = frozenset({Kind.EMAIL_CONNECTOR, Kind.APPLICATION, Kind.PROVIDER})
@@ -69,9 +70,36 @@ class Catalogue(Struct, frozen=True):
             if single is not None:
                 yield single
 
-    def documents(self) -> dict[Address, RawDocument]:
+    def documents(self) -> Mapping[Address, RawDocument]:
         """The document of each resource, by its address."""
-        return {_address(entry.value): entry.raw for entry in self.entries}
+        return _Documents(self)
+
+
+class _Documents(Mapping[Address, RawDocument]):
+    """Looks documents up in a catalogue: a plan asks for those of a few resources among thousands."""
+
+    def __init__(self, known: Catalogue) -> None:
+        self._known = known
+        self._by_name: dict[Kind, Mapping[str, Entry[Document]]] = {
+            Kind.EMAIL_CONNECTOR: known.connectors,
+            Kind.PERMISSIONS: known.permissions,
+            Kind.GROUP: known.groups,
+            Kind.PROVIDER: known.providers,
+            Kind.APPLICATION: known.applications,
+            Kind.GLOBAL_SMTP_POLICY: {known.policy.value.name: known.policy}
+            if known.policy
+            else {},
+            Kind.ROLES: {known.roles.value.name: known.roles} if known.roles else {},
+        }
+
+    def __getitem__(self, address: Address) -> RawDocument:
+        return self._by_name[address.kind][address.name].raw
+
+    def __iter__(self) -> Iterator[Address]:
+        return (_address(entry.value) for entry in self._known.entries)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._known.entries)
 
 
 def _address(document: Document) -> Address:

@@ -39,7 +39,12 @@ def canonical_text(resource: Resource) -> str:
 
 def document_digest(document: object) -> str:
     """The digest of a document: of its canonical JSON, with the fields that are None."""
-    return digest_of_text(_WITH_NULLS[type(document)](document))
+    return digest_of_text(document_text(document))
+
+
+def document_text(document: object) -> CanonicalText:
+    """The canonical JSON of a document, or of a part of one, with the fields that are None."""
+    return CanonicalText(_WITH_NULLS[type(document)](document))
 
 
 def digest_of_text(text: str) -> str:
@@ -105,11 +110,14 @@ class _Writers(dict[type[Any], "Callable[[Any], str]"]):
         nulls = self._nulls
 
         def write(value: Any) -> str:
-            parts = [
-                start + (encode_basestring(item) if type(item) is str else self[type(item)](item))
-                for start, item in zip(starts, values(value), strict=False)
-                if nulls or item is not None
-            ]
+            parts = []
+            for start, item in zip(starts, values(value), strict=False):
+                if item is None and not nulls:
+                    continue
+                type_ = type(item)
+                parts.append(
+                    start + (encode_basestring(item) if type_ is str else self[type_](item))
+                )
             return f"{{{','.join(parts)}}}"
 
         return write

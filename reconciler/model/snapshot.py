@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, assert_never
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, assert_never
 
 from msgspec import Struct
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
     from reconciler.model.fingerprint import Fingerprint
     from reconciler.model.secret_ref import SecretRef
+
+_name: Final = attrgetter("name")
+_of_connector: Final = attrgetter("connector")
 
 _ByName = tuple[dict[str, Connector], dict[str, Permissions]]
 
@@ -57,7 +61,7 @@ class Snapshot:
         permissions: list[Permissions] = []
         policy: GlobalSmtpPolicy | None = None
         applications: list[Application] = []
-        for item in sorted(resources, key=lambda resource: resource.address):
+        for item in resources:
             match item:
                 case Provider():
                     providers.append(item)
@@ -76,13 +80,13 @@ class Snapshot:
                 case _:
                     assert_never(item)
         return cls(
-            tuple(providers),
-            tuple(groups),
+            tuple(sorted(providers, key=_name)),
+            tuple(sorted(groups, key=_name)),
             roles,
-            tuple(connectors),
-            tuple(permissions),
+            tuple(sorted(connectors, key=_name)),
+            tuple(sorted(permissions, key=_of_connector)),
             policy,
-            tuple(applications),
+            tuple(sorted(applications, key=_name)),
         )
 
     @property

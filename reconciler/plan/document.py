@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never, cast
 
-from reconciler.model.canonical import CanonicalText, canonical_text, document_digest
+from reconciler.model.canonical import CanonicalText, canonical_text, document_digest, document_text
 from reconciler.model.resource import JSON, Resource, spec_of
 from reconciler.model.setting import SettingChange
 from reconciler.plan.alike_document import GroupDocument, group_documents
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 
 _Specify: TypeAlias = Callable[[Resource], dict[str, JSON]]
+_Rows: TypeAlias = "Callable[[tuple[EffectiveRoute, ...]], tuple[RouteDocument, ...]]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +235,7 @@ def to_document(plan: Plan) -> PlanDocument:
     return replace(_ungrouped(plan), groups=group_documents(plan.changes))
 
 
-def _ungrouped(plan: Plan, spec: _Specify = spec_of) -> PlanDocument:
+def _ungrouped(plan: Plan, spec: _Specify = spec_of, rows: _Rows | None = None) -> PlanDocument:
     return PlanDocument(
         lineage=plan.lineage,
         serial=0 if plan.base else plan.serial,
@@ -242,7 +243,7 @@ def _ungrouped(plan: Plan, spec: _Specify = spec_of) -> PlanDocument:
         summary=SummaryDocument(
             add=plan.counts.added, change=plan.counts.changed, destroy=plan.counts.destroyed
         ),
-        routes=routes_document(plan),
+        routes=routes_document(plan, rows or _route_documents),
         access_changes=tuple(
             AccessDocument(
                 right=item.right,
@@ -291,13 +292,22 @@ def _ungrouped(plan: Plan, spec: _Specify = spec_of) -> PlanDocument:
     )
 
 
-def routes_document(plan: Plan) -> RoutesDocument:
+def _route_documents(rows: tuple[EffectiveRoute, ...]) -> tuple[RouteDocument, ...]:
+    return tuple(map(_route, rows))
+
+
+def _routes_as_text(rows: tuple[EffectiveRoute, ...]) -> tuple[RouteDocument, ...]:
+    """Routes as the text that they have in canonical JSON, which is written as it is."""
+    return cast("tuple[RouteDocument, ...]", document_text(_route_documents(rows)))
+
+
+def routes_document(plan: Plan, rows: _Rows = _route_documents) -> RoutesDocument:
     """Who sends as whom, in the published form."""
-    before = tuple(map(_route, plan.routes_before))
+    before = rows(plan.routes_before)
     same = plan.routes_after is plan.routes_before
     return RoutesDocument(
         before=before,
-        after=before if same else tuple(map(_route, plan.routes_after)),
+        after=before if same else rows(plan.routes_after),
         rerouted=tuple(item.after.sender for item in plan.impact.rerouted),
     )
 
@@ -307,7 +317,7 @@ def plan_digest(plan: Plan) -> str:
 
     Groups of similar changes are left out: they follow from the changes, and are expensive to find.
     """
-    return document_digest(_ungrouped(plan, _as_text))
+    return document_digest(_ungrouped(plan, _as_text, _routes_as_text))
 
 
 def _as_text(resource: Resource) -> dict[str, JSON]:

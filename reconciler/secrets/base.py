@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -96,7 +95,7 @@ class FingerprintKey:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self.key_id = hmac.new(key, b"reconciler key id", hashlib.sha256).hexdigest()[:16]
+        self.key_id = hmac.digest(key, b"reconciler key id", "sha256").hex()[:16]
 
     def __repr__(self) -> str:
         return f"FingerprintKey({self.key_id})"
@@ -115,4 +114,4 @@ class FingerprintKey:
 
     def _mac(self, message: str) -> str:
         octets = message.encode("utf-8", "surrogatepass")
-        return hmac.new(self._key, octets, hashlib.sha256).hexdigest()
+        return hmac.digest(self._key, octets, "sha256").hex()

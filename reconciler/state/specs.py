@@ -31,6 +31,7 @@ _TYPES: dict[Kind, type[Resource]] = {
     Kind.GLOBAL_SMTP_POLICY: GlobalSmtpPolicy,
     Kind.APPLICATION: Application,
 }
+_KINDS: Final = {str(kind): kind for kind in Kind}
 _NONE: Final[Mapping[str, Resource]] = MappingProxyType({})
 _HINT = "restore the state from a backup; a newer release may say more about it"
 
@@ -47,11 +48,12 @@ def digest_of(text: str) -> str:
 
 def address_of(kind: str, name: str) -> Address:
     """Read an address from its columns; raises StateCorrupt for a kind that does not exist."""
-    try:
-        return Address(Kind(kind), name)
-    except ValueError:
-        raise StateCorrupt(f"the state holds a resource of an unknown kind, {kind}.{name}",
-                           hint=_HINT) from None  # fmt: skip
+    known = _KINDS.get(kind)
+    if known is None:
+        raise StateCorrupt(
+            f"the state holds a resource of an unknown kind, {kind}.{name}", hint=_HINT
+        )
+    return Address(known, name)
 
 
 def decode(address: Address, text: str, expected: str, like: Resource | None = None) -> Resource:

@@ -198,6 +198,8 @@ def _column(values: tuple[Any, ...], kind: type, *, optional: bool) -> Iterable[
 
 def _texts(values: tuple[Any, ...]) -> Sequence[str]:
     _require(values, str)
+    if max(map(len, values)) < _SHORT:
+        return list(map(sys.intern, values))
     return [sys.intern(value) if len(value) < _SHORT else value for value in values]
 
 

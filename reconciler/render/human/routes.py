@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reconciler.plan.document import PlanDocument, RoutesDocument
     from reconciler.plan.planner import Plan
     from reconciler.render.terminal import Style
+    from reconciler.routing.table import EffectiveRoute
 
 _ALL = 25
 """Up to this many senders, all are shown, even unchanged ones; beyond that, this many per route."""
@@ -48,7 +49,14 @@ class SenderLine(Struct, frozen=True):
 
 def routes(plan: Plan, style: Style) -> str:
     """A row for every sender, marked if something changes, with its former route."""
+    if plan.serial and plan.routes_before is plan.routes_after and _are_many(plan.routes_after):
+        return ""
     return ways(routes_document(plan), _changed(plan), style, first=not plan.serial)
+
+
+def _are_many(rows: tuple[EffectiveRoute, ...]) -> bool:
+    """Whether there are too many senders to show those whose route stays."""
+    return len({row.sender.casefold() for row in rows} | {ANY_OTHER}) > _ALL
 
 
 def sender_lines(plan: Plan) -> list[SenderLine]:

@@ -13,6 +13,7 @@ from reconciler.config import load as module
 from reconciler.config.files import decode
 from reconciler.config.load import built_in_providers, load
 from reconciler.config.settings import SecretSettings, Settings
+from reconciler.model.address import Address, Kind
 from reconciler.model.canonical import configuration_digest
 from reconciler.model.connector import Security
 from reconciler.model.provider import Provider, ServerDefaults
@@ -41,6 +42,20 @@ def test_an_error_leaves_no_snapshot_and_a_warning_does(load_text: Any) -> None:
     loaded = load_text("kind: Group\nname: a\n")
     assert [item.rule for item in loaded.diagnostics] == ["directory/empty-group"]
     assert loaded.snapshot is not None
+
+
+def test_the_document_of_each_resource_is_found_by_its_address(load_text: Any) -> None:
+    loaded = load_text(
+        a=CONNECTOR.format(name="a")
+        + "---\nkind: Permissions\nconnector: a\nusers: {users: [x]}\n",
+        b="kind: Roles\nadministrators: {users: [x]}\n---\nkind: Group\nname: g\nmembers: {users: [x]}\n",
+        c="kind: GlobalSmtpPolicy\nreply_to: none\n",
+    )
+    assert loaded.snapshot is not None, loaded.diagnostics
+    kinds = {str(address): raw.value["kind"] for address, raw in loaded.written.items()}
+    assert kinds == {str(item.address): item.address.kind for item in loaded.snapshot.resources}
+    assert len(loaded.written) == 5
+    assert Address(Kind.GROUP, "another") not in loaded.written
 
 
 def test_an_empty_folder_is_an_empty_configuration(load_text: Any) -> None:
