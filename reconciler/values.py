@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
-__all__ = ["field_names", "replace"]
+__all__ = ["field_names", "members", "replace"]
 
 if TYPE_CHECKING:
     from dataclasses import replace  # noqa: TID251 - with it, type checkers know the fields
@@ -34,6 +34,11 @@ def field_names(kind: type[Any]) -> tuple[str, ...]:
     if found is None:
         _names[kind] = found = _field_names(kind)
     return found
+
+
+def members(value: object) -> dict[str, Any]:
+    """The fields of a value by name; those of values within it stay as they are."""
+    return {name: getattr(value, name) for name in field_names(type(value))}
 
 
 def _field_names(kind: type[Any]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from reconciler.plan.document import (
 )
 from reconciler.plan.document_sources import with_sources
 from reconciler.probe.report import TestReport, report
-from reconciler.values import field_names, replace
+from reconciler.values import members, replace
 
 if TYPE_CHECKING:
     from reconciler.apply.authorise import Denial
@@ -52,9 +52,8 @@ def plan_document(outcome: PlanOutcome) -> PlanReport:
     document = _NOTHING
     if outcome.plan is not None:
         document = document_for(outcome.plan, outcome.denials, outcome.actor)
-    members = {name: getattr(document, name) for name in field_names(PlanDocument)}
     return PlanReport(
-        **members,
+        **members(document),
         error=outcome.error,
         diagnostics=outcome.diagnostics,
         test_results=report(outcome.results, error=outcome.error) if outcome.results else None,

@@ -5,7 +5,7 @@ It holds references and keyed fingerprints, never a secret. Fields are named aft
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from types import GenericAlias
@@ -34,6 +34,7 @@ from reconciler.model.setting import Setting
 from reconciler.model.sign_in_attempt import AttemptOutcome
 from reconciler.model.snapshot import LastTest, StoredResource
 from reconciler.state import specs
+from reconciler.values import members
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -313,7 +314,7 @@ def exported(uid: str, stored: StoredResource, serial: int) -> ExportedResource:
             ExportedFingerprint(reference=text, key_id=mark.key_id, mac=mark.mac)
             for text, mark in sorted((str(item), mark) for item, mark in stored.fingerprints)
         ),
-        last_test=ExportedTest(**asdict(test)) if test is not None else None,
+        last_test=ExportedTest(**members(test)) if test is not None else None,
     )
 
 
@@ -330,5 +331,5 @@ def restored(item: ExportedResource) -> StoredResource:
         modified_at=item.modified_at,
         modified_by=item.modified_by,
         fingerprints=tuple(sorted(marks, key=lambda pair: pair[0])),
-        last_test=LastTest(**asdict(test)) if test is not None else None,
+        last_test=LastTest(**members(test)) if test is not None else None,
     )

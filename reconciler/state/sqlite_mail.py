@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from reconciler.model.sending import SendingRecord
 from reconciler.state import routing_rows, sqlite_file
 from reconciler.state.sqlite_reader import attempt, select
-from reconciler.values import field_names
+from reconciler.values import members
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.model.address import Kind
+    from reconciler.model.sending import SendingRecord
     from reconciler.model.snapshot import StoredState
     from reconciler.routing.excerpt import RoutingExcerpt
     from reconciler.routing.keys import RoutingNeeds
@@ -155,7 +155,7 @@ def _open_to_add(path: Path) -> sqlite3.Connection:
 
 
 def _add(connection: sqlite3.Connection, record: SendingRecord) -> bool:
-    values = {name: getattr(record, name) for name in field_names(SendingRecord)}
+    values = members(record)
     values["at"] = _moment(record.at)
     values["result"] = record.result.value
     values["copy"] = str(record.copy)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
@@ -26,7 +25,7 @@ from reconciler.state.exported import (
 from reconciler.state.lease import lost
 from reconciler.state.sql import auditing, reading, routing_keys, tables, writing
 from reconciler.state.sql.streaming import as_python, portions, streamed, write_streamed
-from reconciler.values import field_names
+from reconciler.values import field_names, members
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -116,15 +115,15 @@ def restore(connection: Connection, new: WholeState, token: str, now: datetime) 
         raise not_empty(meta.serial)
     connection.execute(update(tables.meta).values(serial=new.serial, lineage=new.lineage))
     for table, rows in (
-        (tables.revisions, (_flat(item) for item in new.revisions)),
+        (tables.revisions, (members(item) for item in new.revisions)),
         (tables.resources, (_resource_row(item) for item in new.resources)),
         (tables.history, (_entry_row(item) for item in new.history)),
         (tables.fingerprints, (row for item in new.resources for row in _mark_rows(item))),
         (tables.tests, (row for item in new.resources for row in _test_rows(item))),
-        (tables.sent, ({**_flat(item), "result": item.result.value} for item in new.sent)),
+        (tables.sent, ({**members(item), "result": item.result.value} for item in new.sent)),
         (tables.attempts,
-         ({**_flat(item), "outcome": item.outcome.value} for item in new.attempts)),
-        (tables.credential_uses, (_flat(item) for item in new.credential_uses)),
+         ({**members(item), "outcome": item.outcome.value} for item in new.attempts)),
+        (tables.credential_uses, (members(item) for item in new.credential_uses)),
     ):  # fmt: skip
         write_streamed(connection, insert(table), rows)
     routing_keys.rebuild(connection)
@@ -177,18 +176,14 @@ def _resource_row(item: ExportedResource) -> dict[str, Any]:
 
 
 def _entry_row(item: ExportedEntry) -> dict[str, Any]:
-    return {**_flat(item), "spec": None if item.spec is None else canonical_json(item.spec)}
+    return {**members(item), "spec": None if item.spec is None else canonical_json(item.spec)}
 
 
 def _mark_rows(item: ExportedResource) -> Iterator[dict[str, Any]]:
-    return ({"uid": item.uid, **asdict(mark)} for mark in item.fingerprints)
+    return ({"uid": item.uid, **members(mark)} for mark in item.fingerprints)
 
 
 def _test_rows(item: ExportedResource) -> Iterator[dict[str, Any]]:
     test = item.last_test
     if test is not None:
-        yield {"uid": item.uid, **_flat(test), "facts": canonical_json(test.facts)}
-
-
-def _flat(item: Any) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in field_names(type(item))}
+        yield {"uid": item.uid, **members(test), "facts": canonical_json(test.facts)}

@@ -17,7 +17,7 @@ from reconciler.state.base import Commit, Revision
 from reconciler.state.effects import Effects, effects, fingerprints_after, moved
 from reconciler.state.lease import lost
 from reconciler.state.sql import auditing, reading, routing_keys, tables
-from reconciler.values import field_names
+from reconciler.values import members
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -135,7 +135,7 @@ def write_settings(connection: Connection, settings: tuple[Setting, ...]) -> Non
 
 def record_sent(connection: Connection, record: SendingRecord) -> None:
     """Add one attempt to send to the audit."""
-    values = {name: getattr(record, name) for name in field_names(type(record))}
+    values = members(record)
     connection.execute(_ADDITION, values | {"result": record.result.value})
 
 
