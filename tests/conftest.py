@@ -230,6 +230,12 @@ def pytest_make_collect_report(
     return report
 
 
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    """Where the disk with the files of a test is mounted."""
+    return next(folder for folder in tmp_path.parents if folder.is_mount())
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Postgresql]:
     """A PostgreSQL that is started when the first test asks for it and ended with the last."""

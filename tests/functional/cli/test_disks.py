@@ -312,13 +312,14 @@ def test_a_file_system_without_locks_is_not_mistaken_for_a_state_in_use(
     is_told(done, "cannot be locked: the disk at ", " grants no locks", "(NFS)")
 
 
-def test_quota_and_full_disk_are_distinguished(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quota_and_full_disk_are_distinguished(
+    home: Home, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def used_up(*_: object, **__: object) -> None:
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
     home.apply_untested()
     monkeypatch.setattr(os, "fsync", used_up)
-    disk = next(item for item in home.folder.parents if item.is_mount())
     is_told(
         home("plan", "--out", "plan.json"),
         f"the quota on the disk at {disk} is used up",
