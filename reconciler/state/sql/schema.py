@@ -14,7 +14,7 @@ from reconciler.state.schema_version import SCHEMA_VERSION
 from reconciler.state.sql import tables
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Insert
 
     from reconciler.state.location import Location
 
@@ -75,12 +75,20 @@ def older(location: Location) -> StateUnavailable:
 def create(connection: Connection) -> None:
     """Create an empty state of this release, as the migrations would, within the caller's transaction."""
     tables.metadata.create_all(connection, checkfirst=False)
-    connection.execute(insert(tables.meta), [{"id": 1, "lineage": "", "serial": 0}])
-    free = {"id": 1, "token": "", "holder": "", "operation": "", "host": ""}
-    connection.execute(insert(tables.lock), [free])
+    for statement in first_rows():
+        connection.execute(statement)
     made = _version(None)
     made.create(connection, checkfirst=False)
     connection.execute(insert(made), [{"version_num": CURRENT}])
+
+
+def first_rows() -> tuple[Insert, ...]:
+    """Statements that insert the rows of an empty state."""
+    free = {"id": 1, "token": "", "holder": "", "operation": "", "host": ""}
+    return (
+        insert(tables.meta).values(id=1, lineage="", serial=0),
+        insert(tables.lock).values(**free),
+    )
 
 
 def migrate(connection: Connection) -> None:

@@ -63,7 +63,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, example_session: Session) -
     """The shipped example, applied."""
     home = Home(tmp_path_factory.mktemp("gateway") / "home")
     shutil.copytree(EXAMPLE, home.config)
-    home.environ |= example_session.environment | {"GRAFANA_SMTP_PASSWORD": PASSWORD}
+    home.environ |= {**example_session.environment, "GRAFANA_SMTP_PASSWORD": PASSWORD}
     del home.environ["RECONCILER_STATE"]
     home.apply_untested()
     return home
