@@ -327,6 +327,9 @@ def _unrecorded(
     desired: Desired, current: StoredState, changed: AbstractSet[str]
 ) -> tuple[tuple[str, tuple[tuple[SecretRef, Fingerprint], ...]], ...]:
     """The fingerprints of connectors that change, and of others for which the state has different ones."""
+    found = _fingerprints(desired)
+    if not found:
+        return ()
     stored = {
         item.address.name: item.fingerprints
         for item in current.resources
@@ -334,7 +337,7 @@ def _unrecorded(
     }
     return tuple(
         (name, pairs)
-        for name, pairs in _fingerprints(desired)
+        for name, pairs in found
         if any(pair not in stored.get(name, ()) for pair in pairs)
     )
 

@@ -80,10 +80,12 @@ def new_uses(
     held = _Values(current, identify, values)
     examined = desired.resources
     if changed is not None:
+        there = desired.by_address
+        touched = {id(there[address]) for address in changed if address in there}
         examined = tuple(
             item
-            for item in (examined if changed or held else ())
-            if item.address in changed or held.concern(item)
+            for item in (examined if touched or held else ())
+            if id(item) in touched or held.concern(item)
         )
     if not examined:
         return ()

@@ -30,33 +30,38 @@ if TYPE_CHECKING:
 
 def differences(desired: Desired, current: StoredState) -> tuple[Change, ...]:
     """Every change that leads from ``current`` to ``desired``, in no particular order."""
-    if not desired.fingerprints and _is_the_same(desired, current):
-        return ()
-    stored = {item.address: item for item in current.resources}
+    configured, found = desired.snapshot.resources, current.resources
+    if not desired.fingerprints:
+        configured, found = _without_shared(configured, found)
+        if not configured and not found:
+            return ()
+    stored = {item.address: item for item in found}
     former = renames(desired, current)
     fingerprints = dict(desired.fingerprints)
     changes: list[Change] = []
     kept: set[Address] = set()
-    for address, resource in desired.snapshot.by_address.items():
+    for resource in configured:
+        address = resource.address
         origin = former.get(address, address)
         before = stored.get(origin)
         if before is None:
             changes.append(Create(resource))
             continue
         kept.add(origin)
-        if before.resource is resource and not fingerprints:
-            continue
         compared = desired.compares(address.name)
         changes.extend(_kept(before, resource, fingerprints if compared else {}))
     changes.extend(Delete(item.resource) for address, item in stored.items() if address not in kept)
     return tuple(changes)
 
 
-def _is_the_same(desired: Desired, current: StoredState) -> bool:
-    """Whether a look at the resources is enough: they are the very values that are desired."""
-    expected = desired.snapshot.resources
-    return len(expected) == len(current.resources) and (
-        set(map(id, expected)) == {id(item.resource) for item in current.resources}
+def _without_shared(
+    configured: tuple[Resource, ...], stored: tuple[StoredResource, ...]
+) -> tuple[tuple[Resource, ...], tuple[StoredResource, ...]]:
+    """Leave out the resources that are one value on both sides, as nearly all are: nothing about them changes."""
+    shared = set(map(id, configured)) & {id(item.resource) for item in stored}
+    return (
+        tuple(item for item in configured if id(item) not in shared),
+        tuple(item for item in stored if id(item.resource) not in shared),
     )
 
 

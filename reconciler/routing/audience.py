@@ -82,16 +82,18 @@ class Audiences:
     def users_of(self, permissions: Permissions) -> Audience:
         """Everybody who may send through the connector."""
         key = (permissions.users, permissions.enable_b2b)
-        if key not in self._users:
-            self._users[key] = users_of(permissions, self.directory)
-        return self._users[key]
+        found = self._users.get(key)
+        if found is None:
+            found = self._users[key] = users_of(permissions, self.directory)
+        return found
 
     def administrators_of(self, permissions: Permissions) -> Audience:
         """Everybody who may change the connector."""
         key = permissions.administrators
-        if key not in self._administrators:
-            self._administrators[key] = administrators_of(permissions, self.directory)
-        return self._administrators[key]
+        found = self._administrators.get(key)
+        if found is None:
+            found = self._administrators[key] = administrators_of(permissions, self.directory)
+        return found
 
 
 def refusal(permissions: Permissions, directory: Directory, actor: str) -> str:
