@@ -47,13 +47,15 @@ def path(tmp_path: Path) -> Path:
 
 
 class Place(Protocol):
-    """Somewhere a state can be: opened any number of times it is the same state, until ``clear``."""
+    """Somewhere a state can be: opened any number of times it is the same state, until ``clear`` or, if something is applied next, ``empty``."""
 
     clock: Clock
 
     def open(self, *, own_clock: bool = False) -> StateStore: ...
 
     def clear(self) -> None: ...
+
+    def empty(self) -> None: ...
 
 
 @dataclass
@@ -68,6 +70,8 @@ class MemoryPlace:
 
     def clear(self) -> None:
         self.store = None
+
+    empty = clear
 
 
 @dataclass
@@ -86,6 +90,8 @@ class SqlitePlace:
 
     def clear(self) -> None:
         self.count += 1
+
+    empty = clear
 
 
 @dataclass

@@ -251,12 +251,19 @@ def example_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sessio
         yield session
 
 
-@pytest.fixture
-def live(home: Home, example_session: Session) -> Home:
-    """A folder with the shipped example, its servers, and a state of its own."""
-    home.environ |= example_session.environment
+def live_home(folder: Path, session: Session) -> Home:
+    """Make a folder with the shipped example, its servers, and a state of its own."""
+    shutil.copytree(EXAMPLE, folder / "connectors.d")
+    home = Home(folder)
+    home.environ |= session.environment
     del home.environ["RECONCILER_STATE"]
     return home
+
+
+@pytest.fixture
+def live(tmp_path: Path, example_session: Session) -> Home:
+    """A folder with the shipped example, its servers, and a state of its own."""
+    return live_home(tmp_path / "home", example_session)
 
 
 @contextlib.contextmanager

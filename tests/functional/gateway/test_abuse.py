@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import shutil
 import smtplib
 import socket
 import ssl
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from reconciler.gateway.throttle import BY_ADDRESS
-from tests.functional.conftest import EXAMPLE, Home
+from tests.functional.conftest import live_home
 from tests.functional.gateway.conftest import DEADLINE, PASSWORD, SENDER, running
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.sandbox.session import Session
+    from tests.functional.conftest import Home
     from tests.functional.gateway.conftest import Running
 
 TO = "victim@elsewhere.example"
@@ -61,10 +61,8 @@ class Wire:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory, example_session: Session) -> Home:
     """The shipped example, applied."""
-    home = Home(tmp_path_factory.mktemp("gateway") / "home")
-    shutil.copytree(EXAMPLE, home.config)
-    home.environ |= {**example_session.environment, "GRAFANA_SMTP_PASSWORD": PASSWORD}
-    del home.environ["RECONCILER_STATE"]
+    home = live_home(tmp_path_factory.mktemp("gateway") / "home", example_session)
+    home.environ["GRAFANA_SMTP_PASSWORD"] = PASSWORD
     home.apply_untested()
     return home
 

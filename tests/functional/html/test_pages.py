@@ -17,8 +17,10 @@ import pytest
 
 from reconciler.render.html import page as pages
 from reconciler.render.html.page import Fold, Page, Row, Section, Table, Tone, to_html
+from tests.functional.conftest import live_home
 
 if TYPE_CHECKING:
+    from reconciler.sandbox.session import Session
     from tests.functional.conftest import Home
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("google-chrome")
@@ -64,9 +66,10 @@ def browser(tmp_path: Path, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.fixture
-def reports(live: Home) -> dict[str, str]:
-    """A page of each command that writes one; the second plan reroutes all mail."""
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory, example_session: Session) -> Home:
+    """The shipped example, in which every command that writes a page has written one; the second plan reroutes all mail."""
+    live = live_home(tmp_path_factory.mktemp("reported") / "home", example_session)
     live("plan", "--report", "html=first.html")
     live.apply_untested("--report", "html=apply.html")
     live.edit("policy.yaml", "enabled: false", "enabled: true")
@@ -80,9 +83,13 @@ def reports(live: Home) -> dict[str, str]:
         "broken.yaml", "kind:   Group\nname: spaced\nmembers: {users: [a@contoso.example]}\n"
     )
     live("fmt", "--check", "--report", "html=fmt.html")
-    return {
-        path.stem: path.read_text(encoding="utf-8") for path in sorted(live.folder.glob("*.html"))
-    }
+    return live
+
+
+@pytest.fixture(scope="module")
+def reports(reported: Home) -> dict[str, str]:
+    """Those pages, by the command."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in reported.folder.glob("*.html")}
 
 
 def test_every_page_stands_alone(reports: dict[str, str]) -> None:
@@ -120,8 +127,10 @@ def test_the_page_of_a_plan_says_first_what_changes_and_who_sends_as_whom(
     assert 'class="new"' in reports["plan"]
 
 
-def test_the_page_of_the_state_lists_every_connector(live: Home, reports: dict[str, str]) -> None:
-    listed = json.loads(live("status", "--format", "json").out)["connectors"]
+def test_the_page_of_the_state_lists_every_connector(
+    reported: Home, reports: dict[str, str]
+) -> None:
+    listed = json.loads(reported("status", "--format", "json").out)["connectors"]
     assert listed
     for item in listed:
         assert f">{item['name']}</td>" in reports["status"]
