@@ -150,8 +150,9 @@ class MemoryStore:
         with self._mutex:
             return tuple(entry for _, entry in self._history if entry.serial == serial)
 
-    def past(self, serial: int) -> PastState:
+    def past(self, serial: int, like: Mapping[Address, Resource] = NO_RESOURCES) -> PastState:
         """Everything as it was at that revision."""
+        del like
         with self._mutex:
             found: dict[str, Resource] = {}
             for uid, entry in self._history:

@@ -24,6 +24,7 @@ from reconciler.model.address import Kind
 from reconciler.model.connector import Connector
 from reconciler.plan.inputs import Desired
 from reconciler.plan.planner import Plan, plan
+from reconciler.state.decoding import NO_RESOURCES
 from reconciler.values import replace
 from reconciler.wording import listed
 
@@ -60,9 +61,10 @@ def write_stored(workspace: Workspace, folder: Path) -> ExportedFiles:
     Raises ReconcilerError, and writes nothing, if that is impossible: nothing is stored, the folder
     holds YAML already, or the stored connectors break a rule of the settings.
     """
-    current = workspace.stored()
+    own = _own_files(workspace)
+    current = workspace.stored(own.snapshot)
     origin = f"Written by `reconciler import` from revision {current.serial} of the state."
-    return _write(workspace, folder, current.snapshot, current, origin=origin)
+    return _write(workspace, folder, current.snapshot, current, own, origin=origin)
 
 
 def write_revision(workspace: Workspace, folder: Path, serial: int) -> ExportedFiles:
@@ -73,11 +75,14 @@ def write_revision(workspace: Workspace, folder: Path, serial: int) -> ExportedF
     """
     with workspace.reading() as reader:
         revision(reader, serial)
-        current, past = reader.load(), reader.past(serial)
-        now = reader.past(current.serial) if _some_are_gone(past, current) else past
+        own = _own_files(workspace)
+        current = reader.load(own.snapshot.by_address if own.snapshot else NO_RESOURCES)
+        stored = current.snapshot.by_address
+        past = reader.past(serial, stored)
+        now = reader.past(current.serial, stored) if _some_are_gone(past, current) else past
     origin = f"As it was at revision {serial} of the state; written by `reconciler rollback`."
     return _write(
-        workspace, folder, past.snapshot, current, origin=origin, renames=_renames(past, now)
+        workspace, folder, past.snapshot, current, own, origin=origin, renames=_renames(past, now)
     )
 
 
@@ -108,6 +113,7 @@ def _write(
     folder: Path,
     snapshot: Snapshot,
     current: StoredState,
+    own: _OwnFiles,
     *,
     origin: str,
     renames: Mapping[str, str] = NO_RENAMES,
@@ -119,15 +125,14 @@ def _write(
         )
     refuse_escape(folder)
     _refuse_what_is_there(folder)
-    read_as = ReadOnce()
-    found = _files(workspace, snapshot, origin, renames, read_as)
+    found = _files(workspace, own, snapshot, origin, renames)
     try:
         with draft_of(folder) as draft:
             draft.mkdir(parents=True)
             remove_abandoned(draft)
             _write_all(draft, found.data)
             warnings, made = _proved(
-                workspace, draft, folder, snapshot, current, written=found, read_as=read_as
+                workspace, draft, folder, snapshot, current, written=found, read_as=own.read_as
             )
             _put_in_place(draft, folder, tuple(found.data))
     except OSError as error:
@@ -172,39 +177,53 @@ class _FilesToWrite(Struct, frozen=True):
 
 def _files(
     workspace: Workspace,
+    own: _OwnFiles,
     snapshot: Snapshot,
     origin: str,
     renames: Mapping[str, str],
-    read_as: ReadOnce,
 ) -> _FilesToWrite:
     """The project's own files, changed as far as they have to be; without such files, new ones."""
-    own, loaded = _own_files(workspace, read_as)
-    if loaded is not None and loaded.snapshot is not None:
+    if own.snapshot is not None:
         done = rewritten(
-            {name: text for name, (_, text) in own.items()},
+            {name: text for name, (_, text) in own.texts.items()},
             snapshot,
             Variables.of(workspace.settings, workspace.environment),
             renames=renames,
             header=origin,
-            meant=loaded.snapshot,
-            read_as=read_as,
+            meant=own.snapshot,
+            read_as=own.read_as,
         )
         if done is not None:
-            data = _as_bytes(own, done)
+            data = _as_bytes(own.texts, done)
             notes = (*done.notes, *_other_environments(workspace, done))
-            unchanged = len(done.kept) == len(own) == len(data)
-            return _FilesToWrite(data, done.kept, notes, loaded if unchanged else None)
+            unchanged = len(done.kept) == len(own.texts) == len(data)
+            return _FilesToWrite(data, done.kept, notes, own.loaded if unchanged else None)
     texts = files_of(snapshot, origin, renames)
     return _FilesToWrite({name: text.encode() for name, text in texts.items()})
 
 
-def _own_files(
-    workspace: Workspace, read_as: ReadOnce
-) -> tuple[dict[str, tuple[bytes, str]], Loaded | None]:
-    """The project's files and what they were loaded as; none if they are in several folders."""
+class _OwnFiles(Struct, frozen=True):
+    """The octets and texts of the project's files by name, and what they were loaded as, if there are any.
+
+    ``read_as`` knows the texts that were read.
+    """
+
+    texts: dict[str, tuple[bytes, str]]
+    loaded: Loaded | None
+    read_as: ReadOnce
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """What the files mean; None if they are not valid, and without files."""
+        return self.loaded.snapshot if self.loaded is not None else None
+
+
+def _own_files(workspace: Workspace) -> _OwnFiles:
+    """Load the project's files; none if they are in several folders."""
+    read_as = ReadOnce()
     project = workspace.project
     if not project.exists or len(project.roots) != 1 or workspace.undecided is not None:
-        return {}, None
+        return _OwnFiles({}, None, read_as)
     (root,) = project.roots
     there = find(root, within=project.bounds_of_roots)
     found, texts = {}, {}
@@ -212,11 +231,11 @@ def _own_files(
         data = read_bytes(path)
         text = decode(data, shown(path)) if isinstance(data, bytes) else data
         if not isinstance(data, bytes) or not isinstance(text, str):
-            return {}, None
+            return _OwnFiles({}, None, read_as)
         found[path.relative_to(root).as_posix()] = (data, text)
         texts[path] = text
     loaded = workspace.load(found=there, texts=texts, read_as=read_as)
-    return found, loaded if found else None
+    return _OwnFiles(found, loaded if found else None, read_as)
 
 
 def _other_environments(workspace: Workspace, done: Rewritten) -> tuple[str, ...]:
@@ -320,7 +339,8 @@ def _proved(
             "the written files do not read back as the stored state, so none were kept",
             hint="This is a bug in reconciler; please report it.",
         )
-    return diagnostics, plan(Desired(loaded.snapshot, loaded.renames), current)
+    # Equal to what was loaded; and what the state has as well are the same values.
+    return diagnostics, plan(Desired(snapshot, loaded.renames), current)
 
 
 def _holds(folder: Path, data: Mapping[str, bytes]) -> bool:

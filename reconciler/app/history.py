@@ -63,7 +63,8 @@ def between(reader: StateReader, first: int, second: int | None) -> tuple[int, t
     for serial in (first, second):
         if serial:
             revision(reader, serial)
-    before, after = reader.past(first), reader.past(second)
+    before = reader.past(first)
+    after = reader.past(second, before.snapshot.by_address)
     return second, changes_between(before.resources, after.resources)
 
 

@@ -171,8 +171,11 @@ class StateReader(Protocol):
         """What one revision did, in order."""
         ...
 
-    def past(self, serial: int) -> PastState:
-        """Everything as it was at that revision; nothing at 0. Ignores later revisions."""
+    def past(self, serial: int, like: Mapping[Address, Resource] = NO_RESOURCES) -> PastState:
+        """Everything as it was at that revision; nothing at 0. Ignores later revisions.
+
+        Reuses equal resources of ``like``.
+        """
         ...
 
     def step(self, serial: int) -> tuple[PastState, PastState]:

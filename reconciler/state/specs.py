@@ -65,7 +65,7 @@ def decode(address: Address, text: str, expected: str, like: Resource | None = N
         raise StateCorrupt(
             f"the stored specification of {address} does not match its digest", hint=_HINT
         )
-    return like if like is not None and encode(like) == text else read(address, text)
+    return read(address, text, like)
 
 
 class Specifications:
@@ -89,8 +89,10 @@ class Specifications:
         return known
 
 
-def read(address: Address, text: str) -> Resource:
-    """Read a resource that was stored without a digest; raises StateCorrupt."""
+def read(address: Address, text: str, like: Resource | None = None) -> Resource:
+    """Read a resource that was stored without a digest, reusing ``like`` if it is equal; raises StateCorrupt."""
+    if like is not None and encode(like) == text:
+        return like
     try:
         resource = validated_text(_TYPES[address.kind], text)
     except Invalid as error:

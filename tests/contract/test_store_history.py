@@ -118,6 +118,20 @@ def test_the_past_is_what_each_revision_left_behind(store: StateStore, apply: Ap
     assert len(set(uids)) == 1, "a uid stays through renames"
 
 
+def test_the_past_reuses_expected_resources_only_where_they_are_equal(
+    store: StateStore, apply: Apply
+) -> None:
+    group = Group(name="team")
+    changed = replace(SUPPORT, labels=("hr",))
+    apply(store, Create(SUPPORT), Create(group))
+    apply(store, Update(SUPPORT, changed, ()))
+    like = {item.address: item for item in store.load().snapshot.resources}
+    for serial, left in ((1, {SUPPORT, group}), (2, {changed, group})):
+        found = store.past(serial, like)
+        assert found == store.past(serial)
+        assert set(found.resources.values()) == left
+
+
 def test_a_step_holds_what_one_revision_touched_and_nothing_else(
     store: StateStore, apply: Apply
 ) -> None:

@@ -178,7 +178,13 @@ def changes_of(connection: Connection, serial: int) -> tuple[HistoryEntry, ...]:
     return _read(connection, query.order_by(tables.history.c.position))
 
 
-def past(connection: Connection, serial: int, *, touched_by: int | None = None) -> PastState:
+def past(
+    connection: Connection,
+    serial: int,
+    like: Mapping[Address, Resource] = decoding.NO_RESOURCES,
+    *,
+    touched_by: int | None = None,
+) -> PastState:
     """Resources as they were at a revision; on request only those that another revision touched."""
     entries = tables.history.c
     newest = select(entries.uid, func.max(entries.serial).label("serial"))
@@ -196,7 +202,7 @@ def past(connection: Connection, serial: int, *, touched_by: int | None = None) 
     return PastState(
         serial,
         {
-            uid: specs.read(address, text)
+            uid: specs.read(address, text, like.get(address))
             for uid, (address, text) in found.items()
             if text is not None
         },

@@ -160,10 +160,10 @@ class SqlStore:
         with self._view() as view:
             return reading.changes_of(view, serial) if view is not None else ()
 
-    def past(self, serial: int) -> PastState:
+    def past(self, serial: int, like: Mapping[Address, Resource] = NO_RESOURCES) -> PastState:
         """Everything as it was at that revision; raises StateCorrupt if it cannot be read back."""
         with self._view() as view:
-            return reading.past(view, serial) if view is not None else PastState(serial, {})
+            return reading.past(view, serial, like) if view is not None else PastState(serial, {})
 
     def step(self, serial: int) -> tuple[PastState, PastState]:
         """Before and after one revision: only the resources that it touched."""

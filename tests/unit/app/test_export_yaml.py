@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.app import export_yaml
-from reconciler.app.export_yaml import _put_in_place, _write
+from reconciler.app.export_yaml import ExportedFiles, _own_files, _put_in_place, _write
 from reconciler.app.project_folder import find_project
 from reconciler.app.workspace import Workspace, open_workspace
 from reconciler.config.load import load
@@ -17,6 +17,8 @@ from reconciler.model.snapshot import StoredState
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from reconciler.model.snapshot import Snapshot
 
 GROUP = "kind: Group\nname: {name}\nmembers: {{users: [{name}@contoso.example]}}\n"
 
@@ -31,6 +33,11 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     return open_workspace(find_project({}), {})
 
 
+def written(workspace: Workspace, folder: Path, snapshot: Snapshot) -> ExportedFiles:
+    own = _own_files(workspace)
+    return _write(workspace, folder, snapshot, StoredState(), own, origin="Written by a test.")
+
+
 def test_files_that_stay_as_they_are_are_not_loaded_twice(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -38,7 +45,7 @@ def test_files_that_stay_as_they_are_are_not_loaded_twice(
     assert snapshot is not None
     monkeypatch.setattr(export_yaml, "load", None)
     out = tmp_path / "out"
-    done = _write(workspace, out, snapshot, StoredState(), origin="Written by a test.")
+    done = written(workspace, out, snapshot)
     assert done.kept == (out / "more" / "two.yaml", out / "one.yaml")
     assert not done.files
     assert not done.warnings
@@ -75,7 +82,7 @@ def test_the_verified_files_are_those_on_disk(
 
     monkeypatch.setattr(export_yaml, "_write_all", and_somebody_else)
     with pytest.raises(ReconcilerError):
-        _write(workspace, tmp_path / "out", snapshot, StoredState(), origin="Written by a test.")
+        written(workspace, tmp_path / "out", snapshot)
     assert not (tmp_path / "out").exists()
 
 
@@ -87,7 +94,7 @@ def test_the_warnings_of_files_that_stay_name_the_new_ones(
     snapshot = workspace.load().snapshot
     assert snapshot is not None
     out = tmp_path / "out"
-    done = _write(workspace, out, snapshot, StoredState(), origin="Written by a test.")
+    done = written(workspace, out, snapshot)
     assert [(item.rule, item.file) for item in done.warnings] == [
         ("file/empty", (out / "empty.yaml").as_posix())
     ]
