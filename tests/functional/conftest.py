@@ -21,7 +21,7 @@ from reconciler.sandbox.session import Sandbox
 from tests import interpreter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from reconciler.sandbox.session import Session
 
@@ -71,6 +71,10 @@ _LEFT: Final = {".reconciler/.gitignore", ".reconciler/fingerprint.key", ".recon
 
 _APPLIED: Final[dict[str, _Applied]] = {}
 """What was applied, by all that it depended on: the arguments, the environment and the files."""
+
+
+_MADE: Final[dict[str, dict[str, tuple[int, bytes]]]] = {}
+"""The files that something left, with their modes, by all that it depended on."""
 
 
 def _files_of(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -199,6 +203,24 @@ class Home:
         if first and left.keys() == _LEFT and str(self.folder) not in told + done.said:
             _APPLIED[told] = _Applied(done, left)
         return done
+
+    def once(self, make: Callable[[Home], None]) -> None:
+        """Do something to this folder, or copy what it left of a folder like this one."""
+        environ = {name: text for name, text in self.environ.items() if name != "HOME"}
+        before = _files_of(self.folder)
+        done = f"{make.__module__}.{make.__qualname__}"
+        told = repr((done, sorted(environ.items()), sorted(before.items())))
+        if (earlier := _MADE.get(told)) is None:
+            make(self)
+            after = _files_of(self.folder)
+            assert before.keys() <= after.keys(), "nothing may be deleted"
+            _MADE[told] = {name: file for name, file in after.items() if before.get(name) != file}
+            return
+        for name, (mode, content) in earlier.items():
+            path = self.folder / name
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            path.write_bytes(content)
+            path.chmod(mode)
 
     def redirect(self, host: str, port: int, to: int) -> None:
         """Connect to a port of loopback in place of what the environment says of a server."""

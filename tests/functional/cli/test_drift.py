@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 SCHEMA = Path(__file__).parents[3] / "schemas" / "drift.schema.json"
 
 
+def apply(home: Home) -> None:
+    done = home("apply", "--auto-approve")
+    assert done.status == 0, done.said
+
+
 @pytest.fixture
 def applied(live: Home) -> Home:
     """The example, tested and applied."""
-    done = live("apply", "--auto-approve")
-    assert done.status == 0, done.said
+    live.once(apply)
     return live
 
 

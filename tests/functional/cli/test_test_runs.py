@@ -27,11 +27,15 @@ def statuses(home: Home) -> dict[str, str]:
     return {item["name"]: item["status"] for item in document["connectors"]}
 
 
+def apply(home: Home) -> None:
+    done = home("apply", "--auto-approve")
+    assert done.status == 0, done.said
+
+
 @pytest.fixture
 def applied(live: Home) -> Home:
     """The example, tested and applied."""
-    done = live("apply", "--auto-approve")
-    assert done.status == 0, done.said
+    live.once(apply)
     return live
 
 
