@@ -144,15 +144,16 @@ def problems(text: str) -> list[Diagnostic]:
 
 def assert_hidden(text: str) -> None:
     found = problems(text)
-    assert not [item for item in found if MARKER.casefold() in str(astuple(item)).casefold()]
+    shown = [item for item in found if MARKER.casefold() in str(astuple(item)).casefold()]
+    assert not shown, text
 
 
-@pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("written", WRITTEN)
-def test_a_misplaced_secret_is_not_shown(field: str, written: str) -> None:
+def test_a_misplaced_secret_is_not_shown(written: str) -> None:
     value = written.replace("{{", "\0").replace("}}", "\1").replace("{}", MARKER)
     value = value.replace("\0", "{").replace("\1", "}")
-    assert_hidden(CONNECTOR.format(**{**FIELDS, field: value}))
+    for field in FIELDS:
+        assert_hidden(CONNECTOR.format(**{**FIELDS, field: value}))
 
 
 @given(field=st.sampled_from(sorted(FIELDS)), written=st.sampled_from(WRITTEN), secret=secrets)

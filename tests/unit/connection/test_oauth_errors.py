@@ -73,15 +73,13 @@ def test_an_unknown_code_is_named_with_its_page(error: str, error_class: ErrorCl
 
 
 @pytest.mark.parametrize("error", sorted(TOKEN_ERRORS))
-@pytest.mark.parametrize("description", ["", *(f"AADSTS{code}: x" for code in (*ENTRA, "1234"))])
-def test_no_failure_of_microsoft_speaks_of_googles_service_accounts(
-    error: str, description: str
-) -> None:
-    found = failure(error, description)
-    said = f"{found.cause} {found.remedy}".lower()
-    assert "google" not in said
-    assert "service account" not in said
-    assert "domain-wide" not in said
+def test_no_failure_of_microsoft_speaks_of_googles_service_accounts(error: str) -> None:
+    for description in ("", *(f"AADSTS{code}: x" for code in (*ENTRA, "1234"))):
+        found = failure(error, description)
+        said = f"{found.cause} {found.remedy}".lower()
+        assert "google" not in said, description
+        assert "service account" not in said, description
+        assert "domain-wide" not in said, description
 
 
 def test_google_speaks_of_its_service_accounts() -> None:
