@@ -47,7 +47,10 @@ def path(tmp_path: Path) -> Path:
 
 
 class Place(Protocol):
-    """Somewhere a state can be: opened any number of times it is the same state, until ``clear`` or, if something is applied next, ``empty``."""
+    """Somewhere a state can be: opened any number of times it is the same state, until ``clear`` or ``empty``.
+
+    Then there is none; after ``empty`` there may be one in which nothing was ever stored.
+    """
 
     clock: Clock
 
@@ -110,7 +113,7 @@ class PostgresqlPlace:
             connection.execute("DROP SCHEMA IF EXISTS reconciler CASCADE")
 
     def empty(self) -> None:
-        """Leave it as it was created, if it still has its tables: new ones take ten times as long."""
+        """Leave it as it was created, if it still has its tables: making new ones takes far longer."""
         import psycopg
 
         with psycopg.connect(self.url) as connection:
@@ -157,7 +160,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "sqlite":
         return SqlitePlace(tmp_path)
     found = PostgresqlPlace(request.getfixturevalue("postgresql_url"))
-    if "apply" in request.fixturenames:
+    if "apply" in request.fixturenames:  # otherwise, what matters may be that there is none
         found.empty()
     else:
         found.clear()
