@@ -133,7 +133,7 @@ def stored(
     tests: dict[str, LastTest | None] | None = None,
     fingerprints: dict[str, dict[SecretRef, Fingerprint]] | None = None,
 ) -> StoredState:
-    """A stored state whose connectors all passed their test, but for ``tests``."""
+    """A stored state whose connectors all passed their test, except for ``tests``."""
     results, known = tests or {}, fingerprints or {}
     return StoredState(
         LINEAGE,

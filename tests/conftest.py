@@ -1,6 +1,6 @@
-"""What holds for every test: where the servers can be had, a test that misses its server fails.
+"""What holds for every test: if servers are required, a test fails without its server.
 
-``RECONCILER_REQUIRE_SERVERS=1`` says that they can, as in continuous integration. Everywhere else such
+``RECONCILER_REQUIRE_SERVERS=1`` requires them, as in continuous integration. Everywhere else such
 a test is skipped, so that the suite passes on a machine without Dovecot, Postfix and PostgreSQL.
 
 Property tests try the same examples at every run, so that a change is judged by the change: ten of each. Tests of many
@@ -48,7 +48,7 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(autouse=True)
 def no_ci_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run as if no CI system did, wherever the suite itself runs: what holds in CI is tested by naming one."""
+    """Run as if outside CI, wherever the suite itself runs; a test of behaviour in CI names a CI system."""
     for name in ("CI", *(system.present for system in CI_SYSTEMS)):
         monkeypatch.delenv(name, raising=False)
 
@@ -161,7 +161,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is not asked for: most of each sweep, and benchmarks and attacks, which need the machine for themselves."""
+    """Skip what was not requested: most of each sweep, and benchmarks and attacks, which need the machine to themselves."""
     asked = {"benchmark": "benchmark" in config.option.markexpr, "chaos": config.option.chaos > 0}
     left_out = {
         item
@@ -176,7 +176,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 _PORTION: Final = 4
-"""Of that many inputs which are alike, one is tried by default."""
+"""Of that many similar inputs, one is tried by default."""
 
 
 def _every_input_is_tried(config: pytest.Config) -> bool:

@@ -1,4 +1,4 @@
-"""Ways in which a server may write what it was sent, for tests that nothing of a secret is shown."""
+"""Ways in which a server may repeat what it was sent, for tests that no part of a secret is shown."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ NOT_COVERED: Final[Mapping[str, Callable[[str], str]]] = {
     "two letters between": _separated("yx"),
     "leet": lambda text: text.translate(str.maketrans("aeiost", "431057")),
 }
-"""Encodings that are not; only a text of which nothing but known words is shown is safe from them."""
+"""Encodings that are not recognised; only showing nothing but known words is safe from them."""
 
 
 def pieces(text: str, size: int = 5) -> set[str]:

@@ -175,7 +175,7 @@ def _open_streams() -> None:
 
 
 class Ending:
-    """The end of a process without the last step: taking every module apart costs more than most commands.
+    """The end of a process without the last step: tearing down every module costs more than most commands.
 
     Threads have been waited for, and the other ``atexit`` functions have run, when this one is called.
     """

@@ -175,7 +175,7 @@ class MemoryStore:
         return before, after
 
     def history(self, address: Address, *, limit: int = 50) -> tuple[HistoryEntry, ...]:
-        """What happened to whatever bears that address or, if nothing does now, once bore it."""
+        """The history of the resource with that address or, if there is none now, of the last one that had it."""
         with self._mutex:
             last = {uid: entry.address for uid, entry in self._history}
             uids = {uid for uid, known in last.items() if known == address} or {
@@ -189,7 +189,7 @@ class MemoryStore:
         return self.export()
 
     def export(self) -> AbstractContextManager[WholeState]:
-        """All of it but the lock; raises StateError if nothing was applied."""
+        """Everything but the lock; raises StateError if nothing was applied."""
         with self._mutex:
             if not self._revisions:
                 raise nothing_to_export()
@@ -536,7 +536,7 @@ class MemoryStore:
         return ""
 
     def close(self) -> None:
-        """Let go of nothing: there is nothing to let go of."""
+        """Do nothing: there is nothing to close."""
 
 
 _OF_REVISION = (

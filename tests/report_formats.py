@@ -49,4 +49,4 @@ CHECKS: Final[dict[str, Callable[[str], object]]] = {
     "gitlab": lambda text: _gitlab().validate(json.loads(text)),
     "github": _is_annotations,
 }
-"""Each raises, or fails, for a report that does not keep to its schema."""
+"""Each raises, or fails, for a report that violates its schema."""

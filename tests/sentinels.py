@@ -1,4 +1,4 @@
-"""Secrets that are planted in every place a secret can come from, and a search for what is left of them."""
+"""Secrets planted in every place that a secret can come from, and a search for traces of them."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ _LOOKS = (("A mailbox", ()), ("Ein Postfach", ("hr",)), ("郵便 | `箱`", ("eu"
 
 @st.composite
 def policies(draw: st.DrawFn, known: tuple[Connector, ...]) -> GlobalSmtpPolicy:
-    """A policy that names connectors which can do what it wants of them."""
+    """A policy that names connectors which can do what it requires."""
     able = [item.name for item in known if item.can_send]
     enabled = bool(able) and draw(st.booleans())
     carriers = able if enabled else [item.name for item in known]
@@ -304,7 +304,7 @@ def carried_out(current: StoredState, changes: tuple[Change, ...], desired: Desi
 
 
 def unresolved(snapshot: Snapshot) -> list[str]:
-    """Everything that a snapshot names and does not have, or that cannot do what is desired of it."""
+    """Everything that a snapshot names but lacks, or that cannot do what is required."""
     by_name = {item.name: item for item in snapshot.connectors}
     known = {item.name for item in snapshot.groups}
     found = [f"permissions of {p.connector}" for p in snapshot.permissions

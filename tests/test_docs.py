@@ -76,7 +76,7 @@ def test_every_option_says_what_it_is_for(name: str) -> None:
 
 
 def _parses(line: str) -> None:
-    """Fail if a line that calls the program names a command or an option that it has not."""
+    """Fail if a line that calls the program names a command or an option that does not exist."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     words = list(takewhile(lambda word: not set(word) <= set("();<>|&"), lexer))

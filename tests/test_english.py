@@ -49,6 +49,17 @@ PHRASES: Final = {
     r"\bas long as it is not known\b": "until you know it",
     r"\bout of order\b": "failed, or unavailable",
     r"\blike peace\b": "like success",
+    r"\bunder way\b": "in progress, or pending",
+    r"\bwhoever\b(?! sends\b)": "anybody who; the user, the person or the program that",
+    r"\bon the spot\b": "at once",
+    r"\bcannot be told\b(?! apart)": "it is unknown, or unclear",
+    r"\b(?:of|plan|planning) no change\b": "without changes",
+    r"\bby the clock\b": "in wall-clock time",
+    r"\bhalf way\b": "halfway through",
+    r"\bwrong usage\b": "a usage error",
+    r"\b(?:give|gives|giving|gave|given) back\b": "release, or return",
+    r"\btaken as (?:it|they) stands?\b": "taken literally",
+    r"\bto be had\b|\bcan be had\b": "available, or obtained",
 }
 """What nobody should have to decode, and what to write instead."""
 
@@ -67,7 +78,7 @@ PROSE: Final = {
     r"\bunder way\b": "pending, or running",
     r"\bfor want of\b": "because it lacks",
 }
-"""The same for docstrings and comments of the package."""
+"""The same for docstrings and comments, of the tests too."""
 
 NAMES: Final = {
     r"_(?:is|are|was|were)_told(?!_apart)": "is reported, is given, is called with",
@@ -161,9 +172,9 @@ def test_no_text_has_a_phrase_that_has_to_be_decoded(phrase: str) -> None:
 
 @cache
 def prose() -> tuple[tuple[str, str], ...]:
-    """Every docstring and comment of the package, each on one line, with the name of its file."""
+    """Every docstring and comment, each on one line, with the name of its file."""
     found = []
-    for path in sorted((ROOT / "reconciler").rglob("*.py")):
+    for path in sorted([*(ROOT / "reconciler").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]):
         source = path.read_text("utf-8")
         place = path.relative_to(ROOT).as_posix()
         found += [

@@ -72,7 +72,7 @@ def test_whatever_is_installed_has_a_hash_or_lies_here(path: Path) -> None:
         assert "--require-hashes" in line or by_hand or without_dependencies or built_here, line
 
 
-def test_the_action_installs_its_own_checkout_and_what_is_locked() -> None:
+def test_the_action_installs_its_own_checkout_and_locked_versions() -> None:
     text = (ROOT / "packaging" / "ci" / "install").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if line.startswith('"${pip[@]}" install')]
     of_locks = [re.fullmatch(r'.* --require-hashes --requirement "\$checkout/packaging/requirements/(\w+)\.txt"', line)

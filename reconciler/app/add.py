@@ -371,7 +371,7 @@ def server_given(protocol: MailProtocol, text: str) -> FoundServer:
         )
     if security is None:
         raise UsageError(
-            f"how port {port} is encrypted cannot be told",
+            f"it is unknown how port {port} is encrypted",
             hint=f"Write {host}:{port}:implicit or {host}:{port}:starttls.",
         )
     return FoundServer(protocol, host, int(port), security)

@@ -171,7 +171,7 @@ def _refuse_changed(item: Replacement) -> None:
     refuse_escape(item.path)
     if item.path.read_bytes() != item.before:
         raise ReconcilerError(
-            f"{item.path} was changed by another program meanwhile",
+            f"{item.path} was changed by another program in the meantime",
             hint="Nothing was changed. Run it again.",
         )
 

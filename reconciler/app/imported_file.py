@@ -64,7 +64,7 @@ class ImportedFile:
             raise unreadable(self._path, error) from error
         if self._now() != self._version:
             raise ReconcilerError(
-                f"{self._path} was changed by another program meanwhile",
+                f"{self._path} was changed by another program in the meantime",
                 hint="Nothing was written. Run it again.",
             )
         return b"".join(parts)

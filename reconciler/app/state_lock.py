@@ -40,4 +40,4 @@ def held_lock(
             if outcome is not None and outcome.known and outcome.serial is not None:
                 written = f"revision {outcome.serial} was written, but "
             why = lock.not_released.message
-            noted(f"{written}the lock was not given back: {why}; it expires within a minute")
+            noted(f"{written}the lock was not released: {why}; it expires within a minute")

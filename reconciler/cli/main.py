@@ -31,8 +31,8 @@ from reconciler.signals import (
 )
 
 COMMANDS = {
-    "init": "Create a configuration, for a mailbox or for you to edit.",
-    "add": "Add the connector of a mailbox, with its settings found.",
+    "init": "Create a configuration: for a mailbox, or an example to edit.",
+    "add": "Add the connector of a mailbox, and find its settings.",
     "validate": "Check the configuration, without secrets, state or network.",
     "explain": "Explain a field, a rule, a provider or an error class.",
     "fmt": "Format the configuration files.",

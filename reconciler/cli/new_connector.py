@@ -27,7 +27,7 @@ _OPTIONS = (
     click.option("--from", "from_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
                  help="Take the settings of another program: .env, compose, spring.mail.*, msmtprc, a settings form or"
                  " autoconfig XML. Passwords are not copied."),
-    click.option("--name", metavar="NAME", help="The connector's name. [default: made of the address]"),
+    click.option("--name", metavar="NAME", help="The connector's name. [default: made from the address]"),
     click.option("--provider", metavar="PROVIDER", shell_complete=completion.providers, help="Take the servers of this provider."),
     click.option("--imap", metavar="HOST[:PORT[:SECURITY]]",
                  help="The IMAP server; SECURITY is implicit or starttls. [default port: 993]"),
@@ -36,17 +36,17 @@ _OPTIONS = (
     click.option("--send/--no-send", default=True, show_default=True,
                  help="Allow mail to be sent through the connector."),
     click.option("--username", metavar="NAME",
-                 help="The user name, or a reference to it. [default: as the provider has it, or the address]"),
+                 help="The user name, or a reference to it. [default: as the provider requires, or the address]"),
     click.option("--password", metavar="REFERENCE",
                  help="Where the password is, such as file:/run/secrets/support; never the password itself."
                  " [default: a variable named after the connector]"),
     click.option("--client-id", metavar="ID",
-                 help="Sign in with OAuth 2.0 as this application, where the provider takes that."),
+                 help="Sign in with OAuth 2.0 as this application, if the provider supports it."),
     click.option("--discover/--no-discover", default=True, show_default=True,
-                 help="Ask DNS and the address's domain for the servers. Without, only known providers are found."),
-    click.option("--nameserver", metavar="ADDRESS[:PORT]", help="Ask this name server, not the system's."),
+                 help="Ask DNS and the address's domain for the servers. Otherwise only known providers are found."),
+    click.option("--nameserver", metavar="ADDRESS[:PORT]", help="Ask this name server instead of the system's."),
     click.option("-y", "--yes", is_flag=True,
-                 help="Ask nothing. Servers in another domain are refused, guessed ones become a draft."),
+                 help="Ask nothing. Servers in another domain are refused; guessed ones become a draft."),
 )  # fmt: skip
 
 

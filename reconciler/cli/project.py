@@ -125,7 +125,7 @@ class Project:
         show_envvar=True,
         shell_complete=completion.environments,
         metavar="NAME",
-        help="The environment, one of those that reconciler.yaml declares.",
+        help="An environment that reconciler.yaml declares.",
     )
     policy: str | None = _option(
         {Uses.CONFIG | Uses.CONFIG_WITHOUT_SHORT | Uses.STATE: ("--policy",)},
@@ -176,8 +176,8 @@ class Project:
         multiple=True,
         shell_complete=completion.addresses,
         metavar="PATTERN",
-        help="Only this: a connector with its permissions, or an address such as Group.staff, with shell"
-        " patterns. Repeatable: any of them. What it depends on comes along.",
+        help="Only this: a connector with its permissions, or an address such as Group.staff, with"
+        " shell patterns. Repeatable: any of them. Includes what it depends on.",
     )
     scope_labels: tuple[str, ...] = _option(
         {Uses.SCOPE: ("-l", "--label")},
@@ -207,7 +207,7 @@ class Project:
         (),
         multiple=True,
         metavar="HOST:PORT=ADDR:PORT",
-        help="Connect to ADDR:PORT in place of HOST:PORT; certificates are still checked for HOST."
+        help="Connect to ADDR:PORT instead of HOST:PORT; certificates are still checked for HOST."
         " Repeatable; takes precedence over RECONCILER_CONNECT_TO. A lone * forbids all other connections.",
     )
     ca_file: str | None = _option(

@@ -40,7 +40,7 @@ _ADDRESS: Final = re.compile(r"[^\s\x00-\x1f\x7f@<>]{1,64}@[^\s\x00-\x1f\x7f@<>]
 
 _REJECTED: Final = "535 5.7.8 The name or the password is wrong"
 _LOCKED: Final = "454 4.7.0 Too many failed sign-ins; try again later"
-_FULL: Final = "451 4.3.2 Too many mails are under way; try again later"
+_FULL: Final = "451 4.3.2 Too many mails are in progress; try again later"
 _BARE_LINE: Final = MailReply(
     "550", "5.6.0", "The mail has a bare CR or LF; lines end in CR and LF", SendingResult.REFUSED
 )

@@ -54,8 +54,8 @@ def _sentences(decision: Route | Refusal, style: Style) -> str:
         *(f"  {name}: {visible(with_a_label(value))}" for name, value in headers if value),
     ]
     if decision.save_to_sent_items is not None:
-        saved = "is filed" if decision.save_to_sent_items else "is not filed"
-        lines.append(f"  A copy {saved} in the Sent Items of {decision.connector}.")
+        copy = "A copy" if decision.save_to_sent_items else "No copy"
+        lines.append(f"  {copy} is filed in the Sent Items of {decision.connector}.")
     lines += [
         f"\n{style.changed('Warning:')} {visible(with_a_labels(text))}."
         for text in decision.warnings

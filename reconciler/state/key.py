@@ -87,7 +87,7 @@ class PreparedKey(Struct, frozen=True):
         found = _read(self._path)
         if found is None or found.key_id != self.key.key_id:
             raise StateConflict(
-                f"another process has written {self._path} meanwhile", hint="run the command again"
+                f"another process wrote {self._path} in the meantime", hint="run the command again"
             )
 
 

@@ -1,10 +1,10 @@
-"""A TCP proxy that is far away: everything takes a while, and nothing takes longer for being more.
+"""A TCP proxy that simulates distance: everything is delayed, however much it is.
 
     python -m tests.benchmarks.delay ROUND_TRIP TARGET_PORT...
 
 It prints a port of loopback for each target, and serves until its standard input ends. What arrives is
-passed on after half a round trip, in both directions, however much else is under way: like a long line and
-unlike a slow one. A connection is taken at once, because no program can keep TCP waiting; so that the round
+passed on after half a round trip, in both directions, however much else is in transit: latency without a
+limit on bandwidth. A connection is taken at once, because no program can keep TCP waiting; so that the round
 trip which TCP takes is not lost, what comes before it would be over is treated as if it came then.
 """
 
@@ -21,7 +21,7 @@ Deed = Callable[[asyncio.Transport], None]
 
 
 class End(asyncio.Protocol):
-    """One end of a connection that goes through the proxy, and what is to be done at the other."""
+    """One end of a connection through the proxy, and what is due at the other end."""
 
     def __init__(self, account: float, opened: float) -> None:
         self._account = account

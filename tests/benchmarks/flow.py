@@ -1,4 +1,4 @@
-"""Mails that are put into a queue at the pace at which it gets rid of them, and what became of each."""
+"""Mails that are put into a queue as fast as it delivers them, and the result of each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SENDERS: Final = tuple(item for item in ACCOUNTS if re.fullmatch("user-[0-7]", item.name))
 """Those that have a connector each."""
 (STRAIGHT,) = (item for item in ACCOUNTS if item.name == "user-8")
-"""Who sends what goes past the gateways."""
+"""The sender of the mails that bypass the gateways."""
 READERS: Final = tuple(item for item in ACCOUNTS if re.fullmatch("user-[1-4][0-9]", item.name))
 STUCK: Final = 300
 """Seconds without a mail that got through."""
@@ -64,7 +64,7 @@ class _Follower:
 
 
 class QueueLog(_Follower):
-    """Follows the log of a queue, to count the mails that it got rid of."""
+    """Follows the log of a queue, to count the mails that it delivered."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class QueueLog(_Follower):
 def pour(
     port: int, name: str, numbers: range, log: QueueLog, *, author: Account | None = None
 ) -> float:
-    """Put mails into a queue and return the seconds until it is rid of all of them."""
+    """Put mails into a queue and return the seconds until it has delivered all of them."""
     began, before = time.monotonic(), log.sent
     given, turn = iter(numbers), threading.Lock()
     put = Counter[str]()
@@ -126,7 +126,7 @@ def pour(
 
 
 def arrived(dovecot: Dovecot, name: str) -> Counter[str]:
-    """How many copies of each mail there are in all mailboxes, by Message-ID."""
+    """The number of copies of each mail in all mailboxes, by Message-ID."""
     found: Counter[str] = Counter()
     for folder in (dovecot.folder / "mail").glob("*/Maildir/*"):
         if folder.name not in {"new", "cur"}:
@@ -141,13 +141,13 @@ def arrived(dovecot: Dovecot, name: str) -> Counter[str]:
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """The rows of ``reconciler log`` that there are for each mail, by result."""
+    """The rows of ``reconciler log`` for each mail, by result."""
 
     by_mail: dict[str, Counter[str]]
 
     @classmethod
     def of(cls, workplace: Workplace) -> Self:
-        """Read the whole log, by the command that everybody has."""
+        """Read the whole log, with the public command."""
         done = workplace("log", "--format", "json", "--limit", "10000000")
         assert done.status == 0, done.said
         found: dict[str, Counter[str]] = {}
@@ -161,7 +161,7 @@ class Logged:
 
 
 class Commits(_Follower):
-    """Notes when a revision came to be in force: when others first see it in the database."""
+    """Notes when a revision took effect: when others first see it in the database."""
 
     def __init__(self, url: str, serial: int) -> None:
         super().__init__()

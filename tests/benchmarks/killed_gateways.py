@@ -66,11 +66,11 @@ class KilledGateways:
         return self.ended_cpu + running - sum(self.starts)
 
     def begin(self) -> None:
-        """Begin to kill."""
+        """Start killing."""
         self._killer.start()
 
     def spare(self) -> None:
-        """Kill no more, and wait until all of them are there."""
+        """Stop killing, and wait until all of them run."""
         self._over.set()
         if self._killer.is_alive():
             self._killer.join()

@@ -247,7 +247,7 @@ def _timed(deed: Callable[[], Value]) -> tuple[float, Value]:
 
 
 def main(what: str, where: str) -> None:
-    """Do one of the things, and print what came of it."""
+    """Run one measurement, and print its result."""
     collect_rarely([])  # as the commands do
     assert what == "state"
     print(json.dumps(dict(stored(where))))

@@ -1,4 +1,4 @@
-"""An IMAP and a submission server that do next to nothing, so that a test of one costs what the test costs.
+"""An IMAP and a submission server that do next to nothing, so that only the test itself costs time.
 
     python -m tests.benchmarks.mail_server CERTIFICATE
 

@@ -1,7 +1,7 @@
-"""Processes to measure, and what to make of what they say on a machine that does other things too.
+"""Processes to measure, and how to judge the figures on a machine that does other work too.
 
-Noise only ever adds. So a time is the shortest of several, and what is compared is measured in turns, so
-that a busy minute meets both sides alike. How often is fixed: to measure again where a limit was missed would
+Noise only adds time. So a time is the shortest of several, and two sides are measured in turns, so
+that a busy minute affects both. The number of runs is fixed: measuring again after a missed limit would
 favour passing.
 """
 
@@ -29,7 +29,7 @@ RECONCILER = str(Path(sys.executable).parent / "reconciler")
 
 _COMPILED = tempfile.TemporaryDirectory(prefix="bytecode-")
 _AS_INSTALLED: Final = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": _COMPILED.name}
-"""An installed program is compiled once, whatever the environment of the tests says; so is what it is compared with."""
+"""Bytecode is compiled once, as for an installed program, whatever the environment of the tests says; on both sides."""
 
 
 def measured(module: str, *arguments: object) -> Any:
@@ -86,13 +86,13 @@ class Server:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # Its input ends, and so does it; what it had to say about connections that were cut is not read.
+        # It ends with its input; its messages about cut connections are not read.
         self._process.communicate(timeout=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """How much more the first takes than the second: the median of pairs, and the extremes."""
+    """The ratio of the first to the second: the median of the pairs, and the extremes."""
 
     median: float
     lowest: float
@@ -106,10 +106,10 @@ class Ratio:
 
 
 def compared(first: Callable[[], float], second: Callable[[], float], *, pairs: int = 9) -> Ratio:
-    """Measure both in turns, so often: the median of the pairs is what counts."""
+    """Measure both in turns, so many times: the median of the pairs counts."""
     ratios: list[float] = []
     for number in range(pairs):
-        # Who goes first changes, so that what rises or falls meanwhile favours nobody.
+        # They take turns going first, so that a rising or falling load favours neither.
         if number % 2:
             below, above = second(), first()
         else:
@@ -119,5 +119,5 @@ def compared(first: Callable[[], float], second: Callable[[], float], *, pairs: 
 
 
 def sorted_times(take: Callable[[], float], *, count: int = 5) -> list[float]:
-    """Measure so often; the times, the shortest first."""
+    """Measure so many times; the times, shortest first."""
     return sorted(take() for _ in range(count))

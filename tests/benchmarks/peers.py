@@ -1,4 +1,4 @@
-"""The same work for programs that people come from: as many records in octoDNS, as many resources in Terraform.
+"""The same work for the tools that people migrate from: as many records in octoDNS, as many resources in Terraform.
 
 Both get their smallest resource, a record of four lines and a built-in ``terraform_data``, in one file. A connector
 has two documents of 26 lines, in a file of its own. octoDNS reads its target from a file as well.
@@ -36,7 +36,7 @@ class Connectors:
         return cpu_seconds(RECONCILER, "plan", cwd=self._folder)
 
     def apply(self, actor: str = "root@contoso.example") -> float:
-        """Seconds of CPU to write what is planned, without live tests."""
+        """Seconds of CPU for an apply, without live tests."""
         command = (RECONCILER, "apply", "--auto-approve", "--skip-tests", "no servers here")
         allowed = {"RECONCILER_ALLOW_CREDENTIAL": "*", "RECONCILER_ACTOR": actor}
         return cpu_seconds(*command, cwd=self._folder, environ=allowed)

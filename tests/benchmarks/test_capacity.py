@@ -53,7 +53,7 @@ ROWS: Final = 5000
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a command took: CPU of itself and of the database in seconds, its memory at the most in octets, and its time."""
+    """What a command took: its CPU and the database's in seconds, its peak memory in bytes, and its time."""
 
     own: float
     database: float

@@ -1,4 +1,4 @@
-"""What the first mail of a program costs, whose state may be small or large: it reads only what it concerns.
+"""What the first mail of a program costs with a small and a large state: only what concerns it is read.
 
 The state is made by the store itself; what is measured is `sendmail` as a program, from its start to its end, and the first
 mail of a ``Mailer``.

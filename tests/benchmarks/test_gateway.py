@@ -150,7 +150,7 @@ def stand(
 
 
 def taken(begun: dict[str, float], ended: dict[str, float], mails: int) -> str:
-    """Say what each part has taken for a mail."""
+    """Report what each part took per mail."""
     parts = {part: (ended[part] - begun[part]) / mails * 1000 for part in ended}
     named = ", ".join(f"{part} {each:.1f}" for part, each in parts.items() if each >= 0.05)
     return f"{sum(parts.values()):.1f} ms of CPU for each mail ({named})"

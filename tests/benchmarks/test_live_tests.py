@@ -1,4 +1,4 @@
-"""Live tests: as long as the network makes them, and no longer."""
+"""Live tests take as long as the network does, and no longer."""
 
 from __future__ import annotations
 

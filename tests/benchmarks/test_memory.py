@@ -1,4 +1,4 @@
-"""What commands have in memory at the most, with ten thousand connectors and with a long log."""
+"""The peak memory of commands, with ten thousand connectors and with a long log."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ sys.exit(process.returncode)
 
 @dataclass(frozen=True)
 class Command:
-    """Runs the program in a folder with a state, and says how much memory it had at the most."""
+    """Runs the program in a folder with a state, and returns its peak memory."""
 
     folder: Path
     state: str

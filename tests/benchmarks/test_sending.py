@@ -90,7 +90,7 @@ def with_mailer(environ: dict[str, str]) -> float:
 
 
 def with_smtplib(port: int, context: ssl.SSLContext) -> float:
-    """Seconds for all mails in a loop as it stands in the manual of Python."""
+    """Seconds for all mails in a loop as in Python's manual."""
     started = time.perf_counter()
     with smtplib.SMTP_SSL(LOOPBACK, port, context=context) as session:
         session.login(ADDRESS, PASSWORD)

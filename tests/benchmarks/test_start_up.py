@@ -1,4 +1,4 @@
-"""Starting: a command costs little more than the interpreter with the libraries that it cannot do without."""
+"""Start-up: a command costs little more than the interpreter with the libraries that it needs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ enable_mail_send_from: true
 smtp: {{server: 127.0.0.1, port: {port}, security: none, sign_in: none, email_address: relay@contoso.example}}
 save_sent: never
 """
-"""Takes no TLS and no sign-in, so that little is measured of the connection."""
+"""Has no TLS and no sign-in, so that the connection adds little."""
 MAIL: Final = "From: relay@contoso.example\nTo: ada@x.example\nSubject: Order\n\nShipped.\n"
 
 

@@ -53,7 +53,7 @@ def counted(
 
 
 def mailer(folder: str, connector: str, *identifiers: str) -> None:
-    """Send mails from four threads, and say what became of each in a line."""
+    """Send mails from four threads, and print the result of each on a line."""
 
     def send(identifier: str) -> None:
         content = Path(folder, identifier).read_bytes()

@@ -1,4 +1,4 @@
-"""What attacks share: servers, states to begin with, and what each target usually takes."""
+"""What attacks share: servers, initial states, and what each target usually takes."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Collect the table of attacks, in the process that hears of them all."""
+    """Collect the table of attacks, in the process that all attacks are reported to."""
     if config.option.chaos_report and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Reporter(config), "chaos-report")
 
 
 class _Reporter:
-    """Writes the table at the end; it hears of every attack, whichever worker has run it."""
+    """Writes the table at the end, with the attacks of all workers."""
 
     def __init__(self, config: pytest.Config) -> None:
         option = config.option
@@ -47,7 +47,7 @@ class _Reporter:
         self._table = AttackTable()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take in an attack."""
+        """Add an attack."""
         if report.when == "call":
             for name, attack in report.user_properties:
                 if name == "attack":
@@ -66,7 +66,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
 
 @pytest.fixture(scope="session")
 def measured() -> dict[tuple[str, str, str], Usual]:
-    """What targets take, as far as that is known."""
+    """What targets usually take, as far as it was measured."""
     return {}
 
 

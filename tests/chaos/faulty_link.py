@@ -1,4 +1,4 @@
-"""A connection that breaks, or stands still for a while, after so many octets."""
+"""A connection that breaks, or stalls for a while, after so many octets."""
 
 from __future__ import annotations
 

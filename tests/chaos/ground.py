@@ -1,4 +1,4 @@
-"""The place of one attack: a state, a folder for each of those who work on it, and the processes there."""
+"""The place of one attack: a state, a folder for each person who works on it, and the processes there."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PASSWORD: Final = "wbr3N-7hq2-Lx0v-pine"
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What a target takes when nobody attacks it: calls, those before its mark, seconds, octets by link."""
+    """What a target takes without an attack: calls, those before its mark, seconds, octets by link."""
 
     calls: int
     marked: int
@@ -92,9 +92,9 @@ class Started:
 
 
 class Strike:
-    """An attack on one process, or the measurement of what it takes without any.
+    """An attack on one process, or the measurement of what it takes
 
-    Without a plan nothing is done but to count.
+    without one. Without a plan, it only counts.
     """
 
     def __init__(self, plan: AttackPlan | None, usual: Usual | None, mark: str = "") -> None:
@@ -126,7 +126,7 @@ class Strike:
         return LinkFault(plan.upwards, int(plan.share * octets), pause=pause, reset=plan.reset)
 
     def aim(self, process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> threading.Thread:
-        """Send the signals from outside at their time, and let a process that was stopped go on."""
+        """Send the signals from outside at their time, and let a stopped process continue."""
         thread = threading.Thread(target=self._signal, args=(process,))
         thread.start()
         return thread
@@ -160,7 +160,7 @@ def _stopped(pid: int) -> bool:
 
 
 class Ground:
-    """``lead``, ``first`` and ``second`` work here, each in a folder of their own, on one state."""
+    """``lead``, ``first`` and ``second`` work here, each in their own folder, on one state."""
 
     def __init__(
         self, folder: Path, office: Office, state: str, server: Postgresql | None, strike: Strike
@@ -204,7 +204,7 @@ class Ground:
         return f"{actor}@{self.office.domain}"
 
     def write(self, actor: str, label: str, *, save_sent: str = "never") -> None:
-        """Make this the configuration in somebody's folder."""
+        """Make this the configuration in the folder of a user."""
         text = documents(self.office, label, save_sent=save_sent)
         self.homes[actor].write("connectors.yaml", text)
 
@@ -228,7 +228,7 @@ class Ground:
         return name
 
     def links(self) -> dict[str, str]:
-        """Open the connections that the attacked process goes by; returns its environment."""
+        """Open the connections that the attacked process uses; returns its environment."""
         ports: dict[str, int] = {}
         for name, port in self.office.ports.items():
             ports[name] = self._link(name, port).port
@@ -246,7 +246,7 @@ class Ground:
         return changed
 
     def start(self, actor: str, *command: str, attacked: bool, stdin: str = "") -> Started:
-        """Start a command of somebody, and attack it if it is the victim."""
+        """Start a command as a user, and attack it if it is the victim."""
         home, strike = self.homes[actor], self.strike
         environ = home.environ | (self.links() if attacked else {})
         said = self.folder / "said" / f"{len(self._running)}"
@@ -281,14 +281,14 @@ class Ground:
         self.ended += [item.end() for item in started]
 
     def usual(self, seconds: float) -> Usual:
-        """What the process took that was to be attacked."""
+        """What the attacked process took."""
         counts = self.strike.counts
         calls, marked = json.loads(counts.read_text("ascii")) if counts else (0, 0)
         passed = {name: dict(link.passed) for name, link in self.strike.links.items()}
         return Usual(calls, marked, seconds, passed)
 
     def secrets(self) -> tuple[str, ...]:
-        """What must be found nowhere."""
+        """The secrets, which must not be found anywhere."""
         return (*self.office.passwords.values(), PASSWORD, FINGERPRINT_KEY)
 
     def _link(self, name: str, target: int | Path) -> FaultyLink:

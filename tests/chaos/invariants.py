@@ -1,4 +1,4 @@
-"""What must hold after every attack, checked by somebody who reads the tables, files and mailboxes themselves."""
+"""What must hold after every attack, checked by reading the tables, files and mailboxes directly."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _logged(rows: StoredRows, ground: Ground) -> str:
 
 
 def broken(ground: Ground) -> Iterator[str]:
-    """Yield each promise that does not hold, in a sentence with the evidence."""
+    """Yield each broken promise, in a sentence with the evidence."""
     rows = stored.read(ground.state)
     serials = [serial for serial, _ in rows.revisions]
     if serials != list(range(1, rows.serial + 1)):
@@ -120,7 +120,7 @@ def _said(ended: Ended, ground: Ground) -> Iterator[str]:
 
 
 def _writer(ended: Ended, ground: Ground, rows: StoredRows) -> Iterator[str]:
-    """Yield what a command that writes revisions has said that is not so."""
+    """Yield the false statements of a command that writes revisions."""
     command, last = command_of(ended), ended.last_line
     found = _written(ended, ground, rows)
     facts = f"{command} wrote {found}, ended with {ended.status}, and says last {last!r}"
@@ -145,7 +145,7 @@ def _writer(ended: Ended, ground: Ground, rows: StoredRows) -> Iterator[str]:
 
 
 def _claim(ended: Ended) -> str:
-    """What the end of a send says of its mail: sent, not, or unknown."""
+    """What the exit of a send says about its mail: sent, not sent, or unknown."""
     if ended.status == 0:
         return "sent"
     if ended.status == 76 or "may have been delivered" in ended.err or ended.status < 0:

@@ -1,4 +1,4 @@
-"""Where mail goes in an attack: to servers of ours that note each mail as they take it, or to real ones."""
+"""Where mail goes in an attack: to scripted servers that record each mail as they accept it, or to real ones."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Office(Protocol):
 
 
 class ScriptedOffice:
-    """Servers that are right, and that have taken a mail as soon as its last line has come."""
+    """Correct servers that have accepted a mail as soon as its last line has arrived."""
 
     domain = HOST
     hosts: Final = {"smtp": HOST, "imap": HOST}
@@ -79,7 +79,7 @@ class ScriptedOffice:
         self._stack.close()
 
     def taken(self, message_id: str) -> int:
-        """How often a mail was taken; the client's end has closed, so what is being read ends soon."""
+        """How often a mail was accepted; the client has closed its end, so pending reads end soon."""
         with self._changing:
             assert self._changing.wait_for(lambda: not self._reading, 30)
             return self._taken[message_id]
@@ -142,7 +142,7 @@ class RealOffice:
 
 
 def connect_to(office: Office, links: Mapping[str, int]) -> str:
-    """``RECONCILER_CONNECT_TO`` for the servers, by way of the links to some of them."""
+    """``RECONCILER_CONNECT_TO`` for the servers, through the links to some of them."""
     usual = {"smtp": 465, "imap": 993}
     return " ".join(
         f"{office.hosts[name]}:{port}={LOOPBACK}:{links.get(name, office.ports[name])}"

@@ -1,4 +1,4 @@
-"""Reads a state as nobody of the product does: by plain SQL, through the drivers themselves."""
+"""Reads a state without any code of the product: with plain SQL, through the drivers themselves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SENT = "SELECT id, message_id, result FROM {}sent ORDER BY id"
 
 @dataclass(frozen=True, slots=True)
 class StoredRows:
-    """What lies in the tables: who wrote which serial, the lease's token, and what became of each mail."""
+    """The content of the tables: who wrote which serial, the lease's token, and the result of each mail."""
 
     serial: int
     revisions: tuple[tuple[int, str], ...]
@@ -25,7 +25,7 @@ class StoredRows:
     sent: Mapping[str, tuple[str, ...]]
 
     def written_by(self, actor: str, after: int) -> tuple[int, ...]:
-        """The serials of somebody's revisions."""
+        """The serials of a user's revisions."""
         return tuple(serial for serial, who in self.revisions if who == actor and serial > after)
 
 

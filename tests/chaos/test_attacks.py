@@ -1,4 +1,4 @@
-"""Attacks at random moments, each of which leaves every promise of docs/reliability.md in force.
+"""Attacks at random moments, none of which may break a promise of docs/reliability.md.
 
 They are not in the default run. ``pytest tests/chaos --chaos N`` runs N of them, ``--chaos-seed S`` says which:
 the attack of a seed is always the same, and N attacks take the seeds from S on. A failure prints the command

@@ -34,7 +34,7 @@ COLUMNS = [
 
 @dataclass(frozen=True, slots=True)
 class Reopened:
-    """A store whose file is replaced behind its back; one for all values, since each compiles its queries anew."""
+    """A store whose file is replaced behind its back; one for all values, since each compiles its own queries."""
 
     path: Path
     store: StateStore
@@ -68,7 +68,7 @@ def damage(path: Path, statement: str, *values: object) -> bool:
 
 
 def read_everything(store: StateStore) -> None:
-    """Ask all that a store can be asked, and use the answers."""
+    """Call every method of a store that reads, and use the answers."""
     state = store.load()
     for revision in store.revisions(limit=1000):
         store.changes_of(revision.serial)

@@ -256,7 +256,7 @@ def test_a_state_of_an_older_release_is_salvaged_as_it_is(version: str, path: Pa
     store = open_store(f"sqlite:///{path}")
     assert store.migrate()
     migrated = export_of(store)
-    # What a migration computes from the rest is computed by an import as well.
+    # An import, too, computes what a migration computes from the rest.
     revisions = tuple(replace(item, chain="") for item in migrated.revisions)
     assert tuple(replace(item, chain="") for item in found.revisions) == revisions
     assert (found.losses, found.resources, found.history) == (

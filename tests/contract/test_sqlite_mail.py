@@ -1,4 +1,4 @@
-"""Sending one mail with the driver alone: the same answers and rows as from the whole store, which it asks in doubt."""
+"""Sending one mail with only the driver: the same answers and rows as from the whole store, which is used in case of doubt."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def outcome(state: MailState, question: str, asked: RoutingNeeds) -> object:
 
 
 def same(path: Path, question: str, asked: RoutingNeeds, what: object) -> None:
-    """Assert that both ways come to the same, each from the same file."""
+    """Assert that both ways give the same result, each from the same file."""
     before = path.read_bytes() if path.exists() else None
     expected, found = outcome(whole(path), question, asked), path.exists() and rows_or_none(path)
     restore(path, before)

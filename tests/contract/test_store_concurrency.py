@@ -1,4 +1,4 @@
-"""What every store does when several writers are at it at once, each with a connection of its own."""
+"""What every store does with several concurrent writers, each with its own connection."""
 
 from __future__ import annotations
 

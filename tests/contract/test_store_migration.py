@@ -160,7 +160,7 @@ def test_a_failed_commit_of_a_migrated_state_is_still_a_conflict(
 
 
 def described(connection: Connection) -> dict[str, Any]:
-    """All that the database knows of its tables, and the rows of a new state."""
+    """Everything that the database knows about its tables, and the rows of a new state."""
     looked = inspect(connection)
     found: dict[str, Any] = {}
     for name in looked.get_table_names():

@@ -160,7 +160,7 @@ def test_the_desired_state_is_stored_and_every_store_has_the_same_history(
     place.clear()
     store, plain = place.open(), MemoryStore()
     for serial, (snapshot, renames, secrets, results) in enumerate(steps, start=1):
-        # Two connectors that claim the same former name are a configuration that nobody may have.
+        # Two connectors that claim the same former name are an invalid configuration.
         former = {old: new for new, old in renames}
         marks = tuple((ref, Fingerprint("key", mac)) for ref, mac in secrets.items())
         desired = Desired(snapshot, tuple((new, old) for old, new in former.items()), marks)

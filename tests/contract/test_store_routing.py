@@ -69,7 +69,7 @@ _TEXTS = (
 
 @st.composite
 def worlds(draw: st.DrawFn) -> Snapshot:
-    """A snapshot with addresses and members beyond ASCII too."""
+    """A snapshot that also has non-ASCII addresses and members."""
     found: list[Resource] = []
     for item in draw(snapshots()).resources:
         if isinstance(item, Connector) and draw(st.booleans()):

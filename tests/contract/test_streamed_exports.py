@@ -1,4 +1,4 @@
-"""A state is exported, imported and listed without being in memory, and its file is the one that it always was."""
+"""A state is exported, imported and listed without being held in memory, and the file is the same as ever."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def sendings(count: int) -> Iterator[SendingRecord]:
 
 
 def peak(work: Callable[[], object]) -> int:
-    """The octets that Python had at the most while it worked, beyond those before."""
+    """The most octets that Python used while it worked, in addition to those before."""
     gc.collect()
     before, _ = tracemalloc.get_traced_memory()
     tracemalloc.reset_peak()
@@ -107,7 +107,7 @@ def test_a_log_ten_times_as_long_takes_no_more_memory(
 ) -> None:
     monkeypatch.setattr(json_stream, "_CHUNK", 1 << 13)
     more: list[int] = []
-    # Whatever else the process does meanwhile only ever adds to it, so a second look decides.
+    # Anything else that the process does only adds to it, so a second measurement decides.
     for folder in (tmp_path / "first", tmp_path / "second"):
         folder.mkdir()
         more = grown(folder)

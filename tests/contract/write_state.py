@@ -126,7 +126,7 @@ def _attempt(store: StateStore) -> None:
 
 
 def everything(store: StateStore) -> JSON:
-    """All that a store can be asked, as JSON."""
+    """Everything that can be read from a store, as JSON."""
     state, revisions = store.load(), store.revisions(limit=1000)
     return {
         "lineage": state.lineage,

@@ -1,7 +1,7 @@
-"""Every folder below ``valid`` and ``invalid`` is a configuration, and a test by being there.
+"""Every folder below ``valid`` and ``invalid`` is a configuration, and is found and
 
-What is in ``valid`` has nothing said about it. Beside what is in ``invalid`` stands ``expected.txt``,
-with everything that is said; ``RECONCILER_UPDATE_EXAMPLES=1`` writes it, to be read before it is kept.
+tested. Those in ``valid`` have no problems. Each folder in ``invalid`` has an ``expected.txt``
+with all problems; ``RECONCILER_UPDATE_EXAMPLES=1`` writes it, to be read before it is kept.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NOT_TO_BE_KEPT_IN_GIT: Final = {
 
 
 def told(case: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[tuple[Diagnostic, ...], bool]:
-    """What is said about a case, and whether it came to a snapshot."""
+    """The problems of a case, and whether it gave a snapshot."""
     monkeypatch.chdir(case)
     settings, of_settings = load_settings(Path("reconciler.yaml"))
     if any(item.is_error for item in of_settings):

@@ -70,7 +70,7 @@ _LEFT: Final = {".reconciler/.gitignore", ".reconciler/fingerprint.key", ".recon
 """The files that a first apply leaves."""
 
 _APPLIED: Final[dict[str, _Applied]] = {}
-"""What was applied, by all that it depended on: the arguments, the environment and the files."""
+"""What was applied, by everything that it depended on: the arguments, the environment and the files."""
 
 
 _MADE: Final[dict[str, dict[str, tuple[int, bytes]]]] = {}

@@ -2,8 +2,8 @@
 
     python self_signalled.py SETTINGS COMMAND...
 
-``SETTINGS`` is JSON: ``steps`` before each signal, ``numbers`` of the signals, and ``counts``, a file that is told the
-number of steps where no signal is sent. Up to the first signal, steps are calls, of functions in Python and in C alike.
+``SETTINGS`` is JSON: ``steps`` before each signal, ``numbers`` of the signals, and ``counts``, a file that gets the
+number of steps if no signal is sent. Up to the first signal, steps are calls, of functions in Python and in C alike.
 An exception leaves no way to count on as before, so the steps to the second are lines, those to the third calls again.
 """
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.hostile.server import Peer, Script
 
 Answer = str | bytes | Callable[["Peer", str], None]
-"""What is sent for a command, ``{tag}`` standing for its tag; or what is done with its arguments."""
+"""What is sent for a command, with ``{tag}`` for its tag; or a function of its arguments."""
 
 CAPABILITIES = "IMAP4rev1 SASL-IR AUTH=PLAIN NAMESPACE"
 

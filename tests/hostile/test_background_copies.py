@@ -1,4 +1,4 @@
-"""Copies filed in the background: they delay no mail, and none is lost silently."""
+"""Copies filed in the background: they do not delay mail, and none is lost silently."""
 
 from __future__ import annotations
 

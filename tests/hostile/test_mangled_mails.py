@@ -1,4 +1,4 @@
-"""Whole mails that machines mangled: repaired or refused, and a hidden recipient stays hidden."""
+"""Complete mails that machines mangled: repaired or refused, and a hidden recipient stays hidden."""
 
 from __future__ import annotations
 

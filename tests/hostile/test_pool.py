@@ -75,7 +75,7 @@ class Stand:
     servers: tuple[HostileServer, ...]
 
     def send(self, number: int = 0, **options: Any) -> str:
-        """Send a mail through one of the connectors, and return the server's last word."""
+        """Send a mail through one of the connectors, and return the server's last reply."""
         connector = self.connectors[number]
         with self.pool.session(connector, **options) as session:
             session.connect(options.get("cancelled"))

@@ -82,7 +82,7 @@ def test_an_imap_login_takes_at_most_six_round_trips_with_tcp_and_tls(
     [
         # greeting, EHLO, AUTH; MAIL, RCPT and RSET together
         (IMPLICIT, PIPELINING, 3, 4),
-        # MAIL and RCPT one after the other; QUIT, which nobody waits for, does for RSET
+        # MAIL and RCPT one after the other; QUIT, whose answer is not awaited, replaces RSET
         (IMPLICIT, PIPELINING.replace("250-PIPELINING\r\n", ""), 3, 5),
         # greeting, EHLO, STARTTLS, EHLO again, AUTH
         (STARTTLS, PIPELINING.replace("250 ", "250-STARTTLS\r\n250 "), 5, 6),

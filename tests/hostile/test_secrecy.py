@@ -1,4 +1,4 @@
-"""Whatever a server says, no secret that it was sent appears in a result."""
+"""Whatever a server says, no secret that was sent to it appears in a result."""
 
 from __future__ import annotations
 

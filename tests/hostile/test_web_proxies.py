@@ -195,7 +195,7 @@ def answering(data: bytes) -> Script:
         (b"HTTP/1.1 200 OK\r\n\r\nmore before TLS", "unprotected"),
     ],
 )
-def test_any_other_answer_of_a_proxy_is_one_sentence(
+def test_any_other_answer_of_a_proxy_is_reported_in_one_sentence(
     bench: Bench, serve: Callable[..., HostileServer], data: bytes, says: str
 ) -> None:
     proxy = serve(answering(data))
@@ -214,7 +214,7 @@ def test_a_silent_proxy_has_a_deadline(bench: Bench, serve: Callable[..., Hostil
     assert f"127.0.0.1:{proxy.port}" in failure.cause
 
 
-def test_a_proxy_that_does_not_exist_is_what_is_reported(bench: Bench) -> None:
+def test_a_proxy_that_does_not_exist_is_reported(bench: Bench) -> None:
     failure = bench.test(f"http://{IN_URL}@127.0.0.1:{free_port()}")
     assert failure is not None
     assert failure.error_class is ErrorClass.REFUSED

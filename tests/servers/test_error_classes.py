@@ -1,4 +1,4 @@
-"""Every error class has a server that produces it: a real one wherever a real one can.
+"""Every error class has a server that produces it: a real one if possible.
 
 A class that is added without a row here fails a test, and so does a row that produces another class.
 """

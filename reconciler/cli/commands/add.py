@@ -36,7 +36,7 @@ def command(
     """Add the connector of a mailbox: find its settings, and write a file that validates.
 
     Asks, in this order, the known providers by domain, the mail exchangers (MX), the autoconfig file of the domain over HTTPS,
-    its SRV records, and tries usual host names. No credential is sent to anybody, and the file refers to the password.
+    its SRV records, and tries the usual host names. No credentials are sent anywhere, and the file only refers to the password.
     Never overwrites a file.
     """
     from reconciler.app.add import Surroundings, prepare, write

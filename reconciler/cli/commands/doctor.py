@@ -40,7 +40,7 @@ def command(
     show_server_text: bool,
     reports: tuple[Report[JsonReport], ...],
 ) -> ExitCode:
-    """Examine one connector closely: what its servers are, offer and hold.
+    """Examine one connector closely: its servers, what they offer, and the mailbox.
 
     Shows each stage of the test with its time, the certificates, the capabilities of the servers,
     the folders and which one is for sent mail, quota and size limit, and ends with a verdict. Sends

@@ -16,7 +16,7 @@ from reconciler.cli.project import Project, Uses, project_options
 def command(project: Project, *, name: str) -> ExitCode:
     """Show a connector of the files in the words of the settings form, in the form's order.
 
-    Each password is shown as the place that it is kept in. What the form has no field for is listed at the end.
+    Instead of each password, shows where it is kept. Lists at the end what the form has no field for.
     """
     from reconciler.config.suggest import did_you_mean
     from reconciler.errors import UsageError

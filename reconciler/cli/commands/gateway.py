@@ -53,7 +53,7 @@ _PEM = _PemType(dir_okay=False, path_type=Path)
 @click.option("--certificate", type=_PEM, metavar="FILE",
               help="The certificate with its chain, in PEM, or a reference to it; read again when it changes.")  # fmt: skip
 @click.option("--key", type=_PEM, metavar="FILE",
-              help="Its private key, if that is in a file of its own, or a reference to it.")  # fmt: skip
+              help="Its private key, if that is in a separate file, or a reference to it.")  # fmt: skip
 @click.option("--status", default="127.0.0.1:9465", show_default=True, metavar="ADDRESS:PORT",
               help="Serve /healthz, /readyz and /metrics here; none for nowhere.")  # fmt: skip
 @click.option("--host-name", metavar="NAME",
@@ -61,16 +61,16 @@ _PEM = _PemType(dir_okay=False, path_type=Path)
 @click.option("--size-limit", type=whole_number(1), default=25_000_000, show_default=True,
               metavar="OCTETS", help="Refuse larger mails.")  # fmt: skip
 @click.option("--at-once", type=whole_number(1), default=50, show_default=True, metavar="N",
-              help="Mails under way at once; a client with one more is asked to try again.")  # fmt: skip
+              help="Mails in progress at once; further ones are asked to try again.")  # fmt: skip
 @click.option("--connections", type=whole_number(1), default=1000, show_default=True, metavar="N",
               help="Connections at once, a tenth of them from one address.")  # fmt: skip
 @click.option("--recipients", type=whole_number(1), default=100, show_default=True, metavar="N",
               help="Recipients of a mail.")  # fmt: skip
 @click.option("--state-grace", type=whole_number(0), default=3600, show_default=True,
               metavar="SECONDS",
-              help="How long the last revision serves while the state is away.")  # fmt: skip
+              help="How long to use the last revision while the state is unavailable.")  # fmt: skip
 @click.option("--ending", type=whole_number(0), default=60, show_default=True, metavar="SECONDS",
-              help="How long mails under way may go on after SIGTERM.")  # fmt: skip
+              help="How long mails in progress may take to finish after SIGTERM.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Log connections and sign-ins too.")
 @project_options(Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.SENDER)
 def command(
@@ -93,8 +93,8 @@ def command(
 ) -> ExitCode:
     """Accept mail over SMTP and send it through the connectors.
 
-    Applications sign in with their names and passwords. Every mail is routed by what is applied, and is
-    answered when the provider has answered; nothing is queued. A JSON object for each mail goes to standard error.
+    Applications sign in with their names and passwords. Every mail is routed by what is applied, and
+    answered once the provider has answered; nothing is queued. Standard error gets a JSON object for each mail.
     """
     import socket
 

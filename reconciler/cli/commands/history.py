@@ -35,7 +35,7 @@ _OUTCOMES = ("started", "signed_in", "failed", "not_sent")
 @click.option("--limit", type=whole_number(1), default=50, show_default=True, metavar="N",
               help="List at most N entries.")  # fmt: skip
 @click.option("--verify", is_flag=True,
-              help="Work out the digest of every revision, and find what was changed since.")  # fmt: skip
+              help="Recompute the digest of every revision, and find what was changed since.")  # fmt: skip
 @project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
 def command(
     project: Project, *, address: str | None, output_format: TextOrJson, limit: int, verify: bool
@@ -118,8 +118,8 @@ def show(project: Project, *, serial: int, output_format: TextOrJson) -> None:
     help="Only attempts for this connector.",
 )
 @click.option("--since", type=DURATION, metavar="AGE",
-              help="Only attempts of at most this age, such as 30m, 12h or 2d.")  # fmt: skip
-@click.option("--outcome", type=click.Choice(_OUTCOMES), help="Only attempts that ended so.")
+              help="Only attempts not older than this, such as 30m, 12h or 2d.")  # fmt: skip
+@click.option("--outcome", type=click.Choice(_OUTCOMES), help="Only attempts with this outcome.")
 @click.option("--limit", type=whole_number(1), default=50, show_default=True, metavar="N",
               help="List at most N attempts.")  # fmt: skip
 @click.option("--prune", type=DURATION, metavar="AGE",

@@ -39,4 +39,4 @@ def command(project: Project, *, out: Path | None) -> None:
     click.echo("\n".join(written_lines(done.files, done.kept, done.notes)))
     style = project.stdout_style()
     click.echo(f"\n{style.strong(summary(done.plan))}")
-    click.echo("Put the files into git, and go on with: reconciler validate")
+    click.echo("Put the files into git, and continue with: reconciler validate")

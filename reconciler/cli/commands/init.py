@@ -33,8 +33,8 @@ from reconciler.cli.project import Project, Uses, project_options
 def command(project: Project, *, choices: ConnectorChoices, address: str | None) -> None:
     """Start a project: a first connector, roles, and settings.
 
-    With ADDRESS, finds the servers of that mailbox as `reconciler add` does; without, the connector is an example
-    to edit. Never overwrites a file, and starts no project inside another one.
+    With ADDRESS, finds the servers of that mailbox as `reconciler add` does; without it, the connector is an example
+    to edit. Never overwrites a file, and does not start a project inside another one.
     """
     from reconciler.app.init import place_to_start, start
     from reconciler.app.project_folder import CONNECTORS

@@ -42,7 +42,7 @@ _RESULTS = ("sent", "partly", "refused", "temporary", "uncertain")
 @click.option("--application", metavar="NAME",
               help="Only mail that this application handed to the gateway.")  # fmt: skip
 @click.option("--since", type=DURATION, metavar="AGE",
-              help="Only mail of at most this age, such as 30m, 12h or 2d.")  # fmt: skip
+              help="Only mail not older than this, such as 30m, 12h or 2d.")  # fmt: skip
 @click.option("--result", type=click.Choice(_RESULTS), help="Only mail with this result.")
 @click.option("--message-id", metavar="ID", help="Only the mail with this Message-ID.")
 @click.option("--limit", type=whole_number(1), default=50, show_default=True, metavar="N",

@@ -49,7 +49,7 @@ class _Shown:
     Uses.CONFIG | Uses.STATE | Uses.NETWORK | Uses.CREDENTIALS | Uses.ACTOR | Uses.COLOR
 )
 def command(project: Project, *, name: str, replace: bool) -> ExitCode:
-    """Log in to a mailbox in a browser, and keep the refresh token where the connector refers to it.
+    """Log in to a mailbox in a browser, and store the refresh token where the connector's reference points.
 
     For connectors with the grant `refresh_token` at Microsoft or Google, whose reference can be
     written (`file:` or `keyring:`). Shows a code to enter in a browser on any machine, and waits. Exits with 4 if access was

@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 @click.option("--test", "live", is_flag=True,
               help="Run the live tests that an apply would run. Resolves secrets and contacts servers.")  # fmt: skip
 @click.option("--base", metavar="REF",
-              help="Compare with the files of this commit of git in place of the stored state, which is not"
-              " read: for pull requests from forks.")  # fmt: skip
+              help="Compare with the files of this git commit instead of the stored state,"
+              " which is not read: for pull requests from forks.")  # fmt: skip
 @report_option(PlanReportFormat)
 @project_options(
     Uses.CONFIG | Uses.STATE | Uses.SCOPE | Uses.NETWORK | Uses.ACTOR | Uses.OVERRIDES | Uses.COLOR

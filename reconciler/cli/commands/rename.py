@@ -25,7 +25,7 @@ from reconciler.cli.project import Project, Uses, project_options
 def command(project: Project, *, old: str, new: str, dry_run: bool) -> None:
     """Rename a connector, group, provider or application in every file.
 
-    OLD is the name of a connector, or an address such as Group.staff. Changes the names alone: comments,
+    OLD is the name of a connector, or an address such as Group.staff. Changes only the names: comments,
     quotes and layout stay. A connector also gets `renamed_from`, so that its history, permissions and
     fingerprints carry over with the next apply. Changes all files, or none.
     """

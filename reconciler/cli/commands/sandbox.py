@@ -45,7 +45,7 @@ def command(
 
     Local IMAP and SMTP servers with TLS, and OAuth 2.0 token endpoints, replace every server that
     the connectors name. The secrets that references name are made up, and the state is separate. No
-    mail and no request leaves the machine. Where there are applications, a gateway takes their mail
+    mail and no request leaves the machine. If there are applications, a gateway accepts their mail
     and follows what is applied in the sandbox. Without COMMAND, the servers stay up until Ctrl-C.
     """
     import os

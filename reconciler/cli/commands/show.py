@@ -26,7 +26,7 @@ from reconciler.render.formats import TextOrJson
 )
 @click.argument("what", metavar="ADDRESS|FILE", shell_complete=completion.addresses)
 @click.option("--sources", is_flag=True,
-              help="Show too where the files write each value: a template, a table, a provider.")  # fmt: skip
+              help="Also show where each value comes from: a template, a table, a provider.")  # fmt: skip
 @format_option(TextOrJson)
 @project_options(Uses.CONFIG | Uses.STATE | Uses.COLOR)
 def command(project: Project, *, what: str, sources: bool, output_format: TextOrJson) -> None:

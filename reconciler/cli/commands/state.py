@@ -63,7 +63,7 @@ def lock(project: Project) -> None:
 def unlock(project: Project, *, token: str, yes: bool) -> ExitCode:
     """Remove the lock, after showing who holds it.
 
-    The apply that held it fails and cannot write any more, so nothing is lost.
+    The apply that held it can no longer write and fails, so nothing is lost.
     """
     from reconciler.app.state import unlock as take_away
     from reconciler.cli.terminal import need_terminal
@@ -216,7 +216,7 @@ def import_(project: Project, *, file: Path, lock_timeout: timedelta) -> None:
               help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
 @project_options(Uses.CONFIG | Uses.STATE | Uses.ACTOR)
 def forget(project: Project, *, address: str, yes: bool, lock_timeout: timedelta) -> ExitCode:
-    """Remove a resource from the state as a revision; a connector with its permissions.
+    """Remove a resource from the state, as a new revision; a connector with its permissions.
 
     Senders can no longer use it. If its document is still in the configuration, the next plan creates
     it again and says so. Refused if other resources depend on it, or prevent_destroy protects it.
@@ -265,8 +265,8 @@ def forget(project: Project, *, address: str, yes: bool, lock_timeout: timedelta
 def key(*, file: Path | None) -> None:
     """Print a new key for the fingerprints of secrets, for RECONCILER_FINGERPRINT_KEY.
 
-    With FILE, print the key of that file instead, as the variable takes it: for a state that moves from
-    SQLite to PostgreSQL. Keep the key like a password; nothing else in the state is secret.
+    With FILE, print the key in that file instead, in the form for the variable: for a state that moves
+    from SQLite to PostgreSQL. Keep the key like a password; nothing else in the state is secret.
     """
     from reconciler.state.key import generated, written_key
 
@@ -281,9 +281,9 @@ def key(*, file: Path | None) -> None:
               help="How long to wait for the lock, as in 30s or 5m.")  # fmt: skip
 @project_options(Uses.CONFIG | Uses.STATE | Uses.ACTOR)
 def adopt(project: Project, *, yes: bool, lock_timeout: timedelta) -> ExitCode:
-    """Make the state that of this project and environment, after it was moved or renamed on purpose.
+    """Assign the state to this project and environment, after one was moved or renamed on purpose.
 
-    A state knows what it was made for and is refused to others. Nothing else of it changes.
+    A state records which project it was made for, and an apply from another one is refused. Nothing else in it changes.
     """
     from reconciler.app.state import adopt as move
     from reconciler.cli.terminal import need_terminal

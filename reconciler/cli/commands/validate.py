@@ -48,8 +48,8 @@ def command(
 ) -> ExitCode:
     """Check the configuration, and report every problem with its file, line and column.
 
-    With FILE, reports the problems of these files and folders alone, as for a hook or an editor; the rest
-    of the configuration is read all the same, since documents refer to each other.
+    With FILE, reports only the problems of these files and folders, for a hook or an editor; the
+    rest of the configuration is still read, since documents refer to each other.
     Needs no secret, no state and no network.
     """
     from reconciler.app.repository import source_root

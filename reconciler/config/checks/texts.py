@@ -87,7 +87,7 @@ def _meaning(field: str, text: str, references: frozenset[str]) -> tuple[str, st
     ):
         if is_field:
             hint = (
-                "Name one variable, as in env:SUPPORT_PASSWORD: a reference is taken as it stands."
+                "Name one variable, as in env:SUPPORT_PASSWORD: a reference is taken literally."
             )
         else:
             hint = "Write the value itself, or have the tool that knows it write the file."

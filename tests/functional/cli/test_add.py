@@ -1,4 +1,4 @@
-"""A connector is added for an address: found, asked for or given, and written only if it validates."""
+"""A connector is added for an address: its settings are found, asked for or given, and written only if they are valid."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_person_is_asked_for_unknown_servers(bare: Home) -> None:
         person.type("ada@fabrikam.example\n")
         person.read_until("IMAP server, HOST or HOST:PORT (empty: none): ")
         person.type("mail.fabrikam.example:4711\n")
-        person.read_until("how port 4711 is encrypted cannot be told")
+        person.read_until("it is unknown how port 4711 is encrypted")
         person.type("\n")
         person.read_until("SMTP server, HOST or HOST:PORT (empty: none): ")
         person.type("mail.fabrikam.example:587\n")

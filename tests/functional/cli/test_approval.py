@@ -1,4 +1,4 @@
-"""Being asked: on a terminal, by a person, who may say no."""
+"""Approval: a question on a terminal, to a person, who may answer no."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever stands in an argument, a variable or an imported file, a command ends with a code and a message."""
+"""Whatever an argument, a variable or an imported file contains, a command ends with a code and a message."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def originals(home: Home) -> dict[str, str]:
 
 
 def _spoilt(text: str, kind: str) -> bytes:
-    """A JSON text with one string, or one number, that is none."""
+    """A JSON text with one invalid string or number."""
     value = '"spoilt"'
     octets = {
         "bytes": b'"\xff\xfe"',

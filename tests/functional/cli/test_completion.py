@@ -1,4 +1,4 @@
-"""Shells complete the names of the configuration, and hear nothing where it cannot be read."""
+"""Shells complete the names of the configuration, and get nothing if it cannot be read."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(400)
 
 
 def variants(folder: Path, state_url: str, numbers: list[int]) -> list[Home]:
-    """Folders that want a different display name each, and share a state."""
+    """Folders that each configure a different display name, and share a state."""
     homes = []
     for number in numbers:
         home = Home(folder / f"w{number}")

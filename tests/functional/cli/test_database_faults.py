@@ -1,4 +1,4 @@
-"""A database that restarts, breaks off, or may only be read: a sentence, and nothing half written."""
+"""A database that restarts, disconnects, or is read-only: a message, and nothing half written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Disks that are full or read-only: which one it is and what to do, nothing half-written, and what only reads goes on."""
+"""Disks that are full or read-only: the error names the disk and the remedy, nothing is half-written, and reading still works."""
 
 from __future__ import annotations
 
@@ -283,7 +283,7 @@ def test_a_disk_that_fills_up_after_the_commit_does_not_hide_it(
     done = home(*command)
     assert done.status == 0, done.said
     written = "Note: the lock" if "adopt" in command else " was written, but the lock"
-    assert f"{written} was not given back: " in done.err
+    assert f"{written} was not released: " in done.err
     assert f"the disk at {small_disk} is full; it expires within a minute." in done.err
 
 

@@ -44,7 +44,7 @@ def kinds(done: Done) -> dict[str, list[str]]:
 
 
 def edit_facts(home: Home, old: str, new: str) -> None:
-    """Make the last tests have seen something else."""
+    """Change the recorded results of the last tests."""
     with closing(sqlite3.connect(home.state)) as connection:
         done = connection.execute(
             "UPDATE tests SET facts = replace(facts, ?, ?) WHERE facts LIKE ?",

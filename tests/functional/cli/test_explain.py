@@ -110,7 +110,7 @@ def test_an_unknown_topic_gets_the_nearest_suggestion(wrong: str, right: str, ho
 
 
 @pytest.mark.parametrize("topic", ["", ".", "$", "\x1b[31m", "[", "\\", "qqqqqqqqqqqqqqqqqq"])
-def test_an_invalid_topic_is_rejected_in_a_sentence(topic: str, home: Home) -> None:
+def test_an_invalid_topic_is_rejected_with_a_reason(topic: str, home: Home) -> None:
     done = home("explain", topic)
     assert done.status == 64
     assert "Give a field such as" in done.err or "Did you mean" in done.err

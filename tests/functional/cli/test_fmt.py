@@ -148,7 +148,7 @@ def test_a_file_saved_meanwhile_is_not_overwritten(
     monkeypatch.setattr("reconciler.app.fmt.formatted", slowly)
     done = home("fmt", "connectors.d/all.yaml")
     assert done.status == 1
-    assert "all.yaml was changed by another program meanwhile" in done.err
+    assert "all.yaml was changed by another program in the meantime" in done.err
     assert untidy.read_text() == "kind: Group\nname: theirs\n"
 
 
@@ -179,7 +179,7 @@ def test_an_editor_gives_a_text_and_takes_it_back(home: Home) -> None:
 
 
 @pytest.mark.parametrize("line", ["- --check", "- connectors.d", "no-such.yaml"])
-def test_wrong_usage(home: Home, line: str) -> None:
+def test_invalid_arguments_are_usage_errors(home: Home, line: str) -> None:
     assert home("fmt", *line.split()).status == 64
 
 

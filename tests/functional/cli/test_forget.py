@@ -1,4 +1,4 @@
-"""``state forget`` lets go of what nothing depends on, and the next plan says so."""
+"""``state forget`` removes what nothing depends on, and the next plan says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who applied what, and what lies between two revisions, on both kinds of stores."""
+"""Who applied what, and what changed between two revisions, on both kinds of stores."""
 
 from __future__ import annotations
 

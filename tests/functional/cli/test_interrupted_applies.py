@@ -1,4 +1,4 @@
-"""A signal at any moment of an apply: the last line and the exit code say whether it has written."""
+"""A signal at any moment of an apply: the last line and the exit code say whether it was written."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def apply_signalled(home: Home, moment: str, *numbers: int, before: str = "") ->
 
 
 def check(home: Home, done: Done, ending: tuple[int, str]) -> None:
-    """The command ended so, says so, has left no lock, and the state holds what it says."""
+    """The command ended this way, says so, left no lock, and the state holds what it says."""
     status, sentence = ending
     assert done.status == status, done.said
     assert done.err.splitlines()[-2:] == ["Interrupted.", sentence]

@@ -1,4 +1,4 @@
-"""A signal at any moment of a send: the exit code, and the log, say what became of the mail."""
+"""A signal at any moment of a send: the exit code and the log report the result of the mail."""
 
 from __future__ import annotations
 

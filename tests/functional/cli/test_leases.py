@@ -47,7 +47,7 @@ def asking(home: Home, *, lease: int) -> Iterator[Terminal]:
 
 
 def stop(shell: Terminal, home: Home) -> None:
-    """Let a holder stand still, but not within a transaction, in which nobody else could take its lock."""
+    """Suspend a holder, but not within a transaction, during which its lock could not be taken over."""
     path = home.environ["RECONCILER_STATE"].removeprefix("sqlite:///")
     for _ in range(100):
         shell.process.send_signal(signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""What an apply refuses although the configuration is valid, and how somebody says that it is meant."""
+"""What an apply refuses although the configuration is valid, and how to allow it."""
 
 from __future__ import annotations
 

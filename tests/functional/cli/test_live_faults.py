@@ -1,4 +1,4 @@
-"""What a live test and an apply say when accounts do not work, and which number they end with."""
+"""What a live test and an apply report when accounts do not work, and their exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two applies at once: one waits, or says who it would have to wait for."""
+"""Two concurrent applies: one waits, or says who holds the lock."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def test_a_mail_is_found_by_its_message_id(sent: Home) -> None:
     assert entries(sent, "--message-id", mail["message_id"]) == [mail]
 
 
-def test_people_get_a_table_or_a_sentence_if_it_is_empty(sent: Home) -> None:
+def test_people_get_a_table_or_a_note_that_it_is_empty(sent: Home) -> None:
     header, unknown, refused, mail = sent("log").out.splitlines()
     assert header.split()[:3] == ["WHEN", "(UTC)", "WHO"]
     assert mail.endswith("sent")

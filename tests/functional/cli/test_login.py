@@ -1,4 +1,4 @@
-"""``reconciler login``: in a sandbox whose codes are entered by nobody, at the second question."""
+"""``reconciler login``: in a sandbox where codes count as entered at the second request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hosts that are not ASCII have their A-label beside them, and what does not show is written as an escape."""
+"""Non-ASCII hosts are shown with their A-label, and invisible characters as escapes."""
 
 from __future__ import annotations
 

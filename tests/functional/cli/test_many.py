@@ -1,4 +1,4 @@
-"""Hundreds of connectors at once: what is asked, what is shown, and how much is printed."""
+"""Hundreds of connectors at once: the questions, what is shown, and how much is printed."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def test_a_duplicate_field_is_rejected(document: Any, tmp_path: Path) -> None:
         read_plan_file(path)
 
 
-# Under which limits a plan was approved is the approver's word and no part of what is worked out: for
+# The limits that a plan was approved under are the approver's decision and are not recomputed: for
 # that there is the seal. Which connectors are known to work may have changed since.
 FREE = (
     ("overrides",),

@@ -1,4 +1,4 @@
-"""A team's state: the same commands on PostgreSQL, over TLS, with a password that nobody sees."""
+"""A team's state: the same commands on PostgreSQL, over TLS, with a password that is never shown."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_missing_password_is_named_by_its_reference(command: tuple[str, ...], 
 
 
 @pytest.mark.parametrize("command", [("plan",), ("apply", *SKIP)])
-def test_a_wrong_password_is_reported_in_a_sentence(command: tuple[str, ...], team: Home) -> None:
+def test_a_wrong_password_is_reported_without_a_traceback(command: tuple[str, ...], team: Home) -> None:
     done = team(*command, STATE_PASSWORD="hunter2")
     assert done.status == 1
     assert "does not let this user sign in" in done.err

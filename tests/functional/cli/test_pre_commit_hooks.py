@@ -20,7 +20,7 @@ HOOKS: Final[dict[str, dict[str, Any]]] = {
 
 
 def hooked(home: Home, name: str) -> Done | None:
-    """Run a hook on every file of a folder; None if no file is of its concern, so that it is skipped."""
+    """Run a hook on every file of a folder; None if no file matches, so that it is skipped."""
     hook = HOOKS[name]
     files = sorted(path.relative_to(home.folder).as_posix()
                    for path in home.folder.rglob("*") if path.is_file())  # fmt: skip

@@ -157,7 +157,7 @@ def test_a_file_that_changed_meanwhile_is_not_overwritten(
     monkeypatch.setattr(rename, "write_rename", late)
     done = home("rename", "no-reply", "robot")
     assert done.status == 1
-    assert "was changed by another program meanwhile" in done.err
+    assert "was changed by another program in the meantime" in done.err
     assert "name: no-reply" in (home.config / "no-reply.yaml").read_text()
     assert "connector: robot" not in (home.config / "policy.yaml").read_text()
 

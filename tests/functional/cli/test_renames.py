@@ -1,4 +1,4 @@
-"""A connector that gets another name stays what it is: its past, its permissions, its fingerprints."""
+"""A renamed connector keeps its history, its permissions and its fingerprints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``--report``: written whatever the outcome, whole, and refused before the work where it cannot be."""
+"""``--report``: written completely, whatever the outcome; if it cannot be, the command does nothing."""
 
 from __future__ import annotations
 

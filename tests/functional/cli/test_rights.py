@@ -1,4 +1,4 @@
-"""Who may apply what: judged by what is stored, and told in the plan already."""
+"""Who may apply what: judged by what is stored, and already shown in the plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``--only``, ``--label`` and ``--kind``; and what is outside a change does not block it."""
+"""``--only``, ``--label`` and ``--kind``; what a change does not touch cannot block it."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def test_when_secrets_are_missing_or_in_plain_text(watch: Watch) -> None:
 
 
 def test_a_traceback_would_not_hold_one_either(watch: Watch) -> None:
-    """An exception that nobody expected is shown as Python does; its chain must be clean."""
+    """Python shows an unexpected exception; its chain must be clean."""
     import traceback
 
     from reconciler.app.project_folder import find_project

@@ -1,4 +1,4 @@
-"""``reconciler send``: from arguments, files and standard input to a mail, or to a sentence that says why not."""
+"""``reconciler send``: from arguments, files and standard input to a mail, or to an error that says why not."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_recipients_of_the_command_line_replace_those_of_a_whole_mail(offline: H
         (("--raw", "--text", "x"), "--text cannot be combined with --raw"),
     ],
 )
-def test_an_invalid_mail_is_rejected_with_a_sentence(
+def test_an_invalid_mail_is_rejected_with_a_reason(
     offline: Home, arguments: tuple[str, ...], words: str
 ) -> None:
     (offline.folder / "latin1.txt").write_bytes("Größe".encode("latin-1"))
@@ -206,7 +206,7 @@ def test_an_invalid_mail_is_rejected_with_a_sentence(
         (("--connector", "nothing", "--as", ADA), 1, "there is no connector nothing"),
     ],
 )
-def test_a_forbidden_mail_is_rejected_with_a_sentence(
+def test_a_forbidden_mail_is_rejected_with_a_reason(
     offline: Home, arguments: tuple[str, ...], status: int, words: str
 ) -> None:
     rest = ("--to", "ada@x.example", "--subject", "x", "--text", "x")

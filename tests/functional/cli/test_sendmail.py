@@ -104,7 +104,7 @@ def test_verbose_reports_the_result_and_the_log_has_it(applied: Home) -> None:
         ("-i -- -t", "From: info@contoso.example\nTo: a@x.example\n\nx\n", 67, "-t is a mailbox"),
     ],
 )
-def test_callers_learn_what_is_wrong_by_a_code_of_sysexits(
+def test_failures_have_an_exit_code_of_sysexits(
     applied: Home, line: str, content: str, status: int, words: str
 ) -> None:
     done = sendmail(applied, line, content)

@@ -1,4 +1,4 @@
-"""``--show-server-text``: what a server answers to a sign-in, word for word, on a terminal alone."""
+"""``--show-server-text``: a server's full answer to a sign-in, only on a terminal."""
 
 from __future__ import annotations
 

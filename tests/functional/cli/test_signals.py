@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in the middle of tests: soon over, nothing applied, nothing left behind."""
+"""Ctrl-C and SIGTERM during tests: the command ends soon, applies nothing and leaves nothing behind."""
 
 from __future__ import annotations
 

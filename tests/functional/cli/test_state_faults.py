@@ -1,4 +1,4 @@
-"""A state that cannot be used: a sentence, exit code 1, and never a traceback."""
+"""A state that cannot be used: a message, exit code 1, and never a traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A state knows the project and the environment that it was made for, and is refused to others."""
+"""A state records the project and the environment that it was made for, and others cannot apply to it."""
 
 from __future__ import annotations
 

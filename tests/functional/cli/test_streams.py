@@ -1,4 +1,4 @@
-"""What becomes of the output: pipes, full disks, missing streams, narrow character sets, colour."""
+"""Where the output goes: pipes, full disks, missing streams, limited character sets, colour."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_nothing_is_applied_when_the_plan_could_not_be_shown(home: Home, tmp_pat
 
 
 @pytest.mark.parametrize("command", ["validate", "plan", "--help", "schema connectors"])
-def test_a_full_disk_is_reported_in_a_sentence(command: str, home: Home) -> None:
+def test_a_full_disk_is_reported_without_a_traceback(command: str, home: Home) -> None:
     done = shell(home, f"reconciler {command} >/dev/full")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-2:] == [

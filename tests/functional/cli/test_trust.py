@@ -210,7 +210,7 @@ def test_a_file_of_reconciler_git_or_the_kernel_is_not_a_secret(path: str, stric
     strict.write("thief.yaml", THIEF.format(reference=f"file:{path}"))
     done = strict("test", "thief", RECONCILER_ALLOW_CREDENTIAL="*")
     if path.endswith("hostname"):
-        return  # /proc/self/root leads to the ordinary file, which is what is compared and read
+        return  # /proc/self/root leads to the ordinary file, which is compared and read
     assert "may not be read from" in done.said
 
 

@@ -199,7 +199,7 @@ def test_a_connector_recreated_elsewhere_is_judged_by_where_its_secret_went(
     assert strict("apply", "--auto-approve", *SKIP).status == REFUSED
     strict.remove("helpdesk.yaml")
     box(strict, "support", "imap.contoso.example", "env:SUPPORT_PASSWORD")
-    strict.apply_untested()  # where it was applied before, nobody is asked again
+    strict.apply_untested()  # where it was applied before, no approval is needed
 
 
 def test_the_past_of_a_state_of_an_older_release_is_remembered(strict: Home) -> None:

@@ -1,4 +1,4 @@
-"""Wrong usage is told apart from every other failure, and the commands that read say what they found."""
+"""Usage errors have their own exit code, and the commands that read say what they found."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ USAGE = 64
         "status --only fine",
     ],
 )
-def test_wrong_usage(line: str, home: Home) -> None:
+def test_invalid_arguments_are_usage_errors(line: str, home: Home) -> None:
     done = home(*line.split())
     assert done.status == USAGE, done.said
     assert done.out == ""

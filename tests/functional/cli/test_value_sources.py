@@ -1,4 +1,4 @@
-"""A change of a template is named as that, with file and line, wherever a plan is read."""
+"""A plan says that a change comes from a template, with file and line, in every format."""
 
 from __future__ import annotations
 

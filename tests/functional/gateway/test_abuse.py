@@ -1,4 +1,4 @@
-"""What strangers try with a port that takes mail."""
+"""What strangers try at a port that accepts mail."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ OTHERS: Final = (
     "a@b(x).example", "a(x)@b.example", "(x)a@b.example", "a@b.example(x)", "a b@c.example", "a@ b.example",
     "a@b c.example", "a@b\u2028c.example", "a@b\u00a0c.example", "a@b.example\x0bc", "a\udcff@b.example",
 )  # fmt: skip
-"""What a parser of header fields would read as the address of somebody else, or make one of."""
+"""What a parser of header fields could take for the address of somebody else."""
 
 WRITTEN: Final = {
     '<"a"@b.example>': "250", "a@b.example": "250", "<a@[192.0.2.1]>": "250", "<a@bücher.example>": "250",
@@ -365,7 +365,7 @@ def test_mails_beyond_the_limit_are_deferred(applied: Home, tmp_path: Path) -> N
         assert first.docmd("DATA")[0] == 354
         assert second.docmd("DATA") == (
             451,
-            b"4.3.2 Too many mails are under way; try again later",
+            b"4.3.2 Too many mails are in progress; try again later",
         )
         first.send(f"{HEAD}\r\nx\r\n.\r\n")
         assert first.getreply()[0] == 250

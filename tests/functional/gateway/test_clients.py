@@ -65,7 +65,7 @@ def arrived(session: Session, to: str) -> EmailMessage:
 
 
 def check(session: Session, to: str) -> None:
-    """The mail arrived whole, from who was asked for."""
+    """The mail arrived complete, from the requested sender."""
     received = arrived(session, to)
     assert received["Subject"] == "Disk full"
     assert received["From"].addresses[0].addr_spec == SENDER

@@ -54,7 +54,7 @@ def test_the_container_runs_the_gateway_without_root() -> None:
     )
 
 
-def test_the_container_is_built_of_what_is_locked_and_keeps_no_secret() -> None:
+def test_the_container_is_built_from_locked_versions_and_keeps_no_secret() -> None:
     joined = CONTAINER.read_text().replace("\\\n", " ")
     steps = [line for line in joined.splitlines() if re.match("[A-Z]+ ", line)]
     (base,) = [item.partition("=")[2] for item in steps if item.startswith("ARG ")]

@@ -1,4 +1,4 @@
-"""Two gateways on one PostgreSQL state: what is applied counts at both, and both write the one log."""
+"""Two gateways on one PostgreSQL state: an apply takes effect at both, and both write to the same log."""
 
 from __future__ import annotations
 

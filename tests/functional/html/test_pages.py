@@ -43,7 +43,7 @@ class Elements(HTMLParser):
 
 
 def axe() -> str:
-    """The source of axe-core, which checks pages for people who cannot see or use a mouse."""
+    """The source of axe-core, which checks the accessibility of pages."""
     for folder in os.environ.get("NODE_PATH", "").split(os.pathsep):
         path = Path(folder) / "axe-core" / "axe.min.js"
         if folder and path.exists():

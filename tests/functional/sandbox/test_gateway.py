@@ -1,4 +1,4 @@
-"""Programs send in the sandbox as they would outside: through a gateway, with made-up passwords, and to nobody."""
+"""Programs send in the sandbox as they would outside, through a gateway, but with made-up passwords and to nobody."""
 
 from __future__ import annotations
 

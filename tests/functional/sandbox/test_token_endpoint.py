@@ -179,7 +179,7 @@ def test_an_application_that_no_connector_names_is_unknown(tmp_path: Path) -> No
                 assert code in failure.reply
 
 
-def test_a_service_account_acts_for_nobody_whom_no_connector_names(tmp_path: Path) -> None:
+def test_a_service_account_acts_only_for_mailboxes_that_connectors_name(tmp_path: Path) -> None:
     with Sandbox((signs_in_with(SERVICE),), tmp_path) as session:
         found = failures(session, signs_in_with(SERVICE, "director"))
     assert {failure.error_class for failure in found} == {ErrorClass.OAUTH_SCOPE}

@@ -1,4 +1,4 @@
-"""The API of applications: mail goes out through what was applied, as whom it says, and nobody else's way."""
+"""The API for applications: mail goes out through what was applied, and only as the configuration allows."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_a_forced_mailer_still_needs_the_right_to_the_connector_that_it_names(
         ({"connector": "nothing"}, RouteRefused, "there is no connector nothing"),
     ],
 )
-def test_a_forbidden_mail_is_rejected_with_a_sentence_and_recorded(
+def test_a_forbidden_mail_is_rejected_with_a_reason_and_recorded(
     applied: Home, asked: dict[str, str], error: type[Exception], words: str
 ) -> None:
     notes = Notes()

@@ -1,4 +1,4 @@
-"""The recipes of the documentation, each run as it stands there."""
+"""The recipes of the documentation, each run exactly as printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starts real processes that work on a state, and sees to it that all of them end."""
+"""Starts real processes that work on a state, and makes sure that all of them end."""
 
 from __future__ import annotations
 

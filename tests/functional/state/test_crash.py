@@ -83,7 +83,7 @@ def test_forty_kills_leave_whole_revisions_only(start: Start, url: str, path: Pa
         after, share = (moments.randint(1, 2), 1.5) if turn % 4 else (0, 10)
         announced = max(before, kill(nursery, after=after, share=moments.uniform(0, share)))
         state = store.load()
-        # What was announced is there, and at most the one that was just being written as well.
+        # Everything announced is there, and at most the revision that was just being written.
         assert state.serial in (announced, announced + 1)
         expected = desired(state.serial) if state.serial else Snapshot()
         assert digest_of(state.snapshot) == digest_of(expected)

@@ -35,7 +35,7 @@ GROUPS = 12
 
 
 def say(text: str) -> None:
-    """Write a line at once and in one piece, whoever else writes to the same pipe."""
+    """Write a line at once and in one piece, even if others write to the same pipe."""
     os.write(sys.stdout.fileno(), f"{text}\n".encode())
 
 

@@ -1,4 +1,4 @@
-"""Who acts, as told, as each CI system says, or as the operating system knows."""
+"""Who acts: as given, as each CI system reports, or as the operating system knows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_system_is_known_by_its_variable_and_any_other_by_ci() -> None:
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_a_ci_system_says_for_whom_it_runs(system: str) -> None:
+def test_the_actor_is_the_user_that_the_ci_system_reports(system: str) -> None:
     environ = SYSTEMS[system]
     _, (variable, name), *_ = environ.items()
     assert actor(None, environ) == Actor(name, f"{system} ({variable})")

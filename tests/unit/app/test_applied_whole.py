@@ -1,4 +1,4 @@
-"""What is read of a state: what a mail concerns, and with a grace the whole, for when the state is away."""
+"""What is read of a state: what a mail concerns, and with a grace the whole, in case the state becomes unavailable."""
 
 from __future__ import annotations
 

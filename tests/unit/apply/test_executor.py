@@ -298,7 +298,7 @@ def test_a_rotation_that_fails_stays_pending(bench: Bench) -> None:
     assert bench.apply(A, B, fingerprints=new).plan.counts.changed == 1
 
 
-def test_a_renamed_connector_keeps_what_is_known_of_it(bench: Bench) -> None:
+def test_a_renamed_connector_keeps_its_recorded_results(bench: Bench) -> None:
     bench.apply(A)
     bench.tester.asked = []
     bench.apply(replace(A, name="new"), renames=(("new", "a"),))

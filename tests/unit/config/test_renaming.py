@@ -1,4 +1,4 @@
-"""The names in a text change, and nothing else does."""
+"""The names in a text change, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are changed to mean what is stored: true, and as short and as little changed as they can be."""
+"""Files that are changed to mean what is stored: correct, as short as possible, and changed as little as possible."""
 
 from __future__ import annotations
 
@@ -305,7 +305,7 @@ _FIELDS: Final[st.SearchStrategy[dict[str, Any]]] = st.fixed_dictionaries(
 
 
 def connectors_after(draw: st.DrawFn, item: Connector) -> tuple[Connector, ...]:
-    """What became of a connector."""
+    """What happened to a connector."""
     assert item.imap is not None
     match draw(_FATES):
         case "gone":

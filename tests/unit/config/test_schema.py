@@ -1,4 +1,4 @@
-"""The published schemas: current, well-formed, and of one mind with the models."""
+"""The published schemas: current, well-formed, and in agreement with the models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user name that is kept where secrets are: used as it is, and shown as the reference."""
+"""A user name that is kept like a secret: used as it is, and shown as the reference."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_a_connection_that_is_closing_already_is_not_dismissed() -> None:
         tls: Any = SSLProtocol(asyncio.get_running_loop(), made, context, None)  # type: ignore[arg-type]
         transport = tls._get_app_transport()
         transport.close()
-        transport.close()  # asyncio's transport lets go of its connection at the second time
+        transport.close()  # asyncio's transport drops its connection the second time
         made.transport = transport
         made.dismiss()
         made._is_answered = True

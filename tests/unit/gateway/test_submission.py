@@ -134,7 +134,7 @@ def test_a_client_that_leaves_frees_no_room_until_its_mail_is_done() -> None:
         with pytest.raises(asyncio.CancelledError):
             await waiting
         handler.end(first)
-        assert handler.begin(first).startswith("451 4.3.2")  # a half is one, and that is under way
+        assert handler.begin(first).startswith("451 4.3.2")  # half is one, which is in progress
         assert handler.begin(other) == ""
         assert metrics.under_way == 2
         slow.may_answer.set()

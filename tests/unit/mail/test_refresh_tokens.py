@@ -1,4 +1,4 @@
-"""A refresh token that is consumed by use: kept before its access token is used, or said to be spent."""
+"""A refresh token that is consumed by use: the new one is kept before its access token is used, or the old one is reported as spent."""
 
 from __future__ import annotations
 

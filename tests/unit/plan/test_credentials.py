@@ -384,7 +384,7 @@ def test_a_reference_that_is_used_twice_for_one_place_is_reported_once() -> None
         (Destination("https://h/t", 443, "https", "a client"), "https://h/t as a client"),
     ],
 )
-def test_a_destination_says_where_how_and_as_whom(destination: Destination, text: str) -> None:
+def test_a_destination_names_server_tls_mode_and_user(destination: Destination, text: str) -> None:
     assert str(destination) == text
 
 

@@ -49,7 +49,7 @@ def test_under_a_policy_every_row_leads_through_its_connector_for_the_users_of_t
     assert [row.audience.label for row in rows] == ["ada", "any internal user", "any internal user"]
 
 
-def test_the_policys_rest_is_open_to_the_partners_whom_its_connector_lets_in() -> None:
+def test_the_policys_other_fields_are_open_to_the_partners_that_its_connector_admits() -> None:
     policy = GlobalSmtpPolicy(enabled=True, connector="no-reply")
     inside = roles("ada", internal=("contoso.example",))
     some = permissions("no-reply", users=users("ada", "p@else.example"), enable_b2b=True)

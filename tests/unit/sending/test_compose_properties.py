@@ -1,4 +1,4 @@
-"""Whatever stands in a field: it arrives as it is, or it is refused, and it never becomes another field."""
+"""Whatever a field contains, it arrives unchanged or is refused, and it never becomes another field."""
 
 from __future__ import annotations
 

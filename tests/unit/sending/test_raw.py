@@ -1,4 +1,4 @@
-"""A whole mail cannot say that it is from somebody else than the one that its way was decided for."""
+"""A complete mail cannot claim to be from anybody but the sender that it was routed for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole mails as programs write them: they go out as they are but for who they are from, or are refused."""
+"""Complete mails as programs write them: they go out unchanged except for their sender, or are refused."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_bcc_is_never_sent_however_it_is_written(bcc: bytes, end: bytes) -> None
     assert b"eve@x.example" in mail.copy
 
 
-def test_a_mail_that_is_resent_goes_to_whom_it_is_resent() -> None:
+def test_a_resent_mail_goes_to_its_resent_recipients() -> None:
     mail = adopted(b"Resent-From: support@contoso.example\nResent-To: bob@x.example\n" + MAIL)
     assert mail.envelope.recipients == ("bob@x.example",)
     assert b"To: ada@x.example\r\n" in mail.content

@@ -1,4 +1,4 @@
-"""The arguments of sendmail as its callers really give them, and what becomes of their mails."""
+"""The arguments of sendmail as its callers really pass them, and what happens to their mails."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_arguments_of_common_callers_are_parsed(caller: str, line: str, call: Ca
         ("-f", "requires argument"),
     ],
 )
-def test_unsupported_options_are_rejected_with_a_sentence(line: str, words: str) -> None:
+def test_unsupported_options_are_rejected_with_a_reason(line: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         parse(line.split())
 

@@ -98,7 +98,7 @@ def test_no_order_of_events_breaks_the_limits_or_forgets_a_mail(
         assert turns.waiting == len(waiting)
         lately = [moment for moment in begun if moment > now - 60.0]
         assert rate is None or len(lately) <= rate
-    while waiting or busy:  # everybody's turn comes in the end
+    while waiting or busy:  # every client gets its turn in the end
         now += 61.0
         if busy:
             turns.withdraw(busy.pop(0), now)

@@ -1,4 +1,4 @@
-"""Waiting for a lease, renewing it, and telling about it."""
+"""Waiting for a lease, renewing it, and reporting it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A commit whose connection breaks: written or not, it is found out, or said that it is not known."""
+"""A commit whose connection breaks: the store finds out whether it was written, or reports that this is unknown."""
 
 from __future__ import annotations
 
