@@ -141,7 +141,9 @@ def _write(item: _Read) -> None:
     path = item.layout.path
     try:
         if path.read_bytes() != item.before:
-            raise ReconcilerError(f"{path} was changed by another program in the meantime", hint=_AGAIN)
+            raise ReconcilerError(
+                f"{path} was changed by another program in the meantime", hint=_AGAIN
+            )
         write_wholly(path, item.after, like=path)
     except OSError as error:
         raise unwritable(path, error) from error

@@ -86,9 +86,7 @@ def _meaning(field: str, text: str, references: frozenset[str]) -> tuple[str, st
         is_field and scheme == "command"
     ):
         if is_field:
-            hint = (
-                "Name one variable, as in env:SUPPORT_PASSWORD: a reference is taken literally."
-            )
+            hint = "Name one variable, as in env:SUPPORT_PASSWORD: a reference is taken literally."
         else:
             hint = "Write the value itself, or have the tool that knows it write the file."
         message = f"`{field}` contains a placeholder, but nothing replaces it."

@@ -85,7 +85,9 @@ def test_a_missing_password_is_named_by_its_reference(command: tuple[str, ...], 
 
 
 @pytest.mark.parametrize("command", [("plan",), ("apply", *SKIP)])
-def test_a_wrong_password_is_reported_without_a_traceback(command: tuple[str, ...], team: Home) -> None:
+def test_a_wrong_password_is_reported_without_a_traceback(
+    command: tuple[str, ...], team: Home
+) -> None:
     done = team(*command, STATE_PASSWORD="hunter2")
     assert done.status == 1
     assert "does not let this user sign in" in done.err

@@ -70,7 +70,9 @@ def test_a_mail_is_accepted_when_the_provider_has_accepted_it(
     assert entry["actor"] == "grafana@contoso.example"
 
 
-def test_a_forbidden_sender_gets_the_reason_that_route_shows(gateway: Running, applied: Home) -> None:
+def test_a_forbidden_sender_gets_the_reason_that_route_shows(
+    gateway: Running, applied: Home
+) -> None:
     applied.edit("applications.yaml", "senders: [no-reply@contoso.example]", "")
     applied.apply_untested()
     gateway.wait_for("applied")
