@@ -77,6 +77,9 @@ PROSE: Final = {
     r"\bwants it\b": "requires it",
     r"\bunder way\b": "pending, or running",
     r"\bfor want of\b": "because it lacks",
+    r"\bbec(?:a|o)mes? of\b": "its result, what happened to it",
+    r"\bst(?:and|ands|ood) still\b": "stall",
+    r"\b(?:as it|as they) stands?\b": "unchanged, exactly as printed",
 }
 """The same for docstrings and comments, of the tests too."""
 
@@ -94,6 +97,14 @@ NAMES: Final = {
     r"that_there_(?:is|are)(?:_not)?(?:_|$)": "existing, or unknown",
     r"by_way_of": "through",
     r"_(?:is|are)_wrong_usage": "is a usage error",
+    r"_told_apart(?:_|$)": "distinguished, recognised",
+    r"_(?:owner|owners|administrators|rename|senders|fingerprints|steps)_alone$": "only",
+    r"_further_": "additional, other",
+    r"_holds?_up_": "delays",
+    r"_(?:takes?|comes?|goes)_(?:\w+_)?along(?:_|$)": "includes, keeps",
+    r"^test_(?:nor|none)_": "name what it is about",
+    r"_whole_mails?_": "complete",
+    r"_gives?_way(?:_|$)": "is replaced",
 }
 """The same for names of tests, which say what is asserted."""
 

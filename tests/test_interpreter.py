@@ -150,7 +150,7 @@ def test_each_has_the_time_zone_of_its_environment(both: Callable[..., tuple[Any
     assert forked.stdout == fresh.stdout == b"('JST', 'JST') 9\n"
 
 
-def test_none_leaves_anything_to_the_next(both: Callable[..., tuple[Any, Any]]) -> None:
+def test_a_forked_process_leaves_nothing_to_the_next(both: Callable[..., tuple[Any, Any]]) -> None:
     both("-c", "import os, click; os.environ['X'] = 'x'; click.left = 1; os.chdir('/')")
     forked, _ = both("-c", "import os, click; print(os.environ.get('X'), hasattr(click, 'left'))")
     assert forked.stdout == b"None False\n"
@@ -179,7 +179,7 @@ def test_a_signal_reaches_it(number: signal.Signals) -> None:
     assert last[0] == last[1]
 
 
-def test_many_at_once_are_told_apart() -> None:
+def test_many_at_once_are_not_confused() -> None:
     environ = {"PATH": os.environ["PATH"], "LANG": interpreter.LOCALE}
     command = [
         sys.executable,

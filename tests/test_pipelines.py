@@ -77,7 +77,7 @@ def test_no_script_has_an_expression_in_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_a_secret_is_given_to_steps_alone(path: Path) -> None:
+def test_secrets_are_passed_only_to_steps(path: Path) -> None:
     text = path.read_text("utf-8")
     of_steps = sum(
         len(re.findall(r"secrets\.", str(step.get("env", {})))) for _, step in _steps(path)

@@ -134,7 +134,7 @@ def test_the_locks_agree_and_name_no_other_index() -> None:
         assert ".ci/lock" in text
 
 
-def test_a_release_comes_with_its_sbom_and_digests() -> None:
+def test_a_release_includes_its_sbom_and_digests() -> None:
     text = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
     assert "cyclonedx-py requirements packaging/requirements/runtime.txt" in text
     assert "--output-file beside/sbom.cdx.json" in text

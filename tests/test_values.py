@@ -31,7 +31,7 @@ def test_fields_are_named_in_order() -> None:
     assert field_names(str) == ()
 
 
-def test_a_value_cannot_be_changed_and_equals_its_own_kind_alone() -> None:
+def test_a_value_is_immutable_and_equals_only_its_own_kind() -> None:
     mark = Fingerprint("k1", "00")
     with pytest.raises(AttributeError):
         mark.mac = "11"  # type: ignore[misc]

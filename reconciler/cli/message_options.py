@@ -65,7 +65,7 @@ class MessageOptions(Struct, frozen=True, kw_only=True):
         )
 
     def raw_message(self) -> RawMessage:
-        """Read a whole mail from standard input; To, Cc and Bcc of the command line replace its own."""
+        """Read a complete mail from standard input; To, Cc and Bcc of the command line replace its own."""
         from reconciler.sending.message import RawMessage  # noqa: PLC0415 - as above
 
         told = {

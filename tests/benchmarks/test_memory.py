@@ -111,7 +111,7 @@ def test_validate_and_a_plan_take_a_bounded_memory(tmp_path: Path, tell: Tell) -
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_state_of_any_size_takes_a_bounded_memory(
+def test_a_state_of_any_size_needs_bounded_memory(
     kind: str, exports: dict[str, Path], request: pytest.FixtureRequest, tmp_path: Path, tell: Tell
 ) -> None:
     for name, path in exports.items():

@@ -21,7 +21,7 @@ _RESET: Final = struct.pack("ii", 1, 0)
 class LinkFault:
     """What happens once ``after`` octets have passed ``upwards``, to the server, or down from it.
 
-    The connection is cut, with a reset or without; or, with ``pause``, it stands still for so many seconds.
+    The connection is cut, with a reset or without; or, with ``pause``, it stalls for so many seconds.
     """
 
     upwards: bool

@@ -136,7 +136,7 @@ def test_an_update_moves_the_modification_and_not_the_creation(
     assert revision.counts == ChangeCounts(changed=1)
 
 
-def test_a_rename_takes_the_past_along(store: StateStore, apply: Apply) -> None:
+def test_a_rename_keeps_the_resources_history(store: StateStore, apply: Apply) -> None:
     mark = Fingerprint("key", "00")
     apply(
         store,
@@ -231,7 +231,7 @@ def test_the_fingerprint_of_a_removed_reference_is_removed(store: StateStore, ap
     assert of(store.load(), moved).fingerprints == ()
 
 
-def test_a_commit_may_write_fingerprints_alone(store: StateStore, apply: Apply) -> None:
+def test_a_commit_may_write_only_fingerprints(store: StateStore, apply: Apply) -> None:
     apply(store, Create(SUPPORT))
     mark = Fingerprint("key", "00")
     apply(

@@ -155,7 +155,7 @@ def test_waiting_has_an_end(store: StateStore, place: Place) -> None:
         place.open().lock(holder="bob", operation="plan", wait=timedelta(milliseconds=150))
 
 
-def test_the_lease_goes_by_the_store_s_own_clock(place: Place) -> None:
+def test_the_lease_uses_the_clock_of_the_store(place: Place) -> None:
     store = place.open(own_clock=True)
     with store.lock(holder="alice", operation="apply") as lock:
         assert store.lease() == lock.lease

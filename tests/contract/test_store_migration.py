@@ -108,7 +108,7 @@ def test_a_migration_that_fails_changes_nothing(
 
 
 @pytest.mark.parametrize("place", ["sqlite"], indirect=True)
-def test_a_backup_is_taken_before_a_migration_and_only_then(
+def test_a_backup_is_made_only_before_a_migration(
     place: Place, apply: Apply, release: Callable[[str], None], tmp_path: Path
 ) -> None:
     from reconciler.state.sql.store import open_store

@@ -153,7 +153,7 @@ def test_a_transaction_that_does_not_finish_is_not_waited_for_forever(
 
 
 @pytest.mark.server
-def test_a_writer_that_stands_still_in_its_transaction_is_cut_off(
+def test_a_writer_that_stalls_in_its_transaction_is_cut_off(
     url: str, apply: Callable[..., Revision], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from reconciler.state.sql import leases, postgresql

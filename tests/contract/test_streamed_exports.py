@@ -53,7 +53,7 @@ def written_at_once(export: StateExport) -> str:
 
 
 @pytest.mark.parametrize("version", sorted(path.stem for path in STATES.glob("*.db")))
-def test_the_text_in_pieces_is_that_of_the_whole(version: str, tmp_path: Path) -> None:
+def test_the_text_in_parts_equals_the_whole(version: str, tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     shutil.copy(STATES / f"{version}.db", path)
     store = open_store(f"sqlite:///{path}")

@@ -51,7 +51,7 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str]]:
     return [(entry["result"], entry["copy"]) for entry in entries]
 
 
-def test_a_mailbox_that_hangs_holds_up_no_mail_and_closing_ends_it(
+def test_a_mailbox_that_hangs_delays_no_mail_and_closing_ends_it(
     opened: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
     reached = threading.Event()

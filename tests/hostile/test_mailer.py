@@ -174,7 +174,7 @@ def test_the_servers_code_decides_whether_to_retry(
     assert (outcome.code, outcome.enhanced, outcome.accepted) == (int(code), status, 0)
 
 
-def test_the_session_goes_on_after_a_mail_that_was_refused(opened: Open) -> None:
+def test_the_session_continues_after_a_refused_mail(opened: Open) -> None:
     office = opened(smtp(DATA=takes("550 5.7.1 spam\r\n", "250 2.0.0 queued\r\n")))
     with pytest.raises(SendFailed):
         office.send()

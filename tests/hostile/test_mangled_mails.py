@@ -216,7 +216,7 @@ def test_the_name_of_a_file_is_encoded_as_a_parameter() -> None:
         ("=?utf-8?q?J=C3=BC?= <ada@x.example>", False),
     ],
 )
-def test_smtputf8_is_needed_for_an_address_alone(recipient: str, *, needed: bool) -> None:
+def test_smtputf8_is_needed_only_for_an_address(recipient: str, *, needed: bool) -> None:
     field = f"To: {recipient}\nSubject: Größe\n\nGröße\n".encode()
     for way in (as_raw, as_sendmail):
         assert way(FROM + field).envelope.utf8 is needed

@@ -174,7 +174,7 @@ def test_connectors_of_one_account_share_its_connections(stand: Make) -> None:
     assert len(office.servers[0].peers) == 3
 
 
-def test_a_hanging_provider_delays_nobody_else(stand: Make) -> None:
+def test_a_hanging_provider_delays_no_other_mail(stand: Make) -> None:
     office = stand(smtp(MAIL=hold), smtp(DATA=QUEUED), max_connections=1)
     called_off = threading.Event()
     with ThreadPoolExecutor(2) as threads:

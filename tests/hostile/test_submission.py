@@ -204,7 +204,7 @@ def test_lines_of_dots_arrive_as_they_are(serve: Serve) -> None:
     assert server.lines[start + len(text)] == "."
 
 
-def test_a_long_session_does_not_count_as_too_much_talk(serve: Serve) -> None:
+def test_a_long_session_does_not_exceed_a_limit(serve: Serve) -> None:
     server = serve(smtp(EHLO=PIPELINING, DATA=takes("250 2.0.0 queued\r\n")))
     limits = WireLimits(total=1000, lines=30)
     with session_with(server, limits) as session:

@@ -132,7 +132,7 @@ def test_without_starttls_on_offer_nothing_is_sent_in_plain_text(
     ("capabilities", "cause"),
     [("", "does not offer STARTTLS"), (" STARTTLS", "offers STARTTLS, but refuses to start it")],
 )
-def test_an_early_starttls_is_told_apart_from_a_refused_one(
+def test_an_early_starttls_is_distinguished_from_a_refused_one(
     attack: Attack, capabilities: str, cause: str
 ) -> None:
     script = imap(

@@ -66,7 +66,7 @@ def test_a_secret_rotated_to_a_wrong_value_is_not_applied(workplace: Workplace) 
     assert "No changes." in workplace("apply", "--auto-approve").said
 
 
-def test_a_server_that_is_down_is_told_apart_from_one_that_refuses(workplace: Workplace) -> None:
+def test_a_server_that_is_down_is_distinguished_from_one_that_refuses(workplace: Workplace) -> None:
     workplace.write(SUPPORT_DOCUMENT)
     assert workplace("apply", "--auto-approve").status == 0
     workplace.write(SUPPORT_DOCUMENT, PAYROLL_DOCUMENT.replace(IMAP, DOWN))

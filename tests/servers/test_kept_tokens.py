@@ -78,7 +78,9 @@ def test_each_run_uses_the_refresh_token_that_the_last_one_kept(
     assert len(authorisation.requests) == 3
 
 
-def test_one_that_cannot_be_kept_is_reported_as_spent_and_then_is(site: Site, file: Path) -> None:
+def test_a_token_that_cannot_be_kept_is_reported_as_spent_and_then_is(
+    site: Site, file: Path
+) -> None:
     first = probe(site, "env:REFRESH", file.parent)
     assert first.passed
     warnings = {stage.warning for half in first.protocols for stage in half.stages} - {""}

@@ -147,7 +147,7 @@ def test_a_wrong_token_is_refused_and_the_reason_shown(
         assert ("names the scope mail" in failure.remedy) is (imap == IMAP)
 
 
-def test_a_missing_scope_is_told_apart_from_a_wrong_token(site: Site) -> None:
+def test_a_missing_scope_is_distinguished_from_a_wrong_token(site: Site) -> None:
     found = failures(site.probe(support_with(replace(app(), scopes=("calendar",)))))
     assert found.keys() == {Protocol.IMAP, Protocol.SMTP}
     for failure in found.values():
@@ -155,7 +155,7 @@ def test_a_missing_scope_is_told_apart_from_a_wrong_token(site: Site) -> None:
         assert "Check `scopes`" in failure.remedy
 
 
-def test_a_wrong_client_secret_is_told_apart_from_a_wrong_token(
+def test_a_wrong_client_secret_is_distinguished_from_a_wrong_token(
     site: Site, authorisation: AuthorisationServer
 ) -> None:
     found = failures(site.probe(support_with(app(secret="STALE_SECRET"))))

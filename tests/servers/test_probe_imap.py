@@ -109,7 +109,7 @@ def test_a_private_authority_is_not_trusted_unless_configured(imap_site: Site) -
     ("security", "port", "says"),
     [(Security.IMPLICIT, 143, "STARTTLS"), (Security.STARTTLS, 993, "TLS")],
 )
-def test_the_wrong_tls_mode_is_told_apart_from_a_broken_server(
+def test_the_wrong_tls_mode_is_distinguished_from_a_broken_server(
     imap_site: Site, security: Security, port: int, says: str
 ) -> None:
     connector = connector_for(SUPPORT, imap=reads(SUPPORT, security, port=port))

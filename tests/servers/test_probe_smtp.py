@@ -160,7 +160,7 @@ def test_a_bad_certificate_ends_it_before_a_password_is_sent(
     ("security", "port", "says"),
     [(Security.IMPLICIT, 587, "STARTTLS"), (Security.STARTTLS, 465, "TLS")],
 )
-def test_the_wrong_tls_mode_is_told_apart_from_a_broken_server(
+def test_the_wrong_tls_mode_is_distinguished_from_a_broken_server(
     mail_site: Site, security: Security, port: int, says: str
 ) -> None:
     connector = connector_for(SUPPORT, smtp=sends(SUPPORT, security, port=port))
@@ -195,7 +195,7 @@ def test_a_server_that_offers_no_sign_in_does_not_pass(
     "host",
     [pytest.param(MAIL, id="said at MAIL FROM"), pytest.param(SMTP, id="said at RCPT TO")],
 )
-def test_an_address_of_somebody_else_is_refused_as_a_sender(mail_site: Site, host: str) -> None:
+def test_the_address_of_another_user_is_refused_as_a_sender(mail_site: Site, host: str) -> None:
     connector = connector_for(
         SUPPORT, smtp=sends(SUPPORT, host=host), email_address=f"board@{DOMAIN}"
     )
@@ -243,7 +243,7 @@ def test_a_connector_may_lower_the_depth_but_not_below_the_owners(
     assert done[-1] is reached
 
 
-def test_every_further_address_is_tried_as_a_sender(mail_site: Site, postfix: Postfix) -> None:
+def test_every_additional_address_is_tried_as_a_sender(mail_site: Site, postfix: Postfix) -> None:
     before = len(postfix.settled_log())
     connector = replace(
         connector_for(SUPPORT, smtp=sends(SUPPORT)), also_sends_as=(GONE, BUSY, f"*@{DOMAIN}")

@@ -150,7 +150,7 @@ def test_a_nested_mail_arrives_part_by_part(mailer: Mailer, mailboxes: Mailboxes
     assert payloads["data.csv"] == "ä;b\r\n1;2\r\n".encode()
 
 
-def test_a_whole_mail_is_sent_unchanged_except_for_bcc(
+def test_a_complete_mail_is_sent_unchanged_except_for_bcc(
     mailer: Mailer, mailboxes: Mailboxes
 ) -> None:
     body = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"

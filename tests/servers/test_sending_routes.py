@@ -57,7 +57,7 @@ def test_the_global_policy_forces_all_mail_until_it_is_turned_off(
         assert mailboxes.count(INFO, LOCAL_SENT, free.message_id) == 0
 
 
-def test_a_forced_whole_mail_keeps_its_original_sender(
+def test_a_forced_complete_mail_keeps_its_original_sender(
     mailer: Mailer, mailboxes: Mailboxes, apply: Callable[..., None]
 ) -> None:
     apply(POLICY.format(enabled="true", saved="false"))

@@ -68,7 +68,7 @@ def test_a_resource_that_is_not_stored_names_the_others_and_counts_the_rest() ->
 
 
 @given(st.lists(st.from_regex("[a-z]{1,3}", fullmatch=True)), st.integers(1, 30))
-def test_names_and_the_rest_make_all(names: list[str], most: int) -> None:
+def test_listed_names_and_the_count_of_others_add_up(names: list[str], most: int) -> None:
     text = listed(names, most)
     shown, _, more = text.partition(" and ")
     assert len([item for item in shown.split(", ") if item]) + int(more.split()[0] if more else 0) == len(names)  # fmt: skip

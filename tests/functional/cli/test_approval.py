@@ -44,7 +44,7 @@ def test_yes_applies(live: Home) -> None:
 
 
 @pytest.mark.parametrize("answer", ["no", "y", "Yes", "", "yes please"])
-def test_anything_else_does_not(answer: str, asked: Home) -> None:
+def test_any_answer_but_yes_applies_nothing(answer: str, asked: Home) -> None:
     with terminal(asked, "apply") as shell:
         shell.read_until(QUESTION)
         shell.type(f"{answer}\n")

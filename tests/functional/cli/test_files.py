@@ -120,7 +120,7 @@ def test_a_configuration_can_be_started_elsewhere(bare: Home) -> None:
     assert bare("validate", "--config", "mail/connectors.d").status == 0
 
 
-def test_nothing_is_started_where_a_file_is_in_the_way(bare: Home) -> None:
+def test_nothing_is_started_if_a_file_is_in_the_way(bare: Home) -> None:
     bare.config.rmdir()
     bare.config.write_text("a file\n")
     done = bare("init")

@@ -131,7 +131,7 @@ def test_no_secret_in_the_wrong_place_is_shown(home: Home) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for others")
-def test_a_file_of_somebody_else_stays_theirs(home: Home, untidy: Path) -> None:
+def test_a_file_of_another_user_is_not_changed(home: Home, untidy: Path) -> None:
     os.chown(untidy, 65534, 65533)
     assert home("fmt").status == 0
     assert (untidy.stat().st_uid, untidy.stat().st_gid) == (65534, 65533)
@@ -161,7 +161,7 @@ def test_a_file_does_not_grow_too_large_to_be_read(home: Home) -> None:
     assert path.stat().st_size == 1024 * 1024
 
 
-def test_an_editor_gives_a_text_and_takes_it_back(home: Home) -> None:
+def test_an_editor_formats_a_text_through_standard_streams(home: Home) -> None:
     def fmt(data: bytes) -> subprocess.CompletedProcess[bytes]:
         command = [sys.executable, "-m", "reconciler", "fmt", "-"]
         return subprocess.run(

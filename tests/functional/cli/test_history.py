@@ -63,7 +63,7 @@ def test_one_revision_is_shown_in_the_words_of_a_plan(eventful: Home) -> None:
     assert document(eventful, "history", "history")["revisions"][0]["serial"] == 3
 
 
-def test_a_diff_sums_revisions_up_and_goes_both_ways(eventful: Home) -> None:
+def test_a_diff_sums_up_revisions_in_both_directions(eventful: Home) -> None:
     forth = document(eventful, "diff", "diff", "1")
     assert forth["to_serial"] == 3
     assert forth["summary"] == {"add": 0, "change": 2, "destroy": 2}

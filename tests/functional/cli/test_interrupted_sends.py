@@ -111,7 +111,7 @@ def test_a_process_that_is_killed_leaves_its_mail_in_the_log(
     ]
 
 
-def test_a_signal_before_sendmail_has_begun_lets_its_caller_try_again(home: Home) -> None:
+def test_after_a_signal_before_sendmail_has_begun_its_caller_tries_again(home: Home) -> None:
     moment = "before reconciler.cli.main.check_arguments"
     done = run_signalled(home, moment, (signal.SIGTERM,), "sendmail", "-t", "-i", stdin=MAIL)
     assert (done.status, done.said) == (75, "Interrupted: nothing was sent.\n")

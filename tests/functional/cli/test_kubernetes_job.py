@@ -66,7 +66,7 @@ def test_a_shard_of_a_job_needs_an_index_within_the_count(
     assert said in " ".join(done.err.split())
 
 
-def test_an_index_alone_chooses_no_shard(live: Home) -> None:
+def test_an_index_without_the_option_chooses_no_shard(live: Home) -> None:
     done = live("test", "--depth", "dns", "--format", "json", JOB_COMPLETION_INDEX="0")
     assert {item["connector"] for item in json.loads(done.out)["connectors"]} == ALL
 

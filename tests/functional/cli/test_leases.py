@@ -52,7 +52,7 @@ def stop(shell: Terminal, home: Home) -> None:
     for _ in range(100):
         shell.process.send_signal(signal.SIGSTOP)
         if "://" in path:
-            return  # PostgreSQL ends a transaction that stands still
+            return  # PostgreSQL ends a transaction that stalls
         try:
             with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as raw:
                 raw.execute("BEGIN IMMEDIATE")

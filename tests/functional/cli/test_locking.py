@@ -72,7 +72,7 @@ def test_the_second_apply_waits_on_request(slow: Home) -> None:
     assert "Apply complete!" in out
 
 
-def test_a_lock_that_was_taken_away_costs_an_apply_and_no_update(slow: Home) -> None:
+def test_a_removed_lock_costs_an_apply_but_no_update(slow: Home) -> None:
     slow.write("../reconciler.yaml", "testing: {timeout_seconds: 5}\n")
     with applying(slow) as other:
         told = slow("apply", "--auto-approve").err
@@ -89,7 +89,7 @@ def test_a_lock_that_was_taken_away_costs_an_apply_and_no_update(slow: Home) -> 
     assert "deputy@contoso.example" not in slow("history").out
 
 
-def test_a_lock_that_nobody_holds_cannot_be_taken_away(home: Home) -> None:
+def test_a_lock_that_is_not_held_cannot_be_removed(home: Home) -> None:
     home.apply_untested()
     done = home("state", "unlock", "0123456789abcdef", "--yes")
     assert done.status == 1

@@ -51,7 +51,7 @@ def sent(live: Home) -> Home:
     return live
 
 
-def test_every_attempt_is_kept_newest_first(sent: Home) -> None:
+def test_attempts_are_listed_newest_first(sent: Home) -> None:
     unknown, refused, mail = entries(sent)
     assert mail["actor"] == JOAN
     assert (mail["connector"], mail["host"]) == ("info", "smtp.gmail.com")

@@ -50,7 +50,7 @@ def every_line_has_labels(said: str) -> None:
 
 
 @pytest.mark.parametrize("output_format", ["human", "markdown"])
-def test_a_plan_shows_them(output_format: str, bare: Home) -> None:
+def test_a_plan_shows_the_a_label_of_a_host(output_format: str, bare: Home) -> None:
     bare.write("thief.yaml", CONNECTOR)
     done = bare("plan", "--format", output_format)
     assert done.status == 0, done.said

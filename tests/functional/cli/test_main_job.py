@@ -120,7 +120,7 @@ def test_a_rotated_secret_is_tested_and_applied_without_a_change_of_the_files(li
     assert "The client secret is wrong." in refused.said
 
 
-def test_deleting_a_connector_takes_its_permissions_along(live: Home) -> None:
+def test_deleting_a_connector_deletes_its_permissions(live: Home) -> None:
     assert live("apply", "--auto-approve").status == 0
     live.remove("invoices.yaml")
     done = live("apply", "--auto-approve")

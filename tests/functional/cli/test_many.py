@@ -61,7 +61,7 @@ def add_strangers(home: Home, count: int) -> None:
     )
 
 
-def test_many_secrets_that_can_be_told_from_the_name_are_asked_about_at_once(strict: Home) -> None:
+def test_many_secrets_that_follow_from_the_name_are_one_question(strict: Home) -> None:
     add_shops(strict, 300)
     with terminal(strict, "apply", *SKIP) as shell:
         shell.read_until(QUESTION)
@@ -106,7 +106,7 @@ def test_one_that_waits_for_approval_is_shown_before_hundreds_that_are_allowed(
         shell.wait()
 
 
-def test_nor_is_it_for_a_test(strict: Home) -> None:
+def test_a_test_does_not_ask_about_so_many_secrets_either(strict: Home) -> None:
     add_strangers(strict, 201)
     with terminal(strict, "test") as shell:
         assert shell.wait() == REFUSED, shell.shown

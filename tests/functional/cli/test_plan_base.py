@@ -383,7 +383,7 @@ def test_a_link_of_the_commit_that_leads_out_is_a_problem_of_the_commit(cloned: 
         commit(cloned)
 
 
-def test_a_file_that_is_too_large_is_not_read_whole(cloned: Home) -> None:
+def test_a_file_that_is_too_large_is_not_read_completely(cloned: Home) -> None:
     path = cloned.write("huge.yaml", "# " + "x" * 2**21 + "\n")
     base = commit(cloned)
     path.unlink()

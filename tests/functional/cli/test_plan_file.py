@@ -203,7 +203,7 @@ def test_adding_overrides_to_a_sealed_plan_breaks_the_seal(policy: Home) -> None
     assert "--allow-deletes 3 --allow-policy-change" in done.err
 
 
-def test_other_overrides_than_those_of_the_saved_plan_are_refused(policy: Home) -> None:
+def test_overrides_that_differ_from_the_saved_plan_are_refused(policy: Home) -> None:
     assert policy("plan", "--out", "plan.json", "--allow-policy-change").status == 0
     for option in (
         ("--allow-deletes", "3"),

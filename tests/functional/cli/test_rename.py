@@ -20,7 +20,7 @@ def contents(home: Home) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in home.config.rglob("*") if path.is_file()}
 
 
-def test_the_plan_after_a_rename_shows_the_rename_alone(home: Home) -> None:
+def test_the_plan_after_a_rename_shows_only_the_rename(home: Home) -> None:
     home.apply_untested()
     done = home("rename", "no-reply", "robot")
     assert (done.status, done.err) == (0, "")

@@ -157,7 +157,7 @@ def test_two_reports_do_not_share_a_file(home: Home) -> None:
     assert "two reports cannot both be written" in done.err
 
 
-def test_a_failure_stays_what_is_shown_when_its_report_cannot_be_written(home: Home) -> None:
+def test_a_failure_is_still_shown_if_its_report_cannot_be_written(home: Home) -> None:
     home.write("../reconciler.yaml", "nonsense: 1\n")
     done = home("drift", "--report", "json=/dev/full")
     assert done.status == 3

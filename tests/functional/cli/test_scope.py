@@ -99,7 +99,7 @@ def test_a_saved_plan_is_bound_to_its_scope(edited: Home) -> None:
     assert changed(edited) == ["Group.more", "EmailConnector.info"]
 
 
-def test_a_saved_plan_of_everything_takes_no_scope(edited: Home) -> None:
+def test_a_saved_plan_of_everything_rejects_a_scope(edited: Home) -> None:
     assert edited("plan", "--out", "plan.json").status == 0
     done = edited(*UNTESTED, "plan.json", "--only", "info")
     assert done.status == REFUSED

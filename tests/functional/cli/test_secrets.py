@@ -173,7 +173,7 @@ def test_when_secrets_are_missing_or_in_plain_text(watch: Watch) -> None:
     )
 
 
-def test_a_traceback_would_not_hold_one_either(watch: Watch) -> None:
+def test_no_traceback_holds_a_secret(watch: Watch) -> None:
     """Python shows an unexpected exception; its chain must be clean."""
     import traceback
 

@@ -145,7 +145,7 @@ def test_files_have_the_type_of_their_name_or_the_given_one(offline: Home) -> No
     assert str(mail["From"]) == "Desk <support@contoso.example>"
 
 
-def test_a_whole_mail_comes_from_standard_input(applied: Home, example_session: Session) -> None:
+def test_a_complete_mail_comes_from_standard_input(applied: Home, example_session: Session) -> None:
     to = "whole@elsewhere.example"
     raw = f"From: support@contoso.example\nTo: {to}\nSubject: As is\n\nBody\n".encode()
     done = with_input(applied, raw, "send", "--raw", "--as", ADA)
@@ -154,7 +154,7 @@ def test_a_whole_mail_comes_from_standard_input(applied: Home, example_session: 
     assert stray.content.endswith(b"\r\n\r\nBody\r\n")
 
 
-def test_recipients_of_the_command_line_replace_those_of_a_whole_mail(offline: Home) -> None:
+def test_recipients_of_the_command_line_replace_those_of_a_complete_mail(offline: Home) -> None:
     raw = b"From: support@contoso.example\nTo: list@x.example\nSubject: As is\n\nBody\n"
     done = with_input(offline, raw, "send", "--raw", "--as", ADA, "--to", "ada@x.example",
                       "--dry-run", "--format", "json")  # fmt: skip

@@ -136,7 +136,7 @@ def test_an_unavailable_server_may_be_retried(applied: Home) -> None:
     assert entry["result"] == "temporary"
 
 
-def test_the_program_of_its_own_takes_the_same(applied: Home, example_session: Session) -> None:
+def test_the_separate_program_accepts_the_same(applied: Home, example_session: Session) -> None:
     done = subprocess.run(
         [*PROGRAM, "-i", "-f", "info@contoso.example", "program@x.example"],
         cwd=applied.folder,

@@ -92,7 +92,7 @@ def test_waiting_for_the_lock_is_interrupted(slow: Home) -> None:
     assert slow("state", "lock").out == "The state is not locked.\n"
 
 
-def test_a_kill_leaves_a_lock_that_can_be_taken_away(slow: Home) -> None:
+def test_a_kill_leaves_a_lock_that_can_be_removed(slow: Home) -> None:
     with slow.start("apply", "--auto-approve") as process:
         wait_for(process, "Testing")
         process.kill()

@@ -120,7 +120,7 @@ def test_an_empty_state_exports_nothing(bare: Home) -> None:
     assert bare("state", "import").status == USAGE
 
 
-def test_a_key_is_printed_alone_and_differs_each_time(home: Home) -> None:
+def test_only_the_key_is_printed_and_it_differs_each_time(home: Home) -> None:
     made = [home("state", "key") for _ in range(2)]
     assert all(done.status == 0 and not done.err for done in made)
     assert made[0].out != made[1].out

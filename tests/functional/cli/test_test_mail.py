@@ -35,13 +35,13 @@ def test_without_the_option_nothing_is_sent(live: Home) -> None:
 
 
 @pytest.mark.parametrize("stage", ["tls", "envelope"])
-def test_it_goes_with_no_depth(live: Home, stage: str) -> None:
+def test_it_cannot_be_combined_with_a_depth(live: Home, stage: str) -> None:
     done = live("test", "support", "--send-test-mail", "--depth", stage)
     assert done.status == 64
     assert "cannot be combined with --depth" in done.err
 
 
-def test_an_apply_sends_none(live: Home) -> None:
+def test_an_apply_sends_no_test_mail(live: Home) -> None:
     done = live("apply", "--auto-approve")
     assert done.status == 0
     assert "test mail" not in done.said

@@ -304,7 +304,7 @@ def test_a_file_that_is_not_a_report_is_rejected(text: str, says: str, bare: Hom
         ((), "Missing argument 'FILE...'"),
     ],
 )
-def test_a_merge_takes_files_and_no_option_of_a_test(
+def test_a_merge_accepts_files_but_no_option_of_a_test(
     options: tuple[str, ...], says: str, bare: Home
 ) -> None:
     done = bare("test", "merge", *options)

@@ -344,7 +344,7 @@ def test_another_state_beside_an_empty_one_is_named_with_the_way_to_move_it(home
     done = home("apply", "--auto-approve", "--state", other, CI="true")
     assert done.status == 5
     assert f"  A{told}" in done.err
-    # The advice works as it stands.
+    # The advice works exactly as printed.
     assert f"--state {home.state}" in done.err
     assert home("state", "export", "--state", str(home.state), "--out", "state.json").status == 0
     assert home("state", "import", "state.json", "--state", other).status == 0

@@ -37,7 +37,7 @@ def test_a_display_name_gives_no_command_to_the_log(name: str, ci: str, home: Ho
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_json_stays_what_it_means(name: str, home: Home) -> None:
+def test_json_keeps_its_meaning(name: str, home: Home) -> None:
     home.edit("info.yaml", "General enquiries", f"'{name}'")
     done = home.run("plan", "--first-apply", "--format", "json", CI="true")
     assert COMMAND.search(done.out) is None
@@ -46,7 +46,7 @@ def test_json_stays_what_it_means(name: str, home: Home) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_exported_state_stays_what_it_means(name: str, home: Home) -> None:
+def test_an_exported_state_keeps_its_meaning(name: str, home: Home) -> None:
     home.edit("info.yaml", "General enquiries", f"'{name}'")
     home.apply_untested()
     done = home.run("state", "export", CI="true")

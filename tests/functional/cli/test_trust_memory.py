@@ -172,7 +172,7 @@ def test_without_a_state_nothing_is_recorded_or_created(bare: Home, closed_port:
     assert attempts(bare) == []
 
 
-def test_attempts_are_pruned_by_administrators_alone(strict: Home, closed_port: int) -> None:
+def test_only_administrators_prune_attempts(strict: Home, closed_port: int) -> None:
     strict.write("roles.yaml", "kind: Roles\nadministrators: {users: [ada@contoso.example]}\n")
     strict.apply_untested()
     box(strict, "thief", "127.0.0.1", "env:NEWS_PASSWORD", closed_port)

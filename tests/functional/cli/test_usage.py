@@ -104,7 +104,7 @@ def test_show_names_what_is_there(home: Home) -> None:
     assert "support" in done.err
 
 
-def test_history_of_what_never_was(home: Home) -> None:
+def test_the_history_of_a_resource_that_never_existed(home: Home) -> None:
     assert home("history").out == "Nothing was applied yet.\n"
     home.apply_untested()
     assert "there is no history of EmailConnector.no-such" in home("history", "no-such").err

@@ -166,7 +166,7 @@ def test_an_endless_line_ends_the_connection_without_an_error(gateway: Running) 
         wire.close()
 
 
-def test_nobody_is_verified(signed_in: Wire) -> None:
+def test_no_recipient_is_verified(signed_in: Wire) -> None:
     signed_in.send(b"VRFY (\xff\r\n")
     assert signed_in.reply().startswith("252 2.5.0")
 
@@ -274,7 +274,7 @@ def test_commands_sent_before_an_answer_are_answered_in_order(signed_in: Wire) -
     assert [signed_in.reply()[:3] for _ in range(4)] == ["250", "250", "553", "354"]
 
 
-def test_a_mail_that_goes_round_in_circles_is_refused(signed_in: Wire, shared: Home) -> None:
+def test_a_mail_in_a_loop_is_refused(signed_in: Wire, shared: Home) -> None:
     logged = attempts(shared)
     signed_in.ask(f"MAIL FROM:<{SENDER}>")
     signed_in.ask(f"RCPT TO:<{TO}>")
@@ -377,7 +377,7 @@ def test_mails_beyond_the_limit_are_deferred(applied: Home, tmp_path: Path) -> N
         first.quit()
 
 
-def test_a_client_that_reads_nothing_holds_up_nobody(gateway: Running) -> None:
+def test_a_client_that_reads_nothing_does_not_delay_others(gateway: Running) -> None:
     deaf = Wire(gateway.ports["none"])
     deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
     deaf.socket.settimeout(0.5)

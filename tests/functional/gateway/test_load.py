@@ -59,7 +59,7 @@ def memory(pid: int) -> int:
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 @pytest.mark.usefixtures("descriptors")
 @pytest.mark.timeout(600)
-def test_ten_thousand_silent_connections_hold_up_nobody(applied: Home, tmp_path: Path) -> None:
+def test_ten_thousand_silent_connections_delay_no_mail(applied: Home, tmp_path: Path) -> None:
     with running(applied, tmp_path, "--connections", str(SILENT + 1000)) as found:
         before, silent = memory(found.process.pid), []
         for number in range(SILENT):

@@ -86,7 +86,7 @@ def test_a_forbidden_sender_gets_the_reason_that_route_shows(
     )
 
 
-def test_an_application_sends_as_its_senders_alone(gateway: Running, applied: Home) -> None:
+def test_an_application_sends_only_as_its_senders(gateway: Running, applied: Home) -> None:
     text = MAIL.format(to="a@elsewhere.example").replace(SENDER, "support@contoso.example")
     with gateway.client() as client, pytest.raises(smtplib.SMTPDataError) as refused:
         client.sendmail(SENDER, ["a@elsewhere.example"], text)

@@ -135,7 +135,7 @@ def test_chromium_shows_the_pictures_of_the_mail_itself(
         assert shown[0] != shown[1]
 
 
-def test_chromium_shows_a_hostile_mail_and_lets_it_do_nothing(
+def test_chromium_shows_a_hostile_mail_without_running_anything(
     tmp_path: Path,
     clients: Callable[[Session], Clients],
     connector: Callable[..., Connector],

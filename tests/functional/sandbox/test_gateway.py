@@ -59,7 +59,7 @@ def sandboxed(folder: Path, script: str, *options: str) -> subprocess.CompletedP
 APPLY: Final = "reconciler apply --auto-approve --skip-tests tried >/dev/null"
 
 
-def test_a_program_sends_what_the_applied_configuration_lets_it(project: Path) -> None:
+def test_a_program_sends_what_the_applied_configuration_allows(project: Path) -> None:
     script = f"""
         python send.py && {APPLY} && sleep 1.1 && python send.py &&
         reconciler log --application grafana --format json

@@ -43,7 +43,7 @@ def test_the_second_start_has_the_same_passwords_and_leaves_nothing_but_the_seed
     assert [path.name for path in (tmp_path / "box").iterdir()] == ["seed"]
 
 
-def test_the_state_of_what_is_tried_out_is_kept_apart(
+def test_the_state_of_the_sandbox_is_separate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pathlib import Path

@@ -142,7 +142,7 @@ def test_every_kind_of_security_passes(
     ("security", "other"),
     [(Security.IMPLICIT, Security.STARTTLS), (Security.STARTTLS, Security.IMPLICIT)],
 )
-def test_the_wrong_kind_of_security_is_told_apart(
+def test_the_wrong_kind_of_security_is_recognised(
     security: Security, other: Security, tmp_path: Path, connector: Callable[..., Connector]
 ) -> None:
     support = connector("support", security)

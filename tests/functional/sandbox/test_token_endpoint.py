@@ -115,7 +115,7 @@ def test_the_secrets_stay_from_one_run_to_the_next(oauth2: OAuth2, tmp_path: Pat
 
 
 @GRANTS
-def test_every_file_with_a_secret_in_it_is_for_its_owner_alone(
+def test_every_file_with_a_secret_is_readable_only_by_its_owner(
     oauth2: OAuth2, tmp_path: Path
 ) -> None:
     with Sandbox((signs_in_with(oauth2),), tmp_path / "sandbox"):
@@ -151,7 +151,7 @@ def test_a_wrong_secret_gets_no_token(
     ],
     ids=["certificate", "service-account"],
 )
-def test_a_key_of_somebody_elses_gets_no_token(
+def test_the_key_of_another_account_gets_no_token(
     oauth2: OAuth2, name: str, cause: str, tmp_path: Path
 ) -> None:
     support = signs_in_with(oauth2)
@@ -247,7 +247,7 @@ def test_an_invalid_token_request_does_no_harm(
     assert session.journal.faults == ()
 
 
-def test_a_refresh_token_that_use_replaces_is_kept_from_run_to_run(tmp_path: Path) -> None:
+def test_a_refresh_token_that_use_replaces_is_kept_between_runs(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("sandbox-the-first-one\n")
     file.chmod(0o600)
@@ -263,7 +263,7 @@ def test_a_refresh_token_that_use_replaces_is_kept_from_run_to_run(tmp_path: Pat
         assert failure.error_class is ErrorClass.OAUTH_TOKEN
 
 
-def test_a_real_refresh_token_never_gives_way_to_one_of_the_sandbox(tmp_path: Path) -> None:
+def test_a_sandbox_token_never_replaces_a_real_refresh_token(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("0.AXoA-a-real-one\n")
     support = signs_in_with(replace(DELEGATED, refresh_token=SecretRef("file", str(file))))

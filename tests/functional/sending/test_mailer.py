@@ -175,7 +175,7 @@ def test_a_journal_that_cannot_be_written_fails_no_mail(applied: Home) -> None:
     assert any("not written to the log: the disk is full" in text for text in sent.warnings)
 
 
-def test_a_whole_mail_goes_out_as_it_is(applied: Home, example_session: Session) -> None:
+def test_a_complete_mail_goes_out_unchanged(applied: Home, example_session: Session) -> None:
     raw = RawMessage(
         b"From: Desk <support@contoso.example>\nTo: raw@elsewhere.example\nSubject: As is\n"
         b"Bcc: hidden@elsewhere.example\nX-Odd:   spaced\n\nBody\n"

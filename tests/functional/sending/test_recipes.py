@@ -84,7 +84,7 @@ def test_what_is_logged_is_mailed(mailer: Any, example_session: Session) -> None
     assert mail.get_content().splitlines() == ["order 17", "failed"]
 
 
-def test_a_log_that_cannot_be_mailed_fails_nobody(
+def test_a_log_that_cannot_be_mailed_does_not_fail_the_program(
     mailer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handler = recipe("Python's logging")["MailHandler"](mailer(), "payroll", "ops2@x.example")

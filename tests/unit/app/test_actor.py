@@ -58,7 +58,7 @@ def test_without_an_actor_it_is_the_user_of_the_operating_system(told: str | Non
     assert actor(told, {}) == Actor(getpass.getuser(), "operating system")
 
 
-def test_a_user_id_without_a_name_is_somebody_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_id_without_a_name_is_a_valid_actor(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails() -> str:
         raise KeyError(4711)
 

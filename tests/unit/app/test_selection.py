@@ -33,7 +33,7 @@ def test_names_patterns_and_labels_narrow_down(selection: Selection, found: obje
     assert select(EVERY, selection) == found
 
 
-def test_the_shards_of_a_selection_are_the_whole_of_it() -> None:
+def test_the_shards_of_a_selection_cover_it() -> None:
     parts = [select(EVERY, Selection(shard=Shard(number, 3))) for number in (1, 2, 3)]
     assert sorted(item.name for part in parts for item in part) == ["info", "payroll"]
 

@@ -117,7 +117,7 @@ def test_a_denial_says_who_may() -> None:
     assert [item.message for item in denials(made.changes, STATE, "eve")] == [ANY]
 
 
-def test_granting_oneself_a_right_gains_nothing() -> None:
+def test_granting_oneself_a_right_has_no_effect() -> None:
     configured: list[Resource] = [
         replace(PAYROLL, display_name="Mine"),
         permissions("payroll", administrators=users("eve")),
@@ -153,7 +153,7 @@ def test_without_administrators_everybody_is_one(leaderless: tuple[Resource, ...
     assert denials(made.changes, state, "eve") == ()
 
 
-def test_even_then_a_connector_that_names_its_administrators_is_theirs() -> None:
+def test_without_roles_only_its_administrators_may_change_a_connector_that_names_them() -> None:
     state = stored(PAYROLL, OF_PAYROLL)
     made = planned(state, replace(PAYROLL, display_name="X"), OF_PAYROLL)
     assert len(denials(made.changes, state, "eve")) == 1
@@ -187,7 +187,7 @@ def test_a_rename_is_judged_by_the_old_name() -> None:
     }
 
 
-def test_a_rename_that_does_not_take_place_lends_nobody_the_rights_of_the_old_name() -> None:
+def test_a_rename_that_does_not_happen_grants_no_rights_of_the_old_name() -> None:
     """``info`` claims the name of ``payroll``, which goes; its administrators gain nothing."""
     configured: list[Resource] = [
         replace(INFO, display_name="Mine"),

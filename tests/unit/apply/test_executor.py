@@ -327,7 +327,7 @@ def test_a_lock_that_was_lost_keeps_the_apply_from_writing(bench: Bench) -> None
     assert bench.store.load().serial == 0
 
 
-def test_a_store_that_does_not_write_what_it_was_given_is_found_out(bench: Bench) -> None:
+def test_a_store_that_does_not_write_what_it_was_given_is_noticed(bench: Bench) -> None:
     class Forgetful(MemoryStore):
         def load(
             self,

@@ -196,7 +196,7 @@ _HALF: Final = {"server": "mail.example.com", "port": 993, "security": "implicit
     ("username", "expected"),
     [("a.b@contoso.example", "a.b.contoso.example"), ("sender", "sender"), ("env:WHO", "env:WHO")],
 )
-def test_a_dot_takes_the_place_of_the_at_sign(username: str, expected: str) -> None:
+def test_a_dot_replaces_the_at_sign(username: str, expected: str) -> None:
     known = provider(imap={**_HALF, "username_form": "local.domain"})
     connector = build(known, imap={"username": username, "password": "env:A"})
     assert imap(connector).username == expected
@@ -225,7 +225,7 @@ def test_a_server_may_depend_on_the_domain(fields: dict[str, Any], server: str |
     assert imap(build(known, **fields)).server == server
 
 
-def test_smtp_without_a_sign_in_takes_the_domain_of_its_address() -> None:
+def test_smtp_without_a_sign_in_uses_the_domain_of_its_address() -> None:
     known = provider(smtp={"server": "relay.{domain}", "port": 587, "security": "starttls"})
     connector = build(
         known,

@@ -101,7 +101,7 @@ def test_a_policy_that_is_off_may_name_a_connector_that_cannot_send(load_text: A
         ("localhost.example.com", ["tls/cleartext"]),
     ],
 )
-def test_only_this_machine_takes_a_password_in_plain_text(
+def test_only_this_machine_gets_a_password_in_plain_text(
     load_text: Any, host: str, told: list[str]
 ) -> None:
     imap = f"{{server: {host}, port: 1143, use_ssl: false, username: a, password: env:A}}"
@@ -119,7 +119,7 @@ def test_addresses_are_the_same_whatever_their_case(load_text: Any) -> None:
     assert "`a`" in loaded.diagnostics[0].message
 
 
-def test_a_draft_shares_its_address_with_nobody(load_text: Any) -> None:
+def test_a_draft_does_not_count_as_sharing_an_address(load_text: Any) -> None:
     smtp = "{server: mail.example.com, port: 465, use_ssl: true, email_address: x@example.com}"
     text = connector("a", enable_mail_send_from="true", smtp=smtp)
     text += connector("b", enable_mail_send_from="true", smtp=smtp, draft="true")
@@ -354,7 +354,7 @@ def test_placeholders_of_all_kinds_are_named_and_not_repeated(load_text: Any, te
     "a$b", "US$ 5", "$5", "A$AP", "100 %", "50% off", "a < b", "INBOX.Sent", "Sent {2026}", "o\u2019brien", "$", "env: x",
     "note: this", "files:x", "%d", "pa$$word",
 ])  # fmt: skip
-def test_texts_that_only_look_alike_are_taken(load_text: Any, text: str) -> None:
+def test_texts_that_only_look_alike_are_accepted(load_text: Any, text: str) -> None:
     assert rules(load_text(connector("a", sent_folder=json.dumps(text)))) == []
 
 

@@ -198,7 +198,7 @@ def test_a_field_from_a_merge_key_is_where_it_is_written() -> None:
         ("c:\n  <<: *c\n", ("yaml/alias", 2, 7)),
     ],
 )
-def test_a_merge_key_is_given_something_else(text: str, wanted: tuple[str, int, int]) -> None:
+def test_a_merge_key_without_a_mapping_is_an_error(text: str, wanted: tuple[str, int, int]) -> None:
     assert rules(text) == [wanted]
 
 
@@ -296,7 +296,7 @@ def test_a_long_text_is_not_given_to_the_slow_parser() -> None:
     assert time.process_time() - started < 10
 
 
-def test_a_file_that_is_wrong_throughout_is_not_read_to_its_end() -> None:
+def test_a_file_full_of_problems_is_not_read_to_its_end() -> None:
     composed = compose("k: 1\n" * 10_000, "a.yaml")
     assert len(composed.diagnostics) == MAX_PROBLEMS
     assert not composed.readable

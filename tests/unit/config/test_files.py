@@ -88,7 +88,7 @@ def test_a_folder_named_like_a_file_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(10)
-def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_without_a_writer_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.yaml")
     assert told(read(tmp_path / "a.yaml")) == ("file/unreadable", 0, 0)
 
@@ -118,7 +118,7 @@ def test_a_failing_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("said", [0, 1, 5, 6, 7, MAX_BYTES + 1])
-def test_a_file_is_read_whole_whatever_its_reported_size(
+def test_a_file_is_read_completely_whatever_its_reported_size(
     said: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.yaml").write_text("a: bcd")

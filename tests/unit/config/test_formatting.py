@@ -76,7 +76,7 @@ def test_the_layout(name: str) -> None:
     assert formatted(after) == Formatted(after)
 
 
-def test_a_list_that_is_long_goes_on_in_another_line_and_a_text_does_not() -> None:
+def test_a_long_list_is_wrapped_but_a_long_text_is_not() -> None:
     names = ", ".join(f"somebody-{number}@contoso.example" for number in range(8))
     text = f"users: [{names}]\nnote: {'long ' * 60}end\n"
     new = formatted(text).text

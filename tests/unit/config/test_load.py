@@ -105,7 +105,7 @@ def test_providers_may_be_given(load_text: Any) -> None:
     assert {item.rule for item in load_text(text).diagnostics} == {"name/unknown-provider"}
 
 
-def test_a_users_own_provider_is_part_of_the_snapshot_and_goes_before(load_text: Any) -> None:
+def test_a_users_own_provider_is_part_of_the_snapshot_and_takes_precedence(load_text: Any) -> None:
     own = (
         "kind: Provider\nname: p\nimap: {server: own.example.com, port: 993, security: implicit}\n"
     )

@@ -79,6 +79,6 @@ def test_what_a_configuration_consists_of_is_written_directly() -> None:
 @pytest.mark.parametrize(
     "value", [None, 1.5, "a\nb", 'say "a"', "a" * 20_000, [["a"]], [{"a": "b"}]]
 )
-def test_ruamel_writes_the_rest(value: JSON) -> None:
+def test_ruamel_writes_every_other_text(value: JSON) -> None:
     assert plain_text([{"a": value}]) is None
     assert yaml_text([{"a": value}], "Whence.") == "# Whence.\n" + any_text([{"a": value}])

@@ -85,7 +85,7 @@ def test_the_published_schema_is_current(name: str) -> None:
     )
 
 
-def test_an_editor_takes_variables_where_they_are_replaced() -> None:
+def test_an_editor_accepts_variables_where_they_are_replaced() -> None:
     imap = {
         "server": "imap.${var.domain}",
         "port": "${var.port}",

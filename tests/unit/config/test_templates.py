@@ -195,7 +195,7 @@ def test_a_template_in_a_file_that_cannot_be_read_is_not_missing(load_text: Any)
     assert [item.rule for item in loaded.diagnostics] == ["yaml/syntax"]
 
 
-def test_permissions_beside_a_document_of_them_are_declared_twice(load_text: Any) -> None:
+def test_permissions_in_a_connector_and_in_a_document_are_duplicates(load_text: Any) -> None:
     rights = "kind: Permissions\nconnector: paris\nusers: {users: [x]}\n"
     loaded = load_text(template=TEMPLATE, use=use(), z=rights)
     assert told(loaded) == [("name/duplicate", "z.yaml:2:12")]
@@ -234,7 +234,7 @@ def test_one_mistake_in_many_lines_is_one_problem(load_text: Any) -> None:
     assert told(loaded) == [("schema/pattern", "template.yaml:8:11")]
 
 
-def test_an_own_way_to_sign_in_drops_that_of_the_template(load_text: Any) -> None:
+def test_a_connectors_own_sign_in_replaces_that_of_the_template(load_text: Any) -> None:
     more = "imap: {security: starttls, port: 143}\n"
     text = TEMPLATE.replace("security: implicit", "use_ssl: true")
     imap = connectors(load_text(template=text, use=use(more=more)))["paris"].imap
@@ -254,7 +254,9 @@ _FIELDS = st.dictionaries(st.sampled_from("abc"), _VALUES)
 
 
 @given(own=_FIELDS, template=_FIELDS)
-def test_combined_fields_hold_all_of_both_and_the_own_ones_win(own: Any, template: Any) -> None:
+def test_combined_fields_hold_both_and_the_connectors_own_take_precedence(
+    own: Any, template: Any
+) -> None:
     before = json.dumps([own, template])
     found = combine(own, template)
     assert set(found) == set(own) | set(template)
@@ -272,7 +274,7 @@ def test_completion_knows_the_lines_and_labels_of_tables(load_text: Any, tmp_pat
     assert declared_labels((root,)) == {"a", "b", "c"}
 
 
-def test_an_editor_takes_templates_and_tables() -> None:
+def test_an_editor_accepts_templates_and_tables() -> None:
     editor = Validator(editor_schema())
     template: dict[str, Any] = {
         "kind": "Template",

@@ -59,7 +59,7 @@ def told(code: str, status: str, text: str, **smtp: Any) -> tuple[ErrorClass, st
 
 
 @pytest.mark.parametrize(("code", "status", "text"), [*DEMANDS, *RELAYS])
-def test_a_demand_for_a_sign_in_is_a_class_of_its_own(code: str, status: str, text: str) -> None:
+def test_a_demand_for_a_sign_in_has_its_own_error_class(code: str, status: str, text: str) -> None:
     error_class, cause, remedy = told(code, status, text)
     assert error_class is ErrorClass.AUTH_REQUIRED
     assert ("relay" in cause) is ("relay" in text.lower())

@@ -114,7 +114,7 @@ def test_skipped_settings_are_named_with_their_line() -> None:
     assert (10, "only the first account was read") in told(read_program_settings(MSMTP))
 
 
-def test_names_for_people_come_along() -> None:
+def test_names_for_people_are_imported_too() -> None:
     assert read_program_settings(DJANGO).from_name == "Contoso Shop"
     assert read_program_settings(LARAVEL).from_name == "Contoso Shop"
 

@@ -67,7 +67,7 @@ def test_the_delay_is_that_of_the_standard() -> None:
     assert ATTEMPT_DELAY == 0.25
 
 
-def test_an_address_that_answers_nothing_does_not_hold_up_the_next(
+def test_an_address_that_answers_nothing_does_not_delay_the_next(
     dead: ResolvedAddress, alive: ResolvedAddress
 ) -> None:
     sock, won = connect((dead, alive), Deadline(30))
@@ -118,7 +118,7 @@ def test_the_winner_is_tried_first_the_next_time(
         assert won == alive
 
 
-def test_a_winner_that_no_longer_answers_gives_way(
+def test_an_address_that_no_longer_answers_is_not_preferred(
     dead: ResolvedAddress, alive: ResolvedAddress
 ) -> None:
     winners = Winners()

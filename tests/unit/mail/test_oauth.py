@@ -238,7 +238,7 @@ def test_a_missing_secret_is_not_a_refusal(issuer: Issuer) -> None:
     assert source.token(CLIENT, "me@x", Deadline(10)).reveal() == "at-1"
 
 
-def test_a_refresh_token_that_was_revoked_gives_way_to_the_one_that_is_named(
+def test_a_revoked_refresh_token_is_replaced_by_the_one_in_the_reference(
     issuer: Issuer,
 ) -> None:
     now = [1000.0]
@@ -331,7 +331,7 @@ UNAVAILABLE = refusal("temporarily_unavailable")
         ((500, '{"access_token": "none of ours"}'), True),
     ],
 )
-def test_the_endpoint_is_spared_after_it_said_no_and_asked_again_in_the_end(
+def test_the_endpoint_is_asked_again_only_some_time_after_it_rejected(
     issuer: Issuer, answer: tuple[int, str], *, temporary: bool
 ) -> None:
     issuer.answer = lambda _: answer

@@ -132,7 +132,7 @@ def test_tls_does_not_start_behind_text_that_was_not_asked_for(
         wire.start_tls(shared_context(None), "localhost")
 
 
-def test_an_address_that_refuses_gives_way_to_the_next() -> None:
+def test_after_an_address_that_refuses_the_next_is_tried() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         deadline = Deadline(5)

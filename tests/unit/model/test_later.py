@@ -21,7 +21,7 @@ def test_it_equals_the_tuple_that_it_stands_for(values: list[int], others: list[
     assert (tuple(later), later[1:]) == (made, made[1:])
 
 
-def test_it_is_made_once_and_only_if_somebody_looks() -> None:
+def test_it_is_made_once_and_only_if_it_is_used() -> None:
     calls = []
 
     def make() -> tuple[int, ...]:

@@ -208,7 +208,7 @@ def test_changes_that_are_long_end_the_list_early() -> None:
     assert blocks[-1].startswith("  … and 16 more changes: 16 of EmailConnector.")
 
 
-def test_a_long_list_that_changes_shows_the_difference_alone() -> None:
+def test_a_long_list_that_changes_shows_only_the_difference() -> None:
     members = tuple(f"user-{n}@contoso.example" for n in range(5000))
     before = Group(name="g", members=Principals(users=members))
     after = replace(before, members=Principals(users=(*members[1:], "new@contoso.example")))

@@ -522,14 +522,14 @@ def test_a_rule_for_mail_hosts_does_not_open_the_gateway() -> None:
     assert not planned(stored(INFO), INFO, GRAFANA, rules=("env:GRAFANA_*=gateway",)).violations
 
 
-def test_the_secret_of_an_account_is_a_decision_at_the_gateway_and_the_other_way_round() -> None:
+def test_a_secret_of_an_account_needs_approval_at_the_gateway_and_vice_versa() -> None:
     borrowed = replace(GRAFANA, password=PASSWORD)
     assert refused(planned(stored(INFO), INFO, borrowed))
     lent = moved(INFO, password=GRAFANA.password)
     assert refused(planned(stored(INFO, GRAFANA), lent, GRAFANA))
 
 
-def test_a_variable_of_the_pipeline_takes_a_rule_that_names_it_as_a_password_too() -> None:
+def test_a_variable_of_the_pipeline_requires_a_rule_that_names_it_as_a_password_too() -> None:
     token = application("grafana", password=SecretRef("env", "GITHUB_TOKEN"))
     (violation,) = planned(stored(INFO), INFO, token, rules=("*",)).violations
     assert violation.limit is Limit.RESERVED_CREDENTIAL

@@ -47,7 +47,7 @@ def test_deletes_of_more_than_30_percent_of_10_or_more_connectors_are_refused(
     assert broken(made.violations) == ([Limit.DELETES] if refused else [])
 
 
-def test_a_refused_delete_says_how_many_of_how_many_and_what_lets_it_pass() -> None:
+def test_a_refused_delete_gives_the_numbers_and_the_override() -> None:
     every = many(11)
     (violation,) = planned(stored(*every), *every[5:]).violations
     assert violation.message == (
@@ -76,7 +76,7 @@ def test_renames_count_as_updates_and_new_connectors_as_nothing() -> None:
     assert broken(made.violations) == [Limit.UPDATES]
 
 
-def test_an_override_lets_exactly_as_many_pass_as_it_says() -> None:
+def test_an_override_allows_exactly_as_many_as_it_says() -> None:
     every = many(11)
     state, configured = stored(*every), every[5:]
     assert planned(state, *configured, overrides=Overrides(deletes=5)).violations == ()
@@ -206,7 +206,7 @@ def test_a_policy_that_only_follows_a_rename_is_unchanged() -> None:
     assert broken(made.violations) == [Limit.POLICY_CHANGE]
 
 
-def test_a_rename_that_does_not_take_place_does_not_excuse_a_change_of_policy() -> None:
+def test_a_rename_that_does_not_happen_does_not_excuse_a_change_of_policy() -> None:
     """``evil`` is there already and claims the name of what is deleted, so nothing is renamed."""
     evil = connector("evil")
     after = replace(ON, connector="evil", fallback_connector="evil")

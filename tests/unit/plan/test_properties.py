@@ -306,7 +306,7 @@ def about(change: Change) -> tuple[type[Change], object]:
 
 
 @given(situations(), st.data())
-def test_failures_only_ever_take_changes_away(situation: Situation, data: st.DataObject) -> None:
+def test_failures_only_remove_changes(situation: Situation, data: st.DataObject) -> None:
     current, desired = situation
     _, left = reduced(situation, data)
     asked = plan(desired, current)

@@ -113,7 +113,7 @@ def test_references_to_deleted_resources_are_included() -> None:
     assert left == []
 
 
-def test_a_connector_that_stops_sending_takes_its_policy_along() -> None:
+def test_a_connector_that_stops_sending_includes_its_policy() -> None:
     policy = GlobalSmtpPolicy(enabled=True, connector="a")
     silent = replace(A, enable_mail_send_from=False, smtp=None, email_address=None)
     _, along, _ = part(

@@ -68,20 +68,20 @@ def test_a_sign_in_that_is_refused_now() -> None:
     )
 
 
-def test_one_that_fails_as_before_is_listed_but_not_changed() -> None:
+def test_an_account_that_fails_as_before_is_listed_but_has_not_changed() -> None:
     checked = compare(outcome(ErrorClass.AUTH_REJECTED), FAILED, REFUSED)
     assert checked.findings == ()
     assert checked.remarkable
     assert checked.before is Status.FAILING
 
 
-def test_one_that_fails_in_another_way_has_changed() -> None:
+def test_an_account_that_fails_in_another_way_has_changed() -> None:
     checked = compare(outcome(ErrorClass.MAILBOX_NOT_CONNECTED), FAILED, REFUSED)
     assert kinds(checked) == [FindingKind.FAILS_OTHERWISE]
     assert checked.findings[0].before == "authentication: auth_rejected"
 
 
-def test_one_that_works_again() -> None:
+def test_an_account_that_works_again_has_recovered() -> None:
     checked = compare(outcome(), FAILED, REFUSED)
     assert kinds(checked) == [FindingKind.RECOVERED]
     assert checked.findings[0].summary == (
@@ -89,7 +89,7 @@ def test_one_that_works_again() -> None:
     )
 
 
-def test_one_that_was_never_tested_drifts_only_if_it_fails() -> None:
+def test_an_account_that_was_never_tested_drifts_only_if_it_fails() -> None:
     assert compare(outcome(), None, {}).findings == ()
     assert kinds(compare(outcome(ErrorClass.TIMEOUT), None, {})) == [FindingKind.FAILS]
     assert compare(outcome(), None, {}).before is Status.UNTESTED

@@ -49,7 +49,7 @@ def test_hosts_take_turns_up_to_their_cap() -> None:
     assert positions(taken(schedule)) == [2]
 
 
-def test_an_account_that_is_in_use_lets_the_others_of_its_host_go_first() -> None:
+def test_other_accounts_of_a_host_precede_one_that_is_in_use() -> None:
     schedule = Schedule(jobs([("a", "1"), ("a", "1"), ("a", "2"), ("a", "1")]), 3)
     first = taken(schedule)
     assert positions(first) == [0, 2]

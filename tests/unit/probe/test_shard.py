@@ -24,7 +24,7 @@ def test_every_connector_is_in_exactly_one_shard(names: set[str], count: int) ->
 
 
 @given(names=NAMES, gone=st.data(), count=st.integers(1, 12))
-def test_a_connector_that_goes_moves_no_other_one(
+def test_a_removed_connector_does_not_change_the_shard_of_others(
     names: set[str], gone: st.DataObject, count: int
 ) -> None:
     left = {name for name in names if gone.draw(st.booleans())}

@@ -55,7 +55,7 @@ def servers(item: Provider) -> list[tuple[int, Security, str]]:
     return [(account.port, account.security, account.server) for account in found]
 
 
-def test_none_is_missing_and_each_is_named_as_its_file() -> None:
+def test_no_built_in_provider_is_missing_and_each_has_the_name_of_its_file() -> None:
     assert [item.name for item in built_in_providers()] == list(NAMES)
     stems = {
         item.name.removesuffix(".yaml")
@@ -66,7 +66,7 @@ def test_none_is_missing_and_each_is_named_as_its_file() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_none_sends_a_password_in_clear(name: str) -> None:
+def test_no_built_in_provider_sends_a_password_in_clear_text(name: str) -> None:
     for port, security, _ in servers(provider(name)):
         assert security is (Security.IMPLICIT if port in IMPLICIT_PORTS else Security.STARTTLS)
 
@@ -82,7 +82,7 @@ def test_each_says_where_its_settings_come_from(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_endpoints_are_there_exactly_where_oauth_is_taken(name: str) -> None:
+def test_providers_have_endpoints_if_and_only_if_they_accept_oauth(name: str) -> None:
     found = provider(name)
 
     assert (found.oauth2 is not None) is (SignInMethod.OAUTH2 in found.sign_in)
@@ -142,5 +142,5 @@ def test_the_tenant_is_asked_for_where_there_are_tenants() -> None:
     }
 
 
-def test_google_takes_its_own_password_from_nobody() -> None:
+def test_google_rejects_the_password_of_the_account_itself() -> None:
     assert provider("gmail").sign_in == (SignInMethod.OAUTH2, SignInMethod.APP_PASSWORD)

@@ -81,7 +81,7 @@ def test_formats_are_dispatched_by_a_match_that_ends_in_assert_never(place: str)
         assert ast.unparse(found.cases[-1]) == f"case _:\n    assert_never({parameter})"
 
 
-def test_a_renderer_takes_a_set_of_formats_and_no_text() -> None:
+def test_a_renderer_accepts_a_set_of_formats_not_a_string() -> None:
     for path in sorted((SOURCE / "render").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.arg) and node.arg in {"form", "format", "output_format"}:

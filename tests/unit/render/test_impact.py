@@ -60,7 +60,7 @@ def test_rights_that_change_alike_are_one_line() -> None:
     assert line.endswith(" and 290 more): ada@shop.example")
 
 
-def test_secrets_that_can_be_told_from_the_name_are_one_entry() -> None:
+def test_secrets_that_follow_from_the_name_are_one_entry() -> None:
     text = credential_uses(uses(300, differ=False), PLAIN)
     assert "env:${NAME}_PASSWORD, by 300 connectors (smtp): shop-0, shop-1, " in text
     assert "would go to   smtp.shop.example:587 as ${name}@shop.example" in text

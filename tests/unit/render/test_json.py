@@ -41,7 +41,7 @@ OUTER = st.builds(
 
 
 @given(document=OUTER)
-def test_a_document_is_written_member_by_member_as_it_would_be_as_a_whole(document: Outer) -> None:
+def test_a_document_written_in_parts_equals_the_whole(document: Outer) -> None:
     whole = to_plain(document, nulls=True)
     assert to_json(document) == json.dumps(whole, indent=2, ensure_ascii=False)
 
@@ -58,7 +58,7 @@ class Listing:
 
 
 @given(st.lists(st.builds(Inner), max_size=3).map(tuple))
-def test_a_list_is_written_entry_by_entry_as_it_would_be_as_a_whole(
+def test_a_list_written_in_parts_equals_the_whole(
     entries: tuple[Inner, ...],
 ) -> None:
     pieces = json_pieces(Listing("1.0", ()), iter(entries))

@@ -164,7 +164,7 @@ def test_the_route_refuses_a_claim_with_a_policy_and_without(
 @pytest.mark.parametrize(
     "spelled", ["{}: {}", "{} : {}", "{}:\r\n {}", "Subject: x\r\n{}: a@x.example\r\n{}: {}"]
 )
-def test_no_field_of_a_whole_mail_claims_it(snapshot: Snapshot, name: str, spelled: str) -> None:
+def test_no_field_of_a_complete_mail_claims_it(snapshot: Snapshot, name: str, spelled: str) -> None:
     texts = (
         (name.title(), name.upper(), SPELLINGS[11])
         if spelled.count("{}") == 3
@@ -181,7 +181,7 @@ def test_no_field_of_a_whole_mail_claims_it(snapshot: Snapshot, name: str, spell
         prepare(request, RoutingIndex(snapshot), STAMP)
 
 
-def test_no_name_and_no_further_field_of_a_composed_mail_claims_it() -> None:
+def test_no_name_and_no_other_field_of_a_composed_mail_claims_it() -> None:
     for message in (
         Message(to=("x@y.example",), subject="s", text="t", from_name=PAYROLL),
         Message(to=("x@y.example",), subject="s", text="t", headers=(("Errors-To", PAYROLL),)),

@@ -232,7 +232,7 @@ def test_a_partner_needs_b2b_even_if_named(named: tuple[str, ...]) -> None:
     )
 
 
-def test_b2b_lets_in_only_partners_who_are_among_the_users_where_users_are_named() -> None:
+def test_b2b_admits_only_partners_among_the_users_if_users_are_named() -> None:
     world = snapshot(INFO, INTERNAL, permissions("info", users=users(ADA), enable_b2b=True))
     assert refused(world, PARTNER, connector="info").reason is RefusalReason.NOT_PERMITTED
 
@@ -273,7 +273,7 @@ def test_the_policy_forces_all_mail_through_its_connector() -> None:
     )
 
 
-def test_a_named_connectors_address_is_what_the_policy_replaces() -> None:
+def test_the_policy_replaces_the_address_of_the_named_connector() -> None:
     found = routed(snapshot(INFO, NO_REPLY, FORCED), connector="info")
     assert found.original_from == "info@contoso.example"
 
@@ -318,7 +318,7 @@ def test_a_partner_who_names_no_connector_needs_the_carriers_b2b() -> None:
         ("reads", "names reads, which cannot send"),
     ],
 )
-def test_a_policy_whose_connector_cannot_send_lets_nothing_through(
+def test_a_policy_whose_connector_cannot_send_refuses_all_mail(
     carrier: str | None, sentence: str
 ) -> None:
     policy = GlobalSmtpPolicy(enabled=True, connector=carrier, fallback_connector="info")
@@ -343,7 +343,7 @@ requests = st.builds(
 
 
 @given(snapshots(), requests)
-def test_a_policy_gives_nobody_the_use_of_a_connector_they_may_not_use(
+def test_a_policy_grants_no_right_to_use_a_connector(
     world: Snapshot, request: RouteRequest
 ) -> None:
     """A refused connector is refused under every policy."""

@@ -101,7 +101,7 @@ _TEXTS = (*_SENDERS, "Payroll <payroll@in.example>", "anybody@shop.example, info
     named=st.sampled_from((None, *NAMES)),
     reply_to=st.sampled_from((None, *ADDRESSES)),
 )
-def test_a_decision_is_the_one_that_a_search_comes_to(
+def test_a_decision_equals_that_of_a_search(
     world: Snapshot, actor: str, sender: str | None, named: str | None, reply_to: str | None
 ) -> None:
     request = RouteRequest(actor=actor, sender=sender, connector=named, reply_to=reply_to)

@@ -46,7 +46,7 @@ def routed(sender: str, actor: str = ADA, **fields: str) -> Route:
         ("grüße@shop.example", "grüße@shop.example"),
     ],
 )
-def test_a_further_address_is_kept_in_from(sender: str, as_address: str) -> None:
+def test_an_additional_address_is_kept_in_from(sender: str, as_address: str) -> None:
     found = routed(sender)
     assert (found.connector, found.reason) == ("shop", Reason.SENDER)
     assert found.from_address == as_address
@@ -91,7 +91,7 @@ def test_an_unusual_address_does_not_count_as_one_of_the_domain(sender: str) -> 
 @pytest.mark.parametrize(
     "text", ["orders@contoso.example", "Boss <boss@shop.example>", "boss (at) x, b@SHOP.EXAMPLE"]
 )
-def test_further_addresses_are_reserved(text: str) -> None:
+def test_additional_addresses_are_reserved(text: str) -> None:
     assert claimed([text], EVE, RoutingIndex(EVERYTHING))
     assert not claimed([text], ADA, RoutingIndex(EVERYTHING))
 
@@ -101,7 +101,7 @@ def test_a_listed_address_is_not_reserved_by_the_domain_of_another() -> None:
     assert not claimed(["sales@shop.example"], EVE, RoutingIndex(EVERYTHING))
 
 
-def test_a_policy_forces_further_addresses_through_its_connector_as_its_own_address() -> None:
+def test_a_policy_forces_additional_addresses_through_its_connector_as_its_own_address() -> None:
     policy = GlobalSmtpPolicy(enabled=True, connector="shop")
     forced = snapshot(SHOP, policy)
     found = route(RouteRequest(actor=ADA, sender="orders@contoso.example"), RoutingIndex(forced))
@@ -121,7 +121,7 @@ def test_the_table_has_a_row_for_each_address_and_each_domain() -> None:
     }
 
 
-def test_own_addresses_come_before_further_ones_of_whatever_name() -> None:
+def test_own_addresses_precede_additional_ones_whatever_the_names() -> None:
     first = replace(SHOP, name="a", also_sends_as=("info@contoso.example",))
     own = connector("info")
     owner = RoutingIndex(snapshot(first, own)).owner_of("info@contoso.example")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 REFERENCE = SecretRef("env", "SUPPORT")
 
 
-def test_the_folder_and_the_seed_are_for_their_owner_alone(tmp_path: Path) -> None:
+def test_the_folder_and_the_seed_are_only_for_their_owner(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "sandbox"
     prepare_folder(folder)
     read_seed(folder)

@@ -90,13 +90,13 @@ def test_it_is_run_only_where_the_settings_allow_it(tmp_path: Path) -> None:
         ("cat /dev/zero", "prints more than 64 KiB"),
     ],
 )
-def test_one_that_does_not_print_a_secret_is_refused(
+def test_a_program_that_does_not_print_a_secret_is_refused(
     refuse: Refuse, line: str, reason: str
 ) -> None:
     assert reason in refuse(f"command:{line}").message
 
 
-def test_neither_output_of_one_that_fails_is_shown(refuse: Refuse) -> None:
+def test_no_output_of_a_program_that_fails_is_shown(refuse: Refuse) -> None:
     error = refuse("command:sh -c 'h=ho; echo ${h}rse; echo bat${h} >&2; exit 3'")
 
     assert "exited with 3" in error.message
@@ -112,7 +112,9 @@ def test_nothing_reaches_the_standard_error_of_the_process(
 
 
 @pytest.mark.parametrize("ending", ["sleep 60", "exec >&-; sleep 60", "sleep 60 & wait"])
-def test_one_that_takes_too_long_is_ended_with_its_children(tmp_path: Path, ending: str) -> None:
+def test_a_program_that_takes_too_long_is_killed_with_its_children(
+    tmp_path: Path, ending: str
+) -> None:
     outcome = command.fetch(
         f"sh -c 'echo $$ > pid; {ending}'",
         environ={"PATH": os.environ["PATH"]},
@@ -146,7 +148,7 @@ def test_an_interrupt_ends_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     wait_for_end(int(started.read_text()))
 
 
-def test_a_large_secret_comes_whole(reveal: Reveal) -> None:
+def test_a_large_secret_arrives_complete(reveal: Reveal) -> None:
     program = f"{sys.executable} -c 'import sys; sys.stdout.write(\"x\" * 65536)'"
 
     assert reveal(f"command:{program}") == "x" * 65536

@@ -22,20 +22,22 @@ def test_a_variable_is_taken_as_it_is(environ: dict[str, str], reveal: Reveal, t
     assert reveal("env:SUPPORT_PASSWORD") == text
 
 
-def test_one_that_is_not_set_is_named(refuse: Refuse) -> None:
+def test_a_variable_that_is_not_set_is_named(refuse: Refuse) -> None:
     error = refuse("env:SUPPORT_PASSWORD")
 
     assert error.message == "the secret env:SUPPORT_PASSWORD is not set"
     assert error.hint == "Export SUPPORT_PASSWORD before you run the command."
 
 
-def test_one_that_is_empty_is_a_forgotten_one(environ: dict[str, str], refuse: Refuse) -> None:
+def test_an_empty_variable_is_an_error(environ: dict[str, str], refuse: Refuse) -> None:
     environ["SUPPORT_PASSWORD"] = ""
 
     assert refuse("env:SUPPORT_PASSWORD").message == "the secret env:SUPPORT_PASSWORD is empty"
 
 
-def test_one_that_is_not_unicode_is_refused(environ: dict[str, str], refuse: Refuse) -> None:
+def test_a_variable_that_is_not_unicode_is_rejected(
+    environ: dict[str, str], refuse: Refuse
+) -> None:
     environ["SUPPORT_PASSWORD"] = b"caf\xe9".decode("utf-8", "surrogateescape")
 
     error = refuse("env:SUPPORT_PASSWORD")

@@ -125,7 +125,7 @@ def test_a_link_to_itself_is_refused(tmp_path: Path, refuse: Refuse) -> None:
     assert "cannot be read: Too many levels of symbolic links" in refuse("file:loop").message
 
 
-def test_one_that_may_not_be_read_is_refused(
+def test_a_file_that_may_not_be_read_is_refused(
     refuse: Refuse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*_: object) -> int:

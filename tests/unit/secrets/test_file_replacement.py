@@ -158,7 +158,7 @@ def test_a_full_disk_leaves_the_old_secret(
     assert [item.name for item in base.iterdir()] == ["token"]
 
 
-def test_a_new_file_is_for_its_owner_alone_and_never_takes_the_place_of_one(base: Path) -> None:
+def test_a_new_file_is_readable_only_by_its_owner_and_never_replaces_one(base: Path) -> None:
     assert file_replacement.replace("first", None, NEW, base=base) is None
     assert stat.S_IMODE((base / "first").stat().st_mode) == 0o600
     again = file_replacement.replace("first", None, NEW, base=base)

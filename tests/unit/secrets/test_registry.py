@@ -227,7 +227,7 @@ def test_threads_wait_for_the_one_that_fetches() -> None:
     assert environ.asked == ["SUPPORT_PASSWORD"]
 
 
-def test_one_slow_secret_does_not_hold_up_another() -> None:
+def test_one_slow_secret_does_not_delay_another() -> None:
     environ = Environment(SUPPORT_PASSWORD="correct horse")
     environ.open.clear()
     resolver = Resolver(environ, allow_command=False, base=Path())

@@ -167,7 +167,7 @@ def test_no_text_in_any_field_becomes_a_field_of_its_own(text: str) -> None:
 
 
 @given(st.sampled_from(FIELDS), anything)
-def test_no_other_text_does_so_either(field: str, text: str) -> None:
+def test_no_arbitrary_text_becomes_another_field(field: str, text: str) -> None:
     never_another_field(field, text)
 
 
@@ -262,7 +262,7 @@ LINES = st.lists(st.text(st.characters(codec="ascii", exclude_characters="\0\r\n
 @example(
     ["From: eve@x.example", "Subject: " + "long " * 100, "", ".", "From the start", "--"], "\n"
 )
-def test_an_attached_mail_goes_along_as_a_mail_line_for_line(lines: list[str], end: str) -> None:
+def test_an_attached_mail_is_kept_line_for_line(lines: list[str], end: str) -> None:
     inner = "".join(f"{line}{end}" for line in lines).encode()
     mail = composed(replace(MAIL, attachments=(Attachment("a.eml", inner, "message/rfc822"),)))
     check_octets(mail)

@@ -45,7 +45,7 @@ def test_another_author_is_replaced(fields: bytes, asked: dict[str, str]) -> Non
     assert not [line for line in head if b"CEO" in line]
 
 
-def test_the_author_that_the_way_was_decided_for_stays_as_it_is() -> None:
+def test_the_author_that_was_routed_is_unchanged() -> None:
     for asked in ({}, {"sender": "info@contoso.example"}, {"connector": "info"}):
         head = sent(b"From:   Our Info <INFO@contoso.example>\r\n", **asked)
         assert b"From:   Our Info <INFO@contoso.example>" in head

@@ -125,7 +125,7 @@ def test_the_mail_says_who_it_is_from_or_else_the_arguments(
     assert asked_of(mail_of(call, content))[0] == sender
 
 
-def test_the_name_goes_with_the_sender() -> None:
+def test_the_name_belongs_to_the_sender() -> None:
     mail = mail_of(
         Call((ADA,), sender="web@contoso.example", name='Web, "Team"'), b"Subject: b\n\nHi\n"
     )

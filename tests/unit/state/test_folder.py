@@ -24,7 +24,7 @@ def test_a_new_folder_is_private_and_out_of_git(tmp_path: Path) -> None:
     assert not (tmp_path / "a" / ".gitignore").exists()
 
 
-def test_somebody_else_s_folder_is_left_as_it_is(tmp_path: Path) -> None:
+def test_the_folder_of_another_user_is_not_changed(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     folder.prepare(tmp_path)
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755

@@ -107,7 +107,7 @@ def test_every_mistake_in_copying_a_key_is_found(url: str) -> None:
             assert text not in str(caught.value) + caught.value.hint
 
 
-def test_generated_keys_are_all_different_and_taken(url: str) -> None:
+def test_generated_keys_are_all_different_and_accepted(url: str) -> None:
     made = {generated() for _ in range(100)}
     keys = [fingerprint_key(url, {"RECONCILER_FINGERPRINT_KEY": f"{text}\n"}) for text in made]
     assert len({key.key_id for key in keys if key is not None}) == 100

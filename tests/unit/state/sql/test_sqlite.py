@@ -43,7 +43,9 @@ def test_reading_leaves_nothing_behind(url: str, path: Path) -> None:
     assert not path.parent.exists()
 
 
-def test_the_file_and_its_folder_are_the_owner_s_alone(url: str, path: Path, apply: Apply) -> None:
+def test_the_file_and_its_folder_are_only_for_their_owner(
+    url: str, path: Path, apply: Apply
+) -> None:
     old = os.umask(0)
     try:
         apply(open_store(url), TEAM)
@@ -297,7 +299,7 @@ def test_a_writer_that_does_not_finish_is_not_waited_for_forever(
     apply(store, Create(Group(name="other")))
 
 
-def test_a_state_that_may_not_grow_refuses_and_keeps_what_it_had(
+def test_a_state_that_may_not_grow_rejects_a_write_and_stays_unchanged(
     url: str, path: Path, disk: Path, apply: Apply, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = open_store(url)

@@ -112,12 +112,12 @@ def serial(shaky: Shaky) -> int:
     return SqlStore(shaky).load().serial
 
 
-def test_a_database_that_comes_back_is_waited_for(shaky: Shaky) -> None:
+def test_a_commit_waits_for_a_database_that_restarts(shaky: Shaky) -> None:
     assert commit(shaky, before=3).serial == 1
     assert serial(shaky) == 1
 
 
-def test_one_that_does_not_is_reported_and_nothing_was_written(shaky: Shaky) -> None:
+def test_a_database_that_stays_away_is_reported_and_nothing_was_written(shaky: Shaky) -> None:
     with pytest.raises(StateUnavailable) as caught:
         commit(shaky, before=4)
     assert caught.value.hint == "look at it"
