@@ -113,7 +113,7 @@ ALLOWED: Final = frozenset(
         "reconciler/state/export_checks.py: its history has gaps or is out of order",
     }
 )
-"""Where one of the phrases is the right one: the words are meant as they stand."""
+"""Where one of the phrases is the right one: the words are meant literally."""
 
 
 def _texts_of(path: Path) -> Iterator[str]:
