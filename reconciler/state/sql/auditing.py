@@ -16,7 +16,7 @@ from reconciler.model.sign_in_attempt import (
 )
 from reconciler.state import decoding, specs
 from reconciler.state.sql import tables
-from reconciler.state.sql.streaming import streamed
+from reconciler.state.sql.streaming import streamed, write_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -89,9 +89,8 @@ def forget_attempts(connection: Connection, before: datetime) -> int:
 def remember(connection: Connection, uses: Iterable[tuple[CredentialUse, datetime]]) -> None:
     """Add the uses of secrets that are not remembered yet, with their times."""
     rows = [{**specs.use_row(use), "at": at} for use, at in uses]
-    if not rows:
-        return
-    connection.execute(_insert_new(connection), rows)
+    if rows:
+        write_many(connection, _insert_new(connection), rows)
 
 
 def _insert_new(connection: Connection) -> Executable:

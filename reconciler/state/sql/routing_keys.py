@@ -15,7 +15,7 @@ from reconciler.routing import keys
 from reconciler.state import routing_rows, specs
 from reconciler.state.routing_rows import AT_ONCE, HINT, bounded, mark_of
 from reconciler.state.sql import reading, tables
-from reconciler.state.sql.streaming import batched, portions, streamed, write_streamed
+from reconciler.state.sql.streaming import batched, portions, streamed, write_many, write_streamed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -68,7 +68,7 @@ def write(
             columns.role == bindparam("as"),
             columns.key == bindparam("by"),
         )
-        connection.execute(delete(tables.routing_keys).where(this), gone)
+        write_many(connection, delete(tables.routing_keys).where(this), gone)
     _add(connection, new)
 
 
@@ -175,8 +175,7 @@ def _row(uid: str, role: str, key: str) -> dict[str, Any]:
 
 
 def _add(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(insert(tables.routing_keys), rows)
+    write_many(connection, insert(tables.routing_keys), rows)
 
 
 def _note_edition(connection: Connection, *, lasting: bool) -> None:

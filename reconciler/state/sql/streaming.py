@@ -17,6 +17,9 @@ T = TypeVar("T")
 AT_ONCE: Final = 100
 """The number of rows to fetch and write at once: few, because a specification can be large."""
 
+_MANY: Final = 1000
+"""The number of rows to write at once that are in memory anyway."""
+
 
 def streamed(
     connection: Connection, query: Executable, *, interruptible: bool = False
@@ -47,6 +50,17 @@ def write_streamed(
 ) -> None:
     """Execute a statement for each row."""
     for some in batched(rows, AT_ONCE):
+        connection.execute(statement, some)
+
+
+def write_many(
+    connection: Connection, statement: Executable, rows: Iterable[dict[str, Any]]
+) -> None:
+    """Execute a statement for each row of a revision, so many at a time that a server need not wait long.
+
+    PostgreSQL ends a transaction whose client prepares tens of thousands of rows before it sends one.
+    """
+    for some in batched(rows, _MANY):
         connection.execute(statement, some)
 
 

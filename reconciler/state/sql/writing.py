@@ -17,6 +17,7 @@ from reconciler.state.base import Commit, Revision
 from reconciler.state.effects import Effects, effects, fingerprints_after, moved
 from reconciler.state.lease import lost
 from reconciler.state.sql import auditing, reading, routing_keys, tables
+from reconciler.state.sql.streaming import write_many
 from reconciler.values import members
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
-    from sqlalchemy import Connection, Executable, Table
+    from sqlalchemy import Connection, Table
 
     from reconciler.model.resource import Resource
     from reconciler.model.secret_ref import SecretRef
@@ -74,7 +75,7 @@ def commit(connection: Connection, new: Commit, token: str, now: datetime) -> Re
     _write_resources(connection, done, new, serial)
     all_new = stored == len(done.deleted)
     routing_keys.write(connection, done.created, done.changed, all_new=all_new)
-    _many(connection, insert(tables.history), entries)
+    write_many(connection, insert(tables.history), entries)
     _write_fingerprints(connection, done, new)
     auditing.remember(connection, ((use, new.at) for use in new.credential_uses))
     if new.settings:
@@ -190,10 +191,12 @@ def _write_resources(connection: Connection, done: Effects, new: Commit, serial:
     this = tables.resources.c.uid == bindparam("of")
     # One resource may take the name of another, so all renamed ones get temporary names first.
     aside = [{"of": uid, "name": f"~{uid}"} for uid in done.changed]
-    _many(connection, update(tables.resources).where(this).values(name=bindparam("name")), aside)
+    write_many(
+        connection, update(tables.resources).where(this).values(name=bindparam("name")), aside
+    )
     columns: dict[str, Any] = {name: bindparam(name) for name in (*_COLUMNS, *stamp)}
-    _many(connection, update(tables.resources).where(this).values(columns), changed)
-    _many(
+    write_many(connection, update(tables.resources).where(this).values(columns), changed)
+    write_many(
         connection,
         insert(tables.resources),
         [
@@ -261,7 +264,7 @@ def _replace_fingerprints(
         for uid, connector in touched.items()
     }
     _delete(connection, tables.fingerprints, touched)
-    _many(
+    write_many(
         connection,
         insert(tables.fingerprints),
         [
@@ -301,7 +304,7 @@ def _write_tests(
     since = reading.failing(connection) if by_uid else {}
     by_uid = {uid: result.after(since.get(uid)) for uid, result in by_uid.items()}
     _delete(connection, tables.tests, by_uid)
-    _many(
+    write_many(
         connection,
         insert(tables.tests),
         [
@@ -322,9 +325,4 @@ def _write_tests(
 
 def _delete(connection: Connection, table: Table, uids: Iterable[str]) -> None:
     rows = [{"of": uid} for uid in uids]
-    _many(connection, delete(table).where(table.c.uid == bindparam("of")), rows)
-
-
-def _many(connection: Connection, statement: Executable, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(statement, rows)
+    write_many(connection, delete(table).where(table.c.uid == bindparam("of")), rows)
