@@ -259,7 +259,7 @@ ARGUMENTS = {
 
 
 def lines_of(said: bytes, folder: Path) -> list[bytes]:
-    """What was said, but for the folder, ports that are free by chance, and the milliseconds that it took."""
+    """The output, except for the folder, ports that are free by chance, and the milliseconds that it took."""
     said = re.sub(rb"127\.0\.0\.1:\d+", b"127.0.0.1:PORT", said)
     said = re.sub(rb" +\d+ ms", b" ms", said.replace(bytes(folder), b""))
     # The two states were made one after the other, so a minute may have ended between them.

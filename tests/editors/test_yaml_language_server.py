@@ -1,4 +1,4 @@
-"""What an editor with yaml-language-server (VS Code, Neovim, Helix …) shows in the files that ``init`` writes."""
+"""What an editor with yaml-language-server (VS Code, Neovim, Helix, …) shows in the files that ``init`` writes."""
 
 from __future__ import annotations
 

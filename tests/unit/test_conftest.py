@@ -1,4 +1,4 @@
-"""A test that misses its server fails where servers are required, and is skipped elsewhere."""
+"""A test without its server fails if servers are required, and is skipped otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each error of the system has a reason that tells it from the others, and a remedy."""
+"""Each system error has its own reason and a remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a killed process left half filled is removed by a later one, and nothing else is."""
+"""A later process removes the drafts that a killed one left, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sentences that name things say how many they leave out, and count them in one place."""
+"""Lists in sentences say how many names they leave out, and are cut in one place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A change tells where its new value is written: in a template, a row, a provider, or by a variable."""
+"""A change says where its new value is written: in a template, a row, a provider, or by a variable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Of the answer to a sign-in, only codes and known words are shown."""
+"""Only codes and known words of the answer to a sign-in are shown."""
 
 from __future__ import annotations
 

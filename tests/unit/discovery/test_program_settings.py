@@ -1,5 +1,5 @@
-"""The settings of other programs are imported without passwords, and skipped ones are reported with
-their line."""
+"""The settings of other programs are imported without passwords, and skipped lines are reported
+by number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search asks its sources in one order, stops at the first that knows, and says what each of them said."""
+"""The search asks its sources in order, stops at the first that knows, and reports what each answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An answer counts once the client's system has it, and not as soon as it is written."""
+"""An answer counts once the client's system has received it, not as soon as it is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The certificate is read again when it may have changed, and a half of a pair is never served."""
+"""The certificate is read again when it may have changed, and a mismatched pair is never served."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client that goes on or leaves after the answer to its mail: does it know the answer?"""
+"""A client that continues or leaves after the answer to its mail: did it receive the answer?"""
 
 from __future__ import annotations
 

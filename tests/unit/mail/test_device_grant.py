@@ -1,4 +1,4 @@
-"""The grant for devices at servers that are right, and at those that are not."""
+"""The device grant at correct and at faulty servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the reader makes of a value is what pydantic makes of it; what it refuses, pydantic decides about."""
+"""The reader makes the same value as pydantic; pydantic decides about everything that the reader rejects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A credential that would go somewhere new is seen, in whatever way it would get there."""
+"""A credential that would go somewhere new is noticed, however it would get there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies between two moments leads from the one to the other."""
+"""The difference between two snapshots leads from one to the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds of every plan, whatever is stored and whatever is desired."""
+"""What holds for every plan, whatever is stored and whatever is desired."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A part of a plan: what it takes along, and what it leaves as it is stored."""
+"""A part of a plan: what it includes, and what it leaves as it is stored."""
 
 from __future__ import annotations
 

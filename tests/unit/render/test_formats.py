@@ -1,4 +1,4 @@
-"""An output format is one of an enum, and an unknown one never comes out as text for people."""
+"""Output formats are an enum, and an unknown one is never rendered as text for people."""
 
 from __future__ import annotations
 

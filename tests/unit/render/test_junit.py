@@ -1,4 +1,4 @@
-"""The JUnit report keeps to its schema whatever servers say, and counts what it holds."""
+"""The JUnit report is valid by its schema whatever servers say, and its counts are right."""
 
 from __future__ import annotations
 

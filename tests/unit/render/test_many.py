@@ -1,4 +1,4 @@
-"""However many problems and results there are, the text stays as long as can be read, and counts the rest."""
+"""However many problems and results there are, the text stays readable, and counts the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comment on a pull request: never too long, whole in its parts, and with nothing that breaks out."""
+"""The comment on a pull request: never too long, cut only between sections, and safe against injected markup."""
 
 from __future__ import annotations
 

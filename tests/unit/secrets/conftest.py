@@ -1,4 +1,4 @@
-"""What the tests of one scheme and those of all of them ask in the same words."""
+"""What the tests of all schemes share."""
 
 from __future__ import annotations
 

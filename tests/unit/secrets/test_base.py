@@ -1,4 +1,4 @@
-"""A resolved secret shows nowhere, whatever is done with the object that holds it."""
+"""A resolved secret is never shown, whatever is done with the object that holds it."""
 
 from __future__ import annotations
 
