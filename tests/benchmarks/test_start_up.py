@@ -74,7 +74,7 @@ def against_libraries(run: Callable[[], float], command: str, tell: Tell) -> flo
     [
         (("--help",), 1.0),
         (("validate",), 2.2),
-        (("plan",), 2.6),
+        (("plan",), 2.2),
         (("status",), 1.8),
         (("route", "--from", "info@contoso.example", "--as", "joan@contoso.example"), 1.9),
     ],
@@ -110,5 +110,5 @@ def test_one_sendmail_starts_and_sends_within_a_small_multiple_of_its_libraries(
             "reconciler sendmail of a mail without TLS",
             tell,
         )
-        <= 3.0
+        <= 2.5
     )
