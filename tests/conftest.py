@@ -62,6 +62,10 @@ def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     return f"RECONCILER_REQUIRE_SERVERS=1, but this was skipped: {reason}"
 
 
+_FORKED_WITHOUT: Final = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
+"""Variables that images of containers set. With one of them, each process of a test would be an interpreter of its own."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Choose how many examples there are and where files are, and let every child hear Ctrl-C and SIGHUP, even if we ignore them: in the background, or under nohup.
 
@@ -70,6 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if config.option.full:
         settings.load_profile("full")
+    for name in _FORKED_WITHOUT:
+        os.environ.pop(name, None)
     is_measured = "benchmark" in config.option.markexpr  # with the disk that users have
     if not is_measured and "TMPDIR" not in os.environ and _is_fit_for_tests(MEMORY):
         tempfile.tempdir = str(MEMORY)
