@@ -96,4 +96,4 @@ def test_a_first_apply_beside_that_of_terraform(tmp_path: Path, tell: Tell) -> N
 
     ratio = compared(created, created_by_terraform, pairs=5)
     tell(f"first apply of {TENTH} connectors, against Terraform's, clock: {ratio}")
-    assert ratio.median <= 1 / 15
+    assert ratio.median <= 1 / 20
