@@ -185,15 +185,10 @@ class Home:
         The first apply in a folder like an earlier one copies what that one left behind.
         """
         files = _files_of(self.folder)
-        environ = {name: text for name, text in self.environ.items() if name != "HOME"}
-        told = repr((arguments, sorted(environ.items()), sorted(files.items())))
+        told = self._likeness(arguments, files)
         first = not (self.folder / ".reconciler").exists()
         if first and (earlier := _APPLIED.get(told)) is not None:
-            for name, (mode, content) in earlier.left.items():
-                path = self.folder / name
-                path.parent.mkdir(mode=0o700, exist_ok=True)
-                path.write_bytes(content)
-                path.chmod(mode)
+            self._write(earlier.left)
             return earlier.done
         done = self("apply", "--auto-approve", "--skip-tests", "no servers here", *arguments)
         assert done.status == 0, done.said
@@ -206,17 +201,23 @@ class Home:
 
     def once(self, make: Callable[[Home], None]) -> None:
         """Do something to this folder, or copy what it left of a folder like this one."""
-        environ = {name: text for name, text in self.environ.items() if name != "HOME"}
         before = _files_of(self.folder)
-        done = f"{make.__module__}.{make.__qualname__}"
-        told = repr((done, sorted(environ.items()), sorted(before.items())))
+        told = self._likeness((make.__module__, make.__qualname__), before)
         if (earlier := _MADE.get(told)) is None:
             make(self)
             after = _files_of(self.folder)
             assert before.keys() <= after.keys(), "nothing may be deleted"
             _MADE[told] = {name: file for name, file in after.items() if before.get(name) != file}
             return
-        for name, (mode, content) in earlier.items():
+        self._write(earlier)
+
+    def _likeness(self, what: tuple[str, ...], files: dict[str, tuple[int, bytes]]) -> str:
+        """What something in this folder depends on, as a text to compare."""
+        environ = {name: text for name, text in self.environ.items() if name != "HOME"}
+        return repr((what, sorted(environ.items()), sorted(files.items())))
+
+    def _write(self, files: dict[str, tuple[int, bytes]]) -> None:
+        for name, (mode, content) in files.items():
             path = self.folder / name
             path.parent.mkdir(mode=0o700, exist_ok=True)
             path.write_bytes(content)
