@@ -56,19 +56,23 @@ class Catalogue(Struct, frozen=True):
         return own.value if own else self.built_in.get(name)
 
     @property
+    def by_kind(self) -> dict[Kind, Mapping[str, Entry[Document]]]:
+        """The declared documents by kind and name."""
+        return {
+            Kind.EMAIL_CONNECTOR: self.connectors,
+            Kind.PERMISSIONS: self.permissions,
+            Kind.GROUP: self.groups,
+            Kind.PROVIDER: self.providers,
+            Kind.APPLICATION: self.applications,
+            Kind.GLOBAL_SMTP_POLICY: _alone(self.policy),
+            Kind.ROLES: _alone(self.roles),
+        }
+
+    @property
     def entries(self) -> Iterator[Entry[Document]]:
         """Every declared document, by kind."""
-        for found in (
-            self.connectors,
-            self.permissions,
-            self.groups,
-            self.providers,
-            self.applications,
-        ):
+        for found in self.by_kind.values():
             yield from found.values()
-        for single in (self.policy, self.roles):
-            if single is not None:
-                yield single
 
     def documents(self) -> Mapping[Address, RawDocument]:
         """The document of each resource, by its address."""
@@ -79,34 +83,21 @@ class _Documents(Mapping[Address, RawDocument]):
     """Looks documents up in a catalogue: a plan asks for those of a few resources among thousands."""
 
     def __init__(self, known: Catalogue) -> None:
-        self._known = known
-        self._by_name: dict[Kind, Mapping[str, Entry[Document]]] = {
-            Kind.EMAIL_CONNECTOR: known.connectors,
-            Kind.PERMISSIONS: known.permissions,
-            Kind.GROUP: known.groups,
-            Kind.PROVIDER: known.providers,
-            Kind.APPLICATION: known.applications,
-            Kind.GLOBAL_SMTP_POLICY: {known.policy.value.name: known.policy}
-            if known.policy
-            else {},
-            Kind.ROLES: {known.roles.value.name: known.roles} if known.roles else {},
-        }
+        self._by_kind = known.by_kind
 
     def __getitem__(self, address: Address) -> RawDocument:
-        return self._by_name[address.kind][address.name].raw
+        return self._by_kind[address.kind][address.name].raw
 
     def __iter__(self) -> Iterator[Address]:
-        return (_address(entry.value) for entry in self._known.entries)
+        return (Address(kind, name) for kind, found in self._by_kind.items() for name in found)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self._known.entries)
+        return sum(map(len, self._by_kind.values()))
 
 
-def _address(document: Document) -> Address:
-    kind = (
-        Kind.EMAIL_CONNECTOR if isinstance(document, ConnectorDocument) else document.address.kind
-    )
-    return Address(kind, name_of(document))
+def _alone(entry: Entry[GlobalSmtpPolicy] | Entry[Roles] | None) -> Mapping[str, Entry[Document]]:
+    """The document of a kind that has only one, by its name."""
+    return {} if entry is None else {name_of(entry.value): cast("Entry[Document]", entry)}
 
 
 def catalogue(
