@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
 
 from msgspec import Struct
 
@@ -303,9 +303,11 @@ def _credential_uses(desired: Desired, current: StoredState) -> tuple[Credential
     return tuple(found)
 
 
-def _fingerprints(
-    desired: Desired,
-) -> tuple[tuple[str, tuple[tuple[SecretRef, Fingerprint], ...]], ...]:
+_Fingerprints: TypeAlias = "tuple[tuple[str, tuple[tuple[SecretRef, Fingerprint], ...]], ...]"
+"""Connectors by name, each with references and the fingerprints of their secrets."""
+
+
+def _fingerprints(desired: Desired) -> _Fingerprints:
     known = dict(desired.fingerprints)
     if not known:
         return ()
@@ -323,34 +325,31 @@ def _fingerprints(
     )
 
 
-def _unrecorded(
-    desired: Desired, current: StoredState, changed: AbstractSet[str]
-) -> tuple[tuple[str, tuple[tuple[SecretRef, Fingerprint], ...]], ...]:
-    """The fingerprints of connectors that change, and of others for which the state has different ones."""
-    found = _fingerprints(desired)
-    if not found:
-        return ()
-    stored = {
-        item.address.name: item.fingerprints
-        for item in current.resources
-        if item.address.kind is Kind.EMAIL_CONNECTOR and item.address.name not in changed
-    }
-    return tuple(
-        (name, pairs)
-        for name, pairs in found
-        if any(pair not in stored.get(name, ()) for pair in pairs)
-    )
-
-
-def _renewed(
-    desired: Desired, current: StoredState
-) -> tuple[tuple[str, tuple[tuple[SecretRef, Fingerprint], ...]], ...]:
-    """New fingerprints for connectors with none, or with some under another key."""
-    stored = {
+def _stored_fingerprints(current: StoredState) -> dict[str, dict[SecretRef, Fingerprint]]:
+    """The fingerprints in the state, by connector and reference."""
+    return {
         item.address.name: dict(item.fingerprints)
         for item in current.resources
         if item.address.kind is Kind.EMAIL_CONNECTOR
     }
+
+
+def _unrecorded(desired: Desired, current: StoredState, changed: AbstractSet[str]) -> _Fingerprints:
+    """The fingerprints of connectors that change, and of others for which the state has different ones."""
+    found = _fingerprints(desired)
+    if not found:
+        return ()
+    stored = _stored_fingerprints(current)
+    return tuple(
+        (name, pairs)
+        for name, pairs in found
+        if name in changed or not stored.get(name, {}).items() >= dict(pairs).items()
+    )
+
+
+def _renewed(desired: Desired, current: StoredState) -> _Fingerprints:
+    """New fingerprints for connectors with none, or with some under another key."""
+    stored = _stored_fingerprints(current)
     return tuple(
         (name, pairs)
         for name, pairs in _fingerprints(desired)

@@ -89,8 +89,7 @@ def forget_attempts(connection: Connection, before: datetime) -> int:
 def remember(connection: Connection, uses: Iterable[tuple[CredentialUse, datetime]]) -> None:
     """Add the uses of secrets that are not remembered yet, with their times."""
     rows = [{**specs.use_row(use), "at": at} for use, at in uses]
-    if rows:
-        write_many(connection, _insert_new(connection), rows)
+    write_many(connection, _insert_new(connection), rows)
 
 
 def _insert_new(connection: Connection) -> Executable:

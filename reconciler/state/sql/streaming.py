@@ -46,10 +46,13 @@ def portions(
 
 
 def write_streamed(
-    connection: Connection, statement: Executable, rows: Iterable[dict[str, Any]]
+    connection: Connection,
+    statement: Executable,
+    rows: Iterable[dict[str, Any]],
+    at_once: int = AT_ONCE,
 ) -> None:
-    """Execute a statement for each row."""
-    for some in batched(rows, AT_ONCE):
+    """Execute a statement for each row, ``at_once`` at a time."""
+    for some in batched(rows, at_once):
         connection.execute(statement, some)
 
 
@@ -60,8 +63,7 @@ def write_many(
 
     PostgreSQL ends a transaction whose client prepares tens of thousands of rows before it sends one.
     """
-    for some in batched(rows, _MANY):
-        connection.execute(statement, some)
+    write_streamed(connection, statement, rows, _MANY)
 
 
 def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
