@@ -160,3 +160,8 @@ def mapping(text: str, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise StateCorrupt(f"{what} cannot be read", hint=_HINT)
     return value
+
+
+def lacks_row(table: str) -> StateCorrupt:
+    """The error for a table whose only row is gone."""
+    return StateCorrupt(f"the state lacks the row of its table {table!r}", hint=_HINT)

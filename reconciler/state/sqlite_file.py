@@ -127,6 +127,14 @@ def is_cut(connection: sqlite3.Connection, size: int) -> bool:
     return bool(size % page)
 
 
+def schema_version(connection: sqlite3.Connection) -> str | None:
+    """The version of the tables, or None if the file holds no state; raises sqlite3.Error."""
+    if not connection.execute("PRAGMA table_info(alembic_version)").fetchall():
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None or row[0] is None else str(row[0])
+
+
 def read_pages(path: Path) -> SqlitePages | None:
     """Read the pages of a file that is not open, and of its log; None if there is no file. Raises OSError."""
     from reconciler.state.sqlite_pages import SqlitePages  # noqa: PLC0415 - one command needs it

@@ -7,12 +7,12 @@ full store, which reports it; so is a file that another process is writing to.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.state import routing_rows, sqlite_file
 from reconciler.state.sqlite_reader import attempt, select
+from reconciler.state.sqlite_values import marks, stored
 from reconciler.values import members
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ class SqliteMailState:
 
     def routing(self, needs: RoutingNeeds) -> RoutingExcerpt | None:
         """Read what the routing of one mail needs; None if it cannot be found by keys."""
-        found = self._read(lambda connection: routing_rows.excerpt(DriverRows(connection), needs))
+        found = self._read(
+            lambda connection: routing_rows.excerpt(SqliteRoutingRows(connection), needs)
+        )
         return found if found is not None else self._whole.routing(needs)
 
     def record_sent(self, record: SendingRecord) -> None:
@@ -81,7 +83,7 @@ class SqliteMailState:
         return self._opened
 
 
-class DriverRows:
+class SqliteRoutingRows:
     """Implements :class:`reconciler.state.routing_rows.RoutingRows`.
 
     Raises TypeError for a value of the wrong type.
@@ -102,7 +104,9 @@ class DriverRows:
 
     def resources(self, names: Mapping[Kind, list[str]]) -> Iterable[tuple[str, str, str, str]]:
         """The kind, name, specification and digest of the resources of these names."""
-        here = " OR ".join(f"(kind = ? AND name IN ({_marks(these)}))" for these in names.values())
+        here = " OR ".join(
+            f"(kind = ? AND name IN ({marks(len(these))}))" for these in names.values()
+        )
         query = f"SELECT kind, name, spec, digest FROM resources WHERE {here}"  # noqa: S608 - marks
         values = [text for kind, these in names.items() for text in (kind.value, *these)]
         return self._four_texts(query, values)
@@ -114,7 +118,7 @@ class DriverRows:
         query = (
             "SELECT resources.name, routing_keys.uid, routing_keys.key, routing_keys.mark"  # noqa: S608 - marks
             " FROM routing_keys JOIN resources ON resources.uid = routing_keys.uid"
-            f" WHERE routing_keys.role = ? AND routing_keys.key IN ({_marks(texts)})"
+            f" WHERE routing_keys.role = ? AND routing_keys.key IN ({marks(len(texts))})"
             " AND resources.kind = ?"
         )
         return self._four_texts(query, [role, *texts, kind.value])
@@ -130,10 +134,6 @@ class DriverRows:
             (_text(one), _text(two), _text(three), _text(four))
             for one, two, three, four in self._connection.execute(query, values)
         ]
-
-
-def _marks(values: list[str]) -> str:
-    return ", ".join("?" * len(values))
 
 
 def _text(value: object) -> str:
@@ -156,18 +156,9 @@ def _open_to_add(path: Path) -> sqlite3.Connection:
 
 def _add(connection: sqlite3.Connection, record: SendingRecord) -> bool:
     values = members(record)
-    values["at"] = _moment(record.at)
     values["result"] = record.result.value
     values["copy"] = str(record.copy)
-    names = ", ".join(values)
-    marks = _marks(list(values))
-    query = f"INSERT INTO sent ({names}) VALUES ({marks})"  # noqa: S608 - fields of ours
-    connection.execute(query, list(values.values()))
+    query = f"INSERT INTO sent ({', '.join(values)}) VALUES ({marks(len(values))})"  # noqa: S608 - fields of ours
+    connection.execute(query, list(map(stored, values.values())))
     connection.execute("COMMIT")
     return True
-
-
-def _moment(at: datetime) -> str:
-    if at.tzinfo is None:
-        raise ValueError("a moment must have a time zone")
-    return at.astimezone(UTC).isoformat(timespec="microseconds")

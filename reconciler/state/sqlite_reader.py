@@ -55,10 +55,15 @@ COLUMNS: Final[Mapping[str, Mapping[str, type]]] = {
         "id": str, "at": datetime, "reference": str, "identity": str, "host": str, "port": int,
         "security": str, "username": str, "key_id": str, "mac": str,
     },
+    "routing_keys": {"role": str, "key": str, "uid": str, "mark": str},
+    "lock": {
+        "id": int, "token": str, "holder": str, "operation": str, "host": str, "since": datetime,
+        "expires": datetime,
+    },
 }  # fmt: skip
 """The columns of each table that is read, and the types of their values in Python."""
 
-OPTIONAL: Final = frozenset({"failing_since"})
+OPTIONAL: Final = frozenset({"failing_since", "since", "expires"})
 """The columns that may be null."""
 
 _SHORT: Final = 64
@@ -147,7 +152,7 @@ def everything(
         fingerprints=_table(connection, "fingerprints"),
         tests=() if only_resources else _table(connection, "tests"),
         resources=_table(connection, "resources"),
-        forgotten=() if only_resources else _rows(connection, _FORGOTTEN, _OF_FORGOTTEN),
+        forgotten=() if only_resources else rows(connection, _FORGOTTEN, _OF_FORGOTTEN),
         credential_uses=() if only_resources else _table(connection, "credential_uses"),
         like=like,
         specifications=specifications,
@@ -157,7 +162,7 @@ def everything(
 def select(connection: sqlite3.Connection, table: str, ordered: str = "") -> Iterator[Any]:
     """Yield the rows of a table, whose attributes are the columns.
 
-    Raises TypeError for a value of the wrong type.
+    Raises StateCorrupt for a value of the wrong type.
     """
     columns = COLUMNS[table]
     for row in _table(connection, table, ordered):
@@ -167,18 +172,24 @@ def select(connection: sqlite3.Connection, table: str, ordered: str = "") -> Ite
 def _table(connection: sqlite3.Connection, table: str, ordered: str = "") -> Iterator[Row]:
     """Yield the rows of a table, in the order of ``COLUMNS``.
 
-    Raises TypeError for a value of the wrong type.
+    Raises StateCorrupt for a value of the wrong type.
     """
     columns = COLUMNS[table]
-    return _rows(connection, f"SELECT {', '.join(columns)} FROM {table}{ordered}", columns)  # noqa: S608 - names of ours
+    return rows(connection, f"SELECT {', '.join(columns)} FROM {table}{ordered}", columns)  # noqa: S608 - names of ours
 
 
-def _rows(connection: sqlite3.Connection, query: str, columns: Mapping[str, type]) -> Iterator[Row]:
+def rows(
+    connection: sqlite3.Connection,
+    query: str,
+    columns: Mapping[str, type],
+    given: Sequence[Any] = (),
+) -> Iterator[Row]:
     """Yield the rows one by one: for ten thousand connectors, they take twice the memory of the result.
 
-    They are fetched in portions, and the values of a column are read together.
+    They are fetched in portions, and the values of a column are read together. Raises StateCorrupt for a value of
+    the wrong type.
     """
-    cursor = connection.execute(query)
+    cursor = connection.execute(query, given)
     while fetched := cursor.fetchmany(_AT_ONCE):
         read = [
             _column(values, kind, optional=name in OPTIONAL)
@@ -190,38 +201,53 @@ def _rows(connection: sqlite3.Connection, query: str, columns: Mapping[str, type
 
 
 def _column(values: tuple[Any, ...], kind: type, *, optional: bool) -> Iterable[Any]:
-    """Read the values of a column; raises TypeError or ValueError if one is not of its type."""
+    """Read the values of a column; raises StateCorrupt if one is not of its type."""
     if optional and None in values:
         return [None if value is None else _READERS[kind]((value,))[0] for value in values]
     return _READERS[kind](values)
 
 
 def _texts(values: tuple[Any, ...]) -> Sequence[str]:
-    _require(values, str)
+    _require(values, str, "text")
     if max(map(len, values)) < _SHORT:
         return list(map(sys.intern, values))
     return [sys.intern(value) if len(value) < _SHORT else value for value in values]
 
 
 def _numbers(values: tuple[Any, ...]) -> Sequence[int]:
-    _require(values, int)
+    _require(values, int, "a whole number")
     return values
 
 
 def _truths(values: tuple[Any, ...]) -> Sequence[bool]:
-    _require(values, int)
-    return [(False, True)[value] for value in values]
+    _require(values, int, "0 or 1")
+    if not set(values) <= {0, 1}:
+        raise _unexpected(next(value for value in values if value not in (0, 1)), "0 or 1")
+    return list(map(bool, values))
 
 
 def _moments(values: tuple[Any, ...]) -> Sequence[datetime]:
-    _require(values, str)
-    known = {text: datetime.fromisoformat(text).astimezone(UTC) for text in set(values)}
+    known = {text: _moment(text) for text in set(values)}
     return [known[text] for text in values]
 
 
-def _require(values: tuple[Any, ...], kind: type) -> None:
+def _moment(text: Any) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise _unexpected(text, "a point in time") from None
+
+
+def _require(values: tuple[Any, ...], kind: type, what: str) -> None:
     if set(map(type, values)) != {kind}:
-        raise TypeError
+        raise _unexpected(next(value for value in values if type(value) is not kind), what)
+
+
+def _unexpected(value: Any, what: str) -> StateCorrupt:
+    return StateCorrupt(
+        f"the state holds {str(value)[:40]!r} where {what} is expected",
+        hint="restore the state from a backup",
+    )
 
 
 _READERS: Final[dict[type, Callable[[tuple[Any, ...]], Sequence[Any]]]] = {

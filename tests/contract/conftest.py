@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import pytest
 
+from reconciler.state import schema_version
 from reconciler.state.base import Commit, Revision, StateStore
 from reconciler.state.sql import schema, tables
 from reconciler.state.sql.store import open_store
@@ -41,7 +42,7 @@ class Clock:
 def path(tmp_path: Path) -> Path:
     """A whole state of this release."""
     target = tmp_path / "state.db"
-    shutil.copyfile(STATES / f"{schema.CURRENT}.db", target)
+    shutil.copyfile(STATES / f"{schema_version.SCHEMA_VERSION}.db", target)
     target.chmod(0o600)
     return target
 
@@ -146,7 +147,7 @@ _EMPTY: Final = ";".join(
             str(item.compile(compile_kwargs={"literal_binds": True}))
             for item in schema.first_rows()
         ),
-        f"UPDATE {schema.VERSION_TABLE} SET version_num = '{schema.CURRENT}'",
+        f"UPDATE {schema.VERSION_TABLE} SET version_num = '{schema_version.SCHEMA_VERSION}'",
     )
 )
 

@@ -12,8 +12,9 @@ import pytest
 
 from reconciler.errors import StateCorrupt, StateError
 from reconciler.model.address import Address, Kind
+from reconciler.state import schema_version
 from reconciler.state.base import StateStore
-from reconciler.state.sql import schema, tables
+from reconciler.state.sql import tables
 from reconciler.state.sql.store import open_store
 from tests.contract.write_state import STATES
 from tests.whole_states import export_of, to_text
@@ -50,7 +51,7 @@ class Reopened:
 def reopened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reopened]:
     path = tmp_path_factory.mktemp("reopened") / "state.db"
     path.touch(mode=0o600)
-    whole = (STATES / f"{schema.CURRENT}.db").read_bytes()
+    whole = (STATES / f"{schema_version.SCHEMA_VERSION}.db").read_bytes()
     with closing(open_store(f"sqlite:///{path}")) as store:
         yield Reopened(path, store, whole)
 

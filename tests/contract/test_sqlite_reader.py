@@ -13,8 +13,8 @@ from sqlalchemy import Boolean
 
 from reconciler.errors import StateError, StateUnavailable
 from reconciler.model.address import Address, Kind
-from reconciler.state import sqlite_reader
-from reconciler.state.sql import schema, tables
+from reconciler.state import schema_version, sqlite_reader
+from reconciler.state.sql import tables
 from reconciler.state.sql.store import open_store
 from tests.contract.test_damaged_states import WRONG, damage
 from tests.contract.test_state_files import VERSIONS
@@ -101,7 +101,7 @@ def test_it_leaves_damage_to_the_store(path: Path, table: str, column: str, some
 def test_it_leaves_other_schemas_to_the_store(version: str, path: Path) -> None:
     shutil.copyfile(STATES / f"{version}.db", path)
     assert sqlite_reader.load(path) is None
-    shutil.copyfile(STATES / f"{schema.CURRENT}.db", path)
+    shutil.copyfile(STATES / f"{schema_version.SCHEMA_VERSION}.db", path)
     assert damage(path, "UPDATE alembic_version SET version_num = '9999'")
     assert sqlite_reader.load(path) is None
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.model.address import Address, Kind
+from reconciler.state import schema_version
 from reconciler.state.sql import schema
 from reconciler.state.sql.store import open_store
 from tests.contract.write_state import NOON, STATES, everything
@@ -61,7 +62,7 @@ def last_test(state: StoredState, name: str) -> LastTest:
 def test_there_is_a_state_of_every_schema() -> None:
     scripts = (schema.SCRIPTS / "versions").glob("v[0-9]*.py")
     assert sorted(path.name[1:5] for path in scripts) == VERSIONS
-    assert VERSIONS[-1] == schema.CURRENT
+    assert VERSIONS[-1] == schema_version.SCHEMA_VERSION
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -69,14 +70,14 @@ def test_a_state_file_opens_and_nothing_is_lost(version: str, tmp_path: Path) ->
     path = tmp_path / "state.db"
     shutil.copy(STATES / f"{version}.db", path)
     store = open_store(f"sqlite:///{path}")
-    assert store.migrate() is (version != schema.CURRENT)
+    assert store.migrate() is (version != schema_version.SCHEMA_VERSION)
     now, then = everything(store), expected(version)
     assert contains(now, then)
-    assert not contains(then, now) or version == schema.CURRENT
+    assert not contains(then, now) or version == schema_version.SCHEMA_VERSION
     with store.lock(holder="ada", operation="apply"):
         assert store.load().serial == then["serial"]
     backup = tmp_path / f"state.db.schema-{version}.bak"
-    if version != schema.CURRENT:
+    if version != schema_version.SCHEMA_VERSION:
         assert backup.stat().st_mode & 0o777 == 0o600
         with (
             closing(sqlite3.connect(backup)) as copy,
@@ -107,7 +108,7 @@ def test_a_state_in_postgresql_is_migrated_with_the_same_rows(
         connection.execute("SET client_min_messages = warning")
         connection.execute("DROP SCHEMA IF EXISTS reconciler CASCADE")
     with monkeypatch.context() as older:
-        older.setattr(schema, "CURRENT", version)
+        older.setattr(schema_version, "SCHEMA_VERSION", version)
         older.setattr(schema, "create", schema.migrate)
         with open_store(postgresql_url).lock(holder="ada", operation="create"):
             pass

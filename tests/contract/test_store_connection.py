@@ -73,12 +73,12 @@ def test_a_missing_root_certificate_is_named(server: Postgresql) -> None:
 
 def test_the_connection_is_encrypted_if_the_url_says_so(server: Postgresql) -> None:
     store = open_store(server.tcp_url("member", tls=verified(server)), password=password)
-    with store._database.view() as view:  # type: ignore[attr-defined]
+    with store._database.sql_view() as view:  # type: ignore[attr-defined]
         assert view is None  # nothing was created, and the sign-in worked
     server.execute("CREATE SCHEMA reconciler AUTHORIZATION member")
     with store.lock(holder="member", operation="apply"):
         pass
-    with store._database.view() as view:  # type: ignore[attr-defined]
+    with store._database.sql_view() as view:  # type: ignore[attr-defined]
         query = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
         assert view.exec_driver_sql(query).scalar() is True
 

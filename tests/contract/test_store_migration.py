@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import create_engine, inspect
 
 from reconciler.errors import StateConflict, StateTooNew, StateUnavailable
 from reconciler.model.directory import Group
 from reconciler.plan.changes import Create
+from reconciler.state import schema_version
 from reconciler.state.base import Revision, StateStore
 from reconciler.state.sql import schema, tables
-from reconciler.state.sql.store import SqlStore
+from reconciler.state.sql.store import SqlStore, open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from sqlalchemy import Connection
@@ -57,7 +60,7 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
         shutil.copytree(schema.SCRIPTS, scripts)
         (scripts / "versions" / "v0006_next.py").write_text(NEXT.format(more=more))
         monkeypatch.setattr(schema, "SCRIPTS", scripts)
-        monkeypatch.setattr(schema, "CURRENT", "0006")
+        monkeypatch.setattr(schema_version, "SCHEMA_VERSION", "0006")
 
     return run
 
@@ -79,7 +82,7 @@ def test_an_older_state_is_refused_until_it_is_migrated(
         assert not place.open().migrate()
         assert place.open().load() == before
         apply(place.open(), Create(Group(name="other")))
-        older.setattr(schema, "CURRENT", "0005")
+        older.setattr(schema_version, "SCHEMA_VERSION", "0005")
         with pytest.raises(StateTooNew, match="schema 0006; this one knows 0005"):
             place.open().load()
 
@@ -102,7 +105,7 @@ def test_a_migration_that_fails_changes_nothing(
         with pytest.raises(RuntimeError):
             place.open().migrate()
     monkeypatch.undo()
-    assert schema.CURRENT == "0005"
+    assert schema_version.SCHEMA_VERSION == "0005"
     assert place.open().load() == before
     apply(place.open(), Create(Group(name="other")))
 
@@ -111,8 +114,6 @@ def test_a_migration_that_fails_changes_nothing(
 def test_a_backup_is_made_only_before_a_migration(
     place: Place, apply: Apply, release: Callable[[str], None], tmp_path: Path
 ) -> None:
-    from reconciler.state.sql.store import open_store
-
     folder = tmp_path / "0"
     apply(place.open(), Create(Group(name="team")))
     before = place.open().load()
@@ -179,32 +180,81 @@ def described(connection: Connection) -> dict[str, Any]:
     return found
 
 
-@both_databases
-def test_a_new_state_is_what_the_migrations_make_of_nothing(
+@pytest.fixture
+def empty_databases() -> Iterator[Iterator[Connection]]:
+    """As many empty databases in SQLite as are asked for."""
+    with ExitStack() as stack:
+
+        def made() -> Iterator[Connection]:
+            while True:
+                yield stack.enter_context(create_engine("sqlite://").begin())
+
+        yield made()
+
+
+def test_a_new_file_is_what_the_migrations_and_the_tables_of_the_code_make_of_nothing(
+    tmp_path: Path, empty_databases: Iterator[Connection]
+) -> None:
+    store: Any = open_store(f"sqlite:///{tmp_path}/state.db")
+    migrated, created = next(empty_databases), next(empty_databases)
+    schema.migrate(migrated)
+    schema.create(created)
+    with store._database.sql_transaction() as connection:
+        found = described(connection)
+        assert found == described(migrated)
+        assert statements(connection) == statements(created)
+    assert found["alembic_version"]["rows"] == [(schema_version.SCHEMA_VERSION,)]
+    assert len(found) == len(tables.metadata.tables) + 1
+
+
+def statements(connection: Connection) -> list[str]:
+    """The statements that made the tables of a database, with single spaces."""
+    query = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL"
+    return sorted(" ".join(sql.split()) for (sql,) in connection.exec_driver_sql(query))
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+def test_a_new_schema_is_what_the_migrations_make_of_nothing(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
     for create in (schema.create, schema.migrate):
         place.clear()
         monkeypatch.setattr(schema, "create", create)
-        store = place.open()
-        with store._database.transaction() as connection:  # type: ignore[attr-defined]
+        store: Any = place.open()
+        with store._database.sql_transaction() as connection:
             made.append(described(connection))
     assert made[0] == made[1]
-    assert made[0]["alembic_version"]["rows"] == [(schema.CURRENT,)]
+    assert made[0]["alembic_version"]["rows"] == [(schema_version.SCHEMA_VERSION,)]
     assert len(made[0]) == len(tables.metadata.tables) + 1
 
 
-@both_databases
-def test_the_migrations_build_the_tables_that_the_code_uses(
+def test_the_migrations_build_the_tables_that_the_code_uses_in_sqlite(
+    empty_databases: Iterator[Connection],
+) -> None:
+    migrated = next(empty_databases)
+    schema.migrate(migrated)
+    assert differences(migrated) == []
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+def test_the_migrations_build_the_tables_that_the_code_uses_in_postgresql(
     place: Place, apply: Apply, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(schema, "create", schema.migrate)
+    store: Any = place.open()
+    apply(store)
+    with store._database.sql_transaction() as connection:
+        assert differences(connection) == []
+
+
+def differences(connection: Connection) -> list[Any]:
+    """What would have to be migrated to reach the tables of the code."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    monkeypatch.setattr(schema, "create", schema.migrate)
-    store = place.open()
-    apply(store)
-    with store._database.transaction() as connection:  # type: ignore[attr-defined]
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, tables.metadata) == []
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    found: list[Any] = compare_metadata(context, tables.metadata)
+    return found

@@ -166,7 +166,7 @@ def test_a_writer_that_stalls_in_its_transaction_is_cut_off(
 
     def stand_still() -> None:
         with store._database.transaction() as transaction:
-            leases.renew(transaction, "nobody's", store._database.now(transaction))
+            leases.renew(transaction, "nobody's")
             wait_until(lambda: not rows(url, waiting), "the server cuts it off", seconds=30)
             with open_store(url).lock(holder="bob", operation="apply"):
                 pass

@@ -242,7 +242,7 @@ def test_a_changed_key_is_not_trusted(place: Place, apply: Apply) -> None:
         store, Create(STAFF), Create(group("all", within=("staff",))), Create(INFO), Create(ALLOWED)
     )
     rows = tables.routing_keys
-    with cast("SqlStore", store)._database.transaction() as connection:
+    with cast("SqlStore", store)._database.sql_transaction() as connection:
         connection.execute(
             update(rows)
             .where(rows.c.key == "bob@contoso.example")
@@ -257,7 +257,7 @@ def test_a_changed_key_is_not_trusted(place: Place, apply: Apply) -> None:
 def test_the_check_reports_a_missing_key(place: Place, apply: Apply) -> None:
     store = place.open()
     apply(store, Create(INFO))
-    with cast("SqlStore", store)._database.transaction() as connection:
+    with cast("SqlStore", store)._database.sql_transaction() as connection:
         connection.execute(
             delete(tables.routing_keys).where(tables.routing_keys.c.role == "address")
         )
@@ -304,7 +304,7 @@ def test_a_large_group_is_changed_by_as_many_rows_as_members_change(
     before, after = group("staff", *names), group("staff", *names[1:], "new@contoso.example")
     apply(store, Create(before))
     apply(store, Update(before, after, ()))
-    with cast("SqlStore", store)._database.view() as view:
+    with cast("SqlStore", store)._database.sql_view() as view:
         assert view is not None
         found = set(view.execute(select(tables.routing_keys.c.key)).scalars())
     assert found == {*names[1:], "new@contoso.example"}

@@ -29,8 +29,8 @@ from reconciler.plan.changes import Change, Create, Delete, Rename, RotateSecret
 from reconciler.plan.credentials import uses
 from reconciler.routing.keys import needs_of
 from reconciler.routing.request import RouteRequest
+from reconciler.state import schema_version
 from reconciler.state.base import Commit, StateStore
-from reconciler.state.sql import schema
 from reconciler.state.sql.store import open_store
 from reconciler.values import field_names, replace
 from tests.builders import connector, groups, permissions, roles, users
@@ -217,7 +217,7 @@ def _fields(value: object) -> dict[str, JSON]:
 
 def main() -> None:
     """Write both files; an existing state is never written again, because a release did that."""
-    target = STATES / f"{schema.CURRENT}.db"
+    target = STATES / f"{schema_version.SCHEMA_VERSION}.db"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "state.db"
         store = open_store(f"sqlite:///{path}")

@@ -14,8 +14,9 @@ from reconciler.model.address import Kind
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.sending import SendingResult
 from reconciler.model.sign_in_attempt import AttemptOutcome
-from reconciler.state import chain, specs
-from reconciler.state.sql import routing_keys, tables
+from reconciler.state import specs
+from reconciler.state.sql import links, routing_keys, tables
+from reconciler.state.sql.faults import WAY_OUT
 from reconciler.state.sql.streaming import streamed
 
 if TYPE_CHECKING:
@@ -40,21 +41,11 @@ _WORDS: Final = {
 }
 """Text columns that hold one of a few words."""
 
-_WAY_OUT: Final = (
-    "restore the state from a backup; `reconciler state check` lists everything that is wrong"
-)
-
-
-def refuse_damaged(connection: Connection) -> None:
-    """Raise StateCorrupt for a SQLite file whose pages are inconsistent; a quick check."""
-    for said in _pragma(connection, "quick_check(1)"):
-        raise StateCorrupt(f"the state is damaged: {said}", hint=_WAY_OUT)
-
 
 def explain(connection: Connection, error: Exception) -> Exception:
     """Locate the value that could not be read; return the error itself if every value is valid."""
     for problem in value_problems(connection):
-        return StateCorrupt(f"the state is damaged: {problem}", hint=_WAY_OUT)
+        return StateCorrupt(f"the state is damaged: {problem}", hint=WAY_OUT)
     return error
 
 
@@ -78,7 +69,7 @@ def broken_links(connection: Connection) -> tuple[int, ...]:
     """The revisions whose digest does not match the history."""
     query = select(tables.revisions.c.serial, tables.revisions.c.chain)
     stored = {row.serial: row.chain for row in connection.execute(query)}
-    return tuple(serial for serial, link in chain.links(connection) if stored[serial] != link)
+    return tuple(serial for serial, link in links.links(connection) if stored[serial] != link)
 
 
 def value_problems(connection: Connection) -> Iterator[str]:

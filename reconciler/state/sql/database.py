@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from datetime import datetime
 
     from sqlalchemy import Connection
 
     from reconciler.state.location import Location
     from reconciler.state.sql.damaged_rows import RowSource
+    from reconciler.state.sql.rows import Rows
 
 
 class Database(Protocol):
@@ -22,16 +22,28 @@ class Database(Protocol):
         """Where it is, for messages."""
         ...
 
-    def view(self) -> AbstractContextManager[Connection | None]:
+    def view(self) -> AbstractContextManager[Rows | None]:
         """One consistent view to read from, or None if there is no state. Creates nothing."""
+        ...
+
+    def sql_view(self) -> AbstractContextManager[Connection | None]:
+        """The same through SQLAlchemy, for what is asked more rarely than the newest revision."""
         ...
 
     def rescue(self) -> AbstractContextManager[RowSource | None]:
         """The rows of a state that may be damaged, or None if there is no state."""
         ...
 
-    def transaction(self) -> AbstractContextManager[Connection]:
+    def transaction(self) -> AbstractContextManager[Rows]:
         """One exclusive transaction to write in; creates the state if there is none."""
+        ...
+
+    def sql_transaction(self) -> AbstractContextManager[Connection]:
+        """The same through SQLAlchemy."""
+        ...
+
+    def rows(self, connection: Connection) -> Rows:
+        """The rows in a transaction of :meth:`sql_transaction`."""
         ...
 
     def addition(self) -> AbstractContextManager[Connection]:
@@ -51,10 +63,6 @@ class Database(Protocol):
 
     def give_space_back(self) -> None:
         """Give free space in the database back to the system, without keeping writers waiting for long."""
-        ...
-
-    def now(self, connection: Connection) -> datetime:
-        """The time by which leases expire, in UTC."""
         ...
 
     def close(self) -> None:

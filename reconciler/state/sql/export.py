@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, update
 
 from reconciler.errors import StateCorrupt
 from reconciler.model.resource import canonical_json
-from reconciler.state import chain, decoding, specs
+from reconciler.state import decoding, specs
 from reconciler.state.effects import not_empty, nothing_to_export
 from reconciler.state.exported import (
     ExportedAttempt,
@@ -22,18 +22,17 @@ from reconciler.state.exported import (
     ExportedTest,
     Part,
 )
-from reconciler.state.lease import lost
-from reconciler.state.sql import auditing, reading, routing_keys, tables, writing
+from reconciler.state.sql import auditing, key_rows, leases, links, reading, tables, writing
 from reconciler.state.sql.streaming import as_python, portions, streamed, write_streamed
 from reconciler.values import field_names, members
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
     from sqlalchemy import Connection, Row, Select, Table
 
     from reconciler.state.exported import Item, WholeState
+    from reconciler.state.sql.rows import Rows
 
 _OF_RESOURCE = (
     "uid",
@@ -105,15 +104,16 @@ class StoredWhole:
         return list(self._connection.execute(select(table).where(table.c.uid.in_(uids))))
 
 
-def restore(connection: Connection, new: WholeState, token: str, now: datetime) -> None:
-    """Fill an empty state; raises StateConflict if the lease is lost, StateError if it is not empty."""
-    held = reading.any_lease(connection, lock=True)
-    if held is None or held.token != token:
-        raise lost(reading.lease(connection, now))
-    meta = reading.single(connection, tables.meta, lock=True)
+def restore(connection: Connection, found: Rows, new: WholeState, token: str) -> None:
+    """Fill an empty state, whose rows in this transaction are ``found``.
+
+    Raises StateConflict if the lease is lost, StateError if the state is not empty.
+    """
+    leases.require(found, token)
+    meta = found.single("meta", lock=True)
     if meta.serial:
         raise not_empty(meta.serial)
-    connection.execute(update(tables.meta).values(serial=new.serial, lineage=new.lineage))
+    found.update("meta", {"serial": new.serial, "lineage": new.lineage})
     for table, rows in (
         (tables.revisions, (members(item) for item in new.revisions)),
         (tables.resources, (_resource_row(item) for item in new.resources)),
@@ -126,15 +126,15 @@ def restore(connection: Connection, new: WholeState, token: str, now: datetime) 
         (tables.credential_uses, (members(item) for item in new.credential_uses)),
     ):  # fmt: skip
         write_streamed(connection, insert(table), rows)
-    routing_keys.rebuild(connection)
-    writing.write_settings(connection, new.settings)
+    key_rows.rebuild(found)
+    writing.write_settings(found, new.settings)
     _link(connection, new)
 
 
 def _link(connection: Connection, new: WholeState) -> None:
     """Chain the revisions, or verify the chain in the export."""
     missing = []
-    for item, (serial, link) in zip(new.revisions, chain.links(connection), strict=True):
+    for item, (serial, link) in zip(new.revisions, links.links(connection), strict=True):
         if item.chain and item.chain != link:
             raise StateCorrupt(
                 f"the export contradicts itself: revision {serial} does not match its digest",

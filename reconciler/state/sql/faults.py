@@ -13,7 +13,6 @@ from errno import ENOSPC
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from sqlalchemy.exc import DBAPIError
 
 from reconciler.disk_fault import look_for_fault, look_for_lock_fault
 from reconciler.errors import (
@@ -39,6 +38,9 @@ logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
 BACKUP = (
     "restore it from a backup; `reconciler state export --salvage` writes what can still be read"
 )
+
+LOOK = "once the database is back, `reconciler history` shows whether the revision was written"
+WAY_OUT = "restore the state from a backup; `reconciler state check` lists everything that is wrong"
 
 
 class BrokenOff(StateUnavailable):
@@ -183,17 +185,27 @@ def translated(location: Location) -> Iterator[None]:
     try:
         with deferred():
             yield
-    except DBAPIError as error:
-        raise _translate(location, error.orig) from None
-    except sqlite3.Error as error:
-        raise _translate(location, error) from None
     except UnicodeDecodeError:  # SQLite's message repeats a name from a damaged list of tables
         raise StateCorrupt(
             f"{location} is damaged: its list of tables cannot be read", hint=BACKUP
         ) from None
+    except Exception as error:
+        cause = _of_driver(error)
+        if cause is None:
+            raise
+        raise _translate(location, cause) from None
 
 
-def _translate(location: Location, error: BaseException | None) -> StateError:
+def _of_driver(error: Exception) -> Exception | None:
+    """The error of SQLite's driver or of psycopg, which SQLAlchemy wraps; None for any other.
+
+    Neither SQLAlchemy nor psycopg is loaded to recognise it.
+    """
+    cause = getattr(error, "orig", error)
+    return cause if isinstance(cause, sqlite3.Error) or hasattr(cause, "sqlstate") else None
+
+
+def _translate(location: Location, error: Exception) -> StateError:
     if isinstance(error, sqlite3.Error):
         known, code = _SQLITE, getattr(error, "sqlite_errorname", "")
         if found := _system_fault(location, code):
@@ -227,7 +239,7 @@ def _system_fault(location: Location, code: str) -> StateError | None:
     return unavailable(location.path, verb, found) if found is not None else None
 
 
-def _connecting(error: BaseException | None) -> str:
+def _connecting(error: Exception) -> str:
     """The driver's message about a connection that failed."""
     if getattr(getattr(error, "pgconn", None), "needs_password", False):
         return _UNTOLD

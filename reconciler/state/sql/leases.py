@@ -4,50 +4,56 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import update
-
 from reconciler.state import lease as leases
-from reconciler.state.sql import reading, tables
+from reconciler.state.base import Lease
+from reconciler.values import members
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Connection
-
-    from reconciler.state.base import Lease
-
-_row = tables.lock.c
+    from reconciler.state.sql.rows import Rows
 
 
-def take(
-    connection: Connection, lease: Lease, now: datetime, dead: Lease | None
-) -> Lease | leases.LockRefused:
+def in_force(rows: Rows) -> Lease | None:
+    """The lease in force now."""
+    found = stored(rows)
+    return found if found is not None and found.expires > rows.now() else None
+
+
+def stored(rows: Rows, *, lock: bool = False) -> Lease | None:
+    """The lease, even if it has expired."""
+    row = rows.single("lock", lock=lock)
+    if not row.token:
+        return None
+    return Lease(row.token, row.holder, row.operation, row.host, row.since, row.expires)
+
+
+def require(rows: Rows, token: str) -> None:
+    """Raise StateConflict unless the lock is held under that token.
+
+    An expired lease that nobody took over is still exclusive, because taking it over changes the token.
+    """
+    held = stored(rows, lock=True)
+    if held is None or held.token != token:
+        raise leases.lost(in_force(rows))
+
+
+def take(rows: Rows, lease: Lease, now: datetime, dead: Lease | None) -> Lease | leases.LockRefused:
     """Take the lock if it is free or ours, if the lease expired, or if it is the one known to be dead."""
-    current = reading.any_lease(connection, lock=True)
+    current = stored(rows, lock=True)
     if current is not None and current.token == lease.token:
         return current  # the connection was lost only after it was taken
     if current is not None and current.expires > now and current != dead:
         return leases.LockRefused(current, now)
-    connection.execute(
-        update(tables.lock).values(
-            token=lease.token,
-            holder=lease.holder,
-            operation=lease.operation,
-            host=lease.host,
-            since=lease.since,
-            expires=lease.expires,
-        )
-    )
+    rows.update("lock", members(lease))
     return lease
 
 
-def renew(connection: Connection, token: str, now: datetime) -> bool:
+def renew(rows: Rows, token: str) -> bool:
     """Prolong the lease; False if it is gone."""
-    longer = update(tables.lock).where(_row.token == token).values(expires=now + leases.LASTS)
-    return bool(connection.execute(longer).rowcount)
+    return bool(rows.update("lock", {"expires": rows.now() + leases.LASTS}, {"token": token}))
 
 
-def release(connection: Connection, token: str) -> bool:
+def release(rows: Rows, token: str) -> bool:
     """Release the lock; False if it was not held under that token."""
-    free = update(tables.lock).where(_row.token == token).values(token="")
-    return bool(token) and bool(connection.execute(free).rowcount)
+    return bool(token) and bool(rows.update("lock", {"token": ""}, {"token": token}))

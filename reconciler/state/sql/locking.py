@@ -10,22 +10,20 @@ from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.back_off import BackOff
 from reconciler.debts import owe
-from reconciler.errors import StateError
+from reconciler.errors import StateCorrupt, StateError
 from reconciler.signals import deferred
 from reconciler.state import lease as leases
-from reconciler.state.sql import leases as rows
-from reconciler.state.sql import reading
-from reconciler.state.sql.faults import BrokenOff
+from reconciler.state.sql import leases as lease_rows
+from reconciler.state.sql.faults import WAY_OUT, BrokenOff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
     from datetime import timedelta
 
-    from sqlalchemy import Connection
-
     from reconciler.state.base import Lease, StateLock
     from reconciler.state.sql.database import Database
+    from reconciler.state.sql.rows import Rows
 
 T = TypeVar("T")
 
@@ -40,7 +38,7 @@ class DatabaseLock:
     """Manages the lock of one database. ``view`` opens a view of it, None if there is no state yet."""
 
     def __init__(
-        self, database: Database, view: Callable[[], AbstractContextManager[Connection | None]]
+        self, database: Database, view: Callable[[], AbstractContextManager[Rows | None]]
     ) -> None:
         self._database = database
         self._view = view
@@ -74,11 +72,10 @@ class DatabaseLock:
 
     def remove(self, token: str) -> Lease:
         """Remove the lock that is held under that token; raises StateError if there is none."""
-        with self._database.transaction() as transaction:
-            found = reading.any_lease(transaction, lock=True)
-            if found is None or not rows.release(transaction, token):
-                now = self._database.now(transaction)
-                raise leases.no_such_lease(token, reading.lease(transaction, now))
+        with self._database.transaction() as rows:
+            found = lease_rows.stored(rows, lock=True)
+            if found is None or not lease_rows.release(rows, token):
+                raise leases.no_such_lease(token, lease_rows.in_force(rows))
             return found
 
     def _take(
@@ -86,44 +83,40 @@ class DatabaseLock:
     ) -> Lease | leases.LockRefused:
         with self._view() as view:
             if view is not None:
-                now = self._database.now(view)
-                current = reading.lease(view, now)
+                now = view.now()
+                current = lease_rows.stored(view)
                 # Read first, because a reader never waits for a writer.
-                if current is not None and current != dead:
+                if current is not None and current.expires > now and current != dead:
                     return leases.LockRefused(current, now)
-                self._refuse_damaged(view)
+                if said := view.damage():
+                    raise StateCorrupt(f"the state is damaged: {said}", hint=WAY_OUT)
 
         self._exists = True
 
-        def take(transaction: Connection) -> Lease | leases.LockRefused:
-            now = self._database.now(transaction)
-            return rows.take(transaction, leases.fresh(token, holder, operation, now), now, dead)
+        def take(rows: Rows) -> Lease | leases.LockRefused:
+            now = rows.now()
+            return lease_rows.take(rows, leases.fresh(token, holder, operation, now), now, dead)
 
         return self._retried(take)
 
-    def _refuse_damaged(self, view: Connection) -> None:
-        from reconciler.state.sql import checking  # noqa: PLC0415 - only what writes a revision needs it
-
-        checking.refuse_damaged(view)
-
     def _renew(self, token: str) -> bool:
-        with self._database.transaction() as transaction:
-            return rows.renew(transaction, token, self._database.now(transaction))
+        with self._database.transaction() as rows:
+            return lease_rows.renew(rows, token)
 
     def _release(self, token: str) -> None:
         if self._exists:  # a state that does not exist has no lock either
-            self._retried(lambda transaction: rows.release(transaction, token))
+            self._retried(lambda rows: lease_rows.release(rows, token))
 
-    def _retried(self, step: Callable[[Connection], T]) -> T:
+    def _retried(self, step: Callable[[Rows], T]) -> T:
         """Do an idempotent step, retrying for some seconds over new connections."""
         until = time.monotonic() + _LONGEST
         for delay in _WAITS:
             try:
-                with self._database.transaction() as transaction:
-                    return step(transaction)
+                with self._database.transaction() as rows:
+                    return step(rows)
             except BrokenOff:
                 if time.monotonic() + delay > until:
                     raise
             time.sleep(delay)
-        with self._database.transaction() as transaction:
-            return step(transaction)
+        with self._database.transaction() as rows:
+            return step(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import create_engine, event, func, inspect, select
@@ -12,8 +13,10 @@ from sqlalchemy.schema import CreateSchema
 
 from reconciler.errors import StateUnavailable
 from reconciler.signals import deferred
+from reconciler.state.schema_version import is_current, older
 from reconciler.state.sql import schema
 from reconciler.state.sql.connecting import Connecting
+from reconciler.state.sql.core_rows import CoreRows
 from reconciler.state.sql.faults import translated
 from reconciler.state.sql.pooled import PooledConnection
 
@@ -62,8 +65,14 @@ class PostgresqlDatabase:
         )
 
     @contextmanager
-    def view(self) -> Iterator[Connection | None]:
+    def view(self) -> Iterator[CoreRows | None]:
         """One consistent view to read from; None if no state was created."""
+        with self.sql_view() as connection:
+            yield self.rows(connection) if connection is not None else None
+
+    @contextmanager
+    def sql_view(self) -> Iterator[Connection | None]:
+        """The same."""
         with translated(self.location), self._reader.begin() as connection:
             yield connection if self._is_present(connection) else None
 
@@ -74,12 +83,18 @@ class PostgresqlDatabase:
 
         with translated(self.location), self._reader.begin() as connection:
             found = schema.version(connection, SCHEMA)
-            older = found is not None and not schema.is_current(found, self.location)
-            yield (None if found is None else DatabaseRows(connection, older=older, schema=SCHEMA))
+            behind = found is not None and not is_current(found, self.location)
+            yield (None if found is None else DatabaseRows(connection, older=behind, schema=SCHEMA))
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[CoreRows]:
         """One transaction; each write first locks the row of the lease or of the serial."""
+        with self.sql_transaction() as connection:
+            yield self.rows(connection)
+
+    @contextmanager
+    def sql_transaction(self) -> Iterator[Connection]:
+        """The same."""
         if self._read_only:
             raise StateUnavailable(f"{self.location} was opened for reading only")
         with translated(self.location):
@@ -104,16 +119,20 @@ class PostgresqlDatabase:
         with translated(self.location):
             with self._reader.begin() as connection:
                 found = schema.version(connection, SCHEMA)
-                if found is None or schema.is_current(found, self.location):
+                if found is None or is_current(found, self.location):
                     return False
             if self._read_only:
-                raise schema.older(self.location)
+                raise older(self.location)
             return self._upgrade()
 
     def give_space_back(self) -> None:
         """Leave that to the server, whose autovacuum makes the space available to new rows."""
 
-    def now(self, connection: Connection) -> datetime:
+    def rows(self, connection: Connection) -> CoreRows:
+        """The rows in a transaction."""
+        return CoreRows(connection, partial(self._now, connection))
+
+    def _now(self, connection: Connection) -> datetime:
         """The time of the server."""
         if self._clock:
             return self._clock()
@@ -127,15 +146,15 @@ class PostgresqlDatabase:
             self._writer.dispose()
 
     def _connected(self) -> Connection:
-        with self.view() as view:  # which refuses an older state, and a newer one
+        with self.sql_view() as view:  # which refuses an older state, and a newer one
             if view is None:
                 raise StateUnavailable(f"{self.location} is gone")
         return self._writer.connect()
 
     def _is_present(self, connection: Connection) -> bool:
         found = schema.version(connection, SCHEMA)
-        if found is not None and not schema.is_current(found, self.location):
-            raise schema.older(self.location)
+        if found is not None and not is_current(found, self.location):
+            raise older(self.location)
         return found is not None
 
     def _upgrade(self) -> bool:
@@ -143,7 +162,7 @@ class PostgresqlDatabase:
         with self._writer.begin() as connection:
             connection.execute(select(func.pg_advisory_xact_lock(_CREATION)))
             found = schema.version(connection, SCHEMA)
-            if found is not None and schema.is_current(found, self.location):
+            if found is not None and is_current(found, self.location):
                 return False
             if not inspect(connection).has_schema(SCHEMA):
                 connection.execute(CreateSchema(SCHEMA))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, select
@@ -11,14 +9,13 @@ from sqlalchemy import and_, func, select
 from reconciler.errors import StateCorrupt
 from reconciler.model.sending import EVERY_SENDING, FINAL, SendingRecord, SendingResult
 from reconciler.plan.changes import ChangeCounts
-from reconciler.state import decoding, specs, sqlite_reader
-from reconciler.state.base import HistoryEntry, Lease, PastState, Revision
+from reconciler.state import decoding, specs
+from reconciler.state.base import HistoryEntry, PastState, Revision
 from reconciler.state.sql import tables
 from reconciler.state.sql.streaming import AT_ONCE, streamed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Row, Select, Table
 
@@ -37,10 +34,7 @@ def single(connection: Connection, table: Table, *, lock: bool = False) -> Row[A
     query = select(table)
     row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
-        raise StateCorrupt(
-            f"the state lacks the row of its table {table.name!r}",
-            hint="restore the state from a backup",
-        )
+        raise decoding.lacks_row(table.name)
     return row
 
 
@@ -52,14 +46,6 @@ def load(
     only_resources: bool = False,
 ) -> StoredState:
     """Everything, with the history of each resource; resources that equal those of ``like`` are those."""
-    driver: Any = connection.connection.driver_connection
-    if isinstance(driver, sqlite3.Connection):
-        with suppress(
-            StateCorrupt, *decoding.UNREADABLE
-        ):  # which is found again below, and explained
-            return sqlite_reader.everything(
-                driver, like, specifications, only_resources=only_resources
-            )
     return decoding.stored_state(
         single(connection, tables.meta),
         fingerprints=_every(connection, tables.fingerprints),
@@ -76,13 +62,6 @@ def _every(connection: Connection, table: Table) -> Iterator[Row[Any]]:
     """Yield the rows of a table, which are fetched some at a time."""
     for rows in connection.execute(select(table)).partitions(AT_ONCE):
         yield from rows
-
-
-def failing(connection: Connection) -> dict[str, datetime | None]:
-    """When each failing connector began to fail, by its uid."""
-    columns = tables.tests.c
-    query = select(columns.uid, columns.failing_since).where(~columns.passed)
-    return {row.uid: row.failing_since for row in connection.execute(query)}
 
 
 _final = tables.sent.alias("final")
@@ -166,12 +145,6 @@ def revisions(connection: Connection, limit: int, until: int | None = None) -> t
     )
 
 
-def newest_link(connection: Connection, serial: int) -> str:
-    """The chained digest of a revision; "" before the first one."""
-    query = select(tables.revisions.c.chain).where(tables.revisions.c.serial == serial)
-    return connection.execute(query).scalar() or ""
-
-
 def changes_of(connection: Connection, serial: int) -> tuple[HistoryEntry, ...]:
     """What one revision did, in order."""
     query = _entries().where(tables.history.c.serial == serial)
@@ -231,20 +204,6 @@ def history(connection: Connection, address: Address, limit: int) -> tuple[Histo
     )
     order = (past.c.serial.desc(), past.c.position.desc())
     return _read(connection, query.order_by(*order).limit(limit))
-
-
-def lease(connection: Connection, now: datetime) -> Lease | None:
-    """The lease in force at that time."""
-    found = any_lease(connection)
-    return found if found is not None and found.expires > now else None
-
-
-def any_lease(connection: Connection, *, lock: bool = False) -> Lease | None:
-    """The lease, even if it has expired."""
-    row = single(connection, tables.lock, lock=lock)
-    if not row.token:
-        return None
-    return Lease(row.token, row.holder, row.operation, row.host, row.since, row.expires)
 
 
 def _entries() -> Select[Any]:

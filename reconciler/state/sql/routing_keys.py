@@ -1,4 +1,4 @@
-"""The lookup keys for one mail's connectors and groups: written with every revision, read for a mail.
+"""Reading and checking the lookup keys for one mail's connectors and groups.
 
 They follow from the resources, whose specifications are checked by their digests when they are read. Where a key itself
 is the answer, as to whether a user is a member, the digest of its row is.
@@ -8,85 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import and_, or_, select
 
-from reconciler.model.address import Kind
 from reconciler.routing import keys
 from reconciler.state import routing_rows, specs
-from reconciler.state.routing_rows import AT_ONCE, HINT, bounded, mark_of
+from reconciler.state.routing_rows import HINT, mark_of
 from reconciler.state.sql import reading, tables
-from reconciler.state.sql.streaming import batched, portions, streamed, write_many, write_streamed
+from reconciler.state.sql.key_rows import KINDS, kept
+from reconciler.state.sql.streaming import portions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy import ColumnElement, Connection, Row, Select
 
+    from reconciler.model.address import Kind
     from reconciler.model.resource import Resource
     from reconciler.routing.excerpt import RoutingExcerpt
     from reconciler.routing.keys import RoutingNeeds
-
-
-def write(
-    connection: Connection,
-    created: Mapping[str, Resource],
-    changed: Mapping[str, Resource],
-    *,
-    all_new: bool,
-) -> None:
-    """Write the keys of resources by their uids; those of deleted ones are gone with them.
-
-    ``all_new`` says that there are no other resources than those that were created.
-    """
-    stored = reading.single(connection, tables.meta).routing
-    touched = {**created, **changed}
-    if not keys.is_readable(stored):
-        if not all_new:
-            rebuild(connection)
-            return
-        connection.execute(delete(tables.routing_keys))
-        stored = keys.edition(lasting=True)
-        _note_edition(connection, lasting=True)
-    if stored == keys.edition(lasting=True) and not all(
-        map(keys.has_lasting_keys, touched.values())
-    ):
-        _note_edition(connection, lasting=False)
-    before: dict[str, set[tuple[str, str]]] = {}
-    columns = tables.routing_keys.c
-    for uids in batched(changed, AT_ONCE):
-        query = select(columns.uid, columns.role, columns.key).where(columns.uid.in_(uids))
-        for uid, role, key in connection.execute(query):
-            before.setdefault(uid, set()).add((role, key))
-    gone, new = [], []
-    for uid, resource in touched.items():
-        after, known = _kept(resource), before.get(uid, set())
-        gone += [{"of": uid, "as": role, "by": key} for role, key in known - after]
-        new += [_row(uid, role, key) for role, key in after - known]
-    if gone:
-        this = and_(
-            columns.uid == bindparam("of"),
-            columns.role == bindparam("as"),
-            columns.key == bindparam("by"),
-        )
-        write_many(connection, delete(tables.routing_keys).where(this), gone)
-    _add(connection, new)
-
-
-def rebuild(connection: Connection) -> None:
-    """Rewrite all keys; raises StateCorrupt if a resource cannot be read back."""
-    reading.single(connection, tables.meta, lock=True)
-    connection.execute(delete(tables.routing_keys))
-    lasting = True
-
-    def rows() -> Iterator[dict[str, Any]]:
-        nonlocal lasting
-        for row in streamed(connection, _found_by_keys()):
-            resource = _decoded(row)
-            lasting = lasting and keys.has_lasting_keys(resource)
-            yield from (_row(row.uid, role, key) for role, key in _kept(resource))
-
-    write_streamed(connection, insert(tables.routing_keys), rows())
-    _note_edition(connection, lasting=lasting)
 
 
 def excerpt(connection: Connection, needs: RoutingNeeds) -> RoutingExcerpt | None:
@@ -153,30 +92,13 @@ def problems(connection: Connection) -> Iterator[str]:
             stored[uid].add((role, key, mark))
         for row in rows:
             resource = _decoded(row)
-            if stored[row.uid] != {(*kept, mark_of(row.uid, *kept)) for kept in _kept(resource)}:
+            if stored[row.uid] != {(*found, mark_of(row.uid, *found)) for found in kept(resource)}:
                 yield f"the keys that {resource.address} is found by do not match it: {HINT}"
 
 
 def _found_by_keys() -> Select[Any]:
-    kinds = (Kind.EMAIL_CONNECTOR.value, Kind.GROUP.value)
-    return select(tables.resources).where(tables.resources.c.kind.in_(kinds))
+    return select(tables.resources).where(tables.resources.c.kind.in_(KINDS))
 
 
 def _decoded(row: Row[Any]) -> Resource:
     return specs.decode(specs.address_of(row.kind, row.name), row.spec, row.digest)
-
-
-def _kept(resource: Resource) -> set[tuple[str, str]]:
-    return {(role.value, bounded(text)) for role, text in keys.keys_of(resource)}
-
-
-def _row(uid: str, role: str, key: str) -> dict[str, Any]:
-    return {"uid": uid, "role": role, "key": key, "mark": mark_of(uid, role, key)}
-
-
-def _add(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    write_many(connection, insert(tables.routing_keys), rows)
-
-
-def _note_edition(connection: Connection, *, lasting: bool) -> None:
-    connection.execute(update(tables.meta).values(routing=keys.edition(lasting=lasting)))

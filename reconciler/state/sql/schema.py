@@ -9,16 +9,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, insert, select
 
-from reconciler.errors import StateCorrupt, StateTooNew, StateUnavailable
-from reconciler.state.schema_version import SCHEMA_VERSION
+from reconciler.state import schema_version
 from reconciler.state.sql import tables
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Insert
-
-    from reconciler.state.location import Location
-
-CURRENT = SCHEMA_VERSION
 
 SCRIPTS = Path(__file__).parent.parent / "migrations"
 VERSION_TABLE = "alembic_version"
@@ -44,34 +39,6 @@ def version(connection: Connection, schema: str | None = None) -> str | None:
     return connection.execute(select(_version(schema))).scalar()
 
 
-def is_current(found: str, location: Location) -> bool:
-    """Whether this release can use that revision as it is; False if it has to be migrated first.
-
-    Raises StateTooNew, or StateCorrupt for a revision that no release has ever written.
-    """
-    if found == CURRENT:
-        return True
-    if not (found.isdecimal() and len(found) == len(CURRENT)):
-        raise StateCorrupt(
-            f"{location} holds no state: its schema is called {found[:40]!r}",
-            hint="set the right state URL",
-        )
-    if found > CURRENT:
-        raise StateTooNew(
-            f"{location} was written by a newer release (schema {found}; this one knows {CURRENT})",
-            hint="upgrade reconciler here as well; a newer state is never changed by an older release",
-        )
-    return False
-
-
-def older(location: Location) -> StateUnavailable:
-    """Refuse a state of an older release: reading never migrates a shared state."""
-    return StateUnavailable(
-        f"{location} was written by an older release and must be migrated first",
-        hint="the next apply migrates it; to do so now, where this user may write: reconciler state migrate",
-    )
-
-
 def create(connection: Connection) -> None:
     """Create an empty state of this release, as the migrations would, within the caller's transaction."""
     tables.metadata.create_all(connection, checkfirst=False)
@@ -79,7 +46,7 @@ def create(connection: Connection) -> None:
         connection.execute(statement)
     made = _version(None)
     made.create(connection, checkfirst=False)
-    connection.execute(insert(made), [{"version_num": CURRENT}])
+    connection.execute(insert(made), [{"version_num": schema_version.SCHEMA_VERSION}])
 
 
 def first_rows() -> tuple[Insert, ...]:
@@ -92,7 +59,7 @@ def first_rows() -> tuple[Insert, ...]:
 
 
 def migrate(connection: Connection) -> None:
-    """Bring a state to CURRENT, from nothing too, within the caller's transaction."""
+    """Bring a state to schema_version.SCHEMA_VERSION, from nothing too, within the caller's transaction."""
     from alembic import command  # noqa: PLC0415 - takes 100 ms, and a current state never needs it
     from alembic.config import Config  # noqa: PLC0415 - likewise
 
@@ -100,4 +67,4 @@ def migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     with _ALONE:
-        command.upgrade(config, CURRENT)
+        command.upgrade(config, schema_version.SCHEMA_VERSION)

@@ -8,17 +8,15 @@ import sqlite3
 import stat
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
-from functools import partial
-from typing import TYPE_CHECKING, cast
-
-from sqlalchemy import create_engine, event
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
 
 from reconciler.errors import StateCorrupt, StateUnavailable
 from reconciler.signals import deferred
-from reconciler.state import folder
-from reconciler.state.sql import schema
+from reconciler.state import folder, sqlite_file
+from reconciler.state.schema_version import is_current, older
+from reconciler.state.sql.driver_rows import DriverRows
 from reconciler.state.sql.faults import BACKUP, translated
 from reconciler.state.sql.pooled import PooledConnection
 from reconciler.state.sqlite_file import (
@@ -39,6 +37,9 @@ if TYPE_CHECKING:
     from reconciler.state.location import SqliteLocation
     from reconciler.state.sql.damaged_rows import RowSource
 
+_SCRIPT: Final = Path(__file__).with_name("sqlite_schema.sql")
+"""The statements that :func:`reconciler.state.sql.schema.create` executes for SQLite; a test compares them."""
+
 
 class SqliteDatabase:
     """Implements :class:`reconciler.state.sql.database.Database` on one file.
@@ -57,33 +58,39 @@ class SqliteDatabase:
         self.location = location
         self._path = location.real_path
         self._read_only = read_only
-        self._clock = clock
-        self._reader = _engine(partial(open_to_read, self._path), "BEGIN")
-        self._writer = _engine(partial(open_to_write, self._path), "BEGIN IMMEDIATE")
-        # With a write-ahead log, NORMAL can lose only the newest transactions, and only in a power cut:
-        # https://www.sqlite.org/pragma.html#pragma_synchronous
-        adder = _engine(partial(open_to_write, self._path, synchronous="NORMAL"), "BEGIN IMMEDIATE")
-        self._kept = PooledConnection(partial(self._connected, adder), self._place)
+        self._clock = clock or _utc_now
+        self._kept = PooledConnection(self._connected, self._place)
 
     @contextmanager
-    def view(self) -> Iterator[Connection | None]:
+    def view(self) -> Iterator[DriverRows | None]:
         """One consistent view to read from, or None if there is no file."""
         with translated(self.location):
             size = self._size()
             if size is None:
                 yield None
                 return
-            with self._reader.begin() as connection:
+            with _begun(open_to_read(self._path), "BEGIN") as connection:
                 self._require_current(connection, size)
+                yield DriverRows(connection, self._clock)
+
+    @contextmanager
+    def sql_view(self) -> Iterator[Connection | None]:
+        """The same through SQLAlchemy."""
+        with translated(self.location):
+            size = self._size()
+            if size is None:
+                yield None
+                return
+            with self._reader.begin() as connection:
+                self._require_current(_driver(connection), size)
                 yield connection
 
     @contextmanager
     def rescue(self) -> Iterator[RowSource | None]:
         """The rows of a file that may be damaged, cut or older, and whose texts may not be UTF-8."""
-        from reconciler.state.sql.damaged_rows import (  # noqa: PLC0415 - one command needs them
-            DatabaseRows,
-            FileRows,
-        )
+        from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - one command needs all three
+
+        from reconciler.state.sql.damaged_rows import DatabaseRows, FileRows  # noqa: PLC0415 - likewise
 
         with translated(self.location), ExitStack() as stack:
             # Before SQLite opens the file: closing it would release SQLite's locks.
@@ -94,10 +101,10 @@ class SqliteDatabase:
             try:
                 # Not begin(): committing after reading a damaged file is an error.
                 connection = stack.enter_context(self._reader.connect())
-                older = not self._is_current(connection)
-                driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+                driver = _driver(connection)
+                behind = not self._is_current(driver)
                 driver.text_factory = lambda octets: octets.decode("utf-8", "surrogateescape")
-                source = FileRows(pages, DatabaseRows(connection, older=older))
+                source = FileRows(pages, DatabaseRows(connection, older=behind))
             except (StateCorrupt, DBAPIError, sqlite3.Error, UnicodeDecodeError) as error:
                 said = getattr(error, "orig", None) or error
                 source = FileRows(pages, refused=" ".join(str(said).split())[:200])
@@ -106,23 +113,31 @@ class SqliteDatabase:
             yield source
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[DriverRows]:
         """One transaction, exclusive from its beginning."""
-        if self._read_only:
-            raise StateUnavailable(f"{self.location} was opened for reading only")
         with translated(self.location):
-            size = self._size()
-            if size is None:
-                self._create()
+            size = self._size_to_write()
+            with _begun(open_to_write(self._path), "BEGIN IMMEDIATE") as connection:
+                self._require_current(connection, size)
+                yield DriverRows(connection, self._clock)
+
+    @contextmanager
+    def sql_transaction(self) -> Iterator[Connection]:
+        """The same through SQLAlchemy."""
+        with translated(self.location):
+            size = self._size_to_write()
             with self._writer.begin() as connection:
-                self._require_current(connection, size or 0)
+                self._require_current(_driver(connection), size)
                 yield connection
+
+    def rows(self, connection: Connection) -> DriverRows:
+        """The rows in a transaction through SQLAlchemy."""
+        return DriverRows(_driver(connection), self._clock)
 
     @contextmanager
     def addition(self) -> Iterator[Connection]:
         """One transaction to add to the audit."""
-        if self._read_only:
-            raise StateUnavailable(f"{self.location} was opened for reading only")
+        self._require_writable()
         with translated(self.location), self._kept.transaction() as connection:
             yield connection
 
@@ -132,18 +147,21 @@ class SqliteDatabase:
             size = self._size()
             if size is None:
                 return False
-            with self._reader.begin() as connection:
+            with _begun(open_to_read(self._path), "BEGIN") as connection:
                 self._require_whole(connection, size)
                 if self._is_current(connection):
                     return False
                 if self._read_only:
-                    raise schema.older(self.location)
-            with self._writer.begin() as connection:
+                    raise older(self.location)
+            from reconciler.state.sql import schema  # noqa: PLC0415 - a current state needs no migration
+
+            with self._writer.begin() as writer:
+                driver = _driver(writer)
                 # Another process may have migrated it while this one waited.
-                if self._is_current(connection):
+                if self._is_current(driver):
                     return False
-                self._back_up(schema.version(connection) or "")
-                schema.migrate(connection)
+                self._back_up(sqlite_file.schema_version(driver) or "")
+                schema.migrate(writer)
                 return True
 
     def give_space_back(self) -> None:
@@ -155,22 +173,16 @@ class SqliteDatabase:
         ):
             shrink(raw)
 
-    def now(self, connection: Connection) -> datetime:  # noqa: ARG002 - the port hands it over
-        """The time of this machine."""
-        return self._clock() if self._clock else datetime.now(UTC)
-
     def close(self) -> None:
         """Only the connection for additions stays open between transactions."""
         with deferred():
             self._kept.close()
-            self._reader.dispose()
-            self._writer.dispose()
 
-    def _connected(self, engine: Engine) -> Connection:
+    def _connected(self) -> Connection:
         with self.view() as view:  # which refuses an older state, and a newer one
             if view is None:
                 raise StateUnavailable(f"{self.location} is gone")
-        return engine.connect()
+        return self._adder.connect()
 
     def _place(self) -> object:
         try:
@@ -204,35 +216,61 @@ class SqliteDatabase:
             )
         return size
 
-    def _require_whole(self, connection: Connection, size: int) -> None:
-        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
-        if is_cut(driver, size):
+    def _require_writable(self) -> None:
+        if self._read_only:
+            raise StateUnavailable(f"{self.location} was opened for reading only")
+
+    def _size_to_write(self) -> int:
+        """The size of the file, which is created if there is none, before it is opened for writing."""
+        self._require_writable()
+        size = self._size()
+        if size is None:
+            self._create()
+        return size or 0
+
+    def _require_whole(self, connection: sqlite3.Connection, size: int) -> None:
+        if is_cut(connection, size):
             raise StateCorrupt(f"{self.location} is damaged: its end is missing", hint=BACKUP)
 
-    def _require_current(self, connection: Connection, size: int) -> None:
+    def _require_current(self, connection: sqlite3.Connection, size: int) -> None:
         self._require_whole(connection, size)
         if not self._is_current(connection):
-            raise schema.older(self.location)
+            raise older(self.location)
 
-    def _is_current(self, connection: Connection) -> bool:
-        found = schema.version(connection)
+    def _is_current(self, connection: sqlite3.Connection) -> bool:
+        found = sqlite_file.schema_version(connection)
         if found is None:
             raise StateCorrupt(
                 f"{self.location} is a SQLite database, but holds no state",
                 hint="set the right state URL",
             )
-        return schema.is_current(found, self.location)
+        return is_current(found, self.location)
 
     def _create(self) -> None:
         folder.prepare(self._path.parent)
         with folder.draft(self._path) as draft:
-            engine = _engine(partial(open_new, draft), "BEGIN IMMEDIATE")
-            with engine.begin() as connection:
-                schema.create(connection)
+            with _begun(open_new(draft), "BEGIN IMMEDIATE") as connection:
+                for statement in _SCRIPT.read_text().split(";\n"):
+                    connection.execute(statement)
             # Only now: on a full disk, pages could stay in a write-ahead log, which is not published.
             with closing(open_to_write(draft)) as raw:
                 raw.execute("PRAGMA journal_mode = WAL")
             folder.publish(draft, self._path)
+
+    @cached_property
+    def _reader(self) -> Engine:
+        return _engine(partial(open_to_read, self._path), "BEGIN")
+
+    @cached_property
+    def _adder(self) -> Engine:
+        # With a write-ahead log, NORMAL can lose only the newest transactions, and only in a power cut:
+        # https://www.sqlite.org/pragma.html#pragma_synchronous
+        add = partial(open_to_write, self._path, synchronous="NORMAL")
+        return _engine(add, "BEGIN IMMEDIATE")
+
+    @cached_property
+    def _writer(self) -> Engine:
+        return _engine(partial(open_to_write, self._path), "BEGIN IMMEDIATE")
 
     def _back_up(self, found: str) -> None:
         # Complete and flushed before anything is changed: it is the only way back from a failed migration.
@@ -246,13 +284,24 @@ class SqliteDatabase:
             folder.replace(draft, target)
 
 
+@contextmanager
+def _begun(opened: sqlite3.Connection, begin: str) -> Iterator[sqlite3.Connection]:
+    """One transaction on a file that is closed at the end; an exception undoes what it wrote."""
+    with closing(opened) as connection:
+        connection.execute(begin)
+        yield connection
+        connection.execute("COMMIT")
+
+
 def _engine(creator: Callable[[], sqlite3.Connection], begin: str) -> Engine:
-    engine = create_engine("sqlite://", creator=creator, poolclass=NullPool)
+    from reconciler.state.sql.sqlite_engine import engine  # noqa: PLC0415 - SQLAlchemy takes 0.2 s
 
-    # The driver begins transactions only at the first write, and never around DDL:
-    # https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#serializable-isolation-savepoints-transactional-ddl
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+    return engine(creator, begin)
 
-    return engine
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast("sqlite3.Connection", connection.connection.driver_connection)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

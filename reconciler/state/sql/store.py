@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.back_off import BackOff
@@ -12,21 +13,18 @@ from reconciler.errors import CommitUnknown, StateCorrupt, StateError, StateLock
 from reconciler.model.sending import EVERY_SENDING
 from reconciler.model.sign_in_attempt import EVERY_ATTEMPT
 from reconciler.model.snapshot import StoredState
-from reconciler.state.base import PastState
 from reconciler.state.decoding import NO_RESOURCES, UNREADABLE
-from reconciler.state.effects import nothing_to_export
 from reconciler.state.folder import refuse_unsafe
 from reconciler.state.location import PostgresqlLocation, SqliteLocation, locate
 from reconciler.state.specs import Specifications
-from reconciler.state.sql import auditing, reading, routing_keys, writing
-from reconciler.state.sql.faults import BrokenOff
+from reconciler.state.sql import audit_rows, key_rows, leases, writing
+from reconciler.state.sql.faults import LOOK, BrokenOff
 from reconciler.state.sql.locking import DatabaseLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from datetime import datetime
-
-    from sqlalchemy import Connection
 
     from reconciler.model.address import Address
     from reconciler.model.resource import Resource
@@ -41,6 +39,7 @@ if TYPE_CHECKING:
         Commit,
         HistoryEntry,
         Lease,
+        PastState,
         Revision,
         StateLock,
         StateStore,
@@ -48,6 +47,8 @@ if TYPE_CHECKING:
     from reconciler.state.effects import Fingerprints
     from reconciler.state.exported import WholeState
     from reconciler.state.sql.database import Database
+    from reconciler.state.sql.queries import SqlQueries
+    from reconciler.state.sql.rows import Rows
 
 
 def open_store(
@@ -86,8 +87,6 @@ def open_store(
 _WAITS = BackOff(first=0.25, longest=8.0, tries=7)
 """The waits before retrying a database that was reachable a moment ago."""
 
-_LOOK = "once the database is back, `reconciler history` shows whether the revision was written"
-
 
 class SqlStore:
     """Implements :class:`reconciler.state.base.StateStore`. Safe to use from several threads."""
@@ -99,125 +98,91 @@ class SqlStore:
         self._read: Mapping[str, Resource] = {}
 
     @contextmanager
-    def _view(self) -> Iterator[Connection | None]:
+    def _view(self) -> Iterator[Rows | None]:
         """One view; an unreadable value in it is named by table, row and column."""
-        with self._database.view() as view:
+        with self._database.view() as rows:
             try:
-                yield view
+                yield rows
             except (StateCorrupt, *UNREADABLE) as error:
-                if view is None:
+                if rows is None:
                     raise
-                from reconciler.state.sql import checking  # noqa: PLC0415 - only where something is wrong
+                raise self._queries.explained(error) from None
 
-                raise checking.explain(view, error) from None
+    @cached_property
+    def _queries(self) -> SqlQueries:
+        """What is asked through SQLAlchemy: loading it takes a fifth of a small apply, which needs none of it."""
+        from reconciler.state.sql.queries import SqlQueries  # noqa: PLC0415 - see above
+
+        return SqlQueries(self._database)
 
     def check(self) -> tuple[str, ...]:
         """Read everything, and return its problems, a sentence each."""
-        from reconciler.state.sql import checking  # noqa: PLC0415 - two commands need it
-
-        with self._database.view() as view:
-            return tuple(checking.problems(view)) if view is not None else ()
+        return self._queries.problems()
 
     def broken_links(self) -> tuple[int, ...]:
         """The revisions that do not match their digest in the chain, oldest first."""
-        from reconciler.state.sql import checking  # noqa: PLC0415 - likewise
-
-        with self._view() as view:
-            return checking.broken_links(view) if view is not None else ()
+        return self._queries.broken_links()
 
     def load(
         self, like: Mapping[Address, Resource] = NO_RESOURCES, *, only_resources: bool = False
     ) -> StoredState:
         """Read the newest revision; raises StateCorrupt if a resource cannot be read back."""
         read = Specifications(self._read) if like else None
-        with self._view() as view:
-            if view is None:
+        with self._view() as rows:
+            if rows is None:
                 return StoredState()
-            found = reading.load(view, like, read, only_resources=only_resources)
+            found = rows.load(like, read, only_resources=only_resources)
         self._read = read.found if read is not None else {}
         return found
 
     def routing(self, needs: RoutingNeeds) -> RoutingExcerpt | None:
         """Read what the routing of one mail needs; None if it cannot be found by keys."""
-        with self._view() as view:
-            return routing_keys.excerpt(view, needs) if view is not None else None
+        return self._queries.routing(needs)
 
     def migrate(self) -> bool:
         """Migrate a state of an older release to this one; False if there was nothing to do."""
         if not self._database.migrate():
             return False
-        with suppress(StateCorrupt), self._database.transaction() as transaction:
-            routing_keys.rebuild(transaction)
+        with suppress(StateCorrupt), self._database.transaction() as rows:
+            key_rows.rebuild(rows)
         return True
 
     def revisions(self, *, limit: int = 50, until: int | None = None) -> tuple[Revision, ...]:
         """The newest revisions up to and including ``until``, newest first."""
-        with self._view() as view:
-            return reading.revisions(view, limit, until) if view is not None else ()
+        return self._queries.revisions(limit, until)
 
     def changes_of(self, serial: int) -> tuple[HistoryEntry, ...]:
         """What one revision did, in order."""
-        with self._view() as view:
-            return reading.changes_of(view, serial) if view is not None else ()
+        return self._queries.changes_of(serial)
 
     def past(self, serial: int, like: Mapping[Address, Resource] = NO_RESOURCES) -> PastState:
         """Everything as it was at that revision; raises StateCorrupt if it cannot be read back."""
-        with self._view() as view:
-            return reading.past(view, serial, like) if view is not None else PastState(serial, {})
+        return self._queries.past(serial, like)
 
     def step(self, serial: int) -> tuple[PastState, PastState]:
         """Before and after one revision: only the resources that it touched."""
-        with self._view() as view:
-            if view is None:
-                return PastState(serial - 1, {}), PastState(serial, {})
-            return (
-                reading.past(view, serial - 1, touched_by=serial),
-                reading.past(view, serial, touched_by=serial),
-            )
+        return self._queries.step(serial)
 
     def history(self, address: Address, *, limit: int = 50) -> tuple[HistoryEntry, ...]:
         """The history of the resource with an address or, failing that, of the one that last had it."""
-        with self._view() as view:
-            return reading.history(view, address, limit) if view is not None else ()
+        return self._queries.history(address, limit)
 
-    @contextmanager
-    def export(self) -> Iterator[WholeState]:
+    def export(self) -> AbstractContextManager[WholeState]:
         """Everything except the lock; raises StateError if nothing was applied."""
-        from reconciler.state.sql.export import StoredWhole  # noqa: PLC0415 - only two commands move a state
+        return self._queries.export()
 
-        with self._view() as view:
-            if view is None:
-                raise nothing_to_export()
-            yield StoredWhole(view)
-
-    @contextmanager
-    def salvage(self) -> Iterator[WholeState]:
+    def salvage(self) -> AbstractContextManager[WholeState]:
         """Everything that can still be read, and what cannot."""
-        from reconciler.state.sql.salvage import Salvage  # noqa: PLC0415 - likewise
-
-        with self._database.rescue() as view:
-            if view is None:
-                raise nothing_to_export()
-            yield Salvage(view).export()
+        return self._queries.salvage()
 
     def restore(self, export: WholeState, *, token: str) -> None:
         """Fill an empty state; raises StateError if it is not empty."""
-        from reconciler.state.sql import export as sql_export  # noqa: PLC0415 - likewise
-
-        begun = False
-        try:
-            with self._database.transaction() as transaction:
-                begun = True
-                sql_export.restore(transaction, export, token, self._database.now(transaction))
-        except BrokenOff as error:
-            if not begun:
-                raise
-            raise CommitUnknown(error.message, hint=_LOOK) from None
+        self._queries.restore(export, token)
 
     def lease(self) -> Lease | None:
         """The lease in force, if any."""
-        with self._view() as view:
-            return None if view is None else reading.lease(view, self._database.now(view))
+        with self._view() as rows:
+            return None if rows is None else leases.in_force(rows)
 
     def lock(
         self,
@@ -242,10 +207,9 @@ class SqlStore:
         for delay in (*_WAITS, None):
             begun = False
             try:
-                with self._database.transaction() as transaction:
+                with self._database.transaction() as rows:
                     begun = True
-                    now = self._database.now(transaction)
-                    return writing.commit(transaction, commit, token, now)
+                    return writing.commit(rows, commit, token)
             except BrokenOff as error:
                 if begun:
                     return self._settle(commit, error)
@@ -261,50 +225,44 @@ class SqlStore:
         """
         for delay in (*_WAITS, None):
             try:
-                with self._database.transaction() as transaction:
-                    reading.any_lease(transaction, lock=True)
-                    newest = reading.revisions(transaction, 1, None)
+                with self._database.transaction() as rows:
+                    found = writing.written(rows, commit)
             except (BrokenOff, StateLocked):
                 if delay is not None:
                     time.sleep(delay)
                 continue
-            if newest and _is_of(newest[0], commit):
-                return newest[0]
+            if found is not None:
+                return found
             raise BrokenOff(error.message, hint="run the command again")
-        raise CommitUnknown(error.message, hint=_LOOK)
+        raise CommitUnknown(error.message, hint=LOOK)
 
     def record_tests(self, tests: tuple[tuple[str, LastTest], ...], *, serial: int) -> None:
         """Record results of live tests of connectors that did not change after ``serial``."""
         if not self._exists():
             return
-        with self._database.transaction() as transaction:
-            writing.record_tests(transaction, tests, serial)
+        with self._database.transaction() as rows:
+            writing.record_tests(rows, tests, serial)
 
     def record_sent(self, record: SendingRecord) -> None:
         """Add one attempt to send to the audit."""
-        if not self._exists():
-            return
-        with self._database.addition() as transaction:
-            writing.record_sent(transaction, record)
+        if self._exists():
+            self._queries.record_sent(record)
 
     def record_attempts(self, attempts: tuple[SignInAttempt, ...]) -> None:
         """Add attempts to sign in that are about to be made."""
         if attempts and self._exists():
-            with self._database.transaction() as transaction:
-                auditing.record_attempts(transaction, attempts)
+            with self._database.transaction() as rows:
+                audit_rows.record_attempts(rows, attempts)
 
     def finish_attempts(self, attempts: tuple[SignInAttempt, ...]) -> None:
         """Record how attempts ended, and remember where sign-ins succeeded."""
         if attempts and self._exists():
-            with self._database.transaction() as transaction:
-                auditing.finish_attempts(transaction, attempts)
+            with self._database.transaction() as rows:
+                audit_rows.finish_attempts(rows, attempts)
 
     def forget_attempts(self, before: datetime) -> int:
         """Remove old attempts to sign in from the audit."""
-        if not self._exists():
-            return 0
-        with self._database.transaction() as transaction:
-            return auditing.forget_attempts(transaction, before)
+        return self._queries.forget_attempts(before) if self._exists() else 0
 
     def attempts(
         self, chosen: AttemptFilter = EVERY_ATTEMPT, *, limit: int = 50
@@ -313,29 +271,23 @@ class SqlStore:
         with self.each_attempt(chosen, limit=limit) as found:
             return tuple(found)
 
-    @contextmanager
     def each_attempt(
         self, chosen: AttemptFilter = EVERY_ATTEMPT, *, limit: int = 50
-    ) -> Iterator[Iterator[SignInAttempt]]:
+    ) -> AbstractContextManager[Iterator[SignInAttempt]]:
         """The same, one after the other."""
-        with self._view() as view:
-            yield auditing.attempts(view, chosen, limit) if view is not None else iter(())
+        return self._queries.attempts(chosen, limit)
 
     def record_settings(
         self, settings: tuple[Setting, ...], *, token: str,
         fingerprints: tuple[tuple[str, Fingerprints], ...] = (),
     ) -> None:  # fmt: skip
         """Record the settings in force, and renewed fingerprints, after an apply that wrote nothing else."""
-        with self._database.transaction() as transaction:
-            now = self._database.now(transaction)
-            writing.record_settings(transaction, settings, fingerprints, token, now)
+        with self._database.transaction() as rows:
+            writing.record_settings(rows, settings, fingerprints, token)
 
     def forget_sent(self, before: datetime) -> int:
         """Remove old attempts to send from the audit."""
-        if not self._exists():
-            return 0
-        with self._database.transaction() as transaction:
-            return writing.forget_sent(transaction, before)
+        return self._queries.forget_sent(before) if self._exists() else 0
 
     def sent(
         self, matching: SendingFilter = EVERY_SENDING, *, limit: int = 50
@@ -344,13 +296,11 @@ class SqlStore:
         with self.each_sent(matching, limit=limit) as found:
             return tuple(found)
 
-    @contextmanager
     def each_sent(
         self, matching: SendingFilter = EVERY_SENDING, *, limit: int = 50
-    ) -> Iterator[Iterator[SendingRecord]]:
+    ) -> AbstractContextManager[Iterator[SendingRecord]]:
         """The same, one after the other."""
-        with self._view() as view:
-            yield reading.sent(view, matching, limit) if view is not None else iter(())
+        return self._queries.sent(matching, limit)
 
     def give_space_back(self) -> str:
         """Free the space of deleted entries; return why that failed, or ""."""
@@ -375,13 +325,3 @@ class SqlStore:
             with self._view() as view:
                 self._seen = view is not None
         return self._seen
-
-
-def _is_of(revision: Revision, commit: Commit) -> bool:
-    """Whether a revision is the one that a commit was writing, to the microsecond."""
-    return (
-        revision.serial == commit.expected_serial + 1
-        and revision.at == commit.at
-        and revision.actor == commit.actor
-        and revision.plan_digest == commit.plan_digest
-    )

@@ -17,9 +17,6 @@ T = TypeVar("T")
 AT_ONCE: Final = 100
 """The number of rows to fetch and write at once: few, because a specification can be large."""
 
-_MANY: Final = 1000
-"""The number of rows to write at once that are in memory anyway."""
-
 
 def streamed(
     connection: Connection, query: Executable, *, interruptible: bool = False
@@ -54,16 +51,6 @@ def write_streamed(
     """Execute a statement for each row, ``at_once`` at a time."""
     for some in batched(rows, at_once):
         connection.execute(statement, some)
-
-
-def write_many(
-    connection: Connection, statement: Executable, rows: Iterable[dict[str, Any]]
-) -> None:
-    """Execute a statement for each row of a revision, so many at a time that a server need not wait long.
-
-    PostgreSQL ends a transaction whose client prepares tens of thousands of rows before it sends one.
-    """
-    write_streamed(connection, statement, rows, _MANY)
 
 
 def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:

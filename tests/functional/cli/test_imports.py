@@ -145,6 +145,15 @@ def test_reading_the_newest_revision_of_a_file_needs_only_the_driver(
     assert loaded(home, *command) & (HEAVY | VALIDATORS) == {"sqlite3"}
 
 
+def test_an_apply_to_a_file_needs_only_the_driver(home: Home, loaded: Loaded) -> None:
+    apply = ("apply", "--auto-approve", "--skip-tests", "no servers here")
+    allowed = {"RECONCILER_ALLOW_CREDENTIAL": "*"}
+    assert loaded(home, *apply, **allowed) & (HEAVY | VALIDATORS) == {"sqlite3"}
+    home.write("labels.yaml", "kind: Group\nname: new\n")
+    assert loaded(home, *apply, **allowed) & (HEAVY | VALIDATORS) == {"sqlite3"}
+    assert home("history").out.count("no servers here") == 2
+
+
 def test_pydantic_decides_about_values_that_the_reader_rejects(home: Home, loaded: Loaded) -> None:
     home.write("labels.yaml", "kind: Group\nname: 1\n")
     assert loaded(home, "validate", status=3) >= {"pydantic", "jsonschema"}

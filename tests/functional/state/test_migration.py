@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.state import schema_version
 from reconciler.state.sql import schema
 from reconciler.state.sql.store import open_store
 from tests.contract.write_state import STATES
@@ -66,7 +67,7 @@ def test_of_several_processes_one_migrates_a_database(
         connection.execute("SET client_min_messages = warning")
         connection.execute("DROP SCHEMA IF EXISTS reconciler CASCADE")
     with monkeypatch.context() as older:
-        older.setattr(schema, "CURRENT", "0001")
+        older.setattr(schema_version, "SCHEMA_VERSION", "0001")
         older.setattr(schema, "create", schema.migrate)
         with open_store(postgresql_url).lock(holder="ada", operation="create"):
             pass
@@ -80,7 +81,7 @@ def test_of_several_processes_one_migrates_a_database(
         assert (output, errors) == ("read 0\n", "")
     with psycopg.connect(postgresql_url) as connection:
         found = connection.execute("SELECT version_num FROM reconciler.alembic_version").fetchall()
-    assert found == [(schema.CURRENT,)]
+    assert found == [(schema_version.SCHEMA_VERSION,)]
 
 
 def test_a_disk_too_full_for_the_backup_leaves_the_state_as_it_was(

@@ -12,7 +12,8 @@ from reconciler.errors import StateError
 from reconciler.model.connector import Connector
 from reconciler.model.credential_use import CredentialUse
 from reconciler.plan.credentials import uses
-from reconciler.state import chain, specs
+from reconciler.state import specs
+from reconciler.state.sql import links
 
 revision = "0003"
 down_revision = "0002"
@@ -89,6 +90,6 @@ def _remembered(connection: sa.Connection) -> list[dict[str, object]]:
 
 def _link(connection: sa.Connection) -> None:
     """Compute the digests of past revisions, to which later ones are chained."""
-    for serial, link in chain.links(connection):
+    for serial, link in links.links(connection):
         statement = sa.text("UPDATE revisions SET chain = :link WHERE serial = :serial")
         connection.execute(statement, {"link": link, "serial": serial})

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.errors import StateTooNew, StateUnavailable
-from reconciler.state.sql import pooled, schema
+from reconciler.state import schema_version
+from reconciler.state.sql import pooled
 from reconciler.state.sql.store import open_store
 from reconciler.values import replace
 from tests.contract.test_store_sending import SENT
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     target = tmp_path / "state.db"
-    shutil.copy(STATES / f"{schema.CURRENT}.db", target)
+    shutil.copy(STATES / f"{schema_version.SCHEMA_VERSION}.db", target)
     return target
 
 
@@ -60,7 +61,7 @@ def test_a_state_that_was_restored_meanwhile_gets_what_comes_next(
 ) -> None:
     add(store, "a")
     restored = file.with_name("restored.db")
-    shutil.copy(STATES / f"{schema.CURRENT}.db", restored)
+    shutil.copy(STATES / f"{schema_version.SCHEMA_VERSION}.db", restored)
     for log in file.parent.glob("state.db-*"):
         log.unlink()
     restored.replace(file)
@@ -104,7 +105,7 @@ def test_a_newer_state_is_not_added_to(
     store: StateStore, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as older:
-        older.setattr(schema, "CURRENT", "0001")
+        older.setattr(schema_version, "SCHEMA_VERSION", "0001")
         with pytest.raises(StateTooNew):
             add(store, "a")
     assert ids(file) == set()

@@ -15,6 +15,7 @@ from reconciler.plan.changes import Create
 from reconciler.state.base import Commit, Revision
 from reconciler.state.location import SqliteLocation
 from reconciler.state.sql import store as stores
+from reconciler.state.sql import writing
 from reconciler.state.sql.damaged_rows import DatabaseRows, RowSource
 from reconciler.state.sql.faults import BrokenOff
 from reconciler.state.sql.sqlite import SqliteDatabase
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Connection
+
+    from reconciler.state.sql.rows import Rows
 
 NEW = Commit("", 0, (Create(Group(name="team")),), datetime(2026, 3, 1, 12, tzinfo=UTC), "alice",
              "os", "", "1", "sha256:00")  # fmt: skip
@@ -54,23 +57,36 @@ class Shaky:
             raise BrokenOff("the database broke off", hint="look at it")
 
     @contextmanager
-    def view(self) -> Iterator[Connection | None]:
-        with self.real.view() as view:
+    def view(self) -> Iterator[Rows | None]:
+        with self.real.view() as rows:
+            yield rows
+
+    @contextmanager
+    def sql_view(self) -> Iterator[Connection | None]:
+        with self.real.sql_view() as view:
             yield view
 
     @contextmanager
     def rescue(self) -> Iterator[RowSource | None]:
-        """As ``view``."""
-        with self.view() as view:
+        """As ``sql_view``."""
+        with self.sql_view() as view:
             yield DatabaseRows(view) if view is not None else None
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Rows]:
         self._break("looking" if self.broke and not self.before else "before")
-        with self.real.transaction() as transaction:
-            yield transaction
+        with self.real.transaction() as rows:
+            yield rows
             self._break("within")
         self._break("after")
+
+    @contextmanager
+    def sql_transaction(self) -> Iterator[Connection]:
+        with self.real.sql_transaction() as transaction:
+            yield transaction
+
+    def rows(self, connection: Connection) -> Rows:
+        return self.real.rows(connection)
 
     @contextmanager
     def addition(self) -> Iterator[Connection]:
@@ -82,9 +98,6 @@ class Shaky:
 
     def give_space_back(self) -> None:
         self.real.give_space_back()
-
-    def now(self, connection: Connection) -> datetime:
-        return self.real.now(connection)
 
     def close(self) -> None:
         self.real.close()
@@ -155,6 +168,7 @@ def test_an_unknown_outcome_is_reported(shaky: Shaky) -> None:
 def test_the_revision_of_somebody_else_is_not_taken_for_ones_own(
     other: dict[str, object], shaky: Shaky
 ) -> None:
-    revision = commit(shaky)
-    assert stores._is_of(revision, NEW)
-    assert not stores._is_of(revision, replace(NEW, **other))  # type: ignore[arg-type]
+    commit(shaky)
+    with shaky.real.transaction() as rows:
+        assert writing.written(rows, NEW) is not None
+        assert writing.written(rows, replace(NEW, **other)) is None  # type: ignore[arg-type]

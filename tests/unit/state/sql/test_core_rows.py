@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, Integer, MetaData, Table, create_engine, event, insert, select
+from sqlalchemy import create_engine, event
 
-from reconciler.state.sql.streaming import write_many
-
-NUMBERS = Table("numbers", MetaData(), Column("number", Integer))
+from reconciler.state.sql import tables
+from reconciler.state.sql.core_rows import CoreRows
 
 
 def test_a_server_gets_the_first_of_many_rows_before_all_are_prepared() -> None:
     engine = create_engine("sqlite://")
-    NUMBERS.create(engine)
+    tables.fingerprints.create(engine)
     sizes: list[int] = []
 
     @event.listens_for(engine, "before_cursor_execute")
@@ -22,9 +22,11 @@ def test_a_server_gets_the_first_of_many_rows_before_all_are_prepared() -> None:
         sizes.append(len(rows))
 
     with engine.begin() as connection:
-        write_many(connection, insert(NUMBERS), [])
+        rows = CoreRows(connection, lambda: datetime.now(UTC))
+        rows.insert("fingerprints", [])
         assert sizes == []
-        write_many(connection, insert(NUMBERS), [{"number": item} for item in range(2500)])
+        mark = {"reference": "env:A", "key_id": "1", "mac": "2"}
+        rows.insert("fingerprints", ({"uid": str(item), **mark} for item in range(2500)))
         assert sizes == [1000, 1000, 500]
-        assert connection.execute(select(NUMBERS.c.number)).scalars().all() == list(range(2500))
+        assert rows.count("fingerprints") == 2500
     engine.dispose()

@@ -1,0 +1,137 @@
+"""The rows of a SQLite state through Python's driver alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reconciler.state import decoding, sqlite_reader
+from reconciler.state.sql.rows import ALL, EVERY, MANY
+from reconciler.state.sql.streaming import batched
+from reconciler.state.sqlite_values import marks, stored
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from reconciler.model.address import Address
+    from reconciler.model.resource import Resource
+    from reconciler.model.snapshot import StoredState
+    from reconciler.state.specs import Specifications
+    from reconciler.state.sql.rows import Columns
+
+
+class DriverRows:
+    """Implements :class:`reconciler.state.sql.rows.Rows` on a connection; ``clock`` is that of leases."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Callable[[], datetime]) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    def now(self) -> datetime:
+        """The time by which leases expire, in UTC."""
+        return self._clock()
+
+    def damage(self) -> str:
+        """What a quick check finds wrong with the pages of the file; "" if nothing is."""
+        found = self._connection.execute("PRAGMA quick_check(1)").fetchall()
+        return next((str(said) for (said,) in found if said != "ok"), "")
+
+    def load(
+        self,
+        like: Mapping[Address, Resource],
+        specifications: Specifications | None,
+        *,
+        only_resources: bool,
+    ) -> StoredState:
+        """Read the newest revision."""
+        return sqlite_reader.everything(
+            self._connection, like, specifications, only_resources=only_resources
+        )
+
+    def single(self, table: str, *, lock: bool = False) -> Any:  # noqa: ARG002 - a transaction that writes is alone
+        """The only row of a table; raises StateCorrupt if it is gone."""
+        row = next(sqlite_reader.select(self._connection, table), None)
+        if row is None:
+            raise decoding.lacks_row(table)
+        return row
+
+    def count(self, table: str) -> int:
+        """The number of rows."""
+        found: int = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - a name of ours
+        return found
+
+    def select(
+        self, table: str, columns: Sequence[str], among: Mapping[str, Collection[Any]] = ALL
+    ) -> Iterator[Any]:
+        """The columns of the rows whose values are among those given."""
+        return self.streamed(table, columns, among)
+
+    def streamed(
+        self, table: str, columns: Sequence[str], among: Mapping[str, Collection[Any]] = ALL
+    ) -> Iterator[Any]:
+        """The same, a few rows at a time."""
+        kinds = sqlite_reader.COLUMNS[table]
+        conditions = [f"{name} IN ({marks(len(values))})" for name, values in among.items()]
+        query = f"SELECT {', '.join(columns)} FROM {table}{_where(conditions)}"  # noqa: S608 - names of ours, and marks
+        given = [stored(value) for values in among.values() for value in values]
+        return sqlite_reader.rows(
+            self._connection, query, {name: kinds[name] for name in columns}, given
+        )
+
+    def insert(self, table: str, rows: Iterable[Columns], *, at_once: int = MANY) -> None:
+        """Insert rows, so many at a time."""
+        self._insert(table, rows, "", at_once)
+
+    def insert_new(self, table: str, rows: Iterable[Columns]) -> None:
+        """Insert the rows whose keys are not there yet."""
+        self._insert(table, rows, " ON CONFLICT DO NOTHING", MANY)
+
+    def update(self, table: str, values: Columns, where: Mapping[str, Any] = EVERY) -> int:
+        """Change the rows that have these values; return their number."""
+        statement = f"UPDATE {table} SET {_given(values, ', ')}{_having(where)}"  # noqa: S608 - names of ours
+        given = [stored(value) for value in (*values.values(), *where.values())]
+        return self._connection.execute(statement, given).rowcount
+
+    def update_each(self, table: str, key: str, rows: Iterable[Columns]) -> None:
+        """Change a row for each of ``rows``, found by a column whose value stays."""
+        for some in batched(rows, MANY):
+            names = [name for name in some[0] if name != key]
+            statement = f"UPDATE {table} SET {_given(names, ', ')} WHERE {key} = ?"  # noqa: S608 - likewise
+            self._connection.executemany(statement, _values(some, (*names, key)))
+
+    def delete(self, table: str, where: Mapping[str, Any] = EVERY) -> None:
+        """Delete the rows that have these values."""
+        given = list(map(stored, where.values()))
+        self._connection.execute(f"DELETE FROM {table}{_having(where)}", given)  # noqa: S608 - likewise
+
+    def delete_each(self, table: str, rows: Iterable[Columns]) -> None:
+        """Delete the rows that have the values of one of ``rows``."""
+        for some in batched(rows, MANY):
+            names = tuple(some[0])
+            statement = f"DELETE FROM {table}{_having(names)}"  # noqa: S608 - likewise
+            self._connection.executemany(statement, _values(some, names))
+
+    def _insert(self, table: str, rows: Iterable[Columns], conflict: str, at_once: int) -> None:
+        for some in batched(rows, at_once):
+            names = tuple(some[0])
+            statement = (
+                f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks(len(names))}){conflict}"  # noqa: S608 - likewise
+            )
+            self._connection.executemany(statement, _values(some, names))
+
+
+def _values(rows: list[Columns], names: Sequence[str]) -> Iterator[list[Any]]:
+    return ([stored(row[name]) for name in names] for row in rows)
+
+
+def _where(conditions: list[str]) -> str:
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _having(names: Iterable[str]) -> str:
+    return _where([f"{name} = ?" for name in names])
+
+
+def _given(names: Iterable[str], separator: str) -> str:
+    return separator.join(f"{name} = ?" for name in names)
