@@ -24,6 +24,7 @@ from reconciler.state.schema_version import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from reconciler.model.address import Address
@@ -159,23 +160,28 @@ def everything(
     )
 
 
-def select(connection: sqlite3.Connection, table: str, ordered: str = "") -> Iterator[Any]:
+def select(
+    connection: sqlite3.Connection, table: str, ordered: str = "", given: Sequence[Any] = ()
+) -> Iterator[Any]:
     """Yield the rows of a table, whose attributes are the columns.
 
     Raises StateCorrupt for a value of the wrong type.
     """
     columns = COLUMNS[table]
-    for row in _table(connection, table, ordered):
+    for row in _table(connection, table, ordered, given):
         yield SimpleNamespace(**dict(zip(columns, row, strict=True)))
 
 
-def _table(connection: sqlite3.Connection, table: str, ordered: str = "") -> Iterator[Row]:
+def _table(
+    connection: sqlite3.Connection, table: str, ordered: str = "", given: Sequence[Any] = ()
+) -> Iterator[Row]:
     """Yield the rows of a table, in the order of ``COLUMNS``.
 
     Raises StateCorrupt for a value of the wrong type.
     """
     columns = COLUMNS[table]
-    return rows(connection, f"SELECT {', '.join(columns)} FROM {table}{ordered}", columns)  # noqa: S608 - names of ours
+    query = f"SELECT {', '.join(columns)} FROM {table}{ordered}"  # noqa: S608 - names of ours
+    return rows(connection, query, columns, given)
 
 
 def rows(
@@ -183,6 +189,8 @@ def rows(
     query: str,
     columns: Mapping[str, type],
     given: Sequence[Any] = (),
+    *,
+    optional: AbstractSet[str] = OPTIONAL,
 ) -> Iterator[Row]:
     """Yield the rows one by one: for ten thousand connectors, they take twice the memory of the result.
 
@@ -192,7 +200,7 @@ def rows(
     cursor = connection.execute(query, given)
     while fetched := cursor.fetchmany(_AT_ONCE):
         read = [
-            _column(values, kind, optional=name in OPTIONAL)
+            _column(values, kind, optional=name in optional)
             for (name, kind), values in zip(
                 columns.items(), zip(*fetched, strict=True), strict=True
             )

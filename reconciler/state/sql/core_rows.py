@@ -52,6 +52,27 @@ class CoreRows:
         """The only row of a table; raises StateCorrupt if it is gone."""
         return reading.single(self._connection, _table(table), lock=lock)
 
+    def revisions(self, limit: int, until: int | None) -> Iterator[Any]:
+        """The rows of the newest revisions up to ``until``."""
+        query = select(tables.revisions).order_by(tables.revisions.c.serial.desc()).limit(limit)
+        if until is not None:
+            query = query.where(tables.revisions.c.serial <= until)
+        return iter(self._connection.execute(query))
+
+    def past(self, serial: int, touched_by: int | None) -> Iterator[Any]:
+        """Each resource as of a revision."""
+        entries = tables.history.c
+        newest = select(entries.uid, func.max(entries.serial).label("serial"))
+        newest = newest.where(entries.serial <= serial).group_by(entries.uid)
+        if touched_by is not None:
+            touched = select(entries.uid).where(entries.serial == touched_by)
+            newest = newest.where(entries.uid.in_(touched))
+        last = newest.subquery()
+        query = select(entries.uid, entries.kind, entries.name, entries.spec).join(
+            last, and_(entries.uid == last.c.uid, entries.serial == last.c.serial)
+        )
+        return iter(self._connection.execute(query.order_by(entries.position)))
+
     def count(self, table: str) -> int:
         """The number of rows."""
         query = select(func.count()).select_from(_table(table))

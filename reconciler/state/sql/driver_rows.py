@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.state import decoding, sqlite_reader
 from reconciler.state.sql.rows import ALL, EVERY, MANY
@@ -55,6 +55,21 @@ class DriverRows:
         if row is None:
             raise decoding.lacks_row(table)
         return row
+
+    def revisions(self, limit: int, until: int | None) -> Iterator[Any]:
+        """The rows of the newest revisions up to ``until``."""
+        newest = " WHERE serial <= ?" if until is not None else ""
+        newest += " ORDER BY serial DESC LIMIT ?"
+        given = (limit,) if until is None else (until, limit)
+        return sqlite_reader.select(self._connection, "revisions", newest, given)
+
+    def past(self, serial: int, touched_by: int | None) -> Iterator[Any]:
+        """Each resource as of a revision."""
+        given = (serial,) if touched_by is None else (serial, touched_by)
+        query = _PAST.format(among=_TOUCHED if touched_by is not None else "")
+        return sqlite_reader.rows(
+            self._connection, query, _OF_PAST, given, optional=frozenset({"spec"})
+        )
 
     def count(self, table: str) -> int:
         """The number of rows."""
@@ -119,6 +134,16 @@ class DriverRows:
                 f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks(len(names))}){conflict}"  # noqa: S608 - likewise
             )
             self._connection.executemany(statement, _values(some, names))
+
+
+_PAST: Final = """
+    SELECT entries.uid, entries.kind, entries.name, entries.spec
+    FROM history AS entries JOIN (
+        SELECT uid, max(serial) AS serial FROM history WHERE serial <= ?{among} GROUP BY uid
+    ) AS newest ON newest.uid = entries.uid AND newest.serial = entries.serial
+    ORDER BY entries.position"""
+_TOUCHED: Final = " AND uid IN (SELECT uid FROM history WHERE serial = ?)"
+_OF_PAST: Final = {"uid": str, "kind": str, "name": str, "spec": str}
 
 
 def _values(rows: list[Columns], names: Sequence[str]) -> Iterator[list[Any]]:

@@ -6,25 +6,23 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from reconciler.errors import CommitUnknown, StateCorrupt
-from reconciler.state.base import PastState
 from reconciler.state.decoding import UNREADABLE
 from reconciler.state.effects import nothing_to_export
 from reconciler.state.sql import auditing, checking, export, reading, routing_keys, sending
 from reconciler.state.sql.faults import LOOK, BrokenOff
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from datetime import datetime
 
     from sqlalchemy import Connection
 
     from reconciler.model.address import Address
-    from reconciler.model.resource import Resource
     from reconciler.model.sending import SendingFilter, SendingRecord
     from reconciler.model.sign_in_attempt import AttemptFilter, SignInAttempt
     from reconciler.routing.excerpt import RoutingExcerpt
     from reconciler.routing.keys import RoutingNeeds
-    from reconciler.state.base import HistoryEntry, Revision
+    from reconciler.state.base import HistoryEntry
     from reconciler.state.exported import WholeState
     from reconciler.state.sql.database import Database
 
@@ -66,30 +64,10 @@ class SqlQueries:
         with self._view() as view:
             return routing_keys.excerpt(view, needs) if view is not None else None
 
-    def revisions(self, limit: int, until: int | None) -> tuple[Revision, ...]:
-        """The newest revisions."""
-        with self._view() as view:
-            return reading.revisions(view, limit, until) if view is not None else ()
-
     def changes_of(self, serial: int) -> tuple[HistoryEntry, ...]:
         """What one revision did."""
         with self._view() as view:
             return reading.changes_of(view, serial) if view is not None else ()
-
-    def past(self, serial: int, like: Mapping[Address, Resource]) -> PastState:
-        """Everything as it was at that revision."""
-        with self._view() as view:
-            return reading.past(view, serial, like) if view is not None else PastState(serial, {})
-
-    def step(self, serial: int) -> tuple[PastState, PastState]:
-        """Before and after one revision."""
-        with self._view() as view:
-            if view is None:
-                return PastState(serial - 1, {}), PastState(serial, {})
-            return (
-                reading.past(view, serial - 1, touched_by=serial),
-                reading.past(view, serial, touched_by=serial),
-            )
 
     def history(self, address: Address, limit: int) -> tuple[HistoryEntry, ...]:
         """The history of one resource."""

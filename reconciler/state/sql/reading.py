@@ -8,9 +8,8 @@ from sqlalchemy import and_, func, select
 
 from reconciler.errors import StateCorrupt
 from reconciler.model.sending import EVERY_SENDING, FINAL, SendingRecord, SendingResult
-from reconciler.plan.changes import ChangeCounts
 from reconciler.state import decoding, specs
-from reconciler.state.base import HistoryEntry, PastState, Revision
+from reconciler.state.base import HistoryEntry
 from reconciler.state.sql import tables
 from reconciler.state.sql.streaming import AT_ONCE, streamed
 
@@ -123,63 +122,10 @@ def _forgotten(connection: Connection) -> list[Any]:
     return found
 
 
-def revisions(connection: Connection, limit: int, until: int | None = None) -> tuple[Revision, ...]:
-    """The newest revisions up to and including ``until``, newest first."""
-    query = select(tables.revisions).order_by(tables.revisions.c.serial.desc()).limit(limit)
-    if until is not None:
-        query = query.where(tables.revisions.c.serial <= until)
-    return tuple(
-        Revision(
-            serial=row.serial,
-            at=row.at,
-            actor=row.actor,
-            actor_source=row.actor_source,
-            git_commit=row.git_commit,
-            tool_version=row.tool_version,
-            plan_digest=row.plan_digest,
-            counts=ChangeCounts(row.added, row.changed, row.destroyed),
-            note=row.note,
-            chain=row.chain,
-        )
-        for row in connection.execute(query)
-    )
-
-
 def changes_of(connection: Connection, serial: int) -> tuple[HistoryEntry, ...]:
     """What one revision did, in order."""
     query = _entries().where(tables.history.c.serial == serial)
     return _read(connection, query.order_by(tables.history.c.position))
-
-
-def past(
-    connection: Connection,
-    serial: int,
-    like: Mapping[Address, Resource] = decoding.NO_RESOURCES,
-    *,
-    touched_by: int | None = None,
-) -> PastState:
-    """Resources as they were at a revision; on request only those that another revision touched."""
-    entries = tables.history.c
-    newest = select(entries.uid, func.max(entries.serial).label("serial"))
-    newest = newest.where(entries.serial <= serial).group_by(entries.uid)
-    if touched_by is not None:
-        touched = select(entries.uid).where(entries.serial == touched_by)
-        newest = newest.where(entries.uid.in_(touched))
-    last = newest.subquery()
-    query = select(entries.uid, entries.kind, entries.name, entries.spec).join(
-        last, and_(entries.uid == last.c.uid, entries.serial == last.c.serial)
-    )
-    found: dict[str, tuple[Address, str | None]] = {}
-    for uid, kind, name, text in connection.execute(query.order_by(entries.position)):
-        found[uid] = specs.address_of(kind, name), text
-    return PastState(
-        serial,
-        {
-            uid: specs.read(address, text, like.get(address))
-            for uid, (address, text) in found.items()
-            if text is not None
-        },
-    )
 
 
 def history(connection: Connection, address: Address, limit: int) -> tuple[HistoryEntry, ...]:

@@ -44,8 +44,10 @@ class StoredRows:
 
     def newest(self) -> tuple[int, str] | None:
         """The serial and the digest of the plan of the newest revision."""
-        newest = reading.revisions(self._connection, 1)
-        return (newest[0].serial, newest[0].plan_digest) if newest else None
+        columns = tables.revisions.c
+        query = select(columns.serial, columns.plan_digest).order_by(columns.serial.desc())
+        row = self._connection.execute(query.limit(1)).first()
+        return (row.serial, row.plan_digest) if row is not None else None
 
     def edition(self) -> str:
         """The edition of the keys."""

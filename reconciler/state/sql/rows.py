@@ -62,6 +62,17 @@ class Rows(Protocol):
         """
         ...
 
+    def revisions(self, limit: int, until: int | None) -> Iterator[Any]:
+        """The rows of the newest revisions up to ``until``, newest first, their columns as attributes."""
+        ...
+
+    def past(self, serial: int, touched_by: int | None) -> Iterator[Any]:
+        """The uid, kind, name and specification of each resource as of a revision, None for one that was gone.
+
+        On request only those that the revision ``touched_by`` touched.
+        """
+        ...
+
     def count(self, table: str) -> int:
         """The number of rows."""
         ...

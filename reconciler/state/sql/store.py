@@ -13,11 +13,12 @@ from reconciler.errors import CommitUnknown, StateCorrupt, StateError, StateLock
 from reconciler.model.sending import EVERY_SENDING
 from reconciler.model.sign_in_attempt import EVERY_ATTEMPT
 from reconciler.model.snapshot import StoredState
+from reconciler.state.base import PastState
 from reconciler.state.decoding import NO_RESOURCES, UNREADABLE
 from reconciler.state.folder import refuse_unsafe
 from reconciler.state.location import PostgresqlLocation, SqliteLocation, locate
 from reconciler.state.specs import Specifications
-from reconciler.state.sql import audit_rows, key_rows, leases, writing
+from reconciler.state.sql import audit_rows, key_rows, leases, past, writing
 from reconciler.state.sql.faults import LOOK, BrokenOff
 from reconciler.state.sql.locking import DatabaseLock
 
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
         Commit,
         HistoryEntry,
         Lease,
-        PastState,
         Revision,
         StateLock,
         StateStore,
@@ -149,7 +149,8 @@ class SqlStore:
 
     def revisions(self, *, limit: int = 50, until: int | None = None) -> tuple[Revision, ...]:
         """The newest revisions up to and including ``until``, newest first."""
-        return self._queries.revisions(limit, until)
+        with self._view() as rows:
+            return past.revisions(rows, limit, until) if rows is not None else ()
 
     def changes_of(self, serial: int) -> tuple[HistoryEntry, ...]:
         """What one revision did, in order."""
@@ -157,11 +158,18 @@ class SqlStore:
 
     def past(self, serial: int, like: Mapping[Address, Resource] = NO_RESOURCES) -> PastState:
         """Everything as it was at that revision; raises StateCorrupt if it cannot be read back."""
-        return self._queries.past(serial, like)
+        with self._view() as rows:
+            return past.past(rows, serial, like) if rows is not None else PastState(serial, {})
 
     def step(self, serial: int) -> tuple[PastState, PastState]:
         """Before and after one revision: only the resources that it touched."""
-        return self._queries.step(serial)
+        with self._view() as rows:
+            if rows is None:
+                return PastState(serial - 1, {}), PastState(serial, {})
+            return (
+                past.past(rows, serial - 1, touched_by=serial),
+                past.past(rows, serial, touched_by=serial),
+            )
 
     def history(self, address: Address, *, limit: int = 50) -> tuple[HistoryEntry, ...]:
         """The history of the resource with an address or, failing that, of the one that last had it."""

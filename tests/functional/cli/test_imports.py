@@ -154,6 +154,17 @@ def test_an_apply_to_a_file_needs_only_the_driver(home: Home, loaded: Loaded) ->
     assert home("history").out.count("no servers here") == 2
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("rollback", "1", "--out", "then"), ("import", "--out", "now"), ("diff", "0", "1")],
+)
+def test_what_a_file_holds_of_a_revision_is_read_by_the_driver(
+    command: tuple[str, ...], home: Home, loaded: Loaded
+) -> None:
+    home.apply_untested()
+    assert "sqlalchemy" not in loaded(home, *command)
+
+
 def test_pydantic_decides_about_values_that_the_reader_rejects(home: Home, loaded: Loaded) -> None:
     home.write("labels.yaml", "kind: Group\nname: 1\n")
     assert loaded(home, "validate", status=3) >= {"pydantic", "jsonschema"}

@@ -268,6 +268,6 @@ def test_a_second_signal_within_the_database_shows_nothing_of_it(
 def test_a_second_signal_within_sqlalchemy_shows_nothing_of_it(home: Home, step: str) -> None:
     home.apply_untested()
     moment = f"before sqlalchemy.engine.default.DefaultDialect.{step}"
-    done = run_signalled(home, moment, (signal.SIGTERM, signal.SIGINT), "history")
+    done = run_signalled(home, moment, (signal.SIGTERM, signal.SIGINT), "state", "check")
     assert done.status == 130, done.said
     assert done.err == "\nInterrupted.\n"
