@@ -56,11 +56,9 @@ def commit(rows: Rows, new: Commit, token: str) -> Revision:
 
 
 def written(rows: Rows, commit: Commit) -> Revision | None:
-    """The newest revision if it is the one that a commit was writing, to the microsecond; otherwise None."""
+    """The revision that a commit was writing, if it is there, to the microsecond; otherwise None."""
     leases.stored(rows, lock=True)
     revision = _revision(commit, commit.expected_serial + 1)
-    if rows.single("meta").serial != revision.serial:
-        return None
     row = _row_of_revision(revision)
     found = rows.select("revisions", tuple(row), {"serial": (revision.serial,)})
     return revision if [tuple(item) for item in found] == [tuple(row.values())] else None

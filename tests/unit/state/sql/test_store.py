@@ -172,3 +172,19 @@ def test_the_revision_of_somebody_else_is_not_taken_for_ones_own(
     with shaky.real.transaction() as rows:
         assert writing.written(rows, NEW) is not None
         assert writing.written(rows, replace(NEW, **other)) is None  # type: ignore[arg-type]
+
+
+def test_a_revision_was_written_even_if_another_followed(shaky: Shaky) -> None:
+    commit(shaky)
+    store = SqlStore(shaky)
+    other = replace(
+        NEW,
+        expected_lineage=store.load().lineage,
+        expected_serial=1,
+        changes=(Create(Group(name="other")),),
+    )
+    with store.lock(holder="bob", operation="apply") as lock:
+        store.commit(other, token=lock.lease.token)
+    with shaky.real.transaction() as rows:
+        found = writing.written(rows, NEW)
+    assert found == store.revisions(until=1)[0]
