@@ -90,7 +90,9 @@ def find(root: Path, *, within: Path | None = None) -> SourceFile:
         others = [name for name in entries if not name.lower().endswith(_ENDINGS)]
         paths += (folder / name for name in entries if name.lower().endswith(_ENDINGS))
         pending += (folder / name for name in reversed(others) if _is_folder(folder / name))
-    return SourceFile(tuple(sorted(paths)), tuple(diagnostics))
+    if len(seen) > 1:  # within one folder, they are already sorted
+        paths.sort()
+    return SourceFile(tuple(paths), tuple(diagnostics))
 
 
 def _entries(folder: Path, home: Path) -> tuple[list[str], list[str]]:

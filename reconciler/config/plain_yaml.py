@@ -13,30 +13,23 @@ from functools import cache, cached_property, lru_cache, partial
 from sys import intern
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from reconciler.config.plain_values import (
+    BEYOND_ASCII,
+    KEY,
+    MAX_PLAIN_DEPTH,
+    NAME,
+    NotPlain,
+    is_word,
+    value_in,
+)
 from reconciler.config.positions import Positions
 from reconciler.config.raw import MAX_FOR_REFERENCE, Composed, RawDocument
-from reconciler.config.scalars import NumberOutOfReach, is_special, resolve
+from reconciler.config.scalars import NumberOutOfReach, is_special
 
 if TYPE_CHECKING:
     from reconciler.config.positions import Place
     from reconciler.diagnostics import Route
     from reconciler.model.resource import JSON
-
-MAX_PLAIN_DEPTH: Final = 16
-"""The limit on nesting here. The full parser checks its own, higher limit."""
-
-_BEYOND_ASCII: Final = "\u00a1-\u1fff\u3001-\ud7ff"
-
-
-def _scalar(beyond: str) -> re.Pattern[str]:
-    """A scalar within brackets or braces: quoted or plain."""
-    plain = f"A-Za-z0-9_./~+$({beyond}"
-    return re.compile(
-        rf"""(?:"([^"\\]*)"|'([^']*)')|([{plain}](?:[{plain})@*=<>; -]|:(?=[A-Za-z0-9_./]))*)"""
-    )
-
-
-_SCALAR: Final = _scalar("")
 
 
 # Tables of all of Unicode take a hundredth of a second to compile, and most files are ASCII.
@@ -44,29 +37,12 @@ _SCALAR: Final = _scalar("")
 def _wide_unusual() -> re.Pattern[str]:
     more = "\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\U00010000-\U0010fffd"
     # No control characters, no unusual blanks, nothing that only some parsers accept.
-    return re.compile(f"[^\n -~{_BEYOND_ASCII}{more}]")
+    return re.compile(f"[^\n -~{BEYOND_ASCII}{more}]")
 
 
-@cache
-def _wide_scalar() -> re.Pattern[str]:
-    return _scalar(_BEYOND_ASCII)
-
-
-_KEY: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_-]{0,99}):(?: +|$)")
-_LINE: Final = re.compile(rf"( *)(- +|-$)?(?:{_KEY.pattern})?(.*)")
-_LETTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
-_PLAIN_START: Final = _LETTERS | frozenset("0123456789_./~+$(")
-_QUOTED: Final = re.compile(r"""(?:"([^"\\]*)"|'([^']*)')(?: +#.*| *)""")
+_HEAD: Final = re.compile(rf"( *)({NAME})")
+_LINE: Final = re.compile(rf"( *)(- +|-$)?(?:{KEY.pattern})?(.*)")
 _COLON_WITHIN: Final = re.compile(r":(?! )")
-_OPENING: Final = re.compile(r"([\[{]) *")
-_WORDS: Final = re.compile(r"\[([A-Za-z_][A-Za-z0-9_.@-]*(?:, [A-Za-z_][A-Za-z0-9_.@-]*)*)\]")
-"""A list of plain words, like most lists in brackets."""
-_NEXT: Final = re.compile(r" *(, +|[\]}])")
-_REST: Final = re.compile(r" *| +#.*")
-
-
-class _NotPlain(Exception):
-    """The text is not in this form."""
 
 
 def read_documents(text: str, file: str) -> Composed:
@@ -138,7 +114,7 @@ def plain_documents(text: str) -> list[JSON] | None:
         return None
     try:
         return _PlainReader(is_long=len(text) > MAX_FOR_REFERENCE).read(text)
-    except (_NotPlain, NumberOutOfReach):
+    except (NotPlain, NumberOutOfReach):
         return None
 
 
@@ -156,30 +132,47 @@ and the value."""
 
 @lru_cache(maxsize=4096)  # most lines of a configuration occur in many of its files
 def _line(text: str) -> _Line | None:
-    """Read a line; None if it is blank or a comment. Raises _NotPlain or NumberOutOfReach."""
+    """Read a line; None if it is blank or a comment. Raises NotPlain or NumberOutOfReach."""
+    start, _, value = text.partition(": ")
+    if is_word(value) and (head := _head(start)) is not None:
+        return *head, _SCALAR_HERE, value
+    return _other_line(text)
+
+
+def _other_line(text: str) -> _Line | None:
+    """Read a line that need not be a key and a word; raises as above."""
     found = _LINE.fullmatch(text)
     if found is None:
-        raise _NotPlain
+        raise NotPlain
     blanks, dash, key, rest = found.groups()
     if key is not None:
         if is_special(key):
-            raise _NotPlain
+            raise NotPlain
         key = intern(key)
     elif dash is None:
         if rest == "---" and not blanks:
             return 0, 0, None, _END_OF_DOCUMENT, None
         if rest and rest[0] != "#":
-            raise _NotPlain
+            raise NotPlain
         return None
     width = len(dash) if dash else 0
     if not rest or rest[0] == "#":
         return len(blanks), width, key, _NOTHING_HERE, None
-    if rest[0] in _LETTERS and " " not in rest and rest[-1] != ":" and not is_special(rest):
-        return len(blanks), width, key, _SCALAR_HERE, rest  # a word, as most values are
+    if is_word(rest):
+        return len(blanks), width, key, _SCALAR_HERE, rest
     what = _SCALAR_HERE
     if rest[0] in "[{":
         what = _COLLECTION_WITH_COLON if _COLON_WITHIN.search(rest) else _COLLECTION_HERE
-    return len(blanks), width, key, what, _value(rest)
+    return len(blanks), width, key, what, value_in(rest)
+
+
+@lru_cache(maxsize=1024)  # the same keys occur in every file
+def _head(text: str) -> tuple[int, int, str] | None:
+    """Read what is before the colon of a mapping's line: the column, no dash, and the key; None for anything else."""
+    found = _HEAD.fullmatch(text)
+    if found is None or is_special(found[2]):
+        return None
+    return len(found[1]), 0, intern(found[2])
 
 
 class _PlainReader:
@@ -195,7 +188,7 @@ class _PlainReader:
         self.awaited: str | int | None = None
 
     def read(self, text: str) -> list[JSON]:
-        """Read all documents; raises _NotPlain or NumberOutOfReach."""
+        """Read all documents; raises NotPlain or NumberOutOfReach."""
         holder: Any = None
         innermost = -1  # the column of the previous line's mapping, which is still the innermost
         for line in map(_line, text.split("\n")):
@@ -216,7 +209,7 @@ class _PlainReader:
                 holder.append(value)
                 innermost = -1
             elif key in holder:
-                raise _NotPlain
+                raise NotPlain
             else:
                 holder[key] = value
         self._end()
@@ -228,7 +221,7 @@ class _PlainReader:
             self.awaited = at
             return None
         if what == _COLLECTION_WITH_COLON and self.is_long:
-            raise _NotPlain  # only the parser that is too slow for long texts supports it
+            raise NotPlain  # only the parser that is too slow for long texts supports it
         return _copy(value)
 
     def _place(self, column: int, dash: int, key: str | None) -> Any:
@@ -250,7 +243,7 @@ class _PlainReader:
 
     def _open(self, collection: Any, column: int) -> None:
         if len(self.open) >= MAX_PLAIN_DEPTH:
-            raise _NotPlain
+            raise NotPlain
         self.open.append(collection)
         self.columns.append(column)
 
@@ -258,7 +251,7 @@ class _PlainReader:
         """The list or the mapping that an entry in that column belongs to."""
         if not self.open:
             if column or is_item:
-                raise _NotPlain
+                raise NotPlain
             self._open({}, 0)
         elif self.awaited is not None:
             self._open_awaited(self.awaited, column, is_item=is_item)
@@ -270,10 +263,10 @@ class _PlainReader:
             columns.pop()
             open_.pop()
             if not columns:
-                raise _NotPlain
+                raise NotPlain
         holder = open_[-1]
         if columns[-1] != column or isinstance(holder, list) is not is_item:
-            raise _NotPlain
+            raise NotPlain
         return holder
 
     def _open_awaited(self, awaited: str | int, column: int, *, is_item: bool) -> None:
@@ -292,77 +285,3 @@ def _copy(value: JSON) -> JSON:
     if isinstance(value, dict):
         return {key: item if isinstance(item, str) else _copy(item) for key, item in value.items()}
     return value
-
-
-def _value(rest: str) -> JSON:
-    """The value on the rest of a line."""
-    first = rest[0]
-    if first in _PLAIN_START or first > "\u00a0":
-        plain = rest.rstrip(" ") if " #" not in rest else rest.partition(" #")[0].rstrip(" ")
-        if plain[-1] == ":" or ": " in plain:
-            raise _NotPlain
-        return resolve(plain)
-    if first in "[{":
-        value, end = _flow(rest, 0, 0)
-        if not _REST.fullmatch(rest, end):
-            raise _NotPlain
-        return value
-    quoted = _QUOTED.fullmatch(rest)
-    if quoted is None:
-        raise _NotPlain
-    double, single = quoted.groups()
-    return single if double is None else double
-
-
-def _flow(text: str, at: int, depth: int) -> tuple[JSON, int]:
-    """The value within a line that begins there, and where it ends."""
-    opening = _OPENING.match(text, at)
-    if opening:
-        if depth >= MAX_PLAIN_DEPTH // 2:
-            raise _NotPlain
-        words = _WORDS.match(text, at)
-        if words is not None:
-            return [resolve(word) for word in words[1].split(", ")], words.end()
-        read = _flow_list if opening[1] == "[" else _flow_mapping
-        return read(text, opening.end(), depth + 1)
-    scalar = (_SCALAR if text.isascii() else _wide_scalar()).match(text, at)
-    if scalar is None:
-        raise _NotPlain
-    double, single, plain = scalar.groups()
-    if plain is not None:
-        return resolve(plain.rstrip(" ")), scalar.end()
-    return single if double is None else double, scalar.end()
-
-
-def _flow_list(text: str, at: int, depth: int) -> tuple[JSON, int]:
-    found: list[JSON] = []
-    sign, end = _next(text, at) if text.startswith("]", at) else (",", at)
-    while sign == ",":
-        item, end = _flow(text, end, depth)
-        found.append(item)
-        sign, end = _next(text, end)
-    if sign != "]":
-        raise _NotPlain
-    return found, end
-
-
-def _flow_mapping(text: str, at: int, depth: int) -> tuple[JSON, int]:
-    found: dict[str, JSON] = {}
-    sign, end = _next(text, at) if text.startswith("}", at) else (",", at)
-    while sign == ",":
-        key = _KEY.match(text, end)
-        if key is None or key[1] in found or is_special(key[1]):
-            raise _NotPlain
-        found[key[1]], end = _flow(text, key.end(), depth)
-        sign, end = _next(text, end)
-    if sign != "}":
-        raise _NotPlain
-    return found, end
-
-
-def _next(text: str, at: int) -> tuple[str, int]:
-    """The comma or closing bracket there, and where the text after it begins."""
-    found = _NEXT.match(text, at)
-    if found is None:
-        raise _NotPlain
-    return found[1][0], found.end()

@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.config.compose import compose
-from reconciler.config.plain_yaml import MAX_PLAIN_DEPTH, plain_documents, read_documents
+from reconciler.config.plain_values import MAX_PLAIN_DEPTH
+from reconciler.config.plain_yaml import plain_documents, read_documents
 from reconciler.config.raw import MAX_FOR_REFERENCE
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ def test_what_is_read_quickly_of_the_examples_has_the_same_values_and_positions(
         ("a:\n    b:\n      c: 1\n    d: 2\n", [{"a": {"b": {"c": 1}, "d": 2}}]),
         ("a: []\nb: {}  # none\nc: [x, 'y', \"z\", 1]\n", [{"a": [], "b": {}, "c": ["x", "y", "z", 1]}]),
         ("a: {b: [c, d ], e: {f: env:G}}\n", [{"a": {"b": ["c", "d"], "e": {"f": "env:G"}}}]),
+        ("a: {b: [c, d], e: [f@g.example, null]}\n", [{"a": {"b": ["c", "d"], "e": ["f@g.example", None]}}]),
+        ("a: {b: [c]}  # d\ne:   f\ng: h  \n", [{"a": {"b": ["c"]}, "e": "f", "g": "h"}]),
         ("display_name: Générale \u2013 Überblick\n", [{"display_name": "Générale \u2013 Überblick"}]),
     ],
 )  # fmt: skip
@@ -105,6 +108,9 @@ def test_the_plain_form(text: str, values: list[Any]) -> None:
         "--- a: 1\n",
         "a: 1\na: 2\n",
         "a: {b: 1, b: 2}\n",
+        "a: {b: [c], b: [d]}\n",
+        "a: {null: [c]}\n",
+        "null: word\n",
         "null: 1\n",
         "a: {true: 1}\n",
         "<<: {a: 1}\n",
