@@ -137,12 +137,11 @@ class Refers:
 
     def reading(self, inner: Read) -> Read:
         """Parse a text; pydantic reports anything else."""
-        del inner
 
-        def read(value: Any) -> SecretRef:
+        def read(value: Any) -> Any:
             if type(value) is not str:
                 raise TypeError
-            return SecretRef.parse(value)
+            return inner(value)
 
         return read
 
@@ -153,12 +152,13 @@ class Refers:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
+        del source, handler
         from pydantic_core import core_schema  # noqa: PLC0415 - as above
 
         text = core_schema.str_schema()
         return core_schema.no_info_before_validator_function(
             self._parsed,
-            handler(source),
+            core_schema.is_instance_schema(SecretRef),
             serialization=core_schema.plain_serializer_function_ser_schema(str, return_schema=text),
         )
 

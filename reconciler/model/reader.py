@@ -22,6 +22,8 @@ from typing import (
     get_type_hints,
 )
 
+from reconciler.model.secret_ref import SecretRef
+
 Read = Callable[[Any], Any]
 
 T = TypeVar("T")
@@ -152,5 +154,6 @@ _SIMPLE: Final[dict[Any, Read]] = {
     int: _exactly(int),
     bool: _exactly(bool),
     Any: _scalar,
+    SecretRef: SecretRef.parse,
 }
 """The readers of simple types. Of arbitrary values, only scalars are read."""

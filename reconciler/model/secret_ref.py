@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 REFERENCE_PATTERN = r"^[a-z][a-z0-9-]{0,31}:[^\s\uFEFF\x00-\x1F\x7F][^\x00-\x1F\x7F]{0,999}$"
 """What a reference looks like: a scheme, a colon, and a target that does not start with a blank."""
@@ -13,8 +14,7 @@ REFERENCE_PATTERN = r"^[a-z][a-z0-9-]{0,31}:[^\s\uFEFF\x00-\x1F\x7F][^\x00-\x1F\
 _WHOLE = re.compile(REFERENCE_PATTERN.removeprefix("^").removesuffix("$"))
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class SecretRef:
+class SecretRef(Struct, frozen=True, order=True):
     """``env:SUPPORT_PASSWORD``: a scheme that says how, and a target that says what to fetch.
 
     A reference is not a secret and is shown in plans; its value is never shown.
