@@ -8,11 +8,12 @@ from msgspec import Struct
 
 from reconciler.errors import ReconcilerError, StateError, StateUnavailable, TestsFailed
 from reconciler.model.address import Address, Kind
+from reconciler.model.connector import Connector
 from reconciler.model.credential_use import CredentialUse
 from reconciler.plan.changes import ordered
 from reconciler.plan.credentials import uses
 from reconciler.plan.diff import differences
-from reconciler.plan.document import plan_digest
+from reconciler.plan.digest import plan_digest
 from reconciler.plan.keep_going import without
 from reconciler.plan.planner import (
     Plan,

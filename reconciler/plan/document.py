@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never, cast
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, assert_never
 
-from reconciler.model.canonical import CanonicalText, canonical_text, document_digest, document_text
+from msgspec import Struct
+
 from reconciler.model.resource import JSON, Resource, spec_of
 from reconciler.model.setting import SettingChange
 from reconciler.plan.alike_document import GroupDocument, group_documents
@@ -34,11 +35,11 @@ from reconciler.values import replace
 
 if TYPE_CHECKING:
     from reconciler.plan.planner import Plan
+    from reconciler.plan.retest import ToTest
     from reconciler.routing.table import EffectiveRoute
 
 
-_Specify: TypeAlias = Callable[[Resource], dict[str, JSON]]
-_Rows: TypeAlias = "Callable[[tuple[EffectiveRoute, ...]], tuple[RouteDocument, ...]]"
+Specify: TypeAlias = Callable[[Resource], dict[str, JSON]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,18 +233,29 @@ def to_document(plan: Plan) -> PlanDocument:
 
     The same plan may be made in another folder, so they are not saved, compared or approved.
     """
-    return replace(_ungrouped(plan), groups=group_documents(plan.changes))
+    return replace(ungrouped_document(plan, _AS_VALUES), groups=group_documents(plan.changes))
 
 
-def _ungrouped(plan: Plan, spec: _Specify = spec_of, rows: _Rows | None = None) -> PlanDocument:
+class Form(Struct, frozen=True):
+    """How a document holds what it has thousands of."""
+
+    specification: Specify
+    routes: Callable[[tuple[EffectiveRoute, ...]], tuple[RouteDocument, ...]]
+    tests: Callable[[tuple[ToTest, ...]], tuple[TestDocument, ...]]
+
+
+def ungrouped_document(plan: Plan, form: Form) -> PlanDocument:
+    """Convert a plan to its published form, without the groups of similar changes."""
     return PlanDocument(
         lineage=plan.lineage,
         serial=0 if plan.base else plan.serial,
-        resource_changes=tuple(resource_change(change, spec) for change in plan.changes),
+        resource_changes=tuple(
+            resource_change(change, form.specification) for change in plan.changes
+        ),
         summary=SummaryDocument(
             add=plan.counts.added, change=plan.counts.changed, destroy=plan.counts.destroyed
         ),
-        routes=routes_document(plan, rows or _route_documents),
+        routes=routes_document(plan, form),
         access_changes=tuple(
             AccessDocument(
                 right=item.right,
@@ -269,9 +281,7 @@ def _ungrouped(plan: Plan, spec: _Specify = spec_of, rows: _Rows | None = None) 
             )
             for item in plan.new_credentials
         ),
-        tests=tuple(
-            TestDocument(connector=item.connector, reason=item.reason) for item in plan.to_test
-        ),
+        tests=form.tests(plan.to_test),
         checks=_checks(plan),
         forgotten=tuple(
             ForgottenDocument(
@@ -282,9 +292,7 @@ def _ungrouped(plan: Plan, spec: _Specify = spec_of, rows: _Rows | None = None) 
             )
             for item in plan.forgotten
         ),
-        not_ready=tuple(
-            TestDocument(connector=item.connector, reason=item.reason) for item in plan.not_ready
-        ),
+        not_ready=form.tests(plan.not_ready),
         partial=PartialDocument.of(plan.partial) if plan.partial else None,
         environment=plan.environment,
         settings_changes=plan.settings_changes,
@@ -292,40 +300,30 @@ def _ungrouped(plan: Plan, spec: _Specify = spec_of, rows: _Rows | None = None) 
     )
 
 
-def _route_documents(rows: tuple[EffectiveRoute, ...]) -> tuple[RouteDocument, ...]:
-    return tuple(map(_route, rows))
-
-
-def _routes_as_text(rows: tuple[EffectiveRoute, ...]) -> tuple[RouteDocument, ...]:
-    """Routes as the text that they have in canonical JSON, which is written as it is."""
-    return cast("tuple[RouteDocument, ...]", document_text(_route_documents(rows)))
-
-
-def routes_document(plan: Plan, rows: _Rows = _route_documents) -> RoutesDocument:
+def routes_document(plan: Plan, form: Form | None = None) -> RoutesDocument:
     """Who sends as whom, in the published form."""
-    before = rows(plan.routes_before)
+    form = form or _AS_VALUES
+    before = form.routes(plan.routes_before)
     same = plan.routes_after is plan.routes_before
     return RoutesDocument(
         before=before,
-        after=before if same else rows(plan.routes_after),
+        after=before if same else form.routes(plan.routes_after),
         rerouted=tuple(item.after.sender for item in plan.impact.rerouted),
     )
 
 
-def plan_digest(plan: Plan) -> str:
-    """The digest of a plan's content; equal plans, and only they, have equal digests.
-
-    Groups of similar changes are left out: they follow from the changes, and are expensive to find.
-    """
-    return document_digest(_ungrouped(plan, _as_text, _routes_as_text))
+def _route_documents(rows: tuple[EffectiveRoute, ...]) -> tuple[RouteDocument, ...]:
+    return tuple(map(_route, rows))
 
 
-def _as_text(resource: Resource) -> dict[str, JSON]:
-    """A specification as the text that it has in canonical JSON, which is written as it is."""
-    return cast("dict[str, JSON]", CanonicalText(canonical_text(resource)))
+def _test_documents(tests: tuple[ToTest, ...]) -> tuple[TestDocument, ...]:
+    return tuple(TestDocument(connector=item.connector, reason=item.reason) for item in tests)
 
 
-def resource_change(change: Change, spec: _Specify = spec_of) -> ResourceChange:
+_AS_VALUES: Final = Form(spec_of, _route_documents, _test_documents)
+
+
+def resource_change(change: Change, spec: Specify = spec_of) -> ResourceChange:
     """Convert one change to its published form."""
     actions = actions_of(change)
     match change:

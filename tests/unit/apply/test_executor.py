@@ -18,7 +18,7 @@ from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.protocol import Protocol
 from reconciler.model.secret_ref import SecretRef
 from reconciler.model.snapshot import LastTest, Snapshot, Status, StoredState
-from reconciler.plan.document import plan_digest
+from reconciler.plan.digest import plan_digest
 from reconciler.plan.inputs import Desired
 from reconciler.plan.planner import plan
 from reconciler.probe.drift import Known, facts, last_test

@@ -17,7 +17,8 @@ from reconciler.model.resource import digest, to_plain
 from reconciler.model.snapshot import Snapshot, StoredState
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 from reconciler.plan.credentials import new_uses, uses
-from reconciler.plan.document import plan_digest, to_document
+from reconciler.plan.digest import plan_digest
+from reconciler.plan.document import to_document
 from reconciler.plan.inputs import Desired
 from reconciler.plan.keep_going import without
 from reconciler.plan.planner import plan
