@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
-    from reconciler.model.connector import Connector
     from reconciler.model.fingerprint import Fingerprint
     from reconciler.model.secret_ref import SecretRef
     from reconciler.model.snapshot import LastTest, StoredState
@@ -340,11 +339,15 @@ def _unrecorded(desired: Desired, current: StoredState, changed: AbstractSet[str
     found = _fingerprints(desired)
     if not found:
         return ()
-    stored = _stored_fingerprints(current)
+    stored = {
+        item.resource.name: item.fingerprints
+        for item in current.resources
+        if isinstance(item.resource, Connector)
+    }
     return tuple(
         (name, pairs)
         for name, pairs in found
-        if name in changed or not stored.get(name, {}).items() >= dict(pairs).items()
+        if name in changed or any(pair not in stored.get(name, ()) for pair in pairs)
     )
 
 

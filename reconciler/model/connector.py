@@ -183,13 +183,10 @@ class MailServer:
     @property
     def references(self) -> tuple[SecretRef, ...]:
         """Every secret needed to sign in, in the order of declaration."""
-        found = (
-            self.username_reference,
-            self.password,
-            *(self.oauth2.references if self.oauth2 is not None else ()),
-            self.client_certificate,
-            self.client_key,
-        )
+        found = [self.username_reference, self.password]
+        if self.oauth2 is not None:
+            found += self.oauth2.references
+        found += (self.client_certificate, self.client_key)
         return tuple([reference for reference in found if reference is not None])
 
     @property

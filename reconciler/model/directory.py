@@ -97,7 +97,7 @@ class Directory:
     If the roles do not declare internal domains, ``internal_domains`` or ``connectors`` do.
     """
 
-    __slots__ = ("_connectors", "_direct", "_groups", "_internal", "_members")
+    __slots__ = ("_connectors", "_direct", "_groups", "_internal", "_members", "_partners")
 
     def __init__(
         self,
@@ -109,6 +109,7 @@ class Directory:
     ) -> None:
         self._groups = {group.name: group.members for group in groups}
         self._members: dict[str, frozenset[str]] = {}
+        self._partners: dict[str, frozenset[str]] = {}
         self._direct: dict[int, tuple[Principals, frozenset[str]]] = {}
         self._connectors = tuple(connectors)
         declared = frozenset(domain_key(item) for item in (roles.internal_domains if roles else ()))
@@ -152,6 +153,19 @@ class Directory:
         """Every user in ``principals``, case-folded."""
         direct = frozenset(address_key(user) for user in principals.users)
         return direct.union(*(self.members(group) for group in principals.groups))
+
+    def partners(self, principals: Principals) -> frozenset[str]:
+        """Every user in ``principals`` who is not internal, case-folded."""
+        direct = self._outside(map(address_key, principals.users))
+        return direct.union(*map(self._partners_in, principals.groups))
+
+    def _partners_in(self, group: str) -> frozenset[str]:
+        if group not in self._partners:
+            self._partners[group] = self._outside(self.members(group))
+        return self._partners[group]
+
+    def _outside(self, users: Iterable[str]) -> frozenset[str]:
+        return frozenset([user for user in users if not self.is_internal(user)])
 
     def includes(self, principals: Principals, user: str) -> bool:
         """Whether ``user`` is in ``principals``, by name or through a group."""

@@ -81,6 +81,8 @@ def address_key(address: str) -> str:
     RFC 5321 section 2.4 allows case-sensitive local parts but discourages them. A name without an ``@``
     is a local part.
     """
+    if address.isascii() and "xn--" not in (key := address.lower()):
+        return key.rstrip(".") if "@" in key else key
     local, at, domain = address.rpartition("@")
     return f"{_local_key(local)}@{domain_key(domain)}" if at else _local_key(address)
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -28,6 +28,9 @@ class Later(Sequence[T_co]):
     def __getitem__(self, index: slice) -> tuple[T_co, ...]: ...
     def __getitem__(self, index: int | slice) -> T_co | tuple[T_co, ...]:
         return self._made[index]
+
+    def __iter__(self) -> Iterator[T_co]:
+        return iter(self._made)
 
     def __len__(self) -> int:
         return len(self._made)

@@ -227,8 +227,8 @@ def _references_of(resource: Resource) -> tuple[SecretRef, ...]:
     return (resource.password,) if isinstance(resource, Application) else ()
 
 
-def uses(resource: Resource) -> Iterator[tuple[str, SecretRef, Destination]]:
-    """Yield what a resource sends where: the protocol, the reference, the destination.
+def uses(resource: Resource) -> Iterable[tuple[str, SecretRef, Destination]]:
+    """What a resource sends where: the protocol, the reference, the destination.
 
     The password of an application is sent nowhere, but anybody who knows it can use the gateway. So it
     counts as a destination, which must be allowed like any other: a reference to something guessable,
@@ -236,11 +236,12 @@ def uses(resource: Resource) -> Iterator[tuple[str, SecretRef, Destination]]:
     """
     match resource:
         case Connector():
-            yield from _uses_of(resource)
+            return _uses_of(resource)
         case Application():
-            yield GATEWAY, resource.password, Destination(GATEWAY, 0, GATEWAY, resource.user)
+            place = Destination(GATEWAY, 0, GATEWAY, resource.user)
+            return ((GATEWAY, resource.password, place),)
         case Provider() | Group() | Roles() | Permissions() | GlobalSmtpPolicy():
-            return
+            return ()
         case _:
             assert_never(resource)
 
@@ -263,8 +264,9 @@ def _accounts(connector: Connector) -> Iterator[tuple[str, MailServer]]:
 
 def _uses_of(connector: Connector) -> Iterator[tuple[str, SecretRef, Destination]]:
     for protocol, server in _accounts(connector):
+        destination = _destination(server)
         for reference in server.references:
-            yield protocol, reference, _destination(server)
+            yield protocol, reference, destination
             if server.oauth2 is not None and server.oauth2.token_endpoint:
                 yield protocol, reference, _token_endpoint(server.oauth2.token_endpoint)
 

@@ -30,15 +30,13 @@ if TYPE_CHECKING:
 
 def differences(desired: Desired, current: StoredState) -> tuple[Change, ...]:
     """Every change that leads from ``current`` to ``desired``, in no particular order."""
-    configured, found = desired.snapshot.resources, current.resources
-    if not desired.fingerprints:
-        configured, found = _without_shared(configured, found)
-        if not configured and not found:
-            return ()
+    fingerprints = dict(desired.fingerprints)
+    changes: list[Change] = [*_rotations(desired, current, fingerprints)] if fingerprints else []
+    configured, found = _without_shared(desired.snapshot.resources, current.resources)
+    if not configured and not found:
+        return tuple(changes)
     stored = {item.address: item for item in found}
     former = renames(desired, current)
-    fingerprints = dict(desired.fingerprints)
-    changes: list[Change] = []
     kept: set[Address] = set()
     for resource in configured:
         address = resource.address
@@ -58,11 +56,26 @@ def _without_shared(
     configured: tuple[Resource, ...], stored: tuple[StoredResource, ...]
 ) -> tuple[tuple[Resource, ...], tuple[StoredResource, ...]]:
     """Leave out the resources that are one value on both sides, as nearly all are: nothing about them changes."""
-    shared = set(map(id, configured)) & {id(item.resource) for item in stored}
+    here, there = set(map(id, configured)), {id(item.resource) for item in stored}
     return (
-        tuple(item for item in configured if id(item) not in shared),
-        tuple(item for item in stored if id(item.resource) not in shared),
+        tuple([item for item in configured if id(item) not in there]),
+        tuple([item for item in stored if id(item.resource) not in here]),
     )
+
+
+def _rotations(
+    desired: Desired, current: StoredState, fingerprints: dict[SecretRef, Fingerprint]
+) -> Iterator[RotateSecret]:
+    """The rotated secrets of connectors that are one value on both sides."""
+    here = set(map(id, desired.snapshot.connectors))
+    for item in current.resources:
+        connector = item.resource
+        if id(connector) not in here or not isinstance(connector, Connector):
+            continue
+        if desired.compares(connector.name) and (
+            rotated := _rotated(item, connector, fingerprints)
+        ):
+            yield RotateSecret(connector, rotated)
 
 
 def renames(desired: Desired, current: StoredState) -> dict[Address, Address]:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from reconciler.model.address import Kind
-from reconciler.model.connector import TESTED_FIELDS
+from reconciler.model.connector import TESTED_FIELDS, Connector
 from reconciler.model.policy import GlobalSmtpPolicy
 from reconciler.model.snapshot import Status
 from reconciler.plan.changes import Change, Create, Delete, Forget, RotateSecret, Update
 from reconciler.plan.diff import connector_renames
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from reconciler.model.snapshot import Snapshot, StoredState
 
 
@@ -56,23 +58,26 @@ def not_ready(
     tested: tuple[ToTest, ...],
 ) -> tuple[ToTest, ...]:
     """Connectors that are not known to work, except those that are tested anyway."""
-    reasons = _by_status(changes, current, (Status.FAILING, Status.UNTESTED))
-    for item in tested:
-        reasons.pop(item.connector, None)
+    known = {item.connector for item in tested}
+    reasons = _by_status(changes, current, (Status.FAILING, Status.UNTESTED), known)
     return _testable(reasons, configured)
 
 
 def _by_status(
-    changes: tuple[Change, ...], current: StoredState, statuses: tuple[Status, ...]
+    changes: tuple[Change, ...],
+    current: StoredState,
+    statuses: tuple[Status, ...],
+    others: AbstractSet[str] = frozenset(),
 ) -> dict[str, str]:
-    """Connectors with one of these statuses, by their names after the changes, with the status."""
+    """Connectors with one of these statuses, except others, by their names after the changes, with the status."""
     names = {old: new for new, old in connector_renames(changes).items()}
     reasons: dict[str, str] = {}
     for item in current.resources:
-        status = item.status
-        if status in statuses:
-            name = item.address.name
-            reasons[names.get(name, name)] = f"it is {status.value}"
+        if isinstance(item.resource, Connector) and (status := item.status) in statuses:
+            name = item.resource.name
+            name = names.get(name, name)
+            if name not in others:
+                reasons[name] = f"it is {status}"
     return reasons
 
 

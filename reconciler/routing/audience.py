@@ -41,8 +41,8 @@ def users_of(permissions: Permissions, directory: Directory) -> Audience:
             everyone=True, members=frozenset(), partners=permissions.enable_b2b, label=label
         )
     members = directory.expand(permissions.users)
-    partners = frozenset(name for name in members if not directory.is_internal(name))
-    if not permissions.enable_b2b:
+    partners = directory.partners(permissions.users)
+    if partners and not permissions.enable_b2b:
         members, partners = members - partners, frozenset()
     return Audience(
         everyone=False,
@@ -117,7 +117,7 @@ def _label(principals: Principals, members: frozenset[str], partners: frozenset[
     shown = listed(names)
     if not principals.groups:
         return shown
-    people = counted(len(members - partners), "user")
+    people = counted(len(members) - len(partners), "user")
     if partners:
         people += f" and {counted(len(partners), 'partner')}"
     return f"{shown} ({people})"

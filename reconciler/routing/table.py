@@ -95,7 +95,7 @@ def effective_routes(
             way.name if way else None,
             (way.email_address if forced else sender) if way else None,
             Reason.GLOBAL_POLICY if forced else Reason.SENDER,
-            audiences.users_of(permissions.get(owner.name, Permissions(connector=owner.name))),
+            audiences.users_of(permissions.get(owner.name) or Permissions(connector=owner.name)),
         )
     rest = (
         _forced(carrier, snapshot, directory) if forced else _fallback(policy, snapshot, directory)

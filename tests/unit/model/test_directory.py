@@ -48,6 +48,18 @@ def test_principals_are_users_and_everybody_in_groups() -> None:
     assert directory.expand(NOBODY) == frozenset()
 
 
+def test_partners_are_those_from_elsewhere_named_or_in_groups() -> None:
+    inner = group("b", "grace@Partner.example", "alan@contoso.example")
+    directory = Directory(
+        [group("a", "ada@contoso.example", "ci-runner", groups=("b",)), inner],
+        Roles(internal_domains=("contoso.example",)),
+    )
+    everybody = Principals(users=("Eve@elsewhere.example", "bob@contoso.example"), groups=("a",))
+    expected = {"eve@elsewhere.example", "grace@partner.example"}
+    assert directory.partners(everybody) == directory.partners(everybody) == expected
+    assert directory.partners(NOBODY) == frozenset()
+
+
 @pytest.mark.parametrize(
     ("domains", "user", "internal"),
     [

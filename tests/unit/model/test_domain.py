@@ -83,3 +83,9 @@ def test_a_secret_that_goes_to_a_domain_that_only_looks_alike_goes_somewhere_new
         "x", imap=None, smtp=mail_server("x", "smtp", server="MAIL.xn--strae-oqa.example")
     )
     assert not new_uses(stored(new), Snapshot.of((again,)), str)
+
+
+@given(st.text(alphabet="aXn-.@\N{LATIN SMALL LETTER U WITH DIAERESIS}", max_size=12))
+def test_an_address_in_ascii_has_the_key_of_its_two_parts(text: str) -> None:
+    local, at, domain = text.rpartition("@")
+    assert address_key(text) == (f"{local}@".lower() + domain_key(domain) if at else text.lower())
