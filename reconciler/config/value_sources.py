@@ -7,6 +7,7 @@ the connector, its table or template, or in its provider.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reconciler.config.load import built_in_providers
@@ -98,7 +99,7 @@ def resource_source(
     wanted = tuple(path for path in paths if path != _name_of(resource))
     found = {path: _of_field(resource, path, wanted, raw, written) for path in wanted}
     fields = {path: source for path, source in found.items() if source is not None}
-    return ResourceSource(_of_itself(resource, raw), fields)
+    return ResourceSource(partial(_of_itself, resource, raw), fields, expanded=bool(raw.layers))
 
 
 def whole_source(

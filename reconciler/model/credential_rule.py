@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from msgspec import Struct
 
@@ -21,7 +21,12 @@ RESERVED_VARIABLES = (
     "SSH_*", "GPG_*", "TF_*", "DATABASE_URL", "PATH", "HOME",
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
 )  # fmt: skip
-"""Variables that belong to the pipeline and its platforms, not to mail accounts."""
+"""Variables that belong to the pipeline and its platforms, not to mail accounts; ``*`` only ends a name."""
+
+_RESERVED_NAMES: Final = frozenset(RESERVED_VARIABLES)
+_RESERVED_STARTS: Final = tuple(
+    name.removesuffix("*") for name in RESERVED_VARIABLES if name.endswith("*")
+)
 
 
 _PROVIDER = "provider:"
@@ -78,6 +83,7 @@ class CredentialRule(Struct, frozen=True, order=True):
 
 def is_reserved(reference: SecretRef) -> bool:
     """Whether a reference names a variable of the pipeline, which only a rule may allow."""
-    return reference.scheme == "env" and any(
-        fnmatchcase(reference.target.upper(), pattern) for pattern in RESERVED_VARIABLES
-    )
+    if reference.scheme != "env":
+        return False
+    name = reference.target.upper()
+    return name in _RESERVED_NAMES or name.startswith(_RESERVED_STARTS)

@@ -41,9 +41,11 @@ def to_plain(value: object, *, nulls: bool = False) -> JSON:
     if value is None or kind in _SCALARS:
         return cast("JSON", value)
     if kind is not SecretRef and (names := field_names(kind)):
-        pairs = ((name, getattr(value, name)) for name in names)
+        items = [getattr(value, name) for name in names]
         return {
-            name: to_plain(item, nulls=nulls) for name, item in pairs if nulls or item is not None
+            name: item if type(item) in _SCALARS else to_plain(item, nulls=nulls)
+            for name, item in zip(names, items, strict=True)
+            if nulls or item is not None
         }
     if isinstance(value, SecretRef | Enum):
         return str(value) if isinstance(value, SecretRef) else cast("str", value.value)

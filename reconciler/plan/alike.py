@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, assert_never
 from msgspec import Struct
 
 from reconciler.model.connector import Connector
-from reconciler.model.resource import JSON, Resource, canonical_json, spec_of
+from reconciler.model.resource import JSON, Resource, spec_of
 from reconciler.plan.changes import Change, Create, Delete, Forget, Rename, RotateSecret, Update
 from reconciler.plan.diff import leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from reconciler.model.address import Address, Kind
 
@@ -86,7 +86,7 @@ def grouped(changes: Iterable[Change]) -> tuple[Change | AlikeChanges, ...]:
     """Every change in order; similar ones are grouped in the position of the first."""
     found: dict[str, list[_Placed]] = {}
     for place, change in enumerate(changes):
-        fields = tuple(_leaves(change))
+        fields = _leaves(change)
         found.setdefault(_shape(change, fields), []).append((place, change, fields))
     # Groups are in the order of their first change; too small ones are dissolved, and each of their
     # changes returns to its own position.
@@ -100,21 +100,21 @@ def grouped(changes: Iterable[Change]) -> tuple[Change | AlikeChanges, ...]:
 
 
 _Leaf: TypeAlias = "tuple[str, JSON, JSON]"
-_Placed: TypeAlias = "tuple[int, Change, tuple[_Leaf, ...]]"
+_Placed: TypeAlias = "tuple[int, Change, list[_Leaf]]"
 """A change with its place in the plan, and the fields that it is about."""
 
 
-def _leaves(change: Change) -> Iterator[_Leaf]:
-    """Yield the path, the old and the new value of each field in a change."""
+def _leaves(change: Change) -> list[_Leaf]:
+    """The path, the old and the new value of each field in a change."""
     match change:
         case Create(after):
-            yield from ((path, None, value) for path, value in leaves(spec_of(after)))
+            return [(path, None, value) for path, value in leaves(spec_of(after))]
         case Delete(before) | Forget(before):
-            yield from ((path, value, None) for path, value in leaves(spec_of(before)))
+            return [(path, value, None) for path, value in leaves(spec_of(before))]
         case Update(fields=fields) | Rename(fields=fields):
-            yield from ((item.path, item.before, item.after) for item in fields)
+            return [(item.path, item.before, item.after) for item in fields]
         case RotateSecret(references=references):
-            yield from ((ROTATED, None, str(reference)) for reference in references)
+            return [(ROTATED, None, str(reference)) for reference in references]
         case _:
             assert_never(change)
 
@@ -134,7 +134,7 @@ def _resources(change: Change) -> tuple[Resource, Resource]:
             assert_never(change)
 
 
-def _shape(change: Change, of: tuple[_Leaf, ...]) -> str:
+def _shape(change: Change, of: list[_Leaf]) -> str:
     """The key that similar changes share, as a text to compare."""
     before, after = _resources(change)
     provider = after.provider if isinstance(after, Connector) else None
@@ -145,20 +145,21 @@ def _shape(change: Change, of: tuple[_Leaf, ...]) -> str:
         if renamed and path in _NAMES:
             shape.append([path])
         else:
-            shape.append([path, _class(path, old, was), _class(path, new, now)])
-    return canonical_json(shape)
+            shape += (path, _class(path, old, was), _class(path, new, now))
+    return repr(shape)
 
 
 def _class(path: str, value: JSON, name: str) -> JSON:
     """The value; its pattern if it contains the name; the fixed part in a field that may differ."""
-    if value is None:
-        return None
+    if not isinstance(value, str | list):
+        return value
     patterned = pattern_of(value, name)
     if patterned != value:
         return [patterned]
-    if not isinstance(value, str) or path.rpartition(".")[2] not in _WHO:
+    field = path.rpartition(".")[2]
+    if field not in _WHO or not isinstance(value, str):
         return value
-    if path.rpartition(".")[2] in _FREE:
+    if field in _FREE:
         return {}
     _, at, domain = value.rpartition("@")
     scheme, colon, _ = value.partition(":")
@@ -171,9 +172,10 @@ def pattern_of(value: JSON, name: str) -> JSON:
         return [pattern_of(item, name) for item in value]
     if not isinstance(value, str):
         return value
-    for word, sign in ((name, "${name}"), (_in_capitals(name), "${NAME}")):
-        if word in value:  # in most values of most resources, neither is
-            value = _replaced(value, word, sign)
+    if name in value:
+        value = _replaced(value, name, "${name}")
+    if (capitals := _in_capitals(name)) in value:
+        value = _replaced(value, capitals, "${NAME}")
     return value
 
 

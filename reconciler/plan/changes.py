@@ -164,9 +164,15 @@ def ordered(changes: Iterable[Change]) -> tuple[Change, ...]:
     deletes = [change for change in every if isinstance(change, Delete | Forget)]
     others = [change for change in every if not isinstance(change, Delete | Forget)]
     others.sort(key=lambda item: (*_key(item), isinstance(item, RotateSecret)))
-    deletes.sort(key=lambda item: (-_key(item)[0], item.address.name))
+    deletes.sort(key=_key_of_delete)
     return (*others, *deletes)
 
 
+def _key_of_delete(change: Change) -> tuple[int, str]:
+    rank, name = _key(change)
+    return -rank, name
+
+
 def _key(change: Change) -> tuple[int, str]:
-    return _RANK[change.address.kind], change.address.name
+    kind, name = change.address
+    return _RANK[kind], name

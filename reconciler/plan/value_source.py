@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -55,10 +55,19 @@ class ValueSource:
 
 
 class ResourceSource(Struct, frozen=True):
-    """Where a resource is written, and its fields by dotted path."""
+    """Where a resource is written, and its fields by dotted path.
 
-    itself: ValueSource
+    ``find`` looks the resource up in its file. ``expanded`` says that it comes from a template or a table.
+    """
+
+    find: Callable[[], ValueSource]
     fields: Mapping[str, ValueSource] = field(default_factory=dict)
+    expanded: bool = False
+
+    @property
+    def itself(self) -> ValueSource:
+        """Where the resource is written: its file has to be parsed for the line."""
+        return self.find()
 
 
 FieldSources = Mapping[str, ValueSource]

@@ -9,16 +9,12 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.plan.document import PlanDocument
 from reconciler.probe.report import TestReport, report
 from reconciler.render.formats import OutputFormat
-from reconciler.render.human.plan import NO_CHANGES
 from reconciler.render.json import to_json
 from reconciler.render.plan_document import document_for
-from reconciler.wording import TO_ACT_ON, listed
 
 if TYPE_CHECKING:
-    from reconciler.apply.executor import Applied
     from reconciler.render.formats import PlanReportFormat
     from reconciler.render.plan import PlanOutcome
-    from reconciler.render.terminal import Style
 
 Outcome = Literal["applied", "unchanged", "not_approved", "failed"]
 
@@ -97,27 +93,3 @@ def _ending(outcome: Outcome, serial: int | None) -> str:
         "failed": "Failed.",
     }
     return ends[outcome]
-
-
-def applied(outcome: Applied | None, style: Style) -> str:
-    """The closing lines; None for an apply that nobody approved."""
-    if outcome is None:
-        return "Not applied."
-    lines = []
-    if outcome.revision is None:
-        lines.append(NO_CHANGES if not outcome.left_out else "Nothing was left to apply.")
-        retested = [item.connector for item in outcome.results if item.passed]
-        if retested:
-            lines.append(f"Tested again and found ready: {listed(retested)}.")
-    else:
-        counts = outcome.revision.counts
-        done = f"{counts.added} added, {counts.changed} changed, {counts.destroyed} destroyed."
-        lines.append(style.added(style.strong(f"Apply complete! Resources: {done}")))
-        lines.append(f"Details saved. The stored state is at serial {outcome.revision.serial}.")
-    if outcome.left_out:
-        names = listed(outcome.left_out, TO_ACT_ON)
-        lines.append(style.removed(f"Left out, because their test failed: {names}"))
-    if outcome.withheld:
-        held = listed(outcome.withheld, TO_ACT_ON)
-        lines.append(style.removed(f"Also not applied, because it depends on them: {held}"))
-    return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reconciler.apply.authorise import denials
@@ -171,8 +172,12 @@ def plan_of_a_changed_template() -> str:
     after[3] = replace(after[3], display_name="Store Roma")
     sources = {
         item.address: ResourceSource(
-            ValueSource(
-                file="connectors.d/shops.yaml", line=4 + place, template="shop", table=True
+            partial(
+                ValueSource,
+                file="connectors.d/shops.yaml",
+                line=4 + place,
+                template="shop",
+                table=True,
             ),
             {
                 "display_name": ValueSource(
@@ -190,6 +195,7 @@ def plan_of_a_changed_template() -> str:
                     file="connectors.d/providers.yaml", line=9, provider="contoso"
                 ),
             },
+            expanded=True,
         )
         for place, item in enumerate(after)
     }

@@ -122,7 +122,7 @@ def command(
             approver = TerminalApprover(auto_approve or plan_file is not None)
             ended = apply(space, request, approver, progress)
         if not as_json:
-            from reconciler.render.report import applied
+            from reconciler.render.applied import applied
 
             click.echo(applied(ended.applied, project.stdout_style()))
         if ended.applied is None:

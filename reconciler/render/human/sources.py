@@ -52,7 +52,9 @@ def _parameter(item: ParameterSource) -> str:
 
 def made_by(resource: ResourceSource | None) -> str:
     """The origin of a connector that does not have its own full document: a table's row, a template."""
-    source = resource.itself if resource is not None else None
-    if source is None or not (source.template or source.table):
+    if resource is None or not resource.expanded:
+        return ""
+    source = resource.itself
+    if not (source.template or source.table):
         return ""
     return f"{source.place}, template {source.template}" if source.template else source.place

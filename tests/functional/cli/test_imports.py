@@ -154,6 +154,14 @@ def test_an_apply_to_a_file_needs_only_the_driver(home: Home, loaded: Loaded) ->
     assert home("history").out.count("no servers here") == 2
 
 
+def test_a_first_apply_parses_no_file_for_its_lines_and_loads_no_report(
+    home: Home, loaded: Loaded
+) -> None:
+    apply = ("apply", "--auto-approve", "--skip-tests", "no servers here")
+    modules = loaded(home, *apply, RECONCILER_ALLOW_CREDENTIAL="*")
+    assert modules & {"ruamel.yaml", "reconciler.render.report", "reconciler.probe.report"} == set()
+
+
 @pytest.mark.parametrize(
     "command",
     [("rollback", "1", "--out", "then"), ("import", "--out", "now"), ("diff", "0", "1")],

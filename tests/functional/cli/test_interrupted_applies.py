@@ -32,7 +32,7 @@ ENDINGS: Final = {
     "before reconciler.apply.executor.Executor._prove": WRITTEN,
     "before reconciler.state.sql.leases.release": WRITTEN,
     "after reconciler.state.sql.leases.release": WRITTEN,
-    "before reconciler.render.report.applied": WRITTEN,
+    "before reconciler.render.applied.applied": WRITTEN,
 }
 """Where in an apply the signal comes, and how that apply ends."""
 
@@ -115,12 +115,12 @@ def test_what_nohup_ignores_stays_ignored(home: Home) -> None:
 
 
 FULL: Final = """
-import reconciler.render.report as report
+import reconciler.render.applied as result
 
 def full(*_):
     raise OSError(28, "No space left on device", "<stdout>")
 
-report.applied = full
+result.applied = full
 """
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconciler.model.connector import Connector, Grant, MailServer, OAuth2, Security
-from reconciler.model.credential_rule import CredentialRule, is_reserved
+from reconciler.model.credential_rule import RESERVED_VARIABLES, CredentialRule, is_reserved
 from reconciler.model.credential_use import CredentialUse, Destination
 from reconciler.model.fingerprint import Fingerprint
 from reconciler.model.provider import OAuth2Defaults, Provider, ServerDefaults
@@ -220,6 +223,13 @@ def test_variables_of_mail_accounts_are_not_reserved() -> None:
     for name in ("SUPPORT_PASSWORD", "PAYROLL_CLIENT_SECRET", "SMTP_TOKEN"):
         assert not is_reserved(SecretRef("env", name))
     assert is_reserved(SecretRef("env", "aws_secret_access_key"))
+
+
+@given(st.sampled_from(RESERVED_VARIABLES), st.sampled_from(("", "x", "_", "*", "é")))
+def test_a_variable_is_reserved_if_a_pattern_matches_it(pattern: str, more: str) -> None:
+    for name in (pattern, pattern.removesuffix("*") + more, more + pattern):
+        matches = any(fnmatchcase(name.upper(), item) for item in RESERVED_VARIABLES)
+        assert is_reserved(SecretRef("env", name)) == matches
 
 
 def test_two_spellings_of_one_file_are_one_secret() -> None:
