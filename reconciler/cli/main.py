@@ -132,10 +132,11 @@ def run() -> NoReturn:
     sys.exit(code)
 
 
-_ENDS_SOON = frozenset(
-    {"validate", "plan", "status", "show", "history", "diff", "route", "explain", "schema"}
-)
-"""Commands that only read and show: no mail server keeps them waiting."""
+_ENDS_SOON = frozenset({
+    "validate", "plan", "status", "show", "history", "diff", "route", "explain", "schema", "import",
+    "rollback",
+})  # fmt: skip
+"""Commands that only read, and show or write files: no mail server keeps them waiting."""
 
 
 def collect_rarely(arguments: list[str]) -> None:
