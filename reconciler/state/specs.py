@@ -69,7 +69,7 @@ def decode(address: Address, text: str, expected: str, like: Resource | None = N
 
 
 class Specifications:
-    """Reads resources back, each text once where a state is read again: before an apply, and to prove it.
+    """Reads resources back, each text once where a state is read again: before an apply, and to prove it; or in its past.
 
     ``before`` are those that were read then, by the digest of their text, and ``found`` those that are read now.
     """
@@ -86,6 +86,13 @@ class Specifications:
         if known is None or known.address != address or digest_of(text) != expected:
             known = decode(address, text, expected, like)
         self.found[expected] = known
+        return known
+
+    def read(self, address: Address, text: str, like: Resource | None) -> Resource:
+        """As :func:`read`: most resources of an earlier revision are those of the newest one."""
+        known = self._before.get(digest_of(text))
+        if known is None or known.address != address:
+            known = read(address, text, like)
         return known
 
 

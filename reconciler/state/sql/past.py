@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.address import Address
     from reconciler.model.resource import Resource
+    from reconciler.state.specs import Specifications
     from reconciler.state.sql.rows import Rows
 
 
@@ -40,17 +41,19 @@ def past(
     rows: Rows,
     serial: int,
     like: Mapping[Address, Resource] = NO_RESOURCES,
+    specifications: Specifications | None = None,
     *,
     touched_by: int | None = None,
 ) -> PastState:
     """Resources as they were at a revision; on request only those that another revision touched."""
+    read = specs.read if specifications is None else specifications.read
     found: dict[str, tuple[Address, str | None]] = {}
     for uid, kind, name, text in rows.past(serial, touched_by):
         found[uid] = specs.address_of(kind, name), text
     return PastState(
         serial,
         {
-            uid: specs.read(address, text, like.get(address))
+            uid: read(address, text, like.get(address))
             for uid, (address, text) in found.items()
             if text is not None
         },

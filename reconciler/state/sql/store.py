@@ -158,8 +158,11 @@ class SqlStore:
 
     def past(self, serial: int, like: Mapping[Address, Resource] = NO_RESOURCES) -> PastState:
         """Everything as it was at that revision; raises StateCorrupt if it cannot be read back."""
+        read = Specifications(self._read) if self._read else None
         with self._view() as rows:
-            return past.past(rows, serial, like) if rows is not None else PastState(serial, {})
+            if rows is None:
+                return PastState(serial, {})
+            return past.past(rows, serial, like, read)
 
     def step(self, serial: int) -> tuple[PastState, PastState]:
         """Before and after one revision: only the resources that it touched."""

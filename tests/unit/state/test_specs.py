@@ -76,6 +76,16 @@ def test_what_was_read_before_hides_neither_another_text_nor_another_address() -
     assert not again.found
 
 
+def test_what_was_read_before_is_the_same_value_in_the_past_too() -> None:
+    team = Group(name="team")
+    text = specs.encode(team)
+    past = specs.Specifications({specs.digest_of(text): team})
+    assert past.read(TEAM, text, None) is team
+    assert past.read(TEAM, '{"name":"team"}', None) == Group(name="team")
+    with pytest.raises(StateCorrupt, match=r"stored as Group\.tame is Group\.team"):
+        past.read(Address(Kind.GROUP, "tame"), text, None)
+
+
 def test_an_unknown_kind_is_corrupt() -> None:
     with pytest.raises(StateCorrupt, match=r"Teapot\.short"):
         specs.address_of("Teapot", "short")
