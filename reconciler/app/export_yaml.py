@@ -22,8 +22,9 @@ from reconciler.drafts import draft_of, remove_abandoned
 from reconciler.errors import ConfigurationInvalid, ReconcilerError, UsageError
 from reconciler.model.address import Kind
 from reconciler.model.connector import Connector
+from reconciler.plan.changes import ChangeCounts
+from reconciler.plan.diff import differences
 from reconciler.plan.inputs import Desired
-from reconciler.plan.planner import Plan, plan
 from reconciler.state.decoding import NO_RESOURCES
 from reconciler.values import replace
 from reconciler.wording import listed
@@ -42,7 +43,7 @@ NO_RENAMES: Mapping[str, str] = MappingProxyType({})
 
 
 class ExportedFiles(Struct, frozen=True):
-    """The files of a configuration, its warnings, and what an apply of it would do now.
+    """The files of a configuration, its warnings, and how much an apply of it would change now.
 
     ``kept`` are the project's files that did not have to change. ``notes`` list what could not
     be preserved.
@@ -50,7 +51,7 @@ class ExportedFiles(Struct, frozen=True):
 
     files: tuple[Path, ...]
     warnings: tuple[Diagnostic, ...]
-    plan: Plan
+    counts: ChangeCounts
     kept: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -131,7 +132,7 @@ def _write(
             draft.mkdir(parents=True)
             remove_abandoned(draft)
             _write_all(draft, found.data)
-            warnings, made = _proved(
+            warnings, counts = _proved(
                 workspace, draft, folder, snapshot, current, written=found, read_as=own.read_as
             )
             _put_in_place(draft, folder, tuple(found.data))
@@ -146,7 +147,7 @@ def _write(
     return ExportedFiles(
         tuple(folder / name for name in names),
         warnings,
-        made,
+        counts,
         tuple(folder / name for name in found.kept),
         found.notes,
     )
@@ -320,7 +321,7 @@ def _proved(
     *,
     written: _FilesToWrite,
     read_as: ReadOnce,
-) -> tuple[tuple[Diagnostic, ...], Plan]:
+) -> tuple[tuple[Diagnostic, ...], ChangeCounts]:
     """Read the written files back; raises if they differ from the stored resources."""
     loaded = written.loaded
     # Diagnostics would name the project's files.
@@ -340,7 +341,8 @@ def _proved(
             hint="This is a bug in reconciler; please report it.",
         )
     # Equal to what was loaded; and what the state has as well are the same values.
-    return diagnostics, plan(Desired(snapshot, loaded.renames), current)
+    desired = Desired(snapshot, loaded.renames)
+    return diagnostics, ChangeCounts.of(differences(desired, current))
 
 
 def _holds(folder: Path, data: Mapping[str, bytes]) -> bool:

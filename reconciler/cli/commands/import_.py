@@ -29,7 +29,7 @@ def command(project: Project, *, out: Path | None) -> None:
     from reconciler.app.export_yaml import only_folder, write_stored
     from reconciler.render.exported import written_lines
     from reconciler.render.human.diagnostics import diagnostics
-    from reconciler.render.human.plan import summary
+    from reconciler.render.human.plan import counts_line
 
     space = project.workspace()
     folder = out or only_folder(space.project.roots)
@@ -38,5 +38,5 @@ def command(project: Project, *, out: Path | None) -> None:
         click.echo(diagnostics(done.warnings, project.stderr_style()), err=True)
     click.echo("\n".join(written_lines(done.files, done.kept, done.notes)))
     style = project.stdout_style()
-    click.echo(f"\n{style.strong(summary(done.plan))}")
+    click.echo(f"\n{style.strong(counts_line(done.counts))}")
     click.echo("Put the files into git, and continue with: reconciler validate")

@@ -29,7 +29,7 @@ def command(project: Project, *, serial: int, out: Path) -> None:
     from reconciler.app.export_yaml import write_revision
     from reconciler.render.exported import written_lines
     from reconciler.render.human.diagnostics import diagnostics
-    from reconciler.render.human.plan import summary
+    from reconciler.render.human.plan import counts_line
 
     space = project.workspace()
     done = write_revision(space, out, serial)
@@ -37,7 +37,7 @@ def command(project: Project, *, serial: int, out: Path) -> None:
         click.echo(diagnostics(done.warnings, project.stderr_style()), err=True)
     click.echo("\n".join(written_lines(done.files, done.kept, done.notes)))
     style = project.stdout_style()
-    click.echo(f"\nCompared with the current state: {style.strong(summary(done.plan))}")
+    click.echo(f"\nCompared with the current state: {style.strong(counts_line(done.counts))}")
     click.echo(
         f"Nothing was applied. To go back to revision {serial}:\n"
         f"  1. reconciler plan --config {out}   shows what would change; an apply from there is refused\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from reconciler.plan.changes import ChangeCounts
 from reconciler.plan.planner import ProveEmpty, TestConnectors, WriteRevision, stages
 from reconciler.render.human.impact import access, new_credential_uses, refusals, settings_changes
 from reconciler.render.terminal import pad, visible, width_of
@@ -108,7 +109,13 @@ def summary(plan: Plan) -> str:
         return f"No changes of resources, but other settings than in {visible(plan.base.ref)}."
     if plan.empty:
         return NO_CHANGES if not plan.settings_changes else NO_CHANGES_BUT_SETTINGS
-    counts = plan.counts
+    return counts_line(plan.counts)
+
+
+def counts_line(counts: ChangeCounts) -> str:
+    """The summary line of what an apply would change, settings aside."""
+    if counts == ChangeCounts():
+        return NO_CHANGES
     return (
         f"Plan: {counts.added} to add, {counts.changed} to change, {counts.destroyed} to destroy."
     )
