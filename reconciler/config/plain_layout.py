@@ -21,6 +21,9 @@ _QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
 # Spaces that are removed, and a mapping in a list, whose braces may be removed.
 _UNTIDY_FLOW: Final = re.compile(r"  |[\[{] | [\]},]|\[\{|, \{")
 _BREAKS: Final = re.compile(r"[,\[{]")
+_FIELD: Final = r"[A-Za-z_][A-Za-z0-9_-]{0,39}+:(?: (?:[^\s\[{#][^\n]*+|\[[\w.@-]{1,30}+\]))?+\n"
+# A document of fields, whose mappings are at most two deep, as most are; a comment ends its line.
+_ORDINARY: Final = re.compile(rf"(?:---\n)?+(?:{_FIELD}(?:  {_FIELD}(?:    {_FIELD})*+)*+)++")
 
 
 def is_laid_out(text: str) -> bool:
@@ -30,6 +33,11 @@ def is_laid_out(text: str) -> bool:
     """
     if _UNTIDY.search(text):
         return False
+    return _ORDINARY.fullmatch(text) is not None or is_outlined(text)
+
+
+def is_outlined(text: str) -> bool:
+    """The same line by line, for a text without untidy blanks."""
     outline = _OpenCollections()
     above = ""
     for line in text.split("\n"):

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.config.formatting import Formatted, formatted
-from reconciler.config.plain_layout import WIDTH, is_laid_out
+from reconciler.config.plain_layout import WIDTH, is_laid_out, is_outlined
 from reconciler.config.plain_yaml import plain_documents
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def passes(text: str) -> bool:
     if plain_documents(text) is None or not is_laid_out(text):
         return False
     assert by_round_trip(text) == Formatted(text)
+    assert is_outlined(text)
     return True
 
 
@@ -239,6 +240,15 @@ SPLICED = st.builds(
 @example("a:\n  - b: 1\n    # c\n    d: 2\n  # e\n  - f\n# g\n")
 def test_a_text_that_passes_is_returned_as_it_is(text: str) -> None:
     passes(text)
+
+
+@given(st.lists(st.sampled_from(["kind: x", "a:", "  b: c d", "  e:", "    f: [g]", "    h: 'i'", "---",
+                                 "      j: k", "  l: [m, n]", "# o", "", " p: q", "r: s ", "t: ... u"]),
+                min_size=1, max_size=8))  # fmt: skip
+@example(["a:", "    f: [g]"])
+@example(["a:", "  e:", "    f: [g]"])
+def test_an_ordinary_document_passes_line_by_line_too(lines: list[str]) -> None:
+    passes("\n".join([*lines, ""]))
 
 
 @given(SPLICED)
