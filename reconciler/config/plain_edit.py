@@ -9,21 +9,31 @@ tenth of its cost. If that is uncertain, such as for a comment on a changed valu
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from reconciler.config.plain_layout import is_laid_out
 from reconciler.config.plain_text import is_plain, plain_entry
+from reconciler.config.plain_values import MAX_PLAIN_DEPTH
 from reconciler.config.plain_yaml import plain_documents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from reconciler.model.resource import JSON
 
+    Read = Callable[[str], list[JSON] | None]
+
 _STEP: Final = 2
-_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?=:)")
+# Where a field of a mapping begins, by the column of the mapping.
+_FIELD_STARTS: Final = tuple(
+    re.compile(rf"^ {{{column}}}(?=[A-Za-z_][A-Za-z0-9_-]*:)", re.MULTILINE)
+    for column in range(0, MAX_PLAIN_DEPTH * _STEP, _STEP)
+)
+_COMMENT: Final = re.compile(r" #|^ *(?:#|\n)", re.MULTILINE)
+"""What is, or may be, a comment; a blank line is treated as one."""
 # Numbers, dates and words that a round trip may write differently, such as 0x1F and TRUE.
 _RECAST: Final = re.compile(
     r"(?:: |- |[\[{]|, )"
@@ -40,60 +50,64 @@ class _Field(Struct, frozen=True):
     """One field of a mapping: its name, and its lines, up to the next field."""
 
     name: str
-    lines: list[str]
+    text: str
+
+    @property
+    def first_line(self) -> str:
+        """The line with the name."""
+        return self.text[: self.text.index("\n") + 1]
 
     @property
     def is_in_braces(self) -> bool:
         """Whether its value is, or may be, a mapping in braces."""
-        return "{" in self.lines[0]
+        return "{" in self.first_line
 
     @property
     def quote(self) -> str:
         """The quotes around its value, if any."""
-        rest = self.lines[0].lstrip(" ")[len(self.name) + 2 :]
+        rest = self.first_line.lstrip(" ")[len(self.name) + 2 :]
         return rest[:1] if rest[:1] in ("'", '"') else ""
 
     @property
     def has_comment(self) -> bool:
-        """Whether there is, or may be, a comment in it; a blank line is treated as one."""
-        return any(" #" in line or _is_comment(line) for line in self.lines)
+        """Whether there is, or may be, a comment in it."""
+        return _COMMENT.search(self.text) is not None
 
 
-def _is_comment(line: str) -> bool:
-    return not line or line.lstrip(" ")[:1] == "#"
-
-
-def plainly_edited(text: str, value: dict[str, JSON], before: JSON = None) -> str | None:
+def plainly_edited(
+    text: str, value: dict[str, JSON], before: JSON = None, *, read: Read = plain_documents
+) -> str | None:
     """The text of one document with a new value; None if it needs the round trip.
 
-    ``before`` is the old value, if the text is known to be in the common form.
+    ``before`` is the old value, if the text is known to be in the common form. ``read`` reads texts
+    like :func:`reconciler.config.plain_yaml.plain_documents`.
     """
     if not is_laid_out(text) or _RECAST.search(text) or "\n---" in text:
         return None
     if before is None:
-        documents = plain_documents(text) or []
+        documents = read(text) or []
         before = documents[0] if len(documents) == 1 else None
     if not isinstance(before, dict):
         return None
     try:
-        changed = "".join(_edited(text.split("\n")[:-1], before, value, 0))
+        changed = "".join(_edited(text, before, value, 0))
     except _LeftToRoundTrip:
         return None
-    return changed if plain_documents(changed) == [value] else None
+    return changed if read(changed) == [value] else None
 
 
 def _edited(
-    lines: list[str], before: dict[str, JSON], after: dict[str, JSON], column: int
+    text: str, before: dict[str, JSON], after: dict[str, JSON], column: int
 ) -> Iterator[str]:
-    """The lines of a mapping with a new value, with their line ends."""
-    above, fields = _fields(lines, column)
+    """The text of a mapping with a new value, in parts."""
+    above, fields = _fields(text, column)
     if not before or not after or [field.name for field in fields] != list(before):
         raise _LeftToRoundTrip
-    yield from (f"{line}\n" for line in above)
+    yield above
     last = above
     for field in fields:
-        below_comment = bool(last) and _is_comment(last[-1])
-        last = field.lines
+        below_comment = _ends_with_comment(last)
+        last = field.text
         if field.name in after:
             yield from _field(
                 field, before[field.name], after[field.name], column, stays=below_comment
@@ -110,30 +124,29 @@ def _edited(
         yield _new(name, after[name], column)
 
 
-def _fields(lines: list[str], column: int) -> tuple[list[str], list[_Field]]:
-    """The lines above the first field of a mapping, and the fields."""
-    above: list[str] = []
-    fields: list[_Field] = []
-    blanks = " " * column
-    for line in lines:
-        name = _KEY.match(line, column) if line.startswith(blanks) else None
-        if name is not None:
-            fields.append(_Field(name[0], [line]))
-        elif fields:
-            fields[-1].lines.append(line)
-        else:
-            above.append(line)
-    return above, fields
+def _ends_with_comment(text: str) -> bool:
+    """Whether the last line of a text is a comment, or blank."""
+    last = text[text.rfind("\n", 0, -1) + 1 :]
+    return last.lstrip(" ")[:1] in ("#", "\n")
+
+
+def _fields(text: str, column: int) -> tuple[str, list[_Field]]:
+    """The text above the first field of a mapping, and the fields."""
+    starts = [found.start() for found in _FIELD_STARTS[column // _STEP].finditer(text)]
+    parts = [text[start:end] for start, end in pairwise([0, *starts, len(text)])]
+    above, *fields = parts
+    return above, [_Field(part[column : part.index(":")], part) for part in fields]
 
 
 def _field(field: _Field, before: JSON, after: JSON, column: int, *, stays: bool) -> Iterator[str]:
     """The lines of a field with a new value; one that ``stays`` changes only inside."""
     if _same(before, after):
-        yield from (f"{line}\n" for line in field.lines)
-    elif isinstance(before, dict) and isinstance(after, dict) and len(field.lines) > 1:
-        first, *rest = field.lines
-        yield f"{first}\n"
-        yield from _edited(rest, before, after, column + _STEP)
+        yield field.text
+        return
+    first, below = field.first_line, field.text[len(field.first_line) :]
+    if isinstance(before, dict) and isinstance(after, dict) and below:
+        yield first
+        yield from _edited(below, before, after, column + _STEP)
     elif stays or isinstance(before, dict) or before == after or field.has_comment:
         raise _LeftToRoundTrip
     elif isinstance(after, str) and "${" in after and not is_plain(after):
@@ -154,6 +167,8 @@ def _new(name: str, value: JSON, column: int) -> str:
 
 def _same(before: JSON, after: JSON) -> bool:
     """Whether two values are equal and of the same types: to Python, 1 is true."""
+    if before is after:
+        return True
     if type(before) is not type(after):
         return False
     if isinstance(before, dict) and isinstance(after, dict):

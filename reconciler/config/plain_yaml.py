@@ -43,6 +43,8 @@ def _wide_unusual() -> re.Pattern[str]:
 _HEAD: Final = re.compile(rf"( *)({NAME})")
 _LINE: Final = re.compile(rf"( *)(- +|-$)?(?:{KEY.pattern})?(.*)")
 _COLON_WITHIN: Final = re.compile(r":(?! )")
+_BETWEEN: Final = "\n---\n"
+"""What always ends a document and begins another one."""
 
 
 def read_documents(text: str, file: str) -> Composed:
@@ -51,23 +53,38 @@ def read_documents(text: str, file: str) -> Composed:
 
 
 class ReadOnce:
-    """Reads texts like :func:`read_documents`, but each distinct text only once."""
+    """Reads texts like :func:`read_documents`, but each distinct document of them only once."""
 
     def __init__(self) -> None:
         self._values: dict[str, list[JSON] | None] = {}
 
     def __call__(self, text: str, file: str) -> Composed:
         """Read all documents of a text."""
-        return _composed(self._plain(text), text, file)
+        return _composed(self.plain(text), text, file)
 
     def is_plain(self, text: str) -> bool:
         """Whether a text is in the common form."""
-        return self._plain(text) is not None
+        return self.plain(text) is not None
 
-    def _plain(self, text: str) -> list[JSON] | None:
+    def plain(self, text: str) -> list[JSON] | None:
+        """What :func:`plain_documents` reads."""
         if text not in self._values:
-            self._values[text] = plain_documents(text)
+            self._values[text] = self._by_document(text)
         return self._values[text]
+
+    def _by_document(self, text: str) -> list[JSON] | None:
+        first, *others = text.split(_BETWEEN)
+        if not others or len(text) > MAX_FOR_REFERENCE:
+            return plain_documents(text)
+        *others, last = others
+        parts = [f"{first}\n", *(f"---\n{part}\n" for part in others), f"---\n{last}"]
+        found: list[JSON] = []
+        for part in parts:
+            values = self.plain(part)
+            if values is None:
+                return None
+            found += values
+        return found
 
 
 def _composed(values: list[JSON] | None, text: str, file: str) -> Composed:

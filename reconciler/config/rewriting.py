@@ -19,6 +19,7 @@ from reconciler.config.layout import files_of
 from reconciler.config.load import built_in_providers
 from reconciler.config.meant import Meant
 from reconciler.config.pieces import Piece, cut, holds_documents, unchanged
+from reconciler.config.plain_yaml import ReadOnce
 from reconciler.config.template_documents import HEAD_FIELDS, TableHead
 from reconciler.config.unresolve import Written, concise, paths_of
 from reconciler.config.written_edit import edited
@@ -31,7 +32,6 @@ from reconciler.model.resource import Resource
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconciler.config.plain_yaml import ReadOnce
     from reconciler.config.variables import Variables
     from reconciler.model.resource import JSON
     from reconciler.model.snapshot import Snapshot
@@ -82,6 +82,7 @@ def rewritten(
         renames,
         known,
         {new: old for old, new in renames.items()},
+        read_as,
     )
     for piece in every:
         work.look_at(piece)
@@ -108,6 +109,7 @@ class _Rewriting:
     renames: Mapping[str, str]
     meant: Meant
     former: Mapping[str, str]
+    read_as: ReadOnce
     done: set[Address] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
@@ -306,7 +308,8 @@ class _Rewriting:
         if not found:
             return ""
         first, *others = found
-        text = edited(piece.text, first, piece.raw.value if piece.plain and piece.raw else None)
+        before = piece.raw.value if piece.plain and piece.raw else None
+        text = edited(piece.text, first, before, read=self.read_as.plain)
         if text is None:
             start = "---\n" if piece.text.startswith("---") else ""
             self.notes.append("comments of a document that changed are lost")

@@ -11,19 +11,23 @@ from ruamel.yaml.error import YAMLError
 
 from reconciler.config.compose import compose
 from reconciler.config.plain_edit import plainly_edited
+from reconciler.config.plain_yaml import plain_documents
 from reconciler.config.yaml_text import styled
 
 if TYPE_CHECKING:
+    from reconciler.config.plain_edit import Read
     from reconciler.model.resource import JSON
 
 
-def edited(text: str, value: dict[str, JSON], before: JSON = None) -> str | None:
+def edited(
+    text: str, value: dict[str, JSON], before: JSON = None, *, read: Read = plain_documents
+) -> str | None:
     """The text of one document with a new value; None if it cannot be changed in place.
 
     ``text`` may begin with ``---``. Line ends stay. ``before`` is the old value, if the text is
-    known to be in the common form.
+    known to be in the common form. ``read`` reads documents in that form.
     """
-    plainly = plainly_edited(text, value, before)
+    plainly = plainly_edited(text, value, before, read=read)
     return plainly if plainly is not None else by_round_trip(text, value)
 
 

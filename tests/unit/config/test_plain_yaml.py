@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.config.compose import compose
 from reconciler.config.plain_values import MAX_PLAIN_DEPTH
-from reconciler.config.plain_yaml import plain_documents, read_documents
+from reconciler.config.plain_yaml import ReadOnce, plain_documents, read_documents
 from reconciler.config.raw import MAX_FOR_REFERENCE
 
 if TYPE_CHECKING:
@@ -232,3 +232,36 @@ def test_near_yaml_is_read_alike_or_left_alone(text: str) -> None:
 @given(SPLICED)
 def test_a_damaged_file_is_read_alike_or_left_alone(text: str) -> None:
     agrees(text)
+
+
+@given(
+    st.lists(NEAR_YAML, max_size=4),
+    st.sampled_from(["\n---\n", "\r\n---\r\n", "\n---\n---\n", "\n--- \n"]),
+)
+@example(["", "", "a: b"], "\n---\n")
+@example(["a: b", "a: b", "# c"], "\n---\n")
+@example(["a: é", "a: \u2028", "a: b"], "\n---\n")
+def test_documents_that_are_read_one_by_one_mean_what_they_mean_together(
+    documents: list[str], between: str
+) -> None:
+    text, read_as = between.join(documents), ReadOnce()
+    for document in documents[1:]:
+        read_as.plain(f"---\n{document}\n")
+    assert repr(read_as.plain(text)) == repr(plain_documents(text))
+    assert read_as.plain(text) is read_as.plain(str(text))
+
+
+def test_a_long_text_is_read_as_a_whole() -> None:
+    filler = "k: v\n---\n" * (MAX_FOR_REFERENCE // 9 + 1)
+    for last in ("a: env:B\n", "a: {b: env:C}\n"):
+        assert ReadOnce().plain(filler + last) == plain_documents(filler + last)
+
+
+def test_a_document_that_recurs_is_one_value() -> None:
+    read_as = ReadOnce()
+    (one, same), (again, other) = (
+        read_as("a: b\n---\nc: d\n", "").documents,
+        read_as("a: b\n---\ne: f\n", "").documents,
+    )
+    assert one.value is again.value
+    assert same.value != other.value
