@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from reconciler.config.copied_fields import with_copied_fields
 from reconciler.config.expansion import TABLE, TEMPLATE
 from reconciler.config.fitting import Made, Wanted, Workshop, shortest
 from reconciler.config.layout import files_of
@@ -182,8 +183,26 @@ class _Rewriting:
         same = all(self.target.get(address) == item for address, item in piece.made.items())
         if same and not piece.rows:
             return piece.text
-        found = self._table(piece) if raw.kind == TABLE else self._document(raw.value, piece.made)
+        if raw.kind == TABLE:
+            return self._written(piece, self._table(piece))
+        found = self._slightly_changed(piece, raw.value)
+        if found is None:
+            found = self._document(raw.value, piece.made)
         return self._written(piece, found)
+
+    def _slightly_changed(self, piece: Piece, value: Written) -> list[Written] | None:
+        """The document of a connector of which little changes; None if that needs a closer look."""
+        before = next(iter(piece.made.values())) if len(piece.made) == 1 else None
+        after = self.target.get(before.address) if before is not None else None
+        if not isinstance(before, Connector) or not isinstance(after, Connector):
+            return None
+        if not piece.plain or "${" in piece.text:
+            return None
+        found = with_copied_fields(value, before, after)
+        if found is None:
+            return None
+        self.done.add(after.address)
+        return [found]
 
     def _document(self, value: Written, made: Made) -> list[Written]:
         """The documents that replace one with a single resource and its permissions."""

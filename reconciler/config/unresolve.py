@@ -37,14 +37,14 @@ Written = dict[str, JSON]
 _SPOKEN: Final = frozenset({"kind", "enabled"})
 """Fields that are written even if they equal the default, because readers expect them."""
 
-_WRITTEN_OTHERWISE: Final = frozenset({
+WRITTEN_OTHERWISE: Final = frozenset({
     "name", "display_name", "provider", "imap", "enable_mail_send_from", "smtp",
     "email_address", "use_same_credentials", "files_sent_copies",
 })  # fmt: skip
 """Fields of a connector that are elsewhere in its document, or absent."""
 
-_WRITTEN_ALIKE: Final = tuple(
-    name for name in field_names(Connector) if name not in _WRITTEN_OTHERWISE
+WRITTEN_ALIKE: Final = tuple(
+    name for name in field_names(Connector) if name not in WRITTEN_OTHERWISE
 )
 
 
@@ -114,7 +114,7 @@ def _connector(connector: Connector, provider: Provider | None) -> Written:
         smtp["use_same_credentials"] = connector.use_same_credentials
         document["smtp"] = smtp
     document.update(_client_certificate(connector))
-    for name in _WRITTEN_ALIKE:
+    for name in WRITTEN_ALIKE:
         value = getattr(connector, name)
         if value is not None:
             document[name] = to_plain(value)
@@ -176,7 +176,7 @@ def _resource(document: Document, provider: Provider | None) -> Resource:
 
 def _without_defaults(written: Written, value: object) -> Written:
     """A document without the fields that have their default values."""
-    defaults = _defaults(type(value))
+    defaults = defaults_of_fields(type(value))
     found: Written = {}
     for name, item in written.items():
         own = getattr(value, name)
@@ -185,7 +185,7 @@ def _without_defaults(written: Written, value: object) -> Written:
     return found
 
 
-def _defaults(kind: type[Any]) -> dict[str, object]:
+def defaults_of_fields(kind: type[Any]) -> dict[str, object]:
     """The default of each field; MISSING, which equals nothing else, where there is none."""
     known = _defaults_of.get(kind)
     if known is None:
