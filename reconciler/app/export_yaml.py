@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from codecs import BOM_UTF8
 from contextlib import suppress
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from reconciler.app.atomic_file import refuse_escape
 from reconciler.app.history import revision
+from reconciler.config.documents import ParseOnce, parse
 from reconciler.config.files import decode, find, read_bytes, shown
 from reconciler.config.layout import files_of
 from reconciler.config.load import Loaded, load
-from reconciler.config.plain_yaml import ReadOnce
+from reconciler.config.plain_yaml import ReadOnce, read_documents
 from reconciler.config.rewriting import rewritten
 from reconciler.config.variables import Variables
 from reconciler.disk_fault import disk_fault
@@ -133,7 +135,7 @@ def _write(
             remove_abandoned(draft)
             _write_all(draft, found.data)
             warnings, counts = _proved(
-                workspace, draft, folder, snapshot, current, written=found, read_as=own.read_as
+                workspace, draft, folder, snapshot, current, written=found, own=own
             )
             _put_in_place(draft, folder, tuple(found.data))
     except OSError as error:
@@ -153,15 +155,27 @@ def _write(
     )
 
 
+_NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
 def _write_all(folder: Path, data: Mapping[str, bytes]) -> None:
-    made = {folder}
+    made = {""}
     for name, content in data.items():
-        path = folder / name
-        if path.parent not in made:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            made.add(path.parent)
-        with path.open("xb") as stream:
-            stream.write(content)
+        above, _, _ = name.rpartition("/")
+        if above not in made:
+            (folder / above).mkdir(parents=True, exist_ok=True)
+            made.add(above)
+        _write_new(f"{folder}/{name}", content)
+
+
+def _write_new(path: str, content: bytes) -> None:
+    """Write a file that does not exist; a file object would take as long as the system does to create it."""
+    descriptor = os.open(path, _NEW_FILE, 0o666)
+    try:
+        while content:
+            content = content[os.write(descriptor, content) :]
+    finally:
+        os.close(descriptor)
 
 
 class _FilesToWrite(Struct, frozen=True):
@@ -206,12 +220,13 @@ def _files(
 class _OwnFiles(Struct, frozen=True):
     """The octets and texts of the project's files by name, and what they were loaded as, if there are any.
 
-    ``read_as`` knows the texts that were read.
+    ``read_as`` and ``parse_as`` know the texts and documents that were read.
     """
 
     texts: dict[str, tuple[bytes, str]]
     loaded: Loaded | None
     read_as: ReadOnce
+    parse_as: ParseOnce
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -221,10 +236,10 @@ class _OwnFiles(Struct, frozen=True):
 
 def _own_files(workspace: Workspace) -> _OwnFiles:
     """Load the project's files; none if they are in several folders."""
-    read_as = ReadOnce()
+    read_as, parse_as = ReadOnce(), ParseOnce()
     project = workspace.project
     if not project.exists or len(project.roots) != 1 or workspace.undecided is not None:
-        return _OwnFiles({}, None, read_as)
+        return _OwnFiles({}, None, read_as, parse_as)
     (root,) = project.roots
     there = find(root, within=project.bounds_of_roots)
     found, texts = {}, {}
@@ -232,11 +247,16 @@ def _own_files(workspace: Workspace) -> _OwnFiles:
         data = read_bytes(path)
         text = decode(data, shown(path)) if isinstance(data, bytes) else data
         if not isinstance(data, bytes) or not isinstance(text, str):
-            return _OwnFiles({}, None, read_as)
-        found[path.relative_to(root).as_posix()] = (data, text)
+            return _OwnFiles({}, None, read_as, parse_as)
+        found[_name_below(root, path)] = (data, text)
         texts[path] = text
-    loaded = workspace.load(found=there, texts=texts, read_as=read_as)
-    return _OwnFiles(found, loaded if found else None, read_as)
+    loaded = workspace.load(found=there, texts=texts, read_as=read_as, parse_as=parse_as)
+    return _OwnFiles(found, loaded if found else None, read_as, parse_as)
+
+
+def _name_below(folder: Path, path: Path) -> str:
+    """The name of a file that was found below a folder, relative to it."""
+    return "/".join(path.parts[len(folder.parts) :])
 
 
 def _other_environments(workspace: Workspace, done: Rewritten) -> tuple[str, ...]:
@@ -320,14 +340,18 @@ def _proved(
     current: StoredState,
     *,
     written: _FilesToWrite,
-    read_as: ReadOnce,
+    own: _OwnFiles,
 ) -> tuple[tuple[Diagnostic, ...], ChangeCounts]:
     """Read the written files back; raises if they differ from the stored resources."""
     loaded = written.loaded
     # Diagnostics would name the project's files.
     if loaded is None or loaded.diagnostics or not _holds(draft, written.data):
         loaded = load(
-            draft, settings=workspace.settings, environment=workspace.environment, read_as=read_as
+            draft,
+            settings=workspace.settings,
+            environment=workspace.environment,
+            read_as=own.read_as if own.texts else read_documents,
+            parse_as=own.parse_as if own.texts else parse,
         )
     diagnostics = tuple(
         replace(item, file=item.file.replace(draft.as_posix(), folder.as_posix(), 1))
@@ -350,6 +374,4 @@ def _holds(folder: Path, data: Mapping[str, bytes]) -> bool:
     there = find(folder)
     if there.diagnostics or len(there.paths) != len(data):
         return False
-    return all(
-        data.get(path.relative_to(folder).as_posix()) == read_bytes(path) for path in there.paths
-    )
+    return all(data.get(_name_below(folder, path)) == read_bytes(path) for path in there.paths)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from reconciler.config.files import SourceFile
-    from reconciler.config.load import Loaded, Reader
+    from reconciler.config.load import Loaded, Parser, Reader
     from reconciler.model.snapshot import Snapshot, StoredState
     from reconciler.plan.inputs import Desired, Limits
     from reconciler.secrets.base import FingerprintKey, Secret
@@ -117,13 +117,15 @@ class Workspace:
         found: SourceFile | None = None,
         texts: Mapping[Path, str] | None = None,
         read_as: Reader | None = None,
+        parse_as: Parser | None = None,
     ) -> Loaded:
         """Read and check the configuration, the settings file with it, and ``files`` as parts of it.
 
-        ``found``, ``texts`` and ``read_as`` are those of :func:`reconciler.config.load.load`. Raises NoProject if
-        there is neither a project nor a file.
+        ``found``, ``texts``, ``read_as`` and ``parse_as`` are those of :func:`reconciler.config.load.load`.
+        Raises NoProject if there is neither a project nor a file.
         """
-        from reconciler.config.load import load  # noqa: PLC0415 - not for what reads the state alone
+        from reconciler.config.documents import parse  # noqa: PLC0415 - not for what reads the state alone
+        from reconciler.config.load import load  # noqa: PLC0415 - as above
         from reconciler.config.plain_yaml import read_documents  # noqa: PLC0415 - as above
 
         if not files:
@@ -138,6 +140,7 @@ class Workspace:
             found=found,
             texts=texts,
             read_as=read_as or read_documents,
+            parse_as=parse_as or parse,
         )
         broken = self._has_broken_settings()
         problems = (

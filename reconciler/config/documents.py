@@ -84,6 +84,24 @@ def parse(raw: RawDocument) -> Parsed:
     return Parsed(raw, None, kind, name, explain(raw, schema))
 
 
+class ParseOnce:
+    """Parses like :func:`parse`, but each value only once, where documents are loaded again."""
+
+    def __init__(self) -> None:
+        # By identity: with its value, which so cannot give way to another one.
+        self._known: dict[int, tuple[JSON, Document]] = {}
+
+    def __call__(self, raw: RawDocument) -> Parsed:
+        """Validate one document."""
+        known = self._known.get(id(raw.value))
+        if known is not None and raw.whole:
+            return Parsed(raw, Entry(known[1], raw), kind_of(raw.value), _name_of(raw.value))
+        parsed = parse(raw)
+        if parsed.entry is not None:
+            self._known[id(raw.value)] = (raw.value, parsed.entry.value)
+        return parsed
+
+
 def kind_of(value: JSON) -> Kind | None:
     """The kind that a document declares, if it exists."""
     kind = value.get("kind") if isinstance(value, dict) else None

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from reconciler.config.catalogue import Catalogue, catalogue
 from reconciler.config.checks import run
-from reconciler.config.documents import parse
+from reconciler.config.documents import Parsed, parse
 from reconciler.config.expansion import expand
 from reconciler.config.files import decode, find_all, read, shown, with_files
 from reconciler.config.plain_yaml import read_documents
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 Reader = Callable[[str, str], Composed]
 """Reads the documents of a text; the other argument is the name of its file in diagnostics."""
+
+Parser = Callable[[RawDocument], Parsed]
+"""Validates a document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +87,14 @@ def load(
     found: SourceFile | None = None,
     texts: Mapping[Path, str] | None = None,
     read_as: Reader = read_documents,
+    parse_as: Parser = parse,
 ) -> Loaded:
     """Load every YAML file below ``roots``, as one configuration; none may lead out of ``within``.
 
     ``files`` are read as well, unless they are below one of the roots. ``found`` are the files
     below the roots, if they were already listed. ``texts`` replace the contents of the files at
-    these paths. ``read_as`` reads a text, so that known texts need not be read again.
+    these paths. ``read_as`` reads a text and ``parse_as`` a document, so that known ones need not be
+    read again.
     ``environment`` selects the values of variables. ``providers`` are those besides the user's own;
     by default, the built-in ones. Uses neither secrets nor the network, and raises nothing,
     whatever the files contain.
@@ -105,7 +110,7 @@ def load(
     written = [(item, source.signs) for source in sources for item in source.documents]
     readable = not found.diagnostics and all(source.complete for source in sources)
     expanded = expand(written, variables, complete=readable)
-    parsed = [parse(document) for document in expanded.documents]
+    parsed = [parse_as(document) for document in expanded.documents]
     known = catalogue(
         parsed,
         built_in_providers() if providers is None else providers,

@@ -12,8 +12,10 @@ from reconciler.app.project_folder import find_project
 from reconciler.app.workspace import Workspace, open_workspace
 from reconciler.config.load import load
 from reconciler.errors import ReconcilerError
+from reconciler.model.permissions import Principals
 from reconciler.model.snapshot import StoredState
 from reconciler.plan.changes import ChangeCounts
+from reconciler.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,6 +86,27 @@ def test_the_verified_files_are_those_on_disk(
     monkeypatch.setattr(export_yaml, "_write_all", and_somebody_else)
     with pytest.raises(ReconcilerError):
         written(workspace, tmp_path / "out", snapshot)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["one.yaml", "more/two.yaml"])
+def test_so_are_those_of_which_one_was_changed(
+    name: str, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = workspace.load().snapshot
+    assert snapshot is not None
+    first, *others = snapshot.groups
+    target = replace(snapshot, groups=(replace(first, members=Principals()), *others))
+    write_all = export_yaml._write_all
+
+    def and_somebody_else(folder: Path, data: Mapping[str, bytes]) -> None:
+        write_all(folder, data)
+        (folder / name).write_text(GROUP.format(name="one"), encoding="utf-8")
+
+    assert written(workspace, tmp_path / "first", target).counts == ChangeCounts(added=2)
+    monkeypatch.setattr(export_yaml, "_write_all", and_somebody_else)
+    with pytest.raises(ReconcilerError):
+        written(workspace, tmp_path / "out", target)
     assert not (tmp_path / "out").exists()
 
 

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.config import load as module
+from reconciler.config.documents import ParseOnce
 from reconciler.config.files import decode
 from reconciler.config.load import built_in_providers, load
+from reconciler.config.plain_yaml import ReadOnce
 from reconciler.config.settings import SecretSettings, Settings
 from reconciler.model.address import Address, Kind
 from reconciler.model.canonical import configuration_digest
@@ -167,6 +169,22 @@ def test_an_invalid_built_in_provider_is_a_bug_in_the_package(
     monkeypatch.setattr(module, "_PROVIDERS", tmp_path / "providers")
     with pytest.raises(RuntimeError, match=r"a\.yaml:2:7: schema/pattern"):
         built_in_providers.__wrapped__()
+
+
+def test_what_is_loaded_again_is_the_same_value_and_what_differs_is_read(tmp_path: Path) -> None:
+    read_as, parse_as = ReadOnce(), ParseOnce()
+    text = "kind: Group\nname: {}\n---\nkind: Group\nname: other\n"
+    found = []
+    for name in ("one", "two", "not a name"):
+        (tmp_path / "groups.yaml").write_text(text.format(name), encoding="utf-8")
+        found.append(load(tmp_path, read_as=read_as, parse_as=parse_as))
+        assert found[-1] == load(tmp_path)
+    one, two, broken = found
+    assert one.snapshot is not None
+    assert two.snapshot is not None
+    assert broken.snapshot is None
+    assert [item.name for item in two.snapshot.groups] == ["other", "two"]
+    assert one.snapshot.groups[1] is two.snapshot.groups[0]
 
 
 def test_problems_are_sorted_by_place(load_text: Any) -> None:
