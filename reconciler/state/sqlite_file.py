@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
+from weakref import WeakSet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,28 @@ _WORTH_A_COPY = 10
 _NO_INDEX = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_FULL", "SQLITE_IOERR")
 
 
+class _Connection(sqlite3.Connection):
+    """Closes its cursors with itself.
+
+    SQLite keeps a file open, locked and with its log, until the last statement is finished, and the traceback of an
+    exception holds the cursor whose rows were being read.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._cursors = WeakSet[sqlite3.Cursor]()
+
+    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+        cursor = super().execute(*arguments)
+        self._cursors.add(cursor)
+        return cursor
+
+    def close(self) -> None:
+        for cursor in self._cursors:
+            cursor.close()
+        super().close()
+
+
 def open_to_write(
     path: Path, how: str = "mode=rw", *, synchronous: str = "FULL"
 ) -> sqlite3.Connection:
@@ -33,6 +56,7 @@ def open_to_write(
         timeout=_BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
+        factory=_Connection,
     )
     try:
         for pragma in (f"synchronous = {synchronous}", "foreign_keys = ON", "cell_size_check = ON",

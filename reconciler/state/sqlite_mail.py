@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.state import routing_rows, sqlite_file
 from reconciler.state.sqlite_reader import attempt, select
-from reconciler.state.sqlite_values import marks, stored
+from reconciler.state.sqlite_values import marks, to_sqlite
 from reconciler.values import members
 
 if TYPE_CHECKING:
@@ -159,6 +159,6 @@ def _add(connection: sqlite3.Connection, record: SendingRecord) -> bool:
     values["result"] = record.result.value
     values["copy"] = str(record.copy)
     query = f"INSERT INTO sent ({', '.join(values)}) VALUES ({marks(len(values))})"  # noqa: S608 - fields of ours
-    connection.execute(query, list(map(stored, values.values())))
+    connection.execute(query, list(map(to_sqlite, values.values())))
     connection.execute("COMMIT")
     return True

@@ -1,8 +1,9 @@
-"""Reading the newest revision of a SQLite state with the driver alone.
+"""Reading the rows of a SQLite state with the driver alone.
 
-Loading SQLAlchemy takes longer than most commands that only read. Anything that is not exactly as an
-apply leaves it (no file, an older schema, a value of the wrong type, a failure of any kind) is left to
-:mod:`reconciler.state.sql.store`, which reports it.
+Loading SQLAlchemy takes longer than most commands that only read. :mod:`reconciler.state.sql.driver_rows` reads with this
+module what an apply needs. :func:`newest`, :func:`load` and :func:`attempt` are for commands that only look: they
+leave anything that is not exactly as an apply leaves it (no file, an older schema, a value of the wrong type, a failure
+of any kind) to :mod:`reconciler.state.sql.store`, which reports it.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ def everything(
 ) -> StoredState:
     """Read the newest revision in a transaction that was begun.
 
-    Raises StateCorrupt, or one of ``decoding.UNREADABLE``, for what needs a closer look.
+    Raises StateCorrupt, or one of ``decoding.UNREADABLE``, for what cannot be read back.
     """
     (meta,) = select(connection, "meta")
     return decoding.stored_state(

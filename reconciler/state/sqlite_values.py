@@ -11,7 +11,7 @@ def marks(number: int) -> str:
     return ", ".join("?" * number)
 
 
-def stored(value: Any) -> Any:
+def to_sqlite(value: Any) -> Any:
     """A value as SQLite keeps it: a moment as text, in UTC and of fixed length, so that it sorts by time.
 
     Raises ValueError for a moment without a time zone.

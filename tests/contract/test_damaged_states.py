@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,14 @@ import pytest
 
 from reconciler.errors import StateCorrupt, StateError
 from reconciler.model.address import Address, Kind
+from reconciler.model.fingerprint import Fingerprint
+from reconciler.model.snapshot import LastTest, StoredState
+from reconciler.plan.changes import Update
 from reconciler.state import schema_version
-from reconciler.state.base import StateStore
+from reconciler.state.base import Commit, StateStore
 from reconciler.state.sql import tables
 from reconciler.state.sql.store import open_store
+from reconciler.values import replace
 from tests.contract.write_state import STATES
 from tests.whole_states import export_of, to_text
 
@@ -102,6 +107,76 @@ def test_a_wrong_value_in_any_column_is_an_error_of_the_state(
         with suppress(StateError):  # anything else is a traceback
             read_everything(reopened.store)
         assert all(isinstance(item, str) for item in reopened.store.check())
+
+
+UNDECODABLE = "CAST(x'ff' AS TEXT)"
+
+
+@pytest.mark.parametrize(("table", "column"), COLUMNS)
+def test_an_apply_to_a_damaged_state_leaves_no_lock_and_no_log(
+    reopened: Reopened, table: str, column: str, some: Some
+) -> None:
+    reopened.path.write_bytes(reopened.whole)
+    commit = changing_every_connector(reopened.store.load())
+    for value in some(("'['", str(2**63 - 1), "x'00ff'", UNDECODABLE)):
+        if not reopened.damage(f'UPDATE "{table}" SET "{column}" = {value}'):
+            continue
+        with suppress(StateError), reopened.store.lock(holder="bob", operation="apply") as lock:
+            reopened.store.commit(commit, token=lock.lease.token)
+        assert [path.name for path in reopened.path.parent.iterdir()] == ["state.db"]
+        if table != "lock":
+            assert reopened.store.lease() is None
+
+
+def changing_every_connector(state: StoredState) -> Commit:
+    """An apply that updates all connectors, with their fingerprints and tests."""
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    connectors = state.snapshot.connectors
+    marks = tuple((reference, Fingerprint("1", "2")) for reference in connectors[0].references)
+    return Commit(
+        state.lineage,
+        state.serial,
+        tuple(Update(item, replace(item, display_name="Changed"), ()) for item in connectors),
+        at, "alice", "os", "", "1", "sha256:00",
+        fingerprints=((connectors[0].name, marks),),
+        tests=tuple((item.name, LastTest(passed=True, at=at)) for item in connectors),
+    )  # fmt: skip
+
+
+def test_many_rows_after_a_wrong_one_leave_no_lock_and_no_log(path: Path) -> None:
+    store = open_store(f"sqlite:///{path}")
+    commit = changing_every_connector(store.load())
+    with closing(sqlite3.connect(path)) as raw, raw:
+        (uid,) = raw.execute("SELECT uid FROM resources WHERE name = 'payroll'").fetchone()
+        found = ((uid, "domain", f"{number}.example", "mark") for number in range(2000))
+        raw.executemany(
+            "INSERT INTO routing_keys (uid, role, key, mark) VALUES (?, ?, ?, ?)", found
+        )
+        raw.execute("UPDATE routing_keys SET role = x'00ff' WHERE key = '0.example'")
+    with (
+        pytest.raises(StateCorrupt),
+        store.lock(holder="bob", operation="apply") as lock,
+    ):
+        store.commit(commit, token=lock.lease.token)
+    assert store.lease() is None
+    assert sorted(item.name for item in path.parent.glob("*.db*")) == [path.name]
+
+
+@pytest.mark.parametrize("column", ["since", "expires"])
+def test_a_lock_without_its_times_is_damage(path: Path, column: str) -> None:
+    assert damage(path, f"UPDATE lock SET token = 'x', {column} = NULL")
+    store = open_store(f"sqlite:///{path}")
+    with pytest.raises(StateCorrupt, match="a lock without its times"):
+        store.lease()
+    with pytest.raises(StateCorrupt, match="a lock without its times"):
+        store.lock(holder="bob", operation="apply")
+
+
+def test_a_moment_beyond_the_calendar_is_named(path: Path) -> None:
+    late = "9999-12-31T23:59:59-10:00"
+    assert damage(path, "UPDATE revisions SET at = ? WHERE serial = 1", late)
+    (problem, *_) = open_store(f"sqlite:///{path}").check()
+    assert "table revisions, row serial '1', column at: expected a point in time" in problem
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -115,8 +115,9 @@ def _is_moment(value: Any) -> bool:
     if isinstance(value, datetime):
         return True
     try:
-        return datetime.fromisoformat(value).tzinfo is not None
-    except (TypeError, ValueError):
+        moment = datetime.fromisoformat(value)
+        return moment.tzinfo is not None and moment.astimezone(UTC).tzinfo is UTC
+    except (TypeError, ValueError, OverflowError):
         return False
 
 

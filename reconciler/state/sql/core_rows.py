@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, delete, func, insert, select, true, update
 
 from reconciler.state.sql import reading, tables
-from reconciler.state.sql.rows import ALL, EVERY, MANY
+from reconciler.state.sql.rows import ALL, MANY
 from reconciler.state.sql.streaming import streamed, write_streamed
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class CoreRows:
 
         self._each(postgresql.insert(_table(table)).on_conflict_do_nothing(), rows)
 
-    def update(self, table: str, values: Columns, where: Mapping[str, Any] = EVERY) -> int:
+    def update(self, table: str, values: Columns, where: Mapping[str, Any] = ALL) -> int:
         """Change the rows that have these values; return their number."""
         statement = update(_table(table)).where(_have(table, where)).values(values)
         return self._connection.execute(statement).rowcount
@@ -115,7 +115,7 @@ class CoreRows:
         statement = update(_table(table)).where(_are(table, (key,)))
         self._each(statement.values({name: bindparam(name) for name in names}), rows)
 
-    def delete(self, table: str, where: Mapping[str, Any] = EVERY) -> None:
+    def delete(self, table: str, where: Mapping[str, Any] = ALL) -> None:
         """Delete the rows that have these values."""
         self._connection.execute(delete(_table(table)).where(_have(table, where)))
 

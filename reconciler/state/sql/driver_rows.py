@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.state import decoding, sqlite_reader
-from reconciler.state.sql.rows import ALL, EVERY, MANY
+from reconciler.state.sql.rows import ALL, MANY
 from reconciler.state.sql.streaming import batched
-from reconciler.state.sqlite_values import marks, stored
+from reconciler.state.sqlite_values import marks, to_sqlite
 
 if TYPE_CHECKING:
     import sqlite3
@@ -89,7 +89,7 @@ class DriverRows:
         kinds = sqlite_reader.COLUMNS[table]
         conditions = [f"{name} IN ({marks(len(values))})" for name, values in among.items()]
         query = f"SELECT {', '.join(columns)} FROM {table}{_where(conditions)}"  # noqa: S608 - names of ours, and marks
-        given = [stored(value) for values in among.values() for value in values]
+        given = [to_sqlite(value) for values in among.values() for value in values]
         return sqlite_reader.rows(
             self._connection, query, {name: kinds[name] for name in columns}, given
         )
@@ -102,22 +102,22 @@ class DriverRows:
         """Insert the rows whose keys are not there yet."""
         self._insert(table, rows, " ON CONFLICT DO NOTHING", MANY)
 
-    def update(self, table: str, values: Columns, where: Mapping[str, Any] = EVERY) -> int:
+    def update(self, table: str, values: Columns, where: Mapping[str, Any] = ALL) -> int:
         """Change the rows that have these values; return their number."""
-        statement = f"UPDATE {table} SET {_given(values, ', ')}{_having(where)}"  # noqa: S608 - names of ours
-        given = [stored(value) for value in (*values.values(), *where.values())]
+        statement = f"UPDATE {table} SET {_given(values)}{_having(where)}"  # noqa: S608 - names of ours
+        given = [to_sqlite(value) for value in (*values.values(), *where.values())]
         return self._connection.execute(statement, given).rowcount
 
     def update_each(self, table: str, key: str, rows: Iterable[Columns]) -> None:
         """Change a row for each of ``rows``, found by a column whose value stays."""
         for some in batched(rows, MANY):
             names = [name for name in some[0] if name != key]
-            statement = f"UPDATE {table} SET {_given(names, ', ')} WHERE {key} = ?"  # noqa: S608 - likewise
+            statement = f"UPDATE {table} SET {_given(names)} WHERE {key} = ?"  # noqa: S608 - likewise
             self._connection.executemany(statement, _values(some, (*names, key)))
 
-    def delete(self, table: str, where: Mapping[str, Any] = EVERY) -> None:
+    def delete(self, table: str, where: Mapping[str, Any] = ALL) -> None:
         """Delete the rows that have these values."""
-        given = list(map(stored, where.values()))
+        given = list(map(to_sqlite, where.values()))
         self._connection.execute(f"DELETE FROM {table}{_having(where)}", given)  # noqa: S608 - likewise
 
     def delete_each(self, table: str, rows: Iterable[Columns]) -> None:
@@ -147,7 +147,7 @@ _OF_PAST: Final = {"uid": str, "kind": str, "name": str, "spec": str}
 
 
 def _values(rows: list[Columns], names: Sequence[str]) -> Iterator[list[Any]]:
-    return ([stored(row[name]) for name in names] for row in rows)
+    return ([to_sqlite(row[name]) for name in names] for row in rows)
 
 
 def _where(conditions: list[str]) -> str:
@@ -158,5 +158,5 @@ def _having(names: Iterable[str]) -> str:
     return _where([f"{name} = ?" for name in names])
 
 
-def _given(names: Iterable[str], separator: str) -> str:
-    return separator.join(f"{name} = ?" for name in names)
+def _given(names: Iterable[str]) -> str:
+    return ", ".join(f"{name} = ?" for name in names)

@@ -104,17 +104,17 @@ class StoredWhole:
         return list(self._connection.execute(select(table).where(table.c.uid.in_(uids))))
 
 
-def restore(connection: Connection, found: Rows, new: WholeState, token: str) -> None:
-    """Fill an empty state, whose rows in this transaction are ``found``.
+def restore(connection: Connection, rows: Rows, new: WholeState, token: str) -> None:
+    """Fill an empty state, whose rows in this transaction are ``rows``.
 
     Raises StateConflict if the lease is lost, StateError if the state is not empty.
     """
-    leases.require(found, token)
-    meta = found.single("meta", lock=True)
+    leases.require(rows, token)
+    meta = rows.single("meta", lock=True)
     if meta.serial:
         raise not_empty(meta.serial)
-    found.update("meta", {"serial": new.serial, "lineage": new.lineage})
-    for table, rows in (
+    rows.update("meta", {"serial": new.serial, "lineage": new.lineage})
+    for table, items in (
         (tables.revisions, (members(item) for item in new.revisions)),
         (tables.resources, (_resource_row(item) for item in new.resources)),
         (tables.history, (_entry_row(item) for item in new.history)),
@@ -125,9 +125,9 @@ def restore(connection: Connection, found: Rows, new: WholeState, token: str) ->
          ({**members(item), "outcome": item.outcome.value} for item in new.attempts)),
         (tables.credential_uses, (members(item) for item in new.credential_uses)),
     ):  # fmt: skip
-        write_streamed(connection, insert(table), rows)
-    key_rows.rebuild(found)
-    writing.write_settings(found, new.settings)
+        write_streamed(connection, insert(table), items)
+    key_rows.rebuild(rows)
+    writing.write_settings(rows, new.settings)
     _link(connection, new)
 
 

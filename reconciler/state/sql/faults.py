@@ -185,6 +185,10 @@ def translated(location: Location) -> Iterator[None]:
     try:
         with deferred():
             yield
+    except OverflowError:
+        raise StateCorrupt(
+            f"{location} is damaged: it holds a number that is too large", hint=BACKUP
+        ) from None
     except UnicodeDecodeError:  # SQLite's message repeats a name from a damaged list of tables
         raise StateCorrupt(
             f"{location} is damaged: its list of tables cannot be read", hint=BACKUP

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.state import lease as leases
+from reconciler.errors import StateCorrupt
 from reconciler.state.base import Lease
+from reconciler.state.lease import LASTS, LockRefused, lost
+from reconciler.state.sql.faults import WAY_OUT
 from reconciler.values import members
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ def stored(rows: Rows, *, lock: bool = False) -> Lease | None:
     row = rows.single("lock", lock=lock)
     if not row.token:
         return None
+    if row.since is None or row.expires is None:
+        raise StateCorrupt("the state holds a lock without its times", hint=WAY_OUT)
     return Lease(row.token, row.holder, row.operation, row.host, row.since, row.expires)
 
 
@@ -35,23 +39,23 @@ def require(rows: Rows, token: str) -> None:
     """
     held = stored(rows, lock=True)
     if held is None or held.token != token:
-        raise leases.lost(in_force(rows))
+        raise lost(in_force(rows))
 
 
-def take(rows: Rows, lease: Lease, now: datetime, dead: Lease | None) -> Lease | leases.LockRefused:
+def take(rows: Rows, lease: Lease, now: datetime, dead: Lease | None) -> Lease | LockRefused:
     """Take the lock if it is free or ours, if the lease expired, or if it is the one known to be dead."""
     current = stored(rows, lock=True)
     if current is not None and current.token == lease.token:
         return current  # the connection was lost only after it was taken
     if current is not None and current.expires > now and current != dead:
-        return leases.LockRefused(current, now)
+        return LockRefused(current, now)
     rows.update("lock", members(lease))
     return lease
 
 
 def renew(rows: Rows, token: str) -> bool:
     """Prolong the lease; False if it is gone."""
-    return bool(rows.update("lock", {"expires": rows.now() + leases.LASTS}, {"token": token}))
+    return bool(rows.update("lock", {"expires": rows.now() + LASTS}, {"token": token}))
 
 
 def release(rows: Rows, token: str) -> bool:

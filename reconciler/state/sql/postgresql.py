@@ -72,7 +72,7 @@ class PostgresqlDatabase:
 
     @contextmanager
     def sql_view(self) -> Iterator[Connection | None]:
-        """The same."""
+        """The connection behind :meth:`view`."""
         with translated(self.location), self._reader.begin() as connection:
             yield connection if self._is_present(connection) else None
 
@@ -94,7 +94,7 @@ class PostgresqlDatabase:
 
     @contextmanager
     def sql_transaction(self) -> Iterator[Connection]:
-        """The same."""
+        """The connection behind :meth:`transaction`."""
         if self._read_only:
             raise StateUnavailable(f"{self.location} was opened for reading only")
         with translated(self.location):

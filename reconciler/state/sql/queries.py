@@ -1,4 +1,4 @@
-"""What a store asks a database through SQLAlchemy: everything but the newest revision and its next."""
+"""What a store asks a database through SQLAlchemy: what no apply, rollback or diff needs."""
 
 from __future__ import annotations
 

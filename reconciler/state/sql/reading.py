@@ -39,10 +39,10 @@ def single(connection: Connection, table: Table, *, lock: bool = False) -> Row[A
 
 def load(
     connection: Connection,
-    like: Mapping[Address, Resource] = decoding.NO_RESOURCES,
-    specifications: Specifications | None = None,
+    like: Mapping[Address, Resource],
+    specifications: Specifications | None,
     *,
-    only_resources: bool = False,
+    only_resources: bool,
 ) -> StoredState:
     """Everything, with the history of each resource; resources that equal those of ``like`` are those."""
     return decoding.stored_state(

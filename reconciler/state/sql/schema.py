@@ -40,7 +40,10 @@ def version(connection: Connection, schema: str | None = None) -> str | None:
 
 
 def create(connection: Connection) -> None:
-    """Create an empty state of this release, as the migrations would, within the caller's transaction."""
+    """Create an empty state of this release, as the migrations would, within the caller's transaction.
+
+    A SQLite file is created by ``sqlite_schema.sql``, which holds the same.
+    """
     tables.metadata.create_all(connection, checkfirst=False)
     for statement in first_rows():
         connection.execute(statement)

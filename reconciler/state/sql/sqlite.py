@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from reconciler.state.sql.damaged_rows import RowSource
 
 _SCRIPT: Final = Path(__file__).with_name("sqlite_schema.sql")
-"""The statements that :func:`reconciler.state.sql.schema.create` executes for SQLite; a test compares them."""
+"""The statements that create an empty state. A test compares them with :mod:`reconciler.state.sql.tables`."""
 
 
 class SqliteDatabase:
@@ -250,7 +250,7 @@ class SqliteDatabase:
         folder.prepare(self._path.parent)
         with folder.draft(self._path) as draft:
             with _begun(open_new(draft), "BEGIN IMMEDIATE") as connection:
-                for statement in _SCRIPT.read_text().split(";\n"):
+                for statement in _SCRIPT.read_text("utf-8").split(";\n"):
                     connection.execute(statement)
             # Only now: on a full disk, pages could stay in a write-ahead log, which is not published.
             with closing(open_to_write(draft)) as raw:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 from reconciler.errors import StateCorrupt
+from reconciler.state.sqlite_values import to_sqlite
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
@@ -51,8 +52,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a moment must have a time zone")
-        value = value.astimezone(UTC)
-        return value.isoformat(timespec="microseconds") if dialect.name == "sqlite" else value
+        return to_sqlite(value) if dialect.name == "sqlite" else value.astimezone(UTC)
 
     def process_result_value(
         self,
@@ -66,9 +66,9 @@ class UtcDateTime(TypeDecorator[datetime]):
             return value.astimezone(UTC)
         try:
             return datetime.fromisoformat(value).astimezone(UTC)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise StateCorrupt(
-                f"the state holds {str(value)[:40]!r} where a point in time must be",
+                f"the state holds {str(value)[:40]!r} where a point in time is expected",
                 hint="restore the state from a backup",
             ) from None
 
