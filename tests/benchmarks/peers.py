@@ -13,12 +13,17 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks.large import GROUPS, write_documents
 from tests.benchmarks.measure import RECONCILER, cpu_seconds
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 OCTODNS: Final = Path(sys.executable).parent / "octodns-sync"
+NO_SECRETS: Final[Mapping[str, str]] = MappingProxyType({})
 TERRAFORM: Final = shutil.which("tofu") or shutil.which("terraform")
 
 
@@ -31,24 +36,27 @@ class Connectors:
         self._written = 0
         write_documents(folder / "connectors.d", 2 * count + GROUPS)
 
-    def plan(self) -> float:
-        """Seconds of CPU for a plan."""
-        return cpu_seconds(RECONCILER, "plan", cwd=self._folder)
+    def plan(self, secrets: Mapping[str, str] = NO_SECRETS) -> float:
+        """Seconds of CPU for a plan with these secrets in the environment."""
+        return cpu_seconds(RECONCILER, "plan", cwd=self._folder, environ=secrets)
 
-    def apply(self, actor: str = "root@contoso.example") -> float:
+    def apply(
+        self, actor: str = "root@contoso.example", secrets: Mapping[str, str] = NO_SECRETS
+    ) -> float:
         """Seconds of CPU for an apply, without live tests."""
         command = (RECONCILER, "apply", "--auto-approve", "--skip-tests", "no servers here")
         allowed = {"RECONCILER_ALLOW_CREDENTIAL": "*", "RECONCILER_ACTOR": actor}
-        return cpu_seconds(*command, cwd=self._folder, environ=allowed)
+        return cpu_seconds(*command, cwd=self._folder, environ={**allowed, **secrets})
 
-    def apply_one_change(self) -> float:
+    def apply_one_change(self, secrets: Mapping[str, str] = NO_SECRETS) -> float:
         """Seconds of CPU to write another display name of one connector."""
         self._changes += 1
         path = self._folder / "connectors.d" / "c-00000.yaml"
         before, name, after = path.read_text().partition("display_name: ")
         _, end, rest = after.partition("\n")
         path.write_text(f"{before}{name}Changed {self._changes} times{end}{rest}")
-        return self.apply("user-0@contoso.example")  # an administrator of that connector
+        # An administrator of that connector.
+        return self.apply("user-0@contoso.example", secrets)
 
     def validate(self) -> float:
         """Seconds of CPU to check the files."""
