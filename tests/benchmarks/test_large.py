@@ -111,7 +111,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Conn
         ("its files", ("import",), 3),
         ("no files", ("import",), 4),
         ("its files", ("rollback", "1"), 5),
-        ("other files", ("rollback", "1"), 8),
+        ("other files", ("rollback", "1"), 6),
     ],
 )
 def test_a_state_is_written_in_a_few_times_what_validation_takes(
