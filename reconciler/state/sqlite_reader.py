@@ -12,7 +12,7 @@ import sqlite3
 import stat
 import sys
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
@@ -22,6 +22,7 @@ from reconciler.state import decoding, sqlite_file
 from reconciler.state.folder import refuse_unsafe
 from reconciler.state.location import SqliteLocation, locate
 from reconciler.state.schema_version import SCHEMA_VERSION
+from reconciler.state.sqlite_values import moment_in, unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -231,32 +232,18 @@ def _numbers(values: tuple[Any, ...]) -> Sequence[int]:
 def _truths(values: tuple[Any, ...]) -> Sequence[bool]:
     _require(values, int, "0 or 1")
     if not set(values) <= {0, 1}:
-        raise _unexpected(next(value for value in values if value not in (0, 1)), "0 or 1")
+        raise unexpected(next(value for value in values if value not in (0, 1)), "0 or 1")
     return list(map(bool, values))
 
 
 def _moments(values: tuple[Any, ...]) -> Sequence[datetime]:
-    known = {text: _moment(text) for text in set(values)}
+    known = {text: moment_in(text) for text in set(values)}
     return [known[text] for text in values]
-
-
-def _moment(text: Any) -> datetime:
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        raise _unexpected(text, "a point in time") from None
 
 
 def _require(values: tuple[Any, ...], kind: type, what: str) -> None:
     if set(map(type, values)) != {kind}:
-        raise _unexpected(next(value for value in values if type(value) is not kind), what)
-
-
-def _unexpected(value: Any, what: str) -> StateCorrupt:
-    return StateCorrupt(
-        f"the state holds {str(value)[:40]!r} where {what} is expected",
-        hint="restore the state from a backup",
-    )
+        raise unexpected(next(value for value in values if type(value) is not kind), what)
 
 
 _READERS: Final[dict[type, Callable[[tuple[Any, ...]], Sequence[Any]]]] = {

@@ -22,8 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-from reconciler.errors import StateCorrupt
-from reconciler.state.sqlite_values import to_sqlite
+from reconciler.state.sqlite_values import in_utc, moment_in, to_sqlite, unexpected
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
@@ -50,9 +49,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Convert it to UTC; raises ValueError for a moment without a time zone."""
         if value is None:
             return None
-        if value.tzinfo is None:
-            raise ValueError("a moment must have a time zone")
-        return to_sqlite(value) if dialect.name == "sqlite" else value.astimezone(UTC)
+        return to_sqlite(value) if dialect.name == "sqlite" else in_utc(value)
 
     def process_result_value(
         self,
@@ -64,13 +61,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if isinstance(value, datetime):
             return value.astimezone(UTC)
-        try:
-            return datetime.fromisoformat(value).astimezone(UTC)
-        except (TypeError, ValueError, OverflowError):
-            raise StateCorrupt(
-                f"the state holds {str(value)[:40]!r} where a point in time is expected",
-                hint="restore the state from a backup",
-            ) from None
+        return moment_in(value)
 
 
 class CheckedColumn(TypeDecorator[Any]):
@@ -99,10 +90,7 @@ class CheckedColumn(TypeDecorator[Any]):
         """Return the value; raises StateCorrupt if it is of another type."""
         if value is None or type(value) is self.expected:
             return value
-        raise StateCorrupt(
-            f"the state holds {str(value)[:40]!r} where {_NAMES[self.expected]} is expected",
-            hint="restore the state from a backup",
-        )
+        raise unexpected(value, _NAMES[self.expected])
 
 
 _NAMES = {int: "a whole number", str: "text"}
