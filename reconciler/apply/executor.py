@@ -325,12 +325,14 @@ def _fingerprints(desired: Desired) -> _Fingerprints:
     )
 
 
-def _stored_fingerprints(current: StoredState) -> dict[str, dict[SecretRef, Fingerprint]]:
-    """The fingerprints in the state, by connector and reference."""
+def _stored_fingerprints(
+    current: StoredState,
+) -> dict[str, tuple[tuple[SecretRef, Fingerprint], ...]]:
+    """The fingerprints in the state, by connector."""
     return {
-        item.address.name: dict(item.fingerprints)
+        item.resource.name: item.fingerprints
         for item in current.resources
-        if item.address.kind is Kind.EMAIL_CONNECTOR
+        if isinstance(item.resource, Connector)
     }
 
 
@@ -339,11 +341,7 @@ def _unrecorded(desired: Desired, current: StoredState, changed: AbstractSet[str
     found = _fingerprints(desired)
     if not found:
         return ()
-    stored = {
-        item.resource.name: item.fingerprints
-        for item in current.resources
-        if isinstance(item.resource, Connector)
-    }
+    stored = _stored_fingerprints(current)
     return tuple(
         (name, pairs)
         for name, pairs in found
@@ -353,7 +351,7 @@ def _unrecorded(desired: Desired, current: StoredState, changed: AbstractSet[str
 
 def _renewed(desired: Desired, current: StoredState) -> _Fingerprints:
     """New fingerprints for connectors with none, or with some under another key."""
-    stored = _stored_fingerprints(current)
+    stored = {name: dict(pairs) for name, pairs in _stored_fingerprints(current).items()}
     return tuple(
         (name, pairs)
         for name, pairs in _fingerprints(desired)
