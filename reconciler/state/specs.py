@@ -69,7 +69,7 @@ def decode(address: Address, text: str, expected: str, like: Resource | None = N
 
 
 class Specifications:
-    """Reads resources back, each text once where a state is read again: before an apply, and to prove it; or in its past.
+    """Reads resources back, each text once where a state is read again: to prove an apply, or as it was earlier.
 
     ``before`` are those that were read then, by the digest of their text, and ``found`` those that are read now.
     """

@@ -108,12 +108,12 @@ class CoreRows:
 
     def update_each(self, table: str, key: str, rows: Iterable[Columns]) -> None:
         """Change a row for each of ``rows``, found by a column whose value stays."""
-        rows = [_found_by((key,), row) for row in rows]
+        rows = list(rows)
         if not rows:
             return
-        names = [name for name in rows[0] if not name.startswith(_BY)]
-        statement = update(_table(table)).where(_are(table, (key,)))
-        self._each(statement.values({name: bindparam(name) for name in names}), rows)
+        values: Columns = {name: bindparam(name) for name in rows[0] if name != key}
+        statement = update(_table(table)).where(_are(table, (key,))).values(values)
+        self._each(statement, [_found_by((key,), row) for row in rows])
 
     def delete(self, table: str, where: Mapping[str, Any] = ALL) -> None:
         """Delete the rows that have these values."""

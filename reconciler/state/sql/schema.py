@@ -32,7 +32,7 @@ def _version(schema: str | None) -> Table:
     )
 
 
-def version(connection: Connection, schema: str | None = None) -> str | None:
+def version(connection: Connection, schema: str) -> str | None:
     """The revision of a state's schema, or None if it has none."""
     if not connection.dialect.has_table(connection, VERSION_TABLE, schema=schema):
         return None
